@@ -1,1 +1,86 @@
-//! stub
+//! A scripted Codex backend and token issuer over real HTTP/1.1 on the loopback interface.
+//!
+//! One [`Simulator`] serves what a client of the ChatGPT sign-in meets: the Responses endpoint, the
+//! model list, the usage and account answers, and the token endpoints of the issuer. It demands what
+//! the real backend demands and refuses what that refuses, in the same words. It is meant for
+//! demonstrations, for tests, and for programs that embed the rest of ChatMock.
+//!
+//! ```no_run
+//! # async fn example() -> std::io::Result<()> {
+//! use chatmock_simulator::{Mode, Script, Settings, Simulator};
+//!
+//! let simulator = Simulator::start(Settings::default()).await?;
+//! simulator.enqueue(Mode::Refusal);
+//! simulator.enqueue(Script::events([r#"{"type":"error","code":"server_error"}"#]));
+//! let auth_json = simulator.auth_json();
+//! let upstream = simulator.upstream_url();
+//! # let _ = (auth_json, upstream);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What a model call gets
+//!
+//! After the checks, in this order:
+//!
+//! 1. what was queued with [`Simulator::enqueue`], first in first out;
+//! 2. the mode that the last user message names, as `MODE:<name>` (see [`Mode`]), unless the input
+//!    ends with a tool's output; `slow`, `flood` and `bytewise` take numbers, as in
+//!    `MODE:slow:20:50`;
+//! 3. the default answer, which depends on nothing but the request:
+//!    * a reasoning item, with a summary where `reasoning.summary` asks for one;
+//!    * a call of every tool that `tool_choice` forces or, under `auto`, that the last user message
+//!      names (with spaces for underscores if you like), unless the input ends with a tool's output;
+//!      the arguments satisfy the tool's schema, and `name=value` in the message sets one;
+//!    * else, under `text.format`, a value that satisfies the schema, or `{"answer": …}`;
+//!    * else, after a tool's output, `The tool said: …`;
+//!    * else, with a `web_search` tool and the word "search" in the message, a search and a citation;
+//!    * else `You said: …`, and how many images arrived.
+//!
+//! Usage counts four bytes as a token. Cached tokens are the common prefix with the last prompt of
+//! the same session: a `session-id` header equal to `prompt_cache_key`.
+//!
+//! # Endpoints
+//!
+//! `POST /backend-api/codex/responses`, `GET /backend-api/codex/models`,
+//! `GET /backend-api/wham/usage`, `GET /backend-api/wham/accounts/check`, `GET /oauth/authorize`,
+//! `POST /oauth/token`, `POST /oauth/revoke`, `POST /api/accounts/deviceauth/usercode`,
+//! `POST /api/accounts/deviceauth/token`, and for the person at the keyboard `GET /health`,
+//! `GET /stats` and `GET /codex/device`.
+
+mod account;
+mod answer;
+mod asked;
+mod body;
+mod cache;
+mod catalog;
+mod check;
+mod endpoint;
+mod events;
+mod form;
+mod issuer;
+mod items;
+mod modes;
+mod ordered;
+mod record;
+mod refusal;
+mod responses;
+mod schema;
+mod script;
+mod service;
+mod settings;
+mod simulator;
+mod tokens;
+mod wire;
+
+pub use catalog::{Model, Tier};
+pub use endpoint::Endpoint;
+pub use modes::Mode;
+pub use record::{Closing, Recorded, Stats};
+pub use script::{Play, Script, Step};
+pub use settings::Settings;
+pub use simulator::Simulator;
+pub use tokens::{CLIENT_ID, Claims, Tokens};
+
+#[cfg(test)]
+mod tests;

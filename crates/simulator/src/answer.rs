@@ -1,0 +1,153 @@
+//! The default answer: what the simulator says when no script and no mode is asked for.
+
+use serde_json::Value;
+
+use crate::asked::{Asked, Tool};
+use crate::events::{Composer, Stamp};
+use crate::items::{Call, Hosted, pieces};
+use crate::ordered::{Json, members, object};
+use crate::schema;
+use crate::script::Script;
+
+/// Answers a request.
+pub(crate) fn answer(asked: &Asked, stamp: &Stamp) -> Script {
+    let mut composer = Composer::begin(asked, stamp);
+    let text = asked.last_user_text();
+    think(&mut composer, asked);
+    let calls = calls(asked, stamp);
+    if !calls.is_empty() {
+        composer.calls(&calls);
+    } else if let Some(json) = formatted(asked, &text) {
+        composer.message(&json, "final_answer");
+    } else if !asked.trailing_outputs().is_empty() {
+        let outputs = asked.trailing_outputs().join("; ");
+        composer.message(&format!("The tool said: {outputs}"), "final_answer");
+    } else if asked.has_hosted("web_search") && mentions(&text, "search") {
+        search(&mut composer, &text);
+    } else {
+        composer.message(&echo(&text, asked.images()), "final_answer");
+    }
+    composer.complete()
+}
+
+/// The reasoning item: with a summary when one is asked for, else sealed when that is asked for.
+fn think(composer: &mut Composer, asked: &Asked) {
+    let includes = asked.get("include").as_array().into_iter().flatten();
+    let sealed = includes.into_iter().any(|name| name == "reasoning.encrypted_content");
+    if asked.at("/reasoning/summary").is_string() {
+        composer.reasoning(&["**Reading the question**\n\nA short answer will do."]);
+    } else if sealed && asked.get("reasoning").is_object() {
+        composer.reasoning(&[]);
+    }
+}
+
+/// The calls that the request asks for: those that `tool_choice` forces, or those whose tools the
+/// last user message names, unless the last item already answers a call.
+fn calls(asked: &Asked, stamp: &Stamp) -> Vec<Call> {
+    let tools = asked.tools();
+    let text = asked.last_user_text();
+    let named = tools.iter().filter(|tool| names_tool(&text, &tool.name));
+    let mut chosen: Vec<&Tool> = match asked.get("tool_choice") {
+        Value::String(choice) if choice == "none" => Vec::new(),
+        Value::String(choice) if choice == "required" => {
+            let named: Vec<_> = named.collect();
+            if named.is_empty() { tools.iter().take(1).collect() } else { named }
+        }
+        Value::Object(choice) => {
+            let name = choice.get("name").and_then(Value::as_str).unwrap_or_default();
+            tools.iter().filter(|tool| tool.name == name).take(1).collect()
+        }
+        _ if asked.trailing_outputs().is_empty() => named.collect(),
+        _ => Vec::new(),
+    };
+    if asked.get("parallel_tool_calls") == false {
+        chosen.truncate(1);
+    }
+    let numbered = chosen.into_iter().enumerate();
+    numbered.map(|(index, tool)| call(tool, &text, call_id(stamp, index))).collect()
+}
+
+/// The id of a response's call.
+pub(crate) fn call_id(stamp: &Stamp, index: usize) -> String {
+    format!("call_{:08x}{index:02x}", stamp.serial)
+}
+
+/// A call of a tool, with arguments that satisfy its schema and take `name=value` from a text.
+pub(crate) fn call(tool: &Tool, text: &str, call_id: String) -> Call {
+    let text = match &tool.schema {
+        Some(Value::Null) => "{}".to_owned(),
+        Some(schema) => schema::sample(schema, text).to_string(),
+        None => schema::hint(text, "input").unwrap_or("text").to_owned(),
+    };
+    let custom = tool.schema.is_none();
+    Call { call_id, name: tool.name.clone(), namespace: tool.namespace.clone(), text, custom }
+}
+
+/// The answer in the format that `text.format` asks for.
+fn formatted(asked: &Asked, text: &str) -> Option<String> {
+    match asked.format() {
+        "json_schema" => Some(schema::sample(asked.at("/text/format/schema"), text).to_string()),
+        "json_object" => Some(object! {"answer": text}.text()),
+        _ => None,
+    }
+}
+
+fn echo(text: &str, images: usize) -> String {
+    let mut answer = format!("You said: {text}");
+    if images > 0 {
+        answer.push_str(&format!("\nImages received: {images}."));
+    }
+    answer
+}
+
+/// A web search, and a message that cites what it found.
+pub(crate) fn search(composer: &mut Composer, text: &str) {
+    let query = text.chars().take(80).collect::<String>();
+    let action = object! {"type": "search", "query": &query, "queries": vec![Json::from(&query)]};
+    composer.hosted(&Hosted {
+        kind: "web_search_call",
+        prefix: "ws",
+        stages: ["in_progress", "searching", "completed"].map(|stage| (stage, Vec::new())).into(),
+        result: members! {"action": action},
+    });
+    let answer = "The search found one page: an example of a page.";
+    let cited = answer.find("an example").unwrap_or_default();
+    let citation = object! {
+        "type": "url_citation", "start_index": cited, "end_index": answer.len() - 1,
+        "url": "https://example.org/a", "title": "An example",
+    };
+    let open = composer.open_message("final_answer");
+    for piece in pieces(answer) {
+        composer.text_delta(&open, piece);
+    }
+    composer.close_message(&open, answer, vec![citation]);
+}
+
+/// Whether a text names a tool, with its underscores as they are or as spaces.
+fn names_tool(text: &str, name: &str) -> bool {
+    mentions(text, name) || mentions(text, &name.replace('_', " "))
+}
+
+/// Whether a text holds a word or phrase, whatever its case, with nothing of a word on either side.
+fn mentions(text: &str, word: &str) -> bool {
+    let (text, word) = (text.to_lowercase(), word.to_lowercase());
+    let outside = |letter: Option<char>| letter.is_none_or(|c| !c.is_alphanumeric() && c != '_');
+    !word.is_empty()
+        && text.match_indices(&word).any(|(at, _)| {
+            outside(text[..at].chars().next_back())
+                && outside(text[at + word.len()..].chars().next())
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tool_is_named_by_whole_words_only() {
+        assert!(names_tool("Please get_weather now", "get_weather"));
+        assert!(names_tool("please Get Weather.", "get_weather"));
+        assert!(!names_tool("forget_weather", "get_weather"));
+        assert!(!names_tool("anything", ""));
+    }
+}

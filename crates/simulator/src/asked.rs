@@ -1,0 +1,120 @@
+//! A view of a request body: what the client asked.
+
+use serde_json::Value;
+
+/// A tool that the model may call.
+#[derive(Clone, Debug)]
+pub(crate) struct Tool {
+    /// Its name.
+    pub(crate) name: String,
+    /// The namespace it was declared in.
+    pub(crate) namespace: Option<String>,
+    /// The schema of its arguments; none for a custom tool, whose input is plain text.
+    pub(crate) schema: Option<Value>,
+}
+
+/// A request body, read on demand.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Asked {
+    body: Value,
+}
+
+impl Asked {
+    pub(crate) fn new(body: Value) -> Self {
+        Self { body }
+    }
+
+    pub(crate) fn get(&self, name: &str) -> &Value {
+        self.body.get(name).unwrap_or(&Value::Null)
+    }
+
+    pub(crate) fn at(&self, pointer: &str) -> &Value {
+        self.body.pointer(pointer).unwrap_or(&Value::Null)
+    }
+
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.body.as_object().into_iter().flat_map(|map| map.keys().map(String::as_str))
+    }
+
+    pub(crate) fn model(&self) -> &str {
+        self.get("model").as_str().unwrap_or("gpt-5.5")
+    }
+
+    pub(crate) fn input(&self) -> &[Value] {
+        self.get("input").as_array().map_or(&[], Vec::as_slice)
+    }
+
+    /// The text of the last user message, parts joined by line ends.
+    pub(crate) fn last_user_text(&self) -> String {
+        let last = self.input().iter().rfind(|item| item["role"] == "user");
+        last.map(|item| text_of(&item["content"])).unwrap_or_default()
+    }
+
+    /// How many images the whole input holds, tool outputs included.
+    pub(crate) fn images(&self) -> usize {
+        let contents = self.input().iter().flat_map(|item| [&item["content"], &item["output"]]);
+        let parts = contents.filter_map(Value::as_array).flatten();
+        parts.filter(|part| part["type"] == "input_image").count()
+    }
+
+    /// The outputs of tools at the very end of the input.
+    pub(crate) fn trailing_outputs(&self) -> Vec<String> {
+        let is_output =
+            |item: &&Value| item["type"].as_str().is_some_and(|kind| kind.ends_with("call_output"));
+        let mut outputs: Vec<String> = self
+            .input()
+            .iter()
+            .rev()
+            .take_while(is_output)
+            .map(|item| text_of(&item["output"]))
+            .collect();
+        outputs.reverse();
+        outputs
+    }
+
+    /// Everything that says what tools there are: `tools`, then `additional_tools` items.
+    pub(crate) fn tool_declarations(&self) -> impl Iterator<Item = &Value> {
+        let added = self.input().iter().filter(|item| item["type"] == "additional_tools");
+        let lists = std::iter::once(self.get("tools")).chain(added.map(|item| &item["tools"]));
+        lists.filter_map(Value::as_array).flatten()
+    }
+
+    /// The tools that the client runs: functions and custom tools, those in namespaces too.
+    pub(crate) fn tools(&self) -> Vec<Tool> {
+        self.tool_declarations().flat_map(|declared| callable(declared, None)).collect()
+    }
+
+    /// Whether a hosted tool was declared.
+    pub(crate) fn has_hosted(&self, kind: &str) -> bool {
+        self.tool_declarations().any(|tool| tool["type"] == kind)
+    }
+
+    /// The `text.format.type`.
+    pub(crate) fn format(&self) -> &str {
+        self.at("/text/format/type").as_str().unwrap_or("text")
+    }
+}
+
+/// The text of a content or output: a string, or the text parts of a list.
+pub(crate) fn text_of(content: &Value) -> String {
+    if let Some(text) = content.as_str() {
+        return text.to_owned();
+    }
+    let parts = content.as_array().into_iter().flatten();
+    parts.filter_map(|part| part["text"].as_str()).collect::<Vec<_>>().join("\n")
+}
+
+fn callable(declared: &Value, namespace: Option<&str>) -> Vec<Tool> {
+    let name = declared["name"].as_str().unwrap_or_default();
+    let tool =
+        |schema| Tool { name: name.to_owned(), namespace: namespace.map(str::to_owned), schema };
+    match declared["type"].as_str() {
+        Some("function") => vec![tool(Some(declared["parameters"].clone()))],
+        Some("custom") => vec![tool(None)],
+        Some("namespace") => {
+            let inner = declared["tools"].as_array().into_iter().flatten();
+            inner.flat_map(|declared| callable(declared, Some(name))).collect()
+        }
+        _ => Vec::new(),
+    }
+}

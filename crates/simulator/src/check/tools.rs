@@ -1,0 +1,112 @@
+//! Checks of the tools and of the choice among them.
+
+use serde_json::Value;
+
+use super::{at_most, format, missing, wrong_value};
+use crate::asked::Asked;
+use crate::refusal::Refusal;
+
+const KINDS: [&str; 7] = [
+    "function",
+    "custom",
+    "namespace",
+    "web_search",
+    "image_generation",
+    "tool_search",
+    "local_shell",
+];
+
+/// Checks the tools, then the choice.
+pub(super) fn check(asked: &Asked) -> Result<(), Refusal> {
+    match asked.get("tools") {
+        Value::Null => {}
+        Value::Array(tools) => list(tools, "tools")?,
+        _ => {
+            let message = "Invalid type for 'tools': expected an array of objects.";
+            return Err(Refusal::engine(message, "invalid_type", "tools"));
+        }
+    }
+    choice(asked)
+}
+
+fn list(tools: &[Value], place: &str) -> Result<(), Refusal> {
+    tools
+        .iter()
+        .enumerate()
+        .try_for_each(|(index, declared)| tool(declared, &format!("{place}[{index}]")))
+}
+
+fn tool(tool: &Value, place: &str) -> Result<(), Refusal> {
+    let kind = tool["type"].as_str().unwrap_or_default();
+    if !KINDS.contains(&kind) {
+        return Err(wrong_value(&tool["type"], &KINDS, &format!("{place}.type")));
+    }
+    if matches!(kind, "function" | "custom" | "namespace") {
+        name(tool, &format!("{place}.name"))?;
+    }
+    match kind {
+        "function" => parameters(tool, &format!("{place}.parameters")),
+        "namespace" => {
+            list(tool["tools"].as_array().map_or(&[], Vec::as_slice), &format!("{place}.tools"))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn name(tool: &Value, param: &str) -> Result<(), Refusal> {
+    let name = tool["name"].as_str().filter(|name| !name.is_empty());
+    let name = name.ok_or_else(|| missing(param))?;
+    at_most(name, 64, param)?;
+    if name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c)) {
+        return Ok(());
+    }
+    let message = format!(
+        "Invalid '{param}': string does not match pattern. Expected a string that matches the \
+         pattern '^[a-zA-Z0-9_-]+$'."
+    );
+    Err(Refusal::engine(message, "invalid_value", param))
+}
+
+fn parameters(tool: &Value, param: &str) -> Result<(), Refusal> {
+    let schema = &tool["parameters"];
+    if schema.is_null() {
+        return Ok(());
+    }
+    let problem = if schema["type"] != "object" {
+        let kind = schema["type"].to_string();
+        Some(format!("schema must be a JSON Schema of 'type: \"object\"', got 'type: {kind}'."))
+    } else if !schema["properties"].is_object() {
+        Some("In context=(), object schema missing properties.".to_owned())
+    } else if tool["strict"] == true {
+        format::strict_problem(schema)
+    } else {
+        None
+    };
+    problem.map_or(Ok(()), |problem| {
+        let name = tool["name"].as_str().unwrap_or_default();
+        let message = format!("Invalid schema for function '{name}': {problem}");
+        Err(Refusal::engine(message, "invalid_function_parameters", param))
+    })
+}
+
+/// Checks that a demanded tool is there. An object is taken for the name of a client's tool, so that
+/// a hosted tool is never found.
+fn choice(asked: &Asked) -> Result<(), Refusal> {
+    let refuse = |message: String| Err(Refusal::engine(message, "invalid_value", "tool_choice"));
+    match asked.get("tool_choice") {
+        Value::String(word) if word == "required" && asked.tool_declarations().next().is_none() => {
+            refuse("Tool choice 'required' must be specified with 'tools' parameter.".to_owned())
+        }
+        Value::Object(choice) => {
+            let word = |name| choice.get(name).and_then(Value::as_str);
+            let name = word("name").or_else(|| word("type")).unwrap_or_default();
+            if asked.tools().iter().any(|tool| tool.name == name) {
+                return Ok(());
+            }
+            refuse(format!("Tool choice '{name}' not found in 'tools' parameter."))
+        }
+        Value::Null => Ok(()),
+        word if ["none", "auto", "required"].iter().any(|known| word == known) => Ok(()),
+        word => Err(wrong_value(word, &["none", "auto", "required"], "tool_choice")),
+    }
+}

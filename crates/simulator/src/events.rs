@@ -1,0 +1,215 @@
+//! The composer: output items in, the events of a response stream out.
+
+mod writers;
+
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::asked::Asked;
+use crate::items::{Open, with};
+use crate::ordered::{Json, Members, members, object};
+use crate::script::{Script, Step};
+
+/// Random-looking padding, taken from in turn.
+const PADDING: &str = "k2JdQx7PvTzLmR9bWc4HsY1nGf6E";
+
+/// What makes a response this one and no other.
+#[derive(Clone, Debug)]
+pub(crate) struct Stamp {
+    /// Counts the responses of a simulator; ids are made of it.
+    pub(crate) serial: u64,
+    /// Seconds since 1970.
+    pub(crate) created_at: i64,
+    /// Time between deltas.
+    pub(crate) pace: Duration,
+    /// Whether the last event repeats the output items.
+    pub(crate) fill_output: bool,
+    /// What the response counts as used.
+    pub(crate) input_tokens: u64,
+    /// The part of the input that was cached.
+    pub(crate) cached_tokens: u64,
+}
+
+/// Composes a stream.
+#[derive(Debug)]
+pub(crate) struct Composer {
+    steps: Vec<Step>,
+    stamp: Stamp,
+    echo: Members,
+    model: String,
+    sequence: u64,
+    opened: usize,
+    done: Vec<Json>,
+    output_bytes: usize,
+    reasoning_bytes: usize,
+}
+
+impl Composer {
+    /// A composer that has written `response.created` and `response.in_progress`.
+    pub(crate) fn begin(asked: &Asked, stamp: &Stamp) -> Self {
+        let mut composer = Self {
+            steps: Vec::new(),
+            stamp: stamp.clone(),
+            echo: echo(asked),
+            model: asked.model().to_owned(),
+            sequence: 0,
+            opened: 0,
+            done: Vec::new(),
+            output_bytes: 0,
+            reasoning_bytes: 0,
+        };
+        for kind in ["response.created", "response.in_progress"] {
+            let response = composer.response("in_progress", Vec::new());
+            composer.emit(kind, members! {"response": response});
+        }
+        composer
+    }
+
+    /// Writes an event; its kind and number come first.
+    pub(crate) fn emit(&mut self, kind: &str, rest: Members) {
+        let mut event = members! {"type": kind, "sequence_number": self.sequence};
+        event.extend(rest);
+        self.sequence += 1;
+        self.steps.push(Step::Event(Json::Object(event).text()));
+    }
+
+    /// Adds a step between the events.
+    pub(crate) fn step(&mut self, step: Step) {
+        self.steps.push(step);
+    }
+
+    /// The id of the response.
+    pub(crate) fn response_id(&self) -> String {
+        format!("resp_{:08x}", self.stamp.serial)
+    }
+
+    /// Begins an item whose first form is made from its id.
+    pub(crate) fn open(&mut self, prefix: &str, item: impl FnOnce(&str) -> Json) -> Open {
+        let open = self.reserve(prefix);
+        let item = item(&open.id);
+        let event = members! {"output_index": open.index, "item": item};
+        self.emit("response.output_item.added", event);
+        open
+    }
+
+    /// Gives the next item its place and id without an event.
+    pub(crate) fn reserve(&mut self, prefix: &str) -> Open {
+        let index = self.opened;
+        self.opened += 1;
+        let id = format!("{prefix}_{:08x}{index:02x}", self.stamp.serial);
+        Open { index, id, phase: "" }
+    }
+
+    /// Ends an item with its finished form.
+    pub(crate) fn close(&mut self, open: &Open, item: Json) {
+        self.done.push(item.clone());
+        let event = members! {"output_index": open.index, "item": item};
+        self.emit("response.output_item.done", event);
+    }
+
+    /// The stream, ended by `response.completed`.
+    pub(crate) fn complete(self) -> Script {
+        let now = self.stamp.created_at;
+        self.end("completed", members! {"completed_at": now, "end_turn": true})
+    }
+
+    /// The stream, ended by `response.incomplete`.
+    pub(crate) fn incomplete(self, reason: &str) -> Script {
+        self.end("incomplete", members! {"incomplete_details": object! {"reason": reason}})
+    }
+
+    /// The stream, ended by `response.failed`.
+    pub(crate) fn fail(mut self, error: Json) -> Script {
+        let response = self.response("failed", members! {"error": error, "usage": Value::Null});
+        self.emit("response.failed", members! {"response": response});
+        Script::stream(self.steps)
+    }
+
+    /// The stream without any terminal event.
+    pub(crate) fn stop(self) -> Script {
+        Script::stream(self.steps)
+    }
+
+    /// The terminal event of this stream, as the text of its data.
+    pub(crate) fn terminal(&self, status: &str, mut rest: Members) -> String {
+        let output = if self.stamp.fill_output { self.done.clone() } else { Vec::new() };
+        rest.push(("output", output.into()));
+        rest.push(("usage", self.usage()));
+        let event = object! {
+            "type": format!("response.{status}"), "sequence_number": self.sequence,
+            "response": self.response(status, rest),
+        };
+        event.text()
+    }
+
+    fn end(mut self, status: &str, rest: Members) -> Script {
+        let event = self.terminal(status, rest);
+        self.steps.push(Step::Event(event));
+        Script::stream(self.steps)
+    }
+
+    fn delta(&mut self, kind: &str, place: &Members, piece: &str) {
+        if !self.stamp.pace.is_zero() {
+            self.steps.push(Step::Wait(self.stamp.pace));
+        }
+        let padding = &PADDING[..1 + (self.sequence as usize * 7) % (PADDING.len() - 1)];
+        let event = with(&with(place, "delta", piece.into()), "obfuscation", padding.into());
+        self.emit(kind, event);
+    }
+
+    fn usage(&self) -> Json {
+        let reasoning = (self.reasoning_bytes as u64).div_ceil(4);
+        let output = (self.output_bytes as u64).div_ceil(4).max(1) + reasoning;
+        let input = self.stamp.input_tokens;
+        object! {
+            "input_tokens": input,
+            "input_tokens_details":
+                object! {"cached_tokens": self.stamp.cached_tokens, "cache_write_tokens": 0_u64},
+            "output_tokens": output,
+            "output_tokens_details": object! {"reasoning_tokens": reasoning},
+            "total_tokens": input + output,
+        }
+    }
+
+    /// The response object; `rest` replaces members of the same name.
+    fn response(&self, status: &str, rest: Members) -> Json {
+        let mut members = members! {
+            "id": self.response_id(), "object": "response", "created_at": self.stamp.created_at,
+            "status": status, "model": &self.model, "output": Vec::<Json>::new(),
+        };
+        members.extend(self.echo.iter().cloned());
+        members.extend(members! {
+            "usage": Value::Null, "error": Value::Null, "incomplete_details": Value::Null,
+            "metadata": Value::Object(serde_json::Map::new()),
+        });
+        for (name, value) in rest {
+            match members.iter_mut().find(|(known, _)| *known == name) {
+                Some(member) => member.1 = value,
+                None => members.push((name, value)),
+            }
+        }
+        Json::Object(members)
+    }
+}
+
+/// The members of a response that repeat the request.
+fn echo(asked: &Asked) -> Members {
+    let or = |name: &str, usual: Value| match asked.get(name) {
+        Value::Null => usual,
+        value => value.clone(),
+    };
+    let none = || Value::Array(Vec::new());
+    members! {
+        "instructions": or("instructions", Value::Null),
+        "parallel_tool_calls": or("parallel_tool_calls", true.into()),
+        "reasoning": or("reasoning", Value::Null),
+        "service_tier": or("service_tier", "auto".into()),
+        "store": false, "temperature": 1.0, "top_p": 0.98, "max_output_tokens": Value::Null,
+        "text": or("text", serde_json::json!({"format": {"type": "text"}})),
+        "tool_choice": or("tool_choice", "auto".into()),
+        "tools": or("tools", none()),
+        "truncation": "disabled",
+        "prompt_cache_key": or("prompt_cache_key", Value::Null),
+    }
+}

@@ -1,0 +1,148 @@
+//! The item writers: whole output items, with every event that announces them.
+
+use super::Composer;
+use crate::items::{Call, Hosted, Open, message, output_text, pieces, place, with};
+use crate::ordered::{Json, Members, members, object};
+
+impl Composer {
+    /// A reasoning item with its summary parts; none of them when no summary was asked for.
+    pub(crate) fn reasoning(&mut self, parts: &[&str]) {
+        let sealed = format!("gAAAAsim{:08x}", self.stamp.serial);
+        let open = self.open("rs", |id| {
+            let nothing = Vec::<Json>::new();
+            object! {"type": "reasoning", "id": id, "summary": nothing, "encrypted_content": &sealed}
+        });
+        for (index, text) in parts.iter().enumerate() {
+            self.summary_part(&open, index, text);
+        }
+        self.reasoning_bytes += parts.iter().map(|part| part.len()).sum::<usize>().max(64);
+        let summary = parts.iter().map(|text| object! {"type": "summary_text", "text": *text});
+        let item = object! {
+            "type": "reasoning", "id": &open.id, "summary": summary.collect::<Vec<_>>(),
+            "encrypted_content": &sealed,
+        };
+        self.close(&open, item);
+    }
+
+    fn summary_part(&mut self, open: &Open, index: usize, text: &str) {
+        let place = members! {
+            "item_id": &open.id, "output_index": open.index, "summary_index": index,
+        };
+        let part = |text: &str| object! {"type": "summary_text", "text": text};
+        self.emit("response.reasoning_summary_part.added", with(&place, "part", part("")));
+        for piece in pieces(text) {
+            self.delta("response.reasoning_summary_text.delta", &place, piece);
+        }
+        self.emit("response.reasoning_summary_text.done", with(&place, "text", text.into()));
+        self.emit("response.reasoning_summary_part.done", with(&place, "part", part(text)));
+    }
+
+    /// A whole message.
+    pub(crate) fn message(&mut self, text: &str, phase: &'static str) {
+        let open = self.open_message(phase);
+        for piece in pieces(text) {
+            self.text_delta(&open, piece);
+        }
+        self.close_message(&open, text, Vec::new());
+    }
+
+    /// Begins a message and its one text part.
+    pub(crate) fn open_message(&mut self, phase: &'static str) -> Open {
+        let mut open = self.open("msg", |id| message(id, "in_progress", phase, Vec::new()));
+        open.phase = phase;
+        let part = with(&place(&open), "part", output_text("", Vec::new()));
+        self.emit("response.content_part.added", part);
+        open
+    }
+
+    /// Writes a piece of a message's text.
+    pub(crate) fn text_delta(&mut self, open: &Open, piece: &str) {
+        let place = with(&place(open), "logprobs", Vec::<Json>::new().into());
+        self.delta("response.output_text.delta", &place, piece);
+    }
+
+    /// Ends a message.
+    pub(crate) fn close_message(&mut self, open: &Open, text: &str, annotations: Vec<Json>) {
+        self.output_bytes += text.len();
+        for (index, annotation) in annotations.iter().enumerate() {
+            let event = with(&place(open), "annotation_index", index.into());
+            let event = with(&event, "annotation", annotation.clone());
+            self.emit("response.output_text.annotation.added", event);
+        }
+        let done = with(&place(open), "text", text.into());
+        self.emit("response.output_text.done", with(&done, "logprobs", Vec::new().into()));
+        let part = output_text(text, annotations);
+        self.emit("response.content_part.done", with(&place(open), "part", part.clone()));
+        self.close(open, message(&open.id, "completed", open.phase, vec![part]));
+    }
+
+    /// Whole calls, their deltas interleaved.
+    pub(crate) fn calls(&mut self, calls: &[Call]) {
+        let opened: Vec<Open> = calls.iter().map(|call| self.open_call(call)).collect();
+        let texts: Vec<Vec<&str>> = calls.iter().map(|call| pieces(&call.text)).collect();
+        let longest = texts.iter().map(Vec::len).max().unwrap_or_default();
+        for round in 0..longest {
+            for ((call, open), pieces) in calls.iter().zip(&opened).zip(&texts) {
+                if let Some(piece) = pieces.get(round) {
+                    self.call_delta(open, call, piece);
+                }
+            }
+        }
+        for (call, open) in calls.iter().zip(&opened) {
+            self.call_text_done(open, call);
+            self.close_call(open, call);
+        }
+    }
+
+    /// Begins a call.
+    pub(crate) fn open_call(&mut self, call: &Call) -> Open {
+        let prefix = if call.custom { "ctc" } else { "fc" };
+        self.open(prefix, |id| call.item(id, "", "in_progress"))
+    }
+
+    /// Writes a piece of a call's arguments or input.
+    pub(crate) fn call_delta(&mut self, open: &Open, call: &Call, piece: &str) {
+        let place = members! {"item_id": &open.id, "output_index": open.index};
+        if call.custom {
+            let place = with(&place, "call_id", (&call.call_id).into());
+            self.delta("response.custom_tool_call_input.delta", &place, piece);
+        } else {
+            self.delta("response.function_call_arguments.delta", &place, piece);
+        }
+    }
+
+    /// Writes that the arguments or the input are complete.
+    pub(crate) fn call_text_done(&mut self, open: &Open, call: &Call) {
+        let place = members! {"item_id": &open.id, "output_index": open.index};
+        if call.custom {
+            let event = with(&place, "input", (&call.text).into());
+            self.emit("response.custom_tool_call_input.done", event);
+        } else {
+            let event = with(&place, "name", (&call.name).into());
+            let event = with(&event, "arguments", (&call.text).into());
+            self.emit("response.function_call_arguments.done", event);
+        }
+    }
+
+    /// Ends a call.
+    pub(crate) fn close_call(&mut self, open: &Open, call: &Call) {
+        self.output_bytes += call.text.len();
+        self.close(open, call.item(&open.id, &call.text, "completed"));
+    }
+
+    /// A hosted tool's call: its item, its progress events, its finished item.
+    pub(crate) fn hosted(&mut self, hosted: &Hosted<'_>) {
+        let item = |id: &str, status: &str, rest: Members| {
+            let mut item = members! {"type": hosted.kind, "id": id, "status": status};
+            item.extend(rest);
+            Json::Object(item)
+        };
+        let open = self.open(hosted.prefix, |id| item(id, "in_progress", Vec::new()));
+        for (stage, rest) in &hosted.stages {
+            let mut event = members! {"item_id": &open.id, "output_index": open.index};
+            event.extend(rest.clone());
+            self.emit(&format!("response.{}.{stage}", hosted.kind), event);
+        }
+        self.close(&open, item(&open.id, "completed", hosted.result.clone()));
+    }
+}

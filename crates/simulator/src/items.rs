@@ -1,0 +1,111 @@
+//! The output items: their shapes, and how a text is cut into deltas.
+
+use crate::ordered::{Json, Members, members, object};
+
+/// A call of a client's tool.
+#[derive(Clone, Debug)]
+pub(crate) struct Call {
+    /// The id that the output refers to.
+    pub(crate) call_id: String,
+    /// The tool's name.
+    pub(crate) name: String,
+    /// The namespace of the tool.
+    pub(crate) namespace: Option<String>,
+    /// The arguments as JSON text, or the input of a custom tool.
+    pub(crate) text: String,
+    /// Whether the tool is a custom one.
+    pub(crate) custom: bool,
+}
+
+impl Call {
+    fn kind(&self) -> &'static str {
+        if self.custom { "custom_tool_call" } else { "function_call" }
+    }
+
+    /// The item, with as much of the arguments as is known.
+    pub(crate) fn item(&self, id: &str, text: &str, status: &str) -> Json {
+        let mut members = members! {
+            "type": self.kind(), "id": id, "call_id": &self.call_id, "name": &self.name,
+        };
+        if let Some(namespace) = &self.namespace {
+            members.push(("namespace", namespace.into()));
+        }
+        members.push((if self.custom { "input" } else { "arguments" }, text.into()));
+        members.push(("status", status.into()));
+        Json::Object(members)
+    }
+}
+
+/// An output item that was begun.
+#[derive(Clone, Debug)]
+pub(crate) struct Open {
+    /// Its place in the output.
+    pub(crate) index: usize,
+    /// Its id.
+    pub(crate) id: String,
+    /// The phase of a message, empty for none.
+    pub(crate) phase: &'static str,
+}
+
+/// A call of a tool that runs on the server.
+pub(crate) struct Hosted<'a> {
+    /// The item's `type`.
+    pub(crate) kind: &'a str,
+    /// The prefix of its id.
+    pub(crate) prefix: &'a str,
+    /// The progress events, by the last word of their kind.
+    pub(crate) stages: Vec<(&'a str, Members)>,
+    /// What the finished item holds besides its status.
+    pub(crate) result: Members,
+}
+
+/// The place of a message's one part.
+pub(crate) fn place(open: &Open) -> Members {
+    members! {"item_id": &open.id, "output_index": open.index, "content_index": 0_u64}
+}
+
+/// These members and one more.
+pub(crate) fn with(members: &Members, name: &'static str, value: Json) -> Members {
+    let mut members = members.clone();
+    members.push((name, value));
+    members
+}
+
+/// A message item.
+pub(crate) fn message(id: &str, status: &str, phase: &str, content: Vec<Json>) -> Json {
+    let mut item = members! {"type": "message", "id": id, "role": "assistant", "status": status};
+    if !phase.is_empty() {
+        item.push(("phase", phase.into()));
+    }
+    item.push(("content", content.into()));
+    Json::Object(item)
+}
+
+/// A text part of a message.
+pub(crate) fn output_text(text: &str, annotations: Vec<Json>) -> Json {
+    let logprobs = Vec::<Json>::new();
+    object! {"type": "output_text", "text": text, "annotations": annotations, "logprobs": logprobs}
+}
+
+/// A text cut where deltas would be: after spaces, and inside long words between characters.
+pub(crate) fn pieces(text: &str) -> Vec<&str> {
+    const LONGEST: usize = 8;
+    let mut pieces = Vec::new();
+    let (mut start, mut chars) = (0, 0);
+    for (at, letter) in text.char_indices() {
+        if chars == LONGEST {
+            pieces.push(&text[start..at]);
+            (start, chars) = (at, 0);
+        }
+        chars += 1;
+        if letter == ' ' {
+            let end = at + letter.len_utf8();
+            pieces.push(&text[start..end]);
+            (start, chars) = (end, 0);
+        }
+    }
+    if start < text.len() {
+        pieces.push(&text[start..]);
+    }
+    pieces
+}

@@ -1,0 +1,279 @@
+//! The modes: named scripts for the special and the unhappy cases.
+
+mod broken;
+mod failing;
+mod special;
+
+use std::time::Duration;
+
+use serde_json::json;
+
+use crate::answer;
+use crate::asked::{Asked, Tool};
+use crate::events::{Composer, Stamp};
+use crate::items::{self, Call};
+use crate::script::Script;
+
+/// Declares the modes, their names and what they are for.
+macro_rules! modes {
+    ($($(#[$doc:meta])* $mode:ident = $name:literal,)*) => {
+        /// A special case, to be queued, or asked for by `MODE:<name>` in the last user message.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Mode {
+            $(#[doc = concat!("`", $name, "`:")] $(#[$doc])* $mode,)*
+        }
+
+        impl Mode {
+            /// Every mode.
+            pub const ALL: &'static [Self] = &[$(Self::$mode),*];
+
+            /// The name, as it stands after `MODE:`.
+            pub fn name(self) -> &'static str {
+                match self {
+                    $(Self::$mode => $name,)*
+                }
+            }
+        }
+    };
+}
+
+modes! {
+    /// a reasoning item with a summary of two parts, then text
+    Reasoning = "reasoning",
+    /// two calls at once, their deltas interleaved by `output_index`
+    ParallelCalls = "parallel-calls",
+    /// a call without argument deltas: only the event that says they are complete
+    Argless = "argless",
+    /// a call that arrives only as its finished item
+    Deltaless = "deltaless",
+    /// text, then a call
+    TextBeforeCall = "text-before-call",
+    /// a call of a custom tool
+    CustomCall = "custom-call",
+    /// a call whose arguments are not JSON
+    BadArguments = "bad-arguments",
+    /// a call whose id has 69 characters
+    LongCallId = "long-call-id",
+    /// a commentary message, a call, a final message
+    Commentary = "commentary",
+    /// a web search and a cited answer
+    Search = "search",
+    /// a generated image
+    Image = "image",
+    /// a refusal
+    Refusal = "refusal",
+    /// line and paragraph separators, controls and quotes inside the text
+    Separators = "separators",
+    /// the request's headers and body as the text of the answer
+    Echo = "echo",
+    /// `response.incomplete` at the token limit
+    IncompleteLength = "incomplete-length",
+    /// `response.incomplete` by the content filter
+    IncompleteFilter = "incomplete-filter",
+    /// a completed response without any output
+    EmptyOutput = "empty-output",
+    /// a completed response without usage
+    NoUsage = "no-usage",
+    /// events between the others that no client needs, some of them unknown
+    Keepalive = "keepalive",
+    /// more events after the terminal one, which comes twice
+    AfterEnd = "after-end",
+    /// `response.failed` right after the first events
+    FailBefore = "fail-before",
+    /// `response.failed` after some text
+    FailAfter = "fail-after",
+    /// `response.failed` whose error is null
+    FailNull = "fail-null",
+    /// `response.failed` for a rate limit
+    FailRate = "fail-rate",
+    /// `response.failed` because the context is full
+    FailContext = "fail-context",
+    /// an `error` event with its members at the top
+    ErrorFlat = "error-flat",
+    /// an `error` event with its members inside `error`
+    ErrorNested = "error-nested",
+    /// `server_is_overloaded`, after the first events of a 200
+    Overloaded = "overloaded",
+    /// 401 for the first request with a text, the default answer for the second
+    UnauthorizedOnce = "unauthorized-once",
+    /// 401
+    Unauthorized = "unauthorized",
+    /// 402 with an object as its detail
+    Deactivated = "402",
+    /// 429, the plan's limit is reached
+    UsageLimit = "429",
+    /// 429, too many requests
+    RateLimit = "429-rate",
+    /// 403, the plan does not include Codex
+    NotIncluded = "usage-not-included",
+    /// 503 in JSON, overloaded
+    Unavailable = "503",
+    /// 500 with a page of five megabytes
+    Html500 = "500-html",
+    /// 403 with the page of a challenge
+    Html403 = "403-html",
+    /// 200 with a page
+    Html200 = "200-html",
+    /// 404 without a body
+    Empty404 = "404-empty",
+    /// 307 to another port
+    Redirect = "redirect",
+    /// a head of one megabyte
+    HugeHead = "huge-head",
+    /// an interim 103 before the answer
+    EarlyHints = "early-hints",
+    /// no head, ever
+    Mute = "mute",
+    /// the first events, then silence
+    Stall = "stall",
+    /// some text, then silence
+    StallAfter = "stall-after",
+    /// the body ends after some text, without a terminal event
+    Cut = "cut",
+    /// the connection closes inside a chunk
+    CutHard = "cut-hard",
+    /// `data: [DONE]` and no terminal event
+    DoneOnly = "done-only",
+    /// deltas with a pause before each; `MODE:slow:<count>:<milliseconds>`
+    Slow = "slow",
+    /// many large deltas; `MODE:flood:<count>:<bytes>`
+    Flood = "flood",
+    /// one delta beyond any sensible size; `MODE:huge-event:<bytes>`
+    HugeEvent = "huge-event",
+    /// lines that end in CR
+    Cr = "cr",
+    /// lines that end in CR LF
+    Crlf = "crlf",
+    /// a byte order mark at the start
+    Bom = "bom",
+    /// no space after `data:`
+    NoSpace = "no-space",
+    /// one JSON text over two data lines
+    MultilineData = "multiline-data",
+    /// `event:` lines that contradict the JSON
+    WrongEventName = "wrong-event-name",
+    /// a delta with bytes that are not UTF-8
+    InvalidUtf8 = "invalid-utf8",
+    /// every byte a write of its own
+    Bytewise = "bytewise",
+}
+
+impl Mode {
+    /// The mode of a name.
+    pub fn parse(name: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|mode| mode.name() == name)
+    }
+}
+
+/// What a mode is composed for.
+pub(crate) struct Scene<'a> {
+    /// The request.
+    pub(crate) asked: &'a Asked,
+    /// The response's identity.
+    pub(crate) stamp: &'a Stamp,
+    /// Gives the request as JSON text.
+    pub(crate) request: &'a dyn Fn() -> String,
+}
+
+impl Scene<'_> {
+    fn begin(&self) -> Composer {
+        Composer::begin(self.asked, self.stamp)
+    }
+
+    /// A call of one of the request's function tools, or of one that it never declared.
+    fn call(&self, index: usize) -> Call {
+        let tools = self.asked.tools();
+        let functions: Vec<&Tool> = tools.iter().filter(|tool| tool.schema.is_some()).collect();
+        let call_id = answer::call_id(self.stamp, index);
+        let text = self.asked.last_user_text();
+        let usual = Tool {
+            name: "lookup".to_owned(),
+            namespace: None,
+            schema: Some(json!({"properties": {"city": {"const": "Oslo"}}})),
+        };
+        let tool = functions.get(index).or_else(|| functions.first()).copied().unwrap_or(&usual);
+        answer::call(tool, &text, call_id)
+    }
+
+    /// The default answer as one run of bytes.
+    fn bytes(&self) -> Vec<u8> {
+        let script = answer::answer(self.asked, self.stamp);
+        let events = script.steps.iter().filter_map(|step| match step {
+            crate::script::Step::Event(text) => Some(crate::body::framed(text)),
+            _ => None,
+        });
+        events.flatten().collect()
+    }
+}
+
+/// The mode that the last user message names, and the numbers after the name, unless the input ends
+/// with a tool's output, which is a later turn of the same question.
+pub(crate) fn asked_for(asked: &Asked) -> Option<(Mode, Vec<u64>)> {
+    if !asked.trailing_outputs().is_empty() {
+        return None;
+    }
+    let text = asked.last_user_text();
+    let (_, rest) = text.split_once("MODE:")?;
+    let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || "-:".contains(c)));
+    let mut words = rest[..end.unwrap_or(rest.len())].split(':');
+    let mode = Mode::parse(words.next()?)?;
+    Some((mode, words.map_while(|word| word.parse().ok()).collect()))
+}
+
+/// Composes a mode; the numbers are those after its name.
+pub(crate) fn script(mode: Mode, scene: &Scene<'_>, numbers: &[u64]) -> Script {
+    special::script(mode, scene)
+        .or_else(|| failing::script(mode, scene))
+        .unwrap_or_else(|| broken::script(mode, scene, numbers))
+}
+
+/// Composes a mode for a request that holds nothing.
+pub(crate) fn for_empty_request(mode: Mode) -> Script {
+    let stamp = Stamp {
+        serial: 0,
+        created_at: 0,
+        pace: Duration::ZERO,
+        fill_output: false,
+        input_tokens: 1,
+        cached_tokens: 0,
+    };
+    let request = || "{}".to_owned();
+    let asked = Asked::default();
+    script(mode, &Scene { asked: &asked, stamp: &stamp, request: &request }, &[])
+}
+
+/// Begins a message and writes its text, without ending it.
+fn half_a_message(composer: &mut Composer, text: &str) {
+    let open = composer.open_message("final_answer");
+    for piece in items::pieces(text) {
+        composer.text_delta(&open, piece);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mode_is_read_from_the_last_user_message() {
+        let asked = |text: &str| Asked::new(json!({"input": [{"role": "user", "content": text}]}));
+        assert_eq!(asked_for(&asked("go MODE:cut, please")), Some((Mode::Cut, vec![])));
+        assert_eq!(asked_for(&asked("MODE:slow:3:10")), Some((Mode::Slow, vec![3, 10])));
+        assert_eq!(asked_for(&asked("MODE:429")), Some((Mode::UsageLimit, vec![])));
+        assert_eq!(asked_for(&asked("MODE:none-such")), None);
+    }
+
+    #[test]
+    fn every_mode_has_a_script_of_its_own() {
+        let mut names: Vec<_> = Mode::ALL.iter().map(|mode| mode.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), Mode::ALL.len());
+        for mode in Mode::ALL {
+            let script = for_empty_request(*mode);
+            assert!(script.status >= 200, "{}", mode.name());
+            assert_eq!(Mode::parse(mode.name()), Some(*mode));
+        }
+    }
+}

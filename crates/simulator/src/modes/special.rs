@@ -1,0 +1,167 @@
+//! Modes that end well, in ways that clients are known to get wrong.
+
+use serde_json::json;
+
+use super::{Mode, Scene, half_a_message};
+use crate::answer;
+use crate::events::Composer;
+use crate::items::{Call, Hosted, message, pieces, place, with};
+use crate::ordered::{members, object};
+use crate::script::{Script, Step};
+
+/// A picture of one pixel.
+const PIXEL: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+
+/// The script of a mode, if it is one of these.
+pub(super) fn script(mode: Mode, scene: &Scene<'_>) -> Option<Script> {
+    let mut composer = scene.begin();
+    match mode {
+        Mode::Reasoning => {
+            composer.reasoning(&["**First thought**\n\nOne.", "**Second thought**\n\nTwo."]);
+            composer.message("Thought through.", "final_answer");
+        }
+        Mode::Refusal => refusal(&mut composer),
+        Mode::Separators => {
+            composer.message("a\u{2028}b\u{2029}c\u{85}d\re\nf\tg\u{0}h\"i\\j </script>", "");
+        }
+        Mode::Echo => composer.message(&(scene.request)(), "final_answer"),
+        Mode::EmptyOutput => {}
+        Mode::NoUsage => return Some(without_usage(composer)),
+        Mode::IncompleteLength => {
+            half_a_message(&mut composer, "This text is cut at the");
+            return Some(composer.incomplete("max_output_tokens"));
+        }
+        Mode::IncompleteFilter => {
+            half_a_message(&mut composer, "This text is");
+            return Some(composer.incomplete("content_filter"));
+        }
+        Mode::Keepalive => noise(&mut composer),
+        Mode::AfterEnd => return Some(after_end(composer)),
+        Mode::Search => answer::search(&mut composer, &scene.asked.last_user_text()),
+        Mode::Image => image(&mut composer),
+        _ => calls(mode, scene, &mut composer)?,
+    }
+    Some(composer.complete())
+}
+
+/// The modes that call tools.
+fn calls(mode: Mode, scene: &Scene<'_>, composer: &mut Composer) -> Option<()> {
+    let mut call = scene.call(0);
+    match mode {
+        Mode::ParallelCalls => composer.calls(&[call, scene.call(1)]),
+        Mode::Argless => {
+            let open = composer.open_call(&call);
+            composer.call_text_done(&open, &call);
+            composer.close_call(&open, &call);
+        }
+        Mode::Deltaless => {
+            let open = composer.reserve("fc");
+            composer.close_call(&open, &call);
+        }
+        Mode::TextBeforeCall => {
+            composer.message("Let me look that up.", "");
+            composer.calls(&[call]);
+        }
+        Mode::CustomCall => composer.calls(&[custom(scene)]),
+        Mode::BadArguments => {
+            call.text = "{\"city\": Oslo".to_owned();
+            composer.calls(&[call]);
+        }
+        Mode::LongCallId => {
+            call.call_id = format!("call_{:064x}", scene.stamp.serial);
+            composer.calls(&[call]);
+        }
+        Mode::Commentary => {
+            composer.message("First I look it up.", "commentary");
+            composer.calls(&[call]);
+            composer.message("It will be there soon.", "final_answer");
+        }
+        _ => return None,
+    }
+    Some(())
+}
+
+fn custom(scene: &Scene<'_>) -> Call {
+    let tool = scene.asked.tools().into_iter().find(|tool| tool.schema.is_none());
+    let (name, namespace) =
+        tool.map_or_else(|| ("apply_patch".to_owned(), None), |tool| (tool.name, tool.namespace));
+    let text = "*** Begin Patch\n*** Add File: a.txt\n+ä \"quoted\"\n*** End Patch".to_owned();
+    Call { call_id: answer::call_id(scene.stamp, 0), name, namespace, text, custom: true }
+}
+
+fn refusal(composer: &mut Composer) {
+    let text = "I can't help with that.";
+    let phase = "final_answer";
+    let open = composer.open("msg", |id| message(id, "in_progress", phase, Vec::new()));
+    let place = place(&open);
+    let part = |text: &str| object! {"type": "refusal", "refusal": text};
+    composer.emit("response.content_part.added", with(&place, "part", part("")));
+    for piece in pieces(text) {
+        composer.emit("response.refusal.delta", with(&place, "delta", piece.into()));
+    }
+    composer.emit("response.refusal.done", with(&place, "refusal", text.into()));
+    composer.emit("response.content_part.done", with(&place, "part", part(text)));
+    composer.close(&open, message(&open.id, "completed", phase, vec![part(text)]));
+}
+
+fn image(composer: &mut Composer) {
+    let partial = members! {"partial_image_index": 0_u64, "partial_image_b64": PIXEL};
+    composer.hosted(&Hosted {
+        kind: "image_generation_call",
+        prefix: "ig",
+        stages: vec![
+            ("in_progress", Vec::new()),
+            ("generating", Vec::new()),
+            ("partial_image", partial),
+            ("completed", Vec::new()),
+        ],
+        result: members! {
+            "revised_prompt": "a pixel", "output_format": "png", "result": PIXEL,
+        },
+    });
+    composer.message("Here it is.", "final_answer");
+}
+
+/// Events that no client needs, before and inside a message.
+fn noise(composer: &mut Composer) {
+    let limits = json!({"plan_type": "plus", "rate_limits": {"allowed": true,
+        "limit_reached": false, "primary": {"used_percent": 12, "window_minutes": 10080,
+        "reset_after_seconds": 400_000, "reset_at": 1_795_740_000}, "secondary": null},
+        "credits": {"has_credits": false, "unlimited": false, "balance": null}});
+    let limits =
+        ["plan_type", "rate_limits", "credits"].map(|name| (name, limits[name].clone().into()));
+    composer.emit("codex.rate_limits", limits.into());
+    let headers = object! {"x-codex-turn-state": "turn-from-an-event"};
+    let metadata = members! {"response_id": composer.response_id(), "headers": headers.clone()};
+    composer.emit("response.metadata", metadata);
+    composer.emit("codex.response.metadata", members! {"headers": headers});
+    composer.emit("keepalive", Vec::new());
+    let open = composer.open_message("final_answer");
+    let text = "Still here.";
+    for piece in pieces(text) {
+        composer.text_delta(&open, piece);
+        composer.emit("keepalive", Vec::new());
+        composer.emit("response.unheard_of", members! {"delta": "not text"});
+        composer.step(Step::Raw(": a comment\n\n".into()));
+    }
+    composer.close_message(&open, text, Vec::new());
+}
+
+fn without_usage(mut composer: Composer) -> Script {
+    composer.message("No usage follows.", "final_answer");
+    let members = members! {"response": object! {
+        "id": composer.response_id(), "object": "response", "status": "completed",
+        "output": Vec::new(),
+    }};
+    composer.emit("response.completed", members);
+    composer.stop()
+}
+
+fn after_end(mut composer: Composer) -> Script {
+    composer.message("The end.", "final_answer");
+    let end = Step::Event(composer.terminal("completed", Vec::new()));
+    composer.step(end.clone());
+    half_a_message(&mut composer, "Too late.");
+    composer.step(end);
+    composer.stop()
+}

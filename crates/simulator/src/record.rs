@@ -1,0 +1,210 @@
+//! The record: requests as they arrived, and counters that can be waited for.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use bytes::Bytes;
+use hyper::HeaderMap;
+use serde_json::Value;
+use tokio::sync::watch;
+
+use crate::ordered::{Json, object};
+
+/// How many closed streams are remembered one by one.
+const CLOSINGS_KEPT: usize = 2048;
+
+/// How many bytes of bodies are kept; the last request is kept whatever its size.
+const BODY_BYTES_KEPT: usize = 64 << 20;
+
+/// A request as it arrived.
+#[derive(Clone, Debug)]
+pub struct Recorded {
+    /// The method, in capitals.
+    pub method: String,
+    /// The path with its query.
+    pub path: String,
+    /// The headers in order of first appearance, names in lower case.
+    pub headers: Vec<(String, String)>,
+    /// The whole body.
+    pub body: Bytes,
+    /// When the body was complete.
+    pub at: Instant,
+}
+
+impl Recorded {
+    /// The first value of a header; the name in lower case.
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+    }
+
+    /// The body as JSON; `null` when it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_slice(&self.body).unwrap_or_default()
+    }
+
+    /// The path without its query.
+    pub fn bare_path(&self) -> &str {
+        self.path.split('?').next().unwrap_or_default()
+    }
+}
+
+/// How one response stream ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Closing {
+    /// When the simulator noticed.
+    pub at: Instant,
+    /// Whether the client left before the script was over.
+    pub cancelled: bool,
+}
+
+/// Counters since the start.
+#[derive(Clone, Debug, Default)]
+pub struct Stats {
+    /// Connections accepted.
+    pub connections: u64,
+    /// Connections open now.
+    pub open_connections: u64,
+    /// Requests by method and path, such as `POST /oauth/token`; unknown paths count as `other`.
+    pub requests: BTreeMap<String, u64>,
+    /// Refresh grants asked for, granted or not.
+    pub refreshes: u64,
+    /// Refresh grants refused.
+    pub refreshes_refused: u64,
+    /// Revocations.
+    pub revokes: u64,
+    /// Response streams begun.
+    pub streams: u64,
+    /// Response streams open now.
+    pub open_streams: u64,
+    /// Response streams that clients left before their script was over.
+    pub cancelled_streams: u64,
+    /// The last closed streams, oldest first.
+    pub closings: VecDeque<Closing>,
+}
+
+impl Stats {
+    /// How many requests a path got, such as `POST /backend-api/codex/responses`.
+    pub fn count(&self, request: &str) -> u64 {
+        self.requests.get(request).copied().unwrap_or_default()
+    }
+
+    /// How many model calls arrived.
+    pub fn responses(&self) -> u64 {
+        self.count("POST /backend-api/codex/responses")
+    }
+}
+
+/// The last requests, and the size of their bodies together.
+#[derive(Debug, Default)]
+struct Kept {
+    requests: VecDeque<Recorded>,
+    bytes: usize,
+}
+
+/// Keeps what happened.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    started: Instant,
+    keep: usize,
+    stats: watch::Sender<Stats>,
+    requests: Mutex<Kept>,
+}
+
+impl Ledger {
+    pub(crate) fn new(keep: usize) -> Self {
+        let stats = watch::Sender::new(Stats::default());
+        Self { started: Instant::now(), keep, stats, requests: Mutex::default() }
+    }
+
+    pub(crate) fn change(&self, change: impl FnOnce(&mut Stats)) {
+        self.stats.send_modify(change);
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        self.stats.borrow().clone()
+    }
+
+    /// Waits until the counters satisfy a condition.
+    pub(crate) async fn wait_for(&self, met: impl FnMut(&Stats) -> bool) -> Stats {
+        let mut reader = self.stats.subscribe();
+        match reader.wait_for(met).await {
+            Ok(stats) => stats.clone(),
+            // The sender lives in `self`, so it cannot have gone.
+            Err(_) => self.stats(),
+        }
+    }
+
+    /// Counts a request before it is answered, and keeps it.
+    pub(crate) fn arrived(&self, name: &str, request: Recorded) {
+        if self.keep > 0 {
+            self.keep_request(request);
+        }
+        self.change(|stats| *stats.requests.entry(name.to_owned()).or_default() += 1);
+    }
+
+    fn keep_request(&self, request: Recorded) {
+        let mut kept = lock(&self.requests);
+        kept.bytes += request.body.len();
+        kept.requests.push_back(request);
+        while kept.requests.len() > self.keep.max(1)
+            || kept.bytes > BODY_BYTES_KEPT && kept.requests.len() > 1
+        {
+            kept.bytes -= kept.requests.pop_front().map_or(0, |oldest| oldest.body.len());
+        }
+    }
+
+    pub(crate) fn requests(&self) -> Vec<Recorded> {
+        lock(&self.requests).requests.iter().cloned().collect()
+    }
+
+    pub(crate) fn forget_requests(&self) {
+        *lock(&self.requests) = Kept::default();
+    }
+
+    pub(crate) fn stream_closed(&self, cancelled: bool) {
+        self.change(|stats| {
+            stats.open_streams = stats.open_streams.saturating_sub(1);
+            stats.cancelled_streams += u64::from(cancelled);
+            if stats.closings.len() == CLOSINGS_KEPT {
+                stats.closings.pop_front();
+            }
+            stats.closings.push_back(Closing { at: Instant::now(), cancelled });
+        });
+    }
+
+    /// The counters as JSON; times in milliseconds since the start.
+    pub(crate) fn json(&self) -> Json {
+        let stats = self.stats.borrow();
+        let millis = |at: Instant| at.duration_since(self.started).as_millis() as u64;
+        let closings = stats.closings.iter();
+        let closings = closings.map(|closing| {
+            object! {"closed_at_ms": millis(closing.at), "cancelled": closing.cancelled}
+        });
+        let requests = stats.requests.iter().map(|(name, n)| (name.clone(), Value::from(*n)));
+        object! {
+            "uptime_ms": millis(Instant::now()),
+            "connections": stats.connections,
+            "open_connections": stats.open_connections,
+            "requests": Value::Object(requests.collect()),
+            "refreshes": stats.refreshes,
+            "refreshes_refused": stats.refreshes_refused,
+            "revokes": stats.revokes,
+            "streams": stats.streams,
+            "open_streams": stats.open_streams,
+            "cancelled_streams": stats.cancelled_streams,
+            "closings": closings.collect::<Vec<_>>(),
+        }
+    }
+}
+
+/// The headers as text, in order.
+pub(crate) fn header_list(headers: &HeaderMap) -> Vec<(String, String)> {
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect()
+}
+
+/// Locks, whether or not another holder panicked: every change here is complete or absent.
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,145 @@
+//! A script: what the simulator answers to one request, step by step.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde_json::Value;
+
+use crate::modes::{self, Mode};
+
+/// One step of a response body.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// One event: the JSON text of its data. The `event:` line is its `type`.
+    Event(String),
+    /// Bytes as they are.
+    Raw(Bytes),
+    /// The same bytes a number of times, without holding them all at once.
+    Repeat(Bytes, u64),
+    /// A pause that lets what came before leave as a write of its own.
+    Flush,
+    /// Silence for a while.
+    Wait(Duration),
+    /// Silence for ever.
+    Stall,
+    /// The bytes begin as one more chunk, and the connection closes inside it.
+    Cut(Bytes),
+}
+
+impl Step {
+    /// The step for an event given as a value. Members come out in alphabetical order; write the
+    /// text yourself where order matters.
+    pub fn event(value: &Value) -> Self {
+        Self::Event(value.to_string())
+    }
+}
+
+/// An answer to one request.
+#[derive(Clone, Debug)]
+pub struct Script {
+    /// The status code.
+    pub status: u16,
+    /// The response headers, in order; names may repeat.
+    pub headers: Vec<(String, String)>,
+    /// Whether the headers the backend sends with every answer (limits, request id, model) are
+    /// added where `headers` does not name them.
+    pub standing_headers: bool,
+    /// Bytes written before the head, such as an interim 103 response.
+    pub preface: Bytes,
+    /// Time before the head is sent.
+    pub hold: Duration,
+    /// The body.
+    pub steps: Vec<Step>,
+}
+
+impl Script {
+    /// A stream of server-sent events with status 200.
+    pub fn stream(steps: Vec<Step>) -> Self {
+        Self::answer(200, "text/event-stream; charset=utf-8", steps)
+    }
+
+    /// A stream of the given events, each the JSON text of one.
+    pub fn events<T: Into<String>>(events: impl IntoIterator<Item = T>) -> Self {
+        Self::stream(events.into_iter().map(|text| Step::Event(text.into())).collect())
+    }
+
+    /// A JSON body.
+    pub fn json(status: u16, body: &Value) -> Self {
+        Self::answer(status, "application/json", vec![Step::Raw(body.to_string().into())])
+    }
+
+    /// A body of any other type.
+    pub fn body(status: u16, media_type: &str, body: impl Into<Bytes>) -> Self {
+        Self::answer(status, media_type, vec![Step::Raw(body.into())])
+    }
+
+    /// The script of a mode, as it answers a request that holds nothing but a model.
+    pub fn mode(mode: Mode) -> Self {
+        modes::for_empty_request(mode)
+    }
+
+    /// This script with one more header.
+    pub fn with_header(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// This script without the headers the backend sends with every answer.
+    pub fn without_standing_headers(mut self) -> Self {
+        self.standing_headers = false;
+        self
+    }
+
+    /// This script with its head held back for a while.
+    pub fn held(mut self, hold: Duration) -> Self {
+        self.hold = hold;
+        self
+    }
+
+    /// This script with one more step at the end.
+    pub fn then(mut self, step: Step) -> Self {
+        self.steps.push(step);
+        self
+    }
+
+    fn answer(status: u16, media_type: &str, steps: Vec<Step>) -> Self {
+        Self {
+            status,
+            headers: vec![("content-type".to_owned(), media_type.to_owned())],
+            standing_headers: true,
+            preface: Bytes::new(),
+            hold: Duration::ZERO,
+            steps,
+        }
+    }
+
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        let found = self.headers.iter().find(|(known, _)| known.eq_ignore_ascii_case(name));
+        found.map(|(_, value)| value.as_str())
+    }
+
+    pub(crate) fn is_stream(&self) -> bool {
+        self.header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"))
+    }
+}
+
+/// What an endpoint does next: a fixed script, or a mode that is composed for the request.
+#[derive(Clone, Debug)]
+pub enum Play {
+    /// A script, played as it is.
+    Script(Script),
+    /// A mode, composed with the model, tools and texts of the request.
+    Mode(Mode),
+}
+
+impl From<Script> for Play {
+    fn from(script: Script) -> Self {
+        Self::Script(script)
+    }
+}
+
+impl From<Mode> for Play {
+    fn from(mode: Mode) -> Self {
+        Self::Mode(mode)
+    }
+}

@@ -1,0 +1,177 @@
+//! One request: read, recorded, answered.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Limited};
+use hyper::body::Incoming;
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
+use hyper::http::request::Parts;
+use hyper::{Request, Response, StatusCode};
+
+use crate::body::{Body, StreamWatch};
+use crate::endpoint::Endpoint;
+use crate::ordered::{Json, object};
+use crate::record::{Recorded, header_list};
+use crate::refusal::Refusal;
+use crate::script::{Play, Script, Step};
+use crate::simulator::State;
+use crate::wire::Faults;
+use crate::{account, issuer, modes, responses};
+
+/// A request whose body has been read.
+#[derive(Debug)]
+pub(crate) struct Call {
+    pub(crate) parts: Parts,
+    pub(crate) body: Bytes,
+}
+
+impl Call {
+    /// The first value of a header, if it is text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.parts.headers.get(name).and_then(|value| value.to_str().ok())
+    }
+
+    pub(crate) fn query(&self) -> &str {
+        self.parts.uri.query().unwrap_or_default()
+    }
+
+    /// The access token of the `authorization` header.
+    pub(crate) fn bearer(&self) -> Result<&str, Refusal> {
+        let value = self.header("authorization").ok_or_else(Refusal::unauthorized)?;
+        value.strip_prefix("Bearer ").ok_or_else(Refusal::unauthorized)
+    }
+}
+
+/// Serves one request.
+pub(crate) async fn serve(
+    state: Arc<State>,
+    faults: Arc<Faults>,
+    request: Request<Incoming>,
+) -> Response<Body> {
+    let (parts, body) = request.into_parts();
+    let endpoint = Endpoint::of(&parts.method, parts.uri.path());
+    let Ok(body) = Limited::new(body, state.settings.max_body).collect().await else {
+        return refuse(&Refusal::detail(413, "Request body is too large or broken"));
+    };
+    let call = Call { parts, body: body.to_bytes() };
+    state.ledger.arrived(endpoint.map_or("other", Endpoint::name), recorded(&call));
+    match endpoint {
+        Some(Endpoint::Responses) => match responses::script(&state, &call) {
+            Ok(script) => play(&state, &faults, script).await,
+            Err(refusal) => refuse(&refusal),
+        },
+        Some(endpoint) => match state.next_play(endpoint) {
+            Some(Play::Script(script)) => play(&state, &faults, script).await,
+            Some(Play::Mode(mode)) => play(&state, &faults, modes::for_empty_request(mode)).await,
+            None => answer(&state, endpoint, &call).await,
+        },
+        None => refuse(&Refusal::detail(404, "Not Found")),
+    }
+}
+
+async fn answer(state: &State, endpoint: Endpoint, call: &Call) -> Response<Body> {
+    let answer = match endpoint {
+        Endpoint::Responses => Err(Refusal::detail(404, "Not Found")),
+        Endpoint::Upgrade if call.header("upgrade").is_some() => {
+            Err(Refusal::detail(426, "Upgrade Required"))
+        }
+        Endpoint::Upgrade => Err(Refusal::detail(405, "Method Not Allowed")),
+        Endpoint::Models => account::models(state, call),
+        Endpoint::Usage => account::usage(state, call),
+        Endpoint::AccountsCheck => account::accounts_check(state, call),
+        Endpoint::Authorize => issuer::authorize(state, call),
+        Endpoint::Continue => issuer::approve(state, call),
+        Endpoint::Token => {
+            tokio::time::sleep(state.settings.token_delay).await;
+            issuer::token(state, call)
+        }
+        Endpoint::Revoke => issuer::revoke(state, call),
+        Endpoint::DeviceCode => issuer::device_code(state, call),
+        Endpoint::DeviceToken => issuer::device_token(state, call),
+        Endpoint::DevicePage => Ok(html("<p>This code is approved by itself.</p>")),
+        Endpoint::Health => Ok(json(200, &object! {"status": "ok"})),
+        Endpoint::Stats => Ok(json(200, &state.ledger.json())),
+    };
+    answer.unwrap_or_else(|refusal| refuse(&refusal))
+}
+
+/// Plays a script: its preface, the time before its head, its head, its steps.
+async fn play(state: &State, faults: &Arc<Faults>, script: Script) -> Response<Body> {
+    let watch = script.is_stream().then(|| StreamWatch::open(state.ledger.clone()));
+    if !script.hold.is_zero() {
+        tokio::time::sleep(script.hold).await;
+    }
+    if !script.preface.is_empty() {
+        faults.preface(script.preface);
+    }
+    let body = match (watch, script.steps.as_slice()) {
+        (None, [Step::Raw(bytes)]) => Body::whole(bytes.clone()),
+        (None, _) => Body::played(script.steps, faults.clone()),
+        (Some(watch), _) => Body::played(script.steps, faults.clone()).watched(watch),
+    };
+    let mut response = Response::new(body);
+    *response.status_mut() = status(script.status);
+    for (name, value) in &script.headers {
+        add_header(response.headers_mut(), name, value);
+    }
+    response
+}
+
+/// An answer in JSON.
+pub(crate) fn json(code: u16, body: &Json) -> Response<Body> {
+    whole(code, "application/json", body.text())
+}
+
+/// An error answer.
+pub(crate) fn refuse(refusal: &Refusal) -> Response<Body> {
+    json(refusal.status, &refusal.body)
+}
+
+/// A small page.
+pub(crate) fn html(content: &str) -> Response<Body> {
+    let page = format!(
+        "<!doctype html><html lang=\"en\"><meta charset=\"utf-8\"><title>Simulated sign-in</title>\
+         <body>{content}</body></html>\n"
+    );
+    whole(200, "text/html; charset=utf-8", page)
+}
+
+/// An empty answer that sends the browser elsewhere.
+pub(crate) fn redirect(place: &str) -> Response<Body> {
+    let mut response = whole(302, "text/plain", String::new());
+    add_header(response.headers_mut(), "location", place);
+    response
+}
+
+/// Adds a header; one that HTTP cannot carry is left out.
+pub(crate) fn add_header(headers: &mut HeaderMap, name: &str, value: &str) {
+    let name = HeaderName::from_bytes(name.as_bytes());
+    let value = HeaderValue::from_bytes(value.as_bytes());
+    if let (Ok(name), Ok(value)) = (name, value) {
+        // The map refuses beyond 32768 names, which no script needs.
+        let _ = headers.try_append(name, value);
+    }
+}
+
+fn whole(code: u16, media_type: &str, body: String) -> Response<Body> {
+    let mut response = Response::new(Body::whole(body));
+    *response.status_mut() = status(code);
+    add_header(response.headers_mut(), "content-type", media_type);
+    response
+}
+
+fn status(code: u16) -> StatusCode {
+    StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}
+
+fn recorded(call: &Call) -> Recorded {
+    Recorded {
+        method: call.parts.method.to_string(),
+        path: call.parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
+        headers: header_list(&call.parts.headers),
+        body: call.body.clone(),
+        at: Instant::now(),
+    }
+}

@@ -1,0 +1,54 @@
+//! Settings: what differs between one simulator and another.
+
+use std::time::Duration;
+
+/// How a simulator behaves. The default is the strict, immediate backend that tests want.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// The port on 127.0.0.1; 0 takes a free one.
+    pub port: u16,
+    /// Time between the deltas of a composed stream, so that a demonstration is visible.
+    pub pace: Duration,
+    /// Whether a request without `instructions` is refused.
+    pub require_instructions: bool,
+    /// Whether the terminal event repeats the output items. The backend usually leaves them out.
+    pub fill_output: bool,
+    /// Whether models are withheld from clients older than their `minimal_client_version`.
+    pub gate_versions: bool,
+    /// Whether `/oauth/authorize` sends the browser back at once, without asking.
+    pub approve_sign_in: bool,
+    /// How often a device code is pending before it is approved.
+    pub device_pending: u32,
+    /// The seconds between two polls that a device code announces.
+    pub device_interval: u32,
+    /// The life of an access token.
+    pub token_life: Duration,
+    /// Time before the token endpoint answers.
+    pub token_delay: Duration,
+    /// Whether using a spent refresh token signs the whole session out.
+    pub revoke_on_reuse: bool,
+    /// The largest request body, in bytes.
+    pub max_body: usize,
+    /// How many requests are kept for [`Simulator::requests`](crate::Simulator::requests).
+    pub keep_requests: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            port: 0,
+            pace: Duration::ZERO,
+            require_instructions: true,
+            fill_output: false,
+            gate_versions: false,
+            approve_sign_in: true,
+            device_pending: 1,
+            device_interval: 1,
+            token_life: Duration::from_secs(864_000),
+            token_delay: Duration::ZERO,
+            revoke_on_reuse: false,
+            max_body: 64 << 20,
+            keep_requests: 1024,
+        }
+    }
+}

@@ -1,0 +1,260 @@
+//! The simulator: its listener, its state, and what a test can ask of it.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::convert::Infallible;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioTimer;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::{JoinHandle, JoinSet};
+
+use crate::cache::PromptCache;
+use crate::catalog::{Catalog, Model};
+use crate::endpoint::Endpoint;
+use crate::issuer::Grants;
+use crate::record::{Ledger, Recorded, Stats, lock};
+use crate::refusal::Refusal;
+use crate::script::Play;
+use crate::service::{self, Call};
+use crate::settings::Settings;
+use crate::tokens::{Claims, TokenBook, Tokens};
+use crate::wire::{Faults, Wire};
+
+/// How many texts that `unauthorized-once` refused are remembered.
+const REFUSED_TEXTS: usize = 1024;
+
+/// The pause after a connection could not be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// A running simulator. It stops, and drops every connection, when it is dropped.
+#[derive(Debug)]
+pub struct Simulator {
+    address: SocketAddr,
+    state: Arc<State>,
+    accepting: JoinHandle<()>,
+}
+
+impl Simulator {
+    /// Binds 127.0.0.1 and starts serving on the current runtime.
+    ///
+    /// # Errors
+    ///
+    /// The port cannot be bound.
+    pub async fn start(settings: Settings) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, settings.port)).await?;
+        let address = listener.local_addr()?;
+        let state = Arc::new(State::new(settings, format!("http://{address}")));
+        let accepting = tokio::spawn(accept(listener, state.clone()));
+        Ok(Self { address, state, accepting })
+    }
+
+    /// The address it listens on.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// The origin, such as `http://127.0.0.1:40001`.
+    pub fn origin(&self) -> String {
+        self.state.origin.clone()
+    }
+
+    /// The base of the Codex backend: `{origin}/backend-api/codex`.
+    pub fn upstream_url(&self) -> String {
+        format!("{}/backend-api/codex", self.state.origin)
+    }
+
+    /// The issuer of tokens, which is the origin too.
+    pub fn issuer(&self) -> String {
+        self.origin()
+    }
+
+    /// Signs somebody in, without any request.
+    pub fn tokens(&self, claims: Claims) -> Tokens {
+        lock(&self.state.tokens).sign_in(claims)
+    }
+
+    /// The content of an `auth.json` for a new sign-in of the default person.
+    pub fn auth_json(&self) -> String {
+        self.tokens(Claims::default()).auth_json()
+    }
+
+    /// Makes every access token issued so far a rejected one (401 `token_invalidated`); refresh
+    /// tokens stay good.
+    pub fn invalidate_access_tokens(&self) {
+        lock(&self.state.tokens).invalidate();
+    }
+
+    /// Queues what the next model call gets; it must still pass the checks.
+    pub fn enqueue(&self, play: impl Into<Play>) {
+        self.enqueue_at(Endpoint::Responses, play);
+    }
+
+    /// Queues what the next call of an endpoint gets. Anywhere but on `Responses` it comes before
+    /// all checks.
+    pub fn enqueue_at(&self, endpoint: Endpoint, play: impl Into<Play>) {
+        lock(&self.state.queues).entry(endpoint).or_default().push_back(play.into());
+    }
+
+    /// The models that the account may use.
+    pub fn models(&self) -> Vec<Model> {
+        lock(&self.state.catalog).models()
+    }
+
+    /// Replaces the models; `ETag` and `x-models-etag` change.
+    pub fn set_models(&self, models: Vec<Model>) {
+        lock(&self.state.catalog).replace(models);
+    }
+
+    /// The last requests, oldest first, to any path.
+    pub fn requests(&self) -> Vec<Recorded> {
+        self.state.ledger.requests()
+    }
+
+    /// The last model calls, oldest first.
+    pub fn model_calls(&self) -> Vec<Recorded> {
+        let name = Endpoint::Responses.name();
+        let is_call =
+            |request: &Recorded| format!("{} {}", request.method, request.bare_path()) == name;
+        self.requests().into_iter().filter(is_call).collect()
+    }
+
+    /// Forgets the requests so far; the counters stay.
+    pub fn forget_requests(&self) {
+        self.state.ledger.forget_requests();
+    }
+
+    /// The counters now.
+    pub fn stats(&self) -> Stats {
+        self.state.ledger.stats()
+    }
+
+    /// Waits until the counters satisfy a condition. It may wait for ever; put a time limit on it.
+    pub async fn wait_for(&self, met: impl FnMut(&Stats) -> bool) -> Stats {
+        self.state.ledger.wait_for(met).await
+    }
+}
+
+impl Drop for Simulator {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+/// What all connections share.
+#[derive(Debug)]
+pub(crate) struct State {
+    pub(crate) settings: Settings,
+    pub(crate) origin: String,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) tokens: Mutex<TokenBook>,
+    pub(crate) grants: Mutex<Grants>,
+    pub(crate) catalog: Mutex<Catalog>,
+    pub(crate) cache: Mutex<PromptCache>,
+    queues: Mutex<HashMap<Endpoint, VecDeque<Play>>>,
+    refused: Mutex<HashSet<String>>,
+    serial: AtomicU64,
+}
+
+impl State {
+    fn new(settings: Settings, origin: String) -> Self {
+        let tokens = TokenBook::new(origin.clone(), settings.token_life, settings.revoke_on_reuse);
+        Self {
+            ledger: Arc::new(Ledger::new(settings.keep_requests)),
+            tokens: Mutex::new(tokens),
+            grants: Mutex::default(),
+            catalog: Mutex::new(Catalog::bundled()),
+            cache: Mutex::default(),
+            queues: Mutex::default(),
+            refused: Mutex::default(),
+            serial: AtomicU64::new(1),
+            settings,
+            origin,
+        }
+    }
+
+    /// Whose access token a call carries.
+    pub(crate) fn admit(&self, call: &Call) -> Result<Claims, Refusal> {
+        lock(&self.tokens).check(call.bearer()?)
+    }
+
+    /// A client's version, if versions count here.
+    pub(crate) fn gated<'v>(&self, version: Option<&'v str>) -> Option<&'v str> {
+        version.filter(|_| self.settings.gate_versions)
+    }
+
+    pub(crate) fn next_play(&self, endpoint: Endpoint) -> Option<Play> {
+        lock(&self.queues).get_mut(&endpoint)?.pop_front()
+    }
+
+    pub(crate) fn next_serial(&self) -> u64 {
+        self.serial.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Whether a text comes for the first time, or the first time after a second.
+    pub(crate) fn first_time(&self, text: &str) -> bool {
+        let mut refused = lock(&self.refused);
+        if refused.remove(text) {
+            return false;
+        }
+        if refused.len() == REFUSED_TEXTS {
+            refused.clear();
+        }
+        refused.insert(text.to_owned())
+    }
+}
+
+async fn accept(listener: TcpListener, state: Arc<State>) {
+    // Aborting this task drops the set, and with it every connection.
+    let mut connections = JoinSet::new();
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                connections.spawn(serve(stream, state.clone()));
+            }
+            // Out of files, most likely: others may give some back meanwhile.
+            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        }
+        while connections.try_join_next().is_some() {}
+    }
+}
+
+async fn serve(stream: TcpStream, state: Arc<State>) {
+    let _open = OpenConnection::count(state.ledger.clone());
+    if stream.set_nodelay(true).is_err() {
+        return;
+    }
+    let faults = Arc::new(Faults::default());
+    let wire = Wire::new(stream, faults.clone());
+    let service = service_fn(move |request| {
+        let (state, faults) = (state.clone(), faults.clone());
+        async move { Ok::<_, Infallible>(service::serve(state, faults, request).await) }
+    });
+    let connection = http1::Builder::new().timer(TokioTimer::new()).serve_connection(wire, service);
+    // A connection that breaks is what half of the scripts are for.
+    let _ = connection.await;
+}
+
+/// Counts one connection until it is dropped.
+struct OpenConnection(Arc<Ledger>);
+
+impl OpenConnection {
+    fn count(ledger: Arc<Ledger>) -> Self {
+        ledger.change(|stats| {
+            stats.connections += 1;
+            stats.open_connections += 1;
+        });
+        Self(ledger)
+    }
+}
+
+impl Drop for OpenConnection {
+    fn drop(&mut self) {
+        self.0.change(|stats| stats.open_connections = stats.open_connections.saturating_sub(1));
+    }
+}

@@ -1,0 +1,96 @@
+//! The life of streams, records and the simulator itself.
+
+use std::time::Duration;
+
+use tokio::io::AsyncReadExt;
+use tokio::time::timeout;
+
+use super::client::{Bench, RESPONSES, question};
+use crate::{Settings, Stats};
+
+const SOON: Duration = Duration::from_secs(10);
+
+async fn until(bench: &Bench, met: impl FnMut(&Stats) -> bool) -> Stats {
+    timeout(SOON, bench.simulator.wait_for(met)).await.unwrap()
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_is_noticed_also_in_silence() {
+    let bench = Bench::new().await;
+    for mode in ["stall", "stall-after", "mute"] {
+        let body = question(&format!("MODE:{mode}")).to_string();
+        let before = bench.simulator.stats().cancelled_streams;
+        let mut stream = bench.send(RESPONSES, &bench.headers(), &body).await;
+        until(&bench, |stats| stats.open_streams == 1).await;
+        if mode != "mute" {
+            stream.read_u8().await.unwrap();
+        }
+        drop(stream);
+        let stats = until(&bench, |stats| stats.open_streams == 0).await;
+        assert_eq!(stats.cancelled_streams, before + 1, "{mode}");
+        assert!(stats.closings.back().unwrap().cancelled);
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_reads_to_the_end_is_not_counted_as_gone() {
+    let bench = Bench::new().await;
+    bench.say("hello").await;
+    bench.say("MODE:503").await;
+    let stats = until(&bench, |stats| stats.open_connections == 0).await;
+    assert_eq!((stats.streams, stats.open_streams, stats.cancelled_streams), (1, 0, 0));
+    assert_eq!((stats.connections, stats.responses()), (2, 2));
+}
+
+#[tokio::test]
+async fn requests_are_recorded_as_they_came() {
+    let bench = Bench::new().await;
+    bench.say("hello").await;
+    let calls = bench.simulator.model_calls();
+    let names: Vec<_> = calls[0].headers.iter().map(|(name, _)| name.as_str()).collect();
+    let sent = ["host", "connection", "authorization", "chatgpt-account-id", "content-type"];
+    assert_eq!(names[..5], sent);
+    assert_eq!(calls[0].json(), question("hello"));
+    assert_eq!(calls[0].header("content-type"), Some("application/json"));
+    bench.get("/health?x=1").await;
+    assert_eq!(bench.simulator.requests()[1].path, "/health?x=1");
+    bench.simulator.forget_requests();
+    assert!(bench.simulator.requests().is_empty());
+}
+
+#[tokio::test]
+async fn only_the_last_requests_are_kept() {
+    let bench = Bench::with(Settings { keep_requests: 2, ..Settings::default() }).await;
+    for path in ["/a", "/b", "/c"] {
+        bench.get(path).await;
+    }
+    let paths: Vec<_> = bench.simulator.requests().into_iter().map(|r| r.path).collect();
+    assert_eq!(paths, ["/b", "/c"]);
+}
+
+#[tokio::test]
+async fn dropping_the_simulator_closes_its_connections() {
+    let bench = Bench::new().await;
+    let body = question("MODE:stall").to_string();
+    let mut stream = bench.send(RESPONSES, &bench.headers(), &body).await;
+    until(&bench, |stats| stats.open_streams == 1).await;
+    drop(bench);
+    let mut rest = Vec::new();
+    let closed = timeout(SOON, stream.read_to_end(&mut rest)).await.unwrap();
+    assert!(closed.is_err() || !rest.ends_with(b"0\r\n\r\n"));
+}
+
+#[tokio::test]
+async fn a_body_beyond_the_limit_is_refused() {
+    let bench = Bench::with(Settings { max_body: 100, ..Settings::default() }).await;
+    assert_eq!(bench.say("hello").await.status, 413);
+}
+
+#[tokio::test]
+async fn a_pace_spreads_the_deltas() {
+    let pace = Duration::from_millis(5);
+    let bench = Bench::with(Settings { pace, ..Settings::default() }).await;
+    let begun = std::time::Instant::now();
+    assert_eq!(bench.say("hello there").await.said(), "You said: hello there");
+    assert!(begun.elapsed() >= 4 * pace);
+}

@@ -1,0 +1,269 @@
+//! Tokens: made-up sign-ins, and the book of those that are good.
+
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::ordered::{Json, members, object};
+use crate::refusal::Refusal;
+
+/// The client id of the Codex programs.
+pub const CLIENT_ID: &str = "app_EMoamEEZ73f0CkXaXp7hrann";
+
+/// Who signs in, and how long their access token lives.
+#[derive(Clone, Debug)]
+pub struct Claims {
+    /// The e-mail address.
+    pub email: String,
+    /// The plan.
+    pub plan: String,
+    /// The workspace, sent as `chatgpt-account-id`.
+    pub account_id: String,
+    /// The user.
+    pub user_id: String,
+    /// Seconds until the access token expires, negative for one that has; `None` leaves `exp` out.
+    pub expires_in: Option<i64>,
+    /// Whether the workspace is a FedRAMP one.
+    pub fedramp: bool,
+}
+
+impl Default for Claims {
+    fn default() -> Self {
+        Self {
+            email: "demo@example.invalid".to_owned(),
+            plan: "plus".to_owned(),
+            account_id: "11111111-2222-3333-4444-555555555555".to_owned(),
+            user_id: "user-demo".to_owned(),
+            expires_in: Some(864_000),
+            fedramp: false,
+        }
+    }
+}
+
+impl Claims {
+    /// The default person with an access token that expires in so many seconds.
+    pub fn expiring_in(seconds: i64) -> Self {
+        Self { expires_in: Some(seconds), ..Self::default() }
+    }
+
+    /// The default person in another workspace.
+    pub fn of_account(account_id: &str) -> Self {
+        Self { account_id: account_id.to_owned(), ..Self::default() }
+    }
+}
+
+/// The tokens of one sign-in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tokens {
+    /// An unsigned JWT that says who signed in.
+    pub id_token: String,
+    /// An unsigned JWT that the backend takes.
+    pub access_token: String,
+    /// An opaque token, good for one refresh.
+    pub refresh_token: String,
+    /// The workspace.
+    pub account_id: String,
+    /// The issuer's origin.
+    pub issuer: String,
+}
+
+impl Tokens {
+    /// The content of an `auth.json` that holds these tokens, as the Codex programs write it.
+    pub fn auth_json(&self) -> String {
+        let tokens = object! {
+            "id_token": &self.id_token,
+            "access_token": &self.access_token,
+            "refresh_token": &self.refresh_token,
+            "oauth_provenance": object! {"issuer": &self.issuer, "client_id": CLIENT_ID},
+            "login_owner_id": "simulatedsimulatedsimulatedsimulatedsimulat",
+            "account_id": &self.account_id,
+        };
+        let file = object! {
+            "auth_mode": "chatgpt",
+            "OPENAI_API_KEY": Value::Null,
+            "tokens": tokens,
+            "last_refresh": rfc3339(OffsetDateTime::now_utc()),
+        };
+        serde_json::to_string_pretty(&file).unwrap_or_default()
+    }
+}
+
+/// A time as the issuer writes it.
+pub(crate) fn rfc3339(time: OffsetDateTime) -> String {
+    time.format(&Rfc3339).unwrap_or_default()
+}
+
+/// Seconds since 1970.
+pub(crate) fn unix_now() -> i64 {
+    OffsetDateTime::now_utc().unix_timestamp()
+}
+
+#[derive(Clone, Debug)]
+struct Access {
+    claims: Claims,
+    exp: Option<i64>,
+    family: u64,
+    invalidated: bool,
+}
+
+#[derive(Clone, Debug)]
+struct Refresh {
+    claims: Claims,
+    family: u64,
+    spent: bool,
+}
+
+/// The tokens that were issued, and what became of them.
+#[derive(Debug)]
+pub(crate) struct TokenBook {
+    issuer: String,
+    life: i64,
+    revoke_on_reuse: bool,
+    issued: u64,
+    access: HashMap<String, Access>,
+    refresh: HashMap<String, Refresh>,
+    ended: HashSet<u64>,
+}
+
+impl TokenBook {
+    pub(crate) fn new(issuer: String, life: Duration, revoke_on_reuse: bool) -> Self {
+        Self {
+            issuer,
+            life: life.as_secs().try_into().unwrap_or(i64::MAX),
+            revoke_on_reuse,
+            issued: 0,
+            access: HashMap::new(),
+            refresh: HashMap::new(),
+            ended: HashSet::new(),
+        }
+    }
+
+    /// Issues the tokens of a new session.
+    pub(crate) fn sign_in(&mut self, claims: Claims) -> Tokens {
+        let family = self.issued;
+        self.issue(claims, family)
+    }
+
+    /// Claims of the default person with the usual life.
+    pub(crate) fn usual_claims(&self) -> Claims {
+        Claims::expiring_in(self.life)
+    }
+
+    fn issue(&mut self, claims: Claims, family: u64) -> Tokens {
+        self.issued += 1;
+        let now = unix_now();
+        let exp = claims.expires_in.map(|seconds| now.saturating_add(seconds));
+        let tokens = Tokens {
+            id_token: self.id_token(&claims, now),
+            access_token: self.access_token(&claims, now, exp),
+            refresh_token: format!("rt_simulated_{now:x}_{:06}", self.issued),
+            account_id: claims.account_id.clone(),
+            issuer: self.issuer.clone(),
+        };
+        let refresh = Refresh { claims: claims.clone(), family, spent: false };
+        let access = Access { claims, exp, family, invalidated: false };
+        self.access.insert(tokens.access_token.clone(), access);
+        self.refresh.insert(tokens.refresh_token.clone(), refresh);
+        tokens
+    }
+
+    /// Spends a refresh token for the next tokens of its session.
+    pub(crate) fn refresh(&mut self, token: &str) -> Result<Tokens, Refusal> {
+        let Some(refresh) = self.refresh.get_mut(token) else {
+            return Err(refused("refresh_token_invalidated", "This refresh token is not known."));
+        };
+        if self.ended.contains(&refresh.family) {
+            return Err(refused("refresh_token_invalidated", "This session has been signed out."));
+        }
+        if refresh.spent {
+            if self.revoke_on_reuse {
+                self.ended.insert(refresh.family);
+            }
+            let message =
+                "Your refresh token has already been used to generate a new access token.";
+            return Err(refused("refresh_token_reused", message));
+        }
+        refresh.spent = true;
+        let (family, mut claims) = (refresh.family, refresh.claims.clone());
+        claims.expires_in = claims.expires_in.map(|_| self.life);
+        Ok(self.issue(claims, family))
+    }
+
+    /// Ends the session of a refresh or access token.
+    pub(crate) fn revoke(&mut self, token: &str) {
+        let family = self.refresh.get(token).map(|refresh| refresh.family);
+        let family = family.or_else(|| self.access.get(token).map(|access| access.family));
+        self.ended.extend(family);
+    }
+
+    /// Makes every access token issued so far a rejected one; refresh tokens stay good.
+    pub(crate) fn invalidate(&mut self) {
+        self.access.values_mut().for_each(|access| access.invalidated = true);
+    }
+
+    /// Whose access token this is.
+    pub(crate) fn check(&self, token: &str) -> Result<Claims, Refusal> {
+        let access = self.access.get(token).ok_or_else(Refusal::unauthorized)?;
+        if access.invalidated || self.ended.contains(&access.family) {
+            let message = "Your authentication token has been invalidated. Please try signing in \
+                           again.";
+            return Err(Refusal::token(message, "token_invalidated"));
+        }
+        if access.exp.is_some_and(|exp| exp <= unix_now()) {
+            let message = "Provided authentication token is expired. Please try signing in again.";
+            return Err(Refusal::token(message, "token_expired"));
+        }
+        Ok(access.claims.clone())
+    }
+
+    fn id_token(&self, claims: &Claims, now: i64) -> String {
+        let organization = object! {
+            "id": "org-demo", "title": "Personal", "role": "owner", "is_default": true,
+        };
+        let auth = object! {
+            "chatgpt_account_id": &claims.account_id, "chatgpt_plan_type": &claims.plan,
+            "chatgpt_user_id": &claims.user_id, "user_id": &claims.user_id,
+            "chatgpt_account_is_fedramp": claims.fedramp, "organizations": vec![organization],
+        };
+        jwt(&object! {
+            "iss": &self.issuer, "aud": vec![Json::from(CLIENT_ID)], "iat": now,
+            "exp": now.saturating_add(3600), "sub": &claims.user_id, "email": &claims.email,
+            "jti": format!("id-{}", self.issued), "https://api.openai.com/auth": auth,
+        })
+    }
+
+    fn access_token(&self, claims: &Claims, now: i64, exp: Option<i64>) -> String {
+        let auth = object! {
+            "chatgpt_account_id": &claims.account_id, "chatgpt_plan_type": &claims.plan,
+            "chatgpt_user_id": &claims.user_id, "user_id": &claims.user_id,
+        };
+        let mut payload = members! {
+            "iss": &self.issuer, "aud": vec![Json::from("https://api.openai.com/v1")], "iat": now,
+        };
+        payload.extend(exp.map(|exp| ("exp", Json::from(exp))));
+        payload.extend(members! {
+            "sub": &claims.user_id, "jti": format!("access-{}", self.issued),
+            "https://api.openai.com/auth": auth,
+            "https://api.openai.com/profile":
+                object! {"email": &claims.email, "email_verified": true},
+        });
+        jwt(&Json::Object(payload))
+    }
+}
+
+/// A JWT that nobody signed. The third part is not empty, because some readers want three.
+fn jwt(payload: &Json) -> String {
+    let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
+    let header = object! {"alg": "none", "typ": "JWT"};
+    [part(&header.text()), part(&payload.text()), part("unsigned")].join(".")
+}
+
+fn refused(code: &str, message: &str) -> Refusal {
+    let error = object! {"message": message, "type": "invalid_request_error", "code": code};
+    Refusal { status: 401, body: object! {"error": error} }
+}
