@@ -1,1 +1,49 @@
-//! stub
+//! The Codex Responses backend as a client sees it: one prepared request out, owned events back.
+//!
+//! The crate knows no sign-in: whoever embeds it brings a [`CredentialSource`].
+//!
+//! ```no_run
+//! # async fn run(source: std::sync::Arc<dyn chatmock_upstream::CredentialSource>)
+//! # -> Result<(), chatmock_upstream::Error> {
+//! use chatmock_upstream::{Client, Config};
+//!
+//! let client = Client::new(Config::default(), source)?;
+//! let credentials = client.credentials().await?;
+//! let body = br#"{"model":"gpt-6-sol","input":[{"role":"user","content":"hello"}]}"#;
+//! let Ok(request) = chatmock_protocol::json::read(body) else { return Ok(()) };
+//! let prepared = client.prepare(request, &credentials, None)?;
+//! let mut opened = client.send(&prepared, &credentials).await?;
+//! while let Some(frame) = opened.events.next().await {
+//!     let _data = frame?.text().len();
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod answer;
+mod client;
+mod connection;
+mod credentials;
+mod error;
+mod events;
+mod identity;
+mod models;
+mod prepare;
+pub mod rate_limits;
+mod retry_after;
+mod route;
+mod session;
+#[cfg(test)]
+mod testing;
+mod usage;
+
+pub use client::{Client, Config, Limits, Opened};
+pub use connection::Proxy;
+pub use credentials::{CredentialError, CredentialSource, Credentials};
+pub use error::{Error, Refusal, TlsFault};
+pub use events::Events;
+pub use identity::{CLIENT_VERSION, Identity};
+pub use models::ModelList;
+pub use prepare::{Prepared, prepare};
+pub use route::Route;
+pub use session::SessionId;

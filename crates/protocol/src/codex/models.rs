@@ -1,0 +1,109 @@
+//! `GET /models`: the backend's catalogue of models.
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use crate::json::{Fault, Members, read};
+
+/// One model of the catalogue; only the slug is sure to be there.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Model {
+    /// The name to ask for.
+    pub slug: String,
+    /// A name for people.
+    #[serde(default)]
+    pub display_name: Option<String>,
+    /// A sentence about the model.
+    #[serde(default)]
+    pub description: Option<String>,
+    /// The effort used when a request names none.
+    #[serde(default)]
+    pub default_reasoning_level: Option<String>,
+    /// The efforts that the model offers.
+    #[serde(default)]
+    pub supported_reasoning_levels: Option<Vec<ReasoningLevel>>,
+    /// `list`, `hide` or `none`.
+    #[serde(default)]
+    pub visibility: Option<String>,
+    /// Order in lists, lower first.
+    #[serde(default)]
+    pub priority: Option<i64>,
+    /// Tokens that fit a request and its answer.
+    #[serde(default)]
+    pub context_window: Option<u64>,
+    /// The largest window that can be configured, in tokens.
+    #[serde(default)]
+    pub max_context_window: Option<u64>,
+    /// Service tiers beside the ordinary one.
+    #[serde(default)]
+    pub service_tiers: Option<Vec<ServiceTier>>,
+    /// `text`, `image`.
+    #[serde(default)]
+    pub input_modalities: Option<Vec<String>>,
+    /// Whether `text.verbosity` is understood.
+    #[serde(default)]
+    pub support_verbosity: Option<bool>,
+    /// The wire effort behind the level `ultra`.
+    #[serde(default)]
+    pub multi_agent_reasoning_effort: Option<String>,
+}
+
+/// An effort that a model offers.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct ReasoningLevel {
+    /// The effort's word.
+    pub effort: String,
+    /// A sentence about it.
+    #[serde(default)]
+    pub description: String,
+}
+
+/// A service tier that a model offers.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct ServiceTier {
+    /// The wire word, such as `priority`.
+    pub id: String,
+    /// A name for people.
+    #[serde(default)]
+    pub name: String,
+    /// A sentence about it.
+    #[serde(default)]
+    pub description: String,
+}
+
+/// A model as read, and its object without the backend's own prompts.
+#[derive(Clone, Debug)]
+pub struct Entry {
+    /// What is read of it.
+    pub model: Model,
+    /// The object as it came, less the members named in [`PROMPTS`].
+    pub raw: Box<RawValue>,
+}
+
+/// Members of a model object that hold prompts: hundreds of kilobytes, and not ours to hand on.
+pub const PROMPTS: [&str; 2] = ["base_instructions", "model_messages"];
+
+/// Reads `{"models": […]}`; entries without a slug are passed over.
+///
+/// # Errors
+/// A [`Fault`] when the body is not an object with a list under `models`.
+pub fn read_list(body: &[u8]) -> Result<Vec<Entry>, Fault> {
+    #[derive(Deserialize)]
+    struct List<'b> {
+        #[serde(borrow)]
+        models: Vec<&'b RawValue>,
+    }
+
+    let list: List<'_> = read(body)?;
+    Ok(list.models.into_iter().filter_map(read_entry).collect())
+}
+
+fn read_entry(raw: &RawValue) -> Option<Entry> {
+    let model: Model = serde_json::from_str(raw.get()).ok()?;
+    let mut members: Members<'_> = serde_json::from_str(raw.get()).ok()?;
+    for prompt in PROMPTS {
+        members.remove(prompt);
+    }
+    let raw = crate::json::raw(&members).ok()?;
+    Some(Entry { model, raw })
+}

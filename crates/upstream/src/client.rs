@@ -1,0 +1,251 @@
+//! The client: one connection pool, one account, calls that renew its credentials once.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use chatmock_protocol::codex::limits::Snapshot;
+use chatmock_protocol::responses::Request;
+use futures::TryStreamExt;
+use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::{RequestBuilder, Response, StatusCode};
+
+use crate::identity::Caller;
+use crate::route::{Endpoints, turn_headers};
+use crate::{
+    CredentialSource, Credentials, Error, Events, Identity, Prepared, Proxy, Route, SessionId,
+    answer, connection, rate_limits, retry_after,
+};
+
+/// What a [`Client`] is made of.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// Which backend is called.
+    pub route: Route,
+    /// Under which name.
+    pub identity: Identity,
+    /// How long and how large things may be.
+    pub limits: Limits,
+    /// Through which proxy.
+    pub proxy: Proxy,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            route: Route::codex(),
+            identity: Identity::default(),
+            limits: Limits::default(),
+            proxy: Proxy::default(),
+        }
+    }
+}
+
+/// How long things may take and how large they may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// For a connection, name look-up and TLS included: 10 s.
+    pub connect: Duration,
+    /// From the start of a call to the head of its answer: 120 s.
+    pub header: Duration,
+    /// Between two arrivals of bytes in a stream: 300 s, as with the real client.
+    pub idle: Duration,
+    /// For a list (models, usage) as a whole: 30 s.
+    pub list: Duration,
+    /// Bytes of one event: 64 MiB.
+    pub frame: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            connect: Duration::from_secs(10),
+            header: Duration::from_secs(120),
+            idle: Duration::from_secs(300),
+            list: Duration::from_secs(30),
+            frame: 64 * 1024 * 1024,
+        }
+    }
+}
+
+/// Calls one backend for one account.
+#[derive(Clone)]
+pub struct Client {
+    http: reqwest::Client,
+    source: Arc<dyn CredentialSource>,
+    route: Route,
+    pub(crate) endpoints: Endpoints,
+    pub(crate) caller: Caller,
+    pub(crate) limits: Limits,
+}
+
+impl Client {
+    /// Makes a client. No connection is made yet.
+    ///
+    /// Takes some milliseconds: make one per process. Where the process has no default provider
+    /// for rustls, ring becomes it.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] when an address, a name or the TLS roots cannot be used.
+    pub fn new(config: Config, source: Arc<dyn CredentialSource>) -> Result<Self, Error> {
+        let endpoints = config.route.endpoints()?;
+        Ok(Self {
+            http: connection::build(&config, &endpoints)?,
+            caller: Caller::new(&config.identity)?,
+            source,
+            endpoints,
+            limits: config.limits,
+            route: config.route,
+        })
+    }
+
+    /// The backend that is called.
+    #[must_use]
+    pub fn route(&self) -> &Route {
+        &self.route
+    }
+
+    /// Gives the credentials to call with.
+    ///
+    /// # Errors
+    /// [`Error::Credentials`] when no one is signed in or they cannot be had now.
+    pub async fn credentials(&self) -> Result<Arc<Credentials>, Error> {
+        Ok(self.source.current().await?)
+    }
+
+    /// Brings a request into the form that the backend takes; see [`prepare`](crate::prepare()).
+    ///
+    /// `session` is the conversation's name from a header of the client; one in the request's
+    /// `prompt_cache_key` wins.
+    ///
+    /// # Errors
+    /// [`Error::Request`] when the request cannot be brought into that form.
+    pub fn prepare(
+        &self,
+        request: Request<'_>,
+        credentials: &Credentials,
+        session: Option<&str>,
+    ) -> Result<Prepared, Error> {
+        let session = SessionId::of(&request, credentials.account_id(), session);
+        crate::prepare(request, &session, &self.route)
+    }
+
+    /// Sends a request and gives the running answer.
+    ///
+    /// Status 401 renews the credentials and sends once more; nothing else is sent twice.
+    ///
+    /// # Errors
+    /// Any [`Error`] but the ones of a running stream.
+    pub async fn send(
+        &self,
+        prepared: &Prepared,
+        credentials: &Arc<Credentials>,
+    ) -> Result<Opened, Error> {
+        let request = |credentials: &Credentials| {
+            self.http
+                .post(self.endpoints.responses.clone())
+                .headers(turn_headers(&self.caller, credentials, prepared.session()))
+                .body(prepared.body().clone())
+        };
+        let response = self.exchange(credentials, self.limits.header, request).await?;
+        if !is_event_stream(response.headers()) {
+            return Err(answer::unexpected(&response));
+        }
+        Ok(Opened::new(response, &self.limits))
+    }
+
+    /// Starts a `GET` of a list.
+    pub(crate) fn get(&self, url: reqwest::Url, headers: HeaderMap) -> RequestBuilder {
+        self.http.get(url).headers(headers).timeout(self.limits.list)
+    }
+
+    /// Makes a call, once more with renewed credentials when the first are refused.
+    ///
+    /// This is the place for any further policy of retries: nothing has been read of the answer
+    /// here, so a call that failed may be made again without anyone having seen a part of it.
+    pub(crate) async fn exchange<F>(
+        &self,
+        credentials: &Arc<Credentials>,
+        limit: Duration,
+        request: F,
+    ) -> Result<Response, Error>
+    where
+        F: Fn(&Credentials) -> RequestBuilder,
+    {
+        let first = attempt(request(credentials), limit).await?;
+        if first.status() != StatusCode::UNAUTHORIZED || answer::is_challenge(&first) {
+            return answer::accept(first).await;
+        }
+        drop(first);
+        tracing::info!("the backend refused the access token, renewing it");
+        let fresh = self.source.renew(credentials).await?;
+        answer::accept(attempt(request(&fresh), limit).await?).await
+    }
+}
+
+impl std::fmt::Debug for Client {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Client")
+            .field("route", &self.route)
+            .field("limits", &self.limits)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Sends one request and waits for the head of its answer.
+async fn attempt(request: RequestBuilder, limit: Duration) -> Result<Response, Error> {
+    let response = match tokio::time::timeout(limit, request.send()).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(error)) if error.is_timeout() && !error.is_connect() => {
+            return Err(Error::HeaderTimeout { limit });
+        }
+        Ok(Err(error)) => return Err(Error::opening(error)),
+        Err(_) => return Err(Error::HeaderTimeout { limit }),
+    };
+    let request_id = answer::request_id(response.headers());
+    tracing::debug!(status = response.status().as_u16(), request_id, "the backend answered");
+    Ok(response)
+}
+
+/// An answer without a content type is let through: its frames decide then.
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(CONTENT_TYPE) else { return true };
+    let value = value.to_str().unwrap_or_default().to_ascii_lowercase();
+    value.split(';').next().unwrap_or_default().trim() == "text/event-stream"
+}
+
+/// A running answer and what its head told.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Opened {
+    /// The account's limits, if the head told of any.
+    pub limits: Option<Snapshot>,
+    /// The headers about limits, as they came, for a client that wants to see them.
+    pub forwarded: Vec<(HeaderName, HeaderValue)>,
+    /// The version of the model list; where it differs from [`ModelList::etag`](crate::ModelList),
+    /// the list has changed.
+    pub models_etag: Option<String>,
+    /// The model that really answers.
+    pub model: Option<String>,
+    /// The backend's id of the call.
+    pub request_id: Option<String>,
+    /// The events, as they arrive.
+    pub events: Events,
+}
+
+impl Opened {
+    fn new(response: Response, limits: &Limits) -> Self {
+        let headers = response.headers();
+        let word = |name: &str| answer::text(headers, name).map(str::to_owned);
+        Self {
+            limits: rate_limits::read_headers(headers, retry_after::unix(SystemTime::now())),
+            forwarded: rate_limits::forwarded(headers),
+            models_etag: word("x-models-etag"),
+            model: word("openai-model"),
+            request_id: answer::request_id(headers),
+            events: Events::new(response.bytes_stream().map_err(Error::cut), limits),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,150 @@
+//! The account's credentials, and the seam to whoever keeps them.
+
+use std::fmt;
+use std::sync::Arc;
+
+use futures::future::BoxFuture;
+use reqwest::header::HeaderValue;
+
+/// What a call needs to act for an account.
+///
+/// `Debug` shows neither the token nor the account.
+#[derive(Clone)]
+pub struct Credentials {
+    authorization: HeaderValue,
+    account: Option<HeaderValue>,
+    fedramp: bool,
+}
+
+impl Credentials {
+    /// Makes credentials of a bare access token (no `Bearer` before it).
+    ///
+    /// `account_id` is the workspace that the token was made for, `fedramp` whether that workspace
+    /// is a FedRAMP one; both are claims of the id token.
+    ///
+    /// # Errors
+    /// [`CredentialError::Unusable`] when the token or the account id cannot stand in a header.
+    pub fn new(
+        token: &str,
+        account_id: Option<&str>,
+        fedramp: bool,
+    ) -> Result<Self, CredentialError> {
+        let unusable = |what: &str| {
+            CredentialError::Unusable(format!(
+                "the stored {what} is damaged; sign in again: chatmock-auth login"
+            ))
+        };
+        if !is_word(token) {
+            return Err(unusable("access token"));
+        }
+        let mut authorization = HeaderValue::try_from(format!("Bearer {token}"))
+            .map_err(|_| unusable("access token"))?;
+        authorization.set_sensitive(true);
+        let account = match account_id.filter(|id| !id.is_empty()) {
+            Some(id) if !is_word(id) => return Err(unusable("account id")),
+            Some(id) => Some(HeaderValue::from_str(id).map_err(|_| unusable("account id"))?),
+            None => None,
+        };
+        Ok(Self { authorization, account, fedramp })
+    }
+
+    /// The bare access token, for a [`CredentialSource`] to recognise the one that went stale.
+    #[must_use]
+    pub fn token(&self) -> &str {
+        let value = self.authorization.to_str().unwrap_or_default();
+        value.strip_prefix("Bearer ").unwrap_or_default()
+    }
+
+    /// The workspace that the token was made for.
+    #[must_use]
+    pub fn account_id(&self) -> Option<&str> {
+        self.account.as_ref().and_then(|id| id.to_str().ok())
+    }
+
+    /// Whether that workspace is a FedRAMP one.
+    #[must_use]
+    pub fn fedramp(&self) -> bool {
+        self.fedramp
+    }
+
+    /// The value of `authorization`, marked as sensitive.
+    pub(crate) fn authorization(&self) -> &HeaderValue {
+        &self.authorization
+    }
+
+    /// The value of `chatgpt-account-id`.
+    pub(crate) fn account(&self) -> Option<&HeaderValue> {
+        self.account.as_ref()
+    }
+}
+
+fn is_word(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
+impl fmt::Debug for Credentials {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Credentials")
+            .field("token", &"****")
+            .field("account", &self.account.as_ref().map(|_| "****"))
+            .field("fedramp", &self.fedramp)
+            .finish()
+    }
+}
+
+/// Where credentials come from.
+///
+/// Calls may overlap: the source sees to it that one refresh serves all who ask for it. Its futures
+/// may be dropped at any point, since a client may leave: a refresh under way has to come to its end
+/// all the same, or a rotated token is lost.
+pub trait CredentialSource: Send + Sync + 'static {
+    /// Gives credentials that should be good now, refreshed before if they were about to expire.
+    fn current(&self) -> BoxFuture<'_, Result<Arc<Credentials>, CredentialError>>;
+
+    /// Gives credentials other than `stale`, which the backend has just refused.
+    ///
+    /// Where another caller has renewed them meanwhile, those are given and nothing is refreshed.
+    fn renew(
+        &self,
+        stale: &Arc<Credentials>,
+    ) -> BoxFuture<'_, Result<Arc<Credentials>, CredentialError>>;
+}
+
+/// Why there are no credentials. The messages are for a person and say what to do.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CredentialError {
+    /// No one is signed in, or the sign-in is no longer accepted: only a new one helps.
+    #[error("{0}")]
+    SignedOut(String),
+    /// The credentials cannot be had at the moment; the next call may succeed.
+    #[error("{0}")]
+    Unavailable(String),
+    /// The stored credentials cannot be put into a request.
+    #[error("{0}")]
+    Unusable(String),
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_neither_token_nor_account() {
+        let credentials = Credentials::new("sekrit-token", Some("acct-1"), true).unwrap();
+        let shown = format!("{credentials:?} {:?}", credentials.authorization());
+        assert!(!shown.contains("sekrit") && !shown.contains("acct-1"), "{shown}");
+        assert_eq!(credentials.token(), "sekrit-token");
+        assert_eq!(credentials.account_id(), Some("acct-1"));
+    }
+
+    #[test]
+    fn a_token_that_cannot_stand_in_a_header_is_refused() {
+        for token in ["", "a b", "a\r\nx-evil: 1", "ä"] {
+            let error = Credentials::new(token, None, false).unwrap_err();
+            assert!(matches!(error, CredentialError::Unusable(_)), "{token:?}");
+        }
+        assert!(Credentials::new("t", Some("a\nb"), false).is_err());
+        assert_eq!(Credentials::new("t", Some(""), false).unwrap().account_id(), None);
+    }
+}

@@ -1,0 +1,273 @@
+//! What can go wrong between this program and the backend.
+
+use std::error::Error as StdError;
+use std::time::Duration;
+
+use chatmock_protocol::codex::limits::Snapshot;
+use chatmock_protocol::responses::ApiError;
+use chatmock_protocol::sse::FrameTooLarge;
+
+use crate::CredentialError;
+
+/// Why a call to the backend gave no answer that can be used.
+///
+/// No variant holds a token, a request body or HTML.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The client was configured with values that cannot work.
+    #[error("{message}")]
+    Settings {
+        /// What is wrong, for a person.
+        message: String,
+    },
+    /// The request cannot be turned into what the backend takes.
+    #[error("{param}: {message}")]
+    Request {
+        /// The member at fault.
+        param: &'static str,
+        /// What is wrong with it.
+        message: &'static str,
+    },
+    /// There are no credentials to call with, at first or after the backend refused some.
+    #[error(transparent)]
+    Credentials(#[from] CredentialError),
+    /// The backend's name could not be resolved.
+    #[error("the name of the backend could not be resolved")]
+    Dns(#[source] reqwest::Error),
+    /// The connection could not be made safe.
+    #[error("no safe connection to the backend: {fault}")]
+    Tls {
+        /// What is wrong.
+        fault: TlsFault,
+        /// The transport's own words.
+        source: reqwest::Error,
+    },
+    /// The configured proxy did not lead to the backend.
+    #[error("the proxy did not lead to the backend")]
+    Proxy(#[source] reqwest::Error),
+    /// Nothing listens at the backend's address.
+    #[error("the connection to the backend was refused")]
+    ConnectRefused(#[source] reqwest::Error),
+    /// No connection was made in time.
+    #[error("no connection to the backend in time")]
+    ConnectTimeout(#[source] reqwest::Error),
+    /// No connection, for another reason.
+    #[error("no connection to the backend")]
+    Connect(#[source] reqwest::Error),
+    /// The connection broke before the head of an answer came.
+    #[error("the connection to the backend broke before an answer came")]
+    Broken(#[source] reqwest::Error),
+    /// The head of the answer (for lists: the whole answer) did not come in time.
+    #[error("the backend did not answer within {} s", limit.as_secs())]
+    HeaderTimeout {
+        /// The time that was given.
+        limit: Duration,
+    },
+    /// The stream was silent for too long.
+    #[error("the backend sent nothing for {} s", limit.as_secs())]
+    Stalled {
+        /// The silence that was allowed.
+        limit: Duration,
+    },
+    /// The stream broke off.
+    #[error("the connection to the backend broke in the middle of the answer")]
+    Cut(#[source] reqwest::Error),
+    /// One event of the stream, or a list, is larger than accepted.
+    #[error(transparent)]
+    FrameTooLarge(#[from] FrameTooLarge),
+    /// The backend answered with an error status.
+    #[error(transparent)]
+    Refused(Box<Refusal>),
+    /// A bot check in front of the backend answered instead of it.
+    ///
+    /// Neither a retry nor fresh credentials help; another network or a browser visit may.
+    #[error("a bot check in front of the backend refused the call (status {status})")]
+    Challenge {
+        /// The status that came with it.
+        status: u16,
+        /// The check's own id of the call, `cf-ray`.
+        ray: Option<String>,
+    },
+    /// The answer is a redirect, or a success of another kind than asked for.
+    #[error("the backend answered with status {status} and {}", content_type.as_deref().unwrap_or("no content type"))]
+    Unexpected {
+        /// The status.
+        status: u16,
+        /// The content type, if one was given.
+        content_type: Option<String>,
+    },
+    /// The answer is not the JSON that it should be.
+    #[error("the backend's {what} cannot be read: {message}")]
+    Malformed {
+        /// What was asked for.
+        what: &'static str,
+        /// What is wrong.
+        message: String,
+    },
+}
+
+impl Error {
+    pub(crate) fn settings(message: impl Into<String>) -> Self {
+        Self::Settings { message: message.into() }
+    }
+
+    /// Tells the reasons apart why no head of an answer came.
+    pub(crate) fn opening(error: reqwest::Error) -> Self {
+        let error = error.without_url();
+        let cause = Cause::of(&error);
+        match cause {
+            Cause::Proxy => Self::Proxy(error),
+            Cause::Dns => Self::Dns(error),
+            Cause::Tls(fault) => Self::Tls { fault, source: error },
+            Cause::Refused if error.is_connect() => Self::ConnectRefused(error),
+            _ if error.is_connect() && error.is_timeout() => Self::ConnectTimeout(error),
+            _ if error.is_connect() => Self::Connect(error),
+            _ => Self::Broken(error),
+        }
+    }
+
+    /// A transport error after the head of the answer.
+    pub(crate) fn cut(error: reqwest::Error) -> Self {
+        Self::Cut(error.without_url())
+    }
+}
+
+/// What is wrong with a TLS connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum TlsFault {
+    /// The certificate is past its end or before its start; often this machine's clock is wrong.
+    Expired,
+    /// The certificate is for another host.
+    WrongName,
+    /// The certificate's issuer is not trusted: self-signed, or a proxy that looks inside.
+    Untrusted,
+    /// The other side does not speak TLS, or not a version in use.
+    Handshake,
+}
+
+impl std::fmt::Display for TlsFault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::Expired => "its certificate is not valid at this time",
+            Self::WrongName => "its certificate is for another host",
+            Self::Untrusted => "its certificate is not trusted",
+            Self::Handshake => "the handshake went wrong",
+        })
+    }
+}
+
+impl TlsFault {
+    fn of(error: &rustls::Error) -> Self {
+        use rustls::CertificateError as Certificate;
+
+        let rustls::Error::InvalidCertificate(certificate) = error else {
+            return Self::Handshake;
+        };
+        match certificate {
+            Certificate::Expired
+            | Certificate::ExpiredContext { .. }
+            | Certificate::NotValidYet
+            | Certificate::NotValidYetContext { .. } => Self::Expired,
+            Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => {
+                Self::WrongName
+            }
+            _ => Self::Untrusted,
+        }
+    }
+}
+
+/// The deciding link in a chain of causes.
+enum Cause {
+    Dns,
+    Tls(TlsFault),
+    Proxy,
+    Refused,
+    Other,
+}
+
+impl Cause {
+    fn of(error: &reqwest::Error) -> Self {
+        let links = || std::iter::successors(error.source(), |link| beneath(*link));
+        // The proxy errors of the HTTP client have no public type: their words are all there is.
+        let is_proxy = |link: &(dyn StdError + 'static)| {
+            let words = link.to_string().to_ascii_lowercase();
+            words.starts_with("tunnel error")
+                || words.starts_with("socks")
+                || words.ends_with("socks proxy")
+        };
+        if links().any(is_proxy) {
+            return Self::Proxy;
+        }
+        if error.is_dns() {
+            return Self::Dns;
+        }
+        links().find_map(Self::of_link).unwrap_or(Self::Other)
+    }
+
+    fn of_link(link: &(dyn StdError + 'static)) -> Option<Self> {
+        if let Some(error) = link.downcast_ref::<rustls::Error>() {
+            return Some(Self::Tls(TlsFault::of(error)));
+        }
+        let io = link.downcast_ref::<std::io::Error>()?;
+        (io.kind() == std::io::ErrorKind::ConnectionRefused).then_some(Self::Refused)
+    }
+}
+
+/// The next link of a chain of causes.
+fn beneath<'e>(link: &'e (dyn StdError + 'static)) -> Option<&'e (dyn StdError + 'static)> {
+    // An io::Error that wraps another error skips it when asked for its source.
+    match link.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
+        Some(wrapped) => Some(wrapped),
+        None => link.source(),
+    }
+}
+
+/// An answer with an error status, as far as it may be shown.
+#[derive(Clone, Debug, Default, PartialEq)]
+#[non_exhaustive]
+pub struct Refusal {
+    /// The status, 400 to 599.
+    pub status: u16,
+    /// What the body says; the message holds at most 512 characters and never HTML.
+    pub error: ApiError,
+    /// Seconds to wait before another try, 1 to 86,400, where the answer tells.
+    pub retry_after: Option<u64>,
+    /// The backend's id of the call.
+    pub request_id: Option<String>,
+    /// The limits that came with the answer.
+    pub limits: Option<Snapshot>,
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "the backend answered with status {}", self.status)?;
+        if let Some(code) = &self.error.code {
+            write!(f, " ({code})")?;
+        }
+        match &self.error.message {
+            Some(message) => write!(f, ": {message}"),
+            None => Ok(()),
+        }
+    }
+}
+
+impl StdError for Refusal {}
+
+#[cfg(test)]
+mod tests {
+    use rustls::CertificateError as Certificate;
+
+    use super::*;
+
+    #[test]
+    fn faults_of_certificates_are_told_apart() {
+        let fault = |certificate| TlsFault::of(&rustls::Error::InvalidCertificate(certificate));
+        assert_eq!(fault(Certificate::Expired), TlsFault::Expired);
+        assert_eq!(fault(Certificate::NotValidYet), TlsFault::Expired);
+        assert_eq!(fault(Certificate::NotValidForName), TlsFault::WrongName);
+        assert_eq!(fault(Certificate::UnknownIssuer), TlsFault::Untrusted);
+        assert_eq!(TlsFault::of(&rustls::Error::DecryptError), TlsFault::Handshake);
+    }
+}

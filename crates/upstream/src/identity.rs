@@ -1,0 +1,86 @@
+//! The name under which this program calls the backend.
+
+use reqwest::header::HeaderValue;
+
+use crate::Error;
+
+/// The Codex version whose models are asked for, as `major.minor.patch`.
+///
+/// The backend leaves out models that need a newer client than the version which a call names (in
+/// the query of `/models` and in the header `version`), and answers an empty or short list to
+/// versions it does not know. So a recent release of the real client stands here; 0.169.0 was
+/// published on 2026-11-13. The version is no claim to be that client: `originator` and
+/// `user-agent` carry our own name.
+pub const CLIENT_VERSION: &str = "0.169.0";
+
+/// Who calls: sent with every request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Identity {
+    /// The header `originator`; `chatmock` unless set otherwise.
+    pub originator: String,
+    /// The header `user-agent`; `chatmock/<version>` unless set otherwise.
+    pub user_agent: String,
+    /// The header `version` and the query member `client_version`; see [`CLIENT_VERSION`].
+    pub client_version: String,
+}
+
+impl Default for Identity {
+    fn default() -> Self {
+        Self {
+            originator: "chatmock".into(),
+            user_agent: concat!("chatmock/", env!("CARGO_PKG_VERSION")).into(),
+            client_version: CLIENT_VERSION.into(),
+        }
+    }
+}
+
+/// An identity whose values are known to fit into headers.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) originator: HeaderValue,
+    pub(crate) user_agent: HeaderValue,
+    pub(crate) version: HeaderValue,
+}
+
+impl Caller {
+    pub(crate) fn new(identity: &Identity) -> Result<Self, Error> {
+        let value = |name: &str, text: &str| {
+            HeaderValue::from_str(text)
+                .ok()
+                .filter(|value| !value.is_empty())
+                .ok_or_else(|| Error::settings(format!("the {name} cannot stand in a header")))
+        };
+        let version = &identity.client_version;
+        if version.is_empty()
+            || !version.bytes().all(|b| b.is_ascii_alphanumeric() || b".-+".contains(&b))
+        {
+            return Err(Error::settings("the client version must look like 0.169.0"));
+        }
+        Ok(Self {
+            originator: value("originator", &identity.originator)?,
+            user_agent: value("user agent", &identity.user_agent)?,
+            version: value("client version", version)?,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_default_names_this_program() {
+        let identity = Identity::default();
+        assert_eq!(identity.originator, "chatmock");
+        assert!(identity.user_agent.starts_with("chatmock/"));
+        assert!(Caller::new(&identity).is_ok());
+    }
+
+    #[test]
+    fn values_that_break_a_header_are_refused() {
+        let evil = Identity { originator: "a\r\nb: c".into(), ..Identity::default() };
+        assert!(Caller::new(&evil).is_err());
+        let version = Identity { client_version: "0.1&x=1".into(), ..Identity::default() };
+        assert!(Caller::new(&version).is_err());
+    }
+}

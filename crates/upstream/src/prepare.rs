@@ -1,0 +1,236 @@
+//! What the backend insists on and refuses, brought into a request before it is sent.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use chatmock_protocol::json::{Members, RawValue, Text};
+use chatmock_protocol::responses::Request;
+
+use crate::{Error, Route, SessionId};
+
+/// The item of `include` without which the backend keeps reasoning to itself, so that it could
+/// not be replayed on the next turn.
+const ENCRYPTED_REASONING: &str = "reasoning.encrypted_content";
+
+/// A request ready to be sent, also more than once.
+#[derive(Clone, Debug)]
+pub struct Prepared {
+    body: Bytes,
+    session: SessionId,
+    removed: Vec<&'static str>,
+}
+
+impl Prepared {
+    /// The body as it goes out.
+    #[must_use]
+    pub fn body(&self) -> &Bytes {
+        &self.body
+    }
+
+    /// The conversation that the request belongs to.
+    #[must_use]
+    pub fn session(&self) -> &SessionId {
+        &self.session
+    }
+
+    /// Members that were taken out although they asked for something, in order of name.
+    #[must_use]
+    pub fn removed(&self) -> &[&'static str] {
+        &self.removed
+    }
+}
+
+/// Brings `request` into the form that the backend takes.
+///
+/// What is not named here leaves byte for byte as it came, in its place, unknown members included:
+/// * `store` is `false`, `stream` is `true`, `instructions` is a string;
+/// * `include` holds `reasoning.encrypted_content`;
+/// * `prompt_cache_key` and `client_metadata.{session_id,thread_id}` are the session's id;
+/// * members that the route refuses are taken out, and `tool_choice` and `parallel_tool_calls`
+///   too where there are no tools.
+///
+/// # Errors
+/// [`Error::Request`] when `input` is not a list, or another of these members is of a wrong type.
+pub fn prepare(
+    mut request: Request<'_>,
+    session: &SessionId,
+    route: &Route,
+) -> Result<Prepared, Error> {
+    if !request.get("input").is_some_and(|input| input.get().starts_with('[')) {
+        return Err(Error::Request { param: "input", message: "must be a list of items" });
+    }
+    let removed = remove_refused(&mut request, route);
+    set(&mut request, "store", &false)?;
+    set(&mut request, "stream", &true)?;
+    fill_instructions(&mut request)?;
+    fill_include(&mut request)?;
+    set(&mut request, "prompt_cache_key", session.as_str())?;
+    fill_metadata(&mut request, session)?;
+    let body = serde_json::to_vec(&request).map_err(|_| unwritable("input"))?;
+    Ok(Prepared { body: body.into(), session: session.clone(), removed })
+}
+
+/// Takes out what would be refused; names what is lost by it.
+fn remove_refused(request: &mut Request<'_>, route: &Route) -> Vec<&'static str> {
+    let mut removed = Vec::new();
+    for name in route.refused() {
+        if request.remove(name).is_some_and(|value| value.get() != "null") {
+            removed.push(*name);
+        }
+    }
+    if !request.present("tools").is_some_and(has_items) {
+        // Whether calls may run in parallel, or a choice that allows none, says nothing here.
+        request.remove("parallel_tool_calls");
+        let choice = request.remove("tool_choice");
+        let idle = ["null", "\"auto\"", "\"none\""];
+        if choice.is_some_and(|choice| !idle.contains(&choice.get())) {
+            removed.push("tool_choice");
+        }
+    }
+    removed.sort_unstable();
+    removed
+}
+
+/// Whether the value is anything but an empty list.
+fn has_items(value: &RawValue) -> bool {
+    let inside = value.get().strip_prefix('[');
+    !inside.is_some_and(|rest| rest.trim_start().starts_with(']'))
+}
+
+/// Old and new reports disagree on whether the member may be left out; an empty text passes.
+fn fill_instructions(request: &mut Request<'_>) -> Result<(), Error> {
+    match request.present("instructions") {
+        Some(value) if value.get().starts_with('"') => Ok(()),
+        Some(_) => Err(Error::Request { param: "instructions", message: "must be a string" }),
+        None => set(request, "instructions", ""),
+    }
+}
+
+fn fill_include(request: &mut Request<'_>) -> Result<(), Error> {
+    let Some(value) = request.present("include") else {
+        return set(request, "include", &[ENCRYPTED_REASONING]);
+    };
+    let wrong = Error::Request { param: "include", message: "must be a list of strings" };
+    let Ok(mut include) = serde_json::from_str::<Vec<Text<'_>>>(value.get()) else {
+        return Err(wrong);
+    };
+    if include.iter().any(|item| **item == *ENCRYPTED_REASONING) {
+        return Ok(());
+    }
+    include.push(ENCRYPTED_REASONING.into());
+    let include = chatmock_protocol::json::raw(&include).map_err(|_| unwritable("include"))?;
+    request.put("include", Cow::Owned(include));
+    Ok(())
+}
+
+fn fill_metadata(request: &mut Request<'_>, session: &SessionId) -> Result<(), Error> {
+    let mut metadata = match request.present("client_metadata") {
+        None => Members::default(),
+        Some(value) => serde_json::from_str::<Members<'_>>(value.get()).map_err(|_| {
+            Error::Request { param: "client_metadata", message: "must be an object" }
+        })?,
+    };
+    for name in ["session_id", "thread_id"] {
+        metadata.set(name, session.as_str()).map_err(|_| unwritable("client_metadata"))?;
+    }
+    let metadata = chatmock_protocol::json::raw(&metadata);
+    let metadata = metadata.map_err(|_| unwritable("client_metadata"))?;
+    request.put("client_metadata", Cow::Owned(metadata));
+    Ok(())
+}
+
+fn set<T: serde::Serialize + ?Sized>(
+    request: &mut Request<'_>,
+    name: &'static str,
+    value: &T,
+) -> Result<(), Error> {
+    request.set(name, value).map_err(|_| unwritable(name))
+}
+
+fn unwritable(param: &'static str) -> Error {
+    Error::Request { param, message: "cannot be written as JSON" }
+}
+
+#[cfg(test)]
+mod tests {
+    use chatmock_protocol::json::read_text;
+
+    use super::*;
+
+    fn prepared(body: &str) -> Result<Prepared, Error> {
+        let session = SessionId::named("sid").unwrap();
+        prepare(read_text(body).unwrap(), &session, &Route::codex())
+    }
+
+    fn text(body: &str) -> String {
+        String::from_utf8(prepared(body).unwrap().body().to_vec()).unwrap()
+    }
+
+    /// What is added behind a request that brings nothing of it along.
+    const TAIL: &str = r#""store":false,"stream":true,"instructions":"","include":["reasoning.encrypted_content"],"prompt_cache_key":"sid","client_metadata":{"session_id":"sid","thread_id":"sid"}}"#;
+
+    #[test]
+    fn a_bare_request_gets_all_that_the_backend_insists_on() {
+        assert_eq!(
+            text(r#"{"model":"m","input":[]}"#),
+            format!(r#"{{"model":"m","input":[],{TAIL}"#)
+        );
+    }
+
+    #[test]
+    fn what_is_not_changed_keeps_its_place_and_its_bytes() {
+        let body = r#"{"x_new": 1E2 ,"stream":false,"input":[ {"a":"\u00e9\/","n":12345678901234567890123} ],"instructions":"a\u0062","store":true,"model":"m","include":["reasoning.encrypted_content", "x"],"client_metadata":{"mine":"1","session_id":"old"},"prompt_cache_key":"theirs","tools":[{"type":"web_search"}],"tool_choice":"required","parallel_tool_calls":false}"#;
+        let expected = r#"{"x_new":1E2,"stream":true,"input":[ {"a":"\u00e9\/","n":12345678901234567890123} ],"instructions":"a\u0062","store":false,"model":"m","include":["reasoning.encrypted_content", "x"],"client_metadata":{"mine":"1","session_id":"sid","thread_id":"sid"},"prompt_cache_key":"sid","tools":[{"type":"web_search"}],"tool_choice":"required","parallel_tool_calls":false}"#;
+        assert_eq!(text(body), expected);
+        assert!(prepared(body).unwrap().removed().is_empty());
+    }
+
+    #[test]
+    fn refused_members_are_taken_out_and_named() {
+        let body = r#"{"temperature":0.5,"model":"m","user":null,"max_output_tokens":9,"input":[],"top_p":null}"#;
+        assert_eq!(text(body), format!(r#"{{"model":"m","input":[],{TAIL}"#));
+        assert_eq!(prepared(body).unwrap().removed(), ["max_output_tokens", "temperature"]);
+    }
+
+    #[test]
+    fn choices_among_no_tools_are_taken_out() {
+        for tools in ["", r#""tools":null,"#, r#""tools": [ ],"#] {
+            let body = |choice| {
+                format!(
+                    r#"{{{tools}"tool_choice":{choice},"parallel_tool_calls":true,"input":[]}}"#
+                )
+            };
+            assert!(!text(&body(r#""auto""#)).contains("tool_choice"));
+            assert!(!text(&body(r#""auto""#)).contains("parallel"));
+            assert!(prepared(&body(r#""auto""#)).unwrap().removed().is_empty());
+            assert_eq!(prepared(&body(r#""required""#)).unwrap().removed(), ["tool_choice"]);
+        }
+    }
+
+    #[test]
+    fn an_include_list_is_completed() {
+        let body = r#"{"input":[],"include":["a\u0062"]}"#;
+        assert!(text(body).contains(r#""include":["ab","reasoning.encrypted_content"]"#));
+        let null = r#"{"include":null,"input":[],"instructions":null}"#;
+        let expected =
+            r#"{"include":["reasoning.encrypted_content"],"input":[],"instructions":"","#;
+        assert!(text(null).starts_with(expected), "{}", text(null));
+    }
+
+    #[test]
+    fn members_of_a_wrong_type_are_named() {
+        for (body, at_fault) in [
+            (r#"{"model":"m"}"#, "input"),
+            (r#"{"input":"text"}"#, "input"),
+            (r#"{"input":[],"instructions":["a"]}"#, "instructions"),
+            (r#"{"input":[],"include":"a"}"#, "include"),
+            (r#"{"input":[],"client_metadata":"a"}"#, "client_metadata"),
+        ] {
+            let error = prepared(body).unwrap_err();
+            assert!(
+                matches!(error, Error::Request { param, .. } if param == at_fault),
+                "{error:?}"
+            );
+        }
+    }
+}

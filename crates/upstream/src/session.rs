@@ -1,0 +1,233 @@
+//! One id per conversation, made of what does not change over its turns.
+
+use chatmock_protocol::json::{Members, RawValue, Text};
+use reqwest::header::HeaderValue;
+use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
+use sha2::{Digest, Sha256};
+
+/// Keeps these ids apart from any other use of the same hash, and from older recipes of ours.
+const DOMAIN: &str = "chatmock session 1";
+
+/// The id of a conversation: 1 to 64 visible ASCII characters.
+///
+/// The backend's prompt cache works only when the same id stands in the headers and in the body,
+/// turn after turn.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct SessionId(String);
+
+impl SessionId {
+    /// Takes a name that a client chose: as it is when it fits, otherwise its hash.
+    ///
+    /// `None` for an empty name, which would tie unrelated conversations together.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        match name.len() {
+            0 => None,
+            1..=64 if name.bytes().all(|byte| byte.is_ascii_graphic()) => Some(Self(name.into())),
+            _ => Some(hashed(&["named", name])),
+        }
+    }
+
+    /// The id of the conversation that `request` belongs to.
+    ///
+    /// A `prompt_cache_key` in the body wins, then `named` (from a header of the client), then a
+    /// hash of the account, the model, the instructions and the first user message. That one
+    /// takes no state: a later turn of the same conversation begins with the same message.
+    #[must_use]
+    pub fn of(request: &Members<'_>, account_id: Option<&str>, named: Option<&str>) -> Self {
+        let key = request.text("prompt_cache_key");
+        let chosen = key.as_deref().and_then(Self::named);
+        chosen.or_else(|| named.and_then(Self::named)).unwrap_or_else(|| {
+            let model = request.text("model").unwrap_or_default();
+            let instructions = request.text("instructions").unwrap_or_default();
+            let opening = request.get("input").and_then(opening).unwrap_or_default();
+            hashed(&["derived", account_id.unwrap_or_default(), &model, &instructions, opening])
+        })
+    }
+
+    /// The id's text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub(crate) fn header(&self) -> HeaderValue {
+        // Every way to make an id leaves it within visible ASCII.
+        HeaderValue::from_str(&self.0).unwrap_or(HeaderValue::from_static("chatmock"))
+    }
+}
+
+impl std::fmt::Display for SessionId {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// A hash of the parts in the shape of a UUID of version 8, which is free for such use (RFC 9562).
+fn hashed(parts: &[&str]) -> SessionId {
+    let mut hash = Sha256::new();
+    for part in std::iter::once(&DOMAIN).chain(parts) {
+        // The length before each part keeps ("ab", "c") apart from ("a", "bc").
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    let digest = hash.finalize();
+    let mut bytes = [0_u8; 16];
+    for (byte, hashed) in bytes.iter_mut().zip(digest.iter()) {
+        *byte = *hashed;
+    }
+    let number = u128::from_be_bytes(bytes);
+    let number = number & !(0xF << 76) | (0x8 << 76);
+    let number = number & !(0x3 << 62) | (0x2 << 62);
+    let hex = format!("{number:032x}");
+    let group = |from, to| hex.get(from..to).unwrap_or_default();
+    SessionId(format!(
+        "{}-{}-{}-{}-{}",
+        group(0, 8),
+        group(8, 12),
+        group(12, 16),
+        group(16, 20),
+        group(20, 32)
+    ))
+}
+
+/// The text of what opens the conversation: the content of the first user message.
+///
+/// Where there is none, the first item stands for it, so that unrelated requests stay apart.
+fn opening(input: &RawValue) -> Option<&str> {
+    let mut found = Opening::default();
+    let mut reader = serde_json::Deserializer::from_str(input.get());
+    // The visitor leaves the list as soon as it has what it wants, which serde calls an error.
+    let _ = Find(&mut found).deserialize(&mut reader);
+    found.user.or(found.first)
+}
+
+#[derive(Default)]
+struct Opening<'b> {
+    user: Option<&'b str>,
+    first: Option<&'b str>,
+}
+
+struct Find<'s, 'b>(&'s mut Opening<'b>);
+
+impl<'de> DeserializeSeed<'de> for Find<'_, 'de> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_seq(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Find<'_, 'de> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a list of items")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while let Some(item) = items.next_element::<&'de RawValue>()? {
+            let text: &'de str = item.get();
+            self.0.first.get_or_insert(text);
+            if let Some(content) = user_content(text) {
+                self.0.user = Some(content);
+                return Err(A::Error::custom("found"));
+            }
+        }
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(())
+    }
+}
+
+/// The text of an item's content, if the item is a message of the user.
+fn user_content(item: &str) -> Option<&str> {
+    #[derive(serde::Deserialize)]
+    struct Message<'b> {
+        #[serde(borrow)]
+        role: Option<Text<'b>>,
+        #[serde(borrow)]
+        content: Option<&'b RawValue>,
+    }
+
+    let message: Message<'_> = serde_json::from_str(item).ok()?;
+    (message.role.as_deref() == Some("user")).then_some(message.content?.get())
+}
+
+#[cfg(test)]
+mod tests {
+    use chatmock_protocol::json::read_text;
+
+    use super::*;
+
+    fn id(body: &str) -> SessionId {
+        SessionId::of(&read_text(body).unwrap(), Some("acct"), None)
+    }
+
+    const FIRST: &str = r#"{"model":"m","instructions":"be brief","input":[
+        {"type":"message","role":"developer","content":"tools"},
+        {"type":"message","role":"user","content":[{"type":"input_text","text":"hi"}]}]}"#;
+
+    #[test]
+    fn a_later_turn_of_the_same_conversation_agrees() {
+        let later = r#"{"stream":true,"model":"m","input":[
+            {"role":"developer","content":"tools"},
+            {"content":[{"type":"input_text","text":"hi"}],"role":"user"},
+            {"role":"assistant","content":"hello"},{"role":"user","content":"and now?"}],
+            "instructions":"be brief"}"#;
+        assert_eq!(id(FIRST), id(later));
+    }
+
+    #[test]
+    fn conversations_that_share_only_the_instructions_differ() {
+        let other = FIRST.replace("\"hi\"", "\"hello\"");
+        assert_ne!(id(FIRST), id(&other));
+        assert_ne!(id(FIRST), id(&FIRST.replace("\"m\"", "\"n\"")));
+        let request = read_text(FIRST).unwrap();
+        assert_ne!(id(FIRST), SessionId::of(&request, Some("someone else"), None));
+    }
+
+    #[test]
+    fn requests_without_a_user_message_differ_by_their_first_item() {
+        let one = r#"{"model":"m","input":[{"type":"function_call_output","call_id":"1"},2]}"#;
+        assert_ne!(id(one), id(&one.replace("\"1\"", "\"2\"")));
+        assert_eq!(id(one), id(&one.replace(",2]", "]")));
+        assert_eq!(id(r#"{"model":"m"}"#), id(r#"{"model":"m","input":"text"}"#));
+    }
+
+    #[test]
+    fn an_id_has_the_shape_of_a_uuid() {
+        let id = id(FIRST);
+        let groups: Vec<_> = id.as_str().split('-').map(str::len).collect();
+        assert_eq!(groups, [8, 4, 4, 4, 12]);
+        assert_eq!(id.as_str().chars().nth(14), Some('8'));
+        assert!(id.as_str().chars().nth(19).is_some_and(|c| "89ab".contains(c)));
+        assert_eq!(id.header(), id.as_str());
+    }
+
+    #[test]
+    fn the_clients_own_name_wins_and_the_body_before_the_header() {
+        let request = r#"{"prompt_cache_key":"mine","input":[]}"#;
+        let request = read_text(request).unwrap();
+        assert_eq!(SessionId::of(&request, None, Some("header")).as_str(), "mine");
+        let request = read_text(r#"{"prompt_cache_key":"","input":[]}"#).unwrap();
+        assert_eq!(SessionId::of(&request, None, Some("header")).as_str(), "header");
+    }
+
+    #[test]
+    fn a_name_that_is_long_or_not_visible_ascii_is_hashed() {
+        for name in ["x".repeat(65), "two words".into(), "ключ".into(), "a\nb".into()] {
+            let id = SessionId::named(&name).unwrap();
+            assert_eq!(id.as_str().len(), 36, "{name:?}");
+            assert_eq!(Some(id), SessionId::named(&name));
+        }
+        let longest = "x".repeat(64);
+        assert_eq!(SessionId::named(&longest).unwrap().as_str(), longest);
+        assert_eq!(SessionId::named(""), None);
+    }
+
+    #[test]
+    fn what_follows_the_first_user_message_is_not_read() {
+        let input = RawValue::from_string(r#"[{"role":"user","content":"a"},{}]"#.into()).unwrap();
+        assert_eq!(opening(&input), Some(r#""a""#));
+    }
+}

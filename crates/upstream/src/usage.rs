@@ -1,0 +1,55 @@
+//! `GET /wham/usage`: the account's plan, limits and credits.
+
+use std::time::SystemTime;
+
+use chatmock_protocol::codex::usage::{Usage, read_usage};
+
+use crate::route::usage_headers;
+use crate::{Client, Credentials, Error, answer, retry_after};
+
+impl Client {
+    /// Fetches what the account may use and has used; `Snapshot::from` gives it as a snapshot.
+    ///
+    /// # Errors
+    /// Any [`Error`] but the ones of a running stream; [`Error::Malformed`] for a body that is no
+    /// object.
+    pub async fn usage(&self) -> Result<Usage, Error> {
+        let credentials = self.credentials().await?;
+        let request = |credentials: &Credentials| {
+            self.get(self.endpoints.usage.clone(), usage_headers(&self.caller, credentials))
+        };
+        let response = self.exchange(&credentials, self.limits.list, request).await?;
+        let body = answer::read_list(response, self.limits.list).await?;
+        read_usage(&body, retry_after::unix(SystemTime::now()))
+            .map_err(|fault| Error::Malformed { what: "usage", message: fault.message })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use chatmock_protocol::codex::limits::Snapshot;
+
+    use super::*;
+    use crate::testing::{Backend, Source, answer};
+
+    #[tokio::test]
+    async fn usage_is_asked_for_beside_the_codex_path() {
+        let body = r#"{"plan_type":"plus","rate_limit":{"primary_window":{"used_percent":12,
+            "limit_window_seconds":18000,"reset_after_seconds":9000}}}"#;
+        let backend = Backend::start([answer("200 OK", &[], body)]).await;
+        let usage = backend.client(&Source::new()).usage().await.unwrap();
+        let primary = Snapshot::from(usage).primary.unwrap();
+        assert_eq!(primary.window_minutes, 300);
+        assert!(primary.resets_at.is_some_and(|at| at > 9_000));
+        let request = backend.requests().remove(0);
+        assert!(request.starts_with("GET /backend-api/wham/usage HTTP/1.1\r\n"), "{request}");
+        assert!(!request.contains("originator") && !request.contains("version:"));
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_no_object_is_malformed() {
+        let backend = Backend::start([answer("200 OK", &[], "nope")]).await;
+        let error = backend.client(&Source::new()).usage().await.unwrap_err();
+        assert!(matches!(error, Error::Malformed { what: "usage", .. }), "{error:?}");
+    }
+}
