@@ -1,1 +1,26 @@
-//! stub
+//! The HTTP server: guard, routes, and the one pipeline that serves every dialect's turns.
+
+mod account;
+mod app;
+mod body;
+mod branch;
+mod catalog;
+mod failure;
+mod guard;
+mod handlers;
+mod limits;
+mod pipeline;
+mod reply;
+mod route;
+mod serve;
+mod service;
+mod settings;
+mod tasks;
+
+pub use account::Account;
+pub use serve::{Served, Server, ServerError};
+pub use settings::{HttpSettings, ModelSettings, Settings, SignInSettings};
+
+pub use chatmock_auth as auth;
+pub use chatmock_translate as translate;
+pub use chatmock_upstream as upstream;

@@ -1,0 +1,75 @@
+//! The account: the sign-in's keeper, seen by the upstream as a source of credentials.
+
+use std::sync::Arc;
+
+use chatmock_auth::{
+    BorrowedStore, EndpointError, FileStore, KeeperError, Secret, Session, TokenKeeper, TokenStore,
+};
+use chatmock_upstream::{CredentialError, CredentialSource, Credentials};
+use futures::future::{BoxFuture, FutureExt};
+
+use crate::settings::SignInSettings;
+
+/// Who is signed in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// The e-mail address, where the sign-in tells it.
+    pub email: Option<String>,
+    /// The plan, such as `plus`, where the sign-in tells it.
+    pub plan: Option<String>,
+}
+
+/// The keeper as a source of credentials.
+pub(crate) struct SignIn {
+    keeper: TokenKeeper,
+}
+
+impl SignIn {
+    pub(crate) fn new(settings: SignInSettings) -> Result<Self, EndpointError> {
+        let store: Arc<dyn TokenStore> = Arc::new(FileStore::new(settings.home));
+        let borrowed = settings.borrow_codex.map(|home| -> Arc<dyn TokenStore> {
+            Arc::new(BorrowedStore::new(home.join("auth.json")))
+        });
+        Ok(Self { keeper: TokenKeeper::new(settings.keeper, store, borrowed)? })
+    }
+
+    /// Says who is signed in, or in words for a person why no one is.
+    pub(crate) async fn account(&self) -> Result<Account, String> {
+        match self.keeper.current().await {
+            Ok(session) => Ok(Account { email: session.email.clone(), plan: session.plan.clone() }),
+            Err(error) => Err(error.to_string()),
+        }
+    }
+
+    /// Waits for a renewal under way: cut off, it would have spent its token for nothing.
+    pub(crate) async fn finish(&self) {
+        self.keeper.finish().await;
+    }
+}
+
+impl CredentialSource for SignIn {
+    fn current(&self) -> BoxFuture<'_, Result<Arc<Credentials>, CredentialError>> {
+        async { credentials(self.keeper.current().await) }.boxed()
+    }
+
+    fn renew(
+        &self,
+        stale: &Arc<Credentials>,
+    ) -> BoxFuture<'_, Result<Arc<Credentials>, CredentialError>> {
+        let stale = Secret::new(stale.token());
+        async move { credentials(self.keeper.renew(&stale).await) }.boxed()
+    }
+}
+
+fn credentials(
+    session: Result<Arc<Session>, KeeperError>,
+) -> Result<Arc<Credentials>, CredentialError> {
+    let session = session.map_err(|error| match error {
+        KeeperError::Unavailable(_) | KeeperError::Io(_) | KeeperError::AccountChanged => {
+            CredentialError::Unavailable(error.to_string())
+        }
+        _ => CredentialError::SignedOut(error.to_string()),
+    })?;
+    let token = session.access_token.expose();
+    Credentials::new(token, session.account_id.as_deref(), session.fedramp).map(Arc::new)
+}

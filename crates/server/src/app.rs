@@ -1,0 +1,28 @@
+//! What runs: built once, shared by every connection.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use chatmock_translate::Policy;
+use chatmock_upstream::Client;
+
+use crate::account::SignIn;
+use crate::catalog::Models;
+use crate::guard::Guard;
+use crate::limits::LastLimits;
+use crate::settings::HttpSettings;
+use crate::tasks::Tasks;
+
+/// The running server's parts.
+pub(crate) struct App {
+    pub(crate) http: HttpSettings,
+    pub(crate) guard: Guard,
+    pub(crate) policy: Policy,
+    pub(crate) client: Client,
+    pub(crate) sign_in: Arc<SignIn>,
+    pub(crate) models: Arc<Models>,
+    pub(crate) limits: LastLimits,
+    pub(crate) tasks: Tasks,
+    /// The server has been told to stop.
+    pub(crate) draining: AtomicBool,
+}

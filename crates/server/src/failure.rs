@@ -1,0 +1,62 @@
+//! Failures: the only place that matches on another crate's errors.
+
+use chatmock_protocol::codex::limits::Snapshot;
+use chatmock_protocol::responses::ApiError;
+use chatmock_translate::{Failure, FailureKind};
+use chatmock_upstream::{CredentialError, Error, Refusal};
+
+/// The code of every failure that a sign-in mends.
+const SIGN_IN: &str = "sign_in_required";
+
+/// Says what an error of the upstream means to a client.
+pub(crate) fn of_upstream(error: Error) -> Failure {
+    let message = error.to_string();
+    let failed = |kind, code: &'static str| Failure::new(kind, message.clone()).with_code(code);
+    let (failed_kind, unreachable) = (FailureKind::Failed, FailureKind::Unreachable);
+    match error {
+        Error::Refused(refusal) => of_refusal(*refusal),
+        Error::Credentials(CredentialError::Unavailable(_)) => {
+            failed(FailureKind::Unavailable { retry_after: None }, "sign_in_unavailable")
+        }
+        Error::Credentials(_) => failed(FailureKind::SignedOut, SIGN_IN),
+        Error::Request { param, message } => Failure::param(param, format!("{param} {message}")),
+        Error::Dns(_) => failed(unreachable, "upstream_dns"),
+        Error::Tls { .. } => failed(unreachable, "upstream_tls"),
+        Error::Proxy(_) => failed(unreachable, "proxy_error"),
+        Error::ConnectRefused(_) => failed(unreachable, "upstream_refused"),
+        Error::ConnectTimeout(_) => failed(FailureKind::TimedOut, "upstream_connect_timeout"),
+        Error::Connect(_) => failed(unreachable, "upstream_unreachable"),
+        Error::Broken(_) => failed(unreachable, "upstream_disconnected"),
+        Error::HeaderTimeout { .. } => failed(FailureKind::TimedOut, "upstream_timeout"),
+        Error::Stalled { .. } => failed(FailureKind::TimedOut, "upstream_stalled"),
+        Error::Cut(_) => failed(failed_kind, "upstream_incomplete"),
+        Error::FrameTooLarge(_) => failed(failed_kind, "upstream_event_too_large"),
+        Error::Challenge { .. } => failed(failed_kind, "upstream_challenge"),
+        Error::Unexpected { .. } | Error::Malformed { .. } => {
+            failed(failed_kind, "upstream_unexpected")
+        }
+        _ => failed(FailureKind::Internal, "upstream_error"),
+    }
+}
+
+/// Keeps what the backend said; a page that says nothing becomes a plain bad gateway.
+fn of_refusal(refusal: Refusal) -> Failure {
+    let silent = refusal.error == ApiError::default();
+    let mut failure = Failure::from_api(refusal.error, Some(refusal.status), refusal.retry_after);
+    if silent && matches!(failure.kind, FailureKind::Rejected(500..)) {
+        failure.kind = FailureKind::Failed;
+    }
+    if failure.kind == FailureKind::SignedOut {
+        failure.message.push_str("; sign in again: chatmock-auth login");
+        failure.code.get_or_insert_with(|| SIGN_IN.into());
+    }
+    failure
+}
+
+/// The limits that came with a refusal.
+pub(crate) fn limits(error: &Error) -> Option<&Snapshot> {
+    match error {
+        Error::Refused(refusal) => refusal.limits.as_ref(),
+        _ => None,
+    }
+}

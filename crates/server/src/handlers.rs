@@ -1,0 +1,4 @@
+//! Handlers of everything that is not a turn.
+
+pub(crate) mod models;
+pub(crate) mod status;

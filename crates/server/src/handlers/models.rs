@@ -1,0 +1,75 @@
+//! `GET /v1/models` and `GET /v1/models/{id}`: one body for OpenAI's clients and the Codex CLI.
+
+use bytes::Bytes;
+use chatmock_protocol::codex::models::Entry;
+use chatmock_protocol::json::RawValue;
+use chatmock_protocol::openai::models::Model;
+use chatmock_translate::Failure;
+use chatmock_translate::catalog::{Catalog, UnknownModel, efforts};
+use chatmock_translate::policy::unknown_model;
+use serde::Serialize;
+
+use crate::app::App;
+use crate::reply::{self, Head, Reply};
+
+/// OpenAI's clients read `data`, the Codex CLI reads `models`.
+#[derive(Serialize)]
+struct List<'a> {
+    object: &'static str,
+    data: Vec<Model<'a>>,
+    models: Vec<&'a RawValue>,
+}
+
+/// Writes the list once for a catalogue.
+pub(crate) fn list(catalog: &Catalog, expose_efforts: bool) -> Bytes {
+    let variants: Vec<(String, &Entry)> = catalog
+        .listed()
+        .flat_map(|entry| names(entry, expose_efforts).into_iter().map(move |name| (name, entry)))
+        .collect();
+    let list = List {
+        object: "list",
+        data: variants.iter().map(|(name, entry)| model(name, Some(entry), catalog)).collect(),
+        models: catalog.entries().iter().map(|entry| &*entry.raw).collect(),
+    };
+    serde_json::to_vec(&list).unwrap_or_default().into()
+}
+
+/// The names of a model: its own, and one for each effort where those are shown.
+fn names(entry: &Entry, expose_efforts: bool) -> Vec<String> {
+    let slug = &entry.model.slug;
+    let efforts = if expose_efforts { efforts(&entry.model) } else { Vec::new() };
+    let variants = efforts.into_iter().map(|effort| format!("{slug}-{effort}"));
+    std::iter::once(slug.clone()).chain(variants).collect()
+}
+
+fn model<'a>(id: &'a str, entry: Option<&Entry>, catalog: &Catalog) -> Model<'a> {
+    Model {
+        id,
+        object: "model",
+        created: catalog.fetched_at(),
+        owned_by: "openai",
+        context_window: entry.and_then(|entry| entry.model.context_window),
+    }
+}
+
+/// Answers with the whole list.
+pub(crate) async fn all(app: &App) -> Reply {
+    app.models.ready().await;
+    reply::bytes(http::StatusCode::OK, "application/json", app.models.current().list())
+}
+
+/// Answers with one model; hidden ones and names with an effort are known too.
+///
+/// # Errors
+/// 404 for a name that the catalogue does not have.
+pub(crate) async fn one(app: &App, name: &str) -> Result<Reply, Failure> {
+    app.models.ready().await;
+    let published = app.models.current();
+    let catalog = published.catalog();
+    let resolved = catalog.resolve(name).map_err(|unknown| unknown_model(name, &unknown))?;
+    let mut entries = catalog.entries().iter();
+    let Some(entry) = entries.find(|entry| entry.model.slug == resolved.slug) else {
+        return Err(unknown_model(name, &UnknownModel { nearest: Vec::new() }));
+    };
+    reply::json(Head::default(), &model(name, Some(entry), catalog))
+}

@@ -1,0 +1,184 @@
+//! The server: built from settings, accepting connections until it is told to stop.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use chatmock_auth::EndpointError;
+use chatmock_upstream::Client;
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::server::graceful::GracefulShutdown;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use crate::account::{Account, SignIn};
+use crate::app::App;
+use crate::catalog::Models;
+use crate::guard::Guard;
+use crate::limits::LastLimits;
+use crate::service;
+use crate::settings::Settings;
+use crate::tasks::Tasks;
+
+/// The largest head of a request, in bytes.
+const MAX_HEAD: usize = 32 * 1024;
+
+/// The pause after an accept that failed, such as for want of file descriptors.
+const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// Why a server could not be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// The backend's settings cannot be used.
+    #[error("the backend cannot be used: {0}")]
+    Upstream(#[from] chatmock_upstream::Error),
+    /// The issuer's settings cannot be used.
+    #[error("the sign-in cannot be used: {0}")]
+    SignIn(#[from] EndpointError),
+}
+
+/// How a server ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Served {
+    /// Every open answer was finished.
+    Drained,
+    /// Some answers were cut off when the time for them was over.
+    Aborted {
+        /// How many connections were still open.
+        open: usize,
+    },
+}
+
+/// A server, built but not yet accepting.
+pub struct Server {
+    app: Arc<App>,
+}
+
+impl Server {
+    /// Builds a server. Call it inside a tokio runtime: the catalogue is fetched in the background.
+    ///
+    /// # Errors
+    /// When the backend's or the issuer's address cannot be used.
+    pub fn new(settings: Settings) -> Result<Self, ServerError> {
+        let models = Arc::new(Models::new(settings.models, &settings.sign_in.home));
+        let sign_in = Arc::new(SignIn::new(settings.sign_in)?);
+        let client = Client::new(settings.upstream, Arc::clone(&sign_in) as Arc<_>)?;
+        let tasks = Tasks::default();
+        tasks.spawn(Arc::clone(&models).keep(client.clone()));
+        let app = App {
+            guard: Guard::new(settings.http.hosts.clone()),
+            http: settings.http,
+            policy: settings.policy,
+            client,
+            sign_in,
+            models,
+            limits: LastLimits::default(),
+            tasks,
+            draining: AtomicBool::new(false),
+        };
+        Ok(Self { app: Arc::new(app) })
+    }
+
+    /// Says who is signed in.
+    ///
+    /// # Errors
+    /// Words for a person that say what to do, when no one is.
+    pub async fn account(&self) -> Result<Account, String> {
+        self.app.sign_in.account().await
+    }
+
+    /// Serves until `shutdown` is ready, then finishes open answers within the time set for it.
+    pub async fn serve(
+        self,
+        listeners: Vec<TcpListener>,
+        shutdown: impl Future<Output = ()> + Send,
+    ) -> Served {
+        let graceful = GracefulShutdown::new();
+        let mut connections = JoinSet::new();
+        let mut shutdown = std::pin::pin!(shutdown);
+        loop {
+            let accepted = tokio::select! {
+                () = &mut shutdown => break,
+                accepted = accept(&listeners) => accepted,
+            };
+            while connections.try_join_next().is_some() {}
+            match accepted {
+                Ok(stream) => {
+                    let connection = connection(Arc::clone(&self.app), stream, &graceful);
+                    connections.spawn(connection);
+                }
+                Err(error) => {
+                    tracing::warn!("no connection accepted: {error}");
+                    tokio::time::sleep(ACCEPT_AGAIN).await;
+                }
+            }
+        }
+        drop(listeners);
+        self.drain(graceful, connections).await
+    }
+
+    async fn drain(self, graceful: GracefulShutdown, mut connections: JoinSet<()>) -> Served {
+        self.app.draining.store(true, Ordering::Relaxed);
+        let drained = tokio::time::timeout(self.app.http.drain, graceful.shutdown()).await;
+        while connections.try_join_next().is_some() {}
+        let open = connections.len();
+        connections.shutdown().await;
+        self.app.sign_in.finish().await;
+        match drained {
+            Ok(()) => Served::Drained,
+            Err(_) => Served::Aborted { open },
+        }
+    }
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server").finish_non_exhaustive()
+    }
+}
+
+/// The next connection of any listener.
+async fn accept(listeners: &[TcpListener]) -> io::Result<TcpStream> {
+    let mut accepting: FuturesUnordered<_> =
+        listeners.iter().map(|listener| listener.accept()).collect();
+    match accepting.next().await {
+        Some(accepted) => accepted.map(|(stream, _)| stream),
+        None => std::future::pending().await,
+    }
+}
+
+/// Serves one connection to its end.
+fn connection(
+    app: Arc<App>,
+    stream: TcpStream,
+    graceful: &GracefulShutdown,
+) -> impl Future<Output = ()> + Send + 'static {
+    // Without it, every short piece of a stream would wait for the client's acknowledgement.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!("no TCP_NODELAY: {error}");
+    }
+    let head = app.http.head;
+    let service = service_fn(move |request| {
+        let answer = service::answer(Arc::clone(&app), request);
+        async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(head)
+        .max_header_size(MAX_HEAD)
+        .serve_connection(TokioIo::new(stream), service);
+    let connection = graceful.watch(connection);
+    async move {
+        if let Err(error) = connection.await {
+            tracing::debug!("connection ended: {error}");
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! One request: guarded, routed, handled, answered in its dialect and recorded.
+
+use std::convert::Infallible;
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+
+use chatmock_translate::{Chat, Dialect, Failure, FailureKind, Responses};
+use http::request::Parts;
+use http::{Method, Request};
+use hyper::body::Incoming;
+use tokio::time::Instant;
+
+use crate::app::App;
+use crate::body;
+use crate::handlers::{models, status};
+use crate::pipeline::{self, Call};
+use crate::reply::{self, Reply};
+use crate::route::{self, NoRoute, Route};
+
+/// Answers a request; every failure becomes an answer too.
+pub(crate) async fn answer(app: Arc<App>, request: Request<Incoming>) -> Result<Reply, Infallible> {
+    let arrived = Instant::now();
+    let request_id = request_id();
+    let (head, body) = request.into_parts();
+    let mut reply = match handle(&app, &head, body, arrived).await {
+        Ok(reply) => reply,
+        Err(failure) => {
+            tracing::debug!(request_id, code = ?failure.code, "refused: {failure}");
+            refusal(&failure, &head)
+        }
+    };
+    reply::standing(&mut reply, &request_id);
+    let path: String = head.uri.path().chars().take(200).collect();
+    tracing::info!(
+        request_id,
+        method = ?head.method,
+        path = ?path,
+        status = reply.status().as_u16(),
+        milliseconds = arrived.elapsed().as_millis(),
+        notices = reply.headers().get("x-chatmock-notices").and_then(|v| v.to_str().ok()),
+        "request"
+    );
+    Ok(reply)
+}
+
+async fn handle(
+    app: &Arc<App>,
+    head: &Parts,
+    body: Incoming,
+    arrived: Instant,
+) -> Result<Reply, Failure> {
+    app.guard.check(head)?;
+    let path = head.uri.path();
+    if head.method == Method::OPTIONS {
+        return route::methods(path).map(reply::options).ok_or_else(|| no_path(path));
+    }
+    match Route::of(&head.method, path).map_err(|none| no_route(none, head))? {
+        Route::Chat => turn::<Chat>(app, head, body, arrived).await,
+        Route::Responses => turn::<Responses>(app, head, body, arrived).await,
+        Route::Models => Ok(models::all(app).await),
+        Route::Model(name) => models::one(app, name).await,
+        Route::Root => status::root(),
+        Route::Health => status::health(app),
+        Route::Limits => status::limits(app),
+    }
+}
+
+async fn turn<D: Dialect>(
+    app: &Arc<App>,
+    head: &Parts,
+    body: Incoming,
+    arrived: Instant,
+) -> Result<Reply, Failure> {
+    let body = body::read(body, &app.http).await?;
+    pipeline::turn::<D>(app, Call { headers: &head.headers, body, arrived }).await
+}
+
+fn no_path(path: &str) -> Failure {
+    let shown: String = path.chars().take(200).collect();
+    Failure::new(FailureKind::NotFound, format!("nothing is served at {shown}"))
+        .with_code("unknown_url")
+}
+
+fn no_route(none: NoRoute, head: &Parts) -> Failure {
+    let path = head.uri.path();
+    match none {
+        NoRoute::Path => no_path(path),
+        NoRoute::Method(_) if is_upgrade(head) => {
+            let message = "this server speaks HTTP only here: send a POST";
+            Failure::new(FailureKind::Rejected(426), message).with_code("upgrade_refused")
+        }
+        NoRoute::Method(allowed) => {
+            let message = format!("{path} takes {allowed}");
+            Failure::new(FailureKind::MethodNotAllowed, message).with_code("method_not_allowed")
+        }
+    }
+}
+
+fn is_upgrade(head: &Parts) -> bool {
+    head.uri.path() == "/v1/responses"
+        && head.method == Method::GET
+        && head.headers.contains_key(http::header::UPGRADE)
+}
+
+fn refusal(failure: &Failure, head: &Parts) -> Reply {
+    let mut reply = reply::failure(failure);
+    if failure.kind == FailureKind::MethodNotAllowed
+        && let Some(methods) = route::methods(head.uri.path())
+    {
+        reply::allow(&mut reply, methods);
+    }
+    reply
+}
+
+/// A random id, to join what a client reports with what is logged.
+fn request_id() -> String {
+    format!("req_{:016x}", RandomState::new().hash_one(()))
+}

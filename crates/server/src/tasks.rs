@@ -1,0 +1,41 @@
+//! Background work: the only place where a task is started beside the connections' own.
+
+use std::future::Future;
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use chatmock_upstream::Events;
+use tokio::task::JoinSet;
+
+/// How long the end of an upstream body is waited for after the answer is whole.
+const DRAIN: Duration = Duration::from_secs(1);
+
+/// Tasks that end with the server.
+#[derive(Debug, Default)]
+pub(crate) struct Tasks(Mutex<JoinSet<()>>);
+
+impl Tasks {
+    /// Starts a task that is stopped when the server is dropped.
+    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        let mut tasks = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        while tasks.try_join_next().is_some() {}
+        tasks.spawn(task);
+    }
+
+    /// Reads a finished answer's body to its end, so that its connection can serve again.
+    ///
+    /// Nearly always the end has arrived with the last event and no task is needed.
+    pub(crate) fn drain(&self, mut events: Events, cx: &mut Context<'_>) {
+        while let Poll::Ready(next) = events.poll_frame(cx) {
+            if !matches!(next, Some(Ok(_))) {
+                return;
+            }
+        }
+        self.spawn(async move {
+            let rest = async { while let Some(Ok(_)) = events.next().await {} };
+            // A body that does not end in time is dropped, and its connection with it.
+            let _ = tokio::time::timeout(DRAIN, rest).await;
+        });
+    }
+}
