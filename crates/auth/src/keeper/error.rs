@@ -1,0 +1,69 @@
+//! Why there is no session, in words that say what to do.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use crate::endpoint::Refusal;
+use crate::store::StoreError;
+
+/// Why there is no session. Cheap to clone: all who wait for one renewal get the same.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeeperError {
+    /// There is no sign-in.
+    #[error("sign in first: chatmock-auth login")]
+    SignedOut,
+    /// The sign-in cannot be renewed any more.
+    #[error("the sign-in has ended: {refusal}; sign in again: chatmock-auth login")]
+    SignInExpired {
+        /// The cause.
+        refusal: Refusal,
+    },
+    /// The stored sign-in cannot be read; it was left as it is.
+    #[error("{place} is damaged; sign in again: chatmock-auth login")]
+    Corrupt {
+        /// The store's description, a path for a file.
+        place: String,
+    },
+    /// The Codex CLI's sign-in is used, and only the Codex CLI renews that.
+    #[error(
+        "the Codex CLI's sign-in needs a renewal: run `codex` to renew it, or sign in here: \
+         chatmock-auth login"
+    )]
+    BorrowedExpired,
+    /// Someone signed in to another account while a request was under way.
+    #[error("the sign-in changed to another account meanwhile: send the request again")]
+    AccountChanged,
+    /// No renewal just now; a later attempt may do.
+    #[error("the sign-in could not be renewed just now: try again")]
+    Unavailable(#[source] Arc<dyn Error + Send + Sync>),
+    /// The store could not be used.
+    #[error(transparent)]
+    Io(Arc<StoreError>),
+}
+
+impl KeeperError {
+    pub(super) fn unavailable(source: impl Error + Send + Sync + 'static) -> Self {
+        Self::Unavailable(Arc::new(source))
+    }
+}
+
+impl From<StoreError> for KeeperError {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Corrupt { place } => Self::Corrupt { place },
+            other => Self::Io(Arc::new(other)),
+        }
+    }
+}
+
+/// Causes of [`KeeperError::Unavailable`] that no other part has a word for.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+pub(super) enum Hitch {
+    #[error("the renewal was cut off")]
+    CutOff,
+    #[error("the sign-in changed during its renewal")]
+    Overtaken,
+    #[error("the sign-in service sent no new access token")]
+    NoNewToken,
+}

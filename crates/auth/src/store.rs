@@ -1,0 +1,147 @@
+//! Places where a sign-in is kept, seen through one trait.
+
+use std::io;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use crate::tokens::AuthFile;
+
+mod borrowed;
+mod disk;
+mod file;
+mod memory;
+
+pub use borrowed::BorrowedStore;
+pub(crate) use disk::open_lock;
+pub use file::FileStore;
+pub use memory::MemoryStore;
+
+/// A place for one sign-in. The calls may block; [`TokenStore::stamp`] costs one `stat` at most.
+pub trait TokenStore: Send + Sync {
+    /// Reads the sign-in; `None` when there is none.
+    fn load(&self) -> Result<Option<AuthFile>, StoreError>;
+
+    /// Puts a new sign-in over whatever is there. The caller holds the lock of [`Self::lock_path`].
+    fn save(&self, file: &AuthFile) -> Result<(), StoreError>;
+
+    /// Claims the room for a renewal before its token is spent, so that a full disk is noticed in
+    /// time. `size` is in bytes. The caller holds the lock.
+    fn reserve(&self, size: usize) -> Result<Box<dyn Reservation>, StoreError>;
+
+    /// Tells cheaply whether anything changed since an earlier stamp.
+    fn stamp(&self) -> Result<Stamp, StoreError>;
+
+    /// The file whose lock keeps two programs from renewing at once, if others can reach the store.
+    fn lock_path(&self) -> Option<&Path>;
+
+    /// Names the place, for people.
+    fn description(&self) -> String;
+
+    /// Says whose sign-in it is.
+    fn access(&self) -> Access;
+}
+
+/// Room that was claimed for a renewal; dropping it gives the room back.
+pub trait Reservation: Send {
+    /// Puts `next` in place if the store still holds `expected`, else fails with
+    /// [`StoreError::Changed`] and writes nothing.
+    fn commit(self: Box<Self>, expected: &AuthFile, next: &AuthFile) -> Result<(), StoreError>;
+}
+
+/// Whose sign-in a store holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Ours, to renew and write.
+    Owned,
+    /// Another program's, to read only: two owners of one single-use token lose it.
+    Borrowed,
+}
+
+/// What a store looked like at a moment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Stamp {
+    /// Nothing was there.
+    Absent,
+    /// A file was there.
+    File {
+        /// Bytes in it.
+        length: u64,
+        /// When it was last written, where the file system tells.
+        modified: Option<SystemTime>,
+        /// Its number in the file system; 0 where there is none.
+        inode: u64,
+    },
+    /// A count that grows with every change.
+    Generation(u64),
+}
+
+impl Stamp {
+    /// Says whether a change after this stamp is sure to show. File systems date a write by the
+    /// clock's last tick, so two writes of one length in one tick look alike.
+    pub(crate) fn is_settled(&self) -> bool {
+        let Self::File { modified: Some(modified), .. } = self else { return true };
+        modified.elapsed().map_or(true, |age| age > TICK)
+    }
+}
+
+/// Longer than a tick of the clocks that file systems use.
+const TICK: Duration = Duration::from_millis(20);
+
+/// Why a store could not do its work. Nothing of the content is in it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// The content stayed unreadable over several looks.
+    #[error("{place} is damaged")]
+    Corrupt {
+        /// The store's description.
+        place: String,
+    },
+    /// What stands there is not a file of ours, so it was not touched.
+    #[error("{place} {problem}: move it away")]
+    Unsafe {
+        /// The store's description.
+        place: String,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// Another program wrote meanwhile; its content stands.
+    #[error("{place} was changed by another program")]
+    Changed {
+        /// The store's description.
+        place: String,
+    },
+    /// The store is another program's.
+    #[error("{place} belongs to another program and is only read")]
+    ReadOnly {
+        /// The store's description.
+        place: String,
+    },
+    /// The system said no.
+    #[error("cannot {action} {place}")]
+    Io {
+        /// The store's description.
+        place: String,
+        /// What was tried.
+        action: &'static str,
+        /// The system's answer.
+        #[source]
+        source: io::Error,
+    },
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stamp_is_settled_once_the_clock_has_moved_on() {
+        let written = |modified| Stamp::File { length: 1, modified, inode: 1 };
+        assert!(!written(Some(SystemTime::now())).is_settled());
+        assert!(written(Some(SystemTime::UNIX_EPOCH)).is_settled());
+        let ahead = SystemTime::now() + Duration::from_secs(3600);
+        assert!(written(Some(ahead)).is_settled(), "a wrong clock must not cause reads for ever");
+        assert!(Stamp::Absent.is_settled());
+    }
+}

@@ -1,0 +1,49 @@
+//! The Codex CLI's own sign-in file, read and never written.
+
+use std::path::{Path, PathBuf};
+
+use super::{Access, Reservation, Stamp, StoreError, TokenStore, disk};
+use crate::tokens::AuthFile;
+
+/// A sign-in another program owns and renews.
+#[derive(Clone, Debug)]
+pub struct BorrowedStore {
+    path: PathBuf,
+}
+
+impl BorrowedStore {
+    /// Names the other program's file.
+    pub fn new(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+}
+
+impl TokenStore for BorrowedStore {
+    fn load(&self) -> Result<Option<AuthFile>, StoreError> {
+        disk::load(&self.path)
+    }
+
+    fn save(&self, _file: &AuthFile) -> Result<(), StoreError> {
+        Err(StoreError::ReadOnly { place: self.description() })
+    }
+
+    fn reserve(&self, _size: usize) -> Result<Box<dyn Reservation>, StoreError> {
+        Err(StoreError::ReadOnly { place: self.description() })
+    }
+
+    fn stamp(&self) -> Result<Stamp, StoreError> {
+        disk::stamp(&self.path)
+    }
+
+    fn lock_path(&self) -> Option<&Path> {
+        None
+    }
+
+    fn description(&self) -> String {
+        self.path.display().to_string()
+    }
+
+    fn access(&self) -> Access {
+        Access::Borrowed
+    }
+}

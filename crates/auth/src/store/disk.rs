@@ -1,0 +1,254 @@
+//! Careful reading and writing of small private files.
+
+use std::fs::{self, DirBuilder, File, Metadata, OpenOptions};
+use std::io::{self, Read, Seek, Write};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use zeroize::Zeroizing;
+
+use super::{Stamp, StoreError};
+use crate::tokens::AuthFile;
+
+/// The most a sign-in file may hold, in bytes.
+pub(super) const MAX_BYTES: u64 = 1 << 20;
+
+/// Waits before each new look at a file that does not parse: other programs write in place, so
+/// half a file may be seen.
+const SECOND_LOOKS: [Duration; 3] =
+    [Duration::from_millis(10), Duration::from_millis(30), Duration::from_millis(60)];
+
+/// Looks at most at a file that is written all the time.
+const MOST_LOOKS: usize = 50;
+
+/// Left-overs of a crash are swept when older than this; younger ones may be in use.
+const LEFT_OVER: Duration = Duration::from_secs(3600);
+
+/// Reads and parses a sign-in file. It counts as damaged when it stays unreadable while no one
+/// writes it.
+pub(super) fn load(path: &Path) -> Result<Option<AuthFile>, StoreError> {
+    let (mut seen, mut quiet) = (stamp(path)?, 0);
+    for _ in 0..MOST_LOOKS {
+        let Some(text) = read(path)? else { return Ok(None) };
+        if let Ok(file) = AuthFile::parse(&text) {
+            return Ok(Some(file));
+        }
+        let Some(wait) = SECOND_LOOKS.get(quiet) else { break };
+        #[expect(clippy::disallowed_methods, reason = "a foreign writer announces nothing")]
+        std::thread::sleep(*wait);
+        let now = stamp(path)?;
+        quiet = if now == seen { quiet + 1 } else { 0 };
+        seen = now;
+    }
+    Err(StoreError::Corrupt { place: path.display().to_string() })
+}
+
+fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+    let seen = match fs::symlink_metadata(path) {
+        Ok(seen) => seen,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(io_error(path, "look at", error)),
+    };
+    check(path, &seen)?;
+    let file = match owned_open(OpenOptions::new().read(true)).open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(io_error(path, "open", error)),
+    };
+    let opened = file.metadata().map_err(|error| io_error(path, "look at", error))?;
+    check(path, &opened)?;
+    let mut text = Zeroizing::new(Vec::with_capacity(opened.len() as usize + 1));
+    let mut limited = file.take(MAX_BYTES + 1);
+    limited.read_to_end(&mut text).map_err(|error| io_error(path, "read", error))?;
+    if text.len() as u64 > MAX_BYTES {
+        return Err(unsafe_file(path, "is too large"));
+    }
+    Ok(Some(text))
+}
+
+fn check(path: &Path, seen: &Metadata) -> Result<(), StoreError> {
+    let kind = seen.file_type();
+    if kind.is_symlink() {
+        return Err(unsafe_file(path, "is a symbolic link"));
+    }
+    if !kind.is_file() {
+        return Err(unsafe_file(path, "is not a plain file"));
+    }
+    if !is_ours(seen) {
+        return Err(unsafe_file(path, "belongs to another user"));
+    }
+    if seen.len() > MAX_BYTES {
+        return Err(unsafe_file(path, "is too large"));
+    }
+    Ok(())
+}
+
+/// Describes the file without opening it.
+pub(super) fn stamp(path: &Path) -> Result<Stamp, StoreError> {
+    match fs::symlink_metadata(path) {
+        Ok(seen) => Ok(Stamp::File {
+            length: seen.len(),
+            modified: seen.modified().ok(),
+            inode: inode(&seen),
+        }),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Stamp::Absent),
+        Err(error) => Err(io_error(path, "look at", error)),
+    }
+}
+
+/// Makes the directory, closed to others, when it is not there.
+pub(super) fn create_home(home: &Path) -> Result<(), StoreError> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(home).map_err(|error| io_error(home, "create", error))
+}
+
+/// Opens the lock file, and makes it and its directory when they are not there.
+pub(crate) fn open_lock(path: &Path) -> Result<File, StoreError> {
+    if let Some(home) = path.parent() {
+        create_home(home)?;
+    }
+    owned_open(OpenOptions::new().read(true).write(true).create(true).truncate(false))
+        .open(path)
+        .map_err(|error| io_error(path, "open", error))
+}
+
+/// A private file beside its target, not yet in place; dropping it removes it.
+pub(super) struct Temp {
+    path: PathBuf,
+    file: File,
+    placed: bool,
+}
+
+impl Temp {
+    /// Makes the file and writes `size` blanks through to the disk, which claims the room.
+    pub(super) fn create(target: &Path, size: usize) -> Result<Self, StoreError> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let serial = COUNT.fetch_add(1, Ordering::Relaxed);
+        let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        let stem = target.file_name().unwrap_or_default().to_string_lossy();
+        let (id, nanos) = (std::process::id(), since.as_nanos());
+        let path = target.with_file_name(format!(".{stem}.{id}-{serial}-{nanos}.tmp"));
+        let file = owned_open(OpenOptions::new().write(true).create_new(true))
+            .open(&path)
+            .map_err(|error| io_error(&path, "create", error))?;
+        let mut temp = Self { path, file, placed: false };
+        temp.write(&vec![b' '; size])?;
+        Ok(temp)
+    }
+
+    /// Puts the text in, over the blanks.
+    pub(super) fn fill(&mut self, text: &[u8]) -> Result<(), StoreError> {
+        self.file.rewind().map_err(|error| io_error(&self.path, "write", error))?;
+        self.write(text)
+    }
+
+    fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.file
+            .write_all(bytes)
+            .and_then(|()| self.file.set_len(bytes.len() as u64))
+            .and_then(|()| close_to_others(&self.file))
+            .and_then(|()| self.file.sync_all())
+            .map_err(|error| io_error(&self.path, "write", error))
+    }
+
+    /// Moves the file over its target.
+    pub(super) fn place(mut self, target: &Path) -> Result<(), StoreError> {
+        fs::rename(&self.path, target).map_err(|error| io_error(target, "replace", error))?;
+        self.placed = true;
+        sync_directory(target)
+    }
+}
+
+impl Drop for Temp {
+    fn drop(&mut self) {
+        if !self.placed {
+            let _ = fs::remove_file(&self.path);
+        }
+    }
+}
+
+/// Removes files of [`Temp`] that a crash left beside the target. What cannot be removed stays.
+pub(super) fn sweep(target: &Path) {
+    let (Some(home), Some(stem)) = (target.parent(), target.file_name()) else { return };
+    let prefix = format!(".{}.", stem.to_string_lossy());
+    for entry in fs::read_dir(home).into_iter().flatten().flatten() {
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let age = entry.metadata().and_then(|seen| seen.modified()).ok();
+        let age = age.and_then(|modified| modified.elapsed().ok()).unwrap_or_default();
+        if name.starts_with(&prefix) && name.ends_with(".tmp") && age > LEFT_OVER {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+pub(super) fn io_error(path: &Path, action: &'static str, source: io::Error) -> StoreError {
+    StoreError::Io { place: path.display().to_string(), action, source }
+}
+
+fn unsafe_file(path: &Path, problem: &'static str) -> StoreError {
+    StoreError::Unsafe { place: path.display().to_string(), problem }
+}
+
+/// Adds what keeps an open from following a link, waiting on a pipe, or making a readable file.
+#[cfg(unix)]
+fn owned_open(options: &mut OpenOptions) -> &mut OpenOptions {
+    use std::os::unix::fs::OpenOptionsExt;
+    let flags = rustix::fs::OFlags::NOFOLLOW | rustix::fs::OFlags::NONBLOCK;
+    options.mode(0o600).custom_flags(flags.bits() as i32)
+}
+
+#[cfg(not(unix))]
+fn owned_open(options: &mut OpenOptions) -> &mut OpenOptions {
+    options
+}
+
+/// The mode asked for at creation is subject to the umask, which may have taken our own bits.
+#[cfg(unix)]
+fn close_to_others(file: &File) -> io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    file.set_permissions(fs::Permissions::from_mode(0o600))
+}
+
+#[cfg(not(unix))]
+fn close_to_others(_file: &File) -> io::Result<()> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn is_ours(seen: &Metadata) -> bool {
+    std::os::unix::fs::MetadataExt::uid(seen) == rustix::process::geteuid().as_raw()
+}
+
+#[cfg(not(unix))]
+fn is_ours(_seen: &Metadata) -> bool {
+    true
+}
+
+#[cfg(unix)]
+fn inode(seen: &Metadata) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(seen)
+}
+
+#[cfg(not(unix))]
+fn inode(_seen: &Metadata) -> u64 {
+    0
+}
+
+/// A rename is durable once its directory is.
+#[cfg(unix)]
+fn sync_directory(target: &Path) -> Result<(), StoreError> {
+    let home = target.parent().filter(|home| !home.as_os_str().is_empty());
+    let home = home.unwrap_or_else(|| Path::new("."));
+    let opened = File::open(home).and_then(|directory| directory.sync_all());
+    opened.map_err(|error| io_error(home, "write", error))
+}
+
+#[cfg(not(unix))]
+fn sync_directory(_target: &Path) -> Result<(), StoreError> {
+    Ok(())
+}

@@ -1,0 +1,233 @@
+//! Tests of the file store over real directories.
+
+use std::io::Write;
+
+use super::*;
+use crate::sample;
+use crate::tokens::AuthFile;
+use time::OffsetDateTime;
+
+fn file(token: &str) -> AuthFile {
+    AuthFile::signed_in(&sample::grant(1, token), OffsetDateTime::UNIX_EPOCH)
+}
+
+fn home() -> (tempfile::TempDir, FileStore) {
+    let home = tempfile::tempdir().unwrap();
+    let store = FileStore::new(home.path());
+    (home, store)
+}
+
+fn names(home: &Path) -> Vec<String> {
+    let mut names: Vec<String> = fs::read_dir(home)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn an_empty_home_holds_nothing_and_a_saved_sign_in_comes_back() {
+    let (home, _) = home();
+    let store = FileStore::new(home.path().join("a").join("b"));
+    assert_eq!(store.load().unwrap(), None);
+    assert_eq!(store.stamp().unwrap(), Stamp::Absent);
+    store.save(&file("r")).unwrap();
+    assert_eq!(store.load().unwrap().unwrap().render(), file("r").render());
+    assert_eq!(names(store.path().parent().unwrap()), ["auth.json"]);
+}
+
+#[test]
+fn every_save_changes_the_stamp() {
+    let (_home, store) = home();
+    store.save(&file("a")).unwrap();
+    let before = store.stamp().unwrap();
+    assert_eq!(store.stamp().unwrap(), before);
+    let reservation = store.reserve(10).unwrap();
+    reservation.commit(&store.load().unwrap().unwrap(), &file("b")).unwrap();
+    assert_ne!(store.stamp().unwrap(), before);
+}
+
+#[test]
+fn a_damaged_file_is_reported_and_left_alone() {
+    let whole = file("r").render();
+    for text in ["", "{", "null", "garbage", &whole[..whole.len() / 2]] {
+        let (_home, store) = home();
+        fs::write(store.path(), text).unwrap();
+        assert!(matches!(store.load(), Err(StoreError::Corrupt { .. })), "{text:?}");
+        let expected = file("r");
+        let commit = store.reserve(10).unwrap().commit(&expected, &expected);
+        assert!(matches!(commit, Err(StoreError::Corrupt { .. })), "{text:?}");
+        assert_eq!(fs::read_to_string(store.path()).unwrap(), text);
+    }
+}
+
+#[test]
+fn a_new_sign_in_sets_a_damaged_file_aside() {
+    let (home, store) = home();
+    fs::write(store.path(), "half a fi").unwrap();
+    store.save(&file("r")).unwrap();
+    assert_eq!(names(home.path()), ["auth.json", "auth.json.corrupt"]);
+    let aside = fs::read_to_string(home.path().join("auth.json.corrupt")).unwrap();
+    assert_eq!(aside, "half a fi");
+    assert!(store.load().unwrap().is_some());
+}
+
+#[test]
+fn a_commit_over_a_changed_file_writes_nothing() {
+    let (home, store) = home();
+    store.save(&file("theirs")).unwrap();
+    let late = store.reserve(10).unwrap().commit(&file("seen"), &file("ours"));
+    assert!(matches!(late, Err(StoreError::Changed { .. })));
+    assert_eq!(store.load().unwrap().unwrap().render(), file("theirs").render());
+    assert_eq!(names(home.path()), ["auth.json"]);
+}
+
+#[test]
+fn a_commit_after_a_sign_out_brings_nothing_back() {
+    let (home, store) = home();
+    let late = store.reserve(10).unwrap().commit(&file("seen"), &file("ours"));
+    assert!(matches!(late, Err(StoreError::Changed { .. })));
+    assert!(names(home.path()).is_empty());
+}
+
+#[test]
+fn a_reservation_is_as_large_as_asked_and_goes_when_dropped() {
+    let (home, store) = home();
+    let room = store.reserve(5000).unwrap();
+    let [name] = &names(home.path())[..] else { panic!("one file expected") };
+    assert_eq!(home.path().join(name).metadata().unwrap().len(), 5000);
+    drop(room);
+    assert!(names(home.path()).is_empty());
+}
+
+#[test]
+fn old_left_overs_are_swept_and_young_ones_kept() {
+    let (home, store) = home();
+    let old = home.path().join(".auth.json.1-2-3.tmp");
+    let young = home.path().join(".auth.json.4-5-6.tmp");
+    let other = home.path().join(".other.1.tmp");
+    for path in [&old, &young, &other] {
+        fs::write(path, "x").unwrap();
+    }
+    for path in [&old, &other] {
+        let file = fs::File::options().write(true).open(path).unwrap();
+        file.set_modified(std::time::SystemTime::UNIX_EPOCH).unwrap();
+    }
+    drop(store.reserve(1).unwrap());
+    assert_eq!(names(home.path()), [".auth.json.4-5-6.tmp", ".other.1.tmp"]);
+}
+
+#[test]
+fn a_directory_or_a_huge_file_is_refused() {
+    let (_home, store) = home();
+    fs::create_dir(store.path()).unwrap();
+    assert!(matches!(store.load(), Err(StoreError::Unsafe { .. })));
+    assert!(store.save(&file("r")).is_err());
+    fs::remove_dir(store.path()).unwrap();
+    fs::write(store.path(), vec![b' '; (1 << 20) + 1]).unwrap();
+    assert!(matches!(store.load(), Err(StoreError::Unsafe { problem: "is too large", .. })));
+}
+
+#[test]
+fn a_writer_in_place_is_never_taken_for_damage() {
+    let (_home, store) = home();
+    store.save(&file("first")).unwrap();
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    let texts = [file("one").render(), file("another-one").render()];
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for text in texts.iter().cycle() {
+                if stop.load(std::sync::atomic::Ordering::Relaxed) {
+                    break;
+                }
+                let mut file = fs::File::create(store.path()).unwrap();
+                let (head, tail) = text.as_bytes().split_at(text.len() / 2);
+                file.write_all(head).and_then(|()| file.write_all(tail)).unwrap();
+                file.sync_all().unwrap();
+            }
+        });
+        let failed = (0..200).filter(|_| !matches!(store.load(), Ok(Some(_)))).count();
+        stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        assert_eq!(failed, 0);
+    });
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::os::unix::fs::{PermissionsExt, symlink};
+
+    use super::*;
+    use crate::store::BorrowedStore;
+
+    fn mode(path: &Path) -> u32 {
+        path.metadata().unwrap().permissions().mode() & 0o777
+    }
+
+    #[test]
+    fn the_file_is_private_and_so_is_a_new_home() {
+        let (home, _) = home();
+        let inner = home.path().join("new");
+        let store = FileStore::new(&inner);
+        store.save(&file("r")).unwrap();
+        assert_eq!((mode(store.path()), mode(&inner)), (0o600, 0o700));
+
+        fs::set_permissions(store.path(), fs::Permissions::from_mode(0o644)).unwrap();
+        let stored = store.load().unwrap().unwrap();
+        store.reserve(1).unwrap().commit(&stored, &file("s")).unwrap();
+        assert_eq!(mode(store.path()), 0o600);
+    }
+
+    #[test]
+    fn a_link_is_not_followed_nor_replaced() {
+        let (home, store) = home();
+        let target = home.path().join("target");
+        fs::write(&target, &**file("r").render()).unwrap();
+        symlink(&target, store.path()).unwrap();
+        assert!(matches!(
+            store.load(),
+            Err(StoreError::Unsafe { problem: "is a symbolic link", .. })
+        ));
+        assert!(store.save(&file("s")).is_err());
+        assert!(store.path().symlink_metadata().unwrap().is_symlink());
+        let borrowed = BorrowedStore::new(store.path());
+        assert!(matches!(borrowed.load(), Err(StoreError::Unsafe { .. })));
+    }
+
+    #[test]
+    fn a_pipe_is_refused_without_waiting() {
+        let (_home, store) = home();
+        let made = std::process::Command::new("mkfifo").arg(store.path()).status().unwrap();
+        assert!(made.success());
+        assert!(matches!(
+            store.load(),
+            Err(StoreError::Unsafe { problem: "is not a plain file", .. })
+        ));
+        assert!(store.save(&file("s")).is_err());
+    }
+
+    #[test]
+    fn a_file_of_another_user_is_refused() {
+        let (_home, store) = home();
+        store.save(&file("r")).unwrap();
+        // Only root can give a file away; for others there is nothing to see here.
+        if std::os::unix::fs::chown(store.path(), Some(4242), None).is_ok() {
+            assert!(matches!(
+                store.load(),
+                Err(StoreError::Unsafe { problem: "belongs to another user", .. })
+            ));
+        }
+    }
+
+    #[test]
+    fn a_borrowed_store_writes_nothing() {
+        let (home, store) = home();
+        store.save(&file("r")).unwrap();
+        let borrowed = BorrowedStore::new(store.path());
+        assert!(borrowed.load().unwrap().is_some());
+        assert!(matches!(borrowed.save(&file("s")), Err(StoreError::ReadOnly { .. })));
+        assert!(matches!(borrowed.reserve(1), Err(StoreError::ReadOnly { .. })));
+        assert_eq!(borrowed.lock_path(), None);
+        assert_eq!(names(home.path()), ["auth.json"]);
+    }
+}
