@@ -58,7 +58,8 @@ impl Opening {
 }
 
 fn failed(error: ApiError) -> Failure {
-    Failure::from_api(error, None, None)
+    let wait = error.wait(unix_now());
+    Failure::from_api(error, None, wait)
 }
 
 fn frame(next: Option<Result<Frame, chatmock_upstream::Error>>) -> Result<Frame, Failure> {
