@@ -1,2 +1,102 @@
-//! stub
-fn main() {}
+//! The program `chatmock-server`: flags and environment in, a running server out.
+
+mod banner;
+mod cli;
+mod demo;
+mod env;
+mod exit;
+mod listen;
+mod logging;
+mod settings;
+mod signals;
+mod values;
+
+use std::io;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use anyhow::{Context, anyhow};
+use chatmock_server::{Served, Server};
+use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
+
+use crate::banner::Payer;
+use crate::cli::Cli;
+use crate::demo::Demo;
+use crate::env::Folders;
+use crate::exit::Fault;
+use crate::settings::Decided;
+use crate::signals::Signals;
+
+/// How long the start waits for the account, whose tokens may first have to be renewed.
+const ACCOUNT_WAIT: Duration = Duration::from_secs(3);
+
+fn main() -> ExitCode {
+    start(Cli::read()).unwrap_or_else(|fault| fault.report())
+}
+
+fn start(cli: Cli) -> Result<ExitCode, Fault> {
+    let decided = settings::decide(cli, &Folders::read()).map_err(Fault::Settings)?;
+    logging::start(decided.verbose);
+    let listeners = decided.listen.bind()?;
+    let runtime = runtime().context("cannot start the runtime")?;
+    let ended = runtime.block_on(run(decided, listeners));
+    // Whatever still runs must not hold up a program that was told to end.
+    runtime.shutdown_background();
+    ended
+}
+
+/// Few threads: a proxy waits more than it computes.
+fn runtime() -> io::Result<Runtime> {
+    let cores = std::thread::available_parallelism().map_or(2, usize::from);
+    Builder::new_multi_thread().worker_threads(cores.clamp(2, 4)).enable_all().build()
+}
+
+async fn run(decided: Decided, listeners: Vec<std::net::TcpListener>) -> Result<ExitCode, Fault> {
+    let Decided { listen: _, demo, verbose: _, server: mut settings } = decided;
+    let signals = Signals::listen().context("cannot receive signals")?;
+    let demo = if demo { Some(Demo::start(&mut settings).await?) } else { None };
+    let server = Server::new(settings).map_err(|error| Fault::Settings(anyhow!("{error}")))?;
+    let listeners: io::Result<Vec<_>> = listeners.into_iter().map(TcpListener::from_std).collect();
+    let listeners = listeners.context("cannot listen")?;
+    let addresses: io::Result<Vec<SocketAddr>> =
+        listeners.iter().map(TcpListener::local_addr).collect();
+    let payer = if demo.is_some() { Payer::Demo } else { payer(&server).await };
+    // A closed standard error is no reason not to serve.
+    let _ = banner::show(&addresses.context("cannot listen")?, &payer);
+    Ok(serve(server, listeners, signals).await)
+}
+
+async fn payer(server: &Server) -> Payer {
+    match tokio::time::timeout(ACCOUNT_WAIT, server.account()).await {
+        Ok(Ok(account)) => Payer::Account(account),
+        Ok(Err(why)) => Payer::Nobody(format!("not signed in; {why}")),
+        Err(_) => Payer::Nobody("the sign-in is still being renewed".to_owned()),
+    }
+}
+
+/// Serves until a first signal and the drain after it, or until a second signal.
+async fn serve(server: Server, listeners: Vec<TcpListener>, mut signals: Signals) -> ExitCode {
+    let (stop, stopped) = oneshot::channel::<()>();
+    let told = async {
+        signals.next().await;
+        tracing::info!("stopping: open answers may finish; a second signal ends them");
+        // Nobody listens when the server has ended by itself.
+        let _ = stop.send(());
+        signals.next().await
+    };
+    let shutdown = async {
+        let _ = stopped.await;
+    };
+    tokio::select! {
+        served = server.serve(listeners, shutdown) => {
+            if let Served::Aborted { open } = served {
+                tracing::warn!(open, "answers were cut off, since they took longer than --drain");
+            }
+            ExitCode::SUCCESS
+        }
+        code = told => ExitCode::from(code),
+    }
+}

@@ -1,0 +1,103 @@
+//! The start-up text: where clients find the server, and whose account it uses.
+
+use std::fmt::Write as _;
+use std::io::{self, IsTerminal, Write as _, stderr};
+use std::net::SocketAddr;
+
+use chatmock_server::Account;
+
+/// Who pays for the answers.
+#[derive(Debug)]
+pub(crate) enum Payer {
+    /// Nobody: they are made up.
+    Demo,
+    /// The person who signed in.
+    Account(Account),
+    /// Nobody yet; a sentence that says why.
+    Nobody(String),
+}
+
+/// Tells that the server listens: at length on a terminal, else in one line that programs can read.
+pub(crate) fn show(addresses: &[SocketAddr], payer: &Payer) -> io::Result<()> {
+    if stderr().is_terminal() {
+        return stderr().write_all(text(addresses, payer).as_bytes());
+    }
+    match payer {
+        Payer::Demo => tracing::info!("{DEMO}"),
+        Payer::Account(account) => tracing::info!("signed in as {}", named(account)),
+        Payer::Nobody(why) => tracing::warn!("{}", printable(why)),
+    }
+    let Some((first, others)) = addresses.split_first() else { return Ok(()) };
+    for other in others {
+        tracing::info!("also on http://{other}");
+    }
+    writeln!(stderr(), "listening on http://{first}")
+}
+
+const DEMO: &str = "DEMO: answers come from a built-in simulator; no account is used";
+
+fn text(addresses: &[SocketAddr], payer: &Payer) -> String {
+    let mut text = format!("ChatMock {}\n\n", env!("CARGO_PKG_VERSION"));
+    let mut line = |label: &str, value: &str| {
+        // Writing to a string cannot fail.
+        let _ = writeln!(text, "  {label:<12}{value}");
+    };
+    for (index, address) in addresses.iter().enumerate() {
+        let label = if index == 0 { "Base URL" } else { "and" };
+        line(label, &format!("http://{address}/v1"));
+    }
+    match payer {
+        Payer::Demo => line("Account", DEMO),
+        Payer::Account(account) => line("Account", &named(account)),
+        Payer::Nobody(why) => line("Account", &printable(why)),
+    }
+    line("Stop", "Ctrl-C");
+    text.push('\n');
+    text
+}
+
+fn named(account: &Account) -> String {
+    let email =
+        account.email.as_deref().map_or_else(|| "an account without email".into(), printable);
+    match &account.plan {
+        Some(plan) => format!("{email} ({})", printable(plan)),
+        None => email,
+    }
+}
+
+/// Leaves out what could steer a terminal: an account's words come from outside.
+fn printable(words: &str) -> String {
+    words.chars().filter(|c| !c.is_control()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn addresses() -> Vec<SocketAddr> {
+        ["127.0.0.1:8000", "[::1]:8000"].map(|address| address.parse().unwrap()).into()
+    }
+
+    #[test]
+    fn a_terminal_sees_every_base_url_and_the_account() {
+        let account = Account { email: Some("ann@example.com".into()), plan: Some("plus".into()) };
+        let text = text(&addresses(), &Payer::Account(account));
+        assert!(text.contains("http://127.0.0.1:8000/v1\n"), "{text}");
+        assert!(text.contains("http://[::1]:8000/v1\n"), "{text}");
+        assert!(text.contains("ann@example.com (plus)"), "{text}");
+    }
+
+    #[test]
+    fn a_demo_and_a_missing_sign_in_are_said_plainly() {
+        assert!(text(&addresses(), &Payer::Demo).contains("DEMO: answers come from a built-in"));
+        let nobody = Payer::Nobody("not signed in".into());
+        let text = text(&addresses(), &nobody);
+        assert!(text.contains("Account     not signed in\n"), "{text}");
+    }
+
+    #[test]
+    fn an_account_cannot_steer_the_terminal() {
+        let account = Account { email: Some("a\u{1b}[2J\n@b".into()), plan: None };
+        assert_eq!(named(&account), "a[2J@b");
+    }
+}

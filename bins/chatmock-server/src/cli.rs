@@ -1,0 +1,293 @@
+//! The command line: what was typed, or said by the environment, before anything is decided.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use chatmock_server::auth;
+use chatmock_server::upstream::{CLIENT_VERSION, Identity, Route};
+use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
+use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
+
+use crate::env::Variable;
+use crate::{env, values};
+
+const AFTER_HELP: &str = "\
+A flag wins over its environment variable, and that over the default. An empty variable counts as \
+unset. A switch may be given a value: --verbose=false turns off what the environment turned on.
+
+HTTPS_PROXY, ALL_PROXY and NO_PROXY lead calls to the backend through a proxy.
+
+Exit codes: 0 stopped as asked, 1 another failure, 2 flags or settings that cannot be used,
+3 port in use, 130 and 143 ended at once by a second Ctrl-C or SIGTERM.";
+
+/// Serves OpenAI's API on this machine and answers through the ChatGPT Codex backend, with your own
+/// sign-in.
+///
+/// Point a client at http://127.0.0.1:8000/v1, with any API key. Try it without an account: --demo
+#[derive(Debug, Parser)]
+#[command(name = "chatmock-server", version, after_help = AFTER_HELP)]
+pub(crate) struct Cli {
+    /// The word that ChatMock wanted before its flags; it changes nothing.
+    #[arg(hide = true, value_name = "WORD", value_parser = values::older_word)]
+    pub(crate) word: Option<()>,
+    #[command(flatten)]
+    pub(crate) program: Program,
+    #[command(flatten)]
+    pub(crate) listening: Listening,
+    #[command(flatten)]
+    pub(crate) replies: Replies,
+    #[command(flatten)]
+    pub(crate) models: Models,
+    #[command(flatten)]
+    pub(crate) backend: Backend,
+    #[command(flatten)]
+    pub(crate) sign_in: SignIn,
+}
+
+/// The program as a whole.
+#[derive(Debug, Args)]
+pub(crate) struct Program {
+    /// Answers from a built-in simulator: no account, no network, nothing kept
+    ///
+    /// Wins over --upstream-url, --issuer, --home and --borrow-codex.
+    #[arg(long, env = env::DEMO)]
+    pub(crate) demo: bool,
+    /// Logs more of what happens; never what a request or an answer says
+    #[arg(long, env = env::VERBOSE)]
+    pub(crate) verbose: bool,
+    /// ChatMock's older switch, now the same as --verbose: raw payloads are never printed
+    #[arg(long, env = env::VERBOSE_OBFUSCATION)]
+    pub(crate) verbose_obfuscation: bool,
+}
+
+/// Where requests come in.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Listening")]
+pub(crate) struct Listening {
+    /// A loopback address, or a name for some; localhost is 127.0.0.1 and ::1
+    #[arg(long, env = env::HOST, default_value = "127.0.0.1", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) host: String,
+    /// The port; 0 takes a free one
+    #[arg(long, env = env::PORT, default_value_t = 8000)]
+    pub(crate) port: u16,
+    /// The largest request body, in bytes or with a unit as in 512k, 64m, 1g
+    #[arg(long, env = env::MAX_BODY, value_name = "SIZE", default_value = "64m", value_parser = values::size)]
+    pub(crate) max_body: usize,
+    /// How long open answers may go on after SIGTERM or Ctrl-C; a second signal ends at once
+    #[arg(long, env = env::DRAIN, value_name = "SECONDS", default_value = "30", value_parser = values::seconds)]
+    pub(crate) drain: Duration,
+}
+
+/// What is decided for all requests.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Answers")]
+pub(crate) struct Replies {
+    /// Effort where neither the request nor the model's name says one [default: the model's own]
+    #[arg(long, env = env::REASONING_EFFORT, value_name = "EFFORT", ignore_case = true, value_parser = PossibleValuesParser::new(EFFORTS))]
+    pub(crate) reasoning_effort: Option<String>,
+    /// Reasoning summary where the request says none [default: auto where reasoning is shown]
+    #[arg(long, env = env::REASONING_SUMMARY, value_name = "SUMMARY", ignore_case = true, value_parser = PossibleValuesParser::new(SUMMARIES))]
+    pub(crate) reasoning_summary: Option<String>,
+    /// How chat completions show reasoning
+    #[arg(long, env = env::REASONING_COMPAT, value_name = "STYLE", ignore_case = true, value_enum, default_value_t = Style::ReasoningContent)]
+    pub(crate) reasoning_compat: Style,
+    /// Asks for the fast tier where the model has it and the request names no tier
+    #[arg(long, env = env::FAST_MODE, overrides_with = "no_fast_mode")]
+    pub(crate) fast_mode: bool,
+    #[arg(long, hide = true, overrides_with = "fast_mode")]
+    pub(crate) no_fast_mode: bool,
+    /// Lets the model search the web where the request does not speak of it
+    #[arg(long, env = env::ENABLE_WEB_SEARCH, overrides_with = "no_enable_web_search")]
+    pub(crate) enable_web_search: bool,
+    #[arg(long, hide = true, overrides_with = "enable_web_search")]
+    pub(crate) no_enable_web_search: bool,
+    /// Leaves out what the model says between tool calls
+    #[arg(long, env = env::HIDE_COMMENTARY)]
+    pub(crate) hide_commentary: bool,
+    /// Instructions where the request has none: `none`, `builtin` or a file of your own
+    #[arg(long, env = env::INSTRUCTIONS, value_name = "none|builtin|FILE", default_value = "none")]
+    pub(crate) instructions: PathBuf,
+    /// Refuses a request field that would have no effect, rather than naming it in a header
+    #[arg(long, env = env::STRICT)]
+    pub(crate) strict: bool,
+    /// Uses this model whatever a request names
+    #[arg(long, env = env::DEBUG_MODEL, value_name = "MODEL", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) debug_model: Option<String>,
+}
+
+/// The list of models.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Models")]
+pub(crate) struct Models {
+    /// Fetches the list of models that the account may use
+    #[arg(
+        long, env = env::MODEL_SYNC, value_name = "BOOL", overrides_with = "no_model_sync",
+        action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true",
+        default_value = "true", value_parser = values::truth
+    )]
+    pub(crate) model_sync: bool,
+    #[arg(long, hide = true, overrides_with = "model_sync")]
+    pub(crate) no_model_sync: bool,
+    /// How often the list is fetched anew
+    #[arg(long, env = env::MODEL_REFRESH_INTERVAL, value_name = "SECONDS", default_value = "3600", value_parser = values::interval)]
+    pub(crate) model_refresh_interval: Duration,
+    /// Lists every effort of a model as a model of its own, such as MODEL-high
+    #[arg(long, env = env::EXPOSE_REASONING_MODELS)]
+    pub(crate) expose_reasoning_models: bool,
+}
+
+/// The backend, and the name under which it is called.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Backend")]
+pub(crate) struct Backend {
+    /// The address before /responses and /models: https, or http on this machine
+    #[arg(long, env = env::UPSTREAM_URL, value_name = "URL", default_value = Route::CODEX)]
+    pub(crate) upstream_url: String,
+    /// The Codex version whose models are asked for
+    #[arg(long, env = env::CLIENT_VERSION, value_name = "VERSION", default_value = CLIENT_VERSION)]
+    pub(crate) client_version: String,
+    /// The program's name in the header `originator`
+    #[arg(long, env = env::ORIGINATOR, value_name = "NAME", default_value_t = Identity::default().originator)]
+    pub(crate) originator: String,
+    /// The header `user-agent`
+    #[arg(long, env = env::USER_AGENT, value_name = "TEXT", default_value_t = Identity::default().user_agent)]
+    pub(crate) user_agent: String,
+}
+
+/// The sign-in.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Sign-in")]
+pub(crate) struct SignIn {
+    /// The folder of the sign-in and the model cache [default: ~/.chatgpt-local]
+    #[arg(long, env = env::HOME, value_name = "FOLDER")]
+    pub(crate) home: Option<PathBuf>,
+    /// Reads the Codex CLI's sign-in ($CODEX_HOME or ~/.codex) while there is none of our own
+    ///
+    /// It is never renewed or changed here: the Codex CLI does that.
+    #[arg(long, env = env::BORROW_CODEX)]
+    pub(crate) borrow_codex: bool,
+    /// The issuer of the sign-in
+    #[arg(long, env = env::ISSUER, value_name = "URL", default_value = auth::ISSUER)]
+    pub(crate) issuer: String,
+    /// The OAuth client that the sign-in was made with
+    #[arg(long, env = env::CLIENT_ID, value_name = "ID", default_value = auth::CLIENT_ID)]
+    pub(crate) client_id: String,
+}
+
+const EFFORTS: [&str; 8] = ["none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra"];
+
+const SUMMARIES: [&str; 4] = ["auto", "concise", "detailed", "none"];
+
+/// The words for how reasoning is shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum Style {
+    /// In the field reasoning_content
+    ReasoningContent,
+    /// At the start of the text, between <think> and </think>
+    ThinkTags,
+    /// In the field reasoning, as a list of parts
+    O3,
+    /// In the fields reasoning_summary and reasoning
+    #[value(alias = "current")]
+    Legacy,
+    /// Not at all
+    None,
+}
+
+impl Cli {
+    /// Reads the command line and the environment; ends the program on `--help` and on mistakes.
+    pub(crate) fn read() -> Self {
+        let mut matches = command().get_matches();
+        Self::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit())
+    }
+}
+
+/// The command, with what all its flags have in common.
+fn command() -> Command {
+    Cli::command().mut_args(|arg| switch(environment(arg)))
+}
+
+/// Reads the variable that says something, and keeps its value out of the help text.
+fn environment(arg: Arg) -> Arg {
+    let Some(name) = arg.get_env() else { return arg };
+    let variable = Variable::of(name);
+    let arg = arg.hide_env_values(true);
+    match variable {
+        Variable::Own => arg,
+        Variable::Older(older) => arg.env(older),
+        Variable::Empty => arg.env(None::<&str>),
+    }
+}
+
+/// Lets a switch take a value too, so that a flag can turn off what the environment turns on.
+fn switch(arg: Arg) -> Arg {
+    if !matches!(arg.get_action(), ArgAction::SetTrue) {
+        return arg;
+    }
+    arg.action(ArgAction::Set)
+        .num_args(0..=1)
+        .require_equals(true)
+        .default_missing_value("true")
+        .default_value("false")
+        .hide_default_value(true)
+        .value_name("BOOL")
+        .value_parser(values::truth)
+}
+
+#[cfg(test)]
+impl Cli {
+    /// What a command line alone says.
+    pub(crate) fn typed(arguments: &[&str]) -> Result<Self, clap::Error> {
+        let command = Self::command().mut_args(|arg| switch(arg.env(None::<&str>)));
+        let words = std::iter::once("chatmock-server").chain(arguments.iter().copied());
+        Self::from_arg_matches_mut(&mut command.try_get_matches_from(words)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_is_well_formed() {
+        command().debug_assert();
+    }
+
+    #[test]
+    fn a_switch_takes_a_value_or_none() {
+        assert!(Cli::typed(&["--verbose"]).unwrap().program.verbose);
+        assert!(Cli::typed(&["--verbose=yes"]).unwrap().program.verbose);
+        assert!(!Cli::typed(&["--verbose=off"]).unwrap().program.verbose);
+        assert!(!Cli::typed(&[]).unwrap().program.verbose);
+        assert!(Cli::typed(&["--verbose=maybe"]).is_err());
+    }
+
+    #[test]
+    fn model_sync_is_on_unless_told_otherwise() {
+        let on = |arguments: &[&str]| Cli::typed(arguments).unwrap().models.model_sync;
+        assert!(on(&[]));
+        assert!(on(&["--model-sync"]));
+        assert!(on(&["--model-sync", "true", "--strict"]));
+        assert!(!on(&["--model-sync", "false"]));
+        assert!(!on(&["--model-sync=off"]));
+    }
+
+    #[test]
+    fn the_last_of_a_switch_and_its_opposite_counts() {
+        let fast = |arguments: &[&str]| {
+            let replies = Cli::typed(arguments).unwrap().replies;
+            replies.fast_mode && !replies.no_fast_mode
+        };
+        assert!(fast(&["--fast-mode"]));
+        assert!(!fast(&["--fast-mode", "--no-fast-mode"]));
+        assert!(fast(&["--no-fast-mode", "--fast-mode"]));
+    }
+
+    #[test]
+    fn words_of_closed_sets_are_read_in_any_case() {
+        let replies = Cli::typed(&["--reasoning-effort", "HIGH", "--reasoning-compat", "Current"]);
+        let replies = replies.unwrap().replies;
+        assert_eq!(replies.reasoning_compat, Style::Legacy);
+        assert!(replies.reasoning_effort.unwrap().eq_ignore_ascii_case("high"));
+    }
+}

@@ -1,0 +1,44 @@
+//! The demo: a simulator in this process in place of the backend, and a sign-in of its own.
+
+use std::io;
+use std::time::Duration;
+
+use anyhow::Context;
+use chatmock_server::Settings;
+use chatmock_simulator::Simulator;
+use tempfile::TempDir;
+
+/// The time between two pieces of an answer: slow enough to be seen, fast enough for a test.
+const PACE: Duration = Duration::from_millis(20);
+
+/// A running demo. Dropping it stops the simulator and removes the folder.
+#[derive(Debug)]
+pub(crate) struct Demo {
+    _simulator: Simulator,
+    _home: TempDir,
+}
+
+impl Demo {
+    /// Starts the simulator and points the settings at it, and away from the person's own folder.
+    pub(crate) async fn start(settings: &mut Settings) -> anyhow::Result<Self> {
+        let simulator = chatmock_simulator::Settings { pace: PACE, ..Default::default() };
+        let simulator = Simulator::start(simulator).await.context("cannot start the simulator")?;
+        let home = signed_in(&simulator).context("cannot make a temporary folder for the demo")?;
+        let route = settings.upstream.route.clone();
+        settings.upstream.route = route.at(simulator.upstream_url());
+        settings.sign_in.keeper.issuer = simulator.issuer();
+        settings.sign_in.home = home.path().to_owned();
+        settings.sign_in.borrow_codex = None;
+        Ok(Self { _simulator: simulator, _home: home })
+    }
+}
+
+/// Makes a folder, closed to others, with a sign-in at the simulator.
+fn signed_in(simulator: &Simulator) -> io::Result<TempDir> {
+    let mut folder = tempfile::Builder::new();
+    #[cfg(unix)]
+    folder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    let home = folder.prefix("chatmock-demo-").tempdir()?;
+    std::fs::write(home.path().join("auth.json"), simulator.auth_json())?;
+    Ok(home)
+}

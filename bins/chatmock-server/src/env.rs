@@ -1,0 +1,119 @@
+//! The environment: every name that this program reads, and the folders it finds there.
+
+use std::ffi::{OsStr, OsString};
+use std::path::PathBuf;
+
+/// The address or name to listen on.
+pub(crate) const HOST: &str = "CHATMOCK_HOST";
+/// The port to listen on.
+pub(crate) const PORT: &str = "PORT";
+/// Whether more is logged.
+pub(crate) const VERBOSE: &str = "VERBOSE";
+/// An older switch that adds nothing to [`VERBOSE`] any more.
+pub(crate) const VERBOSE_OBFUSCATION: &str = "VERBOSE_OBFUSCATION";
+/// The largest request body.
+pub(crate) const MAX_BODY: &str = "CHATMOCK_MAX_BODY";
+/// How long open answers may go on after a stop.
+pub(crate) const DRAIN: &str = "CHATMOCK_DRAIN";
+/// Whether a built-in simulator stands in for the backend.
+pub(crate) const DEMO: &str = "CHATMOCK_DEMO";
+
+/// The effort where a request names none.
+pub(crate) const REASONING_EFFORT: &str = "CHATGPT_LOCAL_REASONING_EFFORT";
+/// The reasoning summary where a request names none.
+pub(crate) const REASONING_SUMMARY: &str = "CHATGPT_LOCAL_REASONING_SUMMARY";
+/// How reasoning is worded.
+pub(crate) const REASONING_COMPAT: &str = "CHATGPT_LOCAL_REASONING_COMPAT";
+/// Whether the fast tier is asked for.
+pub(crate) const FAST_MODE: &str = "CHATGPT_LOCAL_FAST_MODE";
+/// The model used for every request.
+pub(crate) const DEBUG_MODEL: &str = "CHATGPT_LOCAL_DEBUG_MODEL";
+/// Whether a web search is offered to the model.
+pub(crate) const ENABLE_WEB_SEARCH: &str = "CHATGPT_LOCAL_ENABLE_WEB_SEARCH";
+/// Whether text between tool calls is left out.
+pub(crate) const HIDE_COMMENTARY: &str = "CHATMOCK_HIDE_COMMENTARY";
+/// Instructions where a request has none.
+pub(crate) const INSTRUCTIONS: &str = "CHATMOCK_INSTRUCTIONS";
+/// Whether a request field without effect is refused.
+pub(crate) const STRICT: &str = "CHATMOCK_STRICT";
+
+/// Whether every effort of a model is listed as a model of its own.
+pub(crate) const EXPOSE_REASONING_MODELS: &str = "CHATGPT_LOCAL_EXPOSE_REASONING_MODELS";
+/// Whether the list of models is fetched.
+pub(crate) const MODEL_SYNC: &str = "CHATGPT_LOCAL_MODEL_SYNC";
+/// How often the list of models is fetched.
+pub(crate) const MODEL_REFRESH_INTERVAL: &str = "CHATGPT_LOCAL_MODEL_REFRESH_INTERVAL";
+
+/// The address of the backend.
+pub(crate) const UPSTREAM_URL: &str = "CHATMOCK_UPSTREAM_URL";
+/// The client version that the backend is told.
+pub(crate) const CLIENT_VERSION: &str = "CHATMOCK_CLIENT_VERSION";
+/// The program name that the backend and the issuer are told.
+pub(crate) const ORIGINATOR: &str = "CHATMOCK_ORIGINATOR";
+/// The `user-agent` that the backend and the issuer are told.
+pub(crate) const USER_AGENT: &str = "CHATMOCK_USER_AGENT";
+
+/// The folder of the sign-in and the model cache.
+pub(crate) const HOME: &str = "CHATGPT_LOCAL_HOME";
+/// The issuer of the sign-in.
+pub(crate) const ISSUER: &str = "CHATGPT_LOCAL_ISSUER";
+/// The OAuth client of the sign-in.
+pub(crate) const CLIENT_ID: &str = "CHATGPT_LOCAL_CLIENT_ID";
+/// Whether the Codex CLI's sign-in is read.
+pub(crate) const BORROW_CODEX: &str = "CHATMOCK_BORROW_CODEX";
+/// The Codex CLI's own folder; `.codex` in the person's home folder when unset.
+const CODEX_HOME: &str = "CODEX_HOME";
+
+/// Older names that still count while the name before them says nothing.
+const OLDER: [(&str, &str); 2] = [
+    (VERBOSE, "CHATGPT_LOCAL_VERBOSE"),
+    (VERBOSE_OBFUSCATION, "CHATGPT_LOCAL_VERBOSE_OBFUSCATION"),
+];
+
+/// Which variable speaks for a flag.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Variable {
+    /// The flag's own, set or not.
+    Own,
+    /// An older one, since the flag's own says nothing.
+    Older(&'static str),
+    /// None: an empty value counts as unset.
+    Empty,
+}
+
+impl Variable {
+    /// Finds the one for the flag whose own variable has this name.
+    pub(crate) fn of(name: &OsStr) -> Self {
+        if value(name).is_some() {
+            return Self::Own;
+        }
+        let mut older = OLDER.iter().filter(|(own, _)| *own == name).map(|(_, older)| *older);
+        match older.find(|older| value(older).is_some()) {
+            Some(older) => Self::Older(older),
+            None if std::env::var_os(name).is_some() => Self::Empty,
+            None => Self::Own,
+        }
+    }
+}
+
+fn value(name: impl AsRef<OsStr>) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// Folders that are known without any flag.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Folders {
+    /// The person's home folder.
+    pub(crate) person: Option<PathBuf>,
+    /// The Codex CLI's folder.
+    pub(crate) codex: Option<PathBuf>,
+}
+
+impl Folders {
+    /// Asks the environment and, for the person's folder, the system.
+    pub(crate) fn read() -> Self {
+        let person = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
+        let codex = value(CODEX_HOME).map(PathBuf::from);
+        Self { codex: codex.or_else(|| person.as_ref().map(|home| home.join(".codex"))), person }
+    }
+}

@@ -1,0 +1,177 @@
+//! The listening addresses: which ones a host means, and the sockets bound to them.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
+
+use anyhow::{Context, anyhow, ensure};
+
+use crate::exit::Fault;
+
+/// How often a free port is looked for that is free on every address.
+const ATTEMPTS: u32 = 8;
+
+/// Where the program listens.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listen {
+    addresses: Vec<IpAddr>,
+    port: u16,
+    name: Option<String>,
+}
+
+impl Listen {
+    /// Finds the addresses of a host, all of which must be on this machine alone.
+    pub(crate) fn at(host: &str, port: u16) -> anyhow::Result<Self> {
+        let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
+        let (addresses, name) = match bare.parse::<IpAddr>() {
+            Ok(address) => (vec![address.to_canonical()], None),
+            Err(_) if host.eq_ignore_ascii_case("localhost") => {
+                (vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()], None)
+            }
+            Err(_) => (resolve(host)?, Some(host.to_ascii_lowercase())),
+        };
+        let beyond = addresses.iter().find(|address| !address.is_loopback());
+        if let Some(address) = beyond {
+            let shown =
+                if name.is_some() { format!("{host} ({address})") } else { host.to_owned() };
+            return Err(anyhow!(
+                "cannot listen on {shown}: binding beyond loopback needs an inbound key, which this \
+                 version does not have yet; use --host 127.0.0.1"
+            ));
+        }
+        Ok(Self { addresses, port, name })
+    }
+
+    /// The name in requests for this host, when it is none that every server knows.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// Binds every address that this machine has, at least one.
+    pub(crate) fn bind(&self) -> Result<Vec<TcpListener>, Fault> {
+        let mut bound = self.bind_all();
+        for _ in 1..ATTEMPTS {
+            match &bound {
+                // A port that is free on one address need not be free on the next.
+                Err(refused) if self.port == 0 && refused.is_taken() => bound = self.bind_all(),
+                _ => break,
+            }
+        }
+        bound.map_err(Refused::into_fault)
+    }
+
+    fn bind_all(&self) -> Result<Vec<TcpListener>, Refused> {
+        let (mut port, mut listeners, mut refused) = (self.port, Vec::new(), None);
+        for ip in &self.addresses {
+            let address = SocketAddr::new(*ip, port);
+            match open(address) {
+                Ok((listener, bound)) => {
+                    port = bound;
+                    listeners.push(listener);
+                }
+                Err(error) => {
+                    let why = Refused { address, error };
+                    // Another program's clients would reach it there, and not this one.
+                    if why.is_taken() {
+                        return Err(why);
+                    }
+                    refused.get_or_insert(why);
+                }
+            }
+        }
+        match refused {
+            Some(refused) if listeners.is_empty() => Err(refused),
+            _ => Ok(listeners),
+        }
+    }
+}
+
+/// Asks the system for a name's addresses, each once.
+fn resolve(host: &str) -> anyhow::Result<Vec<IpAddr>> {
+    let found = (host, 0).to_socket_addrs();
+    let found = found.with_context(|| format!("the host {host:?} cannot be resolved"))?;
+    let mut addresses = Vec::new();
+    for address in found.map(|found| found.ip().to_canonical()) {
+        if !addresses.contains(&address) {
+            addresses.push(address);
+        }
+    }
+    ensure!(!addresses.is_empty(), "the host {host:?} has no address");
+    Ok(addresses)
+}
+
+fn open(address: SocketAddr) -> io::Result<(TcpListener, u16)> {
+    let listener = TcpListener::bind(address)?;
+    listener.set_nonblocking(true)?;
+    let port = listener.local_addr()?.port();
+    Ok((listener, port))
+}
+
+/// An address that could not be bound.
+#[derive(Debug)]
+struct Refused {
+    address: SocketAddr,
+    error: io::Error,
+}
+
+impl Refused {
+    fn is_taken(&self) -> bool {
+        self.error.kind() == io::ErrorKind::AddrInUse
+    }
+
+    fn into_fault(self) -> Fault {
+        let (ip, port) = (self.address.ip(), self.address.port());
+        if self.is_taken() {
+            return Fault::PortTaken(anyhow!(
+                "port {port} on {ip} is in use: stop the program that has it, or choose another \
+                 with --port (0 takes a free one)"
+            ));
+        }
+        let refused = format!("cannot listen on {}", self.address);
+        Fault::Other(anyhow!(self.error).context(refused))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn localhost_is_both_loopback_addresses_without_a_resolver() {
+        let listen = Listen::at("LocalHost", 1).unwrap();
+        assert_eq!(listen.addresses, [IpAddr::from([127, 0, 0, 1]), Ipv6Addr::LOCALHOST.into()]);
+        assert_eq!(listen.name(), None);
+    }
+
+    #[test]
+    fn addresses_are_read_in_every_notation() {
+        let only = |host| Listen::at(host, 1).unwrap().addresses;
+        assert_eq!(only("127.0.0.1"), [IpAddr::from([127, 0, 0, 1])]);
+        assert_eq!(only("127.8.9.1"), [IpAddr::from([127, 8, 9, 1])]);
+        assert_eq!(only("::1"), [IpAddr::from(Ipv6Addr::LOCALHOST)]);
+        assert_eq!(only("[::1]"), [IpAddr::from(Ipv6Addr::LOCALHOST)]);
+        assert_eq!(only("::ffff:127.0.0.1"), [IpAddr::from([127, 0, 0, 1])]);
+    }
+
+    #[test]
+    fn what_others_can_reach_is_refused() {
+        for host in ["0.0.0.0", "::", "192.0.2.1", "[2001:db8::1]", "::ffff:192.0.2.1"] {
+            let error = Listen::at(host, 1).unwrap_err().to_string();
+            assert!(error.contains("needs an inbound key"), "{host}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_free_port_is_the_same_on_both_addresses() {
+        let listeners = Listen::at("localhost", 0).unwrap().bind().unwrap();
+        let port = listeners[0].local_addr().unwrap().port();
+        assert!(listeners.iter().all(|listener| listener.local_addr().unwrap().port() == port));
+    }
+
+    #[test]
+    fn a_port_in_use_is_told_apart() {
+        let held = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = held.local_addr().unwrap().port();
+        let fault = Listen::at("127.0.0.1", port).unwrap().bind().unwrap_err();
+        assert!(matches!(fault, Fault::PortTaken(error) if error.to_string().contains("in use")));
+    }
+}

@@ -1,0 +1,55 @@
+//! The signals that ask the program to stop: Ctrl-C, and SIGTERM where it exists.
+
+use std::io;
+
+/// The exit code of a program that Ctrl-C ended.
+const INTERRUPTED: u8 = 130;
+
+/// What SIGINT and SIGTERM bring in, from now on instead of ending the program.
+#[cfg(unix)]
+#[derive(Debug)]
+pub(crate) struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
+}
+
+#[cfg(unix)]
+impl Signals {
+    /// Takes the signals over.
+    pub(crate) fn listen() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        let interrupt = signal(SignalKind::interrupt())?;
+        Ok(Self { interrupt, terminate: signal(SignalKind::terminate())? })
+    }
+
+    /// Waits for the next one; gives the exit code of a program that it ends.
+    pub(crate) async fn next(&mut self) -> u8 {
+        /// The exit code of a program that SIGTERM ended.
+        const TERMINATED: u8 = 143;
+        tokio::select! {
+            _ = self.interrupt.recv() => INTERRUPTED,
+            _ = self.terminate.recv() => TERMINATED,
+        }
+    }
+}
+
+/// What Ctrl-C brings in, from now on instead of ending the program.
+#[cfg(windows)]
+#[derive(Debug)]
+pub(crate) struct Signals {
+    interrupt: tokio::signal::windows::CtrlC,
+}
+
+#[cfg(windows)]
+impl Signals {
+    /// Takes the signal over.
+    pub(crate) fn listen() -> io::Result<Self> {
+        Ok(Self { interrupt: tokio::signal::windows::ctrl_c()? })
+    }
+
+    /// Waits for the next one; gives the exit code of a program that it ends.
+    pub(crate) async fn next(&mut self) -> u8 {
+        self.interrupt.recv().await;
+        INTERRUPTED
+    }
+}

@@ -1,0 +1,126 @@
+//! Values of flags and variables: the words of a person, parsed.
+
+use std::time::Duration;
+
+/// The longest time that a flag takes: a year.
+const LONGEST: f64 = 366.0 * 24.0 * 3600.0;
+
+/// Reads a yes or a no.
+pub(crate) fn truth(word: &str) -> Result<bool, String> {
+    match word.trim().to_ascii_lowercase().as_str() {
+        "1" | "true" | "yes" | "on" => Ok(true),
+        "0" | "false" | "no" | "off" | "" => Ok(false),
+        _ => Err("say true, yes, on or 1, or else false, no, off or 0".to_owned()),
+    }
+}
+
+/// Reads a time in seconds, which may have a fraction.
+pub(crate) fn seconds(word: &str) -> Result<Duration, String> {
+    let wrong = || "say a number of seconds, such as 30 or 2.5, of at most a year".to_owned();
+    let number: f64 = word.trim().parse().map_err(|_| wrong())?;
+    if !(0.0..=LONGEST).contains(&number) {
+        return Err(wrong());
+    }
+    Ok(Duration::from_secs_f64(number))
+}
+
+/// Reads the time between two fetches, which a typing error must not make a flood.
+pub(crate) fn interval(word: &str) -> Result<Duration, String> {
+    match seconds(word)? {
+        time if time < Duration::from_secs(1) => {
+            Err("say at least 1 second; --model-sync false turns fetching off".to_owned())
+        }
+        time => Ok(time),
+    }
+}
+
+/// Reads a number of bytes with or without a unit, each a power of 1024: `65536`, `64m`, `64MiB`.
+pub(crate) fn size(word: &str) -> Result<usize, String> {
+    let wrong =
+        || "say a number of bytes, or one with a unit, such as 512k, 64m or 1GiB".to_owned();
+    let word = word.trim().to_ascii_lowercase();
+    let digits = word.bytes().take_while(u8::is_ascii_digit).count();
+    let (number, unit) = word.split_at(digits);
+    let shift = match unit.trim_start() {
+        "" | "b" => 0,
+        "k" | "kb" | "kib" => 10,
+        "m" | "mb" | "mib" => 20,
+        "g" | "gb" | "gib" => 30,
+        _ => return Err(wrong()),
+    };
+    let number: usize = number.parse().map_err(|_| wrong())?;
+    match number.checked_mul(1 << shift) {
+        Some(0) => Err("say at least 1 byte".to_owned()),
+        Some(bytes) => Ok(bytes),
+        None => Err("this many bytes cannot be counted here".to_owned()),
+    }
+}
+
+/// Reads the word before the flags, which ChatMock's one program needed to tell its tasks apart.
+pub(crate) fn older_word(word: &str) -> Result<(), String> {
+    match word {
+        "serve" => Ok(()),
+        "login" => Err("to sign in, run: chatmock-auth login".to_owned()),
+        "info" => Err("to see who is signed in, run: chatmock-auth status".to_owned()),
+        _ => Err("this program takes flags only; see --help".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn yes_and_no_have_many_words() {
+        for word in ["1", "true", "YES", "On", " on "] {
+            assert_eq!(truth(word), Ok(true), "{word}");
+        }
+        for word in ["0", "False", "no", "OFF", "", " "] {
+            assert_eq!(truth(word), Ok(false), "{word}");
+        }
+        assert!(truth("maybe").is_err());
+    }
+
+    #[test]
+    fn sizes_have_units_of_1024() {
+        assert_eq!(size("65536"), Ok(65536));
+        assert_eq!(size("1b"), Ok(1));
+        for word in ["64m", "64M", "64mb", "64MiB", "64 MiB", " 65536k "] {
+            assert_eq!(size(word), Ok(64 << 20), "{word}");
+        }
+        assert_eq!(size("1g"), Ok(1 << 30));
+    }
+
+    #[test]
+    fn sizes_that_make_no_sense_are_refused() {
+        for word in [
+            "",
+            "m",
+            "0",
+            "0k",
+            "-1",
+            "1.5m",
+            "64x",
+            "64m2",
+            "99999999999999999999",
+            "18446744073709551615k",
+        ] {
+            assert!(size(word).is_err(), "{word}");
+        }
+    }
+
+    #[test]
+    fn times_are_finite_and_not_negative() {
+        assert_eq!(seconds("0"), Ok(Duration::ZERO));
+        assert_eq!(seconds("2.5"), Ok(Duration::from_millis(2500)));
+        for word in ["", "-1", "nan", "inf", "1e300", "5m", "one"] {
+            assert!(seconds(word).is_err(), "{word}");
+        }
+    }
+
+    #[test]
+    fn an_interval_is_no_flood() {
+        assert!(interval("0.5").is_err());
+        assert_eq!(interval("1"), Ok(Duration::from_secs(1)));
+    }
+}

@@ -1,0 +1,397 @@
+//! The program as a process: its flags, its exit codes, its start and its stop.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test reports by stopping")]
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{self, Receiver};
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+/// How long anything may take that is expected to come.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// Every flag, in the order of the alphabet.
+const FLAGS: &str = "\
+    --borrow-codex --client-id --client-version --debug-model --demo --drain --enable-web-search \
+    --expose-reasoning-models --fast-mode --help --hide-commentary --home --host --instructions \
+    --issuer --max-body --model-refresh-interval --model-sync --originator --port \
+    --reasoning-compat --reasoning-effort --reasoning-summary --strict --upstream-url \
+    --user-agent --verbose --verbose-obfuscation --version";
+
+/// The program with nothing in its environment that steers it.
+fn program(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_chatmock-server"));
+    for (name, _) in std::env::vars_os() {
+        let shown = name.to_string_lossy().into_owned();
+        let steers = ["CHATMOCK_", "CHATGPT_LOCAL_", "CODEX_"].iter().any(|s| shown.starts_with(s));
+        if steers || ["PORT", "VERBOSE", "VERBOSE_OBFUSCATION"].contains(&&*shown) {
+            command.env_remove(name);
+        }
+    }
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Runs a program that is expected to end by itself; gives its exit code and standard error.
+fn refused(command: &mut Command) -> (i32, String) {
+    let Output { status, stderr, .. } = command.output().unwrap();
+    (status.code().unwrap(), String::from_utf8(stderr).unwrap())
+}
+
+fn help() -> String {
+    String::from_utf8(program(&["--help"]).output().unwrap().stdout).unwrap()
+}
+
+/// A running server, ended when dropped.
+struct Running {
+    child: Child,
+    lines: Receiver<String>,
+    /// What was written before the program listened.
+    started: String,
+    address: String,
+    /// Where it makes temporary files.
+    temporary: TempDir,
+}
+
+impl Running {
+    /// Starts the program and reads its standard error up to the line that says it listens.
+    fn start(command: &mut Command) -> Self {
+        let temporary = TempDir::new().unwrap();
+        for name in ["TMPDIR", "TEMP", "TMP"] {
+            command.env(name, temporary.path());
+        }
+        let mut child = command.spawn().unwrap();
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        let (sender, lines) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in stderr.lines().map_while(Result::ok) {
+                // Nobody listens any more once the test is over.
+                sender.send(line).ok();
+            }
+        });
+        let (started, address) = Default::default();
+        let mut running = Self { child, lines, started, address, temporary };
+        let (started, line) = running.line("listening on ");
+        running.address = line.strip_prefix("listening on http://").unwrap().to_owned();
+        running.started = started;
+        running
+    }
+
+    /// Waits for a line of standard error; gives what came before it, too.
+    fn line(&self, wanted: &str) -> (String, String) {
+        let mut seen = String::new();
+        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
+            if line.contains(wanted) {
+                return (seen, line);
+            }
+            seen.push_str(&line);
+            seen.push('\n');
+        }
+        panic!("no line with {wanted:?} in:\n{seen}");
+    }
+
+    /// Sends one request and leaves the answer to be read.
+    fn open(&self, method: &str, path: &str, body: &str) -> TcpStream {
+        let mut stream = TcpStream::connect(&self.address).unwrap();
+        stream.set_read_timeout(Some(PATIENCE)).unwrap();
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            self.address,
+            body.len(),
+        )
+        .unwrap();
+        stream
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &str) -> String {
+        let mut answer = String::new();
+        self.open(method, path, body).read_to_string(&mut answer).unwrap();
+        answer
+    }
+
+    #[cfg(unix)]
+    fn signal(&self, name: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &*id]).status().unwrap().success());
+    }
+
+    /// Waits until the program has ended, which closes its standard error.
+    #[cfg(unix)]
+    fn code(&mut self) -> Option<i32> {
+        while self.lines.recv_timeout(PATIENCE).is_ok() {}
+        self.child.wait().unwrap().code()
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        // It may have ended already; either way it is collected.
+        self.child.kill().ok();
+        self.child.wait().ok();
+    }
+}
+
+fn demo() -> Command {
+    program(&["--demo", "--port", "0"])
+}
+
+fn chat(content: &str, stream: bool) -> String {
+    format!(
+        r#"{{"model":"gpt-5.5","stream":{stream},"messages":[{{"role":"user","content":"{content}"}}]}}"#
+    )
+}
+
+fn is_empty(folder: &Path) -> bool {
+    folder.read_dir().unwrap().next().is_none()
+}
+
+#[test]
+fn the_help_lists_every_flag() {
+    let help = help();
+    for flag in FLAGS.split_whitespace() {
+        assert!(help.contains(flag), "{flag} is missing:\n{help}");
+    }
+    assert!(!help.contains("WORD") && !help.contains("--no-"), "{help}");
+}
+
+#[test]
+fn every_flag_and_variable_of_the_help_is_documented() {
+    let documented = include_str!("../../../docs/configuration.md");
+    let help = help();
+    let names = help.split(|c: char| c.is_whitespace() || "[]=,.:".contains(c)).filter(|word| {
+        let variable = word.len() > 3 && word.bytes().all(|b| b.is_ascii_uppercase() || b == b'_');
+        word.starts_with("--") || (variable && (word.contains('_') || *word == "PORT"))
+    });
+    for name in names {
+        assert!(documented.contains(&format!("`{name}")), "{name} is not documented");
+    }
+}
+
+#[test]
+fn a_misspelt_flag_gets_a_suggestion() {
+    let (code, error) = refused(&mut program(&["--reasoning-efort", "high"]));
+    assert_eq!(code, 2);
+    assert!(error.contains("'--reasoning-effort'"), "{error}");
+}
+
+#[test]
+fn values_that_cannot_be_used_are_refused_by_flag_and_by_name() {
+    let cases = [
+        (["--port", "70000"], "--port"),
+        (["--reasoning-effort", "hihg"], "xhigh"),
+        (["--reasoning-summary", "short"], "concise"),
+        (["--reasoning-compat", "tags"], "think-tags"),
+        (["--max-body", "64x"], "64m"),
+        (["--drain", "soon"], "number of seconds"),
+        (["--model-refresh-interval", "0"], "--model-sync false"),
+        (["--model-sync", "maybe"], "true, yes, on"),
+        (["--instructions", "no/such/file"], "no/such/file"),
+        (["--upstream-url", "http://192.0.2.1/x"], "must be https"),
+        (["--upstream-url", "nonsense"], "not a URL"),
+        (["--issuer", "http://192.0.2.1"], "issuer"),
+        (["--client-version", "1 2"], "client version"),
+        (["--originator", "a\nb"], "originator"),
+        (["--host", "0.0.0.0"], "needs an inbound key"),
+        (["--host", "192.0.2.1"], "needs an inbound key"),
+        (["--host", "no-such-host.invalid"], "no-such-host.invalid"),
+    ];
+    let home = TempDir::new().unwrap();
+    for (flags, expected) in cases {
+        let mut command = program(&flags);
+        command.env("CHATGPT_LOCAL_HOME", home.path());
+        if flags[0] != "--port" {
+            command.args(["--port", "0"]);
+        }
+        let (code, error) = refused(&mut command);
+        assert_eq!(code, 2, "{flags:?}: {error}");
+        assert!(error.contains(expected), "{flags:?}: {error}");
+    }
+    assert!(is_empty(home.path()));
+}
+
+#[test]
+fn a_port_in_use_has_a_code_of_its_own() {
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = held.local_addr().unwrap().port().to_string();
+    let (code, error) = refused(&mut program(&["--demo", "--port", &port]));
+    assert_eq!(code, 3, "{error}");
+    assert!(error.contains(&format!("port {port} on 127.0.0.1 is in use")), "{error}");
+    assert!(error.contains("--port"), "{error}");
+}
+
+#[test]
+fn a_flag_wins_over_the_environment_and_that_over_the_default() {
+    let held = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = held.local_addr().unwrap().port().to_string();
+    assert_eq!(refused(program(&["--demo"]).env("PORT", &port)).0, 3);
+    let running = Running::start(demo().env("PORT", &port));
+    assert!(!running.address.ends_with(&port));
+    assert!(help().contains("[default: 8000]"));
+}
+
+#[test]
+fn a_switch_of_the_environment_has_many_words_and_gives_way_to_a_flag() {
+    let say = |word: &str, flags: &[&str]| {
+        let arguments = [flags, &["--demo", "--port", "0"]].concat();
+        refused(program(&arguments).env("CHATMOCK_STRICT", word).env("CHATMOCK_HOST", "0.0.0.0"))
+    };
+    for word in ["1", "TRUE", "yes", "On", "0", "false", "No", "off", ""] {
+        let (_, error) = say(word, &[]);
+        assert!(error.contains("needs an inbound key"), "{word}: {error}");
+    }
+    assert!(say("maybe", &[]).1.contains("--strict"));
+    assert!(say("maybe", &["--strict=no"]).1.contains("needs an inbound key"));
+}
+
+#[test]
+fn an_empty_variable_counts_as_unset() {
+    let names = [
+        "CHATGPT_LOCAL_REASONING_EFFORT",
+        "CHATGPT_LOCAL_REASONING_COMPAT",
+        "CHATGPT_LOCAL_MODEL_REFRESH_INTERVAL",
+        "CHATGPT_LOCAL_DEBUG_MODEL",
+        "CHATMOCK_INSTRUCTIONS",
+        "CHATMOCK_UPSTREAM_URL",
+        "CHATMOCK_HOST",
+        "VERBOSE",
+        "PORT",
+    ];
+    let running = Running::start(demo().envs(names.map(|name| (name, ""))));
+    assert!(running.address.starts_with("127.0.0.1:"));
+}
+
+#[test]
+fn a_demo_answers_and_leaves_the_home_folder_alone() {
+    let home = TempDir::new().unwrap();
+    let running = Running::start(demo().env("CHATGPT_LOCAL_HOME", home.path()));
+    let banner = "DEMO: answers come from a built-in simulator; no account is used";
+    assert!(running.started.contains(banner), "{}", running.started);
+    let health = running.ask("GET", "/health", "");
+    assert!(health.starts_with("HTTP/1.1 200 "), "{health}");
+    let whole = running.ask("POST", "/v1/chat/completions", &chat("hello there", false));
+    assert!(whole.starts_with("HTTP/1.1 200 "), "{whole}");
+    assert!(whole.contains("You said: hello there"), "{whole}");
+    let streamed = running.ask("POST", "/v1/chat/completions", &chat("hello there", true));
+    assert!(streamed.contains("text/event-stream"), "{streamed}");
+    assert!(streamed.contains("data: [DONE]"), "{streamed}");
+    assert!(is_empty(home.path()) && !is_empty(running.temporary.path()));
+}
+
+#[test]
+fn a_demo_needs_neither_certificates_nor_a_proxy() {
+    let nowhere = TempDir::new().unwrap();
+    let mut command = demo();
+    command.envs(["SSL_CERT_FILE", "SSL_CERT_DIR"].map(|name| (name, nowhere.path())));
+    command.envs(["HTTP_PROXY", "HTTPS_PROXY"].map(|name| (name, "http://127.0.0.1:9")));
+    let running = Running::start(&mut command);
+    let answer = running.ask("POST", "/v1/chat/completions", &chat("hello there", false));
+    assert!(answer.contains("You said: hello there"), "{answer}");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_demo_folder_is_private_and_removed_at_the_end() {
+    use std::os::unix::fs::PermissionsExt;
+    let mut running = Running::start(&mut demo());
+    let made = running.temporary.path().read_dir().unwrap().next().unwrap().unwrap();
+    assert_eq!(made.metadata().unwrap().permissions().mode() & 0o777, 0o700);
+    running.signal("TERM");
+    assert_eq!(running.code(), Some(0));
+    assert!(is_empty(running.temporary.path()));
+}
+
+#[cfg(unix)]
+#[test]
+fn a_first_signal_lets_open_answers_finish() {
+    for name in ["TERM", "INT"] {
+        let mut running = Running::start(&mut demo());
+        let body = chat("MODE:slow:20:50", true);
+        let mut stream = BufReader::new(running.open("POST", "/v1/chat/completions", &body));
+        let mut answer = String::new();
+        while !answer.contains("data: ") {
+            assert_ne!(stream.read_line(&mut answer).unwrap(), 0, "{answer}");
+        }
+        running.signal(name);
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.contains("data: [DONE]"), "{answer}");
+        assert_eq!(running.code(), Some(0));
+        assert!(is_empty(running.temporary.path()));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_second_signal_ends_at_once() {
+    for (name, code) in [("TERM", 143), ("INT", 130)] {
+        let mut running = Running::start(&mut demo());
+        let body = chat("MODE:slow:1000:60000", true);
+        let mut stream = BufReader::new(running.open("POST", "/v1/chat/completions", &body));
+        let mut head = String::new();
+        stream.read_line(&mut head).unwrap();
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        running.signal(name);
+        running.line("stopping");
+        running.signal(name);
+        assert_eq!(running.code(), Some(code));
+        assert!(is_empty(running.temporary.path()));
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn answers_that_outlast_the_drain_are_cut_off_and_the_stop_is_still_a_success() {
+    let mut running = Running::start(demo().args(["--drain", "0.05"]));
+    let body = chat("MODE:slow:1000:60000", true);
+    let mut stream = BufReader::new(running.open("POST", "/v1/chat/completions", &body));
+    let mut head = String::new();
+    stream.read_line(&mut head).unwrap();
+    running.signal("TERM");
+    running.line("cut off");
+    assert_eq!(running.code(), Some(0));
+}
+
+#[test]
+fn without_a_sign_in_the_start_and_every_answer_name_the_command() {
+    let home = TempDir::new().unwrap();
+    let mut command = program(&["--port", "0", "--model-sync", "false"]);
+    command.args(["--upstream-url", "http://127.0.0.1:9/backend-api/codex"]);
+    let running = Running::start(command.arg("--home").arg(home.path()));
+    let said = "not signed in; sign in first: chatmock-auth login";
+    assert!(running.started.contains(said), "{}", running.started);
+    let answer = running.ask("POST", "/v1/chat/completions", &chat("hello", false));
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    assert!(answer.contains("chatmock-auth login"), "{answer}");
+}
+
+#[test]
+fn the_word_serve_still_works_and_the_other_words_name_what_replaced_them() {
+    Running::start(&mut program(&["serve", "--demo", "--port", "0"]));
+    for (word, instead) in [("login", "chatmock-auth login"), ("info", "chatmock-auth status")] {
+        let (code, error) = refused(&mut program(&[word]));
+        assert_eq!(code, 2);
+        assert!(error.contains(instead), "{error}");
+    }
+}
+
+#[test]
+fn a_name_of_this_machine_is_listened_on_and_answered_for() {
+    let running = Running::start(&mut program(&["--demo", "--host", "localhost", "--port", "0"]));
+    assert!(running.address.starts_with("127.0.0.1:"), "{}", running.address);
+    assert!(running.ask("GET", "/health", "").starts_with("HTTP/1.1 200 "));
+}
+
+#[test]
+fn a_verbose_log_holds_no_words_of_a_conversation() {
+    let mut command = demo();
+    command.args(["--verbose", "--verbose-obfuscation"]);
+    let mut running = Running::start(&mut command);
+    running.ask("POST", "/v1/chat/completions", &chat("marzipan", true));
+    running.child.kill().unwrap();
+    let written: Vec<String> = running.lines.iter().collect();
+    assert!(!written.iter().any(|line| line.contains("marzipan")), "{written:?}");
+}

@@ -1,0 +1,149 @@
+//! One SDK's script, run once; its lines answer for every check.
+
+use std::collections::BTreeMap;
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{self, RecvTimeoutError, Sender};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::Duration;
+
+use crate::demo::Demo;
+use crate::environment::{Kind, Problem};
+
+/// How long one check may take; a script that is silent for longer is ended.
+const SILENCE: Duration = Duration::from_secs(90);
+
+/// What became of one check.
+#[derive(Clone)]
+pub(crate) enum Answer {
+    /// The script said `ok`.
+    Passed,
+    /// It said otherwise, or nothing.
+    Failed(String),
+    /// The language is not installed; this says which.
+    Missing(&'static str),
+}
+
+impl From<&Problem> for Answer {
+    fn from(problem: &Problem) -> Self {
+        match problem {
+            Problem::Missing(what) => Self::Missing(what),
+            Problem::Failed(why) => Self::Failed(why.clone()),
+        }
+    }
+}
+
+/// The script of one SDK and what it printed.
+pub(crate) struct Suite {
+    kind: Kind,
+    demo: Arc<Demo>,
+    answers: OnceLock<Result<Answers, Problem>>,
+}
+
+/// The lines of one finished run.
+struct Answers {
+    checks: BTreeMap<String, Answer>,
+    /// How the script ended, for the checks it never came to.
+    ended: String,
+}
+
+impl Suite {
+    /// A suite that has not run yet.
+    pub(crate) fn new(kind: Kind, demo: Arc<Demo>) -> Self {
+        Self { kind, demo, answers: OnceLock::new() }
+    }
+
+    /// What its tests are called.
+    pub(crate) fn name(&self) -> &'static str {
+        self.kind.name
+    }
+
+    /// What became of a check; the first question runs the script.
+    pub(crate) fn answer(&self, check: &str) -> Answer {
+        self.answers().map_or_else(Answer::from, |answers| {
+            answers.checks.get(check).cloned().unwrap_or_else(|| {
+                Answer::Failed(format!("the script gave no result: {}", answers.ended))
+            })
+        })
+    }
+
+    /// Whether the script answered for no other checks than these.
+    pub(crate) fn beyond(&self, known: &[&str]) -> Answer {
+        self.answers().map_or_else(Answer::from, |answers| {
+            let mut others = answers.checks.keys().filter(|name| !known.contains(&name.as_str()));
+            others
+                .next()
+                .map_or(Answer::Passed, |name| Answer::Failed(format!("{name} is not listed")))
+        })
+    }
+
+    fn answers(&self) -> Result<&Answers, &Problem> {
+        self.answers.get_or_init(|| self.run()).as_ref()
+    }
+
+    fn run(&self) -> Result<Answers, Problem> {
+        let mut command = self.kind.prepare()?;
+        let url = self.demo.url().map_err(Problem::Failed)?;
+        isolate(&mut command, &url);
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn()?;
+        let (lines, printed) = mpsc::channel();
+        let errors = read(&mut child, lines);
+        let mut checks = BTreeMap::new();
+        let silent = loop {
+            match printed.recv_timeout(SILENCE) {
+                Ok(line) => checks.extend(parse(&line)),
+                Err(RecvTimeoutError::Disconnected) => break false,
+                Err(RecvTimeoutError::Timeout) => break true,
+            }
+        };
+        if silent {
+            child.kill()?;
+        }
+        let status = child.wait()?;
+        let errors = errors.join().unwrap_or_default();
+        let why = if silent { "ended after a long silence" } else { "ended by itself" };
+        Ok(Answers { checks, ended: format!("it {why} ({status})\n{errors}") })
+    }
+}
+
+/// Points the script at the server, and at nothing else.
+fn isolate(command: &mut Command, url: &str) {
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("OPENAI_") {
+            command.env_remove(name);
+        }
+    }
+    command.env("CHATMOCK_URL", url).env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");
+    command.env("PYTHONUTF8", "1");
+}
+
+/// Sends each line the script prints, and returns what collects its errors.
+fn read(child: &mut Child, lines: Sender<String>) -> thread::JoinHandle<String> {
+    if let Some(stdout) = child.stdout.take() {
+        thread::spawn(move || {
+            BufReader::new(stdout)
+                .lines()
+                .map_while(Result::ok)
+                .all(|line| lines.send(line).is_ok())
+        });
+    }
+    let stderr = child.stderr.take();
+    thread::spawn(move || {
+        let mut text = Vec::new();
+        if let Some(mut stderr) = stderr {
+            stderr.read_to_end(&mut text).ok();
+        }
+        String::from_utf8_lossy(&text).into_owned()
+    })
+}
+
+/// Reads `ok <name>` or `not ok <name>: <why>`; other lines are the script's own talk.
+fn parse(line: &str) -> Option<(String, Answer)> {
+    if let Some(name) = line.strip_prefix("ok ") {
+        return Some((name.to_owned(), Answer::Passed));
+    }
+    let (name, why) = line.strip_prefix("not ok ")?.split_once(": ")?;
+    Some((name.to_owned(), Answer::Failed(why.replace("\\n", "\n"))))
+}
