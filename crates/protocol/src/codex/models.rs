@@ -76,12 +76,13 @@ pub struct ServiceTier {
 pub struct Entry {
     /// What is read of it.
     pub model: Model,
-    /// The object as it came, less the members named in [`PROMPTS`].
+    /// The object as it came, less the backend's prompts: hundreds of kilobytes, and not ours to
+    /// hand on.
+    ///
+    /// `model_messages` is left out and `base_instructions` is an empty text, since the Codex CLI
+    /// (0.169.0) takes no list in which a model has neither.
     pub raw: Box<RawValue>,
 }
-
-/// Members of a model object that hold prompts: hundreds of kilobytes, and not ours to hand on.
-pub const PROMPTS: [&str; 2] = ["base_instructions", "model_messages"];
 
 /// Reads `{"models": […]}`; entries without a slug are passed over.
 ///
@@ -101,9 +102,8 @@ pub fn read_list(body: &[u8]) -> Result<Vec<Entry>, Fault> {
 fn read_entry(raw: &RawValue) -> Option<Entry> {
     let model: Model = serde_json::from_str(raw.get()).ok()?;
     let mut members: Members<'_> = serde_json::from_str(raw.get()).ok()?;
-    for prompt in PROMPTS {
-        members.remove(prompt);
-    }
+    members.remove("model_messages");
+    members.set("base_instructions", "").ok()?;
     let raw = crate::json::raw(&members).ok()?;
     Some(Entry { model, raw })
 }

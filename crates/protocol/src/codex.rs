@@ -1,0 +1,5 @@
+//! The Codex backend's own endpoints and headers beside the Responses API.
+
+pub mod limits;
+pub mod models;
+pub mod usage;

@@ -1,0 +1,132 @@
+//! The members of a JSON object in order, each value kept as it was written.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
+use serde::ser::{Serialize, SerializeMap, Serializer};
+use serde_json::value::RawValue;
+
+use super::{Raw, Text, raw};
+
+/// A JSON object read once: what is not changed leaves byte for byte as it came.
+#[derive(Clone, Debug, Default)]
+pub struct Members<'b>(Vec<(Cow<'b, str>, Cow<'b, RawValue>)>);
+
+impl<'b> Members<'b> {
+    /// The value under `name`.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&RawValue> {
+        self.0.iter().find(|(n, _)| n == name).map(|(_, value)| &**value)
+    }
+
+    /// The value under `name` as it stands in the text that was read, unless it was put since.
+    #[must_use]
+    pub fn as_read(&self, name: &str) -> Option<&'b RawValue> {
+        match self.0.iter().find(|(n, _)| n == name) {
+            Some((_, Cow::Borrowed(value))) => Some(value),
+            _ => None,
+        }
+    }
+
+    /// The value under `name`, unless it is absent or `null`.
+    #[must_use]
+    pub fn present(&self, name: &str) -> Option<&RawValue> {
+        self.get(name).filter(|value| value.get() != "null")
+    }
+
+    /// The string under `name`, if the value is one.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<Cow<'_, str>> {
+        serde_json::from_str::<Text<'_>>(self.get(name)?.get()).ok().map(|text| text.0)
+    }
+
+    /// Whether `name` is there, also as `null`.
+    #[must_use]
+    pub fn contains(&self, name: &str) -> bool {
+        self.get(name).is_some()
+    }
+
+    /// Puts `value` under `name`: in its old place if there is one, at the end otherwise.
+    ///
+    /// # Errors
+    /// Only where a `Serialize` implementation fails by itself.
+    pub fn set<T: Serialize + ?Sized>(
+        &mut self,
+        name: impl Into<Cow<'b, str>>,
+        value: &T,
+    ) -> Result<(), serde_json::Error> {
+        self.put(name, Cow::Owned(raw(value)?));
+        Ok(())
+    }
+
+    /// Puts an already written value under `name`; see [`Members::set`].
+    pub fn put(&mut self, name: impl Into<Cow<'b, str>>, value: Cow<'b, RawValue>) {
+        let name = name.into();
+        match self.0.iter_mut().find(|(n, _)| *n == name) {
+            Some(slot) => slot.1 = value,
+            None => self.0.push((name, value)),
+        }
+    }
+
+    /// Takes `name` out; tells what was under it.
+    pub fn remove(&mut self, name: &str) -> Option<Cow<'b, RawValue>> {
+        let at = self.0.iter().position(|(n, _)| n == name)?;
+        Some(self.0.remove(at).1)
+    }
+
+    /// Whether there is no member.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// Names and values in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &RawValue)> {
+        self.0.iter().map(|(name, value)| (&**name, &**value))
+    }
+}
+
+impl<'de: 'b, 'b> Deserialize<'de> for Members<'b> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct MembersVisitor;
+
+        impl<'de> Visitor<'de> for MembersVisitor {
+            type Value = Members<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+                let mut members: Vec<(Cow<'de, str>, Cow<'de, RawValue>)> = Vec::new();
+                while let Some(Text(name)) = map.next_key()? {
+                    members.push((name, Cow::Borrowed(map.next_value::<Raw<'de>>()?.get())));
+                }
+                match duplicate(&members) {
+                    Some(name) => Err(Error::custom(format_args!("duplicate field `{name}`"))),
+                    None => Ok(Members(members)),
+                }
+            }
+        }
+
+        deserializer.deserialize_map(MembersVisitor)
+    }
+}
+
+/// A name that occurs twice; sorted, so that very many names do not take their square in time.
+fn duplicate<'m>(members: &'m [(Cow<'_, str>, Cow<'_, RawValue>)]) -> Option<&'m str> {
+    let mut names: Vec<&str> = members.iter().map(|(name, _)| &**name).collect();
+    names.sort_unstable();
+    names.windows(2).find(|pair| pair.first() == pair.last())?.first().copied()
+}
+
+impl Serialize for Members<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (name, value) in &self.0 {
+            map.serialize_entry(name, &**value)?;
+        }
+        map.end()
+    }
+}

@@ -1,0 +1,10 @@
+//! The error object of Ollama's API, on every endpoint and as the last line of a broken stream.
+
+use serde::Serialize;
+
+/// `{"error": "…"}`.
+#[derive(Clone, Debug, Serialize)]
+pub struct ErrorBody<'a> {
+    /// Words for a person.
+    pub error: &'a str,
+}

@@ -1,0 +1,88 @@
+//! `POST /api/generate`: an answer to a single prompt.
+
+use std::borrow::Cow;
+
+use serde::Serialize;
+
+use super::chat::Options;
+use crate::json::{Raw, Text, object};
+
+object! {
+    /// A generate request; it is streamed unless it says otherwise.
+    pub struct Request<'b> {
+        /// The model's name, perhaps with a tag.
+        model: Text<'b> = "model",
+        /// The prompt; empty to load the model.
+        prompt: Text<'b> = "prompt",
+        /// Text after the place to fill in.
+        suffix: Text<'b> = "suffix",
+        /// Images in base64.
+        images: Vec<Text<'b>> = "images",
+        /// `json`, or a schema.
+        format: Raw<'b> = "format",
+        /// Parameters of the model.
+        options: Options<'b> = "options",
+        /// The system text.
+        system: Text<'b> = "system",
+        /// A prompt template of the model's file.
+        template: Text<'b> = "template",
+        /// An earlier answer's context, as token ids.
+        context: Raw<'b> = "context",
+        /// Whether to answer as a stream.
+        stream: bool = "stream",
+        /// Whether the prompt goes to the model without a template.
+        raw: bool = "raw",
+        /// How long the model stays loaded.
+        keep_alive: Raw<'b> = "keep_alive",
+        /// Whether, or how much, to think.
+        think: Raw<'b> = "think",
+        /// Whether to give log probabilities.
+        logprobs: bool = "logprobs",
+        /// How many alternatives to give log probabilities of.
+        top_logprobs: u32 = "top_logprobs",
+    }
+}
+
+/// One line of a streamed reply, or the whole of one that is not streamed.
+#[derive(Clone, Debug, Serialize)]
+pub struct Reply<'a> {
+    /// The model as the client named it.
+    pub model: &'a str,
+    /// When the line was made, in the form of RFC 3339.
+    pub created_at: String,
+    /// The text, or a piece of it.
+    pub response: &'a str,
+    /// The reasoning.
+    #[serde(skip_serializing_if = "str::is_empty")]
+    pub thinking: Cow<'a, str>,
+    /// Whether this is the last line.
+    pub done: bool,
+    /// Counts and times; in the last line only.
+    #[serde(flatten)]
+    pub figures: Option<Figures>,
+}
+
+/// Counts and times of a finished reply; durations are in nanoseconds.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Figures {
+    /// `stop`, `length`, `load`, `unload`, or `content_filter`.
+    pub done_reason: &'static str,
+    /// From the request's arrival to the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub total_duration: Option<u64>,
+    /// Always 0: nothing is loaded here.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub load_duration: Option<u64>,
+    /// Tokens read, where the backend told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt_eval_count: Option<u64>,
+    /// From the request's arrival to the first output.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub prompt_eval_duration: Option<u64>,
+    /// Tokens written, where the backend told.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub eval_count: Option<u64>,
+    /// From the first output to the end.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub eval_duration: Option<u64>,
+}

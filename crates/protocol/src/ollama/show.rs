@@ -1,0 +1,51 @@
+//! `POST /api/show`: what is known of one model.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+use super::tags::Details;
+use crate::json::{Text, object};
+
+object! {
+    /// Asks for one model.
+    pub struct Request<'b> {
+        /// The model's name.
+        model: Text<'b> = "model",
+        /// An older name of `model`.
+        name: Text<'b> = "name",
+        /// Whether to give everything.
+        verbose: bool = "verbose",
+    }
+}
+
+/// What is known of a model.
+#[derive(Clone, Debug, Serialize)]
+pub struct Model<'a> {
+    /// Empty: there is no model file.
+    pub license: &'static str,
+    /// Empty: there is no model file.
+    pub modelfile: &'static str,
+    /// Empty: there is no model file.
+    pub parameters: &'static str,
+    /// Empty: there is no model file.
+    pub template: &'static str,
+    /// What a model file would tell.
+    pub details: Details,
+    /// Facts by name; `general.architecture` says under which prefix the others stand.
+    pub model_info: BTreeMap<String, Fact<'a>>,
+    /// `completion`, `tools`, `thinking`, `vision`.
+    pub capabilities: Vec<&'static str>,
+    /// When the catalogue was fetched, in the form of RFC 3339.
+    pub modified_at: &'a str,
+}
+
+/// A fact about a model.
+#[derive(Clone, Debug, Serialize)]
+#[serde(untagged)]
+pub enum Fact<'a> {
+    /// Words.
+    Text(&'a str),
+    /// A number.
+    Number(u64),
+}

@@ -1,0 +1,44 @@
+//! `GET /api/tags`: the models that can be asked for.
+
+use serde::Serialize;
+
+/// The list.
+#[derive(Clone, Debug, Serialize)]
+pub struct Tags<'a> {
+    /// The models.
+    pub models: Vec<Model<'a>>,
+}
+
+/// One model of the list.
+#[derive(Clone, Debug, Serialize)]
+pub struct Model<'a> {
+    /// The name to ask for.
+    pub name: &'a str,
+    /// The same name.
+    pub model: &'a str,
+    /// When the catalogue was fetched, in the form of RFC 3339.
+    pub modified_at: &'a str,
+    /// Always 0: nothing is stored here, and clients demand a number.
+    pub size: u64,
+    /// SHA-256 of the model's catalogue entry, in hexadecimal.
+    pub digest: &'a str,
+    /// What a model file would tell.
+    pub details: Details,
+}
+
+/// What a model file would tell; there is none, so every field is neutral.
+#[derive(Clone, Copy, Debug, Default, Serialize)]
+pub struct Details {
+    /// Empty.
+    pub parent_model: &'static str,
+    /// Empty.
+    pub format: &'static str,
+    /// Empty.
+    pub family: &'static str,
+    /// Empty.
+    pub families: [&'static str; 0],
+    /// Empty.
+    pub parameter_size: &'static str,
+    /// Empty.
+    pub quantization_level: &'static str,
+}

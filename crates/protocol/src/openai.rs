@@ -1,0 +1,6 @@
+//! OpenAI's API, as its clients speak it.
+
+pub mod chat;
+pub mod completions;
+pub mod error;
+pub mod models;

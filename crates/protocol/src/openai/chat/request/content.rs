@@ -1,0 +1,204 @@
+//! Messages of a chat request: text, parts, calls and results.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor, value};
+
+use crate::json::{Raw, Text, object};
+
+object! {
+    /// One message of the conversation.
+    pub struct Message<'b> {
+        /// `system`, `developer`, `user`, `assistant`, `tool` or `function`.
+        role: Text<'b> = "role",
+        /// Text, or parts.
+        content: Content<'b> = "content",
+        /// The speaker's name, or the function's in a `function` message.
+        name: Text<'b> = "name",
+        /// Calls that the assistant made.
+        tool_calls: Vec<Call<'b>> = "tool_calls",
+        /// The call that a `tool` message answers.
+        tool_call_id: Text<'b> = "tool_call_id",
+        /// The old form of `tool_calls`.
+        function_call: CallFunction<'b> = "function_call",
+        /// The assistant's refusal.
+        refusal: Text<'b> = "refusal",
+        /// The assistant's reasoning, as replies word it.
+        reasoning_content: Text<'b> = "reasoning_content",
+        /// The assistant's reasoning, in other programs' wording.
+        reasoning: Raw<'b> = "reasoning",
+        /// The assistant's reasoning, in ChatMock's old wording.
+        reasoning_summary: Text<'b> = "reasoning_summary",
+        /// Citations of the assistant's text.
+        annotations: Raw<'b> = "annotations",
+        /// Images that the assistant made.
+        images: Raw<'b> = "images",
+        /// Audio that the assistant made.
+        audio: Raw<'b> = "audio",
+    }
+}
+
+/// A message's content.
+#[derive(Clone, Debug)]
+pub enum Content<'b> {
+    /// Plain text.
+    Text(Text<'b>),
+    /// Text, images, files and audio.
+    Parts(Vec<Part<'b>>),
+}
+
+impl<'de: 'b, 'b> Deserialize<'de> for Content<'b> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ContentVisitor;
+
+        impl<'de> Visitor<'de> for ContentVisitor {
+            type Value = Content<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string or a list of content parts")
+            }
+
+            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
+                Ok(Content::Text(Text::from(text)))
+            }
+
+            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+                Ok(Content::Text(Text(text.to_owned().into())))
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
+                Vec::deserialize(value::SeqAccessDeserializer::new(list)).map(Content::Parts)
+            }
+        }
+
+        deserializer.deserialize_any(ContentVisitor)
+    }
+}
+
+object! {
+    /// One part of a message's content; the Responses API's names are understood too.
+    pub struct Part<'b> {
+        /// `text`, `image_url`, `file`, `input_audio`, `refusal`, or a Responses kind.
+        kind: Text<'b> = "type",
+        /// The text.
+        text: Text<'b> = "text",
+        /// The refusal's words.
+        refusal: Text<'b> = "refusal",
+        /// The image.
+        image_url: PartImage<'b> = "image_url",
+        /// Detail of an `input_image`.
+        detail: Text<'b> = "detail",
+        /// The file.
+        file: PartFile<'b> = "file",
+        /// Name of an `input_file`.
+        filename: Text<'b> = "filename",
+        /// Data of an `input_file`.
+        file_data: Text<'b> = "file_data",
+        /// An uploaded file's id.
+        file_id: Text<'b> = "file_id",
+        /// The audio.
+        input_audio: Raw<'b> = "input_audio",
+    }
+}
+
+/// An image: an address alone, or with the detail to look at it in.
+#[derive(Clone, Debug)]
+pub struct PartImage<'b> {
+    /// A `data:` or `https:` address.
+    pub url: Option<Text<'b>>,
+    /// `auto`, `low` or `high`.
+    pub detail: Option<Text<'b>>,
+    /// Names of members that the object form does not know.
+    pub unknown: Vec<Cow<'b, str>>,
+}
+
+object! {
+    /// The object form of an image.
+    pub struct ImageObject<'b> {
+        /// A `data:` or `https:` address.
+        url: Text<'b> = "url",
+        /// `auto`, `low` or `high`.
+        detail: Text<'b> = "detail",
+    }
+}
+
+impl<'de: 'b, 'b> Deserialize<'de> for PartImage<'b> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ImageVisitor;
+
+        impl<'de> Visitor<'de> for ImageVisitor {
+            type Value = PartImage<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an image address or an object with `url`")
+            }
+
+            fn visit_borrowed_str<E: Error>(self, url: &'de str) -> Result<Self::Value, E> {
+                Ok(PartImage { url: Some(Text::from(url)), detail: None, unknown: Vec::new() })
+            }
+
+            fn visit_str<E: Error>(self, url: &str) -> Result<Self::Value, E> {
+                let url = Some(Text(url.to_owned().into()));
+                Ok(PartImage { url, detail: None, unknown: Vec::new() })
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                let object = ImageObject::deserialize(value::MapAccessDeserializer::new(map))?;
+                let ImageObject { url, detail, unknown } = object;
+                Ok(PartImage { url, detail, unknown })
+            }
+        }
+
+        deserializer.deserialize_any(ImageVisitor)
+    }
+}
+
+object! {
+    /// A file in a message.
+    pub struct PartFile<'b> {
+        /// The file's name.
+        filename: Text<'b> = "filename",
+        /// The file as a `data:` address or as base64 alone.
+        file_data: Text<'b> = "file_data",
+        /// An uploaded file's id.
+        file_id: Text<'b> = "file_id",
+    }
+}
+
+object! {
+    /// A call in the assistant's history.
+    pub struct Call<'b> {
+        /// Joins call and result.
+        id: Text<'b> = "id",
+        /// `function` or `custom`; absent means `function`.
+        kind: Text<'b> = "type",
+        /// Position, as stream chunks carry it.
+        index: u32 = "index",
+        /// The called function.
+        function: CallFunction<'b> = "function",
+        /// The called freeform tool.
+        custom: CallCustom<'b> = "custom",
+    }
+}
+
+object! {
+    /// A called function's name and arguments.
+    pub struct CallFunction<'b> {
+        /// The function's name.
+        name: Text<'b> = "name",
+        /// The arguments: JSON in a string; a bare object is understood too.
+        arguments: Raw<'b> = "arguments",
+    }
+}
+
+object! {
+    /// A called freeform tool's name and input.
+    pub struct CallCustom<'b> {
+        /// The tool's name.
+        name: Text<'b> = "name",
+        /// The input.
+        input: Text<'b> = "input",
+    }
+}

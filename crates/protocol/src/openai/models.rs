@@ -1,0 +1,19 @@
+//! `GET /v1/models` and `GET /v1/models/{id}`: the list of models.
+
+use serde::Serialize;
+
+/// One model, as OpenAI's clients read it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Model<'a> {
+    /// The name to ask for.
+    pub id: &'a str,
+    /// Always `model`.
+    pub object: &'static str,
+    /// Seconds of the Unix epoch. The backend gives no such date, so it is that of the list.
+    pub created: u64,
+    /// Who runs the model.
+    pub owned_by: &'static str,
+    /// Tokens that fit, where the backend says so; a widespread addition to the shape.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context_window: Option<u64>,
+}

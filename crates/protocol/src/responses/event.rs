@@ -1,0 +1,291 @@
+//! Stream events: the kind, phase and payload of each, read once for every consumer.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::item::OutputItem;
+use super::{ApiError, Response};
+use crate::json::{Quoted, Text};
+use crate::sse::Frame;
+
+/// Where in a response an event stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Phase {
+    /// Before any output: may be held back, and the turn may still be tried again.
+    Handshake,
+    /// Output, or something that belongs to it.
+    Output,
+    /// The response's last event.
+    End,
+}
+
+/// Which kind of reasoning text a delta carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Channel {
+    /// A summary made for people.
+    Summary,
+    /// The model's own text, as open-weight models give it.
+    Raw,
+}
+
+/// One event, borrowed from its frame.
+#[derive(Debug)]
+pub struct Event<'a> {
+    /// The `type`, such as `response.output_text.delta`.
+    pub kind: Cow<'a, str>,
+    /// What the event says.
+    pub body: Body<'a>,
+}
+
+/// The payload of an event, as far as a consumer needs it.
+#[derive(Debug)]
+pub enum Body<'a> {
+    /// `response.created`.
+    Created(Response<'a>),
+    /// `response.in_progress`, `response.queued`.
+    Progress,
+    /// `response.output_item.added`: an item has begun.
+    ItemAdded {
+        /// Position in the output.
+        output_index: usize,
+        /// The item, its parts still empty.
+        item: OutputItem<'a>,
+    },
+    /// `response.output_item.done`: the authoritative copy of an item.
+    ItemDone {
+        /// Position in the output.
+        output_index: usize,
+        /// The finished item.
+        item: OutputItem<'a>,
+    },
+    /// `response.output_text.delta`.
+    Text {
+        /// Position in the output.
+        output_index: usize,
+        /// Position in the message.
+        content_index: usize,
+        /// The next piece of text.
+        delta: Quoted<'a>,
+    },
+    /// `response.refusal.delta`.
+    Refusal {
+        /// Position in the output.
+        output_index: usize,
+        /// The next piece of the refusal.
+        delta: Quoted<'a>,
+    },
+    /// `response.output_text.annotation.added`.
+    Annotation {
+        /// Position in the output.
+        output_index: usize,
+        /// The annotation object.
+        annotation: &'a RawValue,
+    },
+    /// `response.reasoning_summary_text.delta`, `response.reasoning_text.delta`.
+    Reasoning {
+        /// Position in the output.
+        output_index: usize,
+        /// Position of the part in the reasoning item.
+        part: usize,
+        /// Summary or raw text.
+        channel: Channel,
+        /// The next piece of text.
+        delta: Quoted<'a>,
+    },
+    /// `response.function_call_arguments.delta`, `response.custom_tool_call_input.delta`.
+    Arguments {
+        /// Position in the output.
+        output_index: usize,
+        /// The next piece of the arguments.
+        delta: Quoted<'a>,
+    },
+    /// `response.function_call_arguments.done`, `response.custom_tool_call_input.done`.
+    ArgumentsDone {
+        /// Position in the output.
+        output_index: usize,
+        /// The whole arguments.
+        arguments: Quoted<'a>,
+    },
+    /// `response.completed`, or `response.done`.
+    Completed(Response<'a>),
+    /// `response.incomplete`.
+    Incomplete(Response<'a>),
+    /// `response.failed`.
+    Failed(Response<'a>),
+    /// `error`, in either of its two shapes.
+    Error(ApiError),
+    /// Meant for the backend's own client: limits, metadata, timing, keep-alive.
+    Private,
+    /// Everything else: `done` copies of text, parts, tool progress, kinds not known here.
+    Other,
+}
+
+impl<'a> Event<'a> {
+    /// Reads the event of a frame.
+    ///
+    /// # Errors
+    /// When the data is not JSON of the shape that its `type` demands. `[DONE]` and other text
+    /// that is no JSON object is not an error but [`Body::Private`], since this API has no such
+    /// event and some servers send it all the same.
+    pub fn parse(frame: &'a Frame) -> Result<Self, serde_json::Error> {
+        let text = frame.text();
+        if !text.trim_start().starts_with('{') {
+            return Ok(Self { kind: Cow::Borrowed(""), body: Body::Private });
+        }
+        let kind = kind(text)?;
+        let body = body(&kind, text)?;
+        Ok(Self { kind, body })
+    }
+
+    /// Where in the response this event stands.
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        match &self.body {
+            Body::Created(_) | Body::Progress | Body::Private => Phase::Handshake,
+            Body::Completed(_) | Body::Incomplete(_) | Body::Failed(_) | Body::Error(_) => {
+                Phase::End
+            }
+            _ => Phase::Output,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Kind<'a> {
+    #[serde(rename = "type", borrow, default)]
+    kind: Option<Text<'a>>,
+}
+
+/// The kind without a parse where it leads, as it always does on this backend.
+fn kind(text: &str) -> Result<Cow<'_, str>, serde_json::Error> {
+    if let Some(rest) = text.strip_prefix("{\"type\":\"")
+        && let Some((kind, _)) = rest.split_once('"')
+        && !kind.contains('\\')
+    {
+        return Ok(Cow::Borrowed(kind));
+    }
+    Ok(serde_json::from_str::<Kind<'_>>(text)?.kind.unwrap_or_default().0)
+}
+
+fn body<'a>(kind: &str, text: &'a str) -> Result<Body<'a>, serde_json::Error> {
+    Ok(match kind {
+        "response.output_text.delta" => {
+            let Delta { output_index, content_index, delta, .. } = serde_json::from_str(text)?;
+            Body::Text { output_index, content_index, delta }
+        }
+        "response.function_call_arguments.delta" | "response.custom_tool_call_input.delta" => {
+            let Delta { output_index, delta, .. } = serde_json::from_str(text)?;
+            Body::Arguments { output_index, delta }
+        }
+        "response.reasoning_summary_text.delta" => {
+            let Delta { output_index, summary_index, delta, .. } = serde_json::from_str(text)?;
+            Body::Reasoning { output_index, part: summary_index, channel: Channel::Summary, delta }
+        }
+        "response.reasoning_text.delta" => {
+            let Delta { output_index, content_index, delta, .. } = serde_json::from_str(text)?;
+            Body::Reasoning { output_index, part: content_index, channel: Channel::Raw, delta }
+        }
+        "response.refusal.delta" => {
+            let Delta { output_index, delta, .. } = serde_json::from_str(text)?;
+            Body::Refusal { output_index, delta }
+        }
+        "response.function_call_arguments.done" | "response.custom_tool_call_input.done" => {
+            let ArgumentsDone { output_index, arguments } = serde_json::from_str(text)?;
+            Body::ArgumentsDone { output_index, arguments }
+        }
+        "response.output_text.annotation.added" => {
+            let Annotation { output_index, annotation } = serde_json::from_str(text)?;
+            Body::Annotation { output_index, annotation }
+        }
+        "response.output_item.added" => {
+            let Item { output_index, item } = serde_json::from_str(text)?;
+            Body::ItemAdded { output_index, item: OutputItem::read(item)? }
+        }
+        "response.output_item.done" => {
+            let Item { output_index, item } = serde_json::from_str(text)?;
+            Body::ItemDone { output_index, item: OutputItem::read(item)? }
+        }
+        _ => return life_cycle(kind, text),
+    })
+}
+
+fn life_cycle<'a>(kind: &str, text: &'a str) -> Result<Body<'a>, serde_json::Error> {
+    let response = || Response::read(serde_json::from_str::<Whole<'a>>(text)?.response);
+    Ok(match kind {
+        "response.created" => Body::Created(response()?),
+        "response.in_progress" | "response.queued" => Body::Progress,
+        "response.completed" | "response.done" => Body::Completed(response()?),
+        "response.incomplete" => Body::Incomplete(response()?),
+        "response.failed" => Body::Failed(response()?),
+        "error" => Body::Error(api_error(text)?),
+        "keepalive" | "response.metadata" | "response.safety_buffering" => Body::Private,
+        _ if kind.starts_with("codex.") || kind.starts_with("responsesapi.") => Body::Private,
+        _ => Body::Other,
+    })
+}
+
+/// Reads both shapes of an `error` event: members at the top, or under `error`.
+fn api_error(text: &str) -> Result<ApiError, serde_json::Error> {
+    let whole: &RawValue = serde_json::from_str(text)?;
+    let nested = serde_json::from_str::<Nested<'_>>(text)?.error.and_then(ApiError::read);
+    Ok(nested.or_else(|| ApiError::read(whole)).map_or_else(ApiError::default, |mut error| {
+        // At the top, `type` names the event and not a class of errors.
+        if error.kind.as_deref() == Some("error") {
+            error.kind = None;
+        }
+        error
+    }))
+}
+
+#[derive(Deserialize)]
+struct Delta<'a> {
+    #[serde(default)]
+    output_index: usize,
+    #[serde(default)]
+    content_index: usize,
+    #[serde(default)]
+    summary_index: usize,
+    #[serde(borrow)]
+    delta: Quoted<'a>,
+}
+
+#[derive(Deserialize)]
+struct ArgumentsDone<'a> {
+    #[serde(default)]
+    output_index: usize,
+    #[serde(borrow, alias = "input")]
+    arguments: Quoted<'a>,
+}
+
+#[derive(Deserialize)]
+struct Annotation<'a> {
+    #[serde(default)]
+    output_index: usize,
+    #[serde(borrow)]
+    annotation: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct Item<'a> {
+    #[serde(default)]
+    output_index: usize,
+    #[serde(borrow)]
+    item: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct Whole<'a> {
+    #[serde(borrow)]
+    response: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct Nested<'a> {
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
+}
+
+#[cfg(test)]
+mod tests;
