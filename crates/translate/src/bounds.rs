@@ -1,0 +1,155 @@
+//! Stop sequences and token caps, which the backend does not take: cut here, for every dialect.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use chatmock_protocol::responses::Usage;
+
+use crate::delta::Delta;
+use crate::dialect::{DeltaEncoder, End, Finish};
+use crate::failure::Failure;
+use crate::frames::Frames;
+
+/// Where a reply is cut.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Bounds {
+    /// Texts before which the reply ends; none is empty.
+    pub stop: Vec<String>,
+    /// The most tokens of visible text.
+    pub max_tokens: Option<u64>,
+}
+
+/// Characters per token of the estimate behind a token cap.
+///
+/// OpenAI's own rule of thumb for English text. The backend's tokenizer is not at hand here, so a
+/// cap is kept approximately.
+pub const CHARACTERS_PER_TOKEN: u64 = 4;
+
+/// Cuts at the bounds; without any, it passes everything on.
+#[derive(Debug)]
+pub struct Bounded<E> {
+    bounds: Bounds,
+    encoder: E,
+    /// Text that may turn out to be the start of a stop sequence.
+    held: String,
+    /// Characters written so far.
+    written: u64,
+    /// A bound was reached: the backend's own counts will not come.
+    cut: bool,
+}
+
+impl<E: DeltaEncoder> Bounded<E> {
+    /// Wraps `encoder`.
+    #[must_use]
+    pub fn new(bounds: &Bounds, encoder: E) -> Self {
+        Self { bounds: bounds.clone(), encoder, held: String::new(), written: 0, cut: false }
+    }
+
+    fn text(&mut self, text: &str, at: Duration, frames: &mut Frames) -> ControlFlow<Finish> {
+        if self.bounds.stop.is_empty() {
+            return self.write(text, at, frames);
+        }
+        self.held.push_str(text);
+        let held = std::mem::take(&mut self.held);
+        // The sequence that is complete first wins, so that the cut of the deltas does not matter.
+        let found = |stop: &String| held.find(stop).map(|start| (start + stop.len(), start));
+        if let Some((_, start)) = self.bounds.stop.iter().filter_map(found).min() {
+            self.write(held.get(..start).unwrap_or_default(), at, frames)?;
+            self.cut = true;
+            return ControlFlow::Break(Finish::Stop);
+        }
+        let safe = held.len() - self.possible_start(&held);
+        let flow = self.write(held.get(..safe).unwrap_or_default(), at, frames);
+        held.get(safe..).unwrap_or_default().clone_into(&mut self.held);
+        flow
+    }
+
+    /// The length of the longest end of `held` with which a stop sequence begins.
+    fn possible_start(&self, held: &str) -> usize {
+        let longest = |stop: &String| {
+            (1..stop.len().min(held.len() + 1))
+                .rev()
+                .filter(|n| stop.is_char_boundary(*n))
+                .find(|n| stop.get(..*n).is_some_and(|start| held.ends_with(start)))
+        };
+        self.bounds.stop.iter().filter_map(longest).max().unwrap_or(0)
+    }
+
+    /// Writes text up to the token cap.
+    fn write(&mut self, text: &str, at: Duration, frames: &mut Frames) -> ControlFlow<Finish> {
+        if text.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        let characters = text.chars().count() as u64;
+        let room = self
+            .bounds
+            .max_tokens
+            .map(|most| most.saturating_mul(CHARACTERS_PER_TOKEN).saturating_sub(self.written));
+        let (text, over) = match room {
+            Some(room) if characters > room => {
+                let end = text.char_indices().nth(usize::try_from(room).unwrap_or(usize::MAX));
+                (end.and_then(|(end, _)| text.get(..end)).unwrap_or(text), true)
+            }
+            _ => (text, false),
+        };
+        self.written += characters.min(room.unwrap_or(characters));
+        if !text.is_empty() {
+            self.encoder.delta(Delta::Text(text), at, frames)?;
+        }
+        if over {
+            self.cut = true;
+            return ControlFlow::Break(Finish::Length);
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Writes what was held back, since no stop sequence can complete any more.
+    fn release(&mut self, at: Duration, frames: &mut Frames) -> ControlFlow<Finish> {
+        let held = std::mem::take(&mut self.held);
+        self.write(&held, at, frames)
+    }
+}
+
+impl<E: DeltaEncoder> DeltaEncoder for Bounded<E> {
+    type Output = E::Output;
+
+    fn delta(
+        &mut self,
+        delta: Delta<'_>,
+        at: Duration,
+        frames: &mut Frames,
+    ) -> ControlFlow<Finish> {
+        match delta {
+            Delta::Text(text) => self.text(text, at, frames),
+            Delta::CallStart { .. } => {
+                self.release(at, frames)?;
+                self.encoder.delta(delta, at, frames)
+            }
+            _ => self.encoder.delta(delta, at, frames),
+        }
+    }
+
+    fn end(mut self, mut end: End, at: Duration, frames: &mut Frames) -> E::Output {
+        if !self.cut
+            && let ControlFlow::Break(finish) = self.release(at, frames)
+        {
+            end.finish = finish;
+        }
+        if self.cut && end.usage.is_none() {
+            // The turn is let go at the cut, so the backend never says what it used: what was
+            // written is counted by the estimate, and input, which is not known, is left at zero.
+            let output = self.written.div_ceil(CHARACTERS_PER_TOKEN);
+            end.usage = Some(Usage { output, total: output, ..Usage::default() });
+        }
+        self.encoder.end(end, at, frames)
+    }
+
+    fn fail(mut self, failure: &Failure, frames: &mut Frames) {
+        // A failure follows in any case, so whether this reaches a bound does not matter.
+        let _ = self.release(Duration::ZERO, frames);
+        self.encoder.fail(failure, frames);
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,200 @@
+//! Tests of stop sequences and token caps: where text is cut, whatever its pieces.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use chatmock_protocol::responses::Usage;
+use proptest::prelude::*;
+
+use super::{Bounded, Bounds, CHARACTERS_PER_TOKEN};
+use crate::delta::Delta;
+use crate::dialect::{DeltaEncoder, End, Finish};
+use crate::failure::Failure;
+use crate::frames::Frames;
+use crate::reply::{Collector, Reply};
+
+fn bounds(stop: &[&str], max_tokens: Option<u64>) -> Bounds {
+    Bounds { stop: stop.iter().map(|stop| (*stop).to_owned()).collect(), max_tokens }
+}
+
+/// Feeds text pieces; a break ends the reply, otherwise it ends with `Stop` and `usage`.
+fn reply(bounds: &Bounds, pieces: &[&str], usage: Option<Usage>) -> Reply {
+    let (mut encoder, mut frames) = (Bounded::new(bounds, Collector::new()), Frames::default());
+    for piece in pieces {
+        if let ControlFlow::Break(finish) =
+            encoder.delta(Delta::Text(piece), Duration::ZERO, &mut frames)
+        {
+            return encoder.end(End::new(finish), Duration::ZERO, &mut frames);
+        }
+    }
+    encoder.end(End { usage, ..End::new(Finish::Stop) }, Duration::ZERO, &mut frames)
+}
+
+fn cut(stop: &[&str], max_tokens: Option<u64>, pieces: &[&str]) -> (String, Finish) {
+    let reply = reply(&bounds(stop, max_tokens), pieces, None);
+    (reply.text, reply.end.finish)
+}
+
+#[test]
+fn without_bounds_everything_passes() {
+    assert_eq!(cut(&[], None, &["a", "", "b"]), ("ab".to_owned(), Finish::Stop));
+}
+
+#[test]
+fn text_ends_before_a_stop_sequence() {
+    assert_eq!(cut(&["END"], None, &["one END two"]), ("one ".to_owned(), Finish::Stop));
+    assert_eq!(cut(&["END"], None, &["one E", "N", "D two"]), ("one ".to_owned(), Finish::Stop));
+    assert_eq!(cut(&["END"], None, &["END"]), (String::new(), Finish::Stop));
+}
+
+#[test]
+fn what_only_began_like_a_stop_sequence_is_written() {
+    assert_eq!(cut(&["END"], None, &["one E", "N", "X"]), ("one ENX".to_owned(), Finish::Stop));
+    assert_eq!(cut(&["END"], None, &["one EN"]), ("one EN".to_owned(), Finish::Stop));
+    assert_eq!(cut(&["aab"], None, &["a", "a", "a", "b"]), ("a".to_owned(), Finish::Stop));
+}
+
+#[test]
+fn the_sequence_that_is_complete_first_wins_however_the_text_is_cut() {
+    assert_eq!(cut(&["abcX", "b"], None, &["abcX"]), ("a".to_owned(), Finish::Stop));
+    assert_eq!(cut(&["abcX", "b"], None, &["a", "b", "c", "X"]), ("a".to_owned(), Finish::Stop));
+    assert_eq!(cut(&["b", "ab"], None, &["ab"]), (String::new(), Finish::Stop));
+}
+
+#[test]
+fn sequences_of_several_bytes_a_letter_are_found() {
+    let stop = ["\u{1f600}\u{e9}"];
+    assert_eq!(cut(&stop, None, &["x\u{1f600}", "\u{e9}y"]), ("x".to_owned(), Finish::Stop));
+    assert_eq!(cut(&stop, None, &["x\u{1f600}", "y"]), ("x\u{1f600}y".to_owned(), Finish::Stop));
+}
+
+#[test]
+fn held_text_comes_before_a_call_and_the_sequence_begins_anew_after_it() {
+    let (mut encoder, mut frames) =
+        (Bounded::new(&bounds(&["END"], None), Collector::new()), Frames::default());
+    let call = Delta::CallStart { slot: 0, id: "a", name: "f", custom: false };
+    for delta in [Delta::Text("one EN"), call, Delta::Text("D")] {
+        assert!(encoder.delta(delta, Duration::ZERO, &mut frames).is_continue());
+    }
+    let reply = encoder.end(End::new(Finish::ToolCalls), Duration::ZERO, &mut frames);
+    assert_eq!((reply.text.as_str(), reply.calls.len()), ("one END", 1));
+    assert_eq!(reply.end.finish, Finish::ToolCalls);
+}
+
+#[test]
+fn held_text_is_written_before_a_failure() {
+    #[derive(Debug)]
+    struct Echo;
+    impl DeltaEncoder for Echo {
+        type Output = ();
+        fn delta(
+            &mut self,
+            delta: Delta<'_>,
+            _: Duration,
+            frames: &mut Frames,
+        ) -> ControlFlow<Finish> {
+            if let Delta::Text(text) = delta {
+                frames.text(text);
+            }
+            ControlFlow::Continue(())
+        }
+        fn end(self, _: End, _: Duration, _: &mut Frames) {}
+        fn fail(self, _: &Failure, frames: &mut Frames) {
+            frames.text("!");
+        }
+    }
+    let (mut encoder, mut frames) =
+        (Bounded::new(&bounds(&["END"], None), Echo), Frames::default());
+    assert!(encoder.delta(Delta::Text("one EN"), Duration::ZERO, &mut frames).is_continue());
+    encoder.fail(&Failure::incomplete(), &mut frames);
+    assert_eq!(frames.take().unwrap(), "one EN!");
+}
+
+#[test]
+fn a_token_cap_cuts_at_four_characters_a_token() {
+    assert_eq!(CHARACTERS_PER_TOKEN, 4);
+    assert_eq!(cut(&[], Some(2), &["12345678"]), ("12345678".to_owned(), Finish::Stop));
+    assert_eq!(cut(&[], Some(2), &["123456789"]), ("12345678".to_owned(), Finish::Length));
+    assert_eq!(cut(&[], Some(2), &["12345", "678", "9"]), ("12345678".to_owned(), Finish::Length));
+    assert_eq!(
+        cut(&[], Some(1), &["\u{1f600}\u{1f600}\u{1f600}\u{1f600}\u{1f600}"]).0,
+        "\u{1f600}".repeat(4)
+    );
+    assert_eq!(cut(&[], Some(u64::MAX), &["a"]), ("a".to_owned(), Finish::Stop));
+}
+
+#[test]
+fn a_cap_reached_by_held_text_ends_in_length() {
+    assert_eq!(cut(&["END"], Some(1), &["123", "EN"]), ("123E".to_owned(), Finish::Length));
+    assert_eq!(cut(&["END"], Some(1), &["12345END"]), ("1234".to_owned(), Finish::Length));
+    assert_eq!(cut(&["END"], Some(1), &["1234END"]), ("1234".to_owned(), Finish::Stop));
+}
+
+#[test]
+fn reasoning_and_calls_are_not_counted() {
+    let (mut encoder, mut frames) =
+        (Bounded::new(&bounds(&["x"], Some(1)), Collector::new()), Frames::default());
+    let channel = chatmock_protocol::responses::event::Channel::Summary;
+    let long = "x".repeat(100);
+    for delta in [
+        Delta::Reasoning { channel, text: &long },
+        Delta::CallStart { slot: 0, id: "a", name: "f", custom: false },
+        Delta::CallArguments { slot: 0, fragment: &long },
+    ] {
+        assert!(encoder.delta(delta, Duration::ZERO, &mut frames).is_continue());
+    }
+}
+
+#[test]
+fn a_cut_reply_counts_what_was_written_and_a_whole_one_keeps_its_counts() {
+    let usage = Usage { input: 7, output: 9, total: 16, ..Usage::default() };
+    let kept = reply(&bounds(&["END"], Some(50)), &["hello"], Some(usage));
+    assert_eq!(kept.end.usage, Some(usage));
+    let cut = reply(&bounds(&["END"], None), &["hello END"], Some(usage));
+    assert_eq!(cut.end.usage, Some(Usage { output: 2, total: 2, ..Usage::default() }));
+    assert_eq!(reply(&bounds(&["END"], None), &["hello"], None).end.usage, None);
+}
+
+/// Cuts `text` at the given character boundaries.
+fn pieces(text: &str, at: &[usize]) -> Vec<String> {
+    let ends: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+    let mut places: Vec<usize> = at.iter().map(|at| ends[at % ends.len()]).collect();
+    places.extend([0, text.len()]);
+    places.sort_unstable();
+    places.windows(2).map(|pair| text[pair[0]..pair[1]].to_owned()).collect()
+}
+
+/// The cut by its definition: at the start of the sequence that is complete first.
+fn reference<'t>(text: &'t str, stop: &[String], most: Option<usize>) -> (&'t str, Finish) {
+    let ends = text.char_indices().map(|(at, letter)| at + letter.len_utf8());
+    let (mut visible, mut finish) = (text, Finish::Stop);
+    for end in ends {
+        let starts = stop.iter().filter(|stop| text[..end].ends_with(stop.as_str()));
+        if let Some(longest) = starts.map(|stop| stop.len()).max() {
+            visible = &text[..end - longest];
+            break;
+        }
+    }
+    if let Some((end, _)) = most.and_then(|most| visible.char_indices().nth(most)) {
+        (visible, finish) = (&visible[..end], Finish::Length);
+    }
+    (visible, finish)
+}
+
+proptest! {
+    #[test]
+    fn a_stop_sequence_is_found_at_every_split_point(
+        before in "[ab\u{e9}]{0,12}",
+        stop in prop::collection::vec("[ab\u{e9}]{1,4}", 0..4),
+        at in prop::collection::vec(any::<usize>(), 0..8),
+        most in prop::option::of(0_u64..4),
+    ) {
+        let bounds = Bounds { stop: stop.clone(), max_tokens: most };
+        let pieces = pieces(&before, &at);
+        let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
+        let reply = reply(&bounds, &pieces, None);
+        let most = most.map(|most| usize::try_from(most * CHARACTERS_PER_TOKEN).unwrap());
+        let expected = reference(&before, &stop, most);
+        prop_assert_eq!((reply.text.as_str(), reply.end.finish), expected);
+    }
+}

@@ -1,0 +1,130 @@
+//! The one catalogue of models: what each offers, and what a name means.
+
+mod builtin;
+mod name;
+
+use std::fmt;
+
+use chatmock_protocol::codex::models::{Entry, Model};
+use chatmock_protocol::effort::Effort;
+
+pub use name::{Resolved, UnknownModel};
+
+/// Where a catalogue comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Source {
+    /// The backend's answer.
+    Live,
+    /// An earlier answer, kept in a file.
+    Cached,
+    /// The table in this crate; it does not know what the account may use.
+    Builtin,
+}
+
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Live => "live",
+            Self::Cached => "cached",
+            Self::Builtin => "builtin",
+        })
+    }
+}
+
+/// Models in the order in which they are listed.
+#[derive(Clone, Debug)]
+pub struct Catalog {
+    entries: Vec<Entry>,
+    source: Source,
+    fetched_at: u64,
+}
+
+impl Catalog {
+    /// Makes a catalogue of a list; `fetched_at` is in seconds of the Unix epoch.
+    #[must_use]
+    pub fn new(mut entries: Vec<Entry>, source: Source, fetched_at: u64) -> Self {
+        entries.sort_by_key(|entry| entry.model.priority.unwrap_or(i64::MAX));
+        Self { entries, source, fetched_at }
+    }
+
+    /// The small table for when neither a live nor a cached list is at hand.
+    #[must_use]
+    pub fn builtin() -> Self {
+        Self::new(builtin::entries(), Source::Builtin, builtin::AS_OF)
+    }
+
+    /// Where the list comes from.
+    #[must_use]
+    pub fn source(&self) -> Source {
+        self.source
+    }
+
+    /// When the list was fetched, in seconds of the Unix epoch.
+    #[must_use]
+    pub fn fetched_at(&self) -> u64 {
+        self.fetched_at
+    }
+
+    /// Every model, hidden ones included.
+    #[must_use]
+    pub fn entries(&self) -> &[Entry] {
+        &self.entries
+    }
+
+    /// The models that are shown in lists.
+    pub fn listed(&self) -> impl Iterator<Item = &Entry> {
+        self.entries.iter().filter(|entry| listed(&entry.model))
+    }
+
+    /// The model of that slug.
+    #[must_use]
+    pub fn find(&self, slug: &str) -> Option<&Model> {
+        self.entries.iter().map(|entry| &entry.model).find(|model| model.slug == slug)
+    }
+
+    /// What a client's name means: a model, and an effort where the name carries one.
+    ///
+    /// # Errors
+    /// [`UnknownModel`] when a live or cached list does not know the name. The built-in table
+    /// refuses nothing, since it does not know what the account may use.
+    pub fn resolve(&self, name: &str) -> Result<Resolved, UnknownModel> {
+        name::resolve(self, name)
+    }
+}
+
+fn listed(model: &Model) -> bool {
+    model.visibility.as_deref().is_none_or(|visibility| visibility == "list")
+}
+
+/// The efforts that a model offers, least first; empty where the list does not say.
+#[must_use]
+pub fn efforts(model: &Model) -> Vec<Effort> {
+    let levels = model.supported_reasoning_levels.iter().flatten();
+    let mut efforts: Vec<Effort> = levels.filter_map(|level| level.effort.parse().ok()).collect();
+    efforts.sort_unstable();
+    efforts
+}
+
+/// The effort that goes out when `wanted` is asked of `model`.
+///
+/// `ultra` is no wire effort and becomes the model's own word for it; an effort that the model
+/// does not offer becomes the nearest that it does, the lower of two as near.
+#[must_use]
+pub fn clamp(model: Option<&Model>, wanted: Effort) -> Effort {
+    let offered = model.map(efforts).unwrap_or_default();
+    let behind_ultra = || {
+        let word = model.and_then(|model| model.multi_agent_reasoning_effort.as_deref());
+        word.and_then(|word| word.parse().ok()).unwrap_or(Effort::Xhigh)
+    };
+    let nearest = if offered.is_empty() || offered.contains(&wanted) {
+        wanted
+    } else {
+        let distance = |effort: &Effort| (*effort as i32 - wanted as i32).abs();
+        let wire = offered.iter().filter(|effort| **effort != Effort::Ultra);
+        wire.min_by_key(|effort| distance(effort)).copied().unwrap_or(wanted)
+    };
+    if nearest == Effort::Ultra { behind_ultra() } else { nearest }
+}
+
+#[cfg(test)]
+mod tests;

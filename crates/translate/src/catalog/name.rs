@@ -1,0 +1,56 @@
+//! What a model's name means: a slug, perhaps with an effort behind it.
+
+use chatmock_protocol::effort::Effort;
+
+use super::{Catalog, Source, listed};
+
+/// A name understood.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resolved {
+    /// The model's slug.
+    pub slug: String,
+    /// The effort that the name carried.
+    pub effort: Option<Effort>,
+}
+
+/// A name that the account's list does not have.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UnknownModel {
+    /// Names that are near, the nearest first; at most three.
+    pub nearest: Vec<String>,
+}
+
+pub(super) fn resolve(catalog: &Catalog, name: &str) -> Result<Resolved, UnknownModel> {
+    let name = name.trim();
+    let plain = |slug: &str| Resolved { slug: slug.to_owned(), effort: None };
+    if catalog.find(name).is_some() {
+        return Ok(plain(name));
+    }
+    if let Some((slug, effort)) = suffixed(name) {
+        // A colon is no part of a slug, so behind one the effort is sure.
+        let sure =
+            name.as_bytes().get(slug.len()) == Some(&b':') && catalog.source == Source::Builtin;
+        if sure || catalog.find(slug).is_some() {
+            return Ok(Resolved { slug: slug.to_owned(), effort: Some(effort) });
+        }
+    }
+    match catalog.source {
+        Source::Builtin => Ok(plain(name)),
+        Source::Live | Source::Cached => Err(UnknownModel { nearest: nearest(catalog, name) }),
+    }
+}
+
+/// Splits `gpt-6-sol-high`, `gpt-6-sol:high` and `gpt-6-sol_high`.
+fn suffixed(name: &str) -> Option<(&str, Effort)> {
+    let at = name.rfind(['-', ':', '_'])?;
+    let effort = name.get(at + 1..)?.parse().ok()?;
+    Some((name.get(..at)?, effort))
+}
+
+fn nearest(catalog: &Catalog, name: &str) -> Vec<String> {
+    let models = catalog.entries.iter().map(|entry| &entry.model).filter(|model| listed(model));
+    let mut near: Vec<(f64, &str)> =
+        models.map(|model| (strsim::jaro_winkler(name, &model.slug), &*model.slug)).collect();
+    near.sort_by(|a, b| b.0.total_cmp(&a.0));
+    near.into_iter().take(3).map(|(_, slug)| slug.to_owned()).collect()
+}

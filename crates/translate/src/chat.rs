@@ -1,0 +1,76 @@
+//! The chat completions dialect.
+
+mod chunks;
+mod error;
+mod messages;
+mod parts;
+mod reply;
+mod request;
+mod tools;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chatmock_protocol::openai::chat::reply::Completion;
+use chatmock_protocol::openai::chat::request::Request;
+use chatmock_protocol::openai::error::ErrorBody;
+
+use crate::bounds::Bounded;
+use crate::dialect::{Dialect, Framing, Output, Shape};
+use crate::draft::Draft;
+use crate::failure::Failure;
+use crate::frames::Frames;
+use crate::reading::Reading;
+use crate::reply::{Collector, Reply};
+use crate::thinking::Styled;
+
+pub use chunks::{Chunks, Ended};
+pub(crate) use error::error_body;
+
+/// `POST /v1/chat/completions`.
+#[derive(Clone, Copy, Debug)]
+pub struct Chat;
+
+impl Dialect for Chat {
+    type Request<'b> = Request<'b>;
+    type Encoder = Reading<Bounded<Styled<Chunks>>>;
+    type Whole = Reading<Bounded<Styled<Collector>>>;
+    type Response<'r> = Completion<'r>;
+    type Error<'f> = ErrorBody<'f>;
+
+    const NAME: &'static str = "chat";
+    const FRAMING: Framing = Framing::Sse;
+
+    fn read(body: &[u8]) -> Result<Request<'_>, Failure> {
+        Ok(chatmock_protocol::json::read(body)?)
+    }
+
+    fn draft<'b>(request: Self::Request<'b>) -> Result<Draft<'b>, Failure> {
+        request::draft(request)
+    }
+
+    fn encoder(shape: &Arc<Shape>, choice: u32) -> Self::Encoder {
+        let styled = Styled::new(shape, Chunks::new(shape, choice));
+        Reading::new(shape, Bounded::new(&shape.bounds, styled))
+    }
+
+    fn whole(shape: &Arc<Shape>, _: u32) -> Self::Whole {
+        let styled = Styled::new(shape, Collector::new());
+        Reading::new(shape, Bounded::new(&shape.bounds, styled))
+    }
+
+    fn tail(outcome: Result<&[Output<Self>], &Failure>, shape: &Shape, frames: &mut Frames) {
+        chunks::tail(outcome, shape, frames);
+    }
+
+    fn render<'r>(replies: &'r [Reply], shape: &'r Shape, _: Duration) -> Completion<'r> {
+        reply::render(replies, shape)
+    }
+
+    fn error(failure: &Failure) -> ErrorBody<'_> {
+        error_body(failure)
+    }
+}
+
+#[cfg(test)]
+mod tests;

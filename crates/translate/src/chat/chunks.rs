@@ -1,0 +1,174 @@
+//! Stream chunks of one choice of a chat completion, and the end of the stream.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chatmock_protocol::openai::chat::reply::{
+    ChunkChoice, ChunkHead, CustomCall, Delta as Wire, FunctionCall, ToolCall, Usage,
+};
+use chatmock_protocol::responses;
+
+use super::error::error_body;
+use super::reply::{self, finish_reason};
+use crate::delta::Delta;
+use crate::dialect::{DeltaEncoder, End, Finish, Shape};
+use crate::failure::Failure;
+use crate::frames::Frames;
+use crate::names;
+
+/// Writes the chunks of one choice.
+#[derive(Debug)]
+pub struct Chunks {
+    shape: Arc<Shape>,
+    choice: u32,
+    /// What every chunk begins with, up to the choice; made when the reply's id is known.
+    prefix: String,
+    /// Which calls are a freeform tool's.
+    custom: Vec<bool>,
+}
+
+/// What an ended choice leaves for the stream's tail.
+#[derive(Debug)]
+pub struct Ended {
+    prefix: String,
+    usage: Option<responses::Usage>,
+}
+
+impl Chunks {
+    /// Makes the writer of choice number `choice`.
+    #[must_use]
+    pub fn new(shape: &Arc<Shape>, choice: u32) -> Self {
+        Self { shape: Arc::clone(shape), choice, prefix: String::new(), custom: Vec::new() }
+    }
+
+    fn begin(&mut self, response_id: &str, frames: &mut Frames) {
+        let head = ChunkHead {
+            id: &reply::id(response_id, &self.shape),
+            object: "chat.completion.chunk",
+            created: self.shape.created,
+            model: &self.shape.model,
+        };
+        // A head of strings and a number always serialises.
+        let mut prefix = serde_json::to_string(&head).unwrap_or_default();
+        prefix.pop();
+        prefix.insert_str(0, "data: ");
+        self.prefix = prefix + ",\"choices\":[";
+        self.write(Wire { role: Some("assistant"), content: Some(""), ..Wire::default() }, frames);
+    }
+
+    fn write(&self, delta: Wire<'_>, frames: &mut Frames) {
+        self.chunk(delta, None, frames);
+    }
+
+    fn chunk(&self, delta: Wire<'_>, finish_reason: Option<&'static str>, frames: &mut Frames) {
+        frames.text(&self.prefix);
+        frames.json(&ChunkChoice { index: self.choice, delta, logprobs: None, finish_reason });
+        frames.text(if self.shape.stream_usage { "],\"usage\":null}\n\n" } else { "]}\n\n" });
+    }
+
+    fn call_start(&mut self, call: (usize, &str, &str, bool), frames: &mut Frames) {
+        let (slot, id, name, custom) = call;
+        self.custom.push(custom);
+        let shape = Arc::clone(&self.shape);
+        let name = Some(names::original(&shape.renamed, name));
+        if shape.legacy_functions {
+            if slot == 0 {
+                let function_call = Some(FunctionCall { name, arguments: "" });
+                self.write(Wire { function_call, ..Wire::default() }, frames);
+            }
+            return;
+        }
+        let function = (!custom).then_some(FunctionCall { name, arguments: "" });
+        let call = ToolCall {
+            index: Some(slot),
+            id: Some(names::original(&shape.renamed, id)),
+            kind: Some(if custom { "custom" } else { "function" }),
+            function,
+            custom: custom.then_some(CustomCall { name, input: "" }),
+        };
+        self.write(Wire { tool_calls: Some([call]), ..Wire::default() }, frames);
+    }
+
+    fn call_arguments(&self, slot: usize, fragment: &str, frames: &mut Frames) {
+        if self.shape.legacy_functions {
+            if slot == 0 {
+                let function_call = Some(FunctionCall { name: None, arguments: fragment });
+                self.write(Wire { function_call, ..Wire::default() }, frames);
+            }
+            return;
+        }
+        let custom = self.custom.get(slot).copied().unwrap_or(false);
+        let function = (!custom).then_some(FunctionCall { name: None, arguments: fragment });
+        let custom = custom.then_some(CustomCall { name: None, input: fragment });
+        let call = ToolCall { index: Some(slot), id: None, kind: None, function, custom };
+        self.write(Wire { tool_calls: Some([call]), ..Wire::default() }, frames);
+    }
+}
+
+impl DeltaEncoder for Chunks {
+    type Output = Ended;
+
+    fn delta(&mut self, delta: Delta<'_>, _: Duration, frames: &mut Frames) -> ControlFlow<Finish> {
+        let style = self.shape.reasoning;
+        match delta {
+            Delta::Begin { response_id } => self.begin(response_id, frames),
+            Delta::Text(text) => {
+                self.write(Wire { content: Some(text), ..Wire::default() }, frames);
+            }
+            Delta::Refusal(text) => {
+                self.write(Wire { refusal: Some(text), ..Wire::default() }, frames);
+            }
+            Delta::Annotation(annotation) => {
+                let annotation = annotation.into();
+                let annotations = Some([reply::annotation(&annotation)]);
+                self.write(Wire { annotations, ..Wire::default() }, frames);
+            }
+            Delta::Reasoning { channel, text } => {
+                let reasoning = reply::reasoning(style, channel, text.into());
+                self.write(Wire { reasoning, ..Wire::default() }, frames);
+            }
+            Delta::ReasoningBreak(channel) => {
+                let reasoning = reply::reasoning(style, channel, "\n\n".into());
+                self.write(Wire { reasoning, ..Wire::default() }, frames);
+            }
+            Delta::CallStart { slot, id, name, custom } => {
+                self.call_start((slot, id, name, custom), frames);
+            }
+            Delta::CallArguments { slot, fragment } => self.call_arguments(slot, fragment, frames),
+            Delta::CallEnd { .. } => {}
+            Delta::Image { format, base64 } => {
+                let images = Some([reply::image(format, base64)]);
+                self.write(Wire { images, ..Wire::default() }, frames);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn end(mut self, end: End, _: Duration, frames: &mut Frames) -> Ended {
+        if self.prefix.is_empty() {
+            self.begin("", frames);
+        }
+        let reason = finish_reason(end.finish, &self.shape);
+        self.chunk(Wire::default(), Some(reason), frames);
+        Ended { prefix: self.prefix, usage: end.usage }
+    }
+
+    fn fail(self, _: &Failure, _: &mut Frames) {}
+}
+
+/// Ends the stream: token counts if asked for and `[DONE]`, or the failure alone.
+pub(super) fn tail(outcome: Result<&[Ended], &Failure>, shape: &Shape, frames: &mut Frames) {
+    let ended = match outcome {
+        Ok(ended) => ended,
+        Err(failure) => return frames.event_json(None, &error_body(failure)),
+    };
+    let usage = ended.iter().filter_map(|choice| choice.usage).reduce(responses::Usage::plus);
+    if let (true, Some(usage), Some(first)) = (shape.stream_usage, usage, ended.first()) {
+        frames.text(&first.prefix);
+        frames.text("],\"usage\":");
+        frames.json(&Usage::from(usage));
+        frames.text("}\n\n");
+    }
+    frames.text("data: [DONE]\n\n");
+}

@@ -1,0 +1,270 @@
+//! Messages of a chat request, lowered to instructions and input items.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use chatmock_protocol::json::{Raw, Text};
+use chatmock_protocol::openai::chat::request::{Call, CallFunction, Content, Message};
+use chatmock_protocol::responses::item::{ContentPart, InputItem, Role, ToolOutput};
+
+use super::parts::{Speaker, text_of};
+use crate::failure::Failure;
+use crate::names::{self, Renamed};
+use crate::notice::{self, Notice, NoticeKind};
+use crate::tools;
+
+/// Why a member of a call in the history has no effect.
+const NOT_OF_CALL: &str = "not a member of a tool call";
+
+/// What a conversation lowers to.
+#[derive(Debug, Default)]
+pub(super) struct Lowered<'b> {
+    /// The leading system text, if there is any.
+    pub(super) instructions: Option<Cow<'b, str>>,
+    /// Everything else, in order.
+    pub(super) items: Vec<InputItem<'b>>,
+    /// Names that went out shortened.
+    pub(super) renamed: Vec<Renamed>,
+    /// What was not simply honoured.
+    pub(super) notices: Vec<Notice>,
+    /// Calls in the old form that no result has answered yet: name and made id.
+    legacy: Vec<(Cow<'b, str>, String)>,
+    /// Ids of calls of freeform tools.
+    custom: BTreeSet<String>,
+}
+
+/// Lowers a conversation; `json_mode` keeps system text that says "json" in the input.
+///
+/// # Errors
+/// When a message cannot be meant; the failure names its path.
+pub(super) fn lower(messages: Vec<Message<'_>>, json_mode: bool) -> Result<Lowered<'_>, Failure> {
+    let mut lowered = Lowered::default();
+    let mut leading = true;
+    for (index, message) in messages.into_iter().enumerate() {
+        let path = format!("messages[{index}]");
+        let Some(role) = message.role.clone() else {
+            return Err(Failure::param(format!("{path}.role"), "a message needs a role"));
+        };
+        lowered.unknown(&path, &message);
+        match &*role {
+            "system" | "developer" => {
+                lowered.system(message, &path, (leading, json_mode))?;
+                continue;
+            }
+            "user" => lowered.user(message, &path)?,
+            "assistant" => lowered.assistant(message, &path)?,
+            "tool" => lowered.tool(message, &path)?,
+            "function" => lowered.function(message, &path)?,
+            other => return Err(unknown_role(other, &path)),
+        }
+        leading = false;
+    }
+    lowered.items = tools::pair(lowered.items, &mut lowered.notices);
+    Ok(lowered)
+}
+
+fn unknown_role(role: &str, path: &str) -> Failure {
+    let known = "system, developer, user, assistant, tool, function";
+    Failure::param(
+        format!("{path}.role"),
+        format!("unknown role {role:?}; expected one of {known}"),
+    )
+}
+
+impl<'b> Lowered<'b> {
+    fn unknown(&mut self, path: &str, message: &Message<'_>) {
+        notice::unknown(&mut self.notices, path, &message.unknown, "not a member of a message");
+        if message.name.is_some() && message.role.as_deref() != Some("function") {
+            self.ignored(format!("{path}.name"), "the backend takes no speaker's name");
+        }
+    }
+
+    pub(super) fn ignored(&mut self, field: String, why: &'static str) {
+        self.notices.push(Notice::ignored(field, why));
+    }
+
+    /// The leading texts become instructions, everything else a developer's item in its place.
+    fn system(
+        &mut self,
+        message: Message<'b>,
+        path: &str,
+        (leading, json_mode): (bool, bool),
+    ) -> Result<(), Failure> {
+        let parts = self.parts(required(message.content, path)?, path, Speaker::Person)?;
+        let texts: Option<Vec<&str>> = parts.iter().map(text_of).collect();
+        let whole = texts.filter(|_| leading).map(|texts| texts.join("\n"));
+        let Some(whole) = whole.filter(|text| !(json_mode && says_json(text))) else {
+            self.items.push(InputItem::Message { role: Role::Developer, content: parts });
+            return Ok(());
+        };
+        let text = match <[ContentPart<'b>; 1]>::try_from(parts) {
+            Ok([ContentPart::InputText { text }]) => text,
+            _ => Cow::Owned(whole),
+        };
+        self.instructions = Some(match self.instructions.take() {
+            Some(before) if text.is_empty() => before,
+            Some(before) if !before.is_empty() => Cow::Owned(format!("{before}\n\n{text}")),
+            _ => text,
+        });
+        Ok(())
+    }
+
+    fn user(&mut self, message: Message<'b>, path: &str) -> Result<(), Failure> {
+        let content = self.parts(required(message.content, path)?, path, Speaker::Person)?;
+        if content.is_empty() {
+            return Err(Failure::param(
+                format!("{path}.content"),
+                "the message has no content that the backend takes",
+            ));
+        }
+        self.items.push(InputItem::Message { role: Role::User, content });
+        Ok(())
+    }
+
+    /// Text first, then calls; reasoning is not sent back, since text is not what it was.
+    fn assistant(&mut self, message: Message<'b>, path: &str) -> Result<(), Failure> {
+        self.assistant_notices(&message, path);
+        let mut content = match message.content {
+            Some(content) => self.parts(content, path, Speaker::Model)?,
+            None => Vec::new(),
+        };
+        content.retain(|part| text_of(part) != Some(""));
+        if let Some(Text(refusal)) = message.refusal.filter(|text| !text.is_empty()) {
+            content.push(ContentPart::Refusal { refusal });
+        }
+        if !content.is_empty() {
+            self.items.push(InputItem::Message { role: Role::Assistant, content });
+        }
+        for (index, call) in message.tool_calls.into_iter().flatten().enumerate() {
+            self.call(call, &format!("{path}.tool_calls[{index}]"))?;
+        }
+        match message.function_call {
+            Some(call) => self.legacy_call(call, &format!("{path}.function_call")),
+            None => Ok(()),
+        }
+    }
+
+    fn assistant_notices(&mut self, message: &Message<'_>, path: &str) {
+        let reasoning = message.reasoning_content.is_some()
+            || message.reasoning.is_some()
+            || message.reasoning_summary.is_some();
+        let changed = [
+            ("reasoning", reasoning, "reasoning is not sent back as text"),
+            ("annotations", message.annotations.is_some(), "citations are not sent back"),
+            ("images", message.images.is_some(), "generated images are not sent back"),
+        ];
+        for (name, present, why) in changed {
+            if present {
+                let field = format!("{path}.{name}");
+                self.notices.push(Notice::new(field, NoticeKind::Changed, why));
+            }
+        }
+        if message.audio.is_some() {
+            self.ignored(format!("{path}.audio"), "the backend takes no audio");
+        }
+    }
+
+    fn call(&mut self, call: Call<'b>, path: &str) -> Result<(), Failure> {
+        let made =
+            || Text(format!("call_{}", path.replace(|c: char| !c.is_alphanumeric(), "_")).into());
+        let id = call.id.filter(|id| !id.is_empty()).unwrap_or_else(made);
+        let call_id = names::call_id(id.0, &mut self.renamed);
+        notice::unknown(&mut self.notices, path, &call.unknown, NOT_OF_CALL);
+        if let Some(custom) = call.custom {
+            let path = format!("{path}.custom");
+            notice::unknown(&mut self.notices, &path, &custom.unknown, NOT_OF_CALL);
+            let name = self.tool_name(custom.name, &format!("{path}.name"))?;
+            let input = custom.input.unwrap_or_default().0;
+            self.custom.insert(call_id.clone().into_owned());
+            self.items.push(InputItem::CustomToolCall { call_id, name, input });
+            return Ok(());
+        }
+        let Some(function) = call.function else {
+            return Err(Failure::param(format!("{path}.function"), "a tool call needs a function"));
+        };
+        let path = format!("{path}.function");
+        notice::unknown(&mut self.notices, &path, &function.unknown, NOT_OF_CALL);
+        let name = self.tool_name(function.name, &format!("{path}.name"))?;
+        let arguments = arguments(function.arguments);
+        self.items.push(InputItem::FunctionCall { call_id, name, arguments });
+        Ok(())
+    }
+
+    fn legacy_call(&mut self, call: CallFunction<'b>, path: &str) -> Result<(), Failure> {
+        notice::unknown(&mut self.notices, path, &call.unknown, NOT_OF_CALL);
+        let id = format!("call_{}", self.items.len());
+        let original = call.name.clone().unwrap_or_default().0;
+        let name = self.tool_name(call.name, &format!("{path}.name"))?;
+        self.legacy.push((original, id.clone()));
+        let arguments = arguments(call.arguments);
+        self.items.push(InputItem::FunctionCall { call_id: id.into(), name, arguments });
+        Ok(())
+    }
+
+    fn tool_name(&mut self, name: Option<Text<'b>>, path: &str) -> Result<Cow<'b, str>, Failure> {
+        match name.filter(|name| !name.is_empty()) {
+            Some(Text(name)) => Ok(names::tool_name(name, &mut self.renamed)),
+            None => Err(Failure::param(path, "a tool call needs a name")),
+        }
+    }
+
+    fn tool(&mut self, message: Message<'b>, path: &str) -> Result<(), Failure> {
+        let Some(Text(id)) = message.tool_call_id.filter(|id| !id.is_empty()) else {
+            let path = format!("{path}.tool_call_id");
+            return Err(Failure::param(path, "a tool message needs the id of the call it answers"));
+        };
+        let call_id = names::call_id(id, &mut self.renamed);
+        let output = self.output(required(message.content, path)?, path)?;
+        self.items.push(if self.custom.contains(&*call_id) {
+            InputItem::CustomToolCallOutput { call_id, output }
+        } else {
+            InputItem::FunctionCallOutput { call_id, output }
+        });
+        Ok(())
+    }
+
+    /// A result in the old form answers the latest open call of its name.
+    fn function(&mut self, message: Message<'b>, path: &str) -> Result<(), Failure> {
+        let Some(name) = message.name else {
+            return Err(Failure::param(format!("{path}.name"), "a function message needs a name"));
+        };
+        let output = self.output(required(message.content, path)?, path)?;
+        let open = self.legacy.iter().rposition(|(called, _)| *called == name.0);
+        let call_id = match open {
+            Some(at) => Cow::Owned(self.legacy.remove(at).1),
+            None => name.0,
+        };
+        self.items.push(InputItem::FunctionCallOutput { call_id, output });
+        Ok(())
+    }
+
+    fn output(&mut self, content: Content<'b>, path: &str) -> Result<ToolOutput<'b>, Failure> {
+        match content {
+            Content::Text(Text(text)) => Ok(ToolOutput::Text(text)),
+            Content::Parts(parts) => {
+                let parts = self.parts(Content::Parts(parts), path, Speaker::Person)?;
+                Ok(ToolOutput::Parts(parts))
+            }
+        }
+    }
+}
+
+fn required<'b>(content: Option<Content<'b>>, path: &str) -> Result<Content<'b>, Failure> {
+    match content {
+        Some(Content::Parts(parts)) if parts.is_empty() => None,
+        content => content,
+    }
+    .ok_or_else(|| Failure::param(format!("{path}.content"), "the message has no content"))
+}
+
+fn says_json(text: &str) -> bool {
+    text.to_ascii_lowercase().contains("json")
+}
+
+/// The text of a call's arguments: what a string holds, or a bare value as it stands.
+fn arguments(raw: Option<Raw<'_>>) -> Cow<'_, str> {
+    match raw {
+        Some(raw) => raw.as_text().map_or_else(|| Cow::Borrowed(raw.text()), |text| text.0),
+        None => Cow::Borrowed(""),
+    }
+}

@@ -1,0 +1,356 @@
+//! Tools of a chat request, and the choice among them.
+
+use std::borrow::Cow;
+
+use chatmock_protocol::json::{Members, Raw, RawValue, Text, raw, read_text};
+use chatmock_protocol::openai::chat::request::{
+    CustomFormat as WireFormat, CustomTool, Function, Request, Tool as WireTool,
+    ToolChoice as WireChoice, WebSearchOptions,
+};
+use chatmock_protocol::responses::tool::{AllowedTools, CustomFormat, NamedTool, Tool, ToolChoice};
+
+use crate::draft::Draft;
+use crate::failure::Failure;
+use crate::names;
+use crate::notice::{self, Notice, NoticeKind};
+use crate::tools::parameters;
+
+/// Why a member of a tool has no effect.
+const NOT_OF_TOOL: &str = "not a member of a tool";
+
+/// Why a member of a choice has no effect.
+const NOT_OF_CHOICE: &str = "not a member of a choice";
+
+/// What a request offers the model to call.
+#[derive(Debug, Default)]
+pub(super) struct Offer<'b> {
+    /// The tools, as written.
+    pub(super) tools: Vec<Cow<'b, RawValue>>,
+    /// The choice among them.
+    pub(super) choice: Option<ToolChoice<'b>>,
+    /// Whether several may be called at once.
+    pub(super) parallel: Option<bool>,
+    /// Functions and freeform tools by the names that go out.
+    named: Vec<NamedTool<'b>>,
+}
+
+/// Lowers every form in which a chat request offers tools.
+///
+/// # Errors
+/// When a tool or the choice cannot be meant; the failure names its path.
+pub(super) fn offer<'b>(
+    request: &mut Request<'b>,
+    draft: &mut Draft<'b>,
+) -> Result<Offer<'b>, Failure> {
+    let mut offer = Offer::default();
+    for (index, tool) in request.tools.take().into_iter().flatten().enumerate() {
+        offer.tool(tool, &format!("tools[{index}]"), draft)?;
+    }
+    let legacy = request.functions.take();
+    draft.legacy_functions = legacy.is_some() && offer.tools.is_empty();
+    for (index, function) in legacy.into_iter().flatten().enumerate() {
+        offer.function(function, &format!("functions[{index}]"), draft)?;
+    }
+    offer.searches(request, draft)?;
+    offer.parallel = request.parallel_tool_calls;
+    if draft.legacy_functions {
+        // The old form has room for one call.
+        offer.parallel = Some(false);
+    }
+    let (choice, path) = match (request.tool_choice.take(), request.function_call.take()) {
+        (Some(choice), _) => (Some(choice), "tool_choice"),
+        (None, legacy) => (legacy, "function_call"),
+    };
+    if let Some(choice) = choice {
+        offer.choose(choice, path, draft)?;
+    }
+    if offer.tools.is_empty() {
+        offer.nothing_to_choose(path, draft);
+    }
+    Ok(offer)
+}
+
+impl<'b> Offer<'b> {
+    fn add(&mut self, tool: &Tool<'b>) -> Result<(), Failure> {
+        self.tools.push(Cow::Owned(raw(tool)?));
+        Ok(())
+    }
+
+    fn tool(
+        &mut self,
+        tool: WireTool<'b>,
+        path: &str,
+        draft: &mut Draft<'b>,
+    ) -> Result<(), Failure> {
+        let kind = tool.kind.clone().unwrap_or_else(|| Text::from("function"));
+        notice::unknown(&mut draft.notices, path, &tool.unknown, NOT_OF_TOOL);
+        let flat = (tool.name, tool.description);
+        match &*kind {
+            "function" => {
+                let (function, path) = match tool.function {
+                    Some(function) => (function, format!("{path}.function")),
+                    None => {
+                        let (name, description) = flat;
+                        let (parameters, strict) = (tool.parameters, tool.strict);
+                        let unknown = Vec::new();
+                        (
+                            Function { name, description, parameters, strict, unknown },
+                            path.to_owned(),
+                        )
+                    }
+                };
+                self.function(function, &path, draft)
+            }
+            "custom" => {
+                let (custom, path) = match tool.custom {
+                    Some(custom) => (custom, format!("{path}.custom")),
+                    None => {
+                        let (name, description) = flat;
+                        let unknown = Vec::new();
+                        (
+                            CustomTool { name, description, format: tool.format, unknown },
+                            path.to_owned(),
+                        )
+                    }
+                };
+                self.custom(custom, &path, draft)
+            }
+            "web_search" | "web_search_preview" => {
+                draft.web_search = Some(true);
+                self.add(&Tool::WebSearch {
+                    search_context_size: tool.search_context_size.map(|text| text.0),
+                    user_location: tool.user_location.map(Raw::get),
+                    filters: tool.filters.map(Raw::get),
+                })
+            }
+            other => {
+                let known = "function, custom, web_search";
+                let message = format!("unknown tool type {other:?}; expected one of {known}");
+                Err(Failure::param(format!("{path}.type"), message))
+            }
+        }
+    }
+
+    fn function(
+        &mut self,
+        function: Function<'b>,
+        path: &str,
+        draft: &mut Draft<'b>,
+    ) -> Result<(), Failure> {
+        notice::unknown(&mut draft.notices, path, &function.unknown, NOT_OF_TOOL);
+        let name = named(function.name, path, draft)?;
+        self.named.push(NamedTool::Function { name: name.clone() });
+        self.add(&Tool::Function {
+            name,
+            description: function.description.map(|text| text.0),
+            // This API's default; the backend's own is to be strict.
+            strict: function.strict.unwrap_or(false),
+            parameters: parameters(function.parameters, &format!("{path}.parameters"))?,
+        })
+    }
+
+    fn custom(
+        &mut self,
+        custom: CustomTool<'b>,
+        path: &str,
+        draft: &mut Draft<'b>,
+    ) -> Result<(), Failure> {
+        notice::unknown(&mut draft.notices, path, &custom.unknown, NOT_OF_TOOL);
+        let name = named(custom.name, path, draft)?;
+        self.named.push(NamedTool::Custom { name: name.clone() });
+        let format = custom.format.map(|raw| custom_format(raw, path, draft)).transpose()?;
+        let description = custom.description.map(|text| text.0);
+        self.add(&Tool::Custom { name, description, format })
+    }
+
+    /// Web search, as this API and ChatMock's own members ask for it.
+    fn searches(
+        &mut self,
+        request: &mut Request<'b>,
+        draft: &mut Draft<'b>,
+    ) -> Result<(), Failure> {
+        if let Some(options) = request.web_search_options.take() {
+            draft.web_search = Some(true);
+            self.tools.push(Cow::Owned(web_search(options, draft)?));
+        }
+        match request.responses_tool_choice.take().as_deref() {
+            Some("none") => draft.web_search = Some(false),
+            None | Some("auto") => {}
+            Some(_) => {
+                return Err(Failure::param("responses_tool_choice", "expected auto or none"));
+            }
+        }
+        for (index, tool) in request.responses_tools.take().into_iter().flatten().enumerate() {
+            if draft.web_search != Some(false) {
+                self.hosted(tool, &format!("responses_tools[{index}]"), draft)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn hosted(&mut self, tool: Raw<'b>, path: &str, draft: &mut Draft<'b>) -> Result<(), Failure> {
+        let mut members: Members<'b> =
+            read_text(tool.text()).map_err(|_| Failure::param(path, "a tool must be an object"))?;
+        match members.text("type").as_deref() {
+            Some("web_search") => self.tools.push(Cow::Borrowed(tool.get())),
+            Some("web_search_preview") => {
+                members.set("type", "web_search")?;
+                self.tools.push(Cow::Owned(raw(&members)?));
+            }
+            Some(_) => {
+                let message = "only web_search can be offered here";
+                return Err(Failure::param(format!("{path}.type"), message)
+                    .with_code("RESPONSES_TOOL_UNSUPPORTED"));
+            }
+            None => return Err(Failure::param(format!("{path}.type"), "a tool needs a type")),
+        }
+        draft.web_search = Some(true);
+        Ok(())
+    }
+
+    fn choose(&mut self, raw: Raw<'b>, path: &str, draft: &mut Draft<'b>) -> Result<(), Failure> {
+        self.choice = Some(match raw.as_text().as_deref() {
+            Some("auto") => ToolChoice::Mode("auto"),
+            Some("none") => ToolChoice::Mode("none"),
+            Some("required" | "any") => ToolChoice::Mode("required"),
+            Some(other) => {
+                let message = format!("unknown choice {other:?}; expected auto, none or required");
+                return Err(Failure::param(path, message));
+            }
+            None => {
+                let choice = read_text(raw.text()).map_err(|fault| Failure::within(path, fault))?;
+                self.named_choice(choice, path, draft)?
+            }
+        });
+        Ok(())
+    }
+
+    fn named_choice(
+        &self,
+        choice: WireChoice<'b>,
+        path: &str,
+        draft: &mut Draft<'b>,
+    ) -> Result<ToolChoice<'b>, Failure> {
+        if choice.kind.as_deref() != Some("allowed_tools") {
+            return match choice.kind.as_deref() {
+                Some("web_search" | "web_search_preview") => {
+                    let why = "the backend cannot be made to search; it decides by itself";
+                    draft.notices.push(Notice::new(path.to_owned(), NoticeKind::Clamped, why));
+                    Ok(ToolChoice::Mode("auto"))
+                }
+                _ => self.one(choice, path, draft).map(ToolChoice::Named),
+            };
+        }
+        notice::unknown(&mut draft.notices, path, &choice.unknown, NOT_OF_CHOICE);
+        let inner = choice.allowed_tools.unwrap_or_default();
+        let below = format!("{path}.allowed_tools");
+        notice::unknown(&mut draft.notices, &below, &inner.unknown, NOT_OF_CHOICE);
+        let tools = inner.tools.or(choice.tools).unwrap_or_default();
+        let tools = tools
+            .into_iter()
+            .enumerate()
+            .map(|(index, tool)| self.one(tool, &format!("{below}.tools[{index}]"), draft));
+        Ok(ToolChoice::Allowed(AllowedTools {
+            tools: tools.collect::<Result<_, _>>()?,
+            kind: "allowed_tools",
+            mode: inner.mode.or(choice.mode).map_or(Cow::Borrowed("auto"), |text| text.0),
+        }))
+    }
+
+    /// A tool named in a choice; it must be on offer.
+    fn one(
+        &self,
+        choice: WireChoice<'b>,
+        path: &str,
+        draft: &mut Draft<'b>,
+    ) -> Result<NamedTool<'b>, Failure> {
+        let custom = choice.kind.as_deref() == Some("custom");
+        notice::unknown(&mut draft.notices, path, &choice.unknown, NOT_OF_CHOICE);
+        let inner = if custom { choice.custom } else { choice.function };
+        if let Some(inner) = &inner {
+            let path = format!("{path}.{}", if custom { "custom" } else { "function" });
+            notice::unknown(&mut draft.notices, &path, &inner.unknown, NOT_OF_CHOICE);
+        }
+        let name = inner.and_then(|inner| inner.name).or(choice.name);
+        let Some(Text(name)) = name.filter(|name| !name.is_empty()) else {
+            return Err(Failure::param(path, "expected auto, none, required or a tool by name"));
+        };
+        let message = format!("no tool named {name:?} is offered");
+        let name = names::tool_name(name, &mut draft.renamed);
+        let wanted = if custom { NamedTool::Custom { name } } else { NamedTool::Function { name } };
+        if self.named.contains(&wanted) { Ok(wanted) } else { Err(Failure::param(path, message)) }
+    }
+
+    /// A choice without tools means nothing, and the backend refuses it.
+    fn nothing_to_choose(&mut self, path: &'static str, draft: &mut Draft<'b>) {
+        let idle = [ToolChoice::Mode("none"), ToolChoice::Mode("auto")];
+        if self.choice.take().is_some_and(|choice| !idle.contains(&choice)) {
+            draft.notices.push(Notice::ignored(path, "no tools are offered"));
+        }
+        self.parallel = None;
+    }
+}
+
+fn named<'b>(
+    name: Option<Text<'b>>,
+    path: &str,
+    draft: &mut Draft<'b>,
+) -> Result<Cow<'b, str>, Failure> {
+    match name.filter(|name| !name.is_empty()) {
+        Some(Text(name)) => Ok(names::tool_name(name, &mut draft.renamed)),
+        None => Err(Failure::param(format!("{path}.name"), "a tool needs a name")),
+    }
+}
+
+fn custom_format<'b>(
+    raw: Raw<'b>,
+    path: &str,
+    draft: &mut Draft<'b>,
+) -> Result<CustomFormat<'b>, Failure> {
+    let path = format!("{path}.format");
+    let format: WireFormat<'b> =
+        read_text(raw.text()).map_err(|fault| Failure::within(&path, fault))?;
+    notice::unknown(&mut draft.notices, &path, &format.unknown, NOT_OF_TOOL);
+    match format.kind.as_deref() {
+        Some("text") => Ok(CustomFormat::Text),
+        Some("grammar") => {
+            let grammar = format.grammar.unwrap_or_default();
+            let inner = format!("{path}.grammar");
+            notice::unknown(&mut draft.notices, &inner, &grammar.unknown, NOT_OF_TOOL);
+            let (syntax, definition) =
+                (grammar.syntax.or(format.syntax), grammar.definition.or(format.definition));
+            let (Some(Text(syntax)), Some(Text(definition))) = (syntax, definition) else {
+                return Err(Failure::param(path, "a grammar needs syntax and definition"));
+            };
+            Ok(CustomFormat::Grammar { syntax, definition })
+        }
+        _ => Err(Failure::param(format!("{path}.type"), "expected text or grammar")),
+    }
+}
+
+/// The tool behind `web_search_options`.
+fn web_search(
+    options: WebSearchOptions<'_>,
+    draft: &mut Draft<'_>,
+) -> Result<Box<RawValue>, Failure> {
+    let why = "not a known option";
+    notice::unknown(&mut draft.notices, "web_search_options", &options.unknown, why);
+    let place = options.user_location.map(place).transpose()?;
+    Ok(raw(&Tool::WebSearch {
+        search_context_size: options.search_context_size.map(|text| text.0),
+        user_location: place.as_deref(),
+        filters: options.filters.map(Raw::get),
+    })?)
+}
+
+/// Lifts what stands under `approximate` beside `type`.
+fn place(location: Raw<'_>) -> Result<Box<RawValue>, Failure> {
+    let path = "web_search_options.user_location";
+    let members: Members<'_> =
+        read_text(location.text()).map_err(|_| Failure::param(path, "expected an object"))?;
+    let Some(inner) = members.present("approximate") else { return Ok(location.get().to_owned()) };
+    let mut lifted: Members<'_> = serde_json::from_str(inner.get())
+        .map_err(|_| Failure::param(format!("{path}.approximate"), "expected an object"))?;
+    lifted.set("type", "approximate")?;
+    Ok(raw(&lifted)?)
+}

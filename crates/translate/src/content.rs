@@ -1,0 +1,116 @@
+//! Images and files in content: addresses repaired so that the backend takes them.
+
+use std::borrow::Cow;
+
+/// How the base64 of a file of each kind begins, and the kind's media type.
+const SIGNATURES: [(&str, &str); 6] = [
+    ("iVBORw0KGgo", "image/png"),
+    ("/9j/", "image/jpeg"),
+    ("R0lGOD", "image/gif"),
+    ("UklGR", "image/webp"),
+    ("Qk", "image/bmp"),
+    ("JVBERi", "application/pdf"),
+];
+
+/// Repairs an image's address: `http:` and `https:` pass, `data:` is mended, bare base64 gets its type.
+///
+/// # Errors
+/// Words for a person when the text is no address and no base64 of a known kind of image.
+pub(crate) fn image_url(url: Cow<'_, str>) -> Result<Cow<'_, str>, &'static str> {
+    if has_scheme(&url, "http://") || has_scheme(&url, "https://") {
+        return Ok(url);
+    }
+    data_url(url, None).ok_or("expected an http(s) address, a data: address or base64 of an image")
+}
+
+/// Makes a file's data a `data:` address; the type comes from the data, else from the name.
+///
+/// # Errors
+/// Words for a person when neither tells the type.
+pub(crate) fn file_data<'b>(
+    data: Cow<'b, str>,
+    filename: Option<&str>,
+) -> Result<Cow<'b, str>, &'static str> {
+    data_url(data, filename.and_then(media_type))
+        .ok_or("expected a data: address, or base64 of a file whose kind the file name tells")
+}
+
+fn has_scheme(url: &str, scheme: &str) -> bool {
+    url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+}
+
+fn data_url<'b>(url: Cow<'b, str>, fallback: Option<&str>) -> Option<Cow<'b, str>> {
+    if !has_scheme(&url, "data:") {
+        let payload = payload(url.trim())?;
+        let media = sniff(&payload).or(fallback)?;
+        return Some(format!("data:{media};base64,{payload}").into());
+    }
+    let (head, data) = url.split_once(',')?;
+    let head = head.get("data:".len()..)?;
+    if !head.to_ascii_lowercase().ends_with(";base64") {
+        return Some(url);
+    }
+    let named = head.split(';').next().unwrap_or_default();
+    let media = match named.to_ascii_lowercase().as_str() {
+        "image/jpg" => "image/jpeg",
+        "" | "application/octet-stream" => sniff(data.trim_start()).or(fallback)?,
+        _ => named,
+    };
+    let fixed = payload(data)?;
+    if media == named && matches!(fixed, Cow::Borrowed(_)) {
+        return Some(url);
+    }
+    Some(format!("data:{media};base64,{fixed}").into())
+}
+
+/// Base64 in its standard form: without white space, URL-safe letters or missing padding.
+fn payload(data: &str) -> Option<Cow<'_, str>> {
+    let plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'+' | b'/' | b'=');
+    if data.is_empty() {
+        return None;
+    }
+    if data.len().is_multiple_of(4) && data.bytes().all(plain) {
+        return Some(Cow::Borrowed(data));
+    }
+    let mut fixed = String::with_capacity(data.len() + 3);
+    for c in data.chars().filter(|c| !c.is_ascii_whitespace()) {
+        fixed.push(match c {
+            '-' => '+',
+            '_' => '/',
+            c if c.is_ascii_alphanumeric() || matches!(c, '+' | '/' | '=') => c,
+            _ => return None,
+        });
+    }
+    if fixed.is_empty() || fixed.len() % 4 == 1 {
+        return None;
+    }
+    while !fixed.len().is_multiple_of(4) {
+        fixed.push('=');
+    }
+    Some(Cow::Owned(fixed))
+}
+
+fn sniff(base64: &str) -> Option<&'static str> {
+    SIGNATURES.iter().find(|(start, _)| base64.starts_with(start)).map(|(_, media)| *media)
+}
+
+/// The media type that a file name's ending stands for.
+fn media_type(filename: &str) -> Option<&'static str> {
+    let (_, ending) = filename.rsplit_once('.')?;
+    Some(match ending.to_ascii_lowercase().as_str() {
+        "pdf" => "application/pdf",
+        "txt" | "log" => "text/plain",
+        "md" => "text/markdown",
+        "csv" => "text/csv",
+        "json" => "application/json",
+        "html" | "htm" => "text/html",
+        "xml" => "application/xml",
+        "docx" => "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+        "pptx" => "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+        "xlsx" => "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests;

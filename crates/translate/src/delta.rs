@@ -1,0 +1,93 @@
+//! The steps of a reply: what every translating dialect is told.
+
+use std::ops::ControlFlow;
+
+use chatmock_protocol::json::RawValue;
+use chatmock_protocol::responses::event::Channel;
+
+use crate::dialect::Finish;
+
+/// One step of a reply, as every translating dialect understands it.
+#[derive(Debug)]
+pub enum Delta<'a> {
+    /// The reply has begun.
+    Begin {
+        /// The backend's id of the response; empty where it gave none.
+        response_id: &'a str,
+    },
+    /// The next piece of text.
+    Text(&'a str),
+    /// The next piece of a refusal.
+    Refusal(&'a str),
+    /// A citation or other annotation of the text.
+    Annotation(Annotation<'a>),
+    /// The next piece of reasoning.
+    Reasoning {
+        /// Summary or raw text.
+        channel: Channel,
+        /// The text.
+        text: &'a str,
+    },
+    /// A new paragraph of reasoning begins.
+    ReasoningBreak(Channel),
+    /// A tool call begins.
+    CallStart {
+        /// Position among the reply's calls.
+        slot: usize,
+        /// Joins call and result.
+        id: &'a str,
+        /// The tool's name.
+        name: &'a str,
+        /// Whether it is a freeform tool's call.
+        custom: bool,
+    },
+    /// The next piece of a call's arguments.
+    CallArguments {
+        /// Position among the reply's calls.
+        slot: usize,
+        /// The text, exactly as the model wrote it.
+        fragment: &'a str,
+    },
+    /// A call is complete.
+    CallEnd {
+        /// Position among the reply's calls.
+        slot: usize,
+    },
+    /// A generated image.
+    Image {
+        /// `png`, `jpeg` or `webp`.
+        format: &'a str,
+        /// The image in base64.
+        base64: &'a str,
+    },
+}
+
+/// An annotation of the reply's text.
+#[derive(Clone, Debug)]
+pub enum Annotation<'a> {
+    /// A cited page, and the characters of the whole text so far that cite it.
+    Citation {
+        /// First character.
+        start: u64,
+        /// One past the last character.
+        end: u64,
+        /// The page's address.
+        url: String,
+        /// The page's title.
+        title: String,
+    },
+    /// Any other kind, as the backend gave it.
+    Other(&'a RawValue),
+}
+
+/// Takes the steps that the machine gives.
+pub trait Sink {
+    /// Takes one step; a break ends the reply there.
+    fn step(&mut self, delta: Delta<'_>) -> ControlFlow<Finish>;
+}
+
+impl<F: FnMut(Delta<'_>) -> ControlFlow<Finish>> Sink for F {
+    fn step(&mut self, delta: Delta<'_>) -> ControlFlow<Finish> {
+        self(delta)
+    }
+}

@@ -1,0 +1,80 @@
+//! The output buffer: encoders write into it, the body takes it as one piece.
+
+use std::io;
+
+use bytes::{Bytes, BytesMut};
+use serde::Serialize;
+
+/// Bytes on their way to the client.
+#[derive(Debug, Default)]
+pub struct Frames(BytesMut);
+
+impl Frames {
+    /// Appends text as it is.
+    pub fn text(&mut self, text: &str) {
+        self.0.extend_from_slice(text.as_bytes());
+    }
+
+    /// Appends `value` as JSON.
+    pub fn json<T: Serialize + ?Sized>(&mut self, value: &T) {
+        // Writing to memory fails only where a `Serialize` fails by itself; none of ours does.
+        let _ = serde_json::to_writer(self, value);
+    }
+
+    /// Appends a server-sent event; each line of `data` becomes a `data` line.
+    pub fn event(&mut self, name: Option<&str>, data: &str) {
+        // A name with a line end in it would be a field of its own; the data says it anyway.
+        let fits = |name: &&str| !name.is_empty() && !name.contains(['\r', '\n']);
+        if let Some(name) = name.filter(fits) {
+            self.text("event: ");
+            self.text(name);
+            self.text("\n");
+        }
+        for line in data.split('\n') {
+            self.text("data: ");
+            self.text(line);
+            self.text("\n");
+        }
+        self.text("\n");
+    }
+
+    /// Appends a server-sent event that holds `value`.
+    pub fn event_json<T: Serialize + ?Sized>(&mut self, name: Option<&str>, value: &T) {
+        if let Some(name) = name {
+            self.text("event: ");
+            self.text(name);
+            self.text("\n");
+        }
+        self.text("data: ");
+        self.json(value);
+        self.text("\n\n");
+    }
+
+    /// Takes what has been written, if anything.
+    pub fn take(&mut self) -> Option<Bytes> {
+        (!self.0.is_empty()).then(|| self.0.split().freeze())
+    }
+
+    /// How many bytes wait.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Whether nothing waits.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl io::Write for Frames {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}

@@ -1,0 +1,59 @@
+//! Ids and tool names within the backend's limits: shortened the same way everywhere.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+use sha2::{Digest, Sha256};
+
+/// The longest id or tool name that the backend takes, in characters.
+const LONGEST: usize = 64;
+
+/// A name that went out in another form.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Renamed {
+    /// What went out.
+    pub short: String,
+    /// What the client said.
+    pub original: String,
+}
+
+/// Gives what the client called `name`, if it went out in another form.
+pub(crate) fn original<'a>(renamed: &'a [Renamed], name: &'a str) -> &'a str {
+    renamed.iter().find(|r| r.short == name).map_or(name, |r| &r.original)
+}
+
+/// Shortens a call id over the limit, the same way in call and result.
+pub(crate) fn call_id<'b>(id: Cow<'b, str>, renamed: &mut Vec<Renamed>) -> Cow<'b, str> {
+    if id.chars().count() <= LONGEST {
+        return id;
+    }
+    let short = format!("call_{}", hex(&id, 20));
+    record(renamed, &short, id)
+}
+
+/// Fits a tool's name: letters, digits, `_` and `-`, within the limit.
+pub(crate) fn tool_name<'b>(name: Cow<'b, str>, renamed: &mut Vec<Renamed>) -> Cow<'b, str> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
+    if name.len() <= LONGEST && name.chars().all(fits) {
+        return name;
+    }
+    let head: String = name.chars().take(47).map(|c| if fits(c) { c } else { '_' }).collect();
+    let short = format!("{head}_{}", hex(&name, 8));
+    record(renamed, &short, name)
+}
+
+fn record<'b>(renamed: &mut Vec<Renamed>, short: &str, original: Cow<'b, str>) -> Cow<'b, str> {
+    if !renamed.iter().any(|r| r.short == short) {
+        renamed.push(Renamed { short: short.to_owned(), original: original.into_owned() });
+    }
+    Cow::Owned(short.to_owned())
+}
+
+/// The first `bytes` bytes of the SHA-256 of `text`, in hexadecimal.
+fn hex(text: &str, bytes: usize) -> String {
+    Sha256::digest(text.as_bytes()).iter().take(bytes).fold(String::new(), |mut out, byte| {
+        // Writing to a string cannot fail.
+        let _ = write!(out, "{byte:02x}");
+        out
+    })
+}

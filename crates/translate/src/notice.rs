@@ -1,0 +1,103 @@
+//! Notices: what was done with a request member other than what it says.
+
+use std::borrow::Cow;
+use std::fmt::Write;
+
+/// What became of a request member.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoticeKind {
+    /// It has no effect.
+    Ignored,
+    /// Its value was moved to the nearest that the model offers.
+    Clamped,
+    /// It is done here, not by the backend.
+    Emulated,
+    /// It was reworded or left out where that loses nothing that was asked for.
+    Changed,
+}
+
+impl NoticeKind {
+    /// The kind's word.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ignored => "ignored",
+            Self::Clamped => "clamped",
+            Self::Emulated => "emulated",
+            Self::Changed => "changed",
+        }
+    }
+}
+
+/// One request member that was not simply honoured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Notice {
+    /// Path of the member.
+    pub field: Cow<'static, str>,
+    /// What became of it.
+    pub kind: NoticeKind,
+    /// Why, or what was used in its place.
+    pub detail: Cow<'static, str>,
+}
+
+impl Notice {
+    /// Makes a notice.
+    #[must_use]
+    pub fn new(
+        field: impl Into<Cow<'static, str>>,
+        kind: NoticeKind,
+        detail: impl Into<Cow<'static, str>>,
+    ) -> Self {
+        Self { field: field.into(), kind, detail: detail.into() }
+    }
+
+    /// Makes a notice of a member that has no effect.
+    #[must_use]
+    pub fn ignored(field: impl Into<Cow<'static, str>>, why: &'static str) -> Self {
+        Self::new(field, NoticeKind::Ignored, why)
+    }
+}
+
+/// Reports members that no one here knows; `path` is that of the object they stand in.
+pub(crate) fn unknown(
+    notices: &mut Vec<Notice>,
+    path: &str,
+    names: &[Cow<'_, str>],
+    why: &'static str,
+) {
+    let field = |name: &Cow<'_, str>| match path {
+        "" => name.clone().into_owned(),
+        path => format!("{path}.{name}"),
+    };
+    notices.extend(names.iter().map(|name| Notice::ignored(field(name), why)));
+}
+
+/// The most notices that one header names.
+const MOST: usize = 32;
+
+/// The most characters of a field's path in a header.
+const LONGEST: usize = 64;
+
+/// Words notices for a header: `field=kind` pairs, then `;` and the number that is left out, if any.
+///
+/// A field's name comes from the client, so it is cut and reduced to harmless characters.
+#[must_use]
+pub fn header(notices: &[Notice]) -> String {
+    let mut out = String::new();
+    for notice in notices.iter().take(MOST) {
+        if !out.is_empty() {
+            out.push_str(", ");
+        }
+        out.extend(notice.field.chars().take(LONGEST).map(harmless));
+        // Writing to a string cannot fail.
+        let _ = write!(out, "={}", notice.kind.as_str());
+    }
+    if let Some(more) = notices.len().checked_sub(MOST).filter(|more| *more > 0) {
+        let _ = write!(out, "; {more} more");
+    }
+    out
+}
+
+fn harmless(c: char) -> char {
+    if c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '[' | ']') { c } else { '?' }
+}

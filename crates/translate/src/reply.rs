@@ -1,0 +1,157 @@
+//! The one accumulator: a whole reply is a fold of the same steps that a stream is made of.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use chatmock_protocol::json::RawValue;
+use chatmock_protocol::responses::event::Channel;
+
+use crate::delta::{Annotation, Delta};
+use crate::dialect::{DeltaEncoder, End, Finish};
+use crate::failure::Failure;
+use crate::frames::Frames;
+
+/// A whole reply, before a dialect has worded it.
+#[derive(Debug)]
+pub struct Reply {
+    /// The backend's id of the response; empty where it gave none.
+    pub response_id: String,
+    /// The text.
+    pub text: String,
+    /// The refusal's words.
+    pub refusal: String,
+    /// Reasoning, one piece per run of the same channel.
+    pub reasoning: Vec<(Channel, String)>,
+    /// Annotations of the text.
+    pub annotations: Vec<ReplyAnnotation>,
+    /// Tool calls, in order.
+    pub calls: Vec<ReplyCall>,
+    /// Generated images.
+    pub images: Vec<ReplyImage>,
+    /// How it ended.
+    pub end: End,
+}
+
+/// A tool call of a whole reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplyCall {
+    /// Joins call and result.
+    pub id: String,
+    /// The tool's name.
+    pub name: String,
+    /// Whether it is a freeform tool's call.
+    pub custom: bool,
+    /// The arguments, exactly as the model wrote them.
+    pub arguments: String,
+}
+
+/// A generated image of a whole reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplyImage {
+    /// `png`, `jpeg` or `webp`.
+    pub format: String,
+    /// The image in base64.
+    pub base64: String,
+}
+
+/// An annotation of a whole reply.
+#[derive(Debug)]
+pub enum ReplyAnnotation {
+    /// A cited page; see [`Annotation::Citation`].
+    Citation {
+        /// First character.
+        start: u64,
+        /// One past the last character.
+        end: u64,
+        /// The page's address.
+        url: String,
+        /// The page's title.
+        title: String,
+    },
+    /// Any other kind, as the backend gave it.
+    Other(Box<RawValue>),
+}
+
+/// Gathers steps into a [`Reply`].
+#[derive(Debug)]
+pub struct Collector(Reply);
+
+impl Collector {
+    /// Makes an empty collector.
+    #[must_use]
+    pub fn new() -> Self {
+        Self(Reply {
+            response_id: String::new(),
+            text: String::new(),
+            refusal: String::new(),
+            reasoning: Vec::new(),
+            annotations: Vec::new(),
+            calls: Vec::new(),
+            images: Vec::new(),
+            end: End::new(Finish::Stop),
+        })
+    }
+
+    fn think(&mut self, channel: Channel, text: &str) {
+        match self.0.reasoning.last_mut() {
+            Some((last, sofar)) if *last == channel => sofar.push_str(text),
+            _ => self.0.reasoning.push((channel, text.to_owned())),
+        }
+    }
+}
+
+impl Default for Collector {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl DeltaEncoder for Collector {
+    type Output = Reply;
+
+    fn delta(&mut self, delta: Delta<'_>, _: Duration, _: &mut Frames) -> ControlFlow<Finish> {
+        let reply = &mut self.0;
+        match delta {
+            Delta::Begin { response_id } => response_id.clone_into(&mut reply.response_id),
+            Delta::Text(text) => reply.text.push_str(text),
+            Delta::Refusal(text) => reply.refusal.push_str(text),
+            Delta::Annotation(annotation) => reply.annotations.push(annotation.into()),
+            Delta::Reasoning { channel, text } => self.think(channel, text),
+            Delta::ReasoningBreak(channel) => self.think(channel, "\n\n"),
+            Delta::CallStart { id, name, custom, .. } => reply.calls.push(ReplyCall {
+                id: id.to_owned(),
+                name: name.to_owned(),
+                custom,
+                arguments: String::new(),
+            }),
+            Delta::CallArguments { slot, fragment } => {
+                if let Some(call) = reply.calls.get_mut(slot) {
+                    call.arguments.push_str(fragment);
+                }
+            }
+            Delta::CallEnd { .. } => {}
+            Delta::Image { format, base64 } => reply
+                .images
+                .push(ReplyImage { format: format.to_owned(), base64: base64.to_owned() }),
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn end(mut self, end: End, _: Duration, _: &mut Frames) -> Reply {
+        self.0.end = end;
+        self.0
+    }
+
+    fn fail(self, _: &Failure, _: &mut Frames) {}
+}
+
+impl From<Annotation<'_>> for ReplyAnnotation {
+    fn from(annotation: Annotation<'_>) -> Self {
+        match annotation {
+            Annotation::Citation { start, end, url, title } => {
+                Self::Citation { start, end, url, title }
+            }
+            Annotation::Other(raw) => Self::Other(raw.to_owned()),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! The Responses dialect: requests and events pass through, byte for byte where nothing must change.
+
+mod made;
+mod request;
+mod verbatim;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chatmock_protocol::json::RawValue;
+use chatmock_protocol::openai::error::ErrorBody;
+use chatmock_protocol::responses::Request;
+
+use crate::chat::error_body;
+use crate::dialect::{Dialect, Framing, Output, Shape};
+use crate::draft::Draft;
+use crate::failure::Failure;
+use crate::frames::Frames;
+
+pub use verbatim::Verbatim;
+
+/// `POST /v1/responses`.
+#[derive(Clone, Copy, Debug)]
+pub struct Responses;
+
+impl Dialect for Responses {
+    type Request<'b> = Request<'b>;
+    type Encoder = Verbatim;
+    type Whole = Verbatim;
+    type Response<'r> = &'r RawValue;
+    type Error<'f> = ErrorBody<'f>;
+
+    const NAME: &'static str = "responses";
+    const FRAMING: Framing = Framing::Sse;
+
+    fn read(body: &[u8]) -> Result<Request<'_>, Failure> {
+        Ok(chatmock_protocol::json::read(body)?)
+    }
+
+    fn draft<'b>(request: Self::Request<'b>) -> Result<Draft<'b>, Failure> {
+        request::draft(request)
+    }
+
+    fn encoder(shape: &Arc<Shape>, _: u32) -> Verbatim {
+        Verbatim::new(shape, true)
+    }
+
+    fn whole(shape: &Arc<Shape>, _: u32) -> Verbatim {
+        Verbatim::new(shape, false)
+    }
+
+    fn tail(_: Result<&[Output<Self>], &Failure>, _: &Shape, _: &mut Frames) {
+        // The terminal event is the end; there is nothing to write after it.
+    }
+
+    fn render<'r>(replies: &'r [Option<Box<RawValue>>], _: &'r Shape, _: Duration) -> &'r RawValue {
+        replies.iter().flatten().next().map_or(RawValue::NULL, |reply| reply)
+    }
+
+    fn error(failure: &Failure) -> ErrorBody<'_> {
+        error_body(failure)
+    }
+}
+
+#[cfg(test)]
+mod tests;

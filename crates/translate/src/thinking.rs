@@ -1,0 +1,150 @@
+//! Reasoning, worded as the person wants it shown.
+
+use std::ops::ControlFlow;
+use std::time::Duration;
+
+use crate::delta::{Annotation, Delta};
+use crate::dialect::{DeltaEncoder, End, Finish, Shape};
+use crate::failure::Failure;
+use crate::frames::Frames;
+
+/// How reasoning is worded in replies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum ReasoningStyle {
+    /// In the field `reasoning_content`.
+    #[default]
+    ReasoningContent,
+    /// At the start of the text, between `<think>` and `</think>`.
+    ThinkTags,
+    /// In the field `reasoning`, as a list of parts.
+    O3,
+    /// In the fields `reasoning_summary` and `reasoning`.
+    Legacy,
+    /// Not at all.
+    None,
+}
+
+const OPEN: &str = "<think>";
+const CLOSE: &str = "</think>\n\n";
+
+/// Whether the tags of a reply have been written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Tags {
+    Unopened,
+    Open,
+    Closed,
+}
+
+/// Leaves reasoning out, moves it into the text, or passes it on for the dialect to word.
+#[derive(Debug)]
+pub struct Styled<E> {
+    style: ReasoningStyle,
+    tags: Tags,
+    /// Characters that the tags put before the text, by which citations move.
+    shift: u64,
+    encoder: E,
+}
+
+impl<E: DeltaEncoder> Styled<E> {
+    /// Wraps `encoder`.
+    #[must_use]
+    pub fn new(shape: &Shape, encoder: E) -> Self {
+        // In JSON mode the text must stay JSON, so tags give way to the field.
+        let style = match shape.reasoning {
+            ReasoningStyle::ThinkTags if shape.json => ReasoningStyle::ReasoningContent,
+            style => style,
+        };
+        Self { style, tags: Tags::Unopened, shift: 0, encoder }
+    }
+
+    /// Writes reasoning as text while the tags are open or can be opened.
+    fn tagged(&mut self, text: &str, at: Duration, frames: &mut Frames) -> ControlFlow<Finish> {
+        if self.tags == Tags::Unopened {
+            self.tags = Tags::Open;
+            self.write(OPEN, at, frames)?;
+        }
+        self.write(text, at, frames)
+    }
+
+    fn write(&mut self, text: &str, at: Duration, frames: &mut Frames) -> ControlFlow<Finish> {
+        self.shift += text.chars().count() as u64;
+        self.encoder.delta(Delta::Text(text), at, frames)
+    }
+
+    /// Closes the tags before anything but reasoning.
+    fn close(&mut self, at: Duration, frames: &mut Frames) -> ControlFlow<Finish> {
+        match std::mem::replace(&mut self.tags, Tags::Closed) {
+            Tags::Open => self.write(CLOSE, at, frames),
+            Tags::Unopened | Tags::Closed => ControlFlow::Continue(()),
+        }
+    }
+}
+
+impl<E: DeltaEncoder> DeltaEncoder for Styled<E> {
+    type Output = E::Output;
+
+    fn delta(
+        &mut self,
+        delta: Delta<'_>,
+        at: Duration,
+        frames: &mut Frames,
+    ) -> ControlFlow<Finish> {
+        match (self.style, delta) {
+            (ReasoningStyle::None, Delta::Reasoning { .. } | Delta::ReasoningBreak(_)) => {
+                ControlFlow::Continue(())
+            }
+            (ReasoningStyle::ThinkTags, Delta::Reasoning { text, .. })
+                if self.tags != Tags::Closed =>
+            {
+                self.tagged(text, at, frames)
+            }
+            (ReasoningStyle::ThinkTags, Delta::ReasoningBreak(_)) if self.tags == Tags::Open => {
+                self.write("\n\n", at, frames)
+            }
+            (
+                ReasoningStyle::ThinkTags,
+                delta @ (Delta::Text(_)
+                | Delta::Refusal(_)
+                | Delta::CallStart { .. }
+                | Delta::Image { .. }),
+            ) => {
+                self.close(at, frames)?;
+                self.encoder.delta(delta, at, frames)
+            }
+            (ReasoningStyle::ThinkTags, Delta::Annotation(annotation)) => {
+                let moved = shifted(annotation, self.shift);
+                self.encoder.delta(Delta::Annotation(moved), at, frames)
+            }
+            (_, delta) => self.encoder.delta(delta, at, frames),
+        }
+    }
+
+    fn end(mut self, end: End, at: Duration, frames: &mut Frames) -> E::Output {
+        // The reply ends here in any case.
+        let _ = self.close(at, frames);
+        self.encoder.end(end, at, frames)
+    }
+
+    fn fail(self, failure: &Failure, frames: &mut Frames) {
+        self.encoder.fail(failure, frames);
+    }
+}
+
+fn shifted(annotation: Annotation<'_>, by: u64) -> Annotation<'_> {
+    match annotation {
+        Annotation::Citation { start, end, url, title } => {
+            Annotation::Citation { start: start + by, end: end + by, url, title }
+        }
+        other @ Annotation::Other(_) => other,
+    }
+}
+
+/// Leaves out the block that [`ReasoningStyle::ThinkTags`] put at the start of a text.
+#[must_use]
+pub fn without_thinking(text: &str) -> &str {
+    let Some(rest) = text.trim_start().strip_prefix(OPEN) else { return text };
+    match rest.split_once("</think>") {
+        Some((_, visible)) => visible.trim_start_matches(['\r', '\n']),
+        None => text,
+    }
+}

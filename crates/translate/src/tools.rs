@@ -1,0 +1,108 @@
+//! Tools: schemas completed, calls and results paired.
+
+use std::borrow::Cow;
+use std::collections::BTreeSet;
+
+use chatmock_protocol::json::{Members, Raw, RawValue, raw};
+use chatmock_protocol::responses::item::{ContentPart, InputItem, Role, ToolOutput};
+
+use crate::failure::Failure;
+use crate::notice::{Notice, NoticeKind};
+
+/// The schema of a function's arguments; an object schema always gets `properties`.
+///
+/// The backend refuses an object schema without them, and tools that take nothing often have none.
+///
+/// # Errors
+/// When the schema is not an object.
+pub(crate) fn parameters<'b>(
+    schema: Option<Raw<'b>>,
+    path: &str,
+) -> Result<Cow<'b, RawValue>, Failure> {
+    let Some(schema) = schema else { return completed(Members::default()) };
+    if !schema.is_object() {
+        return Err(Failure::param(path, format!("{path} must be a JSON schema object")));
+    }
+    let members: Members<'b> = serde_json::from_str(schema.text())?;
+    let object = members.text("type").is_none_or(|kind| kind == "object");
+    if object && !members.contains("properties") && !members.contains("$ref") {
+        return completed(members);
+    }
+    Ok(Cow::Borrowed(schema.get()))
+}
+
+fn completed(mut members: Members<'_>) -> Result<Cow<'_, RawValue>, Failure> {
+    if !members.contains("type") {
+        members.set("type", "object")?;
+    }
+    members.set("properties", &Members::default())?;
+    Ok(Cow::Owned(raw(&members)?))
+}
+
+/// Takes out calls without a result, and turns results without a call into what the person says.
+///
+/// The backend refuses both. A call that no one answered says nothing to the model; a result does,
+/// and as a person's words it gains no authority.
+pub(crate) fn pair<'b>(items: Vec<InputItem<'b>>, notices: &mut Vec<Notice>) -> Vec<InputItem<'b>> {
+    let answered = answered(&items);
+    let mut open: BTreeSet<String> = BTreeSet::new();
+    let mut kept = Vec::with_capacity(items.len());
+    for (index, item) in items.into_iter().enumerate() {
+        match item {
+            InputItem::FunctionCall { ref call_id, .. }
+            | InputItem::CustomToolCall { ref call_id, .. } => {
+                if answered.contains(&index) {
+                    open.insert(call_id.clone().into_owned());
+                    kept.push(item);
+                } else {
+                    notices.push(orphan("a tool call without a result was left out"));
+                }
+            }
+            InputItem::FunctionCallOutput { call_id, output } if !open.remove(&*call_id) => {
+                kept.push(spoken(&call_id, output));
+                notices.push(orphan("a tool result without its call went as a message"));
+            }
+            InputItem::CustomToolCallOutput { call_id, output } if !open.remove(&*call_id) => {
+                kept.push(spoken(&call_id, output));
+                notices.push(orphan("a tool result without its call went as a message"));
+            }
+            item => kept.push(item),
+        }
+    }
+    kept
+}
+
+/// The places of calls that a later result answers; some clients use an id again each turn.
+fn answered(items: &[InputItem<'_>]) -> BTreeSet<usize> {
+    let (mut waiting, mut answered) = (BTreeSet::new(), BTreeSet::new());
+    for (index, item) in items.iter().enumerate().rev() {
+        match item {
+            InputItem::FunctionCall { call_id, .. } | InputItem::CustomToolCall { call_id, .. } => {
+                if waiting.remove(&**call_id) {
+                    answered.insert(index);
+                }
+            }
+            InputItem::FunctionCallOutput { call_id, .. }
+            | InputItem::CustomToolCallOutput { call_id, .. } => {
+                waiting.insert(&**call_id);
+            }
+            InputItem::Message { .. } => {}
+        }
+    }
+    answered
+}
+
+fn spoken<'b>(call_id: &str, output: ToolOutput<'b>) -> InputItem<'b> {
+    let text =
+        format!("Result of the tool call {call_id}, which is not part of this conversation:");
+    let mut content = vec![ContentPart::InputText { text: text.into() }];
+    match output {
+        ToolOutput::Text(text) => content.push(ContentPart::InputText { text }),
+        ToolOutput::Parts(parts) => content.extend(parts),
+    }
+    InputItem::Message { role: Role::User, content }
+}
+
+fn orphan(detail: &'static str) -> Notice {
+    Notice::new("messages", NoticeKind::Changed, detail)
+}

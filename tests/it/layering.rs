@@ -1,0 +1,134 @@
+//! The workspace's own rules: which crate may use which, and how a source file looks.
+
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use serde_json::Value;
+
+/// One package: its name, the workspace crates it may use, and the families of crates it must not use.
+const ARROWS: &[(&str, &[&str], &[&str])] = &[
+    ("chatmock-protocol", &[], &["tokio", "hyper", "reqwest", "tracing", "anyhow"]),
+    ("chatmock-translate", &["protocol"], &["tokio", "hyper", "reqwest", "tracing", "anyhow"]),
+    ("chatmock-upstream", &["protocol"], &["hyper", "anyhow"]),
+    ("chatmock-auth", &[], &["anyhow"]),
+    (
+        "chatmock-server",
+        &["protocol", "translate", "upstream", "auth"],
+        &["clap", "anyhow", "keyring"],
+    ),
+    ("chatmock-simulator", &["protocol"], &["anyhow"]),
+    ("chatmock-server-bin", &["server", "auth", "simulator"], &["serde", "hyper", "reqwest"]),
+    ("chatmock-auth-bin", &["auth"], &["serde", "hyper", "reqwest"]),
+];
+
+/// The longest a file may be before its unit tests, in lines.
+const FILE_LIMIT: usize = 400;
+
+#[test]
+fn dependencies_follow_the_arrows() {
+    let metadata = metadata();
+    for package in metadata["packages"].as_array().unwrap() {
+        let name = package["name"].as_str().unwrap();
+        if name == "chatmock-tests" {
+            continue;
+        }
+        let (_, ours, never) = ARROWS
+            .iter()
+            .find(|arrow| arrow.0 == name)
+            .unwrap_or_else(|| panic!("{name} has no row in ARROWS"));
+        for dependency in package["dependencies"].as_array().unwrap() {
+            if !dependency["kind"].is_null() {
+                continue;
+            }
+            let used = dependency["name"].as_str().unwrap();
+            if let Some(own) = used.strip_prefix("chatmock-") {
+                assert!(ours.contains(&own), "{name} must not use {used}");
+            }
+            let banned = never.iter().find(|family| belongs(used, family));
+            assert!(banned.is_none(), "{name} must not use {used}");
+        }
+    }
+}
+
+#[test]
+fn source_files_are_short_documented_and_never_named_mod() {
+    let mut faults = Vec::new();
+    for file in sources(&["crates", "bins"]) {
+        let (path, text) = (file.display(), std::fs::read_to_string(&file).unwrap());
+        let lines = code(&text).lines().count();
+        for (fault, holds) in [
+            (format!("{path} does not begin with a module doc"), !text.starts_with("//! ")),
+            (format!("{path} should be a file beside its folder"), file.ends_with("mod.rs")),
+            (format!("{path} has {lines} lines before its tests"), lines > FILE_LIMIT),
+        ] {
+            faults.extend(holds.then_some(fault));
+        }
+    }
+    assert!(faults.is_empty(), "{}", faults.join("\n"));
+}
+
+#[test]
+fn pure_crates_hold_no_async_and_libraries_read_no_environment() {
+    for (folder, banned) in [
+        ("crates/protocol", &["async ", ".await"][..]),
+        ("crates/translate", &["async ", ".await"]),
+        ("crates", &["env::var", "env::args"]),
+    ] {
+        for file in sources(&[folder]) {
+            let text = std::fs::read_to_string(&file).unwrap();
+            let lines = code(&text).lines().filter(|line| !line.trim_start().starts_with("//"));
+            for line in lines {
+                let found = banned.iter().find(|word| line.contains(**word));
+                assert!(found.is_none(), "{}: {}", file.display(), line.trim());
+            }
+        }
+    }
+}
+
+/// Whether a crate is the named one or of its family (`hyper-util` is of `hyper`'s).
+fn belongs(used: &str, family: &str) -> bool {
+    used.strip_prefix(family).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '_']))
+}
+
+/// What stands before the unit tests of a file.
+fn code(text: &str) -> &str {
+    text.split_once("\n#[cfg(test)]\nmod ").map_or(text, |(before, _)| before)
+}
+
+/// What Cargo says about the packages of this workspace.
+fn metadata() -> Value {
+    let output = Command::new(env!("CARGO"))
+        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+/// Every Rust file in a `src` folder below the named folders of the workspace.
+fn sources(folders: &[&str]) -> Vec<PathBuf> {
+    let mut waiting: Vec<PathBuf> = folders.iter().map(|folder| root().join(folder)).collect();
+    let mut found = Vec::new();
+    while let Some(folder) = waiting.pop() {
+        for entry in std::fs::read_dir(&folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                waiting.push(path);
+            } else if path.extension().is_some_and(|end| end == "rs") && in_src(&path) {
+                found.push(path);
+            }
+        }
+    }
+    assert!(!found.is_empty());
+    found
+}
+
+fn in_src(path: &Path) -> bool {
+    let below = path.strip_prefix(root()).unwrap();
+    below.components().any(|part| part.as_os_str() == "src")
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}

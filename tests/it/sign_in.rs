@@ -1,0 +1,208 @@
+//! The sign-in: renewed once for all, never by us when it is not ours, and found when it appears.
+
+use std::time::Duration;
+
+use chatmock_simulator::{Claims, Mode, Settings as Simulated};
+use futures::future::join_all;
+use serde_json::{Value, json};
+
+use crate::house::{CHAT, House, RESPONSES, Running, ask, settings, sign_in};
+use crate::wire::Reply;
+
+/// The command that mends a sign-in.
+const COMMAND: &str = "chatmock-auth login";
+
+/// Asserts a 401 that says what to do, in OpenAI's shape.
+fn assert_signed_out(reply: &Reply) {
+    let (status, kind, code, _) = reply.error();
+    assert_eq!((status, kind.as_str()), (401, "authentication_error"), "{}", reply.text());
+    assert_eq!(code, "sign_in_required");
+    assert!(reply.message().contains(COMMAND), "{}", reply.message());
+    assert_eq!(reply.header("www-authenticate"), Some("Bearer"));
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_once_is_renewed_and_the_question_answered() {
+    let house = House::new().await;
+    for (path, stream) in [(CHAT, true), (CHAT, false), (RESPONSES, true), (RESPONSES, false)] {
+        house.simulator.enqueue(Mode::UnauthorizedOnce);
+        let before = house.simulator.stats().refreshes;
+        let reply = house.server.post(path, &ask(path, "hello", stream)).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        assert_eq!(house.simulator.stats().refreshes, before + 1);
+    }
+    let calls = house.simulator.model_calls();
+    assert_eq!(calls.len(), 8);
+    assert_eq!(calls[0].body, calls[1].body, "the same request is sent again");
+    assert_ne!(calls[0].header("authorization"), calls[1].header("authorization"));
+}
+
+#[tokio::test]
+async fn a_renewed_sign_in_is_kept_for_the_next_server() {
+    let house = House::new().await;
+    house.simulator.invalidate_access_tokens();
+    assert_eq!(house.server.say("hello").await.status, 200);
+    let next = house.another().await;
+    assert_eq!(next.say("hello").await.status, 200);
+    assert_eq!(house.simulator.stats().refreshes, 1);
+    let kept: Value =
+        serde_json::from_slice(&std::fs::read(house.home.path().join("auth.json")).unwrap())
+            .unwrap();
+    assert_eq!(kept["tokens"]["login_owner_id"], "simulatedsimulatedsimulatedsimulatedsimulat");
+}
+
+#[tokio::test]
+async fn a_token_that_is_refused_twice_is_a_401_after_one_renewal() {
+    let house = House::new().await;
+    house.server.get("/v1/models").await;
+    for (path, stream) in [(CHAT, true), (CHAT, false), (RESPONSES, true), (RESPONSES, false)] {
+        let (calls, refreshes) = (house.calls(), house.simulator.stats().refreshes);
+        let reply = house.server.post(path, &ask(path, "MODE:unauthorized", stream)).await;
+        assert_signed_out(&reply);
+        assert_eq!(house.calls(), calls + 2);
+        assert_eq!(house.simulator.stats().refreshes, refreshes + 1);
+    }
+}
+
+#[tokio::test]
+async fn fifty_requests_with_an_expired_token_cost_one_renewal() {
+    let simulated = Simulated {
+        token_delay: Duration::from_millis(200),
+        revoke_on_reuse: true,
+        ..Simulated::default()
+    };
+    let house = House::of(simulated, Claims::expiring_in(-60), |_| {}).await;
+    let replies = join_all((0..50).map(|n| {
+        let (path, stream) = if n % 2 == 0 { (CHAT, n % 4 == 0) } else { (RESPONSES, n % 4 == 1) };
+        let request = ask(path, "hello", stream);
+        let server = &house.server;
+        async move { server.post(path, &request).await }
+    }))
+    .await;
+    assert!(replies.iter().all(|reply| reply.status == 200), "{}", replies[0].text());
+    let stats = house.simulator.stats();
+    assert_eq!((stats.refreshes, stats.refreshes_refused, stats.responses()), (1, 0, 50));
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_does_not_cut_a_renewal_off() {
+    let simulated = Simulated { token_delay: Duration::from_millis(200), ..Simulated::default() };
+    let house = House::of(simulated, Claims::expiring_in(-60), |settings| {
+        settings.models.sync = false;
+    })
+    .await;
+    drop(house.server.begin(CHAT, &ask(CHAT, "hello", false)).await);
+    crate::wire::soon(house.simulator.wait_for(|stats| stats.refreshes == 1)).await;
+    assert_eq!(house.server.say("hello").await.status, 200);
+    assert_eq!(house.simulator.stats().refreshes, 1);
+}
+
+#[tokio::test]
+async fn a_renewal_that_is_refused_for_good_says_what_to_do_and_is_not_tried_again() {
+    let house = House::of(Simulated::default(), Claims::expiring_in(-60), |settings| {
+        settings.models.sync = false;
+    })
+    .await;
+    let body = json!({"error": {"code": "refresh_token_reused", "message": "used"}});
+    let refusal = chatmock_simulator::Script::json(401, &body);
+    house.simulator.enqueue_at(chatmock_simulator::Endpoint::Token, refusal);
+    for _ in 0..3 {
+        assert_signed_out(&house.server.say("hello").await);
+    }
+    let stats = house.simulator.stats();
+    assert_eq!((stats.count("POST /oauth/token"), stats.responses()), (1, 0));
+}
+
+#[tokio::test]
+async fn an_issuer_that_is_down_is_a_503_and_tried_again() {
+    let house = House::of(Simulated::default(), Claims::expiring_in(-60), |settings| {
+        settings.models.sync = false;
+    })
+    .await;
+    let down = chatmock_simulator::Script::json(503, &json!({}));
+    house.simulator.enqueue_at(chatmock_simulator::Endpoint::Token, down);
+    let (status, kind, code, _) = house.server.say("hello").await.error();
+    assert_eq!((status, kind.as_str()), (503, "service_unavailable_error"));
+    assert_eq!(code, "sign_in_unavailable");
+    assert_eq!(house.server.say("hello").await.status, 200);
+}
+
+#[tokio::test]
+async fn no_sign_in_is_a_401_in_the_dialect_and_one_that_appears_is_used_at_once() {
+    let house = House::with(|settings| settings.models.sync = false).await;
+    let home = tempfile::tempdir().unwrap();
+    let server = Running::start(settings(&house.simulator, home.path())).await;
+    for (path, stream) in [(CHAT, true), (CHAT, false), (RESPONSES, true), (RESPONSES, false)] {
+        assert_signed_out(&server.post(path, &ask(path, "hello", stream)).await);
+    }
+    assert_eq!(house.calls(), 0);
+    sign_in(home.path(), &house.simulator.auth_json());
+    assert_eq!(server.say("hello").await.status, 200);
+    std::fs::remove_file(home.path().join("auth.json")).unwrap();
+    assert_signed_out(&server.say("hello").await);
+    sign_in(home.path(), &house.simulator.auth_json());
+    assert_eq!(server.say("hello").await.status, 200);
+}
+
+#[tokio::test]
+async fn a_damaged_sign_in_is_a_401_and_left_as_it_is() {
+    let house = House::new().await;
+    for damaged in ["", "{\"tokens\":", "[]", "not json"] {
+        sign_in(house.home.path(), damaged);
+        let reply = house.server.say("hello").await;
+        assert_eq!(reply.status, 401, "{damaged:?}: {}", reply.text());
+        assert!(reply.message().contains(COMMAND), "{damaged:?}: {}", reply.message());
+        let kept = std::fs::read_to_string(house.home.path().join("auth.json")).unwrap();
+        assert_eq!(kept, damaged);
+    }
+}
+
+#[tokio::test]
+async fn the_codex_programs_sign_in_is_borrowed_while_ours_is_absent_and_never_renewed() {
+    let house = House::with(|settings| settings.models.sync = false).await;
+    let (home, codex) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let theirs = house.simulator.tokens(Claims::of_account("workspace-of-codex"));
+    sign_in(codex.path(), &theirs.auth_json());
+    let mut settings = settings(&house.simulator, home.path());
+    settings.models.sync = false;
+    settings.sign_in.borrow_codex = Some(codex.path().to_owned());
+    let server = Running::start(settings).await;
+    let account = |house: &House| {
+        let call = house.simulator.model_calls().pop().unwrap();
+        call.header("chatgpt-account-id").unwrap().to_owned()
+    };
+    assert_eq!(server.say("hello").await.status, 200);
+    assert_eq!(account(&house), "workspace-of-codex");
+
+    let reply = server.say("MODE:unauthorized").await;
+    assert_eq!(reply.status, 401, "{}", reply.text());
+    assert!(reply.message().contains("codex"), "{}", reply.message());
+    let expired = house.simulator.tokens(Claims::expiring_in(-60)).auth_json();
+    sign_in(codex.path(), &expired);
+    let reply = server.say("hello").await;
+    assert_eq!(reply.error().0, 401);
+    assert_eq!(std::fs::read_to_string(codex.path().join("auth.json")).unwrap(), expired);
+    assert_eq!(house.simulator.stats().refreshes, 0, "their token is not ours to spend");
+
+    sign_in(home.path(), &house.simulator.auth_json());
+    assert_eq!(server.say("hello").await.status, 200);
+    assert_eq!(account(&house), Claims::default().account_id);
+}
+
+#[tokio::test]
+async fn no_token_is_in_any_answer() {
+    let house = House::new().await;
+    let tokens = house.simulator.tokens(Claims::default());
+    sign_in(house.home.path(), &tokens.auth_json());
+    let paths = ["/", "/health", "/limits", "/v1/models", "/v1/nothing"];
+    let mut texts = Vec::new();
+    for path in paths {
+        texts.push(house.server.get(path).await.text());
+    }
+    for text in ["hello", "MODE:unauthorized", "MODE:403-html", "MODE:429", "MODE:cut"] {
+        texts.push(house.server.say(text).await.text());
+    }
+    for secret in [&tokens.access_token, &tokens.refresh_token, &tokens.id_token] {
+        assert!(texts.iter().all(|text| !text.contains(secret)));
+    }
+}
