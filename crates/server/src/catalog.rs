@@ -111,6 +111,7 @@ impl Models {
         if let Some(catalog) = self.read_cache(account.as_deref()).await {
             self.publish(catalog);
         }
+        let mut earliest = Instant::now();
         loop {
             match client.models().await {
                 Ok(list) if !list.entries.is_empty() => self.take(list, &client).await,
@@ -118,14 +119,13 @@ impl Models {
                 Err(error) => tracing::debug!("no list of models: {error}"),
             }
             self.tried.send_replace(true);
-            let earliest = Instant::now() + PAUSE;
             let asked = async {
                 self.wanted.notified().await;
                 tokio::time::sleep_until(earliest).await;
             };
             tokio::select! {
                 () = tokio::time::sleep(self.settings.refresh) => {}
-                () = asked => {}
+                () = asked => earliest = Instant::now() + PAUSE,
             }
         }
     }

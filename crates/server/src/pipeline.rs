@@ -1,5 +1,6 @@
 //! The one pipeline: every turn of every dialect is served here.
 
+use std::borrow::Cow;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -89,10 +90,11 @@ fn plan<D: Dialect>(
     let draft = D::draft(D::read(&call.body)?)?;
     let catalog = app.models.current();
     let turn = settle(draft, catalog.catalog(), &app.policy, unix_now())?;
-    let named = SESSION_HEADERS.iter().find_map(|name| call.headers.get(*name));
-    let session = named.and_then(|value| value.to_str().ok());
-    let prepared =
-        app.client.prepare(turn.request, credentials, session).map_err(failure::of_upstream)?;
+    let session = session(call.headers);
+    let prepared = app
+        .client
+        .prepare(turn.request, credentials, session.as_deref())
+        .map_err(failure::of_upstream)?;
     let mut notices = turn.notices;
     for name in prepared.removed() {
         notices.push(Notice::ignored(*name, "the backend takes no such member"));
@@ -100,6 +102,14 @@ fn plan<D: Dialect>(
     app.policy.accept(&notices)?;
     let (shape, stream, choices) = (turn.shape, turn.stream, turn.choices);
     Ok(Plan { prepared, shape, stream, choices, notices })
+}
+
+/// The name that the client gave its conversation; bytes that are no text are replaced, so that
+/// they name one conversation too.
+fn session(headers: &HeaderMap) -> Option<Cow<'_, str>> {
+    let named = SESSION_HEADERS.iter().filter_map(|name| headers.get(*name));
+    let mut named = named.map(|value| String::from_utf8_lossy(value.as_bytes()));
+    named.find(|name| !name.is_empty())
 }
 
 struct Opened {
