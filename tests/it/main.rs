@@ -1,10 +1,17 @@
 //! Integration tests, built as one program.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test reports by stopping")]
 
+mod bodies;
 mod cuts;
+mod drain;
+mod golden;
+mod guard;
 mod house;
+mod http;
 mod layering;
+mod models;
 mod modes;
+mod paths;
 mod refusals;
 mod sent;
 mod session;

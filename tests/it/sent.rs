@@ -118,10 +118,8 @@ async fn unknown_members_and_items_of_a_response_request_go_up_byte_for_byte() {
         r#"{"type":"message","role":"user","content":[{"type":"input_text","text":"a\u0062 \/"}]}"#,
         r#""text":{"x_kept" : 1.0}"#,
     ];
-    let body = format!(
-        r#"{{{},"model":"gpt-5.5","input":[ {} ],{}}}"#,
-        parts[0], parts[1], parts[2]
-    );
+    let body =
+        format!(r#"{{{},"model":"gpt-5.5","input":[ {} ],{}}}"#, parts[0], parts[1], parts[2]);
     let reply = house.server.send(Request::post(RESPONSES, body)).await;
     let call = house.simulator.model_calls().pop().unwrap();
     let sent = String::from_utf8(call.body.to_vec()).unwrap();

@@ -12,7 +12,7 @@ const WAYS: [(&str, bool); 4] =
     [(CHAT, true), (CHAT, false), (RESPONSES, true), (RESPONSES, false)];
 
 /// The limit on silence in these tests.
-const LIMIT: Duration = Duration::from_millis(400);
+const LIMIT: Duration = Duration::from_millis(800);
 
 /// A house whose backend may be silent for that long.
 async fn impatient() -> House {
@@ -65,7 +65,7 @@ async fn a_stalled_stream_meets_the_limit_and_is_let_go() {
 async fn a_slow_stream_is_no_silent_one() {
     let house = impatient().await;
     // Longer than the limit as a whole, never as long between two arrivals.
-    let reply = house.server.post(CHAT, &ask(CHAT, "MODE:slow:8:100", true)).await;
+    let reply = house.server.post(CHAT, &ask(CHAT, "MODE:slow:10:120", true)).await;
     assert!(reply.text().ends_with("data: [DONE]\n\n"), "{}", reply.text());
 }
 

@@ -203,6 +203,11 @@ impl Wire {
         read
     }
 
+    /// Reads one line with its end.
+    pub(crate) async fn line(&mut self) -> Vec<u8> {
+        self.until(b"\r\n").await.expect("no line came")
+    }
+
     /// Everything up to the end of the connection, a reset included.
     pub(crate) async fn rest(&mut self) -> Vec<u8> {
         while self.fill().await {}

@@ -4,6 +4,7 @@ pub mod chat;
 pub mod error;
 pub mod generate;
 pub mod ps;
+pub mod pull;
 pub mod show;
 pub mod tags;
 pub mod version;

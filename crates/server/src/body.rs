@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use chatmock_translate::{Failure, FailureKind};
+use http::HeaderMap;
+use http::header::EXPECT;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 
@@ -23,10 +25,14 @@ const RESERVE: usize = 1024 * 1024;
 ///
 /// # Errors
 /// 413 over the limit, 408 without progress, 400 when the connection breaks or the coding is wrong.
-pub(crate) async fn read(mut body: Incoming, settings: &HttpSettings) -> Result<Bytes, Failure> {
+pub(crate) async fn read(
+    mut body: Incoming,
+    headers: &HeaderMap,
+    settings: &HttpSettings,
+) -> Result<Bytes, Failure> {
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if announced > settings.max_body {
-        drain(&mut body).await;
+        pass_over(body, headers).await;
         return Err(too_large(settings.max_body));
     }
     let mut read = Buffer::Empty;
@@ -100,7 +106,16 @@ async fn next(body: &mut Incoming, progress: Duration) -> Result<Option<Bytes>, 
     }
 }
 
-/// Reads on without keeping anything, so that the client gets to read the refusal.
+/// Reads a body that is not wanted, so that the client gets to read why.
+///
+/// A client that asked for leave to send it has sent nothing yet, and gets none.
+pub(crate) async fn pass_over(mut body: Incoming, headers: &HeaderMap) {
+    if !(body.is_end_stream() || headers.contains_key(EXPECT)) {
+        drain(&mut body).await;
+    }
+}
+
+/// Reads on without keeping anything.
 async fn drain(body: &mut Incoming) {
     let rest = async {
         let mut read = 0;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use chatmock_protocol::responses::event::{Body, Phase};
 use chatmock_protocol::responses::{ApiError, Event};
 use chatmock_protocol::sse::Frame;
+use chatmock_translate::dialect::{End, Finish};
 use chatmock_translate::{Encoder, Failure, FailureKind, Frames};
 use chatmock_upstream::Events;
 use tokio::time::Instant;
@@ -26,10 +27,16 @@ const HOLD: Duration = Duration::from_secs(10);
 /// An answer whose first output has arrived, or that has waited long enough for it.
 pub(crate) struct Opening {
     held: VecDeque<Frame>,
-    events: Events,
+    events: Option<Events>,
+    at_once: Option<Finish>,
 }
 
 impl Opening {
+    /// An answer for which nothing is asked of the backend.
+    pub(crate) fn at_once(finish: Finish) -> Self {
+        Self { held: VecDeque::new(), events: None, at_once: Some(finish) }
+    }
+
     /// Reads up to the first output; a failure in its place is given as one.
     pub(crate) async fn hold(mut events: Events) -> Result<Self, Failure> {
         let mut held = VecDeque::new();
@@ -48,12 +55,18 @@ impl Opening {
                 break;
             }
         }
-        Ok(Self { held, events })
+        Ok(Self { held, events: Some(events), at_once: None })
     }
 
     /// Goes on with an encoder.
     pub(crate) fn branch<E: Encoder>(self, encoder: E) -> Branch<E> {
-        Branch { held: self.held, events: Some(self.events), encoder: Some(encoder), output: None }
+        Branch {
+            held: self.held,
+            events: self.events,
+            at_once: self.at_once,
+            encoder: Some(encoder),
+            output: None,
+        }
     }
 }
 
@@ -80,6 +93,7 @@ fn parse(frame: &Frame) -> Result<Event<'_>, Failure> {
 pub(crate) struct Branch<E: Encoder> {
     held: VecDeque<Frame>,
     events: Option<Events>,
+    at_once: Option<Finish>,
     encoder: Option<E>,
     output: Option<E::Output>,
 }
@@ -102,6 +116,10 @@ impl<E: Encoder> Branch<E> {
         (app, at): (&Arc<App>, Duration),
         frames: &mut Frames,
     ) -> Result<Progress, Failure> {
+        if let Some(finish) = self.at_once.take() {
+            let end = End::new(finish);
+            self.output = self.encoder.take().map(|encoder| encoder.finish(end, at, frames));
+        }
         while let Some(encoder) = self.encoder.as_mut() {
             if frames.len() >= FULL {
                 return Ok(Progress::Full);
@@ -144,7 +162,7 @@ impl<E: Encoder> Branch<E> {
 enum Flow {
     On,
     End {
-        end: chatmock_translate::dialect::End,
+        end: End,
         /// The backend ended the answer; else it was cut here, and the backend is let go.
         whole: bool,
     },

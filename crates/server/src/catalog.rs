@@ -15,7 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
-use crate::handlers::models;
+use crate::handlers::{models, ollama};
 use crate::reply::unix_now;
 use crate::settings::ModelSettings;
 
@@ -32,16 +32,24 @@ const PAUSE: Duration = Duration::from_secs(30);
 pub(crate) struct Published {
     catalog: Catalog,
     list: Bytes,
+    tags: Bytes,
 }
 
 impl Published {
     fn new(catalog: Catalog, settings: &ModelSettings) -> Self {
+        let catalog = catalog.with_aliases(settings.aliases.clone());
         let list = models::list(&catalog, settings.expose_efforts);
-        Self { catalog, list }
+        let tags = ollama::tags(&catalog, settings.expose_efforts);
+        Self { catalog, list, tags }
     }
 
     pub(crate) fn catalog(&self) -> &Catalog {
         &self.catalog
+    }
+
+    /// The body of `GET /api/tags`.
+    pub(crate) fn tags(&self) -> Bytes {
+        self.tags.clone()
     }
 
     /// The body of `GET /v1/models`.

@@ -1,4 +1,5 @@
 //! Handlers of everything that is not a turn.
 
 pub(crate) mod models;
+pub(crate) mod ollama;
 pub(crate) mod status;

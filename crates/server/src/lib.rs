@@ -19,7 +19,7 @@ mod tasks;
 
 pub use account::Account;
 pub use serve::{Served, Server, ServerError};
-pub use settings::{HttpSettings, ModelSettings, Settings, SignInSettings};
+pub use settings::{HttpSettings, ModelSettings, OLLAMA_VERSION, Settings, SignInSettings};
 
 pub use chatmock_auth as auth;
 pub use chatmock_translate as translate;

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use chatmock_translate::dialect::{Output, Shape};
+use chatmock_translate::dialect::{Finish, Output, Shape};
 use chatmock_translate::{Dialect, Encoder, Failure, Frames, Framing, Notice, settle};
 use chatmock_upstream::{Credentials, Prepared};
 use futures::future::try_join_all;
@@ -32,7 +32,10 @@ pub(crate) struct Call<'c> {
 
 /// What a turn will do, owned: nothing of the body is borrowed any more.
 struct Plan {
-    prepared: Prepared,
+    /// One request for each prompt; none where nothing is asked of the backend.
+    prepared: Vec<Prepared>,
+    /// How the reply ends where nothing is asked of the backend.
+    at_once: Option<Finish>,
     shape: Arc<Shape>,
     stream: bool,
     choices: u32,
@@ -49,17 +52,13 @@ pub(crate) async fn turn<D: Dialect>(app: &Arc<App>, call: Call<'_>) -> Result<R
     let plan = plan::<D>(app, &call, &credentials)?;
     tracing::debug!(
         dialect = D::NAME,
-        session = %plan.prepared.session(),
+        session = ?plan.prepared.first().map(|prepared| prepared.session()),
         stream = plan.stream,
         notices = ?plan.notices,
         "turn"
     );
-    let opened = (0..plan.choices).map(|_| open(app, &plan.prepared, &credentials));
-    let mut opened = try_join_all(opened).await?;
-    let mut head = Head { notices: plan.notices, ..Head::default() };
-    head.forwarded =
-        opened.first_mut().map(|o| std::mem::take(&mut o.forwarded)).unwrap_or_default();
-    let openings = opened.into_iter().map(|opened| opened.opening);
+    let (forwarded, openings) = open_all(app, &plan, &credentials).await?;
+    let head = Head { notices: plan.notices, forwarded };
     if plan.stream {
         let branches = (0..)
             .zip(openings)
@@ -91,17 +90,26 @@ fn plan<D: Dialect>(
     let catalog = app.models.current();
     let turn = settle(draft, catalog.catalog(), &app.policy, unix_now())?;
     let session = session(call.headers);
-    let prepared = app
-        .client
-        .prepare(turn.request, credentials, session.as_deref())
-        .map_err(failure::of_upstream)?;
+    let prepare = |request| {
+        let prepared = app.client.prepare(request, credentials, session.as_deref());
+        prepared.map_err(failure::of_upstream)
+    };
+    let mut prepared = Vec::new();
+    for input in turn.more_inputs {
+        let mut request = turn.request.clone();
+        request.put("input", Cow::Owned(input));
+        prepared.push(prepare(request)?);
+    }
+    if turn.at_once.is_none() {
+        prepared.insert(0, prepare(turn.request)?);
+    }
     let mut notices = turn.notices;
-    for name in prepared.removed() {
+    for name in prepared.first().map(Prepared::removed).unwrap_or_default() {
         notices.push(Notice::ignored(*name, "the backend takes no such member"));
     }
     app.policy.accept(&notices)?;
     let (shape, stream, choices) = (turn.shape, turn.stream, turn.choices);
-    Ok(Plan { prepared, shape, stream, choices, notices })
+    Ok(Plan { prepared, at_once: turn.at_once, shape, stream, choices, notices })
 }
 
 /// The name that the client gave its conversation; bytes that are no text are replaced, so that
@@ -112,9 +120,21 @@ fn session(headers: &HeaderMap) -> Option<Cow<'_, str>> {
     named.find(|name| !name.is_empty())
 }
 
-struct Opened {
-    opening: Opening,
-    forwarded: Vec<(http::HeaderName, http::HeaderValue)>,
+type Forwarded = Vec<(http::HeaderName, http::HeaderValue)>;
+
+/// Opens every choice of every prompt at once, in the order in which they are numbered.
+async fn open_all(
+    app: &Arc<App>,
+    plan: &Plan,
+    credentials: &Arc<Credentials>,
+) -> Result<(Forwarded, Vec<Opening>), Failure> {
+    if let Some(finish) = plan.at_once {
+        return Ok((Vec::new(), vec![Opening::at_once(finish)]));
+    }
+    let asked = plan.prepared.iter().flat_map(|prepared| (0..plan.choices).map(move |_| prepared));
+    let opened = try_join_all(asked.map(|prepared| open(app, prepared, credentials))).await?;
+    let (mut forwarded, openings): (Vec<Forwarded>, Vec<Opening>) = opened.into_iter().unzip();
+    Ok((forwarded.pop().unwrap_or_default(), openings))
 }
 
 /// Sends the request and waits for the first output.
@@ -122,7 +142,7 @@ async fn open(
     app: &Arc<App>,
     prepared: &Prepared,
     credentials: &Arc<Credentials>,
-) -> Result<Opened, Failure> {
+) -> Result<(Forwarded, Opening), Failure> {
     let opened = match app.client.send(prepared, credentials).await {
         Ok(opened) => opened,
         Err(error) => {
@@ -136,7 +156,7 @@ async fn open(
         app.limits.keep(limits, unix_now());
     }
     app.models.seen(opened.models_etag.as_deref());
-    Ok(Opened { opening: Opening::hold(opened.events).await?, forwarded: opened.forwarded })
+    Ok((opened.forwarded, Opening::hold(opened.events).await?))
 }
 
 /// Folds all branches to their outputs.

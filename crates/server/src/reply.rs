@@ -5,13 +5,15 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use chatmock_translate::notice::{self, Notice};
-use chatmock_translate::{Chat, Dialect, Failure, FailureKind};
-use http::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, RETRY_AFTER};
+use chatmock_translate::{Chat, Dialect, Failure, FailureKind, OllamaChat};
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use http_body::Body;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Either, Full};
 use serde::Serialize;
+
+use crate::route;
 
 /// A whole body, or a stream.
 pub(crate) type ReplyBody = Either<Full<Bytes>, UnsyncBoxBody<Bytes, Infallible>>;
@@ -79,8 +81,13 @@ where
 }
 
 /// A failure, worded in the dialect of the path.
-pub(crate) fn failure(failure: &Failure) -> Reply {
-    let body = serde_json::to_vec(&Chat::error(failure)).unwrap_or_default();
+pub(crate) fn failure(failure: &Failure, path: &str) -> Reply {
+    let body = if route::is_ollama(path) {
+        serde_json::to_vec(&OllamaChat::error(failure))
+    } else {
+        serde_json::to_vec(&Chat::error(failure))
+    };
+    let body = body.unwrap_or_default();
     let status = StatusCode::from_u16(failure.status()).unwrap_or(StatusCode::BAD_GATEWAY);
     let mut reply = bytes(status, "application/json", body.into());
     if let Some(seconds) = failure.retry_after() {
@@ -104,6 +111,12 @@ pub(crate) fn options(methods: &'static str) -> Reply {
 /// Names the methods of a path.
 pub(crate) fn allow(reply: &mut Reply, methods: &'static str) {
     reply.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+}
+
+/// Ends the connection after a reply: who was turned away, or cannot be understood without doubt,
+/// is not listened to further.
+pub(crate) fn close(reply: &mut Reply) {
+    reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
 }
 
 /// Headers of every reply: nothing here is for a browser to keep, guess at or hand on.

@@ -9,6 +9,14 @@ pub(crate) enum Route<'p> {
     Chat,
     /// A turn in the Responses dialect.
     Responses,
+    /// A turn in the legacy completions dialect.
+    Completions,
+    /// A turn in Ollama's chat dialect.
+    OllamaChat,
+    /// A turn in Ollama's dialect of single prompts.
+    OllamaGenerate,
+    /// Another of Ollama's endpoints.
+    Ollama(Ollama<'p>),
     /// The list of models.
     Models,
     /// One model.
@@ -19,6 +27,25 @@ pub(crate) enum Route<'p> {
     Health,
     /// The last rate-limit snapshot.
     Limits,
+}
+
+/// Ollama's endpoints that are no turns.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Ollama<'p> {
+    /// The list of models.
+    Tags,
+    /// One model.
+    Show,
+    /// What is loaded.
+    Ps,
+    /// The version.
+    Version,
+    /// A model that is to be fetched.
+    Pull,
+    /// A model that is to be deleted.
+    Delete,
+    /// What cannot be done here: the endpoint's name.
+    NotHere(&'p str),
 }
 
 /// Why a request is for nothing here.
@@ -47,15 +74,35 @@ impl<'p> Route<'p> {
             "/limits" => (Self::Limits, READ),
             "/v1/chat/completions" => (Self::Chat, "POST"),
             "/v1/responses" => (Self::Responses, "POST"),
+            "/v1/completions" => (Self::Completions, "POST"),
             "/v1/models" => (Self::Models, READ),
+            "/api/chat" => (Self::OllamaChat, "POST"),
+            "/api/generate" => (Self::OllamaGenerate, "POST"),
+            "/api/tags" => (Self::Ollama(Ollama::Tags), READ),
+            "/api/show" => (Self::Ollama(Ollama::Show), "POST"),
+            "/api/ps" => (Self::Ollama(Ollama::Ps), READ),
+            "/api/version" => (Self::Ollama(Ollama::Version), READ),
+            "/api/pull" => (Self::Ollama(Ollama::Pull), "POST"),
+            "/api/delete" => (Self::Ollama(Ollama::Delete), "DELETE"),
+            "/api/push" | "/api/create" | "/api/copy" | "/api/embed" | "/api/embeddings" => {
+                (Self::Ollama(Ollama::NotHere(path.rsplit('/').next().unwrap_or_default())), "POST")
+            }
+            _ if path.starts_with("/api/blobs/") => {
+                (Self::Ollama(Ollama::NotHere("blobs")), "HEAD, POST")
+            }
             _ => (Self::Model(model(path)?), READ),
         })
     }
 }
 
-/// The model's name in `/v1/models/{name}`; names hold no percent-encoded characters but `/` and `:`.
+/// The model's name in `/v1/models/{name}`, as it was written.
 fn model(path: &str) -> Option<&str> {
     path.strip_prefix("/v1/models/").filter(|name| !name.is_empty())
+}
+
+/// Whether a path belongs to Ollama's API, in whose words its failures are told.
+pub(crate) fn is_ollama(path: &str) -> bool {
+    path == "/api" || path.starts_with("/api/")
 }
 
 /// The methods of a path, for `Allow`.

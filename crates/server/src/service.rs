@@ -4,7 +4,9 @@ use std::convert::Infallible;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
 
-use chatmock_translate::{Chat, Dialect, Failure, FailureKind, Responses};
+use chatmock_translate::{
+    Chat, Completions, Dialect, Failure, FailureKind, OllamaChat, OllamaGenerate, Responses,
+};
 use http::request::Parts;
 use http::{Method, Request};
 use hyper::body::Incoming;
@@ -12,7 +14,7 @@ use tokio::time::Instant;
 
 use crate::app::App;
 use crate::body;
-use crate::handlers::{models, status};
+use crate::handlers::{models, ollama, status};
 use crate::pipeline::{self, Call};
 use crate::reply::{self, Reply};
 use crate::route::{self, NoRoute, Route};
@@ -22,13 +24,19 @@ pub(crate) async fn answer(app: Arc<App>, request: Request<Incoming>) -> Result<
     let arrived = Instant::now();
     let request_id = request_id();
     let (head, body) = request.into_parts();
-    let mut reply = match handle(&app, &head, body, arrived).await {
-        Ok(reply) => reply,
-        Err(failure) => {
-            tracing::debug!(request_id, code = ?failure.code, "refused: {failure}");
-            refusal(&failure, &head)
-        }
+    let guarded = app.guard.check(&head);
+    let turned_away = guarded.is_err();
+    let outcome = match guarded {
+        Ok(()) => handle(&app, &head, body, arrived).await,
+        Err(failure) => Err(failure),
     };
+    let mut reply = outcome.unwrap_or_else(|failure| {
+        tracing::debug!(request_id, code = ?failure.code, "refused: {failure}");
+        refusal(&failure, &head)
+    });
+    if turned_away {
+        reply::close(&mut reply);
+    }
     reply::standing(&mut reply, &request_id);
     let path: String = head.uri.path().chars().take(200).collect();
     tracing::info!(
@@ -49,17 +57,30 @@ async fn handle(
     body: Incoming,
     arrived: Instant,
 ) -> Result<Reply, Failure> {
-    app.guard.check(head)?;
     let path = head.uri.path();
     if head.method == Method::OPTIONS {
         return route::methods(path).map(reply::options).ok_or_else(|| no_path(path));
     }
-    match Route::of(&head.method, path).map_err(|none| no_route(none, head))? {
+    let route = match Route::of(&head.method, path) {
+        Ok(route) => route,
+        Err(none) => {
+            body::pass_over(body, &head.headers).await;
+            return Err(no_route(none, head));
+        }
+    };
+    match route {
         Route::Chat => turn::<Chat>(app, head, body, arrived).await,
         Route::Responses => turn::<Responses>(app, head, body, arrived).await,
+        Route::Completions => turn::<Completions>(app, head, body, arrived).await,
+        Route::OllamaChat => turn::<OllamaChat>(app, head, body, arrived).await,
+        Route::OllamaGenerate => turn::<OllamaGenerate>(app, head, body, arrived).await,
+        Route::Ollama(endpoint) => {
+            let body = body::read(body, &head.headers, &app.http).await?;
+            ollama::answer(app, endpoint, &body).await
+        }
         Route::Models => Ok(models::all(app).await),
         Route::Model(name) => models::one(app, name).await,
-        Route::Root => status::root(),
+        Route::Root => status::root(&head.headers),
         Route::Health => status::health(app),
         Route::Limits => status::limits(app),
     }
@@ -71,7 +92,7 @@ async fn turn<D: Dialect>(
     body: Incoming,
     arrived: Instant,
 ) -> Result<Reply, Failure> {
-    let body = body::read(body, &app.http).await?;
+    let body = body::read(body, &head.headers, &app.http).await?;
     pipeline::turn::<D>(app, Call { headers: &head.headers, body, arrived }).await
 }
 
@@ -103,7 +124,7 @@ fn is_upgrade(head: &Parts) -> bool {
 }
 
 fn refusal(failure: &Failure, head: &Parts) -> Reply {
-    let mut reply = reply::failure(failure);
+    let mut reply = reply::failure(failure, head.uri.path());
     if failure.kind == FailureKind::MethodNotAllowed
         && let Some(methods) = route::methods(head.uri.path())
     {

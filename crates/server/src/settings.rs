@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use chatmock_auth::KeeperSettings;
 use chatmock_translate::Policy;
+use chatmock_translate::catalog::Alias;
 
 /// Everything that a server needs to know.
 #[derive(Clone, Debug)]
@@ -21,6 +22,9 @@ pub struct Settings {
     pub models: ModelSettings,
 }
 
+/// The release of Ollama whose API is kept to, of May 2026.
+pub const OLLAMA_VERSION: &str = "0.23.2";
+
 /// The listening side.
 #[derive(Clone, Debug)]
 pub struct HttpSettings {
@@ -32,6 +36,8 @@ pub struct HttpSettings {
     pub head: Duration,
     /// How long a request's body may make no progress.
     pub body_progress: Duration,
+    /// The version of Ollama that its clients are told; numeric, as they compare it.
+    pub ollama_version: String,
     /// How long open answers may go on once the server is told to stop.
     pub drain: Duration,
 }
@@ -45,6 +51,7 @@ impl Default for HttpSettings {
             // close first and never write into a closing one.
             head: Duration::from_secs(120),
             body_progress: Duration::from_secs(30),
+            ollama_version: OLLAMA_VERSION.to_owned(),
             drain: Duration::from_secs(30),
         }
     }
@@ -70,10 +77,17 @@ pub struct ModelSettings {
     pub refresh: Duration,
     /// Whether a model's efforts are listed as models of their own.
     pub expose_efforts: bool,
+    /// Names of the person's own.
+    pub aliases: Vec<Alias>,
 }
 
 impl Default for ModelSettings {
     fn default() -> Self {
-        Self { sync: true, refresh: Duration::from_secs(3600), expose_efforts: false }
+        Self {
+            sync: true,
+            refresh: Duration::from_secs(3600),
+            expose_efforts: false,
+            aliases: Vec::new(),
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
+use chatmock_protocol::openai::chat::request::Stop;
 use chatmock_protocol::responses::Usage;
 
 use crate::delta::Delta;
@@ -24,6 +25,19 @@ pub struct Bounds {
 /// OpenAI's own rule of thumb for English text. The backend's tokenizer is not at hand here, so a
 /// cap is kept approximately.
 pub const CHARACTERS_PER_TOKEN: u64 = 4;
+
+/// Reads stop sequences; `path` is that of the member they stand in.
+///
+/// # Errors
+/// When one is empty.
+pub(crate) fn stop(stop: Option<Stop<'_>>, path: &str) -> Result<Vec<String>, Failure> {
+    let stop: Vec<String> =
+        stop.map(|stop| stop.0).into_iter().flatten().map(|text| text.0.into_owned()).collect();
+    match stop.iter().position(String::is_empty) {
+        Some(index) => Err(Failure::param(format!("{path}[{index}]"), "a stop sequence is empty")),
+        None => Ok(stop),
+    }
+}
 
 /// Cuts at the bounds; without any, it passes everything on.
 #[derive(Debug)]

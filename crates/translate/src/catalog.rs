@@ -37,6 +37,16 @@ pub struct Catalog {
     entries: Vec<Entry>,
     source: Source,
     fetched_at: u64,
+    aliases: Vec<Alias>,
+}
+
+/// A name that the person gave to a model, perhaps with an effort.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Alias {
+    /// The name to ask for.
+    pub name: String,
+    /// What it stands for, such as `gpt-6-sol:high`.
+    pub target: String,
 }
 
 impl Catalog {
@@ -44,13 +54,37 @@ impl Catalog {
     #[must_use]
     pub fn new(mut entries: Vec<Entry>, source: Source, fetched_at: u64) -> Self {
         entries.sort_by_key(|entry| entry.model.priority.unwrap_or(i64::MAX));
-        Self { entries, source, fetched_at }
+        Self { entries, source, fetched_at, aliases: Vec::new() }
     }
 
     /// The small table for when neither a live nor a cached list is at hand.
     #[must_use]
     pub fn builtin() -> Self {
         Self::new(builtin::entries(), Source::Builtin, builtin::AS_OF)
+    }
+
+    /// Adds names of the person's own; they win over the models' names.
+    #[must_use]
+    pub fn with_aliases(self, aliases: Vec<Alias>) -> Self {
+        Self { aliases, ..self }
+    }
+
+    /// The names that are shown in lists, each with its model: aliases first, then the models,
+    /// with `efforts` also one name for each effort that a model offers.
+    #[must_use]
+    pub fn names(&self, efforts: bool) -> Vec<(String, &Entry)> {
+        let aliases = self.aliases.iter().filter_map(|alias| {
+            let slug = name::resolve(self, &alias.target).ok()?.slug;
+            let entry = self.entries.iter().find(|entry| entry.model.slug == slug)?;
+            Some((alias.name.clone(), entry))
+        });
+        let models = self.listed().flat_map(|entry| {
+            let slug = &entry.model.slug;
+            let variants = if efforts { self::efforts(&entry.model) } else { Vec::new() };
+            let variants = variants.into_iter().map(move |effort| format!("{slug}-{effort}"));
+            std::iter::once(slug.clone()).chain(variants).map(move |name| (name, entry))
+        });
+        aliases.chain(models).collect()
     }
 
     /// Where the list comes from.
@@ -88,7 +122,8 @@ impl Catalog {
     /// [`UnknownModel`] when a live or cached list does not know the name. The built-in table
     /// refuses nothing, since it does not know what the account may use.
     pub fn resolve(&self, name: &str) -> Result<Resolved, UnknownModel> {
-        name::resolve(self, name)
+        let alias = self.aliases.iter().find(|alias| alias.name == name.trim());
+        name::resolve(self, alias.map_or(name, |alias| &alias.target))
     }
 }
 

@@ -132,6 +132,10 @@ pub enum Finish {
     ToolCalls,
     /// The backend's filter cut in.
     ContentFilter,
+    /// Nothing was asked but that the model be loaded.
+    Loaded,
+    /// Nothing was asked but that the model be unloaded.
+    Unloaded,
 }
 
 /// The end of a reply.
@@ -172,6 +176,10 @@ pub struct Shape {
     pub legacy_functions: bool,
     /// Where the reply is cut.
     pub bounds: Bounds,
+    /// Prompts that the choices repeat before their text, one for each prompt.
+    pub echo: Vec<String>,
+    /// How many choices each prompt has.
+    pub choices_per_prompt: u32,
     /// Names that went out shortened, to be mapped back.
     pub renamed: Vec<Renamed>,
 }

@@ -101,7 +101,9 @@ impl Failure {
     /// seconds.
     #[must_use]
     pub fn from_api(error: ApiError, status: Option<u16>, retry_after: Option<u64>) -> Self {
-        let retry_after = retry_after.or(error.resets_in);
+        let retry_after = retry_after
+            .or(error.resets_in)
+            .or_else(|| error.message.as_deref().and_then(told_wait));
         let said = || {
             let words = [error.code.as_deref(), error.kind.as_deref()];
             words.into_iter().flatten().find_map(|word| of_word(word, retry_after))
@@ -154,6 +156,23 @@ impl Failure {
             _ => None,
         }
     }
+}
+
+/// The wait that a message names, such as "try again in 1.5s", in whole seconds.
+fn told_wait(message: &str) -> Option<u64> {
+    let (_, rest) = message.split_once("try again in ")?;
+    let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
+    let (number, unit) = rest.split_at_checked(end)?;
+    let unit = unit.trim_start();
+    let divisor = match unit {
+        unit if unit.starts_with("ms") => 1000,
+        unit if unit.starts_with('s') => 1,
+        _ => return None,
+    };
+    // A fraction rounds up: a client that waits too briefly is refused again.
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    let above = u64::from(fraction.contains(|c: char| c != '0'));
+    Some(whole.parse::<u64>().ok()?.checked_add(above)?.div_ceil(divisor).max(1))
 }
 
 /// Keeps a refusal's status where no kind says the same.

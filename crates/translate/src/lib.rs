@@ -10,19 +10,26 @@
 pub mod bounds;
 pub mod catalog;
 pub mod chat;
+pub mod completions;
 mod content;
+mod conversation;
 pub mod delta;
 pub mod dialect;
 pub mod draft;
 pub mod failure;
+mod format;
 pub mod frames;
 mod names;
 pub mod notice;
+mod offer;
+pub mod ollama;
+pub mod plain;
 pub mod policy;
 pub mod reader;
 pub mod reading;
 pub mod reply;
 pub mod responses;
+mod schema;
 pub mod thinking;
 mod tools;
 
@@ -31,11 +38,13 @@ mod testing;
 
 pub use catalog::Catalog;
 pub use chat::Chat;
+pub use completions::Completions;
 pub use dialect::{Dialect, Encoder, Framing, Shape};
 pub use draft::Draft;
 pub use failure::{Failure, FailureKind};
 pub use frames::Frames;
 pub use notice::{Notice, NoticeKind};
+pub use ollama::{OllamaChat, OllamaGenerate};
 pub use policy::{Policy, Turn, settle};
 pub use responses::Responses;
 

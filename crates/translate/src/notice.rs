@@ -101,3 +101,6 @@ pub fn header(notices: &[Notice]) -> String {
 fn harmless(c: char) -> char {
     if c.is_ascii_alphanumeric() || matches!(c, '_' | '-' | '.' | '[' | ']') { c } else { '?' }
 }
+
+#[cfg(test)]
+mod tests;

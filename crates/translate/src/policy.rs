@@ -11,7 +11,7 @@ use chatmock_protocol::responses::tool::Tool;
 use chatmock_protocol::tier::Tier;
 
 use crate::catalog::{self, Catalog, Resolved, UnknownModel};
-use crate::dialect::Shape;
+use crate::dialect::{Finish, Shape};
 use crate::draft::Draft;
 use crate::failure::{Failure, FailureKind};
 use crate::notice::{Notice, NoticeKind};
@@ -90,11 +90,15 @@ impl Instructions {
 pub struct Turn<'b> {
     /// The request for the backend.
     pub request: Request<'b>,
+    /// Inputs of further prompts, each asked by itself.
+    pub more_inputs: Vec<Box<RawValue>>,
+    /// How the reply ends without a word to the backend, where nothing is asked of it.
+    pub at_once: Option<Finish>,
     /// What all choices have in common.
     pub shape: Arc<Shape>,
     /// Whether to answer as a stream.
     pub stream: bool,
-    /// How many answers.
+    /// How many answers to each prompt.
     pub choices: u32,
     /// What was not simply honoured.
     pub notices: Vec<Notice>,
@@ -128,23 +132,28 @@ pub fn settle<'b>(
         offer_web_search(&mut draft.request)?;
     }
     policy.accept(&draft.notices)?;
+    let choices = draft.choices.max(1);
     let shape = Shape {
         created,
-        model: draft.model.into_owned(),
+        model: draft.echoed_model.unwrap_or(draft.model).into_owned(),
         stream_usage: draft.stream_usage,
-        reasoning: policy.reasoning_style,
+        reasoning: style(draft.own_reasoning, draft.shows_reasoning, policy),
         json: draft.json,
         // Commentary beside JSON would break it.
         hide_commentary: policy.hide_commentary || draft.json,
         legacy_functions: draft.legacy_functions,
         bounds: draft.bounds,
+        echo: draft.echo,
+        choices_per_prompt: choices,
         renamed: draft.renamed,
     };
     Ok(Turn {
         request: draft.request,
         shape: Arc::new(shape),
         stream: draft.stream,
-        choices: draft.choices.max(1),
+        choices,
+        more_inputs: draft.more_inputs,
+        at_once: draft.at_once,
         notices: draft.notices,
     })
 }
@@ -158,6 +167,16 @@ fn model(draft: &mut Draft<'_>, catalog: &Catalog, policy: &Policy) -> Result<Re
     }
     draft.request.set("model", &resolved.slug)?;
     Ok(resolved)
+}
+
+/// A dialect with a field of its own for reasoning uses that, unless none is to be shown.
+fn style(own_field: bool, shown: bool, policy: &Policy) -> ReasoningStyle {
+    match policy.reasoning_style {
+        ReasoningStyle::None => ReasoningStyle::None,
+        _ if !shown => ReasoningStyle::None,
+        _ if own_field => ReasoningStyle::ReasoningContent,
+        style => style,
+    }
 }
 
 /// Words the failure of a name that the catalogue does not have.
@@ -187,6 +206,7 @@ fn effort(
     let passed = draft.request.contains("reasoning");
     let path = if passed { "reasoning.effort" } else { "reasoning_effort" };
     let said = draft.reasoning.present("effort").map(RawValue::get);
+    let named = said.is_none() && resolved.effort.is_some();
     let wanted = match said {
         // A configured number goes out as it is.
         Some(said) if !said.starts_with('"') => return Ok(false),
@@ -202,7 +222,8 @@ fn effort(
     let sent = catalog::clamp(found, wanted);
     if sent != wanted {
         let detail = format!("{} takes {sent} for {wanted}", resolved.slug);
-        draft.notices.push(Notice::new(path, NoticeKind::Clamped, detail));
+        let field = if named { "model" } else { path };
+        draft.notices.push(Notice::new(field, NoticeKind::Clamped, detail));
     }
     let changes = draft.reasoning.text("effort").as_deref() != Some(sent.as_str());
     if changes {

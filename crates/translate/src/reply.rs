@@ -1,5 +1,6 @@
 //! The one accumulator: a whole reply is a fold of the same steps that a stream is made of.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -28,8 +29,26 @@ pub struct Reply {
     pub calls: Vec<ReplyCall>,
     /// Generated images.
     pub images: Vec<ReplyImage>,
+    /// When the first output came, since the request arrived.
+    pub first_at: Option<Duration>,
     /// How it ended.
     pub end: End,
+}
+
+impl Reply {
+    /// All reasoning, without a copy where it is one piece.
+    #[must_use]
+    pub fn thinking(&self) -> Cow<'_, str> {
+        self.thinking_of(|_| true).unwrap_or_default()
+    }
+
+    /// The reasoning of the wanted channels.
+    pub(crate) fn thinking_of(&self, wanted: impl Fn(Channel) -> bool) -> Option<Cow<'_, str>> {
+        let pieces = self.reasoning.iter().filter(|(channel, _)| wanted(*channel));
+        pieces
+            .map(|(_, text)| Cow::Borrowed(text.as_str()))
+            .reduce(|sum, next| Cow::Owned(sum.into_owned() + &next))
+    }
 }
 
 /// A tool call of a whole reply.
@@ -43,6 +62,14 @@ pub struct ReplyCall {
     pub custom: bool,
     /// The arguments, exactly as the model wrote them.
     pub arguments: String,
+}
+
+impl ReplyCall {
+    /// A call that has begun.
+    pub(crate) fn begun(id: &str, name: &str, custom: bool) -> Self {
+        let (id, name) = (id.to_owned(), name.to_owned());
+        Self { id, name, custom, arguments: String::new() }
+    }
 }
 
 /// A generated image of a whole reply.
@@ -88,6 +115,7 @@ impl Collector {
             annotations: Vec::new(),
             calls: Vec::new(),
             images: Vec::new(),
+            first_at: None,
             end: End::new(Finish::Stop),
         })
     }
@@ -109,8 +137,11 @@ impl Default for Collector {
 impl DeltaEncoder for Collector {
     type Output = Reply;
 
-    fn delta(&mut self, delta: Delta<'_>, _: Duration, _: &mut Frames) -> ControlFlow<Finish> {
+    fn delta(&mut self, delta: Delta<'_>, at: Duration, _: &mut Frames) -> ControlFlow<Finish> {
         let reply = &mut self.0;
+        if !matches!(delta, Delta::Begin { .. }) {
+            reply.first_at.get_or_insert(at);
+        }
         match delta {
             Delta::Begin { response_id } => response_id.clone_into(&mut reply.response_id),
             Delta::Text(text) => reply.text.push_str(text),
@@ -118,12 +149,9 @@ impl DeltaEncoder for Collector {
             Delta::Annotation(annotation) => reply.annotations.push(annotation.into()),
             Delta::Reasoning { channel, text } => self.think(channel, text),
             Delta::ReasoningBreak(channel) => self.think(channel, "\n\n"),
-            Delta::CallStart { id, name, custom, .. } => reply.calls.push(ReplyCall {
-                id: id.to_owned(),
-                name: name.to_owned(),
-                custom,
-                arguments: String::new(),
-            }),
+            Delta::CallStart { id, name, custom, .. } => {
+                reply.calls.push(ReplyCall::begun(id, name, custom));
+            }
             Delta::CallArguments { slot, fragment } => {
                 if let Some(call) = reply.calls.get_mut(slot) {
                     call.arguments.push_str(fragment);

@@ -27,6 +27,8 @@ pub(crate) fn shape() -> Shape {
         hide_commentary: false,
         legacy_functions: false,
         bounds: Bounds::default(),
+        echo: Vec::new(),
+        choices_per_prompt: 1,
         renamed: Vec::new(),
     }
 }

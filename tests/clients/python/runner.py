@@ -35,7 +35,8 @@ def raises(kind, call):
         outcome = call()
     except kind as error:
         return error
-    raise AssertionError(f"no {kind.__name__}, but {outcome!r}")
+    names = [each.__name__ for each in kind] if isinstance(kind, tuple) else kind.__name__
+    raise AssertionError(f"no {names}, but {outcome!r}")
 
 
 def main():
@@ -45,8 +46,8 @@ def main():
             function()
         except Exception as error:
             where = traceback.extract_tb(error.__traceback__)
-            own = [frame.lineno for frame in where if frame.name == name][-1:]
-            why = f"line {own[0] if own else '?'}: {type(error).__name__}: {error}"
+            own = [f"{os.path.basename(frame.filename)}:{frame.lineno}" for frame in where if frame.name == name]
+            why = f"{own[-1] if own else '?'}: {type(error).__name__}: {error}"
             print(f"not ok {name}: " + why.replace("\n", "\\n"), flush=True)
         else:
             print(f"ok {name}", flush=True)

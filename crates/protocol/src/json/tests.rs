@@ -1,3 +1,4 @@
+//! Tests of lossless reading: members, raw values, paths of faults, strings.
 #![allow(unreachable_pub, reason = "the macro declares public objects")]
 
 use proptest::prelude::*;

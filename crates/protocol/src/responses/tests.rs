@@ -1,3 +1,5 @@
+//! Tests of usage, errors and responses as they are read.
+
 use super::{ApiError, Response, Usage};
 use crate::json::RawValue;
 

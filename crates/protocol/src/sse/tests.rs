@@ -1,3 +1,5 @@
+//! Tests of the decoder against the rules of the standard.
+
 use bytes::Bytes;
 use proptest::prelude::*;
 

@@ -5,8 +5,9 @@ use chatmock_protocol::codex::models::Entry;
 use chatmock_protocol::json::RawValue;
 use chatmock_protocol::openai::models::Model;
 use chatmock_translate::Failure;
-use chatmock_translate::catalog::{Catalog, UnknownModel, efforts};
+use chatmock_translate::catalog::{Catalog, UnknownModel};
 use chatmock_translate::policy::unknown_model;
+use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
 use crate::app::App;
@@ -22,24 +23,13 @@ struct List<'a> {
 
 /// Writes the list once for a catalogue.
 pub(crate) fn list(catalog: &Catalog, expose_efforts: bool) -> Bytes {
-    let variants: Vec<(String, &Entry)> = catalog
-        .listed()
-        .flat_map(|entry| names(entry, expose_efforts).into_iter().map(move |name| (name, entry)))
-        .collect();
+    let names = catalog.names(expose_efforts);
     let list = List {
         object: "list",
-        data: variants.iter().map(|(name, entry)| model(name, Some(entry), catalog)).collect(),
+        data: names.iter().map(|(name, entry)| model(name, Some(entry), catalog)).collect(),
         models: catalog.entries().iter().map(|entry| &*entry.raw).collect(),
     };
     serde_json::to_vec(&list).unwrap_or_default().into()
-}
-
-/// The names of a model: its own, and one for each effort where those are shown.
-fn names(entry: &Entry, expose_efforts: bool) -> Vec<String> {
-    let slug = &entry.model.slug;
-    let efforts = if expose_efforts { efforts(&entry.model) } else { Vec::new() };
-    let variants = efforts.into_iter().map(|effort| format!("{slug}-{effort}"));
-    std::iter::once(slug.clone()).chain(variants).collect()
 }
 
 fn model<'a>(id: &'a str, entry: Option<&Entry>, catalog: &Catalog) -> Model<'a> {
@@ -66,6 +56,8 @@ pub(crate) async fn one(app: &App, name: &str) -> Result<Reply, Failure> {
     app.models.ready().await;
     let published = app.models.current();
     let catalog = published.catalog();
+    // Some clients write `:` as `%3A`.
+    let name = &*percent_decode_str(name).decode_utf8_lossy();
     let resolved = catalog.resolve(name).map_err(|unknown| unknown_model(name, &unknown))?;
     let mut entries = catalog.entries().iter();
     let Some(entry) = entries.find(|entry| entry.model.slug == resolved.slug) else {

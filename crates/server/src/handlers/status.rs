@@ -2,9 +2,11 @@
 
 use std::sync::atomic::Ordering;
 
+use bytes::Bytes;
 use chatmock_protocol::codex::limits::Snapshot;
 use chatmock_translate::Failure;
-use http::StatusCode;
+use http::header::{ACCEPT, USER_AGENT};
+use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
 use crate::app::App;
@@ -14,7 +16,7 @@ use crate::reply::{self, Head, Reply};
 struct About {
     name: &'static str,
     version: &'static str,
-    endpoints: [&'static str; 6],
+    endpoints: [&'static str; 10],
 }
 
 #[derive(Serialize)]
@@ -29,16 +31,30 @@ struct Limits {
     limits: Option<Snapshot>,
 }
 
-/// Says what this server is.
-pub(crate) fn root() -> Result<Reply, Failure> {
+/// Says what this server is; to Ollama's clients, in the words by which they know theirs.
+pub(crate) fn root(headers: &HeaderMap) -> Result<Reply, Failure> {
+    let accepts = |kind: &str| {
+        let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
+        accept.is_some_and(|accept| accept.contains(kind))
+    };
+    let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    let reads_json = accepts("application/json") || accepts("text/html");
+    if !reads_json || agent.to_ascii_lowercase().contains("ollama") {
+        let body = Bytes::from_static(b"Ollama is running");
+        return Ok(reply::bytes(StatusCode::OK, "text/plain; charset=utf-8", body));
+    }
     let about = About {
         name: "chatmock",
         version: env!("CARGO_PKG_VERSION"),
         endpoints: [
             "POST /v1/chat/completions",
             "POST /v1/responses",
+            "POST /v1/completions",
             "GET /v1/models",
             "GET /v1/models/{id}",
+            "POST /api/chat",
+            "POST /api/generate",
+            "GET /api/tags",
             "GET /limits",
             "GET /health",
         ],

@@ -7,26 +7,20 @@ use chatmock_protocol::json::{Raw, Text};
 use chatmock_protocol::openai::chat::request::{Call, CallFunction, Content, Message};
 use chatmock_protocol::responses::item::{ContentPart, InputItem, Role, ToolOutput};
 
-use super::parts::{Speaker, text_of};
+use super::parts::Speaker;
+use crate::conversation::{Conversation, text_of};
 use crate::failure::Failure;
-use crate::names::{self, Renamed};
+use crate::names;
 use crate::notice::{self, Notice, NoticeKind};
-use crate::tools;
 
 /// Why a member of a call in the history has no effect.
 const NOT_OF_CALL: &str = "not a member of a tool call";
 
-/// What a conversation lowers to.
+/// A conversation on its way, and what only this API's messages need to know of it.
 #[derive(Debug, Default)]
 pub(super) struct Lowered<'b> {
-    /// The leading system text, if there is any.
-    pub(super) instructions: Option<Cow<'b, str>>,
-    /// Everything else, in order.
-    pub(super) items: Vec<InputItem<'b>>,
-    /// Names that went out shortened.
-    pub(super) renamed: Vec<Renamed>,
-    /// What was not simply honoured.
-    pub(super) notices: Vec<Notice>,
+    /// What has been lowered.
+    pub(super) conversation: Conversation<'b>,
     /// Calls in the old form that no result has answered yet: name and made id.
     legacy: Vec<(Cow<'b, str>, String)>,
     /// Ids of calls of freeform tools.
@@ -37,9 +31,12 @@ pub(super) struct Lowered<'b> {
 ///
 /// # Errors
 /// When a message cannot be meant; the failure names its path.
-pub(super) fn lower(messages: Vec<Message<'_>>, json_mode: bool) -> Result<Lowered<'_>, Failure> {
-    let mut lowered = Lowered::default();
-    let mut leading = true;
+pub(super) fn lower(
+    messages: Vec<Message<'_>>,
+    json_mode: bool,
+) -> Result<Conversation<'_>, Failure> {
+    let conversation = Conversation::new(json_mode);
+    let mut lowered = Lowered { conversation, ..Lowered::default() };
     for (index, message) in messages.into_iter().enumerate() {
         let path = format!("messages[{index}]");
         let Some(role) = message.role.clone() else {
@@ -47,20 +44,15 @@ pub(super) fn lower(messages: Vec<Message<'_>>, json_mode: bool) -> Result<Lower
         };
         lowered.unknown(&path, &message);
         match &*role {
-            "system" | "developer" => {
-                lowered.system(message, &path, (leading, json_mode))?;
-                continue;
-            }
+            "system" | "developer" => lowered.system(message, &path)?,
             "user" => lowered.user(message, &path)?,
             "assistant" => lowered.assistant(message, &path)?,
             "tool" => lowered.tool(message, &path)?,
             "function" => lowered.function(message, &path)?,
             other => return Err(unknown_role(other, &path)),
         }
-        leading = false;
     }
-    lowered.items = tools::pair(lowered.items, &mut lowered.notices);
-    Ok(lowered)
+    Ok(lowered.conversation)
 }
 
 fn unknown_role(role: &str, path: &str) -> Failure {
@@ -73,39 +65,24 @@ fn unknown_role(role: &str, path: &str) -> Failure {
 
 impl<'b> Lowered<'b> {
     fn unknown(&mut self, path: &str, message: &Message<'_>) {
-        notice::unknown(&mut self.notices, path, &message.unknown, "not a member of a message");
+        notice::unknown(
+            &mut self.conversation.notices,
+            path,
+            &message.unknown,
+            "not a member of a message",
+        );
         if message.name.is_some() && message.role.as_deref() != Some("function") {
             self.ignored(format!("{path}.name"), "the backend takes no speaker's name");
         }
     }
 
     pub(super) fn ignored(&mut self, field: String, why: &'static str) {
-        self.notices.push(Notice::ignored(field, why));
+        self.conversation.notices.push(Notice::ignored(field, why));
     }
 
-    /// The leading texts become instructions, everything else a developer's item in its place.
-    fn system(
-        &mut self,
-        message: Message<'b>,
-        path: &str,
-        (leading, json_mode): (bool, bool),
-    ) -> Result<(), Failure> {
+    fn system(&mut self, message: Message<'b>, path: &str) -> Result<(), Failure> {
         let parts = self.parts(required(message.content, path)?, path, Speaker::Person)?;
-        let texts: Option<Vec<&str>> = parts.iter().map(text_of).collect();
-        let whole = texts.filter(|_| leading).map(|texts| texts.join("\n"));
-        let Some(whole) = whole.filter(|text| !(json_mode && says_json(text))) else {
-            self.items.push(InputItem::Message { role: Role::Developer, content: parts });
-            return Ok(());
-        };
-        let text = match <[ContentPart<'b>; 1]>::try_from(parts) {
-            Ok([ContentPart::InputText { text }]) => text,
-            _ => Cow::Owned(whole),
-        };
-        self.instructions = Some(match self.instructions.take() {
-            Some(before) if text.is_empty() => before,
-            Some(before) if !before.is_empty() => Cow::Owned(format!("{before}\n\n{text}")),
-            _ => text,
-        });
+        self.conversation.system(parts);
         Ok(())
     }
 
@@ -117,7 +94,7 @@ impl<'b> Lowered<'b> {
                 "the message has no content that the backend takes",
             ));
         }
-        self.items.push(InputItem::Message { role: Role::User, content });
+        self.conversation.push(InputItem::Message { role: Role::User, content });
         Ok(())
     }
 
@@ -133,7 +110,7 @@ impl<'b> Lowered<'b> {
             content.push(ContentPart::Refusal { refusal });
         }
         if !content.is_empty() {
-            self.items.push(InputItem::Message { role: Role::Assistant, content });
+            self.conversation.push(InputItem::Message { role: Role::Assistant, content });
         }
         for (index, call) in message.tool_calls.into_iter().flatten().enumerate() {
             self.call(call, &format!("{path}.tool_calls[{index}]"))?;
@@ -156,7 +133,7 @@ impl<'b> Lowered<'b> {
         for (name, present, why) in changed {
             if present {
                 let field = format!("{path}.{name}");
-                self.notices.push(Notice::new(field, NoticeKind::Changed, why));
+                self.conversation.notices.push(Notice::new(field, NoticeKind::Changed, why));
             }
         }
         if message.audio.is_some() {
@@ -168,42 +145,42 @@ impl<'b> Lowered<'b> {
         let made =
             || Text(format!("call_{}", path.replace(|c: char| !c.is_alphanumeric(), "_")).into());
         let id = call.id.filter(|id| !id.is_empty()).unwrap_or_else(made);
-        let call_id = names::call_id(id.0, &mut self.renamed);
-        notice::unknown(&mut self.notices, path, &call.unknown, NOT_OF_CALL);
+        let call_id = names::call_id(id.0, &mut self.conversation.renamed);
+        notice::unknown(&mut self.conversation.notices, path, &call.unknown, NOT_OF_CALL);
         if let Some(custom) = call.custom {
             let path = format!("{path}.custom");
-            notice::unknown(&mut self.notices, &path, &custom.unknown, NOT_OF_CALL);
+            notice::unknown(&mut self.conversation.notices, &path, &custom.unknown, NOT_OF_CALL);
             let name = self.tool_name(custom.name, &format!("{path}.name"))?;
             let input = custom.input.unwrap_or_default().0;
             self.custom.insert(call_id.clone().into_owned());
-            self.items.push(InputItem::CustomToolCall { call_id, name, input });
+            self.conversation.push(InputItem::CustomToolCall { call_id, name, input });
             return Ok(());
         }
         let Some(function) = call.function else {
             return Err(Failure::param(format!("{path}.function"), "a tool call needs a function"));
         };
         let path = format!("{path}.function");
-        notice::unknown(&mut self.notices, &path, &function.unknown, NOT_OF_CALL);
+        notice::unknown(&mut self.conversation.notices, &path, &function.unknown, NOT_OF_CALL);
         let name = self.tool_name(function.name, &format!("{path}.name"))?;
         let arguments = arguments(function.arguments);
-        self.items.push(InputItem::FunctionCall { call_id, name, arguments });
+        self.conversation.push(InputItem::FunctionCall { call_id, name, arguments });
         Ok(())
     }
 
     fn legacy_call(&mut self, call: CallFunction<'b>, path: &str) -> Result<(), Failure> {
-        notice::unknown(&mut self.notices, path, &call.unknown, NOT_OF_CALL);
-        let id = format!("call_{}", self.items.len());
+        notice::unknown(&mut self.conversation.notices, path, &call.unknown, NOT_OF_CALL);
+        let id = format!("call_{}", self.conversation.items.len());
         let original = call.name.clone().unwrap_or_default().0;
         let name = self.tool_name(call.name, &format!("{path}.name"))?;
         self.legacy.push((original, id.clone()));
         let arguments = arguments(call.arguments);
-        self.items.push(InputItem::FunctionCall { call_id: id.into(), name, arguments });
+        self.conversation.push(InputItem::FunctionCall { call_id: id.into(), name, arguments });
         Ok(())
     }
 
     fn tool_name(&mut self, name: Option<Text<'b>>, path: &str) -> Result<Cow<'b, str>, Failure> {
         match name.filter(|name| !name.is_empty()) {
-            Some(Text(name)) => Ok(names::tool_name(name, &mut self.renamed)),
+            Some(Text(name)) => Ok(names::tool_name(name, &mut self.conversation.renamed)),
             None => Err(Failure::param(path, "a tool call needs a name")),
         }
     }
@@ -213,9 +190,9 @@ impl<'b> Lowered<'b> {
             let path = format!("{path}.tool_call_id");
             return Err(Failure::param(path, "a tool message needs the id of the call it answers"));
         };
-        let call_id = names::call_id(id, &mut self.renamed);
+        let call_id = names::call_id(id, &mut self.conversation.renamed);
         let output = self.output(required(message.content, path)?, path)?;
-        self.items.push(if self.custom.contains(&*call_id) {
+        self.conversation.push(if self.custom.contains(&*call_id) {
             InputItem::CustomToolCallOutput { call_id, output }
         } else {
             InputItem::FunctionCallOutput { call_id, output }
@@ -234,7 +211,7 @@ impl<'b> Lowered<'b> {
             Some(at) => Cow::Owned(self.legacy.remove(at).1),
             None => name.0,
         };
-        self.items.push(InputItem::FunctionCallOutput { call_id, output });
+        self.conversation.push(InputItem::FunctionCallOutput { call_id, output });
         Ok(())
     }
 
@@ -255,10 +232,6 @@ fn required<'b>(content: Option<Content<'b>>, path: &str) -> Result<Content<'b>,
         content => content,
     }
     .ok_or_else(|| Failure::param(format!("{path}.content"), "the message has no content"))
-}
-
-fn says_json(text: &str) -> bool {
-    text.to_ascii_lowercase().contains("json")
 }
 
 /// The text of a call's arguments: what a string holds, or a bare value as it stands.

@@ -31,7 +31,7 @@ impl<'b> Lowered<'b> {
         for (index, part) in parts.into_iter().enumerate() {
             let path = format!("{path}.content[{index}]");
             let why = "not a member of a content part";
-            notice::unknown(&mut self.notices, &path, &part.unknown, why);
+            notice::unknown(&mut self.conversation.notices, &path, &part.unknown, why);
             lowered.extend(self.part(part, &path, speaker)?);
         }
         Ok(lowered)
@@ -71,7 +71,7 @@ impl<'b> Lowered<'b> {
         let (url, detail) = match part.image_url {
             Some(image) => {
                 let (path, why) = (format!("{path}.image_url"), "not a member of an image");
-                notice::unknown(&mut self.notices, &path, &image.unknown, why);
+                notice::unknown(&mut self.conversation.notices, &path, &image.unknown, why);
                 (image.url, image.detail.or(part.detail))
             }
             None => (None, part.detail),
@@ -93,7 +93,12 @@ impl<'b> Lowered<'b> {
     fn file(&mut self, part: Part<'b>, path: &str) -> Result<ContentPart<'b>, Failure> {
         let inner = part.file.unwrap_or_default();
         let why = "not a member of a file";
-        notice::unknown(&mut self.notices, &format!("{path}.file"), &inner.unknown, why);
+        notice::unknown(
+            &mut self.conversation.notices,
+            &format!("{path}.file"),
+            &inner.unknown,
+            why,
+        );
         let filename = inner.filename.or(part.filename).map(|text| text.0);
         let file_id = inner.file_id.or(part.file_id).map(|text| text.0);
         let path = format!("{path}.file");
@@ -131,13 +136,5 @@ impl Speaker {
                 ContentPart::OutputText { text: Cow::Owned(without_thinking(&text).to_owned()) }
             }
         }
-    }
-}
-
-/// The text of a text part.
-pub(super) fn text_of<'p>(part: &'p ContentPart<'_>) -> Option<&'p str> {
-    match part {
-        ContentPart::InputText { text } | ContentPart::OutputText { text } => Some(text),
-        _ => None,
     }
 }

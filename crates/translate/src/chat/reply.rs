@@ -25,7 +25,7 @@ pub(super) fn id(response_id: &str, shape: &Shape) -> String {
 /// The word for an end.
 pub(super) fn finish_reason(finish: Finish, shape: &Shape) -> &'static str {
     match finish {
-        Finish::Stop => "stop",
+        Finish::Stop | Finish::Loaded | Finish::Unloaded => "stop",
         Finish::Length => "length",
         Finish::ToolCalls if shape.legacy_functions => "function_call",
         Finish::ToolCalls => "tool_calls",
@@ -133,21 +133,15 @@ fn tool_call<'r>(call: &'r ReplyCall, shape: &'r Shape) -> ToolCall<'r> {
 fn whole_reasoning(reply: &Reply, style: ReasoningStyle) -> Reasoning<'_> {
     if style == ReasoningStyle::Legacy {
         return Reasoning {
-            reasoning_summary: joined(reply, |channel| channel == Channel::Summary),
-            reasoning: joined(reply, |channel| channel == Channel::Raw).map(ReasoningField::Text),
+            reasoning_summary: reply.thinking_of(|channel| channel == Channel::Summary),
+            reasoning: reply
+                .thinking_of(|channel| channel == Channel::Raw)
+                .map(ReasoningField::Text),
             ..Reasoning::default()
         };
     }
-    match joined(reply, |_| true) {
+    match reply.thinking_of(|_| true) {
         Some(text) => reasoning(style, Channel::Summary, text),
         None => Reasoning::default(),
     }
-}
-
-/// Joins the pieces of reasoning whose channel is wanted, without a copy where there is one.
-fn joined(reply: &Reply, wanted: impl Fn(Channel) -> bool) -> Option<Cow<'_, str>> {
-    let pieces = reply.reasoning.iter().filter(|(channel, _)| wanted(*channel));
-    pieces
-        .map(|(_, text)| Cow::Borrowed(text.as_str()))
-        .reduce(|sum, next| Cow::Owned(sum.into_owned() + &next))
 }

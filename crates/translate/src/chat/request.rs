@@ -1,138 +1,41 @@
 //! A chat request, lowered to a draft.
 
-use std::borrow::Cow;
+use chatmock_protocol::openai::chat::request::{Reasoning, Request, ResponseFormat};
 
-use chatmock_protocol::json::{Raw, Text, raw};
-use chatmock_protocol::openai::chat::request::{
-    Reasoning, Request, ResponseFormat, Stop, StreamOptions,
-};
-use serde::Serialize;
-
-use super::messages;
-use super::tools::{self, Offer};
-use crate::bounds::Bounds;
-use crate::draft::Draft;
+use super::{messages, tools};
+use crate::bounds::{self, Bounds};
+use crate::draft::{self, Draft, NOT_KNOWN, NOT_OF_API, SAMPLING};
 use crate::failure::Failure;
-use crate::notice::{self, Notice, NoticeKind};
-
-/// The most answers that one request may ask for.
-const MOST_CHOICES: u32 = 8;
-
-/// Why a member of an option's object has no effect.
-const NOT_KNOWN: &str = "not a known option";
-
-/// The `text` member of a Responses request.
-#[derive(Debug, Serialize)]
-struct TextOptions<'b> {
-    #[serde(skip_serializing_if = "Option::is_none")]
-    format: Option<Format<'b>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    verbosity: Option<Cow<'b, str>>,
-}
-
-#[derive(Debug, Serialize)]
-#[serde(tag = "type", rename_all = "snake_case")]
-enum Format<'b> {
-    JsonObject,
-    JsonSchema {
-        name: Cow<'b, str>,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        description: Option<Cow<'b, str>>,
-        strict: bool,
-        schema: Raw<'b>,
-    },
-}
+use crate::format::{self, Format, Named};
+use crate::notice;
 
 /// Lowers a request: only what the client said, no policy.
 pub(super) fn draft(mut request: Request<'_>) -> Result<Draft<'_>, Failure> {
     let mut draft =
-        Draft { choices: choices(request.n)?, shows_reasoning: true, ..Draft::default() };
-    ignored(&request, &mut draft.notices);
-    draft.model = match request.model.take().filter(|name| !name.trim().is_empty()) {
-        Some(Text(name)) => name,
-        None => return Err(Failure::param("model", "model is required: name one of /v1/models")),
-    };
+        Draft { choices: draft::choices(request.n)?, shows_reasoning: true, ..Draft::default() };
+    ignored(&request, &mut draft);
+    draft.model = draft::model(request.model.take())?;
     draft.stream = request.stream.unwrap_or(false);
-    stream_options(request.stream_options.take(), &mut draft);
+    draft.read_stream_options(request.stream_options.take());
+    let newer = request.max_completion_tokens.is_some();
     draft.bounds = Bounds {
-        stop: stop(request.stop.take())?,
+        stop: bounds::stop(request.stop.take(), "stop")?,
         max_tokens: request.max_completion_tokens.or(request.max_tokens),
     };
-    emulated(&request, &mut draft);
+    draft.note_emulated("stop", if newer { "max_completion_tokens" } else { "max_tokens" });
     draft.tier = request.service_tier.take().map(|text| text.0);
     reasoning(&mut request, &mut draft)?;
-    let format = request.response_format.take().map_or(Ok(None), |f| format(f, &mut draft))?;
+    let format = request.response_format.take().map_or(Ok(None), |f| read_format(f, &mut draft))?;
     draft.json = format.is_some();
     let json_mode = matches!(format, Some(Format::JsonObject));
     conversation(&mut request, json_mode, &mut draft)?;
     tools::offer(&mut request, &mut draft)?.put(&mut draft)?;
     let verbosity = request.verbosity.take().map(|text| text.0);
-    if format.is_some() || verbosity.is_some() {
-        draft.request.set("text", &TextOptions { format, verbosity })?;
-    }
+    format::put(format, verbosity, &mut draft)?;
     if let Some(key) = request.prompt_cache_key.take() {
         draft.request.set("prompt_cache_key", &key)?;
     }
     Ok(draft)
-}
-
-impl<'b> Offer<'b> {
-    /// Puts the offered tools and the choice among them into the request.
-    fn put(self, draft: &mut Draft<'b>) -> Result<(), Failure> {
-        if !self.tools.is_empty() {
-            draft.request.put("tools", Cow::Owned(raw(&self.tools)?));
-        }
-        if let Some(choice) = self.choice {
-            draft.request.set("tool_choice", &choice)?;
-        }
-        if let Some(parallel) = self.parallel {
-            draft.request.set("parallel_tool_calls", &parallel)?;
-        }
-        Ok(())
-    }
-}
-
-fn choices(n: Option<u32>) -> Result<u32, Failure> {
-    match n {
-        None => Ok(1),
-        Some(n @ 1..=MOST_CHOICES) => Ok(n),
-        Some(n) => Err(Failure::param("n", format!("n is {n}; it must be 1 to {MOST_CHOICES}"))
-            .with_code("unsupported_value")),
-    }
-}
-
-fn stop(stop: Option<Stop<'_>>) -> Result<Vec<String>, Failure> {
-    let stop: Vec<String> =
-        stop.map(|stop| stop.0).into_iter().flatten().map(|text| text.0.into_owned()).collect();
-    match stop.iter().position(String::is_empty) {
-        Some(index) => Err(Failure::param(format!("stop[{index}]"), "a stop sequence is empty")),
-        None => Ok(stop),
-    }
-}
-
-fn stream_options(options: Option<StreamOptions<'_>>, draft: &mut Draft<'_>) {
-    let Some(options) = options else { return };
-    draft.stream_usage = options.include_usage.unwrap_or(false);
-    if options.include_obfuscation == Some(true) {
-        let why = "streams are never padded";
-        draft.notices.push(Notice::ignored("stream_options.include_obfuscation", why));
-    }
-    notice::unknown(&mut draft.notices, "stream_options", &options.unknown, NOT_KNOWN);
-}
-
-/// Names the members that are kept here and not by the backend.
-fn emulated(request: &Request<'_>, draft: &mut Draft<'_>) {
-    let cap = "the answer is cut here, at about four characters a token";
-    let newer = request.max_completion_tokens.is_some();
-    let done = [
-        ("n", draft.choices > 1, "the question is asked once for each answer"),
-        ("stop", !draft.bounds.stop.is_empty(), "the answer is cut here"),
-        ("max_completion_tokens", newer, cap),
-        ("max_tokens", !newer && request.max_tokens.is_some(), cap),
-    ];
-    let done = done.into_iter().filter(|(_, present, _)| *present);
-    let notice = |(name, _, how)| Notice::new(name, NoticeKind::Emulated, how);
-    draft.notices.extend(done.map(notice));
 }
 
 fn reasoning<'b>(request: &mut Request<'b>, draft: &mut Draft<'b>) -> Result<(), Failure> {
@@ -148,7 +51,7 @@ fn reasoning<'b>(request: &mut Request<'b>, draft: &mut Draft<'b>) -> Result<(),
     Ok(())
 }
 
-fn format<'b>(
+fn read_format<'b>(
     format: ResponseFormat<'b>,
     draft: &mut Draft<'b>,
 ) -> Result<Option<Format<'b>>, Failure> {
@@ -164,15 +67,12 @@ fn format<'b>(
             let Some(schema) = inner.schema.or(format.schema) else {
                 return Err(Failure::param(path, "a json_schema format needs a schema"));
             };
-            if !schema.is_object() {
-                return Err(Failure::param(path, "the schema must be an object"));
-            }
-            Ok(Some(Format::JsonSchema {
-                name: inner.name.map_or(Cow::Borrowed("response"), |text| text.0),
+            let named = Named {
+                name: inner.name.map(|text| text.0),
                 description: inner.description.map(|text| text.0),
-                strict: inner.strict.unwrap_or(false),
-                schema,
-            }))
+                strict: inner.strict,
+            };
+            format::schema(schema, named, path).map(Some)
         }
         other => {
             let given = other.unwrap_or("none");
@@ -192,21 +92,13 @@ fn conversation<'b>(
     if messages.is_empty() {
         return Err(Failure::param("messages", "messages is required and must not be empty"));
     }
-    let lowered = messages::lower(messages, json_mode)?;
-    if let Some(instructions) = &lowered.instructions {
-        draft.request.set("instructions", instructions)?;
-    }
-    draft.request.put("input", Cow::Owned(raw(&lowered.items)?));
-    draft.renamed = lowered.renamed;
-    draft.notices.extend(lowered.notices);
-    Ok(())
+    messages::lower(messages, json_mode)?.finish(draft)
 }
 
 /// Names the members that have no effect here; one that asks for the default has none to lose.
-fn ignored(request: &Request<'_>, notices: &mut Vec<Notice>) {
-    const SAMPLING: &str = "the backend takes no sampling parameters";
+fn ignored(request: &Request<'_>, draft: &mut Draft<'_>) {
     const NOT_SENT: &str = "the backend takes no such member";
-    let said: [(&'static str, bool, &'static str); 16] = [
+    draft.note_ignored(&[
         ("temperature", request.temperature.is_some_and(|t| t != 1.0), SAMPLING),
         ("top_p", request.top_p.is_some_and(|p| p != 1.0), SAMPLING),
         ("presence_penalty", request.presence_penalty.is_some_and(|p| p != 0.0), SAMPLING),
@@ -231,8 +123,6 @@ fn ignored(request: &Request<'_>, notices: &mut Vec<Notice>) {
         ),
         ("audio", request.audio.is_some(), "the backend writes text only"),
         ("prediction", request.prediction.is_some(), NOT_SENT),
-    ];
-    let said = said.into_iter().filter(|(_, present, _)| *present);
-    notices.extend(said.map(|(name, _, why)| Notice::ignored(name, why)));
-    notice::unknown(notices, "", &request.unknown, "not a member of this API");
+    ]);
+    notice::unknown(&mut draft.notices, "", &request.unknown, NOT_OF_API);
 }

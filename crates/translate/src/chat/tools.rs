@@ -4,35 +4,18 @@ use std::borrow::Cow;
 
 use chatmock_protocol::json::{Members, Raw, RawValue, Text, raw, read_text};
 use chatmock_protocol::openai::chat::request::{
-    CustomFormat as WireFormat, CustomTool, Function, Request, Tool as WireTool,
-    ToolChoice as WireChoice, WebSearchOptions,
+    Request, ToolChoice as WireChoice, WebSearchOptions,
 };
-use chatmock_protocol::responses::tool::{AllowedTools, CustomFormat, NamedTool, Tool, ToolChoice};
+use chatmock_protocol::responses::tool::{AllowedTools, NamedTool, Tool, ToolChoice};
 
-use crate::draft::Draft;
+use crate::draft::{Draft, NOT_KNOWN};
 use crate::failure::Failure;
 use crate::names;
 use crate::notice::{self, Notice, NoticeKind};
-use crate::tools::parameters;
-
-/// Why a member of a tool has no effect.
-const NOT_OF_TOOL: &str = "not a member of a tool";
+use crate::offer::{self, Offer};
 
 /// Why a member of a choice has no effect.
 const NOT_OF_CHOICE: &str = "not a member of a choice";
-
-/// What a request offers the model to call.
-#[derive(Debug, Default)]
-pub(super) struct Offer<'b> {
-    /// The tools, as written.
-    pub(super) tools: Vec<Cow<'b, RawValue>>,
-    /// The choice among them.
-    pub(super) choice: Option<ToolChoice<'b>>,
-    /// Whether several may be called at once.
-    pub(super) parallel: Option<bool>,
-    /// Functions and freeform tools by the names that go out.
-    named: Vec<NamedTool<'b>>,
-}
 
 /// Lowers every form in which a chat request offers tools.
 ///
@@ -42,10 +25,7 @@ pub(super) fn offer<'b>(
     request: &mut Request<'b>,
     draft: &mut Draft<'b>,
 ) -> Result<Offer<'b>, Failure> {
-    let mut offer = Offer::default();
-    for (index, tool) in request.tools.take().into_iter().flatten().enumerate() {
-        offer.tool(tool, &format!("tools[{index}]"), draft)?;
-    }
+    let mut offer = offer::tools(request.tools.take().unwrap_or_default(), draft)?;
     let legacy = request.functions.take();
     draft.legacy_functions = legacy.is_some() && offer.tools.is_empty();
     for (index, function) in legacy.into_iter().flatten().enumerate() {
@@ -71,98 +51,6 @@ pub(super) fn offer<'b>(
 }
 
 impl<'b> Offer<'b> {
-    fn add(&mut self, tool: &Tool<'b>) -> Result<(), Failure> {
-        self.tools.push(Cow::Owned(raw(tool)?));
-        Ok(())
-    }
-
-    fn tool(
-        &mut self,
-        tool: WireTool<'b>,
-        path: &str,
-        draft: &mut Draft<'b>,
-    ) -> Result<(), Failure> {
-        let kind = tool.kind.clone().unwrap_or_else(|| Text::from("function"));
-        notice::unknown(&mut draft.notices, path, &tool.unknown, NOT_OF_TOOL);
-        let flat = (tool.name, tool.description);
-        match &*kind {
-            "function" => {
-                let (function, path) = match tool.function {
-                    Some(function) => (function, format!("{path}.function")),
-                    None => {
-                        let (name, description) = flat;
-                        let (parameters, strict) = (tool.parameters, tool.strict);
-                        let unknown = Vec::new();
-                        (
-                            Function { name, description, parameters, strict, unknown },
-                            path.to_owned(),
-                        )
-                    }
-                };
-                self.function(function, &path, draft)
-            }
-            "custom" => {
-                let (custom, path) = match tool.custom {
-                    Some(custom) => (custom, format!("{path}.custom")),
-                    None => {
-                        let (name, description) = flat;
-                        let unknown = Vec::new();
-                        (
-                            CustomTool { name, description, format: tool.format, unknown },
-                            path.to_owned(),
-                        )
-                    }
-                };
-                self.custom(custom, &path, draft)
-            }
-            "web_search" | "web_search_preview" => {
-                draft.web_search = Some(true);
-                self.add(&Tool::WebSearch {
-                    search_context_size: tool.search_context_size.map(|text| text.0),
-                    user_location: tool.user_location.map(Raw::get),
-                    filters: tool.filters.map(Raw::get),
-                })
-            }
-            other => {
-                let known = "function, custom, web_search";
-                let message = format!("unknown tool type {other:?}; expected one of {known}");
-                Err(Failure::param(format!("{path}.type"), message))
-            }
-        }
-    }
-
-    fn function(
-        &mut self,
-        function: Function<'b>,
-        path: &str,
-        draft: &mut Draft<'b>,
-    ) -> Result<(), Failure> {
-        notice::unknown(&mut draft.notices, path, &function.unknown, NOT_OF_TOOL);
-        let name = named(function.name, path, draft)?;
-        self.named.push(NamedTool::Function { name: name.clone() });
-        self.add(&Tool::Function {
-            name,
-            description: function.description.map(|text| text.0),
-            // This API's default; the backend's own is to be strict.
-            strict: function.strict.unwrap_or(false),
-            parameters: parameters(function.parameters, &format!("{path}.parameters"))?,
-        })
-    }
-
-    fn custom(
-        &mut self,
-        custom: CustomTool<'b>,
-        path: &str,
-        draft: &mut Draft<'b>,
-    ) -> Result<(), Failure> {
-        notice::unknown(&mut draft.notices, path, &custom.unknown, NOT_OF_TOOL);
-        let name = named(custom.name, path, draft)?;
-        self.named.push(NamedTool::Custom { name: name.clone() });
-        let format = custom.format.map(|raw| custom_format(raw, path, draft)).transpose()?;
-        let description = custom.description.map(|text| text.0);
-        self.add(&Tool::Custom { name, description, format })
-    }
-
     /// Web search, as this API and ChatMock's own members ask for it.
     fn searches(
         &mut self,
@@ -291,50 +179,12 @@ impl<'b> Offer<'b> {
     }
 }
 
-fn named<'b>(
-    name: Option<Text<'b>>,
-    path: &str,
-    draft: &mut Draft<'b>,
-) -> Result<Cow<'b, str>, Failure> {
-    match name.filter(|name| !name.is_empty()) {
-        Some(Text(name)) => Ok(names::tool_name(name, &mut draft.renamed)),
-        None => Err(Failure::param(format!("{path}.name"), "a tool needs a name")),
-    }
-}
-
-fn custom_format<'b>(
-    raw: Raw<'b>,
-    path: &str,
-    draft: &mut Draft<'b>,
-) -> Result<CustomFormat<'b>, Failure> {
-    let path = format!("{path}.format");
-    let format: WireFormat<'b> =
-        read_text(raw.text()).map_err(|fault| Failure::within(&path, fault))?;
-    notice::unknown(&mut draft.notices, &path, &format.unknown, NOT_OF_TOOL);
-    match format.kind.as_deref() {
-        Some("text") => Ok(CustomFormat::Text),
-        Some("grammar") => {
-            let grammar = format.grammar.unwrap_or_default();
-            let inner = format!("{path}.grammar");
-            notice::unknown(&mut draft.notices, &inner, &grammar.unknown, NOT_OF_TOOL);
-            let (syntax, definition) =
-                (grammar.syntax.or(format.syntax), grammar.definition.or(format.definition));
-            let (Some(Text(syntax)), Some(Text(definition))) = (syntax, definition) else {
-                return Err(Failure::param(path, "a grammar needs syntax and definition"));
-            };
-            Ok(CustomFormat::Grammar { syntax, definition })
-        }
-        _ => Err(Failure::param(format!("{path}.type"), "expected text or grammar")),
-    }
-}
-
 /// The tool behind `web_search_options`.
 fn web_search(
     options: WebSearchOptions<'_>,
     draft: &mut Draft<'_>,
 ) -> Result<Box<RawValue>, Failure> {
-    let why = "not a known option";
-    notice::unknown(&mut draft.notices, "web_search_options", &options.unknown, why);
+    notice::unknown(&mut draft.notices, "web_search_options", &options.unknown, NOT_KNOWN);
     let place = options.user_location.map(place).transpose()?;
     Ok(raw(&Tool::WebSearch {
         search_context_size: options.search_context_size.map(|text| text.0),

@@ -1,3 +1,5 @@
+//! Tests of events: each known shape, and shapes that are not.
+
 use bytes::Bytes;
 use serde_json::json;
 

@@ -28,10 +28,16 @@ fn response_formats_become_text_formats() {
         format(json!({"type": "json_object"})),
         (json!({"format": {"type": "json_object"}}), true)
     );
-    let named = json!({"type": "json_schema", "json_schema": {"name": "n", "description": "d", "schema": schema, "strict": true}});
-    let sent = json!({"format": {"type": "json_schema", "name": "n", "description": "d", "strict": true, "schema": schema}});
+    let exact = json!({"type": "object", "properties": {"a": {}}, "required": ["a"], "additionalProperties": false});
+    let named = json!({"type": "json_schema", "json_schema": {"name": "n", "description": "d", "schema": exact, "strict": true}});
+    let sent = json!({"format": {"type": "json_schema", "name": "n", "description": "d", "strict": true, "schema": exact}});
     assert_eq!(format(named), (sent, true));
+    let loose = json!({"type": "json_schema", "json_schema": {"schema": schema, "strict": false}});
     let sent = json!({"format": {"type": "json_schema", "name": "response", "strict": false, "schema": schema}});
+    assert_eq!(format(loose), (sent, true));
+    // Where strictness is not spoken of, a schema is completed to what it demands.
+    let completed = json!({"type": "object", "properties": {"b": {}, "a": {}}, "required": ["a", "b"], "additionalProperties": false});
+    let sent = json!({"format": {"type": "json_schema", "name": "response", "strict": true, "schema": completed}});
     for bare in [
         json!({"type": "json_schema", "json_schema": {"schema": schema}}),
         json!({"type": "json_schema", "schema": schema}),

@@ -1,0 +1,26 @@
+//! `POST /api/pull` and `DELETE /api/delete`: requests that name a model.
+
+use serde::Serialize;
+
+use crate::json::{Text, object};
+
+object! {
+    /// Names a model.
+    pub struct Request<'b> {
+        /// The model's name.
+        model: Text<'b> = "model",
+        /// An older name of `model`.
+        name: Text<'b> = "name",
+        /// Whether to report progress as a stream.
+        stream: bool = "stream",
+        /// Whether a connection may be unsafe; no connection is made.
+        insecure: bool = "insecure",
+    }
+}
+
+/// A line of progress.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct Progress {
+    /// `success`.
+    pub status: &'static str,
+}

@@ -1,0 +1,75 @@
+//! Why a store could not be opened.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why a store could not be opened. The messages are for a person and say what to do.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum StoreError {
+    /// Another process has the database open.
+    #[error("{} is in use by another process: give each server a directory of its own", path.display())]
+    InUse {
+        /// The database.
+        path: PathBuf,
+    },
+    /// The file is no database of ours, or was altered.
+    #[error("{} is damaged ({detail}): move it away to begin without the responses kept in it", path.display())]
+    Damaged {
+        /// The database.
+        path: PathBuf,
+        /// What was found.
+        detail: String,
+    },
+    /// The place cannot be trusted with conversations.
+    #[error("{} {problem}: name a directory that only you can write in", path.display())]
+    Unsafe {
+        /// The directory or the database.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: &'static str,
+    },
+    /// The directory or the file cannot be used.
+    #[error("{} cannot be used: {source}", path.display())]
+    Io {
+        /// The directory or the database.
+        path: PathBuf,
+        /// What the system says.
+        source: io::Error,
+    },
+    /// The database failed for another reason.
+    #[error("{} cannot be used: {source}", path.display())]
+    Database {
+        /// The database.
+        path: PathBuf,
+        /// What the database says.
+        source: Box<redb::Error>,
+    },
+}
+
+impl StoreError {
+    pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        let path = path.to_owned();
+        move |source| Self::Io { path, source }
+    }
+
+    pub(super) fn damaged(path: &Path, detail: impl Into<String>) -> Self {
+        Self::Damaged { path: path.to_owned(), detail: detail.into() }
+    }
+
+    pub(super) fn database(path: &Path, error: redb::Error) -> Self {
+        match error {
+            redb::Error::DatabaseAlreadyOpen => Self::InUse { path: path.to_owned() },
+            redb::Error::Corrupted(detail) => Self::damaged(path, detail),
+            redb::Error::UpgradeRequired(version) => {
+                Self::damaged(path, format!("file format {version} is too old"))
+            }
+            // What has no head of a database at all is reported as bad data.
+            redb::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+                Self::damaged(path, error.to_string())
+            }
+            redb::Error::Io(source) => Self::Io { path: path.to_owned(), source },
+            source => Self::Database { path: path.to_owned(), source: Box::new(source) },
+        }
+    }
+}

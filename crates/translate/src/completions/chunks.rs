@@ -1,0 +1,128 @@
+//! Stream chunks of one choice of a completion, and the end of the stream.
+
+use std::borrow::Cow;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chatmock_protocol::openai::completions::{Choice, Completion};
+use chatmock_protocol::responses::Usage;
+
+use crate::chat::error_body;
+use crate::delta::Delta;
+use crate::dialect::{DeltaEncoder, End, Finish, Shape};
+use crate::failure::Failure;
+use crate::frames::Frames;
+
+/// Writes the chunks of one choice.
+#[derive(Debug)]
+pub struct TextChunks {
+    shape: Arc<Shape>,
+    choice: u32,
+    id: String,
+}
+
+/// What an ended choice leaves for the stream's tail.
+#[derive(Debug)]
+pub struct Ended {
+    id: String,
+    usage: Option<Usage>,
+}
+
+impl TextChunks {
+    /// Makes the writer of choice number `choice`.
+    #[must_use]
+    pub fn new(shape: &Arc<Shape>, choice: u32) -> Self {
+        Self { shape: Arc::clone(shape), choice, id: String::new() }
+    }
+
+    fn begin(&mut self, response_id: &str, frames: &mut Frames) {
+        self.id = id(response_id, &self.shape);
+        if let Some(prompt) = echo(&self.shape, self.choice) {
+            self.write(prompt, None, frames);
+        }
+    }
+
+    fn write(&self, text: &str, finish_reason: Option<&'static str>, frames: &mut Frames) {
+        let text = Cow::Borrowed(text);
+        let choice = Choice { text, index: self.choice, logprobs: None, finish_reason };
+        frames.event_json(None, &completion(&self.id, &self.shape, vec![choice], None));
+    }
+}
+
+impl DeltaEncoder for TextChunks {
+    type Output = Ended;
+
+    fn delta(&mut self, delta: Delta<'_>, _: Duration, frames: &mut Frames) -> ControlFlow<Finish> {
+        match delta {
+            Delta::Begin { response_id } => self.begin(response_id, frames),
+            Delta::Text(text) => self.write(text, None, frames),
+            // No tools are offered here, and this API has no words for reasoning or citations.
+            _ => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn end(mut self, end: End, _: Duration, frames: &mut Frames) -> Ended {
+        if self.id.is_empty() {
+            self.begin("", frames);
+        }
+        self.write("", Some(finish_reason(end.finish)), frames);
+        Ended { id: self.id, usage: end.usage }
+    }
+
+    fn fail(self, _: &Failure, _: &mut Frames) {}
+}
+
+/// Ends the stream: token counts if asked for and `[DONE]`, or the failure alone.
+pub(super) fn tail(outcome: Result<&[Ended], &Failure>, shape: &Shape, frames: &mut Frames) {
+    let ended = match outcome {
+        Ok(ended) => ended,
+        Err(failure) => return frames.event_json(None, &error_body(failure)),
+    };
+    let usage = ended.iter().filter_map(|choice| choice.usage).reduce(Usage::plus);
+    if let (true, Some(usage), Some(first)) = (shape.stream_usage, usage, ended.first()) {
+        frames.event_json(None, &completion(&first.id, shape, Vec::new(), Some(usage)));
+    }
+    frames.text("data: [DONE]\n\n");
+}
+
+fn completion<'a>(
+    id: &'a str,
+    shape: &'a Shape,
+    choices: Vec<Choice<'a>>,
+    usage: Option<Usage>,
+) -> Completion<'a> {
+    Completion {
+        id: Cow::Borrowed(id),
+        object: "text_completion",
+        created: shape.created,
+        model: &shape.model,
+        choices,
+        usage: usage.map(Into::into),
+    }
+}
+
+/// The reply's id: the backend's, under this API's prefix.
+pub(super) fn id(response_id: &str, shape: &Shape) -> String {
+    match response_id.strip_prefix("resp_").unwrap_or(response_id) {
+        "" => format!("cmpl-{}", shape.created),
+        id => format!("cmpl-{id}"),
+    }
+}
+
+/// The prompt that a choice repeats, if it does.
+pub(super) fn echo(shape: &Shape, choice: u32) -> Option<&str> {
+    let per_prompt = shape.choices_per_prompt.max(1);
+    let prompt = usize::try_from(choice / per_prompt).ok()?;
+    shape.echo.get(prompt).map(String::as_str)
+}
+
+/// The word for an end.
+pub(super) fn finish_reason(finish: Finish) -> &'static str {
+    match finish {
+        Finish::Length => "length",
+        Finish::ContentFilter => "content_filter",
+        _ => "stop",
+    }
+}

@@ -1,0 +1,95 @@
+//! A conversation on its way to the Responses API: instructions, items and what was renamed.
+
+use std::borrow::Cow;
+
+use chatmock_protocol::responses::item::{ContentPart, InputItem, Role};
+
+use crate::draft::Draft;
+use crate::failure::Failure;
+use crate::names::Renamed;
+use crate::notice::Notice;
+use crate::tools;
+
+/// What every translating dialect's history lowers to.
+#[derive(Debug, Default)]
+pub(crate) struct Conversation<'b> {
+    /// The leading system text, if there is any.
+    pub(crate) instructions: Option<Cow<'b, str>>,
+    /// Everything else, in order.
+    pub(crate) items: Vec<InputItem<'b>>,
+    /// Names that went out shortened.
+    pub(crate) renamed: Vec<Renamed>,
+    /// What was not simply honoured.
+    pub(crate) notices: Vec<Notice>,
+    /// Whether something other than system text has been said.
+    spoken: bool,
+    /// Whether system text that says "json" stays in the input, as JSON mode demands.
+    keep_json: bool,
+}
+
+impl<'b> Conversation<'b> {
+    /// Begins one; `keep_json` keeps system text that says "json" in the input.
+    pub(crate) fn new(keep_json: bool) -> Self {
+        Self { keep_json, ..Self::default() }
+    }
+
+    /// Leading text becomes instructions, everything else a developer's item in its place.
+    pub(crate) fn system(&mut self, parts: Vec<ContentPart<'b>>) {
+        let texts: Option<Vec<&str>> = parts.iter().map(text_of).collect();
+        let whole = texts.filter(|_| !self.spoken).map(|texts| texts.join("\n"));
+        let Some(whole) = whole.filter(|text| !(self.keep_json && says_json(text))) else {
+            self.items.push(InputItem::Message { role: Role::Developer, content: parts });
+            return;
+        };
+        let text = match <[ContentPart<'b>; 1]>::try_from(parts) {
+            Ok([ContentPart::InputText { text }]) => text,
+            _ => Cow::Owned(whole),
+        };
+        self.instructions = Some(match self.instructions.take() {
+            Some(before) if text.is_empty() => before,
+            Some(before) if !before.is_empty() => Cow::Owned(format!("{before}\n\n{text}")),
+            _ => text,
+        });
+    }
+
+    /// Adds an item; system text after it is no longer leading.
+    pub(crate) fn push(&mut self, item: InputItem<'b>) {
+        self.spoken = true;
+        self.items.push(item);
+    }
+
+    /// Whether any text of the input says "json".
+    pub(crate) fn says_json(&self) -> bool {
+        self.items.iter().any(|item| match item {
+            InputItem::Message { content, .. } => content.iter().filter_map(text_of).any(says_json),
+            _ => false,
+        })
+    }
+
+    /// Pairs calls with results and hands everything to the draft.
+    ///
+    /// # Errors
+    /// Only where a value cannot be written.
+    pub(crate) fn finish(mut self, draft: &mut Draft<'b>) -> Result<(), Failure> {
+        self.items = tools::pair(self.items, &mut self.notices);
+        if let Some(instructions) = &self.instructions {
+            draft.request.set("instructions", instructions)?;
+        }
+        draft.request.set("input", &self.items)?;
+        draft.renamed.append(&mut self.renamed);
+        draft.notices.append(&mut self.notices);
+        Ok(())
+    }
+}
+
+/// The text of a text part.
+pub(crate) fn text_of<'p>(part: &'p ContentPart<'_>) -> Option<&'p str> {
+    match part {
+        ContentPart::InputText { text } | ContentPart::OutputText { text } => Some(text),
+        _ => None,
+    }
+}
+
+fn says_json(text: &str) -> bool {
+    text.to_ascii_lowercase().contains("json")
+}

@@ -1,0 +1,113 @@
+//! Structured output: the shape that an answer must have.
+
+use std::borrow::Cow;
+
+use chatmock_protocol::json::{Raw, RawValue};
+use serde::Serialize;
+
+use crate::draft::Draft;
+use crate::failure::Failure;
+use crate::schema;
+
+/// What the model is told when a place between two texts is to be filled.
+pub(crate) const FILL_IN: &str = "Write only the text that belongs between <prefix> and <suffix>, \
+    with nothing before or after it and without repeating either.";
+
+/// The two texts around the place to fill.
+pub(crate) fn fill_in(prefix: &str, suffix: &str) -> String {
+    format!("<prefix>{prefix}</prefix>\n<suffix>{suffix}</suffix>")
+}
+
+/// The `text` member of a Responses request.
+#[derive(Debug, Serialize)]
+struct TextOptions<'b> {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    format: Option<Format<'b>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verbosity: Option<Cow<'b, str>>,
+}
+
+/// The `format` in it.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(crate) enum Format<'b> {
+    /// Any JSON object.
+    JsonObject,
+    /// JSON of a schema.
+    JsonSchema {
+        /// The schema's name.
+        name: Cow<'b, str>,
+        /// What it is for.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        description: Option<Cow<'b, str>>,
+        /// Whether the answer must keep to it.
+        strict: bool,
+        /// The schema.
+        schema: Cow<'b, RawValue>,
+    },
+}
+
+/// What a client says of a schema beside it.
+#[derive(Debug, Default)]
+pub(crate) struct Named<'b> {
+    /// Its name.
+    pub(crate) name: Option<Cow<'b, str>>,
+    /// What it is for.
+    pub(crate) description: Option<Cow<'b, str>>,
+    /// Whether the answer must keep to it; completed to that where it is not said.
+    pub(crate) strict: Option<bool>,
+}
+
+/// Makes the format of a schema.
+///
+/// # Errors
+/// When the schema is no object, or is called strict without being so: the failure names the place.
+pub(crate) fn schema<'b>(
+    schema: Raw<'b>,
+    named: Named<'b>,
+    path: &str,
+) -> Result<Format<'b>, Failure> {
+    if !schema.is_object() {
+        return Err(Failure::param(path, "the schema must be an object"));
+    }
+    let (strict, schema) = match named.strict {
+        Some(true) => {
+            checked(schema.get(), path)?;
+            (true, Cow::Borrowed(schema.get()))
+        }
+        Some(false) => (false, Cow::Borrowed(schema.get())),
+        None => match schema::complete(schema.get()) {
+            Some(completed) => (true, Cow::Owned(completed)),
+            None => (false, Cow::Borrowed(schema.get())),
+        },
+    };
+    let name = named.name.filter(|name| !name.is_empty()).unwrap_or(Cow::Borrowed("response"));
+    Ok(Format::JsonSchema { name, description: named.description, strict, schema })
+}
+
+/// Checks a schema that is called strict.
+///
+/// # Errors
+/// A failure that names the place where it is not.
+pub(crate) fn checked(schema: &RawValue, path: &str) -> Result<(), Failure> {
+    schema::check(schema).map_err(|violation| {
+        let place = format!("{path}{}", violation.path);
+        let message = format!("invalid schema at {place}: {}", violation.why);
+        Failure::param(place, message).with_code("invalid_json_schema")
+    })
+}
+
+/// Puts format and verbosity into the request.
+///
+/// # Errors
+/// Only where a value cannot be written.
+pub(crate) fn put<'b>(
+    format: Option<Format<'b>>,
+    verbosity: Option<Cow<'b, str>>,
+    draft: &mut Draft<'b>,
+) -> Result<(), Failure> {
+    if format.is_some() || verbosity.is_some() {
+        draft.request.set("text", &TextOptions { format, verbosity })?;
+    }
+    Ok(())
+}

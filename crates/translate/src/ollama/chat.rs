@@ -1,0 +1,77 @@
+//! `POST /api/chat`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chatmock_protocol::ollama::chat::{Reply as Wire, ReplyMessage, Request};
+use chatmock_protocol::ollama::error::ErrorBody;
+
+use super::lines::{self, Kind};
+use super::{Streamed, Whole, error_body, request};
+use crate::bounds::Bounded;
+use crate::dialect::{Dialect, Framing, Output, Shape};
+use crate::draft::Draft;
+use crate::failure::Failure;
+use crate::frames::Frames;
+use crate::plain::Plain;
+use crate::reading::Reading;
+use crate::reply::{Collector, Reply};
+use crate::thinking::Styled;
+
+/// `POST /api/chat`.
+#[derive(Clone, Copy, Debug)]
+pub struct OllamaChat;
+
+impl Dialect for OllamaChat {
+    type Request<'b> = Request<'b>;
+    type Encoder = Streamed;
+    type Whole = Whole;
+    type Response<'r> = Wire<'r>;
+    type Error<'f> = ErrorBody<'f>;
+
+    const NAME: &'static str = "ollama-chat";
+    const FRAMING: Framing = Framing::Ndjson;
+
+    fn read(body: &[u8]) -> Result<Request<'_>, Failure> {
+        Ok(chatmock_protocol::json::read(body)?)
+    }
+
+    fn draft<'b>(request: Self::Request<'b>) -> Result<Draft<'b>, Failure> {
+        request::chat(request)
+    }
+
+    fn encoder(shape: &Arc<Shape>, _: u32) -> Streamed {
+        lines::streamed(shape, Kind::Chat)
+    }
+
+    fn whole(shape: &Arc<Shape>, _: u32) -> Whole {
+        let styled = Styled::new(shape, Plain(Collector::new()));
+        Reading::new(shape, Bounded::new(&shape.bounds, styled))
+    }
+
+    fn tail(outcome: Result<&[Output<Self>], &Failure>, _: &Shape, frames: &mut Frames) {
+        lines::tail(outcome, frames);
+    }
+
+    fn render<'r>(replies: &'r [Reply], shape: &'r Shape, took: Duration) -> Wire<'r> {
+        let reply = replies.first();
+        let calls = reply.map(|reply| reply.calls.iter().enumerate());
+        let call = |(slot, call)| lines::reply_call(slot, call, &shape.renamed);
+        Wire {
+            model: &shape.model,
+            created_at: lines::line_time(shape.created, took),
+            message: ReplyMessage {
+                role: "assistant",
+                content: reply.map(|reply| reply.text.as_str()).unwrap_or_default(),
+                thinking: reply.map(Reply::thinking).unwrap_or_default(),
+                tool_calls: calls.into_iter().flatten().map(call).collect(),
+            },
+            done: true,
+            figures: reply.map(|reply| lines::figures(&reply.end, reply.first_at, took)),
+        }
+    }
+
+    fn error(failure: &Failure) -> ErrorBody<'_> {
+        error_body(failure)
+    }
+}

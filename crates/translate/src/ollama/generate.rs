@@ -1,0 +1,66 @@
+//! `POST /api/generate`.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chatmock_protocol::ollama::error::ErrorBody;
+use chatmock_protocol::ollama::generate::{Reply as Wire, Request};
+
+use super::lines::{self, Kind};
+use super::{OllamaChat, Streamed, Whole, error_body, request};
+use crate::dialect::{Dialect, Framing, Output, Shape};
+use crate::draft::Draft;
+use crate::failure::Failure;
+use crate::frames::Frames;
+use crate::reply::Reply;
+
+/// `POST /api/generate`.
+#[derive(Clone, Copy, Debug)]
+pub struct OllamaGenerate;
+
+impl Dialect for OllamaGenerate {
+    type Request<'b> = Request<'b>;
+    type Encoder = Streamed;
+    type Whole = Whole;
+    type Response<'r> = Wire<'r>;
+    type Error<'f> = ErrorBody<'f>;
+
+    const NAME: &'static str = "ollama-generate";
+    const FRAMING: Framing = Framing::Ndjson;
+
+    fn read(body: &[u8]) -> Result<Request<'_>, Failure> {
+        Ok(chatmock_protocol::json::read(body)?)
+    }
+
+    fn draft<'b>(request: Self::Request<'b>) -> Result<Draft<'b>, Failure> {
+        request::generate(request)
+    }
+
+    fn encoder(shape: &Arc<Shape>, _: u32) -> Streamed {
+        lines::streamed(shape, Kind::Generate)
+    }
+
+    fn whole(shape: &Arc<Shape>, choice: u32) -> Whole {
+        OllamaChat::whole(shape, choice)
+    }
+
+    fn tail(outcome: Result<&[Output<Self>], &Failure>, _: &Shape, frames: &mut Frames) {
+        lines::tail(outcome, frames);
+    }
+
+    fn render<'r>(replies: &'r [Reply], shape: &'r Shape, took: Duration) -> Wire<'r> {
+        let reply = replies.first();
+        Wire {
+            model: &shape.model,
+            created_at: lines::line_time(shape.created, took),
+            response: reply.map(|reply| reply.text.as_str()).unwrap_or_default(),
+            thinking: reply.map(Reply::thinking).unwrap_or_default(),
+            done: true,
+            figures: reply.map(|reply| lines::figures(&reply.end, reply.first_at, took)),
+        }
+    }
+
+    fn error(failure: &Failure) -> ErrorBody<'_> {
+        error_body(failure)
+    }
+}

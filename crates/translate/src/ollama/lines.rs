@@ -1,0 +1,203 @@
+//! Lines of a streamed reply, and the figures of its last one.
+
+use std::borrow::Cow;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use chatmock_protocol::json::{Members, RawValue, raw};
+use chatmock_protocol::ollama::chat::{Reply as ChatLine, ReplyCall, ReplyFunction, ReplyMessage};
+use chatmock_protocol::ollama::generate::{Figures, Reply as GenerateLine};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::{Streamed, error_body};
+use crate::bounds::Bounded;
+use crate::delta::Delta;
+use crate::dialect::{DeltaEncoder, End, Finish, Shape};
+use crate::failure::Failure;
+use crate::frames::Frames;
+use crate::names::{self, Renamed};
+use crate::plain::Plain;
+use crate::reading::Reading;
+use crate::reply::ReplyCall as Call;
+use crate::thinking::Styled;
+
+/// Which of the two APIs' lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Chat,
+    Generate,
+}
+
+/// Writes the lines of a reply; a tool call is written whole, once it is complete.
+#[derive(Debug)]
+pub struct Lines {
+    shape: Arc<Shape>,
+    kind: Kind,
+    /// When the first output came.
+    first_at: Option<Duration>,
+    calls: Vec<Call>,
+}
+
+/// The chain of a streamed reply.
+pub(super) fn streamed(shape: &Arc<Shape>, kind: Kind) -> Streamed {
+    let lines = Lines { shape: Arc::clone(shape), kind, first_at: None, calls: Vec::new() };
+    Reading::new(shape, Bounded::new(&shape.bounds, Styled::new(shape, Plain(lines))))
+}
+
+/// What one line holds.
+#[derive(Default)]
+struct Line<'l> {
+    text: &'l str,
+    thinking: &'l str,
+    call: Option<ReplyCall<'l>>,
+    figures: Option<Figures>,
+}
+
+impl Lines {
+    fn write(&self, line: Line<'_>, at: Duration, frames: &mut Frames) {
+        let (model, created_at) = (&*self.shape.model, line_time(self.shape.created, at));
+        let (done, figures) = (line.figures.is_some(), line.figures);
+        let thinking = Cow::Borrowed(line.thinking);
+        match self.kind {
+            Kind::Chat => {
+                let tool_calls = line.call.into_iter().collect();
+                let (role, content) = ("assistant", line.text);
+                let message = ReplyMessage { role, content, thinking, tool_calls };
+                frames.json(&ChatLine { model, created_at, message, done, figures });
+            }
+            Kind::Generate => {
+                let response = line.text;
+                frames.json(&GenerateLine { model, created_at, response, thinking, done, figures });
+            }
+        }
+        frames.text("\n");
+    }
+
+    fn call_end(&self, slot: usize, at: Duration, frames: &mut Frames) {
+        let Some(call) = self.calls.get(slot) else { return };
+        let call = Some(reply_call(slot, call, &self.shape.renamed));
+        self.write(Line { call, ..Line::default() }, at, frames);
+    }
+}
+
+impl DeltaEncoder for Lines {
+    type Output = ();
+
+    fn delta(
+        &mut self,
+        delta: Delta<'_>,
+        at: Duration,
+        frames: &mut Frames,
+    ) -> ControlFlow<Finish> {
+        if !matches!(delta, Delta::Begin { .. }) {
+            self.first_at.get_or_insert(at);
+        }
+        match delta {
+            Delta::Text(text) => self.write(Line { text, ..Line::default() }, at, frames),
+            Delta::Reasoning { text: thinking, .. } => {
+                self.write(Line { thinking, ..Line::default() }, at, frames);
+            }
+            Delta::ReasoningBreak(_) => {
+                self.write(Line { thinking: "\n\n", ..Line::default() }, at, frames);
+            }
+            Delta::CallStart { id, name, custom, .. } => {
+                self.calls.push(Call::begun(id, name, custom));
+            }
+            Delta::CallArguments { slot, fragment } => {
+                if let Some(call) = self.calls.get_mut(slot) {
+                    call.arguments.push_str(fragment);
+                }
+            }
+            Delta::CallEnd { slot } => self.call_end(slot, at, frames),
+            // The first needs no line; refusals and images came as text, citations stand in it.
+            Delta::Begin { .. }
+            | Delta::Refusal(_)
+            | Delta::Annotation(_)
+            | Delta::Image { .. } => {}
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn end(self, end: End, at: Duration, frames: &mut Frames) {
+        let figures = Some(figures(&end, self.first_at, at));
+        self.write(Line { figures, ..Line::default() }, at, frames);
+    }
+
+    fn fail(self, _: &Failure, _: &mut Frames) {}
+}
+
+/// Ends the stream: nothing after the last line, or the failure as one, without `done`.
+pub(super) fn tail(outcome: Result<&[()], &Failure>, frames: &mut Frames) {
+    if let Err(failure) = outcome {
+        frames.json(&error_body(failure));
+        frames.text("\n");
+    }
+}
+
+/// Words a call, its arguments as an object.
+pub(super) fn reply_call<'c>(slot: usize, call: &'c Call, renamed: &'c [Renamed]) -> ReplyCall<'c> {
+    ReplyCall {
+        id: names::original(renamed, &call.id),
+        function: ReplyFunction {
+            index: slot,
+            name: names::original(renamed, &call.name),
+            arguments: object(&call.arguments),
+        },
+    }
+}
+
+/// The arguments as an object: no arguments are an empty one, and what is not JSON of an object,
+/// such as a freeform tool's input, stands under `input`.
+fn object(arguments: &str) -> Cow<'_, RawValue> {
+    if let Ok(raw) = serde_json::from_str::<&RawValue>(arguments)
+        && raw.get().starts_with('{')
+    {
+        return Cow::Borrowed(raw);
+    }
+    let mut members = Members::default();
+    // Text and members of text always serialise.
+    if !arguments.trim().is_empty() && members.set("input", arguments).is_err() {
+        return Cow::Borrowed(RawValue::NULL);
+    }
+    raw(&members).map_or(Cow::Borrowed(RawValue::NULL), Cow::Owned)
+}
+
+/// The figures of a reply that began its output at `first_at` and ended at `at`.
+pub(super) fn figures(end: &End, first_at: Option<Duration>, at: Duration) -> Figures {
+    let done_reason = match end.finish {
+        Finish::Stop | Finish::ToolCalls => "stop",
+        Finish::Length => "length",
+        Finish::ContentFilter => "content_filter",
+        Finish::Loaded => "load",
+        Finish::Unloaded => "unload",
+    };
+    let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+    let first = first_at.unwrap_or(at);
+    let idle = matches!(end.finish, Finish::Loaded | Finish::Unloaded);
+    let measured = |time: Duration| (!idle).then_some(nanoseconds(time));
+    Figures {
+        done_reason,
+        total_duration: measured(at),
+        load_duration: measured(Duration::ZERO),
+        prompt_eval_count: end.usage.filter(|usage| usage.input > 0).map(|usage| usage.input),
+        prompt_eval_duration: measured(first),
+        eval_count: end.usage.map(|usage| usage.output),
+        eval_duration: measured(at.saturating_sub(first)),
+    }
+}
+
+/// The time `at` after `created`, in the form of RFC 3339.
+pub(super) fn line_time(created: u64, at: Duration) -> String {
+    let created = i64::try_from(created).unwrap_or(i64::MAX);
+    let begun = OffsetDateTime::from_unix_timestamp(created).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+    let then = begun.saturating_add(time::Duration::try_from(at).unwrap_or_default());
+    then.format(&Rfc3339).unwrap_or_default()
+}
+
+/// A time in seconds of the Unix epoch, in the form of RFC 3339.
+#[must_use]
+pub fn timestamp(seconds: u64) -> String {
+    line_time(seconds, Duration::ZERO)
+}

@@ -1,0 +1,238 @@
+//! Streams: public events copied, private ones left out, broken ends mended.
+
+use proptest::prelude::*;
+use serde_json::{Value, json};
+
+use crate::Responses;
+use crate::dialect::Dialect;
+use crate::testing::{
+    call, completed, created, data, done, event, failed, incomplete, message, shape, stream, text,
+    whole,
+};
+
+fn streamed(events: &[String]) -> String {
+    stream::<Responses>(&shape(), events)
+}
+
+/// The event as it stands in a stream.
+fn wire(event: &str) -> String {
+    let value: Value = serde_json::from_str(event).unwrap();
+    format!("event: {}\ndata: {event}\n\n", value["type"].as_str().unwrap())
+}
+
+/// Names and kinds of a stream's events; both must agree.
+fn kinds(stream: &str) -> Vec<String> {
+    let names: Vec<String> =
+        stream.lines().filter_map(|l| l.strip_prefix("event: ")).map(str::to_owned).collect();
+    let kinds: Vec<String> =
+        data(stream).iter().map(|event| event["type"].as_str().unwrap().to_owned()).collect();
+    assert_eq!(names, kinds);
+    kinds
+}
+
+#[test]
+fn public_events_are_copied_to_the_byte() {
+    let odd =
+        r#"{"type":"response.brand_new","n":1E2,"s":"caf\u00e9\/", "o":{"z":1,"a":2}}"#.to_owned();
+    let late = r#"{ "sequence_number" : 7, "type" : "response.output_text.done" , "text":"a" }"#
+        .to_owned();
+    let end =
+        r#"{"type":"response.completed","response":{"id":"r","output":[{"a":1E2}],"usage":null}}"#
+            .to_owned();
+    let events = [created(), odd, text(0, "a"), late, end];
+    let expected: String = events.iter().map(|event| wire(event)).collect();
+    assert_eq!(streamed(&events), expected);
+}
+
+#[test]
+fn what_is_meant_for_the_backend_s_own_client_is_left_out() {
+    let private: Vec<String> = [
+        "codex.rate_limits",
+        "codex.response.metadata",
+        "codex.brand_new",
+        "keepalive",
+        "response.metadata",
+        "response.safety_buffering",
+        "responsesapi.websocket_timing",
+    ]
+    .iter()
+    .map(|kind| event(kind, &json!({"sequence_number": 3})))
+    .collect();
+    let mut events = vec![created()];
+    events.extend(private);
+    events.extend(["[DONE]".to_owned(), text(0, "a"), completed()]);
+    assert_eq!(
+        kinds(&streamed(&events)),
+        ["response.created", "response.output_text.delta", "response.completed"]
+    );
+}
+
+#[test]
+fn an_empty_output_is_filled_from_the_finished_items_in_their_order() {
+    let (hi, f) = (message(None, "Hi"), call("a", "f", "{}"));
+    let events = [created(), done(2, &f), done(0, &hi), completed()];
+    let stream = streamed(&events);
+    let last = data(&stream).pop().unwrap();
+    assert_eq!(last["response"]["output"], json!([hi, f]));
+    let mut before: Value = serde_json::from_str(&completed()).unwrap();
+    before["response"]["output"] = json!([hi, f]);
+    assert_eq!(last, before);
+    assert_eq!(whole::<Responses>(&shape(), &events).unwrap(), before["response"]);
+}
+
+#[test]
+fn filled_items_keep_their_bytes_and_the_event_its_order() {
+    let item = r#"{"type":"message","z":1E2, "a":"\u00e9","content":[]}"#;
+    let end = r#"{"type":"response.incomplete","sequence_number":9,"response":{"id":"r","output":[],"x":1.0},"y":-0.0}"#.to_owned();
+    let events = [
+        created(),
+        format!(r#"{{"type":"response.output_item.done","output_index":0,"item":{item}}}"#),
+        end,
+    ];
+    let expected = format!(
+        r#"data: {{"type":"response.incomplete","sequence_number":9,"response":{{"id":"r","output":[{item}],"x":1.0}},"y":-0.0}}"#
+    );
+    assert!(streamed(&events).contains(&expected), "{}", streamed(&events));
+}
+
+#[test]
+fn an_output_that_is_there_is_left_alone() {
+    let end = event("response.completed", &json!({"response": {"output": [{"type": "message"}]}}));
+    let events = [created(), done(0, &message(None, "Hi")), end.clone()];
+    assert!(streamed(&events).ends_with(&wire(&end)));
+    let missing = event("response.completed", &json!({"response": {"id": "r"}}));
+    let filled = data(&streamed(&[done(0, &message(None, "Hi")), missing])).pop().unwrap();
+    assert_eq!(filled["response"]["output"], json!([message(None, "Hi")]));
+}
+
+#[test]
+fn nothing_follows_the_terminal_event() {
+    for end in [completed(), incomplete("content_filter"), failed("server_error", "m")] {
+        let events = [created(), end.clone(), text(0, "late"), completed()];
+        assert_eq!(streamed(&events), wire(&created()) + &wire(&end));
+    }
+}
+
+#[test]
+fn a_cut_stream_ends_in_a_made_failure() {
+    let item = message(None, "Hi");
+    let begun = r#"{"type":"response.created","sequence_number":0,"response":{"id":"r","status":"in_progress","x":1E2,"output":[]}}"#.to_owned();
+    let last = event(
+        "response.output_item.done",
+        &json!({"sequence_number": 8, "output_index": 0, "item": item}),
+    );
+    let made = data(&streamed(&[begun, last])).pop().unwrap();
+    assert_eq!((&made["type"], &made["sequence_number"]), (&json!("response.failed"), &json!(9)));
+    let response = &made["response"];
+    assert_eq!(
+        (&response["id"], &response["status"], &response["x"]),
+        (&json!("r"), &json!("failed"), &json!(100.0))
+    );
+    assert_eq!(response["error"]["code"], "upstream_incomplete");
+    assert_eq!(response["output"], json!([item]));
+    assert!(!streamed(&[created()]).contains("[DONE]"));
+}
+
+#[test]
+fn a_stream_cut_before_it_began_ends_in_an_error() {
+    let made = data(&streamed(&[]));
+    let expected = json!({"type": "error", "sequence_number": 0, "code": "upstream_incomplete", "message": made[0]["message"], "param": null});
+    assert_eq!(made, [expected]);
+    assert_eq!(kinds(&streamed(&[])), ["error"]);
+}
+
+#[test]
+fn an_error_is_followed_by_a_made_failure() {
+    let error = event(
+        "error",
+        &json!({"sequence_number": 4, "code": "server_error", "message": "m", "param": null}),
+    );
+    let stream = streamed(&[created(), error.clone(), failed("late", "late")]);
+    assert_eq!(kinds(&stream), ["response.created", "error", "response.failed"]);
+    assert!(stream.contains(&wire(&error)));
+    let made = data(&stream).pop().unwrap();
+    assert_eq!(made["response"]["error"], json!({"code": "server_error", "message": "m"}));
+    assert_eq!(made["sequence_number"], 5);
+    // Without a response there is nothing that could be said to have failed.
+    assert_eq!(kinds(&streamed(&[error])), ["error"]);
+}
+
+#[test]
+fn a_failure_that_the_backend_told_is_told_once() {
+    let stream = streamed(&[created(), failed("rate_limit_exceeded", "m")]);
+    assert_eq!(kinds(&stream), ["response.created", "response.failed"]);
+}
+
+#[test]
+fn a_whole_reply_is_the_terminal_response_or_a_failure() {
+    let end =
+        r#"{"type":"response.completed","response":{"id":"r","n":1E2,"output":[{"a":"\u00e9"}]}}"#
+            .to_owned();
+    assert_eq!(whole::<Responses>(&shape(), &[created(), end]).unwrap()["n"], json!(100.0));
+    let cut = whole::<Responses>(&shape(), &[created(), incomplete("max_output_tokens")]).unwrap();
+    assert_eq!(cut["incomplete_details"]["reason"], "max_output_tokens");
+    let failure =
+        whole::<Responses>(&shape(), &[created(), failed("context_length_exceeded", "m")])
+            .unwrap_err();
+    let error = serde_json::to_value(Responses::error(&failure)).unwrap();
+    assert_eq!(
+        (failure.status(), &error["error"]["code"]),
+        (400, &json!("context_length_exceeded"))
+    );
+    assert_eq!(whole::<Responses>(&shape(), &[created()]).unwrap_err().status(), 502);
+}
+
+#[test]
+fn a_kind_with_a_line_end_in_it_makes_no_field_of_its_own() {
+    let odd = r#"{"type":"a\ndata: x","n":1}"#.to_owned();
+    assert_eq!(
+        streamed(std::slice::from_ref(&odd)).lines().next().unwrap(),
+        format!("data: {odd}")
+    );
+}
+
+fn odd_value() -> impl Strategy<Value = String> {
+    prop_oneof![
+        Just("1E2".to_owned()),
+        Just("-0.0".to_owned()),
+        Just("123456789012345678901234567890".to_owned()),
+        Just("\"caf\\u00e9\\/\\ud83d\\ude00\"".to_owned()),
+        Just("{\"z\": 1, \"a\": [ ]}".to_owned()),
+        any::<String>().prop_map(|text| serde_json::to_string(&text).unwrap()),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn any_public_event_passes_byte_for_byte(
+        members in prop::collection::btree_map("x_[a-z]{1,4}", odd_value(), 0..5),
+        kind in prop_oneof![Just("response.output_text.done"), Just("response.brand_new"), Just("response.content_part.added")],
+        leading in any::<bool>(),
+    ) {
+        let mut parts: Vec<String> = members.iter().map(|(name, value)| format!("\"{name}\": {value}")).collect();
+        let place = if leading { 0 } else { parts.len() };
+        parts.insert(place, format!("\"type\":\"{kind}\""));
+        let event = format!("{{{}}}", parts.join(","));
+        let streamed = streamed(&[created(), event.clone(), completed()]);
+        prop_assert!(streamed.contains(&format!("event: {kind}\ndata: {event}\n\n")), "{}", streamed);
+    }
+
+    #[test]
+    fn a_mended_end_keeps_everything_else(
+        members in prop::collection::btree_map("x_[a-z]{1,4}", odd_value(), 0..4),
+        item in prop::collection::btree_map("x_[a-z]{1,4}", odd_value(), 0..4),
+    ) {
+        let join = |members: &std::collections::BTreeMap<String, String>| {
+            members.iter().map(|(name, value)| format!(",\"{name}\":{value}")).collect::<String>()
+        };
+        let item = format!("{{\"type\":\"brand_new\"{}}}", join(&item));
+        let done = format!("{{\"type\":\"response.output_item.done\",\"output_index\":0,\"item\":{item}}}");
+        let end = |output: &str| {
+            let more = join(&members);
+            format!("{{\"type\":\"response.completed\"{more},\"response\":{{\"id\":\"r\",\"output\":[{output}]{more}}}}}")
+        };
+        let streamed = streamed(&[done, end("")]);
+        let expected = format!("data: {}\n\n", end(&item));
+        prop_assert!(streamed.ends_with(&expected), "{} {}", streamed, expected);
+    }
+}

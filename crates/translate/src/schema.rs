@@ -1,0 +1,212 @@
+//! JSON schemas for structured output: checked against what strictness demands, or completed to it.
+
+use std::borrow::Cow;
+
+use chatmock_protocol::json::{Members, RawValue, Text, raw};
+
+/// Members that a strict schema may not have.
+const NOT_STRICT: [&str; 13] = [
+    "allOf",
+    "oneOf",
+    "not",
+    "if",
+    "then",
+    "else",
+    "patternProperties",
+    "dependentRequired",
+    "dependentSchemas",
+    "unevaluatedProperties",
+    "propertyNames",
+    "minProperties",
+    "maxProperties",
+];
+
+/// Members that hold one schema, a list of schemas, or schemas by name.
+const ONE: [&str; 1] = ["items"];
+const LISTS: [&str; 2] = ["anyOf", "prefixItems"];
+const NAMED: [&str; 3] = ["properties", "$defs", "definitions"];
+
+/// Where a schema is not strict, and why.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Violation {
+    /// Path below the schema's root, such as `.properties.user`; empty at the root.
+    pub(crate) path: String,
+    /// What is wrong, in words for a person.
+    pub(crate) why: &'static str,
+}
+
+/// Checks that every object lists all its properties as required and allows no others.
+///
+/// # Errors
+/// The first place that does not.
+pub(crate) fn check(schema: &RawValue) -> Result<(), Violation> {
+    let Some(members) = object(schema) else { return Ok(()) };
+    if describes_object(&members) {
+        let violation = |why| Err(Violation { path: String::new(), why });
+        if members.get("additionalProperties").map(RawValue::get) != Some("false") {
+            return violation("a strict object schema needs `additionalProperties: false`");
+        }
+        let required = names(&members, "required");
+        let missing = property_names(&members).into_iter().find(|name| !required.contains(name));
+        if missing.is_some() {
+            return violation("a strict object schema needs every property in `required`");
+        }
+    }
+    for (name, value) in members.iter() {
+        check_member(name, value)?;
+    }
+    Ok(())
+}
+
+fn check_member(name: &str, value: &RawValue) -> Result<(), Violation> {
+    let below = |step: String, inner: &RawValue| {
+        check(inner).map_err(|v| Violation { path: format!(".{name}{step}{}", v.path), ..v })
+    };
+    if ONE.contains(&name) {
+        return below(String::new(), value);
+    }
+    if LISTS.contains(&name) {
+        let list: Vec<&RawValue> = serde_json::from_str(value.get()).unwrap_or_default();
+        return list.iter().enumerate().try_for_each(|(at, inner)| below(format!("[{at}]"), inner));
+    }
+    if NAMED.contains(&name)
+        && let Some(named) = object(value)
+    {
+        return named.iter().try_for_each(|(key, inner)| below(format!(".{key}"), inner));
+    }
+    Ok(())
+}
+
+/// Completes a schema so that it can be kept to strictly; everything that fits it fits the old one.
+///
+/// `None` where that cannot be done: a free-form object, or a word that strictness does not know.
+pub(crate) fn complete(schema: &RawValue) -> Option<Box<RawValue>> {
+    let members = object(schema)?;
+    if !describes_object(&members) {
+        return None;
+    }
+    raw(&completed(schema)?).ok()
+}
+
+fn completed(schema: &RawValue) -> Option<Cow<'_, RawValue>> {
+    let Some(mut members) = object(schema) else { return Some(Cow::Borrowed(schema)) };
+    if NOT_STRICT.iter().any(|word| members.contains(word)) {
+        return None;
+    }
+    for name in ONE {
+        if let Some(inner) = members.as_read(name) {
+            members.put(name, completed(inner)?);
+        }
+    }
+    for name in LISTS {
+        if let Some(list) = members.as_read(name) {
+            let list: Vec<&RawValue> = serde_json::from_str(list.get()).ok()?;
+            let list = list.into_iter().map(completed).collect::<Option<Vec<_>>>()?;
+            members.set(name, &list).ok()?;
+        }
+    }
+    for name in NAMED {
+        if let Some(named) = members.as_read(name) {
+            let mut inner = object(named)?;
+            let keys: Vec<String> = inner.iter().map(|(key, _)| key.to_owned()).collect();
+            for key in keys {
+                let schema = inner.as_read(&key)?;
+                inner.put(key, completed(schema)?);
+            }
+            members.set(name, &inner).ok()?;
+        }
+    }
+    if describes_object(&members) {
+        close(&mut members)?;
+    }
+    Some(Cow::Owned(raw(&members).ok()?))
+}
+
+/// Lists every property as required and allows no others.
+fn close(members: &mut Members<'_>) -> Option<()> {
+    match members.get("additionalProperties").map(RawValue::get) {
+        Some("false") => {}
+        // Without properties of its own, an open object is a map: nothing of it would be left.
+        None if members.contains("properties") => {
+            members.set("additionalProperties", &false).ok()?;
+        }
+        _ => return None,
+    }
+    let names = property_names(members);
+    members.set("required", &names).ok()
+}
+
+fn object(raw: &RawValue) -> Option<Members<'_>> {
+    serde_json::from_str(raw.get()).ok()
+}
+
+fn describes_object(members: &Members<'_>) -> bool {
+    let by_type = match members.get("type").map(RawValue::get) {
+        Some("\"object\"") => true,
+        Some(list) if list.starts_with('[') => list.contains("\"object\""),
+        _ => false,
+    };
+    by_type || (members.contains("properties") && !members.contains("type"))
+}
+
+fn property_names(members: &Members<'_>) -> Vec<String> {
+    let properties = members.get("properties").and_then(object);
+    let names = properties.map(|p| p.iter().map(|(name, _)| name.to_owned()).collect());
+    names.unwrap_or_default()
+}
+
+fn names(members: &Members<'_>, name: &str) -> Vec<String> {
+    let list =
+        members.get(name).and_then(|raw| serde_json::from_str::<Vec<Text<'_>>>(raw.get()).ok());
+    list.unwrap_or_default().into_iter().map(|text| text.0.into_owned()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).unwrap()
+    }
+
+    fn violation(text: &str) -> Option<(String, &'static str)> {
+        check(&value(text)).err().map(|v| (v.path, v.why))
+    }
+
+    #[test]
+    fn a_strict_schema_passes_the_check() {
+        let strict = r#"{"type":"object","properties":{"a":{"type":"array","items":{"type":"object","properties":{},"required":[],"additionalProperties":false}}},"required":["a"],"additionalProperties":false}"#;
+        assert_eq!(violation(strict), None);
+    }
+
+    #[test]
+    fn the_check_names_the_place() {
+        let open = r#"{"type":"object","properties":{"user":{"type":"object","properties":{}}},"required":["user"],"additionalProperties":false}"#;
+        assert_eq!(violation(open).unwrap().0, ".properties.user");
+        let listed = r#"{"anyOf":[{"type":"string"},{"type":"object","properties":{"x":{}},"additionalProperties":false}]}"#;
+        let (path, why) = violation(listed).unwrap();
+        assert_eq!(path, ".anyOf[1]");
+        assert!(why.contains("required"));
+    }
+
+    #[test]
+    fn an_ordinary_schema_is_completed_and_then_passes() {
+        let plain = r#"{"type":"object","properties":{"b":{"type":"string"},"a":{"type":"array","items":{"properties":{"z":{"type":"integer"}}}}},"$defs":{"d":{"type":"object","properties":{"q":{}}}}}"#;
+        let strict = complete(&value(plain)).unwrap();
+        assert_eq!(check(&strict), Ok(()));
+        assert!(strict.get().contains(r#""required":["b","a"]"#), "{strict}");
+    }
+
+    #[test]
+    fn what_strictness_cannot_say_is_left_alone() {
+        for schema in [
+            r#"{"type":"object"}"#,
+            r#"{"type":"object","properties":{},"additionalProperties":{"type":"string"}}"#,
+            r#"{"type":"object","properties":{"a":{"allOf":[{}]}}}"#,
+            r#"{"type":"array","items":{"type":"string"}}"#,
+            r#"{"type":"object","properties":{"map":{"type":"object"}}}"#,
+        ] {
+            assert!(complete(&value(schema)).is_none(), "{schema}");
+        }
+    }
+}

@@ -1,0 +1,340 @@
+//! Bodies that are wrong: a 4xx that says what and where, and no call to the backend.
+
+use chatmock_simulator::Mode;
+use serde_json::{Value, json};
+
+use crate::house::{CHAT, House, RESPONSES, chat};
+use crate::wire::{Reply, Request, Wire};
+
+/// Asserts a refusal of the request in OpenAI's shape.
+fn assert_bad(house: &House, reply: &Reply, param: Option<&str>, what: &str) {
+    let shown: String = what.chars().take(120).collect();
+    let (status, kind, _, found) = reply.error();
+    assert_eq!(
+        (status, kind.as_str()),
+        (400, "invalid_request_error"),
+        "{shown}: {}",
+        reply.text()
+    );
+    if let Some(param) = param {
+        assert_eq!(found, param, "{shown}: {}", reply.text());
+    }
+    assert!(reply.body.len() < 2000, "{shown}: {} bytes", reply.body.len());
+    assert_eq!(house.calls(), 0, "{shown}");
+}
+
+async fn post(house: &House, path: &str, body: impl Into<Vec<u8>>) -> Reply {
+    house.server.send(Request::post(path, body)).await
+}
+
+#[tokio::test]
+async fn what_is_not_json_is_a_400_in_both_dialects() {
+    let house = House::new().await;
+    let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
+    let bodies: [&[u8]; 19] = [
+        b"",
+        b" ",
+        b"{",
+        br#"{"a":1,}"#,
+        br#"{"a":1 "b":2}"#,
+        b"null",
+        b"[]",
+        b"1",
+        br#""text""#,
+        b"true",
+        b"{}{}",
+        br#"{"model":"gpt-5.5"} x"#,
+        b"// comment\n{}",
+        b"{'model':'gpt-5.5'}",
+        b"{\"model\":\"\xff\xfe\"}",
+        br#"{"model":"gpt-5.5","messages":[{"role":"user","content":"\ud800"}],"input":"\ud800"}"#,
+        br#"{"model":NaN}"#,
+        b"model=gpt-5.5&messages=hello",
+        deep.as_bytes(),
+    ];
+    for body in bodies {
+        for path in [CHAT, RESPONSES] {
+            let reply = post(&house, path, body).await;
+            assert_bad(&house, &reply, None, &String::from_utf8_lossy(body));
+        }
+    }
+}
+
+#[tokio::test]
+async fn unpaired_surrogates_are_refused_and_pairs_arrive_whole() {
+    let house = House::new().await;
+    let body = |content: &str| {
+        format!(r#"{{"model":"gpt-5.5","messages":[{{"role":"user","content":"{content}"}}]}}"#)
+    };
+    for content in [r"\ud800", r"\udc00", r"\ud800\u0041", r"a\ud83d"] {
+        assert_bad(&house, &post(&house, CHAT, body(content)).await, None, content);
+    }
+    assert_eq!(post(&house, CHAT, body(r"\ud83d\ude00")).await.status, 200);
+    assert_eq!(house.sent()["input"][0]["content"][0]["text"], "\u{1f600}");
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_before_a_body_is_passed_over() {
+    let house = House::new().await;
+    for (path, body) in
+        [(CHAT, chat("hello", false)), (RESPONSES, crate::house::responses("hello", false))]
+    {
+        let reply = post(&house, path, format!("\u{feff}{body}")).await;
+        assert_eq!(reply.status, 200, "{path}: {}", reply.text());
+    }
+}
+
+#[tokio::test]
+async fn nesting_beyond_the_limit_is_a_400_that_names_it() {
+    let house = House::new().await;
+    let deep = format!("{}1{}", "[".repeat(130), "]".repeat(130));
+    for body in [
+        format!(
+            r#"{{"model":"gpt-5.5","messages":[{{"role":"user","content":"a"}}],"tools":[{{"type":"function","function":{{"name":"f","parameters":{{"a":{deep}}}}}}}]}}"#
+        ),
+        format!(r#"{{"model":"gpt-5.5","input":"a","x":{deep}}}"#),
+    ] {
+        let path = if body.contains("messages") { CHAT } else { RESPONSES };
+        let reply = post(&house, path, body.clone()).await;
+        assert_bad(&house, &reply, None, &body);
+        assert!(reply.message().contains("128"), "{}", reply.message());
+    }
+}
+
+#[tokio::test]
+async fn wrong_shapes_of_a_chat_request_are_named_by_their_path() {
+    let house = House::new().await;
+    for (member, value, param) in [
+        ("model", "5", "model"),
+        ("model", "{}", "model"),
+        ("model", r#""""#, "model"),
+        ("model", r#""  ""#, "model"),
+        ("model", "null", "model"),
+        ("messages", "null", "messages"),
+        ("messages", "[]", "messages"),
+        ("messages", "{}", "messages"),
+        ("messages", r#""hello""#, "messages"),
+        ("messages", "[null]", "messages[0]"),
+        ("messages", "[1]", "messages[0]"),
+        ("messages", "[[]]", "messages[0]"),
+        ("messages", "[{}]", "messages[0].role"),
+        ("messages", r#"[{"role":"wizard","content":"x"}]"#, "messages[0].role"),
+        ("messages", r#"[{"role":"user"}]"#, "messages[0].content"),
+        ("messages", r#"[{"role":"user","content":null}]"#, "messages[0].content"),
+        ("messages", r#"[{"role":"user","content":[]}]"#, "messages[0].content"),
+        ("messages", r#"[{"role":"user","content":{}}]"#, "messages[0].content"),
+        ("messages", r#"[{"role":"user","content":[null]}]"#, "messages[0].content[0]"),
+        ("messages", r#"[{"role":"user","content":[{}]}]"#, "messages[0].content[0].type"),
+        (
+            "messages",
+            r#"[{"role":"user","content":[{"type":"bogus"}]}]"#,
+            "messages[0].content[0].type",
+        ),
+        (
+            "messages",
+            r#"[{"role":"user","content":[{"type":"image_url"}]}]"#,
+            "messages[0].content[0].image_url",
+        ),
+        ("messages", r#"[{"role":"tool","content":"x"}]"#, "messages[0].tool_call_id"),
+        ("tools", "1", "tools"),
+        ("tools", "[1]", "tools[0]"),
+        ("tools", r#"[{"type":"function"}]"#, "tools[0].name"),
+        ("tools", r#"[{"type":"function","function":{}}]"#, "tools[0].function.name"),
+        ("stream", r#""yes""#, "stream"),
+        ("stream", "1", "stream"),
+        ("n", "1000", "n"),
+        ("n", "0", "n"),
+        ("n", "-1", "n"),
+        ("n", "1.5", "n"),
+        ("max_tokens", r#""many""#, "max_tokens"),
+        ("max_tokens", "-1", "max_tokens"),
+        ("max_tokens", "1e400", "max_tokens"),
+        ("temperature", r#""hot""#, "temperature"),
+        ("reasoning_effort", r#""heroic""#, "reasoning_effort"),
+        ("response_format", r#"{"type":"yaml"}"#, "response_format.type"),
+    ] {
+        let members =
+            [("model", r#""gpt-5.5""#), ("messages", r#"[{"role":"user","content":"a"}]"#)];
+        let members = members.into_iter().filter(|(name, _)| *name != member);
+        let members = members.chain([(member, value)]);
+        let members: Vec<String> = members.map(|(n, v)| format!("\"{n}\":{v}")).collect();
+        let body = format!("{{{}}}", members.join(","));
+        assert_bad(&house, &post(&house, CHAT, body.clone()).await, Some(param), &body);
+    }
+}
+
+#[tokio::test]
+async fn wrong_shapes_of_a_responses_request_are_named_by_their_path() {
+    let house = House::new().await;
+    for (body, param) in [
+        (r#"{"input":"a"}"#, "model"),
+        (r#"{"model":5,"input":"a"}"#, "model"),
+        (r#"{"model":"gpt-5.5"}"#, "input"),
+        (r#"{"model":"gpt-5.5","input":null}"#, "input"),
+        (r#"{"model":"gpt-5.5","input":5}"#, "input"),
+        (r#"{"model":"gpt-5.5","input":"a","stream":"yes"}"#, "stream"),
+        (r#"{"model":"gpt-5.5","input":"a","instructions":5}"#, "instructions"),
+        (r#"{"model":"gpt-5.5","input":"a","include":"x"}"#, "include"),
+        (r#"{"model":"gpt-5.5","input":"a","client_metadata":[]}"#, "client_metadata"),
+        (r#"{"model":"gpt-5.5","input":"a","tools":{}}"#, "tools"),
+        (r#"{"model":"gpt-5.5","input":"a","reasoning":"low"}"#, "reasoning"),
+        (r#"{"model":"gpt-5.5","input":"a","reasoning":{"effort":"heroic"}}"#, "reasoning.effort"),
+        (r#"{"model":"gpt-5.5","input":"a","previous_response_id":"r"}"#, "previous_response_id"),
+        (r#"{"model":"gpt-5.5","input":"a","conversation":"c"}"#, "conversation"),
+        (r#"{"model":"gpt-5.5","input":"a","background":true}"#, "background"),
+    ] {
+        assert_bad(&house, &post(&house, RESPONSES, body).await, Some(param), body);
+    }
+}
+
+#[tokio::test]
+async fn numbers_beyond_their_range_are_refused_and_null_is_nothing() {
+    let house = House::new().await;
+    let with = |member: &str| {
+        let rest = r#""model":"gpt-5.5","messages":[{"role":"user","content":"a"}]"#;
+        format!("{{{rest},{member}}}")
+    };
+    let long = format!("\"max_tokens\":{}", "9".repeat(5000));
+    for member in [r#""temperature":1e400"#, long.as_str(), r#""n":4294967297"#] {
+        assert_bad(&house, &post(&house, CHAT, with(member)).await, None, member);
+    }
+    for member in [
+        r#""max_tokens":null"#,
+        r#""temperature":null"#,
+        r#""tools":null"#,
+        r#""tool_choice":null"#,
+        r#""stream":null"#,
+        r#""stop":null"#,
+        r#""n":null"#,
+        r#""response_format":null"#,
+        r#""user":null"#,
+    ] {
+        let reply = post(&house, CHAT, with(member)).await;
+        assert_eq!(reply.status, 200, "{member}: {}", reply.text());
+        assert_eq!(reply.header("x-chatmock-notices"), None, "{member}");
+    }
+}
+
+#[tokio::test]
+async fn a_name_that_comes_twice_is_refused() {
+    let house = House::new().await;
+    for (path, body) in [
+        (CHAT, r#"{"model":"gpt-5.5","model":"x","messages":[{"role":"user","content":"a"}]}"#),
+        (CHAT, r#"{"model":"gpt-5.5","messages":[{"role":"user","role":"x","content":"a"}]}"#),
+        (RESPONSES, r#"{"model":"gpt-5.5","input":"a","input":"b"}"#),
+    ] {
+        let reply = post(&house, path, body).await;
+        assert_bad(&house, &reply, None, body);
+        assert!(reply.message().contains("duplicate"), "{}", reply.message());
+    }
+}
+
+#[tokio::test]
+async fn large_and_numerous_things_are_answered_in_time() {
+    let house = House::new().await;
+    let tool = json!({"type": "function", "function": {"name": "f", "parameters": {}}});
+    let mut tools = chat("hello", false);
+    let numbered = |n: usize| {
+        let mut tool = tool.clone();
+        tool["function"]["name"] = json!(format!("f{n}"));
+        tool
+    };
+    tools["tools"] = (0..10_000).map(numbered).collect();
+    house.simulator.enqueue(Mode::Refusal);
+    assert_eq!(house.server.post(CHAT, &tools).await.status, 200);
+    let mut key = chat("hello", false);
+    key["k".repeat(1 << 20)] = json!(1);
+    let reply = house.server.post(CHAT, &key).await;
+    assert_eq!(reply.status, 200);
+    assert!(reply.header("x-chatmock-notices").unwrap().len() < 4096);
+    let mut many = chat("hello", false);
+    for n in 0..2000 {
+        many[format!("x{n}")] = json!(1);
+    }
+    let reply = house.server.post(CHAT, &many).await;
+    assert!(reply.header("x-chatmock-notices").unwrap().ends_with(" more"), "{:?}", reply.headers);
+}
+
+#[tokio::test]
+async fn an_address_in_a_message_is_handed_on_and_never_fetched() {
+    let house = House::new().await;
+    let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let url = format!("http://{}/picture.png", listener.local_addr().unwrap());
+    let request = json!({"model": "gpt-5.5", "messages": [{"role": "user", "content": [
+        {"type": "text", "text": "look"}, {"type": "image_url", "image_url": {"url": url}}]}]});
+    let reply = house.server.post(CHAT, &request).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert!(house.sent().to_string().contains(&url));
+    assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
+}
+
+#[tokio::test]
+async fn a_body_over_the_limit_is_a_413_that_the_client_gets_to_read() {
+    let house = House::with(|settings| settings.http.max_body = 1 << 20).await;
+    let body = chat(&"x".repeat(20 << 20), false).to_string();
+    for chunked in [false, true] {
+        let mut wire = Wire::open(house.server.address).await;
+        let mut request = Request::new("POST", CHAT).with("content-type", "application/json");
+        request = match chunked {
+            true => request.with("transfer-encoding", "chunked"),
+            false => request.with("content-length", &body.len().to_string()),
+        };
+        wire.write(&request.bytes()).await;
+        if chunked {
+            wire.write(format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len()).as_bytes()).await;
+        } else {
+            wire.write(body.as_bytes()).await;
+        }
+        let head = wire.head().await;
+        let reply = wire.body(head).await;
+        let (status, kind, _, _) = reply.error();
+        assert_eq!((status, kind.as_str()), (413, "invalid_request_error"), "chunked: {chunked}");
+        assert!(reply.message().contains("1048576"), "{}", reply.message());
+    }
+    assert_eq!(house.calls(), 0);
+    let fits = chat(&"x".repeat(1 << 19), false);
+    house.simulator.enqueue(Mode::Refusal);
+    assert_eq!(house.server.post(CHAT, &fits).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_client_that_waits_for_leave_is_refused_before_it_sends() {
+    let house = House::with(|settings| settings.http.max_body = 1 << 20).await;
+    let mut wire = Wire::open(house.server.address).await;
+    let request = Request::new("POST", CHAT).with("expect", "100-continue");
+    wire.write(&request.with("content-length", "20000000").bytes()).await;
+    let start = std::time::Instant::now();
+    let reply = wire.head().await;
+    assert_eq!(wire.body(reply).await.error().0, 413);
+    assert!(start.elapsed().as_secs() < 3, "it was waited for a body that never comes");
+}
+
+#[tokio::test]
+async fn a_large_body_for_a_path_that_is_not_served_gets_its_404() {
+    let house = House::new().await;
+    let body = vec![b'x'; 8 << 20];
+    for path in ["/v1/embeddings", "/v1/models"] {
+        let reply = house.server.send(Request::post(path, body.clone())).await;
+        assert!(matches!(reply.error().0, 404 | 405), "{path}: {}", reply.text());
+    }
+}
+
+#[tokio::test]
+async fn names_from_a_client_break_no_header() {
+    let house = House::new().await;
+    let mut request = chat("hello", false);
+    request["a\r\nx-evil: 1"] = json!(1);
+    request["prompt_cache_key"] = json!("k\r\nx-evil: 1");
+    request["user"] = json!("\u{0}\n");
+    let reply = house.server.post(CHAT, &request).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    assert_eq!(reply.header("x-evil"), None);
+    let call = house.simulator.model_calls().pop().unwrap();
+    assert_eq!(call.header("x-evil"), None);
+    request["model"] = json!("a\nERROR fake\u{1b}[2J");
+    let reply = house.server.post(CHAT, &request).await;
+    assert_eq!(reply.error().0, 404);
+    let message: Value = reply.json()["error"]["message"].clone();
+    assert!(!message.as_str().unwrap().contains(['\n', '\u{1b}']), "{message}");
+}

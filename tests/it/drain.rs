@@ -1,0 +1,98 @@
+//! The end of a server: open answers are finished, new questions are not taken.
+
+use std::time::{Duration, Instant};
+
+use chatmock_server::Served;
+use chatmock_simulator::{Claims, Settings as Simulated};
+use tokio::net::TcpStream;
+
+use crate::house::{CHAT, House, RESPONSES, ask};
+use crate::wire::{Request, Wire, soon};
+
+#[tokio::test]
+async fn open_answers_are_finished_and_new_connections_refused() {
+    let mut house = House::new().await;
+    let mut open = Vec::new();
+    for path in [CHAT, RESPONSES] {
+        for stream in [true, false] {
+            open.push(house.server.begin(path, &ask(path, "MODE:slow:20:30", stream)).await);
+        }
+    }
+    soon(house.simulator.wait_for(|stats| stats.open_streams == 4)).await;
+    house.server.stop();
+    let address = house.server.address;
+    soon(async {
+        while TcpStream::connect(address).await.is_ok() {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+    assert!(house.simulator.stats().open_streams > 0, "the answers were still under way");
+    for mut wire in open {
+        let head = wire.head().await;
+        let reply = wire.body(head).await;
+        assert!(reply.status == 200 && reply.whole, "{}", reply.text());
+        assert!(reply.text().contains("20 "), "{}", reply.text());
+        assert!(wire.rest().await.is_empty(), "the connection is closed after its answer");
+    }
+    assert_eq!(house.server.ended().await, Served::Drained);
+}
+
+#[tokio::test]
+async fn idle_and_silent_connections_do_not_hold_the_end_up() {
+    let house = House::new().await;
+    let silent = Wire::open(house.server.address).await;
+    let mut idle = Wire::open(house.server.address).await;
+    assert_eq!(idle.send(&Request::get("/health")).await.status, 200);
+    let start = Instant::now();
+    assert_eq!(house.server.ended().await, Served::Drained);
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    drop((silent, idle));
+}
+
+#[tokio::test]
+async fn what_does_not_finish_in_time_is_cut_off() {
+    let house = House::with(|s| s.http.drain = Duration::from_millis(300)).await;
+    let mut open = Vec::new();
+    for text in ["MODE:stall-after", "MODE:mute"] {
+        open.push(house.server.begin(CHAT, &ask(CHAT, text, true)).await);
+    }
+    soon(house.simulator.wait_for(|stats| stats.open_streams == 2)).await;
+    let start = Instant::now();
+    let House { simulator, server, .. } = house;
+    assert_eq!(server.ended().await, Served::Aborted { open: 2 });
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    for mut wire in open {
+        assert!(!String::from_utf8_lossy(&wire.rest().await).contains("[DONE]"));
+    }
+    soon(simulator.wait_for(|stats| stats.open_streams == 0)).await;
+    assert_eq!(simulator.stats().cancelled_streams, 2);
+}
+
+#[tokio::test]
+async fn a_renewal_under_way_is_finished_and_saved() {
+    let simulated = Simulated { token_delay: Duration::from_millis(300), ..Simulated::default() };
+    let house = House::of(simulated, Claims::expiring_in(-60), |settings| {
+        settings.models.sync = false;
+        settings.http.drain = Duration::ZERO;
+    })
+    .await;
+    let before = std::fs::read_to_string(house.home.path().join("auth.json")).unwrap();
+    let wire = house.server.begin(CHAT, &ask(CHAT, "hello", false)).await;
+    soon(house.simulator.wait_for(|stats| stats.count("POST /oauth/token") == 1)).await;
+    drop(wire);
+    let House { simulator, home, server } = house;
+    server.ended().await;
+    let after = std::fs::read_to_string(home.path().join("auth.json")).unwrap();
+    assert_ne!(after, before, "the new tokens were lost");
+    assert_eq!(simulator.stats().refreshes, 1);
+}
+
+#[tokio::test]
+async fn a_server_that_has_ended_leaves_nothing_behind() {
+    let house = House::with(|s| s.models.refresh = Duration::from_millis(10)).await;
+    assert_eq!(house.server.say("hello").await.status, 200);
+    let House { simulator, server, .. } = house;
+    assert_eq!(server.ended().await, Served::Drained);
+    soon(simulator.wait_for(|stats| stats.open_connections == 0)).await;
+}

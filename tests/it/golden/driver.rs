@@ -1,0 +1,113 @@
+//! A turn without sockets: the public interface of the two pure crates, as a server uses it.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chatmock_protocol::responses::Event;
+use chatmock_protocol::sse::Decoder;
+use chatmock_translate::dialect::{Encoder, End};
+use chatmock_translate::{Catalog, Dialect, Failure, Frames, Policy, Shape, Turn, settle};
+use serde::Serialize;
+
+use super::pretty::pretty;
+
+/// When the answers are made, in seconds of the Unix epoch.
+const CREATED: u64 = 1_795_338_734;
+
+/// The recordings arrive in pieces of this many bytes.
+const PIECE: usize = 61;
+
+/// What a request settles to, or the refusal.
+pub(super) fn settled<D: Dialect>(body: &[u8]) -> String {
+    #[derive(Serialize)]
+    struct Settled<'a, R> {
+        stream: bool,
+        choices: u32,
+        notices: Vec<String>,
+        request: &'a R,
+    }
+
+    match turn::<D>(body) {
+        Err(failure) => refused::<D>(&failure),
+        Ok(turn) => {
+            let notices = turn.notices.iter();
+            let notices = notices.map(|n| format!("{} {}: {}", n.field, n.kind.as_str(), n.detail));
+            json(&Settled {
+                stream: turn.stream,
+                choices: turn.choices,
+                notices: notices.collect(),
+                request: &turn.request,
+            })
+        }
+    }
+}
+
+/// The bytes of a streamed answer.
+pub(super) fn streamed<D: Dialect>(asked: &str, upstream: &[u8]) -> String {
+    let shape = shape::<D>(asked);
+    let (mut encoder, mut frames) = (D::encoder(&shape, 0), Frames::default());
+    match run(&mut encoder, upstream, &mut frames) {
+        Ok(end) => {
+            let output = encoder.finish(end, Duration::ZERO, &mut frames);
+            D::tail(Ok(&[output]), &shape, &mut frames);
+        }
+        Err(failure) => {
+            encoder.fail(&failure, &mut frames);
+            D::tail(Err(&failure), &shape, &mut frames);
+        }
+    }
+    String::from_utf8(frames.take().unwrap_or_default().to_vec()).unwrap()
+}
+
+/// A whole answer, or the error body with its status.
+pub(super) fn whole<D: Dialect>(asked: &str, upstream: &[u8]) -> String {
+    let shape = shape::<D>(asked);
+    let (mut encoder, mut frames) = (D::whole(&shape, 0), Frames::default());
+    match run(&mut encoder, upstream, &mut frames) {
+        Ok(end) => {
+            let replies = [encoder.finish(end, Duration::ZERO, &mut frames)];
+            json(&D::render(&replies, &shape, Duration::ZERO))
+        }
+        Err(failure) => refused::<D>(&failure),
+    }
+}
+
+fn turn<D: Dialect>(body: &[u8]) -> Result<Turn<'_>, Failure> {
+    let draft = D::draft(D::read(body)?)?;
+    settle(draft, &Catalog::builtin(), &Policy::default(), CREATED)
+}
+
+fn shape<D: Dialect>(asked: &str) -> Arc<Shape> {
+    turn::<D>(asked.as_bytes()).unwrap().shape
+}
+
+/// Gives a recording to an encoder, piece by piece.
+fn run<E: Encoder>(encoder: &mut E, upstream: &[u8], frames: &mut Frames) -> Result<End, Failure> {
+    let mut decoder = Decoder::new(1 << 20);
+    for piece in upstream.chunks(PIECE) {
+        decoder.push(Bytes::copy_from_slice(piece));
+        while let Some(frame) = decoder.next_frame().unwrap() {
+            let event = Event::parse(&frame).unwrap();
+            if let ControlFlow::Break(end) = encoder.event(&frame, &event, Duration::ZERO, frames) {
+                return end;
+            }
+        }
+    }
+    Err(Failure::incomplete())
+}
+
+fn refused<D: Dialect>(failure: &Failure) -> String {
+    #[derive(Serialize)]
+    struct Refused<B> {
+        status: u16,
+        body: B,
+    }
+
+    json(&Refused { status: failure.status(), body: D::error(failure) })
+}
+
+fn json<T: Serialize>(value: &T) -> String {
+    pretty(&serde_json::to_string(value).unwrap())
+}

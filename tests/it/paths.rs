@@ -1,0 +1,195 @@
+//! Everything that is served beside turns, and what is not served at all.
+
+use serde_json::{Value, json};
+
+use crate::house::{CHAT, House, RESPONSES, ask};
+use crate::wire::{Reply, Request, Wire};
+
+fn assert_standing(reply: &Reply) {
+    assert_eq!(reply.header("cache-control"), Some("no-store"));
+    assert_eq!(reply.header("x-content-type-options"), Some("nosniff"));
+    assert_eq!(reply.header("cross-origin-resource-policy"), Some("same-origin"));
+    assert!(reply.header("x-request-id").is_some());
+    assert!(!reply.headers.iter().any(|(name, _)| name.starts_with("access-control-")));
+}
+
+#[tokio::test]
+async fn the_root_names_the_endpoints_and_health_says_ok() {
+    let house = House::new().await;
+    let root = house.server.get("/").await;
+    assert_eq!(root.json()["name"], "chatmock");
+    assert!(root.json()["endpoints"].as_array().unwrap().contains(&json!(format!("POST {CHAT}"))));
+    assert_standing(&root);
+    let health = house.server.get("/health").await;
+    assert_eq!((health.status, health.json()), (200, json!({"status": "ok"})));
+    assert_standing(&health);
+    assert_eq!(house.calls(), 0);
+}
+
+#[tokio::test]
+async fn the_limits_are_empty_at_first_and_then_those_of_the_last_answer() {
+    let house = House::new().await;
+    let before = house.server.get("/limits").await;
+    assert_eq!(before.json(), json!({"as_of": null, "limits": null}));
+    assert_standing(&before);
+    house.server.say("hello").await;
+    let after = house.server.get("/limits").await.json();
+    assert!(after["as_of"].as_u64().unwrap() > 1_600_000_000);
+    assert_eq!(after["limits"]["plan"], "plus");
+    let primary = &after["limits"]["primary"];
+    assert!(primary["used_percent"].is_number() && primary["window_minutes"].is_number());
+    assert_eq!(house.simulator.stats().count("GET /backend-api/wham/usage"), 0);
+}
+
+#[tokio::test]
+async fn the_limits_that_come_with_a_refusal_or_in_a_stream_are_kept_too() {
+    let house = House::new().await;
+    house.server.say("MODE:429").await;
+    let limits = house.server.get("/limits").await.json();
+    assert_eq!(limits["limits"]["primary"]["used_percent"], 100.0, "{limits}");
+    house.server.say("MODE:keepalive").await;
+    let limits = house.server.get("/limits").await.json();
+    assert_eq!(limits["limits"]["primary"]["used_percent"], 12.0, "{limits}");
+    assert_eq!(limits["limits"]["primary"]["window_minutes"], 10_080, "{limits}");
+}
+
+#[tokio::test]
+async fn options_name_the_methods_and_open_nothing() {
+    let house = House::new().await;
+    for (path, methods) in [
+        (CHAT, "POST"),
+        (RESPONSES, "POST"),
+        ("/v1/models", "GET, HEAD"),
+        ("/v1/models/gpt-5.5", "GET, HEAD"),
+        ("/health", "GET, HEAD"),
+    ] {
+        let reply = house.server.send(Request::new("OPTIONS", path)).await;
+        assert_eq!((reply.status, reply.header("allow")), (204, Some(methods)), "{path}");
+        assert!(reply.body.is_empty());
+        assert_standing(&reply);
+    }
+    let reply = house.server.send(Request::new("OPTIONS", "/v1/nothing")).await;
+    assert_eq!(reply.error().0, 404);
+}
+
+#[tokio::test]
+async fn head_is_get_without_a_body() {
+    let house = House::new().await;
+    let mut wire = Wire::open(house.server.address).await;
+    for path in ["/", "/health", "/limits", "/v1/models", "/v1/models/gpt-5.5"] {
+        let get = wire.send(&Request::get(path)).await;
+        let head = wire.send(&Request::new("HEAD", path)).await;
+        assert_eq!(
+            (head.status, head.header("content-length")),
+            (200, get.header("content-length"))
+        );
+    }
+}
+
+#[tokio::test]
+async fn unknown_paths_are_a_404_in_json() {
+    let house = House::new().await;
+    for path in [
+        "/v1",
+        "/v1/",
+        "/v1/models/",
+        "/v1/nothing",
+        "/v1/chat/completions/",
+        "/v1/responses/resp_1",
+        "/../../etc/passwd",
+        "/%2e%2e/%2e%2e/etc/passwd",
+        "/..%5c..%5cetc",
+        "/favicon.ico",
+        "/%1b[2J",
+    ] {
+        let reply = house.server.get(path).await;
+        let (status, kind, code, _) = reply.error();
+        assert_eq!((status, kind.as_str()), (404, "invalid_request_error"), "{path}");
+        assert_eq!(code, "unknown_url", "{path}");
+        assert_eq!(reply.header("content-type"), Some("application/json"));
+        assert_standing(&reply);
+    }
+    let posted = house.server.post("/v1/embeddings", &json!({"input": "x"})).await;
+    assert_eq!(posted.error().0, 404);
+}
+
+#[tokio::test]
+async fn a_wrong_method_is_a_405_in_json_with_the_right_ones() {
+    let house = House::new().await;
+    let unknown = "A".repeat(40);
+    for (method, path, allowed) in [
+        ("GET", CHAT, "POST"),
+        ("GET", "/v1/chat/completions?model=x&messages=y", "POST"),
+        ("DELETE", CHAT, "POST"),
+        ("GET", RESPONSES, "POST"),
+        ("POST", "/v1/models", "GET, HEAD"),
+        ("PUT", "/health", "GET, HEAD"),
+        ("TRACE", "/", "GET, HEAD"),
+        (unknown.as_str(), "/v1/models", "GET, HEAD"),
+    ] {
+        let request = Request::new(method, path).with("x-http-method-override", "POST");
+        let reply = house.server.send(request).await;
+        let (status, kind, code, _) = reply.error();
+        assert_eq!((status, kind.as_str()), (405, "invalid_request_error"), "{method} {path}");
+        assert_eq!(code, "method_not_allowed");
+        assert_eq!(reply.header("allow"), Some(allowed), "{method} {path}");
+        assert_standing(&reply);
+    }
+    assert_eq!(house.calls(), 0);
+}
+
+fn upgrade() -> Request {
+    Request::get(RESPONSES)
+        .with("connection", "Upgrade")
+        .with("upgrade", "websocket")
+        .with("sec-websocket-version", "13")
+        .with("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==")
+}
+
+#[tokio::test]
+async fn an_upgrade_is_answered_so_that_the_codex_program_goes_on_over_http() {
+    let house = House::new().await;
+    let reply = house.server.send(upgrade()).await;
+    assert_eq!(reply.error().0, 426);
+    assert_standing(&reply);
+    let foreign = upgrade().with("origin", "https://evil.test");
+    assert_eq!(house.server.send(foreign).await.error().0, 403);
+    assert_eq!(house.server.get(RESPONSES).await.error().0, 405);
+    assert_eq!(house.calls(), 0);
+}
+
+#[tokio::test]
+async fn the_query_of_a_turn_is_passed_over() {
+    let house = House::new().await;
+    let path = format!("{CHAT}?api-version=1");
+    assert_eq!(house.server.post(&path, &ask(CHAT, "hello", false)).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_codex_programs_request_is_served() {
+    let house = House::new().await;
+    // Trimmed from what Codex 0.169.0 sends to a provider of one's own.
+    let request = json!({
+        "model": "gpt-5.5", "stream": true, "store": false, "tools": [
+            {"type": "function", "name": "shell_command", "description": "Runs", "strict": false,
+             "parameters": {"type": "object", "properties": {"command": {"type": "string"}}}},
+            {"type": "custom", "name": "apply_patch", "description": "Patches",
+             "format": {"type": "grammar", "syntax": "lark", "definition": "start: /.+/"}}],
+        "tool_choice": "auto", "parallel_tool_calls": true,
+        "reasoning": {"effort": "medium", "summary": "auto"},
+        "include": ["reasoning.encrypted_content"],
+        "prompt_cache_key": "01a20287-0a42-7e72-9a9e-5026be1a6a16",
+        "client_metadata": {"x-codex-installation-id": "i", "session_id": "s"},
+        "input": [
+            {"type": "message", "role": "developer", "content": [
+                {"type": "input_text", "text": "You are an agent."}]},
+            {"type": "message", "role": "user", "content": [
+                {"type": "input_text", "text": "say hello"}]}],
+    });
+    let reply = house.server.post(RESPONSES, &request).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let last: Value = reply.events().pop().unwrap();
+    assert_eq!(last["type"], "response.completed");
+    assert!(last["response"]["id"].is_string() && last["response"]["usage"].is_object());
+    assert_eq!(house.sent()["client_metadata"]["x-codex-installation-id"], "i");
+}
