@@ -230,6 +230,43 @@ async fn a_name_that_comes_twice_is_refused() {
 }
 
 #[tokio::test]
+async fn a_refusal_does_not_repeat_a_long_value() {
+    let house = House::new().await;
+    let long = "prompt ".repeat(20_000);
+    for body in [
+        json!({"model": "gpt-5.5", "messages": long}),
+        json!({"model": "gpt-5.5", "messages": [long]}),
+        json!({"model": long, "messages": [{"role": "user", "content": "a"}]}),
+        json!({"model": "gpt-5.5", "messages": [{"role": long, "content": "a"}]}),
+        json!({"model": "gpt-5.5", "messages": [{"role": "user", "content": [long]}]}),
+        json!({"model": "gpt-5.5", "messages": [{"role": "user", "content": [{"type": long}]}]}),
+        json!({"model": "gpt-5.5", "messages": [{"role": "user", "content": "a"}], "stream": long}),
+        json!({"model": "gpt-5.5", "messages": [{"role": "user", "content": "a"}], "n": long}),
+        json!({"model": "gpt-5.5", "messages": [{"role": "user", "content": "a"}],
+            "reasoning_effort": long}),
+        json!({"model": "gpt-5.5", "messages": [{"role": "user", "content": "a"}],
+            "tool_choice": long, "tools": [{"type": "function", "function": {"name": "f"}}]}),
+        json!({"model": "gpt-5.5", "messages": [{"role": "user", "content": "a"}],
+            "tools": [{"type": long}]}),
+        json!({"model": "gpt-5.5", "messages": [{"role": "user", "content": "a"}],
+            "response_format": {"type": long}}),
+        json!({"model": "gpt-5.5", "input": {"a": long}}),
+        json!({"model": "gpt-5.5", "input": "a", "stream": long}),
+        json!({"model": "gpt-5.5", "input": "a", "reasoning": long}),
+        json!({"model": "gpt-5.5", "input": "a", "reasoning": {"effort": long}}),
+        json!({"model": "gpt-5.5", "input": "a", "include": [{"a": long}]}),
+    ] {
+        let path = if body.get("messages").is_some() { CHAT } else { RESPONSES };
+        let reply = house.server.post(path, &body).await;
+        let keys: Vec<&String> = body.as_object().unwrap().keys().collect();
+        assert!(matches!(reply.status, 400 | 404), "{keys:?}: {}", reply.status);
+        let size = reply.body.len();
+        assert!(size < 2000, "{keys:?}: {size} bytes, {}", &reply.text()[..300]);
+    }
+    assert_eq!(house.calls(), 0);
+}
+
+#[tokio::test]
 async fn large_and_numerous_things_are_answered_in_time() {
     let house = House::new().await;
     let tool = json!({"type": "function", "function": {"name": "f", "parameters": {}}});

@@ -192,9 +192,9 @@ async fn a_refusal_comes_before_the_body_is_read() {
 }
 
 #[tokio::test]
-async fn a_body_in_another_coding_is_a_415() {
+async fn a_body_in_a_coding_that_is_not_known_is_a_415() {
     let house = House::new().await;
-    for coding in ["br", "gzip", "zstd", "gzip, identity"] {
+    for coding in ["br", "compress", "gzip, br"] {
         let reply = house.server.send(post().with("content-encoding", coding)).await;
         assert_refused(&house, &reply, (415, ""), coding);
     }

@@ -58,7 +58,7 @@ impl House {
 
     /// The body of the last model call.
     pub(crate) fn sent(&self) -> Value {
-        self.simulator.model_calls().last().expect("nothing was sent").json()
+        self.simulator.model_calls().pop().unwrap().json()
     }
 
     /// How many model calls there were.

@@ -56,7 +56,7 @@ async fn messages_that_are_no_http_are_refused_and_the_connection_closed() {
 #[tokio::test]
 async fn a_second_request_is_never_smuggled() {
     let house = House::new().await;
-    let hidden = format!("GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n");
+    let hidden = "GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n";
     for headers in [
         "content-length: 4\r\ntransfer-encoding: chunked\r\n",
         "transfer-encoding: chunked\r\ncontent-length: 4\r\n",
@@ -86,7 +86,6 @@ async fn broken_messages_that_reach_us_get_an_answer_in_json() {
             post("transfer-encoding: chunked\r\n", "zz\r\nxxxxx\r\n0\r\n\r\n"),
         ),
     ] {
-        println!("{what}");
         let mut wire = Wire::open(house.server.address).await;
         wire.write(bytes.as_bytes()).await;
         let head = wire.head().await;
@@ -155,10 +154,10 @@ async fn a_stream_to_an_old_client_ends_with_the_connection() {
 async fn pipelined_requests_are_answered_in_order() {
     let house = House::new().await;
     let mut wire = Wire::open(house.server.address).await;
-    let paths = ["/health", "/v1/models", "/limits", "/"];
+    let paths = ["/health", "/v1/models", "/limits", "/v1/models/gpt-5.5"];
     let requests = paths.map(|path| Request::get(path).bytes()).concat();
     wire.write(&requests).await;
-    for member in ["status", "data", "limits", "endpoints"] {
+    for member in ["status", "data", "limits", "id"] {
         let head = wire.head().await;
         let reply = wire.body(head).await;
         assert!(reply.json().get(member).is_some(), "{member}: {}", reply.text());

@@ -9,6 +9,7 @@ mod guard;
 mod house;
 mod http;
 mod layering;
+mod log;
 mod models;
 mod modes;
 mod paths;

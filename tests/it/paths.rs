@@ -1,6 +1,8 @@
 //! Everything that is served beside turns, and what is not served at all.
 
+use chatmock_server::Server;
 use serde_json::{Value, json};
+use tokio::net::TcpListener;
 
 use crate::house::{CHAT, House, RESPONSES, ask};
 use crate::wire::{Reply, Request, Wire};
@@ -16,7 +18,7 @@ fn assert_standing(reply: &Reply) {
 #[tokio::test]
 async fn the_root_names_the_endpoints_and_health_says_ok() {
     let house = House::new().await;
-    let root = house.server.get("/").await;
+    let root = house.server.send(Request::get("/").with("accept", "application/json")).await;
     assert_eq!(root.json()["name"], "chatmock");
     assert!(root.json()["endpoints"].as_array().unwrap().contains(&json!(format!("POST {CHAT}"))));
     assert_standing(&root);
@@ -95,7 +97,7 @@ async fn unknown_paths_are_a_404_in_json() {
         "/v1/models/",
         "/v1/nothing",
         "/v1/chat/completions/",
-        "/v1/responses/resp_1",
+        "/v1/responses/",
         "/../../etc/passwd",
         "/%2e%2e/%2e%2e/etc/passwd",
         "/..%5c..%5cetc",
@@ -163,6 +165,23 @@ async fn the_query_of_a_turn_is_passed_over() {
     let house = House::new().await;
     let path = format!("{CHAT}?api-version=1");
     assert_eq!(house.server.post(&path, &ask(CHAT, "hello", false)).await.status, 200);
+}
+
+#[tokio::test]
+async fn a_server_answers_on_every_address_it_listens_on() {
+    let house = House::new().await;
+    let mut listeners = Vec::new();
+    for _ in 0..3 {
+        listeners.push(TcpListener::bind(("127.0.0.1", 0)).await.unwrap());
+    }
+    let addresses: Vec<_> = listeners.iter().map(|l| l.local_addr().unwrap()).collect();
+    let server = Server::new(crate::house::settings(&house.simulator, house.home.path())).unwrap();
+    let served = tokio::spawn(server.serve(listeners, std::future::pending()));
+    for address in addresses.iter().chain(&addresses) {
+        let reply = Wire::open(*address).await.send(&Request::get("/health")).await;
+        assert_eq!(reply.status, 200);
+    }
+    served.abort();
 }
 
 #[tokio::test]

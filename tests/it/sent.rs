@@ -1,6 +1,6 @@
 //! What goes upstream: body, headers, and nothing of the client that it did not mean to send.
 
-use chatmock_simulator::Mode;
+use chatmock_simulator::{Claims, Mode, Settings as Simulated};
 use serde_json::{Value, json};
 
 use crate::house::{CHAT, House, RESPONSES, chat, responses};
@@ -108,6 +108,16 @@ async fn the_headers_of_a_turn_are_these_and_no_others() {
     assert_eq!(call.header("version"), Some("0.169.0"));
     assert_ne!(call.header("authorization"), Some("Bearer of-the-client"));
     assert_eq!(call.path, "/backend-api/codex/responses");
+}
+
+#[tokio::test]
+async fn a_fedramp_workspace_is_named_as_one() {
+    let claims = Claims { fedramp: true, ..Claims::of_account("workspace-1") };
+    let house = House::of(Simulated::default(), claims, |_| {}).await;
+    assert_eq!(house.server.say("hello").await.status, 200);
+    let call = house.simulator.model_calls().pop().unwrap();
+    assert_eq!(call.header("x-openai-fedramp"), Some("true"));
+    assert_eq!(call.header("chatgpt-account-id"), Some("workspace-1"));
 }
 
 #[tokio::test]

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chatmock_server::Server;
 use chatmock_simulator::{Claims, Mode, Settings as Simulated};
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -187,6 +188,19 @@ async fn the_codex_programs_sign_in_is_borrowed_while_ours_is_absent_and_never_r
     sign_in(home.path(), &house.simulator.auth_json());
     assert_eq!(server.say("hello").await.status, 200);
     assert_eq!(account(&house), Claims::default().account_id);
+}
+
+#[tokio::test]
+async fn a_server_says_who_is_signed_in_or_what_to_do() {
+    let house = House::new().await;
+    let server = Server::new(settings(&house.simulator, house.home.path())).unwrap();
+    let account = server.account().await.unwrap();
+    assert_eq!(account.email.as_deref(), Some("demo@example.invalid"));
+    assert_eq!(account.plan.as_deref(), Some("plus"));
+    let empty = tempfile::tempdir().unwrap();
+    let server = Server::new(settings(&house.simulator, empty.path())).unwrap();
+    let words = server.account().await.unwrap_err();
+    assert!(words.contains(COMMAND), "{words}");
 }
 
 #[tokio::test]

@@ -4,6 +4,8 @@ use std::time::{Duration, Instant};
 
 use chatmock_simulator::{Mode, Script, Step};
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
 
 use crate::house::{CHAT, House, RESPONSES, ask};
 use crate::wire::{Request, Wire, soon};
@@ -174,4 +176,50 @@ async fn output_is_handed_on_as_it_arrives() {
         assert_eq!(wire.head().await.status, 200);
         wire.chunks_until("first words").await;
     }
+}
+
+/// Answers one call with deltas for as long as someone takes them; gives how many bytes that were.
+async fn flood(listener: TcpListener) -> usize {
+    let (mut stream, _) = listener.accept().await.unwrap();
+    let mut read = Vec::new();
+    while !read.ends_with(b"}}") {
+        stream.read_buf(&mut read).await.unwrap();
+    }
+    let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\n\r\n";
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let created = r#"{"type":"response.created","response":{"id":"resp_1"}}"#;
+    stream.write_all(format!("data: {created}\n\n").as_bytes()).await.unwrap();
+    let delta = "x".repeat(4000);
+    let delta = format!(
+        r#"{{"type":"response.output_text.delta","item_id":"m","output_index":0,"content_index":0,"delta":"{delta}"}}"#
+    );
+    let event = format!("data: {delta}\n\n").into_bytes();
+    let mut written = 0;
+    loop {
+        let write = stream.write_all(&event);
+        match tokio::time::timeout(Duration::from_secs(1), write).await {
+            Ok(taken) => taken.unwrap(),
+            Err(_) => return written,
+        }
+        written += event.len();
+        assert!(written < 64 << 20, "nothing holds the backend back");
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_reads_nothing_holds_the_backend_back() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let house = House::with(|settings| {
+        settings.models.sync = false;
+        let route = settings.upstream.route.clone();
+        settings.upstream.route = route.at(format!("http://{address}/backend-api/codex"));
+    })
+    .await;
+    let mut wire = house.server.begin(CHAT, &ask(CHAT, "hello", true)).await;
+    let written = soon(flood(listener)).await;
+    // What two connections' buffers hold, and little more.
+    assert!(written < 32 << 20, "{written} bytes were taken");
+    assert_eq!(wire.head().await.status, 200);
+    wire.chunks_until("xxxx").await;
 }

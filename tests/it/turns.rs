@@ -90,6 +90,64 @@ async fn public_events_reach_a_responses_client_byte_for_byte() {
 }
 
 #[tokio::test]
+async fn the_framing_of_the_backends_stream_does_not_show() {
+    let house = House::new().await;
+    for mode in [
+        Mode::Cr,
+        Mode::Crlf,
+        Mode::Bom,
+        Mode::NoSpace,
+        Mode::MultilineData,
+        Mode::WrongEventName,
+        Mode::Bytewise,
+        Mode::EarlyHints,
+    ] {
+        let text = format!("MODE:{}", mode.name());
+        let expected = format!("You said: {text}");
+        assert_eq!(said(&house.server.say(&text).await), expected, "{mode:?}");
+        let stream = house.server.post(CHAT, &chat(&text, true)).await;
+        assert_eq!(streamed(&stream), expected, "{mode:?}");
+        let whole = house.server.post(RESPONSES, &responses(&text, false)).await;
+        assert_eq!(output_text(&whole.json()), expected, "{mode:?}");
+    }
+}
+
+#[tokio::test]
+async fn characters_that_other_programs_break_at_arrive_as_they_were() {
+    let house = House::new().await;
+    let separators = "a\u{2028}b\u{2029}c\u{85}d\re\nf\tg\u{0}h\"i\\j </script>";
+    for (mode, expected) in
+        [(Mode::Separators, separators), (Mode::InvalidUtf8, "left \u{fffd}\u{fffd} right")]
+    {
+        house.simulator.enqueue(mode);
+        assert_eq!(said(&house.server.say("hello").await), expected, "{mode:?}");
+        house.simulator.enqueue(mode);
+        let stream = house.server.post(CHAT, &chat("hello", true)).await;
+        assert_eq!(streamed(&stream), expected, "{mode:?}");
+        house.simulator.enqueue(mode);
+        let whole = house.server.post(RESPONSES, &responses("hello", false)).await;
+        assert_eq!(output_text(&whole.json()), expected, "{mode:?}");
+    }
+}
+
+#[tokio::test]
+async fn two_hundred_streams_at_once_are_all_complete() {
+    let house = House::new().await;
+    let streams = (0..200).map(|n| {
+        let path = if n % 2 == 0 { CHAT } else { RESPONSES };
+        let request = crate::house::ask(path, &format!("number {n}"), true);
+        let server = &house.server;
+        async move { (n, server.post(path, &request).await) }
+    });
+    for (n, reply) in futures::future::join_all(streams).await {
+        assert!(reply.status == 200 && reply.whole, "{n}: {}", reply.text());
+        let end = if n % 2 == 0 { "data: [DONE]" } else { "response.completed" };
+        assert!(reply.text().contains(end), "{n}: {}", reply.text());
+    }
+    assert_eq!(house.simulator.stats().open_streams, 0);
+}
+
+#[tokio::test]
 async fn tool_calls_of_a_stream_have_stable_indices() {
     let house = House::new().await;
     house.simulator.enqueue(Mode::ParallelCalls);

@@ -12,7 +12,8 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// Waits for something that is to happen soon.
 pub(crate) async fn soon<F: Future>(what: F) -> F::Output {
-    tokio::time::timeout(LIMIT, what).await.expect("it did not happen in time")
+    let happened = tokio::time::timeout(LIMIT, what).await;
+    happened.unwrap_or_else(|_| panic!("it did not happen in time"))
 }
 
 /// A request as it goes out.
@@ -100,7 +101,10 @@ impl Reply {
         };
         let events = text.split("\n\n").map(data);
         let events = events.filter(|data| !(data.is_empty() || data == "[DONE]"));
-        events.map(|data| serde_json::from_str(&data).expect("an event is JSON")).collect()
+        let json = |data: String| {
+            serde_json::from_str(&data).unwrap_or_else(|_| panic!("an event is no JSON: {data}"))
+        };
+        events.map(json).collect()
     }
 
     /// The error of a refusal: status, `type`, `code` and `param`.
@@ -145,7 +149,7 @@ impl Wire {
     /// Reads an answer's head; interim answers are passed over.
     pub(crate) async fn head(&mut self) -> Reply {
         loop {
-            let head = self.until(b"\r\n\r\n").await.expect("no answer came");
+            let head = self.until(b"\r\n\r\n").await.unwrap_or_else(|| panic!("no answer came"));
             let head = String::from_utf8(head).unwrap();
             let mut lines = head.trim_end().split("\r\n");
             let status = lines.next().unwrap().split(' ').nth(1).unwrap().parse().unwrap();
@@ -205,7 +209,7 @@ impl Wire {
 
     /// Reads one line with its end.
     pub(crate) async fn line(&mut self) -> Vec<u8> {
-        self.until(b"\r\n").await.expect("no line came")
+        self.until(b"\r\n").await.unwrap_or_else(|| panic!("no line came"))
     }
 
     /// Everything up to the end of the connection, a reset included.

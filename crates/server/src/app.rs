@@ -11,6 +11,7 @@ use crate::catalog::Models;
 use crate::guard::Guard;
 use crate::limits::LastLimits;
 use crate::settings::HttpSettings;
+use crate::store::Store;
 use crate::tasks::Tasks;
 
 /// The running server's parts.
@@ -22,6 +23,7 @@ pub(crate) struct App {
     pub(crate) sign_in: Arc<SignIn>,
     pub(crate) models: Arc<Models>,
     pub(crate) limits: LastLimits,
+    pub(crate) store: Arc<Store>,
     pub(crate) tasks: Tasks,
     /// The server has been told to stop.
     pub(crate) draining: AtomicBool,

@@ -9,6 +9,7 @@ use http::header::EXPECT;
 use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 
+use crate::decode::{self, Coding};
 use crate::settings::HttpSettings;
 
 /// How much of an oversized body is read to its end, in bytes: a client that is still writing
@@ -43,7 +44,7 @@ pub(crate) async fn read(
         }
         read = read.plus(next, announced.min(RESERVE));
     }
-    Ok(read.freeze())
+    decode::decoded(read.freeze(), Coding::of(headers)?, settings.max_body).await
 }
 
 /// One buffer, copied only when there are several pieces.

@@ -53,6 +53,11 @@ fn of_refusal(refusal: Refusal) -> Failure {
     failure
 }
 
+/// The words of a failure that may be logged: those of a bad request repeat what a person wrote.
+pub(crate) fn loggable(failure: &Failure) -> Option<&str> {
+    (failure.kind != FailureKind::BadRequest).then_some(&*failure.message)
+}
+
 /// The limits that came with a refusal.
 pub(crate) fn limits(error: &Error) -> Option<&Snapshot> {
     match error {

@@ -3,9 +3,11 @@
 use std::net::IpAddr;
 
 use chatmock_translate::{Failure, FailureKind};
-use http::header::{CONTENT_ENCODING, CONTENT_TYPE, HOST, ORIGIN, REFERER, TRANSFER_ENCODING};
+use http::header::{CONTENT_TYPE, HOST, ORIGIN, REFERER, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method};
+
+use crate::decode::Coding;
 
 /// The longest request target, in bytes.
 const LONGEST_TARGET: usize = 8 * 1024;
@@ -124,12 +126,7 @@ fn message(headers: &HeaderMap) -> Result<(), Failure> {
     {
         return Err(bad("the only transfer coding that is understood is chunked"));
     }
-    let encoding = headers.get(CONTENT_ENCODING).map(|coding| coding.as_bytes());
-    if several(CONTENT_ENCODING) || !matches!(encoding, None | Some(b"" | b"identity")) {
-        let message = "the body's content coding is not understood: send it uncompressed";
-        return Err(Failure::new(FailureKind::Rejected(415), message));
-    }
-    Ok(())
+    Coding::of(headers).map(drop)
 }
 
 #[cfg(test)]

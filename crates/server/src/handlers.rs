@@ -2,4 +2,5 @@
 
 pub(crate) mod models;
 pub(crate) mod ollama;
+pub(crate) mod responses;
 pub(crate) mod status;

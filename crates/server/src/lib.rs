@@ -5,6 +5,7 @@ mod app;
 mod body;
 mod branch;
 mod catalog;
+mod decode;
 mod failure;
 mod guard;
 mod handlers;
@@ -15,11 +16,13 @@ mod route;
 mod serve;
 mod service;
 mod settings;
+mod store;
 mod tasks;
 
 pub use account::Account;
 pub use serve::{Served, Server, ServerError};
 pub use settings::{HttpSettings, ModelSettings, OLLAMA_VERSION, Settings, SignInSettings};
+pub use store::{StoreError, StoreSettings};
 
 pub use chatmock_auth as auth;
 pub use chatmock_translate as translate;

@@ -226,7 +226,8 @@ impl<D: Dialect> TurnBody<D> {
                 D::tail(Ok(&outputs), &self.shape, &mut self.frames);
             }
             Err(failure) => {
-                tracing::warn!(dialect = D::NAME, code = ?failure.code, "the answer broke off: {failure}");
+                let (code, words) = (&failure.code, failure::loggable(&failure));
+                tracing::warn!(dialect = D::NAME, ?code, ?words, "the answer broke off");
                 self.branches.clear();
                 D::tail(Err(&failure), &self.shape, &mut self.frames);
             }

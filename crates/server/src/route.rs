@@ -17,6 +17,10 @@ pub(crate) enum Route<'p> {
     OllamaGenerate,
     /// Another of Ollama's endpoints.
     Ollama(Ollama<'p>),
+    /// A kept response.
+    Response(&'p str),
+    /// The items that a kept response answers.
+    InputItems(&'p str),
     /// The list of models.
     Models,
     /// One model.
@@ -90,8 +94,20 @@ impl<'p> Route<'p> {
             _ if path.starts_with("/api/blobs/") => {
                 (Self::Ollama(Ollama::NotHere("blobs")), "HEAD, POST")
             }
-            _ => (Self::Model(model(path)?), READ),
+            _ => match path.strip_prefix("/v1/responses/") {
+                Some(rest) => response(rest)?,
+                None => (Self::Model(model(path)?), READ),
+            },
         })
+    }
+}
+
+/// What stands under `/v1/responses/`.
+fn response(rest: &str) -> Option<(Route<'_>, &'static str)> {
+    match rest.split_once('/') {
+        None if !rest.is_empty() => Some((Route::Response(rest), "GET, HEAD, DELETE")),
+        Some((id, "input_items")) if !id.is_empty() => Some((Route::InputItems(id), "GET, HEAD")),
+        _ => None,
     }
 }
 
@@ -120,6 +136,15 @@ mod tests {
         assert_eq!(Route::of(&Method::GET, "/v1/chat/completions"), Err(NoRoute::Method("POST")));
         assert_eq!(Route::of(&Method::GET, "/v1/models/gpt-6"), Ok(Route::Model("gpt-6")));
         assert_eq!(Route::of(&Method::HEAD, "/health"), Ok(Route::Health));
+        for method in [Method::GET, Method::HEAD, Method::DELETE] {
+            assert_eq!(Route::of(&method, "/v1/responses/resp_1"), Ok(Route::Response("resp_1")));
+        }
+        let items = "/v1/responses/resp_1/input_items";
+        assert_eq!(Route::of(&Method::GET, items), Ok(Route::InputItems("resp_1")));
+        assert_eq!(Route::of(&Method::DELETE, items), Err(NoRoute::Method("GET, HEAD")));
+        for path in ["/v1/responses/", "/v1/responses//input_items", "/v1/responses/r/cancel"] {
+            assert_eq!(Route::of(&Method::GET, path), Err(NoRoute::Path), "{path}");
+        }
         for path in ["/v1/models/", "/v1", "/v2/models", "/../../etc/passwd", "//"] {
             assert_eq!(Route::of(&Method::GET, path), Err(NoRoute::Path), "{path}");
         }

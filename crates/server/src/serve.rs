@@ -25,6 +25,7 @@ use crate::guard::Guard;
 use crate::limits::LastLimits;
 use crate::service;
 use crate::settings::Settings;
+use crate::store::{Store, StoreError};
 use crate::tasks::Tasks;
 
 /// The largest head of a request, in bytes.
@@ -43,6 +44,9 @@ pub enum ServerError {
     /// The issuer's settings cannot be used.
     #[error("the sign-in cannot be used: {0}")]
     SignIn(#[from] EndpointError),
+    /// The place for kept responses cannot be used.
+    #[error("responses cannot be kept: {0}")]
+    Store(#[from] StoreError),
 }
 
 /// How a server ended.
@@ -59,20 +63,22 @@ pub enum Served {
 
 /// A server, built but not yet accepting.
 pub struct Server {
-    app: Arc<App>,
+    pub(crate) app: Arc<App>,
 }
 
 impl Server {
     /// Builds a server. Call it inside a tokio runtime: the catalogue is fetched in the background.
     ///
     /// # Errors
-    /// When the backend's or the issuer's address cannot be used.
+    /// When the backend's or the issuer's address or the directory for responses cannot be used.
     pub fn new(settings: Settings) -> Result<Self, ServerError> {
         let models = Arc::new(Models::new(settings.models, &settings.sign_in.home));
         let sign_in = Arc::new(SignIn::new(settings.sign_in)?);
         let client = Client::new(settings.upstream, Arc::clone(&sign_in) as Arc<_>)?;
         let tasks = Tasks::default();
         tasks.spawn(Arc::clone(&models).keep(client.clone()));
+        let store = Arc::new(Store::open(settings.http.responses.clone())?);
+        tasks.spawn(Store::sweep(Arc::downgrade(&store)));
         let app = App {
             guard: Guard::new(settings.http.hosts.clone()),
             http: settings.http,
@@ -81,6 +87,7 @@ impl Server {
             sign_in,
             models,
             limits: LastLimits::default(),
+            store,
             tasks,
             draining: AtomicBool::new(false),
         };

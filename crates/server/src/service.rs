@@ -14,10 +14,14 @@ use tokio::time::Instant;
 
 use crate::app::App;
 use crate::body;
-use crate::handlers::{models, ollama, status};
+use crate::failure;
+use crate::handlers::{models, ollama, responses, status};
 use crate::pipeline::{self, Call};
 use crate::reply::{self, Reply};
 use crate::route::{self, NoRoute, Route};
+
+/// Characters of a refusal's words.
+const LONGEST: usize = 512;
 
 /// Answers a request; every failure becomes an answer too.
 pub(crate) async fn answer(app: Arc<App>, request: Request<Incoming>) -> Result<Reply, Infallible> {
@@ -31,7 +35,14 @@ pub(crate) async fn answer(app: Arc<App>, request: Request<Incoming>) -> Result<
         Err(failure) => Err(failure),
     };
     let mut reply = outcome.unwrap_or_else(|failure| {
-        tracing::debug!(request_id, code = ?failure.code, "refused: {failure}");
+        let failure = brief(failure);
+        tracing::debug!(
+            request_id,
+            code = ?failure.code,
+            param = ?failure.param,
+            words = ?failure::loggable(&failure),
+            "refused"
+        );
         refusal(&failure, &head)
     });
     if turned_away {
@@ -78,6 +89,9 @@ async fn handle(
             let body = body::read(body, &head.headers, &app.http).await?;
             ollama::answer(app, endpoint, &body).await
         }
+        Route::Response(id) if head.method == Method::DELETE => responses::delete(app, id).await,
+        Route::Response(id) => responses::one(app, id, head.uri.query()).await,
+        Route::InputItems(id) => responses::input_items(app, id, head.uri.query()).await,
         Route::Models => Ok(models::all(app).await),
         Route::Model(name) => models::one(app, name).await,
         Route::Root => status::root(&head.headers),
@@ -131,6 +145,21 @@ fn refusal(failure: &Failure, head: &Parts) -> Reply {
         reply::allow(&mut reply, methods);
     }
     reply
+}
+
+/// A failure in few words: some quote what a person sent, which may be long.
+fn brief(mut failure: Failure) -> Failure {
+    let clip = |text: &mut String| {
+        if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+            text.truncate(end);
+            text.push('…');
+        }
+    };
+    clip(&mut failure.message);
+    if let Some(param) = &mut failure.param {
+        clip(param);
+    }
+    failure
 }
 
 /// A random id, to join what a client reports with what is logged.

@@ -7,6 +7,8 @@ use chatmock_auth::KeeperSettings;
 use chatmock_translate::Policy;
 use chatmock_translate::catalog::Alias;
 
+use crate::store::StoreSettings;
+
 /// Everything that a server needs to know.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -40,6 +42,8 @@ pub struct HttpSettings {
     pub ollama_version: String,
     /// How long open answers may go on once the server is told to stop.
     pub drain: Duration,
+    /// What is kept of responses.
+    pub responses: StoreSettings,
 }
 
 impl Default for HttpSettings {
@@ -53,6 +57,7 @@ impl Default for HttpSettings {
             body_progress: Duration::from_secs(30),
             ollama_version: OLLAMA_VERSION.to_owned(),
             drain: Duration::from_secs(30),
+            responses: StoreSettings::default(),
         }
     }
 }

@@ -7,9 +7,10 @@ use chatmock_protocol::openai::chat::request::Stop;
 use chatmock_protocol::responses::Usage;
 
 use crate::delta::Delta;
-use crate::dialect::{DeltaEncoder, End, Finish};
+use crate::dialect::{DeltaEncoder, End, Finish, Shape};
 use crate::failure::Failure;
 use crate::frames::Frames;
+use crate::tokens::TokenCount;
 
 /// Where a reply is cut.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -19,12 +20,6 @@ pub struct Bounds {
     /// The most tokens of visible text.
     pub max_tokens: Option<u64>,
 }
-
-/// Characters per token of the estimate behind a token cap.
-///
-/// OpenAI's own rule of thumb for English text. The backend's tokenizer is not at hand here, so a
-/// cap is kept approximately.
-pub const CHARACTERS_PER_TOKEN: u64 = 4;
 
 /// Reads stop sequences; `path` is that of the member they stand in.
 ///
@@ -46,8 +41,8 @@ pub struct Bounded<E> {
     encoder: E,
     /// Text that may turn out to be the start of a stop sequence.
     held: String,
-    /// Characters written so far.
-    written: u64,
+    /// The tokens written so far.
+    count: Box<dyn TokenCount>,
     /// A bound was reached: the backend's own counts will not come.
     cut: bool,
 }
@@ -55,8 +50,9 @@ pub struct Bounded<E> {
 impl<E: DeltaEncoder> Bounded<E> {
     /// Wraps `encoder`.
     #[must_use]
-    pub fn new(bounds: &Bounds, encoder: E) -> Self {
-        Self { bounds: bounds.clone(), encoder, held: String::new(), written: 0, cut: false }
+    pub fn new(shape: &Shape, encoder: E) -> Self {
+        let (bounds, count) = (shape.bounds.clone(), shape.tokenizer.start());
+        Self { bounds, encoder, held: String::new(), count, cut: false }
     }
 
     fn text(&mut self, text: &str, at: Duration, frames: &mut Frames) -> ControlFlow<Finish> {
@@ -94,23 +90,17 @@ impl<E: DeltaEncoder> Bounded<E> {
         if text.is_empty() {
             return ControlFlow::Continue(());
         }
-        let characters = text.chars().count() as u64;
-        let room = self
-            .bounds
-            .max_tokens
-            .map(|most| most.saturating_mul(CHARACTERS_PER_TOKEN).saturating_sub(self.written));
-        let (text, over) = match room {
-            Some(room) if characters > room => {
-                let end = text.char_indices().nth(usize::try_from(room).unwrap_or(usize::MAX));
-                (end.and_then(|(end, _)| text.get(..end)).unwrap_or(text), true)
-            }
-            _ => (text, false),
+        // Without any bound the count is not needed, and the turn is not let go.
+        let fits = match self.bounds.max_tokens {
+            Some(most) => self.count.take(text, most),
+            None if self.bounds.stop.is_empty() => text.len(),
+            None => self.count.take(text, u64::MAX),
         };
-        self.written += characters.min(room.unwrap_or(characters));
-        if !text.is_empty() {
-            self.encoder.delta(Delta::Text(text), at, frames)?;
+        let (written, over) = text.split_at_checked(fits).unwrap_or((text, ""));
+        if !written.is_empty() {
+            self.encoder.delta(Delta::Text(written), at, frames)?;
         }
-        if over {
+        if !over.is_empty() {
             self.cut = true;
             return ControlFlow::Break(Finish::Length);
         }
@@ -151,8 +141,8 @@ impl<E: DeltaEncoder> DeltaEncoder for Bounded<E> {
         }
         if self.cut && end.usage.is_none() {
             // The turn is let go at the cut, so the backend never says what it used: what was
-            // written is counted by the estimate, and input, which is not known, is left at zero.
-            let output = self.written.div_ceil(CHARACTERS_PER_TOKEN);
+            // written is counted, and input, which is not known, is left at zero.
+            let output = self.count.tokens();
             end.usage = Some(Usage { output, total: output, ..Usage::default() });
         }
         self.encoder.end(end, at, frames)

@@ -12,9 +12,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chatmock_protocol::openai::chat::reply::Completion;
-use chatmock_protocol::openai::chat::request::Request;
 use chatmock_protocol::openai::error::ErrorBody;
 
+use crate::asked::Asked;
 use crate::bounds::Bounded;
 use crate::dialect::{Dialect, Framing, Output, Shape};
 use crate::draft::Draft;
@@ -26,13 +26,14 @@ use crate::thinking::Styled;
 
 pub use chunks::{Chunks, Ended};
 pub(crate) use error::error_body;
+pub(crate) use request::draft;
 
 /// `POST /v1/chat/completions`.
 #[derive(Clone, Copy, Debug)]
 pub struct Chat;
 
 impl Dialect for Chat {
-    type Request<'b> = Request<'b>;
+    type Request<'b> = Asked<'b>;
     type Encoder = Reading<Bounded<Styled<Chunks>>>;
     type Whole = Reading<Bounded<Styled<Collector>>>;
     type Response<'r> = Completion<'r>;
@@ -41,22 +42,22 @@ impl Dialect for Chat {
     const NAME: &'static str = "chat";
     const FRAMING: Framing = Framing::Sse;
 
-    fn read(body: &[u8]) -> Result<Request<'_>, Failure> {
-        Ok(chatmock_protocol::json::read(body)?)
+    fn read(body: &[u8]) -> Result<Asked<'_>, Failure> {
+        Asked::of_chat(body)
     }
 
     fn draft<'b>(request: Self::Request<'b>) -> Result<Draft<'b>, Failure> {
-        request::draft(request)
+        request.for_chat()
     }
 
     fn encoder(shape: &Arc<Shape>, choice: u32) -> Self::Encoder {
         let styled = Styled::new(shape, Chunks::new(shape, choice));
-        Reading::new(shape, Bounded::new(&shape.bounds, styled))
+        Reading::new(shape, Bounded::new(shape, styled))
     }
 
     fn whole(shape: &Arc<Shape>, _: u32) -> Self::Whole {
         let styled = Styled::new(shape, Collector::new());
-        Reading::new(shape, Bounded::new(&shape.bounds, styled))
+        Reading::new(shape, Bounded::new(shape, styled))
     }
 
     fn tail(outcome: Result<&[Output<Self>], &Failure>, shape: &Shape, frames: &mut Frames) {

@@ -48,12 +48,12 @@ impl Dialect for Completions {
 
     fn encoder(shape: &Arc<Shape>, choice: u32) -> Self::Encoder {
         let styled = Styled::new(shape, Plain(TextChunks::new(shape, choice)));
-        Reading::new(shape, Bounded::new(&shape.bounds, styled))
+        Reading::new(shape, Bounded::new(shape, styled))
     }
 
     fn whole(shape: &Arc<Shape>, _: u32) -> Self::Whole {
         let styled = Styled::new(shape, Plain(Collector::new()));
-        Reading::new(shape, Bounded::new(&shape.bounds, styled))
+        Reading::new(shape, Bounded::new(shape, styled))
     }
 
     fn tail(outcome: Result<&[Output<Self>], &Failure>, shape: &Shape, frames: &mut Frames) {

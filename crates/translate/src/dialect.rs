@@ -1,9 +1,10 @@
 //! The seam between the one pipeline and each inbound API.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use chatmock_protocol::json::RawValue;
 use chatmock_protocol::responses::{Event, Usage};
 use chatmock_protocol::sse::Frame;
 use serde::Serialize;
@@ -15,6 +16,7 @@ use crate::failure::Failure;
 use crate::frames::Frames;
 use crate::names::Renamed;
 use crate::thinking::ReasoningStyle;
+use crate::tokens::Tokenizer;
 
 /// How a stream's messages are delimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -103,6 +105,11 @@ pub trait Encoder: Send + Unpin + 'static {
 
     /// Breaks the choice off.
     fn fail(self, failure: &Failure, frames: &mut Frames);
+
+    /// The final response object, where the dialect lets clients ask for it later.
+    fn kept(_: &Self::Output) -> Option<&RawValue> {
+        None
+    }
 }
 
 /// What a translating dialect writes instead of an [`Encoder`]: it never sees Responses kinds.
@@ -176,10 +183,16 @@ pub struct Shape {
     pub legacy_functions: bool,
     /// Where the reply is cut.
     pub bounds: Bounds,
+    /// Counts the tokens of what is cut here.
+    pub tokenizer: Arc<dyn Tokenizer>,
     /// Prompts that the choices repeat before their text, one for each prompt.
     pub echo: Vec<String>,
     /// How many choices each prompt has.
     pub choices_per_prompt: u32,
+    /// Whether the final response is kept, to be asked for later.
+    pub keep: bool,
+    /// The backend's id of the choice that began first, from which all choices have theirs.
+    pub response_id: OnceLock<String>,
     /// Names that went out shortened, to be mapped back.
     pub renamed: Vec<Renamed>,
 }

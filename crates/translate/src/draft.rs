@@ -61,6 +61,11 @@ pub struct Draft<'b> {
     pub echo: Vec<String>,
     /// How the reply ends without a word to the backend, where nothing is asked of it.
     pub at_once: Option<Finish>,
+    /// Whether the final response is kept, to be asked for later.
+    pub keep: bool,
+    /// The response that this one continues; whoever keeps it puts its conversation in front with
+    /// [`Draft::continue_from`].
+    pub previous: Option<String>,
     /// Names that went out shortened.
     pub renamed: Vec<Renamed>,
     /// What was not simply honoured.

@@ -7,6 +7,7 @@
 //!
 //! [`protocol::responses::Request`]: chatmock_protocol::responses::Request
 
+mod asked;
 pub mod bounds;
 pub mod catalog;
 pub mod chat;
@@ -31,11 +32,13 @@ pub mod reply;
 pub mod responses;
 mod schema;
 pub mod thinking;
+pub mod tokens;
 mod tools;
 
 #[cfg(test)]
 mod testing;
 
+pub use asked::Asked;
 pub use catalog::Catalog;
 pub use chat::Chat;
 pub use completions::Completions;

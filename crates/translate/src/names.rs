@@ -6,7 +6,7 @@ use std::fmt::Write;
 use sha2::{Digest, Sha256};
 
 /// The longest id or tool name that the backend takes, in characters.
-const LONGEST: usize = 64;
+pub(crate) const LONGEST: usize = 64;
 
 /// A name that went out in another form.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 mod chat;
 mod error;
 mod generate;
+mod history;
 mod lines;
 mod request;
 

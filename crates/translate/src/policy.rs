@@ -1,7 +1,7 @@
 //! Policy: from what a client asked to what is done, with a notice of every difference.
 
 use std::borrow::Cow;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use chatmock_protocol::codex::models::Model;
 use chatmock_protocol::effort::Effort;
@@ -16,9 +16,10 @@ use crate::draft::Draft;
 use crate::failure::{Failure, FailureKind};
 use crate::notice::{Notice, NoticeKind};
 use crate::thinking::ReasoningStyle;
+use crate::tokens::{Estimate, Tokenizer};
 
 /// What the person who runs the server decided for all requests.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct Policy {
     /// How reasoning is worded.
     pub reasoning_style: ReasoningStyle,
@@ -38,6 +39,25 @@ pub struct Policy {
     pub debug_model: Option<String>,
     /// Instructions where a request has none.
     pub instructions: Instructions,
+    /// Counts the tokens of what is cut here.
+    pub tokenizer: Arc<dyn Tokenizer>,
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            reasoning_style: ReasoningStyle::default(),
+            effort: None,
+            summary: None,
+            fast: false,
+            web_search: false,
+            hide_commentary: false,
+            strict: false,
+            debug_model: None,
+            instructions: Instructions::default(),
+            tokenizer: Arc::new(Estimate),
+        }
+    }
 }
 
 impl Policy {
@@ -143,6 +163,9 @@ pub fn settle<'b>(
         hide_commentary: policy.hide_commentary || draft.json,
         legacy_functions: draft.legacy_functions,
         bounds: draft.bounds,
+        tokenizer: Arc::clone(&policy.tokenizer),
+        keep: draft.keep,
+        response_id: OnceLock::new(),
         echo: draft.echo,
         choices_per_prompt: choices,
         renamed: draft.renamed,

@@ -1,6 +1,8 @@
 //! The Responses dialect: requests and events pass through, byte for byte where nothing must change.
 
+mod items;
 mod made;
+mod partial;
 mod request;
 mod verbatim;
 
@@ -9,14 +11,15 @@ use std::time::Duration;
 
 use chatmock_protocol::json::RawValue;
 use chatmock_protocol::openai::error::ErrorBody;
-use chatmock_protocol::responses::Request;
 
+use crate::asked::Asked;
 use crate::chat::error_body;
 use crate::dialect::{Dialect, Framing, Output, Shape};
 use crate::draft::Draft;
 use crate::failure::Failure;
 use crate::frames::Frames;
 
+pub(crate) use request::draft;
 pub use verbatim::Verbatim;
 
 /// `POST /v1/responses`.
@@ -24,7 +27,7 @@ pub use verbatim::Verbatim;
 pub struct Responses;
 
 impl Dialect for Responses {
-    type Request<'b> = Request<'b>;
+    type Request<'b> = Asked<'b>;
     type Encoder = Verbatim;
     type Whole = Verbatim;
     type Response<'r> = &'r RawValue;
@@ -33,12 +36,12 @@ impl Dialect for Responses {
     const NAME: &'static str = "responses";
     const FRAMING: Framing = Framing::Sse;
 
-    fn read(body: &[u8]) -> Result<Request<'_>, Failure> {
-        Ok(chatmock_protocol::json::read(body)?)
+    fn read(body: &[u8]) -> Result<Asked<'_>, Failure> {
+        Asked::of_responses(body)
     }
 
     fn draft<'b>(request: Self::Request<'b>) -> Result<Draft<'b>, Failure> {
-        request::draft(request)
+        request.for_responses()
     }
 
     fn encoder(shape: &Arc<Shape>, _: u32) -> Verbatim {

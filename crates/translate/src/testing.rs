@@ -27,8 +27,11 @@ pub(crate) fn shape() -> Shape {
         hide_commentary: false,
         legacy_functions: false,
         bounds: Bounds::default(),
+        tokenizer: Arc::new(crate::tokens::Estimate),
         echo: Vec::new(),
         choices_per_prompt: 1,
+        keep: false,
+        response_id: std::sync::OnceLock::new(),
         renamed: Vec::new(),
     }
 }

@@ -1,5 +1,6 @@
 //! Reasoning, worded as the person wants it shown.
 
+use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
@@ -136,6 +137,14 @@ fn shifted(annotation: Annotation<'_>, by: u64) -> Annotation<'_> {
             Annotation::Citation { start: start + by, end: end + by, url, title }
         }
         other @ Annotation::Other(_) => other,
+    }
+}
+
+/// The assistant's text without such a block at its start; see [`without_thinking`].
+pub(crate) fn spoken(text: Cow<'_, str>) -> Cow<'_, str> {
+    match text {
+        Cow::Borrowed(text) => Cow::Borrowed(without_thinking(text)),
+        Cow::Owned(text) => Cow::Owned(without_thinking(&text).to_owned()),
     }
 }
 

@@ -1,15 +1,25 @@
 // OpenAI's library for JavaScript against a server that runs with `--demo`.
-//
-// The scripted backend answers "You said: TEXT", calls a function whose name the text contains (`name=value` in
-// the text fills its arguments), answers a tool's output with "The tool said: OUTPUT", and `MODE:NAME` in the text
-// chooses an unhappy case.
 
 import OpenAI from 'openai';
 
-import { all, baseUrl, holds, main, raises, same } from './runner.mjs';
-
-const model = 'gpt-6-sol';
-const client = new OpenAI({ baseURL: `${baseUrl}/v1`, apiKey: 'unused', maxRetries: 0, timeout: 20_000 });
+import { bounds } from './openai_bounds.mjs';
+import { completions } from './openai_completions.mjs';
+import { kept } from './openai_kept.mjs';
+import {
+  asking,
+  chat,
+  client,
+  finishes,
+  flatTool,
+  joined,
+  model,
+  onlyChoice,
+  pieces,
+  respond,
+  time,
+  weather,
+} from './openai_sdk.mjs';
+import { all, holds, main, raises, same } from './runner.mjs';
 
 const citySchema = {
   type: 'object',
@@ -23,58 +33,6 @@ const citySchema = {
 };
 const cityFormat = { type: 'json_schema', json_schema: { name: 'city', schema: citySchema, strict: true } };
 const cityText = { format: { type: 'json_schema', name: 'city', schema: citySchema, strict: true } };
-
-function flatTool(name, ...properties) {
-  const parameters = {
-    type: 'object',
-    properties: Object.fromEntries(properties.map((property) => [property, { type: 'string' }])),
-    required: properties,
-    additionalProperties: false,
-  };
-  return { type: 'function', name, description: 'A tool.', parameters, strict: true };
-}
-
-function functionTool(...shape) {
-  const { type, ...tool } = flatTool(...shape);
-  return { type, function: tool };
-}
-
-const weather = functionTool('get_weather', 'city');
-const time = functionTool('get_time', 'city');
-
-function asking(content, more = {}) {
-  return { model, messages: [{ role: 'user', content }], ...more };
-}
-
-function chat(content, more) {
-  return client.chat.completions.create(asking(content, more));
-}
-
-function respond(input, more = {}) {
-  return client.responses.create({ model, input, ...more });
-}
-
-function onlyChoice(completion) {
-  same(completion.choices.length, 1, 'number of choices');
-  same(completion.choices[0].index, 0, 'choice index');
-  return completion.choices[0];
-}
-
-function deltas(chunks) {
-  return chunks.filter((chunk) => chunk.choices.length).map((chunk) => onlyChoice(chunk).delta);
-}
-
-function joined(chunks, field = 'content') {
-  return deltas(chunks).map((delta) => delta[field] ?? '').join('');
-}
-
-function finishes(chunks) {
-  return chunks.flatMap((chunk) => chunk.choices).map((choice) => choice.finish_reason).filter(Boolean);
-}
-
-function pieces(chunks) {
-  return deltas(chunks).flatMap((delta) => delta.tool_calls ?? []);
-}
 
 function checkCity(city) {
   holds(city && typeof city.name === 'string', `the city is ${JSON.stringify(city)}`);
@@ -406,4 +364,8 @@ await main({
     }
     holds(['error', 'response.failed'].includes(events.at(-1).type), `it ends with ${events.at(-1).type}`);
   },
+
+  ...bounds,
+  ...completions,
+  ...kept,
 });

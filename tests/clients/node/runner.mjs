@@ -41,8 +41,8 @@ export async function main(checks) {
       await check();
       console.log(`ok ${name}`);
     } catch (error) {
-      const line = /openai_checks\.mjs:(\d+)/.exec(error.stack ?? '')?.[1] ?? '?';
-      const why = `line ${line}: ${error.constructor.name}: ${error.message}`;
+      const place = /(?:openai|ollama)_(?!sdk)[a-z]+\.mjs:\d+/.exec(error.stack ?? '')?.[0] ?? '?';
+      const why = `${place}: ${error.constructor.name}: ${error.message}`;
       console.log(`not ok ${name}: ${why.replaceAll('\n', '\\n')}`);
     }
   }

@@ -74,6 +74,17 @@ pub enum ToolOutput<'a> {
     Parts(Vec<ContentPart<'a>>),
 }
 
+impl<'a> From<Vec<ContentPart<'a>>> for ToolOutput<'a> {
+    /// Text alone is plain text.
+    fn from(parts: Vec<ContentPart<'a>>) -> Self {
+        match <[ContentPart<'a>; 1]>::try_from(parts) {
+            Ok([ContentPart::InputText { text }]) => Self::Text(text),
+            Ok([part]) => Self::Parts(vec![part]),
+            Err(parts) => Self::Parts(parts),
+        }
+    }
+}
+
 /// A part of a message or of a tool's result.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]

@@ -19,10 +19,7 @@ pub(crate) struct Owner {
 impl Owner {
     /// The owner of what is made with these credentials, under an inbound key's label.
     pub(crate) fn of(credentials: &Credentials, key: Option<&str>) -> Self {
-        Self {
-            account: credentials.account_id().map(str::to_owned),
-            key: key.map(str::to_owned),
-        }
+        Self { account: credentials.account_id().map(str::to_owned), key: key.map(str::to_owned) }
     }
 
     pub(super) fn key(&self, id: &str) -> Key {

@@ -6,19 +6,22 @@ use std::time::Duration;
 use chatmock_protocol::responses::Usage;
 use proptest::prelude::*;
 
-use super::{Bounded, Bounds, CHARACTERS_PER_TOKEN};
+use super::{Bounded, Bounds};
 use crate::delta::Delta;
-use crate::dialect::{DeltaEncoder, End, Finish};
+use crate::dialect::{DeltaEncoder, End, Finish, Shape};
 use crate::failure::Failure;
 use crate::frames::Frames;
 use crate::reply::{Collector, Reply};
+use crate::testing::shape;
+use crate::tokens::CHARACTERS_PER_TOKEN;
 
-fn bounds(stop: &[&str], max_tokens: Option<u64>) -> Bounds {
-    Bounds { stop: stop.iter().map(|stop| (*stop).to_owned()).collect(), max_tokens }
+fn bounds(stop: &[&str], max_tokens: Option<u64>) -> Shape {
+    let stop = stop.iter().map(|stop| (*stop).to_owned()).collect();
+    Shape { bounds: Bounds { stop, max_tokens }, ..shape() }
 }
 
 /// Feeds text pieces; a break ends the reply, otherwise it ends with `Stop` and `usage`.
-fn reply(bounds: &Bounds, pieces: &[&str], usage: Option<Usage>) -> Reply {
+fn reply(bounds: &Shape, pieces: &[&str], usage: Option<Usage>) -> Reply {
     let (mut encoder, mut frames) = (Bounded::new(bounds, Collector::new()), Frames::default());
     for piece in pieces {
         if let ControlFlow::Break(finish) =
@@ -189,7 +192,7 @@ proptest! {
         at in prop::collection::vec(any::<usize>(), 0..8),
         most in prop::option::of(0_u64..4),
     ) {
-        let bounds = Bounds { stop: stop.clone(), max_tokens: most };
+        let bounds = Shape { bounds: Bounds { stop: stop.clone(), max_tokens: most }, ..shape() };
         let pieces = pieces(&before, &at);
         let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
         let reply = reply(&bounds, &pieces, None);

@@ -10,7 +10,7 @@ use super::messages::Lowered;
 use crate::content;
 use crate::failure::Failure;
 use crate::notice;
-use crate::thinking::without_thinking;
+use crate::thinking::spoken;
 
 impl<'b> Lowered<'b> {
     /// Lowers content; what the backend does not take is left out and reported.
@@ -127,14 +127,9 @@ pub(super) enum Speaker {
 
 impl Speaker {
     fn text(self, text: Cow<'_, str>) -> ContentPart<'_> {
-        match (self, text) {
-            (Self::Person, text) => ContentPart::InputText { text },
-            (Self::Model, Cow::Borrowed(text)) => {
-                ContentPart::OutputText { text: Cow::Borrowed(without_thinking(text)) }
-            }
-            (Self::Model, Cow::Owned(text)) => {
-                ContentPart::OutputText { text: Cow::Owned(without_thinking(&text).to_owned()) }
-            }
+        match self {
+            Self::Person => ContentPart::InputText { text },
+            Self::Model => ContentPart::OutputText { text: spoken(text) },
         }
     }
 }

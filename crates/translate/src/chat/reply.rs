@@ -14,8 +14,9 @@ use crate::names;
 use crate::reply::{Reply, ReplyAnnotation, ReplyCall};
 use crate::thinking::ReasoningStyle;
 
-/// The reply's id: the backend's, under this API's prefix.
+/// The reply's id: the backend's, under this API's prefix; all choices share the first one's.
 pub(super) fn id(response_id: &str, shape: &Shape) -> String {
+    let response_id = shape.response_id.get_or_init(|| response_id.to_owned());
     match response_id.strip_prefix("resp_").unwrap_or(response_id) {
         "" => format!("chatcmpl-{}", shape.created),
         id => format!("chatcmpl-{id}"),

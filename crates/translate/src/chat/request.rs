@@ -10,7 +10,7 @@ use crate::format::{self, Format, Named};
 use crate::notice;
 
 /// Lowers a request: only what the client said, no policy.
-pub(super) fn draft(mut request: Request<'_>) -> Result<Draft<'_>, Failure> {
+pub(crate) fn draft(mut request: Request<'_>) -> Result<Draft<'_>, Failure> {
     let mut draft =
         Draft { choices: draft::choices(request.n)?, shows_reasoning: true, ..Draft::default() };
     ignored(&request, &mut draft);

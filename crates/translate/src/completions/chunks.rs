@@ -103,8 +103,9 @@ fn completion<'a>(
     }
 }
 
-/// The reply's id: the backend's, under this API's prefix.
+/// The reply's id: the backend's, under this API's prefix; all choices share the first one's.
 pub(super) fn id(response_id: &str, shape: &Shape) -> String {
+    let response_id = shape.response_id.get_or_init(|| response_id.to_owned());
     match response_id.strip_prefix("resp_").unwrap_or(response_id) {
         "" => format!("cmpl-{}", shape.created),
         id => format!("cmpl-{id}"),

@@ -1,1 +1,1 @@
-
+//! Tests of the legacy completions dialect: prompts in, chunks and whole replies out.

@@ -46,7 +46,7 @@ impl Dialect for OllamaChat {
 
     fn whole(shape: &Arc<Shape>, _: u32) -> Whole {
         let styled = Styled::new(shape, Plain(Collector::new()));
-        Reading::new(shape, Bounded::new(&shape.bounds, styled))
+        Reading::new(shape, Bounded::new(shape, styled))
     }
 
     fn tail(outcome: Result<&[Output<Self>], &Failure>, _: &Shape, frames: &mut Frames) {

@@ -43,7 +43,7 @@ pub struct Lines {
 /// The chain of a streamed reply.
 pub(super) fn streamed(shape: &Arc<Shape>, kind: Kind) -> Streamed {
     let lines = Lines { shape: Arc::clone(shape), kind, first_at: None, calls: Vec::new() };
-    Reading::new(shape, Bounded::new(&shape.bounds, Styled::new(shape, Plain(lines))))
+    Reading::new(shape, Bounded::new(shape, Styled::new(shape, Plain(lines))))
 }
 
 /// What one line holds.

@@ -3,20 +3,18 @@
 use std::borrow::Cow;
 
 use chatmock_protocol::json::{Raw, Text};
-use chatmock_protocol::ollama::chat::{Call, Message, Options, Request as Chat};
+use chatmock_protocol::ollama::chat::{Options, Request as Chat};
 use chatmock_protocol::ollama::generate::Request as Generate;
-use chatmock_protocol::responses::item::{ContentPart, InputItem, Role, ToolOutput};
+use chatmock_protocol::responses::item::{ContentPart, InputItem, Role};
 
-use crate::content;
+use super::history::{History, with_images};
 use crate::conversation::Conversation;
 use crate::dialect::Finish;
 use crate::draft::{Draft, NOT_OF_API};
 use crate::failure::Failure;
 use crate::format::{self, Format};
-use crate::names;
 use crate::notice::{self, Notice, NoticeKind};
 use crate::offer;
-use crate::thinking::without_thinking;
 
 /// Strips the tag `latest`, which clients add and which names nothing here.
 #[must_use]
@@ -88,7 +86,7 @@ pub(super) fn generate(mut request: Generate<'_>) -> Result<Draft<'_>, Failure> 
         }
         None => prompt.0,
     };
-    let content = with_images(Some(text), images, "images")?;
+    let content = with_images(text, images, "images")?;
     conversation.push(InputItem::Message { role: Role::User, content });
     finish(conversation, format, &mut draft)?;
     Ok(draft)
@@ -190,137 +188,4 @@ fn finish<'b>(
 fn idle(keep_alive: Option<Raw<'_>>) -> Finish {
     let zero = |raw: Raw<'_>| matches!(raw.text(), "0" | "\"0\"" | "\"0s\"" | "\"0m\"");
     if keep_alive.is_some_and(zero) { Finish::Unloaded } else { Finish::Loaded }
-}
-
-fn with_images<'b>(
-    text: Option<Cow<'b, str>>,
-    images: Vec<Text<'b>>,
-    path: &str,
-) -> Result<Vec<ContentPart<'b>>, Failure> {
-    let text = text.filter(|text| !text.is_empty() || images.is_empty());
-    let mut parts: Vec<ContentPart<'b>> =
-        text.map(|text| ContentPart::InputText { text }).into_iter().collect();
-    for (index, Text(image)) in images.into_iter().enumerate() {
-        let path = format!("{path}[{index}]");
-        let url = content::image_url(image).map_err(|why| Failure::param(path, why))?;
-        let (image_url, file_id, detail) = (Some(url), None, None);
-        parts.push(ContentPart::InputImage { image_url, file_id, detail });
-    }
-    Ok(parts)
-}
-
-/// The messages so far, and the calls that wait for their results.
-struct History<'b> {
-    conversation: Conversation<'b>,
-    /// Name and id of calls without a result.
-    open: Vec<(Cow<'b, str>, String)>,
-}
-
-impl<'b> History<'b> {
-    fn new(keep_json: bool) -> Self {
-        Self { conversation: Conversation::new(keep_json), open: Vec::new() }
-    }
-
-    fn message(&mut self, message: Message<'b>, index: usize) -> Result<(), Failure> {
-        let path = format!("messages[{index}]");
-        let Some(role) = message.role.clone() else {
-            return Err(Failure::param(format!("{path}.role"), "a message needs a role"));
-        };
-        let notices = &mut self.conversation.notices;
-        notice::unknown(notices, &path, &message.unknown, "not a member of a message");
-        let images = message.images.unwrap_or_default();
-        let text = Some(message.content.unwrap_or_default().0);
-        match &*role {
-            "system" | "developer" => {
-                self.conversation.system(with_images(text, images, &format!("{path}.images"))?);
-            }
-            "user" => {
-                let content = with_images(text, images, &format!("{path}.images"))?;
-                self.conversation.push(InputItem::Message { role: Role::User, content });
-            }
-            "assistant" => {
-                if message.thinking.is_some() {
-                    let (field, why) =
-                        (format!("{path}.thinking"), "reasoning is not sent back as text");
-                    notices.push(Notice::new(field, NoticeKind::Changed, why));
-                }
-                self.assistant(
-                    text.unwrap_or_default(),
-                    message.tool_calls.unwrap_or_default(),
-                    index,
-                )?;
-            }
-            "tool" => {
-                let name = message.tool_name.or(message.name);
-                let call_id = self.answered(message.tool_call_id, name, index);
-                let output =
-                    match with_images(text, images, &format!("{path}.images"))?.as_mut_slice() {
-                        [ContentPart::InputText { text }] => ToolOutput::Text(std::mem::take(text)),
-                        parts => ToolOutput::Parts(parts.to_vec()),
-                    };
-                self.conversation.push(InputItem::FunctionCallOutput { call_id, output });
-            }
-            other => {
-                let known = "system, user, assistant, tool";
-                let message = format!("unknown role {other:?}; expected one of {known}");
-                return Err(Failure::param(format!("{path}.role"), message));
-            }
-        }
-        Ok(())
-    }
-
-    fn assistant(
-        &mut self,
-        text: Cow<'b, str>,
-        calls: Vec<Call<'b>>,
-        message: usize,
-    ) -> Result<(), Failure> {
-        let text = match text {
-            Cow::Borrowed(text) => Cow::Borrowed(without_thinking(text)),
-            Cow::Owned(text) => Cow::Owned(without_thinking(&text).to_owned()),
-        };
-        if !text.is_empty() {
-            let content = vec![ContentPart::OutputText { text }];
-            self.conversation.push(InputItem::Message { role: Role::Assistant, content });
-        }
-        for (index, call) in calls.into_iter().enumerate() {
-            let path = format!("messages[{message}].tool_calls[{index}].function");
-            let function = call.function.unwrap_or_default();
-            let Some(Text(name)) = function.name.filter(|name| !name.is_empty()) else {
-                return Err(Failure::param(format!("{path}.name"), "a tool call needs a name"));
-            };
-            let renamed = &mut self.conversation.renamed;
-            let made = || Text(format!("call_{message}_{index}").into());
-            let id = call.id.filter(|id| !id.is_empty()).unwrap_or_else(made);
-            let call_id = names::call_id(id.0, renamed);
-            self.open.push((name.clone(), call_id.clone().into_owned()));
-            let name = names::tool_name(name, renamed);
-            let arguments = match function.arguments {
-                Some(raw) => raw.as_text().map_or_else(|| Cow::Borrowed(raw.text()), |text| text.0),
-                None => Cow::Borrowed("{}"),
-            };
-            self.conversation.push(InputItem::FunctionCall { call_id, name, arguments });
-        }
-        Ok(())
-    }
-
-    /// The id of the call that a result answers: its own, else the first open one of its name,
-    /// else the first open one.
-    fn answered(
-        &mut self,
-        id: Option<Text<'b>>,
-        name: Option<Text<'b>>,
-        message: usize,
-    ) -> Cow<'b, str> {
-        if let Some(Text(id)) = id.filter(|id| !id.is_empty()) {
-            let id = names::call_id(id, &mut self.conversation.renamed);
-            self.open.retain(|(_, open)| *open != *id);
-            return id;
-        }
-        let named = name.and_then(|name| self.open.iter().position(|(open, _)| *open == name.0));
-        match named.or(if self.open.is_empty() { None } else { Some(0) }) {
-            Some(at) => Cow::Owned(self.open.remove(at).1),
-            None => Cow::Owned(format!("call_{message}")),
-        }
-    }
 }

@@ -12,6 +12,12 @@ use crate::failure::Failure;
 /// The kind of a response's failed end.
 pub(super) const FAILED: &str = "response.failed";
 
+/// The kind of an item's end.
+pub(super) const ITEM_DONE: &str = "response.output_item.done";
+
+/// The kind of a response's end by a cap or filter.
+pub(super) const INCOMPLETE: &str = "response.incomplete";
+
 /// The kind of an error outside a response.
 pub(super) const ERROR: &str = "error";
 
@@ -49,12 +55,135 @@ pub(super) struct ErrorEvent<'a> {
     param: Option<&'a str>,
 }
 
+/// An event that holds a response.
 #[derive(Serialize)]
-struct FailedEvent<'a> {
+pub(super) struct ResponseEvent<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     sequence_number: u64,
-    response: &'a Members<'a>,
+    response: &'a RawValue,
+}
+
+/// A text part as it stands in a finished message.
+#[derive(Serialize)]
+pub(super) struct OutputText<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    text: &'a str,
+    annotations: [(); 0],
+    logprobs: [(); 0],
+}
+
+impl<'a> OutputText<'a> {
+    /// A part without annotations.
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { kind: "output_text", text, annotations: [], logprobs: [] }
+    }
+}
+
+/// `response.output_item.done`.
+#[derive(Serialize)]
+pub(super) struct ItemDone<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    sequence_number: u64,
+    output_index: usize,
+    item: &'a RawValue,
+}
+
+impl<'a> ItemDone<'a> {
+    /// The end of an item.
+    pub(super) fn new(output_index: usize, item: &'a RawValue, sequence_number: u64) -> Self {
+        Self { kind: ITEM_DONE, sequence_number, output_index, item }
+    }
+}
+
+/// `response.output_text.done` and `response.content_part.done`, which tell the same twice.
+#[derive(Serialize)]
+pub(super) struct PartDone<'a> {
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    pub(super) sequence_number: u64,
+    pub(super) item_id: &'a str,
+    pub(super) output_index: usize,
+    pub(super) content_index: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) text: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) logprobs: Option<[(); 0]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) part: Option<OutputText<'a>>,
+}
+
+#[derive(Serialize)]
+struct IncompleteDetails {
+    reason: &'static str,
+}
+
+/// Token counts of an answer that was cut here.
+#[derive(Serialize)]
+struct CutUsage {
+    input_tokens: u64,
+    input_tokens_details: CachedTokens,
+    output_tokens: u64,
+    output_tokens_details: ReasoningTokens,
+    total_tokens: u64,
+}
+
+#[derive(Serialize)]
+struct CachedTokens {
+    cached_tokens: u64,
+}
+
+#[derive(Serialize)]
+struct ReasoningTokens {
+    reasoning_tokens: u64,
+}
+
+/// The response as it was created, ended by a cap on its tokens.
+///
+/// The turn is let go at the cut, so the backend's counts never come: output tokens are those
+/// counted here, and input tokens are 0, since parsers demand a number.
+pub(super) fn cut(
+    created: &Frame,
+    items: &BTreeMap<usize, Frame>,
+    tokens: u64,
+) -> Option<Box<RawValue>> {
+    let whole: Whole<'_> = serde_json::from_str(created.text()).ok()?;
+    let mut response: Members<'_> = serde_json::from_str(whole.response.get()).ok()?;
+    response.set("status", "incomplete").ok()?;
+    response.set("incomplete_details", &IncompleteDetails { reason: "max_output_tokens" }).ok()?;
+    response.set("output", &outputs(items)).ok()?;
+    let usage = CutUsage {
+        input_tokens: 0,
+        input_tokens_details: CachedTokens { cached_tokens: 0 },
+        output_tokens: tokens,
+        output_tokens_details: ReasoningTokens { reasoning_tokens: 0 },
+        total_tokens: tokens,
+    };
+    response.set("usage", &usage).ok()?;
+    raw(&response).ok()
+}
+
+/// An event of a kind that holds a response.
+pub(super) fn event<'a>(
+    kind: &'static str,
+    response: &'a RawValue,
+    sequence_number: u64,
+) -> ResponseEvent<'a> {
+    ResponseEvent { kind, sequence_number, response }
+}
+
+/// A text delta with other text in it.
+pub(super) fn with_delta(frame: &Frame, delta: &str) -> Option<Box<RawValue>> {
+    let mut members: Members<'_> = serde_json::from_str(frame.text()).ok()?;
+    members.set("delta", delta).ok()?;
+    raw(&members).ok()
+}
+
+/// The item of an event.
+pub(super) fn item(frame: &Frame) -> Option<&RawValue> {
+    serde_json::from_str::<Item<'_>>(frame.text()).ok().map(|event| event.item)
 }
 
 /// The response with its finished items as `output`.
@@ -87,7 +216,8 @@ pub(super) fn failed(
     response.set("status", "failed").ok()?;
     response.set("error", &ResponseError { code, message: &failure.message }).ok()?;
     response.set("output", &outputs(items)).ok()?;
-    raw(&FailedEvent { kind: FAILED, sequence_number, response: &response }).ok()
+    let response = raw(&response).ok()?;
+    raw(&event(FAILED, &response, sequence_number)).ok()
 }
 
 /// An `error` event for a stream that broke before the response was created.
@@ -107,6 +237,5 @@ pub(super) fn sequence_number(frame: &Frame) -> Option<u64> {
 }
 
 fn outputs(items: &BTreeMap<usize, Frame>) -> Vec<&RawValue> {
-    let item = |frame| serde_json::from_str::<Item<'_>>(Frame::text(frame)).ok();
-    items.values().filter_map(item).map(|done| done.item).collect()
+    items.values().filter_map(item).collect()
 }

@@ -4,25 +4,27 @@ use std::borrow::Cow;
 
 use chatmock_protocol::json::{Members, RawValue, raw, read_text};
 use chatmock_protocol::responses::Request;
-use chatmock_protocol::responses::item::{ContentPart, InputItem, Role};
 
+use super::items;
 use crate::draft::Draft;
 use crate::failure::Failure;
-use crate::notice::{Notice, NoticeKind};
+use crate::format;
+use crate::schema;
 
 /// Members without which the answer would be to another question, so that leaving them out will
 /// not do.
-const NEEDED: [(&str, &str); 3] = [
-    ("previous_response_id", "send the conversation as `input` instead: responses are not kept"),
+const NEEDED: [(&str, &str); 2] = [
     ("conversation", "send the conversation as `input` instead: conversations are not kept"),
     ("prompt", "send the prompt's text as `instructions` or `input` instead"),
 ];
 
 /// Lowers a request: what is not named here passes through as it is.
-pub(super) fn draft(mut request: Request<'_>) -> Result<Draft<'_>, Failure> {
+pub(crate) fn draft(mut request: Request<'_>) -> Result<Draft<'_>, Failure> {
     let mut draft = Draft { choices: 1, ..Draft::default() };
     draft.model = Cow::Owned(model(&request)?);
     draft.stream = boolean(&request, "stream")?.unwrap_or(false);
+    // Absent, it is true: that is this API's default.
+    draft.keep = boolean(&request, "store")?.unwrap_or(true);
     for (name, instead) in NEEDED {
         if request.present(name).is_some() {
             let message = format!("{name} is not supported; {instead}");
@@ -34,10 +36,14 @@ pub(super) fn draft(mut request: Request<'_>) -> Result<Draft<'_>, Failure> {
         let message = "background responses are not supported; use stream";
         return Err(Failure::param("background", message).with_code("unsupported_parameter"));
     }
+    draft.previous = string(&request, "previous_response_id")?;
+    request.remove("previous_response_id");
     string(&request, "instructions")?;
     string(&request, "prompt_cache_key")?;
-    input(&mut request, &mut draft.notices)?;
-    tools(&mut request, &mut draft)?;
+    items::input(&mut request, &mut draft)?;
+    items::tools(&mut request, &mut draft)?;
+    cap(&mut request, &mut draft)?;
+    structured(&mut request)?;
     reasoning(&request, &mut draft)?;
     if let Some(tier) = string(&request, "service_tier")? {
         draft.tier = Some(Cow::Owned(tier));
@@ -45,6 +51,50 @@ pub(super) fn draft(mut request: Request<'_>) -> Result<Draft<'_>, Failure> {
     request.remove("service_tier");
     draft.request = request;
     Ok(draft)
+}
+
+/// The cap on output tokens, which is kept here: the backend refuses it.
+fn cap(request: &mut Request<'_>, draft: &mut Draft<'_>) -> Result<(), Failure> {
+    const NAME: &str = "max_output_tokens";
+    let Some(value) = request.remove(NAME).filter(|value| value.get() != "null") else {
+        return Ok(());
+    };
+    match value.get().parse::<u64>() {
+        Ok(most @ 1..) => draft.bounds.max_tokens = Some(most),
+        _ => return Err(Failure::param(NAME, format!("{NAME} must be a whole number above 0"))),
+    }
+    draft.note_emulated("stop", NAME);
+    Ok(())
+}
+
+/// Completes the schema of a structured answer, or checks one that is called strict.
+fn structured(request: &mut Request<'_>) -> Result<(), Failure> {
+    let path = "text.format.schema";
+    let Some(text) = request.present("text") else { return Ok(()) };
+    let Ok(mut text) = read_text::<Members<'_>>(text.get()) else {
+        return Err(Failure::param("text", "text must be an object"));
+    };
+    let Some(format) = text.as_read("format").filter(|format| format.get() != "null") else {
+        return Ok(());
+    };
+    let Ok(mut format) = read_text::<Members<'_>>(format.get()) else {
+        return Err(Failure::param("text.format", "text.format must be an object"));
+    };
+    let Some(given) = format.as_read("schema") else { return Ok(()) };
+    match format.get("strict").map(RawValue::get) {
+        Some("true") => return format::checked(given, path),
+        Some("false") => return Ok(()),
+        _ => {}
+    }
+    let completed = schema::complete(given);
+    format.set("strict", &completed.is_some())?;
+    if let Some(completed) = completed {
+        format.put("schema", Cow::Owned(completed));
+    }
+    text.set("format", &format)?;
+    let text = raw(&text)?;
+    request.put("text", Cow::Owned(text));
+    Ok(())
 }
 
 fn model(request: &Request<'_>) -> Result<String, Failure> {
@@ -71,82 +121,6 @@ fn boolean(request: &Request<'_>, name: &'static str) -> Result<Option<bool>, Fa
         Some("false") => Ok(Some(false)),
         Some(_) => Err(Failure::param(name, format!("{name} must be true or false"))),
     }
-}
-
-/// The input as the list that the backend demands, without `system` items, which it refuses.
-fn input(request: &mut Request<'_>, notices: &mut Vec<Notice>) -> Result<(), Failure> {
-    let Some(input) = request.present("input") else {
-        return Err(Failure::param("input", "input is required"));
-    };
-    if let Some(text) = request.text("input") {
-        let content = vec![ContentPart::InputText { text: Cow::Owned(text.into_owned()) }];
-        return Ok(request.set("input", &[InputItem::Message { role: Role::User, content }])?);
-    }
-    if !input.get().starts_with('[') {
-        return Err(Failure::param("input", "input must be a string or a list of items"));
-    }
-    if !input.get().contains("\"system\"") {
-        return Ok(());
-    }
-    let items: Vec<&RawValue> = serde_json::from_str(input.get())?;
-    let mended = items.iter().map(|item| developer(item)).collect::<Result<Vec<_>, Failure>>()?;
-    if mended.iter().any(|item| matches!(item, Cow::Owned(_))) {
-        let mended = raw(&mended)?;
-        request.put("input", Cow::Owned(mended));
-        let why = "system items went as developer items";
-        notices.push(Notice::new("input", NoticeKind::Changed, why));
-    }
-    Ok(())
-}
-
-/// The item with the role `developer` where it had `system`.
-fn developer(item: &RawValue) -> Result<Cow<'_, RawValue>, Failure> {
-    if !item.get().contains("\"system\"") {
-        return Ok(Cow::Borrowed(item));
-    }
-    let Ok(mut members) = read_text::<Members<'_>>(item.get()) else {
-        return Ok(Cow::Borrowed(item));
-    };
-    if members.text("role").as_deref() != Some("system") {
-        return Ok(Cow::Borrowed(item));
-    }
-    members.set("role", &Role::Developer)?;
-    Ok(Cow::Owned(raw(&members)?))
-}
-
-/// Finds out whether a web search is offered; its old name is not the backend's.
-fn tools(request: &mut Request<'_>, draft: &mut Draft<'_>) -> Result<(), Failure> {
-    let Some(tools) = request.present("tools") else { return Ok(()) };
-    let list = |_| Failure::param("tools", "tools must be a list");
-    let tools: Vec<&RawValue> = serde_json::from_str(tools.get()).map_err(list)?;
-    let tools = tools.into_iter().map(|tool| search(tool, draft)).collect::<Result<Vec<_>, _>>()?;
-    if tools.iter().any(|tool| matches!(tool, Cow::Owned(_))) {
-        let mended = raw(&tools)?;
-        request.put("tools", Cow::Owned(mended));
-        let why = "web_search_preview went as web_search";
-        draft.notices.push(Notice::new("tools", NoticeKind::Changed, why));
-    }
-    Ok(())
-}
-
-/// The tool as it goes out, noted if it is a web search.
-fn search<'t>(tool: &'t RawValue, draft: &mut Draft<'_>) -> Result<Cow<'t, RawValue>, Failure> {
-    if !tool.get().contains("web_search") {
-        return Ok(Cow::Borrowed(tool));
-    }
-    let Ok(mut members) = read_text::<Members<'_>>(tool.get()) else {
-        return Ok(Cow::Borrowed(tool));
-    };
-    let kind = members.text("type").unwrap_or_default().into_owned();
-    if kind != "web_search" && !kind.starts_with("web_search_preview") {
-        return Ok(Cow::Borrowed(tool));
-    }
-    draft.web_search = Some(true);
-    if kind == "web_search" {
-        return Ok(Cow::Borrowed(tool));
-    }
-    members.set("type", "web_search")?;
-    Ok(Cow::Owned(raw(&members)?))
 }
 
 fn reasoning<'b>(request: &Request<'b>, draft: &mut Draft<'b>) -> Result<(), Failure> {

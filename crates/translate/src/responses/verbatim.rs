@@ -5,15 +5,18 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatmock_protocol::json::RawValue;
+use chatmock_protocol::json::{Quoted, RawValue};
 use chatmock_protocol::responses::event::Body;
-use chatmock_protocol::responses::{Event, Response};
+use chatmock_protocol::responses::item::OutputKind;
+use chatmock_protocol::responses::{Event, Response, Usage};
 use chatmock_protocol::sse::Frame;
 
-use super::made;
+use super::made::{self, OutputText, PartDone};
+use super::partial::Partials;
 use crate::dialect::{Encoder, End, Finish, Shape, Step};
 use crate::failure::Failure;
 use crate::frames::Frames;
+use crate::tokens::TokenCount;
 
 /// Copies events, keeps finished items, and mends an empty `output` at the end.
 #[derive(Debug)]
@@ -23,9 +26,21 @@ pub struct Verbatim {
     created: Option<Frame>,
     /// `response.output_item.done` by output index.
     items: BTreeMap<usize, Frame>,
+    /// Messages that are not finished, where their text is needed.
+    partials: Option<Partials>,
+    cap: Option<Cap>,
     last: Option<Frame>,
     told: Told,
+    /// Whether the final response is handed back.
+    gathers: bool,
     reply: Option<Box<RawValue>>,
+}
+
+/// A cap on the tokens of visible text.
+#[derive(Debug)]
+struct Cap {
+    most: u64,
+    count: Box<dyn TokenCount>,
 }
 
 /// What the backend has said itself of a failure.
@@ -41,13 +56,19 @@ enum Told {
 impl Verbatim {
     /// Makes an encoder that writes events (`streams`), or one that gathers the final response.
     #[must_use]
-    pub fn new(_: &Arc<Shape>, streams: bool) -> Self {
+    pub fn new(shape: &Arc<Shape>, streams: bool) -> Self {
+        let cap = shape.bounds.max_tokens;
+        let cap = cap.map(|most| Cap { most, count: shape.tokenizer.start() });
+        let gathers = !streams || shape.keep;
         Self {
             streams,
             created: None,
             items: BTreeMap::new(),
+            partials: (gathers || cap.is_some()).then(Partials::default),
+            cap,
             last: None,
             told: Told::Nothing,
+            gathers,
             reply: None,
         }
     }
@@ -67,8 +88,9 @@ impl Verbatim {
         response: &Response<'_>,
         frames: &mut Frames,
     ) {
+        self.finish_partials();
         if self.items.is_empty() || !response.output().is_empty() {
-            self.reply = (!self.streams).then(|| response.raw.to_owned());
+            self.reply = self.gathers.then(|| response.raw.to_owned());
             return self.copy(frame, event, frames);
         }
         let Some(mended) = made::with_output(response, &self.items) else {
@@ -79,7 +101,102 @@ impl Verbatim {
         {
             frames.event(Some(&event.kind), whole.get());
         }
-        self.reply = Some(mended);
+        self.reply = self.gathers.then_some(mended);
+    }
+
+    /// Makes items of the messages that the backend began and did not finish.
+    fn finish_partials(&mut self) {
+        let Some(partials) = &self.partials else { return };
+        let sequence = self.next_sequence();
+        for (index, partial) in partials.iter() {
+            if let Some(done) = partial.item_done(index, sequence) {
+                self.items.entry(index).or_insert(done);
+            }
+        }
+    }
+
+    fn next_sequence(&self) -> u64 {
+        self.last.as_ref().and_then(made::sequence_number).map_or(0, |n| n + 1)
+    }
+
+    /// Takes text; where it goes over the cap, the response ends within it.
+    fn text(
+        &mut self,
+        frame: &Frame,
+        (output_index, content_index, delta): (usize, usize, Quoted<'_>),
+        frames: &mut Frames,
+    ) -> Option<Step> {
+        let partials = self.partials.as_mut()?;
+        let mut scratch = String::new();
+        let text = delta.decode(&mut scratch);
+        let fits = match &mut self.cap {
+            Some(cap) => cap.count.take(text, cap.most),
+            None => text.len(),
+        };
+        let (within, over) = text.split_at_checked(fits).unwrap_or((text, ""));
+        if !within.is_empty() {
+            partials.text(output_index, content_index, within);
+        }
+        if over.is_empty() {
+            return None;
+        }
+        if !within.is_empty()
+            && self.streams
+            && let Some(event) = made::with_delta(frame, within)
+        {
+            frames.event(Some("response.output_text.delta"), event.get());
+        }
+        Some(self.cut(frame, frames))
+    }
+
+    /// Ends the response at the cap, with the events by which the API ends one.
+    fn cut(&mut self, frame: &Frame, frames: &mut Frames) -> Step {
+        self.last = Some(frame.clone());
+        let mut sequence = self.next_sequence();
+        if self.streams {
+            self.write_partial_ends(&mut sequence, frames);
+        }
+        self.finish_partials();
+        let tokens = self.cap.as_ref().map_or(0, |cap| cap.count.tokens());
+        let created = self.created.as_ref();
+        let Some(response) = created.and_then(|c| made::cut(c, &self.items, tokens)) else {
+            return ControlFlow::Break(Err(Failure::incomplete()));
+        };
+        if self.streams {
+            let event = made::event(made::INCOMPLETE, &response, sequence);
+            frames.event_json(Some(made::INCOMPLETE), &event);
+        }
+        self.reply = self.gathers.then_some(response);
+        let usage = Usage { output: tokens, total: tokens, ..Usage::default() };
+        ControlFlow::Break(Ok(End { usage: Some(usage), ..End::new(Finish::Length) }))
+    }
+
+    fn write_partial_ends(&self, sequence: &mut u64, frames: &mut Frames) {
+        let mut next = || std::mem::replace(sequence, *sequence + 1);
+        for (output_index, partial) in self.partials.iter().flat_map(Partials::iter) {
+            let item_id = partial.id().unwrap_or_default();
+            for (&content_index, text) in &partial.parts {
+                let done = |kind, sequence_number, text, logprobs, part| PartDone {
+                    kind,
+                    sequence_number,
+                    item_id: &item_id,
+                    output_index,
+                    content_index,
+                    text,
+                    logprobs,
+                    part,
+                };
+                let kind = "response.output_text.done";
+                let event = done(kind, next(), Some(text.as_str()), Some([]), None);
+                frames.event_json(Some(kind), &event);
+                let kind = "response.content_part.done";
+                let event = done(kind, next(), None, None, Some(OutputText::new(text)));
+                frames.event_json(Some(kind), &event);
+            }
+            if let Some(event) = partial.item_done(output_index, next()) {
+                frames.event(Some(made::ITEM_DONE), event.text());
+            }
+        }
     }
 }
 
@@ -115,8 +232,23 @@ impl Encoder for Verbatim {
                 return ControlFlow::Break(Err(Failure::from_api(error.clone(), None, None)));
             }
             Body::Created(_) => self.created = Some(frame.clone()),
+            Body::ItemAdded { output_index, item } => {
+                let message = matches!(item.kind, OutputKind::Message { .. });
+                if let Some(partials) = self.partials.as_mut().filter(|_| message) {
+                    partials.begin(*output_index, frame);
+                }
+            }
             Body::ItemDone { output_index, .. } => {
                 self.items.insert(*output_index, frame.clone());
+                if let Some(partials) = &mut self.partials {
+                    partials.done(*output_index);
+                }
+            }
+            Body::Text { output_index, content_index, delta } => {
+                let place = (*output_index, *content_index, *delta);
+                if let Some(end) = self.text(frame, place, frames) {
+                    return end;
+                }
             }
             _ => {}
         }
@@ -128,12 +260,16 @@ impl Encoder for Verbatim {
         self.reply
     }
 
+    fn kept(reply: &Self::Output) -> Option<&RawValue> {
+        reply.as_deref()
+    }
+
     fn fail(self, failure: &Failure, frames: &mut Frames) {
         if self.told == Told::Failed || !self.streams {
             return;
         }
         // Some clients end on `response.failed` alone, so it follows the backend's `error` too.
-        let sequence = self.last.as_ref().and_then(made::sequence_number).map_or(0, |n| n + 1);
+        let sequence = self.next_sequence();
         match self.created.as_ref().and_then(|f| made::failed(f, &self.items, failure, sequence)) {
             Some(event) => frames.event(Some(made::FAILED), event.get()),
             None if self.told == Told::Error => {}

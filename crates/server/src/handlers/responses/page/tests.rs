@@ -1,0 +1,101 @@
+//! Tests of the pages of input items.
+
+use super::*;
+
+const INPUT: &str = concat!(
+    r#"[{"role":"user", "content":"a"},{"id":"msg_own","role" : "user","n":1E2},"#,
+    r#"{"type":"function_call","call_id":"c"},{"type":"message","id":null},"text"]"#
+);
+
+fn kept(input: &'static str) -> Kept {
+    Kept { created_at: 0, input: input.into(), response: "{}".into() }
+}
+
+fn page(kept: &Kept, query: &str) -> serde_json::Value {
+    let items = Item::all("resp_1", kept).unwrap();
+    let query = Query::read(Some(query)).unwrap();
+    serde_json::to_value(query.page(&items).unwrap()).unwrap()
+}
+
+fn ids(page: &serde_json::Value) -> Vec<&str> {
+    page["data"].as_array().unwrap().iter().map(|item| item["id"].as_str().unwrap_or("")).collect()
+}
+
+#[test]
+fn an_item_without_an_id_gets_one_that_stays() {
+    let kept = kept(INPUT);
+    let items = Item::all("resp_1", &kept).unwrap();
+    let again = Item::all("resp_1", &kept).unwrap();
+    let other = Item::all("resp_2", &kept).unwrap();
+    for (at, start) in ["msg_", "msg_own", "item_", "msg_", "item_"].iter().enumerate() {
+        assert!(items[at].id.starts_with(start), "{}", items[at].id);
+        assert_eq!(items[at].id, again[at].id);
+        assert_eq!(items[at].id == other[at].id, at == 1);
+    }
+    let id = &items[0].id;
+    assert_eq!(items[0].value.get(), format!(r#"{{"role":"user","content":"a","id":"{id}"}}"#));
+}
+
+#[test]
+fn an_item_that_has_one_is_listed_as_it_was_written() {
+    let kept = kept(INPUT);
+    let items = Item::all("resp_1", &kept).unwrap();
+    assert_eq!(items[1].value.get(), r#"{"id":"msg_own","role" : "user","n":1E2}"#);
+    assert_eq!(items[4].value.get(), r#""text""#);
+}
+
+#[test]
+fn the_newest_come_first_unless_asked_otherwise() {
+    let kept = kept(r#"[{"id":"a"},{"id":"b"},{"id":"c"}]"#);
+    let newest = page(&kept, "");
+    assert_eq!(ids(&newest), ["c", "b", "a"]);
+    assert_eq!(newest["object"], "list");
+    assert_eq!((&newest["first_id"], &newest["last_id"]), (&"c".into(), &"a".into()));
+    assert_eq!(newest["has_more"], false);
+    assert_eq!(ids(&page(&kept, "order=asc&include[]=x&limit=2")), ["a", "b"]);
+    assert_eq!(ids(&page(&kept, "order=desc&limit=1")), ["c"]);
+}
+
+#[test]
+fn pages_follow_each_other_to_the_end() {
+    let kept = kept(r#"[{"id":"a"},{"role":"user"},{"id":"b"},{"id":"a"},{"id":"c d"}]"#);
+    for order in ["asc", "desc"] {
+        let (mut after, mut seen) = (String::new(), Vec::new());
+        loop {
+            let page = page(&kept, &format!("limit=2&order={order}&after={after}"));
+            seen.extend(ids(&page).into_iter().map(str::to_owned));
+            after = page["last_id"].as_str().unwrap_or_default().replace(' ', "%20");
+            if page["has_more"] == false {
+                break;
+            }
+        }
+        assert_eq!(seen.len(), 5, "{order}: {seen:?}");
+    }
+}
+
+#[test]
+fn an_empty_list_has_no_ids() {
+    let page = page(&kept("[]"), "");
+    let expected = serde_json::json!({
+        "object": "list", "data": [], "first_id": null, "last_id": null, "has_more": false
+    });
+    assert_eq!(page, expected);
+}
+
+#[test]
+fn a_query_that_cannot_be_meant_names_its_member() {
+    for (query, param) in [
+        ("limit=0", "limit"),
+        ("limit=101", "limit"),
+        ("limit=-1", "limit"),
+        ("limit=", "limit"),
+        ("order=up", "order"),
+    ] {
+        let failure = Query::read(Some(query)).unwrap_err();
+        assert_eq!((failure.status(), failure.param.as_deref()), (400, Some(param)), "{query}");
+    }
+    let kept = kept(r#"[{"id":"a"}]"#);
+    let items = Item::all("resp_1", &kept).unwrap();
+    let failure = Query::read(Some("after=b")).unwrap().page(&items).err().unwrap();
+    assert_eq!((failure.status(), failure.param.as_deref()), (400, Some("after")));
+}

@@ -1,0 +1,217 @@
+//! Tests of the store: owners, restarts, a directory that cannot be used.
+
+use std::path::Path;
+
+use super::*;
+
+const NOW: u64 = 1_800_000_000;
+
+fn owner(account: Option<&str>, key: Option<&str>) -> Owner {
+    Owner { account: account.map(str::to_owned), key: key.map(str::to_owned) }
+}
+
+fn me() -> Owner {
+    owner(Some("acct-1"), None)
+}
+
+fn kept(text: &str) -> Kept {
+    let (input, response) = (format!("[{text}]").into(), format!("{{{text}}}").into());
+    Kept { created_at: NOW, input, response }
+}
+
+fn memory() -> Store {
+    Store::open(StoreSettings::default()).unwrap()
+}
+
+fn settings(directory: &Path) -> StoreSettings {
+    StoreSettings { directory: Some(directory.to_owned()), ..StoreSettings::default() }
+}
+
+fn disk(directory: &Path) -> Store {
+    Store::open(settings(directory)).unwrap()
+}
+
+fn refused(directory: &Path) -> StoreError {
+    Store::open(settings(directory)).err().unwrap()
+}
+
+#[test]
+fn what_is_kept_is_given_and_deleted_once() {
+    let store = memory();
+    store.keep(&me(), "resp_1", kept("1"), NOW);
+    assert_eq!(*store.get(&me(), "resp_1", NOW).unwrap(), kept("1"));
+    assert!(store.get(&me(), "resp_2", NOW).is_none());
+    assert!(store.delete(&me(), "resp_1"));
+    assert!(!store.delete(&me(), "resp_1"));
+    assert!(store.get(&me(), "resp_1", NOW).is_none());
+}
+
+#[test]
+fn only_the_account_and_key_that_made_it_find_a_response() {
+    let owners = [
+        owner(None, None),
+        owner(Some(""), None),
+        owner(None, Some("")),
+        owner(Some("a"), None),
+        owner(None, Some("a")),
+        owner(Some("a"), Some("b")),
+        owner(Some("ab"), Some("")),
+        owner(Some(""), Some("ab")),
+    ];
+    for (mine, maker) in owners.iter().enumerate() {
+        let store = memory();
+        store.keep(maker, "resp_1", kept("1"), NOW);
+        for (theirs, other) in owners.iter().enumerate() {
+            let found = store.get(other, "resp_1", NOW).is_some();
+            assert_eq!(found, mine == theirs, "{mine} {theirs}");
+            assert!(mine == theirs || !store.delete(other, "resp_1"));
+        }
+        assert!(store.delete(maker, "resp_1"));
+    }
+}
+
+#[test]
+fn what_is_not_there_is_worded_as_at_openai() {
+    let store = memory();
+    let failure = store.find(&me(), "resp_x", NOW).unwrap_err();
+    assert_eq!(failure.status(), 404);
+    assert_eq!(failure.message, "Response with id 'resp_x' not found.");
+    assert_eq!((failure.param, failure.code), (None, None));
+    let failure = store.previous(&me(), "resp_x", NOW).unwrap_err();
+    assert_eq!(failure.status(), 400);
+    assert_eq!(failure.message, "Previous response with id 'resp_x' not found.");
+    assert_eq!(failure.param.as_deref(), Some("previous_response_id"));
+    assert_eq!(failure.code.as_deref(), Some("previous_response_not_found"));
+}
+
+#[test]
+fn the_defaults_bound_count_and_age() {
+    let store = memory();
+    for number in 0..1_001 {
+        store.keep(&me(), &format!("resp_{number}"), kept("1"), NOW);
+    }
+    assert!(store.get(&me(), "resp_0", NOW).is_none());
+    let day = 24 * 3600;
+    assert!(store.get(&me(), "resp_1", NOW + day - 1).is_some());
+    assert!(store.get(&me(), "resp_1", NOW + day).is_none());
+}
+
+#[test]
+fn a_restart_finds_what_was_kept_and_not_what_was_deleted() {
+    let home = tempfile::tempdir().unwrap();
+    let store = disk(home.path());
+    for number in 1..=3 {
+        store.keep(&me(), &format!("resp_{number}"), kept(&number.to_string()), NOW);
+    }
+    store.delete(&me(), "resp_2");
+    drop(store);
+
+    let store = disk(home.path());
+    assert_eq!(*store.get(&me(), "resp_1", NOW).unwrap(), kept("1"));
+    assert_eq!(*store.get(&me(), "resp_3", NOW).unwrap(), kept("3"));
+    assert!(store.get(&me(), "resp_2", NOW).is_none());
+    assert!(store.get(&owner(Some("acct-2"), None), "resp_1", NOW).is_none());
+    assert!(store.get(&me(), "resp_1", NOW + 24 * 3600).is_none());
+    assert!(store.delete(&me(), "resp_1"));
+    drop(store);
+    assert!(disk(home.path()).get(&me(), "resp_1", NOW).is_none());
+}
+
+#[test]
+fn a_restart_goes_on_with_the_order_and_smaller_bounds() {
+    let home = tempfile::tempdir().unwrap();
+    let store = disk(home.path());
+    for number in 0..20 {
+        store.keep(&me(), &format!("resp_{number}"), kept("1"), NOW);
+    }
+    drop(store);
+    for (max_count, left) in [(5, 15..20), (1_000, 15..20)] {
+        let store = Store::open(StoreSettings { max_count, ..settings(home.path()) }).unwrap();
+        let there = |n: &i32| store.get(&me(), &format!("resp_{n}"), NOW).is_some();
+        assert_eq!((0..20).filter(there).collect::<Vec<_>>(), left.collect::<Vec<_>>());
+    }
+    let store = Store::open(StoreSettings { max_count: 5, ..settings(home.path()) }).unwrap();
+    store.keep(&me(), "resp_20", kept("1"), NOW);
+    assert!(store.get(&me(), "resp_15", NOW).is_none());
+    assert!(store.get(&me(), "resp_16", NOW).is_some());
+}
+
+#[test]
+fn what_expires_leaves_the_disk_too() {
+    let home = tempfile::tempdir().unwrap();
+    let store = disk(home.path());
+    store.keep(&me(), "resp_1", kept("1"), NOW);
+    store.expire(NOW + 24 * 3600);
+    drop(store);
+    assert!(disk(home.path()).get(&me(), "resp_1", NOW).is_none());
+}
+
+#[test]
+fn much_coming_and_going_keeps_the_file_bounded() {
+    let home = tempfile::tempdir().unwrap();
+    let bounds = StoreSettings { max_bytes: 1024 * 1024, ..settings(home.path()) };
+    let large = "x".repeat(100_000);
+    for round in 0..4 {
+        let store = Store::open(bounds.clone()).unwrap();
+        for number in 0..100 {
+            store.keep(&me(), &format!("resp_{round}_{number}"), kept(&large), NOW);
+        }
+    }
+    let size = home.path().join("responses.redb").metadata().unwrap().len();
+    assert!(size < 8 * 1024 * 1024, "{size}");
+}
+
+#[test]
+fn a_second_process_is_told_that_the_directory_is_in_use() {
+    let home = tempfile::tempdir().unwrap();
+    let _first = disk(home.path());
+    let error = refused(home.path());
+    assert!(matches!(error, StoreError::InUse { .. }), "{error:?}");
+    assert!(error.to_string().contains("a directory of its own"), "{error}");
+}
+
+#[tokio::test]
+async fn what_is_too_old_goes_though_nothing_comes() {
+    let store = Arc::new(memory());
+    let long_ago = unix_now() - 25 * 3600;
+    store.keep(&me(), "resp_1", kept("1"), long_ago);
+    let sweep = tokio::spawn(Store::sweep(Arc::downgrade(&store)));
+    tokio::task::yield_now().await;
+    assert!(store.get(&me(), "resp_1", long_ago).is_none());
+    sweep.abort();
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        path.metadata().unwrap().permissions().mode() & 0o7777
+    }
+
+    #[test]
+    fn directory_and_file_are_closed_to_others() {
+        let home = tempfile::tempdir().unwrap();
+        let directory = home.path().join("new/state");
+        let file = directory.join("responses.redb");
+        drop(disk(&directory));
+        assert_eq!((mode(&directory), mode(&file)), (0o700, 0o600));
+        fs::set_permissions(&file, Permissions::from_mode(0o666)).unwrap();
+        drop(disk(&directory));
+        assert_eq!(mode(&file), 0o600);
+    }
+
+    #[test]
+    fn a_directory_that_others_write_in_is_refused() {
+        let home = tempfile::tempdir().unwrap();
+        for open in [0o777, 0o1777, 0o720] {
+            fs::set_permissions(home.path(), Permissions::from_mode(open)).unwrap();
+            let error = refused(home.path());
+            assert!(matches!(error, StoreError::Unsafe { .. }), "{error:?}");
+        }
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
+    }
+}

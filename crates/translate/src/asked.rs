@@ -1,0 +1,83 @@
+//! A body on one of OpenAI's two routes of turns, in whichever of their two shapes it came.
+//!
+//! Programs exist that post the one shape to the other's route. What they meant is plain, so it is
+//! understood, and answered in the route's own shape.
+
+use chatmock_protocol::json;
+use chatmock_protocol::openai::chat::request::Request as Chat;
+use chatmock_protocol::responses::Request as Responses;
+
+use crate::draft::Draft;
+use crate::failure::Failure;
+use crate::notice::Notice;
+use crate::{chat, responses};
+
+/// A request of either API.
+#[derive(Debug)]
+pub enum Asked<'b> {
+    /// In the shape of chat completions.
+    Chat(Box<Chat<'b>>),
+    /// In the shape of the Responses API.
+    Responses(Responses<'b>),
+}
+
+impl<'b> Asked<'b> {
+    /// Reads a body on the route of chat completions.
+    ///
+    /// # Errors
+    /// When it is JSON of neither shape.
+    pub(crate) fn of_chat(body: &'b [u8]) -> Result<Self, Failure> {
+        let chat: Chat<'b> = json::read(body)?;
+        if chat.messages.is_none() && chat.unknown.iter().any(|name| name == "input") {
+            return Ok(Self::Responses(json::read(body)?));
+        }
+        Ok(Self::Chat(Box::new(chat)))
+    }
+
+    /// Reads a body on the route of the Responses API.
+    ///
+    /// # Errors
+    /// When it is JSON of neither shape.
+    pub(crate) fn of_responses(body: &'b [u8]) -> Result<Self, Failure> {
+        let request: Responses<'b> = json::read(body)?;
+        if request.present("input").is_none() && request.present("messages").is_some() {
+            return Ok(Self::Chat(Box::new(json::read(body)?)));
+        }
+        Ok(Self::Responses(request))
+    }
+
+    /// Lowers the request for a reply of chat completions.
+    ///
+    /// # Errors
+    /// When a member's value cannot be meant.
+    pub(crate) fn for_chat(self) -> Result<Draft<'b>, Failure> {
+        match self {
+            Self::Chat(request) => chat::draft(*request),
+            Self::Responses(request) => {
+                let draft = responses::draft(request)?;
+                Ok(Draft { shows_reasoning: true, keep: false, ..draft })
+            }
+        }
+    }
+
+    /// Lowers the request for a reply of the Responses API.
+    ///
+    /// # Errors
+    /// When a member's value cannot be meant.
+    pub(crate) fn for_responses(self) -> Result<Draft<'b>, Failure> {
+        let mut draft = match self {
+            Self::Responses(request) => return responses::draft(request),
+            Self::Chat(request) => chat::draft(*request)?,
+        };
+        draft.shows_reasoning = false;
+        for (name, said) in [("n", draft.choices > 1), ("stop", !draft.bounds.stop.is_empty())] {
+            if said {
+                draft.notices.retain(|notice| notice.field != name);
+                draft.notices.push(Notice::ignored(name, "not a member of this API"));
+            }
+        }
+        draft.choices = 1;
+        draft.bounds.stop.clear();
+        Ok(draft)
+    }
+}

@@ -1,0 +1,149 @@
+//! A conversation of Ollama's messages, lowered in order.
+
+use std::borrow::Cow;
+
+use chatmock_protocol::json::Text;
+use chatmock_protocol::ollama::chat::{Call, Message};
+use chatmock_protocol::responses::item::{ContentPart, InputItem, Role, ToolOutput};
+
+use crate::content;
+use crate::conversation::Conversation;
+use crate::failure::Failure;
+use crate::names;
+use crate::notice::{self, Notice, NoticeKind};
+use crate::thinking::spoken;
+
+/// The messages so far, and the calls that wait for their results.
+pub(super) struct History<'b> {
+    /// What has been lowered.
+    pub(super) conversation: Conversation<'b>,
+    /// Name and id of calls without a result.
+    open: Vec<(Cow<'b, str>, String)>,
+}
+
+impl<'b> History<'b> {
+    /// Begins one; see [`Conversation::new`].
+    pub(super) fn new(keep_json: bool) -> Self {
+        Self { conversation: Conversation::new(keep_json), open: Vec::new() }
+    }
+
+    /// Lowers message number `index`.
+    ///
+    /// # Errors
+    /// When it cannot be meant; the failure names its path.
+    pub(super) fn message(&mut self, message: Message<'b>, index: usize) -> Result<(), Failure> {
+        let path = format!("messages[{index}]");
+        let Some(role) = message.role.clone() else {
+            return Err(Failure::param(format!("{path}.role"), "a message needs a role"));
+        };
+        notice::unknown(&mut self.conversation.notices, &path, &message.unknown, "not a member of a message");
+        let parts = with_images(
+            message.content.unwrap_or_default().0,
+            message.images.unwrap_or_default(),
+            &format!("{path}.images"),
+        )?;
+        match &*role {
+            "system" | "developer" => self.conversation.system(parts),
+            "user" => {
+                self.conversation.push(InputItem::Message { role: Role::User, content: parts });
+            }
+            "assistant" => {
+                if message.thinking.is_some() {
+                    let why = "reasoning is not sent back as text";
+                    let field = format!("{path}.thinking");
+                    self.conversation.notices.push(Notice::new(field, NoticeKind::Changed, why));
+                }
+                self.assistant(parts, message.tool_calls.unwrap_or_default(), index)?;
+            }
+            "tool" => {
+                let name = message.tool_name.or(message.name);
+                let call_id = self.answered(message.tool_call_id, name, index);
+                let output = ToolOutput::from(parts);
+                self.conversation.push(InputItem::FunctionCallOutput { call_id, output });
+            }
+            other => {
+                let known = "system, user, assistant, tool";
+                let message = format!("unknown role {other:?}; expected one of {known}");
+                return Err(Failure::param(format!("{path}.role"), message));
+            }
+        }
+        Ok(())
+    }
+
+    fn assistant(
+        &mut self,
+        parts: Vec<ContentPart<'b>>,
+        calls: Vec<Call<'b>>,
+        message: usize,
+    ) -> Result<(), Failure> {
+        let text = parts.into_iter().find_map(|part| match part {
+            ContentPart::InputText { text } => Some(spoken(text)),
+            _ => None,
+        });
+        if let Some(text) = text.filter(|text| !text.is_empty()) {
+            let content = vec![ContentPart::OutputText { text }];
+            self.conversation.push(InputItem::Message { role: Role::Assistant, content });
+        }
+        for (index, call) in calls.into_iter().enumerate() {
+            let path = format!("messages[{message}].tool_calls[{index}].function");
+            let function = call.function.unwrap_or_default();
+            let Some(Text(name)) = function.name.filter(|name| !name.is_empty()) else {
+                return Err(Failure::param(format!("{path}.name"), "a tool call needs a name"));
+            };
+            let renamed = &mut self.conversation.renamed;
+            let made = || Text(format!("call_{message}_{index}").into());
+            let id = call.id.filter(|id| !id.is_empty()).unwrap_or_else(made);
+            let call_id = names::call_id(id.0, renamed);
+            self.open.push((name.clone(), call_id.clone().into_owned()));
+            let name = names::tool_name(name, renamed);
+            let arguments = match function.arguments {
+                Some(raw) => raw.as_text().map_or_else(|| Cow::Borrowed(raw.text()), |text| text.0),
+                None => Cow::Borrowed("{}"),
+            };
+            self.conversation.push(InputItem::FunctionCall { call_id, name, arguments });
+        }
+        Ok(())
+    }
+
+    /// The id of the call that a result answers: its own, else the first open one of its name,
+    /// else the first open one.
+    fn answered(
+        &mut self,
+        id: Option<Text<'b>>,
+        name: Option<Text<'b>>,
+        message: usize,
+    ) -> Cow<'b, str> {
+        if let Some(Text(id)) = id.filter(|id| !id.is_empty()) {
+            let id = names::call_id(id, &mut self.conversation.renamed);
+            self.open.retain(|(_, open)| *open != *id);
+            return id;
+        }
+        let named = name.and_then(|name| self.open.iter().position(|(open, _)| *open == name.0));
+        match named.or(if self.open.is_empty() { None } else { Some(0) }) {
+            Some(at) => Cow::Owned(self.open.remove(at).1),
+            None => Cow::Owned(format!("call_{message}")),
+        }
+    }
+}
+
+/// Text and images as content parts; `path` is that of the images.
+///
+/// # Errors
+/// When an image is neither an address nor base64 of a known kind.
+pub(super) fn with_images<'b>(
+    text: Cow<'b, str>,
+    images: Vec<Text<'b>>,
+    path: &str,
+) -> Result<Vec<ContentPart<'b>>, Failure> {
+    let mut parts = Vec::with_capacity(images.len() + 1);
+    if !text.is_empty() || images.is_empty() {
+        parts.push(ContentPart::InputText { text });
+    }
+    for (index, Text(image)) in images.into_iter().enumerate() {
+        let path = format!("{path}[{index}]");
+        let url = content::image_url(image).map_err(|why| Failure::param(path, why))?;
+        let (image_url, file_id, detail) = (Some(url), None, None);
+        parts.push(ContentPart::InputImage { image_url, file_id, detail });
+    }
+    Ok(parts)
+}

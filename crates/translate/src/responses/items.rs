@@ -1,0 +1,138 @@
+//! Items and tools of a request, mended where the backend would not take them.
+
+use std::borrow::Cow;
+
+use chatmock_protocol::json::{Members, RawValue, raw, read_text};
+use chatmock_protocol::responses::Request;
+use chatmock_protocol::responses::item::{ContentPart, InputItem, Role};
+
+use crate::draft::Draft;
+use crate::failure::Failure;
+use crate::names::{self, Renamed};
+use crate::notice::{Notice, NoticeKind};
+
+/// The input as the list that the backend demands: no `system` items, no overlong call ids.
+pub(super) fn input<'b>(request: &mut Request<'b>, draft: &mut Draft<'b>) -> Result<(), Failure> {
+    let Some(input) = request.present("input") else {
+        return Err(Failure::param("input", "input is required"));
+    };
+    if let Some(text) = request.text("input") {
+        let content = vec![ContentPart::InputText { text: Cow::Owned(text.into_owned()) }];
+        return Ok(request.set("input", &[InputItem::Message { role: Role::User, content }])?);
+    }
+    if !input.get().starts_with('[') {
+        return Err(Failure::param("input", "input must be a string or a list of items"));
+    }
+    if !has_system(input) && !has_long_call_id(input) {
+        return Ok(());
+    }
+    let renamed = &mut draft.renamed;
+    if let Some(mended) = mended("input", input, |item| item_of(item, renamed))? {
+        request.put("input", Cow::Owned(mended));
+        let why = "system items went as developer items, overlong call ids shortened";
+        draft.notices.push(Notice::new("input", NoticeKind::Changed, why));
+    }
+    Ok(())
+}
+
+/// The list with each entry mended; `None` where none had to be.
+fn mended<'l>(
+    name: &'static str,
+    list: &'l RawValue,
+    mend: impl FnMut(&'l RawValue) -> Result<Cow<'l, RawValue>, Failure>,
+) -> Result<Option<Box<RawValue>>, Failure> {
+    let list: Vec<&'l RawValue> = serde_json::from_str(list.get())
+        .map_err(|_| Failure::param(name, format!("{name} must be a list")))?;
+    let list = list.into_iter().map(mend).collect::<Result<Vec<_>, _>>()?;
+    let changed = list.iter().any(|entry| matches!(entry, Cow::Owned(_)));
+    Ok(if changed { Some(raw(&list)?) } else { None })
+}
+
+fn has_system(raw: &RawValue) -> bool {
+    raw.get().contains("\"system\"")
+}
+
+/// Whether a call id over the limit may be in there: told without a parse.
+fn has_long_call_id(raw: &RawValue) -> bool {
+    raw.get().split("\"call_id\"").skip(1).any(|rest| {
+        let value = rest.trim_start_matches([':', ' ', '\t', '\r', '\n']).strip_prefix('"');
+        let end = value.and_then(|value| value.find('"'));
+        end.is_some_and(|end| end > names::LONGEST)
+    })
+}
+
+/// The item with the role `developer` where it had `system`, and a call id within the limit.
+fn item_of<'i>(
+    item: &'i RawValue,
+    renamed: &mut Vec<Renamed>,
+) -> Result<Cow<'i, RawValue>, Failure> {
+    if !has_system(item) && !has_long_call_id(item) {
+        return Ok(Cow::Borrowed(item));
+    }
+    let Ok(mut members) = read_text::<Members<'i>>(item.get()) else {
+        return Ok(Cow::Borrowed(item));
+    };
+    let system = members.text("role").as_deref() == Some("system");
+    if system {
+        members.set("role", &Role::Developer)?;
+    }
+    let call_id = members.text("call_id").map(|id| id.into_owned());
+    let call_id = call_id.filter(|id| id.chars().count() > names::LONGEST);
+    let (long, call_id) = (call_id.is_some(), call_id.unwrap_or_default());
+    if long {
+        members.set("call_id", &*names::call_id(Cow::Owned(call_id), renamed))?;
+    }
+    Ok(if system || long { Cow::Owned(raw(&members)?) } else { Cow::Borrowed(item) })
+}
+
+/// Finds out whether a web search is offered; its old name is not the backend's.
+pub(super) fn tools(request: &mut Request<'_>, draft: &mut Draft<'_>) -> Result<(), Failure> {
+    let Some(tools) = request.present("tools") else { return Ok(()) };
+    let web_search = &mut draft.web_search;
+    if let Some(mended) = mended("tools", tools, |tool| search(tool, web_search))? {
+        request.put("tools", Cow::Owned(mended));
+        let why = "web_search_preview went as web_search";
+        draft.notices.push(Notice::new("tools", NoticeKind::Changed, why));
+    }
+    Ok(())
+}
+
+/// The tool as it goes out, noted if it is a web search.
+fn search<'t>(
+    tool: &'t RawValue,
+    web_search: &mut Option<bool>,
+) -> Result<Cow<'t, RawValue>, Failure> {
+    if !tool.get().contains("web_search") {
+        return Ok(Cow::Borrowed(tool));
+    }
+    let Ok(mut members) = read_text::<Members<'_>>(tool.get()) else {
+        return Ok(Cow::Borrowed(tool));
+    };
+    let kind = members.text("type").unwrap_or_default().into_owned();
+    if kind != "web_search" && !kind.starts_with("web_search_preview") {
+        return Ok(Cow::Borrowed(tool));
+    }
+    *web_search = Some(true);
+    if kind == "web_search" {
+        return Ok(Cow::Borrowed(tool));
+    }
+    members.set("type", "web_search")?;
+    Ok(Cow::Owned(raw(&members)?))
+}
+
+impl Draft<'_> {
+    /// Puts an earlier response's conversation in front of the input: what was said to it, and its
+    /// output.
+    ///
+    /// # Errors
+    /// When either is no list.
+    pub fn continue_from(&mut self, input: &RawValue, output: &RawValue) -> Result<(), Failure> {
+        let mut items: Vec<&RawValue> = serde_json::from_str(input.get())?;
+        items.extend(serde_json::from_str::<Vec<&RawValue>>(output.get())?);
+        let ours = self.request.present("input").map(RawValue::get).unwrap_or("[]");
+        items.extend(serde_json::from_str::<Vec<&RawValue>>(ours)?);
+        let joined = raw(&items)?;
+        self.request.put("input", Cow::Owned(joined));
+        Ok(())
+    }
+}

@@ -1,0 +1,56 @@
+//! Token counts of text that is cut here: an estimate, or whatever an embedder hands in.
+
+use std::fmt::Debug;
+
+/// Counts tokens of answers.
+pub trait Tokenizer: Debug + Send + Sync {
+    /// Starts the count of one answer.
+    fn start(&self) -> Box<dyn TokenCount>;
+}
+
+/// The running count of one answer.
+pub trait TokenCount: Debug + Send {
+    /// Counts as much of `text` as fits `most` tokens in all; gives how many bytes of it that are,
+    /// always up to the end of a character.
+    fn take(&mut self, text: &str, most: u64) -> usize;
+
+    /// The tokens so far.
+    fn tokens(&self) -> u64;
+}
+
+/// Characters per token of the [`Estimate`].
+///
+/// OpenAI's own rule of thumb for English text. The backend's tokenizer is not at hand here, so a
+/// cap is kept approximately.
+pub const CHARACTERS_PER_TOKEN: u64 = 4;
+
+/// Counts [`CHARACTERS_PER_TOKEN`] characters as a token.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Estimate;
+
+impl Tokenizer for Estimate {
+    fn start(&self) -> Box<dyn TokenCount> {
+        Box::new(Characters(0))
+    }
+}
+
+/// Characters so far.
+#[derive(Debug)]
+struct Characters(u64);
+
+impl TokenCount for Characters {
+    fn take(&mut self, text: &str, most: u64) -> usize {
+        let room = most.saturating_mul(CHARACTERS_PER_TOKEN).saturating_sub(self.0);
+        let characters = text.chars().count() as u64;
+        self.0 += characters.min(room);
+        if characters <= room {
+            return text.len();
+        }
+        let over = usize::try_from(room).ok().and_then(|room| text.char_indices().nth(room));
+        over.map_or(text.len(), |(at, _)| at)
+    }
+
+    fn tokens(&self) -> u64 {
+        self.0.div_ceil(CHARACTERS_PER_TOKEN)
+    }
+}
