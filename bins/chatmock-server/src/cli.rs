@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use chatmock_server::auth;
+use chatmock_server::translate::catalog::Alias;
+use chatmock_server::{OLLAMA_VERSION, auth};
 use chatmock_server::upstream::{CLIENT_VERSION, Identity, Route};
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
@@ -20,7 +21,7 @@ HTTPS_PROXY, ALL_PROXY and NO_PROXY lead calls to the backend through a proxy.
 Exit codes: 0 stopped as asked, 1 another failure, 2 flags or settings that cannot be used,
 3 port in use, 130 and 143 ended at once by a second Ctrl-C or SIGTERM.";
 
-/// Serves OpenAI's API on this machine and answers through the ChatGPT Codex backend, with your own
+/// Serves OpenAI's and Ollama's APIs on this machine and answers through the ChatGPT Codex backend, with your own
 /// sign-in.
 ///
 /// Point a client at http://127.0.0.1:8000/v1, with any API key. Try it without an account: --demo
@@ -76,6 +77,14 @@ pub(crate) struct Listening {
     /// How long open answers may go on after SIGTERM or Ctrl-C; a second signal ends at once
     #[arg(long, env = env::DRAIN, value_name = "SECONDS", default_value = "30", value_parser = values::seconds)]
     pub(crate) drain: Duration,
+    /// The version that clients of Ollama are told; they compare its numbers
+    #[arg(long, env = env::OLLAMA_VERSION, value_name = "VERSION", default_value = OLLAMA_VERSION, value_parser = values::version)]
+    pub(crate) ollama_version: String,
+    /// Keeps responses in this folder, for previous_response_id and GET /v1/responses
+    ///
+    /// Without it they are kept in memory, up to a bound, and gone when the server stops.
+    #[arg(long, env = env::STATE_DIR, value_name = "FOLDER")]
+    pub(crate) state_dir: Option<PathBuf>,
 }
 
 /// What is decided for all requests.
@@ -134,6 +143,11 @@ pub(crate) struct Models {
     /// Lists every effort of a model as a model of its own, such as MODEL-high
     #[arg(long, env = env::EXPOSE_REASONING_MODELS)]
     pub(crate) expose_reasoning_models: bool,
+    /// A name of your own for a model, perhaps with an effort: opus=gpt-6-sol:high
+    ///
+    /// May be given several times; in the environment, commas part them.
+    #[arg(long, env = env::ALIAS, value_name = "NAME=MODEL", value_delimiter = ',', value_parser = values::alias)]
+    pub(crate) alias: Vec<Alias>,
 }
 
 /// The backend, and the name under which it is called.

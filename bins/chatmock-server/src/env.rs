@@ -11,6 +11,12 @@ pub(crate) const PORT: &str = "PORT";
 pub(crate) const VERBOSE: &str = "VERBOSE";
 /// An older switch that adds nothing to [`VERBOSE`] any more.
 pub(crate) const VERBOSE_OBFUSCATION: &str = "VERBOSE_OBFUSCATION";
+/// The version of Ollama that its clients are told.
+pub(crate) const OLLAMA_VERSION: &str = "CHATMOCK_OLLAMA_VERSION";
+/// The folder where responses are kept.
+pub(crate) const STATE_DIR: &str = "CHATMOCK_STATE_DIR";
+/// Names of the person's own for models.
+pub(crate) const ALIAS: &str = "CHATMOCK_ALIAS";
 /// The largest request body.
 pub(crate) const MAX_BODY: &str = "CHATMOCK_MAX_BODY";
 /// How long open answers may go on after a stop.

@@ -39,15 +39,18 @@ pub(crate) fn decide(cli: Cli, folders: &Folders) -> anyhow::Result<Decided> {
     let upstream = upstream(backend);
     let sign_in = self::sign_in(sign_in, &upstream.identity, folders, demo)?;
     let policy = policy(replies)?;
-    let server = Settings { http, policy, upstream, sign_in, models: self::models(&models) };
+    let server = Settings { http, policy, upstream, sign_in, models: self::models(models) };
     Ok(Decided { listen, demo, verbose: verbose || verbose_obfuscation, server })
 }
 
 fn http(listening: Listening) -> anyhow::Result<(Listen, HttpSettings)> {
-    let Listening { host, port, max_body, drain } = listening;
+    let Listening { host, port, max_body, drain, ollama_version, state_dir } = listening;
     let listen = Listen::at(&host, port)?;
     let hosts = listen.name().map(str::to_owned).into_iter().collect();
-    Ok((listen, HttpSettings { hosts, max_body, drain, ..HttpSettings::default() }))
+    let mut http =
+        HttpSettings { hosts, max_body, drain, ollama_version, ..HttpSettings::default() };
+    http.responses.directory = state_dir;
+    Ok((listen, http))
 }
 
 fn policy(replies: Replies) -> anyhow::Result<Policy> {
@@ -75,6 +78,7 @@ fn policy(replies: Replies) -> anyhow::Result<Policy> {
         strict,
         debug_model,
         instructions: self::instructions(&instructions)?,
+        tokenizer: chatmock_server::tokenizer(),
     })
 }
 
@@ -100,13 +104,19 @@ fn instructions(source: &Path) -> anyhow::Result<Instructions> {
     }
 }
 
-fn models(models: &Models) -> ModelSettings {
-    let &Models { model_sync, no_model_sync, model_refresh_interval, expose_reasoning_models } =
-        models;
+fn models(models: Models) -> ModelSettings {
+    let Models {
+        model_sync,
+        no_model_sync,
+        model_refresh_interval,
+        expose_reasoning_models,
+        alias,
+    } = models;
     ModelSettings {
         sync: model_sync && !no_model_sync,
         refresh: model_refresh_interval,
         expose_efforts: expose_reasoning_models,
+        aliases: alias,
     }
 }
 

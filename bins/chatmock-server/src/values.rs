@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use chatmock_server::translate::catalog::Alias;
+
 /// The longest time that a flag takes: a year.
 const LONGEST: f64 = 366.0 * 24.0 * 3600.0;
 
@@ -31,6 +33,29 @@ pub(crate) fn interval(word: &str) -> Result<Duration, String> {
             Err("say at least 1 second; --model-sync false turns fetching off".to_owned())
         }
         time => Ok(time),
+    }
+}
+
+/// Reads a version of three numbers, perhaps with more behind them.
+pub(crate) fn version(word: &str) -> Result<String, String> {
+    let mut parts = word.trim().splitn(3, '.');
+    let numeric = |part: Option<&str>| {
+        let digits = part.map(|part| part.split(['-', '+']).next().unwrap_or_default());
+        digits.is_some_and(|digits| digits.parse::<u32>().is_ok())
+    };
+    if numeric(parts.next()) && numeric(parts.next()) && numeric(parts.next()) {
+        return Ok(word.trim().to_owned());
+    }
+    Err("say three numbers parted by dots, such as 0.23.2".to_owned())
+}
+
+/// Reads a name for a model: `opus=gpt-6-sol:high`.
+pub(crate) fn alias(word: &str) -> Result<Alias, String> {
+    match word.split_once('=').map(|(name, target)| (name.trim(), target.trim())) {
+        Some((name, target)) if !name.is_empty() && !target.is_empty() => {
+            Ok(Alias { name: name.to_owned(), target: target.to_owned() })
+        }
+        _ => Err("say a name, an equals sign and a model, such as opus=gpt-6-sol:high".to_owned()),
     }
 }
 

@@ -63,7 +63,7 @@ pub(crate) struct Models {
     settings: ModelSettings,
     file: PathBuf,
     published: watch::Sender<Arc<Published>>,
-    /// Whether the first fetch has been tried.
+    /// Whether the first list has been tried for.
     tried: watch::Sender<bool>,
     etag: Mutex<Option<String>>,
     wanted: Notify,
@@ -76,7 +76,7 @@ impl Models {
         Self {
             file: home.join(CACHE_FILE),
             published: watch::Sender::new(Arc::new(builtin)),
-            tried: watch::Sender::new(!settings.sync),
+            tried: watch::Sender::new(false),
             etag: Mutex::new(None),
             wanted: Notify::new(),
             settings,
@@ -109,11 +109,9 @@ impl Models {
         }
     }
 
-    /// Fetches the list at once, at each interval and whenever an answer shows a newer one.
+    /// Reads the file, then fetches the list at once, at each interval and whenever an answer shows
+    /// a newer one; where lists are not to be fetched, the file is all.
     pub(crate) async fn keep(self: Arc<Self>, client: Client) {
-        if !self.settings.sync {
-            return;
-        }
         let account = client.credentials().await.ok();
         let account = account.and_then(|account| account.account_id().map(str::to_owned));
         if let Some(catalog) = self.read_cache(account.as_deref()).await {

@@ -18,11 +18,13 @@ mod service;
 mod settings;
 mod store;
 mod tasks;
+mod tokenizer;
 
 pub use account::Account;
 pub use serve::{Served, Server, ServerError};
 pub use settings::{HttpSettings, ModelSettings, OLLAMA_VERSION, Settings, SignInSettings};
 pub use store::{StoreError, StoreSettings};
+pub use tokenizer::tokenizer;
 
 pub use chatmock_auth as auth;
 pub use chatmock_translate as translate;

@@ -7,6 +7,8 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use chatmock_protocol::json::RawValue;
+use chatmock_protocol::responses::Response;
 use chatmock_translate::dialect::{Finish, Output, Shape};
 use chatmock_translate::{Dialect, Encoder, Failure, Frames, Framing, Notice, settle};
 use chatmock_upstream::{Credentials, Prepared};
@@ -19,6 +21,7 @@ use crate::app::App;
 use crate::branch::{Branch, Opening, Progress};
 use crate::failure;
 use crate::reply::{self, Head, Reply, unix_now};
+use crate::store::{Kept, Owner};
 
 /// Headers in which clients name their conversation, the first that is there wins.
 const SESSION_HEADERS: [&str; 3] = ["session-id", "session_id", "x-session-id"];
@@ -40,6 +43,27 @@ struct Plan {
     stream: bool,
     choices: u32,
     notices: Vec<Notice>,
+    ticket: Option<Ticket>,
+}
+
+/// What it takes to keep the final response of a turn.
+struct Ticket {
+    owner: Owner,
+    /// The conversation as it goes upstream.
+    input: Bytes,
+}
+
+impl Ticket {
+    /// Keeps the final response, if there is one.
+    fn keep<E: Encoder>(self, app: &App, outputs: &[E::Output]) {
+        let Some(response) = outputs.first().and_then(E::kept) else { return };
+        let read = Response::read(response).ok();
+        let Some(id) = read.and_then(|read| read.id) else { return };
+        let response = Bytes::copy_from_slice(response.get().as_bytes());
+        let now = unix_now();
+        let kept = Kept { created_at: now, input: self.input, response };
+        app.store.keep(&self.owner, &id, kept, now);
+    }
 }
 
 /// Serves a turn of dialect `D`.
@@ -69,6 +93,7 @@ pub(crate) async fn turn<D: Dialect>(app: &Arc<App>, call: Call<'_>) -> Result<R
             app: Arc::clone(app),
             arrived: call.arrived,
             frames: Frames::default(),
+            ticket: plan.ticket,
             over: false,
         };
         return Ok(reply::stream(head, media_type(D::FRAMING), body));
@@ -76,6 +101,9 @@ pub(crate) async fn turn<D: Dialect>(app: &Arc<App>, call: Call<'_>) -> Result<R
     let branches =
         (0..).zip(openings).map(|(choice, opening)| opening.branch(D::whole(&plan.shape, choice)));
     let outputs = whole(app, branches.collect(), call.arrived).await?;
+    if let Some(ticket) = plan.ticket {
+        ticket.keep::<D::Whole>(app, &outputs);
+    }
     let response = D::render(&outputs, &plan.shape, call.arrived.elapsed());
     reply::json(head, &response)
 }
@@ -86,9 +114,18 @@ fn plan<D: Dialect>(
     call: &Call<'_>,
     credentials: &Credentials,
 ) -> Result<Plan, Failure> {
-    let draft = D::draft(D::read(&call.body)?)?;
+    let mut draft = D::draft(D::read(&call.body)?)?;
+    let owner = Owner::of(credentials, None);
+    if let Some(id) = draft.previous.take() {
+        let kept = app.store.previous(&owner, &id, unix_now())?;
+        let input = draft.request.get("input").map(|input| kept.followed_by(input)).transpose()?;
+        draft.request.put("input", Cow::Owned(input.unwrap_or_else(|| RawValue::NULL.to_owned())));
+    }
     let catalog = app.models.current();
     let turn = settle(draft, catalog.catalog(), &app.policy, unix_now())?;
+    let input = turn.request.get("input").filter(|_| turn.shape.keep);
+    let input = input.map(|input| Bytes::copy_from_slice(input.get().as_bytes()));
+    let ticket = input.map(|input| Ticket { owner, input });
     let session = session(call.headers);
     let prepare = |request| {
         let prepared = app.client.prepare(request, credentials, session.as_deref());
@@ -109,7 +146,7 @@ fn plan<D: Dialect>(
     }
     app.policy.accept(&notices)?;
     let (shape, stream, choices) = (turn.shape, turn.stream, turn.choices);
-    Ok(Plan { prepared, at_once: turn.at_once, shape, stream, choices, notices })
+    Ok(Plan { prepared, at_once: turn.at_once, shape, stream, choices, notices, ticket })
 }
 
 /// The name that the client gave its conversation; bytes that are no text are replaced, so that
@@ -210,6 +247,7 @@ struct TurnBody<D: Dialect> {
     app: Arc<App>,
     arrived: Instant,
     frames: Frames,
+    ticket: Option<Ticket>,
     over: bool,
 }
 
@@ -223,6 +261,9 @@ impl<D: Dialect> TurnBody<D> {
                 let branches = std::mem::take(&mut self.branches);
                 let outputs: Vec<Output<D>> =
                     branches.into_iter().filter_map(Branch::into_output).collect();
+                if let Some(ticket) = self.ticket.take() {
+                    ticket.keep::<D::Encoder>(&self.app, &outputs);
+                }
                 D::tail(Ok(&outputs), &self.shape, &mut self.frames);
             }
             Err(failure) => {

@@ -102,8 +102,7 @@ impl Store {
     /// Keeps a response, in place of older ones where it would be too many.
     ///
     /// Nothing is kept of one that is larger than all may be together.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the pipeline does not keep responses yet"))]
-    pub(crate) fn keep(&self, owner: &Owner, id: &str, kept: Kept, now: u64) {
+    pub(crate) fn keep(&self, (owner, id): (&Owner, &str), kept: Kept, now: u64) {
         let key = owner.key(id);
         // What is evicted may be large: it is freed outside the lock.
         let _evicted = self.with(|shelf| shelf.keep(key, kept, now));
@@ -129,11 +128,10 @@ impl Store {
 
     /// Drops what gets too old while nothing new is kept, until the store is gone.
     pub(crate) async fn sweep(store: Weak<Self>) {
-        let mut ticks = tokio::time::interval(SWEEP);
-        loop {
-            ticks.tick().await;
-            let Some(store) = store.upgrade() else { return };
+        while let Some(store) = store.upgrade() {
             store.expire(unix_now());
+            drop(store);
+            tokio::time::sleep(SWEEP).await;
         }
     }
 
@@ -149,7 +147,6 @@ impl Store {
     ///
     /// # Errors
     /// 400 in OpenAI's words.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the pipeline does not keep responses yet"))]
     pub(crate) fn previous(&self, owner: &Owner, id: &str, now: u64) -> Result<Arc<Kept>, Failure> {
         self.get(owner, id, now).ok_or_else(|| {
             let message = format!("Previous response with id '{}' not found.", shown(id));

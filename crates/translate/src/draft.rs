@@ -63,8 +63,8 @@ pub struct Draft<'b> {
     pub at_once: Option<Finish>,
     /// Whether the final response is kept, to be asked for later.
     pub keep: bool,
-    /// The response that this one continues; whoever keeps it puts its conversation in front with
-    /// [`Draft::continue_from`].
+    /// The response that this one continues; whoever keeps it puts its conversation in front of
+    /// the input.
     pub previous: Option<String>,
     /// Names that went out shortened.
     pub renamed: Vec<Renamed>,

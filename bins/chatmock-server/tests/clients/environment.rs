@@ -1,4 +1,4 @@
-//! The SDKs' environments: a Python venv and an npm install, made once for each set of pins.
+//! The SDKs' environments: a Python venv, an npm install and a Cargo build, made once for each set of pins.
 
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -9,48 +9,40 @@ use std::process::Command;
 /// A written marker: the install beside it is complete.
 const COMPLETE: &str = "complete";
 
-/// One language's SDK: how its tools are found, what it installs and what it runs.
-pub(crate) struct Kind {
-    /// What its tests are called, such as `openai_python`.
-    pub(crate) name: &'static str,
-    /// The folder of its pins and scripts below `tests/clients`.
+/// One language: how its tools are found, what its SDKs need and how their checks are run.
+pub(crate) struct Language {
+    /// The folder of its pins and checks below `tests/clients`.
     folder: &'static str,
-    /// The files that say what is installed.
-    pins: &'static [&'static str],
     /// Commands that must succeed for the tools to count as present.
     probes: &'static [&'static [&'static str]],
     /// What to say when one of them does not.
     missing: &'static str,
-    /// Installs the pins into a folder that holds a copy of them.
-    install: fn(&Path) -> Result<(), String>,
-    /// The command that runs the checks from that folder.
-    run: fn(&Path) -> Command,
+    /// Makes what the checks need and returns the folder that they run in; gets what the probes printed.
+    make: fn(&Self, &[u8]) -> Result<PathBuf, Problem>,
+    /// The command that runs one SDK's checks from that folder.
+    run: fn(&Path, &str) -> Command,
 }
 
-/// OpenAI's library for Python.
-pub(crate) const PYTHON: Kind = Kind {
-    name: "openai_python",
+/// The libraries for Python.
+pub(crate) const PYTHON: Language = Language {
     folder: "python",
-    pins: &["requirements.txt"],
     probes: &[&[
         PYTHON_PROGRAM,
         "-c",
         "import ensurepip, sys, venv; print(sys.version, sys.executable); sys.exit(sys.version_info < (3, 10))",
     ]],
     missing: "Python 3.10 or later with venv is not installed",
-    install: install_python,
-    run: |folder| {
+    make: |language, versions| language.install(versions, &["requirements.txt"], install_python),
+    run: |folder, script| {
         let mut command = Command::new(folder.join("venv").join(VENV_PYTHON));
-        command.args(["-B", "openai_checks.py"]);
+        command.args(["-B", script]);
         command
     },
 };
 
-/// OpenAI's library for JavaScript.
-pub(crate) const NODE: Kind = Kind {
-    name: "openai_node",
+/// The libraries for JavaScript.
+pub(crate) const NODE: Language = Language {
     folder: "node",
-    pins: &["package.json", "package-lock.json"],
     probes: &[
         &[
             "node",
@@ -60,12 +52,27 @@ pub(crate) const NODE: Kind = Kind {
         &[NPM_PROGRAM, "--version"],
     ],
     missing: "Node 20 or later with npm is not installed",
-    install: install_node,
-    run: |_| {
+    make: |language, versions| {
+        language.install(versions, &["package.json", "package-lock.json"], install_node)
+    },
+    run: |_, script| {
         let mut command = Command::new("node");
-        command.arg("openai_checks.mjs");
+        command.arg(script);
         command
     },
+};
+
+/// The crates, in a workspace of their own so that what they bring stays out of ours.
+pub(crate) const RUST: Language = Language {
+    folder: "rust",
+    probes: &[&["cargo", "--version"]],
+    missing: "Cargo is not installed",
+    make: |language, _| {
+        fs::create_dir_all(folder())?;
+        finish(cargo(&language.source(), &["build"])).map_err(Problem::Failed)?;
+        Ok(folder())
+    },
+    run: |_, script| cargo(&RUST.source(), &["run", "--", script]),
 };
 
 const PYTHON_PROGRAM: &str = if cfg!(windows) { "python" } else { "python3" };
@@ -91,29 +98,12 @@ pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("clients")
 }
 
-impl Kind {
-    /// Makes the environment if these pins have none yet, and returns the command that runs its checks.
-    pub(crate) fn prepare(&self) -> Result<Command, Problem> {
+impl Language {
+    /// Makes the environment where it is not there yet, and returns the command that runs an SDK's checks.
+    pub(crate) fn prepare(&self, script: &str) -> Result<Command, Problem> {
         let versions = self.versions().ok_or(Problem::Missing(self.missing))?;
-        let source =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clients").join(self.folder);
-        let folder =
-            folder().join(format!("{}-{:016x}", self.folder, self.key(&source, &versions)?));
-        fs::create_dir_all(&folder)?;
-        let lock = File::create(folder.join("lock"))?;
-        lock.lock()?;
-        for entry in fs::read_dir(&source)? {
-            let entry = entry?;
-            if entry.file_type()?.is_file() {
-                fs::copy(entry.path(), folder.join(entry.file_name()))?;
-            }
-        }
-        let complete = folder.join(COMPLETE);
-        if !complete.exists() {
-            (self.install)(&folder).map_err(Problem::Failed)?;
-            fs::write(complete, "")?;
-        }
-        let mut command = (self.run)(&folder);
+        let folder = (self.make)(self, &versions)?;
+        let mut command = (self.run)(&folder, script);
         command.current_dir(&folder);
         Ok(command)
     }
@@ -128,15 +118,52 @@ impl Kind {
         Some(versions)
     }
 
-    /// Names the environment: other pins or other tools make another one.
-    fn key(&self, source: &Path, versions: &[u8]) -> io::Result<u64> {
-        let mut hasher = DefaultHasher::new();
-        versions.hash(&mut hasher);
-        for pins in self.pins {
-            fs::read(source.join(pins))?.hash(&mut hasher);
+    /// Brings the pins and scripts into a folder of these pins, and installs there what it has not yet.
+    fn install(
+        &self,
+        versions: &[u8],
+        pins: &[&str],
+        install: fn(&Path) -> Result<(), String>,
+    ) -> Result<PathBuf, Problem> {
+        let source = self.source();
+        let name = format!("{}-{:016x}", self.folder, key(&source, pins, versions)?);
+        let folder = folder().join(name);
+        fs::create_dir_all(&folder)?;
+        let lock = File::create(folder.join("lock"))?;
+        lock.lock()?;
+        for entry in fs::read_dir(&source)? {
+            let entry = entry?;
+            if entry.file_type()?.is_file() {
+                bring(&entry.path(), &folder.join(entry.file_name()))?;
+            }
         }
-        Ok(hasher.finish())
+        let complete = folder.join(COMPLETE);
+        if !complete.exists() {
+            install(&folder).map_err(Problem::Failed)?;
+            fs::write(complete, "")?;
+        }
+        Ok(folder)
     }
+
+    fn source(&self) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/clients").join(self.folder)
+    }
+}
+
+/// Names an environment: other pins or other tools make another one.
+fn key(source: &Path, pins: &[&str], versions: &[u8]) -> io::Result<u64> {
+    let mut hasher = DefaultHasher::new();
+    versions.hash(&mut hasher);
+    for pin in pins {
+        fs::read(source.join(pin))?.hash(&mut hasher);
+    }
+    Ok(hasher.finish())
+}
+
+/// Copies a file where it differs: another SDK's script may be reading the copy.
+fn bring(from: &Path, to: &Path) -> io::Result<()> {
+    let text = fs::read(from)?;
+    if fs::read(to).is_ok_and(|copy| copy == text) { Ok(()) } else { fs::write(to, text) }
 }
 
 fn install_python(folder: &Path) -> Result<(), String> {
@@ -156,6 +183,15 @@ fn install_node(folder: &Path) -> Result<(), String> {
         install.current_dir(folder);
         install
     })
+}
+
+/// Cargo with a command and its arguments, for the package of a folder.
+fn cargo(source: &Path, command: &[&str]) -> Command {
+    let mut cargo = Command::new("cargo");
+    cargo.arg(command[0]).args(["--quiet", "--locked", "--manifest-path"]);
+    cargo.arg(source.join("Cargo.toml")).arg("--target-dir").arg(folder().join("rust"));
+    cargo.args(&command[1..]);
+    cargo
 }
 
 /// Runs one step of an install; its output is the reason where it does not succeed.

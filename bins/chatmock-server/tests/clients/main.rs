@@ -1,6 +1,6 @@
-//! The official OpenAI SDKs against the real program, which runs against its own scripted backend.
+//! Real SDKs against the real program, which runs against its own scripted backend.
 //!
-//! Each SDK is installed once, pinned, below the target folder. Its script runs every check of
+//! Each SDK is installed once, pinned, below the target folder. Its script runs every check of its section in
 //! `tests/clients/checks.txt` and prints one line for each; each line becomes one test here. Where Python
 //! or Node is missing its tests are reported as ignored, except under `CI=true`, where they fail.
 #![allow(clippy::print_stderr, reason = "a failed run shows what the server wrote")]
@@ -11,24 +11,35 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::demo::Demo;
-use crate::suite::{Answer, Suite};
+use crate::environment::{Language, NODE, PYTHON, RUST};
+use crate::suite::{Answer, Sdk, Suite};
 
 mod demo;
 mod environment;
 mod suite;
 
-/// The checks that every SDK script implements, one a line.
+/// The checks of every SDK: a heading in brackets, then one name a line.
 const CHECKS: &str = include_str!("../../../../tests/clients/checks.txt");
+
+/// The SDKs: the official libraries of both APIs, and the strictest parsers of them.
+const SDKS: [Sdk; 6] = [
+    sdk("openai_python", "openai", &PYTHON, "openai_checks.py"),
+    sdk("openai_node", "openai", &NODE, "openai_checks.mjs"),
+    sdk("ollama_python", "ollama", &PYTHON, "ollama_checks.py"),
+    sdk("ollama_node", "ollama", &NODE, "ollama_checks.mjs"),
+    sdk("async_openai", "async_openai", &RUST, "async-openai"),
+    sdk("ollama_rs", "ollama_rs", &RUST, "ollama-rs"),
+];
 
 fn main() -> ExitCode {
     let arguments = Arguments::from_args();
     let demo = Arc::new(Demo::default());
-    let trials = [environment::PYTHON, environment::NODE]
+    let trials = SDKS
         .into_iter()
-        .map(|kind| Arc::new(Suite::new(kind, Arc::clone(&demo))))
+        .map(|sdk| Arc::new(Suite::new(sdk, Arc::clone(&demo))))
         .flat_map(|suite| {
             let unlisted = unlisted(&suite);
-            checks().map(move |check| trial(&suite, check)).chain([unlisted])
+            checks(suite.sdk()).map(move |check| trial(&suite, check)).chain([unlisted])
         })
         .collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
@@ -39,22 +50,36 @@ fn main() -> ExitCode {
     conclusion.exit_code()
 }
 
-/// The names of all checks.
-fn checks() -> impl Iterator<Item = &'static str> {
-    CHECKS.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'))
+const fn sdk(
+    name: &'static str,
+    section: &'static str,
+    language: &'static Language,
+    script: &'static str,
+) -> Sdk {
+    Sdk { name, section, language, script }
+}
+
+/// The names of an SDK's checks.
+fn checks(sdk: Sdk) -> impl Iterator<Item = &'static str> {
+    let lines =
+        CHECKS.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let heading = format!("[{}]", sdk.section);
+    lines.skip_while(move |line| *line != heading).skip(1).take_while(|line| !line.starts_with('['))
 }
 
 /// One check of one SDK as a test. The first to run starts the server and the script.
 fn trial(suite: &Arc<Suite>, check: &'static str) -> Trial {
     let suite = Arc::clone(suite);
-    Trial::ignorable_test(format!("{}::{check}", suite.name()), move || settle(suite.answer(check)))
+    let name = format!("{}::{check}", suite.sdk().name);
+    Trial::ignorable_test(name, move || settle(suite.answer(check)))
 }
 
 /// Fails where a script answers for a check that the list does not have, since no test would show it.
 fn unlisted(suite: &Arc<Suite>) -> Trial {
     let suite = Arc::clone(suite);
-    Trial::ignorable_test(format!("{}::every_check_is_listed", suite.name()), move || {
-        let known: Vec<_> = checks().collect();
+    let name = format!("{}::every_check_is_listed", suite.sdk().name);
+    Trial::ignorable_test(name, move || {
+        let known: Vec<_> = checks(suite.sdk()).collect();
         settle(suite.beyond(&known))
     })
 }

@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use crate::demo::Demo;
-use crate::environment::{Kind, Problem};
+use crate::environment::{Language, Problem};
 
 /// How long one check may take; a script that is silent for longer is ended.
 const SILENCE: Duration = Duration::from_secs(90);
@@ -34,9 +34,22 @@ impl From<&Problem> for Answer {
     }
 }
 
-/// The script of one SDK and what it printed.
+/// One SDK: where its checks are and which they are.
+#[derive(Clone, Copy)]
+pub(crate) struct Sdk {
+    /// What its tests are called, such as `openai_python`.
+    pub(crate) name: &'static str,
+    /// The section of `checks.txt` that it must answer for.
+    pub(crate) section: &'static str,
+    /// What it is written in.
+    pub(crate) language: &'static Language,
+    /// The script that runs its checks, or the word that chooses them.
+    pub(crate) script: &'static str,
+}
+
+/// The checks of one SDK and what they printed.
 pub(crate) struct Suite {
-    kind: Kind,
+    sdk: Sdk,
     demo: Arc<Demo>,
     answers: OnceLock<Result<Answers, Problem>>,
 }
@@ -50,13 +63,13 @@ struct Answers {
 
 impl Suite {
     /// A suite that has not run yet.
-    pub(crate) fn new(kind: Kind, demo: Arc<Demo>) -> Self {
-        Self { kind, demo, answers: OnceLock::new() }
+    pub(crate) fn new(sdk: Sdk, demo: Arc<Demo>) -> Self {
+        Self { sdk, demo, answers: OnceLock::new() }
     }
 
-    /// What its tests are called.
-    pub(crate) fn name(&self) -> &'static str {
-        self.kind.name
+    /// Whose checks these are.
+    pub(crate) fn sdk(&self) -> Sdk {
+        self.sdk
     }
 
     /// What became of a check; the first question runs the script.
@@ -83,7 +96,7 @@ impl Suite {
     }
 
     fn run(&self) -> Result<Answers, Problem> {
-        let mut command = self.kind.prepare()?;
+        let mut command = self.sdk.language.prepare(self.sdk.script)?;
         let url = self.demo.url().map_err(Problem::Failed)?;
         isolate(&mut command, &url);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -111,8 +124,9 @@ impl Suite {
 /// Points the script at the server, and at nothing else.
 fn isolate(command: &mut Command, url: &str) {
     for (name, _) in std::env::vars_os() {
-        if name.to_string_lossy().starts_with("OPENAI_") {
-            command.env_remove(name);
+        let text = name.to_string_lossy();
+        if ["OPENAI_", "OLLAMA_"].iter().any(|start| text.starts_with(start)) {
+            command.env_remove(&name);
         }
     }
     command.env("CHATMOCK_URL", url).env("NO_PROXY", "127.0.0.1").env("no_proxy", "127.0.0.1");

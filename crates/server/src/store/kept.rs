@@ -39,7 +39,6 @@ impl Kept {
     ///
     /// # Errors
     /// When one of them is not of its shape.
-    #[cfg_attr(not(test), expect(dead_code, reason = "the pipeline does not keep responses yet"))]
     pub(crate) fn followed_by(&self, next: &RawValue) -> Result<Box<RawValue>, Failure> {
         let mut items = self.items()?;
         items.extend(serde_json::from_slice::<Output<'_>>(&self.response)?.output);

@@ -119,20 +119,3 @@ fn search<'t>(
     members.set("type", "web_search")?;
     Ok(Cow::Owned(raw(&members)?))
 }
-
-impl Draft<'_> {
-    /// Puts an earlier response's conversation in front of the input: what was said to it, and its
-    /// output.
-    ///
-    /// # Errors
-    /// When either is no list.
-    pub fn continue_from(&mut self, input: &RawValue, output: &RawValue) -> Result<(), Failure> {
-        let mut items: Vec<&RawValue> = serde_json::from_str(input.get())?;
-        items.extend(serde_json::from_str::<Vec<&RawValue>>(output.get())?);
-        let ours = self.request.present("input").map(RawValue::get).unwrap_or("[]");
-        items.extend(serde_json::from_str::<Vec<&RawValue>>(ours)?);
-        let joined = raw(&items)?;
-        self.request.put("input", Cow::Owned(joined));
-        Ok(())
-    }
-}

@@ -35,8 +35,8 @@ fn app(home: &Path) -> Arc<App> {
         response: RESPONSE.into(),
     };
     let owner = |account: &str| Owner { account: Some(account.to_owned()), key: None };
-    app.store.keep(&owner("acct-1"), "resp_1", kept(), unix_now());
-    app.store.keep(&owner("acct-2"), "resp_2", kept(), unix_now());
+    app.store.keep((&owner("acct-1"), "resp_1"), kept(), unix_now());
+    app.store.keep((&owner("acct-2"), "resp_2"), kept(), unix_now());
     app
 }
 

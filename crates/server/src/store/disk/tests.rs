@@ -43,6 +43,18 @@ fn a_database_that_failed_is_opened_anew_and_catches_up() {
 }
 
 #[test]
+fn what_a_killed_process_had_written_is_there() {
+    let (home, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (mut disk, _) = Disk::open(home.path()).unwrap();
+    disk.follow(&[entry(1, "a")]).unwrap();
+    disk.follow(&[entry(1, "a"), entry(2, "b")]).unwrap();
+    // The file as it stands while it is open, which no one closes.
+    fs::copy(home.path().join(FILE), copy.path().join(FILE)).unwrap();
+    let records = Disk::open(copy.path()).unwrap().1;
+    assert_eq!(shown(&records), shown(&[entry(1, "a"), entry(2, "b")]));
+}
+
+#[test]
 fn a_record_of_another_shape_is_damage() {
     let home = tempfile::tempdir().unwrap();
     let (disk, _) = Disk::open(home.path()).unwrap();
