@@ -202,6 +202,22 @@ async fn a_damaged_file_of_the_list_is_passed_over() {
 }
 
 #[tokio::test]
+async fn without_fetching_the_file_is_still_read() {
+    let house = House::new().await;
+    house.server.get(MODELS).await;
+    let mut offline = settings(&house.simulator, house.home.path());
+    offline.models.sync = false;
+    house.simulator.forget_requests();
+    let server = Running::start(offline).await;
+    // Only a list that was fetched once refuses a name.
+    assert_eq!(server.get("/v1/models/gpt-99-unheard-of").await.error().0, 404);
+    let mut request = chat("hello", false);
+    request["model"] = json!("gpt-99-unheard-of");
+    assert_eq!(server.post(CHAT, &request).await.status, 404);
+    assert!(house.simulator.requests().is_empty());
+}
+
+#[tokio::test]
 async fn the_built_in_table_refuses_no_name() {
     let home = tempfile::tempdir().unwrap();
     let house = House::new().await;

@@ -117,6 +117,10 @@ impl Models {
         if let Some(catalog) = self.read_cache(account.as_deref()).await {
             self.publish(catalog);
         }
+        if !self.settings.sync {
+            self.tried.send_replace(true);
+            return;
+        }
         let mut earliest = Instant::now();
         loop {
             match client.models().await {

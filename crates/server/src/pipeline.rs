@@ -62,7 +62,7 @@ impl Ticket {
         let response = Bytes::copy_from_slice(response.get().as_bytes());
         let now = unix_now();
         let kept = Kept { created_at: now, input: self.input, response };
-        app.store.keep(&self.owner, &id, kept, now);
+        app.store.keep((&self.owner, &id), kept, now);
     }
 }
 

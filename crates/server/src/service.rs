@@ -20,9 +20,6 @@ use crate::pipeline::{self, Call};
 use crate::reply::{self, Reply};
 use crate::route::{self, NoRoute, Route};
 
-/// Characters of a refusal's words.
-const LONGEST: usize = 512;
-
 /// Answers a request; every failure becomes an answer too.
 pub(crate) async fn answer(app: Arc<App>, request: Request<Incoming>) -> Result<Reply, Infallible> {
     let arrived = Instant::now();
@@ -35,7 +32,6 @@ pub(crate) async fn answer(app: Arc<App>, request: Request<Incoming>) -> Result<
         Err(failure) => Err(failure),
     };
     let mut reply = outcome.unwrap_or_else(|failure| {
-        let failure = brief(failure);
         tracing::debug!(
             request_id,
             code = ?failure.code,
@@ -145,21 +141,6 @@ fn refusal(failure: &Failure, head: &Parts) -> Reply {
         reply::allow(&mut reply, methods);
     }
     reply
-}
-
-/// A failure in few words: some quote what a person sent, which may be long.
-fn brief(mut failure: Failure) -> Failure {
-    let clip = |text: &mut String| {
-        if let Some((end, _)) = text.char_indices().nth(LONGEST) {
-            text.truncate(end);
-            text.push('…');
-        }
-    };
-    clip(&mut failure.message);
-    if let Some(param) = &mut failure.param {
-        clip(param);
-    }
-    failure
 }
 
 /// A random id, to join what a client reports with what is logged.

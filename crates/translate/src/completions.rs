@@ -78,7 +78,7 @@ impl Dialect for Completions {
             created: shape.created,
             model: &shape.model,
             choices: choices.collect(),
-            usage: usage.map(Into::into),
+            usage: usage.map(|usage| Some(usage.into())),
         }
     }
 

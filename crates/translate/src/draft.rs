@@ -43,6 +43,8 @@ pub struct Draft<'b> {
     pub more_inputs: Vec<Box<RawValue>>,
     /// The `reasoning` member, apart since effort and summary are settled later.
     pub reasoning: Request<'b>,
+    /// The member in which this dialect's effort stands, where it is not `reasoning_effort`.
+    pub effort_member: Option<&'static str>,
     /// The tier asked for.
     pub tier: Option<Cow<'b, str>>,
     /// Whether this dialect shows reasoning unasked, so that a summary is worth asking for.

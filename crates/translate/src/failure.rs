@@ -63,13 +63,13 @@ impl Failure {
     /// Makes a failure of a kind, with words for a person.
     #[must_use]
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self { kind, message: message.into(), code: None, param: None, class: None }
+        Self { kind, message: brief(message.into()), code: None, param: None, class: None }
     }
 
     /// Makes a failure of the request member at `param`.
     #[must_use]
     pub fn param(param: impl Into<String>, message: impl Into<String>) -> Self {
-        Self { param: Some(param.into()), ..Self::new(FailureKind::BadRequest, message) }
+        Self { param: Some(brief(param.into())), ..Self::new(FailureKind::BadRequest, message) }
     }
 
     /// Makes a failure of what did not fit in the value at `path`.
@@ -101,9 +101,7 @@ impl Failure {
     /// seconds.
     #[must_use]
     pub fn from_api(error: ApiError, status: Option<u16>, retry_after: Option<u64>) -> Self {
-        let retry_after = retry_after
-            .or(error.resets_in)
-            .or_else(|| error.message.as_deref().and_then(told_wait));
+        let retry_after = retry_after.or_else(|| error.told_wait());
         let said = || {
             let words = [error.code.as_deref(), error.kind.as_deref()];
             words.into_iter().flatten().find_map(|word| of_word(word, retry_after))
@@ -119,11 +117,10 @@ impl Failure {
             None => "the backend reported a failure without saying why".to_owned(),
         });
         Self {
-            kind,
-            message,
             code: error.code.map(Cow::Owned),
-            param: error.param,
+            param: error.param.map(brief),
             class: error.kind,
+            ..Self::new(kind, message)
         }
     }
 
@@ -158,21 +155,16 @@ impl Failure {
     }
 }
 
-/// The wait that a message names, such as "try again in 1.5s", in whole seconds.
-fn told_wait(message: &str) -> Option<u64> {
-    let (_, rest) = message.split_once("try again in ")?;
-    let end = rest.find(|c: char| !c.is_ascii_digit() && c != '.')?;
-    let (number, unit) = rest.split_at_checked(end)?;
-    let unit = unit.trim_start();
-    let divisor = match unit {
-        unit if unit.starts_with("ms") => 1000,
-        unit if unit.starts_with('s') => 1,
-        _ => return None,
-    };
-    // A fraction rounds up: a client that waits too briefly is refused again.
-    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
-    let above = u64::from(fraction.contains(|c: char| c != '0'));
-    Some(whole.parse::<u64>().ok()?.checked_add(above)?.div_ceil(divisor).max(1))
+/// The longest text of a failure, in characters: some quote what a client or the backend sent.
+const LONGEST: usize = 512;
+
+/// The text, cut to its first [`LONGEST`] characters.
+fn brief(mut text: String) -> String {
+    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+        text.truncate(end);
+        text.push('\u{2026}');
+    }
+    text
 }
 
 /// Keeps a refusal's status where no kind says the same.

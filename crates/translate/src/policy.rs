@@ -228,6 +228,7 @@ fn effort(
     // A dialect that passes `reasoning` through has it in its request already.
     let passed = draft.request.contains("reasoning");
     let path = if passed { "reasoning.effort" } else { "reasoning_effort" };
+    let path = draft.effort_member.unwrap_or(path);
     let said = draft.reasoning.present("effort").map(RawValue::get);
     let named = said.is_none() && resolved.effort.is_some();
     let wanted = match said {

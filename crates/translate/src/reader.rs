@@ -232,6 +232,7 @@ impl Reader {
 
     fn completed(&mut self, response: &Response<'_>, sink: &mut impl Sink) -> Step {
         self.last(response, sink).map_break(|finish| Ok(End::new(finish)))?;
+        self.close_calls(sink).map_break(|finish| Ok(End::new(finish)))?;
         let finish = if self.calls > 0 { Finish::ToolCalls } else { Finish::Stop };
         ControlFlow::Break(Ok(end(finish, response)))
     }

@@ -62,13 +62,15 @@ pub struct ReplyCall {
     pub custom: bool,
     /// The arguments, exactly as the model wrote them.
     pub arguments: String,
+    /// Whether the call came to its end.
+    pub complete: bool,
 }
 
 impl ReplyCall {
     /// A call that has begun.
     pub(crate) fn begun(id: &str, name: &str, custom: bool) -> Self {
         let (id, name) = (id.to_owned(), name.to_owned());
-        Self { id, name, custom, arguments: String::new() }
+        Self { id, name, custom, arguments: String::new(), complete: false }
     }
 }
 
@@ -157,7 +159,11 @@ impl DeltaEncoder for Collector {
                     call.arguments.push_str(fragment);
                 }
             }
-            Delta::CallEnd { .. } => {}
+            Delta::CallEnd { slot } => {
+                if let Some(call) = reply.calls.get_mut(slot) {
+                    call.complete = true;
+                }
+            }
             Delta::Image { format, base64 } => reply
                 .images
                 .push(ReplyImage { format: format.to_owned(), base64: base64.to_owned() }),

@@ -85,7 +85,7 @@ object! {
     /// Parameters of the model, as far as they can be enforced; the rest is in `unknown`.
     pub struct Options<'b> {
         /// The most tokens to write; zero and less mean no bound.
-        num_predict: i64 = "num_predict",
+        num_predict: f64 = "num_predict",
         /// Texts before which the answer ends.
         stop: Stop<'b> = "stop",
     }

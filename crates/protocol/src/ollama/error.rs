@@ -1,10 +1,12 @@
 //! The error object of Ollama's API, on every endpoint and as the last line of a broken stream.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 /// `{"error": "…"}`.
 #[derive(Clone, Debug, Serialize)]
 pub struct ErrorBody<'a> {
     /// Words for a person.
-    pub error: &'a str,
+    pub error: Cow<'a, str>,
 }

@@ -117,9 +117,10 @@ pub struct Completion<'a> {
     pub model: &'a str,
     /// The answers, or pieces of them.
     pub choices: Vec<Choice<'a>>,
-    /// Token counts, where the backend gave them.
+    /// Token counts, where the backend gave them; `Some(None)` is `null`, as in a stream's chunks
+    /// before the counts.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub usage: Option<Usage>,
+    pub usage: Option<Option<Usage>>,
 }
 
 /// One answer, or a piece of one.

@@ -89,11 +89,16 @@ impl ApiError {
     /// A reset time decides, then the words "try again in …" of the message.
     #[must_use]
     pub fn wait(&self, now: u64) -> Option<u64> {
-        let seconds = self
-            .resets_in
-            .or_else(|| self.resets_at.map(|at| at.saturating_sub(now)))
-            .or_else(|| self.message.as_deref().and_then(from_words))?;
-        Some(seconds.clamp(1, LONGEST_WAIT))
+        let at = |at: u64| at.saturating_sub(now).clamp(1, LONGEST_WAIT);
+        self.resets_at.filter(|_| self.resets_in.is_none()).map(at).or_else(|| self.told_wait())
+    }
+
+    /// Seconds until another try may succeed, 1 to 86,400, where the error tells them outright:
+    /// [`ApiError::wait`] without a clock.
+    #[must_use]
+    pub fn told_wait(&self) -> Option<u64> {
+        let told = self.resets_in.or_else(|| self.message.as_deref().and_then(from_words))?;
+        Some(told.clamp(1, LONGEST_WAIT))
     }
 }
 

@@ -131,7 +131,7 @@ fn a_restart_goes_on_with_the_order_and_smaller_bounds() {
         assert_eq!((0..20).filter(there).collect::<Vec<_>>(), left.collect::<Vec<_>>());
     }
     let store = Store::open(StoreSettings { max_count: 5, ..settings(home.path()) }).unwrap();
-    store.keep(&me(), "resp_20", kept("1"), NOW);
+    store.keep((&me(), "resp_20"), kept("1"), NOW);
     assert!(store.get(&me(), "resp_15", NOW).is_none());
     assert!(store.get(&me(), "resp_16", NOW).is_some());
 }

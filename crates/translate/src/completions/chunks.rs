@@ -99,7 +99,7 @@ fn completion<'a>(
         created: shape.created,
         model: &shape.model,
         choices,
-        usage: usage.map(Into::into),
+        usage: shape.stream_usage.then(|| usage.map(Into::into)),
     }
 }
 

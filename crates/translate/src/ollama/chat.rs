@@ -15,7 +15,7 @@ use crate::failure::Failure;
 use crate::frames::Frames;
 use crate::plain::Plain;
 use crate::reading::Reading;
-use crate::reply::{Collector, Reply};
+use crate::reply::{Collector, Reply, ReplyCall};
 use crate::thinking::Styled;
 
 /// `POST /api/chat`.
@@ -56,7 +56,10 @@ impl Dialect for OllamaChat {
     fn render<'r>(replies: &'r [Reply], shape: &'r Shape, took: Duration) -> Wire<'r> {
         let reply = replies.first();
         let calls = reply.map(|reply| reply.calls.iter().enumerate());
-        let call = |(slot, call)| lines::reply_call(slot, call, &shape.renamed);
+        // Arguments that broke off are no object, so such a call is not given; see `Lines`.
+        let call = |(slot, call): (usize, &'r ReplyCall)| {
+            call.complete.then(|| lines::reply_call(slot, call, &shape.renamed))
+        };
         Wire {
             model: &shape.model,
             created_at: lines::line_time(shape.created, took),
@@ -64,7 +67,7 @@ impl Dialect for OllamaChat {
                 role: "assistant",
                 content: reply.map(|reply| reply.text.as_str()).unwrap_or_default(),
                 thinking: reply.map(Reply::thinking).unwrap_or_default(),
-                tool_calls: calls.into_iter().flatten().map(call).collect(),
+                tool_calls: calls.into_iter().flatten().filter_map(call).collect(),
             },
             done: true,
             figures: reply.map(|reply| lines::figures(&reply.end, reply.first_at, took)),

@@ -17,9 +17,20 @@ use crate::thinking::spoken;
 pub(super) struct History<'b> {
     /// What has been lowered.
     pub(super) conversation: Conversation<'b>,
-    /// Name and id of calls without a result.
-    open: Vec<(Cow<'b, str>, String)>,
+    /// Calls without a result.
+    open: Vec<Open<'b>>,
 }
+
+/// A call that waits for its result.
+struct Open<'b> {
+    name: Cow<'b, str>,
+    id: String,
+    /// Whether the id was made here, since the client kept none.
+    made: bool,
+}
+
+/// Why a member of a call in the history has no effect.
+const NOT_OF_CALL: &str = "not a member of a tool call";
 
 impl<'b> History<'b> {
     /// Begins one; see [`Conversation::new`].
@@ -48,9 +59,12 @@ impl<'b> History<'b> {
                 self.conversation.push(InputItem::Message { role: Role::User, content: parts });
             }
             "assistant" => {
-                if message.thinking.is_some() {
-                    let why = "reasoning is not sent back as text";
-                    let field = format!("{path}.thinking");
+                let changed = [
+                    ("thinking", message.thinking.is_some(), "reasoning is not sent back as text"),
+                    ("images", parts.len() > 1, "generated images are not sent back"),
+                ];
+                for (name, _, why) in changed.into_iter().filter(|(_, present, _)| *present) {
+                    let field = format!("{path}.{name}");
                     self.conversation.notices.push(Notice::new(field, NoticeKind::Changed, why));
                 }
                 self.assistant(parts, message.tool_calls.unwrap_or_default(), index)?;
@@ -85,16 +99,21 @@ impl<'b> History<'b> {
             self.conversation.push(InputItem::Message { role: Role::Assistant, content });
         }
         for (index, call) in calls.into_iter().enumerate() {
-            let path = format!("messages[{message}].tool_calls[{index}].function");
-            let function = call.function.unwrap_or_default();
+            let path = format!("messages[{message}].tool_calls[{index}]");
+            let notices = &mut self.conversation.notices;
+            notice::unknown(notices, &path, &call.unknown, NOT_OF_CALL);
+            let (path, function) = (format!("{path}.function"), call.function.unwrap_or_default());
+            notice::unknown(notices, &path, &function.unknown, NOT_OF_CALL);
             let Some(Text(name)) = function.name.filter(|name| !name.is_empty()) else {
                 return Err(Failure::param(format!("{path}.name"), "a tool call needs a name"));
             };
             let renamed = &mut self.conversation.renamed;
-            let made = || Text(format!("call_{message}_{index}").into());
-            let id = call.id.filter(|id| !id.is_empty()).unwrap_or_else(made);
+            let id = call.id.filter(|id| !id.is_empty());
+            let made = id.is_none();
+            let id = id.unwrap_or_else(|| Text(format!("call_{message}_{index}").into()));
             let call_id = names::call_id(id.0, renamed);
-            self.open.push((name.clone(), call_id.clone().into_owned()));
+            let id = call_id.clone().into_owned();
+            self.open.push(Open { name: name.clone(), id, made });
             let name = names::tool_name(name, renamed);
             let arguments = match function.arguments {
                 Some(raw) => raw.as_text().map_or_else(|| Cow::Borrowed(raw.text()), |text| text.0),
@@ -106,22 +125,24 @@ impl<'b> History<'b> {
     }
 
     /// The id of the call that a result answers: its own, else the first open one of its name,
-    /// else the first open one.
+    /// else the first open one. An id that no call has can only mean one whose id was not kept.
     fn answered(
         &mut self,
         id: Option<Text<'b>>,
         name: Option<Text<'b>>,
         message: usize,
     ) -> Cow<'b, str> {
-        if let Some(Text(id)) = id.filter(|id| !id.is_empty()) {
-            let id = names::call_id(id, &mut self.conversation.renamed);
-            self.open.retain(|(_, open)| *open != *id);
-            return id;
+        let id = id.filter(|id| !id.is_empty());
+        let id = id.map(|id| names::call_id(id.0, &mut self.conversation.renamed));
+        if let Some(at) = self.open.iter().position(|open| id.as_deref() == Some(&open.id)) {
+            return Cow::Owned(self.open.remove(at).id);
         }
-        let named = name.and_then(|name| self.open.iter().position(|(open, _)| *open == name.0));
-        match named.or(if self.open.is_empty() { None } else { Some(0) }) {
-            Some(at) => Cow::Owned(self.open.remove(at).1),
-            None => Cow::Owned(format!("call_{message}")),
+        let fits = |open: &Open<'_>| id.is_none() || open.made;
+        let name = name.as_deref().unwrap_or_default();
+        let named = self.open.iter().position(|open| fits(open) && *open.name == *name);
+        match named.or_else(|| self.open.iter().position(fits)) {
+            Some(at) => Cow::Owned(self.open.remove(at).id),
+            None => id.unwrap_or_else(|| Cow::Owned(format!("call_{message}"))),
         }
     }
 }

@@ -60,14 +60,15 @@ pub(super) fn generate(mut request: Generate<'_>) -> Result<Draft<'_>, Failure> 
         ),
         (
             "context",
-            request.context.is_some(),
+            request.context.is_some_and(|context| context.text() != "[]"),
             "token ids of an earlier answer cannot be read; send /api/chat the messages",
         ),
         ("raw", request.raw == Some(true), "the backend has no prompt without a template"),
     ]);
     let images = request.images.take().unwrap_or_default();
     let prompt = request.prompt.take().unwrap_or_default();
-    if prompt.is_empty() && images.is_empty() && request.suffix.is_none() {
+    let suffix = request.suffix.take().filter(|text| !text.is_empty());
+    if prompt.is_empty() && images.is_empty() && suffix.is_none() {
         draft.at_once = Some(idle(request.keep_alive));
         return Ok(draft);
     }
@@ -76,7 +77,6 @@ pub(super) fn generate(mut request: Generate<'_>) -> Result<Draft<'_>, Failure> 
     if let Some(Text(text)) = request.system.take().filter(|text| !text.is_empty()) {
         conversation.system(vec![ContentPart::InputText { text }]);
     }
-    let suffix = request.suffix.take().filter(|text| !text.is_empty());
     let text = match suffix {
         Some(suffix) => {
             let why = "the model is asked to fill the place between prompt and suffix";
@@ -107,26 +107,33 @@ fn begin<'b>(model: Option<Text<'b>>, stream: Option<bool>) -> Result<Draft<'b>,
         choices: 1,
         shows_reasoning: true,
         own_reasoning: true,
+        effort_member: Some("think"),
         ..Draft::default()
     })
 }
 
 fn probabilities(logprobs: Option<bool>, top: Option<u32>, draft: &mut Draft<'_>) {
-    if logprobs == Some(true) || top.is_some_and(|n| n > 0) {
-        let why = "the backend gives no log probabilities";
-        draft.notices.push(Notice::ignored("logprobs", why));
-    }
+    let why = "the backend gives no log probabilities";
+    draft.note_ignored(&[
+        ("logprobs", logprobs == Some(true), why),
+        ("top_logprobs", top.is_some_and(|n| n > 0), why),
+    ]);
 }
 
 fn options(options: Option<Options<'_>>, draft: &mut Draft<'_>) -> Result<(), Failure> {
     let Some(options) = options else { return Ok(()) };
-    draft.bounds.max_tokens =
-        options.num_predict.and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0);
+    draft.bounds.max_tokens = options.num_predict.filter(|n| *n >= 1.0).map(whole);
     draft.bounds.stop = crate::bounds::stop(options.stop, "options.stop")?;
     let why = "the backend takes no such parameter";
     notice::unknown(&mut draft.notices, "options", &options.unknown, why);
     draft.note_emulated("options.stop", "options.num_predict");
     Ok(())
+}
+
+/// The whole part of a number, which may be written as a fraction: some programs send `128.0`.
+fn whole(number: f64) -> u64 {
+    // Text is the one conversion that neither wraps nor needs a cast.
+    format!("{:.0}", number.floor()).parse().unwrap_or(u64::MAX)
 }
 
 /// `true` and `false` show or hide the thinking; a word is an effort.

@@ -123,6 +123,17 @@ impl Reader {
         }
     }
 
+    /// Ends the calls whose finished items did not come: the response is complete, so they are.
+    pub(super) fn close_calls(&mut self, sink: &mut impl Sink) -> ControlFlow<Finish> {
+        for item in self.slots.values_mut() {
+            if let Slot::Call { slot, open: open @ true, .. } = item {
+                *open = false;
+                sink.step(Delta::CallEnd { slot: *slot })?;
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
     /// Reads the output of a response whose items no event announced.
     pub(super) fn whole(
         &mut self,
