@@ -5,7 +5,7 @@ use std::path::Path;
 
 use chatmock_server::auth::KeeperSettings;
 use chatmock_server::translate::Policy;
-use chatmock_server::upstream::{Config, Route};
+use chatmock_server::upstream::{Config, Limits, Route};
 use chatmock_server::{HttpSettings, ModelSettings, Served, Server, Settings, SignInSettings};
 use chatmock_simulator::{Claims, Settings as Simulated, Simulator};
 use serde_json::{Value, json};
@@ -81,6 +81,8 @@ pub(crate) fn settings(simulator: &Simulator, home: &Path) -> Settings {
         policy: Policy::default(),
         upstream: Config {
             route: Route::codex().at(simulator.upstream_url()),
+            // Tests of single failures count single calls.
+            limits: Limits { retries: 0, ..Limits::default() },
             ..Config::default()
         },
         sign_in: SignInSettings { home: home.to_owned(), borrow_codex: None, keeper },

@@ -78,7 +78,7 @@ async fn no_prompt_no_answer_and_no_token_reaches_the_log() {
     sign_in(house.home.path(), "{\"tokens\": {\"access_token\": \"canary-token\", ");
     house.server.say("canary-prompt").await;
     let text = log.text();
-    assert!(text.contains("request_id") && text.contains("the answer broke off"), "{text}");
+    assert!(text.contains("request_id") && text.contains("outcome=\"broken\""), "{text}");
     let line = |canary: &str| text.lines().find(|line| line.contains(canary)).map(str::to_owned);
     for canary in ["canary-", "You said", "This is not the whole"] {
         assert_eq!(line(canary), None);

@@ -18,5 +18,6 @@ mod sent;
 mod session;
 mod sign_in;
 mod silence;
+mod steady;
 mod turns;
 mod wire;

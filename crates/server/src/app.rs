@@ -1,10 +1,11 @@
 //! What runs: built once, shared by every connection.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 use chatmock_translate::Policy;
 use chatmock_upstream::Client;
+use tokio::sync::watch;
 
 use crate::account::SignIn;
 use crate::catalog::Models;
@@ -27,4 +28,8 @@ pub(crate) struct App {
     pub(crate) tasks: Tasks,
     /// The server has been told to stop.
     pub(crate) draining: AtomicBool,
+    /// The time for open answers is over.
+    pub(crate) cut_off: watch::Sender<bool>,
+    /// Panics that were caught.
+    pub(crate) panics: AtomicU64,
 }

@@ -1,162 +1,40 @@
 //! Branches: one running answer each, from the backend's events to a dialect's output.
 
-use std::collections::VecDeque;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use chatmock_protocol::responses::event::{Body, Phase};
-use chatmock_protocol::responses::{ApiError, Event};
-use chatmock_protocol::sse::Frame;
-use chatmock_translate::dialect::{End, Finish};
-use chatmock_translate::{Encoder, Failure, FailureKind, Frames};
-use chatmock_upstream::Events;
-use tokio::time::Instant;
+use chatmock_protocol::responses::Usage;
+use chatmock_protocol::responses::event::Phase;
+use chatmock_translate::dialect::End;
+use chatmock_translate::{Encoder, Failure, Frames};
 
 use crate::app::App;
-use crate::failure;
+use crate::opening::{Next, Source, parse};
 use crate::reply::unix_now;
 
 /// The most that is written before the client is given a turn to read, in bytes.
 const FULL: usize = 64 * 1024;
 
-/// How long handshake events are held back, so that a failure behind them still gets a status.
-const HOLD: Duration = Duration::from_secs(10);
-
-/// An answer whose first output has arrived, or that has waited long enough for it.
-pub(crate) struct Opening {
-    held: VecDeque<Frame>,
-    events: Option<Events>,
-    at_once: Option<Finish>,
-}
-
-impl Opening {
-    /// An answer for which nothing is asked of the backend.
-    pub(crate) fn at_once(finish: Finish) -> Self {
-        Self { held: VecDeque::new(), events: None, at_once: Some(finish) }
-    }
-
-    /// Reads up to the first output; a failure in its place is given as one.
-    pub(crate) async fn hold(mut events: Events) -> Result<Self, Failure> {
-        let mut held = VecDeque::new();
-        let deadline = Instant::now() + HOLD;
-        while let Ok(next) = tokio::time::timeout_at(deadline, events.next()).await {
-            let frame = frame(next)?;
-            let event = parse(&frame)?;
-            let phase = event.phase();
-            match event.body {
-                Body::Failed(response) => return Err(failed(response.error.unwrap_or_default())),
-                Body::Error(error) => return Err(failed(error)),
-                _ => {}
-            }
-            held.push_back(frame);
-            if phase != Phase::Handshake {
-                break;
-            }
-        }
-        Ok(Self { held, events: Some(events), at_once: None })
-    }
-
-    /// Goes on with an encoder.
-    pub(crate) fn branch<E: Encoder>(self, encoder: E) -> Branch<E> {
-        Branch {
-            held: self.held,
-            events: self.events,
-            at_once: self.at_once,
-            encoder: Some(encoder),
-            output: None,
-        }
-    }
-}
-
-fn failed(error: ApiError) -> Failure {
-    let wait = error.wait(unix_now());
-    Failure::from_api(error, None, wait)
-}
-
-fn frame(next: Option<Result<Frame, chatmock_upstream::Error>>) -> Result<Frame, Failure> {
-    match next {
-        Some(frame) => frame.map_err(failure::of_upstream),
-        None => Err(Failure::incomplete()),
-    }
-}
-
-fn parse(frame: &Frame) -> Result<Event<'_>, Failure> {
-    Event::parse(frame).map_err(|error| {
-        let message = format!("the backend sent an event that cannot be read: {error}");
-        Failure::new(FailureKind::Failed, message).with_code("upstream_unexpected")
-    })
-}
-
 /// One choice of a reply.
 pub(crate) struct Branch<E: Encoder> {
-    held: VecDeque<Frame>,
-    events: Option<Events>,
-    at_once: Option<Finish>,
+    source: Source,
     encoder: Option<E>,
     output: Option<E::Output>,
+    /// When the first output came, since the request arrived.
+    first_at: Option<Duration>,
+    usage: Option<Usage>,
 }
 
 /// How far a branch has come.
-pub(crate) enum Progress {
+enum Progress {
     /// More may come.
     Open,
     /// The buffer is full; there may be more at once.
     Full,
     /// The choice has ended.
     Ended,
-}
-
-impl<E: Encoder> Branch<E> {
-    /// Feeds everything that has arrived to the encoder.
-    pub(crate) fn advance(
-        &mut self,
-        cx: &mut Context<'_>,
-        (app, at): (&Arc<App>, Duration),
-        frames: &mut Frames,
-    ) -> Result<Progress, Failure> {
-        if let Some(finish) = self.at_once.take() {
-            let end = End::new(finish);
-            self.output = self.encoder.take().map(|encoder| encoder.finish(end, at, frames));
-        }
-        while let Some(encoder) = self.encoder.as_mut() {
-            if frames.len() >= FULL {
-                return Ok(Progress::Full);
-            }
-            let next = match self.held.pop_front() {
-                Some(frame) => Ok(frame),
-                None => match self.events.as_mut().map(|events| events.poll_frame(cx)) {
-                    Some(Poll::Pending) => return Ok(Progress::Open),
-                    Some(Poll::Ready(next)) => frame(next),
-                    None => Err(Failure::incomplete()),
-                },
-            };
-            let step = next.and_then(|frame| step(encoder, &frame, (app, at), frames));
-            match step {
-                Ok(Flow::On) => {}
-                Ok(Flow::End { end, whole }) => {
-                    self.output = self.encoder.take().map(|e| e.finish(end, at, frames));
-                    let events = self.events.take().filter(|_| whole);
-                    if let Some(events) = events {
-                        app.tasks.drain(events, cx);
-                    }
-                }
-                Err(failure) => {
-                    if let Some(encoder) = self.encoder.take() {
-                        encoder.fail(&failure, frames);
-                    }
-                    return Err(failure);
-                }
-            }
-        }
-        Ok(Progress::Ended)
-    }
-
-    /// What the encoder handed back at its end.
-    pub(crate) fn into_output(self) -> Option<E::Output> {
-        self.output
-    }
 }
 
 enum Flow {
@@ -168,19 +46,113 @@ enum Flow {
     },
 }
 
-fn step<E: Encoder>(
-    encoder: &mut E,
-    frame: &Frame,
+impl<E: Encoder> Branch<E> {
+    /// Encodes what comes from `source`.
+    pub(crate) fn new(source: Source, encoder: E) -> Self {
+        Self { source, encoder: Some(encoder), output: None, first_at: None, usage: None }
+    }
+
+    /// Feeds everything that has arrived to the encoder.
+    fn advance(
+        &mut self,
+        cx: &mut Context<'_>,
+        (app, at): (&Arc<App>, Duration),
+        frames: &mut Frames,
+    ) -> Result<Progress, Failure> {
+        while self.encoder.is_some() {
+            if frames.len() >= FULL {
+                return Ok(Progress::Full);
+            }
+            let step = match self.source.poll_next(cx) {
+                Poll::Pending => return Ok(Progress::Open),
+                Poll::Ready(next) => next.and_then(|next| self.step(&next, (app, at), frames)),
+            };
+            match step {
+                Ok(Flow::On) => {}
+                Ok(Flow::End { end, whole }) => {
+                    self.usage = end.usage;
+                    self.output = self.encoder.take().map(|e| e.finish(end, at, frames));
+                    let source = std::mem::replace(&mut self.source, Source::Over);
+                    if let (Source::Running(opening), true) = (source, whole) {
+                        app.tasks.drain(opening.events, cx);
+                    }
+                }
+                Err(failure) => {
+                    self.fail(&failure, frames);
+                    return Err(failure);
+                }
+            }
+        }
+        Ok(Progress::Ended)
+    }
+
+    /// Breaks the choice off, letting the backend go.
+    pub(crate) fn fail(&mut self, failure: &Failure, frames: &mut Frames) {
+        self.source = Source::Over;
+        if let Some(encoder) = self.encoder.take() {
+            encoder.fail(failure, frames);
+        }
+    }
+
+    fn step(
+        &mut self,
+        next: &Next,
+        (app, at): (&Arc<App>, Duration),
+        frames: &mut Frames,
+    ) -> Result<Flow, Failure> {
+        let frame = match next {
+            Next::Frame(frame) => frame,
+            Next::AtOnce(finish) => return Ok(Flow::End { end: End::new(*finish), whole: false }),
+        };
+        let event = parse(frame)?;
+        let phase = event.phase();
+        if event.kind == "codex.rate_limits" {
+            app.limits.keep_event(frame, unix_now());
+        }
+        if phase == Phase::Output {
+            self.first_at.get_or_insert(at);
+        }
+        let Some(encoder) = self.encoder.as_mut() else { return Err(Failure::incomplete()) };
+        match encoder.event(frame, &event, at, frames) {
+            ControlFlow::Continue(()) => Ok(Flow::On),
+            ControlFlow::Break(Ok(end)) => Ok(Flow::End { end, whole: phase == Phase::End }),
+            ControlFlow::Break(Err(failure)) => Err(failure),
+        }
+    }
+}
+
+/// Advances every branch; tells whether all have ended. One failed branch fails the turn.
+///
+/// # Errors
+/// The first failure.
+pub(crate) fn advance<E: Encoder>(
+    branches: &mut [Branch<E>],
+    cx: &mut Context<'_>,
     (app, at): (&Arc<App>, Duration),
     frames: &mut Frames,
-) -> Result<Flow, Failure> {
-    let event = parse(frame)?;
-    if event.kind == "codex.rate_limits" {
-        app.limits.keep_event(frame, unix_now());
+) -> Result<bool, Failure> {
+    let mut ended = true;
+    for branch in branches {
+        match branch.advance(cx, (app, at), frames)? {
+            Progress::Ended => {}
+            Progress::Open => ended = false,
+            Progress::Full => {
+                ended = false;
+                cx.waker().wake_by_ref();
+            }
+        }
     }
-    match encoder.event(frame, &event, at, frames) {
-        ControlFlow::Continue(()) => Ok(Flow::On),
-        ControlFlow::Break(Ok(end)) => Ok(Flow::End { end, whole: event.phase() == Phase::End }),
-        ControlFlow::Break(Err(failure)) => Err(failure),
-    }
+    Ok(ended)
+}
+
+/// When the first output of any branch came, and the token counts of all.
+pub(crate) fn figures<E: Encoder>(branches: &[Branch<E>]) -> (Option<Duration>, Option<Usage>) {
+    let first_at = branches.iter().filter_map(|branch| branch.first_at).min();
+    let usage = branches.iter().filter_map(|branch| branch.usage).reduce(Usage::plus);
+    (first_at, usage)
+}
+
+/// What the encoders handed back at their ends.
+pub(crate) fn outputs<E: Encoder>(branches: Vec<Branch<E>>) -> Vec<E::Output> {
+    branches.into_iter().filter_map(|branch| branch.output).collect()
 }

@@ -1,27 +1,27 @@
 //! The one pipeline: every turn of every dialect is served here.
 
 use std::borrow::Cow;
-use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, ready};
-use std::time::Duration;
+use std::task::Poll;
 
 use bytes::Bytes;
 use chatmock_protocol::json::RawValue;
 use chatmock_protocol::responses::Response;
-use chatmock_translate::dialect::{Finish, Output, Shape};
+use chatmock_translate::dialect::{Finish, Shape};
 use chatmock_translate::{Dialect, Encoder, Failure, Frames, Framing, Notice, settle};
 use chatmock_upstream::{Credentials, Prepared};
-use futures::future::try_join_all;
 use http::HeaderMap;
-use http_body::{Body, Frame};
 use tokio::time::Instant;
 
 use crate::app::App;
-use crate::branch::{Branch, Opening, Progress};
+use crate::branch::{self, Branch};
 use crate::failure;
+use crate::faults;
+use crate::opening::{self, Source};
+use crate::record::{Outcome, Record};
 use crate::reply::{self, Head, Reply, unix_now};
 use crate::store::{Kept, Owner};
+use crate::turn_body::TurnBody;
 
 /// Headers in which clients name their conversation, the first that is there wins.
 const SESSION_HEADERS: [&str; 3] = ["session-id", "session_id", "x-session-id"];
@@ -31,6 +31,9 @@ pub(crate) struct Call<'c> {
     pub(crate) headers: &'c HeaderMap,
     pub(crate) body: Bytes,
     pub(crate) arrived: Instant,
+    pub(crate) request_id: String,
+    /// Who asks, where keys are set.
+    pub(crate) caller: Option<String>,
 }
 
 /// What a turn will do, owned: nothing of the body is borrowed any more.
@@ -47,7 +50,7 @@ struct Plan {
 }
 
 /// What it takes to keep the final response of a turn.
-struct Ticket {
+pub(crate) struct Ticket {
     owner: Owner,
     /// The conversation as it goes upstream.
     input: Bytes,
@@ -55,7 +58,7 @@ struct Ticket {
 
 impl Ticket {
     /// Keeps the final response, if there is one.
-    fn keep<E: Encoder>(self, app: &App, outputs: &[E::Output]) {
+    pub(crate) fn keep<E: Encoder>(self, app: &App, outputs: &[E::Output]) {
         let Some(response) = outputs.first().and_then(E::kept) else { return };
         let read = Response::read(response).ok();
         let Some(id) = read.and_then(|read| read.id) else { return };
@@ -81,31 +84,42 @@ pub(crate) async fn turn<D: Dialect>(app: &Arc<App>, call: Call<'_>) -> Result<R
         notices = ?plan.notices,
         "turn"
     );
-    let (forwarded, openings) = open_all(app, &plan, &credentials).await?;
+    let mut sources = sources(app, &plan, &credentials);
+    opening::hold(&mut sources, plan.stream.then_some(app.http.hold)).await?;
+    let forwarded = sources.iter_mut().find_map(Source::take_forwarded).unwrap_or_default();
     let head = Head { notices: plan.notices, forwarded };
+    let record = Record {
+        request_id: call.request_id,
+        dialect: D::NAME,
+        model: plan.shape.model.clone(),
+        caller: call.caller,
+        stream: plan.stream,
+        arrived: call.arrived,
+    };
+    let sources = (0..).zip(sources);
     if plan.stream {
-        let branches = (0..)
-            .zip(openings)
-            .map(|(choice, opening)| opening.branch(D::encoder(&plan.shape, choice)));
-        let body = TurnBody::<D> {
-            branches: branches.collect(),
-            shape: plan.shape,
-            app: Arc::clone(app),
-            arrived: call.arrived,
-            frames: Frames::default(),
-            ticket: plan.ticket,
-            over: false,
-        };
+        let encoder = |(choice, source)| Branch::new(source, D::encoder(&plan.shape, choice));
+        let branches = sources.map(encoder).collect();
+        let body = TurnBody::<D>::new(app, branches, (Arc::clone(&plan.shape), plan.ticket), record);
+        let body = body.with_fault(faults::body(call.headers));
         return Ok(reply::stream(head, media_type(D::FRAMING), body));
     }
-    let branches =
-        (0..).zip(openings).map(|(choice, opening)| opening.branch(D::whole(&plan.shape, choice)));
-    let outputs = whole(app, branches.collect(), call.arrived).await?;
+    let encoder = |(choice, source)| Branch::new(source, D::whole(&plan.shape, choice));
+    let outputs = whole(app, sources.map(encoder).collect(), &record).await?;
     if let Some(ticket) = plan.ticket {
         ticket.keep::<D::Whole>(app, &outputs);
     }
     let response = D::render(&outputs, &plan.shape, call.arrived.elapsed());
-    reply::json(head, &response)
+    reply::turn(head, &response)
+}
+
+/// One source for each choice of each prompt, in the order in which choices are numbered.
+fn sources(app: &Arc<App>, plan: &Plan, credentials: &Arc<Credentials>) -> Vec<Source> {
+    if let Some(finish) = plan.at_once {
+        return vec![Source::AtOnce(finish)];
+    }
+    let asked = plan.prepared.iter().flat_map(|prepared| (0..plan.choices).map(move |_| prepared));
+    asked.map(|prepared| Source::open(app, prepared, credentials)).collect()
 }
 
 /// Reads, drafts, settles and prepares: one synchronous step, no call to anyone.
@@ -115,7 +129,7 @@ fn plan<D: Dialect>(
     credentials: &Credentials,
 ) -> Result<Plan, Failure> {
     let mut draft = D::draft(D::read(&call.body)?)?;
-    let owner = Owner::of(credentials, None);
+    let owner = Owner::of(credentials, call.caller.as_deref());
     if let Some(id) = draft.previous.take() {
         let kept = app.store.previous(&owner, &id, unix_now())?;
         let input = draft.request.get("input").map(|input| kept.followed_by(input)).transpose()?;
@@ -157,54 +171,16 @@ fn session(headers: &HeaderMap) -> Option<Cow<'_, str>> {
     named.find(|name| !name.is_empty())
 }
 
-type Forwarded = Vec<(http::HeaderName, http::HeaderValue)>;
-
-/// Opens every choice of every prompt at once, in the order in which they are numbered.
-async fn open_all(
-    app: &Arc<App>,
-    plan: &Plan,
-    credentials: &Arc<Credentials>,
-) -> Result<(Forwarded, Vec<Opening>), Failure> {
-    if let Some(finish) = plan.at_once {
-        return Ok((Vec::new(), vec![Opening::at_once(finish)]));
-    }
-    let asked = plan.prepared.iter().flat_map(|prepared| (0..plan.choices).map(move |_| prepared));
-    let opened = try_join_all(asked.map(|prepared| open(app, prepared, credentials))).await?;
-    let (mut forwarded, openings): (Vec<Forwarded>, Vec<Opening>) = opened.into_iter().unzip();
-    Ok((forwarded.pop().unwrap_or_default(), openings))
-}
-
-/// Sends the request and waits for the first output.
-async fn open(
-    app: &Arc<App>,
-    prepared: &Prepared,
-    credentials: &Arc<Credentials>,
-) -> Result<(Forwarded, Opening), Failure> {
-    let opened = match app.client.send(prepared, credentials).await {
-        Ok(opened) => opened,
-        Err(error) => {
-            if let Some(limits) = failure::limits(&error) {
-                app.limits.keep(limits.clone(), unix_now());
-            }
-            return Err(failure::of_upstream(error));
-        }
-    };
-    if let Some(limits) = opened.limits {
-        app.limits.keep(limits, unix_now());
-    }
-    app.models.seen(opened.models_etag.as_deref());
-    Ok((opened.forwarded, Opening::hold(opened.events).await?))
-}
-
 /// Folds all branches to their outputs.
 async fn whole<E: Encoder>(
     app: &Arc<App>,
     mut branches: Vec<Branch<E>>,
-    arrived: Instant,
+    record: &Record,
 ) -> Result<Vec<E::Output>, Failure> {
     let mut frames = Frames::default();
     std::future::poll_fn(|cx| {
-        let outcome = advance(&mut branches, cx, (app, arrived.elapsed()), &mut frames);
+        let at = record.arrived.elapsed();
+        let outcome = branch::advance(&mut branches, cx, (app, at), &mut frames);
         // A whole reply is gathered, not written: what an encoder wrote all the same is dropped.
         frames.take();
         match outcome {
@@ -214,95 +190,8 @@ async fn whole<E: Encoder>(
         }
     })
     .await?;
-    Ok(branches.into_iter().filter_map(Branch::into_output).collect())
-}
-
-/// Advances every branch; tells whether all have ended. One failed branch fails the turn.
-fn advance<E: Encoder>(
-    branches: &mut [Branch<E>],
-    cx: &mut Context<'_>,
-    (app, at): (&Arc<App>, Duration),
-    frames: &mut Frames,
-) -> Result<bool, Failure> {
-    let mut ended = true;
-    for branch in branches {
-        match branch.advance(cx, (app, at), frames)? {
-            Progress::Ended => {}
-            Progress::Open => ended = false,
-            Progress::Full => {
-                ended = false;
-                cx.waker().wake_by_ref();
-            }
-        }
-    }
-    Ok(ended)
-}
-
-/// A streamed reply: the client's reads pull the backend's events through the encoders.
-///
-/// There is no task and no channel; a client that leaves drops the body and with it the calls.
-struct TurnBody<D: Dialect> {
-    branches: Vec<Branch<D::Encoder>>,
-    shape: Arc<Shape>,
-    app: Arc<App>,
-    arrived: Instant,
-    frames: Frames,
-    ticket: Option<Ticket>,
-    over: bool,
-}
-
-impl<D: Dialect> TurnBody<D> {
-    /// Writes what there is; ready once the reply is over.
-    fn fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let at = self.arrived.elapsed();
-        match advance(&mut self.branches, cx, (&self.app, at), &mut self.frames) {
-            Ok(false) => return Poll::Pending,
-            Ok(true) => {
-                let branches = std::mem::take(&mut self.branches);
-                let outputs: Vec<Output<D>> =
-                    branches.into_iter().filter_map(Branch::into_output).collect();
-                if let Some(ticket) = self.ticket.take() {
-                    ticket.keep::<D::Encoder>(&self.app, &outputs);
-                }
-                D::tail(Ok(&outputs), &self.shape, &mut self.frames);
-            }
-            Err(failure) => {
-                let (code, words) = (&failure.code, failure::loggable(&failure));
-                tracing::warn!(dialect = D::NAME, ?code, ?words, "the answer broke off");
-                self.branches.clear();
-                D::tail(Err(&failure), &self.shape, &mut self.frames);
-            }
-        }
-        self.over = true;
-        Poll::Ready(())
-    }
-}
-
-impl<D: Dialect> Body for TurnBody<D> {
-    type Data = Bytes;
-    type Error = std::convert::Infallible;
-
-    fn poll_frame(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let this = self.get_mut();
-        if this.over {
-            return Poll::Ready(None);
-        }
-        let filled = this.fill(cx);
-        match this.frames.take() {
-            Some(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
-            None => {
-                ready!(filled);
-                Poll::Ready(None)
-            }
-        }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.over && self.frames.is_empty()
-    }
+    record.write(Outcome::Complete, branch::figures(&branches));
+    Ok(branch::outputs(branches))
 }
 
 fn media_type(framing: Framing) -> &'static str {

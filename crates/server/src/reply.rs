@@ -13,6 +13,7 @@ use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Either, Full};
 use serde::Serialize;
 
+use crate::record::Recorded;
 use crate::route;
 
 /// A whole body, or a stream.
@@ -66,7 +67,17 @@ pub(crate) fn json<T: Serialize>(head: Head, value: &T) -> Result<Reply, Failure
     Ok(reply)
 }
 
-/// A streamed reply.
+/// A turn's whole reply, whose record is already written.
+///
+/// # Errors
+/// When the value cannot be written, which is this program's fault.
+pub(crate) fn turn<T: Serialize>(head: Head, value: &T) -> Result<Reply, Failure> {
+    let mut reply = json(head, value)?;
+    reply.extensions_mut().insert(Recorded);
+    Ok(reply)
+}
+
+/// A streamed reply, whose body writes its record.
 pub(crate) fn stream<B>(head: Head, media_type: &'static str, body: B) -> Reply
 where
     B: Body<Data = Bytes, Error = Infallible> + Send + 'static,
@@ -77,6 +88,7 @@ where
     // nginx and its kin would hold a stream back otherwise.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     head.put(&mut reply);
+    reply.extensions_mut().insert(Recorded);
     reply
 }
 

@@ -4,7 +4,7 @@ use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use chatmock_auth::EndpointError;
@@ -16,6 +16,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 use crate::account::{Account, SignIn};
@@ -33,6 +34,9 @@ const MAX_HEAD: usize = 32 * 1024;
 
 /// The pause after an accept that failed, such as for want of file descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
+
+/// How long answers that are cut off may take to say so.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// Why a server could not be built.
 #[derive(Debug, thiserror::Error)]
@@ -90,6 +94,8 @@ impl Server {
             store,
             tasks,
             draining: AtomicBool::new(false),
+            cut_off: watch::Sender::new(false),
+            panics: AtomicU64::new(0),
         };
         Ok(Self { app: Arc::new(app) })
     }
@@ -137,7 +143,12 @@ impl Server {
         let drained = tokio::time::timeout(self.app.http.drain, graceful.shutdown()).await;
         while connections.try_join_next().is_some() {}
         let open = connections.len();
-        connections.shutdown().await;
+        // Answers that are still open end with words that say so.
+        self.app.cut_off.send_replace(true);
+        let last_words = async { while connections.join_next().await.is_some() {} };
+        if tokio::time::timeout(LAST_WORDS, last_words).await.is_err() {
+            connections.shutdown().await;
+        }
         self.app.sign_in.finish().await;
         match drained {
             Ok(()) => Served::Drained,

@@ -2,11 +2,13 @@
 
 use std::convert::Infallible;
 use std::hash::{BuildHasher, RandomState};
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
 use chatmock_translate::{
     Chat, Completions, Dialect, Failure, FailureKind, OllamaChat, OllamaGenerate, Responses,
 };
+use futures::FutureExt;
 use http::request::Parts;
 use http::{Method, Request};
 use hyper::body::Incoming;
@@ -15,95 +17,122 @@ use tokio::time::Instant;
 use crate::app::App;
 use crate::body;
 use crate::failure;
+use crate::faults;
 use crate::handlers::{models, ollama, responses, status};
+use crate::panics;
 use crate::pipeline::{self, Call};
+use crate::record::Recorded;
 use crate::reply::{self, Reply};
 use crate::route::{self, NoRoute, Route};
 
-/// Answers a request; every failure becomes an answer too.
+/// A request on its way through the server.
+struct Visit<'r> {
+    app: &'r Arc<App>,
+    head: &'r Parts,
+    arrived: Instant,
+    request_id: &'r str,
+}
+
+/// Answers a request; every failure becomes an answer too, a panic as well.
 pub(crate) async fn answer(app: Arc<App>, request: Request<Incoming>) -> Result<Reply, Infallible> {
-    let arrived = Instant::now();
-    let request_id = request_id();
     let (head, body) = request.into_parts();
+    let request_id = request_id();
+    let visit =
+        Visit { app: &app, head: &head, arrived: Instant::now(), request_id: &request_id };
     let guarded = app.guard.check(&head);
     let turned_away = guarded.is_err();
     let outcome = match guarded {
-        Ok(()) => handle(&app, &head, body, arrived).await,
+        Ok(()) => {
+            let handled = AssertUnwindSafe(visit.handle(body)).catch_unwind().await;
+            handled.unwrap_or_else(|_| Err(panics::caught(&app.panics)))
+        }
         Err(failure) => Err(failure),
     };
-    let mut reply = outcome.unwrap_or_else(|failure| {
-        tracing::debug!(
-            request_id,
-            code = ?failure.code,
-            param = ?failure.param,
-            words = ?failure::loggable(&failure),
-            "refused"
-        );
-        refusal(&failure, &head)
-    });
+    let mut reply = outcome.unwrap_or_else(|failure| visit.refusal(&failure));
     if turned_away {
         reply::close(&mut reply);
     }
     reply::standing(&mut reply, &request_id);
-    let path: String = head.uri.path().chars().take(200).collect();
-    tracing::info!(
-        request_id,
-        method = ?head.method,
-        path = ?path,
-        status = reply.status().as_u16(),
-        milliseconds = arrived.elapsed().as_millis(),
-        notices = reply.headers().get("x-chatmock-notices").and_then(|v| v.to_str().ok()),
-        "request"
-    );
+    visit.record(&reply);
     Ok(reply)
 }
 
-async fn handle(
-    app: &Arc<App>,
-    head: &Parts,
-    body: Incoming,
-    arrived: Instant,
-) -> Result<Reply, Failure> {
-    let path = head.uri.path();
-    if head.method == Method::OPTIONS {
-        return route::methods(path).map(reply::options).ok_or_else(|| no_path(path));
-    }
-    let route = match Route::of(&head.method, path) {
-        Ok(route) => route,
-        Err(none) => {
-            body::pass_over(body, &head.headers).await;
-            return Err(no_route(none, head));
+impl Visit<'_> {
+    async fn handle(&self, body: Incoming) -> Result<Reply, Failure> {
+        let (app, head) = (self.app, self.head);
+        let path = head.uri.path();
+        if head.method == Method::OPTIONS {
+            return route::methods(path).map(reply::options).ok_or_else(|| no_path(path));
         }
-    };
-    match route {
-        Route::Chat => turn::<Chat>(app, head, body, arrived).await,
-        Route::Responses => turn::<Responses>(app, head, body, arrived).await,
-        Route::Completions => turn::<Completions>(app, head, body, arrived).await,
-        Route::OllamaChat => turn::<OllamaChat>(app, head, body, arrived).await,
-        Route::OllamaGenerate => turn::<OllamaGenerate>(app, head, body, arrived).await,
-        Route::Ollama(endpoint) => {
-            let body = body::read(body, &head.headers, &app.http).await?;
-            ollama::answer(app, endpoint, &body).await
+        let route = match Route::of(&head.method, path) {
+            Ok(route) => route,
+            Err(none) => {
+                body::pass_over(body, &head.headers).await;
+                return Err(no_route(none, head));
+            }
+        };
+        faults::request(&head.headers);
+        match route {
+            Route::Chat => self.turn::<Chat>(body).await,
+            Route::Responses => self.turn::<Responses>(body).await,
+            Route::Completions => self.turn::<Completions>(body).await,
+            Route::OllamaChat => self.turn::<OllamaChat>(body).await,
+            Route::OllamaGenerate => self.turn::<OllamaGenerate>(body).await,
+            Route::Ollama(endpoint) => {
+                let body = body::read(body, &head.headers, &app.http).await?;
+                ollama::answer(app, endpoint, &body).await
+            }
+            Route::Response(id) if head.method == Method::DELETE => {
+                responses::delete(app, id).await
+            }
+            Route::Response(id) => responses::one(app, id, head.uri.query()).await,
+            Route::InputItems(id) => responses::input_items(app, id, head.uri.query()).await,
+            Route::Models => Ok(models::all(app).await),
+            Route::Model(name) => models::one(app, name).await,
+            Route::Root => status::root(&head.headers),
+            Route::Health => status::health(app),
+            Route::Limits => status::limits(app),
         }
-        Route::Response(id) if head.method == Method::DELETE => responses::delete(app, id).await,
-        Route::Response(id) => responses::one(app, id, head.uri.query()).await,
-        Route::InputItems(id) => responses::input_items(app, id, head.uri.query()).await,
-        Route::Models => Ok(models::all(app).await),
-        Route::Model(name) => models::one(app, name).await,
-        Route::Root => status::root(&head.headers),
-        Route::Health => status::health(app),
-        Route::Limits => status::limits(app),
     }
-}
 
-async fn turn<D: Dialect>(
-    app: &Arc<App>,
-    head: &Parts,
-    body: Incoming,
-    arrived: Instant,
-) -> Result<Reply, Failure> {
-    let body = body::read(body, &head.headers, &app.http).await?;
-    pipeline::turn::<D>(app, Call { headers: &head.headers, body, arrived }).await
+    async fn turn<D: Dialect>(&self, body: Incoming) -> Result<Reply, Failure> {
+        let body = body::read(body, &self.head.headers, &self.app.http).await?;
+        let call = Call {
+            headers: &self.head.headers,
+            body,
+            arrived: self.arrived,
+            request_id: self.request_id.to_owned(),
+            caller: None,
+        };
+        pipeline::turn::<D>(self.app, call).await
+    }
+
+    fn refusal(&self, failure: &Failure) -> Reply {
+        tracing::debug!(
+            request_id = self.request_id,
+            code = ?failure.code,
+            param = ?failure.param,
+            words = ?failure::loggable(failure),
+            "refused"
+        );
+        refusal(failure, self.head)
+    }
+
+    /// Writes the access record, unless the answer's own body does.
+    fn record(&self, reply: &Reply) {
+        if reply.extensions().get::<Recorded>().is_some() {
+            return;
+        }
+        let path: String = self.head.uri.path().chars().take(200).collect();
+        tracing::info!(
+            request_id = self.request_id,
+            method = ?self.head.method,
+            path = ?path,
+            status = reply.status().as_u16(),
+            milliseconds = self.arrived.elapsed().as_millis(),
+            "request"
+        );
+    }
 }
 
 fn no_path(path: &str) -> Failure {

@@ -42,6 +42,11 @@ pub struct HttpSettings {
     pub ollama_version: String,
     /// How long open answers may go on once the server is told to stop.
     pub drain: Duration,
+    /// How long a stream's head waits for the first output, so that a failure in its place gets a
+    /// status; then the head goes out alone.
+    pub hold: Duration,
+    /// After how long a silence a stream of server-sent events gets a comment.
+    pub heartbeat: Duration,
     /// What is kept of responses.
     pub responses: StoreSettings,
 }
@@ -57,6 +62,8 @@ impl Default for HttpSettings {
             body_progress: Duration::from_secs(30),
             ollama_version: OLLAMA_VERSION.to_owned(),
             drain: Duration::from_secs(30),
+            hold: Duration::from_secs(10),
+            heartbeat: Duration::from_secs(15),
             responses: StoreSettings::default(),
         }
     }

@@ -27,11 +27,20 @@ impl<'b> Asked<'b> {
     /// # Errors
     /// When it is JSON of neither shape.
     pub(crate) fn of_chat(body: &'b [u8]) -> Result<Self, Failure> {
-        let chat: Chat<'b> = json::read(body)?;
-        if chat.messages.is_none() && chat.unknown.iter().any(|name| name == "input") {
-            return Ok(Self::Responses(json::read(body)?));
+        let chat = json::read::<Chat<'b>>(body);
+        // A member of both APIs may hold what only the other one knows, so a fault decides nothing.
+        let other = match &chat {
+            Ok(chat) => chat.messages.is_none() && chat.unknown.iter().any(|name| name == "input"),
+            Err(_) => true,
+        };
+        if other
+            && let Ok(request) = json::read::<Responses<'b>>(body)
+            && request.present("input").is_some()
+            && request.present("messages").is_none()
+        {
+            return Ok(Self::Responses(request));
         }
-        Ok(Self::Chat(Box::new(chat)))
+        Ok(Self::Chat(Box::new(chat?)))
     }
 
     /// Reads a body on the route of the Responses API.
@@ -53,8 +62,13 @@ impl<'b> Asked<'b> {
     pub(crate) fn for_chat(self) -> Result<Draft<'b>, Failure> {
         match self {
             Self::Chat(request) => chat::draft(*request),
-            Self::Responses(request) => {
-                let draft = responses::draft(request)?;
+            Self::Responses(mut request) => {
+                let options = request.remove("stream_options");
+                let mut draft = responses::draft(request)?;
+                if let Some(options) = options {
+                    // What is no such object asks for nothing.
+                    draft.read_stream_options(json::read_text(options.get()).ok());
+                }
                 Ok(Draft { shows_reasoning: true, keep: false, ..draft })
             }
         }

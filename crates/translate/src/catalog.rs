@@ -78,13 +78,14 @@ impl Catalog {
             let entry = self.entries.iter().find(|entry| entry.model.slug == slug)?;
             Some((alias.name.clone(), entry))
         });
+        let own = |name: &str| self.aliases.iter().any(|alias| alias.name == name);
         let models = self.listed().flat_map(|entry| {
             let slug = &entry.model.slug;
             let variants = if efforts { self::efforts(&entry.model) } else { Vec::new() };
             let variants = variants.into_iter().map(move |effort| format!("{slug}-{effort}"));
             std::iter::once(slug.clone()).chain(variants).map(move |name| (name, entry))
         });
-        aliases.chain(models).collect()
+        aliases.chain(models.filter(|(name, _)| !own(name))).collect()
     }
 
     /// Where the list comes from.
@@ -116,14 +117,29 @@ impl Catalog {
         self.entries.iter().map(|entry| &entry.model).find(|model| model.slug == slug)
     }
 
-    /// What a client's name means: a model, and an effort where the name carries one.
+    /// What a client's name means: a model, and an effort where the name carries one. An effort
+    /// behind an alias wins over the one that the alias stands for.
     ///
     /// # Errors
     /// [`UnknownModel`] when a live or cached list does not know the name. The built-in table
     /// refuses nothing, since it does not know what the account may use.
     pub fn resolve(&self, name: &str) -> Result<Resolved, UnknownModel> {
-        let alias = self.aliases.iter().find(|alias| alias.name == name.trim());
-        name::resolve(self, alias.map_or(name, |alias| &alias.target))
+        let name = name.trim();
+        let target = |name: &str| {
+            let alias = self.aliases.iter().find(|alias| alias.name == name);
+            alias.map(|alias| name::resolve(self, &alias.target))
+        };
+        if let Some(resolved) = target(name) {
+            return resolved;
+        }
+        // A model of that very name is meant before an alias with an effort behind it.
+        if self.find(name).is_none()
+            && let Some((alias, effort)) = name::suffixed(name)
+            && let Some(resolved) = target(alias)
+        {
+            return Ok(Resolved { effort: Some(effort), ..resolved? });
+        }
+        name::resolve(self, name)
     }
 }
 

@@ -36,6 +36,8 @@ pub mod tokens;
 mod tools;
 
 #[cfg(test)]
+mod everywhere;
+#[cfg(test)]
 mod testing;
 
 pub use asked::Asked;

@@ -1,5 +1,7 @@
 //! Helpers of this crate's tests: requests settled, events written, replies driven to their end.
 
+pub(crate) mod script;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +11,7 @@ use chatmock_protocol::sse::Frame;
 use serde_json::{Value, json};
 
 use crate::bounds::Bounds;
-use crate::dialect::{Dialect, Encoder, End, Shape};
+use crate::dialect::{Dialect, Encoder, End, Finish, Output, Shape};
 use crate::thinking::ReasoningStyle;
 use crate::{Catalog, Failure, Frames, Notice, Policy, settle};
 
@@ -44,6 +46,8 @@ pub(crate) struct Settled {
     pub(crate) shape: Arc<Shape>,
     pub(crate) stream: bool,
     pub(crate) choices: u32,
+    pub(crate) at_once: Option<Finish>,
+    pub(crate) more_inputs: Vec<Value>,
     pub(crate) notices: Vec<Notice>,
 }
 
@@ -74,11 +78,13 @@ pub(crate) fn settled_by<D: Dialect>(
     let turn = settle(draft, catalog, policy, CREATED)?;
     let text = serde_json::to_string(&turn.request).unwrap();
     Ok(Settled {
-        body: serde_json::from_str(&text).unwrap(),
+        body: value(&text),
         text,
         shape: turn.shape,
         stream: turn.stream,
         choices: turn.choices,
+        at_once: turn.at_once,
+        more_inputs: turn.more_inputs.iter().map(|raw| value(raw.get())).collect(),
         notices: turn.notices,
     })
 }
@@ -169,44 +175,118 @@ pub(crate) fn call(id: &str, name: &str, arguments: &str) -> Value {
 }
 
 /// Gives `events` to an encoder until it breaks off; their end without that is a failure.
-fn run<E: Encoder>(encoder: &mut E, events: &[String], out: &mut Frames) -> Result<End, Failure> {
+///
+/// Each comes `step` after the one before; the moment of the last is given back.
+fn run<E: Encoder>(
+    encoder: &mut E,
+    events: &[String],
+    step: Duration,
+    out: &mut Frames,
+) -> (Result<End, Failure>, Duration) {
+    let mut at = Duration::ZERO;
     for event in events {
         let frame = Frame::new(Bytes::copy_from_slice(event.as_bytes()));
         let event = Event::parse(&frame).unwrap();
-        if let std::ops::ControlFlow::Break(end) =
-            encoder.event(&frame, &event, Duration::ZERO, out)
-        {
-            return end;
+        at += step;
+        if let std::ops::ControlFlow::Break(end) = encoder.event(&frame, &event, at, out) {
+            return (end, at);
         }
     }
-    Err(Failure::incomplete())
+    (Err(Failure::incomplete()), at)
 }
 
 /// The bytes of a streamed reply of one choice.
 pub(crate) fn stream<D: Dialect>(shape: &Shape, events: &[String]) -> String {
+    stream_at::<D>(shape, events, Duration::ZERO)
+}
+
+/// The same where each event comes `step` after the one before.
+pub(crate) fn stream_at<D: Dialect>(shape: &Shape, events: &[String], step: Duration) -> String {
     let shape = Arc::new(shape.clone());
     let (mut out, mut encoder) = (Frames::default(), D::encoder(&shape, 0));
-    match run(&mut encoder, events, &mut out) {
-        Ok(end) => {
-            let output = encoder.finish(end, Duration::ZERO, &mut out);
+    match run(&mut encoder, events, step, &mut out) {
+        (Ok(end), at) => {
+            let output = encoder.finish(end, at, &mut out);
             D::tail(Ok(&[output]), &shape, &mut out);
         }
-        Err(failure) => {
+        (Err(failure), _) => {
             encoder.fail(&failure, &mut out);
             D::tail(Err(&failure), &shape, &mut out);
         }
     }
-    String::from_utf8(out.take().unwrap_or_default().to_vec()).unwrap()
+    written(&mut out)
+}
+
+/// The bytes of a streamed reply of several choices, one after the other; all come to their end.
+pub(crate) fn streams<D: Dialect>(shape: &Shape, choices: &[Vec<String>]) -> String {
+    let shape = Arc::new(shape.clone());
+    let mut out = Frames::default();
+    let choices = (0..).zip(choices).map(|(choice, events)| {
+        let mut encoder = D::encoder(&shape, choice);
+        let end = run(&mut encoder, events, Duration::ZERO, &mut out).0.unwrap();
+        encoder.finish(end, Duration::ZERO, &mut out)
+    });
+    let outputs: Vec<Output<D>> = choices.collect();
+    D::tail(Ok(&outputs), &shape, &mut out);
+    written(&mut out)
+}
+
+/// A reply to what asks nothing, as a stream and whole.
+pub(crate) fn at_once<D: Dialect>(shape: &Shape, finish: Finish) -> (String, Value) {
+    let shape = Arc::new(shape.clone());
+    let mut out = Frames::default();
+    let output = D::encoder(&shape, 0).finish(End::new(finish), Duration::ZERO, &mut out);
+    D::tail(Ok(&[output]), &shape, &mut out);
+    let stream = written(&mut out);
+    let replies = [D::whole(&shape, 0).finish(End::new(finish), Duration::ZERO, &mut out)];
+    (stream, serde_json::to_value(D::render(&replies, &shape, Duration::ZERO)).unwrap())
 }
 
 /// A whole reply of one choice.
 pub(crate) fn whole<D: Dialect>(shape: &Shape, events: &[String]) -> Result<Value, Failure> {
+    whole_at::<D>(shape, events, Duration::ZERO)
+}
+
+/// The same where each event comes `step` after the one before.
+pub(crate) fn whole_at<D: Dialect>(
+    shape: &Shape,
+    events: &[String],
+    step: Duration,
+) -> Result<Value, Failure> {
+    wholes::<D>(shape, &[events.to_vec()], step)
+}
+
+/// A whole reply of several choices.
+pub(crate) fn wholes<D: Dialect>(
+    shape: &Shape,
+    choices: &[Vec<String>],
+    step: Duration,
+) -> Result<Value, Failure> {
     let shape = Arc::new(shape.clone());
-    let (mut out, mut encoder) = (Frames::default(), D::whole(&shape, 0));
-    let end = run(&mut encoder, events, &mut out)?;
-    let replies = [encoder.finish(end, Duration::ZERO, &mut out)];
+    let (mut out, mut took, mut replies) = (Frames::default(), Duration::ZERO, Vec::new());
+    for (choice, events) in (0..).zip(choices) {
+        let mut encoder = D::whole(&shape, choice);
+        let (end, at) = run(&mut encoder, events, step, &mut out);
+        replies.push(encoder.finish(end?, at, &mut out));
+        took = at;
+    }
     assert!(out.is_empty(), "a whole reply writes no frames");
-    Ok(serde_json::to_value(D::render(&replies, &shape, Duration::ZERO)).unwrap())
+    Ok(serde_json::to_value(D::render(&replies, &shape, took)).unwrap())
+}
+
+fn written(out: &mut Frames) -> String {
+    String::from_utf8(out.take().unwrap_or_default().to_vec()).unwrap()
+}
+
+/// A JSON text as a value.
+pub(crate) fn value(json: &str) -> Value {
+    serde_json::from_str(json).unwrap()
+}
+
+/// The lines of a stream of JSON lines, parsed.
+pub(crate) fn lines(stream: &str) -> Vec<Value> {
+    assert!(stream.is_empty() || stream.ends_with('\n'), "the last line has no end: {stream}");
+    stream.lines().map(value).collect()
 }
 
 /// The data of a stream's events, parsed; `[DONE]` is the string.

@@ -13,7 +13,7 @@ use crate::identity::Caller;
 use crate::route::{Endpoints, turn_headers};
 use crate::{
     CredentialSource, Credentials, Error, Events, Identity, Prepared, Proxy, Route, SessionId,
-    answer, connection, rate_limits, retry_after,
+    answer, connection, rate_limits, retry, retry_after,
 };
 
 /// What a [`Client`] is made of.
@@ -53,6 +53,8 @@ pub struct Limits {
     pub list: Duration,
     /// Bytes of one event: 64 MiB.
     pub frame: usize,
+    /// How often a call is made again that a repetition may mend: twice.
+    pub retries: u32,
 }
 
 impl Default for Limits {
@@ -63,6 +65,7 @@ impl Default for Limits {
             idle: Duration::from_secs(300),
             list: Duration::from_secs(30),
             frame: 64 * 1024 * 1024,
+            retries: 2,
         }
     }
 }
@@ -131,7 +134,9 @@ impl Client {
 
     /// Sends a request and gives the running answer.
     ///
-    /// Status 401 renews the credentials and sends once more; nothing else is sent twice.
+    /// Status 401 renews the credentials and sends once more. A connection that was not made and a
+    /// failure that the backend answered are tried again, as [`Limits::retries`] says; a request
+    /// that may have been worked on is not.
     ///
     /// # Errors
     /// Any [`Error`] but the ones of a running stream.
@@ -158,10 +163,8 @@ impl Client {
         self.http.get(url).headers(headers).timeout(self.limits.list)
     }
 
-    /// Makes a call, once more with renewed credentials when the first are refused.
-    ///
-    /// This is the place for any further policy of retries: nothing has been read of the answer
-    /// here, so a call that failed may be made again without anyone having seen a part of it.
+    /// Makes a call, once more with renewed credentials when the first are refused, and again after
+    /// a failure that a repetition may mend: nothing has been read of the answer here.
     pub(crate) async fn exchange<F>(
         &self,
         credentials: &Arc<Credentials>,
@@ -171,15 +174,33 @@ impl Client {
     where
         F: Fn(&Credentials) -> RequestBuilder,
     {
-        let first = attempt(request(credentials), limit).await?;
-        if first.status() != StatusCode::UNAUTHORIZED || answer::is_challenge(&first) {
-            return answer::accept(first).await;
+        let (mut credentials, mut renewed) = (Arc::clone(credentials), false);
+        let mut tries = 0;
+        loop {
+            let error = match attempt(request(&credentials), limit).await {
+                Ok(response) if !renewed && is_unauthorized(&response) => {
+                    tracing::info!("the backend refused the access token, renewing it");
+                    drop(response);
+                    (credentials, renewed) = (self.source.renew(&credentials).await?, true);
+                    continue;
+                }
+                Ok(response) => match answer::accept(response).await {
+                    Ok(response) => return Ok(response),
+                    Err(error) => error,
+                },
+                Err(error) => error,
+            };
+            let pause = retry::pause(&error, tries).filter(|_| tries < self.limits.retries);
+            let Some(pause) = pause else { return Err(error) };
+            tries += 1;
+            tracing::info!(tries, "the backend failed, trying again: {error}");
+            tokio::time::sleep(pause).await;
         }
-        drop(first);
-        tracing::info!("the backend refused the access token, renewing it");
-        let fresh = self.source.renew(credentials).await?;
-        answer::accept(attempt(request(&fresh), limit).await?).await
     }
+}
+
+fn is_unauthorized(response: &Response) -> bool {
+    response.status() == StatusCode::UNAUTHORIZED && !answer::is_challenge(response)
 }
 
 impl std::fmt::Debug for Client {

@@ -90,9 +90,9 @@ impl Backend {
         Client::new(config, Arc::clone(source) as Arc<dyn CredentialSource>).unwrap()
     }
 
-    /// A client of this backend.
+    /// A client of this backend that tries nothing again.
     pub(crate) fn client(&self, source: &Arc<Source>) -> Client {
-        self.client_within(source, Limits::default())
+        self.client_within(source, Limits { retries: 0, ..Limits::default() })
     }
 }
 

@@ -32,16 +32,13 @@ const SDKS: [Sdk; 6] = [
 ];
 
 fn main() -> ExitCode {
-    let arguments = Arguments::from_args();
+    let mut arguments = Arguments::from_args();
+    // The first test of an SDK waits for its script, which waits for the server: all of them at once.
+    arguments.test_threads.get_or_insert(SDKS.len());
     let demo = Arc::new(Demo::default());
-    let trials = SDKS
-        .into_iter()
-        .map(|sdk| Arc::new(Suite::new(sdk, Arc::clone(&demo))))
-        .flat_map(|suite| {
-            let unlisted = unlisted(&suite);
-            checks(suite.sdk()).map(move |check| trial(&suite, check)).chain([unlisted])
-        })
-        .collect();
+    let mut suites: Vec<_> = SDKS.into_iter().map(|sdk| trials(sdk, &demo)).collect();
+    let firsts: Vec<_> = suites.iter_mut().filter_map(Iterator::next).collect();
+    let trials = firsts.into_iter().chain(suites.into_iter().flatten()).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
     let log = demo.stop();
     if conclusion.has_failed() {
@@ -57,6 +54,12 @@ const fn sdk(
     script: &'static str,
 ) -> Sdk {
     Sdk { name, section, language, script }
+}
+
+/// Everything that is tested with an SDK.
+fn trials(sdk: Sdk, demo: &Arc<Demo>) -> impl Iterator<Item = Trial> + use<> {
+    let suite = Arc::new(Suite::new(sdk, Arc::clone(demo)));
+    std::iter::once(unlisted(&suite)).chain(checks(sdk).map(move |check| trial(&suite, check)))
 }
 
 /// The names of an SDK's checks.

@@ -41,7 +41,7 @@ pub(super) fn resolve(catalog: &Catalog, name: &str) -> Result<Resolved, Unknown
 }
 
 /// Splits `gpt-6-sol-high`, `gpt-6-sol:high` and `gpt-6-sol_high`.
-fn suffixed(name: &str) -> Option<(&str, Effort)> {
+pub(super) fn suffixed(name: &str) -> Option<(&str, Effort)> {
     let at = name.rfind(['-', ':', '_'])?;
     let effort = name.get(at + 1..)?.parse().ok()?;
     Some((name.get(..at)?, effort))
@@ -49,8 +49,10 @@ fn suffixed(name: &str) -> Option<(&str, Effort)> {
 
 fn nearest(catalog: &Catalog, name: &str) -> Vec<String> {
     let models = catalog.entries.iter().map(|entry| &entry.model).filter(|model| listed(model));
+    let aliases = catalog.aliases.iter().map(|alias| alias.name.as_str());
+    let names = aliases.chain(models.map(|model| model.slug.as_str()));
     let mut near: Vec<(f64, &str)> =
-        models.map(|model| (strsim::jaro_winkler(name, &model.slug), &*model.slug)).collect();
+        names.map(|known| (strsim::jaro_winkler(name, known), known)).collect();
     near.sort_by(|a, b| b.0.total_cmp(&a.0));
     near.into_iter().take(3).map(|(_, slug)| slug.to_owned()).collect()
 }

@@ -47,12 +47,16 @@ impl<'b> History<'b> {
         let Some(role) = message.role.clone() else {
             return Err(Failure::param(format!("{path}.role"), "a message needs a role"));
         };
-        notice::unknown(&mut self.conversation.notices, &path, &message.unknown, "not a member of a message");
-        let parts = with_images(
-            message.content.unwrap_or_default().0,
-            message.images.unwrap_or_default(),
-            &format!("{path}.images"),
-        )?;
+        notice::unknown(
+            &mut self.conversation.notices,
+            &path,
+            &message.unknown,
+            "not a member of a message",
+        );
+        let images = message.images.unwrap_or_default();
+        let has_images = !images.is_empty();
+        let text = message.content.unwrap_or_default().0;
+        let parts = with_images(text, images, &format!("{path}.images"))?;
         match &*role {
             "system" | "developer" => self.conversation.system(parts),
             "user" => {
@@ -61,7 +65,7 @@ impl<'b> History<'b> {
             "assistant" => {
                 let changed = [
                     ("thinking", message.thinking.is_some(), "reasoning is not sent back as text"),
-                    ("images", parts.len() > 1, "generated images are not sent back"),
+                    ("images", has_images, "generated images are not sent back"),
                 ];
                 for (name, _, why) in changed.into_iter().filter(|(_, present, _)| *present) {
                     let field = format!("{path}.{name}");

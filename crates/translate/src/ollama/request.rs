@@ -122,18 +122,13 @@ fn probabilities(logprobs: Option<bool>, top: Option<u32>, draft: &mut Draft<'_>
 
 fn options(options: Option<Options<'_>>, draft: &mut Draft<'_>) -> Result<(), Failure> {
     let Some(options) = options else { return Ok(()) };
-    draft.bounds.max_tokens = options.num_predict.filter(|n| *n >= 1.0).map(whole);
+    // Some programs write whole numbers as `128.0`; the cast keeps to what fits.
+    draft.bounds.max_tokens = options.num_predict.filter(|n| *n >= 1.0).map(|n| n as u64);
     draft.bounds.stop = crate::bounds::stop(options.stop, "options.stop")?;
     let why = "the backend takes no such parameter";
     notice::unknown(&mut draft.notices, "options", &options.unknown, why);
     draft.note_emulated("options.stop", "options.num_predict");
     Ok(())
-}
-
-/// The whole part of a number, which may be written as a fraction: some programs send `128.0`.
-fn whole(number: f64) -> u64 {
-    // Text is the one conversion that neither wraps nor needs a cast.
-    format!("{:.0}", number.floor()).parse().unwrap_or(u64::MAX)
 }
 
 /// `true` and `false` show or hide the thinking; a word is an effort.

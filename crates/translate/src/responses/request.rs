@@ -43,7 +43,7 @@ pub(crate) fn draft(mut request: Request<'_>) -> Result<Draft<'_>, Failure> {
     items::input(&mut request, &mut draft)?;
     items::tools(&mut request, &mut draft)?;
     cap(&mut request, &mut draft)?;
-    structured(&mut request)?;
+    draft.json = structured(&mut request)?;
     reasoning(&request, &mut draft)?;
     if let Some(tier) = string(&request, "service_tier")? {
         draft.tier = Some(Cow::Owned(tier));
@@ -67,23 +67,25 @@ fn cap(request: &mut Request<'_>, draft: &mut Draft<'_>) -> Result<(), Failure> 
     Ok(())
 }
 
-/// Completes the schema of a structured answer, or checks one that is called strict.
-fn structured(request: &mut Request<'_>) -> Result<(), Failure> {
+/// Completes the schema of a structured answer, or checks one that is called strict; tells whether
+/// the answer is to be JSON.
+fn structured(request: &mut Request<'_>) -> Result<bool, Failure> {
     let path = "text.format.schema";
-    let Some(text) = request.present("text") else { return Ok(()) };
+    let Some(text) = request.present("text") else { return Ok(false) };
     let Ok(mut text) = read_text::<Members<'_>>(text.get()) else {
         return Err(Failure::param("text", "text must be an object"));
     };
     let Some(format) = text.as_read("format").filter(|format| format.get() != "null") else {
-        return Ok(());
+        return Ok(false);
     };
     let Ok(mut format) = read_text::<Members<'_>>(format.get()) else {
         return Err(Failure::param("text.format", "text.format must be an object"));
     };
-    let Some(given) = format.as_read("schema") else { return Ok(()) };
+    let json = format.text("type").is_some_and(|kind| kind != "text");
+    let Some(given) = format.as_read("schema") else { return Ok(json) };
     match format.get("strict").map(RawValue::get) {
-        Some("true") => return format::checked(given, path),
-        Some("false") => return Ok(()),
+        Some("true") => return format::checked(given, path).map(|()| json),
+        Some("false") => return Ok(json),
         _ => {}
     }
     let completed = schema::complete(given);
@@ -94,7 +96,7 @@ fn structured(request: &mut Request<'_>) -> Result<(), Failure> {
     text.set("format", &format)?;
     let text = raw(&text)?;
     request.put("text", Cow::Owned(text));
-    Ok(())
+    Ok(json)
 }
 
 fn model(request: &Request<'_>) -> Result<String, Failure> {

@@ -26,8 +26,8 @@ pub struct Verbatim {
     created: Option<Frame>,
     /// `response.output_item.done` by output index.
     items: BTreeMap<usize, Frame>,
-    /// Messages that are not finished, where their text is needed.
-    partials: Option<Partials>,
+    /// Messages that are not finished.
+    partials: Partials,
     cap: Option<Cap>,
     last: Option<Frame>,
     told: Told,
@@ -64,7 +64,7 @@ impl Verbatim {
             streams,
             created: None,
             items: BTreeMap::new(),
-            partials: (gathers || cap.is_some()).then(Partials::default),
+            partials: Partials::default(),
             cap,
             last: None,
             told: Told::Nothing,
@@ -106,9 +106,8 @@ impl Verbatim {
 
     /// Makes items of the messages that the backend began and did not finish.
     fn finish_partials(&mut self) {
-        let Some(partials) = &self.partials else { return };
         let sequence = self.next_sequence();
-        for (index, partial) in partials.iter() {
+        for (index, partial) in self.partials.iter() {
             if let Some(done) = partial.item_done(index, sequence) {
                 self.items.entry(index).or_insert(done);
             }
@@ -126,7 +125,6 @@ impl Verbatim {
         (output_index, content_index, delta): (usize, usize, Quoted<'_>),
         frames: &mut Frames,
     ) -> Option<Step> {
-        let partials = self.partials.as_mut()?;
         let mut scratch = String::new();
         let text = delta.decode(&mut scratch);
         let fits = match &mut self.cap {
@@ -135,7 +133,7 @@ impl Verbatim {
         };
         let (within, over) = text.split_at_checked(fits).unwrap_or((text, ""));
         if !within.is_empty() {
-            partials.text(output_index, content_index, within);
+            self.partials.text(output_index, content_index, within);
         }
         if over.is_empty() {
             return None;
@@ -145,13 +143,13 @@ impl Verbatim {
             && let Some(event) = made::with_delta(frame, within)
         {
             frames.event(Some("response.output_text.delta"), event.get());
+            self.last = Some(frame.clone());
         }
-        Some(self.cut(frame, frames))
+        Some(self.cut(frames))
     }
 
     /// Ends the response at the cap, with the events by which the API ends one.
-    fn cut(&mut self, frame: &Frame, frames: &mut Frames) -> Step {
-        self.last = Some(frame.clone());
+    fn cut(&mut self, frames: &mut Frames) -> Step {
         let mut sequence = self.next_sequence();
         if self.streams {
             self.write_partial_ends(&mut sequence, frames);
@@ -173,7 +171,7 @@ impl Verbatim {
 
     fn write_partial_ends(&self, sequence: &mut u64, frames: &mut Frames) {
         let mut next = || std::mem::replace(sequence, *sequence + 1);
-        for (output_index, partial) in self.partials.iter().flat_map(Partials::iter) {
+        for (output_index, partial) in self.partials.iter() {
             let item_id = partial.id().unwrap_or_default();
             for (&content_index, text) in &partial.parts {
                 let done = |kind, sequence_number, text, logprobs, part| PartDone {
@@ -233,16 +231,13 @@ impl Encoder for Verbatim {
             }
             Body::Created(_) => self.created = Some(frame.clone()),
             Body::ItemAdded { output_index, item } => {
-                let message = matches!(item.kind, OutputKind::Message { .. });
-                if let Some(partials) = self.partials.as_mut().filter(|_| message) {
-                    partials.begin(*output_index, frame);
+                if matches!(item.kind, OutputKind::Message { .. }) {
+                    self.partials.begin(*output_index, frame);
                 }
             }
             Body::ItemDone { output_index, .. } => {
                 self.items.insert(*output_index, frame.clone());
-                if let Some(partials) = &mut self.partials {
-                    partials.done(*output_index);
-                }
+                self.partials.done(*output_index);
             }
             Body::Text { output_index, content_index, delta } => {
                 let place = (*output_index, *content_index, *delta);

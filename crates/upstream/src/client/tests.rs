@@ -373,3 +373,5 @@ async fn settings_that_cannot_work_are_told_at_once() {
         assert!(!error.to_string().contains("secret"));
     }
 }
+
+mod retries;

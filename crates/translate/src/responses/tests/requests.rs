@@ -115,9 +115,8 @@ fn the_old_name_of_the_web_search_is_mended() {
 }
 
 #[test]
-fn what_needs_state_is_refused_by_name() {
+fn what_would_be_another_question_is_refused_by_name() {
     for (member, param) in [
-        (r#""previous_response_id":"resp_1""#, "previous_response_id"),
         (r#""conversation":{"id":"c"}"#, "conversation"),
         (r#""prompt":{"id":"p"}"#, "prompt"),
         (r#""background":true"#, "background"),

@@ -1,0 +1,34 @@
+//! Faults that tests force with the feature `fault-injection`; without it there are none.
+
+use http::HeaderMap;
+
+/// The header that forces a fault: `request` or `body` says where the panic is to be.
+#[cfg(feature = "fault-injection")]
+const HEADER: &str = "x-test-panic";
+
+/// Panics in the handling of a request, if it asks for that.
+#[cfg(feature = "fault-injection")]
+pub(crate) fn request(headers: &HeaderMap) {
+    assert!(!asks(headers, "request"), "forced by the request");
+}
+
+/// Whether the answer's body is to panic.
+#[cfg(feature = "fault-injection")]
+pub(crate) fn body(headers: &HeaderMap) -> bool {
+    asks(headers, "body")
+}
+
+#[cfg(feature = "fault-injection")]
+fn asks(headers: &HeaderMap, place: &str) -> bool {
+    headers.get(HEADER).is_some_and(|value| value == place)
+}
+
+/// Does nothing: no request can force a fault in this build.
+#[cfg(not(feature = "fault-injection"))]
+pub(crate) fn request(_: &HeaderMap) {}
+
+/// No: no request can force a fault in this build.
+#[cfg(not(feature = "fault-injection"))]
+pub(crate) fn body(_: &HeaderMap) -> bool {
+    false
+}
