@@ -108,7 +108,7 @@ async fn a_panic_costs_one_answer_and_no_more() {
         let request = Request::post(path, body.clone()).with("x-test-panic", "request");
         let reply = house.server.send(request).await;
         assert_eq!(reply.status, 500);
-        assert!(reply.message().contains("mistake"), "{}", reply.text());
+        assert!(reply.text().contains("mistake"), "{}", reply.text());
         let request = Request::post(path, body).with("x-test-panic", "body");
         let reply = house.server.send(request).await;
         assert_eq!(reply.status, 200);
