@@ -5,31 +5,82 @@
 mod driver;
 mod pretty;
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use chatmock_translate::{Chat, Dialect, Responses};
+use chatmock_translate::{
+    Chat, Completions, Dialect, Framing, OllamaChat, OllamaGenerate, Responses,
+};
 
 use driver::{settled, streamed, whole};
 
-/// The request whose answers the recordings are.
-const ASKED: &str = r#"{"model":"gpt-6-sol","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"hi"}]}"#;
+/// One dialect's columns of the matrix.
+struct Column {
+    /// The dialect's name, by which its files are called.
+    name: &'static str,
+    /// The ending of its streams' files.
+    ending: &'static str,
+    /// The request whose answers the recordings are.
+    asked: &'static str,
+    streamed: fn(&str, &[u8]) -> String,
+    whole: fn(&str, &[u8]) -> String,
+    settled: fn(&[u8]) -> String,
+}
 
-/// The same for the Responses API.
-const ASKED_OF_RESPONSES: &str = r#"{"model":"gpt-6-sol","stream":true,"input":"hi"}"#;
+impl Column {
+    fn of<D: Dialect>(asked: &'static str) -> Self {
+        Self {
+            name: D::NAME,
+            ending: match D::FRAMING {
+                Framing::Sse => "sse",
+                Framing::Ndjson => "ndjson",
+            },
+            asked,
+            streamed: streamed::<D>,
+            whole: whole::<D>,
+            settled: settled::<D>,
+        }
+    }
+
+    fn stream_files(&self) -> [String; 2] {
+        [format!("{}.{}", self.name, self.ending), format!("{}.json", self.name)]
+    }
+
+    fn request_files(&self) -> [String; 2] {
+        [format!("{}.json", self.name), format!("{}.upstream.json", self.name)]
+    }
+}
+
+/// Every dialect, with a request of one short message.
+fn columns() -> [Column; 5] {
+    [
+        Column::of::<Chat>(
+            r#"{"model":"gpt-6-sol","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"hi"}]}"#,
+        ),
+        Column::of::<Completions>(
+            r#"{"model":"gpt-6-sol","stream":true,"stream_options":{"include_usage":true},"prompt":"hi"}"#,
+        ),
+        Column::of::<OllamaChat>(
+            r#"{"model":"gpt-6-sol:latest","messages":[{"role":"user","content":"hi"}]}"#,
+        ),
+        Column::of::<OllamaGenerate>(r#"{"model":"gpt-6-sol","prompt":"hi"}"#),
+        Column::of::<Responses>(r#"{"model":"gpt-6-sol","stream":true,"input":"hi"}"#),
+    ]
+}
 
 #[test]
 fn recorded_streams_are_worded_as_expected() {
     let mut faults = Vec::new();
     for case in cases("streams") {
         let upstream = std::fs::read(case.join("upstream.sse")).unwrap();
-        for (name, text) in [
-            ("chat.sse", streamed::<Chat>(ASKED, &upstream)),
-            ("chat.json", whole::<Chat>(ASKED, &upstream)),
-            ("responses.sse", streamed::<Responses>(ASKED_OF_RESPONSES, &upstream)),
-            ("responses.json", whole::<Responses>(ASKED_OF_RESPONSES, &upstream)),
-        ] {
-            faults.extend(compare(&case.join(name), &text));
+        for column in columns() {
+            let [stream, whole] = column.stream_files();
+            let texts = [
+                (stream, (column.streamed)(column.asked, &upstream)),
+                (whole, (column.whole)(column.asked, &upstream)),
+            ];
+            let compared = texts.into_iter().map(|(name, text)| compare(&case.join(name), &text));
+            faults.extend(compared.flatten());
         }
     }
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
@@ -37,45 +88,50 @@ fn recorded_streams_are_worded_as_expected() {
 
 #[test]
 fn requests_settle_as_expected() {
-    let (mut faults, mut read) = (Vec::new(), BTreeSet::new());
+    let (mut faults, mut read) = (Vec::new(), BTreeMap::new());
     for case in cases("requests") {
         let mut found = false;
-        for (name, settle) in [
-            (Chat::NAME, settled::<Chat> as fn(&[u8]) -> String),
-            (Responses::NAME, settled::<Responses>),
-        ] {
-            let Ok(body) = std::fs::read(case.join(format!("{name}.json"))) else { continue };
-            (found, _) = (true, read.insert(name));
-            faults.extend(compare(&case.join(format!("{name}.upstream.json")), &settle(&body)));
+        for column in columns() {
+            let [asked, settled] = column.request_files();
+            let Ok(body) = std::fs::read(case.join(asked)) else { continue };
+            found = true;
+            *read.entry(column.name).or_insert(0) += 1;
+            faults.extend(compare(&case.join(settled), &(column.settled)(&body)));
         }
         assert!(found, "{} holds no request", case.display());
     }
-    assert_eq!(read.len(), 2, "every dialect needs a request");
+    for column in columns() {
+        let count = read.get(column.name).copied().unwrap_or(0);
+        assert!(count >= 5, "only {count} requests of {}", column.name);
+    }
     assert!(faults.is_empty(), "{}", faults.join("\n\n"));
 }
 
 #[test]
 fn no_fixture_is_left_behind() {
-    let known = [
-        "upstream.sse",
-        "chat.sse",
-        "chat.json",
-        "responses.sse",
-        "responses.json",
-        "chat.upstream.json",
-        "responses.upstream.json",
-    ];
-    for case in [cases("streams"), cases("requests")].concat() {
-        for entry in std::fs::read_dir(&case).unwrap() {
-            let name = entry.unwrap().file_name().into_string().unwrap();
-            assert!(known.contains(&name.as_str()), "{} is of no use in {}", name, case.display());
-        }
-        for (made, source) in
-            [("chat.upstream.json", "chat.json"), ("responses.upstream.json", "responses.json")]
-        {
-            assert!(!case.join(made).exists() || case.join(source).exists(), "{}", case.display());
+    let streams: Vec<String> = columns().iter().flat_map(Column::stream_files).collect();
+    for case in cases("streams") {
+        for name in names(&case) {
+            let known = name == "upstream.sse" || streams.contains(&name);
+            assert!(known, "{name} is of no use in {}", case.display());
         }
     }
+    for case in cases("requests") {
+        let names = names(&case);
+        let files: Vec<[String; 2]> = columns().iter().map(Column::request_files).collect();
+        for name in &names {
+            let known = files.iter().any(|[asked, settled]| {
+                name == asked || (name == settled && names.contains(asked))
+            });
+            assert!(known, "{name} is of no use in {}", case.display());
+        }
+    }
+}
+
+/// The names of a case's files.
+fn names(case: &Path) -> Vec<String> {
+    let entries = std::fs::read_dir(case).unwrap();
+    entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
 }
 
 /// The folders of cases of a kind, in order; there are always some.

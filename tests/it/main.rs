@@ -3,6 +3,7 @@
 
 mod bodies;
 mod cuts;
+mod documented;
 mod drain;
 mod golden;
 mod guard;

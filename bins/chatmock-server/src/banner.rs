@@ -6,6 +6,8 @@ use std::net::SocketAddr;
 
 use chatmock_server::Account;
 
+use crate::cli::LogFormat;
+
 /// Who pays for the answers.
 #[derive(Debug)]
 pub(crate) enum Payer {
@@ -18,8 +20,8 @@ pub(crate) enum Payer {
 }
 
 /// Tells that the server listens: at length on a terminal, else in one line that programs can read.
-pub(crate) fn show(addresses: &[SocketAddr], payer: &Payer) -> io::Result<()> {
-    if stderr().is_terminal() {
+pub(crate) fn show(addresses: &[SocketAddr], payer: &Payer, log: LogFormat) -> io::Result<()> {
+    if log == LogFormat::Human && stderr().is_terminal() {
         return stderr().write_all(text(addresses, payer).as_bytes());
     }
     match payer {
@@ -30,6 +32,10 @@ pub(crate) fn show(addresses: &[SocketAddr], payer: &Payer) -> io::Result<()> {
     let Some((first, others)) = addresses.split_first() else { return Ok(()) };
     for other in others {
         tracing::info!("also on http://{other}");
+    }
+    if log == LogFormat::Json {
+        tracing::info!("listening on http://{first}");
+        return Ok(());
     }
     writeln!(stderr(), "listening on http://{first}")
 }

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chatmock_server::translate::catalog::Alias;
-use chatmock_server::{OLLAMA_VERSION, auth};
 use chatmock_server::upstream::{CLIENT_VERSION, Identity, Route};
+use chatmock_server::{HostName, OLLAMA_VERSION, Origin, auth};
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
 use crate::env::Variable;
+use crate::values::Secret;
 use crate::{env, values};
 
 const AFTER_HELP: &str = "\
@@ -24,7 +25,7 @@ Exit codes: 0 stopped as asked, 1 another failure, 2 flags or settings that cann
 /// Serves OpenAI's and Ollama's APIs on this machine and answers through the ChatGPT Codex backend, with your own
 /// sign-in.
 ///
-/// Point a client at http://127.0.0.1:8000/v1, with any API key. Try it without an account: --demo
+/// Point a client at http://127.0.0.1:8000/v1, with any API key unless you set some. Try it without an account: --demo
 #[derive(Debug, Parser)]
 #[command(name = "chatmock-server", version, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
@@ -35,6 +36,8 @@ pub(crate) struct Cli {
     pub(crate) program: Program,
     #[command(flatten)]
     pub(crate) listening: Listening,
+    #[command(flatten)]
+    pub(crate) callers: Callers,
     #[command(flatten)]
     pub(crate) replies: Replies,
     #[command(flatten)]
@@ -53,19 +56,27 @@ pub(crate) struct Program {
     /// Wins over --upstream-url, --issuer, --home and --borrow-codex.
     #[arg(long, env = env::DEMO)]
     pub(crate) demo: bool,
-    /// Logs more of what happens; never what a request or an answer says
+    /// Logs more of what happens; not what a request or an answer says
     #[arg(long, env = env::VERBOSE)]
     pub(crate) verbose: bool,
     /// ChatMock's older switch, now the same as --verbose: raw payloads are never printed
     #[arg(long, env = env::VERBOSE_OBFUSCATION)]
     pub(crate) verbose_obfuscation: bool,
+    /// How the log is written: for people, or one JSON object a line
+    #[arg(long, env = env::LOG_FORMAT, value_name = "FORMAT", ignore_case = true, value_enum, default_value_t = LogFormat::Human)]
+    pub(crate) log_format: LogFormat,
+    /// Logs request bodies: all that people say to the model. For searching a fault, and no longer
+    #[arg(long, env = env::LOG_BODIES)]
+    pub(crate) log_bodies: bool,
 }
 
 /// Where requests come in.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Listening")]
 pub(crate) struct Listening {
-    /// A loopback address, or a name for some; localhost is 127.0.0.1 and ::1
+    /// An address or a name; localhost is 127.0.0.1 and ::1
+    ///
+    /// One that other machines can reach needs an API key.
     #[arg(long, env = env::HOST, default_value = "127.0.0.1", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) host: String,
     /// The port; 0 takes a free one
@@ -74,6 +85,9 @@ pub(crate) struct Listening {
     /// The largest request body, in bytes or with a unit as in 512k, 64m, 1g
     #[arg(long, env = env::MAX_BODY, value_name = "SIZE", default_value = "64m", value_parser = values::size)]
     pub(crate) max_body: usize,
+    /// The most connections at once; also at most four fifths of the limit of open files
+    #[arg(long, env = env::MAX_CONNECTIONS, value_name = "NUMBER", default_value = "4096", value_parser = values::count)]
+    pub(crate) max_connections: usize,
     /// How long open answers may go on after SIGTERM or Ctrl-C; a second signal ends at once
     #[arg(long, env = env::DRAIN, value_name = "SECONDS", default_value = "30", value_parser = values::seconds)]
     pub(crate) drain: Duration,
@@ -85,6 +99,34 @@ pub(crate) struct Listening {
     /// Without it they are kept in memory, up to a bound, and gone when the server stops.
     #[arg(long, env = env::STATE_DIR, value_name = "FOLDER")]
     pub(crate) state_dir: Option<PathBuf>,
+}
+
+/// Who is answered.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Who may ask")]
+pub(crate) struct Callers {
+    /// A file of API keys, one a line: KEY or LABEL:KEY. Requests then need one of them
+    #[arg(long, env = env::API_KEY_FILE, value_name = "FILE")]
+    pub(crate) api_key_file: Option<PathBuf>,
+    /// An API key, perhaps as LABEL:KEY. Better in a file or in the variable
+    ///
+    /// Other users of this machine can see the arguments of a program. May be given several times;
+    /// in the environment, commas part them.
+    #[arg(long, env = env::API_KEY, value_name = "KEY", value_delimiter = ',', value_parser = values::secret)]
+    pub(crate) api_key: Vec<Secret>,
+    /// Lets other machines ask without a key, and warns of it at each start
+    #[arg(long, env = env::ALLOW_UNAUTHENTICATED)]
+    pub(crate) allow_unauthenticated: bool,
+    /// A name or address under which this server is reached, beside those it knows by itself
+    ///
+    /// May be given several times; in the environment, commas part them.
+    #[arg(long, env = env::ALLOW_HOST, value_name = "NAME", value_delimiter = ',', value_parser = values::host)]
+    pub(crate) allow_host: Vec<HostName>,
+    /// The origin of web pages that may ask, such as http://localhost:3000
+    ///
+    /// May be given several times; in the environment, commas part them.
+    #[arg(long, env = env::ALLOW_ORIGIN, value_name = "ORIGIN", value_delimiter = ',', value_parser = values::origin)]
+    pub(crate) allow_origin: Vec<Origin>,
 }
 
 /// What is decided for all requests.
@@ -191,6 +233,15 @@ pub(crate) struct SignIn {
 const EFFORTS: [&str; 8] = ["none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra"];
 
 const SUMMARIES: [&str; 4] = ["auto", "concise", "detailed", "none"];
+
+/// The words for how the log is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum LogFormat {
+    /// For people
+    Human,
+    /// One JSON object a line
+    Json,
+}
 
 /// The words for how reasoning is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -11,6 +11,22 @@ pub(crate) const PORT: &str = "PORT";
 pub(crate) const VERBOSE: &str = "VERBOSE";
 /// An older switch that adds nothing to [`VERBOSE`] any more.
 pub(crate) const VERBOSE_OBFUSCATION: &str = "VERBOSE_OBFUSCATION";
+/// How the log is written.
+pub(crate) const LOG_FORMAT: &str = "CHATMOCK_LOG_FORMAT";
+/// Whether request bodies are logged.
+pub(crate) const LOG_BODIES: &str = "CHATMOCK_LOG_BODIES";
+/// The most connections.
+pub(crate) const MAX_CONNECTIONS: &str = "CHATMOCK_MAX_CONNECTIONS";
+/// API keys.
+pub(crate) const API_KEY: &str = "CHATMOCK_API_KEY";
+/// The file of API keys.
+pub(crate) const API_KEY_FILE: &str = "CHATMOCK_API_KEY_FILE";
+/// Whether other machines may ask without a key.
+pub(crate) const ALLOW_UNAUTHENTICATED: &str = "CHATMOCK_ALLOW_UNAUTHENTICATED";
+/// Names under which this server is reached.
+pub(crate) const ALLOW_HOST: &str = "CHATMOCK_ALLOW_HOST";
+/// Origins of web pages that may ask.
+pub(crate) const ALLOW_ORIGIN: &str = "CHATMOCK_ALLOW_ORIGIN";
 /// The version of Ollama that its clients are told.
 pub(crate) const OLLAMA_VERSION: &str = "CHATMOCK_OLLAMA_VERSION";
 /// The folder where responses are kept.

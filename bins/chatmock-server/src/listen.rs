@@ -19,7 +19,7 @@ pub(crate) struct Listen {
 }
 
 impl Listen {
-    /// Finds the addresses of a host, all of which must be on this machine alone.
+    /// Finds the addresses of a host.
     pub(crate) fn at(host: &str, port: u16) -> anyhow::Result<Self> {
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let (addresses, name) = match bare.parse::<IpAddr>() {
@@ -29,16 +29,16 @@ impl Listen {
             }
             Err(_) => (resolve(host)?, Some(host.to_ascii_lowercase())),
         };
-        let beyond = addresses.iter().find(|address| !address.is_loopback());
-        if let Some(address) = beyond {
-            let shown =
-                if name.is_some() { format!("{host} ({address})") } else { host.to_owned() };
-            return Err(anyhow!(
-                "cannot listen on {shown}: binding beyond loopback needs an inbound key, which this \
-                 version does not have yet; use --host 127.0.0.1"
-            ));
-        }
         Ok(Self { addresses, port, name })
+    }
+
+    /// An address that other machines may reach, if it is one, as it is to be shown.
+    pub(crate) fn beyond(&self) -> Option<String> {
+        let address = self.addresses.iter().find(|address| !address.is_loopback())?;
+        Some(match &self.name {
+            Some(name) => format!("{name} ({address})"),
+            None => address.to_string(),
+        })
     }
 
     /// The name in requests for this host, when it is none that every server knows.
@@ -153,10 +153,12 @@ mod tests {
     }
 
     #[test]
-    fn what_others_can_reach_is_refused() {
+    fn what_others_can_reach_is_told_apart() {
         for host in ["0.0.0.0", "::", "192.0.2.1", "[2001:db8::1]", "::ffff:192.0.2.1"] {
-            let error = Listen::at(host, 1).unwrap_err().to_string();
-            assert!(error.contains("needs an inbound key"), "{host}: {error}");
+            assert!(Listen::at(host, 1).unwrap().beyond().is_some(), "{host}");
+        }
+        for host in ["localhost", "127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1"] {
+            assert_eq!(Listen::at(host, 1).unwrap().beyond(), None, "{host}");
         }
     }
 

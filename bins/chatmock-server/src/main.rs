@@ -5,6 +5,8 @@ mod cli;
 mod demo;
 mod env;
 mod exit;
+mod files;
+mod keys;
 mod listen;
 mod logging;
 mod settings;
@@ -39,7 +41,11 @@ fn main() -> ExitCode {
 
 fn start(cli: Cli) -> Result<ExitCode, Fault> {
     let decided = settings::decide(cli, &Folders::read()).map_err(Fault::Settings)?;
-    logging::start(decided.verbose);
+    logging::start(decided.log, decided.verbose);
+    for warning in &decided.warnings {
+        tracing::warn!("{warning}");
+    }
+    files::make_room(decided.server.http.max_connections);
     let listeners = decided.listen.bind()?;
     let runtime = runtime().context("cannot start the runtime")?;
     let ended = runtime.block_on(run(decided, listeners));
@@ -55,7 +61,7 @@ fn runtime() -> io::Result<Runtime> {
 }
 
 async fn run(decided: Decided, listeners: Vec<std::net::TcpListener>) -> Result<ExitCode, Fault> {
-    let Decided { listen: _, demo, verbose: _, server: mut settings } = decided;
+    let Decided { listen: _, demo, log, verbose: _, warnings: _, server: mut settings } = decided;
     let signals = Signals::listen().context("cannot receive signals")?;
     let demo = if demo { Some(Demo::start(&mut settings).await?) } else { None };
     let server = Server::new(settings).map_err(|error| Fault::Settings(anyhow!("{error}")))?;
@@ -65,7 +71,7 @@ async fn run(decided: Decided, listeners: Vec<std::net::TcpListener>) -> Result<
         listeners.iter().map(TcpListener::local_addr).collect();
     let payer = if demo.is_some() { Payer::Demo } else { payer(&server).await };
     // A closed standard error is no reason not to serve.
-    let _ = banner::show(&addresses.context("cannot listen")?, &payer);
+    let _ = banner::show(&addresses.context("cannot listen")?, &payer, log);
     Ok(serve(server, listeners, signals).await)
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf, absolute};
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use chatmock_server::auth::KeeperSettings;
 use chatmock_server::translate::Policy;
 use chatmock_server::translate::policy::Instructions;
@@ -11,8 +11,11 @@ use chatmock_server::translate::thinking::ReasoningStyle;
 use chatmock_server::upstream::{self, Identity, Route};
 use chatmock_server::{HttpSettings, ModelSettings, Settings, SignInSettings};
 
-use crate::cli::{Backend, Cli, Listening, Models, Program, Replies, SignIn, Style};
+use crate::cli::{
+    Backend, Callers, Cli, Listening, LogFormat, Models, Program, Replies, SignIn, Style,
+};
 use crate::env::Folders;
+use crate::keys::Found;
 use crate::listen::Listen;
 
 const BASE: &str = include_str!("../../../prompts/base.md");
@@ -25,32 +28,77 @@ pub(crate) struct Decided {
     pub(crate) listen: Listen,
     /// Whether a simulator stands in for the backend.
     pub(crate) demo: bool,
+    /// How it logs.
+    pub(crate) log: LogFormat,
     /// Whether it logs more.
     pub(crate) verbose: bool,
+    /// What a person is to be warned of at each start.
+    pub(crate) warnings: Vec<String>,
     /// The server's own settings; in a demo, backend and sign-in are still to be named.
     pub(crate) server: Settings,
 }
 
 /// Decides what a command line means.
 pub(crate) fn decide(cli: Cli, folders: &Folders) -> anyhow::Result<Decided> {
-    let Cli { word: _, program, listening, replies, models, backend, sign_in } = cli;
-    let Program { demo, verbose, verbose_obfuscation } = program;
-    let (listen, http) = http(listening)?;
+    let Cli { word: _, program, listening, callers, replies, models, backend, sign_in } = cli;
+    let Program { demo, verbose, verbose_obfuscation, log_format: log, log_bodies } = program;
+    let (listen, mut http) = http(listening)?;
+    http.log_bodies = log_bodies;
+    let mut warnings = self::callers(callers, &listen, &mut http)?;
+    if log_bodies {
+        let warning = "--log-bodies is on: everything that is said to the model goes into the log";
+        warnings.push(warning.to_owned());
+    }
     let upstream = upstream(backend);
     let sign_in = self::sign_in(sign_in, &upstream.identity, folders, demo)?;
     let policy = policy(replies)?;
     let server = Settings { http, policy, upstream, sign_in, models: self::models(models) };
-    Ok(Decided { listen, demo, verbose: verbose || verbose_obfuscation, server })
+    let verbose = verbose || verbose_obfuscation;
+    Ok(Decided { listen, demo, log, verbose, warnings, server })
 }
 
 fn http(listening: Listening) -> anyhow::Result<(Listen, HttpSettings)> {
-    let Listening { host, port, max_body, drain, ollama_version, state_dir } = listening;
+    let Listening { host, port, max_body, max_connections, drain, ollama_version, state_dir } =
+        listening;
     let listen = Listen::at(&host, port)?;
-    let hosts = listen.name().map(str::to_owned).into_iter().collect();
-    let mut http =
-        HttpSettings { hosts, max_body, drain, ollama_version, ..HttpSettings::default() };
+    let hosts: Result<_, String> = listen.name().into_iter().map(str::parse).collect();
+    let hosts = hosts.map_err(anyhow::Error::msg).context("--host")?;
+    let mut http = HttpSettings {
+        hosts,
+        max_body,
+        max_connections,
+        drain,
+        ollama_version,
+        ..HttpSettings::default()
+    };
     http.responses.directory = state_dir;
     Ok((listen, http))
+}
+
+/// Decides who is answered; gives what a person is to be warned of.
+fn callers(
+    callers: Callers,
+    listen: &Listen,
+    http: &mut HttpSettings,
+) -> anyhow::Result<Vec<String>> {
+    let Callers { api_key, api_key_file, allow_unauthenticated, allow_host, allow_origin } =
+        callers;
+    let Found { keys, mut warnings } = Found::read(&api_key, api_key_file.as_deref())?;
+    if let Some(address) = listen.beyond().filter(|_| keys.is_empty()) {
+        ensure!(
+            allow_unauthenticated,
+            "cannot listen on {address}: an address that other machines can reach needs an inbound \
+             key (--api-key-file FILE); use --host 127.0.0.1 for this machine alone, or \
+             --allow-unauthenticated if you trust everything that can connect"
+        );
+        warnings.push(format!(
+            "--allow-unauthenticated: whoever can connect to {address} uses your account"
+        ));
+    }
+    http.hosts.extend(allow_host);
+    http.origins = allow_origin;
+    http.keys = keys;
+    Ok(warnings)
 }
 
 fn policy(replies: Replies) -> anyhow::Result<Policy> {
@@ -168,11 +216,15 @@ mod tests {
 
     #[test]
     fn nothing_typed_means_the_defaults_of_the_crates() {
-        let Decided { listen, demo, verbose, server } = decided(&[]).unwrap();
+        let Decided { listen, demo, log, verbose, warnings, server } = decided(&[]).unwrap();
+        assert_eq!((log, warnings.is_empty()), (LogFormat::Human, true));
         assert_eq!(listen, Listen::at("127.0.0.1", 8000).unwrap());
         assert!(!demo && !verbose);
         let http = HttpSettings::default();
         assert_eq!((server.http.max_body, server.http.drain), (http.max_body, http.drain));
+        assert_eq!(server.http.max_connections, http.max_connections);
+        assert!(server.http.keys.is_empty() && server.http.origins.is_empty());
+        assert!(server.http.hosts.is_empty() && !server.http.log_bodies);
         assert_eq!(server.upstream.route, Route::codex());
         assert_eq!(server.upstream.identity, Identity::default());
         let models = ModelSettings::default();
@@ -231,6 +283,59 @@ mod tests {
         assert_eq!((&*keeper.originator, &*keeper.user_agent), ("o", "u"));
         assert_eq!(server.upstream.identity.client_version, "1.2.3");
         assert!(server.sign_in.borrow_codex.unwrap().ends_with("codex"));
+    }
+
+    #[test]
+    fn what_others_can_reach_needs_a_key_or_a_clear_word() {
+        for host in ["0.0.0.0", "::", "192.0.2.1", "[2001:db8::1]"] {
+            let error = decided(&["--host", host]).unwrap_err().to_string();
+            assert!(error.contains("--api-key-file"), "{host}: {error}");
+            let keyed = decided(&["--host", host, "--api-key", "0123456789abcdef"]).unwrap();
+            assert!(keyed.warnings.is_empty(), "{:?}", keyed.warnings);
+            let open = decided(&["--host", host, "--allow-unauthenticated"]).unwrap();
+            assert_eq!(open.warnings.len(), 1, "{:?}", open.warnings);
+        }
+        assert!(decided(&["--allow-unauthenticated"]).unwrap().warnings.is_empty());
+    }
+
+    #[test]
+    fn callers_arrive_where_they_are_needed() {
+        let arguments = [
+            "--api-key=ann:0123456789abcdef,0123456789abcdeg",
+            "--allow-host=nas.lan",
+            "--allow-host=192.168.1.5,[2001:db8::1]",
+            "--allow-origin=http://localhost:3000,app://obsidian.md",
+            "--max-connections=7",
+            "--log-bodies",
+            "--log-format=JSON",
+        ];
+        let Decided { log, warnings, server, .. } = decided(&arguments).unwrap();
+        assert_eq!(log, LogFormat::Json);
+        assert!(warnings.len() == 1 && warnings[0].contains("--log-bodies"), "{warnings:?}");
+        let http = server.http;
+        let labels: Vec<&str> = http.keys.iter().map(|key| key.label()).collect();
+        assert_eq!(labels, ["ann", "key-2"]);
+        assert_eq!((http.hosts.len(), http.origins.len(), http.max_connections), (3, 2, 7));
+    }
+
+    #[test]
+    fn origins_and_hosts_that_cannot_be_meant_are_refused_with_a_reason() {
+        for (argument, reason) in [
+            ("--allow-origin=*", "every page"),
+            ("--allow-origin=http://localhost:*", "every page"),
+            ("--allow-origin=null", "sandboxed"),
+            ("--allow-origin=http://localhost:3000/", "no slash"),
+            ("--allow-origin=https://Example.com", "lower case"),
+            ("--allow-origin=http://localhost:80", "leave :80 out"),
+            ("--allow-origin=localhost:3000", "http://localhost:3000"),
+            ("--allow-host=*.lan", "name every host"),
+            ("--allow-host=nas.lan:8000", "no port"),
+            ("--allow-host=http://nas.lan", "no port"),
+            ("--max-connections=0", "at least 1"),
+        ] {
+            let error = Cli::typed(&[argument]).unwrap_err().to_string();
+            assert!(error.contains(reason), "{argument}: {error}");
+        }
     }
 
     #[test]

@@ -1,11 +1,57 @@
 //! Values of flags and variables: the words of a person, parsed.
 
+use std::convert::Infallible;
+use std::fmt;
 use std::time::Duration;
 
 use chatmock_server::translate::catalog::Alias;
+use chatmock_server::{HostName, Origin};
 
 /// The longest time that a flag takes: a year.
 const LONGEST: f64 = 366.0 * 24.0 * 3600.0;
+
+/// A text that no message shows.
+#[derive(Clone, PartialEq, Eq)]
+pub(crate) struct Secret(String);
+
+impl Secret {
+    /// Takes a text.
+    pub(crate) fn new(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+
+    /// The text itself.
+    pub(crate) fn text(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("****")
+    }
+}
+
+/// Takes a secret as it is: a refusal here would be shown with the text.
+pub(crate) fn secret(word: &str) -> Result<Secret, Infallible> {
+    Ok(Secret::new(word))
+}
+
+/// Reads a name or an address of this server.
+pub(crate) fn host(word: &str) -> Result<HostName, String> {
+    word.trim().parse()
+}
+
+/// Reads the origin of web pages.
+pub(crate) fn origin(word: &str) -> Result<Origin, String> {
+    word.trim().parse()
+}
+
+/// Reads a number of things, at least one.
+pub(crate) fn count(word: &str) -> Result<usize, String> {
+    let number = word.trim().parse().ok().filter(|number| *number > 0);
+    number.ok_or_else(|| "say a whole number of at least 1".to_owned())
+}
 
 /// Reads a yes or a no.
 pub(crate) fn truth(word: &str) -> Result<bool, String> {

@@ -2,6 +2,7 @@
 
 use crate::members::Members;
 use crate::secret::Secret;
+use crate::tokens::AuthFile;
 
 const AUTH: &str = "https://api.openai.com/auth";
 const PROFILE: &str = "https://api.openai.com/profile";
@@ -81,6 +82,14 @@ pub(crate) struct Identity {
 impl Identity {
     pub(crate) fn of(claims: &Claims) -> Self {
         Self { user: claims.user_id.clone(), account: claims.account_id.clone() }
+    }
+
+    /// Whose file it is; the workspace written down at sign-in fills a gap.
+    pub(crate) fn of_file(file: &AuthFile) -> Self {
+        let Some(tokens) = file.tokens() else { return Self::default() };
+        let mut identity = Self::of(&tokens.claims());
+        identity.account = identity.account.or_else(|| tokens.account_id());
+        identity
     }
 
     /// Says whether nothing known on both sides differs.

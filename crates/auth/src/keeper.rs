@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use crate::endpoint::{Endpoint, EndpointError, EndpointSettings};
 use crate::lock::LOCK_WAIT;
+use crate::route::{Origin, Route};
 use crate::secret::Secret;
 use crate::store::TokenStore;
 
@@ -37,6 +38,8 @@ pub struct KeeperSettings {
     pub issuer: String,
     /// The OAuth client; [`CLIENT_ID`] by default.
     pub client_id: String,
+    /// The route whose tokens are handed out, and no other's; [`Route::CODEX`] by default.
+    pub route: Route,
     /// The program's name for the issuer.
     pub originator: String,
     /// The `user-agent` for the issuer.
@@ -55,12 +58,21 @@ impl KeeperSettings {
         Self {
             issuer: ISSUER.to_owned(),
             client_id: CLIENT_ID.to_owned(),
+            route: Route::CODEX,
             originator: originator.into(),
             user_agent: user_agent.into(),
             lock_wait: LOCK_WAIT,
             save_again: Duration::from_secs(5),
             renew_again: Duration::from_secs(30),
         }
+    }
+}
+
+impl KeeperSettings {
+    /// The origin that a sign-in must have to be used.
+    pub fn origin(&self) -> Origin {
+        let (issuer, client_id) = (Some(self.issuer.clone()), Some(self.client_id.clone()));
+        Origin { route: self.route.clone(), issuer, client_id }
     }
 }
 
@@ -106,6 +118,13 @@ impl TokenKeeper {
     pub async fn renew(&self, stale: &Secret) -> Result<Arc<Session>, KeeperError> {
         let order = self.custody.replacing(stale);
         self.custody.join(&order).await
+    }
+
+    /// Renews now, whether or not the access token would last. Gives the renewed session.
+    pub async fn refresh(&self) -> Result<Arc<Session>, KeeperError> {
+        let held = self.custody.reload().await?;
+        let stale = held.holding.as_ref().ok_or(KeeperError::SignedOut)?.token().clone();
+        self.renew(&stale).await
     }
 
     /// Waits for a renewal under way and tries once more to save what could not be saved. Call it

@@ -4,26 +4,97 @@
 //! a time, in this program and across programs, because a refresh token is good for one use: a
 //! second use of it, or a new one that is not saved, ends the sign-in.
 //!
-//! No token reaches a log line, an error message or a `Debug` text.
+//! Nothing here reads flags or the environment, prints, or asks: a program brings the paths and
+//! addresses, shows what comes back and asks what must be asked. No token reaches a log line, an
+//! error message or a `Debug` text.
+//!
+//! # Signing in
+//!
+//! ```no_run
+//! # #[cfg(feature = "loopback")]
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! use chatmock_auth::{
+//!     Attempt, CLIENT_ID, Endpoint, EndpointSettings, Ending, Home, ISSUER, Login, LoginSettings,
+//!     Loopback, LoopbackSettings, SignIn, StoreChoice,
+//! };
+//!
+//! let home = Home::new("/home/me/.chatgpt-local", StoreChoice::Auto);
+//! let endpoint = Endpoint::new(EndpointSettings {
+//!     issuer: ISSUER, client_id: CLIENT_ID, originator: "chatmock", user_agent: "chatmock/0.1",
+//! })?;
+//! let loopback = Loopback::bind(&LoopbackSettings::default()).await?;
+//! let (login, address) = Login::begin(LoginSettings {
+//!     issuer: endpoint.issuer(), client_id: endpoint.client_id(), originator: "chatmock",
+//!     redirect: loopback.redirect(), workspaces: &[],
+//! })?;
+//! let attempt = Attempt::new(login);
+//! let listening = loopback.serve(&attempt);
+//! println!("open {address}, or paste here where it led you");
+//! // Beside this, each pasted line goes to `attempt.offer(line)`.
+//! let exchange = attempt.outcome().await?;
+//! let sign_in = SignIn { home: &home, endpoint: &endpoint, workspaces: &[], name: None };
+//! let obtained = sign_in.obtain(&exchange).await?;
+//! println!("{:?}", obtained.account());
+//! let saved = obtained.save(async |other| { println!("replace {other:?}?"); true }).await;
+//! attempt.settle(if saved.is_ok() { Ending::SignedIn } else { Ending::NotSignedIn });
+//! listening.close().await;
+//! println!("saved in {}", saved?.place);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Without a browser: [`Endpoint::device_code`], [`Device::new`], [`SignIn::await_device`], then
+//! the same. Afterwards [`TokenKeeper`] over [`Home::store`] hands out tokens, [`sign_out`] ends
+//! the sign-in, and [`doctor`] says what is wrong.
 
+mod accounts;
 mod claims;
+mod device;
+pub mod doctor;
 mod endpoint;
+mod hardening;
+mod home;
+mod id_token;
+pub mod import;
 mod keeper;
 mod lock;
+mod login;
+#[cfg(feature = "loopback")]
+mod loopback;
 mod members;
+mod off_thread;
+mod route;
 #[cfg(test)]
 mod sample;
 mod secret;
+mod sign_in;
+mod sign_out;
 mod store;
 mod tokens;
 
+pub use accounts::{Account, AccountError};
 pub use claims::Claims;
-pub use endpoint::{Endpoint, EndpointError, EndpointSettings, Reason, Refusal};
+pub use device::{DEVICE_CODE_LIFE, Device, DeviceCode, DeviceRefusal, DeviceReply, DeviceStep};
+pub use endpoint::{CodeRefusal, Endpoint, EndpointError, EndpointSettings, Reason, Refusal};
+pub use hardening::harden_process;
+pub use home::Home;
+pub use id_token::BadIdToken;
 pub use keeper::{CLIENT_ID, ISSUER, KeeperError, KeeperSettings, Session, TokenKeeper};
 pub use lock::{HomeLock, LOCK_WAIT, LockError};
+pub use login::{
+    Attempt, CALLBACK_PATH, CodeExchange, Denial, Ending, Login, LoginSettings, QUERY_LIMIT,
+    Redirect, RedirectHost, Rejected, Stray, Verdict,
+};
+#[cfg(feature = "loopback")]
+pub use loopback::{CALLBACK_PORTS, Listening, Loopback, LoopbackError, LoopbackSettings};
+pub use off_thread::LostTask;
+pub use route::{Origin, Route};
 pub use secret::Secret;
+pub use sign_in::{Obtained, SignIn, SignInError, SignedIn};
+pub use sign_out::{Revocation, SignedOut, sign_out};
 pub use store::{
-    Access, BorrowedStore, FileStore, MemoryStore, Reservation, Stamp, StoreError, TokenStore,
+    Access, BorrowedStore, FileStore, Keyring, KeyringError, KeyringLimits, MemoryStore,
+    Reservation, Stamp, StoreChoice, StoreError, TokenStore, UnknownStore, Vault, VaultError,
 };
 pub use tokens::{
     AuthFile, Freshness, Grant, Lifetime, Malformed, RENEW_AHEAD, RENEW_EVERY, Tokens, freshness,

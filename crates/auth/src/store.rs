@@ -9,20 +9,31 @@ use crate::tokens::AuthFile;
 mod borrowed;
 mod disk;
 mod file;
+mod keyring;
+mod mark;
 mod memory;
+mod slot;
 
 pub use borrowed::BorrowedStore;
 pub(crate) use disk::open_lock;
 pub use file::FileStore;
+pub use keyring::{Keyring, KeyringError, KeyringLimits, Vault, VaultError};
+pub(crate) use mark::{Mark, Place};
 pub use memory::MemoryStore;
+pub(crate) use slot::SlotStore;
+pub use slot::{StoreChoice, UnknownStore};
 
-/// A place for one sign-in. The calls may block; [`TokenStore::stamp`] costs one `stat` at most.
+/// A place for one sign-in. The calls may block; [`TokenStore::stamp`] costs a few small looks at
+/// the file system at most.
 pub trait TokenStore: Send + Sync {
     /// Reads the sign-in; `None` when there is none.
     fn load(&self) -> Result<Option<AuthFile>, StoreError>;
 
     /// Puts a new sign-in over whatever is there. The caller holds the lock of [`Self::lock_path`].
     fn save(&self, file: &AuthFile) -> Result<(), StoreError>;
+
+    /// Forgets the sign-in; it is no error that there is none. The caller holds the lock.
+    fn remove(&self) -> Result<(), StoreError>;
 
     /// Claims the room for a renewal before its token is spent, so that a full disk is noticed in
     /// time. `size` is in bytes. The caller holds the lock.
@@ -118,6 +129,9 @@ pub enum StoreError {
         /// The store's description.
         place: String,
     },
+    /// The keyring could not be used.
+    #[error(transparent)]
+    Keyring(#[from] KeyringError),
     /// The system said no.
     #[error("cannot {action} {place}")]
     Io {

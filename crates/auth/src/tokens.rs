@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 
 use crate::claims::Claims;
 use crate::members::Members;
+use crate::route::{Origin, Route};
 use crate::secret::Secret;
 
 /// How long before its end an access token is renewed.
@@ -30,6 +31,13 @@ pub struct Grant {
     /// Good for one renewal.
     #[serde(default)]
     pub refresh_token: Option<Secret>,
+}
+
+impl Grant {
+    /// The claims of both tokens.
+    pub fn claims(&self) -> Claims {
+        Claims::of(self.id_token.as_ref(), self.access_token.as_ref())
+    }
 }
 
 /// The content of `auth.json`: known members typed, unknown ones kept by value and place.
@@ -70,6 +78,66 @@ impl AuthFile {
         members.set_raw("tokens", "null".to_owned());
         set_time(&mut members, now);
         Self { members, tokens: Some(tokens) }
+    }
+
+    /// Writes down who issued the sign-in and where it may be used.
+    #[must_use]
+    pub fn with_origin(mut self, origin: &Origin) -> Self {
+        self.members.set("route", origin.route.as_str());
+        let mut provenance = Members::default();
+        for (name, part) in [("issuer", &origin.issuer), ("client_id", &origin.client_id)] {
+            if let Some(text) = part {
+                provenance.set(name, text);
+            }
+        }
+        if let Some(tokens) = &mut self.tokens {
+            tokens.0.set_raw("oauth_provenance", String::clone(&provenance.render(4)));
+        }
+        self
+    }
+
+    /// Writes down the name that the person gave the account.
+    #[must_use]
+    pub fn with_name(mut self, name: &str) -> Self {
+        self.members.set("account_name", name);
+        self
+    }
+
+    /// Who issued the sign-in and where it may be used. Programs that write no route know only
+    /// the Codex one.
+    pub fn origin(&self) -> Origin {
+        let provenance = self.tokens.as_ref().and_then(|t| t.0.read::<Members>("oauth_provenance"));
+        let part = |name| provenance.as_ref().and_then(|members| members.read::<String>(name));
+        let route = self.members.read::<String>("route").map_or(Route::CODEX, Route::named);
+        Origin { route, issuer: part("issuer"), client_id: part("client_id") }
+    }
+
+    /// The name that the person gave the account.
+    pub fn name(&self) -> Option<String> {
+        self.members.read("account_name")
+    }
+
+    /// Says whether the Codex CLI wrote the file: the Python ChatMock writes no such members.
+    pub(crate) fn is_codex_style(&self) -> bool {
+        let marked = |tokens: &Tokens| tokens.0.raw("login_owner_id").is_some();
+        self.members.raw("auth_mode").is_some() || self.tokens.as_ref().is_some_and(marked)
+    }
+
+    /// Says whether there is an API key in the file.
+    pub(crate) fn has_api_key(&self) -> bool {
+        self.members.read::<Secret>("OPENAI_API_KEY").is_some_and(|key| !key.is_empty())
+    }
+
+    /// The file as ours, once another program has given it up.
+    pub(crate) fn adopted(mut self) -> Self {
+        let route = self.origin().route;
+        self.members.set("route", route.as_str());
+        self
+    }
+
+    /// Says whether ChatMock itself wrote the file.
+    pub(crate) fn is_ours(&self) -> bool {
+        self.members.raw("route").is_some()
     }
 
     /// Gives the file after a renewal: new tokens where the issuer sent some, the rest as it was.

@@ -8,7 +8,9 @@ use chatmock_upstream::Client;
 use tokio::sync::watch;
 
 use crate::account::SignIn;
+use crate::budget::Budget;
 use crate::catalog::Models;
+use crate::connections::Connections;
 use crate::guard::Guard;
 use crate::limits::LastLimits;
 use crate::settings::HttpSettings;
@@ -19,6 +21,8 @@ use crate::tasks::Tasks;
 pub(crate) struct App {
     pub(crate) http: HttpSettings,
     pub(crate) guard: Guard,
+    pub(crate) connections: Connections,
+    pub(crate) budget: Arc<Budget>,
     pub(crate) policy: Policy,
     pub(crate) client: Client,
     pub(crate) sign_in: Arc<SignIn>,

@@ -3,12 +3,15 @@
 mod zstd;
 
 use std::io::{self, Read};
+use std::sync::Arc;
 
 use bytes::Bytes;
 use chatmock_translate::{Failure, FailureKind};
 use flate2::bufread::MultiGzDecoder;
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
+
+use crate::budget::{Budget, Hold};
 
 /// The most that is decoded before the whole length is known, in bytes. A larger body is decoded
 /// twice: first to count, so that one which is refused never takes the memory.
@@ -30,6 +33,8 @@ pub(crate) enum Coding {
 enum Fault {
     TooLarge,
     Broken(io::Error),
+    /// All bodies together are too large.
+    NoRoom(Failure),
 }
 
 impl From<io::Error> for Fault {
@@ -76,23 +81,34 @@ impl Coding {
     }
 }
 
-/// Undoes a body's coding.
+/// Undoes a body's coding; what comes out is held as what went in was.
 ///
 /// It runs apart from the connections: the largest body takes a good part of a second.
 ///
 /// # Errors
-/// 413 when more than `limit` bytes come out, 400 when the body is cut short or not of the coding.
-pub(crate) async fn decoded(body: Bytes, coding: Coding, limit: usize) -> Result<Bytes, Failure> {
+/// 413 when more than `limit` bytes come out, 400 when the body is cut short or not of the coding,
+/// 503 when all bodies together are too large.
+pub(crate) async fn decoded(
+    (body, hold): (Bytes, Hold),
+    coding: Coding,
+    (budget, limit): (&Arc<Budget>, usize),
+) -> Result<Bytes, Failure> {
     if coding == Coding::Identity {
-        return Ok(body);
+        return Ok(hold.of(body));
     }
-    let name = coding.name();
+    let mut room = budget.hold();
+    let decoder = budget.decoder().await;
+    let decoding = tokio::task::spawn_blocking(move || {
+        // Both last as long as the work, also when nobody waits for it any more.
+        let _kept = (hold, decoder);
+        decode(&body, coding, (limit, &mut room)).map(|decoded| room.of(decoded.into()))
+    });
     let broken = |why: String| {
-        let message = format!("the request body cannot be decoded as {name}: {why}");
+        let message = format!("the request body cannot be decoded as {}: {why}", coding.name());
         Failure::new(FailureKind::BadRequest, message)
     };
-    match tokio::task::spawn_blocking(move || decode(&body, coding, limit)).await {
-        Ok(Ok(decoded)) => Ok(decoded.into()),
+    match decoding.await {
+        Ok(Ok(decoded)) => Ok(decoded),
         Ok(Err(Fault::TooLarge)) => {
             let message = format!(
                 "the request body, decoded, is larger than the limit of {limit} bytes (--max-body)"
@@ -100,16 +116,22 @@ pub(crate) async fn decoded(body: Bytes, coding: Coding, limit: usize) -> Result
             Err(Failure::new(FailureKind::TooLarge, message))
         }
         Ok(Err(Fault::Broken(error))) => Err(broken(error.to_string())),
+        Ok(Err(Fault::NoRoom(failure))) => Err(failure),
         Err(_) => Err(broken("the decoder broke off".to_owned())),
     }
 }
 
-fn decode(body: &[u8], coding: Coding, limit: usize) -> Result<Vec<u8>, Fault> {
+fn decode(
+    body: &[u8],
+    coding: Coding,
+    (limit, room): (usize, &mut Hold),
+) -> Result<Vec<u8>, Fault> {
     let uncounted = limit.min(UNCOUNTED);
     let mut reader = coding.reader(body);
     let mut decoded = Vec::new();
     reader.by_ref().take(uncounted as u64 + 1).read_to_end(&mut decoded)?;
     if decoded.len() <= uncounted {
+        room.grow(decoded.len()).map_err(Fault::NoRoom)?;
         return Ok(decoded);
     }
     drop(decoded);
@@ -118,6 +140,7 @@ fn decode(body: &[u8], coding: Coding, limit: usize) -> Result<Vec<u8>, Fault> {
     if more == left {
         return Err(Fault::TooLarge);
     }
+    room.grow(uncounted + 1 + more).map_err(Fault::NoRoom)?;
     let mut decoded = Vec::with_capacity(uncounted + 1 + more);
     coding.reader(body).read_to_end(&mut decoded)?;
     Ok(decoded)

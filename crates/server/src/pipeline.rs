@@ -6,7 +6,6 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use chatmock_protocol::json::RawValue;
-use chatmock_protocol::responses::Response;
 use chatmock_translate::dialect::{Finish, Shape};
 use chatmock_translate::{Dialect, Encoder, Failure, Frames, Framing, Notice, settle};
 use chatmock_upstream::{Credentials, Prepared};
@@ -20,7 +19,8 @@ use crate::faults;
 use crate::opening::{self, Source};
 use crate::record::{Outcome, Record};
 use crate::reply::{self, Head, Reply, unix_now};
-use crate::store::{Kept, Owner};
+use crate::store::Owner;
+use crate::ticket::Ticket;
 use crate::turn_body::TurnBody;
 
 /// Headers in which clients name their conversation, the first that is there wins.
@@ -47,26 +47,6 @@ struct Plan {
     choices: u32,
     notices: Vec<Notice>,
     ticket: Option<Ticket>,
-}
-
-/// What it takes to keep the final response of a turn.
-pub(crate) struct Ticket {
-    owner: Owner,
-    /// The conversation as it goes upstream.
-    input: Bytes,
-}
-
-impl Ticket {
-    /// Keeps the final response, if there is one.
-    pub(crate) fn keep<E: Encoder>(self, app: &App, outputs: &[E::Output]) {
-        let Some(response) = outputs.first().and_then(E::kept) else { return };
-        let read = Response::read(response).ok();
-        let Some(id) = read.and_then(|read| read.id) else { return };
-        let response = Bytes::copy_from_slice(response.get().as_bytes());
-        let now = unix_now();
-        let kept = Kept { created_at: now, input: self.input, response };
-        app.store.keep((&self.owner, &id), kept, now);
-    }
 }
 
 /// Serves a turn of dialect `D`.
@@ -139,7 +119,7 @@ fn plan<D: Dialect>(
     let turn = settle(draft, catalog.catalog(), &app.policy, unix_now())?;
     let input = turn.request.get("input").filter(|_| turn.shape.keep);
     let input = input.map(|input| Bytes::copy_from_slice(input.get().as_bytes()));
-    let ticket = input.map(|input| Ticket { owner, input });
+    let ticket = input.map(|input| Ticket::new(owner, input));
     let session = session(call.headers);
     let prepare = |request| {
         let prepared = app.client.prepare(request, credentials, session.as_deref());

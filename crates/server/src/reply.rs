@@ -114,9 +114,15 @@ pub(crate) fn failure(failure: &Failure, path: &str) -> Reply {
 
 /// A reply without a body that names the methods of a path.
 pub(crate) fn options(methods: &'static str) -> Reply {
-    let mut reply = Response::new(Either::Left(Full::default()));
-    *reply.status_mut() = StatusCode::NO_CONTENT;
+    let mut reply = empty(StatusCode::NO_CONTENT);
     allow(&mut reply, methods);
+    reply
+}
+
+/// A reply without a body.
+pub(crate) fn empty(status: StatusCode) -> Reply {
+    let mut reply = Response::new(Either::Left(Full::default()));
+    *reply.status_mut() = status;
     reply
 }
 

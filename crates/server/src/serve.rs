@@ -11,6 +11,8 @@ use chatmock_auth::EndpointError;
 use chatmock_upstream::Client;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
@@ -21,16 +23,15 @@ use tokio::task::JoinSet;
 
 use crate::account::{Account, SignIn};
 use crate::app::App;
+use crate::budget::Budget;
 use crate::catalog::Models;
+use crate::connections::{Connections, Io, Link, Local};
 use crate::guard::Guard;
 use crate::limits::LastLimits;
 use crate::service;
 use crate::settings::Settings;
 use crate::store::{Store, StoreError};
 use crate::tasks::Tasks;
-
-/// The largest head of a request, in bytes.
-const MAX_HEAD: usize = 32 * 1024;
 
 /// The pause after an accept that failed, such as for want of file descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
@@ -84,7 +85,9 @@ impl Server {
         let store = Arc::new(Store::open(settings.http.responses.clone())?);
         tasks.spawn(Store::sweep(Arc::downgrade(&store)));
         let app = App {
-            guard: Guard::new(settings.http.hosts.clone()),
+            guard: Guard::new(&settings.http),
+            connections: Connections::new(&settings.http),
+            budget: Budget::of(&settings.http),
             http: settings.http,
             policy: settings.policy,
             client,
@@ -124,10 +127,16 @@ impl Server {
             };
             while connections.try_join_next().is_some() {}
             match accepted {
-                Ok(stream) => {
-                    let connection = connection(Arc::clone(&self.app), stream, &graceful);
-                    connections.spawn(connection);
-                }
+                Ok(stream) => match self.app.connections.place() {
+                    Some(place) => {
+                        let connection = connection(Arc::clone(&self.app), stream, &graceful);
+                        connections.spawn(async move {
+                            connection.await;
+                            drop(place);
+                        });
+                    }
+                    None => self.app.connections.turn_away(stream, &self.app.tasks),
+                },
                 Err(error) => {
                     tracing::warn!("no connection accepted: {error}");
                     tokio::time::sleep(ACCEPT_AGAIN).await;
@@ -183,16 +192,25 @@ fn connection(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!("no TCP_NODELAY: {error}");
     }
-    let head = app.http.head;
-    let service = service_fn(move |request| {
-        let answer = service::answer(Arc::clone(&app), request);
-        async move { Ok::<_, Infallible>(answer.await.unwrap_or_else(|never| match never {})) }
+    let local = Local::of(&stream);
+    let link = Arc::new(Link::default());
+    let io = Io::new(stream, Arc::clone(&link), &app.http);
+    let mut http = http1::Builder::new();
+    // Hyper's own limit on heads runs while a connection is idle, too; `Io` keeps the shorter one.
+    http.timer(TokioTimer::new()).header_read_timeout(app.http.idle);
+    http.max_header_size(app.http.max_head);
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        link.begin();
+        if let Some(local) = local {
+            request.extensions_mut().insert(local);
+        }
+        let (answer, link) = (service::answer(Arc::clone(&app), request), Arc::clone(&link));
+        async move {
+            let reply = answer.await.unwrap_or_else(|never| match never {});
+            Ok::<_, Infallible>(link.follow(reply))
+        }
     });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(head)
-        .max_header_size(MAX_HEAD)
-        .serve_connection(TokioIo::new(stream), service);
+    let connection = http.serve_connection(TokioIo::new(io), service);
     let connection = graceful.watch(connection);
     async move {
         if let Err(error) = connection.await {

@@ -5,6 +5,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use chatmock_translate::{
     Chat, Completions, Dialect, Failure, FailureKind, OllamaChat, OllamaGenerate, Responses,
 };
@@ -18,12 +19,18 @@ use crate::app::App;
 use crate::body;
 use crate::failure;
 use crate::faults;
+use crate::guard::{Admitted, Guard};
 use crate::handlers::{models, ollama, responses, status};
+use crate::keys::Caller;
 use crate::panics;
 use crate::pipeline::{self, Call};
 use crate::record::Recorded;
 use crate::reply::{self, Reply};
 use crate::route::{self, NoRoute, Route};
+use crate::untrusted;
+
+/// The most of a body that is logged where that was asked for, in bytes.
+const LONGEST_LOGGED: usize = 64 * 1024;
 
 /// A request on its way through the server.
 struct Visit<'r> {
@@ -35,14 +42,15 @@ struct Visit<'r> {
 
 /// Answers a request; every failure becomes an answer too, a panic as well.
 pub(crate) async fn answer(app: Arc<App>, request: Request<Incoming>) -> Result<Reply, Infallible> {
-    let (head, body) = request.into_parts();
+    let (mut head, body) = request.into_parts();
+    let arrived = Instant::now();
     let request_id = request_id();
-    let visit =
-        Visit { app: &app, head: &head, arrived: Instant::now(), request_id: &request_id };
-    let guarded = app.guard.check(&head);
-    let turned_away = guarded.is_err();
-    let outcome = match guarded {
-        Ok(()) => {
+    let admitted = app.guard.admit(&mut head);
+    let visit = Visit { app: &app, head: &head, arrived, request_id: &request_id };
+    let turned_away = admitted.is_err();
+    let outcome = match admitted {
+        Ok(Admitted::Preflight) => Ok(Guard::preflight(&head)),
+        Ok(Admitted::Request) => {
             let handled = AssertUnwindSafe(visit.handle(body)).catch_unwind().await;
             handled.unwrap_or_else(|_| Err(panics::caught(&app.panics)))
         }
@@ -53,6 +61,7 @@ pub(crate) async fn answer(app: Arc<App>, request: Request<Incoming>) -> Result<
         reply::close(&mut reply);
     }
     reply::standing(&mut reply, &request_id);
+    app.guard.share(&head, &mut reply);
     visit.record(&reply);
     Ok(reply)
 }
@@ -67,11 +76,12 @@ impl Visit<'_> {
         let route = match Route::of(&head.method, path) {
             Ok(route) => route,
             Err(none) => {
-                body::pass_over(body, &head.headers).await;
+                body::pass_over(body, &head.headers, app.http.linger).await;
                 return Err(no_route(none, head));
             }
         };
         faults::request(&head.headers);
+        let caller = Caller::of(&head.extensions);
         match route {
             Route::Chat => self.turn::<Chat>(body).await,
             Route::Responses => self.turn::<Responses>(body).await,
@@ -79,14 +89,16 @@ impl Visit<'_> {
             Route::OllamaChat => self.turn::<OllamaChat>(body).await,
             Route::OllamaGenerate => self.turn::<OllamaGenerate>(body).await,
             Route::Ollama(endpoint) => {
-                let body = body::read(body, &head.headers, &app.http).await?;
+                let body = self.body(body).await?;
                 ollama::answer(app, endpoint, &body).await
             }
             Route::Response(id) if head.method == Method::DELETE => {
-                responses::delete(app, id).await
+                responses::delete(app, &caller, id).await
             }
-            Route::Response(id) => responses::one(app, id, head.uri.query()).await,
-            Route::InputItems(id) => responses::input_items(app, id, head.uri.query()).await,
+            Route::Response(id) => responses::one(app, &caller, id, head.uri.query()).await,
+            Route::InputItems(id) => {
+                responses::input_items(app, &caller, id, head.uri.query()).await
+            }
             Route::Models => Ok(models::all(app).await),
             Route::Model(name) => models::one(app, name).await,
             Route::Root => status::root(&head.headers),
@@ -95,14 +107,24 @@ impl Visit<'_> {
         }
     }
 
+    /// Reads the body, and logs it where that was asked for.
+    async fn body(&self, body: Incoming) -> Result<Bytes, Failure> {
+        let body = body::read(body, &self.head.headers, self.app).await?;
+        if self.app.http.log_bodies {
+            let text = untrusted::escaped(&String::from_utf8_lossy(&body), LONGEST_LOGGED);
+            tracing::info!(request_id = self.request_id, bytes = body.len(), body = text, "body");
+        }
+        Ok(body)
+    }
+
     async fn turn<D: Dialect>(&self, body: Incoming) -> Result<Reply, Failure> {
-        let body = body::read(body, &self.head.headers, &self.app.http).await?;
+        let body = self.body(body).await?;
         let call = Call {
             headers: &self.head.headers,
             body,
             arrived: self.arrived,
             request_id: self.request_id.to_owned(),
-            caller: None,
+            caller: Caller::of(&self.head.extensions).label().map(str::to_owned),
         };
         pipeline::turn::<D>(self.app, call).await
     }
@@ -123,11 +145,11 @@ impl Visit<'_> {
         if reply.extensions().get::<Recorded>().is_some() {
             return;
         }
-        let path: String = self.head.uri.path().chars().take(200).collect();
         tracing::info!(
             request_id = self.request_id,
-            method = ?self.head.method,
-            path = ?path,
+            caller = Caller::of(&self.head.extensions).label(),
+            method = untrusted::shown(self.head.method.as_str()),
+            path = untrusted::shown(self.head.uri.path()),
             status = reply.status().as_u16(),
             milliseconds = self.arrived.elapsed().as_millis(),
             "request"
@@ -136,7 +158,7 @@ impl Visit<'_> {
 }
 
 fn no_path(path: &str) -> Failure {
-    let shown: String = path.chars().take(200).collect();
+    let shown = untrusted::shown(path);
     Failure::new(FailureKind::NotFound, format!("nothing is served at {shown}"))
         .with_code("unknown_url")
 }

@@ -7,6 +7,8 @@ use chatmock_auth::KeeperSettings;
 use chatmock_translate::Policy;
 use chatmock_translate::catalog::Alias;
 
+use crate::guard::{HostName, Origin};
+use crate::keys::ApiKey;
 use crate::store::StoreSettings;
 
 /// Everything that a server needs to know.
@@ -30,14 +32,37 @@ pub const OLLAMA_VERSION: &str = "0.23.2";
 /// The listening side.
 #[derive(Clone, Debug)]
 pub struct HttpSettings {
-    /// Host names that a request may be for, beside `localhost` and loopback addresses.
-    pub hosts: Vec<String>,
-    /// The largest request body, in bytes.
+    /// Hosts that a request may be for, beside `localhost`, loopback addresses and, where another
+    /// machine can connect, the address that it connected to.
+    pub hosts: Vec<HostName>,
+    /// Origins of web pages that may ask; requests of all others are refused.
+    pub origins: Vec<Origin>,
+    /// Keys of which each request must carry one; with none, everybody who can connect may ask.
+    pub keys: Vec<ApiKey>,
+    /// How many requests with a wrong key are told so within a second; more are put off.
+    pub wrong_keys: u32,
+    /// The most connections, also bound by four fifths of the process's limit of open files.
+    pub max_connections: usize,
+    /// The largest head of a request, in bytes.
+    pub max_head: usize,
+    /// The longest request target, in bytes.
+    pub max_target: usize,
+    /// The largest request body, in bytes, as it is sent and as it is decoded.
     pub max_body: usize,
-    /// How long a connection may take to send a request's head; also how long it may be idle.
+    /// The most that is held of all request bodies together, in bytes; at least twice `max_body`.
+    pub max_in_flight: usize,
+    /// How long a request's head may take, from its first byte to its end.
     pub head: Duration,
-    /// How long a request's body may make no progress.
+    /// How long a connection may be idle before a request.
+    pub idle: Duration,
+    /// How long a request's body may make no progress worth the name, which is 1 KiB.
     pub body_progress: Duration,
+    /// How long a client may take nothing of what there is to be sent.
+    pub write_progress: Duration,
+    /// How long the rest of a refused request is read, so that its client gets to read why.
+    pub linger: Duration,
+    /// Whether request bodies are logged, which holds what people say.
+    pub log_bodies: bool,
     /// The version of Ollama that its clients are told; numeric, as they compare it.
     pub ollama_version: String,
     /// How long open answers may go on once the server is told to stop.
@@ -55,11 +80,22 @@ impl Default for HttpSettings {
     fn default() -> Self {
         Self {
             hosts: Vec::new(),
+            origins: Vec::new(),
+            keys: Vec::new(),
+            wrong_keys: 50,
+            max_connections: 4096,
+            max_head: 32 * 1024,
+            max_target: 8 * 1024,
             max_body: 64 * 1024 * 1024,
+            max_in_flight: 256 * 1024 * 1024,
+            head: Duration::from_secs(10),
             // Longer than the 90 s for which common clients keep idle connections, so that they
             // close first and never write into a closing one.
-            head: Duration::from_secs(120),
+            idle: Duration::from_secs(120),
             body_progress: Duration::from_secs(30),
+            write_progress: Duration::from_secs(60),
+            linger: Duration::from_secs(5),
+            log_bodies: false,
             ollama_version: OLLAMA_VERSION.to_owned(),
             drain: Duration::from_secs(30),
             hold: Duration::from_secs(10),

@@ -17,8 +17,8 @@ use tokio::time::{Instant, Sleep};
 use crate::app::App;
 use crate::branch::{self, Branch};
 use crate::panics;
-use crate::pipeline::Ticket;
 use crate::record::{Outcome, Record};
+use crate::ticket::Ticket;
 
 /// A comment that says only that the connection lives.
 const HEARTBEAT: &str = ": keep-alive\n\n";

@@ -95,3 +95,6 @@ impl<'b> Asked<'b> {
         Ok(draft)
     }
 }
+
+#[cfg(test)]
+mod tests;

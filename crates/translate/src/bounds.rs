@@ -45,6 +45,10 @@ pub struct Bounded<E> {
     count: Box<dyn TokenCount>,
     /// A bound was reached: the backend's own counts will not come.
     cut: bool,
+    /// Calls that are being written.
+    open: usize,
+    /// How the reply ends once no call is being written.
+    over: Option<Finish>,
 }
 
 impl<E: DeltaEncoder> Bounded<E> {
@@ -52,7 +56,7 @@ impl<E: DeltaEncoder> Bounded<E> {
     #[must_use]
     pub fn new(shape: &Shape, encoder: E) -> Self {
         let (bounds, count) = (shape.bounds.clone(), shape.tokenizer.start());
-        Self { bounds, encoder, held: String::new(), count, cut: false }
+        Self { bounds, encoder, held: String::new(), count, cut: false, open: 0, over: None }
     }
 
     fn text(&mut self, text: &str, at: Duration, frames: &mut Frames) -> ControlFlow<Finish> {
@@ -65,8 +69,7 @@ impl<E: DeltaEncoder> Bounded<E> {
         let found = |stop: &String| held.find(stop).map(|start| (start + stop.len(), start));
         if let Some((_, start)) = self.bounds.stop.iter().filter_map(found).min() {
             self.write(held.get(..start).unwrap_or_default(), at, frames)?;
-            self.cut = true;
-            return ControlFlow::Break(Finish::Stop);
+            return self.end_text(Finish::Stop);
         }
         let safe = held.len() - self.possible_start(&held);
         let flow = self.write(held.get(..safe).unwrap_or_default(), at, frames);
@@ -101,14 +104,24 @@ impl<E: DeltaEncoder> Bounded<E> {
             self.encoder.delta(Delta::Text(written), at, frames)?;
         }
         if !over.is_empty() {
-            self.cut = true;
-            return ControlFlow::Break(Finish::Length);
+            return self.end_text(Finish::Length);
         }
         ControlFlow::Continue(())
     }
 
+    /// Ends the text, and the reply with it; a call that is being written is never cut, so the
+    /// reply waits for its end.
+    fn end_text(&mut self, finish: Finish) -> ControlFlow<Finish> {
+        self.cut = true;
+        let over = *self.over.get_or_insert(finish);
+        if self.open == 0 { ControlFlow::Break(over) } else { ControlFlow::Continue(()) }
+    }
+
     /// Writes what was held back, since no stop sequence can complete any more.
     fn release(&mut self, at: Duration, frames: &mut Frames) -> ControlFlow<Finish> {
+        if self.cut {
+            return ControlFlow::Continue(());
+        }
         let held = std::mem::take(&mut self.held);
         self.write(&held, at, frames)
     }
@@ -124,21 +137,27 @@ impl<E: DeltaEncoder> DeltaEncoder for Bounded<E> {
         frames: &mut Frames,
     ) -> ControlFlow<Finish> {
         match delta {
+            Delta::Text(_) if self.cut => ControlFlow::Continue(()),
             Delta::Text(text) => self.text(text, at, frames),
             Delta::CallStart { .. } => {
                 self.release(at, frames)?;
+                self.open += 1;
                 self.encoder.delta(delta, at, frames)
+            }
+            Delta::CallEnd { .. } => {
+                self.open = self.open.saturating_sub(1);
+                self.encoder.delta(delta, at, frames)?;
+                let over = self.over.filter(|_| self.open == 0);
+                over.map_or(ControlFlow::Continue(()), ControlFlow::Break)
             }
             _ => self.encoder.delta(delta, at, frames),
         }
     }
 
     fn end(mut self, mut end: End, at: Duration, frames: &mut Frames) -> E::Output {
-        if !self.cut
-            && let ControlFlow::Break(finish) = self.release(at, frames)
-        {
-            end.finish = finish;
-        }
+        // The reply ends here in any case.
+        let _ = self.release(at, frames);
+        end.finish = self.over.unwrap_or(end.finish);
         if self.cut && end.usage.is_none() {
             // The turn is let go at the cut, so the backend never says what it used: what was
             // written is counted, and input, which is not known, is left at zero.

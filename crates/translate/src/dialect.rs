@@ -193,6 +193,11 @@ pub struct Shape {
     pub keep: bool,
     /// The backend's id of the choice that began first, from which all choices have theirs.
     pub response_id: OnceLock<String>,
+    /// Members that response objects repeat, in place of what the backend says of them.
+    pub echoes: Echoes,
     /// Names that went out shortened, to be mapped back.
     pub renamed: Vec<Renamed>,
 }
+
+/// Members by name, as a client wrote them.
+pub type Echoes = Vec<(&'static str, Box<RawValue>)>;

@@ -7,7 +7,7 @@ use chatmock_protocol::openai::chat::request::StreamOptions;
 use chatmock_protocol::responses::Request;
 
 use crate::bounds::Bounds;
-use crate::dialect::Finish;
+use crate::dialect::{Echoes, Finish};
 use crate::failure::Failure;
 use crate::names::Renamed;
 use crate::notice::{self, Notice, NoticeKind};
@@ -68,6 +68,9 @@ pub struct Draft<'b> {
     /// The response that this one continues; whoever keeps it puts its conversation in front of
     /// the input.
     pub previous: Option<String>,
+    /// Members of the request that a response object repeats, where what they ask for is done here
+    /// and the backend knows nothing of it.
+    pub echoes: Echoes,
     /// Names that went out shortened.
     pub renamed: Vec<Renamed>,
     /// What was not simply honoured.

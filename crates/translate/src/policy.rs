@@ -166,6 +166,7 @@ pub fn settle<'b>(
         tokenizer: Arc::clone(&policy.tokenizer),
         keep: draft.keep,
         response_id: OnceLock::new(),
+        echoes: draft.echoes,
         echo: draft.echo,
         choices_per_prompt: choices,
         renamed: draft.renamed,

@@ -189,3 +189,40 @@ impl From<Annotation<'_>> for ReplyAnnotation {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A reply of these steps, each a second after the one before.
+    fn gathered(deltas: Vec<Delta<'_>>) -> Reply {
+        let (mut collector, mut frames) = (Collector::new(), Frames::default());
+        for (second, delta) in (1..).zip(deltas) {
+            let flow = collector.delta(delta, Duration::from_secs(second), &mut frames);
+            assert!(flow.is_continue());
+        }
+        collector.end(End::new(Finish::Stop), Duration::from_secs(99), &mut frames)
+    }
+
+    #[test]
+    fn the_first_output_of_any_kind_is_timed_and_the_beginning_is_none() {
+        let begin = || Delta::Begin { response_id: "r" };
+        let call = || Delta::CallStart { slot: 0, id: "a", name: "f", custom: false };
+        let thought = || Delta::Reasoning { channel: Channel::Summary, text: "hm" };
+        let second = |second| Some(Duration::from_secs(second));
+        assert_eq!(gathered(vec![]).first_at, None);
+        assert_eq!(gathered(vec![begin()]).first_at, None);
+        assert_eq!(gathered(vec![begin(), Delta::Text("a"), Delta::Text("b")]).first_at, second(2));
+        assert_eq!(gathered(vec![begin(), thought(), Delta::Text("b")]).first_at, second(2));
+        assert_eq!(gathered(vec![begin(), call()]).first_at, second(2));
+        assert_eq!(gathered(vec![Delta::Refusal("no"), call()]).first_at, second(1));
+    }
+
+    #[test]
+    fn a_call_is_complete_only_at_its_end() {
+        let start = |slot| Delta::CallStart { slot, id: "a", name: "f", custom: false };
+        let calls = gathered(vec![start(0), start(1), Delta::CallEnd { slot: 1 }]).calls;
+        let complete: Vec<bool> = calls.iter().map(|call| call.complete).collect();
+        assert_eq!(complete, [false, true]);
+    }
+}

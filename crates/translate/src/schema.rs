@@ -163,6 +163,8 @@ fn names(members: &Members<'_>, name: &str) -> Vec<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn value(text: &str) -> Box<RawValue> {
@@ -207,6 +209,77 @@ mod tests {
             r#"{"type":"object","properties":{"map":{"type":"object"}}}"#,
         ] {
             assert!(complete(&value(schema)).is_none(), "{schema}");
+        }
+    }
+
+    #[test]
+    fn a_completed_schema_keeps_the_order_and_bytes_of_what_it_had() {
+        let plain = r#"{"title":"caf\u00e9","type":"object","properties":{"z":{"const":1E2, "a":[ ]},"b":{"type":["object","null"],"properties":{}}}}"#;
+        let strict = complete(&value(plain)).unwrap();
+        let expected = r#"{"title":"caf\u00e9","type":"object","properties":{"z":{"const":1E2,"a":[ ]},"b":{"type":["object","null"],"properties":{},"additionalProperties":false,"required":[]}},"additionalProperties":false,"required":["z","b"]}"#;
+        assert_eq!(strict.get(), expected);
+    }
+
+    #[test]
+    fn a_list_of_required_names_is_replaced_in_its_place() {
+        let plain = r#"{"required":["a"],"type":"object","properties":{"a":{},"b":{}},"additionalProperties":false}"#;
+        let strict = complete(&value(plain)).unwrap();
+        assert!(strict.get().starts_with(r#"{"required":["a","b"],"type""#), "{strict}");
+    }
+
+    #[test]
+    fn the_check_looks_into_every_place_that_holds_a_schema() {
+        let open = r#"{"type":"object"}"#;
+        for (schema, path) in [
+            (format!(r#"{{"items":{open}}}"#), ".items"),
+            (format!(r#"{{"prefixItems":[true,{open}]}}"#), ".prefixItems[1]"),
+            (format!(r#"{{"anyOf":[{{"items":{open}}}]}}"#), ".anyOf[0].items"),
+            (format!(r#"{{"$defs":{{"d":{open}}}}}"#), ".$defs.d"),
+            (format!(r#"{{"definitions":{{"d":{open}}}}}"#), ".definitions.d"),
+            (r#"{"properties":{}}"#.to_owned(), ""),
+            (r#"{"type":["null","object"]}"#.to_owned(), ""),
+        ] {
+            assert_eq!(violation(&schema).unwrap().0, path, "{schema}");
+        }
+        for schema in ["true", "{}", r#"{"type":"string","default":{"type":"object"}}"#] {
+            assert_eq!(violation(schema), None, "{schema}");
+        }
+    }
+
+    fn any_schema() -> impl Strategy<Value = String> {
+        const WORDS: [&str; 3] = ["allOf", "minProperties", "additionalProperties"];
+        let leaf = prop_oneof![
+            Just(r#"{"type":"string"}"#.to_owned()),
+            Just(r##"{"$ref":"#/$defs/d"}"##.to_owned()),
+            Just(r#"{"type":"object"}"#.to_owned()),
+            Just("true".to_owned()),
+            prop::sample::select(&WORDS[..]).prop_map(|word| format!(r#"{{"{word}":[]}}"#)),
+        ];
+        leaf.prop_recursive(4, 16, 3, |inner| {
+            let named = prop::collection::btree_map("[a-c]", inner.clone(), 0..3);
+            let named = named.prop_map(|members| {
+                let members: Vec<String> =
+                    members.iter().map(|(name, schema)| format!("\"{name}\":{schema}")).collect();
+                members.join(",")
+            });
+            prop_oneof![
+                named.clone().prop_map(|p| format!(r#"{{"type":"object","properties":{{{p}}}}}"#)),
+                named.prop_map(|p| format!(r#"{{"properties":{{{p}}},"required":["a"]}}"#)),
+                inner.clone().prop_map(|items| format!(r#"{{"type":"array","items":{items}}}"#)),
+                prop::collection::vec(inner, 1..3)
+                    .prop_map(|list| format!(r#"{{"anyOf":[{}]}}"#, list.join(","))),
+            ]
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn what_can_be_completed_passes_the_check_and_is_then_left_as_it_is(schema in any_schema()) {
+            if let Some(completed) = complete(&value(&schema)) {
+                prop_assert_eq!(check(&completed), Ok(()));
+                let again = complete(&completed).unwrap();
+                prop_assert_eq!(again.get(), completed.get());
+            }
         }
     }
 }

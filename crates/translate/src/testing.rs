@@ -33,6 +33,7 @@ pub(crate) fn shape() -> Shape {
         echo: Vec::new(),
         choices_per_prompt: 1,
         keep: false,
+        echoes: Vec::new(),
         response_id: std::sync::OnceLock::new(),
         renamed: Vec::new(),
     }

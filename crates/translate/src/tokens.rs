@@ -54,3 +54,38 @@ impl TokenCount for Characters {
         self.0.div_ceil(CHARACTERS_PER_TOKEN)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Takes all the texts; gives what of them fits, and the count.
+    fn taken(texts: &[&str], most: u64) -> (String, u64) {
+        let mut count = Estimate.start();
+        let fits = texts.iter().map(|text| &text[..count.take(text, most)]).collect();
+        (fits, count.tokens())
+    }
+
+    #[test]
+    fn four_characters_are_a_token_however_they_come() {
+        assert_eq!(taken(&[], 9), (String::new(), 0));
+        assert_eq!(taken(&["a"], 9), ("a".to_owned(), 1));
+        assert_eq!(taken(&["abcd", "", "e"], 9), ("abcde".to_owned(), 2));
+        assert_eq!(taken(&["ab", "cd"], 1), ("abcd".to_owned(), 1));
+    }
+
+    #[test]
+    fn what_is_over_the_cap_is_left_at_the_end_of_a_character() {
+        assert_eq!(
+            taken(&["\u{e9}\u{1f600}\u{e9}", "\u{1f600}\u{e9}"], 1),
+            ("\u{e9}\u{1f600}\u{e9}\u{1f600}".to_owned(), 1)
+        );
+        assert_eq!(taken(&["abcde", "f"], 1), ("abcd".to_owned(), 1));
+        assert_eq!(taken(&["abc"], 0), (String::new(), 0));
+    }
+
+    #[test]
+    fn a_cap_beyond_all_numbers_is_none() {
+        assert_eq!(taken(&["abcde"], u64::MAX), ("abcde".to_owned(), 2));
+    }
+}

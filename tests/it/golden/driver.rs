@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use chatmock_protocol::json::RawValue;
 use chatmock_protocol::responses::Event;
 use chatmock_protocol::sse::Decoder;
 use chatmock_translate::dialect::{Encoder, End};
@@ -19,14 +20,23 @@ const CREATED: u64 = 1_795_338_734;
 /// The recordings arrive in pieces of this many bytes.
 const PIECE: usize = 61;
 
+/// Each event of a recording comes this long after the one before.
+const STEP: Duration = Duration::from_millis(10);
+
 /// What a request settles to, or the refusal.
 pub(super) fn settled<D: Dialect>(body: &[u8]) -> String {
     #[derive(Serialize)]
     struct Settled<'a, R> {
         stream: bool,
         choices: u32,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        at_once: Option<String>,
+        #[serde(skip_serializing_if = "<[_]>::is_empty")]
+        echo: &'a [String],
         notices: Vec<String>,
         request: &'a R,
+        #[serde(skip_serializing_if = "<[_]>::is_empty")]
+        more_inputs: &'a [Box<RawValue>],
     }
 
     match turn::<D>(body) {
@@ -37,8 +47,11 @@ pub(super) fn settled<D: Dialect>(body: &[u8]) -> String {
             json(&Settled {
                 stream: turn.stream,
                 choices: turn.choices,
+                at_once: turn.at_once.map(|finish| format!("{finish:?}")),
+                echo: &turn.shape.echo,
                 notices: notices.collect(),
                 request: &turn.request,
+                more_inputs: &turn.more_inputs,
             })
         }
     }
@@ -49,11 +62,11 @@ pub(super) fn streamed<D: Dialect>(asked: &str, upstream: &[u8]) -> String {
     let shape = shape::<D>(asked);
     let (mut encoder, mut frames) = (D::encoder(&shape, 0), Frames::default());
     match run(&mut encoder, upstream, &mut frames) {
-        Ok(end) => {
-            let output = encoder.finish(end, Duration::ZERO, &mut frames);
+        (Ok(end), at) => {
+            let output = encoder.finish(end, at, &mut frames);
             D::tail(Ok(&[output]), &shape, &mut frames);
         }
-        Err(failure) => {
+        (Err(failure), _) => {
             encoder.fail(&failure, &mut frames);
             D::tail(Err(&failure), &shape, &mut frames);
         }
@@ -66,11 +79,11 @@ pub(super) fn whole<D: Dialect>(asked: &str, upstream: &[u8]) -> String {
     let shape = shape::<D>(asked);
     let (mut encoder, mut frames) = (D::whole(&shape, 0), Frames::default());
     match run(&mut encoder, upstream, &mut frames) {
-        Ok(end) => {
-            let replies = [encoder.finish(end, Duration::ZERO, &mut frames)];
-            json(&D::render(&replies, &shape, Duration::ZERO))
+        (Ok(end), at) => {
+            let replies = [encoder.finish(end, at, &mut frames)];
+            json(&D::render(&replies, &shape, at))
         }
-        Err(failure) => refused::<D>(&failure),
+        (Err(failure), _) => refused::<D>(&failure),
     }
 }
 
@@ -83,19 +96,24 @@ fn shape<D: Dialect>(asked: &str) -> Arc<Shape> {
     turn::<D>(asked.as_bytes()).unwrap().shape
 }
 
-/// Gives a recording to an encoder, piece by piece.
-fn run<E: Encoder>(encoder: &mut E, upstream: &[u8], frames: &mut Frames) -> Result<End, Failure> {
-    let mut decoder = Decoder::new(1 << 20);
+/// Gives a recording to an encoder, piece by piece; tells the moment of the last event too.
+fn run<E: Encoder>(
+    encoder: &mut E,
+    upstream: &[u8],
+    frames: &mut Frames,
+) -> (Result<End, Failure>, Duration) {
+    let (mut decoder, mut at) = (Decoder::new(1 << 20), Duration::ZERO);
     for piece in upstream.chunks(PIECE) {
         decoder.push(Bytes::copy_from_slice(piece));
         while let Some(frame) = decoder.next_frame().unwrap() {
             let event = Event::parse(&frame).unwrap();
-            if let ControlFlow::Break(end) = encoder.event(&frame, &event, Duration::ZERO, frames) {
-                return end;
+            at += STEP;
+            if let ControlFlow::Break(end) = encoder.event(&frame, &event, at, frames) {
+                return (end, at);
             }
         }
     }
-    Err(Failure::incomplete())
+    (Err(Failure::incomplete()), at)
 }
 
 fn refused<D: Dialect>(failure: &Failure) -> String {

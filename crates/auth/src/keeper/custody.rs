@@ -14,7 +14,8 @@ use super::step::{Dead, Order, Step};
 use crate::claims::{Claims, Identity};
 use crate::endpoint::Endpoint;
 use crate::secret::Secret;
-use crate::store::{Access, Stamp, StoreError, TokenStore};
+use crate::store::{Access, Stamp, TokenStore};
+use crate::tokens::AuthFile;
 
 /// All that clones of a keeper share.
 pub(super) struct Custody {
@@ -93,11 +94,15 @@ impl Custody {
     /// Reads the stores anew, makes that the state, and gives it.
     pub(super) async fn reload(self: &Arc<Self>) -> Result<Arc<Snapshot>, KeeperError> {
         let custody = Arc::clone(self);
-        let read = blocking(move || custody.read()).await??;
-        Ok(self.absorb(read))
+        let read = blocking(move || custody.read()).await?;
+        if let Err(KeeperError::OtherOrigin { .. }) = &read {
+            // What was held before is no longer the sign-in, so nothing may fall back to it.
+            self.state().snapshot = None;
+        }
+        Ok(self.absorb(read?))
     }
 
-    fn read(&self) -> Result<Snapshot, StoreError> {
+    fn read(&self) -> Result<Snapshot, KeeperError> {
         // Stamps first: what is written after them shows as a difference at the next glance.
         let settled = |marks: &Marks| marks.own.is_settled() && marks.borrowed.is_settled();
         let marks = self.marks().filter(settled);
@@ -105,11 +110,24 @@ impl Custody {
         if let (None, Some(borrowed)) = (&found, &self.borrowed) {
             found = borrowed.load()?.map(|file| (borrowed.access(), file));
         }
+        if let Some((_, file)) = &found {
+            self.check_origin(file)?;
+        }
         let holding = found.and_then(|(access, file)| {
             let file = Arc::new(file);
             Holding::new(access, Arc::clone(&file), file)
         });
         Ok(Snapshot { marks, holding })
+    }
+
+    /// A token goes to the hosts of its own route, and a refresh token to its own issuer, only.
+    fn check_origin(&self, file: &AuthFile) -> Result<(), KeeperError> {
+        let (wanted, origin) = (self.settings.origin(), file.origin());
+        if file.tokens().is_none() || wanted.agrees(&origin) {
+            return Ok(());
+        }
+        let what = if wanted.route == origin.route { "sign-in service" } else { "route" };
+        Err(KeeperError::OtherOrigin { what })
     }
 
     fn marks(&self) -> Option<Marks> {

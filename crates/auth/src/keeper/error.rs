@@ -31,6 +31,15 @@ pub enum KeeperError {
          chatmock-auth login"
     )]
     BorrowedExpired,
+    /// The stored sign-in is of another route, issuer or client, whose tokens go elsewhere.
+    #[error(
+        "the stored sign-in is for another {what} and is not used for this one; sign in for this \
+         one: chatmock-auth login"
+    )]
+    OtherOrigin {
+        /// What differs.
+        what: &'static str,
+    },
     /// Someone signed in to another account while a request was under way.
     #[error("the sign-in changed to another account meanwhile: send the request again")]
     AccountChanged,

@@ -41,8 +41,7 @@ impl Holding {
     pub(super) fn new(access: Access, stored: Arc<AuthFile>, file: Arc<AuthFile>) -> Option<Self> {
         let tokens = file.tokens()?;
         let claims = tokens.claims();
-        let mut identity = Identity::of(&claims);
-        identity.account = identity.account.or_else(|| tokens.account_id());
+        let identity = Identity::of_file(&file);
         let session = Session {
             access_token: tokens.access_token().unwrap_or_else(|| Secret::new("")),
             account_id: tokens.account_id().or(claims.account_id),

@@ -27,6 +27,10 @@ impl TokenStore for BorrowedStore {
         Err(StoreError::ReadOnly { place: self.description() })
     }
 
+    fn remove(&self) -> Result<(), StoreError> {
+        Err(StoreError::ReadOnly { place: self.description() })
+    }
+
     fn reserve(&self, _size: usize) -> Result<Box<dyn Reservation>, StoreError> {
         Err(StoreError::ReadOnly { place: self.description() })
     }

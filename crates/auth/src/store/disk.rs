@@ -44,7 +44,8 @@ pub(super) fn load(path: &Path) -> Result<Option<AuthFile>, StoreError> {
     Err(StoreError::Corrupt { place: path.display().to_string() })
 }
 
-fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+/// Reads a private file whole, up to [`MAX_BYTES`].
+pub(super) fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
     let seen = match fs::symlink_metadata(path) {
         Ok(seen) => seen,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -168,6 +169,25 @@ impl Drop for Temp {
         if !self.placed {
             let _ = fs::remove_file(&self.path);
         }
+    }
+}
+
+/// Replaces a small file whole.
+pub(super) fn write(path: &Path, text: &[u8]) -> Result<(), StoreError> {
+    if let Some(home) = path.parent() {
+        create_home(home)?;
+    }
+    let mut temp = Temp::create(path, text.len())?;
+    temp.fill(text)?;
+    temp.place(path)
+}
+
+/// Removes a file for good; none there is as well. A link goes, and not what it points to.
+pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_file(path) {
+        Ok(()) => sync_directory(path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(io_error(path, "remove", error)),
     }
 }
 

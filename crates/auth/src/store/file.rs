@@ -22,6 +22,11 @@ impl FileStore {
         Self { path: home.join("auth.json"), lock: home.join("auth.lock") }
     }
 
+    /// Names a file and the lock of the home it is in.
+    pub(crate) fn at(path: PathBuf, lock: PathBuf) -> Self {
+        Self { path, lock }
+    }
+
     /// The sign-in file.
     pub fn path(&self) -> &Path {
         &self.path
@@ -54,6 +59,10 @@ impl TokenStore for FileStore {
         temp.fill(text.as_bytes())?;
         self.set_aside_if_damaged()?;
         temp.place(&self.path)
+    }
+
+    fn remove(&self) -> Result<(), StoreError> {
+        disk::remove(&self.path)
     }
 
     fn reserve(&self, size: usize) -> Result<Box<dyn Reservation>, StoreError> {

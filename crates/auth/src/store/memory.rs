@@ -51,6 +51,11 @@ impl TokenStore for MemoryStore {
         Ok(())
     }
 
+    fn remove(&self) -> Result<(), StoreError> {
+        self.clear();
+        Ok(())
+    }
+
     fn reserve(&self, _size: usize) -> Result<Box<dyn Reservation>, StoreError> {
         Ok(Box::new(self.clone()))
     }

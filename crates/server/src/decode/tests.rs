@@ -62,6 +62,17 @@ fn gzip_zeros(mebibytes: usize) -> Vec<u8> {
     bomb
 }
 
+/// Decodes with room for whatever comes out.
+fn decode(body: &[u8], coding: Coding, limit: usize) -> Result<Vec<u8>, Fault> {
+    super::decode(body, coding, (limit, &mut Budget::new(usize::MAX).hold()))
+}
+
+/// Decodes with room for `room` bytes.
+async fn within(room: usize, body: Vec<u8>, coding: Coding) -> Result<Bytes, Failure> {
+    let budget = Budget::new(room);
+    decoded((body.into(), budget.hold()), coding, (&budget, MIB)).await
+}
+
 fn broken(body: &[u8], coding: Coding) -> bool {
     matches!(decode(body, coding, MIB), Err(Fault::Broken(_)))
 }
@@ -213,7 +224,7 @@ fn more_frames_than_a_client_needs_are_refused() {
 #[tokio::test]
 async fn refusals_have_their_status_and_say_what_is_wrong() {
     let failed = async |body: Vec<u8>, coding| {
-        let failure = decoded(body.into(), coding, MIB).await.unwrap_err();
+        let failure = within(2 * MIB, body, coding).await.unwrap_err();
         (failure.status(), failure.message)
     };
     let (status, message) = failed(zeros(1000, 23), Coding::Zstd).await;
@@ -228,6 +239,21 @@ async fn refusals_have_their_status_and_say_what_is_wrong() {
 #[tokio::test]
 async fn a_plain_body_is_passed_on_as_it_is() {
     let body = Bytes::from_static(b"{}");
-    let same = decoded(body.clone(), Coding::Identity, 0).await.unwrap();
+    let budget = Budget::new(0);
+    let held = (body.clone(), budget.hold());
+    let same = decoded(held, Coding::Identity, (&budget, 0)).await.unwrap();
     assert_eq!(same.as_ptr(), body.as_ptr());
+}
+
+#[tokio::test]
+async fn what_comes_out_is_held_and_refused_where_there_is_no_room() {
+    for size in [1000, MIB / 2] {
+        for coding in [Coding::Gzip, Coding::Zstd] {
+            let body =
+                || if coding == Coding::Gzip { gzip(&vec![7; size]) } else { zstd(&vec![7; size]) };
+            let refused = within(size - 1, body(), coding).await.unwrap_err();
+            assert_eq!((refused.status(), refused.retry_after()), (503, Some(1)), "{coding:?}");
+            assert_eq!(within(size, body(), coding).await.unwrap().len(), size, "{coding:?}");
+        }
+    }
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::app::App;
 use crate::failure;
+use crate::keys::Caller;
 use crate::reply::{self, Head, Reply, unix_now};
 use crate::store::{self, Owner};
 
@@ -22,13 +23,18 @@ struct Deleted<'a> {
 ///
 /// # Errors
 /// 404 for an id that is not here or not this account's, 400 for a stream.
-pub(crate) async fn one(app: &App, id: &str, query: Option<&str>) -> Result<Reply, Failure> {
+pub(crate) async fn one(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+    query: Option<&str>,
+) -> Result<Reply, Failure> {
     let mut members = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     if members.any(|(name, value)| name == "stream" && value == "true") {
         let message = "a kept response is given whole: leave stream out";
         return Err(Failure::param("stream", message).with_code("unsupported_parameter"));
     }
-    let kept = app.store.find(&owner(app).await?, id, unix_now())?;
+    let kept = app.store.find(&owner(app, caller).await?, id, unix_now())?;
     Ok(reply::bytes(StatusCode::OK, "application/json", kept.response.clone()))
 }
 
@@ -36,8 +42,8 @@ pub(crate) async fn one(app: &App, id: &str, query: Option<&str>) -> Result<Repl
 ///
 /// # Errors
 /// 404 for an id that is not here or not this account's.
-pub(crate) async fn delete(app: &App, id: &str) -> Result<Reply, Failure> {
-    if !app.store.delete(&owner(app).await?, id) {
+pub(crate) async fn delete(app: &App, caller: &Caller, id: &str) -> Result<Reply, Failure> {
+    if !app.store.delete(&owner(app, caller).await?, id) {
         return Err(store::unknown(id));
     }
     reply::json(Head::default(), &Deleted { id, object: "response", deleted: true })
@@ -49,19 +55,20 @@ pub(crate) async fn delete(app: &App, id: &str) -> Result<Reply, Failure> {
 /// 404 for an id that is not here or not this account's, 400 for a query that cannot be meant.
 pub(crate) async fn input_items(
     app: &App,
+    caller: &Caller,
     id: &str,
     query: Option<&str>,
 ) -> Result<Reply, Failure> {
     let query = page::Query::read(query)?;
-    let kept = app.store.find(&owner(app).await?, id, unix_now())?;
+    let kept = app.store.find(&owner(app, caller).await?, id, unix_now())?;
     let items = page::Item::all(id, &kept)?;
     reply::json(Head::default(), &query.page(&items)?)
 }
 
 /// Whose responses a request may see.
-async fn owner(app: &App) -> Result<Owner, Failure> {
+async fn owner(app: &App, caller: &Caller) -> Result<Owner, Failure> {
     let credentials = app.client.credentials().await.map_err(failure::of_upstream)?;
-    Ok(Owner::of(&credentials, None))
+    Ok(Owner::of(&credentials, caller.label()))
 }
 
 #[cfg(test)]

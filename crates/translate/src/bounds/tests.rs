@@ -201,3 +201,44 @@ proptest! {
         prop_assert_eq!((reply.text.as_str(), reply.end.finish), expected);
     }
 }
+
+/// A reply of these steps, and how many of them were taken.
+fn steps(bounds: &Shape, deltas: Vec<Delta<'_>>) -> (Reply, usize) {
+    let (mut encoder, mut frames) = (Bounded::new(bounds, Collector::new()), Frames::default());
+    for (taken, delta) in (1..).zip(deltas) {
+        if let ControlFlow::Break(finish) = encoder.delta(delta, Duration::ZERO, &mut frames) {
+            return (encoder.end(End::new(finish), Duration::ZERO, &mut frames), taken);
+        }
+    }
+    (encoder.end(End::new(Finish::ToolCalls), Duration::ZERO, &mut frames), usize::MAX)
+}
+
+#[test]
+fn a_call_that_is_being_written_is_never_cut() {
+    let start = || Delta::CallStart { slot: 0, id: "a", name: "f", custom: false };
+    let piece = |fragment| Delta::CallArguments { slot: 0, fragment };
+    let end = || Delta::CallEnd { slot: 0 };
+    for (shape, finish) in
+        [(bounds(&["END"], None), Finish::Stop), (bounds(&[], Some(1)), Finish::Length)]
+    {
+        let script = vec![
+            start(),
+            piece("{"),
+            Delta::Text("1234END"),
+            piece("}"),
+            Delta::Text("late"),
+            end(),
+            Delta::Text("never read"),
+        ];
+        let (reply, taken) = steps(&shape, script);
+        assert_eq!((reply.text.as_str(), reply.end.finish, taken), ("1234", finish, 6));
+        assert_eq!((reply.calls[0].arguments.as_str(), reply.calls[0].complete), ("{}", true));
+    }
+}
+
+#[test]
+fn a_reply_cut_beside_an_open_call_says_so_where_the_call_never_ends() {
+    let start = Delta::CallStart { slot: 0, id: "a", name: "f", custom: false };
+    let (reply, _) = steps(&bounds(&["END"], None), vec![start, Delta::Text("oneEND two")]);
+    assert_eq!((reply.text.as_str(), reply.end.finish), ("one", Finish::Stop));
+}

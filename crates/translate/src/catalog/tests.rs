@@ -3,7 +3,7 @@
 use chatmock_protocol::codex::models::{Entry, read_list};
 use chatmock_protocol::effort::Effort;
 
-use super::{Catalog, Resolved, Source, clamp, efforts};
+use super::{Alias, Catalog, Resolved, Source, clamp, efforts};
 
 fn entries(json: &str) -> Vec<Entry> {
     read_list(json.as_bytes()).unwrap()
@@ -134,4 +134,83 @@ fn ultra_goes_out_as_the_model_s_own_word_for_it() {
     assert_eq!(clamp(catalog.find("gpt-6-sol"), Effort::Ultra), Effort::Medium);
     assert_eq!(clamp(Catalog::builtin().find("gpt-6-sol"), Effort::Ultra), Effort::Xhigh);
     assert_eq!(clamp(None, Effort::Ultra), Effort::Xhigh);
+}
+
+fn aliased(aliases: &[(&str, &str)]) -> Catalog {
+    let alias = |(name, target): &(&str, &str)| Alias {
+        name: (*name).to_owned(),
+        target: (*target).to_owned(),
+    };
+    live().with_aliases(aliases.iter().map(alias).collect())
+}
+
+#[test]
+fn an_alias_stands_for_a_model_perhaps_with_an_effort() {
+    let catalog = aliased(&[("opus", "gpt-6-sol:high"), ("haiku", "gpt-6-luna")]);
+    let high = resolved("gpt-6-sol", Some(Effort::High));
+    for name in ["opus", " opus "] {
+        assert_eq!(catalog.resolve(name), Ok(high.clone()), "{name:?}");
+    }
+    assert_eq!(catalog.resolve("haiku"), Ok(resolved("gpt-6-luna", None)));
+    assert_eq!(catalog.resolve("gpt-6-sol"), Ok(resolved("gpt-6-sol", None)));
+}
+
+#[test]
+fn an_effort_behind_an_alias_wins_over_its_own() {
+    let catalog = aliased(&[("opus", "gpt-6-sol:high"), ("o-max", "gpt-6-luna")]);
+    for name in ["opus:low", "opus-low", "opus_low"] {
+        assert_eq!(catalog.resolve(name), Ok(resolved("gpt-6-sol", Some(Effort::Low))), "{name}");
+    }
+    // An alias that ends like an effort is itself.
+    assert_eq!(catalog.resolve("o-max"), Ok(resolved("gpt-6-luna", None)));
+    let builtin = Catalog::builtin().with_aliases(aliased(&[("opus", "gpt-6-sol")]).aliases);
+    assert_eq!(builtin.resolve("opus:low"), Ok(resolved("gpt-6-sol", Some(Effort::Low))));
+}
+
+#[test]
+fn an_alias_wins_over_a_model_of_its_name_and_is_not_followed_twice() {
+    let catalog = aliased(&[("gpt-6-sol", "gpt-6-luna"), ("a", "b"), ("b", "gpt-6-luna")]);
+    assert_eq!(catalog.resolve("gpt-6-sol"), Ok(resolved("gpt-6-luna", None)));
+    assert!(catalog.resolve("a").is_err());
+    // Behind another alias the models' own names are meant.
+    let catalog = aliased(&[("gpt-6-sol", "gpt-6-luna"), ("other", "gpt-6-sol")]);
+    assert_eq!(catalog.resolve("other"), Ok(resolved("gpt-6-sol", None)));
+}
+
+#[test]
+fn an_alias_may_stand_for_a_hidden_model_and_is_among_the_near_names() {
+    let catalog = aliased(&[("reviewer", "inner-review")]);
+    assert_eq!(catalog.resolve("reviewer"), Ok(resolved("inner-review", None)));
+    let unknown = catalog.resolve("reviewr").unwrap_err();
+    assert_eq!(unknown.nearest.first().map(String::as_str), Some("reviewer"));
+}
+
+#[test]
+fn names_are_the_aliases_and_the_models_each_once() {
+    let names = |catalog: &Catalog, efforts: bool| -> Vec<(String, String)> {
+        let names = catalog.names(efforts).into_iter();
+        names.map(|(name, entry)| (name, entry.model.slug.clone())).collect()
+    };
+    let pairs = |pairs: &[(&str, &str)]| -> Vec<(String, String)> {
+        pairs.iter().map(|(name, slug)| ((*name).to_owned(), (*slug).to_owned())).collect()
+    };
+    let aliases = [
+        ("opus", "gpt-6-sol:high"),
+        ("gone", "gpt-5"),
+        ("gpt-6-luna", "gpt-6-sol"),
+        ("r", "inner-review"),
+    ];
+    let catalog = aliased(&aliases);
+    let own = [("opus", "gpt-6-sol"), ("gpt-6-luna", "gpt-6-sol"), ("r", "inner-review")];
+    let expected =
+        [&own[..], &[("gpt-6-sol", "gpt-6-sol"), ("gpt-reserve", "gpt-reserve")]].concat();
+    assert_eq!(names(&catalog, false), pairs(&expected));
+    let variants = names(&live(), true);
+    let sol =
+        ["gpt-6-sol", "gpt-6-sol-low", "gpt-6-sol-medium", "gpt-6-sol-xhigh", "gpt-6-sol-ultra"];
+    let named: Vec<&str> = variants.iter().map(|(name, _)| name.as_str()).take(5).collect();
+    assert_eq!(named, sol);
+    for (name, slug) in variants {
+        assert_eq!(live().resolve(&name).unwrap().slug, slug);
+    }
 }

@@ -1,5 +1,6 @@
 //! Tests of the chat dialect: requests lowered, replies worded.
 
+mod choices;
 mod errors;
 mod failures;
 mod history;

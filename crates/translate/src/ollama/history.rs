@@ -75,6 +75,7 @@ impl<'b> History<'b> {
             }
             "tool" => {
                 let name = message.tool_name.or(message.name);
+                let name = name.as_deref().unwrap_or_default();
                 let call_id = self.answered(message.tool_call_id, name, index);
                 let output = ToolOutput::from(parts);
                 self.conversation.push(InputItem::FunctionCallOutput { call_id, output });
@@ -130,20 +131,14 @@ impl<'b> History<'b> {
 
     /// The id of the call that a result answers: its own, else the first open one of its name,
     /// else the first open one. An id that no call has can only mean one whose id was not kept.
-    fn answered(
-        &mut self,
-        id: Option<Text<'b>>,
-        name: Option<Text<'b>>,
-        message: usize,
-    ) -> Cow<'b, str> {
+    fn answered(&mut self, id: Option<Text<'b>>, name: &str, message: usize) -> Cow<'b, str> {
         let id = id.filter(|id| !id.is_empty());
         let id = id.map(|id| names::call_id(id.0, &mut self.conversation.renamed));
         if let Some(at) = self.open.iter().position(|open| id.as_deref() == Some(&open.id)) {
             return Cow::Owned(self.open.remove(at).id);
         }
         let fits = |open: &Open<'_>| id.is_none() || open.made;
-        let name = name.as_deref().unwrap_or_default();
-        let named = self.open.iter().position(|open| fits(open) && *open.name == *name);
+        let named = self.open.iter().position(|open| fits(open) && open.name == name);
         match named.or_else(|| self.open.iter().position(fits)) {
             Some(at) => Cow::Owned(self.open.remove(at).id),
             None => id.unwrap_or_else(|| Cow::Owned(format!("call_{message}"))),

@@ -76,7 +76,8 @@ impl Lines {
     }
 
     fn call_end(&self, slot: usize, at: Duration, frames: &mut Frames) {
-        let Some(call) = self.calls.get(slot) else { return };
+        // An answer to a single prompt has no place for calls.
+        let Some(call) = self.calls.get(slot).filter(|_| self.kind == Kind::Chat) else { return };
         let call = Some(reply_call(slot, call, &self.shape.renamed));
         self.write(Line { call, ..Line::default() }, at, frames);
     }

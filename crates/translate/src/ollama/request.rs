@@ -188,6 +188,10 @@ fn finish<'b>(
 
 /// Why a request without content is made: to load the model, or with `keep_alive: 0` to unload it.
 fn idle(keep_alive: Option<Raw<'_>>) -> Finish {
-    let zero = |raw: Raw<'_>| matches!(raw.text(), "0" | "\"0\"" | "\"0s\"" | "\"0m\"");
+    // A number of seconds, or a text such as `0`, `0s`, `0m`.
+    let zero = |raw: Raw<'_>| {
+        let text = raw.as_text().map_or_else(|| raw.text().to_owned(), |text| text.0.into_owned());
+        text.trim_end_matches(char::is_alphabetic).parse() == Ok(0.0)
+    };
     if keep_alive.is_some_and(zero) { Finish::Unloaded } else { Finish::Loaded }
 }

@@ -26,13 +26,26 @@ pub(super) fn input<'b>(request: &mut Request<'b>, draft: &mut Draft<'b>) -> Res
     if !has_system(input) && !has_long_call_id(input) {
         return Ok(());
     }
-    let renamed = &mut draft.renamed;
-    if let Some(mended) = mended("input", input, |item| item_of(item, renamed))? {
-        request.put("input", Cow::Owned(mended));
-        let why = "system items went as developer items, overlong call ids shortened";
+    let mut mends = Mends { renamed: &mut draft.renamed, systems: false, call_ids: false };
+    let mended = mended("input", input, |item| mends.item(item))?;
+    let done = [
+        (mends.systems, "system items went as developer items"),
+        (mends.call_ids, "call ids over 64 characters were shortened"),
+    ];
+    for (_, why) in done.into_iter().filter(|(done, _)| *done) {
         draft.notices.push(Notice::new("input", NoticeKind::Changed, why));
     }
+    if let Some(mended) = mended {
+        request.put("input", Cow::Owned(mended));
+    }
     Ok(())
+}
+
+/// What is mended in items, and whether it had to be.
+struct Mends<'m> {
+    renamed: &'m mut Vec<Renamed>,
+    systems: bool,
+    call_ids: bool,
 }
 
 /// The list with each entry mended; `None` where none had to be.
@@ -61,28 +74,29 @@ fn has_long_call_id(raw: &RawValue) -> bool {
     })
 }
 
-/// The item with the role `developer` where it had `system`, and a call id within the limit.
-fn item_of<'i>(
-    item: &'i RawValue,
-    renamed: &mut Vec<Renamed>,
-) -> Result<Cow<'i, RawValue>, Failure> {
-    if !has_system(item) && !has_long_call_id(item) {
-        return Ok(Cow::Borrowed(item));
+impl Mends<'_> {
+    /// The item with the role `developer` where it had `system`, and a call id within the limit.
+    fn item<'i>(&mut self, item: &'i RawValue) -> Result<Cow<'i, RawValue>, Failure> {
+        if !has_system(item) && !has_long_call_id(item) {
+            return Ok(Cow::Borrowed(item));
+        }
+        let Ok(mut members) = read_text::<Members<'i>>(item.get()) else {
+            return Ok(Cow::Borrowed(item));
+        };
+        let system = members.text("role").as_deref() == Some("system");
+        if system {
+            members.set("role", &Role::Developer)?;
+        }
+        let call_id = members.text("call_id").map(|id| id.into_owned());
+        let call_id = call_id.filter(|id| id.chars().count() > names::LONGEST);
+        let long = call_id.is_some();
+        if let Some(call_id) = call_id {
+            members.set("call_id", &*names::call_id(Cow::Owned(call_id), self.renamed))?;
+        }
+        self.systems |= system;
+        self.call_ids |= long;
+        Ok(if system || long { Cow::Owned(raw(&members)?) } else { Cow::Borrowed(item) })
     }
-    let Ok(mut members) = read_text::<Members<'i>>(item.get()) else {
-        return Ok(Cow::Borrowed(item));
-    };
-    let system = members.text("role").as_deref() == Some("system");
-    if system {
-        members.set("role", &Role::Developer)?;
-    }
-    let call_id = members.text("call_id").map(|id| id.into_owned());
-    let call_id = call_id.filter(|id| id.chars().count() > names::LONGEST);
-    let (long, call_id) = (call_id.is_some(), call_id.unwrap_or_default());
-    if long {
-        members.set("call_id", &*names::call_id(Cow::Owned(call_id), renamed))?;
-    }
-    Ok(if system || long { Cow::Owned(raw(&members)?) } else { Cow::Borrowed(item) })
 }
 
 /// Finds out whether a web search is offered; its old name is not the backend's.

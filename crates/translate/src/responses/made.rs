@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use chatmock_protocol::json::{Members, RawValue, raw};
 use chatmock_protocol::responses::Response;
 use chatmock_protocol::sse::Frame;
 use serde::{Deserialize, Serialize};
 
+use crate::dialect::Echoes;
 use crate::failure::Failure;
 
 /// The kind of a response's failed end.
@@ -163,6 +165,17 @@ pub(super) fn cut(
     };
     response.set("usage", &usage).ok()?;
     raw(&response).ok()
+}
+
+/// The event of `frame` with other members in its response.
+pub(super) fn with_echoes(frame: &Frame, echoes: &Echoes) -> Option<Frame> {
+    let mut event: Members<'_> = serde_json::from_str(frame.text()).ok()?;
+    let mut response: Members<'_> = serde_json::from_str(event.as_read("response")?.get()).ok()?;
+    for (name, value) in echoes {
+        response.set(*name, value).ok()?;
+    }
+    event.set("response", &response).ok()?;
+    Some(Frame::new(Bytes::from(serde_json::to_vec(&event).ok()?)))
 }
 
 /// An event of a kind that holds a response.

@@ -37,6 +37,12 @@ pub(crate) fn draft(mut request: Request<'_>) -> Result<Draft<'_>, Failure> {
         return Err(Failure::param("background", message).with_code("unsupported_parameter"));
     }
     draft.previous = string(&request, "previous_response_id")?;
+    for name in ["previous_response_id", "store", "max_output_tokens"] {
+        // What is only the default by its absence is not said of the response either.
+        if let Some(value) = request.present(name).filter(|value| value.get() != "false") {
+            draft.echoes.push((name, value.to_owned()));
+        }
+    }
     request.remove("previous_response_id");
     string(&request, "instructions")?;
     string(&request, "prompt_cache_key")?;

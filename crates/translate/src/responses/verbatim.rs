@@ -1,6 +1,6 @@
 //! Events copied as they came, less what is meant for the backend's own client.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,7 +13,7 @@ use chatmock_protocol::sse::Frame;
 
 use super::made::{self, OutputText, PartDone};
 use super::partial::Partials;
-use crate::dialect::{Encoder, End, Finish, Shape, Step};
+use crate::dialect::{Echoes, Encoder, End, Finish, Shape, Step};
 use crate::failure::Failure;
 use crate::frames::Frames;
 use crate::tokens::TokenCount;
@@ -29,10 +29,13 @@ pub struct Verbatim {
     /// Messages that are not finished.
     partials: Partials,
     cap: Option<Cap>,
+    /// Calls that are being written, by output index.
+    open: BTreeSet<usize>,
     last: Option<Frame>,
     told: Told,
     /// Whether the final response is handed back.
     gathers: bool,
+    echoes: Echoes,
     reply: Option<Box<RawValue>>,
 }
 
@@ -66,9 +69,11 @@ impl Verbatim {
             items: BTreeMap::new(),
             partials: Partials::default(),
             cap,
+            open: BTreeSet::new(),
             last: None,
             told: Told::Nothing,
             gathers,
+            echoes: shape.echoes.clone(),
             reply: None,
         }
     }
@@ -128,7 +133,9 @@ impl Verbatim {
         let mut scratch = String::new();
         let text = delta.decode(&mut scratch);
         let fits = match &mut self.cap {
-            Some(cap) => cap.count.take(text, cap.most),
+            // A call is never cut, so the cap waits while one is being written.
+            Some(cap) if !self.open.is_empty() => cap.count.take(text, u64::MAX),
+            Some(cap) => cap.count.take(text, cap.most.max(cap.count.tokens())),
             None => text.len(),
         };
         let (within, over) = text.split_at_checked(fits).unwrap_or((text, ""));
@@ -198,16 +205,9 @@ impl Verbatim {
     }
 }
 
-impl Encoder for Verbatim {
-    type Output = Option<Box<RawValue>>;
-
-    fn event(
-        &mut self,
-        frame: &Frame,
-        event: &Event<'_>,
-        _: Duration,
-        frames: &mut Frames,
-    ) -> Step {
+impl Verbatim {
+    /// Takes an event as it is to be told.
+    fn take(&mut self, frame: &Frame, event: &Event<'_>, frames: &mut Frames) -> Step {
         match &event.body {
             Body::Private => return ControlFlow::Continue(()),
             Body::Completed(response) => {
@@ -230,14 +230,17 @@ impl Encoder for Verbatim {
                 return ControlFlow::Break(Err(Failure::from_api(error.clone(), None, None)));
             }
             Body::Created(_) => self.created = Some(frame.clone()),
-            Body::ItemAdded { output_index, item } => {
-                if matches!(item.kind, OutputKind::Message { .. }) {
-                    self.partials.begin(*output_index, frame);
+            Body::ItemAdded { output_index, item } => match item.kind {
+                OutputKind::Message { .. } => self.partials.begin(*output_index, frame),
+                OutputKind::Call { .. } => {
+                    self.open.insert(*output_index);
                 }
-            }
+                _ => {}
+            },
             Body::ItemDone { output_index, .. } => {
                 self.items.insert(*output_index, frame.clone());
                 self.partials.done(*output_index);
+                self.open.remove(output_index);
             }
             Body::Text { output_index, content_index, delta } => {
                 let place = (*output_index, *content_index, *delta);
@@ -249,6 +252,36 @@ impl Encoder for Verbatim {
         }
         self.copy(frame, event, frames);
         ControlFlow::Continue(())
+    }
+}
+
+impl Encoder for Verbatim {
+    type Output = Option<Box<RawValue>>;
+
+    fn event(
+        &mut self,
+        frame: &Frame,
+        event: &Event<'_>,
+        _: Duration,
+        frames: &mut Frames,
+    ) -> Step {
+        // What is done here stands in the response as the client asked for it.
+        let patched = match event.body {
+            Body::Created(_)
+            | Body::Progress
+            | Body::Completed(_)
+            | Body::Incomplete(_)
+            | Body::Failed(_)
+                if !self.echoes.is_empty() =>
+            {
+                made::with_echoes(frame, &self.echoes)
+            }
+            _ => None,
+        };
+        match patched.as_ref().map(|frame| (frame, Event::parse(frame))) {
+            Some((frame, Ok(event))) => self.take(frame, &event, frames),
+            _ => self.take(frame, event, frames),
+        }
     }
 
     fn finish(self, _: End, _: Duration, _: &mut Frames) -> Self::Output {

@@ -32,6 +32,10 @@ impl TokenStore for FailingStore {
         self.inner.save(file)
     }
 
+    fn remove(&self) -> Result<(), StoreError> {
+        self.inner.remove()
+    }
+
     fn reserve(&self, size: usize) -> Result<Box<dyn Reservation>, StoreError> {
         fail_if(&self.no_room)?;
         let inner = self.inner.reserve(size)?;

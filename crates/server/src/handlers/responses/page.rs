@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::fmt::Write;
 
 use chatmock_protocol::json::{Members, RawValue, raw, read_text};
+use chatmock_protocol::responses::ContentPart;
 use chatmock_translate::Failure;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -108,14 +109,34 @@ impl<'k> Item<'k> {
         if let Some(id) = members.text("id").filter(|id| !id.is_empty()) {
             return Ok(Self { id: id.into_owned(), value: Cow::Borrowed(item) });
         }
-        let kind = match members.text("type").as_deref() {
-            None | Some("message") => "msg",
-            Some(_) => "item",
-        };
-        let id = made_id(kind, response, index);
+        let message = matches!(members.text("type").as_deref(), None | Some("message"));
+        let id = made_id(if message { "msg" } else { "item" }, response, index);
+        if message {
+            complete_message(&mut members)?;
+        }
         members.set("id", &id)?;
         Ok(Self { id, value: Cow::Owned(raw(&members)?) })
     }
+}
+
+/// Spells out what a message may leave unsaid: its type, its parts and that it is complete.
+fn complete_message(message: &mut Members<'_>) -> Result<(), Failure> {
+    if let Some(text) = message.text("content").map(|text| text.into_owned()) {
+        let assistant = message.text("role").as_deref() == Some("assistant");
+        let text = Cow::Owned(text);
+        let part = if assistant {
+            ContentPart::OutputText { text }
+        } else {
+            ContentPart::InputText { text }
+        };
+        message.set("content", &[part])?;
+    }
+    for (name, value) in [("type", "message"), ("status", "completed")] {
+        if !message.contains(name) {
+            message.set(name, value)?;
+        }
+    }
+    Ok(())
 }
 
 fn made_id(kind: &str, response: &str, index: usize) -> String {

@@ -54,13 +54,16 @@ async fn text(reply: Result<Reply, Failure>) -> String {
 async fn a_response_is_given_byte_for_byte_until_it_is_deleted() {
     let home = tempfile::tempdir().unwrap();
     let app = signed_in(home.path());
-    assert_eq!(text(one(&app, "resp_1", Some("stream=false&include[]=x")).await).await, RESPONSE);
     assert_eq!(
-        text(delete(&app, "resp_1").await).await,
+        text(one(&app, &Caller::default(), "resp_1", Some("stream=false&include[]=x")).await).await,
+        RESPONSE
+    );
+    assert_eq!(
+        text(delete(&app, &Caller::default(), "resp_1").await).await,
         r#"{"id":"resp_1","object":"response","deleted":true}"#
     );
-    assert_eq!(one(&app, "resp_1", None).await.unwrap_err().status(), 404);
-    assert_eq!(delete(&app, "resp_1").await.unwrap_err().status(), 404);
+    assert_eq!(one(&app, &Caller::default(), "resp_1", None).await.unwrap_err().status(), 404);
+    assert_eq!(delete(&app, &Caller::default(), "resp_1").await.unwrap_err().status(), 404);
 }
 
 #[tokio::test]
@@ -68,7 +71,7 @@ async fn its_input_items_are_listed() {
     let home = tempfile::tempdir().unwrap();
     let app = signed_in(home.path());
     assert_eq!(
-        text(input_items(&app, "resp_1", Some("limit=1")).await).await,
+        text(input_items(&app, &Caller::default(), "resp_1", Some("limit=1")).await).await,
         r#"{"object":"list","data":[{"id":"msg_2"}],"first_id":"msg_2","last_id":"msg_2","has_more":true}"#
     );
 }
@@ -78,9 +81,9 @@ async fn another_accounts_response_is_not_found() {
     let home = tempfile::tempdir().unwrap();
     let app = signed_in(home.path());
     for failure in [
-        one(&app, "resp_2", None).await.unwrap_err(),
-        delete(&app, "resp_2").await.unwrap_err(),
-        input_items(&app, "resp_2", None).await.unwrap_err(),
+        one(&app, &Caller::default(), "resp_2", None).await.unwrap_err(),
+        delete(&app, &Caller::default(), "resp_2").await.unwrap_err(),
+        input_items(&app, &Caller::default(), "resp_2", None).await.unwrap_err(),
     ] {
         let body = reply::failure(&failure, "/v1/responses/resp_2")
             .into_body()
@@ -103,7 +106,9 @@ async fn another_accounts_response_is_not_found() {
 async fn a_stream_of_a_kept_response_is_refused() {
     let home = tempfile::tempdir().unwrap();
     let app = signed_in(home.path());
-    let failure = one(&app, "resp_1", Some("starting_after=3&stream=true")).await.unwrap_err();
+    let failure = one(&app, &Caller::default(), "resp_1", Some("starting_after=3&stream=true"))
+        .await
+        .unwrap_err();
     assert_eq!((failure.status(), failure.param.as_deref()), (400, Some("stream")));
 }
 
@@ -112,9 +117,9 @@ async fn who_is_not_signed_in_sees_and_deletes_nothing() {
     let home = tempfile::tempdir().unwrap();
     let app = app(home.path());
     for failure in [
-        one(&app, "resp_1", None).await.unwrap_err(),
-        delete(&app, "resp_1").await.unwrap_err(),
-        input_items(&app, "resp_1", None).await.unwrap_err(),
+        one(&app, &Caller::default(), "resp_1", None).await.unwrap_err(),
+        delete(&app, &Caller::default(), "resp_1").await.unwrap_err(),
+        input_items(&app, &Caller::default(), "resp_1", None).await.unwrap_err(),
     ] {
         assert_eq!(failure.status(), 401);
     }

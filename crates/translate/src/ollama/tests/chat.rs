@@ -162,8 +162,8 @@ fn options_that_can_be_kept_are_and_the_others_are_named() {
     assert_eq!(
         settled.noted(),
         [
-            ("options.temperature", "ignored"),
             ("options.num_ctx", "ignored"),
+            ("options.temperature", "ignored"),
             ("options.stop", "emulated"),
             ("options.num_predict", "emulated"),
         ]

@@ -59,7 +59,7 @@ fn values_of_the_wrong_shape_are_named_in_the_words_themselves() {
         (r#"{"model":"m","options":[]}"#.to_owned(), "options"),
         (r#"{"model":"m","options":{"num_predict":"9"}}"#.to_owned(), "options.num_predict"),
         (r#"{"model":"m","options":{"num_predict":1e400}}"#.to_owned(), "options.num_predict"),
-        (r#"{"model":"m","options":{"stop":[5]}}"#.to_owned(), "options.stop"),
+        (r#"{"model":"m","options":{"stop":[5]}}"#.to_owned(), "options.stop[0]"),
         (r#"{"model":"m","options":{"stop":["a",""]}}"#.to_owned(), "options.stop[1]"),
         (message("null"), "messages[0]"),
         (message("1"), "messages[0]"),

@@ -142,6 +142,12 @@ fn a_call_ends_with_its_response_where_its_own_end_is_missing() {
 }
 
 #[test]
+fn an_answer_to_a_prompt_has_no_line_for_a_call() {
+    let events = [created(), done(0, &call("a", "f", "{}")), completed()];
+    assert_eq!(lines(&stream::<OllamaGenerate>(&shape(), &events)).len(), 1);
+}
+
+#[test]
 fn a_call_that_was_broken_off_is_not_given() {
     let events = [
         created(),

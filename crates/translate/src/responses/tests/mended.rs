@@ -52,6 +52,7 @@ fn one_item_may_need_both_mends() {
         format!(r#"{{"model":"m","input":[{{"role":"system","call_id":"{long}","x":1E2}}]}}"#);
     let item = &sent(&body).body["input"][0];
     assert_eq!(item["role"], "developer");
+    assert_eq!(sent(&body).noted(), [("input", "changed"), ("input", "changed")]);
     assert!(item["call_id"].as_str().unwrap().len() <= 64);
 }
 

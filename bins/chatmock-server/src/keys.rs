@@ -1,0 +1,163 @@
+//! Inbound keys as a person gives them: typed, in the environment, or in a file.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context, anyhow, ensure};
+use chatmock_server::ApiKey;
+
+use crate::values::Secret;
+
+/// The largest file of keys, in bytes.
+const LARGEST: u64 = 1024 * 1024;
+
+/// Below this length a key could be guessed, in bytes.
+const SHORT: usize = 16;
+
+/// The longest label, in bytes.
+const LONGEST_LABEL: usize = 64;
+
+/// The keys, and what a person should be warned of.
+#[derive(Debug, Default)]
+pub(crate) struct Found {
+    /// The keys.
+    pub(crate) keys: Vec<ApiKey>,
+    /// Sentences for the log.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Found {
+    /// Reads typed keys and those of a file. No error repeats a key.
+    pub(crate) fn read(typed: &[Secret], file: Option<&Path>) -> anyhow::Result<Self> {
+        let mut found = Self::default();
+        for key in typed {
+            found.add(key.text()).context("--api-key")?;
+        }
+        if let Some(path) = file {
+            let shown = path.display();
+            found.add_file(path).with_context(|| format!("--api-key-file {shown}"))?;
+        }
+        Ok(found)
+    }
+
+    fn add_file(&mut self, path: &Path) -> anyhow::Result<()> {
+        let file = File::open(path)?;
+        if is_open_to_others(&file)? {
+            let path = path.display();
+            let warning =
+                format!("others can read the API keys: make it yours alone, chmod 600 {path}");
+            self.warnings.push(warning);
+        }
+        let mut text = String::new();
+        file.take(LARGEST + 1).read_to_string(&mut text)?;
+        ensure!(text.len() as u64 <= LARGEST, "this is too large to be a file of keys");
+        let before = self.keys.len();
+        for (number, line) in (1..).zip(text.lines()) {
+            let line = line.trim();
+            if !(line.is_empty() || line.starts_with('#')) {
+                self.add(line).with_context(|| format!("line {number}"))?;
+            }
+        }
+        ensure!(self.keys.len() > before, "there is no key in it");
+        Ok(())
+    }
+
+    /// Adds `KEY` or `LABEL:KEY`.
+    fn add(&mut self, text: &str) -> anyhow::Result<()> {
+        let (label, key) = match text.trim().split_once(':') {
+            Some((label, key)) => (label.trim().to_owned(), key.trim()),
+            None => (format!("key-{}", self.keys.len() + 1), text.trim()),
+        };
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.@".contains(&b);
+        if label.is_empty() || label.len() > LONGEST_LABEL || !label.bytes().all(plain) {
+            return Err(anyhow!(
+                "what stands before the colon is a label: letters, digits, and any of - _ . @"
+            ));
+        }
+        ensure!(!key.is_empty(), "the key is empty");
+        ensure!(
+            key.bytes().all(|b| b.is_ascii_graphic()),
+            "a key has no blanks and is plain ASCII"
+        );
+        if key.len() < SHORT {
+            self.warnings.push(format!("the API key {label} is short enough to be guessed"));
+        }
+        self.keys.push(ApiKey::new(&label, key));
+        Ok(())
+    }
+}
+
+/// Whether others than its owner may read a file; what is no plain file has no lasting content.
+#[cfg(unix)]
+fn is_open_to_others(file: &File) -> std::io::Result<bool> {
+    use std::os::unix::fs::PermissionsExt;
+    let metadata = file.metadata()?;
+    Ok(metadata.is_file() && metadata.permissions().mode() & 0o077 != 0)
+}
+
+/// Not known here: there are no modes.
+#[cfg(not(unix))]
+fn is_open_to_others(_: &File) -> std::io::Result<bool> {
+    Ok(false)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn typed(texts: &[&str]) -> anyhow::Result<Found> {
+        let typed: Vec<Secret> = texts.iter().map(|text| Secret::new(text)).collect();
+        Found::read(&typed, None)
+    }
+
+    fn in_file(text: &str) -> anyhow::Result<Found> {
+        let mut file = tempfile::NamedTempFile::new()?;
+        file.write_all(text.as_bytes())?;
+        Found::read(&[], Some(file.path()))
+    }
+
+    #[test]
+    fn keys_have_a_label_of_their_own_or_a_number() {
+        let found =
+            in_file("# ours\n\nann:0123456789abcdef\r\n  0123456789abcdeg\nann:x:y\n").unwrap();
+        let expected = [
+            ApiKey::new("ann", "0123456789abcdef"),
+            ApiKey::new("key-2", "0123456789abcdeg"),
+            ApiKey::new("ann", "x:y"),
+        ];
+        assert_eq!(found.keys, expected);
+        assert_eq!(found.warnings, ["the API key ann is short enough to be guessed"]);
+    }
+
+    #[test]
+    fn what_is_no_key_is_refused_without_repeating_it() {
+        for text in
+            ["", " ", "label:", "secret words", "se cret:key", "schlüssel-secret", ":secret"]
+        {
+            let error = format!("{:#}", typed(&[text]).unwrap_err());
+            assert!(error.starts_with("--api-key: ") && !error.contains("secret"), "{error}");
+        }
+        for text in ["", "# none\n", "good-enough-for-this\nsecret words\n"] {
+            let error = format!("{:#}", in_file(text).unwrap_err());
+            assert!(error.contains("--api-key-file") && !error.contains("secret"), "{error}");
+        }
+        let error = Found::read(&[], Some(Path::new("no/such/file"))).unwrap_err();
+        assert!(format!("{error:#}").contains("no/such/file"));
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_file_that_others_can_read_is_warned_of() {
+        use std::os::unix::fs::PermissionsExt;
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b"0123456789abcdef").unwrap();
+        for (mode, warned) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true)] {
+            file.as_file().set_permissions(PermissionsExt::from_mode(mode)).unwrap();
+            let found = Found::read(&[], Some(file.path())).unwrap();
+            assert_eq!(!found.warnings.is_empty(), warned, "{mode:o}: {:?}", found.warnings);
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Several accounts in one home: one is active, the others are put aside. They are never pooled.
+
+use std::fmt::Write;
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use crate::home::Home;
+use crate::lock::LockError;
+use crate::off_thread::{LostTask, off_thread};
+use crate::store::{Mark, Place, StoreError, TokenStore};
+use crate::tokens::AuthFile;
+
+/// The longest key that is used as it is; what is longer could not be a file's name.
+const LONGEST_KEY: usize = 160;
+
+/// An account of a home, without its tokens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct Account {
+    /// User and workspace, which together tell accounts apart; the name of its file.
+    pub key: String,
+    /// The name that the person gave it.
+    pub name: Option<String>,
+    /// The e-mail address: a label, since one may have several workspaces.
+    pub email: Option<String>,
+    /// The plan, an open word such as `plus`.
+    pub plan: Option<String>,
+    /// The person.
+    pub user_id: Option<String>,
+    /// The workspace.
+    pub workspace: Option<String>,
+    /// Whether it is the one in use.
+    pub active: bool,
+}
+
+/// Why an account was not found or not moved.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AccountError {
+    /// No account has this name, address or key.
+    #[error("there is no account {0}: `chatmock-auth accounts` lists them")]
+    Unknown(String),
+    /// Several accounts have this address.
+    #[error(
+        "several accounts go by {0}: use the name or the key that `chatmock-auth accounts` shows"
+    )]
+    Ambiguous(String),
+    /// Another program is at work.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// A store could not do its work.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The work was cut off.
+    #[error(transparent)]
+    Lost(#[from] LostTask),
+}
+
+impl Account {
+    /// Describes the account of a sign-in.
+    pub fn of(file: &AuthFile) -> Self {
+        Self::from_mark(Mark::describing(Some(file)))
+    }
+
+    fn from_mark(mark: Mark) -> Self {
+        let Mark { name, email, plan, user, workspace, generation: _, place: _ } = mark;
+        let key = key(user.as_deref(), workspace.as_deref());
+        Self { key, name, email, plan, user_id: user, workspace, active: false }
+    }
+
+    /// Says whether both are the same person in the same workspace. Those of whom nothing is known
+    /// are not.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.key == other.key && (self.user_id.is_some() || self.workspace.is_some())
+    }
+
+    /// Says whether a person may mean this account by a word.
+    fn goes_by(&self, word: &str) -> bool {
+        let labels = [&self.name, &self.email, &self.workspace];
+        self.key == word || labels.into_iter().flatten().any(|label| label == word)
+    }
+}
+
+impl Home {
+    /// Lists the accounts, the active one first. Where a keyring is locked, its accounts are
+    /// listed all the same.
+    pub fn accounts(&self) -> Result<Vec<Account>, StoreError> {
+        let mut accounts: Vec<Account> = self.active_account()?.into_iter().collect();
+        for key in self.parked_keys()? {
+            if let Some(account) = self.parked_account(&key)?
+                && !accounts.iter().any(|known| known.is_same(&account))
+            {
+                accounts.push(account);
+            }
+        }
+        Ok(accounts)
+    }
+
+    /// The account in use.
+    pub fn active_account(&self) -> Result<Option<Account>, StoreError> {
+        let slot = self.active();
+        let account = match slot.place()? {
+            Place::Keyring => Some(Account::from_mark(Mark::read(&slot.mark)?)),
+            Place::File => signed_in(slot.load())?.map(|file| Account::of(&file)),
+        };
+        Ok(account.map(|account| Account { active: true, ..account }))
+    }
+
+    /// Makes another account the active one; the present one is put aside.
+    pub async fn switch(&self, word: &str) -> Result<Account, AccountError> {
+        let _lock = self.lock().await?;
+        let (home, word) = (self.clone(), word.to_owned());
+        off_thread(move || home.switch_locked(&word)).await?
+    }
+
+    fn switch_locked(&self, word: &str) -> Result<Account, AccountError> {
+        let account = self.account(word)?;
+        if account.active {
+            return Ok(account);
+        }
+        let target = self.parked(&account.key);
+        let Some(file) = target.load()? else { return Err(AccountError::Unknown(word.to_owned())) };
+        self.park_active()?;
+        self.active().save(&file)?;
+        // Until here both places hold it, which is harmless: the active one counts.
+        target.remove()?;
+        Ok(Account { active: true, ..account })
+    }
+
+    /// Finds the account that a word means: a name, an e-mail address, a workspace or a key.
+    pub fn account(&self, word: &str) -> Result<Account, AccountError> {
+        let mut found = self.accounts()?;
+        found.retain(|account| account.goes_by(word));
+        if let Some(exact) = found.iter().find(|account| account.name.as_deref() == Some(word)) {
+            return Ok(exact.clone());
+        }
+        match <[Account; 1]>::try_from(found) {
+            Ok([account]) => Ok(account),
+            Err(none) if none.is_empty() => Err(AccountError::Unknown(word.to_owned())),
+            Err(_) => Err(AccountError::Ambiguous(word.to_owned())),
+        }
+    }
+
+    /// Puts the active sign-in aside, where it can be made active again. The caller holds the lock.
+    pub(crate) fn park_active(&self) -> Result<Option<Account>, StoreError> {
+        let Some(file) = signed_in(self.active().load())? else { return Ok(None) };
+        let account = Account::of(&file);
+        self.parked(&account.key).save(&file)?;
+        Ok(Some(account))
+    }
+
+    /// The store of an account, active or not.
+    pub(crate) fn store_of(&self, account: &Account) -> crate::store::SlotStore {
+        if account.active { self.active() } else { self.parked(&account.key) }
+    }
+
+    fn parked_account(&self, key: &str) -> Result<Option<Account>, StoreError> {
+        let slot = self.parked(key);
+        let account = match slot.place()? {
+            Place::Keyring => Some(Account::from_mark(Mark::read(&slot.mark)?)),
+            Place::File => signed_in(slot.load())?.map(|file| Account::of(&file)),
+        };
+        // The place decides, whatever the file says of itself.
+        Ok(account.map(|account| Account { key: key.to_owned(), ..account }))
+    }
+
+    fn parked_keys(&self) -> Result<Vec<String>, StoreError> {
+        let folder = self.accounts_folder();
+        let entries = match std::fs::read_dir(&folder) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(source) => {
+                let place = folder.display().to_string();
+                return Err(StoreError::Io { place, action: "list", source });
+            }
+        };
+        let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());
+        let mut keys: Vec<String> = names.filter_map(|name| key_of_file(&name)).collect();
+        keys.sort();
+        keys.dedup();
+        Ok(keys)
+    }
+}
+
+fn key_of_file(name: &str) -> Option<String> {
+    let stem = name.strip_suffix(".json").or_else(|| name.strip_suffix(".mark"))?;
+    (!stem.starts_with('.')).then(|| stem.to_owned())
+}
+
+/// A sign-in with tokens; one that is damaged counts as none.
+pub(crate) fn signed_in(
+    loaded: Result<Option<AuthFile>, StoreError>,
+) -> Result<Option<AuthFile>, StoreError> {
+    match loaded {
+        Err(StoreError::Corrupt { .. }) => Ok(None),
+        loaded => Ok(loaded?.filter(|file| file.tokens().is_some())),
+    }
+}
+
+/// `<user>@<workspace>`, as the name of a file. What could be a path or a hidden file is escaped.
+fn key(user: Option<&str>, workspace: Option<&str>) -> String {
+    let mut key = String::new();
+    escape(user.unwrap_or("unknown"), &mut key);
+    key.push('@');
+    escape(workspace.unwrap_or("unknown"), &mut key);
+    if key.len() > LONGEST_KEY {
+        return Sha256::digest(&key).iter().map(|byte| format!("{byte:02x}")).collect();
+    }
+    key
+}
+
+fn escape(text: &str, key: &mut String) {
+    for byte in text.bytes() {
+        match byte {
+            b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'-' | b'_' => key.push(byte.into()),
+            // Writing to a string cannot fail.
+            _ => drop(write!(key, "%{byte:02x}")),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

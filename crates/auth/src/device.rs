@@ -1,0 +1,225 @@
+//! The sign-in with a device code, free of IO: what each reply of the issuer means.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+use zeroize::Zeroizing;
+
+use crate::endpoint::code;
+use crate::login::CodeExchange;
+use crate::secret::Secret;
+
+/// How long a device code is good for.
+pub const DEVICE_CODE_LIFE: Duration = Duration::from_secs(15 * 60);
+
+/// What is added to the interval each time the issuer asks to slow down.
+const SLOW_DOWN: Duration = Duration::from_secs(5);
+const USUAL_INTERVAL: u64 = 5;
+/// The interval is clamped: a hasty one would be refused, a long one would outlast the code.
+const INTERVALS: std::ops::RangeInclusive<u64> = 1..=60;
+
+/// A code for the person to type at the issuer's page.
+#[derive(Clone)]
+pub struct DeviceCode {
+    user_code: String,
+    id: Secret,
+    page: String,
+    redirect_uri: String,
+    interval: Duration,
+}
+
+impl DeviceCode {
+    /// Reads the issuer's answer; `None` when it holds no code.
+    pub(crate) fn read(body: &[u8], issuer: &str) -> Option<Self> {
+        #[derive(Deserialize)]
+        struct Body {
+            device_auth_id: Secret,
+            #[serde(alias = "usercode")]
+            user_code: String,
+            interval: Option<serde_json::Value>,
+        }
+        let body: Body = serde_json::from_slice(body).ok()?;
+        // It is shown in a terminal, so it must be what it claims to be.
+        let plain = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        let user_code = Some(body.user_code)
+            .filter(|code| (1..=32).contains(&code.len()) && code.chars().all(plain))?;
+        Some(Self {
+            user_code,
+            id: body.device_auth_id,
+            page: format!("{issuer}/codex/device"),
+            redirect_uri: format!("{issuer}/deviceauth/callback"),
+            interval: interval(body.interval.as_ref()),
+        })
+    }
+
+    /// What the person types.
+    pub fn user_code(&self) -> &str {
+        &self.user_code
+    }
+
+    /// The page where it is typed.
+    pub fn page(&self) -> &str {
+        &self.page
+    }
+
+    pub(crate) fn poll(&self) -> impl Serialize + '_ {
+        #[derive(Serialize)]
+        struct Poll<'a> {
+            device_auth_id: &'a Secret,
+            user_code: &'a str,
+        }
+        Poll { device_auth_id: &self.id, user_code: &self.user_code }
+    }
+}
+
+impl fmt::Debug for DeviceCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeviceCode").field("page", &self.page).finish_non_exhaustive()
+    }
+}
+
+/// The interval comes as a string or a number of seconds.
+fn interval(value: Option<&serde_json::Value>) -> Duration {
+    let seconds = value.and_then(|value| match value {
+        serde_json::Value::String(text) => text.trim().parse().ok(),
+        number => number.as_f64().filter(|n| n.is_finite()).map(|n| n as u64),
+    });
+    let seconds = seconds.unwrap_or(USUAL_INTERVAL);
+    Duration::from_secs(seconds.clamp(*INTERVALS.start(), *INTERVALS.end()))
+}
+
+/// One reply to the question whether a code was approved.
+pub struct DeviceReply {
+    status: u16,
+    body: Zeroizing<Vec<u8>>,
+}
+
+impl DeviceReply {
+    /// A reply as it came.
+    pub fn new(status: u16, body: Zeroizing<Vec<u8>>) -> Self {
+        Self { status, body }
+    }
+
+    /// No reply at all.
+    pub fn lost() -> Self {
+        Self::new(0, Zeroizing::default())
+    }
+}
+
+impl fmt::Debug for DeviceReply {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("DeviceReply").field("status", &self.status).finish_non_exhaustive()
+    }
+}
+
+/// What to do after a reply.
+#[derive(Debug, PartialEq, Eq)]
+pub enum DeviceStep {
+    /// Ask again after this time.
+    Wait(Duration),
+    /// It was approved: redeem this.
+    Done(CodeExchange),
+    /// It is over.
+    Refused(DeviceRefusal),
+}
+
+/// Why a device code came to nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeviceRefusal {
+    /// Its time is over.
+    #[error("the code has expired: start the sign-in again")]
+    Expired,
+    /// The person, or a rule of the workspace, said no.
+    #[error("the sign-in was refused at the sign-in service")]
+    Denied,
+    /// The issuer knows no such code.
+    #[error("the sign-in service does not know the code: start the sign-in again")]
+    Unknown,
+    /// An answer that no waiting will mend.
+    #[error("the sign-in service answered with status {0}")]
+    Status(u16),
+}
+
+/// A device code that is waited for.
+#[derive(Debug)]
+pub struct Device {
+    code: DeviceCode,
+    interval: Duration,
+    end: Instant,
+}
+
+impl Device {
+    /// Begins the wait for a code that was given now.
+    pub fn new(code: DeviceCode, now: Instant) -> Self {
+        let interval = code.interval;
+        Self { code, interval, end: now + DEVICE_CODE_LIFE }
+    }
+
+    /// The code that is waited for.
+    pub fn code(&self) -> &DeviceCode {
+        &self.code
+    }
+
+    /// The wait before the first question.
+    pub fn interval(&self) -> Duration {
+        self.interval
+    }
+
+    /// Judges a reply. The error code decides, not the status: a code that is dead and one that
+    /// is not approved yet have the same one.
+    pub fn next(&mut self, reply: &DeviceReply, now: Instant) -> DeviceStep {
+        if (200..300).contains(&reply.status) {
+            let done = self.exchange(&reply.body).map(DeviceStep::Done);
+            return done.unwrap_or(DeviceStep::Refused(DeviceRefusal::Status(reply.status)));
+        }
+        let word = code(&reply.body);
+        let word = word.as_deref().map(|word| word.trim_start_matches("deviceauth_"));
+        let refusal = match (word, reply.status) {
+            (Some("access_denied"), _) => DeviceRefusal::Denied,
+            (Some("expired_token"), _) => DeviceRefusal::Expired,
+            (Some("not_found"), _) => DeviceRefusal::Unknown,
+            (Some("slow_down"), _) | (None, 429) => return self.slow_down(now),
+            (Some("authorization_pending"), _) | (None, 403 | 404) => return self.wait(now),
+            (_, 429) => return self.slow_down(now),
+            (_, 0 | 500..) => return self.wait(now),
+            (_, status) => DeviceRefusal::Status(status),
+        };
+        DeviceStep::Refused(refusal)
+    }
+
+    fn slow_down(&mut self, now: Instant) -> DeviceStep {
+        self.interval += SLOW_DOWN;
+        self.wait(now)
+    }
+
+    fn wait(&self, now: Instant) -> DeviceStep {
+        if now + self.interval >= self.end {
+            return DeviceStep::Refused(DeviceRefusal::Expired);
+        }
+        DeviceStep::Wait(self.interval)
+    }
+
+    /// Here the issuer made the verifier.
+    fn exchange(&self, body: &[u8]) -> Option<CodeExchange> {
+        #[derive(Deserialize)]
+        struct Body {
+            authorization_code: Secret,
+            code_verifier: Secret,
+        }
+        let body: Body = serde_json::from_slice(body).ok()?;
+        if body.authorization_code.is_empty() {
+            return None;
+        }
+        let redirect_uri = self.code.redirect_uri.clone();
+        Some(CodeExchange {
+            code: body.authorization_code,
+            verifier: body.code_verifier,
+            redirect_uri,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,268 @@
+//! The doctor: what may be wrong with a sign-in, one check after another, each with its mending.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use reqwest::Url;
+use reqwest::header::HeaderMap;
+use serde::Serialize;
+use time::OffsetDateTime;
+
+use crate::accounts::Account;
+use crate::endpoint::{Endpoint, EndpointError, client};
+use crate::home::Home;
+use crate::lock::{HomeLock, LockError};
+use crate::off_thread::off_thread;
+use crate::store::{BorrowedStore, KeyringError, StoreError, TokenStore, VaultError};
+use crate::tokens::AuthFile;
+
+mod files;
+
+pub use files::files;
+
+/// A clock that is off by less disturbs nothing.
+const SKEW: Duration = Duration::from_secs(60);
+const REACH_LIMIT: Duration = Duration::from_secs(8);
+
+/// How a check came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Health {
+    /// As it should be.
+    Ok,
+    /// It works, but may not for long or not everywhere.
+    Warn,
+    /// It does not work.
+    Fail,
+}
+
+/// One check: a line for a person, or an object for a program.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Check {
+    /// What was looked at.
+    pub name: &'static str,
+    /// How it came out.
+    pub health: Health,
+    /// What was seen.
+    pub detail: String,
+    /// What mends it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub fix: Option<String>,
+}
+
+impl Check {
+    pub(crate) fn ok(name: &'static str, detail: impl Into<String>) -> Self {
+        Self { name, health: Health::Ok, detail: detail.into(), fix: None }
+    }
+
+    pub(crate) fn warn(name: &'static str, detail: impl Into<String>, fix: &str) -> Self {
+        Self { name, health: Health::Warn, detail: detail.into(), fix: Some(fix.to_owned()) }
+    }
+
+    pub(crate) fn fail(name: &'static str, detail: impl Into<String>, fix: &str) -> Self {
+        Self { name, health: Health::Fail, detail: detail.into(), fix: Some(fix.to_owned()) }
+    }
+}
+
+/// Asks the issuer for its time: whether it can be reached, and whether this machine's clock is
+/// right. Two checks.
+pub async fn issuer(endpoint: &Endpoint) -> [Check; 2] {
+    let (asked, before) = (OffsetDateTime::now_utc(), Instant::now());
+    match endpoint.clock().await {
+        Ok(date) => [
+            Check::ok("issuer", format!("{} answers", endpoint.issuer())),
+            date.map_or_else(
+                || Check::warn("clock", "the sign-in service told no time", "look at the clock"),
+                |date| clock(date, asked + before.elapsed() / 2),
+            ),
+        ],
+        Err(error) => [
+            Check::fail("issuer", describe(&error), "check the network, the proxy and the issuer"),
+            Check::warn("clock", "could not be compared", "reach the sign-in service first"),
+        ],
+    }
+}
+
+/// Compares clocks.
+pub fn clock(theirs: OffsetDateTime, ours: OffsetDateTime) -> Check {
+    let off = (ours - theirs).unsigned_abs();
+    if off <= SKEW {
+        return Check::ok("clock", format!("within {} s of the sign-in service's", SKEW.as_secs()));
+    }
+    let side = if ours > theirs { "ahead" } else { "behind" };
+    let detail = format!("{} s {side} of the sign-in service's", off.as_secs());
+    let fix = "set the clock: tokens would count as ended, or be renewed too late";
+    Check::fail("clock", detail, fix)
+}
+
+/// Looks at the sign-in and how long it lasts.
+pub fn sign_in(loaded: Result<Option<AuthFile>, StoreError>, now: OffsetDateTime) -> Check {
+    let name = "sign-in";
+    let file = match loaded {
+        Ok(Some(file)) if file.tokens().is_some() => file,
+        Ok(_) => return Check::fail(name, "nobody is signed in", "chatmock-auth login"),
+        Err(error) => return Check::fail(name, error.to_string(), "chatmock-auth login"),
+    };
+    let account = Account::of(&file);
+    let who = account.email.unwrap_or(account.key);
+    let renewable = file.tokens().is_some_and(|tokens| tokens.refresh_token().is_some());
+    let left = file.lifetime().expires().map(|end| end.saturating_sub(now.unix_timestamp()));
+    match left {
+        Some(left) if left <= 0 && !renewable => {
+            Check::fail(name, format!("{who}: ended, and cannot be renewed"), "chatmock-auth login")
+        }
+        Some(left) if left <= 0 => Check::warn(
+            name,
+            format!("{who}: the access token has ended; the next request renews it"),
+            "chatmock-auth refresh",
+        ),
+        _ if !renewable => Check::warn(
+            name,
+            format!("{who}: cannot be renewed when it ends"),
+            "chatmock-auth login",
+        ),
+        Some(left) => Check::ok(name, format!("{who}: {} h left, then renewed", left / 3600)),
+        None => Check::ok(name, format!("{who}: does not say when it ends; renewed every 8 days")),
+    }
+}
+
+/// Tries whether the port that the browser comes back to is free.
+pub async fn callback_port(ports: &[u16]) -> Check {
+    let name = "callback port";
+    let mut taken = Vec::new();
+    for port in ports {
+        match tokio::net::TcpListener::bind(("127.0.0.1", *port)).await {
+            Ok(_) if taken.is_empty() => return Check::ok(name, format!("{port} is free")),
+            Ok(_) => {
+                let detail = format!("{} is taken, {port} is free", taken.join(" and "));
+                return Check::warn(name, detail, "nothing, or stop the program that has it");
+            }
+            Err(_) => taken.push(port.to_string()),
+        }
+    }
+    let detail = format!("{} taken by other programs", taken.join(" and "));
+    Check::fail(name, detail, "stop one of them, or chatmock-auth login --device")
+}
+
+/// Writes to the keyring, reads it back and deletes it again.
+pub async fn keyring(home: &Home) -> Check {
+    let name = "keyring";
+    let file = "nothing, if the file will do: --store file says so";
+    let Some(keyring) = home.keyring().cloned() else {
+        return Check::warn(name, KeyringError::NotBuilt.to_string(), file);
+    };
+    let tried = off_thread(move || {
+        keyring.write(PROBE, b"chatmock")?;
+        keyring.delete(PROBE)
+    });
+    match tried.await.unwrap_or(Err(KeyringError::Vault(VaultError::Failed))) {
+        Ok(()) => Check::ok(name, "keeps what it is given"),
+        Err(error @ KeyringError::Vault(VaultError::Locked)) => {
+            Check::warn(name, error.to_string(), "unlock it, or use --store file")
+        }
+        Err(error) => Check::warn(name, error.to_string(), file),
+    }
+}
+
+/// The entry that the check writes and deletes.
+const PROBE: &str = "doctor";
+
+/// Says through which proxies calls go, from the environment's names and values, and whether the
+/// system's certificates can be read. Two checks.
+pub fn network(proxies: &[(String, String)]) -> [Check; 2] {
+    let shown: Vec<String> =
+        proxies.iter().map(|(name, value)| format!("{name}={}", without_user(value))).collect();
+    let proxy = if shown.is_empty() {
+        Check::ok("proxy", "none")
+    } else {
+        Check::ok("proxy", shown.join(", "))
+    };
+    let trust = Url::parse("https://localhost/")
+        .map_err(|_| EndpointError::Issuer)
+        .and_then(|url| client(&url, true, HeaderMap::new()));
+    let trust = match trust {
+        Ok(_) => Check::ok("trust store", "the system's certificates can be read"),
+        Err(error) => {
+            Check::fail("trust store", describe(&error), "install the package ca-certificates")
+        }
+    };
+    [proxy, trust]
+}
+
+/// A proxy's address may hold a password.
+fn without_user(address: &str) -> String {
+    address.rsplit_once('@').map_or(address, |(_, host)| host).to_owned()
+}
+
+/// Tries whether the backend answers at all. Sends no token; any status counts.
+pub async fn backend(address: &str) -> Check {
+    let name = "backend";
+    let fix = "check the network, the proxy and the address";
+    let Ok(url) = Url::parse(address) else {
+        return Check::fail(name, "the address cannot be read", fix);
+    };
+    let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
+    let local =
+        host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
+    let client = match client(&url, local, HeaderMap::new()) {
+        Ok(client) => client,
+        Err(error) => return Check::fail(name, describe(&error), fix),
+    };
+    match client.head(url).timeout(REACH_LIMIT).send().await {
+        Ok(_) => Check::ok(name, format!("{host} answers")),
+        Err(error) => {
+            let error = EndpointError::Unreachable(error.without_url());
+            Check::fail(name, format!("{host}: {}", describe(&error)), fix)
+        }
+    }
+}
+
+/// Looks for another program with the same tokens: one at work in this home, and one whose file,
+/// such as the Codex CLI's, holds the same refresh token.
+pub async fn sharing(home: &Home, others: &[PathBuf]) -> Check {
+    let name = "sharing";
+    let (own, files) = (home.clone(), others.to_vec());
+    let shared = off_thread(move || shared_with(&own, &files)).await;
+    if let Ok(Some(path)) = shared {
+        let detail = format!("{} holds the same refresh token", path.display());
+        let fix = "chatmock-auth login: each program needs a sign-in of its own";
+        return Check::fail(name, detail, fix);
+    }
+    if !home.path().join("auth.lock").exists() {
+        return Check::ok(name, "no other program uses this sign-in");
+    }
+    match HomeLock::acquire(&home.path().join("auth.lock"), Duration::ZERO).await {
+        Ok(_) => Check::ok(name, "no other program uses this sign-in"),
+        Err(LockError::Busy { .. }) => Check::warn(
+            name,
+            "another program is renewing or changing this sign-in just now",
+            "nothing, if it is the server; else look again in a minute",
+        ),
+        Err(error) => Check::fail(name, error.to_string(), "check the home's owner and mode"),
+    }
+}
+
+fn shared_with(home: &Home, others: &[PathBuf]) -> Option<PathBuf> {
+    let refresh = |file: Option<AuthFile>| file?.tokens()?.refresh_token();
+    let own = refresh(home.load().ok()?)?;
+    let shares = |path: &&PathBuf| {
+        let same_file = |path: &Path| path == home.path().join("auth.json");
+        let theirs = BorrowedStore::new(*path).load().ok().and_then(refresh);
+        !same_file(path) && theirs.as_ref() == Some(&own)
+    };
+    others.iter().find(shares).cloned()
+}
+
+/// The error and what it comes from, in one line.
+fn describe(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,58 @@
+//! The modes and owners of what is in a home.
+
+use std::fs::{self, Metadata};
+use std::path::{Path, PathBuf};
+
+use super::Check;
+use crate::home::Home;
+
+/// Looks whether others can read the home or what is in it.
+pub fn files(home: &Home) -> Check {
+    let name = "files";
+    let mut seen = 0;
+    for path in places(home.path()) {
+        let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
+        seen += 1;
+        if let Some(problem) = problem(&metadata) {
+            return Check::fail(name, format!("{} {problem}", path.display()), &fix(&path));
+        }
+    }
+    match seen {
+        0 => Check::ok(name, format!("{} is not there yet", home.path().display())),
+        _ => Check::ok(name, format!("{} is yours alone", home.path().display())),
+    }
+}
+
+fn places(home: &Path) -> Vec<PathBuf> {
+    let mut places = vec![home.to_owned()];
+    for name in ["auth.json", "auth.lock", "generation", "accounts"] {
+        places.push(home.join(name));
+    }
+    let accounts = fs::read_dir(home.join("accounts")).into_iter().flatten().flatten();
+    places.extend(accounts.map(|entry| entry.path()));
+    places
+}
+
+#[cfg(unix)]
+fn problem(metadata: &Metadata) -> Option<String> {
+    use std::os::unix::fs::MetadataExt;
+    if metadata.is_symlink() {
+        return Some("is a symbolic link".to_owned());
+    }
+    if metadata.uid() != rustix::process::geteuid().as_raw() {
+        return Some(format!("belongs to the user {}", metadata.uid()));
+    }
+    let open = metadata.mode() & 0o077;
+    (open != 0)
+        .then(|| format!("has mode {:03o}: others may look into it", metadata.mode() & 0o777))
+}
+
+#[cfg(not(unix))]
+fn problem(metadata: &Metadata) -> Option<String> {
+    metadata.is_symlink().then(|| "is a symbolic link".to_owned())
+}
+
+fn fix(path: &Path) -> String {
+    let mode = if path.is_dir() { "700" } else { "600" };
+    format!("chmod {mode} {path}; chown $USER {path}", path = path.display())
+}

@@ -1,0 +1,169 @@
+//! What the issuer's refusals mean.
+
+use reqwest::StatusCode;
+use serde::Deserialize;
+
+/// Why a sign-in cannot be renewed any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// `refresh_token_expired`.
+    #[error("its refresh token has expired")]
+    Expired,
+    /// `refresh_token_reused`.
+    #[error("its refresh token was already used, perhaps by another program")]
+    Reused,
+    /// `refresh_token_invalidated`.
+    #[error("its refresh token was withdrawn")]
+    Invalidated,
+    /// `invalid_grant` with status 400.
+    #[error("its refresh token is not accepted")]
+    InvalidGrant,
+    /// Status 401 with no such code.
+    #[error("the sign-in service refused it")]
+    Unauthorized,
+    /// There was nothing to send.
+    #[error("it has no refresh token")]
+    NoRefreshToken,
+    /// The renewed tokens belong to someone else, and were thrown away.
+    #[error("the sign-in service answered for another account")]
+    OtherAccount,
+}
+
+/// How a call to the issuer went wrong. No part of the reply is in it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EndpointError {
+    /// The issuer is neither an `https` address nor `http` on this machine.
+    #[error("the issuer must be an https address, or http on a loopback address")]
+    Issuer,
+    /// Originator or user agent cannot stand in a header.
+    #[error("originator and user agent must be plain header text")]
+    Identity,
+    /// The HTTP client could not be made.
+    #[error("the HTTP client could not be made")]
+    Client(#[source] reqwest::Error),
+    /// The TLS settings could not be made.
+    #[error("the TLS settings could not be made")]
+    Tls(#[source] rustls::Error),
+    /// For good: the person must sign in again.
+    #[error("the sign-in cannot be renewed: {0}")]
+    Refused(Refusal),
+    /// No whole answer within the time limit.
+    #[error("the sign-in service did not answer")]
+    Unreachable(#[source] reqwest::Error),
+    /// An answer that settles nothing.
+    #[error("the sign-in service answered with status {0}")]
+    Status(u16),
+    /// A code that buys no tokens: used, too old, or of another attempt.
+    #[error("the sign-in service did not accept the code ({0}): start the sign-in again")]
+    NotRedeemed(CodeRefusal),
+    /// Device sign-in is not offered by this issuer, or not to this person.
+    #[error("device sign-in is not enabled here: sign in with the browser instead")]
+    NoDeviceSignIn,
+    /// A success whose body is no grant, or is too large.
+    #[error("the sign-in service sent an unreadable answer")]
+    Unreadable,
+}
+
+/// Why a code was not redeemed, as far as the issuer says it in words known here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum CodeRefusal {
+    /// `invalid_grant`.
+    #[error("it is unknown, used or too old")]
+    InvalidGrant,
+    /// `invalid_client` or `unauthorized_client`.
+    #[error("this client is not allowed")]
+    Client,
+    /// Anything else with this status.
+    #[error("status {0}")]
+    Status(u16),
+}
+
+/// Sorts the refusal of a code.
+pub(super) fn not_redeemed(status: StatusCode, body: &[u8]) -> EndpointError {
+    let refusal = match code(body).as_deref() {
+        _ if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
+            return EndpointError::Status(status.as_u16());
+        }
+        Some("invalid_grant") => CodeRefusal::InvalidGrant,
+        Some("invalid_client" | "unauthorized_client") => CodeRefusal::Client,
+        _ => CodeRefusal::Status(status.as_u16()),
+    };
+    EndpointError::NotRedeemed(refusal)
+}
+
+/// Sorts the refusal of a renewal.
+pub(super) fn classify(status: StatusCode, body: &[u8]) -> EndpointError {
+    let refusal = match code(body).as_deref() {
+        Some("refresh_token_expired") => Refusal::Expired,
+        Some("refresh_token_reused") => Refusal::Reused,
+        Some("refresh_token_invalidated") => Refusal::Invalidated,
+        Some("invalid_grant") if status == StatusCode::BAD_REQUEST => Refusal::InvalidGrant,
+        _ if status == StatusCode::UNAUTHORIZED => Refusal::Unauthorized,
+        _ => return EndpointError::Status(status.as_u16()),
+    };
+    EndpointError::Refused(refusal)
+}
+
+/// Finds the code where issuers put it: `error.code`, `error` itself, or `code`.
+pub(crate) fn code(body: &[u8]) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Body {
+        error: Option<serde_json::Value>,
+        code: Option<serde_json::Value>,
+    }
+    let body: Body = serde_json::from_slice(body).ok()?;
+    let text = |value: &serde_json::Value| value.as_str().map(str::to_owned);
+    let error = body.error.as_ref();
+    error
+        .and_then(|error| error.get("code"))
+        .and_then(text)
+        .or_else(|| error.and_then(text))
+        .or_else(|| body.code.as_ref().and_then(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_answer_falls_into_its_class() {
+        for (status, body, expected) in [
+            (400, r#"{"error":{"code":"refresh_token_reused"}}"#, Some(Refusal::Reused)),
+            (403, r#"{"error":{"code":"refresh_token_expired"}}"#, Some(Refusal::Expired)),
+            (500, r#"{"code":"refresh_token_invalidated"}"#, Some(Refusal::Invalidated)),
+            (
+                400,
+                r#"{"error":"invalid_grant","error_description":"x"}"#,
+                Some(Refusal::InvalidGrant),
+            ),
+            (401, r#"{"error":"invalid_grant"}"#, Some(Refusal::Unauthorized)),
+            (401, "<html>", Some(Refusal::Unauthorized)),
+            (401, r#"{"error":"refresh_token_reused"}"#, Some(Refusal::Reused)),
+            (403, r#"{"error":"invalid_grant"}"#, None),
+            (400, r#"{"error":{"message":"invalid_grant"}}"#, None),
+            (400, r#"{"error":null,"code":5}"#, None),
+            (429, "{}", None),
+            (500, "", None),
+            (307, "", None),
+        ] {
+            let got = classify(StatusCode::from_u16(status).unwrap(), body.as_bytes());
+            match (got, expected) {
+                (EndpointError::Refused(got), Some(expected)) => {
+                    assert_eq!(got, expected, "{body}")
+                }
+                (EndpointError::Status(got), None) => assert_eq!(got, status, "{body}"),
+                (got, expected) => panic!("{status} {body}: {got:?}, not {expected:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_code_is_looked_up_in_order() {
+        assert_eq!(code(br#"{"error":{"code":"a"},"code":"b"}"#).as_deref(), Some("a"));
+        assert_eq!(code(br#"{"error":"a","code":"b"}"#).as_deref(), Some("a"));
+        assert_eq!(code(br#"{"error":{"code":null},"code":"b"}"#).as_deref(), Some("b"));
+    }
+}

@@ -1,0 +1,23 @@
+//! What keeps tokens in memory from reaching a file or another process of the same user.
+
+use std::io;
+
+/// Forbids core dumps and being traced or read by processes without privileges. Call it at the
+/// start of a program, before any token is read. Does nothing on systems that lack both.
+///
+/// # Errors
+///
+/// The system refused; going on is safe, only less so.
+pub fn harden_process() -> io::Result<()> {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, setrlimit};
+        setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) })?;
+    }
+    #[cfg(target_os = "linux")]
+    {
+        use rustix::process::{DumpableBehavior, set_dumpable_behavior};
+        set_dumpable_behavior(DumpableBehavior::NotDumpable)?;
+    }
+    Ok(())
+}

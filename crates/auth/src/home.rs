@@ -1,0 +1,144 @@
+//! The home: the directory that holds the sign-ins of one person, and the lock over them.
+
+use std::fmt::{self, Write};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use sha2::{Digest, Sha256};
+
+use crate::lock::{HomeLock, LOCK_WAIT, LockError};
+use crate::store::{FileStore, Keyring, SlotStore, StoreChoice, StoreError, TokenStore};
+use crate::tokens::AuthFile;
+
+/// A home directory and where its sign-ins are kept. Clones share the keyring's thread.
+#[derive(Clone)]
+pub struct Home {
+    path: PathBuf,
+    choice: StoreChoice,
+    keyring: Option<Keyring>,
+    warned: Arc<AtomicBool>,
+}
+
+impl Home {
+    /// Names a home, with the system's keyring where this program was built with it.
+    pub fn new(path: impl Into<PathBuf>, choice: StoreChoice) -> Self {
+        #[cfg(feature = "keyring")]
+        let keyring = Some(Keyring::system());
+        #[cfg(not(feature = "keyring"))]
+        let keyring = None;
+        Self::with_keyring(path, choice, keyring)
+    }
+
+    /// Names a home with a keyring of the caller's, or without one.
+    pub fn with_keyring(
+        path: impl Into<PathBuf>,
+        choice: StoreChoice,
+        keyring: Option<Keyring>,
+    ) -> Self {
+        Self { path: path.into(), choice, keyring, warned: Arc::default() }
+    }
+
+    /// The directory.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The keyring, used or not.
+    pub fn keyring(&self) -> Option<&Keyring> {
+        self.keyring.as_ref()
+    }
+
+    /// The store of the active sign-in, for a [`TokenKeeper`](crate::TokenKeeper).
+    pub fn store(&self) -> Arc<dyn TokenStore> {
+        Arc::new(self.active())
+    }
+
+    /// Reads the active sign-in. May block for some seconds where it is in a keyring.
+    pub fn load(&self) -> Result<Option<AuthFile>, StoreError> {
+        self.active().load()
+    }
+
+    /// Waits for the lock under which sign-ins are changed.
+    pub async fn lock(&self) -> Result<HomeLock, LockError> {
+        HomeLock::acquire(&self.lock_path(), LOCK_WAIT).await
+    }
+
+    fn lock_path(&self) -> PathBuf {
+        self.path.join("auth.lock")
+    }
+
+    pub(crate) fn active(&self) -> SlotStore {
+        self.slot(self.path.join("auth.json"), self.path.join("generation"), self.entry())
+    }
+
+    /// The place of a sign-in that is not the active one.
+    pub(crate) fn parked(&self, key: &str) -> SlotStore {
+        let folder = self.accounts_folder();
+        let entry = format!("{}/{key}", self.entry());
+        self.slot(folder.join(format!("{key}.json")), folder.join(format!("{key}.mark")), entry)
+    }
+
+    pub(crate) fn accounts_folder(&self) -> PathBuf {
+        self.path.join("accounts")
+    }
+
+    fn slot(&self, file: PathBuf, mark: PathBuf, entry: String) -> SlotStore {
+        SlotStore {
+            file: FileStore::at(file, self.lock_path()),
+            mark,
+            entry,
+            choice: self.choice,
+            keyring: self.keyring.clone(),
+            warned: Arc::clone(&self.warned),
+        }
+    }
+
+    /// This home's name in the keyring: a copy of the home elsewhere is not the same sign-in.
+    fn entry(&self) -> String {
+        let place = settled(&self.path);
+        let mut name = String::new();
+        for byte in &Sha256::digest(place.as_os_str().as_encoded_bytes())[..8] {
+            // Writing to a string cannot fail.
+            let _ = write!(name, "{byte:02x}");
+        }
+        name
+    }
+}
+
+impl fmt::Debug for Home {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Home").field("path", &self.path).finish_non_exhaustive()
+    }
+}
+
+/// The path without links, also before its last parts exist, so that making it changes nothing.
+fn settled(path: &Path) -> PathBuf {
+    if let Ok(real) = path.canonicalize() {
+        return real;
+    }
+    match (path.parent(), path.file_name()) {
+        (Some(parent), Some(name)) if !parent.as_os_str().is_empty() => settled(parent).join(name),
+        _ => std::path::absolute(path).unwrap_or_else(|_| path.to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_home_has_one_name_in_the_keyring_before_and_after_it_is_made() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("deep").join("home");
+        let home = Home::with_keyring(&path, StoreChoice::Auto, None);
+        let before = home.entry();
+        std::fs::create_dir_all(&path).unwrap();
+        assert_eq!(home.entry(), before);
+        let roundabout = place.path().join("deep").join("..").join("deep").join("home");
+        let same = Home::with_keyring(roundabout, StoreChoice::Auto, None);
+        assert_eq!(same.entry(), before);
+        let other = Home::with_keyring(place.path(), StoreChoice::Auto, None);
+        assert_ne!(other.entry(), before);
+    }
+}

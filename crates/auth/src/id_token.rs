@@ -1,0 +1,58 @@
+//! What can be said about an id token that came straight from the issuer over its own connection.
+
+use time::OffsetDateTime;
+
+use crate::endpoint::Endpoint;
+use crate::members::Members;
+use crate::secret::Secret;
+
+/// A clock may be off by this much, in seconds.
+const LEEWAY: i64 = 300;
+
+/// Why an id token is not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum BadIdToken {
+    /// It is no JWT, or says that it is not signed.
+    #[error("the sign-in service sent an id token that is not signed")]
+    Unsigned,
+    /// Its payload is no object.
+    #[error("the sign-in service sent an id token that cannot be read")]
+    Unreadable,
+    /// Another issuer's.
+    #[error("the sign-in service sent an id token of another service")]
+    OtherIssuer,
+    /// For another OAuth client.
+    #[error("the sign-in service sent an id token for another program")]
+    OtherAudience,
+    /// It has ended already.
+    #[error("the sign-in service sent an id token that has ended: is this machine's clock right?")]
+    Ended,
+}
+
+/// Checks what the token says of itself. The signature is not verified: the token came over TLS
+/// from the issuer that would have made it, and nothing here trusts it beyond that.
+pub(crate) fn check(
+    token: &Secret,
+    endpoint: &Endpoint,
+    now: OffsetDateTime,
+) -> Result<(), BadIdToken> {
+    // `none` is not among the algorithms that it knows.
+    jsonwebtoken::decode_header(token.expose()).map_err(|_| BadIdToken::Unsigned)?;
+    let payload = jsonwebtoken::dangerous::insecure_decode_claims::<Members>(token.expose());
+    let payload = payload.map_err(|_| BadIdToken::Unreadable)?;
+    let issuer = payload.read::<String>("iss");
+    if issuer.is_some_and(|issuer| issuer.trim_end_matches('/') != endpoint.issuer()) {
+        return Err(BadIdToken::OtherIssuer);
+    }
+    let one = payload.read::<String>("aud").map(|one| vec![one]);
+    let audience = one.or_else(|| payload.read::<Vec<String>>("aud"));
+    if audience.is_some_and(|all| !all.iter().any(|one| one == endpoint.client_id())) {
+        return Err(BadIdToken::OtherAudience);
+    }
+    let end = payload.read::<i64>("exp");
+    if end.is_some_and(|end| end.saturating_add(LEEWAY) < now.unix_timestamp()) {
+        return Err(BadIdToken::Ended);
+    }
+    Ok(())
+}

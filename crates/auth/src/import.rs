@@ -1,0 +1,113 @@
+//! Other programs' sign-ins: whose they are, and what taking one over would do to its owner.
+
+use std::path::{Path, PathBuf};
+
+use time::OffsetDateTime;
+
+use crate::accounts::Account;
+use crate::home::Home;
+use crate::store::{BorrowedStore, StoreError, TokenStore};
+use crate::tokens::{AuthFile, Freshness, freshness};
+
+/// Which program wrote a sign-in file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Writer {
+    /// ChatMock itself.
+    ChatMock,
+    /// The Codex CLI.
+    CodexCli,
+    /// The Python ChatMock, or an early Codex CLI: they wrote the same form.
+    PythonChatMock,
+}
+
+/// What to do about a sign-in file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Advice {
+    /// It is the home's own: it is used as it is.
+    UseAsIs,
+    /// Its owner goes on renewing it, and a refresh token is good once: the second to use it is
+    /// signed out. Sign in anew with the account that it names, or borrow it.
+    SignInAnew,
+    /// The home already holds this very refresh token: one of the two programs will be signed out.
+    SharedAlready,
+    /// It holds an API key and no sign-in.
+    OnlyApiKey,
+    /// It holds nothing.
+    Nothing,
+}
+
+/// A sign-in file of another program, looked at.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Found {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Who wrote it.
+    pub writer: Writer,
+    /// Whose sign-in it is.
+    pub account: Option<Account>,
+    /// How its access token stands.
+    pub freshness: Freshness,
+    /// What to do.
+    pub advice: Advice,
+    file: AuthFile,
+}
+
+/// Looks at a sign-in file, and changes nothing. `None` when there is none.
+pub fn examine(path: &Path, home: &Home) -> Result<Option<Found>, StoreError> {
+    let Some(file) = BorrowedStore::new(path).load()? else { return Ok(None) };
+    let writer = if file.is_ours() {
+        Writer::ChatMock
+    } else if file.is_codex_style() {
+        Writer::CodexCli
+    } else {
+        Writer::PythonChatMock
+    };
+    Ok(Some(Found {
+        path: path.to_owned(),
+        writer,
+        account: file.tokens().map(|_| Account::of(&file)),
+        freshness: freshness(&file, OffsetDateTime::now_utc()),
+        advice: advice(&file, path, home)?,
+        file,
+    }))
+}
+
+impl Found {
+    /// Takes the tokens over into the home, where the caller knows that the other program is out
+    /// of use. The other file stays as it is; its program is signed out with the next renewal.
+    pub async fn take_over(self, home: &Home) -> Result<Account, crate::AccountError> {
+        let _lock = home.lock().await?;
+        let home = home.clone();
+        let account = Account { active: true, ..Account::of(&self.file) };
+        crate::off_thread::off_thread(move || {
+            home.park_active()?;
+            home.active().save(&self.file.adopted())
+        })
+        .await??;
+        Ok(account)
+    }
+}
+
+fn advice(file: &AuthFile, path: &Path, home: &Home) -> Result<Advice, StoreError> {
+    let Some(tokens) = file.tokens() else {
+        return Ok(if file.has_api_key() { Advice::OnlyApiKey } else { Advice::Nothing });
+    };
+    if is_same_file(path, &home.path().join("auth.json")) {
+        return Ok(Advice::UseAsIs);
+    }
+    let own = home.load()?;
+    let own = own.as_ref().and_then(|own| own.tokens()?.refresh_token());
+    Ok(if own.is_some() && own == tokens.refresh_token() {
+        Advice::SharedAlready
+    } else {
+        Advice::SignInAnew
+    })
+}
+
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    one == other
+        || one.canonicalize().ok().is_some_and(|one| other.canonicalize().ok() == Some(one))
+}

@@ -1,0 +1,232 @@
+//! The sign-in with a browser, free of IO: an address to open, then the query that comes back.
+
+use std::fmt;
+
+use oauth2::basic::BasicClient;
+use oauth2::{AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, RedirectUrl, Scope};
+use reqwest::Url;
+
+use crate::endpoint::{EndpointError, Issuer};
+use crate::secret::Secret;
+
+mod answer;
+mod attempt;
+
+use answer::Answer;
+pub use attempt::{Attempt, Ending, Verdict};
+
+/// The longest query that is looked at, in bytes.
+pub const QUERY_LIMIT: usize = 8 * 1024;
+
+/// The path that the browser comes back to.
+pub const CALLBACK_PATH: &str = "/auth/callback";
+
+const STATE_BYTES: u32 = 32;
+const VERIFIER_BYTES: u32 = 64;
+
+/// What is asked for: who it is, and tokens that can be renewed. The Codex CLI asks for its
+/// connectors as well, which no model call needs.
+const SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
+
+/// The parameters in the order in which the issuer's own client sends them.
+const ORDER: [&str; 11] = [
+    "response_type",
+    "client_id",
+    "redirect_uri",
+    "code_challenge",
+    "code_challenge_method",
+    "state",
+    "scope",
+    "id_token_add_organizations",
+    "codex_cli_simplified_flow",
+    "originator",
+    "allowed_workspace_id",
+];
+
+/// The name of this machine in the address that the browser comes back to. The issuer knows both;
+/// which of them it accepts has changed over time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum RedirectHost {
+    /// `127.0.0.1`, as the Codex CLI sends it today.
+    #[default]
+    Ip,
+    /// `localhost`, as it sent it before; browsers may look for it on `::1` as well.
+    Localhost,
+}
+
+/// The address that the browser comes back to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Redirect {
+    /// The machine's name in it.
+    pub host: RedirectHost,
+    /// The port, 1455 or 1457 for the issuer of ChatGPT sign-ins.
+    pub port: u16,
+}
+
+impl fmt::Display for Redirect {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = match self.host {
+            RedirectHost::Ip => "127.0.0.1",
+            RedirectHost::Localhost => "localhost",
+        };
+        write!(f, "http://{host}:{}{CALLBACK_PATH}", self.port)
+    }
+}
+
+/// What a sign-in with a browser begins from.
+#[derive(Clone, Copy, Debug)]
+pub struct LoginSettings<'a> {
+    /// The issuer's address.
+    pub issuer: &'a str,
+    /// The OAuth client.
+    pub client_id: &'a str,
+    /// The program's name, which the issuer may show.
+    pub originator: &'a str,
+    /// Where the browser comes back to.
+    pub redirect: Redirect,
+    /// The workspaces that may be signed in to; none restricts nothing.
+    pub workspaces: &'a [String],
+}
+
+/// A sign-in under way. Each has its own `state` and verifier, so two at once do not meet.
+pub struct Login {
+    state: Secret,
+    verifier: Secret,
+    redirect_uri: String,
+}
+
+/// A code and what must be shown with it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct CodeExchange {
+    pub(crate) code: Secret,
+    pub(crate) verifier: Secret,
+    pub(crate) redirect_uri: String,
+}
+
+/// Why no code came of what came back.
+#[derive(Debug)]
+pub enum Rejected {
+    /// It was not the answer to this sign-in, which goes on.
+    Stray {
+        /// The sign-in, to be asked again.
+        login: Box<Login>,
+        /// What was wrong.
+        stray: Stray,
+    },
+    /// The issuer, or the person there, said no. It is over.
+    Ended(Denial),
+}
+
+/// What was wrong with an answer that did not end the sign-in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Stray {
+    /// No `state`, or that of another attempt.
+    #[error("it belongs to another sign-in: use the address that was opened last")]
+    State,
+    /// The right `state`, but neither a code nor an error.
+    #[error("there is no code in it")]
+    NoCode,
+    /// A parameter that must be there once was there twice, or was no text.
+    #[error("it cannot be read")]
+    Malformed,
+    /// Longer than [`QUERY_LIMIT`].
+    #[error("it is too long")]
+    TooLong,
+}
+
+/// The refusal of a sign-in, in the issuer's code and words made harmless for a terminal.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the sign-in service refused: {code}{}", described(.detail))]
+pub struct Denial {
+    /// The code, such as `access_denied`.
+    pub code: String,
+    /// The issuer's explanation, cut short.
+    pub detail: Option<String>,
+}
+
+fn described(detail: &Option<String>) -> String {
+    detail.as_ref().map(|text| format!(" ({text})")).unwrap_or_default()
+}
+
+impl Login {
+    /// Begins a sign-in, and gives the address to open.
+    pub fn begin(settings: LoginSettings<'_>) -> Result<(Self, Url), EndpointError> {
+        let address = Issuer::parse(settings.issuer)?.at("/oauth/authorize")?;
+        let redirect_uri = settings.redirect.to_string();
+        let redirect = RedirectUrl::new(redirect_uri.clone()).map_err(|_| EndpointError::Issuer)?;
+        let (challenge, verifier) = PkceCodeChallenge::new_random_sha256_len(VERIFIER_BYTES);
+        let client = BasicClient::new(ClientId::new(settings.client_id.to_owned()))
+            .set_auth_uri(AuthUrl::from_url(address))
+            .set_redirect_uri(redirect);
+        let mut request = client
+            .authorize_url(|| CsrfToken::new_random_len(STATE_BYTES))
+            .add_scopes(SCOPES.map(|scope| Scope::new(scope.to_owned())))
+            .set_pkce_challenge(challenge)
+            .add_extra_param("id_token_add_organizations", "true")
+            .add_extra_param("codex_cli_simplified_flow", "true")
+            .add_extra_param("originator", settings.originator);
+        if !settings.workspaces.is_empty() {
+            request =
+                request.add_extra_param("allowed_workspace_id", settings.workspaces.join(","));
+        }
+        let (url, state) = request.url();
+        let login = Self {
+            state: Secret::new(state.into_secret()),
+            verifier: Secret::new(verifier.into_secret()),
+            redirect_uri,
+        };
+        Ok((login, in_order(url)))
+    }
+
+    /// Takes what came back: a query, or the whole address as a person pastes it.
+    pub fn redeem(self, text: &str) -> Result<CodeExchange, Rejected> {
+        let answer = match Answer::read(text, &self.state) {
+            Ok(answer) => answer,
+            Err(stray) => return Err(Rejected::Stray { login: Box::new(self), stray }),
+        };
+        match answer {
+            Answer::Denied(denial) => Err(Rejected::Ended(denial)),
+            Answer::Code(code) => {
+                let Self { verifier, redirect_uri, .. } = self;
+                Ok(CodeExchange { code, verifier, redirect_uri })
+            }
+        }
+    }
+}
+
+impl CodeExchange {
+    /// The form that redeems the code, in the order in which the issuer's own client sends it.
+    pub(crate) fn form(&self, client_id: &str) -> String {
+        form_urlencoded::Serializer::new(String::new())
+            .append_pair("grant_type", "authorization_code")
+            .append_pair("client_id", client_id)
+            .append_pair("code", self.code.expose())
+            .append_pair("redirect_uri", &self.redirect_uri)
+            .append_pair("code_verifier", self.verifier.expose())
+            .finish()
+    }
+}
+
+impl fmt::Debug for Login {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Login").field("redirect_uri", &self.redirect_uri).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for CodeExchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut text = f.debug_struct("CodeExchange");
+        text.field("redirect_uri", &self.redirect_uri).finish_non_exhaustive()
+    }
+}
+
+fn in_order(mut url: Url) -> Url {
+    let mut pairs: Vec<(String, String)> = url.query_pairs().into_owned().collect();
+    pairs.sort_by_key(|(name, _)| ORDER.iter().position(|known| known == name));
+    url.query_pairs_mut().clear().extend_pairs(pairs);
+    url
+}
+
+#[cfg(test)]
+mod tests;

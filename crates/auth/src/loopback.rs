@@ -1,0 +1,201 @@
+//! The listener that the browser comes back to: this machine only, one path, fixed pages.
+
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+
+use crate::login::{Attempt, Redirect, RedirectHost};
+
+mod answer;
+mod guests;
+mod page;
+
+use guests::Guests;
+
+/// The ports that the issuer lets a browser come back to, in the order in which they are tried.
+pub const CALLBACK_PORTS: [u16; 2] = [1455, 1457];
+
+/// Connections at a time; an idle one gives way to a new one.
+const MOST_CONNECTIONS: usize = 32;
+/// The longest a request's head may take.
+const HEAD_LIMIT: Duration = Duration::from_secs(5);
+/// The largest head. The query has a limit of its own, below this one.
+const HEAD_BYTES: usize = 16 * 1024;
+/// The longest the page is waited for at the end.
+const FAREWELL: Duration = Duration::from_secs(2);
+/// The pause after a connection could not be accepted.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
+
+/// Where to listen.
+#[derive(Clone, Debug)]
+pub struct LoopbackSettings {
+    /// The name in the address; with `localhost`, `::1` is listened on as well.
+    pub host: RedirectHost,
+    /// The ports to try; [`CALLBACK_PORTS`] by default.
+    pub ports: Vec<u16>,
+    /// Another address to listen on, for containers. Whoever can reach it can offer answers, but
+    /// only to requests that name this machine.
+    pub bind: Option<IpAddr>,
+}
+
+impl Default for LoopbackSettings {
+    fn default() -> Self {
+        Self { host: RedirectHost::default(), ports: CALLBACK_PORTS.to_vec(), bind: None }
+    }
+}
+
+/// Why nothing listens.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LoopbackError {
+    /// Other programs have every port.
+    #[error(
+        "other programs are listening on {}: stop one of them, or sign in without a browser here: \
+         chatmock-auth login --device", listed(.0)
+    )]
+    Taken(Vec<u16>),
+    /// The system said no.
+    #[error("cannot listen on {address}")]
+    Io {
+        /// What was tried.
+        address: SocketAddr,
+        /// The system's answer.
+        #[source]
+        source: io::Error,
+    },
+}
+
+fn listed(ports: &[u16]) -> String {
+    ports.iter().map(u16::to_string).collect::<Vec<_>>().join(" and ")
+}
+
+/// A bound listener. It stops when it is dropped.
+#[derive(Debug)]
+pub struct Loopback {
+    listeners: Vec<TcpListener>,
+    redirect: Redirect,
+}
+
+/// A listener at work for one attempt.
+#[derive(Debug)]
+pub struct Listening {
+    tasks: JoinSet<()>,
+    guests: Arc<Guests>,
+}
+
+impl Loopback {
+    /// Binds the first free port. Nothing is ever sent to a program that has one.
+    pub async fn bind(settings: &LoopbackSettings) -> Result<Self, LoopbackError> {
+        for port in &settings.ports {
+            if let Some(listeners) = listeners(settings, *port).await? {
+                let port = match listeners.first().map(TcpListener::local_addr) {
+                    Some(Ok(address)) => address.port(),
+                    _ => *port,
+                };
+                let redirect = Redirect { host: settings.host, port };
+                return Ok(Self { listeners, redirect });
+            }
+        }
+        Err(LoopbackError::Taken(settings.ports.clone()))
+    }
+
+    /// The address that the browser is to come back to.
+    pub fn redirect(&self) -> Redirect {
+        self.redirect
+    }
+
+    /// The addresses that are listened on.
+    pub fn addresses(&self) -> Vec<SocketAddr> {
+        self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
+    }
+
+    /// Serves an attempt until [`Listening::close`], or until that is dropped.
+    pub fn serve(self, attempt: &Attempt) -> Listening {
+        let (mut tasks, guests) = (JoinSet::new(), Arc::new(Guests::new(MOST_CONNECTIONS)));
+        for listener in self.listeners {
+            tasks.spawn(accept(listener, attempt.clone(), Arc::clone(&guests)));
+        }
+        Listening { tasks, guests }
+    }
+}
+
+impl Listening {
+    /// Stops listening, once the browser has its page. Say first how it ended, with
+    /// [`Attempt::settle`]; a page that is not fetched is not waited for long.
+    pub async fn close(mut self) {
+        self.tasks.abort_all();
+        let _ = tokio::time::timeout(FAREWELL, self.guests.gone()).await;
+    }
+}
+
+impl Drop for Listening {
+    fn drop(&mut self) {
+        self.guests.dismiss();
+    }
+}
+
+/// Binds one port on every address wanted; `None` when another program has it on any.
+async fn listeners(
+    settings: &LoopbackSettings,
+    port: u16,
+) -> Result<Option<Vec<TcpListener>>, LoopbackError> {
+    let first = settings.bind.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
+    let Some(listener) = bind(SocketAddr::new(first, port)).await? else { return Ok(None) };
+    let port = listener.local_addr().map_or(port, |address| address.port());
+    let mut listeners = vec![listener];
+    if settings.host == RedirectHost::Localhost && settings.bind.is_none() {
+        match bind(SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), port)).await {
+            Ok(Some(listener)) => listeners.push(listener),
+            Ok(None) => return Ok(None),
+            // A machine without IPv6 looks for `localhost` on the other address only.
+            Err(error) => tracing::debug!(%error, "not listening on ::1"),
+        }
+    }
+    Ok(Some(listeners))
+}
+
+async fn bind(address: SocketAddr) -> Result<Option<TcpListener>, LoopbackError> {
+    match TcpListener::bind(address).await {
+        Ok(listener) => Ok(Some(listener)),
+        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(None),
+        Err(source) => Err(LoopbackError::Io { address, source }),
+    }
+}
+
+async fn accept(listener: TcpListener, attempt: Attempt, guests: Arc<Guests>) {
+    loop {
+        match listener.accept().await {
+            Ok((stream, _)) => guests.admit(|busy| serve(stream, attempt.clone(), busy)),
+            // Out of files, most likely: idle connections will give some back.
+            Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, attempt: Attempt, busy: guests::Busy) {
+    let service = service_fn(move |request| {
+        let (attempt, busy) = (attempt.clone(), busy.clone());
+        async move {
+            let _at_work = busy.begin();
+            answer::answer(&attempt, &request).await
+        }
+    });
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_LIMIT)
+        .max_buf_size(HEAD_BYTES)
+        .keep_alive(false)
+        .serve_connection(TokioIo::new(stream), service);
+    // A browser that leaves, or something that speaks no HTTP, concerns nobody.
+    let _ = connection.await;
+}
+
+#[cfg(test)]
+mod tests;

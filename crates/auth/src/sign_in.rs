@@ -1,0 +1,230 @@
+//! The end of a sign-in: tokens for a code, a look at whose they are, and saving them.
+
+use std::time::Instant;
+
+use time::OffsetDateTime;
+
+use crate::accounts::{Account, signed_in};
+use crate::device::{Device, DeviceRefusal, DeviceStep};
+use crate::endpoint::{Endpoint, EndpointError};
+use crate::home::Home;
+use crate::id_token::{self, BadIdToken};
+use crate::lock::LockError;
+use crate::login::CodeExchange;
+use crate::off_thread::{LostTask, off_thread};
+use crate::store::{StoreError, TokenStore};
+use crate::tokens::AuthFile;
+
+/// How often the question about another account is asked when it changes meanwhile.
+const MOST_QUESTIONS: usize = 3;
+
+/// What a sign-in is made with.
+#[derive(Clone, Copy, Debug)]
+pub struct SignIn<'a> {
+    /// Where it is saved.
+    pub home: &'a Home,
+    /// Who issues it.
+    pub endpoint: &'a Endpoint,
+    /// The workspaces that are allowed; none restricts nothing.
+    pub workspaces: &'a [String],
+    /// The name of the account. With one, another active account is put aside and not replaced.
+    pub name: Option<&'a str>,
+}
+
+/// Why a sign-in was not made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignInError {
+    /// The issuer gave no tokens.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// The issuer's answer lacks something.
+    #[error("the sign-in service sent no {0}: nothing was saved")]
+    Incomplete(&'static str),
+    /// The token that says who signed in is not to be believed.
+    #[error("{0}: nothing was saved")]
+    IdToken(#[from] BadIdToken),
+    /// Another workspace than was asked for.
+    #[error("signed in to workspace {got}, which is not the one asked for: nothing was saved")]
+    OtherWorkspace {
+        /// The workspace that was obtained.
+        got: String,
+    },
+    /// The person kept the account that is there.
+    #[error("the present sign-in was kept")]
+    Kept,
+    /// The device code came to nothing.
+    #[error(transparent)]
+    Device(#[from] DeviceRefusal),
+    /// Another program is at work.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The store could not do its work.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The work was cut off.
+    #[error(transparent)]
+    Lost(#[from] LostTask),
+}
+
+/// Tokens that were obtained and are not saved yet.
+#[derive(Debug)]
+pub struct Obtained<'a> {
+    sign_in: SignIn<'a>,
+    file: AuthFile,
+    account: Account,
+}
+
+/// A sign-in that was saved.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SignedIn {
+    /// Who signed in.
+    pub account: Account,
+    /// Where the tokens are, for people.
+    pub place: String,
+    /// When the access token ends, in seconds since 1970.
+    pub expires: Option<i64>,
+    /// The account that was active before and was put aside.
+    pub put_aside: Option<Account>,
+}
+
+impl<'a> SignIn<'a> {
+    /// Redeems a code. Nothing is saved yet.
+    pub async fn obtain(self, exchange: &CodeExchange) -> Result<Obtained<'a>, SignInError> {
+        let grant = self.endpoint.redeem(exchange).await?;
+        for (part, name) in [
+            (&grant.id_token, "id token"),
+            (&grant.access_token, "access token"),
+            (&grant.refresh_token, "refresh token"),
+        ] {
+            if part.as_ref().is_none_or(crate::Secret::is_empty) {
+                return Err(SignInError::Incomplete(name));
+            }
+        }
+        if let Some(token) = &grant.id_token {
+            id_token::check(token, self.endpoint, OffsetDateTime::now_utc())?;
+        }
+        let origin = self.endpoint.origin();
+        let mut file = AuthFile::signed_in(&grant, OffsetDateTime::now_utc()).with_origin(&origin);
+        if let Some(name) = self.name {
+            file = file.with_name(name);
+        }
+        let account = Account::of(&file);
+        let obtained = Obtained { sign_in: self, file, account };
+        obtained.check_workspace().await?;
+        Ok(obtained)
+    }
+
+    /// Waits until the person approves a device code, and gives what it buys.
+    pub async fn await_device(&self, device: &mut Device) -> Result<CodeExchange, SignInError> {
+        let mut wait = device.interval();
+        loop {
+            tokio::time::sleep(wait).await;
+            let reply = self.endpoint.poll_device(device.code()).await?;
+            wait = match device.next(&reply, Instant::now()) {
+                DeviceStep::Wait(wait) => wait,
+                DeviceStep::Done(exchange) => return Ok(exchange),
+                DeviceStep::Refused(refusal) => return Err(refusal.into()),
+            };
+        }
+    }
+}
+
+impl Obtained<'_> {
+    /// Who signed in, to be shown before anything is saved.
+    pub fn account(&self) -> &Account {
+        &self.account
+    }
+
+    /// Saves the sign-in under the home's lock. `confirm` is asked before the sign-in of another
+    /// person or workspace is replaced; it is not asked where that one is put aside instead.
+    pub async fn save(
+        self,
+        confirm: impl AsyncFn(&Account) -> bool,
+    ) -> Result<SignedIn, SignInError> {
+        let mut confirmed = None;
+        for _ in 0..MOST_QUESTIONS {
+            if let Some(other) = self.other_account().await?
+                && confirmed.as_ref() != Some(&other.key)
+            {
+                if !confirm(&other).await {
+                    self.give_up().await;
+                    return Err(SignInError::Kept);
+                }
+                confirmed = Some(other.key);
+            }
+            let _lock = self.sign_in.home.lock().await?;
+            // It may have changed while the person thought.
+            match self.other_account().await? {
+                Some(other) if confirmed.as_ref() != Some(&other.key) => {}
+                _ => return self.save_locked().await,
+            }
+        }
+        self.give_up().await;
+        Err(SignInError::Kept)
+    }
+
+    /// The active account, when saving would replace it and it is another.
+    async fn other_account(&self) -> Result<Option<Account>, SignInError> {
+        if self.sign_in.name.is_some() {
+            return Ok(None);
+        }
+        let home = self.sign_in.home.clone();
+        let present = off_thread(move || home.active_account()).await?;
+        let present = present.or_else(|error| match error {
+            // A keyring that is locked is no reason not to sign in.
+            StoreError::Keyring(_) => Ok(None),
+            error => Err(error),
+        })?;
+        Ok(present.filter(|present| !present.is_same(&self.account)))
+    }
+
+    async fn save_locked(self) -> Result<SignedIn, SignInError> {
+        let Self { sign_in, file, account } = self;
+        let (home, named) = (sign_in.home.clone(), sign_in.name.is_some());
+        off_thread(move || {
+            let put_aside = if named { put_aside(&home, &account)? } else { None };
+            let store = home.active();
+            store.save(&file)?;
+            // A copy that was put aside earlier is out of date now.
+            if let Err(error) = home.parked(&account.key).remove() {
+                tracing::warn!(%error, "an older copy of this account stays beside it");
+            }
+            Ok(SignedIn {
+                place: store.description(),
+                expires: file.lifetime().expires(),
+                account: Account { active: true, ..account },
+                put_aside,
+            })
+        })
+        .await?
+    }
+
+    async fn check_workspace(&self) -> Result<(), SignInError> {
+        let allowed = self.sign_in.workspaces;
+        let got = self.account.workspace.as_ref();
+        if allowed.is_empty() || got.is_some_and(|got| allowed.contains(got)) {
+            return Ok(());
+        }
+        self.give_up().await;
+        let got = got.cloned().unwrap_or_else(|| "unknown".to_owned());
+        Err(SignInError::OtherWorkspace { got })
+    }
+
+    /// Ends the new sign-in at the issuer, since nobody will hold its tokens.
+    async fn give_up(&self) {
+        let Some(tokens) = self.file.tokens() else { return };
+        if let Err(error) = self.sign_in.endpoint.revoke(tokens).await {
+            tracing::warn!(%error, "the tokens that were not wanted could not be revoked");
+        }
+    }
+}
+
+fn put_aside(home: &Home, account: &Account) -> Result<Option<Account>, StoreError> {
+    let present = signed_in(home.active().load())?.map(|file| Account::of(&file));
+    match present {
+        Some(present) if !present.is_same(account) => home.park_active(),
+        _ => Ok(None),
+    }
+}

@@ -1,0 +1,93 @@
+//! Signing out: the issuer is told first, and the tokens are deleted whatever it says.
+
+use crate::accounts::{Account, AccountError};
+use crate::endpoint::{Endpoint, EndpointError};
+use crate::home::Home;
+use crate::off_thread::off_thread;
+use crate::store::{StoreError, TokenStore};
+use crate::tokens::AuthFile;
+
+/// What became of a sign-in.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct SignedOut {
+    /// Whose it was, as far as that could be read.
+    pub account: Option<Account>,
+    /// What the issuer did.
+    pub revocation: Revocation,
+}
+
+/// What the issuer did about a sign-in.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Revocation {
+    /// It has ended there, too.
+    Done,
+    /// There was no token to end.
+    Nothing,
+    /// Another issuer's, which was not told.
+    OtherIssuer,
+    /// It could not be told: the tokens are good there until they expire.
+    Failed(EndpointError),
+}
+
+/// Signs out: the active account, or the one that a word means. `None` when there is none.
+pub async fn sign_out(
+    home: &Home,
+    endpoint: &Endpoint,
+    word: Option<&str>,
+) -> Result<Option<SignedOut>, AccountError> {
+    // Nobody may renew meanwhile: a renewal would bring back what is being deleted.
+    let _lock = home.lock().await?;
+    let Some(leaving) = find(home, word.map(str::to_owned)).await? else { return Ok(None) };
+    let revocation = match &leaving.file {
+        Some(file) => revoke(endpoint, file).await,
+        None => Revocation::Nothing,
+    };
+    let (home, account) = (home.clone(), leaving.account.clone());
+    off_thread(move || match &account {
+        Some(account) => home.store_of(account).remove(),
+        None => home.active().remove(),
+    })
+    .await??;
+    Ok(Some(SignedOut { account: leaving.account, revocation }))
+}
+
+struct Leaving {
+    account: Option<Account>,
+    file: Option<AuthFile>,
+}
+
+async fn find(home: &Home, word: Option<String>) -> Result<Option<Leaving>, AccountError> {
+    let home = home.clone();
+    off_thread(move || {
+        let account = word.map(|word| home.account(&word)).transpose()?;
+        let store = account.as_ref().map_or_else(|| home.active(), |known| home.store_of(known));
+        match store.load() {
+            Ok(None) if account.is_none() => Ok(None),
+            Ok(file) => {
+                let described = || file.as_ref().map(Account::of);
+                let account = account.or_else(described);
+                let active = |known: Account| Account { active: store.is(&home.active()), ..known };
+                Ok(Some(Leaving { account: account.map(active), file }))
+            }
+            // What cannot be read can still be deleted.
+            Err(StoreError::Corrupt { .. } | StoreError::Keyring(_)) => {
+                Ok(Some(Leaving { account, file: None }))
+            }
+            Err(error) => Err(error.into()),
+        }
+    })
+    .await?
+}
+
+async fn revoke(endpoint: &Endpoint, file: &AuthFile) -> Revocation {
+    let Some(tokens) = file.tokens() else { return Revocation::Nothing };
+    if !endpoint.origin().agrees(&file.origin()) {
+        return Revocation::OtherIssuer;
+    }
+    match endpoint.revoke(tokens).await {
+        Ok(()) => Revocation::Done,
+        Err(error) => Revocation::Failed(error),
+    }
+}

@@ -1,0 +1,144 @@
+//! The keyring: secrets of the system, asked by one thread of ours, never waited for long.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use zeroize::Zeroizing;
+
+mod parts;
+#[cfg(feature = "keyring")]
+mod system;
+mod worker;
+
+use worker::Worker;
+
+/// A place for secrets by name. A [`Keyring`] calls it from one thread only.
+pub trait Vault {
+    /// Reads a secret; `None` when there is none.
+    fn read(&self, entry: &str) -> Result<Option<Zeroizing<Vec<u8>>>, VaultError>;
+
+    /// Puts a secret in place of what is there.
+    fn write(&self, entry: &str, value: &[u8]) -> Result<(), VaultError>;
+
+    /// Forgets a secret; it is no error that there is none.
+    fn delete(&self, entry: &str) -> Result<(), VaultError>;
+}
+
+/// Why a [`Vault`] could not do its work, in words of ours: a library's may quote the secret.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum VaultError {
+    /// No keyring service, or none that keeps anything.
+    #[error("there is no keyring here")]
+    Absent,
+    /// It is locked, and nobody unlocked it.
+    #[error("the keyring is locked")]
+    Locked,
+    /// The secret is larger than it takes.
+    #[error("the keyring does not take a value of this size")]
+    TooLong,
+    /// Anything else.
+    #[error("the keyring does not work")]
+    Failed,
+}
+
+/// Why a [`Keyring`] gave nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyringError {
+    /// The system's answer.
+    #[error("{0}")]
+    Vault(#[from] VaultError),
+    /// No answer within [`KeyringLimits::wait`].
+    #[error("the keyring did not answer in time")]
+    Hung,
+    /// What was written did not read back.
+    #[error("the keyring forgets what it is given")]
+    Lossy,
+    /// What is in it is not what was put there.
+    #[error("the keyring holds a damaged sign-in")]
+    Damaged,
+    /// This program was built without it.
+    #[error("this program was built without keyring support")]
+    NotBuilt,
+}
+
+/// What a keyring is given, and how long it may take.
+#[derive(Clone, Copy, Debug)]
+pub struct KeyringLimits {
+    /// The longest a call is waited for.
+    pub wait: Duration,
+    /// The largest value of one entry, in bytes; a larger one is split over several.
+    pub value: usize,
+    /// After a fault, the time in which calls fail at once: each may have opened a prompt.
+    pub rest: Duration,
+}
+
+impl Default for KeyringLimits {
+    fn default() -> Self {
+        // The Credential Manager takes 2560 bytes; the others are not known to have a limit.
+        let value = if cfg!(windows) { 2560 } else { 64 * 1024 };
+        Self { wait: Duration::from_secs(3), value, rest: Duration::from_secs(5) }
+    }
+}
+
+/// Makes the vault, again after each fault.
+pub(crate) type Maker = dyn Fn() -> Result<Box<dyn Vault>, VaultError> + Send + Sync;
+
+/// The keyring of the system, or a vault of the caller's. Clones share the one thread.
+#[derive(Clone)]
+pub struct Keyring {
+    worker: Arc<Worker>,
+    value_limit: usize,
+}
+
+impl Keyring {
+    /// The keyring of this system. Nothing is started before the first call.
+    #[cfg(feature = "keyring")]
+    pub fn system() -> Self {
+        Self::over(system::open, KeyringLimits::default())
+    }
+
+    /// A keyring over a vault that is made, and remade after a fault, on the keyring's thread.
+    pub fn over(
+        maker: impl Fn() -> Result<Box<dyn Vault>, VaultError> + Send + Sync + 'static,
+        limits: KeyringLimits,
+    ) -> Self {
+        Self { worker: Arc::new(Worker::new(Arc::new(maker), limits)), value_limit: limits.value }
+    }
+
+    /// Reads a secret.
+    pub fn read(&self, entry: &str) -> Result<Option<Zeroizing<Vec<u8>>>, KeyringError> {
+        let entry = entry.to_owned();
+        self.worker.call(move |vault| parts::read(vault, &entry))
+    }
+
+    /// Writes a secret, and reads it back: there are keyrings that forget.
+    pub fn write(&self, entry: &str, value: &[u8]) -> Result<(), KeyringError> {
+        let (entry, limit) = (entry.to_owned(), self.value_limit);
+        let value = Zeroizing::new(value.to_vec());
+        self.worker.call(move |vault| {
+            parts::write(vault, &entry, &value, limit)?;
+            match parts::read(vault, &entry)? {
+                Some(kept) if *kept == *value => Ok(()),
+                _ => Err(KeyringError::Lossy),
+            }
+        })
+    }
+
+    /// Forgets a secret.
+    pub fn delete(&self, entry: &str) -> Result<(), KeyringError> {
+        let entry = entry.to_owned();
+        self.worker.call(move |vault| parts::delete(vault, &entry))
+    }
+}
+
+impl fmt::Debug for Keyring {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Keyring").finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

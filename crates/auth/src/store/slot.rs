@@ -1,0 +1,220 @@
+//! The place of one sign-in in a home: the keyring where there is one, else a private file.
+
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::{
+    Access, FileStore, Keyring, KeyringError, Mark, Place, Reservation, Stamp, StoreError,
+    TokenStore,
+};
+use crate::tokens::AuthFile;
+
+/// Where a new sign-in is put.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StoreChoice {
+    /// In the keyring; in the file, with a warning, where that does not work.
+    #[default]
+    Auto,
+    /// In the keyring, or it fails.
+    Keyring,
+    /// In a file that only its owner can read.
+    File,
+}
+
+/// The word was none of `auto`, `keyring` and `file`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the store is one of auto, keyring and file")]
+pub struct UnknownStore;
+
+impl FromStr for StoreChoice {
+    type Err = UnknownStore;
+
+    fn from_str(word: &str) -> Result<Self, UnknownStore> {
+        match word {
+            "auto" => Ok(Self::Auto),
+            "keyring" => Ok(Self::Keyring),
+            "file" => Ok(Self::File),
+            _ => Err(UnknownStore),
+        }
+    }
+}
+
+/// One sign-in's place. A file that is there counts before the keyring: another program, which
+/// knows files only, may have signed in.
+#[derive(Clone)]
+pub(crate) struct SlotStore {
+    pub(crate) file: FileStore,
+    /// The note that says where it is kept.
+    pub(crate) mark: PathBuf,
+    /// Its name in the keyring.
+    pub(crate) entry: String,
+    pub(crate) choice: StoreChoice,
+    pub(crate) keyring: Option<Keyring>,
+    /// The warning was given.
+    pub(crate) warned: Arc<AtomicBool>,
+}
+
+impl SlotStore {
+    /// Says whether both are the same place.
+    pub(crate) fn is(&self, other: &Self) -> bool {
+        self.entry == other.entry
+    }
+
+    fn keyring(&self) -> Result<&Keyring, KeyringError> {
+        self.keyring.as_ref().ok_or(KeyringError::NotBuilt)
+    }
+
+    /// Where the sign-in is now; `File` also when there is none.
+    pub(crate) fn place(&self) -> Result<Place, StoreError> {
+        match self.file.stamp()? {
+            Stamp::Absent => Ok(Mark::read(&self.mark)?.place),
+            _ => Ok(Place::File),
+        }
+    }
+
+    fn load_from_keyring(&self) -> Result<Option<AuthFile>, StoreError> {
+        let Some(text) = self.keyring()?.read(&self.entry)? else { return Ok(None) };
+        let damaged = |_| StoreError::Corrupt { place: KEYRING.to_owned() };
+        AuthFile::parse(&text).map(Some).map_err(damaged)
+    }
+
+    fn save_to_keyring(&self, file: &AuthFile) -> Result<(), StoreError> {
+        self.keyring()?.write(&self.entry, file.render().as_bytes())?;
+        Mark::bump(&self.mark, Place::Keyring, Some(file))?;
+        // From here on the keyring's is the one that counts.
+        self.file.remove()
+    }
+
+    /// Once the file is there it counts, whatever becomes of the note and the keyring.
+    fn save_to_file(&self, file: &AuthFile) -> Result<(), StoreError> {
+        self.file.save(file)?;
+        if let Err(error) = self.leave_keyring(Some(file)) {
+            tracing::warn!(%error, "a former sign-in may stay in the keyring, unused");
+        }
+        Ok(())
+    }
+
+    /// Notes that the keyring does not hold the sign-in any more, and forgets what it holds.
+    fn leave_keyring(&self, file: Option<&AuthFile>) -> Result<(), StoreError> {
+        let was_there = Mark::read(&self.mark).is_ok_and(|mark| mark.place == Place::Keyring);
+        Mark::bump(&self.mark, Place::File, file)?;
+        match &self.keyring {
+            Some(keyring) if was_there => Ok(keyring.delete(&self.entry)?),
+            _ => Ok(()),
+        }
+    }
+
+    /// Says once why the file is used, and what to do about it.
+    fn warn(&self, error: &KeyringError) {
+        if *error == KeyringError::NotBuilt || self.warned.swap(true, Ordering::SeqCst) {
+            return;
+        }
+        tracing::warn!(
+            %error,
+            file = %self.file.path().display(),
+            "the sign-in is kept in a file that only you can read; unlock the keyring and sign in \
+             again with `--store keyring`, or say `--store file` to have it so"
+        );
+    }
+
+    fn fall_back(&self, error: StoreError, file: &AuthFile) -> Result<(), StoreError> {
+        match (self.choice, error) {
+            (StoreChoice::Auto, StoreError::Keyring(error)) => {
+                self.warn(&error);
+                self.save_to_file(file)
+            }
+            (_, error) => Err(error),
+        }
+    }
+}
+
+/// The keyring in messages.
+const KEYRING: &str = "the sign-in in the keyring";
+
+impl TokenStore for SlotStore {
+    fn load(&self) -> Result<Option<AuthFile>, StoreError> {
+        if let Some(file) = self.file.load()? {
+            return Ok(Some(file));
+        }
+        match Mark::read(&self.mark)?.place {
+            Place::File => Ok(None),
+            Place::Keyring => self.load_from_keyring(),
+        }
+    }
+
+    fn save(&self, file: &AuthFile) -> Result<(), StoreError> {
+        if self.choice == StoreChoice::File {
+            return self.save_to_file(file);
+        }
+        self.save_to_keyring(file).or_else(|error| self.fall_back(error, file))
+    }
+
+    fn remove(&self) -> Result<(), StoreError> {
+        let left = self.leave_keyring(None);
+        self.file.remove()?;
+        left
+    }
+
+    fn reserve(&self, size: usize) -> Result<Box<dyn Reservation>, StoreError> {
+        if self.place()? == Place::File {
+            return self.file.reserve(size);
+        }
+        // The room that it takes if the keyring fails between now and then.
+        let spare = self.file.reserve(size).ok();
+        Ok(Box::new(KeyringRoom { slot: self.clone(), spare }))
+    }
+
+    fn stamp(&self) -> Result<Stamp, StoreError> {
+        match self.file.stamp()? {
+            Stamp::Absent => {}
+            there => return Ok(there),
+        }
+        let mark = Mark::read(&self.mark)?;
+        Ok(match mark.place {
+            Place::File => Stamp::Absent,
+            Place::Keyring => Stamp::Generation(mark.generation),
+        })
+    }
+
+    fn lock_path(&self) -> Option<&Path> {
+        self.file.lock_path()
+    }
+
+    fn description(&self) -> String {
+        match self.place() {
+            Ok(Place::Keyring) => "the keyring".to_owned(),
+            _ => self.file.description(),
+        }
+    }
+
+    fn access(&self) -> Access {
+        Access::Owned
+    }
+}
+
+struct KeyringRoom {
+    slot: SlotStore,
+    spare: Option<Box<dyn Reservation>>,
+}
+
+impl Reservation for KeyringRoom {
+    fn commit(self: Box<Self>, expected: &AuthFile, next: &AuthFile) -> Result<(), StoreError> {
+        let Self { slot, spare } = *self;
+        match slot.load() {
+            Ok(held) if held.as_ref() == Some(expected) => {}
+            // The keyring went away during the renewal. Whether it changed cannot be seen, but
+            // under the lock only a program that takes none could have done that.
+            Err(StoreError::Keyring(_)) => {}
+            Ok(_) => return Err(StoreError::Changed { place: slot.description() }),
+            Err(error) => return Err(error),
+        }
+        let saved = slot.save_to_keyring(next);
+        drop(spare);
+        saved.or_else(|error| slot.fall_back(error, next))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,121 @@
+//! The budget of request bytes: what all bodies together may hold, so that many large ones at once
+//! are put off rather than end the process.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use chatmock_translate::{Failure, FailureKind};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::settings::HttpSettings;
+
+/// How many bodies are decoded at a time: each may hold some bytes that are not counted yet.
+const DECODERS: usize = 8;
+
+/// What is held by all, and how much that may be.
+#[derive(Debug)]
+pub(crate) struct Budget {
+    held: AtomicUsize,
+    limit: usize,
+    /// Leave to decode a body.
+    decoders: Arc<Semaphore>,
+}
+
+impl Budget {
+    /// Makes a budget of `limit` bytes.
+    pub(crate) fn new(limit: usize) -> Arc<Self> {
+        let decoders = Arc::new(Semaphore::new(DECODERS));
+        Arc::new(Self { held: AtomicUsize::new(0), limit, decoders })
+    }
+
+    /// Makes the budget of a server: at least one body, as sent and as decoded, always fits.
+    pub(crate) fn of(settings: &HttpSettings) -> Arc<Self> {
+        Self::new(settings.max_in_flight.max(settings.max_body.saturating_mul(2)))
+    }
+
+    /// Begins to hold, with nothing.
+    pub(crate) fn hold(self: &Arc<Self>) -> Hold {
+        Hold { budget: Arc::clone(self), bytes: 0 }
+    }
+
+    /// Waits for leave to decode a body; there is none when the server is gone.
+    pub(crate) async fn decoder(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.decoders).acquire_owned().await.ok()
+    }
+}
+
+/// Bytes that are held until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Hold {
+    budget: Arc<Budget>,
+    bytes: usize,
+}
+
+impl Hold {
+    /// Holds more.
+    ///
+    /// # Errors
+    /// 503 where that is more than there is.
+    pub(crate) fn grow(&mut self, more: usize) -> Result<(), Failure> {
+        let limit = self.budget.limit;
+        let fits = |held: usize| held.checked_add(more).filter(|held| *held <= limit);
+        let taken = self.budget.held.fetch_update(Ordering::Relaxed, Ordering::Relaxed, fits);
+        if taken.is_err() {
+            let kind = FailureKind::Unavailable { retry_after: Some(1) };
+            let message = "too many large requests at once; try again in a second";
+            return Err(Failure::new(kind, message).with_code("too_many_request_bytes"));
+        }
+        self.bytes += more;
+        Ok(())
+    }
+
+    /// Ties the hold to the bytes it is for: it ends with the last copy of them.
+    pub(crate) fn of(self, bytes: Bytes) -> Bytes {
+        if self.bytes == 0 {
+            return bytes;
+        }
+        Bytes::from_owner(Held { bytes, _hold: self })
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.budget.held.fetch_sub(self.bytes, Ordering::Relaxed);
+    }
+}
+
+struct Held {
+    bytes: Bytes,
+    _hold: Hold,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bytes_count_until_the_last_copy_is_gone() {
+        let budget = Budget::new(10);
+        let mut hold = budget.hold();
+        hold.grow(6).unwrap();
+        let bytes = hold.of(Bytes::from_static(b"abcdef"));
+        let part = bytes.slice(2..4);
+        drop(bytes);
+        let mut other = budget.hold();
+        let refused = other.grow(5).unwrap_err();
+        assert_eq!((refused.status(), refused.retry_after()), (503, Some(1)));
+        other.grow(4).unwrap();
+        drop(part);
+        other.grow(6).unwrap();
+        assert!(other.grow(1).is_err() && other.grow(usize::MAX).is_err());
+        drop(other);
+        assert_eq!(budget.held.load(Ordering::Relaxed), 0);
+    }
+}

@@ -1,0 +1,53 @@
+//! The answer to a connection for which there is no place.
+
+use std::io::Write;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chatmock_translate::{Chat, Dialect, Failure, FailureKind};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+/// How long a client may take to read it.
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// Writes the answer once. Which API was asked is not known: the request is not read.
+pub(super) fn answer() -> Bytes {
+    let kind = FailureKind::Unavailable { retry_after: Some(1) };
+    let message = "too many connections (--max-connections); try again in a second";
+    let failure = Failure::new(kind, message).with_code("too_many_connections");
+    let body = serde_json::to_string(&Chat::error(&failure)).unwrap_or_default();
+    let answer = format!(
+        "HTTP/1.1 503 Service Unavailable\r\n\
+         content-type: application/json\r\n\
+         content-length: {}\r\n\
+         cache-control: no-store\r\n\
+         x-content-type-options: nosniff\r\n\
+         cross-origin-resource-policy: same-origin\r\n\
+         retry-after: 1\r\n\
+         connection: close\r\n\r\n{body}",
+        body.len()
+    );
+    answer.into()
+}
+
+/// Sends the answer, and reads for a moment so that it arrives.
+pub(super) async fn tell(mut stream: TcpStream, answer: Bytes) {
+    let told = async {
+        stream.write_all(&answer).await?;
+        stream.shutdown().await?;
+        let mut unread = [0; 1024];
+        while stream.read(&mut unread).await? > 0 {}
+        std::io::Result::Ok(())
+    };
+    // Whether it arrived or not, the connection is over.
+    let _ = tokio::time::timeout(PATIENCE, told).await;
+}
+
+/// Sends what goes out at once: so many come that there is no time for any.
+pub(super) fn tell_at_once(stream: TcpStream, answer: &[u8]) {
+    if let Ok(mut stream) = stream.into_std() {
+        // A client that is not there any more needs no answer.
+        let _ = stream.write(answer);
+    }
+}

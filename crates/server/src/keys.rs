@@ -1,0 +1,165 @@
+//! Inbound keys: who may ask, and under which label that is recorded.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chatmock_translate::{Failure, FailureKind};
+use http::header::AUTHORIZATION;
+use http::{Extensions, HeaderMap, HeaderValue};
+use sha2::{Digest, Sha256};
+use subtle::{ConditionallySelectable, ConstantTimeEq};
+use tokio::time::Instant;
+
+/// The header that carries a key by itself.
+const API_KEY: &str = "x-api-key";
+
+/// A key that lets requests in. Only its hash is kept.
+#[derive(Clone, PartialEq, Eq)]
+pub struct ApiKey {
+    label: Arc<str>,
+    digest: [u8; 32],
+}
+
+impl ApiKey {
+    /// Makes a key; requests that use it are recorded under the label.
+    #[must_use]
+    pub fn new(label: &str, key: &str) -> Self {
+        Self { label: label.into(), digest: digest(key.as_bytes()) }
+    }
+
+    /// The label.
+    #[must_use]
+    pub fn label(&self) -> &str {
+        &self.label
+    }
+}
+
+impl fmt::Debug for ApiKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ApiKey").field("label", &self.label).finish_non_exhaustive()
+    }
+}
+
+fn digest(key: &[u8]) -> [u8; 32] {
+    Sha256::digest(key).into()
+}
+
+/// Who sent a request: the label of its key, where keys are set.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Caller(Option<Arc<str>>);
+
+impl Caller {
+    /// The caller of a request that was let in.
+    pub(crate) fn of(extensions: &Extensions) -> Self {
+        extensions.get().cloned().unwrap_or_default()
+    }
+
+    /// The label of the key.
+    pub(crate) fn label(&self) -> Option<&str> {
+        self.0.as_deref()
+    }
+}
+
+/// The keys that let requests in; with none, everybody may ask.
+#[derive(Debug)]
+pub(crate) struct Keys {
+    keys: Vec<ApiKey>,
+    wrong: Mutex<Wrong>,
+    most_wrong: u32,
+}
+
+/// How many wrong keys came in the second that began at `since`.
+#[derive(Debug)]
+struct Wrong {
+    since: Instant,
+    count: u32,
+}
+
+impl Keys {
+    /// Takes these keys, and tells at most `most_wrong` a second that theirs is none of them.
+    pub(crate) fn new(keys: Vec<ApiKey>, most_wrong: u32) -> Self {
+        let wrong = Mutex::new(Wrong { since: Instant::now(), count: 0 });
+        Self { keys, wrong, most_wrong }
+    }
+
+    /// Finds the caller by the key in the headers.
+    ///
+    /// # Errors
+    /// 401 without a right key or with an ambiguous one, 429 after too many wrong ones.
+    pub(crate) fn check(&self, headers: &HeaderMap) -> Result<Caller, Failure> {
+        if self.keys.is_empty() {
+            return Ok(Caller::default());
+        }
+        let mut callers = Vec::new();
+        for sent in sent(headers)? {
+            let key = self.find(sent).ok_or_else(|| self.wrong())?;
+            callers.push(Caller(Some(Arc::clone(&key.label))));
+        }
+        callers.into_iter().next().ok_or_else(|| {
+            refused("an API key is needed: send it as Authorization: Bearer KEY or as x-api-key")
+        })
+    }
+
+    /// Compares with every key to the end, so that the time tells nothing.
+    fn find(&self, sent: &[u8]) -> Option<&ApiKey> {
+        let digest = digest(sent);
+        let mut found = u32::MAX;
+        for (place, key) in (0..).zip(&self.keys) {
+            found.conditional_assign(&place, digest.ct_eq(&key.digest));
+        }
+        self.keys.get(usize::try_from(found).ok()?)
+    }
+
+    /// Refuses a wrong key. Many in a second are slowed down; right ones never are.
+    fn wrong(&self) -> Failure {
+        let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if now.duration_since(wrong.since) >= Duration::from_secs(1) {
+            *wrong = Wrong { since: now, count: 0 };
+        }
+        wrong.count = wrong.count.saturating_add(1);
+        if wrong.count > self.most_wrong {
+            let kind = FailureKind::RateLimited { retry_after: Some(1) };
+            let message = "too many requests with a wrong API key; wait a second";
+            return Failure::new(kind, message).with_code("too_many_wrong_keys");
+        }
+        refused("the API key is none of this server's")
+    }
+}
+
+/// The keys in the headers, each of which has to be right.
+fn sent(headers: &HeaderMap) -> Result<Vec<&[u8]>, Failure> {
+    let mut sent = Vec::new();
+    if let Some(authorization) = only(headers, AUTHORIZATION.as_str())? {
+        let bearer = bearer(authorization.as_bytes());
+        sent.push(bearer.ok_or_else(|| refused("the Authorization header must be: Bearer KEY"))?);
+    }
+    if let Some(key) = only(headers, API_KEY)? {
+        sent.push(key.as_bytes());
+    }
+    Ok(sent)
+}
+
+/// The header's one value. A second could be the one that another reader goes by.
+fn only<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h HeaderValue>, Failure> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (value, None) => Ok(value),
+        _ => Err(refused("a request may have only one Authorization and one x-api-key header")),
+    }
+}
+
+/// What follows the scheme, in whatever case that is written.
+fn bearer(value: &[u8]) -> Option<&[u8]> {
+    let (scheme, key) = value.split_at_checked(b"bearer ".len())?;
+    let key = key.trim_ascii();
+    (scheme.eq_ignore_ascii_case(b"bearer ") && !key.is_empty()).then_some(key)
+}
+
+fn refused(message: &str) -> Failure {
+    Failure::new(FailureKind::SignedOut, message).with_code("invalid_api_key")
+}
+
+#[cfg(test)]
+mod tests;

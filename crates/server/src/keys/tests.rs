@@ -1,0 +1,86 @@
+//! Tests of inbound keys: which headers let a request in.
+
+use super::*;
+
+fn keys() -> Keys {
+    Keys::new(vec![ApiKey::new("ann", "first-key"), ApiKey::new("ben", "other:key")], 1000)
+}
+
+fn label(headers: &[(&'static str, &str)]) -> Result<String, u16> {
+    let header = |(name, value): &(&'static str, &str)| {
+        (http::HeaderName::from_static(name), HeaderValue::from_str(value).unwrap())
+    };
+    let mut map = HeaderMap::new();
+    for (name, value) in headers.iter().map(header) {
+        map.append(name, value);
+    }
+    let caller = keys().check(&map).map_err(|failure| {
+        assert_eq!(failure.code.as_deref(), Some("invalid_api_key"));
+        for secret in ["first-key", "other:key", "wrong-key"] {
+            assert!(!failure.message.contains(secret), "{failure}");
+        }
+        failure.status()
+    })?;
+    Ok(caller.label().unwrap().to_owned())
+}
+
+#[test]
+fn every_key_lets_its_holder_in_by_either_header() {
+    for (key, holder) in [("first-key", "ann"), ("other:key", "ben")] {
+        for scheme in ["Bearer", "bearer", "BEARER"] {
+            let authorization = format!("{scheme} {key}");
+            assert_eq!(label(&[("authorization", &authorization)]).as_deref(), Ok(holder));
+        }
+        assert_eq!(label(&[("x-api-key", key)]).as_deref(), Ok(holder));
+        let both = [("authorization", &*format!("Bearer {key}")), ("x-api-key", key)];
+        assert_eq!(label(&both).as_deref(), Ok(holder));
+    }
+}
+
+#[test]
+fn anything_else_does_not() {
+    let long = "x".repeat(10_000);
+    for headers in [
+        &[][..],
+        &[("authorization", "Bearer wrong-key")],
+        &[("authorization", "Bearer first-key2")],
+        &[("authorization", "Bearer first-ke")],
+        &[("authorization", "Bearer FIRST-KEY")],
+        &[("authorization", "Bearer ")],
+        &[("authorization", "Bearer")],
+        &[("authorization", "Bearerfirst-key")],
+        &[("authorization", "first-key")],
+        &[("authorization", "Basic S0VZ")],
+        &[("authorization", "Basic first-key")],
+        &[("authorization", "")],
+        &[("authorization", &long)],
+        &[("x-api-key", &long)],
+        &[("x-api-key", "")],
+        &[("x-api-key", "Bearer first-key")],
+        &[("authorization", "Bearer first-key"), ("authorization", "Bearer first-key")],
+        &[("authorization", "Bearer first-key"), ("authorization", "Bearer wrong-key")],
+        &[("x-api-key", "first-key"), ("x-api-key", "first-key")],
+        &[("authorization", "Bearer first-key"), ("x-api-key", "wrong-key")],
+        &[("authorization", "Bearer wrong-key"), ("x-api-key", "first-key")],
+        &[("api-key", "first-key")],
+        &[("cookie", "first-key")],
+    ] {
+        assert_eq!(label(headers), Err(401), "{headers:?}");
+    }
+}
+
+#[test]
+fn without_keys_everybody_may_ask() {
+    let none = Keys::new(Vec::new(), 0);
+    let mut headers = HeaderMap::new();
+    assert_eq!(none.check(&headers), Ok(Caller::default()));
+    headers.insert(AUTHORIZATION, HeaderValue::from_static("Bearer anything"));
+    assert_eq!(none.check(&headers), Ok(Caller::default()));
+}
+
+#[test]
+fn a_key_does_not_print_itself() {
+    let shown = format!("{:?} {:?}", ApiKey::new("ann", "first-key"), keys());
+    assert!(shown.contains("ann") && !shown.contains("first-key"), "{shown}");
+    assert!(!shown.contains("digest"), "{shown}");
+}
