@@ -51,6 +51,15 @@ impl House {
         Self { simulator, home, server }
     }
 
+    /// A house whose server listens at an address of one's own choice.
+    pub(crate) async fn at(address: SocketAddr, change: impl FnOnce(&mut Settings)) -> Self {
+        let mut house = Self::new().await;
+        let mut settings = settings(&house.simulator, house.home.path());
+        change(&mut settings);
+        house.server = Running::at(address, settings).await;
+        house
+    }
+
     /// One more server over the same home and backend.
     pub(crate) async fn another(&self) -> Running {
         Running::start(settings(&self.simulator, self.home.path())).await
@@ -99,7 +108,11 @@ pub(crate) struct Running {
 
 impl Running {
     pub(crate) async fn start(settings: Settings) -> Self {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        Self::at((Ipv4Addr::LOCALHOST, 0).into(), settings).await
+    }
+
+    async fn at(address: SocketAddr, settings: Settings) -> Self {
+        let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let server = Server::new(settings).unwrap();

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use chatmock_server::Settings;
+
 use crate::house::{CHAT, House, RESPONSES, ask, chat};
 use crate::wire::{Request, Wire};
 
@@ -168,10 +170,10 @@ async fn pipelined_requests_are_answered_in_order() {
 async fn an_expectation_is_met_or_refused_and_never_hangs() {
     let house = House::new().await;
     let body = chat("hello", false).to_string();
-    for expectation in ["100-continue", "200-maybe"] {
+    for (expectation, status) in [("100-continue", 200), ("200-maybe", 417)] {
         let request = Request::post(CHAT, body.clone()).with("expect", expectation);
         let reply = house.server.send(request).await;
-        assert!(matches!(reply.status, 200 | 417), "{expectation}: {}", reply.text());
+        assert_eq!(reply.status, status, "{expectation}: {}", reply.text());
     }
     let mut wire = Wire::open(house.server.address).await;
     let head = Request::new("POST", CHAT).with("expect", "100-continue");
@@ -200,7 +202,11 @@ async fn a_body_that_stops_arriving_is_a_408() {
 
 #[tokio::test]
 async fn a_head_that_stops_arriving_and_an_idle_connection_are_closed() {
-    let house = House::with(|s| s.http.head = Duration::from_millis(300)).await;
+    let limits = |s: &mut Settings| {
+        s.http.head = Duration::from_millis(300);
+        s.http.idle = Duration::from_millis(300);
+    };
+    let house = House::with(limits).await;
     for sent in ["", "POST /v1/chat/completions HTTP/1.1\r\nhost: loc"] {
         let start = Instant::now();
         let text = all(&house, sent.as_bytes()).await;
@@ -214,7 +220,11 @@ async fn a_head_that_stops_arriving_and_an_idle_connection_are_closed() {
 
 #[tokio::test]
 async fn a_long_answer_outlives_the_limit_on_heads() {
-    let house = House::with(|s| s.http.head = Duration::from_millis(300)).await;
+    let limits = |s: &mut Settings| {
+        s.http.head = Duration::from_millis(300);
+        s.http.idle = Duration::from_millis(300);
+    };
+    let house = House::with(limits).await;
     let reply = house.server.post(CHAT, &ask(CHAT, "MODE:slow:10:80", true)).await;
     assert!(reply.whole && reply.text().ends_with("data: [DONE]\n\n"), "{}", reply.text());
 }

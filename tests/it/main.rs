@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test reports by stopping")]
 
 mod bodies;
+mod cors;
 mod cuts;
 mod documented;
 mod drain;
@@ -10,11 +11,13 @@ mod guard;
 mod house;
 mod http;
 mod layering;
+mod limits;
 mod log;
 mod models;
 mod modes;
 mod paths;
 mod refusals;
+mod rows;
 mod sent;
 mod session;
 mod sign_in;

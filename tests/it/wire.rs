@@ -130,9 +130,26 @@ pub(crate) struct Wire {
 
 impl Wire {
     pub(crate) async fn open(address: SocketAddr) -> Self {
-        let stream = soon(TcpStream::connect(address)).await.unwrap();
+        Self::of(soon(TcpStream::connect(address)).await.unwrap())
+    }
+
+    /// Takes a connection of one's own making.
+    pub(crate) fn of(stream: TcpStream) -> Self {
         stream.set_nodelay(true).unwrap();
         Self { stream, buffer: Vec::new() }
+    }
+
+    /// Writes to a connection that may be closed; says whether it is not.
+    pub(crate) async fn try_write(&mut self, bytes: &[u8]) -> bool {
+        soon(self.stream.write_all(bytes)).await.is_ok()
+    }
+
+    /// Whether the other side has closed, as far as is known here; what came is kept.
+    pub(crate) fn is_closed(&mut self) -> bool {
+        match self.stream.try_read_buf(&mut self.buffer) {
+            Ok(count) => count == 0,
+            Err(error) => error.kind() != std::io::ErrorKind::WouldBlock,
+        }
     }
 
     pub(crate) async fn write(&mut self, bytes: &[u8]) {

@@ -46,7 +46,7 @@ mod exact {
                 self.0 += tokens.len() as u64;
                 return text.len();
             }
-            self.0 = most;
+            self.0 = self.0.max(most);
             let within = tokens.get(..room).unwrap_or_default();
             let bytes = encoding.decode_bytes(within).map_or(0, |bytes| bytes.len());
             // A token may end inside a character.

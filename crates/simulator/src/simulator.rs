@@ -79,6 +79,12 @@ impl Simulator {
         lock(&self.state.tokens).sign_in(claims)
     }
 
+    /// Changes who signs in, by browser or device code, from now on; their tokens live as long as
+    /// the settings say.
+    pub fn seat(&self, claims: Claims) {
+        lock(&self.state.tokens).seat(claims);
+    }
+
     /// The content of an `auth.json` for a new sign-in of the default person.
     pub fn auth_json(&self) -> String {
         self.tokens(Claims::default()).auth_json()

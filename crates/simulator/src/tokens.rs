@@ -60,9 +60,9 @@ impl Claims {
 /// The tokens of one sign-in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tokens {
-    /// An unsigned JWT that says who signed in.
+    /// A JWT that says who signed in.
     pub id_token: String,
-    /// An unsigned JWT that the backend takes.
+    /// A JWT that the backend takes.
     pub access_token: String,
     /// An opaque token, good for one refresh.
     pub refresh_token: String,
@@ -124,6 +124,7 @@ pub(crate) struct TokenBook {
     issuer: String,
     life: i64,
     revoke_on_reuse: bool,
+    person: Claims,
     issued: u64,
     access: HashMap<String, Access>,
     refresh: HashMap<String, Refresh>,
@@ -136,6 +137,7 @@ impl TokenBook {
             issuer,
             life: life.as_secs().try_into().unwrap_or(i64::MAX),
             revoke_on_reuse,
+            person: Claims::default(),
             issued: 0,
             access: HashMap::new(),
             refresh: HashMap::new(),
@@ -149,9 +151,15 @@ impl TokenBook {
         self.issue(claims, family)
     }
 
-    /// Claims of the default person with the usual life.
+    /// Changes who signs in from now on.
+    pub(crate) fn seat(&mut self, person: Claims) {
+        self.person = person;
+    }
+
+    /// Claims of the person who signs in now, with the usual life where they have one.
     pub(crate) fn usual_claims(&self) -> Claims {
-        Claims::expiring_in(self.life)
+        let person = self.person.clone();
+        Claims { expires_in: person.expires_in.map(|_| self.life), ..person }
     }
 
     fn issue(&mut self, claims: Claims, family: u64) -> Tokens {
@@ -256,11 +264,11 @@ impl TokenBook {
     }
 }
 
-/// A JWT that nobody signed. The third part is not empty, because some readers want three.
+/// A JWT with a made-up signature: readers refuse one that says that it has none.
 fn jwt(payload: &Json) -> String {
     let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
-    let header = object! {"alg": "none", "typ": "JWT"};
-    [part(&header.text()), part(&payload.text()), part("unsigned")].join(".")
+    let header = object! {"alg": "RS256", "typ": "JWT", "kid": "simulated"};
+    [part(&header.text()), part(&payload.text()), part("made-up signature")].join(".")
 }
 
 fn refused(code: &str, message: &str) -> Refusal {

@@ -69,7 +69,9 @@ fn payload(data: &str) -> Option<Cow<'_, str>> {
     if data.is_empty() {
         return None;
     }
-    if data.len().is_multiple_of(4) && data.bytes().all(plain) {
+    // Whole blocks at a time, without a way out between, which the compiler makes wide steps of.
+    let all_plain = |block: &[u8]| block.iter().fold(true, |all, byte| all & plain(*byte));
+    if data.len().is_multiple_of(4) && data.as_bytes().chunks(256).all(all_plain) {
         return Some(Cow::Borrowed(data));
     }
     let mut fixed = String::with_capacity(data.len() + 3);

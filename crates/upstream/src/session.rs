@@ -69,7 +69,9 @@ fn hashed(parts: &[&str]) -> SessionId {
     for part in std::iter::once(&DOMAIN).chain(parts) {
         // The length before each part keeps ("ab", "c") apart from ("a", "bc").
         hash.update((part.len() as u64).to_be_bytes());
-        hash.update(part.as_bytes());
+        let (start, end) = ends(part.as_bytes());
+        hash.update(start);
+        hash.update(end);
     }
     let digest = hash.finalize();
     let mut bytes = [0_u8; 16];
@@ -89,6 +91,15 @@ fn hashed(parts: &[&str]) -> SessionId {
         group(16, 20),
         group(20, 32)
     ))
+}
+
+/// The bytes that stand for a part: all of it, or of a long one, such as an image, both its ends.
+fn ends(part: &[u8]) -> (&[u8], &[u8]) {
+    const END: usize = 32 * 1024;
+    match (part.first_chunk::<END>(), part.last_chunk::<END>()) {
+        (Some(start), Some(end)) if part.len() > 2 * END => (start, end),
+        _ => (part, &[]),
+    }
 }
 
 /// The text of what opens the conversation: the content of the first user message.
@@ -161,6 +172,19 @@ mod tests {
 
     fn id(body: &str) -> SessionId {
         SessionId::of(&read_text(body).unwrap(), Some("acct"), None)
+    }
+
+    #[test]
+    fn long_openings_are_told_apart_by_both_ends_and_their_length() {
+        let of = |start: &str, middle: usize, end: &str| {
+            let text = format!("{start}{}{end}", "x".repeat(middle));
+            id(&format!(r#"{{"input":[{{"role":"user","content":"{text}"}}]}}"#))
+        };
+        let long = of("a", 100_000, "b");
+        assert_eq!(long, of("a", 100_000, "b"));
+        for other in [of("c", 100_000, "b"), of("a", 100_000, "c"), of("a", 100_001, "b")] {
+            assert_ne!(long, other);
+        }
     }
 
     const FIRST: &str = r#"{"model":"m","instructions":"be brief","input":[

@@ -6,21 +6,27 @@ use std::path::{Path, PathBuf};
 use super::Check;
 use crate::home::Home;
 
+/// The end of what is said about a mode.
+const OPEN: &str = ": others may look into it";
+
 /// Looks whether others can read the home or what is in it.
 pub fn files(home: &Home) -> Check {
     let name = "files";
-    let mut seen = 0;
+    let (mut seen, mut warning) = (0, None);
     for path in places(home.path()) {
         let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
         seen += 1;
-        if let Some(problem) = problem(&metadata) {
-            return Check::fail(name, format!("{} {problem}", path.display()), &fix(&path));
+        let Some(problem) = problem(&metadata) else { continue };
+        let (detail, fix) = (format!("{} {problem}", path.display()), fix(&path));
+        // The names in an open directory are no secret; what is in its files is.
+        if metadata.is_dir() && problem.ends_with(OPEN) {
+            warning = warning.or(Some(Check::warn(name, detail, &fix)));
+        } else {
+            return Check::fail(name, detail, &fix);
         }
     }
-    match seen {
-        0 => Check::ok(name, format!("{} is not there yet", home.path().display())),
-        _ => Check::ok(name, format!("{} is yours alone", home.path().display())),
-    }
+    let fine = if seen == 0 { "is not there yet" } else { "is yours alone" };
+    warning.unwrap_or_else(|| Check::ok(name, format!("{} {fine}", home.path().display())))
 }
 
 fn places(home: &Path) -> Vec<PathBuf> {

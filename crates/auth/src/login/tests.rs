@@ -1,1 +1,181 @@
-//! Tests.
+//! The address that is opened, and what may come back.
+
+use std::collections::HashMap;
+
+use super::*;
+
+fn settings(workspaces: &[String]) -> LoginSettings<'_> {
+    LoginSettings {
+        issuer: "https://issuer.test/",
+        client_id: "app_test",
+        originator: "chatmock",
+        redirect: Redirect { host: RedirectHost::Ip, port: 1455 },
+        workspaces,
+    }
+}
+
+fn begin() -> (Login, String) {
+    let (login, url) = Login::begin(settings(&[])).unwrap();
+    let state = parameters(&url)["state"].clone();
+    (login, state)
+}
+
+fn parameters(url: &Url) -> HashMap<String, String> {
+    url.query_pairs().into_owned().collect()
+}
+
+fn stray(outcome: Result<CodeExchange, Rejected>) -> (Login, Stray) {
+    match outcome {
+        Err(Rejected::Stray { login, stray }) => (*login, stray),
+        other => panic!("a stray expected, not {other:?}"),
+    }
+}
+
+#[test]
+fn the_address_has_the_parameters_in_the_issuers_order() {
+    let workspaces = ["ws-1".to_owned(), "ws-2".to_owned()];
+    let (_, url) = Login::begin(settings(&workspaces)).unwrap();
+    let names: Vec<String> = url.query_pairs().map(|(name, _)| name.into_owned()).collect();
+    assert_eq!(names, ORDER);
+    assert_eq!(url.as_str().split('?').next(), Some("https://issuer.test/oauth/authorize"));
+    let given = parameters(&url);
+    for (name, value) in [
+        ("response_type", "code"),
+        ("client_id", "app_test"),
+        ("redirect_uri", "http://127.0.0.1:1455/auth/callback"),
+        ("code_challenge_method", "S256"),
+        ("scope", "openid profile email offline_access"),
+        ("id_token_add_organizations", "true"),
+        ("codex_cli_simplified_flow", "true"),
+        ("originator", "chatmock"),
+        ("allowed_workspace_id", "ws-1,ws-2"),
+    ] {
+        assert_eq!(given[name], value, "{name}");
+    }
+    assert!(url.as_str().contains("scope=openid+profile+email+offline_access"));
+}
+
+#[test]
+fn state_and_verifier_are_long_random_and_fit() {
+    let (login, url) = Login::begin(settings(&[])).unwrap();
+    let given = parameters(&url);
+    assert_eq!(given["state"].len(), 43);
+    assert_eq!(login.verifier.expose().len(), 86);
+    let digest = sha2::Sha256::digest(login.verifier.expose());
+    use base64::Engine;
+    use sha2::Digest;
+    let challenge = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(digest);
+    assert_eq!(given["code_challenge"], challenge);
+    assert!(!given.contains_key("allowed_workspace_id"));
+    assert_ne!(begin().1, begin().1);
+}
+
+#[test]
+fn an_answer_may_come_as_a_query_or_as_the_whole_address() {
+    for form in [
+        "code=ac_1&state=STATE",
+        "?code=ac_1&state=STATE",
+        "  http://127.0.0.1:1455/auth/callback?scope=x&state=STATE&code=ac_1#fragment \n",
+        "localhost:1455/auth/callback?code=ac%5F1&state=STATE",
+    ] {
+        let (login, state) = begin();
+        let exchange = login.redeem(&form.replace("STATE", &state)).unwrap();
+        assert_eq!(exchange.code.expose(), "ac_1", "{form}");
+        assert_eq!(exchange.redirect_uri, "http://127.0.0.1:1455/auth/callback");
+    }
+}
+
+#[test]
+fn what_is_not_the_answer_leaves_the_sign_in_alive() {
+    let (mut login, state) = begin();
+    for (text, expected) in [
+        (String::new(), Stray::State),
+        ("code=ac_1".to_owned(), Stray::State),
+        ("code=ac_1&state=".to_owned(), Stray::State),
+        (format!("code=ac_1&state={state}x"), Stray::State),
+        (format!("code=ac_1&state={}", &state[..42]), Stray::State),
+        ("error=access_denied".to_owned(), Stray::State),
+        ("error=access_denied&state=other".to_owned(), Stray::State),
+        (format!("state={state}"), Stray::NoCode),
+        (format!("state={state}&code="), Stray::NoCode),
+        (format!("state={state}&state={state}&code=ac_1"), Stray::Malformed),
+        (format!("state={state}&code=ac_1&code=ac_2"), Stray::Malformed),
+        (format!("state={state}&code={}", "a".repeat(100_000)), Stray::TooLong),
+    ] {
+        let (same, stray) = stray(login.redeem(&text));
+        assert_eq!(stray, expected, "{}", &text[..text.len().min(99)]);
+        login = same;
+    }
+    assert!(login.redeem(&format!("code=ac_1&state={state}")).is_ok());
+}
+
+#[test]
+fn an_error_with_the_right_state_ends_it_in_harmless_words() {
+    let (login, state) = begin();
+    let text = format!(
+        "error=access_denied&error_description=%3Cscript%3E%1b%5B2J%0A\u{202e}ok%00{}&state={state}",
+        "x".repeat(999)
+    );
+    let Err(Rejected::Ended(denial)) = login.redeem(&text) else { panic!("an end expected") };
+    assert_eq!(denial.code, "access_denied");
+    let detail = denial.detail.as_deref().unwrap();
+    assert!(detail.starts_with("<script>?[2J??ok?xx"), "{detail}");
+    assert_eq!(detail.len(), 256);
+    assert!(denial.to_string().starts_with("the sign-in service refused: access_denied (<script>"));
+
+    let (login, state) = begin();
+    let Err(Rejected::Ended(denial)) = login.redeem(&format!("error=&state={state}")) else {
+        panic!("an end expected")
+    };
+    assert_eq!(denial.to_string(), "the sign-in service refused: no reason given");
+}
+
+#[test]
+fn the_form_has_its_fields_in_order() {
+    let exchange = CodeExchange {
+        code: Secret::new("ac 1"),
+        verifier: Secret::new("v"),
+        redirect_uri: Redirect { host: RedirectHost::Localhost, port: 1457 }.to_string(),
+    };
+    assert_eq!(
+        exchange.form("app"),
+        "grant_type=authorization_code&client_id=app&code=ac+1&redirect_uri=\
+         http%3A%2F%2Flocalhost%3A1457%2Fauth%2Fcallback&code_verifier=v"
+    );
+}
+
+#[test]
+fn only_an_https_or_local_issuer_is_opened() {
+    let plain = LoginSettings { issuer: "http://issuer.test", ..settings(&[]) };
+    assert!(matches!(Login::begin(plain), Err(EndpointError::Issuer)));
+}
+
+#[test]
+fn nothing_of_a_sign_in_under_way_is_printed() {
+    let (login, state) = begin();
+    let verifier = login.verifier.expose().to_owned();
+    let attempt_text;
+    let exchange = {
+        let mut seen = format!("{login:?}");
+        let exchange = login.redeem(&format!("code=canary&state={state}")).unwrap();
+        seen.push_str(&format!("{exchange:?} {exchange:#?}"));
+        attempt_text = seen;
+        exchange
+    };
+    for secret in [state.as_str(), &verifier, exchange.code.expose()] {
+        assert!(!attempt_text.contains(secret), "{attempt_text}");
+    }
+}
+
+#[tokio::test]
+async fn the_first_right_answer_of_an_attempt_counts() {
+    let (login, state) = begin();
+    let attempt = Attempt::new(login);
+    assert_eq!(attempt.offer("code=a&state=x"), Verdict::Stray(Stray::State));
+    assert_eq!(attempt.offer(&format!("code=first&state={state}")), Verdict::Taken);
+    assert_eq!(attempt.offer(&format!("code=second&state={state}")), Verdict::Again);
+    assert_eq!(attempt.offer("code=a&state=x"), Verdict::Stray(Stray::State));
+    assert_eq!(attempt.outcome().await.unwrap().code.expose(), "first");
+    assert_eq!(attempt.clone().outcome().await.unwrap().code.expose(), "first");
+    assert_eq!(format!("{attempt:?}"), "Attempt { open: false }");
+}

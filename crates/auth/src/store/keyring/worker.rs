@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -67,14 +67,17 @@ impl Worker {
                 replied.try_recv().unwrap_or(Err(KeyringError::Hung))
             }
             // The thread panicked inside the library; the next call gets another one.
-            Err(RecvTimeoutError::Disconnected) => Err(VaultError::Failed.into()),
+            Err(RecvTimeoutError::Disconnected) => {
+                self.desk().jobs = None;
+                Err(VaultError::Failed.into())
+            }
         };
         self.note(&outcome);
         outcome
     }
 
     fn submit(&self, job: Job) -> Result<(), KeyringError> {
-        let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut desk = self.desk();
         if let Some((error, until)) = desk.fault {
             if Instant::now() < until {
                 return Err(error);
@@ -107,13 +110,16 @@ impl Worker {
         started.map(|_| jobs).map_err(|_| VaultError::Failed.into())
     }
 
+    fn desk(&self) -> MutexGuard<'_, Desk> {
+        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn note<T>(&self, outcome: &Result<T, KeyringError>) {
         let Err(error) = outcome else { return };
         if matches!(error, KeyringError::Damaged | KeyringError::Vault(VaultError::TooLong)) {
             return;
         }
-        let mut desk = self.desk.lock().unwrap_or_else(PoisonError::into_inner);
-        desk.fault = Some((*error, Instant::now() + self.limits.rest));
+        self.desk().fault = Some((*error, Instant::now() + self.limits.rest));
     }
 }
 

@@ -1,1 +1,215 @@
-//! Tests.
+//! Where a sign-in is put, and which of two places counts.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+
+use time::OffsetDateTime;
+use zeroize::Zeroizing;
+
+use super::*;
+use crate::home::Home;
+use crate::sample;
+use crate::store::{KeyringLimits, Vault, VaultError};
+
+/// A keyring in memory that can be locked.
+#[derive(Clone, Default)]
+struct Memory {
+    entries: Arc<Mutex<BTreeMap<String, Vec<u8>>>>,
+    locked: Arc<AtomicBool>,
+}
+
+impl Memory {
+    fn open(&self) -> Result<(), VaultError> {
+        if self.locked.load(Ordering::SeqCst) { Err(VaultError::Locked) } else { Ok(()) }
+    }
+
+    fn lock(&self, locked: bool) {
+        self.locked.store(locked, Ordering::SeqCst);
+    }
+
+    fn len(&self) -> usize {
+        self.entries.lock().unwrap().len()
+    }
+
+    fn keyring(&self) -> Keyring {
+        let memory = self.clone();
+        let limits = KeyringLimits {
+            wait: std::time::Duration::from_secs(10),
+            value: 500,
+            rest: std::time::Duration::ZERO,
+        };
+        Keyring::over(move || Ok(Box::new(memory.clone())), limits)
+    }
+}
+
+impl Vault for Memory {
+    fn read(&self, entry: &str) -> Result<Option<Zeroizing<Vec<u8>>>, VaultError> {
+        self.open()?;
+        Ok(self.entries.lock().unwrap().get(entry).cloned().map(Zeroizing::new))
+    }
+    fn write(&self, entry: &str, value: &[u8]) -> Result<(), VaultError> {
+        self.open()?;
+        self.entries.lock().unwrap().insert(entry.to_owned(), value.to_vec());
+        Ok(())
+    }
+    fn delete(&self, entry: &str) -> Result<(), VaultError> {
+        self.open()?;
+        self.entries.lock().unwrap().remove(entry);
+        Ok(())
+    }
+}
+
+fn file(refresh: &str) -> AuthFile {
+    AuthFile::signed_in(&sample::grant(1, refresh), OffsetDateTime::UNIX_EPOCH)
+}
+
+struct Bench {
+    _home: tempfile::TempDir,
+    path: PathBuf,
+    memory: Memory,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        Self { path: home.path().to_owned(), _home: home, memory: Memory::default() }
+    }
+
+    fn slot(&self, choice: StoreChoice) -> SlotStore {
+        Home::with_keyring(&self.path, choice, Some(self.memory.keyring())).active()
+    }
+
+    fn has_file(&self) -> bool {
+        self.path.join("auth.json").exists()
+    }
+}
+
+#[test]
+fn a_word_chooses_the_store() {
+    for (word, choice) in [
+        ("auto", StoreChoice::Auto),
+        ("keyring", StoreChoice::Keyring),
+        ("file", StoreChoice::File),
+    ] {
+        assert_eq!(word.parse(), Ok(choice));
+    }
+    assert_eq!("Keyring".parse::<StoreChoice>(), Err(UnknownStore));
+}
+
+#[test]
+fn a_sign_in_goes_to_the_keyring_and_leaves_no_file() {
+    let bench = Bench::new();
+    let slot = bench.slot(StoreChoice::Auto);
+    assert_eq!(slot.stamp().unwrap(), Stamp::Absent);
+    slot.save(&file("first")).unwrap();
+    assert!(!bench.has_file());
+    assert!(bench.memory.len() > 1, "it is larger than one entry takes");
+    assert_eq!(slot.stamp().unwrap(), Stamp::Generation(1));
+    assert_eq!(slot.description(), "the keyring");
+    assert_eq!(bench.slot(StoreChoice::File).load().unwrap(), Some(file("first")));
+    slot.save(&file("second")).unwrap();
+    assert_eq!(slot.stamp().unwrap(), Stamp::Generation(2));
+    let note = std::fs::read_to_string(bench.path.join("generation")).unwrap();
+    assert!(note.contains("user@example.org") && !note.contains("second"), "{note}");
+    slot.remove().unwrap();
+    assert_eq!((slot.load().unwrap(), bench.memory.len()), (None, 0));
+    assert_eq!(slot.stamp().unwrap(), Stamp::Absent);
+}
+
+#[test]
+fn a_locked_keyring_makes_way_for_the_file_unless_it_was_insisted_on() {
+    let bench = Bench::new();
+    bench.memory.lock(true);
+    let refused = bench.slot(StoreChoice::Keyring).save(&file("x"));
+    assert!(matches!(refused, Err(StoreError::Keyring(_))));
+    assert!(!bench.has_file());
+    let slot = bench.slot(StoreChoice::Auto);
+    slot.save(&file("first")).unwrap();
+    assert!(bench.has_file() && slot.warned.load(Ordering::SeqCst));
+    assert_eq!(slot.load().unwrap(), Some(file("first")));
+    bench.memory.lock(false);
+    slot.save(&file("second")).unwrap();
+    assert!(!bench.has_file());
+    assert_eq!(slot.load().unwrap(), Some(file("second")));
+}
+
+#[test]
+fn without_a_keyring_the_file_is_used_and_nobody_is_warned() {
+    let home = tempfile::tempdir().unwrap();
+    let slot = Home::with_keyring(home.path(), StoreChoice::Auto, None).active();
+    slot.save(&file("x")).unwrap();
+    assert_eq!(slot.load().unwrap(), Some(file("x")));
+    assert!(!slot.warned.load(Ordering::SeqCst));
+}
+
+#[test]
+fn a_file_that_another_program_writes_counts_before_the_keyring() {
+    let bench = Bench::new();
+    let slot = bench.slot(StoreChoice::Auto);
+    slot.save(&file("ours")).unwrap();
+    let before = slot.stamp().unwrap();
+    std::fs::write(bench.path.join("auth.json"), file("theirs").render().as_bytes()).unwrap();
+    assert_ne!(slot.stamp().unwrap(), before);
+    assert_eq!(slot.load().unwrap(), Some(file("theirs")));
+    // A renewal leaves it where that program finds it.
+    let room = slot.reserve(10).unwrap();
+    room.commit(&file("theirs"), &file("renewed")).unwrap();
+    assert!(bench.has_file());
+    assert_eq!(slot.load().unwrap(), Some(file("renewed")));
+}
+
+#[test]
+fn moving_to_the_file_takes_the_sign_in_out_of_the_keyring() {
+    let bench = Bench::new();
+    bench.slot(StoreChoice::Keyring).save(&file("first")).unwrap();
+    bench.slot(StoreChoice::File).save(&file("second")).unwrap();
+    assert_eq!(bench.memory.len(), 0);
+    assert_eq!(bench.slot(StoreChoice::Auto).load().unwrap(), Some(file("second")));
+}
+
+#[test]
+fn a_renewal_in_the_keyring_is_refused_over_a_changed_sign_in() {
+    let bench = Bench::new();
+    let slot = bench.slot(StoreChoice::Auto);
+    slot.save(&file("first")).unwrap();
+    slot.reserve(10).unwrap().commit(&file("first"), &file("second")).unwrap();
+    assert_eq!(slot.load().unwrap(), Some(file("second")));
+    let late = slot.reserve(10).unwrap().commit(&file("first"), &file("third"));
+    assert!(matches!(late, Err(StoreError::Changed { .. })));
+    slot.remove().unwrap();
+    let late = slot.reserve(10).unwrap().commit(&file("second"), &file("third"));
+    assert!(matches!(late, Err(StoreError::Changed { .. })), "a sign-out stands");
+    assert_eq!(slot.load().unwrap(), None);
+}
+
+#[test]
+fn a_keyring_that_goes_away_during_a_renewal_does_not_cost_the_tokens() {
+    let bench = Bench::new();
+    let slot = bench.slot(StoreChoice::Auto);
+    slot.save(&file("first")).unwrap();
+    let room = slot.reserve(10_000).unwrap();
+    bench.memory.lock(true);
+    room.commit(&file("first"), &file("second")).unwrap();
+    assert_eq!(slot.load().unwrap(), Some(file("second")));
+    assert!(bench.has_file());
+
+    let bench = Bench::new();
+    let slot = bench.slot(StoreChoice::Keyring);
+    slot.save(&file("first")).unwrap();
+    let room = slot.reserve(10_000).unwrap();
+    bench.memory.lock(true);
+    let refused = room.commit(&file("first"), &file("second"));
+    assert!(matches!(refused, Err(StoreError::Keyring(_))), "the keeper tries again later");
+    assert!(!bench.has_file());
+}
+
+#[test]
+fn what_the_keyring_holds_must_be_a_sign_in() {
+    let bench = Bench::new();
+    let slot = bench.slot(StoreChoice::Auto);
+    slot.save(&file("canary")).unwrap();
+    bench.memory.keyring().write(&slot.entry, b"canary").unwrap();
+    let error = slot.load().unwrap_err();
+    assert!(matches!(error, StoreError::Corrupt { .. }));
+    assert!(!format!("{error} {error:?}").contains("canary"));
+}
