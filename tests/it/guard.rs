@@ -44,7 +44,8 @@ async fn hosts_that_are_not_ours_are_refused() {
 
 #[tokio::test]
 async fn hosts_that_are_ours_are_answered() {
-    let house = House::with(|settings| settings.http.hosts.push("proxy.lan".parse().unwrap())).await;
+    let house =
+        House::with(|settings| settings.http.hosts.push("proxy.lan".parse().unwrap())).await;
     let port = house.server.address.port();
     for host in ["localhost", "LOCALHOST", "127.0.0.1", "127.0.0.53", "[::1]", "proxy.lan"] {
         for host in [host.to_owned(), format!("{host}:{port}"), format!("{host}:8443")] {

@@ -13,10 +13,10 @@ use crate::wire::Request;
 
 /// Keeps what is written.
 #[derive(Clone, Default)]
-struct Kept(Arc<Mutex<Vec<u8>>>);
+pub(crate) struct Kept(Arc<Mutex<Vec<u8>>>);
 
 impl Kept {
-    fn text(&self) -> String {
+    pub(crate) fn text(&self) -> String {
         String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
     }
 }
@@ -41,7 +41,7 @@ impl MakeWriter<'_> for Kept {
 }
 
 /// Logs everything that happens on this thread, which is all that a test's runtime does.
-fn listen() -> (Kept, tracing::subscriber::DefaultGuard) {
+pub(crate) fn listen() -> (Kept, tracing::subscriber::DefaultGuard) {
     let kept = Kept::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(LevelFilter::TRACE)

@@ -1,6 +1,7 @@
 //! Integration tests, built as one program.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test reports by stopping")]
 
+mod access;
 mod bodies;
 mod cors;
 mod cuts;

@@ -1,149 +1,30 @@
 //! The program as a process: its flags, its exit codes, its start and its stop.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test reports by stopping")]
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+#[path = "cli/callers.rs"]
+mod callers;
+#[path = "cli/process.rs"]
+mod process;
+
+use std::io::{BufRead, BufReader, Read};
+use std::net::TcpListener;
 use std::path::Path;
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::time::Duration;
 
 use tempfile::TempDir;
 
-/// How long anything may take that is expected to come.
-const PATIENCE: Duration = Duration::from_secs(30);
+use process::{Running, chat, demo, program, refused};
 
 /// Every flag, in the order of the alphabet.
 const FLAGS: &str = "\
-    --borrow-codex --client-id --client-version --debug-model --demo --drain --enable-web-search \
+    --allow-host --allow-origin --allow-unauthenticated --api-key --api-key-file --borrow-codex \
+    --client-id --client-version --debug-model --demo --drain --enable-web-search \
     --expose-reasoning-models --fast-mode --help --hide-commentary --home --host --instructions \
-    --issuer --max-body --model-refresh-interval --model-sync --originator --port \
-    --reasoning-compat --reasoning-effort --reasoning-summary --strict --upstream-url \
-    --user-agent --verbose --verbose-obfuscation --version";
-
-/// The program with nothing in its environment that steers it.
-fn program(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_chatmock-server"));
-    for (name, _) in std::env::vars_os() {
-        let shown = name.to_string_lossy().into_owned();
-        let steers = ["CHATMOCK_", "CHATGPT_LOCAL_", "CODEX_"].iter().any(|s| shown.starts_with(s));
-        if steers || ["PORT", "VERBOSE", "VERBOSE_OBFUSCATION"].contains(&&*shown) {
-            command.env_remove(name);
-        }
-    }
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
-}
-
-/// Runs a program that is expected to end by itself; gives its exit code and standard error.
-fn refused(command: &mut Command) -> (i32, String) {
-    let Output { status, stderr, .. } = command.output().unwrap();
-    (status.code().unwrap(), String::from_utf8(stderr).unwrap())
-}
+    --issuer --log-bodies --log-format --max-body --max-connections --model-refresh-interval \
+    --model-sync --originator --port --reasoning-compat --reasoning-effort --reasoning-summary \
+    --strict --upstream-url --user-agent --verbose --verbose-obfuscation --version";
 
 fn help() -> String {
     String::from_utf8(program(&["--help"]).output().unwrap().stdout).unwrap()
-}
-
-/// A running server, ended when dropped.
-struct Running {
-    child: Child,
-    lines: Receiver<String>,
-    /// What was written before the program listened.
-    started: String,
-    address: String,
-    /// Where it makes temporary files.
-    temporary: TempDir,
-}
-
-impl Running {
-    /// Starts the program and reads its standard error up to the line that says it listens.
-    fn start(command: &mut Command) -> Self {
-        let temporary = TempDir::new().unwrap();
-        for name in ["TMPDIR", "TEMP", "TMP"] {
-            command.env(name, temporary.path());
-        }
-        let mut child = command.spawn().unwrap();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        let (sender, lines) = mpsc::channel();
-        std::thread::spawn(move || {
-            for line in stderr.lines().map_while(Result::ok) {
-                // Nobody listens any more once the test is over.
-                sender.send(line).ok();
-            }
-        });
-        let (started, address) = Default::default();
-        let mut running = Self { child, lines, started, address, temporary };
-        let (started, line) = running.line("listening on ");
-        running.address = line.strip_prefix("listening on http://").unwrap().to_owned();
-        running.started = started;
-        running
-    }
-
-    /// Waits for a line of standard error; gives what came before it, too.
-    fn line(&self, wanted: &str) -> (String, String) {
-        let mut seen = String::new();
-        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
-            if line.contains(wanted) {
-                return (seen, line);
-            }
-            seen.push_str(&line);
-            seen.push('\n');
-        }
-        panic!("no line with {wanted:?} in:\n{seen}");
-    }
-
-    /// Sends one request and leaves the answer to be read.
-    fn open(&self, method: &str, path: &str, body: &str) -> TcpStream {
-        let mut stream = TcpStream::connect(&self.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            self.address,
-            body.len(),
-        )
-        .unwrap();
-        stream
-    }
-
-    fn ask(&self, method: &str, path: &str, body: &str) -> String {
-        let mut answer = String::new();
-        self.open(method, path, body).read_to_string(&mut answer).unwrap();
-        answer
-    }
-
-    #[cfg(unix)]
-    fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args([&format!("-{name}"), &*id]).status().unwrap().success());
-    }
-
-    /// Waits until the program has ended, which closes its standard error.
-    #[cfg(unix)]
-    fn code(&mut self) -> Option<i32> {
-        while self.lines.recv_timeout(PATIENCE).is_ok() {}
-        self.child.wait().unwrap().code()
-    }
-}
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended already; either way it is collected.
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
-
-fn demo() -> Command {
-    program(&["--demo", "--port", "0"])
-}
-
-fn chat(content: &str, stream: bool) -> String {
-    format!(
-        r#"{{"model":"gpt-5.5","stream":{stream},"messages":[{{"role":"user","content":"{content}"}}]}}"#
-    )
 }
 
 fn is_empty(folder: &Path) -> bool {
@@ -199,6 +80,14 @@ fn values_that_cannot_be_used_are_refused_by_flag_and_by_name() {
         (["--host", "0.0.0.0"], "needs an inbound key"),
         (["--host", "192.0.2.1"], "needs an inbound key"),
         (["--host", "no-such-host.invalid"], "no-such-host.invalid"),
+        (["--host", "::"], "--allow-unauthenticated"),
+        (["--allow-origin", "*"], "every page of every site"),
+        (["--allow-origin", "null"], "sandboxed"),
+        (["--allow-host", "*.lan"], "name every host"),
+        (["--max-connections", "0"], "at least 1"),
+        (["--log-format", "xml"], "json"),
+        (["--api-key", "two words"], "no blanks"),
+        (["--api-key-file", "no/such/file"], "no/such/file"),
     ];
     let home = TempDir::new().unwrap();
     for (flags, expected) in cases {

@@ -56,7 +56,11 @@ pub(crate) enum Next {
 
 impl Source {
     /// Begins to open an answer.
-    pub(crate) fn open(app: &Arc<App>, prepared: &Prepared, credentials: &Arc<Credentials>) -> Self {
+    pub(crate) fn open(
+        app: &Arc<App>,
+        prepared: &Prepared,
+        credentials: &Arc<Credentials>,
+    ) -> Self {
         let (app, prepared) = (Arc::clone(app), prepared.clone());
         let credentials = Arc::clone(credentials);
         Self::Opening(async move { open(&app, &prepared, &credentials).await }.boxed())

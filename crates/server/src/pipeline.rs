@@ -80,7 +80,8 @@ pub(crate) async fn turn<D: Dialect>(app: &Arc<App>, call: Call<'_>) -> Result<R
     if plan.stream {
         let encoder = |(choice, source)| Branch::new(source, D::encoder(&plan.shape, choice));
         let branches = sources.map(encoder).collect();
-        let body = TurnBody::<D>::new(app, branches, (Arc::clone(&plan.shape), plan.ticket), record);
+        let body =
+            TurnBody::<D>::new(app, branches, (Arc::clone(&plan.shape), plan.ticket), record);
         let body = body.with_fault(faults::body(call.headers));
         return Ok(reply::stream(head, media_type(D::FRAMING), body));
     }

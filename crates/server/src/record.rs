@@ -6,6 +6,8 @@ use chatmock_protocol::responses::Usage;
 use chatmock_translate::Failure;
 use tokio::time::Instant;
 
+use crate::untrusted;
+
 /// Marks an answer whose record its own body writes.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Recorded;
@@ -25,6 +27,11 @@ pub(crate) struct Record {
     pub(crate) stream: bool,
     /// When the request arrived.
     pub(crate) arrived: Instant,
+}
+
+/// A time as it is recorded: a number in JSON too, which none of 128 bits would be.
+pub(crate) fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
 /// How a turn ended.
@@ -50,18 +57,17 @@ impl Record {
             Outcome::Broken(failure) => ("broken", failure.code.as_deref()),
             Outcome::Left => ("left", None),
         };
-        let model: String = self.model.chars().take(100).collect();
         tracing::info!(
             request_id = self.request_id,
             caller = self.caller,
             dialect = self.dialect,
-            model = ?model,
+            model = untrusted::shown(&self.model),
             stream = self.stream,
             status = 200,
             outcome,
             code,
-            first_milliseconds = first_at.map(|at| at.as_millis()),
-            milliseconds = self.arrived.elapsed().as_millis(),
+            first_milliseconds = first_at.map(milliseconds),
+            milliseconds = milliseconds(self.arrived.elapsed()),
             input_tokens = usage.map(|usage| usage.input),
             cached_tokens = usage.map(|usage| usage.cached),
             output_tokens = usage.map(|usage| usage.output),

@@ -24,7 +24,7 @@ use crate::handlers::{models, ollama, responses, status};
 use crate::keys::Caller;
 use crate::panics;
 use crate::pipeline::{self, Call};
-use crate::record::Recorded;
+use crate::record::{Recorded, milliseconds};
 use crate::reply::{self, Reply};
 use crate::route::{self, NoRoute, Route};
 use crate::untrusted;
@@ -151,7 +151,7 @@ impl Visit<'_> {
             method = untrusted::shown(self.head.method.as_str()),
             path = untrusted::shown(self.head.uri.path()),
             status = reply.status().as_u16(),
-            milliseconds = self.arrived.elapsed().as_millis(),
+            milliseconds = milliseconds(self.arrived.elapsed()),
             "request"
         );
     }

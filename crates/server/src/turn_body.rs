@@ -79,8 +79,7 @@ impl<D: Dialect> TurnBody<D> {
     fn fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         assert!(!self.panics, "forced by the request");
         let at = self.record.arrived.elapsed();
-        let advanced =
-            branch::advance(&mut self.branches, cx, (&self.app, at), &mut self.frames);
+        let advanced = branch::advance(&mut self.branches, cx, (&self.app, at), &mut self.frames);
         match advanced {
             Ok(true) => self.complete(),
             Err(failure) => self.break_off(&failure),

@@ -92,7 +92,6 @@ impl AsyncRead for Io {
         let before = buffer.filled().len();
         if let Poll::Ready(read) = this.stream().poll_read(cx, buffer) {
             if buffer.filled().len() > before && this.link.bytes() {
-                this.head.stop();
                 this.head.start();
             }
             return Poll::Ready(read);
@@ -153,26 +152,30 @@ fn timed_out(what: &str) -> io::Error {
 #[derive(Debug)]
 struct Timer {
     limit: Duration,
-    running: Option<Pin<Box<Sleep>>>,
+    deadline: Option<Instant>,
+    /// Made only once it is waited for, which most requests and answers never are.
+    sleep: Option<Pin<Box<Sleep>>>,
 }
 
 impl Timer {
     fn new(limit: Duration) -> Self {
-        Self { limit, running: None }
+        Self { limit, deadline: None, sleep: None }
     }
 
-    fn start(&mut self) -> &mut Pin<Box<Sleep>> {
-        let limit = self.limit;
-        self.running
-            .get_or_insert_with(|| Box::pin(tokio::time::sleep_until(Instant::now() + limit)))
+    fn start(&mut self) {
+        self.deadline = Some(Instant::now() + self.limit);
+        self.sleep = None;
     }
 
     fn stop(&mut self) {
-        self.running = None;
+        (self.deadline, self.sleep) = (None, None);
     }
 
-    /// Ready when the time is over that began with the first call, or with `start`.
+    /// Ready when the time is over that began with `start`, or else with the first call.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.start().as_mut().poll(cx)
+        let limit = self.limit;
+        let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + limit);
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
+        sleep.as_mut().poll(cx)
     }
 }

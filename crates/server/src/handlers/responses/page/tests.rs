@@ -33,7 +33,11 @@ fn an_item_without_an_id_gets_one_that_stays() {
         assert_eq!(items[at].id == other[at].id, at == 1);
     }
     let id = &items[0].id;
-    assert_eq!(items[0].value.get(), format!(r#"{{"role":"user","content":"a","id":"{id}"}}"#));
+    let part = r#"[{"type":"input_text","text":"a"}]"#;
+    let whole = format!(
+        r#"{{"role":"user","content":{part},"type":"message","status":"completed","id":"{id}"}}"#
+    );
+    assert_eq!(items[0].value.get(), whole);
 }
 
 #[test]

@@ -1,0 +1,135 @@
+//! The program as a process: who may ask it, how many at once, and what its log looks like.
+
+use std::io::Read;
+use std::net::TcpStream;
+use std::time::Duration;
+
+use crate::process::{Running, chat, demo, program, quiet, refused};
+
+const KEY: &str = "a-key-of-sixteen-and-more";
+
+#[test]
+fn what_others_can_reach_needs_a_key_or_a_clear_word_that_is_warned_of() {
+    let open = ["--demo", "--port", "0", "--host", "0.0.0.0"];
+    let (code, error) = refused(&mut program(&open));
+    assert_eq!(code, 2);
+    assert!(
+        error.contains("--api-key-file") && error.contains("--allow-unauthenticated"),
+        "{error}"
+    );
+    let running = Running::start(program(&open).arg("--allow-unauthenticated"));
+    assert!(running.started.contains("whoever can connect"), "{}", running.started);
+    let running = Running::start(program(&open).env("CHATMOCK_API_KEY", KEY));
+    assert!(!running.started.contains("WARN"), "{}", running.started);
+}
+
+#[test]
+fn a_key_of_the_file_or_the_variable_lets_in_and_nothing_else_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys");
+    std::fs::write(&file, format!("# keys\nann:{KEY}\n")).unwrap();
+    let mut command = demo();
+    command.arg("--api-key-file").arg(&file).env("CHATMOCK_API_KEY", "ben:another-long-key-of-ben");
+    let running = Running::start(&mut command);
+    let warned = running.started.contains("chmod 600");
+    assert_eq!(warned, cfg!(unix), "{}", running.started);
+    let ask =
+        |header: &str| running.ask_with(header, "POST /v1/chat/completions", &chat("hi", false));
+    for right in
+        [format!("authorization: Bearer {KEY}"), "x-api-key: another-long-key-of-ben".into()]
+    {
+        assert!(ask(&right).starts_with("HTTP/1.1 200 "), "{right}");
+    }
+    for wrong in ["x-a: b", "authorization: Bearer wrong-key-of-nobody", "x-api-key: ann"] {
+        assert!(ask(wrong).starts_with("HTTP/1.1 401 "), "{wrong}");
+    }
+    assert!(running.ask("GET", "/health", "").starts_with("HTTP/1.1 200 "));
+    let (seen, _) = running.line("caller=\"ben\"");
+    assert!(seen.contains("caller=\"ann\"") && !seen.contains(KEY), "{seen}");
+}
+
+#[test]
+fn no_message_repeats_a_key() {
+    for arguments in [
+        &["--api-key", "secret words"][..],
+        &["--api-key", "lab el:secret"],
+        &["--api-key", "secret\u{e9}"],
+        &["--api-key", "secret", "--port", "x"],
+    ] {
+        let (code, error) = refused(&mut program(arguments));
+        assert_eq!(code, 2);
+        assert!(!error.contains("secret"), "{error}");
+    }
+    let help = program(&["--help"]).env("CHATMOCK_API_KEY", "secret").output().unwrap();
+    assert!(!String::from_utf8(help.stdout).unwrap().contains("secret"));
+}
+
+#[test]
+fn a_listed_page_and_a_listed_name_are_answered() {
+    let mut command = demo();
+    command.args(["--allow-host", "nas.lan"]);
+    command.env("CHATMOCK_ALLOW_ORIGIN", "http://localhost:3000,app://obsidian.md");
+    let running = Running::start(&mut command);
+    let ask = |header: &str| running.ask_with(header, "GET /v1/models", "");
+    let answer = ask("origin: app://obsidian.md");
+    assert!(answer.contains("access-control-allow-origin: app://obsidian.md"), "{answer}");
+    assert!(ask("origin: http://localhost:3001").starts_with("HTTP/1.1 403 "));
+    for (host, expected) in [("nas.lan", "HTTP/1.1 200 "), ("evil.lan", "--allow-host evil.lan")] {
+        let host = format!("host: {host}");
+        let mut answer = String::new();
+        let mut stream = running.send("GET /v1/models", &host, "").unwrap();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.contains(expected), "{answer}");
+    }
+}
+
+#[test]
+fn a_log_in_json_is_json_in_every_line() {
+    let mut command = demo();
+    command.args(["--log-format", "json", "--verbose"]);
+    let mut running = Running::start(&mut command);
+    running.ask("POST", "/v1/chat/completions", &chat("marzipan", true));
+    running.ask("GET", "/%1b[2J", "");
+    running.child.kill().unwrap();
+    let rest: Vec<String> = running.lines.iter().collect();
+    assert!(rest.iter().any(|line| line.contains(",\"status\":200,")), "{rest:?}");
+    assert!(!rest.iter().any(|line| line.contains("milliseconds\":\"")), "{rest:?}");
+    let all = running.started.lines().map(str::to_owned).chain(rest);
+    for line in all {
+        assert!(line.starts_with("{\"timestamp\":\"") && line.ends_with('}'), "{line}");
+        assert!(!line.contains('\u{1b}') && !line.contains("marzipan"), "{line}");
+    }
+}
+
+#[test]
+fn logging_bodies_is_said_at_the_start() {
+    let running = Running::start(demo().arg("--log-bodies"));
+    assert!(running.started.contains("--log-bodies is on"), "{}", running.started);
+    running.ask("POST", "/v1/chat/completions", &chat("marzipan", false));
+    running.line("marzipan");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_flood_beyond_the_limit_of_open_files_is_survived() {
+    let program = demo();
+    let mut limited = std::process::Command::new("sh");
+    limited.args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\""]).arg(program.get_program());
+    limited.args(program.get_args());
+    let running = Running::start(quiet(&mut limited));
+    assert!(running.started.contains("the limit of open files is too low"), "{}", running.started);
+    let address = running.address.parse().unwrap();
+    let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(20));
+    let mut held: Vec<TcpStream> = (0..500).filter_map(|_| connect().ok()).collect();
+    assert!(held.len() > 64, "{}", held.len());
+    held.clear();
+    // A connection of the flood may still be in the way of the first ones after it.
+    let served = (0..500).any(|_| {
+        let mut answer = String::new();
+        let host = format!("host: {}", running.address);
+        let read = running.send("GET /health", &host, "");
+        read.and_then(|mut stream| stream.read_to_string(&mut answer)).is_ok()
+            && answer.starts_with("HTTP/1.1 200 ")
+    });
+    assert!(served);
+}
