@@ -18,7 +18,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ),
     ("chatmock-simulator", &["protocol"], &["anyhow"]),
     ("chatmock-server-bin", &["server", "auth", "simulator"], &["serde", "hyper", "reqwest"]),
-    ("chatmock-auth-bin", &["auth"], &["serde", "hyper", "reqwest"]),
+    ("chatmock-auth-bin", &["server", "auth"], &["serde", "hyper", "reqwest"]),
 ];
 
 /// The longest a file may be before its unit tests, in lines.
