@@ -11,11 +11,13 @@ use crate::exit::Fault;
 const ATTEMPTS: u32 = 8;
 
 /// Where the program listens.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Listen {
     addresses: Vec<IpAddr>,
     port: u16,
     name: Option<String>,
+    /// Sockets that were bound by somebody else, instead.
+    sockets: Vec<TcpListener>,
 }
 
 impl Listen {
@@ -29,7 +31,17 @@ impl Listen {
             }
             Err(_) => (resolve(host)?, Some(host.to_ascii_lowercase())),
         };
-        Ok(Self { addresses, port, name })
+        Ok(Self { addresses, port, name, sockets: Vec::new() })
+    }
+
+    /// Takes sockets that listen already.
+    pub(crate) fn on(sockets: Vec<TcpListener>) -> anyhow::Result<Self> {
+        let addresses: io::Result<Vec<IpAddr>> = sockets
+            .iter()
+            .map(|socket| socket.local_addr().map(|address| address.ip().to_canonical()))
+            .collect();
+        let addresses = addresses.context("a socket that was handed over has no address")?;
+        Ok(Self { addresses, port: 0, name: None, sockets })
     }
 
     /// An address that other machines may reach, if it is one, as it is to be shown.
@@ -47,7 +59,10 @@ impl Listen {
     }
 
     /// Binds every address that this machine has, at least one.
-    pub(crate) fn bind(&self) -> Result<Vec<TcpListener>, Fault> {
+    pub(crate) fn bind(self) -> Result<Vec<TcpListener>, Fault> {
+        if !self.sockets.is_empty() {
+            return Ok(self.sockets);
+        }
         let mut bound = self.bind_all();
         for _ in 1..ATTEMPTS {
             match &bound {

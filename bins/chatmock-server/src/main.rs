@@ -11,6 +11,7 @@ mod listen;
 mod logging;
 mod settings;
 mod signals;
+mod systemd;
 mod values;
 
 use std::io;
@@ -19,18 +20,19 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use chatmock_server::{Served, Server};
+use chatmock_server::{Served, Server, Settings};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
 use crate::banner::Payer;
-use crate::cli::Cli;
+use crate::cli::{Cli, LogFormat};
 use crate::demo::Demo;
 use crate::env::Folders;
 use crate::exit::Fault;
 use crate::settings::Decided;
 use crate::signals::Signals;
+use crate::systemd::News;
 
 /// How long the start waits for the account, whose tokens may first have to be renewed.
 const ACCOUNT_WAIT: Duration = Duration::from_secs(3);
@@ -40,15 +42,17 @@ fn main() -> ExitCode {
 }
 
 fn start(cli: Cli) -> Result<ExitCode, Fault> {
-    let decided = settings::decide(cli, &Folders::read()).map_err(Fault::Settings)?;
-    logging::start(decided.log, decided.verbose);
-    for warning in &decided.warnings {
+    let sockets = systemd::sockets().map_err(Fault::Settings)?;
+    let decided = settings::decide(cli, &Folders::read(), sockets).map_err(Fault::Settings)?;
+    let Decided { listen, demo, log, verbose, warnings, server } = decided;
+    logging::start(log, verbose);
+    for warning in &warnings {
         tracing::warn!("{warning}");
     }
-    files::make_room(decided.server.http.max_connections);
-    let listeners = decided.listen.bind()?;
+    files::make_room(server.http.max_connections);
+    let listeners = listen.bind()?;
     let runtime = runtime().context("cannot start the runtime")?;
-    let ended = runtime.block_on(run(decided, listeners));
+    let ended = runtime.block_on(run(server, demo, log, listeners));
     // Whatever still runs must not hold up a program that was told to end.
     runtime.shutdown_background();
     ended
@@ -60,8 +64,12 @@ fn runtime() -> io::Result<Runtime> {
     Builder::new_multi_thread().worker_threads(cores.clamp(2, 4)).enable_all().build()
 }
 
-async fn run(decided: Decided, listeners: Vec<std::net::TcpListener>) -> Result<ExitCode, Fault> {
-    let Decided { listen: _, demo, log, verbose: _, warnings: _, server: mut settings } = decided;
+async fn run(
+    mut settings: Settings,
+    demo: bool,
+    log: LogFormat,
+    listeners: Vec<std::net::TcpListener>,
+) -> Result<ExitCode, Fault> {
     let signals = Signals::listen().context("cannot receive signals")?;
     let demo = if demo { Some(Demo::start(&mut settings).await?) } else { None };
     let server = Server::new(settings).map_err(|error| Fault::Settings(anyhow!("{error}")))?;
@@ -72,6 +80,7 @@ async fn run(decided: Decided, listeners: Vec<std::net::TcpListener>) -> Result<
     let payer = if demo.is_some() { Payer::Demo } else { payer(&server).await };
     // A closed standard error is no reason not to serve.
     let _ = banner::show(&addresses.context("cannot listen")?, &payer, log);
+    systemd::tell(News::Ready);
     Ok(serve(server, listeners, signals).await)
 }
 
@@ -88,6 +97,7 @@ async fn serve(server: Server, listeners: Vec<TcpListener>, mut signals: Signals
     let (stop, stopped) = oneshot::channel::<()>();
     let told = async {
         signals.next().await;
+        systemd::tell(News::Stopping);
         tracing::info!("stopping: open answers may finish; a second signal ends them");
         // Nobody listens when the server has ended by itself.
         let _ = stop.send(());

@@ -1,5 +1,6 @@
 //! The step from what was typed to what is needed; each struct is taken apart completely.
 
+use std::net::TcpListener;
 use std::path::{Path, PathBuf, absolute};
 use std::sync::Arc;
 
@@ -38,11 +39,15 @@ pub(crate) struct Decided {
     pub(crate) server: Settings,
 }
 
-/// Decides what a command line means.
-pub(crate) fn decide(cli: Cli, folders: &Folders) -> anyhow::Result<Decided> {
+/// Decides what a command line means; sockets that are open already take the place of an address.
+pub(crate) fn decide(
+    cli: Cli,
+    folders: &Folders,
+    sockets: Vec<TcpListener>,
+) -> anyhow::Result<Decided> {
     let Cli { word: _, program, listening, callers, replies, models, backend, sign_in } = cli;
     let Program { demo, verbose, verbose_obfuscation, log_format: log, log_bodies } = program;
-    let (listen, mut http) = http(listening)?;
+    let (listen, mut http) = http(listening, sockets)?;
     http.log_bodies = log_bodies;
     let mut warnings = self::callers(callers, &listen, &mut http)?;
     if log_bodies {
@@ -57,10 +62,13 @@ pub(crate) fn decide(cli: Cli, folders: &Folders) -> anyhow::Result<Decided> {
     Ok(Decided { listen, demo, log, verbose, warnings, server })
 }
 
-fn http(listening: Listening) -> anyhow::Result<(Listen, HttpSettings)> {
+fn http(listening: Listening, sockets: Vec<TcpListener>) -> anyhow::Result<(Listen, HttpSettings)> {
     let Listening { host, port, max_body, max_connections, drain, ollama_version, state_dir } =
         listening;
-    let listen = Listen::at(&host, port)?;
+    let listen = match sockets.is_empty() {
+        true => Listen::at(&host, port)?,
+        false => Listen::on(sockets)?,
+    };
     let hosts: Result<_, String> = listen.name().into_iter().map(str::parse).collect();
     let hosts = hosts.map_err(anyhow::Error::msg).context("--host")?;
     let mut http = HttpSettings {
@@ -211,14 +219,15 @@ mod tests {
     fn decided(arguments: &[&str]) -> anyhow::Result<Decided> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let folders = Folders { person: Some(root.into()), codex: Some(root.join("codex")) };
-        decide(Cli::typed(arguments).unwrap(), &folders)
+        decide(Cli::typed(arguments).unwrap(), &folders, Vec::new())
     }
 
     #[test]
     fn nothing_typed_means_the_defaults_of_the_crates() {
         let Decided { listen, demo, log, verbose, warnings, server } = decided(&[]).unwrap();
         assert_eq!((log, warnings.is_empty()), (LogFormat::Human, true));
-        assert_eq!(listen, Listen::at("127.0.0.1", 8000).unwrap());
+        let usual = Listen::at("127.0.0.1", 8000).unwrap();
+        assert_eq!(format!("{listen:?}"), format!("{usual:?}"));
         assert!(!demo && !verbose);
         let http = HttpSettings::default();
         assert_eq!((server.http.max_body, server.http.drain), (http.max_body, http.drain));
@@ -299,6 +308,17 @@ mod tests {
     }
 
     #[test]
+    fn sockets_that_were_handed_over_need_a_key_by_their_own_address() {
+        let handed = |address: &str| {
+            let sockets = vec![TcpListener::bind(address).unwrap()];
+            decide(Cli::typed(&["--demo", "--host=0.0.0.0"]).unwrap(), &Folders::default(), sockets)
+        };
+        assert!(handed("127.0.0.1:0").is_ok());
+        let error = handed("0.0.0.0:0").unwrap_err().to_string();
+        assert!(error.contains("--api-key-file"), "{error}");
+    }
+
+    #[test]
     fn callers_arrive_where_they_are_needed() {
         let arguments = [
             "--api-key=ann:0123456789abcdef,0123456789abcdeg",
@@ -352,9 +372,10 @@ mod tests {
 
     #[test]
     fn a_demo_needs_no_home_folder() {
-        let demo = decide(Cli::typed(&["--demo"]).unwrap(), &Folders::default()).unwrap();
+        let demo =
+            decide(Cli::typed(&["--demo"]).unwrap(), &Folders::default(), Vec::new()).unwrap();
         assert!(demo.demo);
-        let error = decide(Cli::typed(&[]).unwrap(), &Folders::default()).unwrap_err();
+        let error = decide(Cli::typed(&[]).unwrap(), &Folders::default(), Vec::new()).unwrap_err();
         assert!(error.to_string().contains("--home"), "{error}");
     }
 }

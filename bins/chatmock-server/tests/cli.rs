@@ -5,6 +5,9 @@
 mod callers;
 #[path = "cli/process.rs"]
 mod process;
+#[cfg(unix)]
+#[path = "cli/systemd.rs"]
+mod systemd;
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
