@@ -17,7 +17,7 @@ mod renewal;
 mod saving;
 mod step;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 
 use custody::Custody;
 pub use error::KeeperError;

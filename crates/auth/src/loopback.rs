@@ -26,8 +26,9 @@ pub const CALLBACK_PORTS: [u16; 2] = [1455, 1457];
 const MOST_CONNECTIONS: usize = 32;
 /// The longest a request's head may take.
 const HEAD_LIMIT: Duration = Duration::from_secs(5);
-/// The largest head. The query has a limit of its own, below this one.
-const HEAD_BYTES: usize = 16 * 1024;
+/// The largest head. The query has a far lower limit; this one lets us refuse longer ones in our
+/// own words.
+const HEAD_BYTES: usize = 128 * 1024;
 /// The longest the page is waited for at the end.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// The pause after a connection could not be accepted.

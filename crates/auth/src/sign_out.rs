@@ -15,6 +15,8 @@ pub struct SignedOut {
     pub account: Option<Account>,
     /// What the issuer did.
     pub revocation: Revocation,
+    /// Why tokens that are out of use stay in the keyring, where they could not be deleted.
+    pub left_behind: Option<StoreError>,
 }
 
 /// What the issuer did about a sign-in.
@@ -45,12 +47,16 @@ pub async fn sign_out(
         None => Revocation::Nothing,
     };
     let (home, account) = (home.clone(), leaving.account.clone());
-    off_thread(move || match &account {
+    let removed = off_thread(move || match &account {
         Some(account) => home.store_of(account).remove(),
         None => home.active().remove(),
-    })
-    .await??;
-    Ok(Some(SignedOut { account: leaving.account, revocation }))
+    });
+    let left_behind = match removed.await? {
+        Ok(()) => None,
+        Err(error @ StoreError::Keyring(_)) => Some(error),
+        Err(error) => return Err(error.into()),
+    };
+    Ok(Some(SignedOut { account: leaving.account, revocation, left_behind }))
 }
 
 struct Leaving {

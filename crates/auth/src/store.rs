@@ -13,6 +13,8 @@ mod keyring;
 mod mark;
 mod memory;
 mod slot;
+#[cfg(test)]
+mod torture;
 
 pub use borrowed::BorrowedStore;
 pub(crate) use disk::open_lock;
@@ -130,7 +132,7 @@ pub enum StoreError {
         place: String,
     },
     /// The keyring could not be used.
-    #[error(transparent)]
+    #[error("{0}: unlock or start it, or sign in again with `chatmock-auth login --store file`")]
     Keyring(#[from] KeyringError),
     /// The system said no.
     #[error("cannot {action} {place}")]

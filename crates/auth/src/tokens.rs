@@ -3,8 +3,8 @@
 use std::fmt;
 
 use serde::Deserialize;
+use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
-use time::{Duration, OffsetDateTime};
 use zeroize::Zeroizing;
 
 use crate::claims::Claims;
@@ -12,10 +12,11 @@ use crate::members::Members;
 use crate::route::{Origin, Route};
 use crate::secret::Secret;
 
-/// How long before its end an access token is renewed.
-pub const RENEW_AHEAD: Duration = Duration::minutes(5);
-/// How old the last renewal may be when the access token does not say when it ends.
-pub const RENEW_EVERY: Duration = Duration::days(8);
+mod lifetime;
+#[cfg(test)]
+mod tests;
+
+pub use lifetime::{Freshness, Lifetime, RENEW_AHEAD, RENEW_EVERY, freshness};
 
 const TOKEN_NAMES: [&str; 4] = ["id_token", "access_token", "refresh_token", "account_id"];
 
@@ -262,215 +263,5 @@ impl Tokens {
 impl fmt::Debug for Tokens {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("Tokens(****)")
-    }
-}
-
-/// How an access token stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Freshness {
-    /// To be used.
-    Fresh,
-    /// To be used, and renewed soon.
-    Stale,
-    /// Of no more use.
-    Expired,
-}
-
-/// The dates that decide about a renewal.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lifetime {
-    missing: bool,
-    expires: Option<i64>,
-    renewed: Option<OffsetDateTime>,
-}
-
-impl Lifetime {
-    /// The end of the access token, in seconds since 1970, when it says so.
-    pub fn expires(&self) -> Option<i64> {
-        self.expires
-    }
-
-    /// Judges the access token at a moment. The date of the last renewal counts only when the
-    /// token itself does not say when it ends.
-    pub fn freshness(&self, now: OffsetDateTime) -> Freshness {
-        let seconds = now.unix_timestamp();
-        match (self.expires, self.renewed) {
-            _ if self.missing => Freshness::Expired,
-            (Some(end), _) if end <= seconds => Freshness::Expired,
-            (Some(end), _) if end <= seconds.saturating_add(RENEW_AHEAD.whole_seconds()) => {
-                Freshness::Stale
-            }
-            (None, Some(renewed)) if now - renewed > RENEW_EVERY => Freshness::Stale,
-            _ => Freshness::Fresh,
-        }
-    }
-}
-
-/// Judges a file's access token at a moment.
-pub fn freshness(file: &AuthFile, now: OffsetDateTime) -> Freshness {
-    file.lifetime().freshness(now)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::sample::{self, jwt};
-
-    const FULL: &str = r#"{
-      "future_top": {"z": 1E2, "a": [12345678901234567890123]},
-      "auth_mode": "chatgpt", "OPENAI_API_KEY": null,
-      "tokens": {"x_first": "\u00e9", "id_token": "i", "access_token": "a",
-        "refresh_token": "r", "oauth_provenance": {"issuer": "https://x", "client_id": "app"},
-        "login_owner_id": "own", "account_id": "acc"},
-      "last_refresh": "2026-11-22T09:10:11.123456789Z", "agent_identity": 1.50 }"#;
-
-    fn now() -> OffsetDateTime {
-        OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap()
-    }
-
-    #[test]
-    fn the_known_members_are_read() {
-        let file = AuthFile::parse(FULL.as_bytes()).unwrap();
-        let tokens = file.tokens().unwrap();
-        assert_eq!(tokens.id_token().unwrap().expose(), "i");
-        assert_eq!(tokens.access_token().unwrap().expose(), "a");
-        assert_eq!(tokens.refresh_token().unwrap().expose(), "r");
-        assert_eq!(tokens.account_id().as_deref(), Some("acc"));
-        assert_eq!(file.auth_mode().as_deref(), Some("chatgpt"));
-        assert_eq!(file.last_refresh().unwrap().nanosecond(), 123_456_789);
-    }
-
-    #[test]
-    fn unknown_members_survive_a_renewal_by_value_and_order() {
-        let file = AuthFile::parse(FULL.as_bytes()).unwrap();
-        let grant = Grant { access_token: Some(Secret::new("new")), ..Grant::default() };
-        let text = file.renewed(&grant, now()).render();
-        let places: Vec<usize> = [
-            r#""future_top": {"z": 1E2, "a": [12345678901234567890123]}"#,
-            r#""auth_mode": "chatgpt""#,
-            r#""OPENAI_API_KEY": null"#,
-            r#""x_first": "\u00e9""#,
-            r#""id_token": "i""#,
-            r#""access_token": "new""#,
-            r#""refresh_token": "r""#,
-            r#""oauth_provenance": {"issuer": "https://x", "client_id": "app"}"#,
-            r#""login_owner_id": "own""#,
-            r#""account_id": "acc""#,
-            r#""last_refresh": "2027-01-15T08:00:00Z""#,
-            r#""agent_identity": 1.50"#,
-        ]
-        .iter()
-        .map(|part| text.find(part).unwrap_or_else(|| panic!("{part} in {}", &*text)))
-        .collect();
-        assert!(places.is_sorted());
-    }
-
-    #[test]
-    fn a_rendered_file_parses_to_itself() {
-        let file = AuthFile::parse(FULL.as_bytes()).unwrap();
-        let once = AuthFile::parse(file.render().as_bytes()).unwrap();
-        assert_eq!(once.render(), file.render());
-    }
-
-    #[test]
-    fn the_minimal_old_form_is_a_sign_in() {
-        let text = br#"{"tokens":{"id_token":"i","access_token":"a","refresh_token":"r"},
-            "last_refresh":"2026-11-22T09:10:11Z"}"#;
-        assert!(AuthFile::parse(text).unwrap().tokens().is_some());
-    }
-
-    #[test]
-    fn a_file_without_tokens_is_no_sign_in() {
-        for text in [
-            r#"{"OPENAI_API_KEY":"sk-x"}"#,
-            r#"{"auth_mode":"apikey","OPENAI_API_KEY":"sk-x","tokens":null}"#,
-            r#"{"tokens":{"id_token":"i","access_token":"","refresh_token":null}}"#,
-            "{}",
-        ] {
-            assert!(AuthFile::parse(text.as_bytes()).unwrap().tokens().is_none(), "{text}");
-        }
-    }
-
-    #[test]
-    fn other_shapes_are_malformed() {
-        for text in [
-            "",
-            " ",
-            "null",
-            "[]",
-            "{",
-            "{}x",
-            r#"{"tokens":5}"#,
-            r#"{"tokens":{"access_token":5}}"#,
-            "{\"tokens\":{\"access_token\":\"cut",
-            "\u{feff}",
-        ] {
-            assert!(AuthFile::parse(text.as_bytes()).is_err(), "{text}");
-        }
-        assert!(AuthFile::parse(b"{\"a\":\"\xff\"}").is_err());
-    }
-
-    #[test]
-    fn empty_tokens_in_a_grant_replace_nothing() {
-        let file = AuthFile::parse(FULL.as_bytes()).unwrap();
-        let grant = Grant { refresh_token: Some(Secret::new("")), ..Grant::default() };
-        let next = file.renewed(&grant, now());
-        assert_eq!(next.tokens().unwrap().refresh_token().unwrap().expose(), "r");
-    }
-
-    #[test]
-    fn a_new_sign_in_takes_the_workspace_from_the_claims() {
-        let file = AuthFile::signed_in(&sample::grant(1_900_000_000, "refresh"), now());
-        assert_eq!(file.tokens().unwrap().account_id().as_deref(), Some(sample::ACCOUNT));
-        let again = AuthFile::parse(file.render().as_bytes()).unwrap();
-        assert_eq!(again.render(), file.render());
-        assert_eq!(again.auth_mode().as_deref(), Some("chatgpt"));
-    }
-
-    #[test]
-    fn freshness_follows_the_table() {
-        let at = |seconds: i64| format!(r#"{{"exp":{}}}"#, 1_800_000_000 + seconds);
-        let day = 86_400;
-        for (payload, age, expected) in [
-            (at(400), Some(0), Freshness::Fresh),
-            (at(301), Some(33 * day), Freshness::Fresh),
-            (at(300), Some(0), Freshness::Stale),
-            (at(200), None, Freshness::Stale),
-            (at(1), None, Freshness::Stale),
-            (at(0), None, Freshness::Expired),
-            (at(-10), Some(0), Freshness::Expired),
-            (r#"{"exp":-1}"#.into(), Some(0), Freshness::Expired),
-            (r#"{"exp":1e300}"#.into(), Some(9 * day), Freshness::Fresh),
-            ("{}".into(), Some(7 * day), Freshness::Fresh),
-            ("{}".into(), Some(9 * day), Freshness::Stale),
-            ("{}".into(), None, Freshness::Fresh),
-            (r#"{"exp":"1"}"#.into(), Some(9 * day), Freshness::Stale),
-            (r#"{"exp":1e400}"#.into(), Some(9 * day), Freshness::Stale),
-            (r#"{"exp":1e400}"#.into(), Some(-day), Freshness::Fresh),
-        ] {
-            let grant = Grant { access_token: Some(jwt(&payload)), ..Grant::default() };
-            let mut file = AuthFile::signed_in(&grant, now());
-            match age {
-                Some(age) => set_time(&mut file.members, now() - Duration::seconds(age)),
-                None => file.members.set_raw("last_refresh", "null".into()),
-            }
-            assert_eq!(freshness(&file, now()), expected, "{payload} {age:?}");
-        }
-    }
-
-    #[test]
-    fn a_file_with_only_a_refresh_token_needs_a_renewal() {
-        let grant = Grant { refresh_token: Some(Secret::new("r")), ..Grant::default() };
-        let file = AuthFile::signed_in(&grant, now());
-        assert_eq!(freshness(&file, now()), Freshness::Expired);
-    }
-
-    #[test]
-    fn nothing_prints_a_token() {
-        let file = AuthFile::signed_in(&sample::grant(1_900_000_000, "canary"), now());
-        let malformed = AuthFile::parse(br#"{"tokens":{"access_token":["canary"]}}"#).unwrap_err();
-        let shown = format!("{file:?} {:?} {malformed} {malformed:?}", file.tokens().unwrap());
-        let access = file.tokens().unwrap().access_token().unwrap();
-        assert!(!shown.contains("canary") && !shown.contains(access.expose()), "{shown}");
     }
 }

@@ -128,6 +128,7 @@ fn redeem(state: &State, fields: &Fields) -> Result<Response<Body>, Refusal> {
         return Err(oauth_error("invalid_grant", "code_verifier does not fit"));
     }
     let mut tokens = lock(&state.tokens);
+    tokens.address_to(fields.get("client_id"));
     let claims = tokens.usual_claims();
     let tokens = tokens.sign_in(claims);
     Ok(issued(&tokens, state))

@@ -125,6 +125,7 @@ pub(crate) struct TokenBook {
     life: i64,
     revoke_on_reuse: bool,
     person: Claims,
+    audience: String,
     issued: u64,
     access: HashMap<String, Access>,
     refresh: HashMap<String, Refresh>,
@@ -138,6 +139,7 @@ impl TokenBook {
             life: life.as_secs().try_into().unwrap_or(i64::MAX),
             revoke_on_reuse,
             person: Claims::default(),
+            audience: CLIENT_ID.to_owned(),
             issued: 0,
             access: HashMap::new(),
             refresh: HashMap::new(),
@@ -154,6 +156,11 @@ impl TokenBook {
     /// Changes who signs in from now on.
     pub(crate) fn seat(&mut self, person: Claims) {
         self.person = person;
+    }
+
+    /// Changes the OAuth client that id tokens are for.
+    pub(crate) fn address_to(&mut self, client_id: &str) {
+        client_id.clone_into(&mut self.audience);
     }
 
     /// Claims of the person who signs in now, with the usual life where they have one.
@@ -239,7 +246,7 @@ impl TokenBook {
             "chatgpt_account_is_fedramp": claims.fedramp, "organizations": vec![organization],
         };
         jwt(&object! {
-            "iss": &self.issuer, "aud": vec![Json::from(CLIENT_ID)], "iat": now,
+            "iss": &self.issuer, "aud": vec![Json::from(self.audience.as_str())], "iat": now,
             "exp": now.saturating_add(3600), "sub": &claims.user_id, "email": &claims.email,
             "jti": format!("id-{}", self.issued), "https://api.openai.com/auth": auth,
         })

@@ -89,7 +89,10 @@ fn pending_waits_and_the_code_decides_not_the_status() {
         (reply(400, ""), DeviceRefusal::Status(400)),
         (reply(302, ""), DeviceRefusal::Status(302)),
         (reply(200, "{}"), DeviceRefusal::Status(200)),
-        (reply(200, r#"{"authorization_code":"","code_verifier":"v"}"#), DeviceRefusal::Status(200)),
+        (
+            reply(200, r#"{"authorization_code":"","code_verifier":"v"}"#),
+            DeviceRefusal::Status(200),
+        ),
     ] {
         let (mut device, now) = device();
         assert_eq!(device.next(&ending, now), DeviceStep::Refused(expected), "{ending:?}");

@@ -20,7 +20,7 @@ pub fn files(home: &Home) -> Check {
         let (detail, fix) = (format!("{} {problem}", path.display()), fix(&path));
         // The names in an open directory are no secret; what is in its files is.
         if metadata.is_dir() && problem.ends_with(OPEN) {
-            warning = warning.or(Some(Check::warn(name, detail, &fix)));
+            warning = warning.or_else(|| Some(Check::warn(name, detail, &fix)));
         } else {
             return Check::fail(name, detail, &fix);
         }

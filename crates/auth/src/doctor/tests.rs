@@ -96,6 +96,7 @@ fn files_that_others_can_read_are_found() {
     use std::fs::{Permissions, set_permissions};
     use std::os::unix::fs::PermissionsExt;
     let (folder, home) = home();
+    set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
     home.active().save(&file(10)).unwrap();
     home.park_active().unwrap();
     assert_eq!(files(&home).health, Health::Ok);

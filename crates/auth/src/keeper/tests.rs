@@ -12,6 +12,7 @@ use crate::tokens::{AuthFile, Grant};
 
 mod failing;
 mod issuer;
+mod origins;
 mod refusals;
 mod saving;
 mod sharing;
@@ -26,7 +27,7 @@ fn now() -> i64 {
 }
 
 /// A sign-in whose access token ends `seconds` from now.
-fn lasting(seconds: i64, refresh: &str) -> AuthFile {
+pub(crate) fn lasting(seconds: i64, refresh: &str) -> AuthFile {
     AuthFile::signed_in(&sample::grant(now() + seconds, refresh), OffsetDateTime::now_utc())
 }
 
@@ -35,7 +36,7 @@ fn fresh_grant(refresh: &str) -> Grant {
 }
 
 /// An issuer that renews `rt-1` to `rt-2` to `rt-3`, and knows each token once.
-async fn rotating() -> Issuer {
+pub(crate) async fn rotating() -> Issuer {
     Issuer::start(|number, post| rotate(number, &post.body)).await
 }
 
@@ -55,7 +56,7 @@ fn settings(issuer: &Issuer) -> KeeperSettings {
     }
 }
 
-fn keeper(issuer: &Issuer, store: impl TokenStore + 'static) -> TokenKeeper {
+pub(crate) fn keeper(issuer: &Issuer, store: impl TokenStore + 'static) -> TokenKeeper {
     TokenKeeper::new(settings(issuer), Arc::new(store), None).unwrap()
 }
 

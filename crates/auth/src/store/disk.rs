@@ -11,6 +11,17 @@ use zeroize::Zeroizing;
 use super::{Stamp, StoreError};
 use crate::tokens::AuthFile;
 
+#[cfg(test)]
+pub(crate) mod faults;
+#[cfg(test)]
+use faults::pass;
+
+/// Comes before each call of the system, where the tests let one fail.
+#[cfg(not(test))]
+fn pass(_path: &Path) -> io::Result<()> {
+    Ok(())
+}
+
 /// The most a sign-in file may hold, in bytes.
 pub(super) const MAX_BYTES: u64 = 1 << 20;
 
@@ -19,8 +30,11 @@ pub(super) const MAX_BYTES: u64 = 1 << 20;
 const SECOND_LOOKS: [Duration; 3] =
     [Duration::from_millis(10), Duration::from_millis(30), Duration::from_millis(60)];
 
+/// The wait while the file is being written: there is whole text in it again at any moment.
+const BUSY_LOOK: Duration = Duration::from_millis(1);
+
 /// Looks at most at a file that is written all the time.
-const MOST_LOOKS: usize = 50;
+const MOST_LOOKS: usize = 400;
 
 /// Left-overs of a crash are swept when older than this; younger ones may be in use.
 const LEFT_OVER: Duration = Duration::from_secs(3600);
@@ -28,7 +42,7 @@ const LEFT_OVER: Duration = Duration::from_secs(3600);
 /// Reads and parses a sign-in file. It counts as damaged when it stays unreadable while no one
 /// writes it.
 pub(super) fn load(path: &Path) -> Result<Option<AuthFile>, StoreError> {
-    let (mut seen, mut quiet) = (stamp(path)?, 0);
+    let (mut seen, mut quiet, mut busy) = (stamp(path)?, 0, false);
     for _ in 0..MOST_LOOKS {
         let Some(text) = read(path)? else { return Ok(None) };
         if let Ok(file) = AuthFile::parse(&text) {
@@ -36,9 +50,10 @@ pub(super) fn load(path: &Path) -> Result<Option<AuthFile>, StoreError> {
         }
         let Some(wait) = SECOND_LOOKS.get(quiet) else { break };
         #[expect(clippy::disallowed_methods, reason = "a foreign writer announces nothing")]
-        std::thread::sleep(*wait);
+        std::thread::sleep(if busy { BUSY_LOOK } else { *wait });
         let now = stamp(path)?;
-        quiet = if now == seen { quiet + 1 } else { 0 };
+        busy = now != seen;
+        quiet = if busy { 0 } else { quiet + 1 };
         seen = now;
     }
     Err(StoreError::Corrupt { place: path.display().to_string() })
@@ -46,13 +61,13 @@ pub(super) fn load(path: &Path) -> Result<Option<AuthFile>, StoreError> {
 
 /// Reads a private file whole, up to [`MAX_BYTES`].
 pub(super) fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
-    let seen = match fs::symlink_metadata(path) {
+    let seen = match pass(path).and_then(|()| fs::symlink_metadata(path)) {
         Ok(seen) => seen,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(io_error(path, "look at", error)),
     };
     check(path, &seen)?;
-    let file = match owned_open(OpenOptions::new().read(true)).open(path) {
+    let file = match open(owned_open(OpenOptions::new().read(true)), path) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(io_error(path, "open", error)),
@@ -61,7 +76,8 @@ pub(super) fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError
     check(path, &opened)?;
     let mut text = Zeroizing::new(Vec::with_capacity(opened.len() as usize + 1));
     let mut limited = file.take(MAX_BYTES + 1);
-    limited.read_to_end(&mut text).map_err(|error| io_error(path, "read", error))?;
+    let read = pass(path).and_then(|()| limited.read_to_end(&mut text));
+    read.map_err(|error| io_error(path, "read", error))?;
     if text.len() as u64 > MAX_BYTES {
         return Err(unsafe_file(path, "is too large"));
     }
@@ -87,7 +103,7 @@ fn check(path: &Path, seen: &Metadata) -> Result<(), StoreError> {
 
 /// Describes the file without opening it.
 pub(super) fn stamp(path: &Path) -> Result<Stamp, StoreError> {
-    match fs::symlink_metadata(path) {
+    match pass(path).and_then(|()| fs::symlink_metadata(path)) {
         Ok(seen) => Ok(Stamp::File {
             length: seen.len(),
             modified: seen.modified().ok(),
@@ -104,7 +120,7 @@ pub(super) fn create_home(home: &Path) -> Result<(), StoreError> {
     builder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(home).map_err(|error| io_error(home, "create", error))
+    pass(home).and_then(|()| builder.create(home)).map_err(|error| io_error(home, "create", error))
 }
 
 /// Opens the lock file, and makes it and its directory when they are not there.
@@ -112,8 +128,7 @@ pub(crate) fn open_lock(path: &Path) -> Result<File, StoreError> {
     if let Some(home) = path.parent() {
         create_home(home)?;
     }
-    owned_open(OpenOptions::new().read(true).write(true).create(true).truncate(false))
-        .open(path)
+    open(owned_open(OpenOptions::new().read(true).write(true).create(true).truncate(false)), path)
         .map_err(|error| io_error(path, "open", error))
 }
 
@@ -133,8 +148,7 @@ impl Temp {
         let stem = target.file_name().unwrap_or_default().to_string_lossy();
         let (id, nanos) = (std::process::id(), since.as_nanos());
         let path = target.with_file_name(format!(".{stem}.{id}-{serial}-{nanos}.tmp"));
-        let file = owned_open(OpenOptions::new().write(true).create_new(true))
-            .open(&path)
+        let file = open(owned_open(OpenOptions::new().write(true).create_new(true)), &path)
             .map_err(|error| io_error(&path, "create", error))?;
         let mut temp = Self { path, file, placed: false };
         temp.write(&vec![b' '; size])?;
@@ -148,17 +162,21 @@ impl Temp {
     }
 
     fn write(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        self.file
-            .write_all(bytes)
+        pass(&self.path)
+            .and_then(|()| self.file.write_all(bytes))
+            .and_then(|()| pass(&self.path))
             .and_then(|()| self.file.set_len(bytes.len() as u64))
+            .and_then(|()| pass(&self.path))
             .and_then(|()| close_to_others(&self.file))
+            .and_then(|()| pass(&self.path))
             .and_then(|()| self.file.sync_all())
             .map_err(|error| io_error(&self.path, "write", error))
     }
 
     /// Moves the file over its target.
     pub(super) fn place(mut self, target: &Path) -> Result<(), StoreError> {
-        fs::rename(&self.path, target).map_err(|error| io_error(target, "replace", error))?;
+        let moved = pass(target).and_then(|()| fs::rename(&self.path, target));
+        moved.map_err(|error| io_error(target, "replace", error))?;
         self.placed = true;
         sync_directory(target)
     }
@@ -184,7 +202,7 @@ pub(super) fn write(path: &Path, text: &[u8]) -> Result<(), StoreError> {
 
 /// Removes a file for good; none there is as well. A link goes, and not what it points to.
 pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
-    match fs::remove_file(path) {
+    match pass(path).and_then(|()| fs::remove_file(path)) {
         Ok(()) => sync_directory(path),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         Err(error) => Err(io_error(path, "remove", error)),
@@ -204,6 +222,11 @@ pub(super) fn sweep(target: &Path) {
             let _ = fs::remove_file(entry.path());
         }
     }
+}
+
+fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {
+    pass(path)?;
+    options.open(path)
 }
 
 pub(super) fn io_error(path: &Path, action: &'static str, source: io::Error) -> StoreError {
@@ -264,7 +287,8 @@ fn inode(_seen: &Metadata) -> u64 {
 fn sync_directory(target: &Path) -> Result<(), StoreError> {
     let home = target.parent().filter(|home| !home.as_os_str().is_empty());
     let home = home.unwrap_or_else(|| Path::new("."));
-    let opened = File::open(home).and_then(|directory| directory.sync_all());
+    let opened =
+        pass(home).and_then(|()| File::open(home)).and_then(|directory| directory.sync_all());
     opened.map_err(|error| io_error(home, "write", error))
 }
 

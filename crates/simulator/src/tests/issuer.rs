@@ -90,7 +90,12 @@ async fn a_browser_sign_in_comes_back_with_a_code_that_its_verifier_redeems() {
              &redirect_uri={target}&code_verifier={verifier}"
         )
     };
+    let someone = Claims { email: "two@example.invalid".to_owned(), ..Claims::default() };
+    bench.simulator.seat(someone);
     let tokens = bench.post("/oauth/token", FORM, &redeem("verifier")).await.json();
+    let claims = claims_of(tokens["id_token"].as_str().unwrap());
+    assert_eq!(claims["email"], "two@example.invalid");
+    assert_eq!(claims["aud"], json!([CLIENT_ID]));
     bench.tokens.access_token = tokens["access_token"].as_str().unwrap().to_owned();
     assert_eq!(bench.say("hello").await.status, 200);
     let again = bench.post("/oauth/token", FORM, &redeem("verifier")).await;

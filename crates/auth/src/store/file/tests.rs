@@ -153,6 +153,31 @@ fn a_writer_in_place_is_never_taken_for_damage() {
     });
 }
 
+#[test]
+fn ten_thousand_reads_beside_a_writer_at_a_kilohertz_find_no_damage() {
+    let (_home, store) = home();
+    store.save(&file("first")).unwrap();
+    let (stop, stopped) = std::sync::mpsc::channel();
+    let texts = [file("one").render(), file("another-one").render()];
+    std::thread::scope(|scope| {
+        let path = store.path();
+        let writing = scope.spawn(move || {
+            let mut written = 0;
+            let pause = std::time::Duration::from_millis(1);
+            while stopped.recv_timeout(pause).is_err() {
+                // Truncated and written at once, as the Python and the Codex program do.
+                fs::write(path, texts[written % 2].as_bytes()).unwrap();
+                written += 1;
+            }
+            written
+        });
+        let failed = (0..10_000).filter(|_| !matches!(store.load(), Ok(Some(_)))).count();
+        stop.send(()).unwrap();
+        assert!(writing.join().unwrap() > 50);
+        assert_eq!(failed, 0);
+    });
+}
+
 #[cfg(unix)]
 mod unix {
     use std::os::unix::fs::{PermissionsExt, symlink};

@@ -190,6 +190,40 @@ fn a_keyring_that_hangs_is_given_up_on_and_used_again_when_it_answers() {
 }
 
 #[test]
+fn a_call_that_panics_after_it_was_given_up_on_holds_up_nothing() {
+    struct Breaking(Receiver<()>);
+    impl Vault for Breaking {
+        fn read(&self, _: &str) -> Result<Option<Zeroizing<Vec<u8>>>, VaultError> {
+            self.0.recv().unwrap();
+            panic!("the library is broken")
+        }
+        fn write(&self, _: &str, _: &[u8]) -> Result<(), VaultError> {
+            Ok(())
+        }
+        fn delete(&self, _: &str) -> Result<(), VaultError> {
+            Ok(())
+        }
+    }
+    let (tell, told) = channel();
+    let (told, memory) = (Mutex::new(Some(told)), Memory::default());
+    let maker = move || -> Result<Box<dyn Vault>, VaultError> {
+        Ok(match told.lock().unwrap().take() {
+            Some(told) => Box::new(Breaking(told)),
+            None => Box::new(memory.clone()),
+        })
+    };
+    let limits = KeyringLimits { wait: Duration::from_millis(50), ..limits(2560) };
+    let keyring = Keyring::over(maker, limits);
+    assert_eq!(keyring.read("e").unwrap_err(), KeyringError::Hung);
+    tell.send(()).unwrap();
+    let end = std::time::Instant::now() + Duration::from_secs(20);
+    while keyring.read("e").is_err() {
+        assert!(std::time::Instant::now() < end, "it is held up for ever");
+        std::thread::yield_now();
+    }
+}
+
+#[test]
 fn after_a_fault_calls_fail_at_once_for_a_while() {
     let starts = Arc::new(AtomicUsize::new(0));
     let counted = Arc::clone(&starts);

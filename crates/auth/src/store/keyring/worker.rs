@@ -1,7 +1,9 @@
 //! The one thread that talks to the keyring, so that a hung one holds up nothing else.
 
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{RecvTimeoutError, Sender, SyncSender, channel, sync_channel};
+use std::sync::mpsc::{
+    Receiver, RecvTimeoutError, Sender, SyncSender, TryRecvError, channel, sync_channel,
+};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
@@ -57,14 +59,14 @@ impl Worker {
         }
         let (reply, replied) = sync_channel(1);
         let gone = Arc::new(AtomicBool::new(false));
-        self.submit(job(work, reply, (Arc::clone(&gone), Arc::clone(&self.stuck))))?;
+        let freeing = Freeing(Arc::clone(&self.stuck));
+        self.submit(job(work, reply, (Arc::clone(&gone), freeing)))?;
         let outcome = match replied.recv_timeout(self.limits.wait) {
             Ok(outcome) => outcome,
             Err(RecvTimeoutError::Timeout) => {
                 gone.store(true, Ordering::SeqCst);
                 self.stuck.store(true, Ordering::SeqCst);
-                // It may have finished at this very moment, and seen `gone` unset.
-                replied.try_recv().unwrap_or(Err(KeyringError::Hung))
+                self.overdue(&replied)
             }
             // The thread panicked inside the library; the next call gets another one.
             Err(RecvTimeoutError::Disconnected) => {
@@ -74,6 +76,18 @@ impl Worker {
         };
         self.note(&outcome);
         outcome
+    }
+
+    /// The call may have ended at the very moment at which it was given up on, and then nothing
+    /// is stuck.
+    fn overdue<T>(&self, replied: &Receiver<Result<T, KeyringError>>) -> Result<T, KeyringError> {
+        match replied.try_recv() {
+            Err(TryRecvError::Empty) => Err(KeyringError::Hung),
+            ended => {
+                self.stuck.store(false, Ordering::SeqCst);
+                ended.unwrap_or(Err(VaultError::Failed.into()))
+            }
+        }
     }
 
     fn submit(&self, job: Job) -> Result<(), KeyringError> {
@@ -106,7 +120,6 @@ impl Worker {
                 job(&mut owner);
             }
         });
-        self.stuck.store(false, Ordering::SeqCst);
         started.map(|_| jobs).map_err(|_| VaultError::Failed.into())
     }
 
@@ -128,19 +141,27 @@ impl Worker {
 fn job<T: Send + 'static>(
     work: impl FnOnce(&dyn Vault) -> Result<T, KeyringError> + Send + 'static,
     reply: SyncSender<Result<T, KeyringError>>,
-    (gone, stuck): (Arc<AtomicBool>, Arc<AtomicBool>),
+    (gone, freeing): (Arc<AtomicBool>, Freeing),
 ) -> Job {
     Box::new(move |owner| {
-        let outcome = match owner.vault() {
-            _ if gone.load(Ordering::SeqCst) => Err(KeyringError::Hung),
-            Ok(vault) => work(vault),
-            Err(error) => Err(error.into()),
-        };
+        let _freeing = freeing;
+        if gone.load(Ordering::SeqCst) {
+            return;
+        }
+        let outcome = owner.vault().map_err(KeyringError::from).and_then(work);
         if outcome.is_err() {
             owner.vault = None;
         }
         // The buffer takes it also when nobody waits.
         let _ = reply.send(outcome);
-        stuck.store(false, Ordering::SeqCst);
     })
+}
+
+/// Says that nothing is stuck, once its call has ended in whatever way.
+struct Freeing(Arc<AtomicBool>);
+
+impl Drop for Freeing {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::SeqCst);
+    }
 }

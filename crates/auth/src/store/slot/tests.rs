@@ -60,7 +60,8 @@ impl Vault for Memory {
 }
 
 fn file(refresh: &str) -> AuthFile {
-    AuthFile::signed_in(&sample::grant(1, refresh), OffsetDateTime::UNIX_EPOCH)
+    let file = AuthFile::signed_in(&sample::grant(1, refresh), OffsetDateTime::UNIX_EPOCH);
+    AuthFile::parse(file.render().as_bytes()).unwrap()
 }
 
 struct Bench {
@@ -212,4 +213,38 @@ fn what_the_keyring_holds_must_be_a_sign_in() {
     let error = slot.load().unwrap_err();
     assert!(matches!(error, StoreError::Corrupt { .. }));
     assert!(!format!("{error} {error:?}").contains("canary"));
+}
+
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn the_fallback_is_said_once_and_says_how_to_change_it() {
+    let (bench, log) = (Bench::new(), Log::default());
+    bench.memory.lock(true);
+    let home = Home::with_keyring(&bench.path, StoreChoice::Auto, Some(bench.memory.keyring()));
+    let writer = log.clone();
+    let subscriber =
+        tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+    tracing::subscriber::with_default(subscriber, || {
+        for token in ["first", "second", "third"] {
+            home.active().save(&file(token)).unwrap();
+            home.parked("a@b").save(&file(token)).unwrap();
+        }
+    });
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert_eq!(log.matches("WARN").count(), 1, "{log}");
+    assert!(log.contains("--store keyring") && log.contains("--store file"), "{log}");
+    assert!(log.contains("the keyring is locked") && log.contains("auth.json"), "{log}");
 }

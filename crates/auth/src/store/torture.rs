@@ -1,0 +1,102 @@
+//! Each call of the system on the way of a sign-in to the disk, failed once.
+
+use time::OffsetDateTime;
+
+use super::disk::faults::Fault;
+use super::*;
+use crate::home::Home;
+use crate::keeper::tests::{keeper, lasting, rotating};
+use crate::sample;
+
+fn file(refresh: &str) -> AuthFile {
+    let file = AuthFile::signed_in(&sample::grant(1, refresh), OffsetDateTime::UNIX_EPOCH);
+    AuthFile::parse(file.render().as_bytes()).unwrap()
+}
+
+fn home() -> (tempfile::TempDir, Home) {
+    let folder = tempfile::tempdir().unwrap();
+    let home = Home::with_keyring(folder.path(), StoreChoice::File, None);
+    home.active().save(&file("old")).unwrap();
+    (folder, home)
+}
+
+/// What the work did, with each of its calls failed in turn; gives the number of calls.
+fn each_call(
+    work: impl Fn(&SlotStore) -> Result<(), StoreError>,
+    allowed: &[Option<&str>],
+) -> usize {
+    let done = allowed.last().copied().flatten();
+    for nth in 1.. {
+        let (folder, home) = home();
+        let slot = home.active();
+        let fault = Fault::at(folder.path(), nth);
+        let outcome = work(&slot);
+        let happened = fault.happened();
+        drop(fault);
+        let held = slot.load().unwrap_or_else(|error| panic!("call {nth}: {error}"));
+        let allowed = allowed.iter().any(|refresh| held == refresh.map(file));
+        assert!(allowed, "call {nth} left something else");
+        if outcome.is_ok() {
+            assert_eq!(held, done.map(file), "call {nth} was said to be done");
+        }
+        let left = std::fs::read_dir(folder.path()).unwrap().flatten();
+        let left = left.filter(|entry| entry.file_name().to_string_lossy().ends_with(".tmp"));
+        assert_eq!(left.count(), 0, "call {nth} left a file behind");
+        work(&slot).unwrap_or_else(|error| panic!("after call {nth}: {error}"));
+        if !happened {
+            outcome.unwrap();
+            return nth - 1;
+        }
+    }
+    unreachable!("every work ends")
+}
+
+#[test]
+fn a_save_leaves_the_old_sign_in_or_the_new_one() {
+    let calls = each_call(|slot| slot.save(&file("new")), &[Some("old"), Some("new")]);
+    assert!(calls > 15, "{calls} calls were failed");
+}
+
+#[test]
+fn a_renewal_leaves_the_old_sign_in_or_the_new_one() {
+    let renew = |slot: &SlotStore| {
+        let room = slot.reserve(20_000)?;
+        let held = slot.load()?.ok_or_else(|| StoreError::Corrupt { place: String::new() })?;
+        room.commit(&held, &file("new"))
+    };
+    let calls = each_call(renew, &[Some("old"), Some("new")]);
+    assert!(calls > 12, "{calls} calls were failed");
+}
+
+#[test]
+fn a_sign_out_leaves_the_sign_in_or_nothing() {
+    let calls = each_call(|slot| slot.remove(), &[Some("old"), None]);
+    assert!(calls > 5, "{calls} calls were failed");
+}
+
+#[tokio::test]
+async fn a_renewal_with_one_failing_call_never_loses_the_sign_in() {
+    for nth in 1.. {
+        let issuer = rotating().await;
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::with_keyring(folder.path(), StoreChoice::File, None);
+        home.active().save(&lasting(-10, "rt-1")).unwrap();
+        let keeper = keeper(&issuer, home.active());
+        let fault = Fault::at(folder.path(), nth);
+        let first = keeper.current().await;
+        let happened = fault.happened();
+        drop(fault);
+        // Tokens that were spent for are used at once, saved or not.
+        assert!(first.is_ok() || issuer.posts().is_empty(), "call {nth}: {first:?}");
+        let session = keeper.current().await.unwrap_or_else(|error| panic!("call {nth}: {error}"));
+        keeper.finish().await;
+        let stored = home.load().unwrap().unwrap();
+        let stored = stored.tokens().unwrap();
+        assert_eq!(stored.access_token().as_ref(), Some(&session.access_token), "call {nth}");
+        assert_eq!(issuer.posts().len(), 1, "call {nth}: the refresh token is good once");
+        if !happened {
+            assert!(nth > 20, "{nth} calls were failed");
+            return;
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! When an access token must be renewed.
+
+use time::{Duration, OffsetDateTime};
+
+use super::AuthFile;
+
+/// How long before its end an access token is renewed.
+pub const RENEW_AHEAD: Duration = Duration::minutes(5);
+/// How old the last renewal may be when the access token does not say when it ends.
+pub const RENEW_EVERY: Duration = Duration::days(8);
+
+/// How an access token stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Freshness {
+    /// To be used.
+    Fresh,
+    /// To be used, and renewed soon.
+    Stale,
+    /// Of no more use.
+    Expired,
+}
+
+/// The dates that decide about a renewal.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lifetime {
+    pub(super) missing: bool,
+    pub(super) expires: Option<i64>,
+    pub(super) renewed: Option<OffsetDateTime>,
+}
+
+impl Lifetime {
+    /// The end of the access token, in seconds since 1970, when it says so.
+    pub fn expires(&self) -> Option<i64> {
+        self.expires
+    }
+
+    /// Judges the access token at a moment. The date of the last renewal counts only when the
+    /// token itself does not say when it ends.
+    pub fn freshness(&self, now: OffsetDateTime) -> Freshness {
+        let seconds = now.unix_timestamp();
+        match (self.expires, self.renewed) {
+            _ if self.missing => Freshness::Expired,
+            (Some(end), _) if end <= seconds => Freshness::Expired,
+            (Some(end), _) if end <= seconds.saturating_add(RENEW_AHEAD.whole_seconds()) => {
+                Freshness::Stale
+            }
+            (None, Some(renewed)) if now - renewed > RENEW_EVERY => Freshness::Stale,
+            _ => Freshness::Fresh,
+        }
+    }
+}
+
+/// Judges a file's access token at a moment.
+pub fn freshness(file: &AuthFile, now: OffsetDateTime) -> Freshness {
+    file.lifetime().freshness(now)
+}

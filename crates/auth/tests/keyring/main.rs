@@ -1,0 +1,92 @@
+//! A real gnome-keyring on a private bus: present, locked, absent, hanging.
+//!
+//! Each case runs in a process of its own under `dbus-run-session`: a keyring is found by the
+//! environment, which a process has once. Where the programs are missing the cases are reported as
+//! ignored, except with `CI=true` on Linux, where that is a failure.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test reports by stopping")]
+
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+
+use libtest_mimic::{Arguments, Failed, Trial};
+
+mod cases;
+
+/// Set for the process inside the private bus: the case to run there.
+const CASE: &str = "CHATMOCK_KEYRING_CASE";
+
+fn main() -> ExitCode {
+    if let Ok(case) = std::env::var(CASE) {
+        cases::run(&case);
+        return ExitCode::SUCCESS;
+    }
+    let missing: Vec<&str> = ["dbus-run-session", "gnome-keyring-daemon"]
+        .into_iter()
+        .filter(|name| !has(name))
+        .collect();
+    let in_ci = cfg!(target_os = "linux") && std::env::var("CI").is_ok_and(|value| value == "true");
+    let trials = cases::NAMES.iter().map(|case| {
+        let absent = missing.clone();
+        let trial = Trial::test(*case, move || {
+            if !absent.is_empty() {
+                return Err(Failed::from(format!("not installed: {}", absent.join(", "))));
+            }
+            in_a_session(case)
+        });
+        trial.with_ignored_flag(!missing.is_empty() && !in_ci)
+    });
+    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
+}
+
+/// Runs a case on a bus and in a home of its own.
+fn in_a_session(case: &str) -> Result<(), Failed> {
+    let home = tempfile::tempdir()?;
+    let program = std::env::current_exe()?;
+    let mut command = if case == cases::WITHOUT_BUS {
+        Command::new(program)
+    } else {
+        let mut session = Command::new("dbus-run-session");
+        session.arg("--").arg(program);
+        session
+    };
+    command.env(CASE, case).stdin(Stdio::null());
+    for (name, folder) in [
+        ("HOME", "home"),
+        ("XDG_DATA_HOME", "data"),
+        ("XDG_CONFIG_HOME", "config"),
+        ("XDG_CACHE_HOME", "cache"),
+        ("XDG_RUNTIME_DIR", "runtime"),
+    ] {
+        let path = home.path().join(folder);
+        std::fs::create_dir(&path)?;
+        private(&path)?;
+        command.env(name, path);
+    }
+    for name in ["DISPLAY", "WAYLAND_DISPLAY", "GNOME_KEYRING_CONTROL", "DBUS_SESSION_BUS_ADDRESS"]
+    {
+        command.env_remove(name);
+    }
+    let output = command.output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    Err(Failed::from(format!("{}\n{}", text(&output.stdout), text(&output.stderr))))
+}
+
+/// A runtime directory must be closed to others.
+#[cfg(unix)]
+fn private(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o700))
+}
+
+#[cfg(not(unix))]
+fn private(_path: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+fn has(name: &str) -> bool {
+    let paths = std::env::var_os("PATH").unwrap_or_default();
+    std::env::split_paths(&paths).any(|folder| folder.join(name).is_file())
+}
