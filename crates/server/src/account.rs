@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use chatmock_auth::{
-    BorrowedStore, EndpointError, FileStore, KeeperError, Secret, Session, TokenKeeper, TokenStore,
+    BorrowedStore, EndpointError, Home, KeeperError, Secret, Session, StoreChoice, TokenKeeper,
+    TokenStore,
 };
 use chatmock_upstream::{CredentialError, CredentialSource, Credentials};
 use futures::future::{BoxFuture, FutureExt};
@@ -26,7 +27,8 @@ pub(crate) struct SignIn {
 
 impl SignIn {
     pub(crate) fn new(settings: SignInSettings) -> Result<Self, EndpointError> {
-        let store: Arc<dyn TokenStore> = Arc::new(FileStore::new(settings.home));
+        // A sign-in is renewed where it is kept; only a new one has a choice.
+        let store = Home::new(settings.home, StoreChoice::Auto).store();
         let borrowed = settings.borrow_codex.map(|home| -> Arc<dyn TokenStore> {
             Arc::new(BorrowedStore::new(home.join("auth.json")))
         });

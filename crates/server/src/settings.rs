@@ -108,7 +108,7 @@ impl Default for HttpSettings {
 /// Where the sign-in is kept and who renews it.
 #[derive(Clone, Debug)]
 pub struct SignInSettings {
-    /// The folder that holds `auth.json` and what belongs to it.
+    /// The folder that holds `auth.json`, or the note that it is in the keyring, and what belongs to it.
     pub home: PathBuf,
     /// The Codex CLI's own folder, to read its sign-in while ours is absent.
     pub borrow_codex: Option<PathBuf>,
