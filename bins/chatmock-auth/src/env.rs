@@ -1,0 +1,126 @@
+//! The environment: every name that this program reads, and what it tells about the machine.
+
+use std::ffi::{OsStr, OsString};
+use std::path::{Path, PathBuf};
+
+/// Whether more is told.
+pub(crate) const VERBOSE: &str = "VERBOSE";
+/// The folder of the sign-ins.
+pub(crate) const HOME: &str = "CHATGPT_LOCAL_HOME";
+/// The issuer of the sign-in.
+pub(crate) const ISSUER: &str = "CHATGPT_LOCAL_ISSUER";
+/// The OAuth client of the sign-in.
+pub(crate) const CLIENT_ID: &str = "CHATGPT_LOCAL_CLIENT_ID";
+/// Another address to wait on for the browser.
+pub(crate) const LOGIN_BIND: &str = "CHATGPT_LOCAL_LOGIN_BIND";
+/// The port to wait on for the browser.
+pub(crate) const CALLBACK_PORT: &str = "CHATMOCK_CALLBACK_PORT";
+/// Where sign-ins are put.
+pub(crate) const STORE: &str = "CHATMOCK_STORE";
+/// The address of the backend.
+pub(crate) const UPSTREAM_URL: &str = "CHATMOCK_UPSTREAM_URL";
+/// The program name that the backend and the issuer are told.
+pub(crate) const ORIGINATOR: &str = "CHATMOCK_ORIGINATOR";
+/// The `user-agent` that the backend and the issuer are told.
+pub(crate) const USER_AGENT: &str = "CHATMOCK_USER_AGENT";
+/// Whether the Codex CLI's sign-in is read.
+pub(crate) const BORROW_CODEX: &str = "CHATMOCK_BORROW_CODEX";
+
+/// The Codex CLI's own folder; `.codex` in the person's home folder when unset.
+const CODEX_HOME: &str = "CODEX_HOME";
+/// The person's browsers, parted by colons.
+const BROWSER: &str = "BROWSER";
+/// Set where the person sits at another machine.
+const REMOTE: [&str; 2] = ["SSH_CONNECTION", "SSH_TTY"];
+/// Set where windows can be shown.
+const DISPLAYS: [&str; 2] = ["DISPLAY", "WAYLAND_DISPLAY"];
+/// Set in containers, by those who run them.
+const CONTAINERS: [&str; 2] = ["container", "KUBERNETES_SERVICE_HOST"];
+/// There in containers.
+const CONTAINER_FILES: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
+/// Lead calls through a proxy, or past it.
+const PROXIES: [&str; 8] = [
+    "HTTPS_PROXY",
+    "https_proxy",
+    "HTTP_PROXY",
+    "http_proxy",
+    "ALL_PROXY",
+    "all_proxy",
+    "NO_PROXY",
+    "no_proxy",
+];
+/// Say how text is encoded; the first that is set counts.
+const LOCALES: [&str; 3] = ["LC_ALL", "LC_CTYPE", "LANG"];
+
+/// A variable that says something: an empty one counts as unset.
+pub(crate) fn value(name: impl AsRef<OsStr>) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+fn is_set(name: &&str) -> bool {
+    value(name).is_some()
+}
+
+/// Folders that are known without any flag.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Folders {
+    /// The person's home folder.
+    pub(crate) person: Option<PathBuf>,
+    /// The Codex CLI's folder.
+    pub(crate) codex: Option<PathBuf>,
+}
+
+impl Folders {
+    /// Asks the environment and, for the person's folder, the system.
+    pub(crate) fn read() -> Self {
+        let person = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
+        let codex = value(CODEX_HOME).map(PathBuf::from);
+        Self { codex: codex.or_else(|| person.as_ref().map(|home| home.join(".codex"))), person }
+    }
+}
+
+/// What decides whether a browser can be opened here.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Surroundings {
+    /// The browsers that the person named.
+    pub(crate) browser: Option<OsString>,
+    /// Whether windows can be shown.
+    pub(crate) display: bool,
+    /// Whether the person sits at another machine.
+    pub(crate) remote: bool,
+    /// Whether this is a container.
+    pub(crate) container: bool,
+}
+
+impl Surroundings {
+    /// Looks around.
+    pub(crate) fn read() -> Self {
+        let windows = cfg!(any(target_os = "macos", windows));
+        Self {
+            browser: value(BROWSER),
+            display: windows || DISPLAYS.iter().any(is_set),
+            remote: REMOTE.iter().any(is_set),
+            container: CONTAINERS.iter().any(is_set)
+                || CONTAINER_FILES.iter().any(|file| Path::new(file).exists()),
+        }
+    }
+}
+
+/// The proxies that are set, by name.
+pub(crate) fn proxies() -> Vec<(String, String)> {
+    let set = |name: &str| Some((name.to_owned(), value(name)?.to_string_lossy().into_owned()));
+    PROXIES.iter().filter_map(|name| set(name)).collect()
+}
+
+/// Whether colours are wanted, where something can show them.
+pub(crate) fn wants_colour() -> bool {
+    !is_set(&"NO_COLOR") && value("TERM").is_none_or(|terminal| terminal != "dumb")
+}
+
+/// Whether block characters can be shown.
+pub(crate) fn is_unicode() -> bool {
+    let locale = LOCALES.iter().find_map(value);
+    let locale = locale.map(|locale| locale.to_string_lossy().to_ascii_lowercase());
+    cfg!(any(target_os = "macos", windows))
+        || locale.is_some_and(|locale| locale.contains("utf-8") || locale.contains("utf8"))
+}

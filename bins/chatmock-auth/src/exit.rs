@@ -1,0 +1,82 @@
+//! Bad ends: what went wrong, and the exit code that tells a script which kind it was.
+
+use std::io::{Write, stderr};
+use std::process::ExitCode;
+
+use anyhow::anyhow;
+use chatmock_auth::{EndpointError, KeeperError};
+
+use crate::screen::printable;
+
+/// Anything that no other code names; also a doctor that found something broken.
+pub(crate) const OTHER: u8 = 1;
+/// A flag, a variable or a setting cannot be used; also the code of clap's own refusals.
+const SETTINGS: u8 = 2;
+/// Nobody is signed in, or the sign-in has ended.
+pub(crate) const SIGNED_OUT: u8 = 3;
+/// A question was answered with no, or could not be asked.
+const DECLINED: u8 = 4;
+
+/// The longest message, in characters.
+const LONGEST: usize = 1000;
+
+/// Why the program did not do what it was asked.
+#[derive(Debug)]
+pub(crate) enum Fault {
+    /// What was asked for cannot work; the same call fails again.
+    Settings(anyhow::Error),
+    /// Only a sign-in helps.
+    SignedOut(anyhow::Error),
+    /// The person said no, or there was nobody to ask.
+    Declined(anyhow::Error),
+    /// A signal asked the program to end; what it leaves behind, and its exit code.
+    Stopped(&'static str, u8),
+    /// Something else.
+    Other(anyhow::Error),
+}
+
+impl Fault {
+    /// Tells the person, and gives the exit code.
+    pub(crate) fn report(&self) -> ExitCode {
+        let (code, message) = match self {
+            Self::Settings(error) => (SETTINGS, format!("error: {error:#}")),
+            Self::SignedOut(error) => (SIGNED_OUT, format!("error: {error:#}")),
+            Self::Declined(error) => (DECLINED, format!("error: {error:#}")),
+            Self::Stopped(left, code) => (*code, format!("stopped: {left}")),
+            Self::Other(error) => (OTHER, format!("error: {error:#}")),
+        };
+        // There is nobody left to tell when this cannot be written.
+        let _ = writeln!(stderr(), "{}", printable(&message, LONGEST));
+        ExitCode::from(code)
+    }
+}
+
+impl From<anyhow::Error> for Fault {
+    fn from(error: anyhow::Error) -> Self {
+        Self::Other(error)
+    }
+}
+
+impl From<EndpointError> for Fault {
+    fn from(error: EndpointError) -> Self {
+        match error {
+            EndpointError::Issuer => Self::Settings(anyhow!(error).context("--issuer")),
+            EndpointError::Identity => Self::Settings(error.into()),
+            EndpointError::Unreachable(_) => Self::Other(
+                anyhow!(error).context("no answer (chatmock-auth doctor looks for the reason)"),
+            ),
+            error => Self::Other(error.into()),
+        }
+    }
+}
+
+impl From<KeeperError> for Fault {
+    fn from(error: KeeperError) -> Self {
+        match error {
+            KeeperError::Unavailable(_) | KeeperError::Io(_) | KeeperError::AccountChanged => {
+                Self::Other(error.into())
+            }
+            error => Self::SignedOut(error.into()),
+        }
+    }
+}

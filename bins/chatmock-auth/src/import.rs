@@ -1,0 +1,100 @@
+//! `import`: another program's sign-in looked at, and one of our own made for the same account.
+
+use std::process::ExitCode;
+
+use anyhow::{Context, anyhow};
+use chatmock_auth::import::{Advice, Found, Writer, examine};
+
+use crate::Desk;
+use crate::exit::Fault;
+use crate::login::{self, named};
+use crate::logout::fault;
+use crate::screen::shown;
+use crate::settings::{Import, Login};
+
+/// Looks at the first file that is there, and does what is safe.
+pub(crate) async fn run(desk: &Desk, import: Import) -> Result<ExitCode, Fault> {
+    let Import { files, take_over, login } = import;
+    let found = look(desk, &files)?;
+    tell(desk, &found);
+    match found.advice {
+        Advice::UseAsIs => {
+            desk.screen.line("It is in use here already: nothing is to be done.");
+            Ok(ExitCode::SUCCESS)
+        }
+        Advice::SignInAnew if take_over => self::take_over(desk, found).await,
+        Advice::SignInAnew | Advice::SharedAlready => sign_in_anew(desk, &found, login).await,
+        Advice::OnlyApiKey => Err(Fault::SignedOut(anyhow!(
+            "it holds an API key and no sign-in: sign in with chatmock-auth login"
+        ))),
+        _ => {
+            Err(Fault::SignedOut(anyhow!("it holds no sign-in: sign in with chatmock-auth login")))
+        }
+    }
+}
+
+fn look(desk: &Desk, files: &[std::path::PathBuf]) -> Result<Found, Fault> {
+    for file in files {
+        let looked = examine(file, &desk.means.home);
+        let found = looked.with_context(|| format!("cannot look at {}", file.display()))?;
+        if let Some(found) = found {
+            return Ok(found);
+        }
+    }
+    let places: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+    Err(Fault::SignedOut(anyhow!(
+        "there is no {}: sign in with chatmock-auth login, or name the file",
+        places.join(" and no ")
+    )))
+}
+
+fn tell(desk: &Desk, found: &Found) {
+    let screen = desk.screen;
+    screen.line(format_args!("Found {}.", shown(&found.path.display().to_string())));
+    screen.field("Written by", writer(found.writer));
+    if let Some(account) = &found.account {
+        screen.field("E-mail", named(account));
+        screen.field("Plan", account.plan.as_deref().unwrap_or("not told"));
+        screen.field("Workspace", account.workspace.as_deref().unwrap_or("not told"));
+    }
+    screen.line("");
+}
+
+fn writer(writer: Writer) -> &'static str {
+    match writer {
+        Writer::ChatMock => "ChatMock",
+        Writer::CodexCli => "the Codex CLI",
+        Writer::PythonChatMock => "the Python ChatMock",
+        _ => "another program",
+    }
+}
+
+async fn take_over(desk: &Desk, found: Found) -> Result<ExitCode, Fault> {
+    let writer = writer(found.writer);
+    let account = found.take_over(&desk.means.home).await.map_err(fault)?;
+    let who = shown(named(&account));
+    desk.screen.line(format_args!("Taken over: {who}. Do not use {writer} with it any more."));
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A token that is good once must not have two owners.
+async fn sign_in_anew(desk: &Desk, found: &Found, login: Login) -> Result<ExitCode, Fault> {
+    let (screen, writer) = (desk.screen, writer(found.writer));
+    screen.line("Its tokens stay where they are: two programs that renew one sign-in end it for");
+    screen.line("both. Sign in once more with the same account, and each has its own.");
+    match found.writer {
+        Writer::CodexCli => screen.line(
+            "(chatmock-server --borrow-codex reads this file instead, as long as codex renews it.)",
+        ),
+        _ => screen.line(format_args!(
+            "(If {writer} is out of use, --take-over moves the tokens here instead.)"
+        )),
+    }
+    screen.line("");
+    let workspace = found.account.as_ref().and_then(|account| account.workspace.clone());
+    let workspaces = match login.workspaces.is_empty() {
+        true => workspace.into_iter().collect(),
+        false => login.workspaces,
+    };
+    login::run(desk, &Login { workspaces, ..login }).await
+}

@@ -1,0 +1,57 @@
+//! `logout`: the issuer is told, and the tokens are deleted whatever it says.
+
+use std::process::ExitCode;
+
+use chatmock_auth::{AccountError, Revocation, SignedOut, sign_out};
+
+use crate::Desk;
+use crate::exit::Fault;
+use crate::login::named;
+use crate::screen::{self, Screen, shown};
+
+/// What ends a sign-in that could not be revoked.
+const BY_HAND: &str =
+    "to end them now, use \"Log out of all devices\" in ChatGPT's settings, under Security";
+
+/// Signs out.
+pub(crate) async fn run(desk: &Desk, account: Option<&str>) -> Result<ExitCode, Fault> {
+    let endpoint = desk.means.endpoint()?;
+    let Some(left) = sign_out(&desk.means.home, &endpoint, account).await.map_err(fault)? else {
+        desk.screen.line("Nobody is signed in.");
+        return Ok(ExitCode::SUCCESS);
+    };
+    tell(desk.screen, endpoint.issuer(), left);
+    let others = desk.means.home.accounts().unwrap_or_default();
+    if let Some(other) = others.first().filter(|other| !other.active) {
+        let key = other.name.as_ref().or(other.email.as_ref()).unwrap_or(&other.key);
+        desk.screen.line(format_args!("Still kept aside: chatmock-auth use {}", shown(key)));
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn tell(screen: Screen, issuer: &str, left: SignedOut) {
+    let SignedOut { account, revocation, .. } = left;
+    let who = account.as_ref().map_or("the sign-in", named);
+    screen.line(format_args!("Signed out {}. The tokens are deleted here.", shown(who)));
+    match revocation {
+        Revocation::Done => {
+            screen.line(format_args!("{issuer} has ended the sign-in, too."));
+        }
+        Revocation::Nothing => screen.line("There was no token to end at the sign-in service."),
+        Revocation::OtherIssuer => screen::warn(format_args!(
+            "they came from another sign-in service than {issuer}, which was not told; {BY_HAND}"
+        )),
+        Revocation::Failed(error) => {
+            screen::warn(format_args!("{error}, so they stay good there until they end; {BY_HAND}"))
+        }
+        _ => screen::warn(format_args!("the sign-in service was not told; {BY_HAND}")),
+    }
+}
+
+/// Accounts that are not there are a matter of what was asked for.
+pub(crate) fn fault(error: AccountError) -> Fault {
+    match error {
+        AccountError::Unknown(_) | AccountError::Ambiguous(_) => Fault::Settings(error.into()),
+        error => Fault::Other(error.into()),
+    }
+}

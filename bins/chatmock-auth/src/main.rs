@@ -1,0 +1,99 @@
+//! The program `chatmock-auth`: signs in, and looks after the sign-in.
+
+mod accounts;
+mod cli;
+mod dates;
+mod doctor;
+mod env;
+mod exit;
+mod import;
+mod json;
+mod keyboard;
+mod login;
+mod logout;
+mod refresh;
+mod screen;
+mod settings;
+mod status;
+mod stop;
+
+use std::io::stderr;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use tokio::runtime::Builder;
+use tracing::level_filters::LevelFilter;
+use tracing_subscriber::filter::Targets;
+use tracing_subscriber::fmt;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+
+use crate::cli::Cli;
+use crate::env::Folders;
+use crate::exit::Fault;
+use crate::keyboard::Keyboard;
+use crate::screen::Screen;
+use crate::settings::{Decided, Means, Task};
+use crate::stop::Stop;
+
+/// The start of the crates' names.
+const OURS: &str = "chatmock";
+
+/// A task's surroundings: what it works with, and where it talks with a person.
+#[derive(Debug)]
+pub(crate) struct Desk {
+    /// What it works with.
+    pub(crate) means: Means,
+    /// Where it writes.
+    pub(crate) screen: Screen,
+    /// Where it reads.
+    pub(crate) keyboard: Keyboard,
+    /// Whether it is to stop.
+    pub(crate) stop: Stop,
+}
+
+fn main() -> ExitCode {
+    // Before anything else: no token may come to lie in a core dump.
+    let hardened = chatmock_auth::harden_process();
+    if let Err(error) = hardened {
+        screen::warn(format_args!("core dumps and tracing could not be forbidden: {error}"));
+    }
+    start(Cli::read()).unwrap_or_else(|fault| fault.report())
+}
+
+fn start(cli: Cli) -> Result<ExitCode, Fault> {
+    let decided = settings::decide(cli, Folders::read()).map_err(Fault::Settings)?;
+    log(decided.verbose);
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.context("cannot start the runtime")?;
+    let ended = runtime.block_on(run(decided));
+    // A keyring that hangs, or a line that nobody types, must not hold up the end.
+    runtime.shutdown_background();
+    ended
+}
+
+async fn run(decided: Decided) -> Result<ExitCode, Fault> {
+    let Decided { task, means, verbose: _ } = decided;
+    let stop = Stop::listen().context("cannot receive signals")?;
+    let desk = Desk { means, screen: Screen::read(), keyboard: Keyboard::default(), stop };
+    match task {
+        Task::Login(login) => login::run(&desk, &login).await,
+        Task::Status { json, borrowed } => status::run(&desk, json, borrowed.as_deref()).await,
+        Task::Logout(account) => logout::run(&desk, account.as_deref()).await,
+        Task::Refresh => refresh::run(&desk).await,
+        Task::Import(import) => import::run(&desk, import).await,
+        Task::Accounts => accounts::list(&desk),
+        Task::Use(account) => accounts::switch(&desk, &account).await,
+        Task::Doctor => doctor::run(&desk).await,
+    }
+}
+
+/// Starts the log on standard error: warnings, and more when `verbose`.
+fn log(verbose: bool) {
+    let level = if verbose { LevelFilter::DEBUG } else { LevelFilter::WARN };
+    // Other people's crates stay at errors: what they tell below may hold headers and bodies.
+    let filter = Targets::new().with_default(LevelFilter::ERROR).with_target(OURS, level);
+    let lines = fmt::layer().with_writer(stderr).without_time().with_target(verbose);
+    let colours = std::io::IsTerminal::is_terminal(&stderr()) && env::wants_colour();
+    tracing_subscriber::registry().with(lines.with_ansi(colours)).with(filter).init();
+}

@@ -1,0 +1,111 @@
+//! The screen: lines for a person on standard output, plain where no terminal shows them.
+
+use std::fmt::Display;
+use std::io::{IsTerminal, Write, stderr, stdout};
+
+use crate::env;
+
+/// The longest value from outside that is shown, in characters.
+const LONGEST: usize = 256;
+
+/// A colour with a meaning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Paint {
+    /// As it should be.
+    Good,
+    /// Worth a look.
+    Care,
+    /// Wrong, or used up.
+    Bad,
+    /// Of less weight than the rest.
+    Faint,
+    /// Of more weight than the rest.
+    Strong,
+}
+
+impl Paint {
+    fn code(self) -> &'static str {
+        match self {
+            Self::Good => "32",
+            Self::Care => "33",
+            Self::Bad => "31",
+            Self::Faint => "2",
+            Self::Strong => "1",
+        }
+    }
+}
+
+/// What standard output can show.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Screen {
+    colour: bool,
+    /// Whether block characters can be shown.
+    pub(crate) unicode: bool,
+}
+
+impl Screen {
+    /// Looks at standard output.
+    pub(crate) fn read() -> Self {
+        Self { colour: stdout().is_terminal() && env::wants_colour(), unicode: env::is_unicode() }
+    }
+
+    /// Writes a line. A reader that has gone is no reason to stop.
+    pub(crate) fn line(self, text: impl Display) {
+        let _ = writeln!(stdout(), "{text}");
+    }
+
+    /// Writes a name and what belongs to it; the value comes from outside.
+    pub(crate) fn field(self, name: &str, value: &str) {
+        self.line(format_args!("  {name:<11} {}", shown(value)));
+    }
+
+    /// Writes the beginning of a line that a person ends.
+    pub(crate) fn prompt(self, text: impl Display) {
+        let _ = write!(stdout(), "{text}");
+        let _ = stdout().flush();
+    }
+
+    /// Colours a text where that can be seen.
+    pub(crate) fn paint(self, paint: Paint, text: &str) -> String {
+        if self.colour { format!("\u{1b}[{}m{text}\u{1b}[0m", paint.code()) } else { text.into() }
+    }
+}
+
+/// Writes a warning to standard error.
+pub(crate) fn warn(text: impl Display) {
+    let _ = writeln!(stderr(), "warning: {}", printable(&text.to_string(), 1000));
+}
+
+/// A value from outside, fit to be shown.
+pub(crate) fn shown(value: &str) -> String {
+    printable(value, LONGEST)
+}
+
+/// Leaves out what could steer a terminal, turn the direction of writing or end the line.
+pub(crate) fn printable(text: &str, longest: usize) -> String {
+    let harmful = |c: &char| {
+        c.is_control()
+            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+                | '\u{61c}' | '\u{feff}')
+    };
+    let kept = text.chars().map(|c| if c == '\n' { ' ' } else { c });
+    kept.filter(|c| !harmful(c)).take(longest).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_from_outside_cannot_steer_the_terminal() {
+        assert_eq!(shown("a\u{1b}[2J\nb\u{9b}31m\u{202e}c\u{2028}\r\u{7}"), "a[2J b31mc");
+        assert_eq!(shown(&"x".repeat(1000)).len(), LONGEST);
+    }
+
+    #[test]
+    fn colours_are_written_for_terminals_only() {
+        assert_eq!(Screen::default().paint(Paint::Bad, "x"), "x");
+        let screen = Screen { colour: true, unicode: false };
+        assert_eq!(screen.paint(Paint::Bad, "x"), "\u{1b}[31mx\u{1b}[0m");
+    }
+}

@@ -1,0 +1,93 @@
+//! `status`: who is signed in, where the tokens are, and how much of the limits is used.
+
+mod limits;
+mod report;
+mod usage;
+
+use std::path::Path;
+use std::process::ExitCode;
+
+use anyhow::anyhow;
+use chatmock_auth::{
+    Account, AuthFile, BorrowedStore, KeeperError, Origin, StoreError, TokenStore,
+};
+
+use crate::Desk;
+use crate::exit::{Fault, SIGNED_OUT};
+use crate::json::Json;
+use usage::{NoUsage, Usage};
+
+/// A sign-in as far as it may be told.
+#[derive(Debug)]
+struct Status {
+    account: Account,
+    origin: Origin,
+    /// Where the tokens are.
+    place: String,
+    /// Whether they are another program's.
+    borrowed: bool,
+    /// When the access token ends, in seconds since 1970.
+    expires: Option<i64>,
+    /// When it was last renewed, likewise.
+    renewed: Option<i64>,
+    usage: Result<Usage, NoUsage>,
+}
+
+/// Tells the status.
+pub(crate) async fn run(
+    desk: &Desk,
+    json: bool,
+    borrowed: Option<&Path>,
+) -> Result<ExitCode, Fault> {
+    if load(desk, borrowed)?.is_none() {
+        let nobody = Json::Object(vec![("signed_in", false.into())]);
+        desk.screen.line(if json { nobody.to_string() } else { NOBODY.to_owned() });
+        return Ok(ExitCode::from(SIGNED_OUT));
+    }
+    let keeper = desk.keeper(borrowed)?;
+    let usage = desk.unless_stopped(&keeper, usage::read(desk, &keeper)).await?;
+    if let Err(NoUsage::Settings(error)) = usage {
+        return Err(Fault::Settings(error));
+    }
+    // The tokens may have been renewed for this.
+    let Some((file, place)) = load(desk, borrowed)? else { return Err(gone()) };
+    let status = Status {
+        account: Account::of(&file),
+        origin: file.origin(),
+        borrowed: borrowed.is_some_and(|path| place == BorrowedStore::new(path).description()),
+        place,
+        expires: file.lifetime().expires(),
+        renewed: file.last_refresh().map(|time| time.unix_timestamp()),
+        usage,
+    };
+    if json {
+        desk.screen.line(status.json());
+    } else {
+        status.tell(desk.screen);
+    }
+    Ok(match status.usage {
+        Err(NoUsage::SignedOut(_)) => ExitCode::from(SIGNED_OUT),
+        _ => ExitCode::SUCCESS,
+    })
+}
+
+const NOBODY: &str = "Nobody is signed in. Sign in with: chatmock-auth login";
+
+fn gone() -> Fault {
+    Fault::SignedOut(anyhow!("somebody signed out meanwhile: chatmock-auth login"))
+}
+
+/// The sign-in in use and where it is: ours, else the borrowed one.
+fn load(desk: &Desk, borrowed: Option<&Path>) -> Result<Option<(AuthFile, String)>, Fault> {
+    let signed_in = |loaded: Result<Option<AuthFile>, StoreError>, place: String| {
+        let file = loaded.map_err(KeeperError::from)?;
+        Ok::<_, KeeperError>(file.filter(|file| file.tokens().is_some()).map(|file| (file, place)))
+    };
+    let store = desk.means.home.store();
+    if let Some(own) = signed_in(store.load(), store.description())? {
+        return Ok(Some(own));
+    }
+    let Some(path) = borrowed else { return Ok(None) };
+    let store = BorrowedStore::new(path);
+    Ok(signed_in(store.load(), store.description())?)
+}

@@ -1,0 +1,132 @@
+//! The status in words, and as an object for programs.
+
+use super::usage::{Credits, Limit, NoUsage, Usage, Window};
+use super::{Status, limits};
+use crate::dates;
+use crate::json::Json;
+use crate::login::named;
+use crate::screen::{Paint, Screen, shown};
+
+impl Status {
+    /// Tells a person.
+    pub(super) fn tell(&self, screen: Screen) {
+        let (account, now) = (&self.account, dates::unix_now());
+        let who = screen.paint(Paint::Strong, &shown(named(account)));
+        screen.line(format_args!("{} as {who}", screen.paint(Paint::Good, "Signed in")));
+        if let Some(name) = &account.name {
+            screen.field("Account", name);
+        }
+        screen.field("Plan", self.plan().unwrap_or("not told"));
+        screen.field("Workspace", account.workspace.as_deref().unwrap_or("not told"));
+        screen.field("Route", self.origin.route.as_str());
+        screen.field("Tokens in", &self.place);
+        if let Some(at) = self.renewed {
+            screen.field("Renewed", &dates::moment(at));
+        }
+        screen.field("Ends", &self.end(now));
+        screen.line("");
+        match &self.usage {
+            Ok(usage) => {
+                screen.line("Limits");
+                limits::draw(usage, now, screen).iter().for_each(|line| screen.line(line));
+            }
+            Err(NoUsage::SignedOut(why)) => {
+                screen.line(format_args!("{}: {}", screen.paint(Paint::Bad, "Ended"), shown(why)));
+            }
+            Err(why) => screen.line(format_args!(
+                "Limits are not known now: {} (chatmock-auth doctor looks for the reason)",
+                shown(why.words())
+            )),
+        }
+    }
+
+    /// Describes itself to programs; no token is in it.
+    pub(super) fn json(&self) -> Json {
+        let account = &self.account;
+        let (usage, fault) = match &self.usage {
+            Ok(usage) => (usage.json(), Json::Null),
+            Err(why) => (Json::Null, why.words().into()),
+        };
+        Json::Object(vec![
+            ("signed_in", (!matches!(self.usage, Err(NoUsage::SignedOut(_)))).into()),
+            ("email", account.email.clone().into()),
+            ("name", account.name.clone().into()),
+            ("plan", self.plan().into()),
+            ("workspace", account.workspace.clone().into()),
+            ("key", account.key.as_str().into()),
+            ("route", self.origin.route.as_str().into()),
+            ("issuer", self.origin.issuer.clone().into()),
+            ("place", self.place.as_str().into()),
+            ("borrowed", self.borrowed.into()),
+            ("expires_at", self.expires.into()),
+            ("renewed_at", self.renewed.into()),
+            ("usage", usage),
+            ("usage_error", fault),
+        ])
+    }
+
+    /// The plan as the backend knows it, else as the sign-in told it.
+    fn plan(&self) -> Option<&str> {
+        let live = self.usage.as_ref().ok().and_then(|usage| usage.plan.as_deref());
+        live.or(self.account.plan.as_deref())
+    }
+
+    fn end(&self, now: i64) -> String {
+        let by =
+            if self.borrowed { "renewed by the Codex CLI" } else { "renewed by itself before" };
+        match self.expires {
+            Some(end) if end <= now => format!("ended {}", dates::moment(end)),
+            Some(end) => format!("{}; {by}", dates::from_now(end, now)),
+            None => format!("not told; {by}"),
+        }
+    }
+}
+
+impl NoUsage {
+    fn words(&self) -> &str {
+        match self {
+            Self::SignedOut(why) | Self::Unavailable(why) => why,
+            Self::Settings(_) => "the settings cannot be used",
+        }
+    }
+}
+
+impl Usage {
+    fn json(&self) -> Json {
+        Json::Object(vec![
+            ("limits", self.limits.iter().map(Limit::json).collect()),
+            ("credits", self.credits.as_ref().map(Credits::json).into()),
+        ])
+    }
+}
+
+impl Limit {
+    fn json(&self) -> Json {
+        Json::Object(vec![
+            ("name", self.name.clone().into()),
+            ("reached", self.reached.into()),
+            ("windows", self.windows.iter().map(Window::json).collect()),
+        ])
+    }
+}
+
+impl Window {
+    fn json(&self) -> Json {
+        Json::Object(vec![
+            ("name", dates::window(self.minutes).into()),
+            ("minutes", self.minutes.into()),
+            ("used_percent", self.used.into()),
+            ("resets_at", self.resets.into()),
+        ])
+    }
+}
+
+impl Credits {
+    fn json(&self) -> Json {
+        Json::Object(vec![
+            ("has_credits", self.some.into()),
+            ("unlimited", self.unlimited.into()),
+            ("balance", self.balance.clone().into()),
+        ])
+    }
+}

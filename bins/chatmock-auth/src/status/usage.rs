@@ -1,0 +1,135 @@
+//! The account's limits, read from the backend now.
+
+use std::pin::Pin;
+use std::sync::Arc;
+
+use anyhow::anyhow;
+use chatmock_auth::{KeeperError, Secret, Session, TokenKeeper};
+use chatmock_server::upstream::{
+    Client, CredentialError, CredentialSource, Credentials, Error as UpstreamError,
+};
+
+use crate::Desk;
+
+/// How much of an account's limits is used.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Usage {
+    /// The plan as the backend knows it.
+    pub(super) plan: Option<String>,
+    /// The limits that have windows, the main one first.
+    pub(super) limits: Vec<Limit>,
+    /// Credits beside the plan.
+    pub(super) credits: Option<Credits>,
+}
+
+/// One limit.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(super) struct Limit {
+    /// What it is for; the main one has no name.
+    pub(super) name: Option<String>,
+    /// Whether nothing is left.
+    pub(super) reached: bool,
+    /// Its windows.
+    pub(super) windows: Vec<Window>,
+}
+
+/// One window of a limit.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Window {
+    /// How much is used, in percent.
+    pub(super) used: f64,
+    /// Its length.
+    pub(super) minutes: u64,
+    /// When it starts anew, in seconds since 1970.
+    pub(super) resets: Option<i64>,
+}
+
+/// Credits beside the plan.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Credits {
+    /// Whether there are any.
+    pub(super) some: bool,
+    /// Whether they have no bound.
+    pub(super) unlimited: bool,
+    /// What is left, as the backend writes it.
+    pub(super) balance: Option<String>,
+}
+
+/// Why the limits are not known.
+#[derive(Debug)]
+pub(super) enum NoUsage {
+    /// Only a new sign-in helps.
+    SignedOut(String),
+    /// They may be had another time.
+    Unavailable(String),
+    /// They are never had with these settings.
+    Settings(anyhow::Error),
+}
+
+/// Asks the backend; an access token that has ended is renewed first.
+pub(super) async fn read(desk: &Desk, keeper: &TokenKeeper) -> Result<Usage, NoUsage> {
+    let source = Arc::new(Source(keeper.clone()));
+    let client = Client::new(desk.means.upstream.clone(), source).map_err(no_usage)?;
+    let usage = client.usage().await.map_err(no_usage)?;
+    let main = usage.rate_limit.map(|limit| (None, limit));
+    let reviews = usage.code_review.map(|limit| (Some("code reviews".to_owned()), limit));
+    let further = usage.additional.into_iter().map(|limit| {
+        let name = limit.name.unwrap_or(limit.feature);
+        (Some(name), limit.rate_limit)
+    });
+    let limits = main.into_iter().chain(reviews).chain(further).map(|(name, limit)| {
+        let windows = [limit.primary, limit.secondary].into_iter().flatten().map(|window| Window {
+            used: window.used_percent,
+            minutes: window.window_minutes,
+            resets: window.resets_at.and_then(|at| i64::try_from(at).ok()),
+        });
+        let windows = windows.collect();
+        Limit { name, reached: limit.limit_reached.unwrap_or(false), windows }
+    });
+    let credits = usage.credits.map(|credits| Credits {
+        some: credits.has_credits,
+        unlimited: credits.unlimited,
+        balance: credits.balance,
+    });
+    let limits = limits.filter(|limit| limit.reached || !limit.windows.is_empty()).collect();
+    Ok(Usage { plan: usage.plan, limits, credits })
+}
+
+fn no_usage(error: UpstreamError) -> NoUsage {
+    match error {
+        UpstreamError::Credentials(CredentialError::Unavailable(why)) => NoUsage::Unavailable(why),
+        UpstreamError::Credentials(error) => NoUsage::SignedOut(error.to_string()),
+        UpstreamError::Settings { .. } => NoUsage::Settings(anyhow!(error)),
+        error => NoUsage::Unavailable(error.to_string()),
+    }
+}
+
+/// The keeper as a source of credentials.
+struct Source(TokenKeeper);
+
+type Given<'a> =
+    Pin<Box<dyn Future<Output = Result<Arc<Credentials>, CredentialError>> + Send + 'a>>;
+
+impl CredentialSource for Source {
+    fn current(&self) -> Given<'_> {
+        Box::pin(async { credentials(self.0.current().await) })
+    }
+
+    fn renew(&self, stale: &Arc<Credentials>) -> Given<'_> {
+        let stale = Secret::new(stale.token());
+        Box::pin(async move { credentials(self.0.renew(&stale).await) })
+    }
+}
+
+fn credentials(
+    session: Result<Arc<Session>, KeeperError>,
+) -> Result<Arc<Credentials>, CredentialError> {
+    let session = session.map_err(|error| match error {
+        KeeperError::Unavailable(_) | KeeperError::Io(_) | KeeperError::AccountChanged => {
+            CredentialError::Unavailable(format!("{:#}", anyhow!(error)))
+        }
+        error => CredentialError::SignedOut(error.to_string()),
+    })?;
+    let token = session.access_token.expose();
+    Credentials::new(token, session.account_id.as_deref(), session.fedramp).map(Arc::new)
+}

@@ -1,0 +1,140 @@
+//! A person in Chromium, played over the WebDriver protocol: opens, clicks, reads.
+
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::TcpStream;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::Fault;
+use crate::bench::{Bench, FLAGS, PATIENCE, Running};
+
+/// The name under which the protocol hands out elements.
+const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
+
+/// Opens the address, clicks, and reads the last page.
+pub(crate) fn clicked() -> Result<(), Fault> {
+    click(&["--no-browser"], "http://127.0.0.1:")
+}
+
+/// The same with the other name of this machine.
+pub(crate) fn clicked_at_localhost() -> Result<(), Fault> {
+    click(&["--no-browser", "--redirect-host", "localhost"], "http://localhost:")
+}
+
+fn click(arguments: &[&str], last: &str) -> Result<(), Fault> {
+    let bench = Bench::new(false)?;
+    let mut login = Running::start(&mut bench.login(arguments))?;
+    let address = login.until("/oauth/authorize?")?;
+    let browser = Browser::start(&bench)?;
+    browser.open(address.trim())?;
+    browser.click("Continue")?;
+    let text = browser.text()?;
+    if !text.contains("ChatMock is signed in. You may close this page.") {
+        return Err(format!("the last page says: {text}").into());
+    }
+    let place = browser.address()?;
+    // The page takes the code out of the address bar.
+    if !place.starts_with(last) || place.contains("code=") || !place.ends_with('/') {
+        return Err(format!("the last address is {place}").into());
+    }
+    login.end()?;
+    bench.check()
+}
+
+/// A Chromium and its driver; both end when it is dropped.
+struct Browser {
+    address: String,
+    session: String,
+    _driver: Running,
+}
+
+impl Browser {
+    fn start(bench: &Bench) -> Result<Self, Fault> {
+        let mut command = Command::new("chromedriver");
+        command.arg("--port=0").env("HOME", bench.place.path()).env("TMPDIR", bench.place.path());
+        let mut driver = Running::start(&mut command)?;
+        let line = driver.until("started successfully on port ")?;
+        let port = line.rsplit(' ').next().unwrap_or_default().trim_end_matches('.');
+        let address = format!("127.0.0.1:{port}");
+        let options =
+            json!({"capabilities": {"alwaysMatch": {"goog:chromeOptions": {"args": FLAGS}}}});
+        let mut browser = Self { address, session: String::new(), _driver: driver };
+        let session = browser.call("POST", "/session", &options)?;
+        let id = session["sessionId"].as_str().ok_or("the driver gave no session")?;
+        browser.session = format!("/session/{id}");
+        Ok(browser)
+    }
+
+    fn open(&self, address: &str) -> Result<(), Fault> {
+        self.ask("POST", "/url", &json!({"url": address})).map(drop)
+    }
+
+    fn click(&self, link: &str) -> Result<(), Fault> {
+        let element = self.find("link text", link)?;
+        self.ask("POST", &format!("/element/{element}/click"), &json!({})).map(drop)
+    }
+
+    fn text(&self) -> Result<String, Fault> {
+        let element = self.find("css selector", "body")?;
+        let text = self.ask("GET", &format!("/element/{element}/text"), &Value::Null)?;
+        Ok(text.as_str().unwrap_or_default().to_owned())
+    }
+
+    fn address(&self) -> Result<String, Fault> {
+        Ok(self.ask("GET", "/url", &Value::Null)?.as_str().unwrap_or_default().to_owned())
+    }
+
+    fn find(&self, using: &str, value: &str) -> Result<String, Fault> {
+        let found = self.ask("POST", "/element", &json!({"using": using, "value": value}))?;
+        Ok(found[ELEMENT].as_str().ok_or("the driver gave no element")?.to_owned())
+    }
+
+    fn ask(&self, method: &str, path: &str, body: &Value) -> Result<Value, Fault> {
+        self.call(method, &format!("{}{path}", self.session), body)
+    }
+
+    /// One call of the driver: its answer's `value`.
+    fn call(&self, method: &str, path: &str, body: &Value) -> Result<Value, Fault> {
+        let body = if body.is_null() { String::new() } else { body.to_string() };
+        let mut stream = TcpStream::connect(&self.address)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        write!(
+            stream,
+            "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\
+             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            self.address,
+            body.len(),
+        )?;
+        let (status, mut answer) = read(stream)?;
+        let value = answer["value"].take();
+        if status == 200 { Ok(value) } else { Err(format!("{method} {path}: {value}").into()) }
+    }
+}
+
+/// Reads an answer up to the length that it tells: the driver closes no connection.
+fn read(stream: TcpStream) -> Result<(u16, Value), Fault> {
+    let mut stream = BufReader::new(stream);
+    let (mut status, mut length) = (0, 0);
+    let mut line = String::new();
+    while stream.read_line(&mut line)? > 2 {
+        if let Some((name, value)) = line.trim_end().split_once(':') {
+            if name.eq_ignore_ascii_case("content-length") {
+                length = value.trim().parse()?;
+            }
+        } else {
+            status = line.split(' ').nth(1).unwrap_or_default().parse()?;
+        }
+        line.clear();
+    }
+    let mut body = vec![0; length];
+    stream.read_exact(&mut body)?;
+    Ok((status, serde_json::from_slice(&body)?))
+}
+
+impl Drop for Browser {
+    fn drop(&mut self) {
+        // Otherwise Chromium outlives its driver.
+        self.ask("DELETE", "", &Value::Null).ok();
+    }
+}

@@ -1,0 +1,39 @@
+//! Many processes on one sign-in: one of them renews, and all of them live.
+
+use chatmock_simulator::Settings;
+
+use crate::bench::{ADA, Bench, SOON, expiring};
+use crate::running::Ended;
+
+const PROCESSES: usize = 8;
+const ROUNDS: u64 = 6;
+
+#[test]
+fn eight_processes_make_one_renewal_each_round_and_never_reuse_a_token() {
+    let habits = Settings { revoke_on_reuse: true, token_delay: SOON, ..Settings::default() };
+    let bench = Bench::with(habits);
+    for round in 1..=ROUNDS {
+        bench.sign_in(expiring(ADA, -60));
+        let crowd: Vec<_> =
+            (0..PROCESSES).map(|_| bench.program(&["status", "--json"]).spawn().unwrap()).collect();
+        for child in crowd {
+            Ended::from(child.wait_with_output().unwrap()).with(0).says("\"signed_in\":true");
+        }
+        let stats = bench.simulator.stats();
+        assert_eq!((stats.refreshes, stats.refreshes_refused), (round, 0), "round {round}");
+    }
+}
+
+#[test]
+fn renewals_asked_for_at_once_never_reuse_a_token_either() {
+    let habits = Settings { revoke_on_reuse: true, token_delay: SOON, ..Settings::default() };
+    let bench = Bench::with(habits);
+    bench.sign_in(expiring(ADA, -60));
+    let crowd: Vec<_> =
+        (0..PROCESSES).map(|_| bench.program(&["refresh"]).spawn().unwrap()).collect();
+    for child in crowd {
+        Ended::from(child.wait_with_output().unwrap()).with(0);
+    }
+    assert_eq!(bench.simulator.stats().refreshes_refused, 0);
+    bench.run(&["status"]).with(0);
+}

@@ -1,0 +1,169 @@
+//! `status`: in words, with bars, and as an object for programs.
+
+use chatmock_simulator::{Endpoint, Script};
+use serde_json::{Value, json};
+
+use crate::bench::{ADA, Bench, expiring, person};
+use crate::running::Ended;
+
+fn object(ended: &Ended) -> Value {
+    serde_json::from_str(&ended.out).unwrap()
+}
+
+#[test]
+fn nobody_is_told_what_to_do() {
+    let bench = Bench::new();
+    bench.run(&["status"]).with(3).says("Sign in with: chatmock-auth login");
+    assert_eq!(object(&bench.run(&["info", "--json"]).with(3)), json!({"signed_in": false}));
+}
+
+#[test]
+fn who_and_where_and_how_much_is_told() {
+    let bench = Bench::new();
+    bench.sign_in(person(ADA));
+    let place = bench.file().display().to_string();
+    let ended = bench.run(&["status"]).with(0);
+    for text in [
+        "Signed in as ada@example.com\n",
+        "  Plan        plus\n",
+        "  Workspace   workspace-ada\n",
+        "  Route       codex\n",
+        &place,
+        "  5 hours     ##------------------  12 % used, resets in 2 h ",
+        "  7 days      ########------------  40 % used, resets in 3 d ",
+        "  Credits     none\n",
+    ] {
+        assert!(ended.out.contains(text), "no {text:?} in {ended:#?}");
+    }
+    assert!(
+        ended.out.contains("  Ends        in 10 d (")
+            || ended.out.contains("  Ends        in 9 d 23 h (")
+    );
+    assert!(!ended.out.contains('\u{1b}') && ended.err.is_empty(), "{ended:?}");
+}
+
+#[test]
+fn windows_are_those_that_the_account_has() {
+    let bench = Bench::new();
+    bench.sign_in(person(ADA));
+    let usage = json!({"plan_type": "pro", "rate_limit": {"limit_reached": true,
+        "primary_window": {"used_percent": 100, "limit_window_seconds": 2_592_000}},
+        "additional_rate_limits": [{"limit_name": "Spark\u{1b}[2J", "rate_limit":
+            {"primary_window": {"used_percent": 3, "limit_window_seconds": 3600}}}],
+        "credits": {"has_credits": true, "balance": "12.50"}});
+    bench.simulator.enqueue_at(Endpoint::Usage, Script::json(200, &usage));
+    let ended = bench.run(&["status"]).with(0);
+    for text in [
+        "  Plan        pro\n",
+        "  30 days     #################### 100 % used\n",
+        "The limit is reached",
+        "  Spark[2J\n  1 hour      #-------------------   3 % used\n",
+        "  Credits     12.50 left\n",
+    ] {
+        assert!(ended.out.contains(text), "no {text:?} in {ended:#?}");
+    }
+    assert!(!ended.out.contains("5 hours") && !ended.out.contains("7 days"), "{ended:?}");
+}
+
+#[test]
+fn the_object_for_programs_has_all_of_it_and_no_token() {
+    let bench = Bench::new();
+    bench.sign_in(person(ADA));
+    let status = object(&bench.run(&["status", "--json"]).with(0));
+    for (member, value) in [
+        ("signed_in", json!(true)),
+        ("email", json!(ADA)),
+        ("plan", json!("plus")),
+        ("workspace", json!("workspace-ada")),
+        ("key", json!("user-ada@workspace-ada")),
+        ("route", json!("codex")),
+        ("issuer", json!(bench.simulator.issuer())),
+        ("place", json!(bench.file().display().to_string())),
+        ("usage_error", Value::Null),
+    ] {
+        assert_eq!(status[member], value, "{member}");
+    }
+    let window = &status["usage"]["limits"][0]["windows"][1];
+    assert_eq!((&window["minutes"], &window["used_percent"]), (&json!(10_080), &json!(40)));
+    assert!(window["resets_at"].is_i64() && status["expires_at"].is_i64());
+    assert_eq!(status["usage"]["credits"]["has_credits"], false);
+}
+
+#[test]
+fn an_access_token_that_has_ended_is_renewed_first() {
+    let bench = Bench::new();
+    bench.sign_in(expiring(ADA, -60));
+    let status = object(&bench.run(&["status", "--json"]).with(0));
+    assert!(status["usage"].is_object(), "{status}");
+    assert_eq!(bench.simulator.stats().refreshes, 1);
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    assert!(status["expires_at"].as_u64().unwrap() > now.as_secs());
+}
+
+#[test]
+fn a_sign_in_that_has_ended_is_told_with_its_mending() {
+    let bench = Bench::new();
+    bench.sign_in(expiring(ADA, -60));
+    let ended = json!({"error": {"code": "refresh_token_expired", "message": "old"}});
+    bench.simulator.enqueue_at(Endpoint::Token, Script::json(401, &ended));
+    bench.run(&["status"]).with(3).says("Ended: the sign-in has ended").says("chatmock-auth login");
+    let ended = json!({"error": {"code": "refresh_token_expired", "message": "old"}});
+    bench.simulator.enqueue_at(Endpoint::Token, Script::json(401, &ended));
+    let status = object(&bench.run(&["status", "--json"]).with(3));
+    assert_eq!((&status["signed_in"], &status["email"]), (&json!(false), &json!(ADA)));
+}
+
+#[test]
+fn a_backend_that_does_not_answer_hides_only_the_limits() {
+    let bench = Bench::new();
+    bench.sign_in(person(ADA));
+    let mut command = bench.program(&["status"]);
+    command.env("CHATMOCK_UPSTREAM_URL", "http://127.0.0.1:9/backend-api/codex");
+    let ended = Ended::of(&mut command).with(0).says("Signed in as ada@example.com");
+    ended.says("Limits are not known now").says("chatmock-auth doctor");
+}
+
+#[test]
+fn settings_that_cannot_be_used_are_refused() {
+    let bench = Bench::new();
+    bench.sign_in(person(ADA));
+    let upstream = ["status", "--upstream-url", "http://192.0.2.1/x"];
+    bench.run(&upstream).with(2).complains("https");
+    bench.run(&["status", "--issuer", "http://192.0.2.1"]).with(2).complains("--issuer");
+    bench.run(&["status", "--originator", "a\nb"]).with(2).complains("header text");
+}
+
+#[test]
+fn a_sign_in_of_another_issuer_is_not_sent_anywhere() {
+    let (bench, other) = (Bench::new(), Bench::new());
+    bench.put(&bench.file(), &other.simulator.tokens(person(ADA)).auth_json());
+    bench.run(&["status"]).with(3).says("for another sign-in service");
+    assert_eq!(bench.simulator.stats().requests.len(), 0);
+}
+
+#[test]
+fn the_codex_clis_sign_in_is_looked_at_where_that_is_wanted() {
+    let bench = Bench::new();
+    let file = bench.beside("codex").join("auth.json");
+    bench.put(&file, &bench.simulator.tokens(person(ADA)).auth_json());
+    bench.run(&["status"]).with(3);
+    let mut command = bench.program(&["status"]);
+    let ended = Ended::of(command.env("CHATMOCK_BORROW_CODEX", "1")).with(0);
+    ended.says(&file.display().to_string()).says("by the Codex CLI");
+    let status = object(&bench.run(&["status", "--borrow-codex", "--json"]).with(0));
+    assert_eq!(status["borrowed"], true);
+    assert!(!bench.file().exists());
+}
+
+#[cfg(unix)]
+#[test]
+fn colours_are_for_terminals_and_no_color_forbids_them() {
+    use crate::terminal::Terminal;
+    let bench = Bench::new();
+    bench.sign_in(person(ADA));
+    let (code, text) = Terminal::start(&mut bench.program(&["status"])).end();
+    assert!(code == Some(0) && text.contains("\u{1b}[32m██░░"), "{text}");
+    let mut command = bench.program(&["status"]);
+    let (_, text) = Terminal::start(command.env("NO_COLOR", "1")).end();
+    assert!(!text.contains('\u{1b}') && text.contains("██░░"), "{text}");
+}
