@@ -1,0 +1,167 @@
+//! One event of each kind, from its frame to the bytes of each dialect.
+
+use std::ops::ControlFlow;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use chatmock_protocol::responses::Event;
+use chatmock_protocol::sse::{Decoder, Frame};
+use chatmock_translate::bounds::Bounds;
+use chatmock_translate::thinking::ReasoningStyle;
+use chatmock_translate::tokens::Estimate;
+use chatmock_translate::{
+    Chat, Completions, Dialect, Encoder, Frames, OllamaChat, OllamaGenerate, Responses, Shape,
+};
+use divan::counter::{BytesCount, ItemsCount};
+use divan::{AllocProfiler, Bencher, black_box};
+
+#[global_allocator]
+static ALLOC: AllocProfiler = AllocProfiler::system();
+
+fn main() {
+    divan::main();
+}
+
+/// What is written before a body would take it.
+const PIECE: usize = 16 << 10;
+
+/// How many events arrive together in a burst.
+const BURST: usize = 64;
+
+const CREATED: &str = r#"{"type":"response.created","response":{"id":"resp_068d7c1a","object":"response","created_at":1795338734,"status":"in_progress","model":"gpt-6-sol","output":[]},"sequence_number":0}"#;
+const MESSAGE: &str = r#"{"type":"response.output_item.added","item":{"id":"msg_068d7c1a2b3f40f1","type":"message","status":"in_progress","content":[],"role":"assistant"},"output_index":1,"sequence_number":9}"#;
+const CALL: &str = r#"{"type":"response.output_item.added","item":{"id":"fc_068d7c1a2b3f40f2","type":"function_call","status":"in_progress","arguments":"","call_id":"call_9aB3","name":"weather"},"output_index":2,"sequence_number":79}"#;
+const TEXT: &str = r#"{"type":"response.output_text.delta","content_index":0,"delta":" translation","item_id":"msg_068d7c1a2b3f40f1","logprobs":[],"obfuscation":"9fK2","output_index":1,"sequence_number":42}"#;
+const ESCAPED: &str = r#"{"type":"response.output_text.delta","content_index":0,"delta":"\n\n\"caf\u00e9\"","item_id":"msg_068d7c1a2b3f40f1","logprobs":[],"obfuscation":"9fK2","output_index":1,"sequence_number":43}"#;
+const REASONING: &str = r#"{"type":"response.reasoning_summary_text.delta","delta":" considering","item_id":"rs_068d7c1a2b3f40f0","obfuscation":"a7","output_index":0,"sequence_number":7,"summary_index":0}"#;
+const ARGUMENTS: &str = r#"{"type":"response.function_call_arguments.delta","delta":"{\"city\":","item_id":"fc_068d7c1a2b3f40f2","obfuscation":"x1Y","output_index":2,"sequence_number":80}"#;
+const CALL_DONE: &str = r#"{"type":"response.output_item.done","item":{"id":"fc_068d7c1a2b3f40f2","type":"function_call","status":"completed","arguments":"{\"city\":\"Paris\",\"unit\":\"celsius\"}","call_id":"call_9aB3","name":"weather"},"output_index":2,"sequence_number":92}"#;
+const COMPLETED: &str = r#"{"type":"response.completed","response":{"id":"resp_068d7c1a","object":"response","created_at":1795338734,"status":"completed","error":null,"incomplete_details":null,"instructions":"","max_output_tokens":null,"model":"gpt-6-sol","output":[],"parallel_tool_calls":true,"previous_response_id":null,"prompt_cache_key":"0190a1b2","reasoning":{"effort":"medium","summary":"detailed"},"service_tier":"default","store":false,"temperature":1.0,"text":{"format":{"type":"text"},"verbosity":"medium"},"tool_choice":"auto","tools":[],"top_p":1.0,"truncation":"disabled","usage":{"input_tokens":1200,"input_tokens_details":{"cached_tokens":1024},"output_tokens":310,"output_tokens_details":{"reasoning_tokens":128},"total_tokens":1510},"metadata":{}},"sequence_number":120}"#;
+
+fn shape() -> Arc<Shape> {
+    Arc::new(Shape {
+        created: 1_795_338_734,
+        model: "gpt-6-sol".to_owned(),
+        stream_usage: true,
+        reasoning: ReasoningStyle::ReasoningContent,
+        json: false,
+        hide_commentary: false,
+        legacy_functions: false,
+        bounds: Bounds::default(),
+        tokenizer: Arc::new(Estimate),
+        echo: Vec::new(),
+        choices_per_prompt: 1,
+        keep: false,
+        response_id: OnceLock::new(),
+        echoes: Vec::new(),
+        renamed: Vec::new(),
+    })
+}
+
+fn frame(data: &'static str) -> Frame {
+    Frame::new(Bytes::from_static(data.as_bytes()))
+}
+
+/// Reads a frame and gives its event to the encoder, as the stream's body does.
+fn give<E: Encoder>(encoder: &mut E, frame: &Frame, out: &mut Frames) {
+    if let Ok(event) = Event::parse(black_box(frame)) {
+        let step = encoder.event(frame, &event, Duration::from_millis(7), out);
+        drop(black_box(step));
+    }
+}
+
+/// An encoder in the middle of an answer.
+fn begun<D: Dialect>(shape: &Arc<Shape>, out: &mut Frames) -> D::Encoder {
+    let mut encoder = D::encoder(shape, 0);
+    for data in [CREATED, MESSAGE, TEXT, CALL] {
+        give(&mut encoder, &frame(data), out);
+    }
+    out.take();
+    encoder
+}
+
+/// One event over and over in a long answer.
+fn repeated<D: Dialect>(bencher: Bencher<'_, '_>, data: &'static str) {
+    let (shape, mut out, frame) = (shape(), Frames::default(), frame(data));
+    let mut encoder = begun::<D>(&shape, &mut out);
+    bencher.counter(BytesCount::new(data.len())).bench_local(|| {
+        give(&mut encoder, &frame, &mut out);
+        if out.len() > PIECE {
+            drop(black_box(out.take()));
+        }
+    });
+}
+
+#[divan::bench(types = [Chat, Completions, OllamaChat, OllamaGenerate, Responses], sample_size = 256)]
+fn text_delta<D: Dialect>(bencher: Bencher<'_, '_>) {
+    repeated::<D>(bencher, TEXT);
+}
+
+#[divan::bench(types = [Chat, Completions, OllamaChat, OllamaGenerate, Responses], sample_size = 256)]
+fn text_delta_with_escapes<D: Dialect>(bencher: Bencher<'_, '_>) {
+    repeated::<D>(bencher, ESCAPED);
+}
+
+#[divan::bench(types = [Chat, OllamaChat, OllamaGenerate, Responses], sample_size = 256)]
+fn reasoning_delta<D: Dialect>(bencher: Bencher<'_, '_>) {
+    repeated::<D>(bencher, REASONING);
+}
+
+#[divan::bench(types = [Chat, OllamaChat, Responses], sample_size = 256)]
+fn arguments_delta<D: Dialect>(bencher: Bencher<'_, '_>) {
+    repeated::<D>(bencher, ARGUMENTS);
+}
+
+/// A call's finished item, whose arguments came in deltas before or not at all.
+#[divan::bench(types = [Chat, OllamaChat, Responses], sample_size = 16)]
+fn item_done<D: Dialect>(bencher: Bencher<'_, '_>) {
+    let (shape, frame) = (shape(), frame(CALL_DONE));
+    let prepared = || {
+        let mut out = Frames::default();
+        (begun::<D>(&shape, &mut out), out)
+    };
+    let give = |(encoder, out): &mut (D::Encoder, Frames)| give(encoder, &frame, out);
+    bencher.counter(BytesCount::new(CALL_DONE.len())).with_inputs(prepared).bench_local_refs(give);
+}
+
+/// The last event, up to the stream's last byte.
+#[divan::bench(types = [Chat, Completions, OllamaChat, OllamaGenerate, Responses], sample_size = 16)]
+fn completed<D: Dialect>(bencher: Bencher<'_, '_>) {
+    let (shape, frame) = (shape(), frame(COMPLETED));
+    let prepared = || {
+        let mut out = Frames::default();
+        (begun::<D>(&shape, &mut out), out)
+    };
+    let end = |(mut encoder, mut out): (D::Encoder, Frames)| {
+        let event = Event::parse(black_box(&frame)).ok()?;
+        let at = Duration::from_secs(2);
+        let ControlFlow::Break(Ok(end)) = encoder.event(&frame, &event, at, &mut out) else {
+            return None;
+        };
+        let output = encoder.finish(end, at, &mut out);
+        D::tail(Ok(&[output]), &shape, &mut out);
+        out.take()
+    };
+    assert!(end(prepared()).is_some(), "the answer ends");
+    bencher.counter(BytesCount::new(COMPLETED.len())).with_inputs(prepared).bench_local_values(end);
+}
+
+/// Text deltas that arrive in one piece: decoded, read, written and taken as one piece.
+#[divan::bench(types = [Chat, Completions, OllamaChat, OllamaGenerate, Responses], sample_size = 4)]
+fn text_burst<D: Dialect>(bencher: Bencher<'_, '_>) {
+    let event = format!("event: response.output_text.delta\ndata: {TEXT}\n\n");
+    let burst = Bytes::from(event.repeat(BURST));
+    let (shape, mut out) = (shape(), Frames::default());
+    let mut encoder = begun::<D>(&shape, &mut out);
+    let mut decoder = Decoder::new(64 << 20);
+    bencher.counter(BytesCount::new(burst.len())).counter(ItemsCount::new(BURST)).bench_local(
+        || {
+            decoder.push(burst.clone());
+            while let Ok(Some(frame)) = decoder.next_frame() {
+                give(&mut encoder, &frame, &mut out);
+            }
+            black_box(out.take())
+        },
+    );
+}

@@ -1,0 +1,166 @@
+//! What the fuzz targets have in common: requests lowered, streams driven to their end.
+
+use std::ops::ControlFlow;
+use std::sync::{Arc, LazyLock, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use chatmock_protocol::effort::Effort;
+use chatmock_protocol::responses::Event;
+use chatmock_protocol::sse::{Decoder, Frame};
+use chatmock_translate::bounds::Bounds;
+use chatmock_translate::dialect::End;
+use chatmock_translate::thinking::ReasoningStyle;
+use chatmock_translate::tokens::Estimate;
+use chatmock_translate::{
+    Catalog, Dialect, Encoder, Failure, Frames, Framing, Policy, Shape, settle,
+};
+use serde_json::Value;
+
+static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::builtin);
+
+/// The default policy, and one in which everything is different.
+static POLICIES: LazyLock<[Policy; 2]> = LazyLock::new(|| {
+    let other = Policy {
+        reasoning_style: ReasoningStyle::ThinkTags,
+        effort: Some(Effort::High),
+        summary: Some("detailed".to_owned()),
+        fast: true,
+        web_search: true,
+        hide_commentary: true,
+        debug_model: Some("gpt-5.4".to_owned()),
+        ..Policy::default()
+    };
+    [Policy::default(), other]
+});
+
+/// Reads, drafts and settles a body: what comes out is a JSON object, or a failure that can be told.
+pub fn lower<D: Dialect>(body: &[u8]) {
+    for policy in &*POLICIES {
+        let draft = D::read(body).and_then(D::draft);
+        match draft.and_then(|draft| settle(draft, &CATALOG, policy, 1_795_338_734)) {
+            Ok(turn) => {
+                let text = serde_json::to_string(&turn.request).expect("a request is written");
+                let value: Value = serde_json::from_str(&text).expect("and can be read");
+                assert!(value.is_object(), "{text}");
+                assert!((1..=8).contains(&turn.choices));
+            }
+            Err(failure) => told::<D>(&failure),
+        }
+    }
+}
+
+/// Words a failure.
+pub fn told<D: Dialect>(failure: &Failure) {
+    let error = serde_json::to_value(D::error(failure)).expect("an error is written");
+    assert!(error.is_object());
+}
+
+/// The frames of a stream that arrives in pieces of these lengths, the rest at once; and whether
+/// all of them were within the limit.
+pub fn decode(stream: &[u8], pieces: &[u8], limit: usize) -> (Vec<Frame>, bool) {
+    let (mut decoder, mut frames) = (Decoder::new(limit), Vec::new());
+    let mut rest = Bytes::copy_from_slice(stream);
+    let lengths = pieces.iter().map(|length| usize::from(*length)).chain([usize::MAX]);
+    for length in lengths {
+        decoder.push(rest.split_to(length.min(rest.len())));
+        loop {
+            match decoder.next_frame() {
+                Ok(Some(frame)) => frames.push(frame),
+                Ok(None) => break,
+                Err(_) => return (frames, false),
+            }
+        }
+    }
+    (frames, true)
+}
+
+/// Replies with nothing special about them, and with everything.
+pub fn shapes() -> [Arc<Shape>; 2] {
+    let plain = Shape {
+        created: 1_795_338_734,
+        model: "gpt-6-sol".to_owned(),
+        stream_usage: false,
+        reasoning: ReasoningStyle::ReasoningContent,
+        json: false,
+        hide_commentary: false,
+        legacy_functions: false,
+        bounds: Bounds::default(),
+        tokenizer: Arc::new(Estimate),
+        echo: Vec::new(),
+        choices_per_prompt: 1,
+        keep: false,
+        response_id: OnceLock::new(),
+        echoes: Vec::new(),
+        renamed: Vec::new(),
+    };
+    let special = Shape {
+        stream_usage: true,
+        reasoning: ReasoningStyle::ThinkTags,
+        hide_commentary: true,
+        legacy_functions: true,
+        bounds: Bounds { stop: vec!["ab".to_owned(), "\u{e9}".to_owned()], max_tokens: Some(9) },
+        echo: vec!["Once".to_owned()],
+        keep: true,
+        ..plain.clone()
+    };
+    [Arc::new(plain), Arc::new(special)]
+}
+
+/// Drives a stream and a whole reply over the same frames; they must agree about the end.
+pub fn reply<D: Dialect>(frames: &[Frame], shape: &Arc<Shape>) {
+    let (mut out, mut encoder) = (Frames::default(), D::encoder(shape, 0));
+    let streamed = run(&mut encoder, frames, &mut out);
+    let whole = wholly::<D>(frames, shape);
+    assert_eq!(streamed.is_ok(), whole, "a stream and a whole reply end differently");
+    match &streamed {
+        Ok(end) => {
+            let output = encoder.finish(end.clone(), Duration::ZERO, &mut out);
+            D::tail(Ok(&[output]), shape, &mut out);
+        }
+        Err(failure) => {
+            told::<D>(failure);
+            encoder.fail(failure, &mut out);
+            D::tail(Err(failure), shape, &mut out);
+        }
+    }
+    let bytes = out.take().unwrap_or_default();
+    let text = std::str::from_utf8(&bytes).expect("a stream is UTF-8");
+    well_formed::<D>(text);
+    if streamed.is_err() {
+        assert!(!text.ends_with("[DONE]\n\n"), "a broken answer is called complete");
+        assert!(!text.contains("\"done\":true"), "a broken answer is called complete");
+    }
+}
+
+fn wholly<D: Dialect>(frames: &[Frame], shape: &Arc<Shape>) -> bool {
+    let (mut out, mut encoder) = (Frames::default(), D::whole(shape, 0));
+    let Ok(end) = run(&mut encoder, frames, &mut out) else { return false };
+    let replies = [encoder.finish(end, Duration::ZERO, &mut out)];
+    assert!(out.is_empty(), "a whole reply writes no frames");
+    let reply = serde_json::to_value(D::render(&replies, shape, Duration::ZERO));
+    assert!(reply.expect("a reply is written").is_object());
+    true
+}
+
+fn run<E: Encoder>(encoder: &mut E, frames: &[Frame], out: &mut Frames) -> Result<End, Failure> {
+    for frame in frames {
+        let Ok(event) = Event::parse(frame) else { break };
+        if let ControlFlow::Break(end) = encoder.event(frame, &event, Duration::ZERO, out) {
+            return end;
+        }
+    }
+    Err(Failure::incomplete())
+}
+
+/// Every line of a translated stream is JSON, framed as the dialect frames it.
+fn well_formed<D: Dialect>(text: &str) {
+    for line in text.lines().filter(|line| !line.is_empty()) {
+        let json = match D::FRAMING {
+            Framing::Ndjson => line,
+            Framing::Sse if D::NAME == "responses" => continue,
+            Framing::Sse => line.strip_prefix("data: ").expect("a line is data"),
+        };
+        assert!(json == "[DONE]" || serde_json::from_str::<Value>(json).is_ok(), "{json}");
+    }
+}

@@ -1,0 +1,146 @@
+//! Clients that are slow on purpose: gone when their time is over, and hardly felt by others.
+
+use std::net::SocketAddr;
+use std::time::{Duration, Instant};
+
+use futures::future::try_join_all;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+use crate::Fault;
+use crate::bench::Bench;
+use crate::client::Wire;
+use crate::dialect::Dialect;
+use crate::options::Options;
+use crate::report::{Line, percentile, shown};
+
+/// The program's limits on a head, on a body's progress and on a client that reads nothing. No flag
+/// changes them, so that even a brief run takes as long as the longest.
+const HEAD: Duration = Duration::from_secs(10);
+const BODY: Duration = Duration::from_secs(30);
+const READ: Duration = Duration::from_secs(60);
+/// How much longer than its limit an attacker may stay.
+const GRACE: Duration = Duration::from_secs(1);
+/// How often an attacker sends something.
+const DRIP: Duration = Duration::from_secs(1);
+/// The pause between two requests of a normal client.
+const PAUSE: Duration = Duration::from_millis(10);
+/// What a slow reader lets the system hold for it, in bytes.
+const WINDOW: u32 = 4096;
+
+pub(super) async fn check(options: &Options) -> Result<Vec<Line>, Fault> {
+    let count = options.number(500, 50);
+    let quiet = Duration::from_secs(options.number(20, 5) as u64);
+    let bench = Bench::start().await?;
+    let address = bench.program.address;
+    let normal = Normal::start(address);
+    tokio::time::sleep(quiet).await;
+    let mut before = normal.stop().await?;
+    let normal = Normal::start(address);
+    let head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\n".to_vec();
+    let body = [&head[..], b"content-type: application/json\r\ncontent-length: 99999\r\n\r\n"];
+    let (heads, bodies, reads) = tokio::join!(
+        drippers(address, count, head.clone(), b"x-more: 1\r\n"),
+        drippers(address, count, body.concat(), b" "),
+        readers(&bench, count),
+    );
+    let mut during = normal.stop().await?;
+    let (before, during) = (percentile(&mut before, 99), percentile(&mut during, 99));
+    let name = format!("a normal client's p99 beside 3 × {count} attackers");
+    let limit = format!("at most 2 × {}", shown(before));
+    Ok(vec![
+        Line::within("slow heads gone", heads?, HEAD + GRACE),
+        Line::within("slow bodies gone", bodies?, BODY + GRACE),
+        Line::within("slow readers gone", reads?, READ + GRACE),
+        Line::new(&name, shown(during), limit, during <= 2 * before),
+    ])
+}
+
+/// Attackers that send a beginning and then next to nothing; how long the last one stayed.
+async fn drippers(
+    address: SocketAddr,
+    count: usize,
+    beginning: Vec<u8>,
+    more: &[u8],
+) -> Result<Duration, Fault> {
+    let one = || async {
+        let mut wire = Wire::open(address).await?;
+        let start = Instant::now();
+        wire.write(&beginning).await?;
+        // Much longer than any limit, so that one that is never sent away is seen.
+        tokio::time::timeout(3 * READ, wire.drip(more, DRIP)).await?;
+        Ok::<_, Fault>(start.elapsed())
+    };
+    let stays = try_join_all((0..count).map(|_| one())).await?;
+    shortest(&stays)?;
+    Ok(stays.into_iter().max().unwrap_or_default())
+}
+
+/// An attacker that is sent away at once would not show that there is a limit.
+fn shortest(stays: &[Duration]) -> Result<(), Fault> {
+    match stays.iter().min() {
+        Some(stay) if *stay < HEAD - GRACE => Err(format!("gone after {}", shown(*stay)).into()),
+        _ => Ok(()),
+    }
+}
+
+/// Attackers that ask for a flood and read nothing; how long the last one stayed, as the backend
+/// saw it.
+async fn readers(bench: &Bench, count: usize) -> Result<Duration, Fault> {
+    let request = Dialect::Chat.request("MODE:flood:20000:65536", true);
+    let one = || reader(bench.program.address, &request);
+    let begun = try_join_all((0..count).map(|_| one())).await?;
+    let gone = bench.simulator.wait_for(|stats| stats.cancelled_streams == count as u64);
+    let stats = tokio::time::timeout(3 * READ, gone).await?;
+    let mut starts: Vec<Instant> = begun.iter().map(|(_, start)| *start).collect();
+    starts.sort_unstable();
+    let ends = stats.closings.iter().filter(|closing| closing.cancelled);
+    let stays = ends.zip(starts).map(|(end, start)| end.at.saturating_duration_since(start));
+    let stays: Vec<Duration> = stays.collect();
+    shortest(&stays)?;
+    Ok(stays.into_iter().max().unwrap_or_default())
+}
+
+async fn reader(address: SocketAddr, request: &[u8]) -> Result<(TcpStream, Instant), Fault> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_recv_buffer_size(WINDOW)?;
+    let mut stream = socket.connect(address).await?;
+    let start = Instant::now();
+    stream.write_all(request).await?;
+    Ok((stream, start))
+}
+
+/// A normal client: short questions, one after the other.
+struct Normal {
+    stop: watch::Sender<bool>,
+    times: JoinHandle<Result<Vec<Duration>, Fault>>,
+}
+
+impl Normal {
+    fn start(address: SocketAddr) -> Self {
+        let (stop, stopped) = watch::channel(false);
+        let times = tokio::spawn(async move {
+            let request = Dialect::Chat.request("hello", false);
+            let (mut wire, mut times) = (Wire::open(address).await?, Vec::new());
+            let mut ticks = tokio::time::interval(PAUSE);
+            while !*stopped.borrow() {
+                ticks.tick().await;
+                let start = Instant::now();
+                if wire.ask(&request).await?.head.status != 200 {
+                    return Err("a normal client was refused".into());
+                }
+                times.push(start.elapsed());
+            }
+            Ok(times)
+        });
+        Self { stop, times }
+    }
+
+    /// Ends the client; how long each of its answers took.
+    async fn stop(self) -> Result<Vec<Duration>, Fault> {
+        self.stop.send_replace(true);
+        self.times.await?
+    }
+}

@@ -1,0 +1,52 @@
+//! SIGTERM while many streams are open: all of them whole, then the end.
+
+use std::time::{Duration, Instant};
+
+use futures::future::{join_all, try_join_all};
+
+use crate::Fault;
+use crate::bench::Bench;
+use crate::client::Wire;
+use crate::dialect::Dialect;
+use crate::options::Options;
+use crate::report::Line;
+
+/// How long the program may live after the last stream.
+const LIMIT: Duration = Duration::from_secs(1);
+
+pub(super) async fn check(options: &Options) -> Result<Vec<Line>, Fault> {
+    let count = options.number(200, 100);
+    let mut bench = Bench::start().await?;
+    let request = Dialect::Chat.request("MODE:slow:50:60", true);
+    let address = bench.program.address;
+    let open = try_join_all((0..count).map(|_| begin(address, &request))).await?;
+    bench.program.terminate()?;
+    let still_open = bench.simulator.stats().open_streams as usize;
+    let whole = join_all(open.into_iter().map(whole)).await;
+    let whole = whole.into_iter().filter(|whole| *whole).count();
+    let last = Instant::now();
+    let code = bench.program.ended(Duration::from_secs(30)).await?;
+    Ok(vec![
+        Line::exactly("streams open at SIGTERM", still_open, count),
+        Line::exactly("  whole", whole, count),
+        Line::within("  end after the last", last.elapsed(), LIMIT),
+        Line::new("  exit code", format!("{code:?}"), "Some(0)", code == Some(0)),
+    ])
+}
+
+/// Begins a stream and reads its first words.
+async fn begin(address: std::net::SocketAddr, request: &[u8]) -> Result<Wire, Fault> {
+    let mut wire = Wire::begin(address, request).await?;
+    wire.head().await?;
+    wire.chunks_until("\"content\":\"1 ").await?;
+    Ok(wire)
+}
+
+/// Reads the rest of a stream; whether it ends well.
+async fn whole(mut wire: Wire) -> bool {
+    let mut text = String::new();
+    while let Ok(Some(piece)) = wire.chunk().await {
+        text.push_str(&String::from_utf8_lossy(&piece));
+    }
+    text.contains("\"content\":\"50 ") && text.ends_with("data: [DONE]\n\n")
+}

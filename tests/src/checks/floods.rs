@@ -1,0 +1,45 @@
+//! Clients that read nothing, against a flood: what each costs in memory.
+
+use std::time::Duration;
+
+use futures::future::try_join_all;
+
+use crate::Fault;
+use crate::bench::Bench;
+use crate::client::Wire;
+use crate::dialect::Dialect;
+use crate::options::Options;
+use crate::report::Line;
+
+/// The memory that one such client may hold, in MiB.
+const MEMORY: u64 = 2;
+/// How often memory is looked at.
+const LOOK: Duration = Duration::from_millis(50);
+
+pub(super) async fn check(options: &Options) -> Result<Vec<Line>, Fault> {
+    let count = options.number(100, 20);
+    let looks = options.number(400, 60);
+    let bench = Bench::start().await?;
+    // What a first answer costs is not the flood's.
+    let warm = Dialect::Chat.request("hello", true);
+    try_join_all((0..count).map(|_| bench.ask(&warm))).await?;
+    let before = bench.program.memory()?;
+    let request = Dialect::Chat.request("MODE:flood:20000:65536", true);
+    let address = bench.program.address;
+    let wires = try_join_all((0..count).map(|_| Wire::begin(address, &request))).await?;
+    bench.wait_for(|stats| stats.open_streams == count as u64).await?;
+    let (mut most, mut ticks) = (before, tokio::time::interval(LOOK));
+    for _ in 0..looks {
+        ticks.tick().await;
+        most = most.max(bench.program.memory()?);
+    }
+    let open = bench.simulator.stats().open_streams as usize;
+    drop(wires);
+    let stats = bench.wait_for(|stats| stats.open_streams == 0).await?;
+    let grown = most.saturating_sub(before) / count as u64;
+    Ok(vec![
+        Line::memory("memory of a client that reads nothing", grown, MEMORY),
+        Line::exactly("  floods held back", open, count),
+        Line::exactly("  let go with their clients", stats.cancelled_streams as usize, count),
+    ])
+}

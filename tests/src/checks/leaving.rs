@@ -1,0 +1,57 @@
+//! Clients that leave: how soon the backend is let go, whatever it was doing.
+
+use std::time::{Duration, Instant};
+
+use crate::Fault;
+use crate::bench::Bench;
+use crate::client::Wire;
+use crate::dialect::Dialect;
+use crate::options::Options;
+use crate::report::{Line, percentile};
+
+/// How long the backend may be kept after its client has left.
+const LIMIT: Duration = Duration::from_millis(100);
+
+/// What the backend does, how to ask for it, and what the client has seen when it leaves.
+const STATES: [(&str, &str, Option<&str>); 3] = [
+    ("let go while talking, p99", "MODE:slow:2000:5", Some("\"content\":\"1 ")),
+    ("let go while silent, p99", "MODE:stall-after", Some("whole")),
+    ("let go before headers, p99", "MODE:mute", None),
+];
+
+pub(super) async fn check(options: &Options) -> Result<Vec<Line>, Fault> {
+    let count = options.number(1000, 50);
+    let bench = Bench::start().await?;
+    let mut lines = Vec::new();
+    for (name, text, seen) in STATES {
+        let mut times = Vec::with_capacity(count);
+        for _ in 0..count {
+            times.push(leave(&bench, text, seen).await?);
+        }
+        lines.push(Line::within(name, percentile(&mut times, 99), LIMIT));
+    }
+    let stats = bench.simulator.stats();
+    let cancelled = stats.cancelled_streams as usize;
+    lines.push(Line::exactly("  calls cancelled", cancelled, STATES.len() * count));
+    lines.push(Line::exactly("  calls open in the end", stats.open_streams as usize, 0));
+    Ok(lines)
+}
+
+/// Leaves once; gives the time until the backend noticed.
+async fn leave(bench: &Bench, text: &str, seen: Option<&str>) -> Result<Duration, Fault> {
+    let request = Dialect::Chat.request(text, seen.is_some());
+    let mut wire = Wire::begin(bench.program.address, &request).await?;
+    bench.wait_for(|stats| stats.open_streams == 1).await?;
+    if let Some(seen) = seen {
+        wire.head().await?;
+        wire.chunks_until(seen).await?;
+    }
+    let left = Instant::now();
+    drop(wire);
+    let stats = bench.wait_for(|stats| stats.open_streams == 0).await?;
+    let closing = stats.closings.back().ok_or("no call was closed")?;
+    if !closing.cancelled {
+        return Err("the call was over before its client left".into());
+    }
+    Ok(closing.at.saturating_duration_since(left))
+}

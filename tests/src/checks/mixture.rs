@@ -1,0 +1,98 @@
+//! Good and bad requests in a long row: memory and open files stay where they are.
+
+use std::net::SocketAddr;
+
+use futures::future::join_all;
+
+use crate::Fault;
+use crate::bench::Bench;
+use crate::client::{Wire, post};
+use crate::dialect::Dialect;
+use crate::options::Options;
+use crate::report::{Line, MIB};
+
+/// Clients side by side.
+const CLIENTS: usize = 4;
+/// Parts into which the row is divided; memory is read after each.
+const PARTS: usize = 10;
+/// How much memory may grow after the first parts, in bytes.
+const GROWTH: u64 = 2 * MIB;
+/// How many parts go by before memory counts, while pools and caches fill.
+const WARM: usize = 3;
+
+pub(super) async fn check(options: &Options) -> Result<Vec<Line>, Fault> {
+    let count = options.number(100_000, 6_000);
+    let bench = Bench::start().await?;
+    let (mut wrong, mut memory, mut files) = (0, Vec::new(), Vec::new());
+    for _ in 0..PARTS {
+        let each = (0..CLIENTS).map(|_| row(bench.program.address, count / PARTS / CLIENTS));
+        wrong += join_all(each).await.into_iter().sum::<usize>();
+        bench.wait_for(|stats| stats.open_streams == 0).await?;
+        memory.push(bench.program.memory()?);
+        files.push(bench.program.files()?);
+    }
+    let warm = memory[..WARM].iter().copied().max().unwrap_or_default();
+    let last = memory[PARTS - 2..].iter().copied().max().unwrap_or_default();
+    let limit = GROWTH.max(warm / 20);
+    let grown = last.saturating_sub(warm);
+    let (most, open) = (files[..WARM].iter().max().copied(), files[PARTS - 1]);
+    let most = most.unwrap_or_default() + CLIENTS;
+    Ok(vec![
+        Line::exactly(&format!("wrong answers to {count} mixed requests"), wrong, 0),
+        Line::new(
+            "  memory grown",
+            format!("{:.2} MiB on {:.1}", mebibytes(grown), mebibytes(warm)),
+            format!("at most {:.2} MiB", mebibytes(limit)),
+            grown <= limit,
+        ),
+        Line::new("  open files", open, format!("at most {most}"), open <= most),
+    ])
+}
+
+fn mebibytes(bytes: u64) -> f64 {
+    bytes as f64 / MIB as f64
+}
+
+/// Sends so many requests in a row; gives how many got another status than theirs.
+async fn row(address: SocketAddr, count: usize) -> usize {
+    let kinds = kinds();
+    let (mut wire, mut wrong) = (None, 0);
+    for (request, status) in kinds.iter().cycle().take(count) {
+        let answered = one(address, &mut wire, request).await;
+        wrong += usize::from(answered.ok() != Some(*status));
+    }
+    wrong
+}
+
+/// Sends one request over a connection that is kept as long as it goes.
+async fn one(address: SocketAddr, kept: &mut Option<Wire>, request: &[u8]) -> Result<u16, Fault> {
+    let mut wire = match kept.take() {
+        Some(wire) => wire,
+        None => Wire::open(address).await?,
+    };
+    let reply = wire.ask(request).await?;
+    if !reply.head.closes {
+        *kept = Some(wire);
+    }
+    Ok(reply.head.status)
+}
+
+/// Requests, and the status of each.
+fn kinds() -> Vec<(Vec<u8>, u16)> {
+    let chat = "/v1/chat/completions";
+    let mut kinds = vec![
+        (post(chat, "", "{\"model\": \"gpt-5.5\", \"messages\": ["), 400),
+        (post(chat, "", "{\"model\": \"gpt-5.5\", \"messages\": 7}"), 400),
+        (post(chat, "origin: https://evil.test\r\n", "{}"), 403),
+        (post("/no/such/path", "", "{}"), 404),
+        (Dialect::Chat.request("MODE:429", true), 429),
+        (Dialect::Responses.request("MODE:cut", false), 502),
+        (Dialect::Ollama.request("MODE:cut-hard", true), 200),
+        (Dialect::Chat.request("MODE:fail-after", true), 200),
+        (Dialect::Chat.request("MODE:parallel-calls", true), 200),
+    ];
+    for dialect in Dialect::ALL {
+        kinds.extend([true, false].map(|stream| (dialect.request("hello", stream), 200)));
+    }
+    kinds
+}

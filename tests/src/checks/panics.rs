@@ -1,0 +1,107 @@
+//! Forced panics: each costs one answer, which says so, and the process lives on.
+
+use std::net::SocketAddr;
+
+use futures::future::join_all;
+
+use crate::Fault;
+use crate::bench::Bench;
+use crate::client::Wire;
+use crate::dialect::Dialect;
+use crate::options::Options;
+use crate::report::Line;
+
+/// Clients side by side.
+const CLIENTS: usize = 8;
+/// The header that forces one, where the program was built for it.
+const REQUEST: &str = "x-test-panic: request\r\n";
+/// The same inside the answer's body.
+const BODY: &str = "x-test-panic: body\r\n";
+
+pub(super) async fn check(options: &Options) -> Result<Vec<Line>, Fault> {
+    let count = options.number(10_000, 800);
+    let mut bench = Bench::start().await?;
+    let probe = bench.ask(&Dialect::Chat.request_with(REQUEST, "hello", false)).await?;
+    if probe.head.status == 200 {
+        let absent = Line::new("panics cannot be forced", "absent", "absent", true);
+        return Ok(vec![absent, inside::check(&bench, count).await?]);
+    }
+    let told = force(bench.program.address, count).await;
+    let served = bench.ask(&Dialect::Chat.request("hello", false)).await?.head.status;
+    bench.wait_for(|stats| stats.open_streams == 0).await?;
+    let lives = bench.program.lives();
+    Ok(vec![
+        Line::exactly("panics answered in words", told, count),
+        Line::new("  same process", lives, true, lives),
+        Line::exactly("  status of the next request", served.into(), 200),
+    ])
+}
+
+/// Forces so many panics; gives how many were answered as they should be.
+async fn force(address: SocketAddr, count: usize) -> usize {
+    let each = (0..CLIENTS).map(|client| async move {
+        let mut told = 0;
+        for number in (client..count).step_by(CLIENTS) {
+            // An answer that does not come is not counted.
+            told += usize::from(one(address, number).await.unwrap_or(false));
+        }
+        told
+    });
+    join_all(each).await.into_iter().sum()
+}
+
+async fn one(address: SocketAddr, number: usize) -> Result<bool, Fault> {
+    let dialect = Dialect::ALL[number % Dialect::ALL.len()];
+    let body = number / Dialect::ALL.len() % 2 == 1;
+    let request = dialect.request_with(if body { BODY } else { REQUEST }, "hello", body);
+    let reply = Wire::open(address).await?.ask(&request).await?;
+    let status = if body { 200 } else { 500 };
+    let as_it_should = reply.head.status == status && !dialect.is_complete(&reply, body);
+    Ok(as_it_should && Dialect::tells_of_a_failure(&reply))
+}
+
+/// Panics in a server inside this process, for a program that was built without them.
+#[cfg(feature = "fault-injection")]
+mod inside {
+    use chatmock_server::auth::KeeperSettings;
+    use chatmock_server::translate::Policy;
+    use chatmock_server::upstream::{Config, Route};
+    use chatmock_server::{HttpSettings, ModelSettings, Server, Settings, SignInSettings};
+    use tokio::net::TcpListener;
+
+    use super::{Bench, Fault, Line, force};
+
+    pub(super) async fn check(bench: &Bench, count: usize) -> Result<Line, Fault> {
+        let home = tempfile::tempdir()?;
+        std::fs::write(home.path().join("auth.json"), bench.simulator.auth_json())?;
+        let issuer = bench.simulator.issuer();
+        let keeper = KeeperSettings { issuer, ..KeeperSettings::new("chatmock", "chatmock/test") };
+        let route = Route::codex().at(bench.simulator.upstream_url());
+        let server = Server::new(Settings {
+            http: HttpSettings::default(),
+            policy: Policy::default(),
+            upstream: Config { route, ..Config::default() },
+            sign_in: SignInSettings { home: home.path().to_owned(), borrow_codex: None, keeper },
+            models: ModelSettings::default(),
+        })?;
+        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
+        let address = listener.local_addr()?;
+        let served = tokio::spawn(server.serve(vec![listener], std::future::pending()));
+        std::panic::set_hook(Box::new(|_| {}));
+        let told = force(address, count).await;
+        drop(std::panic::take_hook());
+        served.abort();
+        Ok(Line::exactly("panics answered in words, in this process", told, count))
+    }
+}
+
+#[cfg(not(feature = "fault-injection"))]
+mod inside {
+    use super::{Bench, Fault, Line};
+
+    #[expect(clippy::unused_async, reason = "the other build of it waits")]
+    pub(super) async fn check(_: &Bench, _: usize) -> Result<Line, Fault> {
+        let why = "the program cannot panic on demand; run with --features fault-injection";
+        Ok(Line::skipped("panics answered in words", why))
+    }
+}
