@@ -4,7 +4,7 @@ use std::io::{Write, stderr};
 use std::process::ExitCode;
 
 use anyhow::anyhow;
-use chatmock_auth::{EndpointError, KeeperError};
+use chatmock_auth::{EndpointError, KeeperError, LockError, StoreError};
 
 use crate::screen::printable;
 
@@ -16,6 +16,9 @@ const SETTINGS: u8 = 2;
 pub(crate) const SIGNED_OUT: u8 = 3;
 /// A question was answered with no, or could not be asked.
 const DECLINED: u8 = 4;
+
+/// What to do about a keyring that gives or takes nothing.
+const KEYRING: &str = "unlock the keyring, or sign in with --store file";
 
 /// The longest message, in characters.
 const LONGEST: usize = 1000;
@@ -70,9 +73,30 @@ impl From<EndpointError> for Fault {
     }
 }
 
+impl From<StoreError> for Fault {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Keyring(_) => Self::Other(anyhow!(error).context(KEYRING)),
+            error => Self::Other(error.into()),
+        }
+    }
+}
+
+impl From<LockError> for Fault {
+    fn from(error: LockError) -> Self {
+        match error {
+            LockError::Store(error) => error.into(),
+            error => Self::Other(anyhow!(error).context("try again in a minute")),
+        }
+    }
+}
+
 impl From<KeeperError> for Fault {
     fn from(error: KeeperError) -> Self {
         match error {
+            KeeperError::Io(cause) if matches!(*cause, StoreError::Keyring(_)) => {
+                Self::Other(anyhow!(cause).context(KEYRING))
+            }
             KeeperError::Unavailable(_) | KeeperError::Io(_) | KeeperError::AccountChanged => {
                 Self::Other(error.into())
             }

@@ -184,6 +184,8 @@ fn fault(error: SignInError) -> Fault {
              --account NAME to have both"
         )),
         SignInError::Endpoint(error) => error.into(),
+        SignInError::Lock(error) => error.into(),
+        SignInError::Store(error) => error.into(),
         error => Fault::Other(error.into()),
     }
 }

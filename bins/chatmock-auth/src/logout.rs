@@ -52,6 +52,8 @@ fn tell(screen: Screen, issuer: &str, left: SignedOut) {
 pub(crate) fn fault(error: AccountError) -> Fault {
     match error {
         AccountError::Unknown(_) | AccountError::Ambiguous(_) => Fault::Settings(error.into()),
+        AccountError::Lock(error) => error.into(),
+        AccountError::Store(error) => error.into(),
         error => Fault::Other(error.into()),
     }
 }

@@ -19,12 +19,13 @@ use process::{Running, chat, demo, program, refused};
 
 /// Every flag, in the order of the alphabet.
 const FLAGS: &str = "\
-    --allow-host --allow-origin --allow-unauthenticated --api-key --api-key-file --borrow-codex \
-    --client-id --client-version --debug-model --demo --drain --enable-web-search \
+    --alias --allow-host --allow-origin --allow-unauthenticated --api-key --api-key-file \
+    --borrow-codex --client-id --client-version --debug-model --demo --drain --enable-web-search \
     --expose-reasoning-models --fast-mode --help --hide-commentary --home --host --instructions \
     --issuer --log-bodies --log-format --max-body --max-connections --model-refresh-interval \
-    --model-sync --originator --port --reasoning-compat --reasoning-effort --reasoning-summary \
-    --strict --upstream-url --user-agent --verbose --verbose-obfuscation --version";
+    --model-sync --ollama-version --originator --port --reasoning-compat --reasoning-effort \
+    --reasoning-summary --state-dir --strict --upstream-url --user-agent --verbose \
+    --verbose-obfuscation --version";
 
 fn help() -> String {
     String::from_utf8(program(&["--help"]).output().unwrap().stdout).unwrap()

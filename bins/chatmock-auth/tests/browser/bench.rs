@@ -43,6 +43,7 @@ impl Bench {
         command.envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
         command
             .env("HOME", self.place.path())
+            .env("TMPDIR", self.place.path())
             .env("CHATGPT_LOCAL_HOME", self.place.path().join("home"))
             .env("CHATGPT_LOCAL_ISSUER", self.simulator.issuer())
             .env("CHATMOCK_STORE", "file")
@@ -130,11 +131,24 @@ pub(crate) const FLAGS: [&str; 6] = [
 /// The program opens Chromium by `BROWSER`, which goes through the sign-in by itself.
 pub(crate) fn opened_by_the_program() -> Result<(), Fault> {
     let bench = Bench::new(true)?;
-    let profile = bench.place.path().join("profile");
-    let browser =
-        format!("chromium {} --user-data-dir={} --dump-dom", FLAGS.join(" "), profile.display());
-    let mut login = Running::start(bench.login(&[]).env("BROWSER", browser))?;
+    let (script, page) = (bench.place.path().join("browser"), bench.place.path().join("page"));
+    let flags = FLAGS.join(" ");
+    let text = format!(
+        "exec chromium {flags} --user-data-dir=\"$HOME/profile\" --dump-dom \"$1\" > \"$PAGE\"\n"
+    );
+    std::fs::write(&script, text)?;
+    if !Command::new("mkfifo").arg(&page).status()?.success() {
+        return Err("no pipe could be made".into());
+    }
+    let mut command = bench.login(&[]);
+    command.env("BROWSER", format!("sh {}", script.display())).env("PAGE", &page);
+    let mut login = Running::start(&mut command)?;
     login.until("Your browser opens this address")?;
+    // A pipe: reading it waits for the end of Chromium.
+    let shown = std::fs::read_to_string(&page)?;
+    if !shown.contains("ChatMock is signed in. You may close this page.") {
+        return Err(format!("the last page says: {shown}").into());
+    }
     login.until("Signed in as demo@example.invalid")?;
     login.end()?;
     bench.check()

@@ -106,7 +106,7 @@ fn a_missing_keyring_is_warned_of_once_and_the_file_is_used() {
         assert_eq!(ended.err.matches("--store file").count(), 1, "{ended:?}");
         assert!(bench.file().exists());
         let mut command = bench.program(&["login", "--device", "--store", "keyring"]);
-        Ended::of(&mut command).with(1).complains("keyring");
+        Ended::of(&mut command).with(1).complains("sign in with --store file");
     }
 }
 
