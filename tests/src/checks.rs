@@ -8,6 +8,7 @@ mod idle;
 mod leaving;
 mod mixture;
 mod panics;
+mod sockets;
 mod stamps;
 mod streams;
 

@@ -58,7 +58,8 @@ impl Dialect {
 
     /// Whether a reply says that something failed.
     pub(crate) fn tells_of_a_failure(reply: &Reply) -> bool {
-        ["\"error\":{", "\"error\":\""].iter().any(|error| reply.body.contains(error))
+        let signs = ["\"error\":{", "\"error\":\"", "\"type\":\"error\""];
+        signs.iter().any(|sign| reply.body.contains(sign))
     }
 
     fn path(self) -> &'static str {

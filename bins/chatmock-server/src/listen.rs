@@ -10,6 +10,11 @@ use crate::exit::Fault;
 /// How often a free port is looked for that is free on every address.
 const ATTEMPTS: u32 = 8;
 
+/// How many connections may wait to be accepted, where the system allows it. The standard library's
+/// 128 overflow in a burst of clients, who then wait for a second before they are heard again.
+#[cfg(unix)]
+const BACKLOG: i32 = 4096;
+
 /// Where the program listens.
 #[derive(Debug)]
 pub(crate) struct Listen {
@@ -116,6 +121,8 @@ fn resolve(host: &str) -> anyhow::Result<Vec<IpAddr>> {
 
 fn open(address: SocketAddr) -> io::Result<(TcpListener, u16)> {
     let listener = TcpListener::bind(address)?;
+    #[cfg(unix)]
+    rustix::net::listen(&listener, BACKLOG)?;
     listener.set_nonblocking(true)?;
     let port = listener.local_addr()?.port();
     Ok((listener, port))

@@ -78,10 +78,12 @@ impl Server {
     /// When the backend's or the issuer's address or the directory for responses cannot be used.
     pub fn new(settings: Settings) -> Result<Self, ServerError> {
         let models = Arc::new(Models::new(settings.models, &settings.sign_in.home));
+        let limits = Arc::new(LastLimits::open(&settings.sign_in.home));
         let sign_in = Arc::new(SignIn::new(settings.sign_in)?);
         let client = Client::new(settings.upstream, Arc::clone(&sign_in) as Arc<_>)?;
         let tasks = Tasks::default();
         tasks.spawn(Arc::clone(&models).keep(client.clone()));
+        tasks.spawn(Arc::clone(&limits).follow());
         let store = Arc::new(Store::open(settings.http.responses.clone())?);
         tasks.spawn(Store::sweep(Arc::downgrade(&store)));
         let app = App {
@@ -93,7 +95,7 @@ impl Server {
             client,
             sign_in,
             models,
-            limits: LastLimits::default(),
+            limits,
             store,
             tasks,
             draining: AtomicBool::new(false),
@@ -159,6 +161,7 @@ impl Server {
             connections.shutdown().await;
         }
         self.app.sign_in.finish().await;
+        self.app.limits.write().await;
         match drained {
             Ok(()) => Served::Drained,
             Err(_) => Served::Aborted { open },
@@ -204,7 +207,9 @@ fn connection(
         if let Some(local) = local {
             request.extensions_mut().insert(local);
         }
-        let (answer, link) = (service::answer(Arc::clone(&app), request), Arc::clone(&link));
+        // Hyper keeps room for what is returned here also while a connection is idle: a pointer then.
+        let answer = Box::pin(service::answer(Arc::clone(&app), request));
+        let link = Arc::clone(&link);
         async move {
             let reply = answer.await.unwrap_or_else(|never| match never {});
             Ok::<_, Infallible>(link.follow(reply))

@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
+use futures::{StreamExt, TryStreamExt, stream};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
+use super::sockets;
 use crate::Fault;
 use crate::bench::Bench;
 use crate::client::Wire;
@@ -23,6 +25,11 @@ const BODY: Duration = Duration::from_secs(30);
 const READ: Duration = Duration::from_secs(60);
 /// How much longer than its limit an attacker may stay.
 const GRACE: Duration = Duration::from_secs(1);
+/// Much longer than any limit, so that an attacker that is never sent away is seen.
+const PATIENCE: Duration = Duration::from_secs(150);
+/// How many attackers of a kind connect side by side: all three together stay below 128, the queue of
+/// connections that a listener commonly has, or the time in that queue would be measured too.
+const SIDE_BY_SIDE: usize = 16;
 /// How often an attacker sends something.
 const DRIP: Duration = Duration::from_secs(1);
 /// The pause between two requests of a normal client.
@@ -65,51 +72,51 @@ async fn drippers(
     beginning: Vec<u8>,
     more: &[u8],
 ) -> Result<Duration, Fault> {
-    let one = || async {
-        let mut wire = Wire::open(address).await?;
-        let start = Instant::now();
-        wire.write(&beginning).await?;
-        // Much longer than any limit, so that one that is never sent away is seen.
-        tokio::time::timeout(3 * READ, wire.drip(more, DRIP)).await?;
-        Ok::<_, Fault>(start.elapsed())
-    };
-    let stays = try_join_all((0..count).map(|_| one())).await?;
-    shortest(&stays)?;
-    Ok(stays.into_iter().max().unwrap_or_default())
+    let opening = stream::iter(0..count).map(|_| Wire::open(address));
+    let wires: Vec<_> = opening.buffered(SIDE_BY_SIDE).try_collect().await?;
+    let stays = try_join_all(wires.into_iter().map(|mut wire| {
+        let beginning = &beginning;
+        async move {
+            let start = Instant::now();
+            wire.write(beginning).await?;
+            tokio::time::timeout(PATIENCE, wire.drip(more, DRIP)).await?;
+            Ok::<_, Fault>(start.elapsed())
+        }
+    }))
+    .await?;
+    longest("a sender", &stays)
 }
 
-/// An attacker that is sent away at once would not show that there is a limit.
-fn shortest(stays: &[Duration]) -> Result<(), Fault> {
-    match stays.iter().min() {
-        Some(stay) if *stay < HEAD - GRACE => Err(format!("gone after {}", shown(*stay)).into()),
-        _ => Ok(()),
-    }
-}
-
-/// Attackers that ask for a flood and read nothing; how long the last one stayed, as the backend
-/// saw it.
+/// Attackers that ask for a flood and read nothing; how long the last one stayed after the system
+/// took the last byte for it. That the backend's calls end with them is waited for, too.
 async fn readers(bench: &Bench, count: usize) -> Result<Duration, Fault> {
+    let address = bench.program.address;
     let request = Dialect::Chat.request("MODE:flood:20000:65536", true);
-    let one = || reader(bench.program.address, &request);
-    let begun = try_join_all((0..count).map(|_| one())).await?;
-    let gone = bench.simulator.wait_for(|stats| stats.cancelled_streams == count as u64);
-    let stats = tokio::time::timeout(3 * READ, gone).await?;
-    let mut starts: Vec<Instant> = begun.iter().map(|(_, start)| *start).collect();
-    starts.sort_unstable();
-    let ends = stats.closings.iter().filter(|closing| closing.cancelled);
-    let stays = ends.zip(starts).map(|(end, start)| end.at.saturating_duration_since(start));
-    let stays: Vec<Duration> = stays.collect();
-    shortest(&stays)?;
-    Ok(stays.into_iter().max().unwrap_or_default())
+    let opening = stream::iter(0..count).map(|_| reader(address, &request));
+    let open: Vec<_> = opening.buffered(SIDE_BY_SIDE).try_collect().await?;
+    let ports: Result<Vec<u16>, _> =
+        open.iter().map(|stream| stream.local_addr().map(|own| own.port())).collect();
+    let stays = sockets::stays(address, &ports?, PATIENCE).await?;
+    bench.wait_for(|stats| stats.cancelled_streams == count as u64).await?;
+    longest("a reader", &stays)
 }
 
-async fn reader(address: SocketAddr, request: &[u8]) -> Result<(TcpStream, Instant), Fault> {
+async fn reader(address: SocketAddr, request: &[u8]) -> Result<TcpStream, Fault> {
     let socket = TcpSocket::new_v4()?;
     socket.set_recv_buffer_size(WINDOW)?;
     let mut stream = socket.connect(address).await?;
-    let start = Instant::now();
     stream.write_all(request).await?;
-    Ok((stream, start))
+    Ok(stream)
+}
+
+/// The longest stay. An attacker that is sent away at once would not show that there is a limit.
+fn longest(who: &str, stays: &[Duration]) -> Result<Duration, Fault> {
+    match stays.iter().min() {
+        Some(stay) if *stay < HEAD - GRACE => {
+            Err(format!("{who} was gone after {}", shown(*stay)).into())
+        }
+        _ => Ok(stays.iter().copied().max().unwrap_or_default()),
+    }
 }
 
 /// A normal client: short questions, one after the other.

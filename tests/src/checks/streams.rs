@@ -33,7 +33,7 @@ struct Run {
 }
 
 pub(super) async fn check(options: &Options) -> Result<Vec<Line>, Fault> {
-    let count = options.number(1000, 200);
+    let count = options.number(1000, 100);
     let backend = Stamps::start(PACE).await?;
     let bench = Bench::over(Some(backend.address)).await?;
     let mut direct = run(backend.address, backend.clock, count).await?;

@@ -99,6 +99,7 @@ impl Verbatim {
             return self.copy(frame, event, frames);
         }
         let Some(mended) = made::with_output(response, &self.items) else {
+            self.reply = self.gathers.then(|| response.raw.to_owned());
             return self.copy(frame, event, frames);
         };
         if self.streams

@@ -183,6 +183,13 @@ fn a_whole_reply_is_the_terminal_response_or_a_failure() {
 }
 
 #[test]
+fn a_response_that_cannot_be_filled_is_the_whole_reply_as_it_came() {
+    let twice = r#"{"type":"response.completed","response":{"id":"r","status":"a","status":"b"}}"#;
+    let events = [created(), done(0, &message(None, "Hi")), twice.to_owned()];
+    assert_eq!(whole::<Responses>(&shape(), &events).unwrap()["id"], "r");
+}
+
+#[test]
 fn a_kind_with_a_line_end_in_it_makes_no_field_of_its_own() {
     let odd = r#"{"type":"a\ndata: x","n":1}"#.to_owned();
     assert_eq!(
