@@ -1,11 +1,12 @@
 //! Everything that is served beside turns, and what is not served at all.
 
-use chatmock_server::Server;
+use chatmock_server::{Served, Server};
+use chatmock_simulator::Claims;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::house::{CHAT, House, RESPONSES, ask};
-use crate::wire::{Reply, Request, Wire};
+use crate::house::{CHAT, House, RESPONSES, Running, ask, settings, sign_in};
+use crate::wire::{Reply, Request, Wire, soon};
 
 fn assert_standing(reply: &Reply) {
     assert_eq!(reply.header("cache-control"), Some("no-store"));
@@ -53,6 +54,71 @@ async fn the_limits_that_come_with_a_refusal_or_in_a_stream_are_kept_too() {
     let limits = house.server.get("/limits").await.json();
     assert_eq!(limits["limits"]["primary"]["used_percent"], 12.0, "{limits}");
     assert_eq!(limits["limits"]["primary"]["window_minutes"], 10_080, "{limits}");
+}
+
+/// Waits for the file that a server keeps the limits in.
+async fn kept_limits(house: &House) -> Value {
+    let file = house.home.path().join("limits.json");
+    soon(async {
+        loop {
+            match std::fs::read(&file) {
+                Ok(text) => return serde_json::from_slice(&text).unwrap(),
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
+    })
+    .await
+}
+
+#[tokio::test]
+async fn the_limits_outlive_the_server_with_their_own_time() {
+    let house = House::new().await;
+    house.server.say("hello").await;
+    let kept = kept_limits(&house).await;
+    let told = house.server.get("/limits").await.json();
+    assert_eq!(kept["limits"]["plan"], told["limits"]["plan"]);
+    assert!(kept["as_of"].as_u64().unwrap() <= told["as_of"].as_u64().unwrap());
+    let file = house.home.path().join("limits.json");
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
+    }
+    // The second snapshot of a minute waits for the end of the server.
+    house.server.say("MODE:429").await;
+    let House { simulator, home, server } = house;
+    assert_eq!(server.ended().await, Served::Drained);
+    let mut kept: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    assert_eq!(kept["limits"]["primary"]["used_percent"], 100.0, "{kept}");
+    kept["as_of"] = json!(1_700_000_000);
+    std::fs::write(&file, kept.to_string()).unwrap();
+    let next = Running::start(settings(&simulator, home.path())).await;
+    let limits = next.get("/limits").await.json();
+    assert_eq!((&limits["as_of"], &limits["limits"]), (&kept["as_of"], &kept["limits"]));
+}
+
+#[tokio::test]
+async fn the_limits_of_another_account_are_not_shown() {
+    let house = House::new().await;
+    house.server.say("hello").await;
+    kept_limits(&house).await;
+    let nothing = json!({"as_of": null, "limits": null});
+    // Members of one team share the workspace, and not its limits.
+    let colleague = Claims { user_id: "user-two".to_owned(), ..Claims::default() };
+    for other in [Claims::of_account("another-workspace"), colleague] {
+        sign_in(house.home.path(), &house.simulator.tokens(other).auth_json());
+        for server in [&house.another().await, &house.server] {
+            assert_eq!(server.get("/limits").await.json(), nothing);
+        }
+    }
+    sign_in(house.home.path(), &house.simulator.tokens(Claims::default()).auth_json());
+    for server in [&house.another().await, &house.server] {
+        assert_ne!(server.get("/limits").await.json(), nothing);
+    }
+    std::fs::remove_file(house.home.path().join("auth.json")).unwrap();
+    for server in [&house.another().await, &house.server] {
+        assert_eq!(server.get("/limits").await.json(), nothing);
+    }
 }
 
 #[tokio::test]
@@ -175,7 +241,7 @@ async fn a_server_answers_on_every_address_it_listens_on() {
         listeners.push(TcpListener::bind(("127.0.0.1", 0)).await.unwrap());
     }
     let addresses: Vec<_> = listeners.iter().map(|l| l.local_addr().unwrap()).collect();
-    let server = Server::new(crate::house::settings(&house.simulator, house.home.path())).unwrap();
+    let server = Server::new(settings(&house.simulator, house.home.path())).unwrap();
     let served = tokio::spawn(server.serve(listeners, std::future::pending()));
     for address in addresses.iter().chain(&addresses) {
         let reply = Wire::open(*address).await.send(&Request::get("/health")).await;

@@ -15,7 +15,7 @@ use chatmock_auth::{
 use crate::Desk;
 use crate::exit::{Fault, SIGNED_OUT};
 use crate::json::Json;
-use usage::{NoUsage, Usage};
+use usage::{NoUsage, Stored, Usage};
 
 /// A sign-in as far as it may be told.
 #[derive(Debug)]
@@ -31,6 +31,8 @@ struct Status {
     /// When it was last renewed, likewise.
     renewed: Option<i64>,
     usage: Result<Usage, NoUsage>,
+    /// What a server was told earlier, where nothing can be read now.
+    stored: Option<Stored>,
 }
 
 /// Tells the status.
@@ -51,6 +53,10 @@ pub(crate) async fn run(
     }
     // The tokens may have been renewed for this.
     let Some((file, place)) = load(desk, borrowed)? else { return Err(gone()) };
+    let stored = match &usage {
+        Err(NoUsage::Unavailable(_)) => usage::stored(desk.means.home.path(), &file),
+        _ => None,
+    };
     let status = Status {
         account: Account::of(&file),
         origin: file.origin(),
@@ -59,6 +65,7 @@ pub(crate) async fn run(
         expires: file.lifetime().expires(),
         renewed: file.last_refresh().map(|time| time.unix_timestamp()),
         usage,
+        stored,
     };
     if json {
         desk.screen.line(status.json());

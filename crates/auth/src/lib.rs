@@ -63,6 +63,7 @@ mod login;
 mod loopback;
 mod members;
 mod off_thread;
+mod private;
 mod route;
 #[cfg(test)]
 mod sample;
@@ -88,6 +89,7 @@ pub use login::{
 #[cfg(feature = "loopback")]
 pub use loopback::{CALLBACK_PORTS, Listening, Loopback, LoopbackError, LoopbackSettings};
 pub use off_thread::LostTask;
+pub use private::{read_private, write_private};
 pub use route::{Origin, Route};
 pub use secret::Secret;
 pub use sign_in::{Obtained, SignIn, SignInError, SignedIn};

@@ -139,8 +139,21 @@ impl Obtained<'_> {
 
     /// Saves the sign-in under the home's lock. `confirm` is asked before the sign-in of another
     /// person or workspace is replaced; it is not asked where that one is put aside instead.
+    ///
+    /// What is not saved is ended at the issuer, as far as that can be reached.
     pub async fn save(
         self,
+        confirm: impl AsyncFn(&Account) -> bool,
+    ) -> Result<SignedIn, SignInError> {
+        let saved = self.try_save(confirm).await;
+        if saved.is_err() && !self.is_held().await {
+            self.give_up().await;
+        }
+        saved
+    }
+
+    async fn try_save(
+        &self,
         confirm: impl AsyncFn(&Account) -> bool,
     ) -> Result<SignedIn, SignInError> {
         let mut confirmed = None;
@@ -149,7 +162,6 @@ impl Obtained<'_> {
                 && confirmed.as_ref() != Some(&other.key)
             {
                 if !confirm(&other).await {
-                    self.give_up().await;
                     return Err(SignInError::Kept);
                 }
                 confirmed = Some(other.key);
@@ -161,8 +173,15 @@ impl Obtained<'_> {
                 _ => return self.save_locked().await,
             }
         }
-        self.give_up().await;
         Err(SignInError::Kept)
+    }
+
+    /// Whether the tokens are in the store after all: a save may fail at its last step, such as
+    /// making it durable.
+    async fn is_held(&self) -> bool {
+        let home = self.sign_in.home.clone();
+        let held = off_thread(move || home.active().load()).await;
+        matches!(held, Ok(Ok(Some(held))) if held.tokens() == self.file.tokens())
     }
 
     /// The active account, when saving would replace it and it is another.
@@ -180,9 +199,9 @@ impl Obtained<'_> {
         Ok(present.filter(|present| !present.is_same(&self.account)))
     }
 
-    async fn save_locked(self) -> Result<SignedIn, SignInError> {
-        let Self { sign_in, file, account } = self;
-        let (home, named) = (sign_in.home.clone(), sign_in.name.is_some());
+    async fn save_locked(&self) -> Result<SignedIn, SignInError> {
+        let (file, account) = (self.file.clone(), self.account.clone());
+        let (home, named) = (self.sign_in.home.clone(), self.sign_in.name.is_some());
         off_thread(move || {
             let put_aside = if named { put_aside(&home, &account)? } else { None };
             let store = home.active();
@@ -216,7 +235,7 @@ impl Obtained<'_> {
     async fn give_up(&self) {
         let Some(tokens) = self.file.tokens() else { return };
         if let Err(error) = self.sign_in.endpoint.revoke(tokens).await {
-            tracing::warn!(%error, "the tokens that were not wanted could not be revoked");
+            tracing::warn!(%error, "the tokens that were not saved could not be revoked");
         }
     }
 }
@@ -228,3 +247,6 @@ fn put_aside(home: &Home, account: &Account) -> Result<Option<Account>, StoreErr
         _ => Ok(None),
     }
 }
+
+#[cfg(test)]
+mod tests;

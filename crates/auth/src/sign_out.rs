@@ -3,7 +3,7 @@
 use crate::accounts::{Account, AccountError};
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::home::Home;
-use crate::off_thread::off_thread;
+use crate::off_thread::{LostTask, off_thread};
 use crate::store::{StoreError, TokenStore};
 use crate::tokens::AuthFile;
 
@@ -41,7 +41,9 @@ pub async fn sign_out(
 ) -> Result<Option<SignedOut>, AccountError> {
     // Nobody may renew meanwhile: a renewal would bring back what is being deleted.
     let _lock = home.lock().await?;
-    let Some(leaving) = find(home, word.map(str::to_owned)).await? else { return Ok(None) };
+    let leaving = find(home, word.map(str::to_owned)).await?;
+    sweep(home, leaving.as_ref().and_then(|leaving| leaving.account.as_ref())).await?;
+    let Some(leaving) = leaving else { return Ok(None) };
     let revocation = match &leaving.file {
         Some(file) => revoke(endpoint, file).await,
         None => Revocation::Nothing,
@@ -57,6 +59,18 @@ pub async fn sign_out(
         Err(error) => return Err(error.into()),
     };
     Ok(Some(SignedOut { account: leaving.account, revocation, left_behind }))
+}
+
+/// Removes what killed programs left of saves: a file of the kind may hold tokens that are good.
+async fn sweep(home: &Home, account: Option<&Account>) -> Result<(), LostTask> {
+    let parked = account.map(|account| home.parked(&account.key));
+    let slots: Vec<_> = std::iter::once(home.active()).chain(parked).collect();
+    off_thread(move || {
+        for error in slots.iter().filter_map(|slot| slot.sweep().err()) {
+            tracing::warn!(%error, "a file that may hold tokens stays");
+        }
+    })
+    .await
 }
 
 struct Leaving {

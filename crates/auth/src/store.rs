@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use crate::tokens::AuthFile;
 
 mod borrowed;
-mod disk;
+pub(crate) mod disk;
 mod file;
 mod keyring;
 mod mark;

@@ -27,7 +27,7 @@ pub(crate) struct App {
     pub(crate) client: Client,
     pub(crate) sign_in: Arc<SignIn>,
     pub(crate) models: Arc<Models>,
-    pub(crate) limits: LastLimits,
+    pub(crate) limits: Arc<LastLimits>,
     pub(crate) store: Arc<Store>,
     pub(crate) tasks: Tasks,
     /// The server has been told to stop.

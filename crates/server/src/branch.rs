@@ -106,8 +106,10 @@ impl<E: Encoder> Branch<E> {
         };
         let event = parse(frame)?;
         let phase = event.phase();
-        if event.kind == "codex.rate_limits" {
-            app.limits.keep_event(frame, unix_now());
+        if event.kind == "codex.rate_limits"
+            && let Some(credentials) = self.source.credentials()
+        {
+            app.limits.keep_event(frame, credentials, unix_now());
         }
         if phase == Phase::Output {
             self.first_at.get_or_insert(at);

@@ -33,11 +33,13 @@ mod untrusted;
 pub use account::Account;
 pub use guard::{HostName, Origin};
 pub use keys::ApiKey;
+pub use limits::{StoredLimits, stored_limits};
 pub use serve::{Served, Server, ServerError};
 pub use settings::{HttpSettings, ModelSettings, OLLAMA_VERSION, Settings, SignInSettings};
 pub use store::{StoreError, StoreSettings};
 pub use tokenizer::tokenizer;
 
 pub use chatmock_auth as auth;
+pub use chatmock_protocol as protocol;
 pub use chatmock_translate as translate;
 pub use chatmock_upstream as upstream;

@@ -32,6 +32,8 @@ pub(crate) struct Opening {
     /// What comes after it.
     pub(crate) events: Events,
     forwarded: Forwarded,
+    /// Whose answer it is.
+    credentials: Arc<Credentials>,
 }
 
 /// Where a choice's events come from.
@@ -92,6 +94,14 @@ impl Source {
             },
             Self::AtOnce(finish) => Poll::Ready(Ok(Next::AtOnce(*finish))),
             Self::Opening(_) | Self::Over => Poll::Ready(Err(Failure::incomplete())),
+        }
+    }
+
+    /// Whose answer it is, while it runs.
+    pub(crate) fn credentials(&self) -> Option<&Arc<Credentials>> {
+        match self {
+            Self::Running(opening) => Some(&opening.credentials),
+            _ => None,
         }
     }
 
@@ -169,20 +179,22 @@ async fn attempt(
         Ok(opened) => opened,
         Err(error) => {
             if let Some(limits) = failure::limits(&error) {
-                app.limits.keep(limits.clone(), unix_now());
+                app.limits.keep(limits.clone(), credentials, unix_now());
             }
             return Err(Unopened::Call(failure::of_upstream(error)));
         }
     };
     if let Some(limits) = opened.limits {
-        app.limits.keep(limits, unix_now());
+        app.limits.keep(limits, credentials, unix_now());
     }
     app.models.seen(opened.models_etag.as_deref());
-    first_output(opened.events, opened.forwarded).await.map_err(Unopened::Stream)
+    let (events, held) = first_output(opened.events).await.map_err(Unopened::Stream)?;
+    let credentials = Arc::clone(credentials);
+    Ok(Opening { held, events, forwarded: opened.forwarded, credentials })
 }
 
 /// Reads up to the first output; a failure in its place is given as one.
-async fn first_output(mut events: Events, forwarded: Forwarded) -> Result<Opening, Failure> {
+async fn first_output(mut events: Events) -> Result<(Events, VecDeque<Frame>), Failure> {
     let mut held = VecDeque::new();
     loop {
         let frame = frame(events.next().await)?;
@@ -195,7 +207,7 @@ async fn first_output(mut events: Events, forwarded: Forwarded) -> Result<Openin
         }
         held.push_back(frame);
         if phase != Phase::Handshake {
-            return Ok(Opening { held, events, forwarded });
+            return Ok((events, held));
         }
     }
 }

@@ -103,7 +103,7 @@ impl Visit<'_> {
             Route::Model(name) => models::one(app, name).await,
             Route::Root => status::root(&head.headers),
             Route::Health => status::health(app),
-            Route::Limits => status::limits(app),
+            Route::Limits => status::limits(app).await,
         }
     }
 

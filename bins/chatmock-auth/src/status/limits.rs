@@ -40,7 +40,11 @@ fn bar(window: &Window, now: i64, screen: Screen) -> String {
         CARE.. => Paint::Care,
         _ => Paint::Good,
     };
-    let resets = window.resets.map(|at| format!(", resets {}", dates::from_now(at, now)));
+    let resets = window.resets.map(|at| match at {
+        // Of a window that was read earlier.
+        _ if at <= now => format!(", has started anew since ({})", dates::moment(at)),
+        _ => format!(", resets {}", dates::from_now(at, now)),
+    });
     format!(
         "  {:<11} {} {:>3.0} % used{}",
         dates::window(window.minutes),
@@ -86,6 +90,15 @@ mod tests {
             "  5 hours     ##------------------  12 % used, resets in 2 h 30 min \
              (1970-01-01 02:30 UTC)\n\
              \u{20} 30 days     #################### 100 % used"
+        );
+    }
+
+    #[test]
+    fn a_window_that_is_over_says_so() {
+        let text = bar(&window(50.0, 60, Some(60)), 60, Screen::default());
+        assert!(
+            text.ends_with("50 % used, has started anew since (1970-01-01 00:01 UTC)"),
+            "{text}"
         );
     }
 

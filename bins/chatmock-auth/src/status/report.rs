@@ -1,6 +1,6 @@
 //! The status in words, and as an object for programs.
 
-use super::usage::{Credits, Limit, NoUsage, Usage, Window};
+use super::usage::{Credits, Limit, NoUsage, Stored, Usage, Window};
 use super::{Status, limits};
 use crate::dates;
 use crate::json::Json;
@@ -33,19 +33,30 @@ impl Status {
             Err(NoUsage::SignedOut(why)) => {
                 screen.line(format_args!("{}: {}", screen.paint(Paint::Bad, "Ended"), shown(why)));
             }
-            Err(why) => screen.line(format_args!(
-                "Limits are not known now: {} (chatmock-auth doctor looks for the reason)",
-                shown(why.words())
-            )),
+            Err(why) => self.tell_earlier(why, now, screen),
         }
+    }
+
+    /// Tells why the limits are not known now, and how they were earlier, as far as that is known.
+    fn tell_earlier(&self, why: &NoUsage, now: i64, screen: Screen) {
+        let doctor = "chatmock-auth doctor looks for the reason";
+        let why = shown(why.words());
+        let Some(Stored { as_of, usage }) = &self.stored else {
+            screen.line(format_args!("Limits are not known now: {why} ({doctor})"));
+            return;
+        };
+        screen.line(format_args!("Limits as of {}", dates::moment(*as_of)));
+        limits::draw(usage, now, screen).iter().for_each(|line| screen.line(line));
+        screen.line(format_args!("They could not be read now: {why} ({doctor})"));
     }
 
     /// Describes itself to programs; no token is in it.
     pub(super) fn json(&self) -> Json {
         let account = &self.account;
-        let (usage, fault) = match &self.usage {
-            Ok(usage) => (usage.json(), Json::Null),
-            Err(why) => (Json::Null, why.words().into()),
+        let (usage, as_of) = match (&self.usage, &self.stored) {
+            (Ok(usage), _) => (Some(usage), Some(dates::unix_now())),
+            (_, Some(Stored { as_of, usage })) => (Some(usage), Some(*as_of)),
+            _ => (None, None),
         };
         Json::Object(vec![
             ("signed_in", (!matches!(self.usage, Err(NoUsage::SignedOut(_)))).into()),
@@ -60,8 +71,10 @@ impl Status {
             ("borrowed", self.borrowed.into()),
             ("expires_at", self.expires.into()),
             ("renewed_at", self.renewed.into()),
-            ("usage", usage),
-            ("usage_error", fault),
+            ("usage", usage.map(Usage::json).into()),
+            ("usage_live", self.usage.is_ok().into()),
+            ("usage_as_of", as_of.into()),
+            ("usage_error", self.usage.as_ref().err().map(NoUsage::words).into()),
         ])
     }
 

@@ -1,15 +1,19 @@
-//! The account's limits, read from the backend now.
+//! The account's limits, read from the backend now or told by it earlier.
 
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 
 use anyhow::anyhow;
-use chatmock_auth::{KeeperError, Secret, Session, TokenKeeper};
+use chatmock_auth::{AuthFile, KeeperError, Secret, Session, TokenKeeper};
+use chatmock_server::protocol::codex::limits as told;
+use chatmock_server::stored_limits;
 use chatmock_server::upstream::{
     Client, CredentialError, CredentialSource, Credentials, Error as UpstreamError,
 };
 
 use crate::Desk;
+use crate::dates;
 
 /// How much of an account's limits is used.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -55,6 +59,14 @@ pub(super) struct Credits {
     pub(super) balance: Option<String>,
 }
 
+/// Limits that the backend told a server earlier.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Stored {
+    /// When it told them, in seconds since 1970.
+    pub(super) as_of: i64,
+    pub(super) usage: Usage,
+}
+
 /// Why the limits are not known.
 #[derive(Debug)]
 pub(super) enum NoUsage {
@@ -78,21 +90,46 @@ pub(super) async fn read(desk: &Desk, keeper: &TokenKeeper) -> Result<Usage, NoU
         (Some(name), limit.rate_limit)
     });
     let limits = main.into_iter().chain(reviews).chain(further).map(|(name, limit)| {
-        let windows = [limit.primary, limit.secondary].into_iter().flatten().map(|window| Window {
-            used: window.used_percent,
-            minutes: window.window_minutes,
-            resets: window.resets_at.and_then(|at| i64::try_from(at).ok()),
-        });
-        let windows = windows.collect();
+        let windows = windows(limit.primary, limit.secondary);
         Limit { name, reached: limit.limit_reached.unwrap_or(false), windows }
     });
-    let credits = usage.credits.map(|credits| Credits {
-        some: credits.has_credits,
-        unlimited: credits.unlimited,
-        balance: credits.balance,
-    });
     let limits = limits.filter(|limit| limit.reached || !limit.windows.is_empty()).collect();
-    Ok(Usage { plan: usage.plan, limits, credits })
+    Ok(Usage { plan: usage.plan, limits, credits: usage.credits.map(Credits::from) })
+}
+
+/// Reads what a server that uses this home was told last about a sign-in's account.
+pub(super) fn stored(home: &Path, sign_in: &AuthFile) -> Option<Stored> {
+    let stored = stored_limits(home, sign_in)?;
+    let (as_of, limits) = (i64::try_from(stored.as_of).ok()?, stored.limits);
+    let main = windows(limits.primary, limits.secondary);
+    // A limit that was reached then may have started anew.
+    let now = dates::unix_now();
+    let over = main.iter().any(|window| window.resets.is_some_and(|at| at <= now));
+    let reached = limits.limit_reached.unwrap_or(false) && !over;
+    let further = limits.further.into_iter().map(|limit| Limit {
+        name: Some(limit.name.unwrap_or(limit.id)),
+        reached: false,
+        windows: windows(limit.primary, limit.secondary),
+    });
+    let all = std::iter::once(Limit { name: None, reached, windows: main }).chain(further);
+    let all = all.filter(|limit| limit.reached || !limit.windows.is_empty()).collect();
+    let credits = limits.credits.map(Credits::from);
+    Some(Stored { as_of, usage: Usage { plan: limits.plan, limits: all, credits } })
+}
+
+fn windows(primary: Option<told::Window>, secondary: Option<told::Window>) -> Vec<Window> {
+    let windows = [primary, secondary].into_iter().flatten().map(|window| Window {
+        used: window.used_percent,
+        minutes: window.window_minutes,
+        resets: window.resets_at.and_then(|at| i64::try_from(at).ok()),
+    });
+    windows.collect()
+}
+
+impl From<told::Credits> for Credits {
+    fn from(told: told::Credits) -> Self {
+        Self { some: told.has_credits, unlimited: told.unlimited, balance: told.balance }
+    }
 }
 
 fn no_usage(error: UpstreamError) -> NoUsage {

@@ -1,5 +1,6 @@
 //! A bench: a simulator, a home folder, and the program pointed at both and at nothing else.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -56,10 +57,25 @@ impl Bench {
         serde_json::from_slice(&std::fs::read(self.file()).unwrap()).unwrap()
     }
 
+    /// The files of unfinished saves in the home.
+    pub(crate) fn left_overs(&self) -> HashSet<PathBuf> {
+        let entries = std::fs::read_dir(self.home()).unwrap().flatten();
+        let left = entries.filter(|entry| {
+            let name = entry.file_name().to_string_lossy().into_owned();
+            name.starts_with(".auth.json.") && name.ends_with(".tmp")
+        });
+        left.map(|entry| entry.path()).collect()
+    }
+
     /// Puts a sign-in in the home, as another program would.
     pub(crate) fn sign_in(&self, claims: Claims) {
         let text = self.simulator.tokens(claims).auth_json();
         self.put(&self.file(), &text);
+    }
+
+    /// Lets a server over this home answer one question.
+    pub(crate) fn serve_once(&self) {
+        self.runtime.block_on(crate::server::ask_once(self));
     }
 
     /// Writes a private file.
@@ -126,6 +142,12 @@ pub(crate) fn person(email: &str) -> Claims {
 /// The same with an access token that ends in so many seconds.
 pub(crate) fn expiring(email: &str, seconds: i64) -> Claims {
     Claims { expires_in: Some(seconds), ..person(email) }
+}
+
+/// How many rounds a test makes: as many as `CHATMOCK_TEST_ROUNDS` says, else its own number.
+pub(crate) fn rounds(usual: u32) -> u32 {
+    let wanted = std::env::var("CHATMOCK_TEST_ROUNDS").ok();
+    wanted.map_or(usual, |rounds| rounds.parse().unwrap())
 }
 
 /// A short time.

@@ -11,6 +11,7 @@ mod leaving;
 mod pages;
 mod replacing;
 mod running;
+mod server;
 mod status;
 #[cfg(unix)]
 mod terminal;

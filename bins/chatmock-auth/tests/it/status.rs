@@ -1,6 +1,6 @@
 //! `status`: in words, with bars, and as an object for programs.
 
-use chatmock_simulator::{Endpoint, Script};
+use chatmock_simulator::{Claims, Endpoint, Script};
 use serde_json::{Value, json};
 
 use crate::bench::{ADA, Bench, expiring, person};
@@ -121,6 +121,81 @@ fn a_backend_that_does_not_answer_hides_only_the_limits() {
     command.env("CHATMOCK_UPSTREAM_URL", "http://127.0.0.1:9/backend-api/codex");
     let ended = Ended::of(&mut command).with(0).says("Signed in as ada@example.com");
     ended.says("Limits are not known now").says("chatmock-auth doctor");
+}
+
+/// Lets a server leave limits in the home for the account that is signed in, and makes them old.
+fn leave_limits(bench: &Bench) {
+    bench.serve_once();
+    let file = bench.home().join("limits.json");
+    let mut kept: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    let (over, to_come) = (1_795_000_000, 4_000_000_000_u64);
+    kept["as_of"] = json!(1_794_990_000);
+    kept["limits"] = json!({"limit_reached": true,
+        "primary": {"used_percent": 100.0, "window_minutes": 300, "resets_at": over},
+        "secondary": {"used_percent": 61.0, "window_minutes": 10_080, "resets_at": to_come},
+        "further": [{"id": "bengalfox", "name": "Spark", "primary":
+            {"used_percent": 3.0, "window_minutes": 60, "resets_at": null}}],
+        "credits": {"has_credits": true, "unlimited": false, "balance": "12.50"}});
+    bench.put(&file, &kept.to_string());
+}
+
+fn cut_off(bench: &Bench, arguments: &[&str]) -> Ended {
+    let mut command = bench.program(arguments);
+    command.env("CHATMOCK_UPSTREAM_URL", "http://127.0.0.1:9/backend-api/codex");
+    Ended::of(&mut command).with(0)
+}
+
+#[test]
+fn what_a_server_was_told_last_stands_in_for_a_backend_that_does_not_answer() {
+    let bench = Bench::new();
+    bench.sign_in(person(ADA));
+    leave_limits(&bench);
+    let ended = cut_off(&bench, &["status"]);
+    for text in [
+        "Limits as of 2026-11-18 08:20 UTC\n",
+        "  5 hours     #################### 100 % used, has started anew since (2026-11-18 11:06",
+        "  7 days      ############--------  61 % used, resets in ",
+        "  Spark\n  1 hour      #-------------------   3 % used\n",
+        "  Credits     12.50 left\n",
+        "They could not be read now: ",
+        "chatmock-auth doctor",
+    ] {
+        assert!(ended.out.contains(text), "no {text:?} in {ended:#?}");
+    }
+    assert!(!ended.out.contains("is reached"), "{ended:?}");
+    let status = object(&cut_off(&bench, &["status", "--json"]));
+    assert_eq!(
+        (&status["usage_live"], &status["usage_as_of"]),
+        (&json!(false), &json!(1_794_990_000))
+    );
+    assert_eq!(status["usage"]["limits"][0]["windows"][1]["used_percent"], 61);
+    assert!(status["usage_error"].is_string());
+    // A backend that answers is believed.
+    let status = object(&bench.run(&["status", "--json"]).with(0));
+    assert_eq!(status["usage_live"], true);
+    assert!(status["usage_as_of"].as_u64().unwrap() > 1_794_990_000);
+    assert_eq!(status["usage"]["limits"][0]["windows"][1]["used_percent"], 40);
+}
+
+#[test]
+fn what_a_server_was_told_about_another_account_is_not_shown() {
+    let bench = Bench::new();
+    bench.sign_in(person(ADA));
+    leave_limits(&bench);
+    let bob = person("bob@example.com");
+    // Members of one team share the workspace, and not its limits.
+    let colleague = Claims { account_id: person(ADA).account_id, ..bob.clone() };
+    for other in [bob, colleague, Claims { account_id: "second".to_owned(), ..person(ADA) }] {
+        bench.sign_in(other);
+        cut_off(&bench, &["status"]).says("Limits are not known now");
+        let status = object(&cut_off(&bench, &["status", "--json"]));
+        for member in ["usage", "usage_as_of"] {
+            assert!(status[member].is_null(), "{status}");
+        }
+        assert_eq!(status["usage_live"], false);
+    }
+    bench.sign_in(person(ADA));
+    cut_off(&bench, &["status"]).says("Limits as of 2026-11-18");
 }
 
 #[test]

@@ -60,7 +60,7 @@ pub(super) fn load(path: &Path) -> Result<Option<AuthFile>, StoreError> {
 }
 
 /// Reads a private file whole, up to [`MAX_BYTES`].
-pub(super) fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
+pub(crate) fn read(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, StoreError> {
     let seen = match pass(path).and_then(|()| fs::symlink_metadata(path)) {
         Ok(seen) => seen,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
@@ -191,7 +191,7 @@ impl Drop for Temp {
 }
 
 /// Replaces a small file whole.
-pub(super) fn write(path: &Path, text: &[u8]) -> Result<(), StoreError> {
+pub(crate) fn write(path: &Path, text: &[u8]) -> Result<(), StoreError> {
     if let Some(home) = path.parent() {
         create_home(home)?;
     }
@@ -210,18 +210,32 @@ pub(super) fn remove(path: &Path) -> Result<(), StoreError> {
 }
 
 /// Removes files of [`Temp`] that a crash left beside the target. What cannot be removed stays.
-pub(super) fn sweep(target: &Path) {
-    let (Some(home), Some(stem)) = (target.parent(), target.file_name()) else { return };
-    let prefix = format!(".{}.", stem.to_string_lossy());
-    for entry in fs::read_dir(home).into_iter().flatten().flatten() {
-        let name = entry.file_name();
-        let name = name.to_string_lossy();
-        let age = entry.metadata().and_then(|seen| seen.modified()).ok();
+pub(crate) fn sweep(target: &Path) {
+    for path in temps(target) {
+        let age = fs::symlink_metadata(&path).and_then(|seen| seen.modified()).ok();
         let age = age.and_then(|modified| modified.elapsed().ok()).unwrap_or_default();
-        if name.starts_with(&prefix) && name.ends_with(".tmp") && age > LEFT_OVER {
-            let _ = fs::remove_file(entry.path());
+        if age > LEFT_OVER {
+            let _ = fs::remove_file(path);
         }
     }
+}
+
+/// Removes all files of [`Temp`] beside the target, however young: the caller holds the lock under
+/// which they are made.
+pub(super) fn sweep_all(target: &Path) -> Result<(), StoreError> {
+    // One that stays keeps none of the others.
+    temps(target).map(|path| remove(&path)).fold(Ok(()), Result::and)
+}
+
+fn temps(target: &Path) -> impl Iterator<Item = PathBuf> {
+    let stem = target.file_name().unwrap_or_default().to_string_lossy();
+    let prefix = format!(".{stem}.");
+    let entries = target.parent().and_then(|home| fs::read_dir(home).ok());
+    let names = entries.into_iter().flatten().flatten().map(|entry| entry.path());
+    names.filter(move |path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with(&prefix) && name.ends_with(".tmp")
+    })
 }
 
 fn open(options: &mut OpenOptions, path: &Path) -> io::Result<File> {

@@ -32,6 +32,11 @@ impl FileStore {
         &self.path
     }
 
+    /// Removes what a crash left of saves, which may hold tokens. The caller holds the lock.
+    pub(super) fn sweep(&self) -> Result<(), StoreError> {
+        disk::sweep_all(&self.path)
+    }
+
     /// A damaged file may still hold a token that a person can dig out, so it is moved aside.
     fn set_aside_if_damaged(&self) -> Result<(), StoreError> {
         match disk::load(&self.path) {

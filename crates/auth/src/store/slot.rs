@@ -66,6 +66,11 @@ impl SlotStore {
         self.keyring.as_ref().ok_or(KeyringError::NotBuilt)
     }
 
+    /// Removes what a crash left of saves, which may hold tokens. The caller holds the lock.
+    pub(crate) fn sweep(&self) -> Result<(), StoreError> {
+        self.file.sweep()
+    }
+
     /// Where the sign-in is now; `File` also when there is none.
     pub(crate) fn place(&self) -> Result<Place, StoreError> {
         match self.file.stamp()? {

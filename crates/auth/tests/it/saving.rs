@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-use chatmock_auth::{CodeExchange, SignIn, SignInError};
+use chatmock_auth::{CodeExchange, Home, SignIn, SignInError, StoreChoice, StoreError};
 use chatmock_simulator::{Claims, Endpoint, Script};
 use serde_json::json;
 
@@ -144,6 +144,30 @@ async fn another_workspace_than_the_one_asked_for_is_not_saved() {
     }
     assert_eq!(bench.stored(), None);
     assert_eq!(bench.simulator.stats().revokes, 1);
+}
+
+#[tokio::test]
+async fn tokens_that_a_keyring_does_not_take_are_ended_at_the_issuer() {
+    let bench = Bench::new().await;
+    bench.signed_in(Claims::default()).await;
+    let before = bench.stored();
+    // Without a keyring, `--store keyring` fails.
+    let home = Home::with_keyring(bench.folder.path(), StoreChoice::Keyring, None);
+    let exchange = code_of(&bench, colleague()).await;
+    let sign_in = SignIn { home: &home, ..bench.sign_in() };
+    let obtained = sign_in.obtain(&exchange).await.unwrap();
+    let saved = obtained.save(async |_| true).await;
+    assert!(matches!(saved, Err(SignInError::Store(StoreError::Keyring(_)))), "{saved:?}");
+    assert_eq!((bench.stored(), bench.simulator.stats().revokes), (before.clone(), 1));
+    let calls = bench.simulator.requests();
+    let told = calls.iter().rfind(|call| call.path == "/oauth/revoke").unwrap().json();
+    assert_ne!(told["token"].as_str(), before.as_deref(), "the present sign-in goes on");
+    // An issuer that cannot be told hides no reason.
+    bench.simulator.enqueue_at(Endpoint::Revoke, Script::json(500, &json!({})));
+    let exchange = code_of(&bench, colleague()).await;
+    let obtained = sign_in.obtain(&exchange).await.unwrap();
+    let saved = obtained.save(async |_| true).await;
+    assert!(matches!(saved, Err(SignInError::Store(StoreError::Keyring(_)))), "{saved:?}");
 }
 
 #[tokio::test]

@@ -75,6 +75,48 @@ async fn a_damaged_sign_in_can_be_left_too() {
 }
 
 #[tokio::test]
+async fn what_a_killed_program_left_of_a_save_goes_too() {
+    let bench = Bench::new().await;
+    let account = bench.signed_in(Claims::default()).await.account;
+    let aside = bench.folder.path().join("accounts");
+    std::fs::create_dir_all(&aside).unwrap();
+    let leave = |folder: &std::path::Path, name: &str| {
+        let path = folder.join(name);
+        std::fs::write(&path, "{\"tokens\":{\"refresh_token\":\"left\"}}").unwrap();
+        path
+    };
+    let left = [
+        leave(bench.folder.path(), ".auth.json.1-0-1.tmp"),
+        leave(bench.folder.path(), ".auth.json.77-3-1795338000000.tmp"),
+        leave(&aside, &format!(".{}.json.1-0-1.tmp", account.key)),
+    ];
+    let others = [
+        leave(bench.folder.path(), "auth.json.tmp"),
+        leave(bench.folder.path(), ".auth.jsonx.tmp"),
+        leave(&aside, ".user-other@workspace.json.1-0-1.tmp"),
+    ];
+    sign_out(&bench.home, &bench.endpoint, None).await.unwrap().unwrap();
+    assert!(left.iter().all(|path| !path.exists()) && others.iter().all(|path| path.exists()));
+    // Also where nobody is signed in any more.
+    let left = leave(bench.folder.path(), ".auth.json.1-0-1.tmp");
+    assert!(sign_out(&bench.home, &bench.endpoint, None).await.unwrap().is_none());
+    assert!(!left.exists());
+}
+
+#[tokio::test]
+async fn a_left_over_that_cannot_be_removed_keeps_nobody_signed_in() {
+    let bench = Bench::new().await;
+    bench.signed_in(Claims::default()).await;
+    let stuck = bench.folder.path().join(".auth.json.1-0-1.tmp");
+    std::fs::create_dir(&stuck).unwrap();
+    let other = bench.folder.path().join(".auth.json.2-0-1.tmp");
+    std::fs::write(&other, "").unwrap();
+    let out = sign_out(&bench.home, &bench.endpoint, None).await.unwrap().unwrap();
+    assert!(matches!(out.revocation, Revocation::Done));
+    assert!(bench.stored().is_none() && !other.exists() && stuck.exists());
+}
+
+#[tokio::test]
 async fn one_of_several_accounts_is_left_and_the_others_stay() {
     let bench = Bench::new().await;
     bench.signed_in(Claims::default()).await;

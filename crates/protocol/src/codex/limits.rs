@@ -7,7 +7,10 @@ use serde_json::value::RawValue;
 ///
 /// Which windows there are differs from plan to plan: read [`Window::window_minutes`] instead of
 /// taking the first for five hours and the second for a week.
-#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+///
+/// What is written with [`Serialize`] reads back the same; members left out count as absent.
+#[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default)]
 pub struct Snapshot {
     /// The plan's word, such as `plus`; an open set.
     pub plan: Option<String>,
@@ -42,7 +45,7 @@ impl Snapshot {
 }
 
 /// One window of a limit.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Window {
     /// How much is used, in percent; 100 and more means that nothing is left.
     pub used_percent: f64,
@@ -53,7 +56,7 @@ pub struct Window {
 }
 
 /// A metered limit of its own.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Limit {
     /// The backend's word for it, opaque, such as `bengalfox`.
     pub id: String,
@@ -66,7 +69,7 @@ pub struct Limit {
 }
 
 /// Credits that are used once the plan's allowance is not enough.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Credits {
     /// Whether the account has any.
     pub has_credits: bool,

@@ -72,8 +72,11 @@ pub(crate) fn health(app: &App) -> Result<Reply, Failure> {
     reply::json(Head::default(), &Health { status: "ok" })
 }
 
-/// Gives the last snapshot of the account's limits; nothing is asked of the backend.
-pub(crate) fn limits(app: &App) -> Result<Reply, Failure> {
-    let (as_of, limits) = app.limits.last().unzip();
+/// Gives the last snapshot of the account's limits; nothing is asked of the backend. Of nobody
+/// there is none.
+pub(crate) async fn limits(app: &App) -> Result<Reply, Failure> {
+    let credentials = app.client.credentials().await.ok();
+    let last = credentials.and_then(|account| app.limits.last(&account));
+    let (as_of, limits) = last.unzip();
     reply::json(Head::default(), &Limits { as_of, limits })
 }

@@ -1,0 +1,55 @@
+//! A save that fails at any call of the system, with a simulated issuer beside it.
+
+use chatmock_simulator::{Claims, Settings, Simulator};
+
+use super::*;
+use crate::endpoint::EndpointSettings;
+use crate::store::StoreChoice;
+use crate::store::disk::faults::Fault;
+
+/// More calls than a save makes.
+const MOST_CALLS: usize = 100;
+
+fn endpoint(simulator: &Simulator) -> Endpoint {
+    Endpoint::new(EndpointSettings {
+        issuer: &simulator.issuer(),
+        client_id: crate::CLIENT_ID,
+        originator: "chatmock-test",
+        user_agent: "chatmock-test/1.0",
+    })
+    .unwrap()
+}
+
+fn tokens(simulator: &Simulator) -> AuthFile {
+    AuthFile::parse(simulator.tokens(Claims::default()).auth_json().as_bytes()).unwrap()
+}
+
+#[tokio::test]
+async fn new_tokens_are_held_here_or_ended_at_the_issuer_wherever_a_save_fails() {
+    let simulator = Simulator::start(Settings::default()).await.unwrap();
+    let endpoint = endpoint(&simulator);
+    let (mut ended, mut held_anyway) = (0, 0);
+    for nth in 1..MOST_CALLS {
+        let folder = tempfile::tempdir().unwrap();
+        let home = Home::with_keyring(folder.path(), StoreChoice::File, None);
+        home.active().save(&tokens(&simulator)).unwrap();
+        let file = tokens(&simulator);
+        let sign_in = SignIn { home: &home, endpoint: &endpoint, workspaces: &[], name: None };
+        let obtained = Obtained { sign_in, account: Account::of(&file), file: file.clone() };
+        let fault = Fault::at(folder.path(), nth);
+        let saved = obtained.save(async |_| true).await;
+        let over = !fault.happened();
+        drop(fault);
+        let held = home.active().load().unwrap().as_ref() == Some(&file);
+        let revoked = simulator.stats().revokes - ended;
+        assert_eq!(revoked == 0, held, "call {nth}: {saved:?}");
+        assert!(held || saved.is_err(), "call {nth}");
+        ended += revoked;
+        held_anyway += u64::from(held && saved.is_err());
+        if over {
+            assert!(ended > 5 && held_anyway > 0, "{ended} ended, {held_anyway} held");
+            return;
+        }
+    }
+    panic!("a save makes more calls than {MOST_CALLS}");
+}
