@@ -6,6 +6,7 @@ use chatmock_auth::{
     BorrowedStore, EndpointError, Home, KeeperError, Secret, Session, StoreChoice, TokenKeeper,
     TokenStore,
 };
+use chatmock_translate::{Failure, FailureKind};
 use chatmock_upstream::{CredentialError, CredentialSource, Credentials};
 use futures::future::{BoxFuture, FutureExt};
 
@@ -41,6 +42,17 @@ impl SignIn {
             Ok(session) => Ok(Account { email: session.email.clone(), plan: session.plan.clone() }),
             Err(error) => Err(error.to_string()),
         }
+    }
+
+    /// Adds whose sign-in it is to a failure that only a new sign-in mends.
+    pub(crate) async fn named_in(&self, mut failure: Failure) -> Failure {
+        if failure.kind == FailureKind::SignedOut
+            && let Ok(Account { email: Some(email), .. }) = self.account().await
+            && !failure.message.contains(&email)
+        {
+            failure.message = format!("{} (the sign-in of {email})", failure.message).into();
+        }
+        failure
     }
 
     /// Waits for a renewal under way: cut off, it would have spent its token for nothing.

@@ -181,7 +181,8 @@ async fn attempt(
             if let Some(limits) = failure::limits(&error) {
                 app.limits.keep(limits.clone(), credentials, unix_now());
             }
-            return Err(Unopened::Call(failure::of_upstream(error)));
+            let failure = failure::of_upstream(error);
+            return Err(Unopened::Call(app.sign_in.named_in(failure).await));
         }
     };
     if let Some(limits) = opened.limits {

@@ -106,7 +106,7 @@ fn a_sign_in_that_has_ended_is_told_with_its_mending() {
     bench.sign_in(expiring(ADA, -60));
     let ended = json!({"error": {"code": "refresh_token_expired", "message": "old"}});
     bench.simulator.enqueue_at(Endpoint::Token, Script::json(401, &ended));
-    bench.run(&["status"]).with(3).says("Ended: the sign-in has ended").says("chatmock-auth login");
+    bench.run(&["status"]).with(3).says("Ended: the sign-in of ").says("chatmock-auth login");
     let ended = json!({"error": {"code": "refresh_token_expired", "message": "old"}});
     bench.simulator.enqueue_at(Endpoint::Token, Script::json(401, &ended));
     let status = object(&bench.run(&["status", "--json"]).with(3));

@@ -14,10 +14,12 @@ pub enum KeeperError {
     #[error("sign in first: chatmock-auth login")]
     SignedOut,
     /// The sign-in cannot be renewed any more.
-    #[error("the sign-in has ended: {refusal}; sign in again: chatmock-auth login")]
+    #[error("the sign-in{} has ended: {refusal}; sign in again: chatmock-auth login", of(account))]
     SignInExpired {
         /// The cause.
         refusal: Refusal,
+        /// Whose it is, where its e-mail address is known.
+        account: Option<String>,
     },
     /// The stored sign-in cannot be read; it was left as it is.
     #[error("{place} is damaged; sign in again: chatmock-auth login")]
@@ -55,6 +57,10 @@ impl KeeperError {
     pub(super) fn unavailable(source: impl Error + Send + Sync + 'static) -> Self {
         Self::Unavailable(Arc::new(source))
     }
+}
+
+fn of(account: &Option<String>) -> String {
+    account.as_ref().map(|email| format!(" of {email}")).unwrap_or_default()
 }
 
 impl From<StoreError> for KeeperError {

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
+use super::error::KeeperError;
 use crate::claims::Identity;
+use crate::endpoint::Refusal;
 use crate::secret::Secret;
 use crate::store::{Access, Stamp};
 use crate::tokens::{AuthFile, Lifetime};
@@ -52,6 +54,11 @@ impl Holding {
         let (session, lifetime) = (Arc::new(session), file.lifetime());
         let refresh_token = tokens.refresh_token();
         Some(Self { access, stored, file, session, lifetime, refresh_token, identity })
+    }
+
+    /// Why it is of no more use.
+    pub(super) fn ended(&self, refusal: Refusal) -> KeeperError {
+        KeeperError::SignInExpired { refusal, account: self.session.email.clone() }
     }
 
     pub(super) fn token(&self) -> &Secret {

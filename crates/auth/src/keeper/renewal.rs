@@ -120,7 +120,7 @@ impl Custody {
     fn bury(&self, holding: &Holding, refusal: Refusal) -> KeeperError {
         let token = holding.refresh_token.clone();
         self.state().dead = Some(Dead { token, refusal });
-        KeeperError::SignInExpired { refusal }
+        holding.ended(refusal)
     }
 
     async fn adopt(self: &Arc<Self>, order: &Order) -> Outcome {

@@ -79,8 +79,8 @@ fn obstacle(holding: &Holding, dead: Option<&Dead>) -> Option<KeeperError> {
         return Some(KeeperError::BorrowedExpired);
     }
     if holding.refresh_token.is_none() {
-        return Some(KeeperError::SignInExpired { refusal: Refusal::NoRefreshToken });
+        return Some(holding.ended(Refusal::NoRefreshToken));
     }
     let dead = dead.filter(|dead| dead.token == holding.refresh_token)?;
-    Some(KeeperError::SignInExpired { refusal: dead.refusal })
+    Some(holding.ended(dead.refusal))
 }

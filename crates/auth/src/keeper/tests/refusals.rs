@@ -17,7 +17,7 @@ async fn a_final_refusal_ends_the_sign_in_until_the_file_changes() {
         let (_home, store) = home(&file);
         let keeper = keeper(&issuer, store.clone());
         for _ in 0..3 {
-            let Err(KeeperError::SignInExpired { refusal }) = keeper.current().await else {
+            let Err(KeeperError::SignInExpired { refusal, .. }) = keeper.current().await else {
                 panic!("{body}: an ended sign-in expected")
             };
             assert_eq!(refusal, expected, "{body}");
@@ -145,7 +145,7 @@ async fn renewed_tokens_of_another_account_are_thrown_away() {
     for _ in 0..2 {
         assert!(matches!(
             keeper.current().await,
-            Err(KeeperError::SignInExpired { refusal: Refusal::OtherAccount })
+            Err(KeeperError::SignInExpired { refusal: Refusal::OtherAccount, .. })
         ));
     }
     assert_eq!(issuer.posts().len(), 1);
