@@ -50,6 +50,25 @@ fn dependencies_follow_the_arrows() {
     }
 }
 
+/// A program that is built by itself has the features that its manifest and its dependencies' ask
+/// for; only the tests ask for forced panics.
+#[test]
+fn no_program_is_shipped_with_forced_panics() {
+    const FORCED: &str = "fault-injection";
+    let metadata = metadata();
+    let mut asking = Vec::new();
+    for package in metadata["packages"].as_array().unwrap() {
+        let defaults = package["features"]["default"].as_array();
+        assert!(!defaults.is_some_and(|all| all.contains(&FORCED.into())), "{}", package["name"]);
+        for dependency in package["dependencies"].as_array().unwrap() {
+            if dependency["features"].as_array().unwrap().contains(&FORCED.into()) {
+                asking.push((package["name"].as_str().unwrap(), dependency["kind"].as_str()));
+            }
+        }
+    }
+    assert_eq!(asking, [("chatmock-tests", Some("dev"))]);
+}
+
 #[test]
 fn source_files_are_short_documented_and_never_named_mod() {
     let mut faults = Vec::new();

@@ -50,7 +50,7 @@ impl SignIn {
             && let Ok(Account { email: Some(email), .. }) = self.account().await
             && !failure.message.contains(&email)
         {
-            failure.message = format!("{} (the sign-in of {email})", failure.message).into();
+            failure.message = format!("{} (the sign-in of {email})", failure.message);
         }
         failure
     }
