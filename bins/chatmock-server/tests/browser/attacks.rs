@@ -1,0 +1,90 @@
+//! Attacks from a page of another origin, and the one that is let in.
+
+use crate::attacker::Attacker;
+use crate::bench::Bench;
+
+const CHAT: &str = "/v1/chat/completions";
+
+const FETCH: &str = r#"return attempt(`http://${DAEMON}/v1/chat/completions`, json);"#;
+
+/// Shows a page of an origin that is not listed; gives what it saw.
+fn attack(bench: &Bench, script: &str) -> String {
+    bench.visit(Attacker::new(), "127.0.0.1", script)
+}
+
+/// JSON makes the browser ask for leave first.
+pub(crate) fn fetch() {
+    let bench = Bench::new(&[]);
+    assert_eq!(attack(&bench, FETCH), "TypeError");
+    bench.refused("OPTIONS", CHAT);
+    bench.untouched("application/json");
+}
+
+/// Plain text needs no leave: the request arrives, and its answer is kept from the page.
+pub(crate) fn simple_post() {
+    let bench = Bench::new(&[]);
+    let script = r#"
+        const plain = { method: "POST", headers: { "content-type": "text/plain" }, body: QUESTION };
+        const address = `http://${DAEMON}/v1/chat/completions`;
+        return `${await attempt(address, { ...plain, mode: "no-cors" })} ${await attempt(address, plain)}`;
+    "#;
+    // Not even an opaque answer: the refusal is marked as one for its own origin.
+    assert_eq!(attack(&bench, script), "TypeError TypeError");
+    bench.refused("POST", CHAT);
+    bench.refused("POST", CHAT);
+    bench.untouched("text/plain");
+}
+
+/// A form needs no script's leave either. What it loads is of another origin, so its frame is closed to the page.
+pub(crate) fn form() {
+    let bench = Bench::new(&[]);
+    let script = r#"
+        const frame = document.createElement("iframe");
+        frame.name = "frame";
+        document.body.append(frame);
+        const form = document.body.appendChild(document.createElement("form"));
+        const field = form.appendChild(document.createElement("input"));
+        [field.name, field.value] = QUESTION.split("=");
+        form.target = "frame";
+        form.method = "POST";
+        form.enctype = "text/plain";
+        form.action = `http://${DAEMON}/v1/chat/completions`;
+        const loaded = new Promise((done) => frame.addEventListener("load", done));
+        form.submit();
+        await loaded;
+        return `document ${frame.contentDocument}`;
+    "#;
+    assert_eq!(attack(&bench, script), "document null");
+    bench.refused("POST", CHAT);
+    bench.untouched("text/plain");
+}
+
+/// Browsers let every page open every WebSocket; it is the server that has to look at the origin.
+pub(crate) fn web_socket() {
+    let bench = Bench::new(&[]);
+    let script = r#"
+        const socket = new WebSocket(`ws://${DAEMON}/v1/responses`);
+        return new Promise((done) => {
+            socket.onopen = () => done("open");
+            socket.onclose = (event) => done(`closed ${event.code}`);
+        });
+    "#;
+    assert_eq!(attack(&bench, script), "closed 1006");
+    bench.refused("GET", "/v1/responses");
+    // A program with the same handshake is not taken for a page: it is told how to ask.
+    let handshake = "connection: upgrade, close\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+                     sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==";
+    let answer = bench.ask("GET /v1/responses", handshake, "");
+    assert!(answer.starts_with("HTTP/1.1 426 "), "{answer}");
+    bench.untouched("application/json");
+}
+
+/// The first attack, made by a page that is trusted.
+pub(crate) fn listed() {
+    let page = Attacker::new();
+    let bench = Bench::new(&["--allow-origin", &page.origin()]);
+    let report = bench.visit(page, "127.0.0.1", FETCH);
+    assert!(report.starts_with("cors 200 "), "{report}");
+    assert!(report.contains("You said: marzipan"), "{report}");
+    assert_eq!(bench.calls(), 1);
+}

@@ -1,0 +1,55 @@
+//! Attacks of web pages, made by a real Chromium on the real program; the backend must hear of none.
+//!
+//! Where Chromium is missing (Debian's package `chromium`) these tests are reported as ignored, except under
+//! `CI=true`, where they fail.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test reports by stopping")]
+
+mod attacker;
+mod attacks;
+mod bench;
+#[allow(dead_code, reason = "the tests of the program as a process use the rest")]
+#[path = "../cli/process.rs"]
+mod process;
+mod rebinding;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use libtest_mimic::{Arguments, Completion, Failed, Trial};
+
+fn main() -> ExitCode {
+    let trials = vec![
+        trial("a_fetch_with_json_fails_at_its_preflight", attacks::fetch),
+        trial("a_post_that_needs_no_preflight_is_refused", attacks::simple_post),
+        trial("a_form_is_refused", attacks::form),
+        trial("a_web_socket_does_not_open", attacks::web_socket),
+        trial("the_daemon_is_no_page_under_a_foreign_name", rebinding::opened),
+        trial("a_page_of_a_rebound_name_reads_nothing_of_another_port", rebinding::other_port),
+        trial("a_page_of_a_rebound_name_is_refused_at_its_own_port", rebinding::same_origin),
+        trial("a_rebound_name_would_be_answered_if_it_were_listed", rebinding::listed),
+        trial("a_page_whose_origin_is_listed_reads_its_answer", attacks::listed),
+    ];
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+fn trial(name: &str, test: fn()) -> Trial {
+    Trial::ignorable_test(name, move || {
+        let forced = std::env::var_os("CI").is_some_and(|ci| ci == "true");
+        match found("chromium") {
+            Some(_) => {
+                test();
+                Ok(Completion::Completed)
+            }
+            None if forced => {
+                Err(Failed::from("chromium is missing, and CI=true does not let it be skipped"))
+            }
+            None => Ok(Completion::ignored_with("chromium is not installed")),
+        }
+    })
+}
+
+/// Looks a program up where the shell would.
+fn found(name: &str) -> Option<PathBuf> {
+    let path = std::env::var_os("PATH")?;
+    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+}
