@@ -21,7 +21,7 @@ pub struct Account {
     pub plan: Option<String>,
 }
 
-/// The keeper as a source of credentials.
+/// The sign-in of this server.
 pub(crate) struct SignIn {
     keeper: TokenKeeper,
 }
@@ -34,6 +34,11 @@ impl SignIn {
             Arc::new(BorrowedStore::new(home.join("auth.json")))
         });
         Ok(Self { keeper: TokenKeeper::new(settings.keeper, store, borrowed)? })
+    }
+
+    /// What the backend's client asks for credentials.
+    pub(crate) fn credentials(&self) -> KeeperCredentials {
+        KeeperCredentials(self.keeper.clone())
     }
 
     /// Says who is signed in, or in words for a person why no one is.
@@ -61,9 +66,26 @@ impl SignIn {
     }
 }
 
-impl CredentialSource for SignIn {
+/// A keeper of tokens as a source of credentials for the backend: the one place where the two meet.
+#[derive(Clone)]
+pub struct KeeperCredentials(TokenKeeper);
+
+impl KeeperCredentials {
+    /// Takes the keeper; a clone of it goes on being usable beside this.
+    pub fn new(keeper: TokenKeeper) -> Self {
+        Self(keeper)
+    }
+}
+
+impl std::fmt::Debug for KeeperCredentials {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("KeeperCredentials").finish_non_exhaustive()
+    }
+}
+
+impl CredentialSource for KeeperCredentials {
     fn current(&self) -> BoxFuture<'_, Result<Arc<Credentials>, CredentialError>> {
-        async { credentials(self.keeper.current().await) }.boxed()
+        async { credentials(self.0.current().await) }.boxed()
     }
 
     fn renew(
@@ -71,7 +93,7 @@ impl CredentialSource for SignIn {
         stale: &Arc<Credentials>,
     ) -> BoxFuture<'_, Result<Arc<Credentials>, CredentialError>> {
         let stale = Secret::new(stale.token());
-        async move { credentials(self.keeper.renew(&stale).await) }.boxed()
+        async move { credentials(self.0.renew(&stale).await) }.boxed()
     }
 }
 
@@ -79,7 +101,10 @@ fn credentials(
     session: Result<Arc<Session>, KeeperError>,
 ) -> Result<Arc<Credentials>, CredentialError> {
     let session = session.map_err(|error| match error {
-        KeeperError::Unavailable(_) | KeeperError::Io(_) | KeeperError::AccountChanged => {
+        KeeperError::Unavailable(ref cause) => {
+            CredentialError::Unavailable(format!("{error} ({cause})"))
+        }
+        KeeperError::Io(_) | KeeperError::AccountChanged => {
             CredentialError::Unavailable(error.to_string())
         }
         _ => CredentialError::SignedOut(error.to_string()),

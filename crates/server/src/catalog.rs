@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
+use crate::beside;
 use crate::handlers::{models, ollama};
 use crate::reply::unix_now;
 use crate::settings::ModelSettings;
@@ -167,7 +168,7 @@ impl Models {
         Some(Catalog::new(entries, Source::Cached, head.fetched_at))
     }
 
-    /// Writes the file beside the sign-in; where there is no folder for one, nothing is kept.
+    /// Writes the file beside the sign-in.
     async fn write_cache(
         &self,
         list: &ModelList,
@@ -177,9 +178,9 @@ impl Models {
         let models = list.entries.iter().map(|entry: &Entry| &*entry.raw).collect();
         let cache = Cache { fetched_at, etag: list.etag.as_deref(), account_id, models };
         let bytes = serde_json::to_vec(&cache)?;
-        let fresh = self.file.with_extension("json.new");
-        tokio::fs::write(&fresh, bytes).await?;
-        tokio::fs::rename(&fresh, &self.file).await
+        let file = self.file.clone();
+        let kept = tokio::task::spawn_blocking(move || beside::keep(&file, &bytes));
+        kept.await.map_err(io::Error::other)?.map_err(io::Error::other)
     }
 }
 

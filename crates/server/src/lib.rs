@@ -2,6 +2,7 @@
 
 mod account;
 mod app;
+mod beside;
 mod body;
 mod branch;
 mod budget;
@@ -30,7 +31,7 @@ mod tokenizer;
 mod turn_body;
 mod untrusted;
 
-pub use account::Account;
+pub use account::{Account, KeeperCredentials};
 pub use guard::{HostName, Origin};
 pub use keys::ApiKey;
 pub use limits::{StoredLimits, stored_limits};

@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chatmock_auth::{AuthFile, Claims, Secret, StoreError, read_private, write_private};
+use chatmock_auth::{AuthFile, Claims, Secret, StoreError, read_private};
 use chatmock_protocol::codex::limits::Snapshot;
 use chatmock_protocol::sse::Frame;
 use chatmock_upstream::{Credentials, rate_limits};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
+
+use crate::beside;
 
 /// The file beside `auth.json`.
 const FILE: &str = "limits.json";
@@ -200,13 +202,9 @@ fn read(file: &Path) -> Option<Told> {
     }
 }
 
-/// Replaces the file; where there is no folder for one, nothing is kept.
 fn write(file: &Path, told: &Told) -> Result<(), StoreError> {
-    if !file.parent().is_some_and(Path::is_dir) {
-        return Ok(());
-    }
     // A snapshot is names and numbers, which always can be written.
-    serde_json::to_vec(told).map_or(Ok(()), |text| write_private(file, &text))
+    serde_json::to_vec(told).map_or(Ok(()), |text| beside::keep(file, &text))
 }
 
 #[cfg(test)]

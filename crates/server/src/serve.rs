@@ -80,7 +80,7 @@ impl Server {
         let models = Arc::new(Models::new(settings.models, &settings.sign_in.home));
         let limits = Arc::new(LastLimits::open(&settings.sign_in.home));
         let sign_in = Arc::new(SignIn::new(settings.sign_in)?);
-        let client = Client::new(settings.upstream, Arc::clone(&sign_in) as Arc<_>)?;
+        let client = Client::new(settings.upstream, Arc::new(sign_in.credentials()))?;
         let tasks = Tasks::default();
         tasks.spawn(Arc::clone(&models).keep(client.clone()));
         tasks.spawn(Arc::clone(&limits).follow());

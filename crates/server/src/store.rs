@@ -21,11 +21,12 @@ use shelf::Shelf;
 use writer::Writer;
 
 use crate::reply::unix_now;
+use crate::untrusted;
 
 /// The time between two looks for what is too old.
 const SWEEP: Duration = Duration::from_secs(600);
 
-/// The most characters of an id that a failure shows.
+/// The most bytes of an id that a failure shows.
 const SHOWN: usize = 100;
 
 /// What is kept of responses, and where.
@@ -149,7 +150,8 @@ impl Store {
     /// 400 in OpenAI's words.
     pub(crate) fn previous(&self, owner: &Owner, id: &str, now: u64) -> Result<Arc<Kept>, Failure> {
         self.get(owner, id, now).ok_or_else(|| {
-            let message = format!("Previous response with id '{}' not found.", shown(id));
+            let message =
+                format!("Previous response with id '{}' not found.", untrusted::escaped(id, SHOWN));
             Failure::param("previous_response_id", message).with_code("previous_response_not_found")
         })
     }
@@ -167,12 +169,8 @@ impl Store {
 
 /// The failure of a response that is not there, or not this owner's.
 pub(crate) fn unknown(id: &str) -> Failure {
-    let message = format!("Response with id '{}' not found.", shown(id));
+    let message = format!("Response with id '{}' not found.", untrusted::escaped(id, SHOWN));
     Failure::new(FailureKind::NotFound, message)
-}
-
-fn shown(id: &str) -> String {
-    id.chars().take(SHOWN).collect()
 }
 
 #[cfg(test)]

@@ -1,16 +1,13 @@
 //! The account's limits, read from the backend now or told by it earlier.
 
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
 
 use anyhow::anyhow;
-use chatmock_auth::{AuthFile, KeeperError, Secret, Session, TokenKeeper};
+use chatmock_auth::{AuthFile, TokenKeeper};
 use chatmock_server::protocol::codex::limits as told;
-use chatmock_server::stored_limits;
-use chatmock_server::upstream::{
-    Client, CredentialError, CredentialSource, Credentials, Error as UpstreamError,
-};
+use chatmock_server::upstream::{Client, CredentialError, Error as UpstreamError};
+use chatmock_server::{KeeperCredentials, stored_limits};
 
 use crate::Desk;
 use crate::dates;
@@ -80,7 +77,7 @@ pub(super) enum NoUsage {
 
 /// Asks the backend; an access token that has ended is renewed first.
 pub(super) async fn read(desk: &Desk, keeper: &TokenKeeper) -> Result<Usage, NoUsage> {
-    let source = Arc::new(Source(keeper.clone()));
+    let source = Arc::new(KeeperCredentials::new(keeper.clone()));
     let client = Client::new(desk.means.upstream.clone(), source).map_err(no_usage)?;
     let usage = client.usage().await.map_err(no_usage)?;
     let main = usage.rate_limit.map(|limit| (None, limit));
@@ -139,34 +136,4 @@ fn no_usage(error: UpstreamError) -> NoUsage {
         UpstreamError::Settings { .. } => NoUsage::Settings(anyhow!(error)),
         error => NoUsage::Unavailable(error.to_string()),
     }
-}
-
-/// The keeper as a source of credentials.
-struct Source(TokenKeeper);
-
-type Given<'a> =
-    Pin<Box<dyn Future<Output = Result<Arc<Credentials>, CredentialError>> + Send + 'a>>;
-
-impl CredentialSource for Source {
-    fn current(&self) -> Given<'_> {
-        Box::pin(async { credentials(self.0.current().await) })
-    }
-
-    fn renew(&self, stale: &Arc<Credentials>) -> Given<'_> {
-        let stale = Secret::new(stale.token());
-        Box::pin(async move { credentials(self.0.renew(&stale).await) })
-    }
-}
-
-fn credentials(
-    session: Result<Arc<Session>, KeeperError>,
-) -> Result<Arc<Credentials>, CredentialError> {
-    let session = session.map_err(|error| match error {
-        KeeperError::Unavailable(_) | KeeperError::Io(_) | KeeperError::AccountChanged => {
-            CredentialError::Unavailable(format!("{:#}", anyhow!(error)))
-        }
-        error => CredentialError::SignedOut(error.to_string()),
-    })?;
-    let token = session.access_token.expose();
-    Credentials::new(token, session.account_id.as_deref(), session.fedramp).map(Arc::new)
 }

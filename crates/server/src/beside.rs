@@ -1,0 +1,13 @@
+//! Small files beside the sign-in: what a next start would like to know.
+
+use std::path::Path;
+
+use chatmock_auth::{StoreError, write_private};
+
+/// Replaces a file whole; where there is no folder for one, nothing is kept. May block.
+pub(crate) fn keep(file: &Path, text: &[u8]) -> Result<(), StoreError> {
+    if !file.parent().is_some_and(Path::is_dir) {
+        return Ok(());
+    }
+    write_private(file, text)
+}
