@@ -68,9 +68,9 @@ fn the_doctor_finds_what_is_broken_and_says_what_mends_it() {
     let mut command = bench.program(&["doctor"]);
     command
         .env("CHATMOCK_UPSTREAM_URL", "http://127.0.0.1:9/x")
-        .env("HTTPS_PROXY", "http://me:pw@p:1");
+        .env("HTTPS_PROXY", "http://me:hidden-word@p:1");
     let ended = Ended::of(&mut command).with(1).says("FAIL  sharing").says("FAIL  backend");
-    assert!(ended.out.contains("HTTPS_PROXY") && !ended.out.contains("pw"), "{ended:?}");
+    assert!(ended.out.contains("HTTPS_PROXY") && !ended.out.contains("hidden-word"), "{ended:?}");
     for line in ended.out.lines().filter(|line| !line.starts_with("ok ")) {
         assert!(line.contains(" -> "), "{line}");
     }
