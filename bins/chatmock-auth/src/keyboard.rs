@@ -33,12 +33,17 @@ impl Keyboard {
         }
     }
 
-    /// Waits for a yes. What was typed before the question does not count.
-    pub(crate) async fn yes(&self) -> bool {
+    /// Forgets what was typed so far; to be called before a question is shown, since a quick answer
+    /// would be forgotten after it.
+    pub(crate) async fn forget(&self) {
         let mut lines = self.lines.lock().await;
         let lines = lines.get_or_insert_with(listen);
         while lines.try_recv().is_ok() {}
-        let line = lines.recv().await.unwrap_or_default();
+    }
+
+    /// Waits for a yes.
+    pub(crate) async fn yes(&self) -> bool {
+        let line = self.line().await.unwrap_or_default();
         matches!(line.trim().to_ascii_lowercase().as_str(), "y" | "yes")
     }
 }

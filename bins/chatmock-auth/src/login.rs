@@ -142,6 +142,7 @@ impl Attendant<'_> {
             return false;
         }
         screen.line("--account NAME would have kept both, each under its name.");
+        keyboard.forget().await;
         screen.prompt(format_args!("Replace {who}? [y/N] "));
         tokio::select! {
             yes = keyboard.yes() => yes,
