@@ -10,6 +10,7 @@ use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use reqwest::{RequestBuilder, Response, StatusCode};
 
 use crate::identity::Caller;
+use crate::namespace::Namespace;
 use crate::route::{Endpoints, turn_headers};
 use crate::{
     CredentialSource, Credentials, Error, Events, Identity, Prepared, Proxy, Route, SessionId,
@@ -148,14 +149,14 @@ impl Client {
         let request = |credentials: &Credentials| {
             self.http
                 .post(self.endpoints.responses.clone())
-                .headers(turn_headers(&self.caller, credentials, prepared.session()))
+                .headers(turn_headers(&self.route, &self.caller, credentials, prepared.session()))
                 .body(prepared.body().clone())
         };
         let response = self.exchange(credentials, self.limits.header, request).await?;
         if !is_event_stream(response.headers()) {
             return Err(answer::unexpected(&response));
         }
-        Ok(Opened::new(response, &self.limits))
+        Ok(Opened::new(response, &self.limits, prepared.namespace().cloned()))
     }
 
     /// Starts a `GET` of a list.
@@ -254,7 +255,7 @@ pub struct Opened {
 }
 
 impl Opened {
-    fn new(response: Response, limits: &Limits) -> Self {
+    fn new(response: Response, limits: &Limits, namespace: Option<Arc<Namespace>>) -> Self {
         let headers = response.headers();
         let word = |name: &str| answer::text(headers, name).map(str::to_owned);
         Self {
@@ -263,7 +264,8 @@ impl Opened {
             models_etag: word("x-models-etag"),
             model: word("openai-model"),
             request_id: answer::request_id(headers),
-            events: Events::new(response.bytes_stream().map_err(Error::cut), limits),
+            events: Events::new(response.bytes_stream().map_err(Error::cut), limits)
+                .leaving(namespace),
         }
     }
 }

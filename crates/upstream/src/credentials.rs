@@ -3,7 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use futures::future::BoxFuture;
+use futures::future::{BoxFuture, FutureExt, ready};
 use reqwest::header::HeaderValue;
 
 /// What a call needs to act for an account.
@@ -11,7 +11,8 @@ use reqwest::header::HeaderValue;
 /// `Debug` shows neither the token nor the account.
 #[derive(Clone)]
 pub struct Credentials {
-    authorization: HeaderValue,
+    /// Absent for a backend that asks for nothing.
+    authorization: Option<HeaderValue>,
     account: Option<HeaderValue>,
     fedramp: bool,
 }
@@ -45,14 +46,21 @@ impl Credentials {
             Some(id) => Some(HeaderValue::from_str(id).map_err(|_| unusable("account id"))?),
             None => None,
         };
-        Ok(Self { authorization, account, fedramp })
+        Ok(Self { authorization: Some(authorization), account, fedramp })
     }
 
-    /// The bare access token, for a [`CredentialSource`] to recognise the one that went stale.
+    /// Credentials of a backend that asks for none, such as a model server on this machine.
+    #[must_use]
+    pub fn none() -> Self {
+        Self { authorization: None, account: None, fedramp: false }
+    }
+
+    /// The bare access token, for a [`CredentialSource`] to recognise the one that went stale;
+    /// empty where there is none.
     #[must_use]
     pub fn token(&self) -> &str {
-        let value = self.authorization.to_str().unwrap_or_default();
-        value.strip_prefix("Bearer ").unwrap_or_default()
+        let value = self.authorization.as_ref().and_then(|value| value.to_str().ok());
+        value.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default()
     }
 
     /// The workspace that the token was made for.
@@ -68,8 +76,8 @@ impl Credentials {
     }
 
     /// The value of `authorization`, marked as sensitive.
-    pub(crate) fn authorization(&self) -> &HeaderValue {
-        &self.authorization
+    pub(crate) fn authorization(&self) -> Option<&HeaderValue> {
+        self.authorization.as_ref()
     }
 
     /// The value of `chatgpt-account-id`.
@@ -108,6 +116,49 @@ pub trait CredentialSource: Send + Sync + 'static {
         &self,
         stale: &Arc<Credentials>,
     ) -> BoxFuture<'_, Result<Arc<Credentials>, CredentialError>>;
+}
+
+/// Credentials that never change: a key, or none.
+#[derive(Debug)]
+pub struct Fixed {
+    credentials: Arc<Credentials>,
+    remedy: &'static str,
+}
+
+impl Fixed {
+    /// Takes a key (no `Bearer` before it), or none; `remedy` says what a person does when the
+    /// backend refuses it, as [`Route::remedy`](crate::Route::remedy) does.
+    ///
+    /// # Errors
+    /// [`CredentialError::Unusable`] when the key cannot stand in a header.
+    pub fn new(key: Option<&str>, remedy: &'static str) -> Result<Self, CredentialError> {
+        let credentials = match key {
+            None => Credentials::none(),
+            Some(key) => Credentials::new(key, None, false).map_err(|_| {
+                let why = "the key for the backend is not one line of visible ASCII";
+                CredentialError::Unusable(format!("{why}; {remedy}"))
+            })?,
+        };
+        Ok(Self { credentials: Arc::new(credentials), remedy })
+    }
+}
+
+impl CredentialSource for Fixed {
+    fn current(&self) -> BoxFuture<'_, Result<Arc<Credentials>, CredentialError>> {
+        ready(Ok(Arc::clone(&self.credentials))).boxed()
+    }
+
+    fn renew(
+        &self,
+        _: &Arc<Credentials>,
+    ) -> BoxFuture<'_, Result<Arc<Credentials>, CredentialError>> {
+        let refused = match self.credentials.authorization() {
+            Some(_) => "the backend refused the key",
+            None => "the backend wants a key",
+        };
+        let refused = CredentialError::SignedOut(format!("{refused}; {}", self.remedy));
+        ready(Err(refused)).boxed()
+    }
 }
 
 /// Why there are no credentials. The messages are for a person and say what to do.

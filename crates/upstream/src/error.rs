@@ -29,6 +29,12 @@ pub enum Error {
         /// What is wrong with it.
         message: &'static str,
     },
+    /// The backend does not tell what the account may still use.
+    #[error("this backend does not tell what is left{}", page.map(|page| format!("; see {page}")).unwrap_or_default())]
+    Untold {
+        /// Where a person sees it.
+        page: Option<&'static str>,
+    },
     /// There are no credentials to call with, at first or after the backend refused some.
     #[error(transparent)]
     Credentials(#[from] CredentialError),

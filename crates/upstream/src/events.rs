@@ -1,6 +1,7 @@
 //! The events of a running answer, polled from its body as they arrive.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -10,6 +11,7 @@ use futures::Stream;
 use futures::stream::BoxStream;
 use tokio::time::{Instant, Sleep};
 
+use crate::namespace::Namespace;
 use crate::{Error, Limits};
 
 /// A running answer: owned frames, in order.
@@ -21,6 +23,8 @@ pub struct Events {
     body: Option<BoxStream<'static, Result<Bytes, Error>>>,
     decoder: Decoder,
     idle: Idle,
+    /// The namespace of ours that no event is to speak of.
+    namespace: Option<Arc<Namespace>>,
 }
 
 impl Events {
@@ -33,7 +37,13 @@ impl Events {
             body: Some(Box::pin(body)),
             decoder: Decoder::new(limits.frame),
             idle: Idle { limit: limits.idle, sleep: None, armed: false },
+            namespace: None,
         }
+    }
+
+    /// Takes the client's tools out of the namespace that they were put into.
+    pub(crate) fn leaving(self, namespace: Option<Arc<Namespace>>) -> Self {
+        Self { namespace, ..self }
     }
 
     /// Gives the next frame; `Pending` means that all that has arrived was given out.
@@ -46,8 +56,14 @@ impl Events {
             Some(body) => ready!(poll_body(body, &mut self.decoder, &mut self.idle, cx)),
             None => None,
         };
-        if !matches!(next, Some(Ok(_))) {
-            self.body = None;
+        match (&next, &self.namespace) {
+            (Some(Ok(frame)), Some(namespace)) => {
+                if let Some(frame) = namespace.leave(frame) {
+                    return Poll::Ready(Some(Ok(frame)));
+                }
+            }
+            (Some(Ok(_)), None) => {}
+            _ => self.body = None,
         }
         Poll::Ready(next)
     }

@@ -1,9 +1,9 @@
 //! `GET /models`: which models the account may use.
 
-use chatmock_protocol::codex::models::{Entry, read_list};
+use chatmock_protocol::codex::models::{Entry, read_list, read_public_list};
 use reqwest::header::ETAG;
 
-use crate::route::model_headers;
+use crate::route::{List, list_headers};
 use crate::{Client, Credentials, Error, answer};
 
 /// The version to ask with when the configured one yields nothing: the backend is said to answer
@@ -28,24 +28,32 @@ impl Client {
     /// Any [`Error`] but the ones of a running stream; [`Error::Malformed`] for a body that is no
     /// list.
     pub async fn models(&self) -> Result<ModelList, Error> {
+        if self.route().kind().list != List::Versioned {
+            return self.models_for(None).await;
+        }
         let version = self.caller.version.to_str().unwrap_or(ANY_VERSION);
-        let list = self.models_for(version).await?;
+        let list = self.models_for(Some(version)).await?;
         if !list.entries.is_empty() || version == ANY_VERSION {
             return Ok(list);
         }
         tracing::warn!(version, "the backend lists no model for this client version");
-        self.models_for(ANY_VERSION).await
+        self.models_for(Some(ANY_VERSION)).await
     }
 
-    async fn models_for(&self, version: &str) -> Result<ModelList, Error> {
+    async fn models_for(&self, version: Option<&str>) -> Result<ModelList, Error> {
         let credentials = self.credentials().await?;
         let request = |credentials: &Credentials| {
-            self.get(self.endpoints.models(version), model_headers(&self.caller, credentials))
+            let headers = list_headers(self.route(), &self.caller, credentials);
+            self.get(self.endpoints.models(version), headers)
         };
         let response = self.exchange(&credentials, self.limits.list, request).await?;
         let etag = answer::text(response.headers(), ETAG.as_str()).map(str::to_owned);
         let body = answer::read_list(response, self.limits.list).await?;
-        let entries = read_list(&body)
+        let entries = match self.route().kind().list {
+            List::Versioned | List::Slugs => read_list(&body),
+            List::Public => read_public_list(&body),
+        };
+        let entries = entries
             .map_err(|fault| Error::Malformed { what: "model list", message: fault.message })?;
         Ok(ModelList { entries, etag })
     }

@@ -1,11 +1,14 @@
 //! What the backend insists on and refuses, brought into a request before it is sent.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use chatmock_protocol::json::{Members, RawValue, Text};
 use chatmock_protocol::responses::Request;
 
+use crate::namespace::{self, Namespace};
+use crate::route::{Insists, Tools};
 use crate::{Error, Route, SessionId};
 
 /// The item of `include` without which the backend keeps reasoning to itself, so that it could
@@ -17,7 +20,8 @@ const ENCRYPTED_REASONING: &str = "reasoning.encrypted_content";
 pub struct Prepared {
     body: Bytes,
     session: SessionId,
-    removed: Vec<&'static str>,
+    removed: Vec<Cow<'static, str>>,
+    namespace: Option<Arc<Namespace>>,
 }
 
 impl Prepared {
@@ -35,19 +39,26 @@ impl Prepared {
 
     /// Members that were taken out although they asked for something, in order of name.
     #[must_use]
-    pub fn removed(&self) -> &[&'static str] {
+    pub fn removed(&self) -> &[Cow<'static, str>] {
         &self.removed
+    }
+
+    /// The namespace that the client's tools went into.
+    pub(crate) fn namespace(&self) -> Option<&Arc<Namespace>> {
+        self.namespace.as_ref()
     }
 }
 
 /// Brings `request` into the form that the backend takes.
 ///
-/// What is not named here leaves byte for byte as it came, in its place, unknown members included:
-/// * `store` is `false`, `stream` is `true`, `instructions` is a string;
+/// What is not named here leaves byte for byte as it came, in its place, unknown members included.
+/// `stream` is `true`; the rest is as the route has it:
+/// * `store` is `false`, `instructions` is a string;
 /// * `include` holds `reasoning.encrypted_content`;
 /// * `prompt_cache_key` and `client_metadata.{session_id,thread_id}` are the session's id;
-/// * members that the route refuses are taken out, and `tool_choice` and `parallel_tool_calls`
-///   too where there are no tools.
+/// * functions and freeform tools stand in a namespace;
+/// * members and kinds of tools that the route refuses are taken out, and `tool_choice` and
+///   `parallel_tool_calls` too where there are no tools.
 ///
 /// # Errors
 /// [`Error::Request`] when `input` is not a list, or another of these members is of a wrong type.
@@ -59,36 +70,89 @@ pub fn prepare(
     if !request.get("input").is_some_and(|input| input.get().starts_with('[')) {
         return Err(Error::Request { param: "input", message: "must be a list of items" });
     }
-    let removed = remove_refused(&mut request, route);
-    set(&mut request, "store", &false)?;
+    let removed = remove_refused(&mut request, route)?;
+    let Insists { stateless, instructions, encrypted_reasoning, cache_key, metadata } =
+        &route.kind().insists;
+    if *stateless {
+        set(&mut request, "store", &false)?;
+    }
     set(&mut request, "stream", &true)?;
-    fill_instructions(&mut request)?;
-    fill_include(&mut request)?;
-    set(&mut request, "prompt_cache_key", session.as_str())?;
-    fill_metadata(&mut request, session)?;
+    if *instructions {
+        fill_instructions(&mut request)?;
+    }
+    if *encrypted_reasoning {
+        fill_include(&mut request)?;
+    }
+    if *cache_key {
+        set(&mut request, "prompt_cache_key", session.as_str())?;
+    }
+    if *metadata {
+        fill_metadata(&mut request, session)?;
+    }
+    let namespace = match route.kind().tools {
+        Tools::Flat => None,
+        Tools::Namespaced => namespace::group(&mut request)?.map(Arc::new),
+    };
     let body = serde_json::to_vec(&request).map_err(|_| unwritable("input"))?;
-    Ok(Prepared { body: body.into(), session: session.clone(), removed })
+    Ok(Prepared { body: body.into(), session: session.clone(), removed, namespace })
 }
 
 /// Takes out what would be refused; names what is lost by it.
-fn remove_refused(request: &mut Request<'_>, route: &Route) -> Vec<&'static str> {
+fn remove_refused(
+    request: &mut Request<'_>,
+    route: &Route,
+) -> Result<Vec<Cow<'static, str>>, Error> {
     let mut removed = Vec::new();
     for name in route.refused() {
         if request.remove(name).is_some_and(|value| value.get() != "null") {
-            removed.push(*name);
+            removed.push(Cow::Borrowed(*name));
         }
     }
+    remove_tools(request, route.kind().refused_tools, &mut removed)?;
     if !request.present("tools").is_some_and(has_items) {
         // Whether calls may run in parallel, or a choice that allows none, says nothing here.
         request.remove("parallel_tool_calls");
         let choice = request.remove("tool_choice");
         let idle = ["null", "\"auto\"", "\"none\""];
         if choice.is_some_and(|choice| !idle.contains(&choice.get())) {
-            removed.push("tool_choice");
+            removed.push("tool_choice".into());
         }
     }
     removed.sort_unstable();
-    removed
+    Ok(removed)
+}
+
+/// Takes out the tools of kinds that are refused; names each by its place and kind.
+fn remove_tools(
+    request: &mut Request<'_>,
+    refused: &[&str],
+    removed: &mut Vec<Cow<'static, str>>,
+) -> Result<(), Error> {
+    #[derive(serde::Deserialize)]
+    struct Kind<'b> {
+        #[serde(borrow, rename = "type", default)]
+        kind: Option<Text<'b>>,
+    }
+
+    let Some(tools) = request.present("tools").filter(|_| !refused.is_empty()) else {
+        return Ok(());
+    };
+    let wrong = Error::Request { param: "tools", message: "must be a list of tools" };
+    let Ok(tools) = serde_json::from_str::<Vec<&RawValue>>(tools.get()) else { return Err(wrong) };
+    let mut left = Vec::with_capacity(tools.len());
+    for (index, tool) in tools.iter().enumerate() {
+        let kind = serde_json::from_str::<Kind<'_>>(tool.get()).ok().and_then(|tool| tool.kind);
+        match kind.filter(|kind| refused.contains(&&**kind)) {
+            Some(kind) => removed.push(format!("tools[{index}] ({})", &*kind).into()),
+            None => left.push(*tool),
+        }
+    }
+    if left.len() == tools.len() {
+        return Ok(());
+    }
+    let left = chatmock_protocol::json::raw(&left).map_err(|_| unwritable("tools"))?;
+    request.put("tools", Cow::Owned(left));
+    Ok(())
 }
 
 /// Whether the value is anything but an empty list.

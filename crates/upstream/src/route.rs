@@ -1,54 +1,90 @@
 //! Which backend is called: its addresses, its headers, and what it refuses.
 
+mod headers;
+mod kind;
+
+use std::fmt;
+use std::str::FromStr;
+
 use reqwest::Url;
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
 
-use crate::identity::Caller;
-use crate::{Credentials, Error, SessionId};
+pub(crate) use headers::{list_headers, turn_headers, usage_headers};
+use kind::Kind;
+pub(crate) use kind::{Headers, Insists, List, Tools};
 
-/// Members of a request that the Codex backend answers with status 400, from reports of 2026 and
-/// from what the real client leaves out over HTTP.
-///
-/// `previous_response_id`, `conversation`, `prompt` and `background` change what a request means:
-/// ask [`Route::refuses`] before, rather than let them vanish.
-const CODEX_REFUSES: &[&str] = &[
-    "background",
-    "context_management",
-    "conversation",
-    "generate",
-    "max_output_tokens",
-    "max_tool_calls",
-    "metadata",
-    "moderation",
-    "previous_response_id",
-    "prompt",
-    "prompt_cache_options",
-    "prompt_cache_retention",
-    "reasoning_effort",
-    "safety_identifier",
-    "stream_options",
-    "temperature",
-    "top_logprobs",
-    "top_p",
-    "truncation",
-    "user",
-];
+use crate::Error;
 
 /// A backend that speaks the Responses API to one account.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// What tells routes from one another is data here; no other module asks which one is in use.
+#[derive(Clone, PartialEq, Eq)]
 pub struct Route {
+    kind: &'static Kind,
     base: String,
-    refused: &'static [&'static str],
 }
+
+/// What a server of the API route takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// OpenAI's platform, or Azure's v1 endpoint.
+    OpenAi,
+    /// A server of another maker: vLLM, Ollama, LM Studio, llama.cpp, a gateway.
+    Generic,
+}
+
+impl Profile {
+    /// The profile of the server at this address: OpenAI's and Azure's hosts are known.
+    #[must_use]
+    pub fn of(base: &str) -> Self {
+        const KNOWN: [&str; 3] = ["api.openai.com", ".openai.azure.com", ".api.openai.com"];
+        let url = Url::parse(base).ok();
+        let host = url.as_ref().and_then(Url::host_str).unwrap_or_default();
+        if KNOWN
+            .iter()
+            .any(|known| host == *known || (known.starts_with('.') && host.ends_with(known)))
+        {
+            Self::OpenAi
+        } else {
+            Self::Generic
+        }
+    }
+}
+
+/// A word that names no route.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("no route is called {0:?}; say codex, plan or api")]
+pub struct UnknownRoute(String);
 
 impl Route {
     /// The address of the Codex backend.
-    pub const CODEX: &'static str = "https://chatgpt.com/backend-api/codex";
+    pub const CODEX: &'static str = kind::CODEX.base;
+
+    /// The address of OpenAI's platform.
+    pub const PLATFORM: &'static str = kind::OPENAI.base;
 
     /// The Codex backend, reached with a ChatGPT sign-in.
     #[must_use]
     pub fn codex() -> Self {
-        Self { base: Self::CODEX.into(), refused: CODEX_REFUSES }
+        Self::of(&kind::CODEX)
+    }
+
+    /// The documented route of plan usage, reached with "Sign in with ChatGPT".
+    #[must_use]
+    pub fn plan() -> Self {
+        Self::of(&kind::PLAN)
+    }
+
+    /// Any server that speaks the Responses API, reached with a key or without one.
+    #[must_use]
+    pub fn api(profile: Profile) -> Self {
+        Self::of(match profile {
+            Profile::OpenAi => &kind::OPENAI,
+            Profile::Generic => &kind::GENERIC,
+        })
+    }
+
+    fn of(kind: &'static Kind) -> Self {
+        Self { kind, base: kind.base.into() }
     }
 
     /// The same kind of backend at another address.
@@ -60,22 +96,77 @@ impl Route {
         Self { base: base.into(), ..self }
     }
 
+    /// The route's word: `codex`, `plan` or `api`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.kind.name
+    }
+
     /// The address before `/responses`.
     #[must_use]
     pub fn base(&self) -> &str {
         &self.base
     }
 
+    /// The port and the host that are called, for a server that must not call itself.
+    #[must_use]
+    pub fn host_and_port(&self) -> Option<(String, u16)> {
+        let url = Url::parse(&self.base).ok()?;
+        let host = url.host_str()?.trim_start_matches('[').trim_end_matches(']');
+        Some((host.to_owned(), url.port_or_known_default()?))
+    }
+
     /// Whether a request with this member would be answered with status 400.
     #[must_use]
     pub fn refuses(&self, member: &str) -> bool {
-        self.refused.contains(&member)
+        self.kind.refused.contains(&member)
     }
 
     /// All members that the backend refuses.
     #[must_use]
     pub fn refused(&self) -> &'static [&'static str] {
-        self.refused
+        self.kind.refused
+    }
+
+    /// Members that this backend takes and others do not, so that what they ask for need not be
+    /// done elsewhere.
+    #[must_use]
+    pub fn takes(&self) -> &'static [&'static str] {
+        self.kind.takes
+    }
+
+    /// Whether the model may be asked for a summary of its reasoning unasked.
+    #[must_use]
+    pub fn reasons(&self) -> bool {
+        self.kind.reasons
+    }
+
+    /// Whether models may be asked for that the backend does not list.
+    #[must_use]
+    pub fn has_open_list(&self) -> bool {
+        self.kind.open_list
+    }
+
+    /// Whether the models of a Codex client stand in for the backend's own list.
+    #[must_use]
+    pub fn lists_codex_models(&self) -> bool {
+        self.kind.list == List::Versioned
+    }
+
+    /// Where a person sees what is left, where the backend does not tell it.
+    #[must_use]
+    pub fn usage_page(&self) -> Option<&'static str> {
+        self.kind.usage_page
+    }
+
+    /// What a person does when the backend no longer takes the credentials.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        self.kind.remedy
+    }
+
+    pub(crate) fn kind(&self) -> &'static Kind {
+        self.kind
     }
 
     /// The addresses of the calls.
@@ -106,13 +197,32 @@ impl Route {
             drop(path);
             Ok(url)
         };
+        let usage =
+            if self.kind.tells_limits { Some(under(&["wham", "usage"], true)?) } else { None };
         Ok(Endpoints {
             responses: under(&["responses"], false)?,
             models: under(&["models"], false)?,
-            usage: under(&["wham", "usage"], true)?,
+            usage,
             loopback,
             plain: base.scheme() == "http",
         })
+    }
+}
+
+impl FromStr for Route {
+    type Err = UnknownRoute;
+
+    /// Names a route at its usual address; a server of the API route is taken for OpenAI's.
+    fn from_str(word: &str) -> Result<Self, UnknownRoute> {
+        let kinds = [&kind::CODEX, &kind::PLAN, &kind::OPENAI];
+        let named = kinds.into_iter().find(|kind| kind.name == word);
+        named.map(Self::of).ok_or_else(|| UnknownRoute(word.chars().take(32).collect()))
+    }
+}
+
+impl fmt::Debug for Route {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Route").field("name", &self.kind.name).field("base", &self.base).finish()
     }
 }
 
@@ -128,7 +238,8 @@ fn is_loopback(url: &Url) -> bool {
 pub(crate) struct Endpoints {
     pub(crate) responses: Url,
     models: Url,
-    pub(crate) usage: Url,
+    /// Where limits are asked for, where they are told.
+    pub(crate) usage: Option<Url>,
     /// Whether the backend is on this machine.
     pub(crate) loopback: bool,
     /// Whether it is called without TLS.
@@ -136,52 +247,14 @@ pub(crate) struct Endpoints {
 }
 
 impl Endpoints {
-    /// The list of models that a client of this version may use.
-    pub(crate) fn models(&self, client_version: &str) -> Url {
+    /// The list of models; a list that is filtered by it is asked for with the client's version.
+    pub(crate) fn models(&self, client_version: Option<&str>) -> Url {
         let mut url = self.models.clone();
-        url.query_pairs_mut().append_pair("client_version", client_version);
+        if let Some(version) = client_version {
+            url.query_pairs_mut().append_pair("client_version", version);
+        }
         url
     }
-}
-
-/// The headers of `POST /responses`: the smallest set known to work, plus `version`.
-///
-/// One id stands in all three places, since the backend's prompt cache misses when they differ.
-pub(crate) fn turn_headers(
-    caller: &Caller,
-    credentials: &Credentials,
-    session: &SessionId,
-) -> HeaderMap {
-    let mut headers = model_headers(caller, credentials);
-    headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    for name in ["session-id", "thread-id", "x-client-request-id"] {
-        headers.insert(name, session.header());
-    }
-    headers
-}
-
-/// The headers of `GET /models`.
-pub(crate) fn model_headers(caller: &Caller, credentials: &Credentials) -> HeaderMap {
-    let mut headers = usage_headers(caller, credentials);
-    headers.insert("originator", caller.originator.clone());
-    headers.insert("version", caller.version.clone());
-    headers
-}
-
-/// The headers of `GET /wham/usage`.
-pub(crate) fn usage_headers(caller: &Caller, credentials: &Credentials) -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert(AUTHORIZATION, credentials.authorization().clone());
-    if let Some(account) = credentials.account() {
-        headers.insert("chatgpt-account-id", account.clone());
-    }
-    if credentials.fedramp() {
-        headers.insert("x-openai-fedramp", HeaderValue::from_static("true"));
-    }
-    headers.insert(USER_AGENT, caller.user_agent.clone());
-    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
-    headers
 }
 
 #[cfg(test)]
@@ -193,8 +266,8 @@ mod tests {
         let endpoints = Route::codex().endpoints().unwrap();
         let base = "https://chatgpt.com/backend-api";
         assert_eq!(endpoints.responses.as_str(), format!("{base}/codex/responses"));
-        assert_eq!(endpoints.usage.as_str(), format!("{base}/wham/usage"));
-        let models = endpoints.models("0.169.0");
+        assert_eq!(endpoints.usage.as_ref().unwrap().as_str(), format!("{base}/wham/usage"));
+        let models = endpoints.models(Some("0.169.0"));
         assert_eq!(models.as_str(), format!("{base}/codex/models?client_version=0.169.0"));
         assert!(!endpoints.loopback);
     }

@@ -11,12 +11,15 @@ impl Client {
     /// Fetches what the account may use and has used; `Snapshot::from` gives it as a snapshot.
     ///
     /// # Errors
-    /// Any [`Error`] but the ones of a running stream; [`Error::Malformed`] for a body that is no
-    /// object.
+    /// Any [`Error`] but the ones of a running stream; [`Error::Untold`] where the backend does not
+    /// tell, [`Error::Malformed`] for a body that is no object.
     pub async fn usage(&self) -> Result<Usage, Error> {
+        let Some(address) = &self.endpoints.usage else {
+            return Err(Error::Untold { page: self.route().usage_page() });
+        };
         let credentials = self.credentials().await?;
         let request = |credentials: &Credentials| {
-            self.get(self.endpoints.usage.clone(), usage_headers(&self.caller, credentials))
+            self.get(address.clone(), usage_headers(self.route(), &self.caller, credentials))
         };
         let response = self.exchange(&credentials, self.limits.list, request).await?;
         let body = answer::read_list(response, self.limits.list).await?;

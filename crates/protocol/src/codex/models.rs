@@ -99,6 +99,48 @@ pub fn read_list(body: &[u8]) -> Result<Vec<Entry>, Fault> {
     Ok(list.models.into_iter().filter_map(read_entry).collect())
 }
 
+/// Reads OpenAI's public list, `{"data":[{"id":…}]}`, as the same entries.
+///
+/// Of a model only its name is told there, and by some servers the size of its window: vLLM says
+/// `max_model_len`, gateways say `context_length`. Entries without an id are passed over.
+///
+/// # Errors
+/// A [`Fault`] when the body is not an object with a list under `data`.
+pub fn read_public_list(body: &[u8]) -> Result<Vec<Entry>, Fault> {
+    #[derive(Deserialize)]
+    struct List<'b> {
+        #[serde(borrow)]
+        data: Vec<&'b RawValue>,
+    }
+
+    #[derive(Deserialize)]
+    struct Public {
+        id: String,
+        #[serde(default, alias = "max_model_len")]
+        context_length: Option<u64>,
+    }
+
+    let list: List<'_> = read(body)?;
+    let entry = |raw: &RawValue| {
+        let public: Public = serde_json::from_str(raw.get()).ok()?;
+        entry_of(&public.id, public.context_length)
+    };
+    Ok(list.data.into_iter().filter_map(entry).collect())
+}
+
+/// Makes an entry of a model of which little more than its name is known.
+#[must_use]
+pub fn entry_of(slug: &str, context_window: Option<u64>) -> Option<Entry> {
+    #[derive(Serialize)]
+    struct Named<'a> {
+        slug: &'a str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        context_window: Option<u64>,
+    }
+
+    read_entry(&crate::json::raw(&Named { slug, context_window }).ok()?)
+}
+
 fn read_entry(raw: &RawValue) -> Option<Entry> {
     let model: Model = serde_json::from_str(raw.get()).ok()?;
     let mut members: Members<'_> = serde_json::from_str(raw.get()).ok()?;

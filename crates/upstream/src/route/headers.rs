@@ -1,0 +1,62 @@
+//! The headers of each call.
+
+use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+
+use super::{Headers, Route};
+use crate::identity::Caller;
+use crate::{Credentials, SessionId};
+
+/// The headers of `POST /responses`: the smallest set known to work, and the client's version
+/// where it decides.
+///
+/// One id stands in all three places, since the Codex backend's prompt cache misses when they
+/// differ.
+pub(crate) fn turn_headers(
+    route: &Route,
+    caller: &Caller,
+    credentials: &Credentials,
+    session: &SessionId,
+) -> HeaderMap {
+    let mut headers = list_headers(route, caller, credentials);
+    headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    if route.kind().headers == Headers::Codex {
+        for name in ["session-id", "thread-id", "x-client-request-id"] {
+            headers.insert(name, session.header());
+        }
+    }
+    headers
+}
+
+/// The headers of `GET /models`.
+pub(crate) fn list_headers(route: &Route, caller: &Caller, credentials: &Credentials) -> HeaderMap {
+    let mut headers = usage_headers(route, caller, credentials);
+    if route.kind().headers == Headers::Codex {
+        headers.insert("originator", caller.originator.clone());
+        headers.insert("version", caller.version.clone());
+    }
+    headers
+}
+
+/// The headers of `GET /wham/usage`, and what all calls have in common.
+pub(crate) fn usage_headers(
+    route: &Route,
+    caller: &Caller,
+    credentials: &Credentials,
+) -> HeaderMap {
+    let mut headers = HeaderMap::with_capacity(12);
+    if let Some(authorization) = credentials.authorization() {
+        headers.insert(AUTHORIZATION, authorization.clone());
+    }
+    if route.kind().headers == Headers::Codex {
+        if let Some(account) = credentials.account() {
+            headers.insert("chatgpt-account-id", account.clone());
+        }
+        if credentials.fedramp() {
+            headers.insert("x-openai-fedramp", HeaderValue::from_static("true"));
+        }
+    }
+    headers.insert(USER_AGENT, caller.user_agent.clone());
+    headers.insert(ACCEPT, HeaderValue::from_static("*/*"));
+    headers
+}
