@@ -7,10 +7,11 @@ use chatmock_auth::{
     TokenStore,
 };
 use chatmock_translate::{Failure, FailureKind};
-use chatmock_upstream::{CredentialError, CredentialSource, Credentials};
+use chatmock_upstream::{CredentialError, CredentialSource, Credentials, Fixed};
 use futures::future::{BoxFuture, FutureExt};
 
-use crate::settings::SignInSettings;
+use crate::serve::ServerError;
+use crate::settings::{Access, SignInSettings};
 
 /// Who is signed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,30 +22,42 @@ pub struct Account {
     pub plan: Option<String>,
 }
 
-/// The sign-in of this server.
-pub(crate) struct SignIn {
-    keeper: TokenKeeper,
+/// What this server calls the backend with.
+pub(crate) enum Holder {
+    /// A person's sign-in.
+    SignIn(TokenKeeper),
+    /// A key, or nothing.
+    Key(Arc<Fixed>),
 }
 
-impl SignIn {
-    pub(crate) fn new(settings: SignInSettings) -> Result<Self, EndpointError> {
-        // A sign-in is renewed where it is kept; only a new one has a choice.
-        let store = Home::new(settings.home, StoreChoice::Auto).store();
-        let borrowed = settings.borrow_codex.map(|home| -> Arc<dyn TokenStore> {
-            Arc::new(BorrowedStore::new(home.join("auth.json")))
-        });
-        Ok(Self { keeper: TokenKeeper::new(settings.keeper, store, borrowed)? })
+impl Holder {
+    pub(crate) fn new(access: Access, remedy: &'static str) -> Result<Self, ServerError> {
+        match access {
+            Access::SignIn(settings) => Ok(Self::SignIn(keeper(settings)?)),
+            Access::Key(settings) => {
+                let key = settings.key.as_ref().map(Secret::expose);
+                let fixed = Fixed::new(key, remedy).map_err(chatmock_upstream::Error::from)?;
+                Ok(Self::Key(Arc::new(fixed)))
+            }
+        }
     }
 
     /// What the backend's client asks for credentials.
-    pub(crate) fn credentials(&self) -> KeeperCredentials {
-        KeeperCredentials(self.keeper.clone())
+    pub(crate) fn credentials(&self) -> Arc<dyn CredentialSource> {
+        match self {
+            Self::SignIn(keeper) => Arc::new(KeeperCredentials(keeper.clone())),
+            Self::Key(fixed) => Arc::<Fixed>::clone(fixed),
+        }
     }
 
-    /// Says who is signed in, or in words for a person why no one is.
-    pub(crate) async fn account(&self) -> Result<Account, String> {
-        match self.keeper.current().await {
-            Ok(session) => Ok(Account { email: session.email.clone(), plan: session.plan.clone() }),
+    /// Says who is signed in, or in words for a person why no one is; `None` where no one need be.
+    pub(crate) async fn account(&self) -> Result<Option<Account>, String> {
+        let Self::SignIn(keeper) = self else { return Ok(None) };
+        match keeper.current().await {
+            Ok(session) => {
+                let (email, plan) = (session.email.clone(), session.plan.clone());
+                Ok(Some(Account { email, plan }))
+            }
             Err(error) => Err(error.to_string()),
         }
     }
@@ -52,7 +65,7 @@ impl SignIn {
     /// Adds whose sign-in it is to a failure that only a new sign-in mends.
     pub(crate) async fn named_in(&self, mut failure: Failure) -> Failure {
         if failure.kind == FailureKind::SignedOut
-            && let Ok(Account { email: Some(email), .. }) = self.account().await
+            && let Ok(Some(Account { email: Some(email), .. })) = self.account().await
             && !failure.message.contains(&email)
         {
             failure.message = format!("{} (the sign-in of {email})", failure.message);
@@ -62,8 +75,19 @@ impl SignIn {
 
     /// Waits for a renewal under way: cut off, it would have spent its token for nothing.
     pub(crate) async fn finish(&self) {
-        self.keeper.finish().await;
+        if let Self::SignIn(keeper) = self {
+            keeper.finish().await;
+        }
     }
+}
+
+fn keeper(settings: SignInSettings) -> Result<TokenKeeper, EndpointError> {
+    // A sign-in is renewed where it is kept; only a new one has a choice.
+    let store = Home::new(settings.home, StoreChoice::Auto).store();
+    let borrowed = settings.borrow_codex.map(|home| -> Arc<dyn TokenStore> {
+        Arc::new(BorrowedStore::new(home.join("auth.json")))
+    });
+    TokenKeeper::new(settings.keeper, store, borrowed)
 }
 
 /// A keeper of tokens as a source of credentials for the backend: the one place where the two meet.

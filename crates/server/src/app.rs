@@ -7,7 +7,7 @@ use chatmock_translate::Policy;
 use chatmock_upstream::Client;
 use tokio::sync::watch;
 
-use crate::account::SignIn;
+use crate::account::Holder;
 use crate::budget::Budget;
 use crate::catalog::Models;
 use crate::connections::Connections;
@@ -25,7 +25,7 @@ pub(crate) struct App {
     pub(crate) budget: Arc<Budget>,
     pub(crate) policy: Policy,
     pub(crate) client: Client,
-    pub(crate) sign_in: Arc<SignIn>,
+    pub(crate) holder: Arc<Holder>,
     pub(crate) models: Arc<Models>,
     pub(crate) limits: Arc<LastLimits>,
     pub(crate) store: Arc<Store>,

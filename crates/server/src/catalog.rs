@@ -10,7 +10,7 @@ use chatmock_protocol::codex::models::{Entry, read_list};
 use chatmock_protocol::json::RawValue;
 use chatmock_translate::Catalog;
 use chatmock_translate::catalog::Source;
-use chatmock_upstream::{Client, ModelList};
+use chatmock_upstream::{Client, ModelList, Route};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -62,7 +62,12 @@ impl Published {
 /// The one catalogue of a server.
 pub(crate) struct Models {
     settings: ModelSettings,
-    file: PathBuf,
+    /// Without a folder to keep it in, there is none.
+    file: Option<PathBuf>,
+    /// The backend's address: a list of another one does not count.
+    backend: String,
+    /// Whether the backend is asked about names that it does not list.
+    open: bool,
     published: watch::Sender<Arc<Published>>,
     /// Whether the first list has been tried for.
     tried: watch::Sender<bool>,
@@ -72,11 +77,24 @@ pub(crate) struct Models {
 
 impl Models {
     /// Begins with the built-in table; [`Models::keep`] brings better ones.
-    pub(crate) fn new(settings: ModelSettings, home: &std::path::Path) -> Self {
-        let builtin = Published::new(Catalog::builtin(), &settings);
+    pub(crate) fn new(
+        mut settings: ModelSettings,
+        route: &Route,
+        home: Option<&std::path::Path>,
+    ) -> Self {
+        let first = match settings.list.as_slice() {
+            [] if route.lists_codex_models() => Catalog::builtin(),
+            [] => Catalog::unknown(),
+            named => Catalog::configured(named),
+        };
+        settings.sync &= settings.list.is_empty();
+        let open = route.has_open_list();
+        let first = Published::new(first.opened(open), &settings);
         Self {
-            file: home.join(CACHE_FILE),
-            published: watch::Sender::new(Arc::new(builtin)),
+            file: home.map(|home| home.join(CACHE_FILE)),
+            backend: route.base().to_owned(),
+            open,
+            published: watch::Sender::new(Arc::new(first)),
             tried: watch::Sender::new(false),
             etag: Mutex::new(None),
             wanted: Notify::new(),
@@ -115,7 +133,9 @@ impl Models {
     pub(crate) async fn keep(self: Arc<Self>, client: Client) {
         let account = client.credentials().await.ok();
         let account = account.and_then(|account| account.account_id().map(str::to_owned));
-        if let Some(catalog) = self.read_cache(account.as_deref()).await {
+        if self.settings.list.is_empty()
+            && let Some(catalog) = self.read_cache(account.as_deref()).await
+        {
             self.publish(catalog);
         }
         if !self.settings.sync {
@@ -154,14 +174,15 @@ impl Models {
     }
 
     fn publish(&self, catalog: Catalog) {
-        self.published.send_replace(Arc::new(Published::new(catalog, &self.settings)));
+        self.published
+            .send_replace(Arc::new(Published::new(catalog.opened(self.open), &self.settings)));
     }
 
     /// Reads the file; a list of another account does not count.
     async fn read_cache(&self, account: Option<&str>) -> Option<Catalog> {
-        let bytes = tokio::fs::read(&self.file).await.ok()?;
+        let bytes = tokio::fs::read(self.file.as_ref()?).await.ok()?;
         let head: CacheHead = serde_json::from_slice(&bytes).ok()?;
-        if head.account_id.as_deref() != account {
+        if head.account_id.as_deref() != account || head.backend != self.backend {
             return None;
         }
         let entries = read_list(&bytes).ok().filter(|entries| !entries.is_empty())?;
@@ -176,9 +197,10 @@ impl Models {
         fetched_at: u64,
     ) -> io::Result<()> {
         let models = list.entries.iter().map(|entry: &Entry| &*entry.raw).collect();
-        let cache = Cache { fetched_at, etag: list.etag.as_deref(), account_id, models };
+        let Some(file) = self.file.clone() else { return Ok(()) };
+        let (backend, etag) = (self.backend.as_str(), list.etag.as_deref());
+        let cache = Cache { fetched_at, backend, etag, account_id, models };
         let bytes = serde_json::to_vec(&cache)?;
-        let file = self.file.clone();
         let kept = tokio::task::spawn_blocking(move || beside::keep(&file, &bytes));
         kept.await.map_err(io::Error::other)?.map_err(io::Error::other)
     }
@@ -187,6 +209,7 @@ impl Models {
 #[derive(Serialize)]
 struct Cache<'a> {
     fetched_at: u64,
+    backend: &'a str,
     etag: Option<&'a str>,
     account_id: Option<&'a str>,
     models: Vec<&'a RawValue>,
@@ -195,6 +218,8 @@ struct Cache<'a> {
 #[derive(Deserialize)]
 struct CacheHead {
     fetched_at: u64,
+    #[serde(default)]
+    backend: String,
     #[serde(default)]
     account_id: Option<String>,
 }

@@ -36,7 +36,9 @@ pub use guard::{HostName, Origin};
 pub use keys::ApiKey;
 pub use limits::{StoredLimits, stored_limits};
 pub use serve::{Served, Server, ServerError};
-pub use settings::{HttpSettings, ModelSettings, OLLAMA_VERSION, Settings, SignInSettings};
+pub use settings::{
+    Access, HttpSettings, KeySettings, ModelSettings, OLLAMA_VERSION, Settings, SignInSettings,
+};
 pub use store::{StoreError, StoreSettings};
 pub use tokenizer::tokenizer;
 

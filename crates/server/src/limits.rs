@@ -85,7 +85,8 @@ struct State {
 /// Keeps the newest snapshot.
 #[derive(Debug)]
 pub(crate) struct LastLimits {
-    file: PathBuf,
+    /// Without a folder to keep it in, there is none.
+    file: Option<PathBuf>,
     state: Mutex<State>,
     changed: Notify,
     /// Held while the file is written, so that an older snapshot never comes last.
@@ -94,9 +95,9 @@ pub(crate) struct LastLimits {
 
 impl LastLimits {
     /// Begins with what an earlier server left in the home folder.
-    pub(crate) fn open(home: &Path) -> Self {
-        let file = home.join(FILE);
-        let held = read(&file).map(|told| Held {
+    pub(crate) fn open(home: Option<&Path>) -> Self {
+        let file = home.map(|home| home.join(FILE));
+        let held = file.as_deref().and_then(read).map(|told| Held {
             as_of: told.as_of,
             whose: Whose::Account(Some(told.account)),
             limits: told.limits,
@@ -144,8 +145,8 @@ impl LastLimits {
     /// Writes the file, when it lacks the newest snapshot.
     pub(crate) async fn write(&self) {
         let _turn = self.writing.lock().await;
+        let Some(file) = self.file.clone() else { return };
         let Some(told) = self.unwritten() else { return };
-        let file = self.file.clone();
         match tokio::task::spawn_blocking(move || write(&file, &told)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!("the limits were not kept: {error}"),
@@ -228,7 +229,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn the_file_is_written_at_once_and_then_once_a_minute() {
         let home = tempfile::tempdir().unwrap();
-        let limits = Arc::new(LastLimits::open(home.path()));
+        let limits = Arc::new(LastLimits::open(Some(home.path())));
         let writer = tokio::spawn(Arc::clone(&limits).follow());
         for (plan, written_at) in [("plus", 0), ("pro", 60)] {
             let begin = tokio::time::Instant::now();
@@ -246,7 +247,7 @@ mod tests {
     #[tokio::test]
     async fn the_end_writes_what_is_newer_and_nothing_else() {
         let home = tempfile::tempdir().unwrap();
-        let limits = LastLimits::open(home.path());
+        let limits = LastLimits::open(Some(home.path()));
         limits.write().await;
         limits.keep(of("plus"), &holder(None), 1);
         limits.write().await;
@@ -264,7 +265,7 @@ mod tests {
     async fn a_folder_that_is_not_there_is_not_made() {
         let home = tempfile::tempdir().unwrap();
         let folder = home.path().join("none");
-        let limits = LastLimits::open(&folder);
+        let limits = LastLimits::open(Some(&folder));
         limits.keep(of("plus"), &holder(Some("ws")), 1);
         limits.write().await;
         assert!(!folder.exists());
@@ -275,7 +276,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         for text in ["", "{", "[]", r#"{"as_of":-1}"#, r#"{"as_of":1,"limits":{"primary":7}}"#] {
             std::fs::write(home.path().join(FILE), text).unwrap();
-            assert!(LastLimits::open(home.path()).state().held.is_none(), "{text:?}");
+            assert!(LastLimits::open(Some(home.path())).state().held.is_none(), "{text:?}");
         }
     }
 }

@@ -182,7 +182,7 @@ async fn attempt(
                 app.limits.keep(limits.clone(), credentials, unix_now());
             }
             let failure = failure::of_upstream(error);
-            return Err(Unopened::Call(app.sign_in.named_in(failure).await));
+            return Err(Unopened::Call(app.holder.named_in(failure).await));
         }
     };
     if let Some(limits) = opened.limits {

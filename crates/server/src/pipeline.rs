@@ -26,6 +26,9 @@ use crate::turn_body::TurnBody;
 /// Headers in which clients name their conversation, the first that is there wins.
 const SESSION_HEADERS: [&str; 3] = ["session-id", "session_id", "x-session-id"];
 
+/// The member that continues a kept response.
+const PREVIOUS: &str = "previous_response_id";
+
 /// A request for a turn.
 pub(crate) struct Call<'c> {
     pub(crate) headers: &'c HeaderMap,
@@ -111,7 +114,11 @@ fn plan<D: Dialect>(
 ) -> Result<Plan, Failure> {
     let mut draft = D::draft(D::read(&call.body)?)?;
     let owner = Owner::of(credentials, call.caller.as_deref());
-    if let Some(id) = draft.previous.take() {
+    if app.policy.backend.takes(PREVIOUS) {
+        if let Some(id) = draft.previous.take() {
+            draft.request.set(PREVIOUS, &id)?;
+        }
+    } else if let Some(id) = draft.previous.take() {
         let kept = app.store.previous(&owner, &id, unix_now())?;
         let input = draft.request.get("input").map(|input| kept.followed_by(input)).transpose()?;
         draft.request.put("input", Cow::Owned(input.unwrap_or_else(|| RawValue::NULL.to_owned())));
@@ -137,7 +144,7 @@ fn plan<D: Dialect>(
     }
     let mut notices = turn.notices;
     for name in prepared.first().map(Prepared::removed).unwrap_or_default() {
-        notices.push(Notice::ignored(*name, "the backend takes no such member"));
+        notices.push(Notice::ignored(name.clone(), "the backend takes no such thing"));
     }
     app.policy.accept(&notices)?;
     let (shape, stream, choices) = (turn.shape, turn.stream, turn.choices);

@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use chatmock_auth::EndpointError;
-use chatmock_upstream::Client;
+use chatmock_translate::Backend;
+use chatmock_upstream::{Client, Route};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use http::Request;
@@ -21,7 +22,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::account::{Account, SignIn};
+use crate::account::{Account, Holder};
 use crate::app::App;
 use crate::budget::Budget;
 use crate::catalog::Models;
@@ -77,23 +78,27 @@ impl Server {
     /// # Errors
     /// When the backend's or the issuer's address or the directory for responses cannot be used.
     pub fn new(settings: Settings) -> Result<Self, ServerError> {
-        let models = Arc::new(Models::new(settings.models, &settings.sign_in.home));
-        let limits = Arc::new(LastLimits::open(&settings.sign_in.home));
-        let sign_in = Arc::new(SignIn::new(settings.sign_in)?);
-        let client = Client::new(settings.upstream, Arc::new(sign_in.credentials()))?;
+        let Settings { http, mut policy, upstream, access, models } = settings;
+        let home = access.home();
+        let models = Arc::new(Models::new(models, &upstream.route, home));
+        let limits = Arc::new(LastLimits::open(home));
+        policy.backend =
+            Backend { takes: upstream.route.takes(), reasons: upstream.route.reasons() };
+        let holder = Arc::new(Holder::new(access, upstream.route.remedy())?);
+        let client = Client::new(upstream, holder.credentials())?;
         let tasks = Tasks::default();
         tasks.spawn(Arc::clone(&models).keep(client.clone()));
         tasks.spawn(Arc::clone(&limits).follow());
-        let store = Arc::new(Store::open(settings.http.responses.clone())?);
+        let store = Arc::new(Store::open(http.responses.clone())?);
         tasks.spawn(Store::sweep(Arc::downgrade(&store)));
         let app = App {
-            guard: Guard::new(&settings.http),
-            connections: Connections::new(&settings.http),
-            budget: Budget::of(&settings.http),
-            http: settings.http,
-            policy: settings.policy,
+            guard: Guard::new(&http),
+            connections: Connections::new(&http),
+            budget: Budget::of(&http),
+            http,
+            policy,
             client,
-            sign_in,
+            holder,
             models,
             limits,
             store,
@@ -105,12 +110,18 @@ impl Server {
         Ok(Self { app: Arc::new(app) })
     }
 
-    /// Says who is signed in.
+    /// Says who is signed in; `None` where the backend is called with a key, or with nothing.
     ///
     /// # Errors
     /// Words for a person that say what to do, when no one is.
-    pub async fn account(&self) -> Result<Account, String> {
-        self.app.sign_in.account().await
+    pub async fn account(&self) -> Result<Option<Account>, String> {
+        self.app.holder.account().await
+    }
+
+    /// The backend that answers.
+    #[must_use]
+    pub fn route(&self) -> &Route {
+        self.app.client.route()
     }
 
     /// Serves until `shutdown` is ready, then finishes open answers within the time set for it.
@@ -160,7 +171,7 @@ impl Server {
         if tokio::time::timeout(LAST_WORDS, last_words).await.is_err() {
             connections.shutdown().await;
         }
-        self.app.sign_in.finish().await;
+        self.app.holder.finish().await;
         self.app.limits.write().await;
         match drained {
             Ok(()) => Served::Drained,

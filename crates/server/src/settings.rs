@@ -1,9 +1,9 @@
 //! What a server is made of: plain values, decided by whoever starts it.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use chatmock_auth::KeeperSettings;
+use chatmock_auth::{KeeperSettings, Secret};
 use chatmock_translate::Policy;
 use chatmock_translate::catalog::Alias;
 
@@ -20,8 +20,8 @@ pub struct Settings {
     pub policy: Policy,
     /// The backend.
     pub upstream: chatmock_upstream::Config,
-    /// The sign-in.
-    pub sign_in: SignInSettings,
+    /// With what the backend is called.
+    pub access: Access,
     /// The catalogue of models.
     pub models: ModelSettings,
 }
@@ -105,6 +105,35 @@ impl Default for HttpSettings {
     }
 }
 
+/// With what the backend is called.
+#[derive(Clone, Debug)]
+pub enum Access {
+    /// A person's sign-in, renewed as it expires.
+    SignIn(SignInSettings),
+    /// A key, or nothing.
+    Key(KeySettings),
+}
+
+impl Access {
+    /// The folder for what is kept beside the sign-in, if there is one.
+    #[must_use]
+    pub fn home(&self) -> Option<&Path> {
+        match self {
+            Self::SignIn(settings) => Some(&settings.home),
+            Self::Key(settings) => settings.home.as_deref(),
+        }
+    }
+}
+
+/// A key for the backend.
+#[derive(Clone, Debug)]
+pub struct KeySettings {
+    /// The key; `None` for a backend that asks for none.
+    pub key: Option<Secret>,
+    /// The folder for the model cache, made by whoever made it; without one, nothing is kept.
+    pub home: Option<PathBuf>,
+}
+
 /// Where the sign-in is kept and who renews it.
 #[derive(Clone, Debug)]
 pub struct SignInSettings {
@@ -127,6 +156,8 @@ pub struct ModelSettings {
     pub expose_efforts: bool,
     /// Names of the person's own.
     pub aliases: Vec<Alias>,
+    /// Models that stand in for the backend's list, which is not fetched then.
+    pub list: Vec<String>,
 }
 
 impl Default for ModelSettings {
@@ -136,6 +167,7 @@ impl Default for ModelSettings {
             refresh: Duration::from_secs(3600),
             expose_efforts: false,
             aliases: Vec::new(),
+            list: Vec::new(),
         }
     }
 }

@@ -5,7 +5,7 @@ mod name;
 
 use std::fmt;
 
-use chatmock_protocol::codex::models::{Entry, Model};
+use chatmock_protocol::codex::models::{Entry, Model, entry_of};
 use chatmock_protocol::effort::Effort;
 
 pub use name::{Resolved, UnknownModel};
@@ -19,6 +19,8 @@ pub enum Source {
     Cached,
     /// The table in this crate; it does not know what the account may use.
     Builtin,
+    /// Names that the person gave.
+    Configured,
 }
 
 impl fmt::Display for Source {
@@ -27,6 +29,7 @@ impl fmt::Display for Source {
             Self::Live => "live",
             Self::Cached => "cached",
             Self::Builtin => "builtin",
+            Self::Configured => "configured",
         })
     }
 }
@@ -38,6 +41,7 @@ pub struct Catalog {
     source: Source,
     fetched_at: u64,
     aliases: Vec<Alias>,
+    open: bool,
 }
 
 /// A name that the person gave to a model, perhaps with an effort.
@@ -54,13 +58,32 @@ impl Catalog {
     #[must_use]
     pub fn new(mut entries: Vec<Entry>, source: Source, fetched_at: u64) -> Self {
         entries.sort_by_key(|entry| entry.model.priority.unwrap_or(i64::MAX));
-        Self { entries, source, fetched_at, aliases: Vec::new() }
+        Self { entries, source, fetched_at, aliases: Vec::new(), open: false }
     }
 
     /// The small table for when neither a live nor a cached list is at hand.
     #[must_use]
     pub fn builtin() -> Self {
         Self::new(builtin::entries(), Source::Builtin, builtin::AS_OF)
+    }
+
+    /// A catalogue of a backend whose models are not known yet, and for which no table stands in.
+    #[must_use]
+    pub fn unknown() -> Self {
+        Self::new(Vec::new(), Source::Builtin, 0)
+    }
+
+    /// The models that the person named.
+    #[must_use]
+    pub fn configured(names: &[String]) -> Self {
+        let entries = names.iter().filter_map(|name| entry_of(name, None)).collect();
+        Self::new(entries, Source::Configured, 0)
+    }
+
+    /// Takes names that the list does not have too: the backend decides about them.
+    #[must_use]
+    pub fn opened(self, open: bool) -> Self {
+        Self { open, ..self }
     }
 
     /// Adds names of the person's own; they win over the models' names.
@@ -121,8 +144,8 @@ impl Catalog {
     /// behind an alias wins over the one that the alias stands for.
     ///
     /// # Errors
-    /// [`UnknownModel`] when a live or cached list does not know the name. The built-in table
-    /// refuses nothing, since it does not know what the account may use.
+    /// [`UnknownModel`] when a list does not know the name. The built-in table refuses nothing,
+    /// since it does not know what the account may use, and neither does one that is open.
     pub fn resolve(&self, name: &str) -> Result<Resolved, UnknownModel> {
         let name = name.trim();
         let target = |name: &str| {

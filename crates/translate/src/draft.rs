@@ -6,6 +6,7 @@ use chatmock_protocol::json::{RawValue, Text};
 use chatmock_protocol::openai::chat::request::StreamOptions;
 use chatmock_protocol::responses::Request;
 
+use crate::backend::Wish;
 use crate::bounds::Bounds;
 use crate::dialect::{Echoes, Finish};
 use crate::failure::Failure;
@@ -23,6 +24,12 @@ pub(crate) const NOT_OF_API: &str = "not a member of this API";
 
 /// Why a parameter of the sampling has no effect.
 pub(crate) const SAMPLING: &str = "the backend takes no sampling parameters";
+
+/// Why a member has no effect that a backend would have to take.
+pub(crate) const NOT_SENT: &str = "the backend takes no such member";
+
+/// Why a member has no effect that only a backend which keeps responses takes.
+pub(crate) const NOT_STORED: &str = "completions are not stored";
 
 /// A lowered request: only what the client said.
 #[derive(Debug, Default)]
@@ -59,6 +66,10 @@ pub struct Draft<'b> {
     pub legacy_functions: bool,
     /// Where the reply is cut.
     pub bounds: Bounds,
+    /// The member in which the cap on tokens stands.
+    pub cap_member: &'static str,
+    /// What only some backends do.
+    pub wishes: Vec<Wish>,
     /// Prompts that the answers repeat before their text.
     pub echo: Vec<String>,
     /// How the reply ends without a word to the backend, where nothing is asked of it.
@@ -113,13 +124,11 @@ impl Draft<'_> {
         notice::unknown(&mut self.notices, "stream_options", &options.unknown, NOT_KNOWN);
     }
 
-    /// Names the members that are kept here and not by the backend; `stop` and `cap` are theirs.
-    pub(crate) fn note_emulated(&mut self, stop: &'static str, cap: &'static str) {
-        let how = "the answer is cut here, at about four characters a token";
+    /// Names the members that are kept here and by no backend; `stop` is one of them.
+    pub(crate) fn note_emulated(&mut self, stop: &'static str) {
         let done = [
             ("n", self.choices > 1, "the question is asked once for each answer"),
             (stop, !self.bounds.stop.is_empty(), "the answer is cut here"),
-            (cap, self.bounds.max_tokens.is_some(), how),
         ];
         let done = done.into_iter().filter(|(_, present, _)| *present);
         let notice = |(name, _, how)| Notice::new(name, NoticeKind::Emulated, how);

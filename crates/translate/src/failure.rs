@@ -112,10 +112,13 @@ impl Failure {
             Some(status @ 400..=499) => rejected(status),
             status => said().unwrap_or_else(|| of_status(status, retry_after)),
         };
-        let message = error.message.unwrap_or_else(|| match status {
+        let mut message = error.message.unwrap_or_else(|| match status {
             Some(status) => format!("the backend answered {status} without saying why"),
             None => "the backend reported a failure without saying why".to_owned(),
         });
+        if let Some(advice) = error.code.as_deref().and_then(advice) {
+            message = format!("{message}; {advice}");
+        }
         Self {
             code: error.code.map(Cow::Owned),
             param: error.param.map(brief),
@@ -192,13 +195,46 @@ fn of_word(word: &str, retry_after: Option<u64>) -> Option<FailureKind> {
         | "insufficient_quota"
         | "credit_balance_exhausted"
         | "organization_spend_limit_exceeded"
-        | "project_spend_limit_exceeded" => FailureKind::RateLimited { retry_after },
-        "usage_not_included" => FailureKind::Forbidden,
-        "server_is_overloaded" | "slow_down" | "flex_unavailable" | "service_unavailable_error" => {
-            FailureKind::Unavailable { retry_after }
-        }
+        | "project_spend_limit_exceeded"
+        | "subscription_sharing_usage_limit_exceeded" => FailureKind::RateLimited { retry_after },
+        "usage_not_included"
+        | "subscription_sharing_user_not_eligible"
+        | "subscription_sharing_route_not_supported"
+        | "chatpass_v2_scope_not_authorized"
+        | "chatpass_v2_invalid_authorization_context" => FailureKind::Forbidden,
+        "server_is_overloaded"
+        | "slow_down"
+        | "flex_unavailable"
+        | "service_unavailable_error"
+        | "subscription_sharing_usage_unavailable"
+        | "subscription_sharing_user_unavailable" => FailureKind::Unavailable { retry_after },
+        "subscription_sharing_unsupported_capability" => FailureKind::BadRequest,
+        "subscription_sharing_invalid_user" => FailureKind::SignedOut,
         "model_not_found" => FailureKind::NotFound,
         _ if word.starts_with("token_") => FailureKind::SignedOut,
+        _ => return None,
+    })
+}
+
+/// What a person can do about a code, beyond what the backend's own message says.
+fn advice(code: &str) -> Option<&'static str> {
+    Some(match code {
+        "subscription_sharing_invalid_user" => "sign in again: chatmock-auth login --route plan",
+        "subscription_sharing_user_not_eligible" => {
+            "plan usage needs a personal Plus or Pro plan; no other try will help"
+        }
+        "subscription_sharing_route_not_supported" => {
+            "this program called a wrong address, which is a fault in it: please report it"
+        }
+        "subscription_sharing_usage_limit_exceeded" => {
+            "the plan's or this program's limit is reached: see https://chatgpt.com/settings/usage"
+        }
+        "subscription_sharing_usage_unavailable" | "subscription_sharing_user_unavailable" => {
+            "this passes: try again in a moment"
+        }
+        "chatpass_v2_scope_not_authorized" | "chatpass_v2_invalid_authorization_context" => {
+            "the sign-in does not allow plan usage: chatmock-auth login --route plan"
+        }
         _ => return None,
     })
 }

@@ -8,6 +8,7 @@
 //! [`protocol::responses::Request`]: chatmock_protocol::responses::Request
 
 mod asked;
+pub mod backend;
 pub mod bounds;
 pub mod catalog;
 pub mod chat;
@@ -41,6 +42,7 @@ mod everywhere;
 mod testing;
 
 pub use asked::Asked;
+pub use backend::Backend;
 pub use catalog::Catalog;
 pub use chat::Chat;
 pub use completions::Completions;

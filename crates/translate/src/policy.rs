@@ -10,6 +10,7 @@ use chatmock_protocol::responses::Request;
 use chatmock_protocol::responses::tool::Tool;
 use chatmock_protocol::tier::Tier;
 
+use crate::backend::{self, Backend};
 use crate::catalog::{self, Catalog, Resolved, UnknownModel};
 use crate::dialect::{Finish, Shape};
 use crate::draft::Draft;
@@ -39,6 +40,8 @@ pub struct Policy {
     pub debug_model: Option<String>,
     /// Instructions where a request has none.
     pub instructions: Instructions,
+    /// What the backend takes.
+    pub backend: Backend,
     /// Counts the tokens of what is cut here.
     pub tokenizer: Arc<dyn Tokenizer>,
 }
@@ -55,6 +58,7 @@ impl Default for Policy {
             strict: false,
             debug_model: None,
             instructions: Instructions::default(),
+            backend: Backend::default(),
             tokenizer: Arc::new(Estimate),
         }
     }
@@ -145,6 +149,7 @@ pub fn settle<'b>(
         draft.request.put("reasoning", Cow::Owned(raw(&reasoning)?));
     }
     tier(&mut draft, found, policy)?;
+    backend::pass_on(&mut draft, &policy.backend)?;
     if draft.request.present("instructions").is_none() {
         draft.request.set("instructions", policy.instructions.of(&resolved.slug))?;
     }
@@ -273,7 +278,9 @@ fn summary(draft: &mut Draft<'_>, slug: &str, policy: &Policy) -> Result<bool, F
     if draft.reasoning.text("summary").as_deref() == Some("none") {
         return Ok(draft.reasoning.remove("summary").is_some());
     }
-    let shown = draft.shows_reasoning && policy.reasoning_style != ReasoningStyle::None;
+    let shown = draft.shows_reasoning
+        && policy.backend.reasons
+        && policy.reasoning_style != ReasoningStyle::None;
     let default = policy.summary.as_deref().or_else(|| shown.then_some("auto"));
     match default.filter(|word| *word != "none") {
         Some(word) if draft.reasoning.present("summary").is_none() => {

@@ -123,6 +123,7 @@ fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime
         request_id: request_id(headers),
         limits: rate_limits::read_headers(headers, retry_after::unix(now)),
         error: presentable(error),
+        hint: None,
     }
 }
 

@@ -3,19 +3,26 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use chatmock_protocol::codex::limits::Snapshot;
 use chatmock_protocol::responses::Request;
 use futures::TryStreamExt;
-use reqwest::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, VIA};
 use reqwest::{RequestBuilder, Response, StatusCode};
+use ruzstd::encoding::CompressionLevel;
 
 use crate::identity::Caller;
-use crate::namespace::Namespace;
+use crate::loops::Station;
+use crate::residency::Residency;
 use crate::route::{Endpoints, turn_headers};
+use crate::turn_state::{self, TurnStates};
 use crate::{
     CredentialSource, Credentials, Error, Events, Identity, Prepared, Proxy, Route, SessionId,
     answer, connection, rate_limits, retry, retry_after,
 };
+
+/// The header of a turn's state.
+const TURN_STATE: HeaderName = HeaderName::from_static(turn_state::HEADER);
 
 /// What a [`Client`] is made of.
 #[derive(Clone, Debug)]
@@ -28,6 +35,8 @@ pub struct Config {
     pub limits: Limits,
     /// Through which proxy.
     pub proxy: Proxy,
+    /// From how many bytes on a request's body is compressed, where the backend reads that.
+    pub compress_above: Option<usize>,
 }
 
 impl Default for Config {
@@ -37,6 +46,7 @@ impl Default for Config {
             identity: Identity::default(),
             limits: Limits::default(),
             proxy: Proxy::default(),
+            compress_above: None,
         }
     }
 }
@@ -80,6 +90,10 @@ pub struct Client {
     pub(crate) endpoints: Endpoints,
     pub(crate) caller: Caller,
     pub(crate) limits: Limits,
+    pub(crate) residency: Residency,
+    turn_states: TurnStates,
+    station: Station,
+    compress_above: Option<usize>,
 }
 
 impl Client {
@@ -98,6 +112,10 @@ impl Client {
             source,
             endpoints,
             limits: config.limits,
+            residency: Residency::default(),
+            turn_states: TurnStates::default(),
+            station: Station::new(),
+            compress_above: config.compress_above.filter(|_| config.route.kind().compresses),
             route: config.route,
         })
     }
@@ -106,6 +124,12 @@ impl Client {
     #[must_use]
     pub fn route(&self) -> &Route {
         &self.route
+    }
+
+    /// Whether a request with these headers has come through this client already.
+    #[must_use]
+    pub fn is_loop(&self, headers: &HeaderMap) -> bool {
+        self.station.knows(headers)
     }
 
     /// Gives the credentials to call with.
@@ -137,7 +161,8 @@ impl Client {
     ///
     /// Status 401 renews the credentials and sends once more. A connection that was not made and a
     /// failure that the backend answered are tried again, as [`Limits::retries`] says; a request
-    /// that may have been worked on is not.
+    /// that may have been worked on is not. Reasoning of earlier turns that the backend cannot read,
+    /// since another account made it, is left out and the rest sent once more.
     ///
     /// # Errors
     /// Any [`Error`] but the ones of a running stream.
@@ -146,17 +171,72 @@ impl Client {
         prepared: &Prepared,
         credentials: &Arc<Credentials>,
     ) -> Result<Opened, Error> {
+        let refused = match self.post(prepared, credentials).await {
+            Err(Error::Refused(refusal)) => refusal,
+            other => return other,
+        };
+        let unreadable = refused.error.code.as_deref() == Some("invalid_encrypted_content");
+        let Some(rest) = prepared.without_reasoning().filter(|_| unreadable) else {
+            return Err(Error::Refused(refused));
+        };
+        tracing::info!("the backend cannot read the reasoning of earlier turns, leaving it out");
+        let mut opened = self.post(&rest, credentials).await?;
+        opened.changes.push(Change::ReasoningLeftOut);
+        Ok(opened)
+    }
+
+    async fn post(
+        &self,
+        prepared: &Prepared,
+        credentials: &Arc<Credentials>,
+    ) -> Result<Opened, Error> {
+        let (body, coding) = self.packed(prepared.body());
+        let state = self.turn_states.find(prepared.session(), prepared.body());
+        let moved = self.route.moved();
+        let via = moved.then(|| self.station.header(prepared.came_through())).flatten();
         let request = |credentials: &Credentials| {
-            self.http
-                .post(self.endpoints.responses.clone())
-                .headers(turn_headers(&self.route, &self.caller, credentials, prepared.session()))
-                .body(prepared.body().clone())
+            let session = prepared.session();
+            let mut headers = turn_headers(&self.route, &self.caller, credentials, session);
+            let mut url = self.endpoints.responses.clone();
+            self.residency.lead(credentials, &mut url, &mut headers);
+            let more = [(VIA, &via), (CONTENT_ENCODING, &coding), (TURN_STATE, &state)];
+            let more = more.into_iter().filter_map(|(name, value)| Some((name, value.clone()?)));
+            headers.extend(more);
+            self.http.post(url).headers(headers).body(body.clone())
         };
         let response = self.exchange(credentials, self.limits.header, request).await?;
         if !is_event_stream(response.headers()) {
             return Err(answer::unexpected(&response));
         }
-        Ok(Opened::new(response, &self.limits, prepared.namespace().cloned()))
+        if let Some(state) = response.headers().get(TURN_STATE) {
+            self.turn_states.keep(prepared.session(), prepared.body(), state);
+        }
+        Ok(Opened::new(response, &self.limits, prepared))
+    }
+
+    /// The body as it leaves, and its coding.
+    fn packed(&self, body: &Bytes) -> (Bytes, Option<HeaderValue>) {
+        match self.compress_above {
+            Some(least) if body.len() >= least => {
+                let packed = ruzstd::encoding::compress_to_vec(&**body, CompressionLevel::Fastest);
+                (packed.into(), Some(HeaderValue::from_static("zstd")))
+            }
+            _ => (body.clone(), None),
+        }
+    }
+
+    /// Adds to a refusal what a person does about it.
+    fn advised(&self, mut error: Error) -> Error {
+        if let Error::Refused(refusal) = &mut error {
+            refusal.hint = match refusal.status {
+                401 => Some(self.route.remedy().to_owned()),
+                404 if self.route.moved() && refusal.error.code.is_none() => {
+                    Some("is the path of --upstream-url right, such as …/v1?".to_owned())
+                }
+                _ => None,
+            };
+        }
+        error
     }
 
     /// Starts a `GET` of a list.
@@ -187,7 +267,7 @@ impl Client {
                 }
                 Ok(response) => match answer::accept(response).await {
                     Ok(response) => return Ok(response),
-                    Err(error) => error,
+                    Err(error) => self.advised(error),
                 },
                 Err(error) => error,
             };
@@ -197,6 +277,31 @@ impl Client {
             tracing::info!(tries, "the backend failed, trying again: {error}");
             tokio::time::sleep(pause).await;
         }
+    }
+}
+
+/// What was done to a request or an answer beyond what was asked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Change {
+    /// The backend could not read the reasoning of earlier turns, so it was left out.
+    ReasoningLeftOut,
+    /// Another model answers than was asked for.
+    OtherModel {
+        /// The model that answers.
+        served: String,
+    },
+}
+
+impl Change {
+    /// The change of the model, unless `served` is what was asked for, or its dated name.
+    fn of_model(asked: &str, served: Option<&str>) -> Option<Self> {
+        let served = served?;
+        let dated = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
+        if served.strip_prefix(asked).is_some_and(dated) {
+            return None;
+        }
+        Some(Self::OtherModel { served: served.to_owned() })
     }
 }
 
@@ -246,8 +351,8 @@ pub struct Opened {
     /// The version of the model list; where it differs from [`ModelList::etag`](crate::ModelList),
     /// the list has changed.
     pub models_etag: Option<String>,
-    /// The model that really answers.
-    pub model: Option<String>,
+    /// What was done beyond what was asked.
+    pub changes: Vec<Change>,
     /// The backend's id of the call.
     pub request_id: Option<String>,
     /// The events, as they arrive.
@@ -255,17 +360,19 @@ pub struct Opened {
 }
 
 impl Opened {
-    fn new(response: Response, limits: &Limits, namespace: Option<Arc<Namespace>>) -> Self {
+    fn new(response: Response, limits: &Limits, prepared: &Prepared) -> Self {
         let headers = response.headers();
         let word = |name: &str| answer::text(headers, name).map(str::to_owned);
         Self {
             limits: rate_limits::read_headers(headers, retry_after::unix(SystemTime::now())),
             forwarded: rate_limits::forwarded(headers),
             models_etag: word("x-models-etag"),
-            model: word("openai-model"),
+            changes: Change::of_model(prepared.model(), answer::text(headers, "openai-model"))
+                .into_iter()
+                .collect(),
             request_id: answer::request_id(headers),
             events: Events::new(response.bytes_stream().map_err(Error::cut), limits)
-                .leaving(namespace),
+                .leaving(prepared.namespace().cloned()),
         }
     }
 }

@@ -244,6 +244,8 @@ pub struct Refusal {
     pub request_id: Option<String>,
     /// The limits that came with the answer.
     pub limits: Option<Snapshot>,
+    /// What a person does about it, where this program knows.
+    pub hint: Option<String>,
 }
 
 impl std::fmt::Display for Refusal {

@@ -27,19 +27,22 @@ mod credentials;
 mod error;
 mod events;
 mod identity;
+mod loops;
 mod models;
 mod namespace;
 mod prepare;
 pub mod rate_limits;
+mod residency;
 mod retry;
 mod retry_after;
 mod route;
 mod session;
 #[cfg(test)]
 mod testing;
+mod turn_state;
 mod usage;
 
-pub use client::{Client, Config, Limits, Opened};
+pub use client::{Change, Client, Config, Limits, Opened};
 pub use connection::Proxy;
 pub use credentials::{CredentialError, CredentialSource, Credentials, Fixed};
 pub use error::{Error, Refusal, TlsFault};

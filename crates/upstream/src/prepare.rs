@@ -7,6 +7,9 @@ use bytes::Bytes;
 use chatmock_protocol::json::{Members, RawValue, Text};
 use chatmock_protocol::responses::Request;
 
+use reqwest::header::HeaderMap;
+
+use crate::loops;
 use crate::namespace::{self, Namespace};
 use crate::route::{Insists, Tools};
 use crate::{Error, Route, SessionId};
@@ -22,6 +25,8 @@ pub struct Prepared {
     session: SessionId,
     removed: Vec<Cow<'static, str>>,
     namespace: Option<Arc<Namespace>>,
+    model: String,
+    came_through: Option<String>,
 }
 
 impl Prepared {
@@ -41,6 +46,46 @@ impl Prepared {
     #[must_use]
     pub fn removed(&self) -> &[Cow<'static, str>] {
         &self.removed
+    }
+
+    /// The model that is asked for.
+    pub(crate) fn model(&self) -> &str {
+        &self.model
+    }
+
+    /// Notes the stations that the client's request came through, so that a request that goes in a
+    /// circle is noticed: see [`Client::is_loop`](crate::Client::is_loop).
+    #[must_use]
+    pub fn after(self, headers: &HeaderMap) -> Self {
+        Self { came_through: loops::came_through(headers), ..self }
+    }
+
+    pub(crate) fn came_through(&self) -> Option<&str> {
+        self.came_through.as_deref()
+    }
+
+    /// The same request without the reasoning of earlier turns; `None` where it holds none.
+    pub(crate) fn without_reasoning(&self) -> Option<Self> {
+        #[derive(serde::Deserialize)]
+        struct Kind<'b> {
+            #[serde(borrow, rename = "type", default)]
+            kind: Option<Text<'b>>,
+        }
+
+        let mut request: Request<'_> = serde_json::from_slice(&self.body).ok()?;
+        let items: Vec<&RawValue> = serde_json::from_str(request.get("input")?.get()).ok()?;
+        let reasons = |item: &&RawValue| {
+            let item = serde_json::from_str::<Kind<'_>>(item.get());
+            item.is_ok_and(|item| item.kind.as_deref() == Some("reasoning"))
+        };
+        let left: Vec<&RawValue> = items.iter().copied().filter(|item| !reasons(item)).collect();
+        if left.len() == items.len() {
+            return None;
+        }
+        let left = chatmock_protocol::json::raw(&left).ok()?;
+        request.put("input", Cow::Owned(left));
+        let body = serde_json::to_vec(&request).ok()?;
+        Some(Self { body: body.into(), ..self.clone() })
     }
 
     /// The namespace that the client's tools went into.
@@ -93,8 +138,10 @@ pub fn prepare(
         Tools::Flat => None,
         Tools::Namespaced => namespace::group(&mut request)?.map(Arc::new),
     };
+    let model = request.text("model").unwrap_or_default().into_owned();
     let body = serde_json::to_vec(&request).map_err(|_| unwritable("input"))?;
-    Ok(Prepared { body: body.into(), session: session.clone(), removed, namespace })
+    let (body, session) = (body.into(), session.clone());
+    Ok(Prepared { body, session, removed, namespace, model, came_through: None })
 }
 
 /// Takes out what would be refused; names what is lost by it.

@@ -165,6 +165,11 @@ impl Route {
         self.kind.remedy
     }
 
+    /// Whether it is called at another address than its own.
+    pub(crate) fn moved(&self) -> bool {
+        self.base.trim_end_matches('/') != self.kind.base
+    }
+
     pub(crate) fn kind(&self) -> &'static Kind {
         self.kind
     }
@@ -197,12 +202,15 @@ impl Route {
             drop(path);
             Ok(url)
         };
-        let usage =
-            if self.kind.tells_limits { Some(under(&["wham", "usage"], true)?) } else { None };
+        let beside = |tail: &[&str]| {
+            let told = self.kind.tells_limits;
+            told.then(|| under(&[&["wham"], tail].concat(), true)).transpose()
+        };
         Ok(Endpoints {
             responses: under(&["responses"], false)?,
             models: under(&["models"], false)?,
-            usage,
+            usage: beside(&["usage"])?,
+            accounts: beside(&["accounts", "check"])?,
             loopback,
             plain: base.scheme() == "http",
         })
@@ -240,6 +248,8 @@ pub(crate) struct Endpoints {
     models: Url,
     /// Where limits are asked for, where they are told.
     pub(crate) usage: Option<Url>,
+    /// Where it is told where an account's data must stay.
+    pub(crate) accounts: Option<Url>,
     /// Whether the backend is on this machine.
     pub(crate) loopback: bool,
     /// Whether it is called without TLS.

@@ -88,6 +88,10 @@ object! {
         num_predict: f64 = "num_predict",
         /// Texts before which the answer ends.
         stop: Stop<'b> = "stop",
+        /// Sampling temperature.
+        temperature: f64 = "temperature",
+        /// Share of the likeliest words that is sampled from.
+        top_p: f64 = "top_p",
     }
 }
 

@@ -36,7 +36,10 @@ pub(super) fn resolve(catalog: &Catalog, name: &str) -> Result<Resolved, Unknown
     }
     match catalog.source {
         Source::Builtin => Ok(plain(name)),
-        Source::Live | Source::Cached => Err(UnknownModel { nearest: nearest(catalog, name) }),
+        _ if catalog.open => Ok(plain(name)),
+        Source::Live | Source::Cached | Source::Configured => {
+            Err(UnknownModel { nearest: nearest(catalog, name) })
+        }
     }
 }
 

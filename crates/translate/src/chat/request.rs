@@ -4,7 +4,7 @@ use chatmock_protocol::openai::chat::request::{Reasoning, Request, ResponseForma
 
 use super::{messages, tools};
 use crate::bounds::{self, Bounds};
-use crate::draft::{self, Draft, NOT_KNOWN, NOT_OF_API, SAMPLING};
+use crate::draft::{self, Draft, NOT_KNOWN, NOT_OF_API, NOT_SENT, NOT_STORED, SAMPLING};
 use crate::failure::Failure;
 use crate::format::{self, Format, Named};
 use crate::notice;
@@ -14,6 +14,7 @@ pub(crate) fn draft(mut request: Request<'_>) -> Result<Draft<'_>, Failure> {
     let mut draft =
         Draft { choices: draft::choices(request.n)?, shows_reasoning: true, ..Draft::default() };
     ignored(&request, &mut draft);
+    wishes(&mut request, &mut draft)?;
     draft.model = draft::model(request.model.take())?;
     draft.stream = request.stream.unwrap_or(false);
     draft.read_stream_options(request.stream_options.take());
@@ -22,7 +23,8 @@ pub(crate) fn draft(mut request: Request<'_>) -> Result<Draft<'_>, Failure> {
         stop: bounds::stop(request.stop.take(), "stop")?,
         max_tokens: request.max_completion_tokens.or(request.max_tokens),
     };
-    draft.note_emulated("stop", if newer { "max_completion_tokens" } else { "max_tokens" });
+    draft.cap_member = if newer { "max_completion_tokens" } else { "max_tokens" };
+    draft.note_emulated("stop");
     draft.tier = request.service_tier.take().map(|text| text.0);
     reasoning(&mut request, &mut draft)?;
     let format = request.response_format.take().map_or(Ok(None), |f| read_format(f, &mut draft))?;
@@ -97,10 +99,7 @@ fn conversation<'b>(
 
 /// Names the members that have no effect here; one that asks for the default has none to lose.
 fn ignored(request: &Request<'_>, draft: &mut Draft<'_>) {
-    const NOT_SENT: &str = "the backend takes no such member";
     draft.note_ignored(&[
-        ("temperature", request.temperature.is_some_and(|t| t != 1.0), SAMPLING),
-        ("top_p", request.top_p.is_some_and(|p| p != 1.0), SAMPLING),
         ("presence_penalty", request.presence_penalty.is_some_and(|p| p != 0.0), SAMPLING),
         ("frequency_penalty", request.frequency_penalty.is_some_and(|p| p != 0.0), SAMPLING),
         ("seed", request.seed.is_some(), SAMPLING),
@@ -111,11 +110,6 @@ fn ignored(request: &Request<'_>, draft: &mut Draft<'_>) {
             request.top_logprobs.is_some_and(|n| n > 0),
             "the backend gives no log probabilities",
         ),
-        ("user", request.user.is_some(), NOT_SENT),
-        ("safety_identifier", request.safety_identifier.is_some(), NOT_SENT),
-        ("metadata", request.metadata.is_some(), NOT_SENT),
-        ("store", request.store == Some(true), "chat completions are not stored"),
-        ("prompt_cache_retention", request.prompt_cache_retention.is_some(), NOT_SENT),
         (
             "modalities",
             request.modalities.as_ref().is_some_and(|m| m.iter().any(|m| &**m != "text")),
@@ -125,4 +119,23 @@ fn ignored(request: &Request<'_>, draft: &mut Draft<'_>) {
         ("prediction", request.prediction.is_some(), NOT_SENT),
     ]);
     notice::unknown(&mut draft.notices, "", &request.unknown, NOT_OF_API);
+}
+
+/// Members that some backends take.
+fn wishes<'b>(request: &mut Request<'b>, draft: &mut Draft<'b>) -> Result<(), Failure> {
+    let (says, sampling) = (|value: &f64| *value != 1.0, SAMPLING);
+    draft.wish(("temperature", "temperature"), request.temperature, (says, sampling))?;
+    draft.wish(("top_p", "top_p"), request.top_p, (says, sampling))?;
+    let words = [
+        ("user", request.user.take()),
+        ("safety_identifier", request.safety_identifier.take()),
+        ("prompt_cache_retention", request.prompt_cache_retention.take()),
+    ];
+    for (name, word) in words {
+        draft.wish((name, name), word, (|_: &_| true, NOT_SENT))?;
+    }
+    draft.wish(("metadata", "metadata"), request.metadata, (|_: &_| true, NOT_SENT))?;
+    // This API keeps nothing unless it is asked to.
+    let store = request.store.unwrap_or(false);
+    draft.wish(("store", "store"), Some(store), (|store: &bool| *store, NOT_STORED))
 }

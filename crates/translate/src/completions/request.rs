@@ -7,7 +7,7 @@ use chatmock_protocol::openai::completions::{Prompt, Request};
 use chatmock_protocol::responses::item::{ContentPart, InputItem, Role};
 
 use crate::bounds::{self, Bounds};
-use crate::draft::{self, Draft, NOT_OF_API, SAMPLING};
+use crate::draft::{self, Draft, NOT_OF_API, NOT_SENT, NOT_STORED, SAMPLING};
 use crate::failure::Failure;
 use crate::format;
 use crate::notice::{self, Notice, NoticeKind};
@@ -16,12 +16,14 @@ use crate::notice::{self, Notice, NoticeKind};
 pub(super) fn draft(mut request: Request<'_>) -> Result<Draft<'_>, Failure> {
     let mut draft = Draft { choices: draft::choices(request.n)?, ..Draft::default() };
     ignored(&request, &mut draft);
+    wishes(&mut request, &mut draft)?;
     draft.model = draft::model(request.model.take())?;
     draft.stream = request.stream.unwrap_or(false);
     draft.read_stream_options(request.stream_options.take());
     draft.bounds =
         Bounds { stop: bounds::stop(request.stop.take(), "stop")?, max_tokens: request.max_tokens };
-    draft.note_emulated("stop", "max_tokens");
+    draft.cap_member = "max_tokens";
+    draft.note_emulated("stop");
     let prompts = prompts(request.prompt.take())?;
     if request.echo == Some(true) {
         draft.echo = prompts.iter().map(|prompt| prompt.0.clone().into_owned()).collect();
@@ -67,15 +69,22 @@ fn prompts(prompt: Option<Prompt<'_>>) -> Result<Vec<Text<'_>>, Failure> {
 
 fn ignored(request: &Request<'_>, draft: &mut Draft<'_>) {
     draft.note_ignored(&[
-        ("temperature", request.temperature.is_some_and(|t| t != 1.0), SAMPLING),
-        ("top_p", request.top_p.is_some_and(|p| p != 1.0), SAMPLING),
         ("presence_penalty", request.presence_penalty.is_some_and(|p| p != 0.0), SAMPLING),
         ("frequency_penalty", request.frequency_penalty.is_some_and(|p| p != 0.0), SAMPLING),
         ("seed", request.seed.is_some(), SAMPLING),
         ("logit_bias", request.logit_bias.is_some_and(|b| b.text() != "{}"), SAMPLING),
         ("best_of", request.best_of.is_some_and(|n| n > 1), SAMPLING),
         ("logprobs", request.logprobs.is_some(), "the backend gives no log probabilities"),
-        ("user", request.user.is_some(), "the backend takes no such member"),
     ]);
     notice::unknown(&mut draft.notices, "", &request.unknown, NOT_OF_API);
+}
+
+/// Members that some backends take.
+fn wishes<'b>(request: &mut Request<'b>, draft: &mut Draft<'b>) -> Result<(), Failure> {
+    let (says, sampling) = (|value: &f64| *value != 1.0, SAMPLING);
+    draft.wish(("temperature", "temperature"), request.temperature, (says, sampling))?;
+    draft.wish(("top_p", "top_p"), request.top_p, (says, sampling))?;
+    draft.wish(("user", "user"), request.user.take(), (|_: &_| true, NOT_SENT))?;
+    // This API keeps nothing.
+    draft.wish(("store", "store"), Some(false), (|_: &_| false, NOT_STORED))
 }

@@ -10,7 +10,7 @@ use chatmock_protocol::responses::item::{ContentPart, InputItem, Role};
 use super::history::{History, with_images};
 use crate::conversation::Conversation;
 use crate::dialect::Finish;
-use crate::draft::{Draft, NOT_OF_API};
+use crate::draft::{Draft, NOT_OF_API, NOT_STORED};
 use crate::failure::Failure;
 use crate::format::{self, Format};
 use crate::notice::{self, Notice, NoticeKind};
@@ -121,14 +121,19 @@ fn probabilities(logprobs: Option<bool>, top: Option<u32>, draft: &mut Draft<'_>
 }
 
 fn options(options: Option<Options<'_>>, draft: &mut Draft<'_>) -> Result<(), Failure> {
-    let Some(options) = options else { return Ok(()) };
+    let options = options.unwrap_or_default();
     // Some programs write whole numbers as `128.0`; the cast keeps to what fits.
     draft.bounds.max_tokens = options.num_predict.filter(|n| *n >= 1.0).map(|n| n as u64);
     draft.bounds.stop = crate::bounds::stop(options.stop, "options.stop")?;
     let why = "the backend takes no such parameter";
     notice::unknown(&mut draft.notices, "options", &options.unknown, why);
-    draft.note_emulated("options.stop", "options.num_predict");
-    Ok(())
+    draft.cap_member = "options.num_predict";
+    draft.note_emulated("options.stop");
+    let lost = |_: &f64| true;
+    draft.wish(("temperature", "options.temperature"), options.temperature, (lost, why))?;
+    draft.wish(("top_p", "options.top_p"), options.top_p, (lost, why))?;
+    // This API keeps nothing.
+    draft.wish(("store", "store"), Some(false), (|_: &_| false, NOT_STORED))
 }
 
 /// `true` and `false` show or hide the thinking; a word is an effort.

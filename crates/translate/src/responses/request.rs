@@ -69,7 +69,7 @@ fn cap(request: &mut Request<'_>, draft: &mut Draft<'_>) -> Result<(), Failure> 
         Ok(most @ 1..) => draft.bounds.max_tokens = Some(most),
         _ => return Err(Failure::param(NAME, format!("{NAME} must be a whole number above 0"))),
     }
-    draft.note_emulated("stop", NAME);
+    draft.cap_member = NAME;
     Ok(())
 }
 

@@ -43,6 +43,8 @@ async fn exactly_the_honest_headers_are_sent() {
     assert_eq!(body.as_bytes(), prepared.body());
     let mut lines: Vec<_> = head.lines().map(str::to_owned).collect();
     assert_eq!(lines.remove(0), "POST /backend-api/codex/responses HTTP/1.1");
+    let via = lines.iter().position(|line| line.starts_with("via: 1.1 chatmock-"));
+    lines.remove(via.expect("a backend at another address could be this program"));
     lines.sort_unstable();
     let session = prepared.session();
     let mut expected = vec![
@@ -91,7 +93,7 @@ async fn an_answer_opens_with_what_its_head_tells() {
     assert_eq!(opened.limits.unwrap().primary.unwrap().window_minutes, 10_080);
     assert_eq!(opened.forwarded.len(), 2);
     assert_eq!(opened.models_etag.as_deref(), Some("W/\"abc\""));
-    assert_eq!(opened.model.as_deref(), Some("gpt-6-sol"));
+    assert_eq!(opened.changes, [Change::OtherModel { served: "gpt-6-sol".into() }]);
     assert_eq!(opened.request_id.as_deref(), Some("req-1"));
     assert_eq!(opened.events.next().await.unwrap().unwrap().text(), "{\"a\":1}");
     assert_eq!(opened.events.next().await.unwrap().unwrap().text(), "b");
@@ -375,3 +377,4 @@ async fn settings_that_cannot_work_are_told_at_once() {
 }
 
 mod retries;
+mod turns;

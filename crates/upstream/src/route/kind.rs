@@ -19,6 +19,8 @@ pub(crate) struct Kind {
     pub(crate) tools: Tools,
     /// Which headers a call carries.
     pub(crate) headers: Headers,
+    /// Whether request bodies may be compressed.
+    pub(crate) compresses: bool,
     /// The shape of the list of models.
     pub(crate) list: List,
     /// Whether names that the list does not have may be asked for all the same.
@@ -119,6 +121,7 @@ pub(crate) static CODEX: Kind = Kind {
     insists: Insists { metadata: true, ..STATELESS },
     tools: Tools::Flat,
     headers: Headers::Codex,
+    compresses: true,
     list: List::Versioned,
     open_list: false,
     reasons: true,
@@ -166,6 +169,7 @@ pub(crate) static PLAN: Kind = Kind {
     insists: STATELESS,
     tools: Tools::Namespaced,
     headers: Headers::Bearer,
+    compresses: false,
     list: List::Slugs,
     open_list: false,
     reasons: true,
@@ -192,6 +196,7 @@ const API: Kind = Kind {
     },
     tools: Tools::Flat,
     headers: Headers::Bearer,
+    compresses: false,
     list: List::Public,
     open_list: true,
     reasons: false,

@@ -134,16 +134,16 @@ fn what_has_no_effect_is_named_unless_it_asks_for_the_default() {
     assert_eq!(
         fields,
         [
-            "temperature",
-            "top_p",
             "presence_penalty",
             "frequency_penalty",
             "seed",
             "logit_bias",
             "best_of",
             "logprobs",
-            "user",
             "unheard_of",
+            "temperature",
+            "top_p",
+            "user",
         ]
     );
     assert!(settled.notices.iter().all(|notice| notice.kind.as_str() == "ignored"));

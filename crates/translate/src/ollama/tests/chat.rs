@@ -163,8 +163,8 @@ fn options_that_can_be_kept_are_and_the_others_are_named() {
         settled.noted(),
         [
             ("options.num_ctx", "ignored"),
-            ("options.temperature", "ignored"),
             ("options.stop", "emulated"),
+            ("options.temperature", "ignored"),
             ("options.num_predict", "emulated"),
         ]
     );
