@@ -6,7 +6,9 @@ use std::path::Path;
 use chatmock_server::auth::KeeperSettings;
 use chatmock_server::translate::Policy;
 use chatmock_server::upstream::{Config, Limits, Route};
-use chatmock_server::{HttpSettings, ModelSettings, Served, Server, Settings, SignInSettings};
+use chatmock_server::{
+    Access, HttpSettings, ModelSettings, Served, Server, Settings, SignInSettings,
+};
 use chatmock_simulator::{Claims, Settings as Simulated, Simulator};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -94,7 +96,11 @@ pub(crate) fn settings(simulator: &Simulator, home: &Path) -> Settings {
             limits: Limits { retries: 0, ..Limits::default() },
             ..Config::default()
         },
-        sign_in: SignInSettings { home: home.to_owned(), borrow_codex: None, keeper },
+        access: Access::SignIn(SignInSettings {
+            home: home.to_owned(),
+            borrow_codex: None,
+            keeper,
+        }),
         models: ModelSettings::default(),
     }
 }

@@ -98,9 +98,12 @@ async fn the_headers_of_a_turn_are_these_and_no_others() {
         "thread-id",
         "user-agent",
         "version",
+        "via",
         "x-client-request-id",
     ];
     assert_eq!(names, expected);
+    // Only a backend at another address than its own could be this server again.
+    assert!(call.header("via").unwrap().starts_with("1.1 chatmock-"));
     assert_eq!(call.header("accept"), Some("text/event-stream"));
     assert_eq!(call.header("content-type"), Some("application/json"));
     assert_eq!(call.header("originator"), Some("chatmock"));

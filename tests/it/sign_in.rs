@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chatmock_server::Server;
+use chatmock_server::{Access, Server};
 use chatmock_simulator::{Claims, Mode, Settings as Simulated};
 use futures::future::join_all;
 use serde_json::{Value, json};
@@ -169,7 +169,8 @@ async fn the_codex_programs_sign_in_is_borrowed_while_ours_is_absent_and_never_r
     sign_in(codex.path(), &theirs.auth_json());
     let mut settings = settings(&house.simulator, home.path());
     settings.models.sync = false;
-    settings.sign_in.borrow_codex = Some(codex.path().to_owned());
+    let Access::SignIn(held) = &mut settings.access else { panic!("a sign-in is set") };
+    held.borrow_codex = Some(codex.path().to_owned());
     let server = Running::start(settings).await;
     let account = |house: &House| {
         let call = house.simulator.model_calls().pop().unwrap();
@@ -197,7 +198,7 @@ async fn the_codex_programs_sign_in_is_borrowed_while_ours_is_absent_and_never_r
 async fn a_server_says_who_is_signed_in_or_what_to_do() {
     let house = House::new().await;
     let server = Server::new(settings(&house.simulator, house.home.path())).unwrap();
-    let account = server.account().await.unwrap();
+    let account = server.account().await.unwrap().unwrap();
     assert_eq!(account.email.as_deref(), Some("demo@example.invalid"));
     assert_eq!(account.plan.as_deref(), Some("plus"));
     let empty = tempfile::tempdir().unwrap();

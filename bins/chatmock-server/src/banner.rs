@@ -5,6 +5,7 @@ use std::io::{self, IsTerminal, Write as _, stderr};
 use std::net::SocketAddr;
 
 use chatmock_server::Account;
+use chatmock_server::upstream::Route;
 
 use crate::cli::LogFormat;
 
@@ -15,17 +16,28 @@ pub(crate) enum Payer {
     Demo,
     /// The person who signed in.
     Account(Account),
+    /// Whoever holds the key, if one is asked for.
+    Key,
     /// Nobody yet; a sentence that says why.
     Nobody(String),
 }
 
 /// Tells that the server listens: at length on a terminal, else in one line that programs can read.
-pub(crate) fn show(addresses: &[SocketAddr], payer: &Payer, log: LogFormat) -> io::Result<()> {
+pub(crate) fn show(
+    addresses: &[SocketAddr],
+    route: &Route,
+    payer: &Payer,
+    log: LogFormat,
+) -> io::Result<()> {
     if log == LogFormat::Human && stderr().is_terminal() {
-        return stderr().write_all(text(addresses, payer).as_bytes());
+        return stderr().write_all(text(addresses, route, payer).as_bytes());
+    }
+    if !matches!(payer, Payer::Demo) {
+        tracing::info!("route {}", way(route));
     }
     match payer {
         Payer::Demo => tracing::info!("{DEMO}"),
+        Payer::Key => {}
         Payer::Account(account) => tracing::info!("signed in as {}", named(account)),
         Payer::Nobody(why) => tracing::warn!("{}", printable(why)),
     }
@@ -42,7 +54,7 @@ pub(crate) fn show(addresses: &[SocketAddr], payer: &Payer, log: LogFormat) -> i
 
 const DEMO: &str = "DEMO: answers come from a built-in simulator; no account is used";
 
-fn text(addresses: &[SocketAddr], payer: &Payer) -> String {
+fn text(addresses: &[SocketAddr], route: &Route, payer: &Payer) -> String {
     let mut text = format!("ChatMock {}\n\n", env!("CARGO_PKG_VERSION"));
     let mut line = |label: &str, value: &str| {
         // Writing to a string cannot fail.
@@ -52,14 +64,22 @@ fn text(addresses: &[SocketAddr], payer: &Payer) -> String {
         let label = if index == 0 { "Base URL" } else { "and" };
         line(label, &format!("http://{address}/v1"));
     }
+    if !matches!(payer, Payer::Demo) {
+        line("Route", &way(route));
+    }
     match payer {
         Payer::Demo => line("Account", DEMO),
+        Payer::Key => {}
         Payer::Account(account) => line("Account", &named(account)),
         Payer::Nobody(why) => line("Account", &printable(why)),
     }
     line("Stop", "Ctrl-C");
     text.push('\n');
     text
+}
+
+fn way(route: &Route) -> String {
+    format!("{} ({})", route.name(), printable(route.base()))
 }
 
 fn named(account: &Account) -> String {
@@ -87,7 +107,11 @@ mod tests {
     #[test]
     fn a_terminal_sees_every_base_url_and_the_account() {
         let account = Account { email: Some("ann@example.com".into()), plan: Some("plus".into()) };
-        let text = text(&addresses(), &Payer::Account(account));
+        let text = text(&addresses(), &Route::codex(), &Payer::Account(account));
+        assert!(
+            text.contains("Route       codex (https://chatgpt.com/backend-api/codex)\n"),
+            "{text}"
+        );
         assert!(text.contains("http://127.0.0.1:8000/v1\n"), "{text}");
         assert!(text.contains("http://[::1]:8000/v1\n"), "{text}");
         assert!(text.contains("ann@example.com (plus)"), "{text}");
@@ -95,9 +119,12 @@ mod tests {
 
     #[test]
     fn a_demo_and_a_missing_sign_in_are_said_plainly() {
-        assert!(text(&addresses(), &Payer::Demo).contains("DEMO: answers come from a built-in"));
+        assert!(
+            text(&addresses(), &Route::codex(), &Payer::Demo)
+                .contains("DEMO: answers come from a built-in")
+        );
         let nobody = Payer::Nobody("not signed in".into());
-        let text = text(&addresses(), &nobody);
+        let text = text(&addresses(), &Route::codex(), &nobody);
         assert!(text.contains("Account     not signed in\n"), "{text}");
     }
 

@@ -4,13 +4,13 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use chatmock_server::translate::catalog::Alias;
-use chatmock_server::upstream::{CLIENT_VERSION, Identity, Route};
+use chatmock_server::upstream::{CLIENT_VERSION, Identity};
 use chatmock_server::{HostName, OLLAMA_VERSION, Origin, auth};
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
 
 use crate::env::Variable;
-use crate::values::Secret;
+use crate::values::{Secret, SizeOrOff};
 use crate::{env, values};
 
 const AFTER_HELP: &str = "\
@@ -190,15 +190,43 @@ pub(crate) struct Models {
     /// May be given several times; in the environment, commas part them.
     #[arg(long, env = env::ALIAS, value_name = "NAME=MODEL", value_delimiter = ',', value_parser = values::alias)]
     pub(crate) alias: Vec<Alias>,
+    /// Models that stand in for the backend's list, which is not fetched then
+    ///
+    /// For a server without /models. May be given several times; commas part names.
+    #[arg(long, env = env::MODEL_LIST, value_name = "MODEL", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) model_list: Vec<String>,
 }
 
 /// The backend, and the name under which it is called.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Backend")]
 pub(crate) struct Backend {
-    /// The address before /responses and /models: https, or http on this machine
-    #[arg(long, env = env::UPSTREAM_URL, value_name = "URL", default_value = Route::CODEX)]
-    pub(crate) upstream_url: String,
+    /// The way to the models: `codex`, `plan` or `api`; it is never changed by itself
+    ///
+    /// codex: the sign-in of the Codex CLI and its backend, which OpenAI does not document for other programs.
+    /// plan: "Sign in with ChatGPT", OpenAI's documented way to use a Plus or Pro plan (a preview).
+    /// api: an API key, or any server that speaks the Responses API; see --upstream-url.
+    #[arg(long, env = env::ROUTE, value_name = "ROUTE", ignore_case = true, default_value = "codex", value_parser = PossibleValuesParser::new(ROUTES))]
+    pub(crate) route: String,
+    /// The address before /responses and /models: https, or http on this machine [default: the route's own]
+    ///
+    /// With --route api, OPENAI_BASE_URL counts too.
+    #[arg(long, env = env::UPSTREAM_URL, value_name = "URL", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) upstream_url: Option<String>,
+    /// A file with the key for the backend; with --route api only
+    ///
+    /// OPENAI_API_KEY counts too, with --route api only. A server that asks for no key needs none.
+    #[arg(long, env = env::UPSTREAM_KEY_FILE, value_name = "FILE")]
+    pub(crate) upstream_key_file: Option<PathBuf>,
+    /// Which fields the server of --route api takes [default: by its address]
+    ///
+    /// openai: OpenAI's platform and Azure. generic: vLLM, Ollama, LM Studio, llama.cpp, gateways.
+    /// What a server does not take is done here or named in a header.
+    #[arg(long, env = env::PROFILE, value_name = "PROFILE", ignore_case = true, value_enum)]
+    pub(crate) profile: Option<ApiProfile>,
+    /// Compresses request bodies from this size on, where the backend reads that; `off` never does [default: 256k, off for a backend on this machine]
+    #[arg(long, env = env::COMPRESS_ABOVE, value_name = "SIZE", value_parser = values::size_or_off)]
+    pub(crate) compress_above: Option<SizeOrOff>,
     /// The Codex version whose models are asked for
     #[arg(long, env = env::CLIENT_VERSION, value_name = "VERSION", default_value = CLIENT_VERSION)]
     pub(crate) client_version: String,
@@ -230,9 +258,20 @@ pub(crate) struct SignIn {
     pub(crate) client_id: String,
 }
 
+const ROUTES: [&str; 3] = ["codex", "plan", "api"];
+
 const EFFORTS: [&str; 8] = ["none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra"];
 
 const SUMMARIES: [&str; 4] = ["auto", "concise", "detailed", "none"];
+
+/// The words for what a server of the API route takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ApiProfile {
+    /// OpenAI's platform, or Azure
+    Openai,
+    /// Any other server
+    Generic,
+}
 
 /// The words for how the log is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use anyhow::Context;
-use chatmock_server::Settings;
+use chatmock_server::{Access, Settings};
 use chatmock_simulator::Simulator;
 use tempfile::TempDir;
 
@@ -26,9 +26,11 @@ impl Demo {
         let home = signed_in(&simulator).context("cannot make a temporary folder for the demo")?;
         let route = settings.upstream.route.clone();
         settings.upstream.route = route.at(simulator.upstream_url());
-        settings.sign_in.keeper.issuer = simulator.issuer();
-        settings.sign_in.home = home.path().to_owned();
-        settings.sign_in.borrow_codex = None;
+        if let Access::SignIn(sign_in) = &mut settings.access {
+            sign_in.keeper.issuer = simulator.issuer();
+            sign_in.home = home.path().to_owned();
+            sign_in.borrow_codex = None;
+        }
         Ok(Self { _simulator: simulator, _home: home })
     }
 }

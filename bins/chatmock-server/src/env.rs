@@ -3,6 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
+use crate::values::Secret;
+
 /// The address or name to listen on.
 pub(crate) const HOST: &str = "CHATMOCK_HOST";
 /// The port to listen on.
@@ -66,6 +68,20 @@ pub(crate) const MODEL_SYNC: &str = "CHATGPT_LOCAL_MODEL_SYNC";
 /// How often the list of models is fetched.
 pub(crate) const MODEL_REFRESH_INTERVAL: &str = "CHATGPT_LOCAL_MODEL_REFRESH_INTERVAL";
 
+/// The way to the models.
+pub(crate) const ROUTE: &str = "CHATMOCK_ROUTE";
+/// The file with the key for the backend.
+pub(crate) const UPSTREAM_KEY_FILE: &str = "CHATMOCK_UPSTREAM_KEY_FILE";
+/// What a server of the API route takes.
+pub(crate) const PROFILE: &str = "CHATMOCK_PROFILE";
+/// Models that stand in for the backend's list.
+pub(crate) const MODEL_LIST: &str = "CHATMOCK_MODEL_LIST";
+/// From how many bytes on requests are compressed.
+pub(crate) const COMPRESS_ABOVE: &str = "CHATMOCK_COMPRESS_ABOVE";
+/// OpenAI's own name for a key; it counts on the API route only.
+const OPENAI_API_KEY: &str = "OPENAI_API_KEY";
+/// OpenAI's own name for the address; it counts on the API route only.
+const OPENAI_BASE_URL: &str = "OPENAI_BASE_URL";
 /// The address of the backend.
 pub(crate) const UPSTREAM_URL: &str = "CHATMOCK_UPSTREAM_URL";
 /// The client version that the backend is told.
@@ -120,6 +136,23 @@ impl Variable {
 
 fn value(name: impl AsRef<OsStr>) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+/// What the environment says to every program that calls OpenAI's API.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct OpenAi {
+    /// A key.
+    pub(crate) key: Option<Secret>,
+    /// The address before `/responses`.
+    pub(crate) base: Option<String>,
+}
+
+impl OpenAi {
+    /// Asks the environment.
+    pub(crate) fn read() -> Self {
+        let text = |name| value(name).and_then(|value| value.into_string().ok());
+        Self { key: text(OPENAI_API_KEY).map(|key| Secret::new(&key)), base: text(OPENAI_BASE_URL) }
+    }
 }
 
 /// Folders that are known without any flag.

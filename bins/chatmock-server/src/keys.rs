@@ -90,7 +90,7 @@ impl Found {
 
 /// Whether others than its owner may read a file; what is no plain file has no lasting content.
 #[cfg(unix)]
-fn is_open_to_others(file: &File) -> std::io::Result<bool> {
+pub(crate) fn is_open_to_others(file: &File) -> std::io::Result<bool> {
     use std::os::unix::fs::PermissionsExt;
     let metadata = file.metadata()?;
     Ok(metadata.is_file() && metadata.permissions().mode() & 0o077 != 0)

@@ -1,5 +1,6 @@
 //! The program `chatmock-server`: flags and environment in, a running server out.
 
+mod backend;
 mod banner;
 mod cli;
 mod demo;
@@ -20,6 +21,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use chatmock_server::upstream::Route;
 use chatmock_server::{Served, Server, Settings};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -28,7 +30,7 @@ use tokio::sync::oneshot;
 use crate::banner::Payer;
 use crate::cli::{Cli, LogFormat};
 use crate::demo::Demo;
-use crate::env::Folders;
+use crate::env::{Folders, OpenAi};
 use crate::exit::Fault;
 use crate::settings::Decided;
 use crate::signals::Signals;
@@ -43,7 +45,8 @@ fn main() -> ExitCode {
 
 fn start(cli: Cli) -> Result<ExitCode, Fault> {
     let sockets = systemd::sockets().map_err(Fault::Settings)?;
-    let decided = settings::decide(cli, &Folders::read(), sockets).map_err(Fault::Settings)?;
+    let decided = settings::decide(cli, &Folders::read(), &OpenAi::read(), sockets);
+    let decided = decided.map_err(Fault::Settings)?;
     let Decided { listen, demo, log, verbose, warnings, server } = decided;
     logging::start(log, verbose);
     for warning in &warnings {
@@ -77,16 +80,35 @@ async fn run(
     let listeners = listeners.context("cannot listen")?;
     let addresses: io::Result<Vec<SocketAddr>> =
         listeners.iter().map(TcpListener::local_addr).collect();
+    let addresses = addresses.context("cannot listen")?;
+    ensure_other(server.route(), &addresses)?;
     let payer = if demo.is_some() { Payer::Demo } else { payer(&server).await };
     // A closed standard error is no reason not to serve.
-    let _ = banner::show(&addresses.context("cannot listen")?, &payer, log);
+    let _ = banner::show(&addresses, server.route(), &payer, log);
     systemd::tell(News::Ready);
     Ok(serve(server, listeners, signals).await)
 }
 
+/// Refuses a backend that is this server itself.
+fn ensure_other(route: &Route, addresses: &[SocketAddr]) -> Result<(), Fault> {
+    let Some((host, port)) = route.host_and_port() else { return Ok(()) };
+    let ours = |address: &&SocketAddr| {
+        let same = host.parse() == Ok(address.ip());
+        address.port() == port && (same || backend::is_here(&host))
+    };
+    match addresses.iter().find(ours) {
+        Some(_) => Err(Fault::Settings(anyhow!(
+            "--upstream-url {} is the address of this server itself",
+            route.base()
+        ))),
+        None => Ok(()),
+    }
+}
+
 async fn payer(server: &Server) -> Payer {
     match tokio::time::timeout(ACCOUNT_WAIT, server.account()).await {
-        Ok(Ok(account)) => Payer::Account(account),
+        Ok(Ok(Some(account))) => Payer::Account(account),
+        Ok(Ok(None)) => Payer::Key,
         Ok(Err(why)) => Payer::Nobody(format!("not signed in; {why}")),
         Err(_) => Payer::Nobody("the sign-in is still being renewed".to_owned()),
     }

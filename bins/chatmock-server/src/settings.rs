@@ -9,13 +9,12 @@ use chatmock_server::auth::KeeperSettings;
 use chatmock_server::translate::Policy;
 use chatmock_server::translate::policy::Instructions;
 use chatmock_server::translate::thinking::ReasoningStyle;
-use chatmock_server::upstream::{self, Identity, Route};
-use chatmock_server::{HttpSettings, ModelSettings, Settings, SignInSettings};
+use chatmock_server::upstream::Identity;
+use chatmock_server::{Access, HttpSettings, KeySettings, ModelSettings, Settings, SignInSettings};
 
-use crate::cli::{
-    Backend, Callers, Cli, Listening, LogFormat, Models, Program, Replies, SignIn, Style,
-};
-use crate::env::Folders;
+use crate::backend;
+use crate::cli::{Callers, Cli, Listening, LogFormat, Models, Program, Replies, SignIn, Style};
+use crate::env::{Folders, OpenAi};
 use crate::keys::Found;
 use crate::listen::Listen;
 
@@ -43,6 +42,7 @@ pub(crate) struct Decided {
 pub(crate) fn decide(
     cli: Cli,
     folders: &Folders,
+    openai: &OpenAi,
     sockets: Vec<TcpListener>,
 ) -> anyhow::Result<Decided> {
     let Cli { word: _, program, listening, callers, replies, models, backend, sign_in } = cli;
@@ -54,10 +54,16 @@ pub(crate) fn decide(
         let warning = "--log-bodies is on: everything that is said to the model goes into the log";
         warnings.push(warning.to_owned());
     }
-    let upstream = upstream(backend);
-    let sign_in = self::sign_in(sign_in, &upstream.identity, folders, demo)?;
-    let policy = policy(replies)?;
-    let server = Settings { http, policy, upstream, sign_in, models: self::models(models) };
+    let backend = if demo { backend.of_demo() } else { backend };
+    let chosen = backend::choose(backend, openai)?;
+    warnings.extend(chosen.warnings);
+    let access = if chosen.by_key {
+        Access::Key(KeySettings { key: chosen.key, home: home(sign_in.home, folders).ok() })
+    } else {
+        Access::SignIn(self::sign_in(sign_in, &chosen.config.identity, folders, demo)?)
+    };
+    let (policy, models) = (policy(replies)?, self::models(models));
+    let server = Settings { http, policy, upstream: chosen.config, access, models };
     let verbose = verbose || verbose_obfuscation;
     Ok(Decided { listen, demo, log, verbose, warnings, server })
 }
@@ -135,6 +141,8 @@ fn policy(replies: Replies) -> anyhow::Result<Policy> {
         debug_model,
         instructions: self::instructions(&instructions)?,
         tokenizer: chatmock_server::tokenizer(),
+        // The server knows what its backend takes.
+        ..Policy::default()
     })
 }
 
@@ -167,21 +175,14 @@ fn models(models: Models) -> ModelSettings {
         model_refresh_interval,
         expose_reasoning_models,
         alias,
+        model_list,
     } = models;
     ModelSettings {
         sync: model_sync && !no_model_sync,
         refresh: model_refresh_interval,
         expose_efforts: expose_reasoning_models,
         aliases: alias,
-    }
-}
-
-fn upstream(backend: Backend) -> upstream::Config {
-    let Backend { upstream_url, client_version, originator, user_agent } = backend;
-    upstream::Config {
-        route: Route::codex().at(upstream_url),
-        identity: Identity { originator, user_agent, client_version },
-        ..upstream::Config::default()
+        list: model_list,
     }
 }
 
@@ -214,12 +215,21 @@ fn home(home: Option<PathBuf>, folders: &Folders) -> anyhow::Result<PathBuf> {
 mod tests {
     use std::time::Duration;
 
+    use chatmock_server::upstream::Route;
+
     use super::*;
 
     fn decided(arguments: &[&str]) -> anyhow::Result<Decided> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let folders = Folders { person: Some(root.into()), codex: Some(root.join("codex")) };
-        decide(Cli::typed(arguments).unwrap(), &folders, Vec::new())
+        decide(Cli::typed(arguments).unwrap(), &folders, &OpenAi::default(), Vec::new())
+    }
+
+    fn signed_in(settings: &Settings) -> &SignInSettings {
+        match &settings.access {
+            Access::SignIn(settings) => settings,
+            Access::Key(_) => panic!("a key is set"),
+        }
     }
 
     #[test]
@@ -238,8 +248,8 @@ mod tests {
         assert_eq!(server.upstream.identity, Identity::default());
         let models = ModelSettings::default();
         assert_eq!((server.models.sync, server.models.refresh), (models.sync, models.refresh));
-        assert!(server.sign_in.home.ends_with(".chatgpt-local"));
-        assert_eq!(server.sign_in.borrow_codex, None);
+        assert!(signed_in(&server).home.ends_with(".chatgpt-local"));
+        assert_eq!(signed_in(&server).borrow_codex, None);
         assert!(matches!(server.policy.instructions, Instructions::Empty));
         assert_eq!(server.policy.reasoning_style, ReasoningStyle::ReasoningContent);
         assert_eq!((server.policy.effort, server.policy.summary), (None, None));
@@ -280,18 +290,18 @@ mod tests {
         let Decided { verbose, server, .. } = decided(&arguments).unwrap();
         assert!(verbose);
         assert_eq!((server.http.max_body, server.http.drain), (1024, Duration::from_secs(2)));
-        let policy = server.policy;
+        let policy = &server.policy;
         assert!(policy.fast && policy.web_search && policy.strict && policy.hide_commentary);
         assert_eq!(policy.debug_model.as_deref(), Some("m"));
         assert_eq!(policy.summary.as_deref(), Some("detailed"));
         assert_eq!(policy.reasoning_style, ReasoningStyle::O3);
         assert!(!server.models.sync && server.models.expose_efforts);
         assert_eq!(server.models.refresh, Duration::from_secs(90));
-        let keeper = server.sign_in.keeper;
+        let keeper = &signed_in(&server).keeper;
         assert_eq!((&*keeper.issuer, &*keeper.client_id), ("https://i.test", "c"));
         assert_eq!((&*keeper.originator, &*keeper.user_agent), ("o", "u"));
         assert_eq!(server.upstream.identity.client_version, "1.2.3");
-        assert!(server.sign_in.borrow_codex.unwrap().ends_with("codex"));
+        assert!(signed_in(&server).borrow_codex.as_ref().unwrap().ends_with("codex"));
     }
 
     #[test]
@@ -311,7 +321,8 @@ mod tests {
     fn sockets_that_were_handed_over_need_a_key_by_their_own_address() {
         let handed = |address: &str| {
             let sockets = vec![TcpListener::bind(address).unwrap()];
-            decide(Cli::typed(&["--demo", "--host=0.0.0.0"]).unwrap(), &Folders::default(), sockets)
+            let cli = Cli::typed(&["--demo", "--host=0.0.0.0"]).unwrap();
+            decide(cli, &Folders::default(), &OpenAi::default(), sockets)
         };
         assert!(handed("127.0.0.1:0").is_ok());
         let error = handed("0.0.0.0:0").unwrap_err().to_string();
@@ -372,10 +383,13 @@ mod tests {
 
     #[test]
     fn a_demo_needs_no_home_folder() {
-        let demo =
-            decide(Cli::typed(&["--demo"]).unwrap(), &Folders::default(), Vec::new()).unwrap();
-        assert!(demo.demo);
-        let error = decide(Cli::typed(&[]).unwrap(), &Folders::default(), Vec::new()).unwrap_err();
+        let decided = |arguments: &[&str]| {
+            let cli = Cli::typed(arguments).unwrap();
+            decide(cli, &Folders::default(), &OpenAi::default(), Vec::new())
+        };
+        assert!(decided(&["--demo", "--route=api"]).unwrap().demo);
+        assert!(decided(&["--route=api", "--upstream-url=http://[::1]:1/v1"]).is_ok());
+        let error = decided(&[]).unwrap_err();
         assert!(error.to_string().contains("--home"), "{error}");
     }
 }

@@ -127,6 +127,23 @@ pub(crate) fn size(word: &str) -> Result<usize, String> {
     }
 }
 
+/// A size, or none at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SizeOrOff {
+    /// From so many bytes on.
+    Size(usize),
+    /// Never.
+    Off,
+}
+
+/// Reads a size as [`size`] does, or `off`.
+pub(crate) fn size_or_off(word: &str) -> Result<SizeOrOff, String> {
+    match word.trim().to_ascii_lowercase().as_str() {
+        "off" | "none" => Ok(SizeOrOff::Off),
+        word => size(word).map(SizeOrOff::Size).map_err(|wrong| format!("{wrong}; or off")),
+    }
+}
+
 /// Reads the word before the flags, which ChatMock's one program needed to tell its tasks apart.
 pub(crate) fn older_word(word: &str) -> Result<(), String> {
     match word {

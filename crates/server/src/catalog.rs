@@ -64,7 +64,7 @@ pub(crate) struct Models {
     settings: ModelSettings,
     /// Without a folder to keep it in, there is none.
     file: Option<PathBuf>,
-    /// The backend's address: a list of another one does not count.
+    /// The backend whose list counts: by the route where an account decides, else by the address.
     backend: String,
     /// Whether the backend is asked about names that it does not list.
     open: bool,
@@ -92,7 +92,7 @@ impl Models {
         let first = Published::new(first.opened(open), &settings);
         Self {
             file: home.map(|home| home.join(CACHE_FILE)),
-            backend: route.base().to_owned(),
+            backend: if open { route.base() } else { route.name() }.to_owned(),
             open,
             published: watch::Sender::new(Arc::new(first)),
             tried: watch::Sender::new(false),
@@ -144,6 +144,9 @@ impl Models {
         }
         let mut earliest = Instant::now();
         loop {
+            if let Err(error) = client.locate().await {
+                tracing::debug!("where the account's data must stay is not known: {error}");
+            }
             match client.models().await {
                 Ok(list) if !list.entries.is_empty() => self.take(list, &client).await,
                 Ok(_) => tracing::warn!("the backend's list of models is empty"),

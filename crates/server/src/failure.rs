@@ -2,8 +2,8 @@
 
 use chatmock_protocol::codex::limits::Snapshot;
 use chatmock_protocol::responses::ApiError;
-use chatmock_translate::{Failure, FailureKind};
-use chatmock_upstream::{CredentialError, Error, Refusal};
+use chatmock_translate::{Failure, FailureKind, Notice, NoticeKind};
+use chatmock_upstream::{Change, CredentialError, Error, Refusal};
 
 /// The code of every failure that a sign-in mends.
 const SIGN_IN: &str = "sign_in_required";
@@ -47,10 +47,32 @@ fn of_refusal(refusal: Refusal) -> Failure {
         failure.kind = FailureKind::Failed;
     }
     if failure.kind == FailureKind::SignedOut {
-        failure.message.push_str("; sign in again: chatmock-auth login");
         failure.code.get_or_insert_with(|| SIGN_IN.into());
     }
+    if let Some(hint) = refusal.hint.filter(|hint| !failure.message.contains(hint)) {
+        failure.message = format!("{}; {hint}", failure.message);
+    }
     failure
+}
+
+/// A request that has been here already.
+pub(crate) fn of_loop() -> Failure {
+    let message =
+        "this request has come back to the server that sent it: --upstream-url leads here";
+    Failure::new(FailureKind::Rejected(508), message).with_code("loop_detected")
+}
+
+/// Says what became otherwise than asked.
+pub(crate) fn notice(change: Change) -> Notice {
+    let changed =
+        |field: &'static str, detail: String| Notice::new(field, NoticeKind::Changed, detail);
+    match change {
+        Change::ReasoningLeftOut => {
+            changed("input", "reasoning that the backend could not read was left out".to_owned())
+        }
+        Change::OtherModel { served } => changed("model", format!("{served} answers")),
+        _ => changed("answer", "something became otherwise than asked".to_owned()),
+    }
 }
 
 /// The words of a failure that may be logged: those of a bad request repeat what a person wrote.

@@ -9,7 +9,7 @@ use chatmock_protocol::responses::event::{Body, Phase};
 use chatmock_protocol::responses::{ApiError, Event};
 use chatmock_protocol::sse::Frame;
 use chatmock_translate::dialect::Finish;
-use chatmock_translate::{Failure, FailureKind};
+use chatmock_translate::{Failure, FailureKind, Notice};
 use chatmock_upstream::{Credentials, Events, Prepared, back_off};
 use futures::FutureExt;
 use futures::future::BoxFuture;
@@ -22,8 +22,14 @@ use crate::reply::unix_now;
 /// The longest wait that the backend may ask for and get, in seconds.
 const LONGEST_WAIT: u64 = 5;
 
-/// The backend's headers about limits.
-pub(crate) type Forwarded = Vec<(HeaderName, HeaderValue)>;
+/// What an answer's head tells a client.
+#[derive(Default)]
+pub(crate) struct Told {
+    /// The backend's headers about limits.
+    pub(crate) forwarded: Vec<(HeaderName, HeaderValue)>,
+    /// What became otherwise than asked.
+    pub(crate) notices: Vec<Notice>,
+}
 
 /// An answer whose first output has arrived.
 pub(crate) struct Opening {
@@ -31,7 +37,7 @@ pub(crate) struct Opening {
     held: VecDeque<Frame>,
     /// What comes after it.
     pub(crate) events: Events,
-    forwarded: Forwarded,
+    told: Told,
     /// Whose answer it is.
     credentials: Arc<Credentials>,
 }
@@ -105,10 +111,10 @@ impl Source {
         }
     }
 
-    /// Takes the backend's headers about limits, once they are known.
-    pub(crate) fn take_forwarded(&mut self) -> Option<Forwarded> {
+    /// Takes what the answer's head tells, once it is known.
+    pub(crate) fn take_told(&mut self) -> Option<Told> {
         match self {
-            Self::Running(opening) => Some(std::mem::take(&mut opening.forwarded)),
+            Self::Running(opening) => Some(std::mem::take(&mut opening.told)),
             _ => None,
         }
     }
@@ -191,7 +197,9 @@ async fn attempt(
     app.models.seen(opened.models_etag.as_deref());
     let (events, held) = first_output(opened.events).await.map_err(Unopened::Stream)?;
     let credentials = Arc::clone(credentials);
-    Ok(Opening { held, events, forwarded: opened.forwarded, credentials })
+    let notices = opened.changes.into_iter().map(failure::notice).collect();
+    let told = Told { forwarded: opened.forwarded, notices };
+    Ok(Opening { held, events, told, credentials })
 }
 
 /// Reads up to the first output; a failure in its place is given as one.

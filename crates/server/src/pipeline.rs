@@ -57,6 +57,9 @@ struct Plan {
 /// # Errors
 /// A failure that came before the reply was begun, to be worded with its status.
 pub(crate) async fn turn<D: Dialect>(app: &Arc<App>, call: Call<'_>) -> Result<Reply, Failure> {
+    if app.client.is_loop(call.headers) {
+        return Err(failure::of_loop());
+    }
     let credentials = app.client.credentials().await.map_err(failure::of_upstream)?;
     app.models.ready().await;
     let plan = plan::<D>(app, &call, &credentials)?;
@@ -69,8 +72,10 @@ pub(crate) async fn turn<D: Dialect>(app: &Arc<App>, call: Call<'_>) -> Result<R
     );
     let mut sources = sources(app, &plan, &credentials);
     opening::hold(&mut sources, plan.stream.then_some(app.http.hold)).await?;
-    let forwarded = sources.iter_mut().find_map(Source::take_forwarded).unwrap_or_default();
-    let head = Head { notices: plan.notices, forwarded };
+    let told = sources.iter_mut().find_map(Source::take_told).unwrap_or_default();
+    let mut notices = plan.notices;
+    notices.extend(told.notices);
+    let head = Head { notices, forwarded: told.forwarded };
     let record = Record {
         request_id: call.request_id,
         dialect: D::NAME,
@@ -131,7 +136,7 @@ fn plan<D: Dialect>(
     let session = session(call.headers);
     let prepare = |request| {
         let prepared = app.client.prepare(request, credentials, session.as_deref());
-        prepared.map_err(failure::of_upstream)
+        prepared.map(|prepared| prepared.after(call.headers)).map_err(failure::of_upstream)
     };
     let mut prepared = Vec::new();
     for input in turn.more_inputs {

@@ -92,6 +92,13 @@ impl Visit<'_> {
                 let body = self.body(body).await?;
                 ollama::answer(app, endpoint, &body).await
             }
+            Route::Response(id) if responses::are_kept_there(app) => {
+                responses::there(app, &head.method, &[id], head.uri.query()).await
+            }
+            Route::InputItems(id) if responses::are_kept_there(app) => {
+                let path = [id, "input_items"];
+                responses::there(app, &head.method, &path, head.uri.query()).await
+            }
             Route::Response(id) if head.method == Method::DELETE => {
                 responses::delete(app, &caller, id).await
             }
@@ -102,7 +109,7 @@ impl Visit<'_> {
             Route::Models => Ok(models::all(app).await),
             Route::Model(name) => models::one(app, name).await,
             Route::Root => status::root(&head.headers),
-            Route::Health => status::health(app),
+            Route::Health => status::health(app, head.uri.query()),
             Route::Limits => status::limits(app).await,
         }
     }

@@ -83,6 +83,8 @@ pub(crate) fn pass_on(draft: &mut Draft<'_>, backend: &Backend) -> Result<(), Fa
             draft.notices.push(Notice::ignored(wish.field, why));
         }
     }
+    // A backend that keeps responses is asked for them.
+    draft.keep &= !backend.takes("store");
     // What the backend is told, it repeats by itself.
     draft.echoes.retain(|(name, _)| !backend.takes(name));
     let Some(most) = draft.bounds.max_tokens else { return Ok(()) };

@@ -8,7 +8,7 @@ use chatmock_protocol::codex::limits::Snapshot;
 use chatmock_protocol::responses::Request;
 use futures::TryStreamExt;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, VIA};
-use reqwest::{RequestBuilder, Response, StatusCode};
+use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use ruzstd::encoding::CompressionLevel;
 
 use crate::identity::Caller;
@@ -241,7 +241,17 @@ impl Client {
 
     /// Starts a `GET` of a list.
     pub(crate) fn get(&self, url: reqwest::Url, headers: HeaderMap) -> RequestBuilder {
-        self.http.get(url).headers(headers).timeout(self.limits.list)
+        self.list(Method::GET, url, headers)
+    }
+
+    /// Starts a call whose answer is short.
+    pub(crate) fn list(
+        &self,
+        method: Method,
+        url: reqwest::Url,
+        headers: HeaderMap,
+    ) -> RequestBuilder {
+        self.http.request(method, url).headers(headers).timeout(self.limits.list)
     }
 
     /// Makes a call, once more with renewed credentials when the first are refused, and again after

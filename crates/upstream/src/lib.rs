@@ -27,6 +27,7 @@ mod credentials;
 mod error;
 mod events;
 mod identity;
+mod kept;
 mod loops;
 mod models;
 mod namespace;

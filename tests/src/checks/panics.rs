@@ -66,7 +66,7 @@ mod inside {
     use chatmock_server::auth::KeeperSettings;
     use chatmock_server::translate::Policy;
     use chatmock_server::upstream::{Config, Route};
-    use chatmock_server::{HttpSettings, ModelSettings, Server, Settings, SignInSettings};
+    use chatmock_server::{Access, HttpSettings, ModelSettings, Server, Settings, SignInSettings};
     use tokio::net::TcpListener;
 
     use super::{Bench, Fault, Line, force};
@@ -81,7 +81,11 @@ mod inside {
             http: HttpSettings::default(),
             policy: Policy::default(),
             upstream: Config { route, ..Config::default() },
-            sign_in: SignInSettings { home: home.path().to_owned(), borrow_codex: None, keeper },
+            access: Access::SignIn(SignInSettings {
+                home: home.path().to_owned(),
+                borrow_codex: None,
+                keeper,
+            }),
             models: ModelSettings::default(),
         })?;
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;

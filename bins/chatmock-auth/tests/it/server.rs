@@ -6,7 +6,9 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use chatmock_server::auth::KeeperSettings;
 use chatmock_server::translate::Policy;
 use chatmock_server::upstream::{Config, Route};
-use chatmock_server::{HttpSettings, ModelSettings, Served, Server, Settings, SignInSettings};
+use chatmock_server::{
+    Access, HttpSettings, ModelSettings, Served, Server, Settings, SignInSettings,
+};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
@@ -36,7 +38,7 @@ fn settings(bench: &Bench) -> Settings {
         http: HttpSettings::default(),
         policy: Policy::default(),
         upstream: Config { route, ..Config::default() },
-        sign_in: SignInSettings { home: bench.home(), borrow_codex: None, keeper },
+        access: Access::SignIn(SignInSettings { home: bench.home(), borrow_codex: None, keeper }),
         models: ModelSettings::default(),
     }
 }

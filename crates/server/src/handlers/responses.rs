@@ -3,7 +3,7 @@
 mod page;
 
 use chatmock_translate::Failure;
-use http::StatusCode;
+use http::{Method, StatusCode};
 use serde::Serialize;
 
 use crate::app::App;
@@ -63,6 +63,26 @@ pub(crate) async fn input_items(
     let kept = app.store.find(&owner(app, caller).await?, id, unix_now())?;
     let items = page::Item::all(id, &kept)?;
     reply::json(Head::default(), &query.page(&items)?)
+}
+
+/// Whether responses are kept at the backend rather than here.
+pub(crate) fn are_kept_there(app: &App) -> bool {
+    app.policy.backend.takes("store")
+}
+
+/// Answers as the backend does that keeps the responses; `path` is what stands behind
+/// `/v1/responses`.
+///
+/// # Errors
+/// The backend's own.
+pub(crate) async fn there(
+    app: &App,
+    method: &Method,
+    path: &[&str],
+    query: Option<&str>,
+) -> Result<Reply, Failure> {
+    let answer = app.client.kept(method, path, query).await.map_err(failure::of_upstream)?;
+    Ok(reply::bytes(StatusCode::OK, "application/json", answer.into()))
 }
 
 /// Whose responses a request may see.

@@ -20,8 +20,18 @@ struct About {
 }
 
 #[derive(Serialize)]
-struct Health {
+struct Health<'a> {
     status: &'static str,
+    #[serde(flatten)]
+    more: Option<More<'a>>,
+}
+
+/// What is told with `?verbose`.
+#[derive(Serialize)]
+struct More<'a> {
+    version: &'static str,
+    route: &'static str,
+    upstream: &'a str,
 }
 
 #[derive(Serialize)]
@@ -63,13 +73,18 @@ pub(crate) fn root(headers: &HeaderMap) -> Result<Reply, Failure> {
 }
 
 /// Says whether requests are taken.
-pub(crate) fn health(app: &App) -> Result<Reply, Failure> {
+pub(crate) fn health(app: &App, query: Option<&str>) -> Result<Reply, Failure> {
+    let mut members = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let verbose = members.any(|(name, value)| name == "verbose" && value != "false");
+    let route = app.client.route();
+    let version = env!("CARGO_PKG_VERSION");
+    let more = verbose.then(|| More { version, route: route.name(), upstream: route.base() });
     if app.draining.load(Ordering::Relaxed) {
-        let mut reply = reply::json(Head::default(), &Health { status: "stopping" })?;
+        let mut reply = reply::json(Head::default(), &Health { status: "stopping", more })?;
         *reply.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
         return Ok(reply);
     }
-    reply::json(Head::default(), &Health { status: "ok" })
+    reply::json(Head::default(), &Health { status: "ok", more })
 }
 
 /// Gives the last snapshot of the account's limits; nothing is asked of the backend. Of nobody

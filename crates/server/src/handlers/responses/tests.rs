@@ -7,7 +7,7 @@ use chatmock_auth::KeeperSettings;
 use http_body_util::BodyExt;
 
 use super::*;
-use crate::settings::{HttpSettings, ModelSettings, Settings, SignInSettings};
+use crate::settings::{Access, HttpSettings, ModelSettings, Settings, SignInSettings};
 use crate::store::Kept;
 use crate::{Server, StoreSettings};
 
@@ -22,7 +22,11 @@ fn settings(home: &Path) -> Settings {
         http: HttpSettings::default(),
         policy: Default::default(),
         upstream: Default::default(),
-        sign_in: SignInSettings { home: home.to_owned(), borrow_codex: None, keeper },
+        access: Access::SignIn(SignInSettings {
+            home: home.to_owned(),
+            borrow_codex: None,
+            keeper,
+        }),
         models: ModelSettings { sync: false, ..ModelSettings::default() },
     }
 }

@@ -1,0 +1,224 @@
+//! Which backend answers, and with what it is called: flags and environment brought together.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+use chatmock_server::auth::Secret as Key;
+use chatmock_server::upstream::{self, Identity, Profile, Route};
+
+use crate::cli::{ApiProfile, Backend};
+use crate::env::OpenAi;
+use crate::keys::is_open_to_others;
+use crate::values::{Secret, SizeOrOff};
+
+/// From how many bytes on a request is compressed on its way to a backend far away.
+const COMPRESS_ABOVE: usize = 256 * 1024;
+
+/// The largest file of a key, in bytes.
+const LARGEST: u64 = 64 * 1024;
+
+/// With what the tokens of a sign-in begin, which are no keys.
+const TOKEN: &str = "eyJ";
+
+/// The backend as it is to be called.
+#[derive(Debug)]
+pub(crate) struct Chosen {
+    /// The backend.
+    pub(crate) config: upstream::Config,
+    /// Whether a key, or nothing, takes the place of a sign-in.
+    pub(crate) by_key: bool,
+    /// The key.
+    pub(crate) key: Option<Key>,
+    /// Sentences for the log.
+    pub(crate) warnings: Vec<String>,
+}
+
+impl Backend {
+    /// What is left of it in a demo: the simulator takes the backend's place.
+    pub(crate) fn of_demo(self) -> Self {
+        let route = Route::codex().name().to_owned();
+        Self { route, upstream_url: None, upstream_key_file: None, profile: None, ..self }
+    }
+}
+
+/// Decides which backend answers.
+pub(crate) fn choose(backend: Backend, openai: &OpenAi) -> anyhow::Result<Chosen> {
+    let Backend {
+        route,
+        upstream_url,
+        upstream_key_file,
+        profile,
+        compress_above,
+        client_version,
+        originator,
+        user_agent,
+    } = backend;
+    let mut warnings = Vec::new();
+    let named: Route = route.to_ascii_lowercase().parse()?;
+    let by_key = named == Route::api(Profile::OpenAi);
+    let (route, key) = if by_key {
+        let base = upstream_url.or_else(|| openai.base.clone());
+        let base = base.unwrap_or_else(|| Route::PLATFORM.to_owned());
+        let file = upstream_key_file.as_deref();
+        let key = file.map(|file| read_key(file, &mut warnings)).transpose()?;
+        let key = key.or_else(|| openai.key.clone());
+        (api(base, profile, key.as_ref(), &mut warnings)?, key)
+    } else {
+        let route = named.name();
+        ensure!(upstream_key_file.is_none(), "--upstream-key-file needs --route api, not {route}");
+        ensure!(profile.is_none(), "--profile needs --route api, not {route}");
+        let base = upstream_url.unwrap_or_else(|| named.base().to_owned());
+        (named.at(base), None)
+    };
+    let far = !route.host_and_port().is_some_and(|(host, _)| is_here(&host));
+    let compress_above = match compress_above {
+        Some(SizeOrOff::Size(size)) => Some(size),
+        Some(SizeOrOff::Off) => None,
+        None => far.then_some(COMPRESS_ABOVE),
+    };
+    let identity = Identity { originator, user_agent, client_version };
+    let config = upstream::Config { route, identity, compress_above, ..Default::default() };
+    let key = key.map(|key| Key::new(key.text()));
+    Ok(Chosen { config, by_key, key, warnings })
+}
+
+fn api(
+    base: String,
+    profile: Option<ApiProfile>,
+    key: Option<&Secret>,
+    warnings: &mut Vec<String>,
+) -> anyhow::Result<Route> {
+    let profile = match profile {
+        Some(ApiProfile::Openai) => Profile::OpenAi,
+        Some(ApiProfile::Generic) => Profile::Generic,
+        None => Profile::of(&base),
+    };
+    let own = base.trim_end_matches('/') == Route::PLATFORM;
+    ensure!(
+        key.is_some() || !own,
+        "--route api needs a key for {base}: --upstream-key-file FILE, or OPENAI_API_KEY"
+    );
+    let token = key.is_some_and(|key| key.text().starts_with(TOKEN));
+    ensure!(!token || !own, "the key for --route api is the token of a sign-in, not an API key");
+    let rest = base.split_once("://").map_or("", |(_, rest)| rest).trim_end_matches('/');
+    if !rest.contains('/') {
+        warnings.push(format!("--upstream-url {base} has no path; most servers want {base}/v1"));
+    }
+    Ok(Route::api(profile).at(base))
+}
+
+/// Reads the one line of a file with a key. No error repeats it.
+fn read_key(path: &Path, warnings: &mut Vec<String>) -> anyhow::Result<Secret> {
+    let shown = path.display();
+    let mut read = || -> anyhow::Result<String> {
+        let file = File::open(path)?;
+        if is_open_to_others(&file)? {
+            warnings
+                .push(format!("others can read the key: make it yours alone, chmod 600 {shown}"));
+        }
+        let mut text = String::new();
+        file.take(LARGEST).read_to_string(&mut text)?;
+        Ok(text)
+    };
+    let text = read().with_context(|| format!("--upstream-key-file {shown}"))?;
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let (key, more) = (lines.next(), lines.next());
+    let fits = |key: &&str| more.is_none() && key.bytes().all(|byte| byte.is_ascii_graphic());
+    let key = key.filter(fits).with_context(|| {
+        format!("--upstream-key-file {shown}: a file of one line is wanted, with the key alone")
+    })?;
+    Ok(Secret::new(key))
+}
+
+/// Whether a host is this machine without asking a resolver.
+pub(crate) fn is_here(host: &str) -> bool {
+    let address = host.parse::<std::net::IpAddr>();
+    host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+    use crate::cli::Cli;
+
+    fn chosen(arguments: &[&str], openai: &OpenAi) -> anyhow::Result<Chosen> {
+        choose(Cli::typed(arguments).unwrap().backend, openai)
+    }
+
+    fn surroundings() -> OpenAi {
+        let base = Some("http://127.0.0.1:11434/v1".to_owned());
+        OpenAi { key: Some(Secret::new("sk-of-environment")), base }
+    }
+
+    #[test]
+    fn what_the_environment_says_of_openai_counts_on_its_route_only() {
+        for route in ["codex", "plan"] {
+            let chosen = chosen(&["--route", route], &surroundings()).unwrap();
+            let config = chosen.config;
+            let usual: Route = route.parse().unwrap();
+            assert_eq!((config.route, chosen.by_key, chosen.key.is_none()), (usual, false, true));
+            assert_eq!(config.compress_above, Some(COMPRESS_ABOVE));
+        }
+        let chosen = chosen(&["--route", "API"], &surroundings()).unwrap();
+        let local = Route::api(Profile::Generic).at("http://127.0.0.1:11434/v1");
+        assert_eq!((chosen.config.route, chosen.config.compress_above), (local, None));
+        assert_eq!(chosen.key.unwrap().expose(), "sk-of-environment");
+    }
+
+    #[test]
+    fn the_profile_is_known_by_the_address_or_said() {
+        let of = |arguments: &[&str]| {
+            let arguments = [&["--route=api"], arguments].concat();
+            chosen(&arguments, &surroundings()).unwrap().config.route.takes().contains(&"store")
+        };
+        assert!(of(&["--upstream-url=https://api.openai.com/v1"]));
+        assert!(of(&["--upstream-url=https://me.openai.azure.com/openai/v1"]));
+        assert!(!of(&["--upstream-url=https://openai.azure.com.example.org/v1"]));
+        assert!(!of(&[]));
+        assert!(of(&["--profile=openai"]));
+    }
+
+    #[test]
+    fn a_key_comes_from_a_file_of_one_line_and_is_never_shown() {
+        let file = |text: &str| {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            file
+        };
+        let of = |text: &str| {
+            let file = file(text);
+            let path = file.path().to_str().unwrap();
+            let arguments = ["--route=api", "--upstream-key-file", path];
+            chosen(&arguments, &OpenAi::default())
+        };
+        assert_eq!(of("\n  sk-secret \n").unwrap().key.unwrap().expose(), "sk-secret");
+        for text in ["", "\n", "sk-secret\nsk-secret-2", "sk secret", "sk-s\u{e4}cret"] {
+            let error = format!("{:#}", of(text).unwrap_err());
+            assert!(error.contains("--upstream-key-file") && !error.contains("cret"), "{error}");
+        }
+        let none = chosen(&["--route=api", "--upstream-key-file=/no/such"], &OpenAi::default());
+        assert!(format!("{:#}", none.unwrap_err()).contains("/no/such"));
+    }
+
+    #[test]
+    fn settings_that_do_not_belong_together_are_told_at_the_start() {
+        for (arguments, named) in [
+            (&["--upstream-key-file=f"][..], "--route api"),
+            (&["--route=plan", "--profile=openai"], "--profile needs --route api, not plan"),
+            (&["--route=api"], "--upstream-key-file FILE"),
+        ] {
+            let error = chosen(arguments, &OpenAi::default()).unwrap_err().to_string();
+            assert!(error.contains(named), "{error}");
+        }
+        let token = OpenAi { key: Some(Secret::new("eyJhbGciOi.x.y")), base: None };
+        let error = chosen(&["--route=api"], &token).unwrap_err().to_string();
+        assert!(error.contains("not an API key") && !error.contains("eyJ"), "{error}");
+        let bare = ["--route=api", "--upstream-url=http://127.0.0.1:1"];
+        let warnings = chosen(&bare, &OpenAi::default()).unwrap().warnings;
+        assert!(warnings[0].contains("http://127.0.0.1:1/v1"), "{warnings:?}");
+    }
+}

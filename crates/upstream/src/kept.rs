@@ -1,0 +1,54 @@
+//! `GET` and `DELETE /responses/{id}` and `GET …/input_items`: responses that the backend keeps.
+
+use reqwest::Method;
+
+use crate::route::list_headers;
+use crate::{Client, Credentials, Error, answer};
+
+impl Client {
+    /// Asks for a response that the backend keeps, or for its `input_items`, or deletes it.
+    ///
+    /// `path` is what stands behind `/responses`, in segments; `query` as a client wrote it.
+    ///
+    /// # Errors
+    /// Any [`Error`] but the ones of a running stream.
+    pub async fn kept(
+        &self,
+        method: &Method,
+        path: &[&str],
+        query: Option<&str>,
+    ) -> Result<Vec<u8>, Error> {
+        let mut url = self.endpoints.responses.clone();
+        if let Ok(mut segments) = url.path_segments_mut() {
+            segments.extend(path);
+        }
+        url.set_query(query);
+        let credentials = self.credentials().await?;
+        let request = |credentials: &Credentials| {
+            let headers = list_headers(self.route(), &self.caller, credentials);
+            self.list(method.clone(), url.clone(), headers)
+        };
+        let response = self.exchange(&credentials, self.limits.list, request).await?;
+        answer::read_list(response, self.limits.list).await
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::{Backend, Source, answer};
+
+    #[tokio::test]
+    async fn a_kept_response_is_asked_for_under_its_id() {
+        let backend = Backend::start([answer("200 OK", &[], "{}"), answer("200 OK", &[], "{}")]);
+        let backend = backend.await;
+        let client = backend.client(&Source::new());
+        let items = ["resp_1", "input_items"];
+        assert_eq!(client.kept(&Method::GET, &items, Some("limit=2")).await.unwrap(), b"{}");
+        client.kept(&Method::DELETE, &["a/../b"], None).await.unwrap();
+        let base = "/backend-api/codex/responses";
+        let sent = backend.requests();
+        assert!(sent[0].starts_with(&format!("GET {base}/resp_1/input_items?limit=2 HTTP/1.1")));
+        assert!(sent[1].starts_with(&format!("DELETE {base}/a%2F..%2Fb HTTP/1.1")), "{}", sent[1]);
+    }
+}
