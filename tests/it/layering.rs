@@ -86,6 +86,34 @@ fn source_files_are_short_documented_and_never_named_mod() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+/// What tells routes from one another is data of one module: everything else takes it as it is.
+#[test]
+fn no_one_but_the_module_of_routes_asks_which_route_is_in_use() {
+    let asking = [
+        "Route::plan",
+        "Route::api",
+        "kind::CODEX",
+        "kind::PLAN",
+        "Profile::OpenAi",
+        "== Route::",
+        "route.name() ==",
+        "route().name() ==",
+        "match route",
+    ];
+    for file in sources(&["crates/upstream/src", "crates/server/src", "crates/translate/src"]) {
+        let path = file.display().to_string();
+        let own = path.contains("upstream/src/route") || path.contains("/tests");
+        // The server's own paths are called routes too.
+        if own || path.ends_with("server/src/service.rs") || path.ends_with("server/src/route.rs") {
+            continue;
+        }
+        let text = std::fs::read_to_string(&file).unwrap();
+        for words in asking {
+            assert!(!code(&text).contains(words), "{path} asks {words}");
+        }
+    }
+}
+
 #[test]
 fn pure_crates_hold_no_async_and_libraries_read_no_environment() {
     for (folder, banned) in [

@@ -27,9 +27,7 @@ const TOKEN: &str = "eyJ";
 pub(crate) struct Chosen {
     /// The backend.
     pub(crate) config: upstream::Config,
-    /// Whether a key, or nothing, takes the place of a sign-in.
-    pub(crate) by_key: bool,
-    /// The key.
+    /// The key, where the backend is called with one.
     pub(crate) key: Option<Key>,
     /// Sentences for the log.
     pub(crate) warnings: Vec<String>,
@@ -57,8 +55,7 @@ pub(crate) fn choose(backend: Backend, openai: &OpenAi) -> anyhow::Result<Chosen
     } = backend;
     let mut warnings = Vec::new();
     let named: Route = route.to_ascii_lowercase().parse()?;
-    let by_key = named == Route::api(Profile::OpenAi);
-    let (route, key) = if by_key {
+    let (route, key) = if named.is_by_key() {
         let base = upstream_url.or_else(|| openai.base.clone());
         let base = base.unwrap_or_else(|| Route::PLATFORM.to_owned());
         let file = upstream_key_file.as_deref();
@@ -81,7 +78,7 @@ pub(crate) fn choose(backend: Backend, openai: &OpenAi) -> anyhow::Result<Chosen
     let identity = Identity { originator, user_agent, client_version };
     let config = upstream::Config { route, identity, compress_above, ..Default::default() };
     let key = key.map(|key| Key::new(key.text()));
-    Ok(Chosen { config, by_key, key, warnings })
+    Ok(Chosen { config, key, warnings })
 }
 
 fn api(
@@ -160,7 +157,7 @@ mod tests {
             let chosen = chosen(&["--route", route], &surroundings()).unwrap();
             let config = chosen.config;
             let usual: Route = route.parse().unwrap();
-            assert_eq!((config.route, chosen.by_key, chosen.key.is_none()), (usual, false, true));
+            assert_eq!((config.route, chosen.key.is_none()), (usual, true));
             assert_eq!(config.compress_above, Some(COMPRESS_ABOVE));
         }
         let chosen = chosen(&["--route", "API"], &surroundings()).unwrap();

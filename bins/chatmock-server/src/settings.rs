@@ -57,7 +57,7 @@ pub(crate) fn decide(
     let backend = if demo { backend.of_demo() } else { backend };
     let chosen = backend::choose(backend, openai)?;
     warnings.extend(chosen.warnings);
-    let access = if chosen.by_key {
+    let access = if chosen.config.route.is_by_key() {
         Access::Key(KeySettings { key: chosen.key, home: home(sign_in.home, folders).ok() })
     } else {
         Access::SignIn(self::sign_in(sign_in, &chosen.config.identity, folders, demo)?)

@@ -5,7 +5,7 @@ mod name;
 
 use std::fmt;
 
-use chatmock_protocol::codex::models::{Entry, Model, entry_of};
+use chatmock_protocol::codex::models::{Entry, Model, named};
 use chatmock_protocol::effort::Effort;
 
 pub use name::{Resolved, UnknownModel};
@@ -76,7 +76,7 @@ impl Catalog {
     /// The models that the person named.
     #[must_use]
     pub fn configured(names: &[String]) -> Self {
-        let entries = names.iter().filter_map(|name| entry_of(name, None)).collect();
+        let entries = names.iter().filter_map(|name| named(name)).collect();
         Self::new(entries, Source::Configured, 0)
     }
 

@@ -116,6 +116,12 @@ impl Route {
         Some((host.to_owned(), url.port_or_known_default()?))
     }
 
+    /// Whether it is called with a key rather than with a sign-in.
+    #[must_use]
+    pub fn is_by_key(&self) -> bool {
+        self.kind.by_key
+    }
+
     /// Whether a request with this member would be answered with status 400.
     #[must_use]
     pub fn refuses(&self, member: &str) -> bool {

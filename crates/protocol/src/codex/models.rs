@@ -43,6 +43,12 @@ pub struct Model {
     /// Whether `text.verbosity` is understood.
     #[serde(default)]
     pub support_verbosity: Option<bool>,
+    /// When the model was made, in seconds of the Unix epoch; in OpenAI's public list only.
+    #[serde(default)]
+    pub created: Option<u64>,
+    /// Who runs the model; in OpenAI's public list only.
+    #[serde(default)]
+    pub owned_by: Option<String>,
     /// The wire effort behind the level `ultra`.
     #[serde(default)]
     pub multi_agent_reasoning_effort: Option<String>,
@@ -113,32 +119,43 @@ pub fn read_public_list(body: &[u8]) -> Result<Vec<Entry>, Fault> {
         data: Vec<&'b RawValue>,
     }
 
-    #[derive(Deserialize)]
-    struct Public {
-        id: String,
-        #[serde(default, alias = "max_model_len")]
-        context_length: Option<u64>,
-    }
-
     let list: List<'_> = read(body)?;
     let entry = |raw: &RawValue| {
         let public: Public = serde_json::from_str(raw.get()).ok()?;
-        entry_of(&public.id, public.context_length)
+        read_entry(&crate::json::raw(&public).ok()?)
     };
     Ok(list.data.into_iter().filter_map(entry).collect())
 }
 
-/// Makes an entry of a model of which little more than its name is known.
+/// Makes an entry of a model of which nothing but its name is known.
 #[must_use]
-pub fn entry_of(slug: &str, context_window: Option<u64>) -> Option<Entry> {
-    #[derive(Serialize)]
-    struct Named<'a> {
-        slug: &'a str,
-        #[serde(skip_serializing_if = "Option::is_none")]
-        context_window: Option<u64>,
-    }
+pub fn named(slug: &str) -> Option<Entry> {
+    let (slug, owned_by) = (slug.to_owned(), unknown());
+    let public = Public { slug, created: None, owned_by, context_window: None };
+    read_entry(&crate::json::raw(&public).ok()?)
+}
 
-    read_entry(&crate::json::raw(&Named { slug, context_window }).ok()?)
+/// A model of OpenAI's public list, written as one of the catalogue.
+#[derive(Deserialize, Serialize)]
+struct Public {
+    #[serde(rename(deserialize = "id"))]
+    slug: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    created: Option<u64>,
+    #[serde(default = "unknown")]
+    owned_by: String,
+    #[serde(
+        default,
+        rename(deserialize = "context_length"),
+        alias = "max_model_len",
+        skip_serializing_if = "Option::is_none"
+    )]
+    context_window: Option<u64>,
+}
+
+/// The owner of a model where no one says who runs it: clients want a word there.
+fn unknown() -> String {
+    "unknown".to_owned()
 }
 
 fn read_entry(raw: &RawValue) -> Option<Entry> {
@@ -148,4 +165,28 @@ fn read_entry(raw: &RawValue) -> Option<Entry> {
     members.set("base_instructions", "").ok()?;
     let raw = crate::json::raw(&members).ok()?;
     Some(Entry { model, raw })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_public_list_tells_names_owners_dates_and_windows() {
+        let list = br#"{"object":"list","data":[
+            {"id":"a","object":"model","created":7,"owned_by":"me","max_model_len":4096},
+            {"id":"b","context_length":8192,"pricing":{"prompt":"0"}},{"object":"model"}]}"#;
+        let entries = read_public_list(list).unwrap();
+        let told: Vec<_> = entries
+            .iter()
+            .map(|Entry { model, .. }| {
+                let owner = model.owned_by.as_deref().unwrap();
+                (model.slug.as_str(), owner, model.created, model.context_window)
+            })
+            .collect();
+        assert_eq!(told, [("a", "me", Some(7), Some(4096)), ("b", "unknown", None, Some(8192))]);
+        // The Codex CLI takes no list in which a model has no instructions.
+        assert!(entries.iter().all(|entry| entry.raw.get().contains("base_instructions")));
+        assert!(read_public_list(br#"{"models":[]}"#).is_err());
+    }
 }

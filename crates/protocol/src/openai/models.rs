@@ -9,10 +9,10 @@ pub struct Model<'a> {
     pub id: &'a str,
     /// Always `model`.
     pub object: &'static str,
-    /// Seconds of the Unix epoch. The backend gives no such date, so it is that of the list.
+    /// Seconds of the Unix epoch. Where the backend gives no such date, it is that of the list.
     pub created: u64,
     /// Who runs the model.
-    pub owned_by: &'static str,
+    pub owned_by: &'a str,
     /// Tokens that fit, where the backend says so; a widespread addition to the shape.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context_window: Option<u64>,

@@ -13,6 +13,9 @@ use serde::Serialize;
 use crate::app::App;
 use crate::reply::{self, Head, Reply};
 
+/// Who runs a model of a list that does not say it, as the catalogues behind a ChatGPT sign-in do.
+const OWNER: &str = "openai";
+
 /// OpenAI's clients read `data`, the Codex CLI reads `models`.
 #[derive(Serialize)]
 struct List<'a> {
@@ -26,19 +29,20 @@ pub(crate) fn list(catalog: &Catalog, expose_efforts: bool) -> Bytes {
     let names = catalog.names(expose_efforts);
     let list = List {
         object: "list",
-        data: names.iter().map(|(name, entry)| model(name, Some(entry), catalog)).collect(),
+        data: names.iter().map(|(name, entry)| model(name, entry, catalog)).collect(),
         models: catalog.entries().iter().map(|entry| &*entry.raw).collect(),
     };
     serde_json::to_vec(&list).unwrap_or_default().into()
 }
 
-fn model<'a>(id: &'a str, entry: Option<&Entry>, catalog: &Catalog) -> Model<'a> {
+fn model<'a>(id: &'a str, entry: &'a Entry, catalog: &Catalog) -> Model<'a> {
+    let model = &entry.model;
     Model {
         id,
         object: "model",
-        created: catalog.fetched_at(),
-        owned_by: "openai",
-        context_window: entry.and_then(|entry| entry.model.context_window),
+        created: model.created.unwrap_or(catalog.fetched_at()),
+        owned_by: model.owned_by.as_deref().unwrap_or(OWNER),
+        context_window: model.context_window,
     }
 }
 
@@ -63,5 +67,5 @@ pub(crate) async fn one(app: &App, name: &str) -> Result<Reply, Failure> {
     let Some(entry) = entries.find(|entry| entry.model.slug == resolved.slug) else {
         return Err(unknown_model(name, &UnknownModel { nearest: Vec::new() }));
     };
-    reply::json(Head::default(), &model(name, Some(entry), catalog))
+    reply::json(Head::default(), &model(name, entry, catalog))
 }

@@ -17,6 +17,8 @@ pub(crate) struct Kind {
     pub(crate) insists: Insists,
     /// How functions and freeform tools are offered.
     pub(crate) tools: Tools,
+    /// Whether it is called with a key rather than with a sign-in.
+    pub(crate) by_key: bool,
     /// Which headers a call carries.
     pub(crate) headers: Headers,
     /// Whether request bodies may be compressed.
@@ -120,6 +122,7 @@ pub(crate) static CODEX: Kind = Kind {
     takes: &[],
     insists: Insists { metadata: true, ..STATELESS },
     tools: Tools::Flat,
+    by_key: false,
     headers: Headers::Codex,
     compresses: true,
     list: List::Versioned,
@@ -168,6 +171,7 @@ pub(crate) static PLAN: Kind = Kind {
     takes: &[],
     insists: STATELESS,
     tools: Tools::Namespaced,
+    by_key: false,
     headers: Headers::Bearer,
     compresses: false,
     list: List::Slugs,
@@ -195,6 +199,7 @@ const API: Kind = Kind {
         metadata: false,
     },
     tools: Tools::Flat,
+    by_key: true,
     headers: Headers::Bearer,
     compresses: false,
     list: List::Public,
