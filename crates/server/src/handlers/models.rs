@@ -40,7 +40,7 @@ fn model<'a>(id: &'a str, entry: &'a Entry, catalog: &Catalog) -> Model<'a> {
     Model {
         id,
         object: "model",
-        created: model.created.unwrap_or(catalog.fetched_at()),
+        created: model.created.unwrap_or_else(|| catalog.fetched_at()),
         owned_by: model.owned_by.as_deref().unwrap_or(OWNER),
         context_window: model.context_window,
     }
