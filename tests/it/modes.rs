@@ -55,8 +55,34 @@ fn outcome(mode: Mode) -> Outcome {
         Mode::StallAfter => Breaks(504, "upstream_stalled"),
         Mode::Cut | Mode::CutHard | Mode::DoneOnly => Breaks(502, "upstream_incomplete"),
         Mode::HugeEvent => Breaks(502, "upstream_event_too_large"),
-        _ => Ends("stop"),
+        mode => of_other_backends(mode).unwrap_or(Ends("stop")),
     }
+}
+
+/// What the failures of the other two backends come to, should this one ever answer so.
+fn of_other_backends(mode: Mode) -> Option<Outcome> {
+    let (status, code) = match mode {
+        Mode::PlanInvalidUser => (401, "subscription_sharing_invalid_user"),
+        Mode::PlanNotEligible => (403, "subscription_sharing_user_not_eligible"),
+        Mode::PlanWrongRoute => (403, "subscription_sharing_route_not_supported"),
+        Mode::PlanLimit => (429, "subscription_sharing_usage_limit_exceeded"),
+        Mode::PlanLimitLate => {
+            return Some(Breaks(502, "subscription_sharing_usage_limit_exceeded"));
+        }
+        Mode::PlanUsageUnavailable => (503, "subscription_sharing_usage_unavailable"),
+        Mode::PlanUserUnavailable => (503, "subscription_sharing_user_unavailable"),
+        Mode::PlanUnsupported => (400, "subscription_sharing_unsupported_capability"),
+        Mode::PlanScope => (403, "chatpass_v2_scope_not_authorized"),
+        Mode::PlanContext => (403, "chatpass_v2_invalid_authorization_context"),
+        Mode::PlanDetail => (403, ""),
+        Mode::Quota => (429, "insufficient_quota"),
+        Mode::ApiRateLimit => (429, "rate_limit_exceeded"),
+        Mode::NoSuchModel => (404, "model_not_found"),
+        Mode::ContextLength => (400, "context_length_exceeded"),
+        Mode::ServerError => (500, "server_error"),
+        _ => return None,
+    };
+    Some(Refused(status, code))
 }
 
 /// The question that asks for a mode, small enough for a test.

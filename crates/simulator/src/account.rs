@@ -3,12 +3,13 @@
 use hyper::Response;
 use serde_json::Value;
 
+use crate::admission;
 use crate::body::Body;
 use crate::form::Form;
 use crate::ordered::{Json, object};
 use crate::record::lock;
 use crate::refusal::Refusal;
-use crate::service::{Call, add_header, json};
+use crate::service::{Call, add_header, json, nowhere};
 use crate::simulator::State;
 use crate::tokens::unix_now;
 
@@ -43,6 +44,21 @@ pub(crate) fn models(state: &State, call: &Call) -> Result<Response<Body>, Refus
     let mut response = json(200, &catalog.json(state.gated(Some(version))));
     add_header(response.headers_mut(), "etag", &catalog.etag());
     Ok(response)
+}
+
+/// `GET /models` of the plan's backend
+pub(crate) fn plan_models(state: &State, call: &Call) -> Result<Response<Body>, Refusal> {
+    admission::plan(state, call)?;
+    Ok(json(200, &lock(&state.catalog).plan_json()))
+}
+
+/// `GET /models` of the public API, where the settings have it
+pub(crate) fn api_models(state: &State, call: &Call) -> Result<Response<Body>, Refusal> {
+    admission::key(state, call)?;
+    if !state.settings.api_lists_models {
+        return Err(nowhere(state, call));
+    }
+    Ok(json(200, &lock(&state.catalog).api_json()))
 }
 
 /// `GET /wham/usage`

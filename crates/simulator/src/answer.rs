@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::asked::{Asked, Tool};
 use crate::events::{Composer, Stamp};
-use crate::items::{Call, Hosted, pieces};
+use crate::items::{Call, Hosted};
 use crate::ordered::{Json, members, object};
 use crate::schema;
 use crate::script::Script;
@@ -32,11 +32,9 @@ pub(crate) fn answer(asked: &Asked, stamp: &Stamp) -> Script {
 
 /// The reasoning item: with a summary when one is asked for, else sealed when that is asked for.
 fn think(composer: &mut Composer, asked: &Asked) {
-    let includes = asked.get("include").as_array().into_iter().flatten();
-    let sealed = includes.into_iter().any(|name| name == "reasoning.encrypted_content");
     if asked.at("/reasoning/summary").is_string() {
         composer.reasoning(&["**Reading the question**\n\nA short answer will do."]);
-    } else if sealed && asked.get("reasoning").is_object() {
+    } else if asked.wants_seals() && asked.get("reasoning").is_object() {
         composer.reasoning(&[]);
     }
 }
@@ -116,11 +114,7 @@ pub(crate) fn search(composer: &mut Composer, text: &str) {
         "type": "url_citation", "start_index": cited, "end_index": answer.len() - 1,
         "url": "https://example.org/a", "title": "An example",
     };
-    let open = composer.open_message("final_answer");
-    for piece in pieces(answer) {
-        composer.text_delta(&open, piece);
-    }
-    composer.close_message(&open, answer, vec![citation]);
+    composer.cited_message(answer, "final_answer", vec![citation]);
 }
 
 /// Whether a text names a tool, with its underscores as they are or as spaces.

@@ -1,6 +1,6 @@
 //! A view of a request body: what the client asked.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A tool that the model may call.
 #[derive(Clone, Debug)]
@@ -30,6 +30,30 @@ impl Asked {
 
     pub(crate) fn at(&self, pointer: &str) -> &Value {
         self.body.pointer(pointer).unwrap_or(&Value::Null)
+    }
+
+    /// Writes out what the public API takes for granted: a list of items, a stored response, a
+    /// whole reply.
+    pub(crate) fn take_for_granted(&mut self) {
+        let Some(body) = self.body.as_object_mut() else { return };
+        if let Some(text) = body.get("input").and_then(Value::as_str) {
+            let message = json!({"type": "message", "role": "user", "content": text});
+            body.insert("input".to_owned(), json!([message]));
+        }
+        for (name, usual) in [("store", true), ("stream", false)] {
+            let value = body.entry(name).or_insert(Value::Null);
+            if value.is_null() {
+                *value = usual.into();
+            }
+        }
+    }
+
+    /// Puts the items of earlier responses before the input.
+    pub(crate) fn come_after(&mut self, mut items: Vec<Value>) {
+        if let Some(input) = self.body.get_mut("input").and_then(Value::as_array_mut) {
+            items.append(input);
+            *input = items;
+        }
     }
 
     pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
@@ -87,6 +111,12 @@ impl Asked {
     /// Whether a hosted tool was declared.
     pub(crate) fn has_hosted(&self, kind: &str) -> bool {
         self.tool_declarations().any(|tool| tool["type"] == kind)
+    }
+
+    /// Whether encrypted reasoning is to be included.
+    pub(crate) fn wants_seals(&self) -> bool {
+        let mut included = self.get("include").as_array().into_iter().flatten();
+        included.any(|name| name == "reasoning.encrypted_content")
     }
 
     /// The `text.format.type`.

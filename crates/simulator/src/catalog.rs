@@ -1,10 +1,12 @@
 //! The catalogue: made-up entries for the models that the Codex programs list.
 
 use crate::ordered::{Json, Members, members, object};
-use crate::refusal::Refusal;
 
 /// The efforts a model can be asked for, from the least.
 pub(crate) const EFFORTS: [&str; 6] = ["low", "medium", "high", "xhigh", "max", "ultra"];
+
+/// When the public API says that its models were made, in seconds since 1970.
+const CREATED: i64 = 1_780_000_000;
 
 /// What a model has of the faster `priority` tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,6 +153,11 @@ impl Catalog {
     /// Replaces the list; its tag changes.
     pub(crate) fn replace(&mut self, models: Vec<Model>) {
         self.models = models;
+        self.touch();
+    }
+
+    /// Changes the tag alone.
+    pub(crate) fn touch(&mut self) {
         self.revision += 1;
     }
 
@@ -165,15 +172,32 @@ impl Catalog {
         object! {"models": models.map(Model::json).collect::<Vec<_>>()}
     }
 
+    /// The list of the plan's backend: what is shown of a model, and its context.
+    pub(crate) fn plan_json(&self) -> Json {
+        let model = |model: &Model| {
+            let mut shown = model.names();
+            shown.push(("context_window", model.context_window.into()));
+            Json::Object(shown)
+        };
+        object! {"models": self.models.iter().map(model).collect::<Vec<_>>()}
+    }
+
+    /// The list of the public API.
+    pub(crate) fn api_json(&self) -> Json {
+        let model = |model: &Model| {
+            object! {
+                "id": &model.slug, "object": "model", "created": CREATED, "owned_by": "openai",
+            }
+        };
+        object! {
+            "object": "list", "data": self.models.iter().map(model).collect::<Vec<_>>(),
+        }
+    }
+
     /// The model of a slug, if a client of this version may use it.
-    pub(crate) fn find(&self, slug: &str, client_version: Option<&str>) -> Result<&Model, Refusal> {
+    pub(crate) fn find(&self, slug: &str, client_version: Option<&str>) -> Option<&Model> {
         let found = self.models.iter().find(|model| model.slug == slug);
-        found.filter(|model| fits(model, client_version)).ok_or_else(|| {
-            let message = format!(
-                "The '{slug}' model is not supported when using Codex with a ChatGPT account."
-            );
-            Refusal::detail(400, message)
-        })
+        found.filter(|model| fits(model, client_version))
     }
 }
 
@@ -272,9 +296,9 @@ mod tests {
     #[test]
     fn versions_compare_by_number() {
         let catalog = Catalog::bundled();
-        assert!(catalog.find("gpt-6-sol", Some("0.155.0")).is_ok());
-        assert!(catalog.find("gpt-6-sol", Some("0.99.0")).is_err());
-        assert!(catalog.find("gpt-6-sol", Some("0.0.0")).is_ok());
-        assert!(catalog.find("gpt-4", None).is_err());
+        assert!(catalog.find("gpt-6-sol", Some("0.155.0")).is_some());
+        assert!(catalog.find("gpt-6-sol", Some("0.99.0")).is_none());
+        assert!(catalog.find("gpt-6-sol", Some("0.0.0")).is_some());
+        assert!(catalog.find("gpt-4", None).is_none());
     }
 }

@@ -1,4 +1,4 @@
-//! The checks: what the backend refuses, in the order and the words in which it refuses it.
+//! The checks: what a backend refuses, in the order and the words in which it refuses it.
 
 mod format;
 mod items;
@@ -7,107 +7,148 @@ mod tools;
 use serde_json::Value;
 
 use crate::asked::Asked;
+use crate::backend::Rules;
 use crate::catalog::{Model, Tier};
 use crate::refusal::Refusal;
-
-/// Parameters that the endpoint names as unsupported.
-const UNSUPPORTED: [&str; 18] = [
-    "temperature",
-    "top_p",
-    "max_output_tokens",
-    "previous_response_id",
-    "metadata",
-    "user",
-    "truncation",
-    "background",
-    "context_management",
-    "safety_identifier",
-    "prompt_cache_retention",
-    "reasoning_effort",
-    "max_tool_calls",
-    "top_logprobs",
-    "conversation",
-    "prompt",
-    "moderation",
-    "generate",
-];
-
-/// Parameters that the engine knows.
-const KNOWN: [&str; 17] = [
-    "model",
-    "stream",
-    "service_tier",
-    "input",
-    "tools",
-    "tool_choice",
-    "parallel_tool_calls",
-    "reasoning",
-    "store",
-    "stream_options",
-    "include",
-    "prompt_cache_key",
-    "prompt_cache_options",
-    "text",
-    "client_metadata",
-    "access_programs",
-    "instructions",
-];
+use crate::seals::Seals;
 
 /// The words of `reasoning.effort` on the wire.
 const EFFORTS: [&str; 7] = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
 
-/// What the gateway checks, the demanded `store` and `stream` first.
-pub(crate) fn gateway(asked: &Asked, require_instructions: bool) -> Result<(), Refusal> {
-    let refuse = |detail: &str| Err(Refusal::detail(400, detail));
-    if asked.get("store") != &Value::Bool(false) {
-        return refuse("Store must be set to false");
+/// What `include` may ask for.
+const INCLUDED: [&str; 8] = [
+    "code_interpreter_call.outputs",
+    "computer_call_output.output.image_url",
+    "file_search_call.results",
+    "message.input_image.image_url",
+    "message.output_text.logprobs",
+    "reasoning.encrypted_content",
+    "web_search_call.action.sources",
+    "web_search_call.results",
+];
+
+/// The bounds of a number, both allowed.
+struct Range {
+    param: &'static str,
+    least: f64,
+    most: f64,
+}
+
+const RANGES: [Range; 4] = [
+    Range { param: "max_output_tokens", least: 16.0, most: f64::INFINITY },
+    Range { param: "temperature", least: 0.0, most: 2.0 },
+    Range { param: "top_p", least: 0.0, most: 1.0 },
+    Range { param: "top_logprobs", least: 0.0, most: 20.0 },
+];
+
+/// What a request is checked against.
+#[derive(Debug)]
+pub(crate) struct Scope<'a> {
+    /// The backend's rules.
+    pub(crate) rules: &'static Rules,
+    /// The model.
+    pub(crate) model: &'a Model,
+    /// Tells whether reasoning was sealed here.
+    pub(crate) seals: &'a Seals,
+}
+
+/// What stands before the engine: demands, members that are not taken, and a model.
+pub(crate) fn front(
+    asked: &Asked,
+    rules: &Rules,
+    require_instructions: bool,
+) -> Result<(), Refusal> {
+    if let Some(unmet) = rules.demands.iter().find(|demand| !(demand.met)(asked)) {
+        return Err(rules.voice.member(unmet.words, unmet.param));
     }
-    if asked.get("stream") != &Value::Bool(true) {
-        return refuse("Stream must be set to true");
-    }
-    if !asked.get("input").is_array() {
-        return refuse("Input must be a list");
-    }
-    if asked.input().iter().any(|item| item["role"] == "system") {
-        return refuse("System messages are not allowed");
-    }
-    if let Some(name) = asked.names().find(|name| UNSUPPORTED.contains(name)) {
-        return refuse(&format!("Unsupported parameter: {name}"));
+    if let Some(name) = asked.names().find(|name| rules.unsupported.contains(name)) {
+        let words = format!("Unsupported parameter: {name}");
+        return Err(rules.voice.member(&words, name));
     }
     let instructions = asked.get("instructions");
     let absent = instructions.is_null() && !asked.names().any(|name| name == "instructions");
-    if !(instructions.is_string() || absent && !require_instructions) {
-        return refuse("Instructions are required");
+    let spared = !rules.instructions || absent && !require_instructions;
+    if !(instructions.is_string() || spared) {
+        return Err(rules.voice.member("Instructions are required", "instructions"));
     }
     if !asked.get("model").is_string() {
-        return Err(Refusal::missing("body", "model"));
+        return Err(rules.voice.no_model());
     }
     Ok(())
 }
 
+/// Refuses reasoning that is neither stored nor brought along.
+pub(crate) fn persisted(asked: &Asked) -> Result<(), Refusal> {
+    let lost = |item: &&Value| item["type"] == "reasoning" && item["encrypted_content"].is_null();
+    let lost = asked.input().iter().find(lost).and_then(|item| item["id"].as_str());
+    let Some(id) = lost.filter(|_| asked.get("store") == false) else { return Ok(()) };
+    let message = format!(
+        "Item with id '{id}' not found. Items are not persisted when `store` is set to false. Try \
+         again with `store` set to true, or remove this item from your input."
+    );
+    Err(Refusal { status: 404, ..Refusal::engine(message, "", "input") })
+}
+
 /// What the engine checks of a request for a model that is there.
-pub(crate) fn engine(asked: &Asked, model: &Model) -> Result<(), Refusal> {
-    if let Some(name) = asked.names().find(|name| !KNOWN.contains(name)) {
+pub(crate) fn engine(asked: &Asked, scope: &Scope<'_>) -> Result<(), Refusal> {
+    if let Some(name) = asked.names().find(|name| !scope.rules.known.contains(name)) {
         let message = format!("Unknown parameter: '{name}'.");
         return Err(Refusal::engine(message, "unknown_parameter", name));
     }
-    tier(asked, model)?;
-    reasoning(asked, model)?;
+    tier(asked, scope)?;
+    reasoning(asked, scope.model)?;
+    included(asked)?;
+    RANGES.iter().try_for_each(|range| within(asked, range))?;
+    one_of(asked, "/truncation", &["auto", "disabled"])?;
     lengths(asked)?;
-    tools::check(asked)?;
-    items::check(asked)?;
+    tools::check(asked, scope.rules)?;
+    items::check(asked, scope)?;
     format::check(asked)
 }
 
-fn tier(asked: &Asked, model: &Model) -> Result<(), Refusal> {
-    match asked.get("service_tier") {
-        Value::Null => Ok(()),
-        Value::String(tier) if tier == "priority" && model.priority_tier != Tier::None => Ok(()),
-        tier => {
-            let message = format!("Unsupported service_tier: {tier}");
-            Err(Refusal::engine(message, "unsupported_value", "service_tier"))
-        }
+fn tier(asked: &Asked, scope: &Scope<'_>) -> Result<(), Refusal> {
+    let tier = asked.get("service_tier");
+    let word = tier.as_str().unwrap_or_default();
+    let fast = word == "priority" && scope.model.priority_tier != Tier::None;
+    if tier.is_null() || fast || scope.rules.tiers.contains(&word) {
+        return Ok(());
     }
+    let message = format!("Unsupported service_tier: {tier}");
+    Err(scope.rules.voice.value(message, "unsupported_value", "service_tier"))
+}
+
+fn included(asked: &Asked) -> Result<(), Refusal> {
+    let names = asked.get("include").as_array().map_or(&[][..], Vec::as_slice);
+    let known = |name: &Value| name.as_str().is_some_and(|name| INCLUDED.contains(&name));
+    match names.iter().position(|name| !known(name)) {
+        Some(at) => Err(wrong_value(&names[at], &INCLUDED, &format!("include[{at}]"))),
+        None => Ok(()),
+    }
+}
+
+/// Refuses a number that is out of its bounds, or no number.
+fn within(asked: &Asked, range: &Range) -> Result<(), Refusal> {
+    let Range { param, least, most } = range;
+    let value = asked.get(param);
+    let Some(number) = value.as_f64() else {
+        if value.is_null() {
+            return Ok(());
+        }
+        let message = format!("Invalid type for '{param}': expected a number.");
+        return Err(Refusal::engine(message, "invalid_type", *param));
+    };
+    let kind = if value.is_f64() { "decimal" } else { "integer" };
+    let (side, sign, bound) = match number {
+        number if number < *least => ("below_min", ">=", least),
+        number if number > *most => ("above_max", "<=", most),
+        _ => return Ok(()),
+    };
+    let words = if side == "below_min" { "below minimum" } else { "above maximum" };
+    let message = format!(
+        "Invalid '{param}': {kind} {words} value. Expected a value {sign} {bound}, but got {value} \
+         instead."
+    );
+    Err(Refusal::engine(message, &format!("{kind}_{side}_value"), *param))
 }
 
 fn reasoning(asked: &Asked, model: &Model) -> Result<(), Refusal> {
@@ -153,15 +194,16 @@ fn lengths(asked: &Asked) -> Result<(), Refusal> {
     if let Some(key) = asked.get("prompt_cache_key").as_str() {
         at_most(key, 64, "prompt_cache_key")?;
     }
-    let metadata = asked.get("client_metadata").as_object().into_iter().flatten();
-    for (name, value) in metadata {
-        if !value.is_string() {
-            let param = format!("client_metadata.{name}");
-            let message = format!("Invalid type for '{param}': expected a string.");
-            return Err(Refusal::engine(message, "invalid_type", &param));
-        }
-    }
-    Ok(())
+    ["client_metadata", "metadata"].iter().try_for_each(|member| strings(asked, member))
+}
+
+/// Refuses a member whose own members are not all texts.
+fn strings(asked: &Asked, member: &str) -> Result<(), Refusal> {
+    let mut members = asked.get(member).as_object().into_iter().flatten();
+    let Some((name, _)) = members.find(|(_, value)| !value.is_string()) else { return Ok(()) };
+    let param = format!("{member}.{name}");
+    let message = format!("Invalid type for '{param}': expected a string.");
+    Err(Refusal::engine(message, "invalid_type", &param))
 }
 
 /// Refuses a text of more characters than the engine takes.

@@ -2,6 +2,8 @@
 
 use hyper::Method;
 
+use crate::backend::{Backend, Bases};
+
 /// What a method and a path stand for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
@@ -11,6 +13,14 @@ pub enum Endpoint {
     Upgrade,
     /// `GET /backend-api/codex/models`
     Models,
+    /// `POST /plan/v1/responses`
+    PlanResponses,
+    /// `GET /plan/v1/models`
+    PlanModels,
+    /// `POST /v1/responses`
+    ApiResponses,
+    /// `GET /v1/models`
+    ApiModels,
     /// `GET /backend-api/wham/usage`
     Usage,
     /// `GET /backend-api/wham/accounts/check`
@@ -36,10 +46,14 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    const ALL: [(Self, &'static str); 14] = [
+    const ALL: [(Self, &'static str); 18] = [
         (Self::Responses, "POST /backend-api/codex/responses"),
         (Self::Upgrade, "GET /backend-api/codex/responses"),
         (Self::Models, "GET /backend-api/codex/models"),
+        (Self::PlanResponses, "POST /plan/v1/responses"),
+        (Self::PlanModels, "GET /plan/v1/models"),
+        (Self::ApiResponses, "POST /v1/responses"),
+        (Self::ApiModels, "GET /v1/models"),
         (Self::Usage, "GET /backend-api/wham/usage"),
         (Self::AccountsCheck, "GET /backend-api/wham/accounts/check"),
         (Self::Authorize, "GET /oauth/authorize"),
@@ -53,15 +67,47 @@ impl Endpoint {
         (Self::Stats, "GET /stats"),
     ];
 
+    /// The endpoints of model calls.
+    pub(crate) const MODEL_CALLS: [Self; 3] =
+        [Self::Responses, Self::PlanResponses, Self::ApiResponses];
+
     /// The endpoint of a request, if it is one.
-    pub(crate) fn of(method: &Method, path: &str) -> Option<Self> {
-        let found = Self::ALL.iter().find(|(_, name)| {
-            name.split_once(' ').is_some_and(|(known, place)| method == known && place == path)
+    pub(crate) fn of(method: &Method, path: &str, bases: &Bases) -> Option<Self> {
+        let found = Self::ALL.iter().find(|(endpoint, name)| {
+            name.split_once(' ').is_some_and(|(known, usual)| {
+                method == known && endpoint.stands_at(path, usual, bases)
+            })
         });
         found.map(|(endpoint, _)| *endpoint)
     }
 
-    /// The method and path, as in `POST /oauth/token`.
+    /// Whether a path is this endpoint's, whose usual path is given.
+    fn stands_at(self, path: &str, usual: &str, bases: &Bases) -> bool {
+        let Some(backend) = self.backend() else { return path == usual };
+        let below = bases.of(backend).and_then(|base| path.strip_prefix(base));
+        below.is_some() && below == usual.strip_prefix(backend.usual_base())
+    }
+
+    /// The backend that it belongs to.
+    pub(crate) fn backend(self) -> Option<Backend> {
+        match self {
+            Self::Responses | Self::Upgrade | Self::Models => Some(Backend::Codex),
+            Self::PlanResponses | Self::PlanModels => Some(Backend::Plan),
+            Self::ApiResponses | Self::ApiModels => Some(Backend::Api),
+            _ => None,
+        }
+    }
+
+    /// The endpoint of a backend's model calls.
+    pub(crate) fn calls_of(backend: Backend) -> Self {
+        match backend {
+            Backend::Codex => Self::Responses,
+            Backend::Plan => Self::PlanResponses,
+            Backend::Api => Self::ApiResponses,
+        }
+    }
+
+    /// The method and the usual path, as in `POST /oauth/token`.
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(known, _)| *known == self).map_or("other", |(_, name)| name)
     }

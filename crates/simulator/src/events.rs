@@ -14,6 +14,8 @@ use crate::script::{Script, Step};
 /// Random-looking padding, taken from in turn.
 const PADDING: &str = "k2JdQx7PvTzLmR9bWc4HsY1nGf6E";
 
+const BYTES_PER_TOKEN: u64 = 4;
+
 /// What makes a response this one and no other.
 #[derive(Clone, Debug)]
 pub(crate) struct Stamp {
@@ -29,6 +31,15 @@ pub(crate) struct Stamp {
     pub(crate) input_tokens: u64,
     /// The part of the input that was cached.
     pub(crate) cached_tokens: u64,
+    /// What stands for its encrypted reasoning, if that is given.
+    pub(crate) seal: Option<String>,
+}
+
+impl Stamp {
+    /// The id of the response.
+    pub(crate) fn response_id(&self) -> String {
+        format!("resp_{:08x}", self.serial)
+    }
 }
 
 /// Composes a stream.
@@ -43,6 +54,10 @@ pub(crate) struct Composer {
     done: Vec<Json>,
     output_bytes: usize,
     reasoning_bytes: usize,
+    /// How many tokens the request leaves to the output.
+    most_tokens: Option<u64>,
+    padded: bool,
+    cut: bool,
 }
 
 impl Composer {
@@ -58,6 +73,9 @@ impl Composer {
             done: Vec::new(),
             output_bytes: 0,
             reasoning_bytes: 0,
+            most_tokens: asked.get("max_output_tokens").as_u64(),
+            padded: asked.at("/stream_options/include_obfuscation") != false,
+            cut: false,
         };
         for kind in ["response.created", "response.in_progress"] {
             let response = composer.response("in_progress", Vec::new());
@@ -77,11 +95,6 @@ impl Composer {
     /// Adds a step between the events.
     pub(crate) fn step(&mut self, step: Step) {
         self.steps.push(step);
-    }
-
-    /// The id of the response.
-    pub(crate) fn response_id(&self) -> String {
-        format!("resp_{:08x}", self.stamp.serial)
     }
 
     /// Begins an item whose first form is made from its id.
@@ -108,8 +121,11 @@ impl Composer {
         self.emit("response.output_item.done", event);
     }
 
-    /// The stream, ended by `response.completed`.
+    /// The stream, ended by `response.completed`; by `response.incomplete` if something was cut.
     pub(crate) fn complete(self) -> Script {
+        if self.cut {
+            return self.incomplete("max_output_tokens");
+        }
         let now = self.stamp.created_at;
         self.end("completed", members! {"completed_at": now, "end_turn": true})
     }
@@ -153,14 +169,43 @@ impl Composer {
         if !self.stamp.pace.is_zero() {
             self.steps.push(Step::Wait(self.stamp.pace));
         }
-        let padding = &PADDING[..1 + (self.sequence as usize * 7) % (PADDING.len() - 1)];
-        let event = with(&with(place, "delta", piece.into()), "obfuscation", padding.into());
+        let mut event = with(place, "delta", piece.into());
+        if self.padded {
+            let padding = &PADDING[..1 + (self.sequence as usize * 7) % (PADDING.len() - 1)];
+            event.push(("obfuscation", padding.into()));
+        }
         self.emit(kind, event);
     }
 
+    /// The part of a text that the token limit leaves room for.
+    fn within_limit<'t>(&mut self, text: &'t str) -> &'t str {
+        let Some(most) = self.most_tokens else { return text };
+        if self.cut {
+            return "";
+        }
+        let room = most.saturating_sub(self.reasoning_tokens()).saturating_mul(BYTES_PER_TOKEN);
+        let room = usize::try_from(room).unwrap_or(usize::MAX).saturating_sub(self.output_bytes);
+        if text.len() <= room {
+            return text;
+        }
+        self.cut = true;
+        let end = (0..=room).rev().find(|at| text.is_char_boundary(*at));
+        &text[..end.unwrap_or_default()]
+    }
+
+    /// The status of an item that is closed now.
+    fn closing_status(&self) -> &'static str {
+        if self.cut { "incomplete" } else { "completed" }
+    }
+
+    fn reasoning_tokens(&self) -> u64 {
+        (self.reasoning_bytes as u64).div_ceil(BYTES_PER_TOKEN)
+    }
+
     fn usage(&self) -> Json {
-        let reasoning = (self.reasoning_bytes as u64).div_ceil(4);
-        let output = (self.output_bytes as u64).div_ceil(4).max(1) + reasoning;
+        let reasoning = self.reasoning_tokens();
+        let output = (self.output_bytes as u64).div_ceil(BYTES_PER_TOKEN).max(1) + reasoning;
+        let output = output.min(self.most_tokens.unwrap_or(u64::MAX));
         let input = self.stamp.input_tokens;
         object! {
             "input_tokens": input,
@@ -175,13 +220,12 @@ impl Composer {
     /// The response object; `rest` replaces members of the same name.
     fn response(&self, status: &str, rest: Members) -> Json {
         let mut members = members! {
-            "id": self.response_id(), "object": "response", "created_at": self.stamp.created_at,
+            "id": self.stamp.response_id(), "object": "response", "created_at": self.stamp.created_at,
             "status": status, "model": &self.model, "output": Vec::<Json>::new(),
         };
         members.extend(self.echo.iter().cloned());
         members.extend(members! {
             "usage": Value::Null, "error": Value::Null, "incomplete_details": Value::Null,
-            "metadata": Value::Object(serde_json::Map::new()),
         });
         for (name, value) in rest {
             match members.iter_mut().find(|(known, _)| *known == name) {
@@ -205,11 +249,17 @@ fn echo(asked: &Asked) -> Members {
         "parallel_tool_calls": or("parallel_tool_calls", true.into()),
         "reasoning": or("reasoning", Value::Null),
         "service_tier": or("service_tier", "auto".into()),
-        "store": false, "temperature": 1.0, "top_p": 0.98, "max_output_tokens": Value::Null,
+        "store": or("store", false.into()),
+        "temperature": or("temperature", 1.0.into()),
+        "top_p": or("top_p", 0.98.into()),
+        "max_output_tokens": or("max_output_tokens", Value::Null),
         "text": or("text", serde_json::json!({"format": {"type": "text"}})),
         "tool_choice": or("tool_choice", "auto".into()),
         "tools": or("tools", none()),
-        "truncation": "disabled",
+        "truncation": or("truncation", "disabled".into()),
+        "metadata": or("metadata", Value::Object(serde_json::Map::new())),
+        "previous_response_id": or("previous_response_id", Value::Null),
+        "user": or("user", Value::Null),
         "prompt_cache_key": or("prompt_cache_key", Value::Null),
     }
 }

@@ -1,4 +1,4 @@
-//! A scripted Codex backend and token issuer over real HTTP/1.1 on the loopback interface.
+//! Scripted backends and a token issuer over real HTTP/1.1 on the loopback interface.
 //!
 //! One [`Simulator`] serves what a client of the ChatGPT sign-in meets: the Responses endpoint, the
 //! model list, the usage and account answers, and the token endpoints of the issuer. It demands what
@@ -37,20 +37,43 @@
 //!    * else, with a `web_search` tool and the word "search" in the message, a search and a citation;
 //!    * else `You said: …`, and how many images arrived.
 //!
-//! Usage counts four bytes as a token. Cached tokens are the common prefix with the last prompt of
-//! the same session: a `session-id` header equal to `prompt_cache_key`.
+//! Usage counts four bytes as a token.
+//!
+//! # Backends
+//!
+//! Three stand side by side ([`Backend`]), each below a path of [`Settings::bases`]; what they check
+//! is one table each.
+//!
+//! | | Codex | plan | public API |
+//! |---|---|---|---|
+//! | path | `/backend-api/codex` | `/plan/v1` | `/v1` |
+//! | who | a token of the sign-in, `chatgpt-account-id` | one of `plan_tokens` | one of `api_keys`; under `azure` in `api-key` too |
+//! | refuses as | `{"detail": …}`, then `{"error": …}` | `subscription_sharing_…` with `error.param` | `{"error": …}` |
+//! | request | unstored, streamed, a list | the same | also stored, whole, a text; `previous_response_id` |
+//! | tools | all kinds | in namespaces or `additional_tools`; `web_search` | all kinds |
+//! | sampling, output limit | refused | refused | taken; the limit cuts messages and calls |
+//! | reasoning is sealed | always | when `include` asks | when `include` asks |
+//! | models | `{"models": …}`, tagged, by client version | `{"models": …}`, some hidden | `{"data": …}`, or none |
+//! | beside the answer | limits, `x-models-etag` | nothing | `x-ratelimit-…` |
+//! | cached by | `session-id`, equal to `prompt_cache_key` | nothing | nothing |
+//!
+//! Cached tokens are the common prefix with the last prompt of the same session. Of the public API, background responses, conversations and prompt templates
+//! are refused; `top_logprobs` is taken and gives none. A mode fails in the words of the backend it
+//! is made for, whichever backend is asked.
 //!
 //! # Endpoints
 //!
-//! `POST /backend-api/codex/responses`, `GET /backend-api/codex/models`,
-//! `GET /backend-api/wham/usage`, `GET /backend-api/wham/accounts/check`, `GET /oauth/authorize`,
-//! `POST /oauth/token`, `POST /oauth/revoke`, `POST /api/accounts/deviceauth/usercode`,
+//! `POST …/responses` and `GET …/models` of each backend, `GET /backend-api/wham/usage`,
+//! `GET /backend-api/wham/accounts/check`, `GET /oauth/authorize`, `POST /oauth/token`,
+//! `POST /oauth/revoke`, `POST /api/accounts/deviceauth/usercode`,
 //! `POST /api/accounts/deviceauth/token`, and for the person at the keyboard `GET /health`,
 //! `GET /stats` and `GET /codex/device`.
 
 mod account;
+mod admission;
 mod answer;
 mod asked;
+mod backend;
 mod body;
 mod cache;
 mod catalog;
@@ -67,12 +90,17 @@ mod refusal;
 mod responses;
 mod schema;
 mod script;
+mod seals;
 mod service;
 mod settings;
 mod simulator;
+mod standing;
+mod stored;
 mod tokens;
+mod whole;
 mod wire;
 
+pub use backend::{Backend, Bases};
 pub use catalog::{Model, Tier};
 pub use endpoint::Endpoint;
 pub use modes::Mode;

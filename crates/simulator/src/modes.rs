@@ -2,6 +2,7 @@
 
 mod broken;
 mod failing;
+mod sharing;
 mod special;
 
 use std::time::Duration;
@@ -10,6 +11,7 @@ use serde_json::json;
 
 use crate::answer;
 use crate::asked::{Asked, Tool};
+use crate::backend::Backend;
 use crate::events::{Composer, Stamp};
 use crate::items::{self, Call};
 use crate::script::Script;
@@ -157,12 +159,60 @@ modes! {
     InvalidUtf8 = "invalid-utf8",
     /// every byte a write of its own
     Bytewise = "bytewise",
+    /// the plan's 401: the identity is not accepted
+    PlanInvalidUser = "plan-invalid-user",
+    /// the same for the first request with a text, the default answer for the second
+    PlanInvalidUserOnce = "plan-invalid-user-once",
+    /// the plan's 403: plan or workspace is not eligible
+    PlanNotEligible = "plan-not-eligible",
+    /// the plan's 403: another endpoint
+    PlanWrongRoute = "plan-wrong-route",
+    /// the plan's 429: used up, without a time
+    PlanLimit = "plan-limit",
+    /// the plan is used up after some text: `response.failed`
+    PlanLimitLate = "plan-limit-late",
+    /// the plan's 503: its usage is not known
+    PlanUsageUnavailable = "plan-usage-unavailable",
+    /// the plan's 503: the user is not available
+    PlanUserUnavailable = "plan-user-unavailable",
+    /// the plan's 400: something that it does not offer, with `param`
+    PlanUnsupported = "plan-unsupported",
+    /// the plan's 403: the grant lacks a scope
+    PlanScope = "plan-scope",
+    /// the plan's 403: the grant's context is not valid
+    PlanContext = "plan-context",
+    /// the plan's 403 with a text for a person and no code
+    PlanDetail = "plan-detail",
+    /// the public API's 429: nothing is left to pay with
+    Quota = "quota",
+    /// the public API's 429: too many requests
+    ApiRateLimit = "api-rate-limit",
+    /// the public API's 404: no such model
+    NoSuchModel = "model-not-found",
+    /// the public API's 400: the input is too long
+    ContextLength = "context-length",
+    /// the public API's 500
+    ServerError = "server-error",
 }
 
 impl Mode {
     /// The mode of a name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|mode| mode.name() == name)
+    }
+
+    /// Whether it refuses the first request with a text alone.
+    pub(crate) fn is_once(self) -> bool {
+        matches!(self, Self::UnauthorizedOnce | Self::PlanInvalidUserOnce)
+    }
+
+    /// Whether it is the default answer in a stream that is framed in another way.
+    pub(crate) fn is_framing(self) -> bool {
+        use Mode::{Bom, Bytewise, Cr, Crlf, InvalidUtf8, MultilineData, NoSpace, WrongEventName};
+        matches!(
+            self,
+            Cr | Crlf | Bom | NoSpace | MultilineData | WrongEventName | InvalidUtf8 | Bytewise
+        )
     }
 }
 
@@ -172,6 +222,8 @@ pub(crate) struct Scene<'a> {
     pub(crate) asked: &'a Asked,
     /// The response's identity.
     pub(crate) stamp: &'a Stamp,
+    /// The backend that answers.
+    pub(crate) backend: Backend,
     /// Gives the request as JSON text.
     pub(crate) request: &'a dyn Fn() -> String,
 }
@@ -225,6 +277,7 @@ pub(crate) fn asked_for(asked: &Asked) -> Option<(Mode, Vec<u64>)> {
 pub(crate) fn script(mode: Mode, scene: &Scene<'_>, numbers: &[u64]) -> Script {
     special::script(mode, scene)
         .or_else(|| failing::script(mode, scene))
+        .or_else(|| sharing::script(mode, scene))
         .unwrap_or_else(|| broken::script(mode, scene, numbers))
 }
 
@@ -237,10 +290,12 @@ pub(crate) fn for_empty_request(mode: Mode) -> Script {
         fill_output: false,
         input_tokens: 1,
         cached_tokens: 0,
+        seal: Some("gAAAA".to_owned()),
     };
     let request = || "{}".to_owned();
     let asked = Asked::default();
-    script(mode, &Scene { asked: &asked, stamp: &stamp, request: &request }, &[])
+    let backend = Backend::Codex;
+    script(mode, &Scene { asked: &asked, stamp: &stamp, backend, request: &request }, &[])
 }
 
 /// Begins a message and writes its text, without ending it.

@@ -9,6 +9,7 @@ use hyper::HeaderMap;
 use serde_json::Value;
 use tokio::sync::watch;
 
+use crate::endpoint::Endpoint;
 use crate::ordered::{Json, object};
 
 /// How many closed streams are remembered one by one.
@@ -20,6 +21,8 @@ const BODY_BYTES_KEPT: usize = 64 << 20;
 /// A request as it arrived.
 #[derive(Clone, Debug)]
 pub struct Recorded {
+    /// The endpoint, if it was one.
+    pub endpoint: Option<Endpoint>,
     /// The method, in capitals.
     pub method: String,
     /// The path with its query.
@@ -65,7 +68,7 @@ pub struct Stats {
     pub connections: u64,
     /// Connections open now.
     pub open_connections: u64,
-    /// Requests by method and path, such as `POST /oauth/token`; unknown paths count as `other`.
+    /// Requests by method and usual path, such as `POST /oauth/token`; unknown ones are `other`.
     pub requests: BTreeMap<String, u64>,
     /// Refresh grants asked for, granted or not.
     pub refreshes: u64,
@@ -84,14 +87,14 @@ pub struct Stats {
 }
 
 impl Stats {
-    /// How many requests a path got, such as `POST /backend-api/codex/responses`.
+    /// How many requests an endpoint got, by its [name](Endpoint::name).
     pub fn count(&self, request: &str) -> u64 {
         self.requests.get(request).copied().unwrap_or_default()
     }
 
-    /// How many model calls arrived.
+    /// How many model calls arrived, at all backends.
     pub fn responses(&self) -> u64 {
-        self.count("POST /backend-api/codex/responses")
+        Endpoint::MODEL_CALLS.iter().map(|endpoint| self.count(endpoint.name())).sum()
     }
 }
 

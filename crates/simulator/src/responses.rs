@@ -1,99 +1,167 @@
 //! `POST /responses`: who asks, whether the request is good, and which script answers.
 
+use bytes::Bytes;
 use serde_json::Value;
 
+use crate::admission::{self, Caller};
+use crate::answer;
 use crate::asked::Asked;
-use crate::check;
+use crate::backend::{Backend, Rules};
+use crate::catalog::Model;
+use crate::check::{self, Scope};
 use crate::endpoint::Endpoint;
 use crate::events::Stamp;
-use crate::modes::{self, Scene};
+use crate::modes::{self, Mode, Scene};
 use crate::ordered::object;
 use crate::record::{header_list, lock};
 use crate::refusal::Refusal;
 use crate::script::{Play, Script};
+use crate::seals::Seals;
 use crate::service::Call;
 use crate::simulator::State;
-use crate::tokens::{Claims, unix_now};
-use crate::{account, answer};
+use crate::standing::Answering;
+use crate::tokens::unix_now;
+use crate::whole;
 
-/// The script that answers a call.
-pub(crate) fn script(state: &State, call: &Call) -> Result<Script, Refusal> {
-    let claims = admit(state, call)?;
-    media_type(call)?;
-    let body: Value = serde_json::from_slice(&call.body)
-        .map_err(|_| Refusal::detail(400, "Request body is not valid JSON"))?;
-    let asked = Asked::new(body);
-    check::gateway(&asked, state.settings.require_instructions)?;
-    let model = {
-        let catalog = lock(&state.catalog);
-        let version = state.gated(call.header("version"));
-        catalog.find(asked.get("model").as_str().unwrap_or_default(), version)?.clone()
-    };
-    check::engine(&asked, &model)?;
-    let stamp = stamp(state, call, &asked);
-    let mut script = chosen(state, call, &asked, &stamp);
+/// The script that answers a call of a backend.
+pub(crate) fn script(state: &State, call: &Call, backend: Backend) -> Result<Script, Refusal> {
+    let rules = backend.rules();
+    let caller = admission::caller(state, call, backend)?;
+    let body = read(call, rules)?;
+    let mut asked =
+        serde_json::from_slice(&body).map(Asked::new).map_err(|_| rules.voice.unreadable())?;
+    check::front(&asked, rules, state.settings.require_instructions)?;
+    check::persisted(&asked)?;
+    let model = model(state, call, (&asked, rules))?;
+    if rules.keeps {
+        go_on(state, &caller, &mut asked)?;
+    }
+    let seals = Seals::of((&state.origin, &caller.owner), state.settings.verify_reasoning);
+    check::engine(&asked, &Scope { rules, model: &model, seals: &seals })?;
+    let turn = Turn { state, call, body: &body, backend, caller: &caller, asked: &asked };
+    let stamp = turn.stamp(&seals);
+    let mut script = turn.answer(&stamp);
     if script.standing_headers {
-        add_standing_headers(state, &claims, &model.slug, (&stamp, &mut script));
+        let answering = Answering { backend, caller: &caller, model: &model.slug, stamp: &stamp };
+        answering.add_to(state, &mut script);
     }
     Ok(script)
 }
 
-/// Whose call it is.
-fn admit(state: &State, call: &Call) -> Result<Claims, Refusal> {
-    let claims = state.admit(call)?;
-    match call.header("chatgpt-account-id") {
-        None => Err(Refusal::detail(400, "Missing chatgpt-account-id header")),
-        Some(account) if account != claims.account_id => Err(Refusal::unauthorized()),
-        Some(_) => Ok(claims),
+/// The body of a call, decoded.
+fn read(call: &Call, rules: &Rules) -> Result<Bytes, Refusal> {
+    let kind = call.header("content-type").and_then(|kind| kind.split(';').next());
+    let json = kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
+    match call.header("content-encoding").unwrap_or("identity") {
+        "identity" if json => Ok(call.body.clone()),
+        _ => Err(rules.voice.media_type()),
     }
 }
 
-fn media_type(call: &Call) -> Result<(), Refusal> {
-    let coded = call.header("content-encoding").is_some_and(|coding| coding != "identity");
-    let kind = call.header("content-type").and_then(|kind| kind.split(';').next());
-    let json = kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
-    if coded || !json {
-        return Err(Refusal::detail(415, "Unsupported Media Type"));
-    }
+fn model(state: &State, call: &Call, of: (&Asked, &Rules)) -> Result<Model, Refusal> {
+    let (asked, rules) = of;
+    let slug = asked.get("model").as_str().unwrap_or_default();
+    let version = state.gated(call.header("version")).filter(|_| rules.codex);
+    let found = lock(&state.catalog).find(slug, version).cloned();
+    found.ok_or_else(|| rules.voice.model(slug))
+}
+
+/// Fills in what the public API takes for granted, and the responses before this one.
+fn go_on(state: &State, caller: &Caller, asked: &mut Asked) -> Result<(), Refusal> {
+    asked.take_for_granted();
+    let Some(id) = asked.get("previous_response_id").as_str() else { return Ok(()) };
+    let before = lock(&state.stored).items(id, &caller.owner).map(<[Value]>::to_vec);
+    let Some(before) = before else {
+        let message = format!("Previous response with id '{id}' not found.");
+        return Err(Refusal::engine(
+            message,
+            "previous_response_not_found",
+            "previous_response_id",
+        ));
+    };
+    asked.come_after(before);
     Ok(())
 }
 
-fn stamp(state: &State, call: &Call, asked: &Asked) -> Stamp {
-    let session = call.header("session-id");
-    let (input_tokens, cached_tokens) = lock(&state.cache).count(session, asked);
-    Stamp {
-        serial: state.next_serial(),
-        created_at: unix_now(),
-        pace: state.settings.pace,
-        fill_output: state.settings.fill_output,
-        input_tokens,
-        cached_tokens,
+/// A good request on its way to an answer.
+struct Turn<'a> {
+    state: &'a State,
+    call: &'a Call,
+    body: &'a [u8],
+    backend: Backend,
+    caller: &'a Caller,
+    asked: &'a Asked,
+}
+
+impl Turn<'_> {
+    fn stamp(&self, seals: &Seals) -> Stamp {
+        let rules = self.backend.rules();
+        let serial = self.state.next_serial();
+        let session = self.call.header("session-id").filter(|_| rules.codex);
+        let (input_tokens, cached_tokens) = lock(&self.state.cache).count(session, self.asked);
+        Stamp {
+            serial,
+            created_at: unix_now(),
+            pace: self.state.settings.pace,
+            fill_output: rules.keeps || self.state.settings.fill_output,
+            input_tokens,
+            cached_tokens,
+            seal: (rules.codex || self.asked.wants_seals()).then(|| seals.make(serial)),
+        }
+    }
+
+    fn answer(&self, stamp: &Stamp) -> Script {
+        let (mode, numbers) = match self.state.next_play(Endpoint::calls_of(self.backend)) {
+            Some(Play::Script(script)) => return script,
+            Some(Play::Mode(mode)) => (Some(mode), Vec::new()),
+            None => self.asked_for(),
+        };
+        let keeps = self.backend.rules().keeps;
+        let whole = keeps && self.asked.get("stream") == false;
+        let request = || request_text(self.call, self.body);
+        let scene = Scene { asked: self.asked, stamp, backend: self.backend, request: &request };
+        let script = match mode.filter(|mode| !(whole && mode.is_framing())) {
+            Some(mode) => modes::script(mode, &scene, &numbers),
+            None => answer::answer(self.asked, stamp),
+        };
+        if keeps && self.asked.get("store") == true {
+            self.store(stamp, &script);
+        }
+        if whole { whole::whole(script) } else { script }
+    }
+
+    /// The mode that the request names.
+    fn asked_for(&self) -> (Option<Mode>, Vec<u64>) {
+        let Some((mode, numbers)) = modes::asked_for(self.asked) else { return (None, Vec::new()) };
+        match mode {
+            mode if mode.is_once() && !self.state.first_time(&self.asked.last_user_text()) => {
+                (None, Vec::new())
+            }
+            _ => (Some(mode), numbers),
+        }
+    }
+
+    /// Stores the response of a script that ends well.
+    fn store(&self, stamp: &Stamp, script: &Script) {
+        let Some(response) = whole::ending(script) else { return };
+        let response: Value = serde_json::from_str(&response).unwrap_or_default();
+        let output = response["output"].as_array().into_iter().flatten().cloned();
+        let items = self.asked.input().iter().cloned().chain(output).collect();
+        let id = stamp.response_id();
+        lock(&self.state.stored).keep(id, &self.caller.owner, items);
     }
 }
 
-fn chosen(state: &State, call: &Call, asked: &Asked, stamp: &Stamp) -> Script {
-    let request = || request_text(call);
-    let scene = Scene { asked, stamp, request: &request };
-    match state.next_play(Endpoint::Responses) {
-        Some(Play::Script(script)) => return script,
-        Some(Play::Mode(mode)) => return modes::script(mode, &scene, &[]),
-        None => {}
-    }
-    let Some((mode, numbers)) = modes::asked_for(asked) else {
-        return answer::answer(asked, stamp);
-    };
-    if mode == modes::Mode::UnauthorizedOnce && !state.first_time(&asked.last_user_text()) {
-        return answer::answer(asked, stamp);
-    }
-    modes::script(mode, &scene, &numbers)
-}
-
-/// The request as JSON text, with its body as it came.
-fn request_text(call: &Call) -> String {
+/// The request as JSON text, with the text of its body as it came.
+fn request_text(call: &Call, body: &[u8]) -> String {
     let headers = header_list(&call.parts.headers).into_iter();
     let shown = headers.map(|(name, value)| {
-        let secret = name == "authorization";
-        (name, Value::from(if secret { "Bearer …".to_owned() } else { value }))
+        let shown = match name.as_str() {
+            "authorization" => "Bearer …".to_owned(),
+            "api-key" => "…".to_owned(),
+            _ => value,
+        };
+        (name, Value::from(shown))
     });
     let head = object! {
         "method": call.parts.method.as_str(),
@@ -101,33 +169,6 @@ fn request_text(call: &Call) -> String {
         "headers": Value::Object(shown.collect()),
     };
     let head = head.text();
-    let body = String::from_utf8_lossy(&call.body);
+    let body = String::from_utf8_lossy(body);
     format!("{},\"body\":{body}}}", head.strip_suffix('}').unwrap_or(&head))
-}
-
-/// The headers that the backend sends with every answer, where the script does not name them.
-fn add_standing_headers(
-    state: &State,
-    claims: &Claims,
-    model: &str,
-    (stamp, script): (&Stamp, &mut Script),
-) {
-    let mut headers = account::limit_headers(&claims.plan, unix_now());
-    let id = stamp.serial;
-    headers.extend([
-        ("openai-model", model.to_owned()),
-        ("x-models-etag", lock(&state.catalog).etag()),
-        ("x-request-id", format!("req_{id:08x}")),
-        ("x-codex-turn-state", format!("turn-{id:08x}")),
-        ("x-reasoning-included", "true".to_owned()),
-        ("cache-control", "no-cache".to_owned()),
-        ("server", "cloudflare".to_owned()),
-        ("cf-ray", format!("{id:016x}-SIM")),
-        ("set-cookie", format!("__cf_bm=simulated{id}; Path=/; HttpOnly")),
-    ]);
-    for (name, value) in headers {
-        if script.header(name).is_none() {
-            script.headers.push((name.to_owned(), value));
-        }
-    }
 }

@@ -6,6 +6,7 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::modes::{self, Mode};
+use crate::refusal::Refusal;
 
 /// One step of a response body.
 #[derive(Clone, Debug)]
@@ -71,6 +72,11 @@ impl Script {
     /// A body of any other type.
     pub fn body(status: u16, media_type: &str, body: impl Into<Bytes>) -> Self {
         Self::answer(status, media_type, vec![Step::Raw(body.into())])
+    }
+
+    /// A refusal.
+    pub(crate) fn refusal(refusal: &Refusal) -> Self {
+        Self::body(refusal.status, "application/json", refusal.body.text())
     }
 
     /// The script of a mode, as it answers a request that holds nothing but a model.

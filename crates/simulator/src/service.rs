@@ -10,6 +10,7 @@ use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
 use hyper::{Request, Response, StatusCode};
 
+use crate::backend::Backend;
 use crate::body::{Body, StreamWatch};
 use crate::endpoint::Endpoint;
 use crate::ordered::{Json, object};
@@ -51,34 +52,41 @@ pub(crate) async fn serve(
     request: Request<Incoming>,
 ) -> Response<Body> {
     let (parts, body) = request.into_parts();
-    let endpoint = Endpoint::of(&parts.method, parts.uri.path());
+    let endpoint = Endpoint::of(&parts.method, parts.uri.path(), &state.settings.bases);
     let Ok(body) = Limited::new(body, state.settings.max_body).collect().await else {
         return refuse(&Refusal::detail(413, "Request body is too large or broken"));
     };
     let call = Call { parts, body: body.to_bytes() };
-    state.ledger.arrived(endpoint.map_or("other", Endpoint::name), recorded(&call));
-    match endpoint {
-        Some(Endpoint::Responses) => match responses::script(&state, &call) {
+    state.ledger.arrived(endpoint.map_or("other", Endpoint::name), recorded(&call, endpoint));
+    let called = endpoint.filter(|endpoint| Endpoint::MODEL_CALLS.contains(endpoint));
+    if let Some(backend) = called.and_then(Endpoint::backend) {
+        return match responses::script(&state, &call, backend) {
             Ok(script) => play(&state, &faults, script).await,
             Err(refusal) => refuse(&refusal),
-        },
+        };
+    }
+    match endpoint {
         Some(endpoint) => match state.next_play(endpoint) {
             Some(Play::Script(script)) => play(&state, &faults, script).await,
             Some(Play::Mode(mode)) => play(&state, &faults, modes::for_empty_request(mode)).await,
             None => answer(&state, endpoint, &call).await,
         },
-        None => refuse(&Refusal::detail(404, "Not Found")),
+        None => refuse(&nowhere(&state, &call)),
     }
 }
 
 async fn answer(state: &State, endpoint: Endpoint, call: &Call) -> Response<Body> {
     let answer = match endpoint {
-        Endpoint::Responses => Err(Refusal::detail(404, "Not Found")),
+        Endpoint::Responses | Endpoint::PlanResponses | Endpoint::ApiResponses => {
+            Err(nowhere(state, call))
+        }
         Endpoint::Upgrade if call.header("upgrade").is_some() => {
             Err(Refusal::detail(426, "Upgrade Required"))
         }
         Endpoint::Upgrade => Err(Refusal::detail(405, "Method Not Allowed")),
         Endpoint::Models => account::models(state, call),
+        Endpoint::PlanModels => account::plan_models(state, call),
+        Endpoint::ApiModels => account::api_models(state, call),
         Endpoint::Usage => account::usage(state, call),
         Endpoint::AccountsCheck => account::accounts_check(state, call),
         Endpoint::Authorize => issuer::authorize(state, call),
@@ -95,6 +103,13 @@ async fn answer(state: &State, endpoint: Endpoint, call: &Call) -> Response<Body
         Endpoint::Stats => Ok(json(200, &state.ledger.json())),
     };
     answer.unwrap_or_else(|refusal| refuse(&refusal))
+}
+
+/// The refusal of a path that no endpoint has, by the backend that it lies below.
+pub(crate) fn nowhere(state: &State, call: &Call) -> Refusal {
+    let path = call.parts.uri.path();
+    let voice = state.settings.bases.above(path).unwrap_or(Backend::Codex).rules().voice;
+    voice.nowhere(&format!("{} {path}", call.parts.method))
 }
 
 /// Plays a script: its preface, the time before its head, its head, its steps.
@@ -166,8 +181,9 @@ fn status(code: u16) -> StatusCode {
     StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-fn recorded(call: &Call) -> Recorded {
+fn recorded(call: &Call, endpoint: Option<Endpoint>) -> Recorded {
     Recorded {
+        endpoint,
         method: call.parts.method.to_string(),
         path: call.parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
         headers: header_list(&call.parts.headers),

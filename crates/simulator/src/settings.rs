@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::backend::Bases;
+
 /// How a simulator behaves. The default is the strict, immediate backend that tests want.
 #[derive(Clone, Debug)]
 pub struct Settings {
@@ -17,6 +19,18 @@ pub struct Settings {
     pub gate_versions: bool,
     /// Whether `/oauth/authorize` sends the browser back at once, without asking.
     pub approve_sign_in: bool,
+    /// Whether encrypted reasoning is refused unless it was sealed here and for this account.
+    pub verify_reasoning: bool,
+    /// Which backends are served, and where.
+    pub bases: Bases,
+    /// The access tokens that the plan's backend takes.
+    pub plan_tokens: Vec<String>,
+    /// The keys that the public API takes.
+    pub api_keys: Vec<String>,
+    /// Whether the public API behaves as Azure's, whose key also comes in the header `api-key`.
+    pub azure: bool,
+    /// Whether the public API lists its models; 404 otherwise, as some that are like it answer.
+    pub api_lists_models: bool,
     /// How often a device code is pending before it is approved.
     pub device_pending: u32,
     /// The seconds between two polls that a device code announces.
@@ -41,6 +55,12 @@ impl Default for Settings {
             require_instructions: true,
             fill_output: false,
             gate_versions: false,
+            verify_reasoning: false,
+            bases: Bases::default(),
+            plan_tokens: vec!["plan-simulated".to_owned()],
+            api_keys: vec!["sk-simulated".to_owned()],
+            azure: false,
+            api_lists_models: true,
             approve_sign_in: true,
             device_pending: 1,
             device_interval: 1,

@@ -14,6 +14,7 @@ use hyper_util::rt::TokioTimer;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
+use crate::backend::Backend;
 use crate::cache::PromptCache;
 use crate::catalog::{Catalog, Model};
 use crate::endpoint::Endpoint;
@@ -23,6 +24,7 @@ use crate::refusal::Refusal;
 use crate::script::Play;
 use crate::service::{self, Call};
 use crate::settings::Settings;
+use crate::stored::Stored;
 use crate::tokens::{Claims, TokenBook, Tokens};
 use crate::wire::{Faults, Wire};
 
@@ -66,7 +68,13 @@ impl Simulator {
 
     /// The base of the Codex backend: `{origin}/backend-api/codex`.
     pub fn upstream_url(&self) -> String {
-        format!("{}/backend-api/codex", self.state.origin)
+        self.url_of(Backend::Codex)
+    }
+
+    /// The base of a backend; its usual one where it is not served.
+    pub fn url_of(&self, backend: Backend) -> String {
+        let base = self.state.settings.bases.of(backend);
+        format!("{}{}", self.state.origin, base.unwrap_or_else(|| backend.usual_base()))
     }
 
     /// The issuer of tokens, which is the origin too.
@@ -96,12 +104,12 @@ impl Simulator {
         lock(&self.state.tokens).invalidate();
     }
 
-    /// Queues what the next model call gets; it must still pass the checks.
+    /// Queues what the next model call of the Codex backend gets; it must still pass the checks.
     pub fn enqueue(&self, play: impl Into<Play>) {
         self.enqueue_at(Endpoint::Responses, play);
     }
 
-    /// Queues what the next call of an endpoint gets. Anywhere but on `Responses` it comes before
+    /// Queues what the next call of an endpoint gets. Anywhere but on model calls it comes before
     /// all checks.
     pub fn enqueue_at(&self, endpoint: Endpoint, play: impl Into<Play>) {
         lock(&self.state.queues).entry(endpoint).or_default().push_back(play.into());
@@ -122,11 +130,11 @@ impl Simulator {
         self.state.ledger.requests()
     }
 
-    /// The last model calls, oldest first.
+    /// The last model calls of all backends, oldest first.
     pub fn model_calls(&self) -> Vec<Recorded> {
-        let name = Endpoint::Responses.name();
-        let is_call =
-            |request: &Recorded| format!("{} {}", request.method, request.bare_path()) == name;
+        let is_call = |request: &Recorded| {
+            request.endpoint.is_some_and(|endpoint| Endpoint::MODEL_CALLS.contains(&endpoint))
+        };
         self.requests().into_iter().filter(is_call).collect()
     }
 
@@ -162,6 +170,7 @@ pub(crate) struct State {
     pub(crate) grants: Mutex<Grants>,
     pub(crate) catalog: Mutex<Catalog>,
     pub(crate) cache: Mutex<PromptCache>,
+    pub(crate) stored: Mutex<Stored>,
     queues: Mutex<HashMap<Endpoint, VecDeque<Play>>>,
     refused: Mutex<HashSet<String>>,
     serial: AtomicU64,
@@ -176,6 +185,7 @@ impl State {
             grants: Mutex::default(),
             catalog: Mutex::new(Catalog::bundled()),
             cache: Mutex::default(),
+            stored: Mutex::default(),
             queues: Mutex::default(),
             refused: Mutex::default(),
             serial: AtomicU64::new(1),

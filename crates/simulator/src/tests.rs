@@ -1,8 +1,10 @@
 //! Tests over real sockets.
 
 mod answers;
+mod api;
 mod client;
 mod contract;
 mod issuer;
 mod lifecycle;
 mod modes;
+mod plan;

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::{at_most, missing, wrong_value};
+use super::{Scope, at_most, missing, wrong_value};
 use crate::asked::Asked;
 use crate::refusal::Refusal;
 
@@ -32,13 +32,14 @@ const PAIRS: [Pair; 2] = [
 ];
 
 /// Checks every item by itself, then the pairs.
-pub(super) fn check(asked: &Asked) -> Result<(), Refusal> {
+pub(super) fn check(asked: &Asked, scope: &Scope<'_>) -> Result<(), Refusal> {
     for (index, item) in asked.input().iter().enumerate() {
         let place = format!("input[{index}]");
+        taken(item, scope)?;
         id(item, &place)?;
         call(item, &place)?;
         content(item, &place)?;
-        sealed(item)?;
+        sealed(item, scope)?;
     }
     PAIRS.iter().try_for_each(|pair| matched(asked.input(), pair))
 }
@@ -47,6 +48,20 @@ pub(super) fn check(asked: &Asked) -> Result<(), Refusal> {
 fn kind(item: &Value) -> &str {
     let usual = if item["role"].is_string() { "message" } else { "" };
     item["type"].as_str().unwrap_or(usual)
+}
+
+/// Refuses an item that a shared plan does not offer.
+fn taken(item: &Value, scope: &Scope<'_>) -> Result<(), Refusal> {
+    let mut parts = item["content"].as_array().into_iter().flatten();
+    let foreign = parts.any(|part| part["type"] == "input_audio" || part["file_id"].is_string());
+    if scope.rules.items.is_empty() || scope.rules.items.contains(&kind(item)) && !foreign {
+        return Ok(());
+    }
+    let words = "User subscription sharing currently supports only text, image, and file messages, \
+                 item references, additional tools, compaction summaries, reasoning items, Web \
+                 Search call items, and developer function and custom tool call items. Remove \
+                 unsupported input items or use an API key instead.";
+    Err(scope.rules.voice.value(words.to_owned(), "invalid_value", "input"))
 }
 
 fn id(item: &Value, place: &str) -> Result<(), Refusal> {
@@ -77,8 +92,10 @@ fn call(item: &Value, place: &str) -> Result<(), Refusal> {
         "custom_tool_call" => "input",
         _ => "output",
     };
-    if is_call && item["name"].as_str().is_none_or(str::is_empty) {
-        return Err(missing(&format!("{place}.name")));
+    if is_call {
+        let param = format!("{place}.name");
+        let name = item["name"].as_str().filter(|name| !name.is_empty());
+        at_most(name.ok_or_else(|| missing(&param))?, 64, &param)?;
     }
     match &item[text] {
         Value::String(_) => Ok(()),
@@ -92,9 +109,9 @@ fn content(item: &Value, place: &str) -> Result<(), Refusal> {
     const ANSWERED: [&str; 2] = ["output_text", "refusal"];
     let kinds: &[&str] = match (kind(item), item["role"].as_str()) {
         ("message", Some("assistant")) => &ANSWERED,
-        ("message", Some("user" | "developer")) => &SAID,
+        ("message", Some("user" | "developer" | "system")) => &SAID,
         ("message", _) => {
-            let roles = ["assistant", "developer", "user"];
+            let roles = ["assistant", "system", "developer", "user"];
             return Err(wrong_value(&item["role"], &roles, &format!("{place}.role")));
         }
         _ => return Ok(()),
@@ -141,15 +158,10 @@ fn image(url: &Value, param: &str) -> Result<(), Refusal> {
 }
 
 /// Refuses reasoning that this backend cannot have sealed.
-fn sealed(item: &Value) -> Result<(), Refusal> {
+fn sealed(item: &Value, scope: &Scope<'_>) -> Result<(), Refusal> {
     let content = item["encrypted_content"].as_str();
     let Some(content) = content.filter(|_| kind(item) == "reasoning") else { return Ok(()) };
-    if content.starts_with("gAAAA") {
-        return Ok(());
-    }
-    let shown: String = content.chars().take(4).collect();
-    let message = format!("The encrypted content {shown}... could not be verified.");
-    Err(Refusal::engine(message, "invalid_encrypted_content", Value::Null))
+    if scope.seals.holds(content) { Ok(()) } else { Err(Refusal::unverified(content)) }
 }
 
 /// Checks that every output comes after its call, and that every call has its output.

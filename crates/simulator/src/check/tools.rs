@@ -4,53 +4,84 @@ use serde_json::Value;
 
 use super::{at_most, format, missing, wrong_value};
 use crate::asked::Asked;
+use crate::backend::{Rules, Voice};
 use crate::refusal::Refusal;
 
-const KINDS: [&str; 7] = [
-    "function",
-    "custom",
-    "namespace",
-    "web_search",
-    "image_generation",
-    "tool_search",
-    "local_shell",
-];
+/// Where tools are declared.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In `tools` itself.
+    Flat,
+    /// In a namespace, or in an item of the input.
+    Inner,
+}
 
 /// Checks the tools, then the choice.
-pub(super) fn check(asked: &Asked) -> Result<(), Refusal> {
+pub(super) fn check(asked: &Asked, rules: &Rules) -> Result<(), Refusal> {
     match asked.get("tools") {
         Value::Null => {}
-        Value::Array(tools) => list(tools, "tools")?,
+        Value::Array(tools) => list(tools, "tools", (rules, Place::Flat))?,
         _ => {
             let message = "Invalid type for 'tools': expected an array of objects.";
             return Err(Refusal::engine(message, "invalid_type", "tools"));
         }
     }
+    for (index, item) in asked.input().iter().enumerate() {
+        if item["type"] == "additional_tools" {
+            let tools = item["tools"].as_array().map_or(&[][..], Vec::as_slice);
+            list(tools, &format!("input[{index}].tools"), (rules, Place::Inner))?;
+        }
+    }
     choice(asked)
 }
 
-fn list(tools: &[Value], place: &str) -> Result<(), Refusal> {
+fn list(tools: &[Value], place: &str, within: (&Rules, Place)) -> Result<(), Refusal> {
     tools
         .iter()
         .enumerate()
-        .try_for_each(|(index, declared)| tool(declared, &format!("{place}[{index}]")))
+        .try_for_each(|(index, declared)| tool(declared, &format!("{place}[{index}]"), within))
 }
 
-fn tool(tool: &Value, place: &str) -> Result<(), Refusal> {
+fn tool(tool: &Value, place: &str, (rules, within): (&Rules, Place)) -> Result<(), Refusal> {
     let kind = tool["type"].as_str().unwrap_or_default();
-    if !KINDS.contains(&kind) {
-        return Err(wrong_value(&tool["type"], &KINDS, &format!("{place}.type")));
-    }
+    taken(tool, place, (rules, within))?;
     if matches!(kind, "function" | "custom" | "namespace") {
         name(tool, &format!("{place}.name"))?;
     }
     match kind {
         "function" => parameters(tool, &format!("{place}.parameters")),
         "namespace" => {
-            list(tool["tools"].as_array().map_or(&[], Vec::as_slice), &format!("{place}.tools"))
+            if rules.voice == Voice::Sharing && !tool["description"].is_string() {
+                return Err(missing(&format!("{place}.description")));
+            }
+            let inner = tool["tools"].as_array().map_or(&[][..], Vec::as_slice);
+            list(inner, &format!("{place}.tools"), (rules, Place::Inner))
         }
         _ => Ok(()),
     }
+}
+
+/// Refuses a tool of a kind that the backend does not take there.
+fn taken(tool: &Value, place: &str, (rules, within): (&Rules, Place)) -> Result<(), Refusal> {
+    let kind = tool["type"].as_str().unwrap_or_default();
+    let param = format!("{place}.type");
+    if !rules.tools.contains(&kind) {
+        return Err(match rules.voice {
+            Voice::Sharing => {
+                let words =
+                    format!("User subscription sharing does not support the tool '{kind}'.");
+                Refusal::capability(words, &param)
+            }
+            Voice::Gateway | Voice::Engine => wrong_value(&tool["type"], rules.tools, &param),
+        });
+    }
+    let alone = within == Place::Flat && matches!(kind, "function" | "custom");
+    if alone && !rules.flat_tools {
+        let words = "User subscription sharing takes function and custom tools in namespaces or \
+                     additional tools only.";
+        return Err(Refusal::capability(words, &param));
+    }
+    Ok(())
 }
 
 fn name(tool: &Value, param: &str) -> Result<(), Refusal> {

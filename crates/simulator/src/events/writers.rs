@@ -7,21 +7,20 @@ use crate::ordered::{Json, Members, members, object};
 impl Composer {
     /// A reasoning item with its summary parts; none of them when no summary was asked for.
     pub(crate) fn reasoning(&mut self, parts: &[&str]) {
-        let sealed = format!("gAAAAsim{:08x}", self.stamp.serial);
-        let open = self.open("rs", |id| {
-            let nothing = Vec::<Json>::new();
-            object! {"type": "reasoning", "id": id, "summary": nothing, "encrypted_content": &sealed}
-        });
+        let seal = self.stamp.seal.clone();
+        let item = |id: &str, summary: Vec<Json>| {
+            let mut item = members! {"type": "reasoning", "id": id, "summary": summary};
+            item.extend(seal.as_ref().map(|seal| ("encrypted_content", seal.into())));
+            Json::Object(item)
+        };
+        let open = self.open("rs", |id| item(id, Vec::new()));
         for (index, text) in parts.iter().enumerate() {
             self.summary_part(&open, index, text);
         }
         self.reasoning_bytes += parts.iter().map(|part| part.len()).sum::<usize>().max(64);
         let summary = parts.iter().map(|text| object! {"type": "summary_text", "text": *text});
-        let item = object! {
-            "type": "reasoning", "id": &open.id, "summary": summary.collect::<Vec<_>>(),
-            "encrypted_content": &sealed,
-        };
-        self.close(&open, item);
+        let done = item(&open.id, summary.collect());
+        self.close(&open, done);
     }
 
     fn summary_part(&mut self, open: &Open, index: usize, text: &str) {
@@ -39,11 +38,21 @@ impl Composer {
 
     /// A whole message.
     pub(crate) fn message(&mut self, text: &str, phase: &'static str) {
+        self.cited_message(text, phase, Vec::new());
+    }
+
+    /// A whole message with annotations, which a text that the token limit cuts loses.
+    pub(crate) fn cited_message(&mut self, text: &str, phase: &'static str, notes: Vec<Json>) {
+        let text = self.within_limit(text);
+        if self.cut && text.is_empty() {
+            return;
+        }
         let open = self.open_message(phase);
         for piece in pieces(text) {
             self.text_delta(&open, piece);
         }
-        self.close_message(&open, text, Vec::new());
+        let notes = if self.cut { Vec::new() } else { notes };
+        self.close_message(&open, text, notes);
     }
 
     /// Begins a message and its one text part.
@@ -73,11 +82,15 @@ impl Composer {
         self.emit("response.output_text.done", with(&done, "logprobs", Vec::new().into()));
         let part = output_text(text, annotations);
         self.emit("response.content_part.done", with(&place(open), "part", part.clone()));
-        self.close(open, message(&open.id, "completed", open.phase, vec![part]));
+        self.close(open, message(&open.id, self.closing_status(), open.phase, vec![part]));
     }
 
-    /// Whole calls, their deltas interleaved.
+    /// Whole calls, their deltas interleaved; the token limit counts for each by itself.
     pub(crate) fn calls(&mut self, calls: &[Call]) {
+        let mut calls = calls.to_vec();
+        for call in &mut calls {
+            call.text = self.within_limit(&call.text).to_owned();
+        }
         let opened: Vec<Open> = calls.iter().map(|call| self.open_call(call)).collect();
         let texts: Vec<Vec<&str>> = calls.iter().map(|call| pieces(&call.text)).collect();
         let longest = texts.iter().map(Vec::len).max().unwrap_or_default();
@@ -127,7 +140,7 @@ impl Composer {
     /// Ends a call.
     pub(crate) fn close_call(&mut self, open: &Open, call: &Call) {
         self.output_bytes += call.text.len();
-        self.close(open, call.item(&open.id, &call.text, "completed"));
+        self.close(open, call.item(&open.id, &call.text, self.closing_status()));
     }
 
     /// A hosted tool's call: its item, its progress events, its finished item.

@@ -6,7 +6,7 @@ use super::{Mode, Scene, half_a_message};
 use crate::answer;
 use crate::events::Composer;
 use crate::items::{Call, Hosted, message, pieces, place, with};
-use crate::ordered::{members, object};
+use crate::ordered::{Json, members, object};
 use crate::script::{Script, Step};
 
 /// A picture of one pixel.
@@ -26,7 +26,7 @@ pub(super) fn script(mode: Mode, scene: &Scene<'_>) -> Option<Script> {
         }
         Mode::Echo => composer.message(&(scene.request)(), "final_answer"),
         Mode::EmptyOutput => {}
-        Mode::NoUsage => return Some(without_usage(composer)),
+        Mode::NoUsage => return Some(without_usage(scene, composer)),
         Mode::IncompleteLength => {
             half_a_message(&mut composer, "This text is cut at the");
             return Some(composer.incomplete("max_output_tokens"));
@@ -35,7 +35,7 @@ pub(super) fn script(mode: Mode, scene: &Scene<'_>) -> Option<Script> {
             half_a_message(&mut composer, "This text is");
             return Some(composer.incomplete("content_filter"));
         }
-        Mode::Keepalive => noise(&mut composer),
+        Mode::Keepalive => noise(scene, &mut composer),
         Mode::AfterEnd => return Some(after_end(composer)),
         Mode::Search => answer::search(&mut composer, &scene.asked.last_user_text()),
         Mode::Image => image(&mut composer),
@@ -123,18 +123,10 @@ fn image(composer: &mut Composer) {
 }
 
 /// Events that no client needs, before and inside a message.
-fn noise(composer: &mut Composer) {
-    let limits = json!({"plan_type": "plus", "rate_limits": {"allowed": true,
-        "limit_reached": false, "primary": {"used_percent": 12, "window_minutes": 10080,
-        "reset_after_seconds": 400_000, "reset_at": 1_795_740_000}, "secondary": null},
-        "credits": {"has_credits": false, "unlimited": false, "balance": null}});
-    let limits =
-        ["plan_type", "rate_limits", "credits"].map(|name| (name, limits[name].clone().into()));
-    composer.emit("codex.rate_limits", limits.into());
-    let headers = object! {"x-codex-turn-state": "turn-from-an-event"};
-    let metadata = members! {"response_id": composer.response_id(), "headers": headers.clone()};
-    composer.emit("response.metadata", metadata);
-    composer.emit("codex.response.metadata", members! {"headers": headers});
+fn noise(scene: &Scene<'_>, composer: &mut Composer) {
+    if scene.backend.rules().codex {
+        codex_noise(scene, composer);
+    }
     composer.emit("keepalive", Vec::new());
     let open = composer.open_message("final_answer");
     let text = "Still here.";
@@ -147,10 +139,30 @@ fn noise(composer: &mut Composer) {
     composer.close_message(&open, text, Vec::new());
 }
 
-fn without_usage(mut composer: Composer) -> Script {
+/// Limits and headers as events.
+fn codex_noise(scene: &Scene<'_>, composer: &mut Composer) {
+    let limits = json!({"plan_type": "plus", "rate_limits": {"allowed": true,
+        "limit_reached": false, "primary": {"used_percent": 12, "window_minutes": 10080,
+        "reset_after_seconds": 400_000, "reset_at": 1_795_740_000}, "secondary": null},
+        "credits": {"has_credits": false, "unlimited": false, "balance": null}});
+    let limits =
+        ["plan_type", "rate_limits", "credits"].map(|name| (name, limits[name].clone().into()));
+    composer.emit("codex.rate_limits", limits.into());
+    metadata(scene, composer, object! {"x-codex-turn-state": "turn-from-an-event"});
+}
+
+/// Headers as events, under both names that clients know.
+fn metadata(scene: &Scene<'_>, composer: &mut Composer, headers: Json) {
+    let id = scene.stamp.response_id();
+    let members = members! {"response_id": id, "headers": headers.clone()};
+    composer.emit("response.metadata", members);
+    composer.emit("codex.response.metadata", members! {"headers": headers});
+}
+
+fn without_usage(scene: &Scene<'_>, mut composer: Composer) -> Script {
     composer.message("No usage follows.", "final_answer");
     let members = members! {"response": object! {
-        "id": composer.response_id(), "object": "response", "status": "completed",
+        "id": scene.stamp.response_id(), "object": "response", "status": "completed",
         "output": Vec::new(),
     }};
     composer.emit("response.completed", members);

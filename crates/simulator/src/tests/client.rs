@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::{Claims, Settings, Simulator, Tokens};
+use crate::{Claims, Endpoint, Settings, Simulator, Tokens};
 
 pub(super) const RESPONSES: &str = "POST /backend-api/codex/responses";
 
@@ -91,6 +91,11 @@ impl Bench {
         self.call(RESPONSES, &self.headers(), &body.to_string()).await
     }
 
+    /// A model call of another backend, with a token or key of its own.
+    pub(super) async fn ask_with(&self, endpoint: Endpoint, secret: &str, body: &Value) -> Reply {
+        self.call(endpoint.name(), &bearer(secret), &body.to_string()).await
+    }
+
     /// A model call with one user message.
     pub(super) async fn say(&self, text: &str) -> Reply {
         self.ask(&question(text)).await
@@ -110,7 +115,7 @@ impl Bench {
         &self,
         request: &str,
         headers: &[(String, String)],
-        body: &str,
+        body: impl AsRef<[u8]>,
     ) -> Reply {
         let mut stream = self.send(request, headers, body).await;
         let mut bytes = Vec::new();
@@ -124,17 +129,25 @@ impl Bench {
         &self,
         request: &str,
         headers: &[(String, String)],
-        body: &str,
+        body: impl AsRef<[u8]>,
     ) -> TcpStream {
+        let body = body.as_ref();
         let mut text = format!("{request} HTTP/1.1\r\nhost: simulator\r\nconnection: close\r\n");
         for (name, value) in headers {
             text.push_str(&format!("{name}: {value}\r\n"));
         }
-        text.push_str(&format!("content-length: {}\r\n\r\n{body}", body.len()));
+        text.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
         let mut stream = TcpStream::connect(self.simulator.address()).await.unwrap();
-        stream.write_all(text.as_bytes()).await.unwrap();
+        stream.write_all(&[text.as_bytes(), body].concat()).await.unwrap();
         stream
     }
+}
+
+/// The headers of a JSON call with a bearer token.
+pub(super) fn bearer(secret: &str) -> Vec<(String, String)> {
+    [("authorization", format!("Bearer {secret}")), ("content-type", "application/json".to_owned())]
+        .map(|(name, value)| (name.to_owned(), value))
+        .into()
 }
 
 /// A good request with one user message.

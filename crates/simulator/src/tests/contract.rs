@@ -159,6 +159,16 @@ async fn the_engine_refuses_items_it_cannot_place() {
             "prompt_cache_breakpoint is not supported",
         ),
         (
+            json!([{"type": "function_call", "call_id": "a", "name": "n".repeat(65),
+                "arguments": "{}"}]),
+            "Invalid 'input[0].name': string too long.",
+        ),
+        (
+            json!([{"type": "additional_tools", "role": "developer", "tools":
+                [{"type": "function", "name": "n".repeat(65)}]}]),
+            "Invalid 'input[0].tools[0].name': string too long.",
+        ),
+        (
             json!([{"role": "assistant", "content": [{"type": "input_text", "text": "x"}]}]),
             "Invalid value",
         ),
@@ -207,10 +217,11 @@ async fn callers_must_say_who_they_are_and_what_they_send() {
     assert_eq!(status(|headers| drop(headers.remove(1))).await, 400);
     assert_eq!(status(|headers| headers[1].1 = "another".to_owned()).await, 401);
     assert_eq!(status(|headers| drop(headers.remove(2))).await, 415);
-    assert_eq!(
-        status(|headers| headers.push(("content-encoding".to_owned(), "zstd".to_owned()))).await,
-        415
-    );
+    let coded = |coding: &str| ("content-encoding".to_owned(), coding.to_owned());
+    for (coding, expected) in [("identity", 200), ("gzip", 415), ("zstd", 415)] {
+        let headers = [bench.headers(), vec![coded(coding)]].concat();
+        assert_eq!(bench.call(RESPONSES, &headers, &body).await.status, expected, "{coding}");
+    }
 }
 
 #[tokio::test]

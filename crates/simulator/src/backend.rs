@@ -1,0 +1,89 @@
+//! The backends: three that the simulator can be, and where each of them stands.
+
+mod rules;
+mod voice;
+
+pub(crate) use rules::Rules;
+pub(crate) use voice::Voice;
+
+/// A backend that answers `POST /responses` and `GET /models`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Backend {
+    /// The backend of the Codex programs, with the tokens of their sign-in.
+    Codex,
+    /// The use of a ChatGPT plan by other programs, with tokens of the plan's own sign-in.
+    Plan,
+    /// The public API, with a key.
+    Api,
+}
+
+impl Backend {
+    /// What it checks.
+    pub(crate) fn rules(self) -> &'static Rules {
+        match self {
+            Self::Codex => &rules::CODEX,
+            Self::Plan => &rules::PLAN,
+            Self::Api => &rules::API,
+        }
+    }
+
+    /// The path that it has unless the settings say otherwise.
+    pub(crate) fn usual_base(self) -> &'static str {
+        match self {
+            Self::Codex => "/backend-api/codex",
+            Self::Plan => "/plan/v1",
+            Self::Api => "/v1",
+        }
+    }
+}
+
+/// The paths below which the backends stand; one without a path is not served.
+///
+/// Of two at one path the first in this order answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Bases {
+    /// The Codex backend, `/backend-api/codex`.
+    pub codex: Option<String>,
+    /// The plan's backend, `/plan/v1`. The real one stands at `/v1` of another host.
+    pub plan: Option<String>,
+    /// The public API, `/v1`.
+    pub api: Option<String>,
+}
+
+impl Default for Bases {
+    fn default() -> Self {
+        let usual = |backend: Backend| Some(backend.usual_base().to_owned());
+        Self { codex: usual(Backend::Codex), plan: usual(Backend::Plan), api: usual(Backend::Api) }
+    }
+}
+
+impl Bases {
+    /// One backend alone, at a path of one's own.
+    pub fn only(backend: Backend, base: &str) -> Self {
+        let mut bases = Self { codex: None, plan: None, api: None };
+        let place = match backend {
+            Backend::Codex => &mut bases.codex,
+            Backend::Plan => &mut bases.plan,
+            Backend::Api => &mut bases.api,
+        };
+        *place = Some(base.to_owned());
+        bases
+    }
+
+    /// The backend whose path a path lies below.
+    pub(crate) fn above(&self, path: &str) -> Option<Backend> {
+        [Backend::Codex, Backend::Plan, Backend::Api].into_iter().find(|backend| {
+            let below = self.of(*backend).and_then(|base| path.strip_prefix(base));
+            below.is_some_and(|below| below.starts_with('/'))
+        })
+    }
+
+    /// The path of a backend, if it is served.
+    pub fn of(&self, backend: Backend) -> Option<&str> {
+        match backend {
+            Backend::Codex => self.codex.as_deref(),
+            Backend::Plan => self.plan.as_deref(),
+            Backend::Api => self.api.as_deref(),
+        }
+    }
+}

@@ -1,0 +1,244 @@
+//! The rules of each backend, as tables.
+
+use serde_json::Value;
+
+use super::Voice;
+use crate::asked::Asked;
+
+/// What a backend checks, and what sets it apart from the others.
+#[derive(Debug)]
+pub(crate) struct Rules {
+    /// How it words what it does not take.
+    pub(crate) voice: Voice,
+    /// What every request must be, in the order in which it is looked at.
+    pub(crate) demands: &'static [Demand],
+    /// Members that it names as unsupported.
+    pub(crate) unsupported: &'static [&'static str],
+    /// Members that it takes; any other is unknown.
+    pub(crate) known: &'static [&'static str],
+    /// The kinds of tools that it takes.
+    pub(crate) tools: &'static [&'static str],
+    /// Whether functions and custom tools may stand in `tools` by themselves.
+    pub(crate) flat_tools: bool,
+    /// The kinds of input items that it takes; all of them when there are none here.
+    pub(crate) items: &'static [&'static str],
+    /// Tiers that it takes for every model.
+    pub(crate) tiers: &'static [&'static str],
+    /// Whether `instructions` can be demanded.
+    pub(crate) instructions: bool,
+    /// Whether it stores responses, goes on from them, and answers whole.
+    pub(crate) keeps: bool,
+    /// Whether it sends the events and headers that only the Codex programs know.
+    pub(crate) codex: bool,
+}
+
+/// Something that a request must be.
+#[derive(Debug)]
+pub(crate) struct Demand {
+    /// The member that it is about.
+    pub(crate) param: &'static str,
+    /// Whether a request is so.
+    pub(crate) met: fn(&Asked) -> bool,
+    /// What is said when it is not.
+    pub(crate) words: &'static str,
+}
+
+const UNSTORED: Demand = Demand {
+    param: "store",
+    met: |asked| asked.get("store") == &Value::Bool(false),
+    words: "Store must be set to false",
+};
+const STREAMED: Demand = Demand {
+    param: "stream",
+    met: |asked| asked.get("stream") == &Value::Bool(true),
+    words: "Stream must be set to true",
+};
+const LISTED: Demand = Demand {
+    param: "input",
+    met: |asked| asked.get("input").is_array(),
+    words: "Input must be a list",
+};
+const NO_SYSTEM: Demand = Demand {
+    param: "input",
+    met: |asked| !asked.input().iter().any(|item| item["role"] == "system"),
+    words: "System messages are not allowed",
+};
+
+/// The Codex backend, from reports and from what its own client leaves out.
+pub(super) const CODEX: Rules = Rules {
+    voice: Voice::Gateway,
+    demands: &[UNSTORED, STREAMED, LISTED, NO_SYSTEM],
+    unsupported: &[
+        "temperature",
+        "top_p",
+        "max_output_tokens",
+        "previous_response_id",
+        "metadata",
+        "user",
+        "truncation",
+        "background",
+        "context_management",
+        "safety_identifier",
+        "prompt_cache_retention",
+        "reasoning_effort",
+        "max_tool_calls",
+        "top_logprobs",
+        "conversation",
+        "prompt",
+        "moderation",
+        "generate",
+    ],
+    known: &[
+        "model",
+        "stream",
+        "service_tier",
+        "input",
+        "tools",
+        "tool_choice",
+        "parallel_tool_calls",
+        "reasoning",
+        "store",
+        "stream_options",
+        "include",
+        "prompt_cache_key",
+        "prompt_cache_options",
+        "text",
+        "client_metadata",
+        "access_programs",
+        "instructions",
+    ],
+    tools: &[
+        "function",
+        "custom",
+        "namespace",
+        "web_search",
+        "image_generation",
+        "tool_search",
+        "local_shell",
+    ],
+    flat_tools: true,
+    items: &[],
+    tiers: &[],
+    instructions: true,
+    keeps: false,
+    codex: true,
+};
+
+/// The plan's backend, from its published limitations and errors.
+pub(super) const PLAN: Rules = Rules {
+    voice: Voice::Sharing,
+    demands: &[LISTED, NO_SYSTEM, UNSTORED, STREAMED],
+    unsupported: &[
+        "background",
+        "conversation",
+        "max_output_tokens",
+        "max_tool_calls",
+        "metadata",
+        "moderation",
+        "multi_agent",
+        "previous_response_id",
+        "prompt",
+        "prompt_cache_retention",
+        "safety_identifier",
+        "temperature",
+        "top_logprobs",
+        "top_p",
+        "truncation",
+        "user",
+    ],
+    known: &[
+        "model",
+        "stream",
+        "service_tier",
+        "input",
+        "tools",
+        "tool_choice",
+        "parallel_tool_calls",
+        "reasoning",
+        "store",
+        "stream_options",
+        "include",
+        "prompt_cache_key",
+        "text",
+        "instructions",
+    ],
+    tools: &["function", "custom", "namespace", "web_search"],
+    flat_tools: false,
+    // As a refusal of it lists them.
+    items: &[
+        "message",
+        "item_reference",
+        "additional_tools",
+        "compaction",
+        "reasoning",
+        "web_search_call",
+        "function_call",
+        "function_call_output",
+        "custom_tool_call",
+        "custom_tool_call_output",
+    ],
+    tiers: &[],
+    instructions: false,
+    keeps: false,
+    codex: false,
+};
+
+/// The public API, from its reference. What the simulator cannot do is refused, not ignored.
+pub(super) const API: Rules = Rules {
+    voice: Voice::Engine,
+    demands: &[Demand {
+        param: "input",
+        met: |asked| asked.get("input").is_array() || asked.get("input").is_string(),
+        words: "Missing required parameter: 'input'.",
+    }],
+    unsupported: &["background", "conversation", "prompt", "context_management"],
+    known: &[
+        "include",
+        "input",
+        "instructions",
+        "max_output_tokens",
+        "max_tool_calls",
+        "metadata",
+        "model",
+        "parallel_tool_calls",
+        "previous_response_id",
+        "prompt_cache_key",
+        "prompt_cache_retention",
+        "reasoning",
+        "safety_identifier",
+        "service_tier",
+        "store",
+        "stream",
+        "stream_options",
+        "temperature",
+        "text",
+        "tool_choice",
+        "tools",
+        "top_logprobs",
+        "top_p",
+        "truncation",
+        "user",
+    ],
+    tools: &[
+        "function",
+        "custom",
+        "namespace",
+        "web_search",
+        "web_search_preview",
+        "image_generation",
+        "code_interpreter",
+        "file_search",
+        "mcp",
+        "computer_use_preview",
+        "tool_search",
+        "local_shell",
+        "shell",
+        "apply_patch",
+    ],
+    flat_tools: true,
+    items: &[],
+    tiers: &["auto", "default", "flex", "scale"],
+    instructions: false,
+    keeps: true,
+    codex: false,
+};

@@ -1,0 +1,86 @@
+//! The standing headers: what each backend sends with every answer.
+
+use crate::account;
+use crate::admission::Caller;
+use crate::backend::Backend;
+use crate::events::Stamp;
+use crate::record::lock;
+use crate::script::Script;
+use crate::simulator::State;
+use crate::tokens::unix_now;
+
+/// Requests and tokens that the public API allows in a minute.
+const ALLOWED: (u64, u64) = (5_000, 4_000_000);
+
+type Headers = Vec<(&'static str, String)>;
+
+/// An answer whose headers are written.
+#[derive(Debug)]
+pub(crate) struct Answering<'a> {
+    pub(crate) backend: Backend,
+    pub(crate) caller: &'a Caller,
+    pub(crate) model: &'a str,
+    pub(crate) stamp: &'a Stamp,
+}
+
+impl Answering<'_> {
+    /// Adds the headers that the script does not name itself.
+    pub(crate) fn add_to(&self, state: &State, script: &mut Script) {
+        let mut headers = match self.backend {
+            Backend::Codex => self.codex(state),
+            Backend::Plan => Vec::new(),
+            Backend::Api => self.limits(),
+        };
+        headers.extend(self.edge());
+        for (name, value) in headers {
+            if script.header(name).is_none() {
+                script.headers.push((name.to_owned(), value));
+            }
+        }
+    }
+
+    /// Limits and catalogue, for the Codex programs.
+    fn codex(&self, state: &State) -> Headers {
+        let mut headers = account::limit_headers(&self.caller.plan, unix_now());
+        headers.extend([
+            ("openai-model", self.model.to_owned()),
+            ("x-models-etag", lock(&state.catalog).etag()),
+            ("x-codex-turn-state", format!("turn-{:08x}", self.stamp.serial)),
+            ("x-reasoning-included", "true".to_owned()),
+        ]);
+        headers
+    }
+
+    /// Limits of the public API, as they are after this request.
+    fn limits(&self) -> Headers {
+        let (requests, tokens) = ALLOWED;
+        let left = tokens.saturating_sub(self.stamp.input_tokens);
+        vec![
+            ("openai-organization", "org-demo".to_owned()),
+            ("openai-project", "proj_demo".to_owned()),
+            ("x-ratelimit-limit-requests", requests.to_string()),
+            ("x-ratelimit-limit-tokens", tokens.to_string()),
+            ("x-ratelimit-remaining-requests", (requests - 1).to_string()),
+            ("x-ratelimit-remaining-tokens", left.to_string()),
+            ("x-ratelimit-reset-requests", "12ms".to_owned()),
+            ("x-ratelimit-reset-tokens", "9ms".to_owned()),
+        ]
+    }
+
+    /// What every backend and the network before it send.
+    fn edge(&self) -> Headers {
+        let id = self.stamp.serial;
+        let mut headers = vec![
+            ("x-request-id", format!("req_{id:08x}")),
+            ("cache-control", "no-cache".to_owned()),
+            ("server", "cloudflare".to_owned()),
+            ("cf-ray", format!("{id:016x}-SIM")),
+            ("set-cookie", format!("__cf_bm=simulated{id}; Path=/; HttpOnly")),
+        ];
+        if self.backend != Backend::Codex {
+            headers.push(("openai-version", "2020-10-01".to_owned()));
+            headers.push(("openai-processing-ms", "12".to_owned()));
+        }
+        headers
+    }
+}

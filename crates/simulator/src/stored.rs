@@ -1,0 +1,37 @@
+//! The stored responses: what a later request goes on from.
+
+use std::collections::VecDeque;
+
+use serde_json::Value;
+
+/// How many responses are kept.
+const KEPT: usize = 256;
+
+/// The last stored responses, each with all items that led to it and its own.
+#[derive(Debug, Default)]
+pub(crate) struct Stored {
+    responses: VecDeque<Response>,
+}
+
+#[derive(Debug)]
+struct Response {
+    id: String,
+    owner: String,
+    items: Vec<Value>,
+}
+
+impl Stored {
+    /// Stores a response of somebody.
+    pub(crate) fn keep(&mut self, id: String, owner: &str, items: Vec<Value>) {
+        if self.responses.len() == KEPT {
+            self.responses.pop_front();
+        }
+        self.responses.push_back(Response { id, owner: owner.to_owned(), items });
+    }
+
+    /// The items of a response that the same one stored.
+    pub(crate) fn items(&self, id: &str, owner: &str) -> Option<&[Value]> {
+        let found = self.responses.iter().find(|one| one.id == id && one.owner == owner);
+        found.map(|response| response.items.as_slice())
+    }
+}

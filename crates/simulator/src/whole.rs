@@ -1,0 +1,90 @@
+//! The whole reply: the same answer as its stream, in one JSON body.
+
+use bytes::Bytes;
+use serde::Deserialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+
+use crate::ordered::object;
+use crate::script::{Script, Step};
+
+/// What is sent of a reply that breaks off.
+const BROKEN: &str = "{\"id\":\"resp_";
+
+/// The status of a failure; any other code is the server's own fault.
+const STATUSES: [(&str, u16); 4] = [
+    ("context_length_exceeded", 400),
+    ("rate_limit_exceeded", 429),
+    ("insufficient_quota", 429),
+    ("server_is_overloaded", 503),
+];
+
+/// An event, as far as it matters here.
+#[derive(Deserialize)]
+struct Event<'e> {
+    #[serde(rename = "type")]
+    kind: String,
+    #[serde(borrow)]
+    response: Option<&'e RawValue>,
+}
+
+/// The terminal response of a stream, as text.
+pub(crate) fn ending(script: &Script) -> Option<String> {
+    let ended = |kind: &str| matches!(kind, "response.completed" | "response.incomplete");
+    events(script).find(|event| ended(&event.kind))?.response.map(|text| text.get().to_owned())
+}
+
+/// The answer of a stream as one body. Pauses and faults stay; what has no end breaks off.
+pub(crate) fn whole(script: Script) -> Script {
+    if !script.is_stream() {
+        return script;
+    }
+    let (status, body) = match (ending(&script), failure(&script)) {
+        (Some(response), _) => (script.status, response),
+        (None, Some((status, body))) => (status, body),
+        (None, None) => (script.status, BROKEN.to_owned()),
+    };
+    let broken = body == BROKEN;
+    let body = Step::Raw(Bytes::from(body));
+    let (mut before, mut after) = (Vec::new(), Vec::new());
+    for step in script.steps {
+        match step {
+            Step::Wait(_) => before.push(step),
+            Step::Stall | Step::Cut(_) if broken => after.push(step),
+            _ => {}
+        }
+    }
+    before.push(body);
+    before.extend(after);
+    let mut whole = Script { status, steps: before, ..script };
+    whole.headers.retain(|(name, _)| !name.eq_ignore_ascii_case("content-type"));
+    whole.with_header("content-type", "application/json")
+}
+
+/// The status and body of a stream that failed.
+fn failure(script: &Script) -> Option<(u16, String)> {
+    let failed = script.steps.iter().find_map(|step| {
+        let Step::Event(text) = step else { return None };
+        let event: Value = serde_json::from_str(text).ok()?;
+        match event["type"].as_str()? {
+            "response.failed" => Some(event["response"]["error"].clone()),
+            "error" if event["error"].is_object() => Some(event["error"].clone()),
+            "error" => Some(event),
+            _ => None,
+        }
+    })?;
+    let code = failed["code"].as_str().unwrap_or("server_error");
+    let status =
+        STATUSES.iter().find(|(known, _)| *known == code).map_or(500, |(_, status)| *status);
+    let kind = if status == 500 { "server_error" } else { "invalid_request_error" };
+    let message = failed["message"].as_str().unwrap_or("The server had an error.");
+    let error = object! {"message": message, "type": kind, "param": Value::Null, "code": code};
+    Some((status, object! {"error": error}.text()))
+}
+
+fn events(script: &Script) -> impl Iterator<Item = Event<'_>> {
+    script.steps.iter().filter_map(|step| match step {
+        Step::Event(text) => serde_json::from_str(text).ok(),
+        _ => None,
+    })
+}
