@@ -33,6 +33,8 @@ pub(crate) struct Stamp {
     pub(crate) cached_tokens: u64,
     /// What stands for its encrypted reasoning, if that is given.
     pub(crate) seal: Option<String>,
+    /// The state of its turn, empty where there is none.
+    pub(crate) turn_state: String,
 }
 
 impl Stamp {

@@ -53,13 +53,17 @@
 //! | tools | all kinds | in namespaces or `additional_tools`; `web_search` | all kinds |
 //! | sampling, output limit | refused | refused | taken; the limit cuts messages and calls |
 //! | reasoning is sealed | always | when `include` asks | when `include` asks |
+//! | bodies in zstd | decoded | refused | refused |
 //! | models | `{"models": …}`, tagged, by client version | `{"models": …}`, some hidden | `{"data": …}`, or none |
-//! | beside the answer | limits, `x-models-etag` | nothing | `x-ratelimit-…` |
+//! | beside the answer | limits, `x-models-etag`, turn state | nothing | `x-ratelimit-…` |
 //! | cached by | `session-id`, equal to `prompt_cache_key` | nothing | nothing |
 //!
 //! Cached tokens are the common prefix with the last prompt of the same session. Of the public API, background responses, conversations and prompt templates
 //! are refused; `top_logprobs` is taken and gives none. A mode fails in the words of the backend it
 //! is made for, whichever backend is asked.
+//!
+//! A turn of the Codex backend, one user message and all that follows it, has one
+//! `x-codex-turn-state`; [`Stats::turn_states`] tells whether it came back in its turn only.
 //!
 //! # Endpoints
 //!
@@ -78,6 +82,7 @@ mod body;
 mod cache;
 mod catalog;
 mod check;
+mod coding;
 mod endpoint;
 mod events;
 mod form;
@@ -97,6 +102,7 @@ mod simulator;
 mod standing;
 mod stored;
 mod tokens;
+mod turns;
 mod whole;
 mod wire;
 
@@ -104,7 +110,7 @@ pub use backend::{Backend, Bases};
 pub use catalog::{Model, Tier};
 pub use endpoint::Endpoint;
 pub use modes::Mode;
-pub use record::{Closing, Recorded, Stats};
+pub use record::{Closing, Recorded, Stats, TurnStates};
 pub use script::{Play, Script, Step};
 pub use settings::Settings;
 pub use simulator::Simulator;

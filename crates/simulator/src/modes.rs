@@ -159,6 +159,14 @@ modes! {
     InvalidUtf8 = "invalid-utf8",
     /// every byte a write of its own
     Bytewise = "bytewise",
+    /// the answer of another model, which `openai-model` names
+    Rerouted = "rerouted",
+    /// the default answer, and another tag of the catalogue from now on
+    CatalogChanged = "catalog-changed",
+    /// the state of the turn in an event, and not in the head
+    TurnStateEvent = "turn-state-event",
+    /// 400 while the input holds encrypted reasoning, else the default answer
+    UnverifiedReasoning = "unverified-reasoning",
     /// the plan's 401: the identity is not accepted
     PlanInvalidUser = "plan-invalid-user",
     /// the same for the first request with a text, the default answer for the second
@@ -291,6 +299,7 @@ pub(crate) fn for_empty_request(mode: Mode) -> Script {
         input_tokens: 1,
         cached_tokens: 0,
         seal: Some("gAAAA".to_owned()),
+        turn_state: "turn-00000000".to_owned(),
     };
     let request = || "{}".to_owned();
     let asked = Asked::default();

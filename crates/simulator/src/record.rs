@@ -9,6 +9,7 @@ use hyper::HeaderMap;
 use serde_json::Value;
 use tokio::sync::watch;
 
+use crate::coding::unzstd;
 use crate::endpoint::Endpoint;
 use crate::ordered::{Json, object};
 
@@ -17,6 +18,9 @@ const CLOSINGS_KEPT: usize = 2048;
 
 /// How many bytes of bodies are kept; the last request is kept whatever its size.
 const BODY_BYTES_KEPT: usize = 64 << 20;
+
+/// The most bytes that a recorded body decodes to.
+const DECODED: usize = 256 << 20;
 
 /// A request as it arrived.
 #[derive(Clone, Debug)]
@@ -41,9 +45,13 @@ impl Recorded {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// The body as JSON; `null` when it is none.
+    /// The body as JSON, decoded where it came in zstd; `null` when it is none.
     pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap_or_default()
+        let decoded = match self.header("content-encoding") {
+            Some("zstd") => unzstd(&self.body, DECODED),
+            _ => None,
+        };
+        serde_json::from_slice(decoded.as_ref().unwrap_or(&self.body)).unwrap_or_default()
     }
 
     /// The path without its query.
@@ -59,6 +67,25 @@ pub struct Closing {
     pub at: Instant,
     /// Whether the client left before the script was over.
     pub cancelled: bool,
+}
+
+/// What requests of the Codex backend did with the state of their turn (`x-codex-turn-state`).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TurnStates {
+    /// Requests that carried the state of their own turn.
+    pub echoed: u64,
+    /// Requests with a tool's output that carried none, although their turn has one.
+    pub missing: u64,
+    /// Requests that carried the state of another turn, or one that was never given.
+    pub stray: u64,
+}
+
+impl TurnStates {
+    pub(crate) fn add(&mut self, more: &Self) {
+        self.echoed += more.echoed;
+        self.missing += more.missing;
+        self.stray += more.stray;
+    }
 }
 
 /// Counters since the start.
@@ -82,6 +109,8 @@ pub struct Stats {
     pub open_streams: u64,
     /// Response streams that clients left before their script was over.
     pub cancelled_streams: u64,
+    /// What became of turn states.
+    pub turn_states: TurnStates,
     /// The last closed streams, oldest first.
     pub closings: VecDeque<Closing>,
 }
@@ -196,6 +225,10 @@ impl Ledger {
             "streams": stats.streams,
             "open_streams": stats.open_streams,
             "cancelled_streams": stats.cancelled_streams,
+            "turn_states": object! {
+                "echoed": stats.turn_states.echoed, "missing": stats.turn_states.missing,
+                "stray": stats.turn_states.stray,
+            },
             "closings": closings.collect::<Vec<_>>(),
         }
     }

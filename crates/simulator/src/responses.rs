@@ -9,6 +9,7 @@ use crate::asked::Asked;
 use crate::backend::{Backend, Rules};
 use crate::catalog::Model;
 use crate::check::{self, Scope};
+use crate::coding::unzstd;
 use crate::endpoint::Endpoint;
 use crate::events::Stamp;
 use crate::modes::{self, Mode, Scene};
@@ -27,7 +28,7 @@ use crate::whole;
 pub(crate) fn script(state: &State, call: &Call, backend: Backend) -> Result<Script, Refusal> {
     let rules = backend.rules();
     let caller = admission::caller(state, call, backend)?;
-    let body = read(call, rules)?;
+    let body = read(state, call, rules)?;
     let mut asked =
         serde_json::from_slice(&body).map(Asked::new).map_err(|_| rules.voice.unreadable())?;
     check::front(&asked, rules, state.settings.require_instructions)?;
@@ -49,11 +50,14 @@ pub(crate) fn script(state: &State, call: &Call, backend: Backend) -> Result<Scr
 }
 
 /// The body of a call, decoded.
-fn read(call: &Call, rules: &Rules) -> Result<Bytes, Refusal> {
+fn read(state: &State, call: &Call, rules: &Rules) -> Result<Bytes, Refusal> {
     let kind = call.header("content-type").and_then(|kind| kind.split(';').next());
     let json = kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
     match call.header("content-encoding").unwrap_or("identity") {
         "identity" if json => Ok(call.body.clone()),
+        "zstd" if json && rules.zstd => {
+            unzstd(&call.body, state.settings.max_body).ok_or_else(|| rules.voice.unreadable())
+        }
         _ => Err(rules.voice.media_type()),
     }
 }
@@ -107,7 +111,20 @@ impl Turn<'_> {
             input_tokens,
             cached_tokens,
             seal: (rules.codex || self.asked.wants_seals()).then(|| seals.make(serial)),
+            turn_state: self.turn_state(serial),
         }
+    }
+
+    /// The state of this turn, where the backend gives one; it counts how the client treats it.
+    fn turn_state(&self, serial: u64) -> String {
+        if !self.backend.rules().codex {
+            return String::new();
+        }
+        let inside = self.asked.at("/client_metadata/x-codex-turn-state").as_str();
+        let carried = self.call.header("x-codex-turn-state").or(inside);
+        let (state, seen) = lock(&self.state.turns).state(self.asked, carried, serial);
+        self.state.ledger.change(|stats| stats.turn_states.add(&seen));
+        state
     }
 
     fn answer(&self, stamp: &Stamp) -> Script {
@@ -116,6 +133,9 @@ impl Turn<'_> {
             Some(Play::Mode(mode)) => (Some(mode), Vec::new()),
             None => self.asked_for(),
         };
+        if mode == Some(Mode::CatalogChanged) {
+            lock(&self.state.catalog).touch();
+        }
         let keeps = self.backend.rules().keeps;
         let whole = keeps && self.asked.get("stream") == false;
         let request = || request_text(self.call, self.body);

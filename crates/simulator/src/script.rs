@@ -45,6 +45,8 @@ pub struct Script {
     /// Whether the headers the backend sends with every answer (limits, request id, model) are
     /// added where `headers` does not name them.
     pub standing_headers: bool,
+    /// The names of those that are left out all the same.
+    pub withheld: Vec<String>,
     /// Bytes written before the head, such as an interim 103 response.
     pub preface: Bytes,
     /// Time before the head is sent.
@@ -96,6 +98,12 @@ impl Script {
         self
     }
 
+    /// This script without one of the headers the backend sends with every answer.
+    pub fn without_header(mut self, name: &str) -> Self {
+        self.withheld.push(name.to_owned());
+        self
+    }
+
     /// This script with its head held back for a while.
     pub fn held(mut self, hold: Duration) -> Self {
         self.hold = hold;
@@ -113,6 +121,7 @@ impl Script {
             status,
             headers: vec![("content-type".to_owned(), media_type.to_owned())],
             standing_headers: true,
+            withheld: Vec::new(),
             preface: Bytes::new(),
             hold: Duration::ZERO,
             steps,

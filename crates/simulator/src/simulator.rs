@@ -26,6 +26,7 @@ use crate::service::{self, Call};
 use crate::settings::Settings;
 use crate::stored::Stored;
 use crate::tokens::{Claims, TokenBook, Tokens};
+use crate::turns::Turns;
 use crate::wire::{Faults, Wire};
 
 /// How many texts that `unauthorized-once` refused are remembered.
@@ -171,6 +172,7 @@ pub(crate) struct State {
     pub(crate) catalog: Mutex<Catalog>,
     pub(crate) cache: Mutex<PromptCache>,
     pub(crate) stored: Mutex<Stored>,
+    pub(crate) turns: Mutex<Turns>,
     queues: Mutex<HashMap<Endpoint, VecDeque<Play>>>,
     refused: Mutex<HashSet<String>>,
     serial: AtomicU64,
@@ -186,6 +188,7 @@ impl State {
             catalog: Mutex::new(Catalog::bundled()),
             cache: Mutex::default(),
             stored: Mutex::default(),
+            turns: Mutex::default(),
             queues: Mutex::default(),
             refused: Mutex::default(),
             serial: AtomicU64::new(1),

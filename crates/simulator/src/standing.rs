@@ -33,19 +33,20 @@ impl Answering<'_> {
         };
         headers.extend(self.edge());
         for (name, value) in headers {
-            if script.header(name).is_none() {
+            let withheld = script.withheld.iter().any(|known| known == name);
+            if !withheld && script.header(name).is_none() {
                 script.headers.push((name.to_owned(), value));
             }
         }
     }
 
-    /// Limits and catalogue, for the Codex programs.
+    /// Limits, catalogue and the state of the turn, for the Codex programs.
     fn codex(&self, state: &State) -> Headers {
         let mut headers = account::limit_headers(&self.caller.plan, unix_now());
         headers.extend([
             ("openai-model", self.model.to_owned()),
             ("x-models-etag", lock(&state.catalog).etag()),
-            ("x-codex-turn-state", format!("turn-{:08x}", self.stamp.serial)),
+            ("x-codex-turn-state", self.stamp.turn_state.clone()),
             ("x-reasoning-included", "true".to_owned()),
         ]);
         headers

@@ -8,3 +8,4 @@ mod issuer;
 mod lifecycle;
 mod modes;
 mod plan;
+mod turns;

@@ -26,6 +26,8 @@ pub(crate) struct Rules {
     pub(crate) tiers: &'static [&'static str],
     /// Whether `instructions` can be demanded.
     pub(crate) instructions: bool,
+    /// Whether it decodes bodies in zstd.
+    pub(crate) zstd: bool,
     /// Whether it stores responses, goes on from them, and answers whole.
     pub(crate) keeps: bool,
     /// Whether it sends the events and headers that only the Codex programs know.
@@ -120,6 +122,7 @@ pub(super) const CODEX: Rules = Rules {
     items: &[],
     tiers: &[],
     instructions: true,
+    zstd: true,
     keeps: false,
     codex: true,
 };
@@ -179,6 +182,7 @@ pub(super) const PLAN: Rules = Rules {
     ],
     tiers: &[],
     instructions: false,
+    zstd: false,
     keeps: false,
     codex: false,
 };
@@ -239,6 +243,7 @@ pub(super) const API: Rules = Rules {
     items: &[],
     tiers: &["auto", "default", "flex", "scale"],
     instructions: false,
+    zstd: false,
     keeps: true,
     codex: false,
 };

@@ -3,7 +3,9 @@
 use serde_json::{Value, json};
 
 use super::{Mode, Scene, half_a_message};
+use crate::answer;
 use crate::ordered::{Json, members, object};
+use crate::refusal::Refusal;
 use crate::script::Script;
 
 const PAGE_BYTES: usize = 5 << 20;
@@ -62,6 +64,7 @@ fn in_the_stream(mode: Mode, scene: &Scene<'_>) -> Option<Script> {
 
 fn by_status(mode: Mode, scene: &Scene<'_>) -> Option<Script> {
     let script = match mode {
+        Mode::UnverifiedReasoning => unverified(scene),
         Mode::UnauthorizedOnce | Mode::Unauthorized => {
             Script::json(401, &json!({"detail": "Unauthorized"}))
                 .with_header("x-openai-authorization-error", "invalid_token")
@@ -91,6 +94,12 @@ fn by_status(mode: Mode, scene: &Scene<'_>) -> Option<Script> {
         _ => return pages(mode),
     };
     Some(script)
+}
+
+fn unverified(scene: &Scene<'_>) -> Script {
+    let sealed = scene.asked.input().iter().find_map(|item| item["encrypted_content"].as_str());
+    let Some(sealed) = sealed else { return answer::answer(scene.asked, scene.stamp) };
+    Script::refusal(&Refusal::unverified(sealed))
 }
 
 fn usage_limit(scene: &Scene<'_>) -> Script {

@@ -37,6 +37,19 @@ pub(super) fn script(mode: Mode, scene: &Scene<'_>) -> Option<Script> {
         }
         Mode::Keepalive => noise(scene, &mut composer),
         Mode::AfterEnd => return Some(after_end(composer)),
+        Mode::Rerouted => {
+            let other = if scene.asked.model() == "gpt-5.5" { "gpt-6-luna" } else { "gpt-5.5" };
+            return Some(
+                answer::answer(scene.asked, scene.stamp).with_header("openai-model", other),
+            );
+        }
+        Mode::CatalogChanged => return Some(answer::answer(scene.asked, scene.stamp)),
+        Mode::TurnStateEvent => {
+            let headers = object! {"x-codex-turn-state": &scene.stamp.turn_state};
+            metadata(scene, &mut composer, headers);
+            composer.message("The state came in an event.", "final_answer");
+            return Some(composer.complete().without_header("x-codex-turn-state"));
+        }
         Mode::Search => answer::search(&mut composer, &scene.asked.last_user_text()),
         Mode::Image => image(&mut composer),
         _ => calls(mode, scene, &mut composer)?,

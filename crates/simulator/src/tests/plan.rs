@@ -169,6 +169,7 @@ async fn nothing_of_the_codex_backend_is_sent() {
         assert_eq!(reply.header(name), None);
     }
     assert!(reply.header("x-request-id").is_some());
+    assert_eq!(bench.simulator.stats().turn_states, crate::TurnStates::default());
 }
 
 #[tokio::test]

@@ -1,0 +1,63 @@
+//! The turns: which state each of them was given, and whether clients send it back.
+//!
+//! A turn is one user message and all calls up to the next: requests whose input is the same up to
+//! the last user message. Its state is to come back in it, and nowhere else.
+
+use std::collections::VecDeque;
+use std::hash::{DefaultHasher, Hash, Hasher};
+
+use crate::asked::Asked;
+use crate::record::TurnStates;
+
+/// How many turns are remembered.
+const KEPT: usize = 4096;
+
+/// The states of the last turns.
+#[derive(Debug, Default)]
+pub(crate) struct Turns {
+    states: VecDeque<(u64, String)>,
+}
+
+impl Turns {
+    /// The state of a request's turn, and what the request did with it.
+    pub(crate) fn state(
+        &mut self,
+        asked: &Asked,
+        carried: Option<&str>,
+        serial: u64,
+    ) -> (String, TurnStates) {
+        let turn = turn(asked);
+        let known = self.states.iter().find(|(known, _)| *known == turn);
+        let known = known.map(|(_, state)| state.clone());
+        let mut seen = TurnStates::default();
+        match (carried, &known) {
+            (Some(carried), Some(state)) if carried == state => seen.echoed = 1,
+            (Some(_), _) => seen.stray = 1,
+            (None, Some(_)) if !asked.trailing_outputs().is_empty() => seen.missing = 1,
+            (None, _) => {}
+        }
+        let state = known.unwrap_or_else(|| self.begin(turn, serial));
+        (state, seen)
+    }
+
+    fn begin(&mut self, turn: u64, serial: u64) -> String {
+        if self.states.len() == KEPT {
+            self.states.pop_front();
+        }
+        let state = format!("turn-{serial:08x}");
+        self.states.push_back((turn, state.clone()));
+        state
+    }
+}
+
+/// What all requests of a turn have in common.
+fn turn(asked: &Asked) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    asked.get("prompt_cache_key").as_str().hash(&mut hasher);
+    let input = asked.input();
+    let last = input.iter().rposition(|item| item["role"] == "user");
+    for item in &input[..last.map_or(0, |last| last + 1)] {
+        item.to_string().hash(&mut hasher);
+    }
+    hasher.finish()
+}
