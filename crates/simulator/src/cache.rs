@@ -1,52 +1,58 @@
-//! The prompt cache: how much of a prompt the session had sent before.
+//! The prompt cache: how much of a prompt had been sent before.
 //!
-//! A session is a `session-id` header that equals the body's `prompt_cache_key`. Its cached tokens
-//! are the longest common prefix with its previous prompt, at four bytes a token, in steps of 128
-//! and from 1024 on.
+//! Prompts share a cache by their bucket: at the Codex backend a `session-id` header that equals the
+//! body's `prompt_cache_key`, elsewhere the key alone, or none. Cached tokens are the longest common
+//! prefix with an earlier prompt of the bucket, at four bytes a token, in steps of 128 and from 1024
+//! on.
 
 use std::collections::VecDeque;
 
 use crate::asked::Asked;
 
-const SESSIONS: usize = 64;
+const PROMPTS: usize = 64;
 const PROMPT_BYTES: usize = 1 << 20;
 const BYTES_PER_TOKEN: usize = 4;
 const LEAST_TOKENS: usize = 1024;
 const STEP_TOKENS: usize = 128;
 
-/// The last prompt of each of the last sessions.
+/// The last prompts, each of a conversation's once.
 #[derive(Debug, Default)]
 pub(crate) struct PromptCache {
-    sessions: VecDeque<(String, Vec<u8>)>,
+    prompts: VecDeque<(String, Vec<u8>)>,
 }
 
 impl PromptCache {
     /// Tokens of the prompt, and how many of them were cached.
-    pub(crate) fn count(&mut self, session: Option<&str>, asked: &Asked) -> (u64, u64) {
+    pub(crate) fn count(&mut self, bucket: Option<&str>, asked: &Asked) -> (u64, u64) {
         let prompt = prompt(asked);
         let total = prompt.len().div_ceil(BYTES_PER_TOKEN);
-        let key = asked.get("prompt_cache_key").as_str();
-        let Some(session) = session.filter(|session| key == Some(session)) else {
-            return (total as u64, 0);
-        };
-        let cached = self.replace(session, prompt);
+        let cached = bucket.map_or(0, |bucket| self.put(bucket, prompt));
         (total as u64, cached.min(total) as u64)
     }
 
-    fn replace(&mut self, session: &str, mut prompt: Vec<u8>) -> usize {
+    /// Keeps a prompt in place of the one it goes on from; gives the tokens that were cached.
+    fn put(&mut self, bucket: &str, mut prompt: Vec<u8>) -> usize {
         prompt.truncate(PROMPT_BYTES);
-        let known = self.sessions.iter().position(|(name, _)| name == session);
-        let previous = known.and_then(|at| self.sessions.remove(at)).unwrap_or_default().1;
-        let common = previous.iter().zip(&prompt).take_while(|(old, new)| old == new).count();
-        if self.sessions.len() == SESSIONS {
-            self.sessions.pop_front();
+        let in_bucket = self.prompts.iter().enumerate().filter(|(_, (name, _))| name == bucket);
+        let shared = in_bucket.map(|(at, (_, old))| (common(old, &prompt), at, old.len()));
+        let best = shared.max();
+        // The last byte of a prompt closes its list.
+        let replaced = best.filter(|(common, _, length)| common + 1 >= *length);
+        if let Some((_, at, _)) = replaced {
+            self.prompts.remove(at);
+        } else if self.prompts.len() == PROMPTS {
+            self.prompts.pop_front();
         }
-        self.sessions.push_back((session.to_owned(), prompt));
-        match common / BYTES_PER_TOKEN {
+        self.prompts.push_back((bucket.to_owned(), prompt));
+        match best.map_or(0, |(common, _, _)| common / BYTES_PER_TOKEN) {
             tokens if tokens < LEAST_TOKENS => 0,
             tokens => tokens - tokens % STEP_TOKENS,
         }
     }
+}
+
+fn common(old: &[u8], new: &[u8]) -> usize {
+    old.iter().zip(new).take_while(|(old, new)| old == new).count()
 }
 
 /// What the model reads, in the order it reads it.
@@ -64,25 +70,39 @@ mod tests {
 
     use super::*;
 
-    fn asked(key: &str, text: &str) -> Asked {
-        Asked::new(
-            json!({"prompt_cache_key": key, "instructions": "a".repeat(8000), "input": [text]}),
-        )
+    fn asked(texts: &[&str]) -> Asked {
+        Asked::new(json!({"instructions": "a".repeat(8000), "input": texts}))
     }
 
     #[test]
-    fn the_second_request_of_a_session_finds_its_prefix() {
+    fn the_second_request_of_a_bucket_finds_its_prefix() {
         let mut cache = PromptCache::default();
-        assert_eq!(cache.count(Some("s"), &asked("s", "one")).1, 0);
-        assert_eq!(cache.count(Some("s"), &asked("s", "two")).1, 1920);
-        assert_eq!(cache.count(Some("t"), &asked("t", "two")).1, 0);
+        assert_eq!(cache.count(Some("s"), &asked(&["one"])).1, 0);
+        assert_eq!(cache.count(Some("s"), &asked(&["two"])).1, 1920);
+        assert_eq!(cache.count(Some("t"), &asked(&["two"])).1, 0);
+        assert_eq!(cache.count(None, &asked(&["two"])).1, 0);
     }
 
     #[test]
-    fn a_key_without_its_header_finds_nothing() {
+    fn conversations_of_one_bucket_do_not_push_each_other_out() {
         let mut cache = PromptCache::default();
-        for session in [None, Some("other"), None, Some("other")] {
-            assert_eq!(cache.count(session, &asked("s", "one")).1, 0);
+        let (ours, theirs) = ("o".repeat(4000), "t".repeat(4000));
+        for text in [&ours, &theirs] {
+            cache.count(Some("s"), &asked(&[text]));
         }
+        for text in [&ours, &theirs] {
+            assert_eq!(cache.count(Some("s"), &asked(&[text, "more"])).1, 2944);
+        }
+        assert_eq!(cache.prompts.len(), 2);
+    }
+
+    #[test]
+    fn the_oldest_prompts_are_forgotten() {
+        let mut cache = PromptCache::default();
+        for number in 0..=PROMPTS {
+            cache.count(Some(&number.to_string()), &asked(&["one"]));
+        }
+        assert_eq!(cache.prompts.len(), PROMPTS);
+        assert_eq!(cache.count(Some("0"), &asked(&["one"])).1, 0);
     }
 }

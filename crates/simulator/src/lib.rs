@@ -56,9 +56,10 @@
 //! | bodies in zstd | decoded | refused | refused |
 //! | models | `{"models": …}`, tagged, by client version | `{"models": …}`, some hidden | `{"data": …}`, or none |
 //! | beside the answer | limits, `x-models-etag`, turn state | nothing | `x-ratelimit-…` |
-//! | cached by | `session-id`, equal to `prompt_cache_key` | nothing | nothing |
+//! | cached by | `session-id`, equal to `prompt_cache_key` | `prompt_cache_key`, or none | the same |
 //!
-//! Cached tokens are the common prefix with the last prompt of the same session. Of the public API, background responses, conversations and prompt templates
+//! Cached tokens are the longest common prefix with an earlier prompt under the same key, in steps
+//! of 128 from 1024 on. Of the public API, background responses, conversations and prompt templates
 //! are refused; `top_logprobs` is taken and gives none. A mode fails in the words of the backend it
 //! is made for, whichever backend is asked.
 //!

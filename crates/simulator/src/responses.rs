@@ -101,8 +101,9 @@ impl Turn<'_> {
     fn stamp(&self, seals: &Seals) -> Stamp {
         let rules = self.backend.rules();
         let serial = self.state.next_serial();
-        let session = self.call.header("session-id").filter(|_| rules.codex);
-        let (input_tokens, cached_tokens) = lock(&self.state.cache).count(session, self.asked);
+        let bucket = self.cache_bucket();
+        let (input_tokens, cached_tokens) =
+            lock(&self.state.cache).count(bucket.as_deref(), self.asked);
         Stamp {
             serial,
             created_at: unix_now(),
@@ -113,6 +114,17 @@ impl Turn<'_> {
             seal: (rules.codex || self.asked.wants_seals()).then(|| seals.make(serial)),
             turn_state: self.turn_state(serial),
         }
+    }
+
+    /// What this prompt shares its cache with; nothing where the Codex backend is not told the
+    /// session twice.
+    fn cache_bucket(&self) -> Option<String> {
+        let key = self.asked.get("prompt_cache_key").as_str();
+        if self.backend == Backend::Codex {
+            let session = self.call.header("session-id");
+            return session.filter(|session| key == Some(session)).map(str::to_owned);
+        }
+        Some(format!("{:?} {} {}", self.backend, self.caller.owner, key.unwrap_or_default()))
     }
 
     /// The state of this turn, where the backend gives one; it counts how the client treats it.

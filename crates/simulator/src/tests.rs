@@ -2,6 +2,7 @@
 
 mod answers;
 mod api;
+mod caching;
 mod client;
 mod contract;
 mod issuer;
