@@ -12,6 +12,10 @@ use crate::script::Script;
 /// Answers a request.
 pub(crate) fn answer(asked: &Asked, stamp: &Stamp) -> Script {
     let mut composer = Composer::begin(asked, stamp);
+    if asked.compacts() {
+        composer.compaction();
+        return composer.complete();
+    }
     let text = asked.last_user_text();
     think(&mut composer, asked);
     let calls = calls(asked, stamp);

@@ -48,6 +48,17 @@ impl Asked {
         }
     }
 
+    /// Puts stored items in place of the references to them.
+    pub(crate) fn resolve(&mut self, stored: impl Fn(&str) -> Option<Value>) {
+        let items = self.body.get_mut("input").and_then(Value::as_array_mut);
+        for item in items.into_iter().flatten() {
+            let id = item["id"].as_str().filter(|_| item["type"] == "item_reference");
+            if let Some(found) = id.and_then(&stored) {
+                *item = found;
+            }
+        }
+    }
+
     /// Puts the items of earlier responses before the input.
     pub(crate) fn come_after(&mut self, mut items: Vec<Value>) {
         if let Some(input) = self.body.get_mut("input").and_then(Value::as_array_mut) {
@@ -72,6 +83,11 @@ impl Asked {
     pub(crate) fn last_user_text(&self) -> String {
         let last = self.input().iter().rfind(|item| item["role"] == "user");
         last.map(|item| text_of(&item["content"])).unwrap_or_default()
+    }
+
+    /// Whether the input ends with the wish to have it compacted.
+    pub(crate) fn compacts(&self) -> bool {
+        self.input().last().is_some_and(|item| item["type"] == "compaction_trigger")
     }
 
     /// How many images the whole input holds, tool outputs included.

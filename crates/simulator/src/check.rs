@@ -77,11 +77,15 @@ pub(crate) fn front(
     Ok(())
 }
 
-/// Refuses reasoning that is neither stored nor brought along.
-pub(crate) fn persisted(asked: &Asked) -> Result<(), Refusal> {
-    let lost = |item: &&Value| item["type"] == "reasoning" && item["encrypted_content"].is_null();
-    let lost = asked.input().iter().find(lost).and_then(|item| item["id"].as_str());
-    let Some(id) = lost.filter(|_| asked.get("store") == false) else { return Ok(()) };
+/// Refuses references and bare reasoning that no stored response has.
+pub(crate) fn persisted(asked: &Asked, stored: impl Fn(&str) -> bool) -> Result<(), Refusal> {
+    let refers = |item: &&Value| match item["type"].as_str() {
+        Some("item_reference") => true,
+        Some("reasoning") => item["encrypted_content"].is_null(),
+        _ => false,
+    };
+    let mut ids = asked.input().iter().filter(refers).filter_map(|item| item["id"].as_str());
+    let Some(id) = ids.find(|id| !stored(id)) else { return Ok(()) };
     let message = format!(
         "Item with id '{id}' not found. Items are not persisted when `store` is set to false. Try \
          again with `store` set to true, or remove this item from your input."

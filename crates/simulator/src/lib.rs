@@ -28,6 +28,7 @@
 //!    ends with a tool's output; `slow`, `flood` and `bytewise` take numbers, as in
 //!    `MODE:slow:20:50`;
 //! 3. the default answer, which depends on nothing but the request:
+//!    * a compaction item and nothing else, after a `compaction_trigger`;
 //!    * a reasoning item, with a summary where `reasoning.summary` asks for one;
 //!    * a call of every tool that `tool_choice` forces or, under `auto`, that the last user message
 //!      names (with spaces for underscores if you like), unless the input ends with a tool's output;

@@ -32,7 +32,7 @@ pub(crate) fn script(state: &State, call: &Call, backend: Backend) -> Result<Scr
     let mut asked =
         serde_json::from_slice(&body).map(Asked::new).map_err(|_| rules.voice.unreadable())?;
     check::front(&asked, rules, state.settings.require_instructions)?;
-    check::persisted(&asked)?;
+    check::persisted(&asked, |id| lock(&state.stored).item(id, &caller.owner).is_some())?;
     let model = model(state, call, (&asked, rules))?;
     if rules.keeps {
         go_on(state, &caller, &mut asked)?;
@@ -73,6 +73,7 @@ fn model(state: &State, call: &Call, of: (&Asked, &Rules)) -> Result<Model, Refu
 /// Fills in what the public API takes for granted, and the responses before this one.
 fn go_on(state: &State, caller: &Caller, asked: &mut Asked) -> Result<(), Refusal> {
     asked.take_for_granted();
+    asked.resolve(|id| lock(&state.stored).item(id, &caller.owner).cloned());
     let Some(id) = asked.get("previous_response_id").as_str() else { return Ok(()) };
     let before = lock(&state.stored).items(id, &caller.owner).map(<[Value]>::to_vec);
     let Some(before) = before else {

@@ -29,7 +29,13 @@ impl Stored {
         self.responses.push_back(Response { id, owner: owner.to_owned(), items });
     }
 
-    /// The items of a response that the same one stored.
+    /// An item of any response that somebody stored.
+    pub(crate) fn item(&self, id: &str, owner: &str) -> Option<&Value> {
+        let owned = self.responses.iter().filter(|response| response.owner == owner);
+        owned.flat_map(|response| &response.items).find(|item| item["id"] == id)
+    }
+
+    /// The items of a response that somebody stored.
     pub(crate) fn items(&self, id: &str, owner: &str) -> Option<&[Value]> {
         let found = self.responses.iter().find(|one| one.id == id && one.owner == owner);
         found.map(|response| response.items.as_slice())

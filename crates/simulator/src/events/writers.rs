@@ -23,6 +23,14 @@ impl Composer {
         self.close(&open, done);
     }
 
+    /// The one item that stands for a whole input from then on.
+    pub(crate) fn compaction(&mut self) {
+        let seal = self.stamp.seal.clone().unwrap_or_default();
+        let item = |id: &str| object! {"type": "compaction", "id": id, "encrypted_content": &seal};
+        let open = self.open("cmp", item);
+        self.close(&open, item(&open.id));
+    }
+
     fn summary_part(&mut self, open: &Open, index: usize, text: &str) {
         let place = members! {
             "item_id": &open.id, "output_index": open.index, "summary_index": index,

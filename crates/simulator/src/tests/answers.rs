@@ -133,6 +133,17 @@ async fn reasoning_search_and_images_are_answered() {
 }
 
 #[tokio::test]
+async fn an_input_is_compacted_into_one_item() {
+    let bench = Bench::new().await;
+    let mut body = question("hello");
+    body["reasoning"] = json!({"effort": "medium", "summary": "auto"});
+    body["input"].as_array_mut().unwrap().push(json!({"type": "compaction_trigger"}));
+    let done = bench.ask(&body).await.of("response.output_item.done");
+    assert_eq!((done.len(), &done[0]["item"]["type"]), (1, &json!("compaction")));
+    assert!(done[0]["item"]["encrypted_content"].is_string());
+}
+
+#[tokio::test]
 async fn the_prompt_cache_wants_the_header_and_the_key() {
     let bench = Bench::new().await;
     let mut body = question("hello");

@@ -180,6 +180,24 @@ async fn a_stored_response_is_gone_on_from() {
 }
 
 #[tokio::test]
+async fn a_stored_item_can_be_referred_to() {
+    let bench = Bench::new().await;
+    let tools = json!({"tools": [weather_tool()]});
+    let first = ask(&bench, &asking("get_weather city=Oslo", &tools)).await.json();
+    let call = &first["output"][0];
+    let refer = |id: &Value| {
+        let output = json!({"type": "function_call_output", "call_id": call["call_id"],
+            "output": "3"});
+        json!({"model": "gpt-5.5", "input": [{"type": "item_reference", "id": id}, output]})
+    };
+    assert_eq!(text(&ask(&bench, &refer(&call["id"])).await), "The tool said: 3");
+    let lost = ask(&bench, &refer(&json!("fc_none"))).await;
+    let message = lost.json()["error"]["message"].as_str().unwrap().to_owned();
+    assert_eq!(lost.status, 404);
+    assert!(message.starts_with("Item with id 'fc_none' not found."), "{message}");
+}
+
+#[tokio::test]
 async fn a_response_that_was_not_stored_is_not_found() {
     let bench = Bench::with(Settings {
         api_keys: vec![KEY.to_owned(), "sk-other".to_owned()],
