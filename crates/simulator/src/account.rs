@@ -100,10 +100,11 @@ fn spark_limit() -> Json {
 /// `GET /wham/accounts/check`
 pub(crate) fn accounts_check(state: &State, call: &Call) -> Result<Response<Body>, Refusal> {
     let claims = state.admit(call)?;
+    let place = &state.settings.residency;
     let account = object! {
         "id": &claims.account_id, "name": "Personal", "plan_type": &claims.plan,
-        "structure": "personal", "workspace_backend_origin": "NO_CONSTRAINT",
-        "account_routing_override": "NO_CONSTRAINT", "profile_picture_url": Value::Null,
+        "structure": "personal", "workspace_backend_origin": &place.origin,
+        "account_routing_override": &place.routing, "profile_picture_url": Value::Null,
         "is_deactivated": false, "is_fedramp_compliant_workspace": claims.fedramp,
     };
     let accounts = object! {

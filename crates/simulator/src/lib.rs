@@ -114,7 +114,7 @@ pub use endpoint::Endpoint;
 pub use modes::Mode;
 pub use record::{Closing, Recorded, Stats, TurnStates};
 pub use script::{Play, Script, Step};
-pub use settings::Settings;
+pub use settings::{Residency, Settings};
 pub use simulator::Simulator;
 pub use tokens::{CLIENT_ID, Claims, Tokens};
 

@@ -21,6 +21,8 @@ pub struct Settings {
     pub approve_sign_in: bool,
     /// Whether encrypted reasoning is refused unless it was sealed here and for this account.
     pub verify_reasoning: bool,
+    /// Where the accounts' data must stay.
+    pub residency: Residency,
     /// Which backends are served, and where.
     pub bases: Bases,
     /// The access tokens that the plan's backend takes.
@@ -47,6 +49,22 @@ pub struct Settings {
     pub keep_requests: usize,
 }
 
+/// What `wham/accounts/check` tells of an account's place; `NO_CONSTRAINT` for none.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Residency {
+    /// The origin that takes the backend's place, `workspace_backend_origin`.
+    pub origin: String,
+    /// What calls are to carry as `x-openai-account-routing-override`, such as `us`.
+    pub routing: String,
+}
+
+impl Default for Residency {
+    fn default() -> Self {
+        let free = || "NO_CONSTRAINT".to_owned();
+        Self { origin: free(), routing: free() }
+    }
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -56,6 +74,7 @@ impl Default for Settings {
             fill_output: false,
             gate_versions: false,
             verify_reasoning: false,
+            residency: Residency::default(),
             bases: Bases::default(),
             plan_tokens: vec!["plan-simulated".to_owned()],
             api_keys: vec!["sk-simulated".to_owned()],

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::client::{Bench, RESPONSES, question, weather_tool};
-use crate::{Claims, Settings};
+use crate::{Claims, Residency, Settings};
 
 /// Sends a good request with one change, and gives the status, the message and the code.
 async fn refused(bench: &Bench, change: impl FnOnce(&mut Value)) -> (u16, String, String) {
@@ -258,12 +258,25 @@ async fn the_catalogue_is_typed_tagged_and_gated() {
 }
 
 #[tokio::test]
+async fn an_account_can_be_bound_to_a_place() {
+    let residency = Residency { routing: "us".to_owned(), ..Residency::default() };
+    let bench = Bench::with(Settings { residency, ..Settings::default() }).await;
+    let check = bench.get("/backend-api/wham/accounts/check").await.json();
+    assert_eq!(check["accounts"][0]["account_routing_override"], "us");
+    assert_eq!(check["accounts"][0]["workspace_backend_origin"], "NO_CONSTRAINT");
+}
+
+#[tokio::test]
 async fn the_account_answers_have_their_shape() {
     let bench = Bench::new().await;
     let usage = bench.get("/backend-api/wham/usage").await.json();
     assert_eq!(usage["rate_limit"]["primary_window"]["limit_window_seconds"], 18_000);
     let check = bench.get("/backend-api/wham/accounts/check").await.json();
     assert_eq!(check["default_account_id"], bench.tokens.account_id);
+    let account = &check["accounts"][0];
+    for name in ["workspace_backend_origin", "account_routing_override"] {
+        assert_eq!(account[name], "NO_CONSTRAINT");
+    }
     assert_eq!(bench.get("/health").await.status, 200);
     assert_eq!(bench.get("/backend-api/nothing").await.status, 404);
     let upgrade = [("upgrade".to_owned(), "websocket".to_owned())];
