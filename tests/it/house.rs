@@ -3,13 +3,13 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 
-use chatmock_server::auth::KeeperSettings;
+use chatmock_server::auth::{KeeperSettings, Secret};
 use chatmock_server::translate::Policy;
 use chatmock_server::upstream::{Config, Limits, Route};
 use chatmock_server::{
-    Access, HttpSettings, ModelSettings, Served, Server, Settings, SignInSettings,
+    Access, HttpSettings, KeySettings, ModelSettings, Served, Server, Settings, SignInSettings,
 };
-use chatmock_simulator::{Claims, Settings as Simulated, Simulator};
+use chatmock_simulator::{Backend, Claims, Settings as Simulated, Simulator};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -103,6 +103,20 @@ pub(crate) fn settings(simulator: &Simulator, home: &Path) -> Settings {
         }),
         models: ModelSettings::default(),
     }
+}
+
+/// Settings of a server that calls one of a simulator's backends by its own route; a key stands in
+/// for the sign-in.
+pub(crate) fn settings_by(route: Route, simulator: &Simulator) -> Settings {
+    let (backend, key) = match route.name() {
+        "plan" => (Backend::Plan, "plan-simulated"),
+        "api" => (Backend::Api, "sk-simulated"),
+        _ => panic!("the Codex backend is called with a sign-in"),
+    };
+    let mut settings = settings(simulator, Path::new(""));
+    settings.upstream.route = route.at(simulator.url_of(backend));
+    settings.access = Access::Key(KeySettings { key: Some(Secret::new(key)), home: None });
+    settings
 }
 
 /// A server that listens.

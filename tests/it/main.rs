@@ -3,6 +3,8 @@
 
 mod access;
 mod bodies;
+mod caching;
+mod conversation;
 mod cors;
 mod cuts;
 mod documented;
@@ -18,6 +20,7 @@ mod models;
 mod modes;
 mod paths;
 mod refusals;
+mod routes;
 mod rows;
 mod sent;
 mod session;

@@ -67,7 +67,7 @@ fn of_other_backends(mode: Mode) -> Option<Outcome> {
         Mode::PlanWrongRoute => (403, "subscription_sharing_route_not_supported"),
         Mode::PlanLimit => (429, "subscription_sharing_usage_limit_exceeded"),
         Mode::PlanLimitLate => {
-            return Some(Breaks(502, "subscription_sharing_usage_limit_exceeded"));
+            return Some(Breaks(429, "subscription_sharing_usage_limit_exceeded"));
         }
         Mode::PlanUsageUnavailable => (503, "subscription_sharing_usage_unavailable"),
         Mode::PlanUserUnavailable => (503, "subscription_sharing_user_unavailable"),

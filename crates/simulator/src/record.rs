@@ -109,6 +109,10 @@ pub struct Stats {
     pub open_streams: u64,
     /// Response streams that clients left before their script was over.
     pub cancelled_streams: u64,
+    /// Tokens of all prompts.
+    pub input_tokens: u64,
+    /// Those of them that were cached.
+    pub cached_tokens: u64,
     /// What became of turn states.
     pub turn_states: TurnStates,
     /// The last closed streams, oldest first.

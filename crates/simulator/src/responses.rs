@@ -105,6 +105,10 @@ impl Turn<'_> {
         let bucket = self.cache_bucket();
         let (input_tokens, cached_tokens) =
             lock(&self.state.cache).count(bucket.as_deref(), self.asked);
+        self.state.ledger.change(|stats| {
+            stats.input_tokens += input_tokens;
+            stats.cached_tokens += cached_tokens;
+        });
         Stamp {
             serial,
             created_at: unix_now(),

@@ -117,7 +117,7 @@ impl Failure {
             None => "the backend reported a failure without saying why".to_owned(),
         });
         if let Some(advice) = error.code.as_deref().and_then(advice) {
-            message = format!("{message}; {advice}");
+            message = format!("{}; {advice}", message.trim_end_matches('.'));
         }
         Self {
             code: error.code.map(Cow::Owned),

@@ -128,7 +128,9 @@ pub fn prepare(
     if *encrypted_reasoning {
         fill_include(&mut request)?;
     }
-    if *cache_key {
+    // What a response continues has a key of its own, which this request does not know.
+    let continues = request.present("previous_response_id").is_some();
+    if *cache_key && (!continues || request.present("prompt_cache_key").is_some()) {
         set(&mut request, "prompt_cache_key", session.as_str())?;
     }
     if *metadata {

@@ -1,0 +1,107 @@
+//! A conversation of several turns with a tool, in any dialect, as its clients hold one.
+
+use serde_json::{Value, json};
+
+use crate::house::{CHAT, RESPONSES, Running};
+use crate::wire::Request;
+
+/// The dialects that hold conversations, by their paths.
+pub(crate) const DIALECTS: [&str; 3] = [CHAT, RESPONSES, OLLAMA];
+
+const OLLAMA: &str = "/api/chat";
+
+/// What has been said so far.
+pub(crate) struct Conversation {
+    path: &'static str,
+    system: String,
+    said: Vec<Value>,
+    /// The tools that were called, with their arguments.
+    pub(crate) called: Vec<String>,
+    /// Whether every request names a conversation of its own.
+    pub(crate) renames: bool,
+    requests: usize,
+}
+
+impl Conversation {
+    pub(crate) fn new(path: &'static str, system: &str) -> Self {
+        let system = system.to_owned();
+        Self { path, system, said: Vec::new(), called: Vec::new(), renames: false, requests: 0 }
+    }
+
+    /// Says something, answers every call of a tool, and goes on until the model has no more.
+    pub(crate) async fn turn(&mut self, server: &Running, text: &str) {
+        self.said.push(json!({"role": "user", "content": text}));
+        for _ in 0..4 {
+            let request = Request::post(self.path, self.request().to_string());
+            self.requests += 1;
+            let request = match self.renames {
+                true => request.with("session-id", &format!("{}-{}", self.path, self.requests)),
+                false => request,
+            };
+            let reply = server.send(request).await;
+            assert_eq!(reply.status, 200, "{}: {}", self.path, reply.text());
+            if !self.take(&reply.json()) {
+                return;
+            }
+        }
+        panic!("{}: the model only calls tools", self.path);
+    }
+
+    fn request(&self) -> Value {
+        let parameters = json!({"type": "object", "properties": {"city": {"type": "string"}}});
+        let function =
+            json!({"name": "get_weather", "description": "Weather.", "parameters": parameters});
+        let system = json!({"role": "system", "content": self.system});
+        let messages: Vec<&Value> = std::iter::once(&system).chain(&self.said).collect();
+        match self.path {
+            RESPONSES => json!({
+                "model": "gpt-5.5", "instructions": self.system, "input": self.said,
+                "tools": [{"type": "function", "name": "get_weather", "description": "Weather.", "parameters": parameters}],
+            }),
+            _ => json!({
+                "model": "gpt-5.5", "stream": false, "messages": messages,
+                "tools": [{"type": "function", "function": function}],
+            }),
+        }
+    }
+
+    /// Takes a reply in; tells whether a tool was called, whose result is in then too.
+    fn take(&mut self, reply: &Value) -> bool {
+        let before = self.called.len();
+        match self.path {
+            RESPONSES => {
+                for item in reply["output"].as_array().unwrap() {
+                    self.said.push(item.clone());
+                }
+                for item in reply["output"].as_array().unwrap() {
+                    if item["type"] == "function_call" {
+                        self.call(&item["name"], item["arguments"].as_str().unwrap());
+                        let id = &item["call_id"];
+                        self.said.push(json!({"type": "function_call_output", "call_id": id, "output": "12 C"}));
+                    }
+                }
+            }
+            path => {
+                let message =
+                    if path == CHAT { &reply["choices"][0]["message"] } else { &reply["message"] };
+                self.said.push(message.clone());
+                for call in message["tool_calls"].as_array().into_iter().flatten() {
+                    let function = &call["function"];
+                    let arguments = &function["arguments"];
+                    let arguments =
+                        arguments.as_str().map_or_else(|| arguments.to_string(), str::to_owned);
+                    self.call(&function["name"], &arguments);
+                    self.said.push(match path {
+                        CHAT => json!({"role": "tool", "tool_call_id": call["id"], "content": "12 C"}),
+                        _ => json!({"role": "tool", "tool_name": function["name"], "content": "12 C"}),
+                    });
+                }
+            }
+        }
+        self.called.len() > before
+    }
+
+    fn call(&mut self, name: &Value, arguments: &str) {
+        self.called.push(format!("{} {arguments}", name.as_str().unwrap()));
+    }
+}

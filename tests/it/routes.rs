@@ -1,0 +1,264 @@
+//! The three routes: every dialect through each backend, what each takes, and how each fails.
+
+use chatmock_server::Settings;
+use chatmock_server::upstream::{Profile, Route};
+use chatmock_simulator::{Settings as Simulated, Simulator};
+use serde_json::{Value, json};
+
+use crate::conversation::{Conversation, DIALECTS};
+use crate::house::{CHAT, House, RESPONSES, Running, ask, chat, output_text, said, settings_by};
+use crate::house::{responses, streamed};
+use crate::wire::Request;
+
+/// A simulator, and a server that calls one of its backends with a key.
+struct Way {
+    simulator: Simulator,
+    server: Running,
+    route: Route,
+}
+
+impl Way {
+    async fn by(route: Route) -> Self {
+        Self::with(route, Simulated::default(), |_| {}).await
+    }
+
+    async fn with(route: Route, simulated: Simulated, change: impl FnOnce(&mut Settings)) -> Self {
+        let simulator = Simulator::start(simulated).await.unwrap();
+        let mut settings = settings_by(route.clone(), &simulator);
+        change(&mut settings);
+        let server = Running::start(settings).await;
+        Self { simulator, server, route }
+    }
+
+    fn sent(&self) -> Value {
+        self.simulator.model_calls().pop().unwrap().json()
+    }
+}
+
+fn plan() -> Route {
+    Route::plan()
+}
+
+fn api() -> Route {
+    Route::api(Profile::OpenAi)
+}
+
+fn generic() -> Route {
+    Route::api(Profile::Generic)
+}
+
+#[tokio::test]
+async fn every_dialect_answers_whole_and_streamed_by_every_route() {
+    for route in [plan(), api(), generic()] {
+        let way = Way::by(route).await;
+        let name = way.route.name();
+        assert_eq!(said(&way.server.say("hello").await), "You said: hello", "{name}");
+        let stream = way.server.post(CHAT, &chat("hello", true)).await;
+        assert_eq!(streamed(&stream), "You said: hello", "{name}");
+        assert!(stream.text().ends_with("data: [DONE]\n\n"), "{name}");
+        let whole = way.server.post(RESPONSES, &responses("hello", false)).await.json();
+        assert_eq!(
+            (output_text(&whole).as_str(), &whole["status"]),
+            ("You said: hello", &json!("completed")),
+            "{name}"
+        );
+        let events = way.server.post(RESPONSES, &responses("hello", true)).await.events();
+        assert_eq!(events.last().unwrap()["type"], "response.completed", "{name}");
+        let ollama = json!({"model": "gpt-5.5", "stream": false, "messages": [{"role": "user", "content": "hello"}]});
+        let ollama = way.server.post("/api/chat", &ollama).await.json();
+        assert_eq!(ollama["message"]["content"], "You said: hello", "{name}: {ollama}");
+        let legacy = json!({"model": "gpt-5.5", "prompt": "hello"});
+        let legacy = way.server.post("/v1/completions", &legacy).await.json();
+        assert_eq!(legacy["choices"][0]["text"], "You said: hello", "{name}: {legacy}");
+    }
+}
+
+#[tokio::test]
+async fn tools_are_called_and_answered_by_every_route_in_every_dialect() {
+    for route in [plan(), api(), generic()] {
+        for dialect in DIALECTS {
+            let way = Way::by(route.clone()).await;
+            let mut conversation = Conversation::new(dialect, "Be brief.");
+            conversation.turn(&way.server, "get_weather city=Oslo").await;
+            assert_eq!(conversation.called, ["get_weather {\"city\":\"Oslo\"}"], "{dialect:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_plan_is_offered_functions_in_a_namespace_that_no_client_sees() {
+    let way = Way::by(plan()).await;
+    let parameters = json!({"type": "object", "properties": {}});
+    let tools = json!([{"type": "function", "name": "get_weather", "strict": false, "parameters": parameters}]);
+    let mut request = responses("get_weather city=Oslo", false);
+    request["tools"] = tools.clone();
+    let reply = way.server.post(RESPONSES, &request).await.json();
+    let sent = way.sent();
+    assert_eq!(sent["tools"][0]["type"], "namespace", "{sent}");
+    assert_eq!(sent["tools"][0]["tools"][0]["name"], "get_weather");
+    let items = reply["output"].as_array().unwrap_or_else(|| panic!("{reply}"));
+    assert_eq!(items.last().unwrap()["name"], "get_weather");
+    assert!(!reply.to_string().contains("namespace"), "{reply}");
+    assert_eq!(reply["tools"], tools);
+    request["stream"] = json!(true);
+    let stream = way.server.post(RESPONSES, &request).await;
+    assert!(!stream.text().contains("namespace"), "{}", stream.text());
+}
+
+#[tokio::test]
+async fn what_a_plan_refuses_is_reported_and_not_sent() {
+    let way = Way::by(plan()).await;
+    let mut request = responses("hello", false);
+    for (name, value) in [
+        ("temperature", json!(0.5)),
+        ("metadata", json!({"a": "b"})),
+        ("truncation", json!("auto")),
+        ("tools", json!([{"type": "file_search"}, {"type": "web_search"}])),
+    ] {
+        request[name] = value;
+    }
+    let reply = way.server.post(RESPONSES, &request).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let notices = reply.header("x-chatmock-notices").unwrap();
+    for name in ["temperature", "metadata", "truncation", "file_search"] {
+        assert!(notices.contains(name), "{notices}");
+        assert!(!way.sent().to_string().contains(name), "{name}");
+    }
+    assert_eq!(way.sent()["tools"], json!([{"type": "web_search"}]));
+    let strict = Way::with(plan(), Simulated::default(), |settings| settings.policy.strict = true);
+    let reply = strict.await.server.post(RESPONSES, &request).await;
+    assert_eq!(reply.error().2, "unsupported_parameter", "{}", reply.text());
+}
+
+#[tokio::test]
+async fn what_a_server_takes_is_passed_on_and_not_done_here() {
+    let asked = json!({
+        "model": "gpt-5.5", "temperature": 0.5, "top_p": 0.9, "max_tokens": 16, "user": "u",
+        "messages": [{"role": "user", "content": "say many words: a b c d e f g h i j k l m n o p q r s t"}],
+    });
+    let way = Way::by(api()).await;
+    let reply = way.server.post(CHAT, &asked).await;
+    let sent = way.sent();
+    for (name, value) in [("temperature", json!(0.5)), ("top_p", json!(0.9)), ("user", json!("u"))]
+    {
+        assert_eq!(sent[name], value, "{sent}");
+    }
+    assert_eq!((&sent["max_output_tokens"], &sent["store"]), (&json!(16), &json!(false)));
+    assert_eq!(reply.json()["choices"][0]["finish_reason"], "length", "{}", reply.text());
+    assert_eq!(reply.header("x-chatmock-notices"), None);
+    assert!(sent.get("client_metadata").is_none() && sent["prompt_cache_key"].is_string());
+    let house = House::new().await;
+    let reply = house.server.post(CHAT, &asked).await;
+    assert!(reply.header("x-chatmock-notices").unwrap().contains("temperature"));
+    assert!(house.sent().get("temperature").is_none());
+}
+
+#[tokio::test]
+async fn a_platform_keeps_responses_and_a_generic_server_s_are_kept_here() {
+    for (route, native) in [(api(), true), (generic(), false)] {
+        let way = Way::by(route).await;
+        let first = way.server.post(RESPONSES, &responses("my name is Ann", false)).await.json();
+        let mut next = responses("and now?", false);
+        next["previous_response_id"] = first["id"].clone();
+        let reply = way.server.post(RESPONSES, &next).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        assert_eq!(way.sent().get("previous_response_id").is_some(), native);
+        let whole = way.sent()["input"].to_string().contains("my name is Ann");
+        assert_eq!(whole, !native, "{}", way.sent());
+        next["previous_response_id"] = json!("resp_none");
+        let reply = way.server.post(RESPONSES, &next).await;
+        assert!([400, 404].contains(&reply.status), "{}", reply.text());
+    }
+}
+
+#[tokio::test]
+async fn models_are_those_of_the_backend() {
+    for route in [plan(), api()] {
+        let way = Way::by(route).await;
+        let list = way.server.get("/v1/models").await.json();
+        let ids: Vec<&str> =
+            list["data"].as_array().unwrap().iter().map(|m| m["id"].as_str().unwrap()).collect();
+        assert!(ids.contains(&"gpt-5.5"), "{list}");
+        let tags = way.server.get("/api/tags").await.json();
+        assert_eq!(tags["models"].as_array().unwrap().len(), ids.len());
+    }
+    let unlisted = Simulated { api_lists_models: false, ..Simulated::default() };
+    let way = Way::with(api(), unlisted.clone(), |settings| {
+        settings.models.list = vec!["gpt-5.5".to_owned()];
+    })
+    .await;
+    let list = way.server.get("/v1/models").await.json();
+    assert_eq!(list["data"].as_array().unwrap().len(), 1, "{list}");
+    assert_eq!(said(&way.server.say("hello").await), "You said: hello");
+    let way = Way::with(api(), unlisted, |_| {}).await;
+    assert_eq!(way.server.get("/v1/models").await.json()["data"], json!([]));
+    assert_eq!(said(&way.server.say("hello").await), "You said: hello");
+}
+
+#[tokio::test]
+async fn each_failure_of_a_plan_says_what_a_person_can_do() {
+    let way = Way::by(plan()).await;
+    for (mode, status, words) in [
+        ("plan-invalid-user", 401, "chatmock-auth login --route plan"),
+        ("plan-not-eligible", 403, "Plus or Pro"),
+        ("plan-wrong-route", 403, "report it"),
+        ("plan-limit", 429, "https://chatgpt.com/settings/usage"),
+        ("plan-limit-late", 429, "https://chatgpt.com/settings/usage"),
+        ("plan-usage-unavailable", 503, "try again"),
+        ("plan-user-unavailable", 503, "try again"),
+        ("plan-unsupported", 400, ""),
+        ("plan-scope", 403, "chatmock-auth login --route plan"),
+    ] {
+        for path in [CHAT, RESPONSES] {
+            let reply = way.server.post(path, &ask(path, &format!("MODE:{mode}"), false)).await;
+            assert_eq!(reply.status, status, "{mode}: {}", reply.text());
+            assert!(reply.message().contains(words), "{mode}: {}", reply.message());
+            assert_eq!(
+                reply.header("retry-after"),
+                None,
+                "{mode}: no time is told, so none is given"
+            );
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_key_or_an_address_that_is_wrong_is_named_with_its_setting() {
+    let change = |key: &'static str| {
+        move |settings: &mut Settings| {
+            let key = chatmock_server::auth::Secret::new(key);
+            let key = chatmock_server::KeySettings { key: Some(key), home: None };
+            settings.access = chatmock_server::Access::Key(key);
+        }
+    };
+    let way = Way::with(api(), Simulated::default(), change("sk-wrong-one")).await;
+    let reply = way.server.say("hello").await;
+    assert_eq!(reply.status, 401, "{}", reply.text());
+    assert!(reply.message().contains("--upstream-key-file"), "{}", reply.message());
+    assert!(!reply.text().contains("sk-wrong-one"));
+    let way = Way::with(api(), Simulated::default(), |settings| {
+        let base = settings.upstream.route.base().trim_end_matches("/v1").to_owned();
+        settings.upstream.route = api().at(base);
+    })
+    .await;
+    let reply = way.server.say("hello").await;
+    assert_eq!(reply.status, 404, "{}", reply.text());
+    assert!(reply.message().contains("--upstream-url"), "{}", reply.message());
+}
+
+#[tokio::test]
+async fn a_request_that_comes_back_is_refused() {
+    let house = House::new().await;
+    assert_eq!(house.server.say("hello").await.status, 200);
+    let via = house.simulator.model_calls().pop().unwrap().header("via").unwrap().to_owned();
+    let calls = house.calls();
+    let request = Request::post(CHAT, chat("hello", false).to_string()).with("via", &via);
+    let (status, _, code, _) = house.server.send(request).await.error();
+    assert_eq!((status, code), (508, json!("loop_detected")));
+    assert_eq!(house.calls(), calls);
+    let request = Request::post(CHAT, chat("hello", false).to_string())
+        .with("via", "1.1 fred, 1.1 chatmock-0123456789abcdef");
+    assert_eq!(house.server.send(request).await.status, 200);
+    let on = house.simulator.model_calls().pop().unwrap().header("via").unwrap().to_owned();
+    assert_eq!(on, format!("1.1 chatmock-0123456789abcdef, {via}"));
+}
