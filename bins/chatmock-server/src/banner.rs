@@ -1,13 +1,12 @@
 //! The start-up text: where clients find the server, and whose account it uses.
 
 use std::fmt::Write as _;
-use std::io::{self, IsTerminal, Write as _, stderr};
 use std::net::SocketAddr;
 
 use chatmock_server::Account;
 use chatmock_server::upstream::Route;
 
-use crate::cli::LogFormat;
+use crate::logging::Log;
 
 /// Who pays for the answers.
 #[derive(Debug)]
@@ -23,14 +22,9 @@ pub(crate) enum Payer {
 }
 
 /// Tells that the server listens: at length on a terminal, else in one line that programs can read.
-pub(crate) fn show(
-    addresses: &[SocketAddr],
-    route: &Route,
-    payer: &Payer,
-    log: LogFormat,
-) -> io::Result<()> {
-    if log == LogFormat::Human && stderr().is_terminal() {
-        return stderr().write_all(text(addresses, route, payer).as_bytes());
+pub(crate) fn show(addresses: &[SocketAddr], route: &Route, payer: &Payer, log: &Log) {
+    if log.is_watched() {
+        return log.say(&text(addresses, route, payer));
     }
     if !matches!(payer, Payer::Demo) {
         tracing::info!("route {}", way(route));
@@ -41,15 +35,11 @@ pub(crate) fn show(
         Payer::Account(account) => tracing::info!("signed in as {}", named(account)),
         Payer::Nobody(why) => tracing::warn!("{}", printable(why)),
     }
-    let Some((first, others)) = addresses.split_first() else { return Ok(()) };
+    let Some((first, others)) = addresses.split_first() else { return };
     for other in others {
         tracing::info!("also on http://{other}");
     }
-    if log == LogFormat::Json {
-        tracing::info!("listening on http://{first}");
-        return Ok(());
-    }
-    writeln!(stderr(), "listening on http://{first}")
+    log.say(&format!("listening on http://{first}\n"));
 }
 
 const DEMO: &str = "DEMO: answers come from a built-in simulator; no account is used";

@@ -1,6 +1,6 @@
 //! Bad ends: what went wrong, and the exit code that tells a script which kind it was.
 
-use std::io::{Write, stderr};
+use std::io::Write;
 use std::process::ExitCode;
 
 /// Anything that no other code names.
@@ -23,14 +23,14 @@ pub(crate) enum Fault {
 
 impl Fault {
     /// Tells the person, and gives the exit code.
-    pub(crate) fn report(&self) -> ExitCode {
+    pub(crate) fn report(&self, words: &mut impl Write) -> ExitCode {
         let (code, error) = match self {
             Self::Settings(error) => (SETTINGS, error),
             Self::PortTaken(error) => (PORT_TAKEN, error),
             Self::Other(error) => (OTHER, error),
         };
         // There is nobody left to tell when this cannot be written.
-        let _ = writeln!(stderr(), "error: {error:#}");
+        let _ = words.write_all(format!("error: {error:#}\n").as_bytes());
         ExitCode::from(code)
     }
 }

@@ -1,6 +1,7 @@
 //! The log: what the ChatMock crates tell, on standard error.
 
 use std::io::{IsTerminal, stderr};
+use std::panic;
 
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::filter::Targets;
@@ -9,21 +10,52 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cli::LogFormat;
+use crate::outlet::Outlet;
 
 /// The start of the crates' names.
 const OURS: &str = "chatmock";
 
-/// Starts the log, with more in it when `verbose`.
-pub(crate) fn start(format: LogFormat, verbose: bool) {
-    let level = if verbose { LevelFilter::DEBUG } else { LevelFilter::INFO };
-    // Other people's crates stay at warnings: what they tell below may hold headers and bodies.
-    let filter = Targets::new().with_default(LevelFilter::WARN).with_target(OURS, level);
-    let lines = fmt::layer().with_writer(stderr).with_target(verbose);
-    // Only this crate starts a log, and once; colours follow the terminal and NO_COLOR.
-    let log = tracing_subscriber::registry();
-    match format {
-        LogFormat::Human if stderr().is_terminal() => log.with(lines).with(filter).init(),
-        LogFormat::Human => log.with(lines.with_ansi(false)).with(filter).init(),
-        LogFormat::Json => log.with(lines.json().flatten_event(true)).with(filter).init(),
+/// The log, once it is started.
+#[derive(Debug)]
+pub(crate) struct Log {
+    outlet: Outlet,
+    format: LogFormat,
+}
+
+impl Log {
+    /// Starts the log, with more in it when `verbose`.
+    pub(crate) fn start(outlet: &Outlet, format: LogFormat, verbose: bool) -> Self {
+        let level = if verbose { LevelFilter::DEBUG } else { LevelFilter::INFO };
+        // Other people's crates stay at warnings: what they tell below may hold headers and bodies.
+        let filter = Targets::new().with_default(LevelFilter::WARN).with_target(OURS, level);
+        let log = Self { outlet: outlet.clone(), format };
+        let outlet = outlet.clone();
+        let lines = fmt::layer().with_writer(move || outlet.clone()).with_target(verbose);
+        // Only this crate starts a log, and once; colours follow the terminal and NO_COLOR.
+        let layers = tracing_subscriber::registry();
+        match format {
+            LogFormat::Human if log.is_watched() => layers.with(lines).with(filter).init(),
+            LogFormat::Human => layers.with(lines.with_ansi(false)).with(filter).init(),
+            LogFormat::Json => layers.with(lines.json().flatten_event(true)).with(filter).init(),
+        }
+        panic::set_hook(Box::new(|panic| {
+            // Its words are left out: they may quote what was being worked on.
+            let place = panic.location().map(ToString::to_string);
+            tracing::error!(place, "a panic");
+        }));
+        log
+    }
+
+    /// Whether a person sees it on a terminal.
+    pub(crate) fn is_watched(&self) -> bool {
+        self.format == LogFormat::Human && stderr().is_terminal()
+    }
+
+    /// Says words that programs look for: as they are, or in JSON as an entry like any other.
+    pub(crate) fn say(&self, words: &str) {
+        match self.format {
+            LogFormat::Human => self.outlet.put(words.as_bytes()),
+            LogFormat::Json => tracing::info!("{}", words.trim_end()),
+        }
     }
 }

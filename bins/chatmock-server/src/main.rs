@@ -10,12 +10,13 @@ mod files;
 mod keys;
 mod listen;
 mod logging;
+mod outlet;
 mod settings;
 mod signals;
 mod systemd;
 mod values;
 
-use std::io;
+use std::io::{self, stderr};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -28,10 +29,12 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
 use crate::banner::Payer;
-use crate::cli::{Cli, LogFormat};
+use crate::cli::Cli;
 use crate::demo::Demo;
 use crate::env::{Folders, OpenAi};
 use crate::exit::Fault;
+use crate::logging::Log;
+use crate::outlet::Outlet;
 use crate::settings::Decided;
 use crate::signals::Signals;
 use crate::systemd::News;
@@ -40,22 +43,31 @@ use crate::systemd::News;
 const ACCOUNT_WAIT: Duration = Duration::from_secs(3);
 
 fn main() -> ExitCode {
-    start(Cli::read()).unwrap_or_else(|fault| fault.report())
+    let cli = Cli::read();
+    match Outlet::over(stderr()).context("cannot start the log") {
+        Ok(mut outlet) => {
+            let ended = start(cli, &outlet);
+            let code = ended.unwrap_or_else(|fault| fault.report(&mut outlet));
+            outlet.finish();
+            code
+        }
+        Err(error) => Fault::Other(error).report(&mut stderr()),
+    }
 }
 
-fn start(cli: Cli) -> Result<ExitCode, Fault> {
+fn start(cli: Cli, outlet: &Outlet) -> Result<ExitCode, Fault> {
     let sockets = systemd::sockets().map_err(Fault::Settings)?;
     let decided = settings::decide(cli, &Folders::read(), &OpenAi::read(), sockets);
     let decided = decided.map_err(Fault::Settings)?;
     let Decided { listen, demo, log, verbose, warnings, server } = decided;
-    logging::start(log, verbose);
+    let log = Log::start(outlet, log, verbose);
     for warning in &warnings {
         tracing::warn!("{warning}");
     }
     files::make_room(server.http.max_connections);
     let listeners = listen.bind()?;
     let runtime = runtime().context("cannot start the runtime")?;
-    let ended = runtime.block_on(run(server, demo, log, listeners));
+    let ended = runtime.block_on(run(server, demo, listeners, &log));
     // Whatever still runs must not hold up a program that was told to end.
     runtime.shutdown_background();
     ended
@@ -70,8 +82,8 @@ fn runtime() -> io::Result<Runtime> {
 async fn run(
     mut settings: Settings,
     demo: bool,
-    log: LogFormat,
     listeners: Vec<std::net::TcpListener>,
+    log: &Log,
 ) -> Result<ExitCode, Fault> {
     let signals = Signals::listen().context("cannot receive signals")?;
     let demo = if demo { Some(Demo::start(&mut settings).await?) } else { None };
@@ -83,8 +95,7 @@ async fn run(
     let addresses = addresses.context("cannot listen")?;
     ensure_other(server.route(), &addresses)?;
     let payer = if demo.is_some() { Payer::Demo } else { payer(&server).await };
-    // A closed standard error is no reason not to serve.
-    let _ = banner::show(&addresses, server.route(), &payer, log);
+    banner::show(&addresses, server.route(), &payer, log);
     systemd::tell(News::Ready);
     Ok(serve(server, listeners, signals).await)
 }

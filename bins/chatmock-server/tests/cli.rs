@@ -3,6 +3,8 @@
 
 #[path = "cli/callers.rs"]
 mod callers;
+#[path = "cli/logs.rs"]
+mod logs;
 #[path = "cli/process.rs"]
 mod process;
 #[cfg(unix)]

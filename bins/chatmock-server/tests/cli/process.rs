@@ -9,7 +9,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// How long anything may take that is expected to come.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The program with nothing in its environment that steers it.
 pub(crate) fn program(arguments: &[&str]) -> Command {
@@ -57,11 +57,14 @@ impl Running {
         }
         let mut child = command.spawn().unwrap();
         let stderr = BufReader::new(child.stderr.take().unwrap());
-        let (sender, lines) = mpsc::channel();
+        // What no test reads stays in the pipe, which must stop nobody.
+        let (sender, lines) = mpsc::sync_channel(0);
         std::thread::spawn(move || {
             for line in stderr.lines().map_while(Result::ok) {
-                // Nobody listens any more once the test is over.
-                sender.send(line).ok();
+                if sender.send(line).is_err() {
+                    // Nobody listens any more.
+                    break;
+                }
             }
         });
         let (started, address) = Default::default();
@@ -119,6 +122,25 @@ impl Running {
         let mut stream = self.send(line, &headers, body).unwrap();
         stream.read_to_string(&mut answer).unwrap();
         answer
+    }
+
+    /// Asks for the same so many times over one connection, many at a time; gives how many answers
+    /// came.
+    pub(crate) fn flood(&self, line: &str, count: usize) -> usize {
+        const AT_A_TIME: usize = 100;
+        let mut stream = BufReader::new(TcpStream::connect(&self.address).unwrap());
+        stream.get_ref().set_read_timeout(Some(PATIENCE)).unwrap();
+        let request = format!("{line} HTTP/1.1\r\nhost: {}\r\n\r\n", self.address);
+        let (mut answers, mut read) = (0, String::new());
+        for sent in (0..count).step_by(AT_A_TIME).map(|sent| (sent + AT_A_TIME).min(count)) {
+            let requests = request.repeat(sent.saturating_sub(answers));
+            stream.get_mut().write_all(requests.as_bytes()).unwrap();
+            while answers < sent && stream.read_line(&mut read).unwrap() > 0 {
+                answers += read.matches("HTTP/1.1 ").count();
+                read.clear();
+            }
+        }
+        answers
     }
 
     #[cfg(unix)]

@@ -1,0 +1,61 @@
+//! The log of the program: what nobody reads stops nobody, and what is left out of it is counted.
+
+use std::io::Read;
+use std::process::Stdio;
+
+use super::process::{PATIENCE, Running, chat, demo, program};
+
+/// A member of a line, as a number.
+fn number(line: &str, name: &str) -> usize {
+    let (_, rest) = line.split_once(&format!("{name}=")).unwrap();
+    rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
+}
+
+#[test]
+fn a_standard_error_that_nobody_reads_stops_no_request_and_the_lost_lines_are_counted() {
+    let running = Running::start(&mut demo());
+    let asked = 12_000;
+    assert_eq!(running.flood("GET /health", asked), asked);
+    let answer = running.ask("POST", "/v1/chat/completions", &chat("hello there", true));
+    assert!(answer.contains("data: [DONE]"), "{answer}");
+    let (before, line) = running.line("lines of the log were lost");
+    let written = before.lines().filter(|line| line.contains("path=\"/health\"")).count();
+    // The line of the turn was lost with those before it.
+    assert_eq!(written + number(&line, "lost"), asked + 1, "{line}");
+    running.ask("GET", "/v1/models", "");
+    running.line("path=\"/v1/models\"");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_standard_error_that_nobody_reads_does_not_hold_up_the_end() {
+    let mut running = Running::start(&mut demo());
+    running.flood("GET /health", 12_000);
+    let began = std::time::Instant::now();
+    running.signal("TERM");
+    let code = running.child.wait().unwrap().code();
+    assert_eq!(code, Some(0));
+    assert!(began.elapsed() < PATIENCE / 10, "{:?}", began.elapsed());
+}
+
+#[cfg(unix)]
+#[test]
+fn a_closed_standard_error_stops_nobody() {
+    let mut running = Running::start(&mut demo());
+    drop(std::mem::replace(&mut running.lines, std::sync::mpsc::channel().1));
+    // The thread that reads ends with the next line, and closes the pipe.
+    assert_eq!(running.flood("GET /health", 2_000), 2_000);
+    running.signal("TERM");
+    assert_eq!(running.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn what_went_before_a_bad_end_is_written_before_it_too() {
+    let mut command = program(&["--demo", "--host", "192.0.2.1", "--allow-unauthenticated"]);
+    let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+    let mut written = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut written).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(1));
+    let (warned, ended) = (written.find("WARN").unwrap(), written.find("error: ").unwrap());
+    assert!(warned < ended && written.contains("cannot listen"), "{written}");
+}
