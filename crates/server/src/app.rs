@@ -13,6 +13,7 @@ use crate::catalog::Models;
 use crate::connections::Connections;
 use crate::guard::Guard;
 use crate::limits::LastLimits;
+use crate::refusals::Refusals;
 use crate::settings::HttpSettings;
 use crate::store::Store;
 use crate::tasks::Tasks;
@@ -34,6 +35,7 @@ pub(crate) struct App {
     pub(crate) draining: AtomicBool,
     /// The time for open answers is over.
     pub(crate) cut_off: watch::Sender<bool>,
+    pub(crate) refusals: Arc<Refusals>,
     /// Panics that were caught.
     pub(crate) panics: AtomicU64,
 }

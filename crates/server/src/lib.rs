@@ -19,6 +19,7 @@ mod opening;
 mod panics;
 mod pipeline;
 mod record;
+mod refusals;
 mod reply;
 mod route;
 mod serve;

@@ -12,7 +12,7 @@ use chatmock_translate::Backend;
 use chatmock_upstream::{Client, Route};
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
-use http::Request;
+use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -29,6 +29,7 @@ use crate::catalog::Models;
 use crate::connections::{Connections, Io, Link, Local};
 use crate::guard::Guard;
 use crate::limits::LastLimits;
+use crate::refusals::{AtEnd, Refusals};
 use crate::service;
 use crate::settings::Settings;
 use crate::store::{Store, StoreError};
@@ -91,6 +92,8 @@ impl Server {
         tasks.spawn(Arc::clone(&limits).follow());
         let store = Arc::new(Store::open(http.responses.clone())?);
         tasks.spawn(Store::sweep(Arc::downgrade(&store)));
+        let refusals = Arc::<Refusals>::default();
+        tasks.spawn(Arc::clone(&refusals).follow());
         let app = App {
             guard: Guard::new(&http),
             connections: Connections::new(&http),
@@ -105,6 +108,7 @@ impl Server {
             tasks,
             draining: AtomicBool::new(false),
             cut_off: watch::Sender::new(false),
+            refusals,
             panics: AtomicU64::new(0),
         };
         Ok(Self { app: Arc::new(app) })
@@ -131,6 +135,7 @@ impl Server {
         shutdown: impl Future<Output = ()> + Send,
     ) -> Served {
         let graceful = GracefulShutdown::new();
+        let _last = AtEnd(Arc::clone(&self.app.refusals));
         let mut connections = JoinSet::new();
         let mut shutdown = std::pin::pin!(shutdown);
         loop {
@@ -148,7 +153,7 @@ impl Server {
                             drop(place);
                         });
                     }
-                    None => self.app.connections.turn_away(stream, &self.app.tasks),
+                    None => self.turn_away(stream),
                 },
                 Err(error) => {
                     tracing::warn!("no connection accepted: {error}");
@@ -158,6 +163,15 @@ impl Server {
         }
         drop(listeners);
         self.drain(graceful, connections).await
+    }
+
+    /// Tells a client that there are too many connections.
+    fn turn_away(&self, stream: TcpStream) {
+        let status = StatusCode::SERVICE_UNAVAILABLE;
+        if self.app.refusals.has_line(status) {
+            tracing::info!(status = status.as_u16(), "a connection too many was turned away");
+        }
+        self.app.connections.turn_away(stream, &self.app.tasks);
     }
 
     async fn drain(self, graceful: GracefulShutdown, mut connections: JoinSet<()>) -> Served {

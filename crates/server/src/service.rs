@@ -147,9 +147,10 @@ impl Visit<'_> {
         refusal(failure, self.head)
     }
 
-    /// Writes the access record, unless the answer's own body does.
+    /// Writes the access record, unless the answer's own body does, or there are too many like it.
     fn record(&self, reply: &Reply) {
-        if reply.extensions().get::<Recorded>().is_some() {
+        let own = reply.extensions().get::<Recorded>().is_some();
+        if own || !self.app.refusals.has_line(reply.status()) {
             return;
         }
         tracing::info!(

@@ -59,3 +59,47 @@ fn what_went_before_a_bad_end_is_written_before_it_too() {
     let (warned, ended) = (written.find("WARN").unwrap(), written.find("error: ").unwrap());
     assert!(warned < ended && written.contains("cannot listen"), "{written}");
 }
+
+/// How many requests a summary of failures is of.
+fn summed(line: &str) -> usize {
+    if line.contains("more requests failed") { number(line, "requests") } else { 0 }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_hundred_thousand_refused_requests_write_little_and_every_one_is_told() {
+    const EACH: usize = 50_000;
+    let mut running = Running::start(&mut demo());
+    for path in ["/nowhere", "/v1/chat/completions"] {
+        assert_eq!(running.flood(&format!("GET {path}"), EACH), EACH);
+    }
+    running.signal("TERM");
+    let (mut told, mut bytes) = (0, 0);
+    for line in &running.lines {
+        told += summed(&line) + usize::from(line.contains("path="));
+        bytes += line.len() + 1;
+    }
+    assert_eq!(told, 2 * EACH);
+    assert!(bytes < 1024 * 1024, "{bytes} bytes");
+    assert_eq!(running.child.wait().unwrap().code(), Some(0));
+}
+
+#[cfg(unix)]
+#[test]
+fn the_last_refused_requests_are_told_of_by_their_status_at_a_second_signal_too() {
+    let mut running = Running::start(&mut demo());
+    let mut stream =
+        running.open("POST", "/v1/chat/completions", &chat("MODE:slow:1000:60000", true));
+    stream.read_exact(&mut [0]).unwrap();
+    running.flood("GET /nowhere", 300);
+    running.flood("GET /api/chat", 20);
+    running.flood("GET /health", 100);
+    running.signal("TERM");
+    let (before, _) = running.line("stopping");
+    running.signal("TERM");
+    let (_, line) = running.line("more requests failed");
+    assert!(line.contains("requests=270") && line.contains("404: 250, 405: 20"), "{line}");
+    assert_eq!(before.lines().filter(|line| line.contains("status=404")).count(), 50);
+    assert_eq!(before.lines().filter(|line| line.contains("path=\"/health\"")).count(), 100);
+    assert_eq!(running.code(), Some(143));
+}

@@ -1,0 +1,123 @@
+//! Answers that are failures, in the log: the first of a while have a line each, the rest are counted.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use http::StatusCode;
+use tokio::sync::Notify;
+
+/// How long the while is, in seconds.
+const SECONDS: u64 = 10;
+
+/// How many failures in it have a line of their own.
+const LINES: usize = 50;
+
+/// Decides which failures have a line.
+#[derive(Debug, Default)]
+pub(crate) struct Refusals {
+    state: Mutex<State>,
+    begun: Notify,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    lines: usize,
+    /// How many more there were, by their status.
+    more: BTreeMap<u16, u64>,
+}
+
+impl Refusals {
+    /// Whether an answer is to have a line: one that is no failure always has, and a failure that
+    /// has none is counted.
+    pub(crate) fn has_line(&self, status: StatusCode) -> bool {
+        if !(status.is_client_error() || status.is_server_error()) {
+            return true;
+        }
+        let mut state = self.state();
+        if state.lines == 0 {
+            self.begun.notify_one();
+        }
+        if state.lines < LINES {
+            state.lines += 1;
+            return true;
+        }
+        *state.more.entry(status.as_u16()).or_default() += 1;
+        false
+    }
+
+    /// Tells of those without a line at the end of each while.
+    pub(crate) async fn follow(self: Arc<Self>) {
+        loop {
+            self.begun.notified().await;
+            tokio::time::sleep(Duration::from_secs(SECONDS)).await;
+            self.tell();
+        }
+    }
+
+    /// Tells of those without a line, and begins anew.
+    fn tell(&self) {
+        let State { more, .. } = std::mem::take(&mut *self.state());
+        if more.is_empty() {
+            return;
+        }
+        let requests: u64 = more.values().sum();
+        let each: Vec<String> =
+            more.iter().map(|(status, count)| format!("{status}: {count}")).collect();
+        tracing::warn!(
+            requests,
+            statuses = each.join(", "),
+            "more requests failed within {SECONDS} s: only the first {LINES} have a line each"
+        );
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells of the last ones when it is dropped, however a server ends.
+#[derive(Debug)]
+pub(crate) struct AtEnd(pub(crate) Arc<Refusals>);
+
+impl Drop for AtEnd {
+    fn drop(&mut self) {
+        self.0.tell();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lines(refusals: &Refusals, status: u16, count: usize) -> usize {
+        let status = StatusCode::from_u16(status).unwrap();
+        (0..count).filter(|_| refusals.has_line(status)).count()
+    }
+
+    #[test]
+    fn successes_always_have_a_line_and_failures_only_the_first() {
+        let refusals = Refusals::default();
+        assert_eq!(lines(&refusals, 404, LINES - 1), LINES - 1);
+        assert_eq!(lines(&refusals, 502, 7), 1);
+        assert_eq!(lines(&refusals, 404, 100), 0);
+        for status in [200, 204, 304] {
+            assert_eq!(lines(&refusals, status, 1000), 1000);
+        }
+        assert_eq!(refusals.state().more, BTreeMap::from([(404, 100), (502, 6)]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn each_while_begins_anew_with_its_first_failure() {
+        let refusals = Arc::new(Refusals::default());
+        let following = tokio::spawn(Arc::clone(&refusals).follow());
+        for _ in 0..3 {
+            assert_eq!(lines(&refusals, 401, 2 * LINES), LINES);
+            tokio::time::sleep(Duration::from_secs(SECONDS - 1)).await;
+            assert_eq!(lines(&refusals, 401, LINES), 0);
+            tokio::time::sleep(Duration::from_secs(2)).await;
+            assert!(refusals.state().more.is_empty());
+        }
+        following.abort();
+    }
+}
