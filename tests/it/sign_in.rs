@@ -8,7 +8,7 @@ use futures::future::join_all;
 use serde_json::{Value, json};
 
 use crate::house::{CHAT, House, RESPONSES, Running, ask, settings, sign_in};
-use crate::wire::Reply;
+use crate::wire::{Reply, Request};
 
 /// The command that mends a sign-in.
 const COMMAND: &str = "chatmock-auth login";
@@ -118,6 +118,25 @@ async fn a_renewal_that_is_refused_for_good_says_what_to_do_and_is_not_tried_aga
 }
 
 #[tokio::test]
+async fn a_panic_that_holds_the_lock_of_the_sign_in_costs_one_answer_and_no_token() {
+    let house = House::new().await;
+    let another = house.another().await;
+    for server in [&house.server, &another] {
+        assert_eq!(server.say("hello").await.status, 200);
+    }
+    house.simulator.invalidate_access_tokens();
+    let request = Request::post(CHAT, ask(CHAT, "hello", false).to_string());
+    let reply = house.server.send(request.with("x-test-panic", "renewal")).await;
+    let (status, _, code, _) = reply.error();
+    assert_eq!((status, code), (503, json!("sign_in_unavailable")));
+    assert_eq!(house.simulator.stats().refreshes, 0, "the token is not spent");
+    for server in [&house.server, &another] {
+        assert_eq!(server.say("hello").await.status, 200);
+    }
+    assert_eq!(house.simulator.stats().refreshes, 1);
+}
+
+#[tokio::test]
 async fn an_issuer_that_is_down_is_a_503_and_tried_again() {
     let house = House::of(Simulated::default(), Claims::expiring_in(-60), |settings| {
         settings.models.sync = false;
@@ -135,10 +154,10 @@ async fn an_issuer_that_is_down_is_a_503_and_tried_again() {
 async fn no_sign_in_is_a_401_in_the_dialect_and_one_that_appears_is_used_at_once() {
     let house = House::with(|settings| settings.models.sync = false).await;
     let home = tempfile::tempdir().unwrap();
-    let mut settings = settings(&house.simulator, home.path());
-    // A fetch of the list that is under way would find a sign-in that is gone by then.
-    settings.models.sync = false;
-    let server = Running::start(settings).await;
+    let mut unasked = settings(&house.simulator, home.path());
+    // A fetch of the list would look at the sign-in at moments of its own.
+    unasked.models.sync = false;
+    let server = Running::start(unasked).await;
     for (path, stream) in [(CHAT, true), (CHAT, false), (RESPONSES, true), (RESPONSES, false)] {
         assert_signed_out(&server.post(path, &ask(path, "hello", stream)).await);
     }

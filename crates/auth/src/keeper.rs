@@ -132,6 +132,12 @@ impl TokenKeeper {
     pub async fn finish(&self) {
         self.custody.finish().await;
     }
+
+    /// Has the next renewal panic while it holds the lock, for tests of what becomes of that.
+    #[cfg(feature = "fault-injection")]
+    pub fn fault_in_next_renewal(&self) {
+        self.custody.faults.in_next_renewal();
+    }
 }
 
 impl std::fmt::Debug for TokenKeeper {

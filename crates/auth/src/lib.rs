@@ -52,6 +52,7 @@ mod claims;
 mod device;
 pub mod doctor;
 mod endpoint;
+mod faults;
 mod hardening;
 mod home;
 mod id_token;

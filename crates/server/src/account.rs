@@ -73,6 +73,12 @@ impl Holder {
         failure
     }
 
+    /// Has the next renewal panic.
+    #[cfg(feature = "fault-injection")]
+    pub(crate) fn fault_in_next_renewal(&self) {
+        self.keeper.fault_in_next_renewal();
+    }
+
     /// Waits for a renewal under way: cut off, it would have spent its token for nothing.
     pub(crate) async fn finish(&self) {
         if let Self::SignIn(keeper) = self {

@@ -2,13 +2,19 @@
 
 use http::HeaderMap;
 
-/// The header that forces a fault: `request` or `body` says where the panic is to be.
+use crate::account::SignIn;
+
+/// The header that forces a fault: `request`, `body` or `renewal` says where the panic is to be.
 #[cfg(feature = "fault-injection")]
 const HEADER: &str = "x-test-panic";
 
-/// Panics in the handling of a request, if it asks for that.
+/// Panics in the handling of a request, or has the next renewal of the sign-in panic, if it asks for
+/// that.
 #[cfg(feature = "fault-injection")]
-pub(crate) fn request(headers: &HeaderMap) {
+pub(crate) fn request(headers: &HeaderMap, sign_in: &SignIn) {
+    if asks(headers, "renewal") {
+        sign_in.fault_in_next_renewal();
+    }
     assert!(!asks(headers, "request"), "forced by the request");
 }
 
@@ -25,7 +31,7 @@ fn asks(headers: &HeaderMap, place: &str) -> bool {
 
 /// Does nothing: no request can force a fault in this build.
 #[cfg(not(feature = "fault-injection"))]
-pub(crate) fn request(_: &HeaderMap) {}
+pub(crate) fn request(_: &HeaderMap, _: &SignIn) {}
 
 /// No: no request can force a fault in this build.
 #[cfg(not(feature = "fault-injection"))]

@@ -13,6 +13,7 @@ use super::saving::Unsaved;
 use super::step::{Dead, Order, Step};
 use crate::claims::{Claims, Identity};
 use crate::endpoint::Endpoint;
+use crate::faults::Faults;
 use crate::secret::Secret;
 use crate::store::{Access, Stamp, TokenStore};
 use crate::tokens::AuthFile;
@@ -23,6 +24,7 @@ pub(super) struct Custody {
     pub(super) endpoint: Endpoint,
     pub(super) store: Arc<dyn TokenStore>,
     borrowed: Option<Arc<dyn TokenStore>>,
+    pub(super) faults: Faults,
     state: Mutex<State>,
 }
 
@@ -43,7 +45,8 @@ impl Custody {
         store: Arc<dyn TokenStore>,
         borrowed: Option<Arc<dyn TokenStore>>,
     ) -> Self {
-        Self { settings, endpoint, store, borrowed, state: Mutex::default() }
+        let (faults, state) = Default::default();
+        Self { settings, endpoint, store, borrowed, faults, state }
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {

@@ -23,6 +23,7 @@ impl Custody {
     /// Renews what `before` holds, unless another program did so meanwhile.
     pub(super) async fn renew(self: &Arc<Self>, order: &Order, before: &Holding) -> Outcome {
         let _lock = self.lock().await?;
+        self.faults.renewal();
         let snapshot = self.reload().await?;
         let Some(holding) = &snapshot.holding else { return Err(KeeperError::SignedOut) };
         let reason = match self.step(&snapshot, order) {

@@ -1,0 +1,31 @@
+//! Faults that tests force with the feature `fault-injection`; without it there are none.
+
+#[cfg(feature = "fault-injection")]
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What is to go wrong in a keeper.
+#[derive(Debug, Default)]
+pub(crate) struct Faults {
+    #[cfg(feature = "fault-injection")]
+    renewal: AtomicBool,
+}
+
+#[cfg(feature = "fault-injection")]
+impl Faults {
+    /// Has the next renewal panic while it holds the lock.
+    pub(crate) fn in_next_renewal(&self) {
+        self.renewal.store(true, Ordering::Relaxed);
+    }
+
+    /// Panics in a renewal, if that was asked for.
+    pub(crate) fn renewal(&self) {
+        assert!(!self.renewal.swap(false, Ordering::Relaxed), "forced in the renewal");
+    }
+}
+
+#[cfg(not(feature = "fault-injection"))]
+impl Faults {
+    /// Does nothing: no renewal can be made to panic in this build.
+    #[expect(clippy::unused_self, reason = "the other build of it looks")]
+    pub(crate) fn renewal(&self) {}
+}
