@@ -32,3 +32,19 @@ async fn a_request_that_may_have_been_worked_on_is_not_sent_again() {
     assert!(matches!(sent.unwrap_err(), Error::Broken(_)));
     assert_eq!(backend.requests().len(), 1);
 }
+
+#[tokio::test]
+async fn a_connection_that_the_backend_closed_in_its_idle_time_costs_nothing() {
+    const CALLS: usize = 1000;
+    let kept = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ncontent-length: 0\r\n\r\n";
+    // Each connection serves one call and is closed without a word before it.
+    let script = (0..CALLS).map(|_| Answer::Close(kept.into()));
+    let backend = Backend::start(script).await;
+    let client = backend.client(&Source::new());
+    for call in 0..CALLS {
+        let opened = send(&client).await.unwrap_or_else(|error| panic!("call {call}: {error}"));
+        let mut events = opened.events;
+        while events.next().await.is_some() {}
+    }
+    assert_eq!(backend.requests().len(), CALLS, "none is sent twice");
+}
