@@ -185,6 +185,20 @@ mod tests {
     }
 
     #[test]
+    fn a_name_is_what_others_can_reach_as_soon_as_one_of_its_addresses_is() {
+        let [here, there] = [IpAddr::from([127, 0, 0, 1]), IpAddr::from([192, 0, 2, 1])];
+        for (addresses, beyond) in [
+            (vec![here], None),
+            (vec![here, there], Some("box (192.0.2.1)")),
+            (vec![there, here], Some("box (192.0.2.1)")),
+        ] {
+            let name = Some("box".to_owned());
+            let listen = Listen { addresses, port: 1, name, sockets: Vec::new() };
+            assert_eq!(listen.beyond().as_deref(), beyond);
+        }
+    }
+
+    #[test]
     fn a_free_port_is_the_same_on_both_addresses() {
         let listeners = Listen::at("localhost", 0).unwrap().bind().unwrap();
         let port = listeners[0].local_addr().unwrap().port();

@@ -7,6 +7,8 @@ mod callers;
 mod logs;
 #[path = "cli/process.rs"]
 mod process;
+#[path = "cli/sharing.rs"]
+mod sharing;
 #[cfg(unix)]
 #[path = "cli/systemd.rs"]
 mod systemd;
@@ -217,6 +219,17 @@ fn a_first_signal_lets_open_answers_finish() {
         assert_eq!(running.code(), Some(0));
         assert!(is_empty(running.temporary.path()));
     }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_server_outlives_the_terminal_that_it_was_started_from() {
+    let mut running = Running::start(&mut demo());
+    running.signal("HUP");
+    let answer = running.ask("POST", "/v1/chat/completions", &chat("hello there", false));
+    assert!(answer.contains("You said: hello there"), "{answer}");
+    running.signal("TERM");
+    assert_eq!(running.code(), Some(0));
 }
 
 #[cfg(unix)]

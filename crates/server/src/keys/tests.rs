@@ -1,5 +1,7 @@
 //! Tests of inbound keys: which headers let a request in.
 
+use std::hash::BuildHasher;
+
 use super::*;
 
 fn keys() -> Keys {
@@ -76,6 +78,48 @@ fn without_keys_everybody_may_ask() {
     assert_eq!(none.check(&headers), Ok(Caller::default()));
     headers.insert(AUTHORIZATION, HeaderValue::from_static("Bearer anything"));
     assert_eq!(none.check(&headers), Ok(Caller::default()));
+}
+
+/// Compares keys of which none and all but the last byte are right, in an order of chance.
+#[test]
+fn the_time_of_a_check_does_not_tell_how_much_of_a_key_was_right() {
+    const CHECKS: usize = 100_000;
+    let right = "0123456789abcdef0123456789abcdef";
+    let keys = Keys::new(vec![ApiKey::new("ann", right)], u32::MAX);
+    let sent = ["x".repeat(32), format!("{}x", &right[..31])].map(|key| {
+        let authorization = HeaderValue::from_str(&format!("Bearer {key}")).unwrap();
+        HeaderMap::from_iter([(AUTHORIZATION, authorization)])
+    });
+    let mut times = [Vec::new(), Vec::new()];
+    let chance = std::hash::RandomState::new();
+    for check in 0..2 * CHECKS {
+        let which = usize::from(chance.hash_one(check) % 2 == 1);
+        let began = std::time::Instant::now();
+        assert!(keys.check(&sent[which]).is_err());
+        times[which].push(began.elapsed().as_secs_f64());
+    }
+    let t = welch(&unhindered(times));
+    eprintln!("t = {t:.2} over {} checks", 2 * CHECKS);
+    assert!(t.abs() < 4.5, "t = {t}");
+}
+
+/// Leaves out the slowest tenth, in which other programs had the processor.
+fn unhindered(times: [Vec<f64>; 2]) -> [Vec<f64>; 2] {
+    let mut all = times.concat();
+    all.sort_by(f64::total_cmp);
+    let limit = all[all.len() / 10 * 9];
+    times.map(|times| times.into_iter().filter(|time| *time < limit).collect())
+}
+
+/// How many standard errors lie between two means.
+fn welch(samples: &[Vec<f64>; 2]) -> f64 {
+    let [a, b] = samples.each_ref().map(|sample| {
+        let count = sample.len() as f64;
+        let mean = sample.iter().sum::<f64>() / count;
+        let spread = sample.iter().map(|time| (time - mean).powi(2)).sum::<f64>();
+        (mean, spread / (count - 1.0) / count)
+    });
+    (a.0 - b.0) / (a.1 + b.1).sqrt()
 }
 
 #[test]
