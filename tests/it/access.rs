@@ -19,14 +19,16 @@ fn bearer(key: &str) -> String {
 }
 
 #[tokio::test]
-async fn every_line_names_the_caller_and_none_a_key() {
+async fn every_line_names_the_request_and_the_caller_and_none_a_key() {
     let (log, _guard) = listen();
     let house = keyed().await;
+    let mut answers = Vec::new();
     for (path, stream) in [(CHAT, true), (CHAT, false), (RESPONSES, true)] {
         let request = Request::post(path, ask(path, "hello", stream).to_string());
-        house.server.send(request.with("authorization", &bearer(ANN))).await;
+        answers.push(house.server.send(request.with("authorization", &bearer(ANN))).await);
     }
-    house.server.send(Request::get("/v1/models").with("x-api-key", BEN)).await;
+    answers.push(house.server.send(Request::get("/v1/models").with("x-api-key", BEN)).await);
+    answers.push(house.server.get("/v1/models").await);
     let query = format!("/v1/models?api_key={ANN}&key={BEN}");
     house.server.send(Request::get(&query).with("x-api-key", "canary-wrong")).await;
     house.server.send(Request::get("/").with("authorization", "Basic canary-basic")).await;
@@ -34,8 +36,12 @@ async fn every_line_names_the_caller_and_none_a_key() {
     let lines = |part: &str| text.lines().filter(|line| line.contains(part)).count();
     assert_eq!(lines("caller=\"ann\""), 3, "{text}");
     assert_eq!(lines("caller=\"ben\""), 1, "{text}");
-    assert_eq!(lines("status=401"), 2, "{text}");
+    assert_eq!(lines("status=401"), 3, "{text}");
     assert_eq!(lines("canary"), 0, "{text}");
+    for answer in answers {
+        let id = format!("request_id=\"{}\"", answer.header("x-request-id").unwrap());
+        assert!(lines(&id) > 0, "{id} in {text}");
+    }
 }
 
 #[tokio::test]

@@ -11,19 +11,24 @@ const INTERRUPTED: u8 = 130;
 pub(crate) struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
-    /// Taken over and never looked at: a server outlives the terminal that it was started from.
-    _hangup: tokio::signal::unix::Signal,
+    /// Taken over and never looked at: a server outlives the terminal that it was started from, and
+    /// a file over the limit of sizes, which is an error of the write then.
+    _survived: [tokio::signal::unix::Signal; 2],
 }
 
 #[cfg(unix)]
 impl Signals {
     /// Takes the signals over.
     pub(crate) fn listen() -> io::Result<Self> {
+        use rustix::process::Signal;
         use tokio::signal::unix::{SignalKind, signal};
         Ok(Self {
             interrupt: signal(SignalKind::interrupt())?,
             terminate: signal(SignalKind::terminate())?,
-            _hangup: signal(SignalKind::hangup())?,
+            _survived: [
+                signal(SignalKind::hangup())?,
+                signal(SignalKind::from_raw(Signal::XFSZ.as_raw()))?,
+            ],
         })
     }
 

@@ -4,7 +4,7 @@ use std::io::Read;
 use std::net::TcpStream;
 use std::time::Duration;
 
-use crate::process::{Running, chat, demo, program, quiet, refused};
+use crate::process::{Running, after, chat, demo, program, refused};
 
 const KEY: &str = "a-key-of-sixteen-and-more";
 
@@ -111,12 +111,21 @@ fn logging_bodies_is_said_at_the_start() {
 
 #[cfg(unix)]
 #[test]
+fn a_limit_of_what_files_may_hold_is_survived() {
+    // So small that the list of models cannot be kept.
+    let script = r#"ulimit -f 4 && exec "$0" "$@""#;
+    let mut running = Running::start(&mut after(script, &["--demo", "--port", "0"]));
+    let answer = running.ask("POST", "/v1/chat/completions", &chat("hello there", false));
+    assert!(answer.contains("You said: hello there"), "{answer}");
+    running.signal("TERM");
+    assert_eq!(running.code(), Some(0));
+}
+
+#[cfg(unix)]
+#[test]
 fn a_flood_beyond_the_limit_of_open_files_is_survived() {
-    let program = demo();
-    let mut limited = std::process::Command::new("sh");
-    limited.args(["-c", "ulimit -n 64 && exec \"$0\" \"$@\""]).arg(program.get_program());
-    limited.args(program.get_args());
-    let running = Running::start(quiet(&mut limited));
+    let script = r#"ulimit -n 64 && exec "$0" "$@""#;
+    let running = Running::start(&mut after(script, &["--demo", "--port", "0"]));
     assert!(running.started.contains("the limit of open files is too low"), "{}", running.started);
     let address = running.address.parse().unwrap();
     let connect = || TcpStream::connect_timeout(&address, Duration::from_millis(20));

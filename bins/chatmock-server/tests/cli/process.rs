@@ -26,6 +26,23 @@ pub(crate) fn program(arguments: &[&str]) -> Command {
     command
 }
 
+/// The program as what a shell becomes that first did something: the script ends with
+/// `exec "$0" "$@"`.
+#[cfg(unix)]
+pub(crate) fn after(script: &str, arguments: &[&str]) -> Command {
+    let program = program(arguments);
+    let mut shell = Command::new("sh");
+    shell.args(["-c", script]).arg(program.get_program()).args(program.get_args());
+    for (name, value) in program.get_envs() {
+        match value {
+            Some(value) => shell.env(name, value),
+            None => shell.env_remove(name),
+        };
+    }
+    quiet(&mut shell);
+    shell
+}
+
 /// Keeps what a command writes to be read here.
 pub(crate) fn quiet(command: &mut Command) -> &mut Command {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped())

@@ -8,23 +8,15 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::process::{Running, demo, program, quiet, refused};
+use crate::process::{Running, after, demo, refused};
 
 /// The program with a socket as its third descriptor, as `sd_listen_fds(3)` has it.
 ///
 /// The process id is part of that protocol, so a shell sets it and then becomes the program.
 fn with_socket(socket: TcpListener, arguments: &[&str]) -> Command {
     let script = r#"exec 3<&0 0</dev/null; LISTEN_FDS=1 LISTEN_PID=$$ exec "$0" "$@""#;
-    let program = program(arguments);
-    let mut shell = Command::new("sh");
-    shell.args(["-c", script]).arg(program.get_program()).args(program.get_args());
-    for (name, value) in program.get_envs() {
-        match value {
-            Some(value) => shell.env(name, value),
-            None => shell.env_remove(name),
-        };
-    }
-    quiet(&mut shell).stdin(Stdio::from(OwnedFd::from(socket)));
+    let mut shell = after(script, arguments);
+    shell.stdin(Stdio::from(OwnedFd::from(socket)));
     shell
 }
 
