@@ -12,6 +12,7 @@ mod sockets;
 mod stamps;
 mod streams;
 
+pub(crate) use self::mixture::FEWEST;
 use crate::Fault;
 use crate::options::Options;
 use crate::process;

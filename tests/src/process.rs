@@ -48,7 +48,7 @@ impl Program {
             }
             seen.push_str(&line);
         };
-        // The log is read to its end, or the program would wait for a reader.
+        // The log is read to its end, as by a person who keeps it.
         tokio::spawn(async move { while matches!(lines.next_line().await, Ok(Some(_))) {} });
         Ok(Self { child, id, address })
     }

@@ -15,13 +15,17 @@ use crate::report::{Line, MIB};
 const CLIENTS: usize = 4;
 /// Parts into which the row is divided; memory is read after each.
 const PARTS: usize = 10;
+/// The fewest requests: one of each client in each part.
+pub(crate) const FEWEST: usize = PARTS * CLIENTS;
 /// How much memory may grow after the first parts, in bytes.
 const GROWTH: u64 = 2 * MIB;
 /// How many parts go by before memory counts, while pools and caches fill.
 const WARM: usize = 3;
 
 pub(super) async fn check(options: &Options) -> Result<Vec<Line>, Fault> {
-    let count = options.number(100_000, 6_000);
+    let count = options.requests.unwrap_or_else(|| options.number(100_000, 6_000));
+    // What is said is what is sent.
+    let count = count / FEWEST * FEWEST;
     let bench = Bench::start().await?;
     let (mut wrong, mut memory, mut files) = (0, Vec::new(), Vec::new());
     for _ in 0..PARTS {
