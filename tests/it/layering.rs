@@ -1,5 +1,6 @@
 //! The workspace's own rules: which crate may use which, and how a source file looks.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -67,6 +68,31 @@ fn no_program_is_shipped_with_forced_panics() {
         }
     }
     assert_eq!(asking, [("chatmock-tests", Some("dev"))]);
+}
+
+#[test]
+fn no_program_has_the_faults_of_the_tests() {
+    let tree = tree(&["--edges", "normal,features"]);
+    assert!(tree.contains("chatmock-server"), "{tree}");
+    assert!(!tree.contains("fault-injection"), "{tree}");
+    assert!(tree.lines().count() > 100, "{tree}");
+}
+
+#[test]
+fn the_server_is_made_of_few_crates() {
+    let tree = tree(&["--edges", "normal", "--prefix", "none", "--no-dedupe"]);
+    let crates: HashSet<&str> = tree.lines().filter(|line| !line.contains(" (/")).collect();
+    assert!((100..=260).contains(&crates.len()), "{} crates: {crates:?}", crates.len());
+}
+
+#[test]
+fn what_is_released_survives_a_panic_and_has_one_where_a_number_overflows() {
+    let manifest = std::fs::read_to_string(root().join("Cargo.toml")).unwrap();
+    let (_, release) = manifest.split_once("[profile.release]\n").unwrap();
+    let release = release.split("\n[").next().unwrap();
+    for line in ["overflow-checks = true", "panic = \"unwind\""] {
+        assert!(release.lines().any(|set| set == line), "{line} is not in {release}");
+    }
 }
 
 #[test]
@@ -143,6 +169,18 @@ fn belongs(used: &str, family: &str) -> bool {
 /// What stands before the unit tests of a file.
 fn code(text: &str) -> &str {
     text.split_once("\n#[cfg(test)]\nmod ").map_or(text, |(before, _)| before)
+}
+
+/// What the server's program is built of, on this system.
+fn tree(options: &[&str]) -> String {
+    let output = Command::new(env!("CARGO"))
+        .args(["tree", "--offline", "--package", "chatmock-server-bin"])
+        .args(options)
+        .current_dir(root())
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).unwrap()
 }
 
 /// What Cargo says about the packages of this workspace.

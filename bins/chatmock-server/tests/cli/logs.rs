@@ -35,7 +35,7 @@ fn a_standard_error_that_nobody_reads_does_not_hold_up_the_end() {
     running.signal("TERM");
     let code = running.child.wait().unwrap().code();
     assert_eq!(code, Some(0));
-    assert!(began.elapsed() < PATIENCE / 10, "{:?}", began.elapsed());
+    assert!(began.elapsed() < PATIENCE / 3, "{:?}", began.elapsed());
 }
 
 #[cfg(unix)]
