@@ -76,7 +76,9 @@ impl Holder {
     /// Has the next renewal panic.
     #[cfg(feature = "fault-injection")]
     pub(crate) fn fault_in_next_renewal(&self) {
-        self.keeper.fault_in_next_renewal();
+        if let Self::SignIn(keeper) = self {
+            keeper.fault_in_next_renewal();
+        }
     }
 
     /// Waits for a renewal under way: cut off, it would have spent its token for nothing.

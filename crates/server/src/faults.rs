@@ -2,7 +2,7 @@
 
 use http::HeaderMap;
 
-use crate::account::SignIn;
+use crate::account::Holder;
 
 /// The header that forces a fault: `request`, `body` or `renewal` says where the panic is to be.
 #[cfg(feature = "fault-injection")]
@@ -11,9 +11,9 @@ const HEADER: &str = "x-test-panic";
 /// Panics in the handling of a request, or has the next renewal of the sign-in panic, if it asks for
 /// that.
 #[cfg(feature = "fault-injection")]
-pub(crate) fn request(headers: &HeaderMap, sign_in: &SignIn) {
+pub(crate) fn request(headers: &HeaderMap, holder: &Holder) {
     if asks(headers, "renewal") {
-        sign_in.fault_in_next_renewal();
+        holder.fault_in_next_renewal();
     }
     assert!(!asks(headers, "request"), "forced by the request");
 }
@@ -31,7 +31,7 @@ fn asks(headers: &HeaderMap, place: &str) -> bool {
 
 /// Does nothing: no request can force a fault in this build.
 #[cfg(not(feature = "fault-injection"))]
-pub(crate) fn request(_: &HeaderMap, _: &SignIn) {}
+pub(crate) fn request(_: &HeaderMap, _: &Holder) {}
 
 /// No: no request can force a fault in this build.
 #[cfg(not(feature = "fault-injection"))]

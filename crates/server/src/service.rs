@@ -80,7 +80,7 @@ impl Visit<'_> {
                 return Err(no_route(none, head));
             }
         };
-        faults::request(&head.headers, &app.sign_in);
+        faults::request(&head.headers, &app.holder);
         let caller = Caller::of(&head.extensions);
         match route {
             Route::Chat => self.turn::<Chat>(body).await,
