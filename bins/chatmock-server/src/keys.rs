@@ -1,16 +1,12 @@
 //! Inbound keys as a person gives them: typed, in the environment, or in a file.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, anyhow, ensure};
 use chatmock_server::ApiKey;
 
+use crate::text_file::TextFile;
 use crate::values::Secret;
-
-/// The largest file of keys, in bytes.
-const LARGEST: u64 = 1024 * 1024;
 
 /// Below this length a key could be guessed, in bytes.
 const SHORT: usize = 16;
@@ -42,18 +38,12 @@ impl Found {
     }
 
     fn add_file(&mut self, path: &Path) -> anyhow::Result<()> {
-        let file = File::open(path)?;
-        if is_open_to_others(&file)? {
-            let path = path.display();
-            let warning =
-                format!("others can read the API keys: make it yours alone, chmod 600 {path}");
-            self.warnings.push(warning);
+        let file = TextFile::read(path)?;
+        if file.is_open_to_others() {
+            self.warnings.push(open_to_others(path));
         }
-        let mut text = String::new();
-        file.take(LARGEST + 1).read_to_string(&mut text)?;
-        ensure!(text.len() as u64 <= LARGEST, "this is too large to be a file of keys");
         let before = self.keys.len();
-        for (number, line) in (1..).zip(text.lines()) {
+        for (number, line) in (1..).zip(file.text().lines()) {
             let line = line.trim();
             if !(line.is_empty() || line.starts_with('#')) {
                 self.add(line).with_context(|| format!("line {number}"))?;
@@ -88,18 +78,10 @@ impl Found {
     }
 }
 
-/// Whether others than its owner may read a file; what is no plain file has no lasting content.
-#[cfg(unix)]
-pub(crate) fn is_open_to_others(file: &File) -> std::io::Result<bool> {
-    use std::os::unix::fs::PermissionsExt;
-    let metadata = file.metadata()?;
-    Ok(metadata.is_file() && metadata.permissions().mode() & 0o077 != 0)
-}
-
-/// Not known here: there are no modes.
-#[cfg(not(unix))]
-fn is_open_to_others(_: &File) -> std::io::Result<bool> {
-    Ok(false)
+/// Warns of a file with keys that others can read.
+fn open_to_others(path: &Path) -> String {
+    let path = path.display();
+    format!("others can read the API keys: make it yours alone, chmod 600 {path}")
 }
 
 #[cfg(test)]

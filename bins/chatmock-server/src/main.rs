@@ -14,6 +14,7 @@ mod outlet;
 mod settings;
 mod signals;
 mod systemd;
+mod text_file;
 mod values;
 
 use std::io::{self, stderr};

@@ -1,0 +1,88 @@
+//! A small text file that a person wrote: its whole text, and who else may read it.
+
+use std::fs::{File, Metadata};
+use std::io::Read;
+use std::path::Path;
+
+use anyhow::{anyhow, ensure};
+
+/// The largest file, in bytes.
+const LARGEST: u64 = 1024 * 1024;
+
+/// A file that was read.
+#[derive(Debug)]
+pub(crate) struct TextFile {
+    text: String,
+    metadata: Metadata,
+}
+
+impl TextFile {
+    /// Reads a file. Fails for a folder, and for what is too large or not in UTF-8.
+    pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
+        ensure!(!path.is_dir(), "this is a folder, not a file");
+        let file = File::open(path)?;
+        let metadata = file.metadata()?;
+        let mut bytes = Vec::new();
+        file.take(LARGEST + 1).read_to_end(&mut bytes)?;
+        ensure!(bytes.len() as u64 <= LARGEST, "this file is too large: at most 1 MiB is read");
+        let text = String::from_utf8(bytes).map_err(|error| {
+            let right = error.utf8_error().valid_up_to();
+            let line = 1 + error.as_bytes()[..right].iter().filter(|byte| **byte == b'\n').count();
+            anyhow!("line {line} is not in UTF-8: save the file in that encoding")
+        })?;
+        Ok(Self { text, metadata })
+    }
+
+    /// What it says, without the mark that some editors put before it.
+    pub(crate) fn text(&self) -> &str {
+        self.text.strip_prefix('\u{feff}').unwrap_or(&self.text)
+    }
+
+    /// Whether others than its owner may read it; what is no plain file has no lasting content.
+    #[cfg(unix)]
+    pub(crate) fn is_open_to_others(&self) -> bool {
+        use std::os::unix::fs::PermissionsExt;
+        self.metadata.is_file() && self.metadata.permissions().mode() & 0o077 != 0
+    }
+
+    /// Not known here: there are no modes.
+    #[cfg(not(unix))]
+    pub(crate) fn is_open_to_others(&self) -> bool {
+        let _ = &self.metadata;
+        false
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    fn written(bytes: &[u8]) -> tempfile::NamedTempFile {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(bytes).unwrap();
+        file
+    }
+
+    fn refused(bytes: &[u8]) -> String {
+        TextFile::read(written(bytes).path()).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_mark_of_the_encoding_is_no_part_of_the_text() {
+        let file = written("\u{feff}é\r\n".as_bytes());
+        assert_eq!(TextFile::read(file.path()).unwrap().text(), "é\r\n");
+        assert_eq!(TextFile::read(written(b"").path()).unwrap().text(), "");
+    }
+
+    #[test]
+    fn what_is_no_text_of_a_person_is_refused_by_what_it_is() {
+        assert!(refused(&vec![b'#'; 10 << 20]).contains("too large"));
+        assert!(refused(b"a\nb\n\xff\n").contains("line 3 is not in UTF-8"));
+        assert!(refused(b"\xff\xfeh\0").contains("line 1 is not in UTF-8"));
+        let folder = tempfile::tempdir().unwrap();
+        let error = TextFile::read(folder.path()).unwrap_err().to_string();
+        assert!(error.contains("folder"), "{error}");
+    }
+}
