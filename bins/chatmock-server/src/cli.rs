@@ -7,9 +7,9 @@ use chatmock_server::translate::catalog::Alias;
 use chatmock_server::upstream::{CLIENT_VERSION, Identity};
 use chatmock_server::{HostName, OLLAMA_VERSION, Origin, auth};
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
-use clap::{Arg, ArgAction, Args, Command, CommandFactory, FromArgMatches, Parser, ValueEnum};
+use clap::{ArgAction, Args, FromArgMatches, Parser, ValueEnum};
 
-use crate::env::Variable;
+use crate::command::{self, command};
 use crate::values::{Secret, SizeOrOff};
 use crate::{env, values};
 
@@ -143,15 +143,11 @@ pub(crate) struct Replies {
     #[arg(long, env = env::REASONING_COMPAT, value_name = "STYLE", ignore_case = true, value_enum, default_value_t = Style::ReasoningContent)]
     pub(crate) reasoning_compat: Style,
     /// Asks for the fast tier where the model has it and the request names no tier
-    #[arg(long, env = env::FAST_MODE, overrides_with = "no_fast_mode")]
+    #[arg(long, env = env::FAST_MODE)]
     pub(crate) fast_mode: bool,
-    #[arg(long, hide = true, overrides_with = "fast_mode")]
-    pub(crate) no_fast_mode: bool,
     /// Lets the model search the web where the request does not speak of it
-    #[arg(long, env = env::ENABLE_WEB_SEARCH, overrides_with = "no_enable_web_search")]
+    #[arg(long, env = env::ENABLE_WEB_SEARCH)]
     pub(crate) enable_web_search: bool,
-    #[arg(long, hide = true, overrides_with = "enable_web_search")]
-    pub(crate) no_enable_web_search: bool,
     /// Leaves out what the model says between tool calls
     #[arg(long, env = env::HIDE_COMMENTARY)]
     pub(crate) hide_commentary: bool,
@@ -172,13 +168,11 @@ pub(crate) struct Replies {
 pub(crate) struct Models {
     /// Fetches the list of models that the account may use
     #[arg(
-        long, env = env::MODEL_SYNC, value_name = "BOOL", overrides_with = "no_model_sync",
+        long, env = env::MODEL_SYNC, value_name = "BOOL",
         action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true",
         default_value = "true", value_parser = values::truth
     )]
     pub(crate) model_sync: bool,
-    #[arg(long, hide = true, overrides_with = "model_sync")]
-    pub(crate) no_model_sync: bool,
     /// How often the list is fetched anew
     #[arg(long, env = env::MODEL_REFRESH_INTERVAL, value_name = "SECONDS", default_value = "3600", value_parser = values::interval)]
     pub(crate) model_refresh_interval: Duration,
@@ -301,61 +295,25 @@ pub(crate) enum Style {
 impl Cli {
     /// Reads the command line and the environment; ends the program on `--help` and on mistakes.
     pub(crate) fn read() -> Self {
-        let mut matches = command().get_matches();
-        Self::from_arg_matches_mut(&mut matches).unwrap_or_else(|error| error.exit())
+        let read = command::read(command(), std::env::args_os());
+        let cli = read.and_then(|mut matches| Self::from_arg_matches_mut(&mut matches));
+        cli.unwrap_or_else(|error| error.exit())
     }
-}
-
-/// The command, with what all its flags have in common.
-fn command() -> Command {
-    Cli::command().mut_args(|arg| switch(environment(arg)))
-}
-
-/// Reads the variable that says something, and keeps its value out of the help text.
-fn environment(arg: Arg) -> Arg {
-    let Some(name) = arg.get_env() else { return arg };
-    let variable = Variable::of(name);
-    let arg = arg.hide_env_values(true);
-    match variable {
-        Variable::Own => arg,
-        Variable::Older(older) => arg.env(older),
-        Variable::Empty => arg.env(None::<&str>),
-    }
-}
-
-/// Lets a switch take a value too, so that a flag can turn off what the environment turns on.
-fn switch(arg: Arg) -> Arg {
-    if !matches!(arg.get_action(), ArgAction::SetTrue) {
-        return arg;
-    }
-    arg.action(ArgAction::Set)
-        .num_args(0..=1)
-        .require_equals(true)
-        .default_missing_value("true")
-        .default_value("false")
-        .hide_default_value(true)
-        .value_name("BOOL")
-        .value_parser(values::truth)
 }
 
 #[cfg(test)]
 impl Cli {
     /// What a command line alone says.
     pub(crate) fn typed(arguments: &[&str]) -> Result<Self, clap::Error> {
-        let command = Self::command().mut_args(|arg| switch(arg.env(None::<&str>)));
         let words = std::iter::once("chatmock-server").chain(arguments.iter().copied());
-        Self::from_arg_matches_mut(&mut command.try_get_matches_from(words)?)
+        let matches = command::read(command::bare(), words.map(Into::into));
+        Self::from_arg_matches_mut(&mut matches?)
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn the_command_is_well_formed() {
-        command().debug_assert();
-    }
 
     #[test]
     fn a_switch_takes_a_value_or_none() {
@@ -378,13 +336,16 @@ mod tests {
 
     #[test]
     fn the_last_of_a_switch_and_its_opposite_counts() {
-        let fast = |arguments: &[&str]| {
-            let replies = Cli::typed(arguments).unwrap().replies;
-            replies.fast_mode && !replies.no_fast_mode
-        };
+        let fast = |arguments: &[&str]| Cli::typed(arguments).unwrap().replies.fast_mode;
         assert!(fast(&["--fast-mode"]));
         assert!(!fast(&["--fast-mode", "--no-fast-mode"]));
         assert!(fast(&["--no-fast-mode", "--fast-mode"]));
+        assert!(!fast(&["--fast-mode", "--fast-mode=off"]));
+        assert!(!Cli::typed(&["--model-sync", "--no-model-sync"]).unwrap().models.model_sync);
+        assert!(!Cli::typed(&["--no-verbose"]).unwrap().program.verbose);
+        for wrong in ["--no-fast", "--no-host", "--no-", "--no-port"] {
+            assert!(Cli::typed(&[wrong]).is_err(), "{wrong}");
+        }
     }
 
     #[test]

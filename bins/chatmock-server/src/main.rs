@@ -3,6 +3,7 @@
 mod backend;
 mod banner;
 mod cli;
+mod command;
 mod demo;
 mod env;
 mod exit;

@@ -121,9 +121,7 @@ fn policy(replies: Replies) -> anyhow::Result<Policy> {
         reasoning_summary,
         reasoning_compat,
         fast_mode,
-        no_fast_mode,
         enable_web_search,
-        no_enable_web_search,
         hide_commentary,
         instructions,
         strict,
@@ -134,8 +132,8 @@ fn policy(replies: Replies) -> anyhow::Result<Policy> {
         reasoning_style: style(reasoning_compat),
         effort: effort.context("--reasoning-effort")?,
         summary: reasoning_summary.map(|word| word.to_ascii_lowercase()),
-        fast: fast_mode && !no_fast_mode,
-        web_search: enable_web_search && !no_enable_web_search,
+        fast: fast_mode,
+        web_search: enable_web_search,
         hide_commentary,
         strict,
         debug_model,
@@ -171,14 +169,13 @@ fn instructions(source: &Path) -> anyhow::Result<Instructions> {
 fn models(models: Models) -> ModelSettings {
     let Models {
         model_sync,
-        no_model_sync,
         model_refresh_interval,
         expose_reasoning_models,
         alias,
         model_list,
     } = models;
     ModelSettings {
-        sync: model_sync && !no_model_sync,
+        sync: model_sync,
         refresh: model_refresh_interval,
         expose_efforts: expose_reasoning_models,
         aliases: alias,

@@ -146,6 +146,20 @@ fn a_switch_of_the_environment_has_many_words_and_gives_way_to_a_flag() {
 }
 
 #[test]
+fn a_switch_that_is_turned_off_by_another_name_wins_over_its_variable() {
+    for (variable, flag) in [
+        ("CHATGPT_LOCAL_FAST_MODE", "--no-fast-mode"),
+        ("CHATGPT_LOCAL_ENABLE_WEB_SEARCH", "--no-enable-web-search"),
+        ("CHATGPT_LOCAL_MODEL_SYNC", "--no-model-sync"),
+        ("CHATMOCK_STRICT", "--no-strict"),
+    ] {
+        let mut command = program(&["--demo", "--host=0.0.0.0", flag]);
+        let (_, error) = refused(command.env(variable, "true"));
+        assert!(error.contains("needs an inbound key"), "{flag}: {error}");
+    }
+}
+
+#[test]
 fn an_empty_variable_counts_as_unset() {
     let names = [
         "CHATGPT_LOCAL_REASONING_EFFORT",

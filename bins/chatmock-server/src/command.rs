@@ -1,0 +1,88 @@
+//! The command: the flags as declared, with what all of them have in common.
+
+use std::any::TypeId;
+use std::ffi::OsString;
+
+use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory};
+
+use crate::cli::Cli;
+use crate::env::Variable;
+use crate::values;
+
+/// The command, with the variables that say something now.
+pub(crate) fn command() -> Command {
+    Cli::command().mut_args(|arg| last(switch(environment(arg))))
+}
+
+/// The command of a program without an environment.
+#[cfg(test)]
+pub(crate) fn bare() -> Command {
+    Cli::command().mut_args(|arg| last(switch(arg.env(None::<&str>))))
+}
+
+/// Reads the words of a command line, the program's name first.
+pub(crate) fn read(
+    command: Command,
+    words: impl Iterator<Item = OsString>,
+) -> Result<ArgMatches, clap::Error> {
+    let words: Vec<OsString> = words.map(|word| opposite(&command, word)).collect();
+    command.try_get_matches_from(words)
+}
+
+/// Whether a flag says yes or no.
+pub(crate) fn is_truth(arg: &Arg) -> bool {
+    arg.get_value_parser().type_id() == TypeId::of::<bool>()
+}
+
+/// Writes `--no-fast-mode` as `--fast-mode=false`, so that no flag has another one against it.
+fn opposite(command: &Command, word: OsString) -> OsString {
+    let name = word.to_str().and_then(|word| word.strip_prefix("--no-"));
+    let mut flags = command.get_arguments().filter(|arg| is_truth(arg));
+    match name.filter(|name| flags.any(|arg| arg.get_long() == Some(name))) {
+        Some(name) => format!("--{name}=false").into(),
+        None => word,
+    }
+}
+
+/// Lets the last of a switch count.
+fn last(arg: Arg) -> Arg {
+    let id = arg.get_id().clone();
+    if is_truth(&arg) { arg.overrides_with(id) } else { arg }
+}
+
+/// Reads the variable that says something, and keeps its value out of the help text.
+fn environment(arg: Arg) -> Arg {
+    let Some(name) = arg.get_env() else { return arg };
+    let variable = Variable::of(name);
+    let arg = arg.hide_env_values(true);
+    match variable {
+        Variable::Own => arg,
+        Variable::Older(older) => arg.env(older),
+        Variable::Empty => arg.env(None::<&str>),
+    }
+}
+
+/// Lets a switch take a value too, so that a flag can turn off what the environment turns on.
+fn switch(arg: Arg) -> Arg {
+    if !matches!(arg.get_action(), ArgAction::SetTrue) {
+        return arg;
+    }
+    arg.action(ArgAction::Set)
+        .num_args(0..=1)
+        .require_equals(true)
+        .default_missing_value("true")
+        .default_value("false")
+        .hide_default_value(true)
+        .value_name("BOOL")
+        .value_parser(values::truth)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_is_well_formed() {
+        command().debug_assert();
+    }
+}
