@@ -1,7 +1,5 @@
 //! Which backend answers, and with what it is called: flags and environment brought together.
 
-use std::fs::File;
-use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, ensure};
@@ -10,14 +8,11 @@ use chatmock_server::upstream::{self, Identity, Profile, Route};
 
 use crate::cli::{ApiProfile, Backend};
 use crate::env::OpenAi;
-use crate::keys::is_open_to_others;
+use crate::text_file::TextFile;
 use crate::values::{Secret, SizeOrOff};
 
 /// From how many bytes on a request is compressed on its way to a backend far away.
 const COMPRESS_ABOVE: usize = 256 * 1024;
-
-/// The largest file of a key, in bytes.
-const LARGEST: u64 = 64 * 1024;
 
 /// With what the tokens of a sign-in begin, which are no keys.
 const TOKEN: &str = "eyJ";
@@ -109,18 +104,11 @@ fn api(
 /// Reads the one line of a file with a key. No error repeats it.
 fn read_key(path: &Path, warnings: &mut Vec<String>) -> anyhow::Result<Secret> {
     let shown = path.display();
-    let mut read = || -> anyhow::Result<String> {
-        let file = File::open(path)?;
-        if is_open_to_others(&file)? {
-            warnings
-                .push(format!("others can read the key: make it yours alone, chmod 600 {shown}"));
-        }
-        let mut text = String::new();
-        file.take(LARGEST).read_to_string(&mut text)?;
-        Ok(text)
-    };
-    let text = read().with_context(|| format!("--upstream-key-file {shown}"))?;
-    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let file = TextFile::read(path).with_context(|| format!("--upstream-key-file {shown}"))?;
+    if file.is_open_to_others() {
+        warnings.push(format!("others can read the key: make it yours alone, chmod 600 {shown}"));
+    }
+    let mut lines = file.text().lines().map(str::trim).filter(|line| !line.is_empty());
     let (key, more) = (lines.next(), lines.next());
     let fits = |key: &&str| more.is_none() && key.bytes().all(|byte| byte.is_ascii_graphic());
     let key = key.filter(fits).with_context(|| {

@@ -1,5 +1,6 @@
 //! The command line: what was typed, or said by the environment, before anything is decided.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -7,20 +8,22 @@ use chatmock_server::translate::catalog::Alias;
 use chatmock_server::upstream::{CLIENT_VERSION, Identity};
 use chatmock_server::{HostName, OLLAMA_VERSION, Origin, auth};
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
-use clap::{ArgAction, Args, FromArgMatches, Parser, ValueEnum};
+use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use crate::command::{self, command};
 use crate::values::{Secret, SizeOrOff};
 use crate::{env, values};
 
 const AFTER_HELP: &str = "\
-A flag wins over its environment variable, and that over the default. An empty variable counts as \
-unset. A switch may be given a value: --verbose=false turns off what the environment turned on.
+A flag wins over its environment variable, that over the configuration file, and that over the \
+default. An empty variable counts as unset. A switch may be given a value: --verbose=false turns \
+off what the environment or the file turned on.
+
+In the file every flag has a key, its name without the dashes: port = 9000.
 
 HTTPS_PROXY, ALL_PROXY and NO_PROXY lead calls to the backend through a proxy.
 
-Exit codes: 0 stopped as asked, 1 another failure, 2 flags or settings that cannot be used,
-3 port in use, 130 and 143 ended at once by a second Ctrl-C or SIGTERM.";
+Exit codes: 0 stopped as asked, 1 another failure, 2 flags, variables, a configuration file or
+settings that cannot be used, 3 port in use, 130 and 143 ended at once by a second Ctrl-C or SIGTERM.";
 
 /// Serves OpenAI's and Ollama's APIs on this machine and answers through the ChatGPT Codex backend, with your own
 /// sign-in.
@@ -29,9 +32,8 @@ Exit codes: 0 stopped as asked, 1 another failure, 2 flags or settings that cann
 #[derive(Debug, Parser)]
 #[command(name = "chatmock-server", version, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
-    /// The word that ChatMock wanted before its flags; it changes nothing.
-    #[arg(hide = true, value_name = "WORD", value_parser = values::older_word)]
-    pub(crate) word: Option<()>,
+    #[command(subcommand)]
+    pub(crate) task: Option<Task>,
     #[command(flatten)]
     pub(crate) program: Program,
     #[command(flatten)]
@@ -48,9 +50,41 @@ pub(crate) struct Cli {
     pub(crate) sign_in: SignIn,
 }
 
+/// What is to be done instead of serving.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Task {
+    /// Shows the settings, or where their file is looked for; flags may come along
+    #[command(subcommand)]
+    Config(Look),
+    /// The word that ChatMock wanted before its flags; it changes nothing.
+    #[command(hide = true)]
+    Serve,
+    /// A word that means nothing here, and what follows it.
+    #[command(external_subcommand)]
+    Other(Vec<OsString>),
+}
+
+/// What to look at.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum Look {
+    /// Prints every setting and where it comes from
+    Show {
+        /// One JSON object, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Prints the path at which the configuration file is looked for
+    Path,
+}
+
 /// The program as a whole.
 #[derive(Debug, Args)]
 pub(crate) struct Program {
+    /// The configuration file [default: chatmock/chatmock.toml where programs keep their settings]
+    ///
+    /// `chatmock-server config path` prints where that is; `none` reads no file.
+    #[arg(long, env = env::CONFIG, value_name = "none|FILE")]
+    pub(crate) config: Option<PathBuf>,
     /// Answers from a built-in simulator: no account, no network, nothing kept
     ///
     /// Wins over --upstream-url, --issuer, --home and --borrow-codex.
@@ -292,21 +326,13 @@ pub(crate) enum Style {
     None,
 }
 
-impl Cli {
-    /// Reads the command line and the environment; ends the program on `--help` and on mistakes.
-    pub(crate) fn read() -> Self {
-        let read = command::read(command(), std::env::args_os());
-        let cli = read.and_then(|mut matches| Self::from_arg_matches_mut(&mut matches));
-        cli.unwrap_or_else(|error| error.exit())
-    }
-}
-
 #[cfg(test)]
 impl Cli {
     /// What a command line alone says.
     pub(crate) fn typed(arguments: &[&str]) -> Result<Self, clap::Error> {
+        use clap::FromArgMatches;
         let words = std::iter::once("chatmock-server").chain(arguments.iter().copied());
-        let matches = command::read(command::bare(), words.map(Into::into));
+        let matches = crate::command::read(crate::command::bare(), words.map(OsString::from));
         Self::from_arg_matches_mut(&mut matches?)
     }
 }
@@ -343,7 +369,7 @@ mod tests {
         assert!(!fast(&["--fast-mode", "--fast-mode=off"]));
         assert!(!Cli::typed(&["--model-sync", "--no-model-sync"]).unwrap().models.model_sync);
         assert!(!Cli::typed(&["--no-verbose"]).unwrap().program.verbose);
-        for wrong in ["--no-fast", "--no-host", "--no-", "--no-port"] {
+        for wrong in ["--no-fast", "--no-host", "--no-", "--no-config"] {
             assert!(Cli::typed(&[wrong]).is_err(), "{wrong}");
         }
     }

@@ -11,13 +11,13 @@ use crate::values;
 
 /// The command, with the variables that say something now.
 pub(crate) fn command() -> Command {
-    Cli::command().mut_args(|arg| last(switch(environment(arg))))
+    Cli::command().mut_args(|arg| everywhere(switch(environment(arg))))
 }
 
 /// The command of a program without an environment.
 #[cfg(test)]
 pub(crate) fn bare() -> Command {
-    Cli::command().mut_args(|arg| last(switch(arg.env(None::<&str>))))
+    Cli::command().mut_args(|arg| everywhere(switch(arg.env(None::<&str>))))
 }
 
 /// Reads the words of a command line, the program's name first.
@@ -44,10 +44,11 @@ fn opposite(command: &Command, word: OsString) -> OsString {
     }
 }
 
-/// Lets the last of a switch count.
-fn last(arg: Arg) -> Arg {
+/// Takes a flag behind the words `config show` and `serve`, too, and of a switch the last.
+fn everywhere(arg: Arg) -> Arg {
     let id = arg.get_id().clone();
-    if is_truth(&arg) { arg.overrides_with(id) } else { arg }
+    let arg = if is_truth(&arg) { arg.overrides_with(id) } else { arg };
+    arg.global(true)
 }
 
 /// Reads the variable that says something, and keeps its value out of the help text.

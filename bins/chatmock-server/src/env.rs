@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use crate::values::Secret;
 
+/// The configuration file.
+pub(crate) const CONFIG: &str = "CHATMOCK_CONFIG";
 /// The address or name to listen on.
 pub(crate) const HOST: &str = "CHATMOCK_HOST";
 /// The port to listen on.
@@ -101,6 +103,16 @@ pub(crate) const CLIENT_ID: &str = "CHATGPT_LOCAL_CLIENT_ID";
 pub(crate) const BORROW_CODEX: &str = "CHATMOCK_BORROW_CODEX";
 /// The Codex CLI's own folder; `.codex` in the person's home folder when unset.
 const CODEX_HOME: &str = "CODEX_HOME";
+/// Where the platform keeps the settings of programs, where that is not fixed.
+const SETTINGS: &str = if cfg!(windows) { "APPDATA" } else { "XDG_CONFIG_HOME" };
+/// Where it does so in the person's home folder otherwise.
+const USUAL_SETTINGS: &str = if cfg!(windows) {
+    "AppData/Roaming"
+} else if cfg!(target_os = "macos") {
+    "Library/Application Support"
+} else {
+    ".config"
+};
 
 /// Older names that still count while the name before them says nothing.
 const OLDER: [(&str, &str); 2] = [
@@ -162,13 +174,19 @@ pub(crate) struct Folders {
     pub(crate) person: Option<PathBuf>,
     /// The Codex CLI's folder.
     pub(crate) codex: Option<PathBuf>,
+    /// Where programs keep their settings.
+    pub(crate) settings: Option<PathBuf>,
 }
 
 impl Folders {
     /// Asks the environment and, for the person's folder, the system.
     pub(crate) fn read() -> Self {
         let person = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
-        let codex = value(CODEX_HOME).map(PathBuf::from);
-        Self { codex: codex.or_else(|| person.as_ref().map(|home| home.join(".codex"))), person }
+        let below = |folder: &str| person.as_ref().map(|home| home.join(folder));
+        let codex = value(CODEX_HOME).map(PathBuf::from).or_else(|| below(".codex"));
+        // A relative path there is to be ignored, says the XDG specification.
+        let settings = value(SETTINGS).filter(|_| !cfg!(target_os = "macos")).map(PathBuf::from);
+        let settings = settings.filter(|folder| folder.is_absolute());
+        Self { codex, settings: settings.or_else(|| below(USUAL_SETTINGS)), person }
     }
 }

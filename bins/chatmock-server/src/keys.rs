@@ -79,7 +79,7 @@ impl Found {
 }
 
 /// Warns of a file with keys that others can read.
-fn open_to_others(path: &Path) -> String {
+pub(crate) fn open_to_others(path: &Path) -> String {
     let path = path.display();
     format!("others can read the API keys: make it yours alone, chmod 600 {path}")
 }

@@ -1,9 +1,11 @@
 //! The program `chatmock-server`: flags and environment in, a running server out.
 
+mod asked;
 mod backend;
 mod banner;
 mod cli;
 mod command;
+mod config;
 mod demo;
 mod env;
 mod exit;
@@ -18,7 +20,7 @@ mod systemd;
 mod text_file;
 mod values;
 
-use std::io::{self, stderr};
+use std::io::{self, Write, stderr};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -30,6 +32,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
+use crate::asked::Asked;
 use crate::banner::Payer;
 use crate::cli::Cli;
 use crate::demo::Demo;
@@ -45,10 +48,9 @@ use crate::systemd::News;
 const ACCOUNT_WAIT: Duration = Duration::from_secs(3);
 
 fn main() -> ExitCode {
-    let cli = Cli::read();
     match Outlet::over(stderr()).context("cannot start the log") {
         Ok(mut outlet) => {
-            let ended = start(cli, &outlet);
+            let ended = answer(&outlet);
             let code = ended.unwrap_or_else(|fault| fault.report(&mut outlet));
             outlet.finish();
             code
@@ -57,13 +59,31 @@ fn main() -> ExitCode {
     }
 }
 
-fn start(cli: Cli, outlet: &Outlet) -> Result<ExitCode, Fault> {
+fn answer(outlet: &Outlet) -> Result<ExitCode, Fault> {
+    let folders = Folders::read();
+    match Asked::read(&folders).map_err(Fault::Settings)? {
+        Asked::Serve(cli, config) => {
+            let ended = start((*cli, config.warnings()), &folders, outlet);
+            ended.map_err(|fault| config.explain(fault))
+        }
+        Asked::Tell(text) => {
+            io::stdout().write_all(text.as_bytes()).context("cannot print")?;
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+fn start(
+    (cli, noticed): (Cli, &[String]),
+    folders: &Folders,
+    outlet: &Outlet,
+) -> Result<ExitCode, Fault> {
     let sockets = systemd::sockets().map_err(Fault::Settings)?;
-    let decided = settings::decide(cli, &Folders::read(), &OpenAi::read(), sockets);
+    let decided = settings::decide(cli, folders, &OpenAi::read(), sockets);
     let decided = decided.map_err(Fault::Settings)?;
     let Decided { listen, demo, log, verbose, warnings, server } = decided;
     let log = Log::start(outlet, log, verbose);
-    for warning in &warnings {
+    for warning in noticed.iter().chain(&warnings) {
         tracing::warn!("{warning}");
     }
     files::make_room(server.http.max_connections);

@@ -45,8 +45,9 @@ pub(crate) fn decide(
     openai: &OpenAi,
     sockets: Vec<TcpListener>,
 ) -> anyhow::Result<Decided> {
-    let Cli { word: _, program, listening, callers, replies, models, backend, sign_in } = cli;
-    let Program { demo, verbose, verbose_obfuscation, log_format: log, log_bodies } = program;
+    let Cli { task: _, program, listening, callers, replies, models, backend, sign_in } = cli;
+    let Program { config: _, demo, verbose, verbose_obfuscation, log_format: log, log_bodies } =
+        program;
     let (listen, mut http) = http(listening, sockets)?;
     http.log_bodies = log_bodies;
     let mut warnings = self::callers(callers, &listen, &mut http)?;
@@ -167,13 +168,8 @@ fn instructions(source: &Path) -> anyhow::Result<Instructions> {
 }
 
 fn models(models: Models) -> ModelSettings {
-    let Models {
-        model_sync,
-        model_refresh_interval,
-        expose_reasoning_models,
-        alias,
-        model_list,
-    } = models;
+    let Models { model_sync, model_refresh_interval, expose_reasoning_models, alias, model_list } =
+        models;
     ModelSettings {
         sync: model_sync,
         refresh: model_refresh_interval,
@@ -218,7 +214,11 @@ mod tests {
 
     fn decided(arguments: &[&str]) -> anyhow::Result<Decided> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
-        let folders = Folders { person: Some(root.into()), codex: Some(root.join("codex")) };
+        let folders = Folders {
+            person: Some(root.into()),
+            codex: Some(root.join("codex")),
+            ..Folders::default()
+        };
         decide(Cli::typed(arguments).unwrap(), &folders, &OpenAi::default(), Vec::new())
     }
 

@@ -1,4 +1,4 @@
-//! A small text file that a person wrote: its whole text, and who else may read it.
+//! A small text file that a person wrote: its whole text, and who else may read or change it.
 
 use std::fs::{File, Metadata};
 use std::io::Read;
@@ -45,10 +45,28 @@ impl TextFile {
         self.metadata.is_file() && self.metadata.permissions().mode() & 0o077 != 0
     }
 
+    /// Whether others than its owner may change it.
+    ///
+    /// A group of the same number as its owner is the owner's own, as many systems make one for each
+    /// person, together with a umask that lets it write.
+    #[cfg(unix)]
+    pub(crate) fn is_writable_by_others(&self) -> bool {
+        use std::os::unix::fs::MetadataExt;
+        let mode = self.metadata.mode();
+        let shared = mode & 0o020 != 0 && self.metadata.gid() != self.metadata.uid();
+        self.metadata.is_file() && (shared || mode & 0o002 != 0)
+    }
+
     /// Not known here: there are no modes.
     #[cfg(not(unix))]
     pub(crate) fn is_open_to_others(&self) -> bool {
         let _ = &self.metadata;
+        false
+    }
+
+    /// Not known here: there are no modes.
+    #[cfg(not(unix))]
+    pub(crate) fn is_writable_by_others(&self) -> bool {
         false
     }
 }
@@ -84,5 +102,21 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let error = TextFile::read(folder.path()).unwrap_err().to_string();
         assert!(error.contains("folder"), "{error}");
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_group_may_write_only_when_it_is_the_owners_own() {
+        use std::os::unix::fs::{MetadataExt, PermissionsExt};
+        let file = written(b"");
+        let metadata = file.as_file().metadata().unwrap();
+        let own = metadata.uid() == metadata.gid();
+        for (mode, expected) in
+            [(0o600, false), (0o644, false), (0o660, !own), (0o602, true), (0o666, true)]
+        {
+            file.as_file().set_permissions(PermissionsExt::from_mode(mode)).unwrap();
+            let read = TextFile::read(file.path()).unwrap();
+            assert_eq!(read.is_writable_by_others(), expected, "{mode:o}");
+        }
     }
 }

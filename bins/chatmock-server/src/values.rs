@@ -1,6 +1,7 @@
 //! Values of flags and variables: the words of a person, parsed.
 
 use std::convert::Infallible;
+use std::ffi::OsStr;
 use std::fmt;
 use std::time::Duration;
 
@@ -144,13 +145,12 @@ pub(crate) fn size_or_off(word: &str) -> Result<SizeOrOff, String> {
     }
 }
 
-/// Reads the word before the flags, which ChatMock's one program needed to tell its tasks apart.
-pub(crate) fn older_word(word: &str) -> Result<(), String> {
-    match word {
-        "serve" => Ok(()),
-        "login" => Err("to sign in, run: chatmock-auth login".to_owned()),
-        "info" => Err("to see who is signed in, run: chatmock-auth status".to_owned()),
-        _ => Err("this program takes flags only; see --help".to_owned()),
+/// What to do instead of a word that ChatMock had, or that never meant anything.
+pub(crate) fn other_word(word: &OsStr) -> &'static str {
+    match word.to_str() {
+        Some("login") => "to sign in, run: chatmock-auth login",
+        Some("info") => "to see who is signed in, run: chatmock-auth status",
+        _ => "this program takes flags, and the words `config show` and `config path`; see --help",
     }
 }
 

@@ -3,6 +3,8 @@
 
 #[path = "cli/callers.rs"]
 mod callers;
+#[path = "cli/config.rs"]
+mod config;
 #[path = "cli/logs.rs"]
 mod logs;
 #[path = "cli/process.rs"]
@@ -24,7 +26,7 @@ use process::{Running, chat, demo, program, refused};
 /// Every flag, in the order of the alphabet.
 const FLAGS: &str = "\
     --alias --allow-host --allow-origin --allow-unauthenticated --api-key --api-key-file \
-    --borrow-codex --client-id --client-version --debug-model --demo --drain --enable-web-search \
+    --borrow-codex --client-id --client-version --config --debug-model --demo --drain --enable-web-search \
     --expose-reasoning-models --fast-mode --help --hide-commentary --home --host --instructions \
     --issuer --log-bodies --log-format --max-body --max-connections --model-refresh-interval \
     --model-sync --ollama-version --originator --port --reasoning-compat --reasoning-effort \

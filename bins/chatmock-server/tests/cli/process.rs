@@ -21,7 +21,8 @@ pub(crate) fn program(arguments: &[&str]) -> Command {
             command.env_remove(name);
         }
     }
-    command.args(arguments);
+    // Nor is there a file that does.
+    command.env("CHATMOCK_CONFIG", "none").args(arguments);
     quiet(&mut command);
     command
 }

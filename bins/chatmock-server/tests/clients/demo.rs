@@ -47,6 +47,7 @@ impl Demo {
             command.env_remove(name);
         }
         command.env("CHATGPT_LOCAL_HOME", &home).env("CODEX_HOME", &home);
+        command.env("CHATMOCK_CONFIG", "none");
         // A program that is killed leaves its own folder behind: in a place that is ours.
         let temporary = environment::folder().join("temporary");
         std::fs::create_dir_all(&temporary).map_err(|error| format!("a folder: {error}"))?;

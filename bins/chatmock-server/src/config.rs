@@ -1,0 +1,156 @@
+//! The configuration file: what it says, between the environment and the defaults.
+
+mod entries;
+mod place;
+pub(crate) mod show;
+mod value;
+
+use std::path::PathBuf;
+
+use anyhow::{anyhow, ensure};
+use clap::{Arg, Command};
+
+use crate::command::command;
+use crate::env::Folders;
+use crate::exit::Fault;
+use crate::keys;
+
+use self::entries::Entry;
+pub(crate) use self::place::Place;
+
+/// The configuration as it was read.
+#[derive(Debug)]
+pub(crate) struct Config {
+    place: Place,
+    /// Whether there is a file.
+    found: bool,
+    entries: Vec<Entry>,
+    warnings: Vec<String>,
+}
+
+impl Config {
+    /// Reads the file, unless there is none to be read.
+    pub(crate) fn read(place: Place, folders: &Folders) -> anyhow::Result<Self> {
+        let mut config = Self { place, found: false, entries: Vec::new(), warnings: Vec::new() };
+        let Some((path, file)) = config.place.read()? else { return Ok(config) };
+        let shown = path.display();
+        ensure!(
+            !file.is_writable_by_others(),
+            "{shown}: others can change this file, and with it what this program does: chmod go-w \
+             {shown}"
+        );
+        let command = command();
+        let base = Base { folder: path.with_file_name(""), person: folders.person.clone() };
+        let read = entries::read(file.text(), &command, &base);
+        config.entries = read.map_err(|wrong| wrong.at(path))?;
+        let secret = |arg| value::is_secret(arg) && config.entry(arg).is_some();
+        if file.is_open_to_others() && keys(&command).any(secret) {
+            config.warnings.push(keys::open_to_others(path));
+        }
+        config.found = true;
+        Ok(config)
+    }
+
+    /// Whether it changes nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// What a person is to be warned of.
+    pub(crate) fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Says beside what is wrong with the settings that some of them are in a file.
+    pub(crate) fn explain(&self, fault: Fault) -> Fault {
+        match fault {
+            Fault::Settings(error) if !self.is_empty() => Fault::Settings(anyhow!(
+                "{error:#}\nsome settings are those of {}: see chatmock-server config show",
+                self.place
+            )),
+            other => other,
+        }
+    }
+
+    /// The command whose defaults are those of the file: clap looks for them last.
+    pub(crate) fn command(&self) -> Command {
+        command().mut_args(|arg| match self.entry(&arg) {
+            Some(entry) => arg.default_values(entry.words.clone()),
+            None => arg,
+        })
+    }
+
+    fn entry(&self, arg: &Arg) -> Option<&Entry> {
+        self.entries.iter().find(|entry| entry.id == *arg.get_id())
+    }
+}
+
+/// What paths in a file start from.
+#[derive(Debug, Default)]
+struct Base {
+    /// The file's folder.
+    folder: PathBuf,
+    /// The person's home folder, which `~` stands for.
+    person: Option<PathBuf>,
+}
+
+/// The flags that have a key: all but those that are hidden, and the one that names the file.
+fn keys(command: &Command) -> impl Iterator<Item = &Arg> {
+    command.get_arguments().filter(|arg| !arg.is_hide_set() && arg.get_id() != "config")
+}
+
+/// The key of a flag.
+fn key(arg: &Arg) -> &str {
+    arg.get_long().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+    use crate::cli::Cli;
+    use crate::command::bare;
+
+    const DOCUMENTED: &str = include_str!("../../../docs/configuration.md");
+
+    fn base() -> Base {
+        Base { folder: "/etc".into(), person: Some("/home/ada".into()) }
+    }
+
+    #[test]
+    fn every_flag_has_a_row_in_the_documents_with_its_variable() {
+        for arg in Cli::command().get_arguments().filter(|arg| !arg.is_hide_set()) {
+            let start = format!("| `--{}`", key(arg));
+            let mut rows = DOCUMENTED.lines();
+            let row = rows.find(|row| row.starts_with(&start)).unwrap_or_else(|| panic!("{start}"));
+            let variable = arg.get_env().unwrap_or_else(|| panic!("{start}: no variable"));
+            assert!(row.contains(&format!("| `{}`", variable.to_string_lossy())), "{row}");
+            let switch = matches!(arg.get_action(), clap::ArgAction::SetTrue);
+            assert_eq!(row.contains("(switch)"), switch, "{row}");
+        }
+    }
+
+    #[test]
+    fn the_file_in_the_documents_has_every_key_once_and_is_read() {
+        let (_, block) = DOCUMENTED.split_once("```toml\n# Every key").unwrap();
+        let (block, _) = block.split_once("```").unwrap();
+        let text = format!("#{block}");
+        let command = bare();
+        let read = entries::read(&text, &command, &base());
+        let documented: Vec<String> =
+            read.unwrap().iter().map(|entry| entry.id.as_str().replace('_', "-")).collect();
+        let keys: Vec<&str> = keys(&command).map(key).collect();
+        assert_eq!(documented, keys, "docs/configuration.md: the keys in the order of --help");
+    }
+
+    #[test]
+    fn every_flag_that_is_shown_has_a_key_but_the_one_that_names_the_file() {
+        let command = bare();
+        let keys: Vec<&str> = keys(&command).map(key).collect();
+        let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
+        let without: Vec<&str> = shown.map(key).filter(|key| !keys.contains(key)).collect();
+        assert_eq!(without, ["config"]);
+        assert!(!keys.contains(&"") && !keys.iter().any(|key| key.starts_with("no-")), "{keys:?}");
+    }
+}

@@ -1,0 +1,180 @@
+//! The entries of the file: TOML read to keys and values, each with its line.
+
+use std::ffi::OsString;
+use std::ops::Range;
+use std::path::Path;
+
+use clap::{Arg, Command, Id};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use super::{Base, key, keys, value};
+
+/// How like a key a word must be to be taken for it misspelt.
+const LIKE: f64 = 0.8;
+
+/// What the file says about one flag.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    /// The flag.
+    pub(super) id: Id,
+    /// The line of the key.
+    pub(super) line: usize,
+    /// The values, as they would be typed.
+    pub(super) words: Vec<OsString>,
+}
+
+/// What is wrong, and where in the text.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Wrong {
+    place: String,
+    what: String,
+}
+
+impl Wrong {
+    /// The error for a file.
+    pub(super) fn at(&self, path: &Path) -> anyhow::Error {
+        anyhow::anyhow!("{}:{}: {}", path.display(), self.place, self.what)
+    }
+}
+
+/// Reads a text. The first thing that is wrong with it ends the reading.
+pub(super) fn read(text: &str, command: &Command, base: &Base) -> Result<Vec<Entry>, Wrong> {
+    let table = DeTable::parse(text).map_err(|error| syntax(text, &error))?;
+    let mut found: Vec<_> = table.get_ref().iter().collect();
+    found.sort_by_key(|(name, _)| name.span().start);
+    found.into_iter().map(|(name, value)| entry(text, command, base, (name, value))).collect()
+}
+
+type Pair<'a, 'i> = (&'a Spanned<std::borrow::Cow<'i, str>>, &'a Spanned<DeValue<'i>>);
+
+fn entry(
+    text: &str,
+    command: &Command,
+    base: &Base,
+    (name, value): Pair<'_, '_>,
+) -> Result<Entry, Wrong> {
+    let line = line(text, name.span().start);
+    let Some(arg) = keys(command).find(|arg| key(arg) == name.get_ref()) else {
+        return Err(Wrong {
+            place: line.to_string(),
+            what: unknown(command, name.get_ref(), value.get_ref()),
+        });
+    };
+    let word = |value: &Spanned<DeValue<'_>>| {
+        value::word(arg, value.get_ref(), base).map_err(|what| {
+            let place = self::line(text, value.span().start).to_string();
+            Wrong { place, what: format!("{}: {what}", key(arg)) }
+        })
+    };
+    let words: Result<Vec<OsString>, Wrong> = match value.get_ref() {
+        DeValue::Array(values) if value::is_list(arg) => values.iter().map(word).collect(),
+        _ => word(value).map(|word| vec![word]),
+    };
+    Ok(Entry { id: arg.get_id().clone(), line, words: words? })
+}
+
+/// Says that there is no such key, and which is nearest.
+fn unknown(command: &Command, name: &str, value: &DeValue<'_>) -> String {
+    let near = nearest(command, name);
+    match near {
+        Some(near) => format!("there is no key {name:?}: did you mean {}?", key(near)),
+        None if value.is_table() => {
+            format!("there is no table {name:?}: every key stands at the top, as in port = 8000")
+        }
+        None => format!("there is no key {name:?}: keys are names of flags, see --help"),
+    }
+}
+
+/// Finds the key that was meant, also by the name of a variable or of a flag that turns it off.
+fn nearest<'c>(command: &'c Command, name: &str) -> Option<&'c Arg> {
+    let name = name.to_lowercase().replace('_', "-");
+    let like = |arg: &Arg| match name.strip_suffix(key(arg)) {
+        Some(before) if before.ends_with('-') => 1.0 + key(arg).len() as f64,
+        _ => strsim::jaro_winkler(&name, key(arg)),
+    };
+    let near = keys(command).map(|arg| (like(arg), arg)).filter(|(like, _)| *like >= LIKE);
+    near.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, arg)| arg)
+}
+
+fn syntax(text: &str, error: &toml::de::Error) -> Wrong {
+    let Range { start, .. } = error.span().unwrap_or_default();
+    let before = text.get(..start).unwrap_or(text);
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    let place = format!("{}:{column}", line(text, start));
+    Wrong { place, what: error.message().to_owned() }
+}
+
+fn line(text: &str, at: usize) -> usize {
+    text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::bare;
+
+    fn read(text: &str) -> Result<Vec<Entry>, Wrong> {
+        super::read(text, &bare(), &Base::default())
+    }
+
+    fn wrong(text: &str) -> String {
+        let Wrong { place, what } = read(text).unwrap_err();
+        format!("{place}: {what}")
+    }
+
+    #[test]
+    fn entries_keep_the_order_and_the_lines_of_the_file() {
+        let text = "# mine\r\nport = 9000\r\n\r\nalias = [\r\n  'a=b',\r\n]\nhost = 'é'\n";
+        let found: Vec<(String, usize)> =
+            read(text).unwrap().iter().map(|entry| (entry.id.to_string(), entry.line)).collect();
+        assert_eq!(found, [("port".into(), 2), ("alias".into(), 4), ("host".into(), 7)]);
+        assert_eq!(read("").unwrap(), []);
+        assert_eq!(read("# nothing\n").unwrap(), []);
+    }
+
+    #[test]
+    fn an_unknown_key_is_named_with_the_nearest() {
+        for (text, near) in [
+            ("prot = 1", "port"),
+            ("max_body = 1", "max-body"),
+            ("Reasoning-Efort = 1", "reasoning-effort"),
+            ("\nCHATGPT_LOCAL_FAST_MODE = 1", "fast-mode"),
+            ("no-model-sync = true", "model-sync"),
+            ("api-keyfile = 'x'", "api-key-file"),
+        ] {
+            let error = wrong(text);
+            assert!(error.ends_with(&format!("did you mean {near}?")), "{text}: {error}");
+        }
+        assert!(wrong("colour = 1").contains("names of flags"), "{}", wrong("colour = 1"));
+        assert!(wrong("port = 1\n[listening]\nport = 2").starts_with("2: there is no table"));
+        for text in ["config = 'x'", "help = true", "'' = 1", "\"a\\u0085\" = 1"] {
+            let error = wrong(text);
+            assert!(error.starts_with("1: there is no key"), "{error}");
+            assert!(!error.chars().any(char::is_control), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_first_fault_of_a_file_is_told_with_its_line() {
+        assert_eq!(wrong("port = 1\n\nport-x = 1\nhost = 5"), wrong("\n\nport-x = 1"));
+        assert_eq!(wrong("alias = [\n'a=b',\n'c',\n]").split(':').next(), Some("3"));
+    }
+
+    #[test]
+    fn what_is_no_toml_is_told_with_line_and_column() {
+        for (text, place) in [
+            ("port = ", "1:8: "),
+            ("port = 1\nhost = \"é\" x", "2:12: "),
+            ("port = 1\nport = 2", "2:1: "),
+            ("\0", "1:"),
+            ("port = 1\rhost = 'x'", "1:"),
+            ("host = 'x", "1:"),
+        ] {
+            assert!(wrong(text).starts_with(place), "{text:?}: {}", wrong(text));
+        }
+        wrong(&"x = [".repeat(2000));
+        wrong(&"[a.".repeat(2000));
+        wrong(&"{".repeat(100_000));
+    }
+}

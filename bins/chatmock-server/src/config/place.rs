@@ -1,0 +1,113 @@
+//! The place of the configuration file: where the platform keeps settings, or where the person says.
+
+use std::fmt;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf, absolute};
+
+use anyhow::Context;
+
+use crate::env::Folders;
+use crate::text_file::TextFile;
+
+/// The word for no file.
+const NONE: &str = "none";
+
+/// Where the file is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// Nowhere: none is read.
+    Nowhere,
+    /// Where the platform keeps settings; it need not be there.
+    Usual(PathBuf),
+    /// Where the person said; it has to be there.
+    Named(PathBuf),
+}
+
+impl Place {
+    /// Finds the place.
+    pub(crate) fn of(named: Option<&Path>, folders: &Folders) -> anyhow::Result<Self> {
+        let usual = || folders.settings.as_ref().map(|at| at.join("chatmock/chatmock.toml"));
+        match named {
+            Some(word) if word == Path::new(NONE) => Ok(Self::Nowhere),
+            Some(path) => {
+                let whole = absolute(path).with_context(|| format!("--config {}", path.display()));
+                Ok(Self::Named(whole?))
+            }
+            None => Ok(usual().map_or(Self::Nowhere, Self::Usual)),
+        }
+    }
+
+    /// The file's path.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Nowhere => None,
+            Self::Usual(path) | Self::Named(path) => Some(path),
+        }
+    }
+
+    /// Reads the file, if it is there.
+    pub(super) fn read(&self) -> anyhow::Result<Option<(&Path, TextFile)>> {
+        let Some(path) = self.path() else { return Ok(None) };
+        match TextFile::read(path) {
+            Ok(file) => Ok(Some((path, file))),
+            Err(_) if matches!(self, Self::Usual(_)) && is_missing(path) => Ok(None),
+            Err(error) => Err(error.context(path.display().to_string())),
+        }
+    }
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.path() {
+            Some(path) => path.display().fmt(f),
+            None => f.write_str(NONE),
+        }
+    }
+}
+
+/// Whether nothing has this name; a link that leads nowhere is something.
+fn is_missing(path: &Path) -> bool {
+    let kind = path.symlink_metadata().err().map(|error| error.kind());
+    matches!(kind, Some(ErrorKind::NotFound | ErrorKind::NotADirectory))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_is_looked_for_in_the_settings_unless_another_is_named_or_none() {
+        let settings = std::env::temp_dir();
+        let folders = Folders { settings: Some(settings.clone()), ..Folders::default() };
+        fn of(named: Option<&str>, folders: &Folders) -> Place {
+            Place::of(named.map(Path::new), folders).unwrap()
+        }
+        let usual = Place::Usual(settings.join("chatmock").join("chatmock.toml"));
+        assert_eq!(of(None, &folders), usual);
+        assert_eq!(of(None, &Folders::default()), Place::Nowhere);
+        assert_eq!(of(Some("none"), &folders), Place::Nowhere);
+        for (named, end) in [("a.toml", "a.toml"), ("./none", "none")] {
+            let Place::Named(path) = of(Some(named), &folders) else { panic!("{named}") };
+            assert!(path.is_absolute() && path.ends_with(end), "{}", path.display());
+        }
+    }
+
+    #[test]
+    fn only_a_file_that_was_named_has_to_be_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("chatmock").join("chatmock.toml");
+        assert!(Place::Usual(path.clone()).read().unwrap().is_none());
+        std::fs::write(folder.path().join("chatmock"), "").unwrap();
+        assert!(Place::Usual(path.clone()).read().unwrap().is_none());
+        let error = format!("{:#}", Place::Named(path.clone()).read().unwrap_err());
+        assert!(error.starts_with(&path.display().to_string()), "{error}");
+        assert!(Place::Usual(folder.path().to_owned()).read().is_err());
+        assert!(Place::Nowhere.read().unwrap().is_none());
+        #[cfg(unix)]
+        {
+            let link = folder.path().join("link");
+            std::os::unix::fs::symlink("nowhere", &link).unwrap();
+            assert!(Place::Usual(link).read().is_err());
+        }
+    }
+}

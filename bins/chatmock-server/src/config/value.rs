@@ -1,0 +1,230 @@
+//! Values of keys: from TOML to the word that would be typed behind the flag, and checked as that.
+
+use std::any::TypeId;
+use std::error::Error as _;
+use std::ffi::{OsStr, OsString};
+use std::num::ParseIntError;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::error::{ContextKind, ContextValue};
+use clap::{Arg, ArgAction, Command};
+use toml::de::{DeInteger, DeValue};
+
+use super::Base;
+use crate::command::is_truth;
+use crate::values::Secret;
+
+/// What kind of value a flag takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// A yes or a no.
+    Truth,
+    /// A number, or a text that a number is read from.
+    Number,
+    /// A text.
+    Text,
+}
+
+impl Kind {
+    /// Finds the kind by what the flag's values are parsed to.
+    pub(crate) fn of(arg: &Arg) -> Self {
+        let numbers = [
+            TypeId::of::<u16>(),
+            TypeId::of::<u32>(),
+            TypeId::of::<u64>(),
+            TypeId::of::<usize>(),
+            TypeId::of::<f64>(),
+            TypeId::of::<Duration>(),
+        ];
+        let parsed = arg.get_value_parser().type_id();
+        match parsed {
+            _ if is_truth(arg) => Self::Truth,
+            _ if numbers.iter().any(|number| parsed == *number) => Self::Number,
+            _ => Self::Text,
+        }
+    }
+}
+
+/// Whether a flag may be given several times.
+pub(crate) fn is_list(arg: &Arg) -> bool {
+    matches!(arg.get_action(), ArgAction::Append)
+}
+
+/// Whether no message may show the flag's values.
+pub(crate) fn is_secret(arg: &Arg) -> bool {
+    arg.get_value_parser().type_id() == TypeId::of::<Secret>()
+}
+
+/// Reads one value for a flag, or says what is wanted.
+pub(super) fn word(arg: &Arg, value: &DeValue<'_>, base: &Base) -> Result<OsString, String> {
+    let kind = Kind::of(arg);
+    let word = match (kind, value) {
+        (Kind::Truth, DeValue::Boolean(truth)) => truth.to_string().into(),
+        (Kind::Number, DeValue::Integer(number)) => decimal(number)?.into(),
+        (Kind::Number, DeValue::Float(number)) => number.as_str().into(),
+        (Kind::Number, DeValue::String(text)) => text.as_ref().into(),
+        (Kind::Text, DeValue::String(text)) if text.contains('\0') => {
+            return Err("a value holds no NUL".to_owned());
+        }
+        (Kind::Text, DeValue::String(text)) => placed(arg, text, base)?,
+        _ => return Err(wanted(arg).to_owned()),
+    };
+    check(arg, &word)?;
+    Ok(word)
+}
+
+/// The type of value that a flag wants.
+fn wanted(arg: &Arg) -> &'static str {
+    match (Kind::of(arg), is_list(arg)) {
+        (Kind::Truth, _) => "say true or false, without quotes",
+        (Kind::Number, _) => "say a number",
+        (Kind::Text, false) => "say a text in quotes, such as \"this\"",
+        (Kind::Text, true) => "say a list of texts in quotes, such as [\"this\", \"that\"]",
+    }
+}
+
+/// Writes a number as it would be typed: TOML has it also as `0x1F40` and `8_000`.
+fn decimal(number: &DeInteger<'_>) -> Result<String, String> {
+    let read = i128::from_str_radix(number.as_str(), number.radix());
+    read.map(|number| number.to_string()).map_err(|_| "this number is too large".to_owned())
+}
+
+/// Lets a path start from the person's folder at `~`, else from the folder of the file: a program
+/// that a desktop starts has no folder of its own that anybody knew.
+fn placed(arg: &Arg, text: &str, base: &Base) -> Result<OsString, String> {
+    let is_path = arg.get_value_parser().type_id() == TypeId::of::<PathBuf>();
+    if !is_path || text.is_empty() || stands_for_itself(arg, text) {
+        return Ok(text.into());
+    }
+    match (Path::new(text).strip_prefix("~"), &base.person) {
+        (Ok(rest), Some(person)) => Ok(person.join(rest).into()),
+        (Ok(_), None) => Err("your home folder is not known: write the whole path".to_owned()),
+        (Err(_), _) => Ok(base.folder.join(text).into()),
+    }
+}
+
+/// Whether a text is one of the fixed words in a name such as `none|builtin|FILE`.
+fn stands_for_itself(arg: &Arg, text: &str) -> bool {
+    let names = arg.get_value_names().into_iter().flatten();
+    let mut words = names.flat_map(|name| name.split('|'));
+    words.any(|word| word == text && word.bytes().all(|byte| byte.is_ascii_lowercase()))
+}
+
+/// Lets the flag's own parser read a word.
+fn check(arg: &Arg, word: &OsStr) -> Result<(), String> {
+    let probe = Arg::new("value")
+        .value_parser(arg.get_value_parser().clone())
+        .ignore_case(arg.is_ignore_case_set())
+        .allow_hyphen_values(true)
+        .value_delimiter(arg.get_value_delimiter());
+    let command = Command::new("value").no_binary_name(true).arg(probe.long("value"));
+    let mut typed = OsString::from("--value=");
+    typed.push(word);
+    command.try_get_matches_from([typed]).map(|_| ()).map_err(|error| reason(&error))
+}
+
+fn reason(error: &clap::Error) -> String {
+    if let Some(source) = error.source() {
+        return match source.is::<ParseIntError>() {
+            true => "say a whole number".to_owned(),
+            false => source.to_string(),
+        };
+    }
+    match error.get(ContextKind::ValidValue) {
+        Some(ContextValue::Strings(words)) if !words.is_empty() => {
+            format!("say one of {}", words.join(", "))
+        }
+        _ => "say something: the value is empty".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::command::bare;
+
+    fn read(key: &str, value: &str) -> Result<OsString, String> {
+        let (command, text) = (bare(), format!("x = {value}"));
+        let arg = command.get_arguments().find(|arg| arg.get_long() == Some(key)).unwrap();
+        let table = toml::de::DeTable::parse(&text).unwrap();
+        let base = Base { folder: "/etc/chatmock".into(), person: Some("/home/ada".into()) };
+        word(arg, table.get_ref()["x"].get_ref(), &base)
+    }
+
+    #[test]
+    fn values_become_what_would_be_typed() {
+        for (key, value, typed) in [
+            ("verbose", "true", "true"),
+            ("model-sync", "false", "false"),
+            ("port", "8_000", "8000"),
+            ("port", "0x1F40", "8000"),
+            ("port", "'8000'", "8000"),
+            ("max-body", "65536", "65536"),
+            ("max-body", "'64m'", "64m"),
+            ("drain", "30", "30"),
+            ("drain", "2.5", "2.5"),
+            ("host", "'::1'", "::1"),
+            ("user-agent", "'-- x'", "-- x"),
+            ("reasoning-compat", "'Current'", "Current"),
+            ("api-key", "'not, one'", "not, one"),
+        ] {
+            assert_eq!(read(key, value).unwrap(), typed, "{key} = {value}");
+        }
+    }
+
+    #[test]
+    fn a_value_of_another_type_is_refused_with_the_one_that_is_wanted() {
+        for (key, value, wanted) in [
+            ("verbose", "'yes'", "true or false"),
+            ("verbose", "1", "true or false"),
+            ("port", "true", "a number"),
+            ("port", "1.5", "a whole number"),
+            ("port", "70000", "0..=65535"),
+            ("port", "0xffffffffffffffffffffffffffffffffffffff", "too large"),
+            ("drain", "1979-05-27", "a number"),
+            ("drain", "nan", "number of seconds"),
+            ("host", "5", "a text in quotes"),
+            ("host", "''", "empty"),
+            ("host", "\"a\\u0000\"", "NUL"),
+            ("home", "''", "empty"),
+            ("home", "['x']", "a text in quotes"),
+            ("api-key", "5", "a list of texts"),
+            ("alias", "'x'", "an equals sign"),
+            ("reasoning-effort", "'hihg'", "minimal, low"),
+            ("allow-origin", "'*'", "every page"),
+            ("max-body", "'64x'", "64m"),
+        ] {
+            let error = read(key, value).unwrap_err();
+            assert!(error.contains(wanted), "{key} = {value}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_path_starts_from_the_person_or_from_the_folder_of_the_file() {
+        for (key, value, path) in [
+            ("home", "~/chat", "/home/ada/chat"),
+            ("home", "~", "/home/ada/"),
+            ("home", "/var/chat", "/var/chat"),
+            ("api-key-file", "keys", "/etc/chatmock/keys"),
+            ("api-key-file", "../keys", "/etc/chatmock/../keys"),
+            ("instructions", "mine.md", "/etc/chatmock/mine.md"),
+            ("instructions", "./none", "/etc/chatmock/./none"),
+        ] {
+            let placed = read(key, &format!("'{value}'")).unwrap();
+            assert_eq!(Path::new(&placed), Path::new(path), "{key} = {value}");
+        }
+        for word in ["none", "builtin"] {
+            assert_eq!(read("instructions", &format!("'{word}'")).unwrap(), word);
+        }
+    }
+
+    #[test]
+    fn every_number_of_a_flag_is_known_as_one() {
+        for arg in bare().get_arguments() {
+            let default = arg.get_default_values().first().and_then(|word| word.to_str());
+            let number = default.is_some_and(|word| word.parse::<f64>().is_ok());
+            assert!(!number || Kind::of(arg) == Kind::Number, "{}: add its type", arg.get_id());
+        }
+    }
+}
