@@ -80,27 +80,34 @@ fn without_keys_everybody_may_ask() {
     assert_eq!(none.check(&headers), Ok(Caller::default()));
 }
 
-/// Compares keys of which none and all but the last byte are right, in an order of chance.
+/// Compares keys of which none and all but the last byte are right. A difference that is there
+/// shows each time; one that other work on the machine makes does not.
 #[test]
 fn the_time_of_a_check_does_not_tell_how_much_of_a_key_was_right() {
-    const CHECKS: usize = 100_000;
+    let seen: Vec<f64> = (0..3).map(|_| difference()).take_while(|t| t.abs() >= 4.5).collect();
+    assert!(seen.len() < 3, "t = {seen:?}");
+}
+
+/// Welch's t of 100,000 checks of each kind, in an order of chance.
+fn difference() -> f64 {
+    const CHECKS: u32 = 200_000;
     let right = "0123456789abcdef0123456789abcdef";
     let keys = Keys::new(vec![ApiKey::new("ann", right)], u32::MAX);
-    let sent = ["x".repeat(32), format!("{}x", &right[..31])].map(|key| {
-        let authorization = HeaderValue::from_str(&format!("Bearer {key}")).unwrap();
-        HeaderMap::from_iter([(AUTHORIZATION, authorization)])
-    });
+    let sent = ["x".repeat(32), format!("{}x", &right[..31])].map(|key| format!("Bearer {key}"));
     let mut times = [Vec::new(), Vec::new()];
     let chance = std::hash::RandomState::new();
-    for check in 0..2 * CHECKS {
+    for check in 0..CHECKS {
         let which = usize::from(chance.hash_one(check) % 2 == 1);
+        // Made anew each time, so that both kinds lie in the same places of the memory.
+        let authorization = HeaderValue::from_str(&sent[which]).unwrap();
+        let headers = HeaderMap::from_iter([(AUTHORIZATION, authorization)]);
         let began = std::time::Instant::now();
-        assert!(keys.check(&sent[which]).is_err());
+        assert!(keys.check(&headers).is_err());
         times[which].push(began.elapsed().as_secs_f64());
     }
     let t = welch(&unhindered(times));
-    eprintln!("t = {t:.2} over {} checks", 2 * CHECKS);
-    assert!(t.abs() < 4.5, "t = {t}");
+    eprintln!("t = {t:.2} over {CHECKS} checks");
+    t
 }
 
 /// Leaves out the slowest tenth, in which other programs had the processor.
