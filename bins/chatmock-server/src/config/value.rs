@@ -13,7 +13,7 @@ use toml::de::{DeInteger, DeValue};
 
 use super::Base;
 use crate::command::is_truth;
-use crate::values::Secret;
+use crate::values::{Secret, SizeOrOff};
 
 /// What kind of value a flag takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,6 +36,7 @@ impl Kind {
             TypeId::of::<usize>(),
             TypeId::of::<f64>(),
             TypeId::of::<Duration>(),
+            TypeId::of::<SizeOrOff>(),
         ];
         let parsed = arg.get_value_parser().type_id();
         match parsed {
