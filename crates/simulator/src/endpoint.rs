@@ -33,6 +33,18 @@ pub enum Endpoint {
     Token,
     /// `POST /oauth/revoke`
     Revoke,
+    /// `GET /api/accounts/authorize`, of the plan route
+    PlanAuthorize,
+    /// `GET /api/accounts/authorize/continue`, the link on the page of the above
+    PlanContinue,
+    /// `POST /api/accounts/oauth/token`, of the plan route
+    PlanToken,
+    /// `POST /api/accounts/oauth/revoke`, of the plan route
+    PlanRevoke,
+    /// `GET /.well-known/openid-configuration`
+    Discovery,
+    /// `GET /.well-known/jwks.json`
+    Keys,
     /// `POST /api/accounts/deviceauth/usercode`
     DeviceCode,
     /// `POST /api/accounts/deviceauth/token`
@@ -46,7 +58,7 @@ pub enum Endpoint {
 }
 
 impl Endpoint {
-    const ALL: [(Self, &'static str); 18] = [
+    const ALL: &'static [(Self, &'static str)] = &[
         (Self::Responses, "POST /backend-api/codex/responses"),
         (Self::Upgrade, "GET /backend-api/codex/responses"),
         (Self::Models, "GET /backend-api/codex/models"),
@@ -60,6 +72,12 @@ impl Endpoint {
         (Self::Continue, "GET /oauth/authorize/continue"),
         (Self::Token, "POST /oauth/token"),
         (Self::Revoke, "POST /oauth/revoke"),
+        (Self::PlanAuthorize, "GET /api/accounts/authorize"),
+        (Self::PlanContinue, "GET /api/accounts/authorize/continue"),
+        (Self::PlanToken, "POST /api/accounts/oauth/token"),
+        (Self::PlanRevoke, "POST /api/accounts/oauth/revoke"),
+        (Self::Discovery, "GET /.well-known/openid-configuration"),
+        (Self::Keys, "GET /.well-known/jwks.json"),
         (Self::DeviceCode, "POST /api/accounts/deviceauth/usercode"),
         (Self::DeviceToken, "POST /api/accounts/deviceauth/token"),
         (Self::DevicePage, "GET /codex/device"),

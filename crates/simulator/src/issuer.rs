@@ -18,6 +18,8 @@ use crate::service::{Call, html, json, redirect};
 use crate::simulator::State;
 use crate::tokens::{Tokens, rfc3339};
 
+pub(crate) mod plan;
+
 /// The verifier of every device sign-in, where the server makes the pair.
 const DEVICE_VERIFIER: &str = "simulated-device-verifier-0123456789-0123456789-01";
 

@@ -74,6 +74,11 @@
 //! `POST /oauth/revoke`, `POST /api/accounts/deviceauth/usercode`,
 //! `POST /api/accounts/deviceauth/token`, and for the person at the keyboard `GET /health`,
 //! `GET /stats` and `GET /codex/device`.
+//!
+//! The plan route's sign-in: `GET /.well-known/openid-configuration`, `GET /.well-known/jwks.json`,
+//! `GET /api/accounts/authorize`, `POST /api/accounts/oauth/token` and
+//! `POST /api/accounts/oauth/revoke`. Every installation is registered during its first sign-in, and
+//! id tokens are signed for real; [`Simulator::set_flaw`] makes the issuer a wrong or hostile one.
 
 mod account;
 mod admission;
@@ -87,9 +92,11 @@ mod check;
 mod coding;
 mod endpoint;
 mod events;
+mod flaws;
 mod form;
 mod issuer;
 mod items;
+mod keys;
 mod modes;
 mod ordered;
 mod record;
@@ -111,12 +118,13 @@ mod wire;
 pub use backend::{Backend, Bases};
 pub use catalog::{Model, Tier};
 pub use endpoint::Endpoint;
+pub use flaws::Flaw;
 pub use modes::Mode;
 pub use record::{Closing, Recorded, Stats, TurnStates};
 pub use script::{Play, Script, Step};
 pub use settings::{Residency, Settings};
 pub use simulator::Simulator;
-pub use tokens::{CLIENT_ID, Claims, Tokens};
+pub use tokens::{CLIENT_ID, Claims, PlanGrant, Tokens};
 
 #[cfg(test)]
 mod tests;

@@ -96,6 +96,15 @@ async fn answer(state: &State, endpoint: Endpoint, call: &Call) -> Response<Body
             issuer::token(state, call)
         }
         Endpoint::Revoke => issuer::revoke(state, call),
+        Endpoint::PlanAuthorize => issuer::plan::authorize(state, call),
+        Endpoint::PlanContinue => issuer::plan::approve(state, call),
+        Endpoint::PlanToken => {
+            tokio::time::sleep(state.settings.token_delay).await;
+            issuer::plan::token(state, call)
+        }
+        Endpoint::PlanRevoke => issuer::plan::revoke(state, call),
+        Endpoint::Discovery => issuer::plan::discovery(state),
+        Endpoint::Keys => issuer::plan::keys(state),
         Endpoint::DeviceCode => issuer::device_code(state, call),
         Endpoint::DeviceToken => issuer::device_token(state, call),
         Endpoint::DevicePage => Ok(html("<p>This code is approved by itself.</p>")),

@@ -39,6 +39,10 @@ pub struct Settings {
     pub device_interval: u32,
     /// The life of an access token.
     pub token_life: Duration,
+    /// The life of an access token of the plan route.
+    pub plan_token_life: Duration,
+    /// How long after it was issued a sign-in of the plan route may not be renewed.
+    pub plan_refresh_after: Duration,
     /// Time before the token endpoint answers.
     pub token_delay: Duration,
     /// Whether using a spent refresh token signs the whole session out.
@@ -84,6 +88,8 @@ impl Default for Settings {
             device_pending: 1,
             device_interval: 1,
             token_life: Duration::from_secs(864_000),
+            plan_token_life: Duration::from_secs(3600),
+            plan_refresh_after: Duration::ZERO,
             token_delay: Duration::ZERO,
             revoke_on_reuse: false,
             max_body: 64 << 20,

@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 
 use hyper::server::conn::http1;
@@ -18,7 +18,9 @@ use crate::backend::Backend;
 use crate::cache::PromptCache;
 use crate::catalog::{Catalog, Model};
 use crate::endpoint::Endpoint;
-use crate::issuer::Grants;
+use crate::flaws::Flaw;
+use crate::issuer::{Grants, plan};
+use crate::keys::Keys;
 use crate::record::{Ledger, Recorded, Stats, lock};
 use crate::refusal::Refusal;
 use crate::script::Play;
@@ -86,6 +88,16 @@ impl Simulator {
     /// Signs somebody in, without any request.
     pub fn tokens(&self, claims: Claims) -> Tokens {
         lock(&self.state.tokens).sign_in(claims)
+    }
+
+    /// Signs somebody in on the plan route, without any request.
+    pub fn plan_tokens(&self, claims: &Claims) -> Tokens {
+        plan::sign_in(&self.state, claims)
+    }
+
+    /// Gives the issuer of the plan route a flaw from now on, or takes it away.
+    pub fn set_flaw(&self, flaw: Option<Flaw>) {
+        *lock(&self.state.flaw) = flaw;
     }
 
     /// Changes who signs in, by browser or device code, from now on; their tokens live as long as
@@ -169,6 +181,9 @@ pub(crate) struct State {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) tokens: Mutex<TokenBook>,
     pub(crate) grants: Mutex<Grants>,
+    pub(crate) registry: Mutex<plan::Registry>,
+    pub(crate) flaw: Mutex<Option<Flaw>>,
+    keys: OnceLock<Keys>,
     pub(crate) catalog: Mutex<Catalog>,
     pub(crate) cache: Mutex<PromptCache>,
     pub(crate) stored: Mutex<Stored>,
@@ -185,6 +200,9 @@ impl State {
             ledger: Arc::new(Ledger::new(settings.keep_requests)),
             tokens: Mutex::new(tokens),
             grants: Mutex::default(),
+            registry: Mutex::default(),
+            flaw: Mutex::default(),
+            keys: OnceLock::new(),
             catalog: Mutex::new(Catalog::bundled()),
             cache: Mutex::default(),
             stored: Mutex::default(),
@@ -195,6 +213,16 @@ impl State {
             settings,
             origin,
         }
+    }
+
+    /// The issuer's keys, made when they are first needed.
+    pub(crate) fn keys(&self) -> &Keys {
+        self.keys.get_or_init(Keys::make)
+    }
+
+    /// Whether the issuer of the plan route has this flaw now.
+    pub(crate) fn has(&self, flaw: Flaw) -> bool {
+        *lock(&self.flaw) == Some(flaw)
     }
 
     /// Whose access token a call carries.

@@ -9,4 +9,5 @@ mod issuer;
 mod lifecycle;
 mod modes;
 mod plan;
+mod plan_issuer;
 mod turns;

@@ -70,26 +70,49 @@ pub struct Tokens {
     pub account_id: String,
     /// The issuer's origin.
     pub issuer: String,
+    /// What is said beside them on the plan route; `None` for the Codex route.
+    pub plan: Option<PlanGrant>,
+}
+
+/// What the plan route says beside its tokens, which say nothing of themselves.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PlanGrant {
+    /// The client that was issued to the installation.
+    pub client_id: String,
+    /// What was granted, parted by spaces.
+    pub scope: String,
+    /// When the access token ends, in seconds since 1970.
+    pub expires_at: i64,
+    /// When it may be renewed at the earliest, likewise.
+    pub earliest_refresh_at: i64,
 }
 
 impl Tokens {
-    /// The content of an `auth.json` that holds these tokens, as the Codex programs write it.
+    /// The content of an `auth.json` that holds these tokens: as the Codex programs write it, or
+    /// for the plan route as ChatMock does.
     pub fn auth_json(&self) -> String {
-        let tokens = object! {
+        let client = self.plan.as_ref().map_or(CLIENT_ID, |plan| &plan.client_id);
+        let mut tokens = members! {
             "id_token": &self.id_token,
             "access_token": &self.access_token,
             "refresh_token": &self.refresh_token,
-            "oauth_provenance": object! {"issuer": &self.issuer, "client_id": CLIENT_ID},
-            "login_owner_id": "simulatedsimulatedsimulatedsimulatedsimulat",
-            "account_id": &self.account_id,
+            "oauth_provenance": object! {"issuer": &self.issuer, "client_id": client},
         };
-        let file = object! {
+        tokens.extend(match &self.plan {
+            None => members! {
+                "login_owner_id": "simulatedsimulatedsimulatedsimulatedsimulat",
+                "account_id": &self.account_id,
+            },
+            Some(plan) => members! {"scope": &plan.scope, "expires_at": plan.expires_at},
+        });
+        let mut file = members! {
             "auth_mode": "chatgpt",
             "OPENAI_API_KEY": Value::Null,
-            "tokens": tokens,
+            "tokens": Json::Object(tokens),
             "last_refresh": rfc3339(OffsetDateTime::now_utc()),
         };
-        serde_json::to_string_pretty(&file).unwrap_or_default()
+        file.extend(self.plan.iter().map(|_| ("route", Json::from("plan"))));
+        serde_json::to_string_pretty(&Json::Object(file)).unwrap_or_default()
     }
 }
 
@@ -109,6 +132,7 @@ struct Access {
     exp: Option<i64>,
     family: u64,
     invalidated: bool,
+    plan: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -116,6 +140,14 @@ struct Refresh {
     claims: Claims,
     family: u64,
     spent: bool,
+    plan: Option<PlanGrant>,
+}
+
+/// What a refresh token stood for when it was spent.
+struct Spent {
+    family: u64,
+    claims: Claims,
+    plan: Option<PlanGrant>,
 }
 
 /// The tokens that were issued, and what became of them.
@@ -153,6 +185,12 @@ impl TokenBook {
         self.issue(claims, family)
     }
 
+    /// Issues the tokens of a new session of the plan route, without an id token.
+    pub(crate) fn sign_in_plan(&mut self, claims: Claims, grant: PlanGrant) -> Tokens {
+        let family = self.issued;
+        self.issue_plan(claims, family, grant)
+    }
+
     /// Changes who signs in from now on.
     pub(crate) fn seat(&mut self, person: Claims) {
         self.person = person;
@@ -179,17 +217,67 @@ impl TokenBook {
             refresh_token: format!("rt_simulated_{now:x}_{:06}", self.issued),
             account_id: claims.account_id.clone(),
             issuer: self.issuer.clone(),
+            plan: None,
         };
-        let refresh = Refresh { claims: claims.clone(), family, spent: false };
-        let access = Access { claims, exp, family, invalidated: false };
-        self.access.insert(tokens.access_token.clone(), access);
-        self.refresh.insert(tokens.refresh_token.clone(), refresh);
+        self.note(&tokens, family, (claims, exp));
         tokens
     }
 
-    /// Spends a refresh token for the next tokens of its session.
+    fn issue_plan(&mut self, claims: Claims, family: u64, grant: PlanGrant) -> Tokens {
+        self.issued += 1;
+        let now = unix_now();
+        let exp = Some(grant.expires_at);
+        let tokens = Tokens {
+            id_token: String::new(),
+            access_token: format!("at_simulated_{now:x}_{:06}", self.issued),
+            refresh_token: format!("rt_simulated_{now:x}_{:06}", self.issued),
+            account_id: claims.account_id.clone(),
+            issuer: self.issuer.clone(),
+            plan: Some(grant),
+        };
+        self.note(&tokens, family, (claims, exp));
+        tokens
+    }
+
+    /// Writes tokens into the book.
+    fn note(&mut self, tokens: &Tokens, family: u64, (claims, exp): (Claims, Option<i64>)) {
+        let plan = tokens.plan.clone();
+        let access = Access {
+            claims: claims.clone(),
+            exp,
+            family,
+            invalidated: false,
+            plan: plan.is_some(),
+        };
+        self.access.insert(tokens.access_token.clone(), access);
+        let refresh = Refresh { claims, family, spent: false, plan };
+        self.refresh.insert(tokens.refresh_token.clone(), refresh);
+    }
+
+    /// Spends a refresh token of the Codex route for the next tokens of its session.
     pub(crate) fn refresh(&mut self, token: &str) -> Result<Tokens, Refusal> {
-        let Some(refresh) = self.refresh.get_mut(token) else {
+        let Spent { family, mut claims, .. } = self.spend(token, None)?;
+        claims.expires_in = claims.expires_in.map(|_| self.life);
+        Ok(self.issue(claims, family))
+    }
+
+    /// Spends a refresh token of the plan route; `life` is how long the next tokens live.
+    pub(crate) fn refresh_plan(
+        &mut self,
+        token: &str,
+        client_id: &str,
+        life: impl Fn(PlanGrant) -> PlanGrant,
+    ) -> Result<(Tokens, Claims), Refusal> {
+        let Spent { family, claims, plan } = self.spend(token, Some(client_id))?;
+        let grant = plan.ok_or_else(Refusal::unauthorized)?;
+        Ok((self.issue_plan(claims.clone(), family, life(grant)), claims))
+    }
+
+    fn spend(&mut self, token: &str, client_id: Option<&str>) -> Result<Spent, Refusal> {
+        let known = self.refresh.get_mut(token).filter(|refresh| {
+            refresh.plan.as_ref().map(|plan| plan.client_id.as_str()) == client_id
+        });
+        let Some(refresh) = known else {
             return Err(refused("refresh_token_invalidated", "This refresh token is not known."));
         };
         if self.ended.contains(&refresh.family) {
@@ -203,10 +291,14 @@ impl TokenBook {
                 "Your refresh token has already been used to generate a new access token.";
             return Err(refused("refresh_token_reused", message));
         }
+        let early = refresh.plan.as_ref().is_some_and(|plan| plan.earliest_refresh_at > unix_now());
+        if early {
+            let message = "This refresh token may not be used yet.";
+            return Err(Refusal { status: 429, ..refused("refresh_too_early", message) });
+        }
         refresh.spent = true;
-        let (family, mut claims) = (refresh.family, refresh.claims.clone());
-        claims.expires_in = claims.expires_in.map(|_| self.life);
-        Ok(self.issue(claims, family))
+        let plan = refresh.plan.clone();
+        Ok(Spent { family: refresh.family, claims: refresh.claims.clone(), plan })
     }
 
     /// Ends the session of a refresh or access token.
@@ -221,9 +313,10 @@ impl TokenBook {
         self.access.values_mut().for_each(|access| access.invalidated = true);
     }
 
-    /// Whose access token this is.
+    /// Whose access token of the Codex route this is.
     pub(crate) fn check(&self, token: &str) -> Result<Claims, Refusal> {
-        let access = self.access.get(token).ok_or_else(Refusal::unauthorized)?;
+        let access = self.access.get(token).filter(|access| !access.plan);
+        let access = access.ok_or_else(Refusal::unauthorized)?;
         if access.invalidated || self.ended.contains(&access.family) {
             let message = "Your authentication token has been invalidated. Please try signing in \
                            again.";
