@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::home::Home;
 use crate::lock::LockError;
 use crate::off_thread::{LostTask, off_thread};
+use crate::route::Route;
 use crate::store::{Mark, Place, StoreError, TokenStore};
 use crate::tokens::AuthFile;
 
@@ -18,8 +19,10 @@ const LONGEST_KEY: usize = 160;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Account {
-    /// User and workspace, which together tell accounts apart; the name of its file.
+    /// User, workspace and route, which together tell accounts apart; the name of its file.
     pub key: String,
+    /// What its tokens are for.
+    pub route: Route,
     /// The name that the person gave it.
     pub name: Option<String>,
     /// The e-mail address: a label, since one may have several workspaces.
@@ -64,12 +67,13 @@ impl Account {
     }
 
     fn from_mark(mark: Mark) -> Self {
-        let Mark { name, email, plan, user, workspace, generation: _, place: _ } = mark;
-        let key = key(user.as_deref(), workspace.as_deref());
-        Self { key, name, email, plan, user_id: user, workspace, active: false }
+        let Mark { name, email, plan, user, workspace, route, generation: _, place: _ } = mark;
+        let route = route.map_or(Route::CODEX, Route::named);
+        let key = key(user.as_deref(), workspace.as_deref(), &route);
+        Self { key, route, name, email, plan, user_id: user, workspace, active: false }
     }
 
-    /// Says whether both are the same person in the same workspace. Those of whom nothing is known
+    /// Says whether both are the same person in the same workspace on the same route. Those of whom nothing is known
     /// are not.
     pub fn is_same(&self, other: &Self) -> bool {
         self.key == other.key && (self.user_id.is_some() || self.workspace.is_some())
@@ -198,12 +202,17 @@ pub(crate) fn signed_in(
     }
 }
 
-/// `<user>@<workspace>`, as the name of a file. What could be a path or a hidden file is escaped.
-fn key(user: Option<&str>, workspace: Option<&str>) -> String {
+/// `<user>@<workspace>`, and `+<route>` on others than the Codex one, as the name of a file. What
+/// could be a path or a hidden file is escaped.
+fn key(user: Option<&str>, workspace: Option<&str>, route: &Route) -> String {
     let mut key = String::new();
     escape(user.unwrap_or("unknown"), &mut key);
     key.push('@');
     escape(workspace.unwrap_or("unknown"), &mut key);
+    if *route != Route::CODEX {
+        key.push('+');
+        escape(route.as_str(), &mut key);
+    }
     if key.len() > LONGEST_KEY {
         return Sha256::digest(&key).iter().map(|byte| format!("{byte:02x}")).collect();
     }

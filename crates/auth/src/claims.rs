@@ -19,6 +19,8 @@ pub struct Claims {
     pub plan: Option<String>,
     /// The person within the workspace.
     pub user_id: Option<String>,
+    /// The person as the id token's issuer knows them.
+    pub subject: Option<String>,
     /// Whether the workspace is a FedRAMP one.
     pub fedramp: Option<bool>,
     /// The end of the token's life, in seconds since 1970.
@@ -38,6 +40,7 @@ impl Claims {
             account_id: text(&auth, "chatgpt_account_id"),
             plan: text(&auth, "chatgpt_plan_type"),
             user_id: text(&auth, "chatgpt_user_id").or_else(|| text(&auth, "user_id")),
+            subject: text(&payload, "sub"),
             fedramp: auth.read("chatgpt_account_is_fedramp"),
             expires,
         }
@@ -53,9 +56,18 @@ impl Claims {
             account_id: first.account_id.or(second.account_id),
             plan: first.plan.or(second.plan),
             user_id: first.user_id.or(second.user_id),
+            // An access token's is for the backend to read.
+            subject: first.subject,
             fedramp: first.fedramp.or(second.fedramp),
             expires: second.expires,
         }
+    }
+}
+
+impl Claims {
+    /// Who it is: the user of the workspace, or else whom the issuer names.
+    pub(crate) fn person(&self) -> Option<String> {
+        self.user_id.clone().or_else(|| self.subject.clone())
     }
 }
 
@@ -81,7 +93,7 @@ pub(crate) struct Identity {
 
 impl Identity {
     pub(crate) fn of(claims: &Claims) -> Self {
-        Self { user: claims.user_id.clone(), account: claims.account_id.clone() }
+        Self { user: claims.person(), account: claims.account_id.clone() }
     }
 
     /// Whose file it is; the workspace written down at sign-in fills a gap.

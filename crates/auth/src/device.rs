@@ -8,6 +8,7 @@ use zeroize::Zeroizing;
 
 use crate::endpoint::code;
 use crate::login::CodeExchange;
+use crate::route::CODEX;
 use crate::secret::Secret;
 
 /// How long a device code is good for.
@@ -217,6 +218,9 @@ impl Device {
             code: body.authorization_code,
             verifier: body.code_verifier,
             redirect_uri,
+            practice: &CODEX,
+            client_id: None,
+            nonce: None,
         })
     }
 }

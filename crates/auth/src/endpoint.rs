@@ -10,13 +10,16 @@ use zeroize::Zeroizing;
 
 use crate::device::{DeviceCode, DeviceReply};
 use crate::login::CodeExchange;
-use crate::route::{Origin, Route};
-use crate::secret::Secret;
-use crate::tokens::{Grant, Tokens};
+use crate::route::{Origin, Practice, Route};
+use crate::tokens::{AuthFile, Grant};
 
+mod calls;
 mod client;
+mod discovery;
 mod error;
 
+use calls::Revocation;
+pub(crate) use calls::{Renewal, form};
 pub(crate) use client::{Issuer, client};
 use client::{identity, unreachable, whole};
 pub(crate) use error::code;
@@ -25,6 +28,8 @@ use error::{classify, not_redeemed};
 
 /// The longest a revocation is waited for: the person has already decided to leave.
 const REVOKE_LIMIT: Duration = Duration::from_secs(10);
+const FORM: &str = "application/x-www-form-urlencoded";
+
 /// The longest a look at the issuer's clock may take.
 const LOOK_LIMIT: Duration = Duration::from_secs(5);
 
@@ -33,7 +38,6 @@ const LOOK_LIMIT: Duration = Duration::from_secs(5);
 pub struct Endpoint {
     client: Client,
     issuer: Issuer,
-    token: Url,
     client_id: String,
 }
 
@@ -54,7 +58,7 @@ pub enum Reason {
 pub struct EndpointSettings<'a> {
     /// The issuer's address, without `/oauth/token`.
     pub issuer: &'a str,
-    /// The OAuth client the tokens were issued to.
+    /// The OAuth client of routes where one is known to all.
     pub client_id: &'a str,
     /// The program's name, for the `originator` header.
     pub originator: &'a str,
@@ -67,8 +71,7 @@ impl Endpoint {
     pub fn new(settings: EndpointSettings<'_>) -> Result<Self, EndpointError> {
         let issuer = Issuer::parse(settings.issuer)?;
         let client = issuer.client(identity(settings.originator, settings.user_agent)?)?;
-        let token = issuer.at("/oauth/token")?;
-        Ok(Self { client, issuer, token, client_id: settings.client_id.to_owned() })
+        Ok(Self { client, issuer, client_id: settings.client_id.to_owned() })
     }
 
     /// The issuer's address, without a slash at its end.
@@ -76,44 +79,50 @@ impl Endpoint {
         self.issuer.as_str()
     }
 
-    /// The OAuth client.
+    /// The OAuth client of routes where one is known to all.
     pub fn client_id(&self) -> &str {
         &self.client_id
     }
 
-    /// The origin of what this endpoint issues for the Codex route.
-    pub fn origin(&self) -> Origin {
-        Origin {
-            route: Route::CODEX,
-            issuer: Some(self.issuer().to_owned()),
-            client_id: Some(self.client_id.clone()),
-        }
+    /// The origin of what this endpoint issues for a route, as far as it knows without asking.
+    pub fn origin(&self, route: Route) -> Origin {
+        let registers = route.practice().is_some_and(|practice| practice.registers);
+        let client_id = (!registers).then(|| self.client_id.clone());
+        Origin { route, issuer: Some(self.issuer().to_owned()), client_id }
+    }
+
+    /// The OAuth client of a sign-in: its own where installations register.
+    pub(crate) fn client_of<'a>(
+        &'a self,
+        practice: &Practice,
+        origin: &'a Origin,
+    ) -> Option<&'a str> {
+        if practice.registers { origin.client_id.as_deref() } else { Some(&self.client_id) }
     }
 
     /// Spends a refresh token.
-    pub async fn renew(&self, token: &Secret, reason: Reason) -> Result<Grant, EndpointError> {
-        let call = Renewal {
-            client_id: &self.client_id,
-            grant_type: "refresh_token",
-            refresh_reason: reason,
-            refresh_token: token,
+    pub(crate) async fn renew(
+        &self,
+        practice: &Practice,
+        renewal: Renewal<'_>,
+    ) -> Result<Grant, EndpointError> {
+        let place = self.issuer.at(practice.token)?;
+        let call = match practice.resource {
+            Some(resource) => self.post_form(place, &renewal.form(resource)),
+            None => self.post(&place, &renewal.object())?,
         };
-        let (status, body) = self.call(self.post(&self.token, &call)?).await?;
+        let (status, body) = self.call(call).await?;
         if !status.is_success() {
             // A refusal's body only refines it, so one that breaks off does not hide the status.
-            return Err(classify(status, &body.unwrap_or_default()));
+            return Err(classify(practice, status, &body.unwrap_or_default()));
         }
         serde_json::from_slice(&body?).map_err(|_| EndpointError::Unreadable)
     }
 
     /// Redeems a code for the tokens of a new sign-in. The code is spent whatever comes of it.
     pub async fn redeem(&self, exchange: &CodeExchange) -> Result<Grant, EndpointError> {
-        let form = exchange.form(&self.client_id);
-        let call = self
-            .client
-            .post(self.token.clone())
-            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
-            .body(form.into_bytes());
+        let place = self.issuer.at(exchange.practice.token)?;
+        let call = self.post_form(place, &exchange.form(&self.client_id));
         let (status, body) = self.call(call).await?;
         if !status.is_success() {
             return Err(not_redeemed(status, &body.unwrap_or_default()));
@@ -146,14 +155,21 @@ impl Endpoint {
     }
 
     /// Ends a sign-in at the issuer: by its refresh token, else by its access token.
-    pub async fn revoke(&self, tokens: &Tokens) -> Result<(), EndpointError> {
+    pub async fn revoke(&self, sign_in: &AuthFile) -> Result<(), EndpointError> {
+        let Some(tokens) = sign_in.tokens() else { return Ok(()) };
+        let origin = sign_in.origin();
+        let practice = origin.route.practice().ok_or(EndpointError::Route)?;
         let refresh = tokens.refresh_token();
-        let client_id = refresh.as_ref().map(|_| self.client_id.as_str());
+        let client_id = refresh.as_ref().and_then(|_| self.client_of(practice, &origin));
         let hint = if refresh.is_some() { "refresh_token" } else { "access_token" };
         let Some(token) = refresh.or_else(|| tokens.access_token()) else { return Ok(()) };
         let call = Revocation { token: &token, token_type_hint: hint, client_id };
-        let place = self.issuer.at("/oauth/revoke")?;
-        let reply = self.post(&place, &call)?.timeout(REVOKE_LIMIT).send().await;
+        let call = if practice.discovery {
+            self.post_form(self.discover().await?.revocation()?, &call.form())
+        } else {
+            self.post(&self.issuer.at("/oauth/revoke")?, &call)?
+        };
+        let reply = call.timeout(REVOKE_LIMIT).send().await;
         match reply.map_err(unreachable)?.status() {
             status if status.is_success() => Ok(()),
             status => Err(EndpointError::Status(status.as_u16())),
@@ -174,6 +190,11 @@ impl Endpoint {
         Ok(self.client.post(place.clone()).body(body))
     }
 
+    fn post_form(&self, place: Url, form: &Zeroizing<String>) -> RequestBuilder {
+        let form = form.as_bytes().to_vec();
+        self.client.post(place).header(CONTENT_TYPE, FORM).body(form)
+    }
+
     /// Makes a call; the body is a result of its own, since a refusal without one is still one.
     async fn call(
         &self,
@@ -185,22 +206,6 @@ impl Endpoint {
 }
 
 #[derive(Serialize)]
-struct Renewal<'a> {
-    client_id: &'a str,
-    grant_type: &'static str,
-    refresh_reason: Reason,
-    refresh_token: &'a Secret,
-}
-
-#[derive(Serialize)]
 struct ForClient<'a> {
     client_id: &'a str,
-}
-
-#[derive(Serialize)]
-struct Revocation<'a> {
-    token: &'a Secret,
-    token_type_hint: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_id: Option<&'a str>,
 }

@@ -1,4 +1,4 @@
-//! What can be said about an id token that came straight from the issuer over its own connection.
+//! Whether an id token is to be believed: by its words alone, or by its signature as well.
 
 use time::OffsetDateTime;
 
@@ -6,6 +6,12 @@ use crate::endpoint::Endpoint;
 use crate::keeper::ISSUER;
 use crate::members::Members;
 use crate::secret::Secret;
+
+mod keys;
+mod verified;
+
+pub(crate) use keys::KeySet;
+pub(crate) use verified::{Expected, verify};
 
 /// A clock may be off by this much, in seconds.
 const LEEWAY: i64 = 300;
@@ -29,6 +35,21 @@ pub enum BadIdToken {
     /// It has ended already.
     #[error("the sign-in service sent an id token that has ended: is this machine's clock right?")]
     Ended,
+    /// Its signature is of a kind that is not accepted.
+    #[error("the sign-in service sent an id token that is signed in a way not accepted here")]
+    Algorithm,
+    /// No published key has its key's name.
+    #[error("the sign-in service sent an id token by a key that it does not publish")]
+    UnknownKey,
+    /// Its signature is not by the key that it names.
+    #[error("the sign-in service sent an id token whose signature is wrong")]
+    Forged,
+    /// It belongs to another sign-in.
+    #[error("the sign-in service sent an id token of another sign-in")]
+    OtherSignIn,
+    /// It does not say who signed in, or until when it is good.
+    #[error("the sign-in service sent an id token that leaves out what it must say")]
+    Incomplete,
 }
 
 /// Checks what the token says of itself. The signature is not verified: the token came over TLS

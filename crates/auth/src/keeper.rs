@@ -36,7 +36,8 @@ pub const CLIENT_ID: &str = "app_EMoamEEZ73f0CkXaXp7hrann";
 pub struct KeeperSettings {
     /// The issuer's address; [`ISSUER`] by default.
     pub issuer: String,
-    /// The OAuth client; [`CLIENT_ID`] by default.
+    /// The OAuth client of routes where one is known to all; [`CLIENT_ID`] by default. Where every
+    /// installation has its own, that stands in the stored sign-in.
     pub client_id: String,
     /// The route whose tokens are handed out, and no other's; [`Route::CODEX`] by default.
     pub route: Route,
@@ -71,8 +72,12 @@ impl KeeperSettings {
 impl KeeperSettings {
     /// The origin that a sign-in must have to be used.
     pub fn origin(&self) -> Origin {
-        let (issuer, client_id) = (Some(self.issuer.clone()), Some(self.client_id.clone()));
-        Origin { route: self.route.clone(), issuer, client_id }
+        let fixed = self.route.practice().is_none_or(|practice| !practice.registers);
+        Origin {
+            route: self.route.clone(),
+            issuer: Some(self.issuer.clone()),
+            client_id: fixed.then(|| self.client_id.clone()),
+        }
     }
 }
 
@@ -96,7 +101,7 @@ impl TokenKeeper {
             originator: &settings.originator,
             user_agent: &settings.user_agent,
         })?;
-        Ok(Self { custody: Arc::new(Custody::new(settings, endpoint, store, borrowed)) })
+        Ok(Self { custody: Arc::new(Custody::new(settings, endpoint, store, borrowed)?) })
     }
 
     /// Gives the session as it stands. An access token that has ended is renewed first; one that
@@ -123,7 +128,7 @@ impl TokenKeeper {
     /// Renews now, whether or not the access token would last. Gives the renewed session.
     pub async fn refresh(&self) -> Result<Arc<Session>, KeeperError> {
         let held = self.custody.reload().await?;
-        let stale = held.holding.as_ref().ok_or(KeeperError::SignedOut)?.token().clone();
+        let stale = held.holding.as_ref().ok_or_else(|| self.custody.signed_out())?.token().clone();
         self.renew(&stale).await
     }
 

@@ -15,7 +15,7 @@
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! use chatmock_auth::{
 //!     Attempt, CLIENT_ID, Endpoint, EndpointSettings, Ending, Home, ISSUER, Login, LoginSettings,
-//!     Loopback, LoopbackSettings, SignIn, StoreChoice,
+//!     Loopback, LoopbackSettings, Route, SignIn, StoreChoice,
 //! };
 //!
 //! let home = Home::new("/home/me/.chatgpt-local", StoreChoice::Auto);
@@ -24,8 +24,8 @@
 //! })?;
 //! let loopback = Loopback::bind(&LoopbackSettings::default()).await?;
 //! let (login, address) = Login::begin(LoginSettings {
-//!     issuer: endpoint.issuer(), client_id: endpoint.client_id(), originator: "chatmock",
-//!     redirect: loopback.redirect(), workspaces: &[],
+//!     route: &Route::CODEX, issuer: endpoint.issuer(), client_id: endpoint.client_id(),
+//!     registration: None, originator: "chatmock", redirect: loopback.redirect(), workspaces: &[],
 //! })?;
 //! let attempt = Attempt::new(login);
 //! let listening = loopback.serve(&attempt);
@@ -42,6 +42,9 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! For the plan route: [`Route::PLAN`], the [`Registration`] of the home, a loopback with the
+//! `callback_ports` of its [`Practice`], and the same.
 //!
 //! Without a browser: [`Endpoint::device_code`], [`Device::new`], [`SignIn::await_device`], then
 //! the same. Afterwards [`TokenKeeper`] over [`Home::store`] hands out tokens, [`sign_out`] ends
@@ -65,6 +68,7 @@ mod loopback;
 mod members;
 mod off_thread;
 mod private;
+mod registration;
 mod route;
 #[cfg(test)]
 mod sample;
@@ -88,10 +92,11 @@ pub use login::{
     Redirect, RedirectHost, Rejected, Stray, Verdict,
 };
 #[cfg(feature = "loopback")]
-pub use loopback::{CALLBACK_PORTS, Listening, Loopback, LoopbackError, LoopbackSettings};
+pub use loopback::{Listening, Loopback, LoopbackError, LoopbackSettings};
 pub use off_thread::LostTask;
 pub use private::{read_private, write_private};
-pub use route::{Origin, Route};
+pub use registration::Registration;
+pub use route::{CALLBACK_PORTS, Origin, Practice, Route};
 pub use secret::Secret;
 pub use sign_in::{Obtained, SignIn, SignInError, SignedIn};
 pub use sign_out::{Revocation, SignedOut, sign_out};

@@ -5,15 +5,20 @@ use std::fmt;
 use oauth2::basic::BasicClient;
 use oauth2::{AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, RedirectUrl, Scope};
 use reqwest::Url;
+use zeroize::Zeroizing;
 
-use crate::endpoint::{EndpointError, Issuer};
+use crate::endpoint::{EndpointError, Issuer, form};
+use crate::registration::Registration;
+use crate::route::{Practice, Route};
 use crate::secret::Secret;
 
 mod answer;
 mod attempt;
+mod client;
 
 use answer::Answer;
 pub use attempt::{Attempt, Ending, Verdict};
+use client::Client;
 
 /// The longest query that is looked at, in bytes.
 pub const QUERY_LIMIT: usize = 8 * 1024;
@@ -24,18 +29,21 @@ pub const CALLBACK_PATH: &str = "/auth/callback";
 const STATE_BYTES: u32 = 32;
 const VERIFIER_BYTES: u32 = 64;
 
-/// What is asked for: who it is, and tokens that can be renewed. The Codex CLI asks for its
-/// connectors as well, which no model call needs.
-const SCOPES: [&str; 4] = ["openid", "profile", "email", "offline_access"];
+const NONCE_BYTES: u32 = 32;
 
-/// The parameters in the order in which the issuer's own client sends them.
-const ORDER: [&str; 11] = [
+/// The parameters in the order in which the issuer's own client sends them; those of the plan route
+/// come where they are named here, too.
+const ORDER: [&str; 15] = [
     "response_type",
     "client_id",
+    "agent_name_hint",
+    "ext_agent_host_id",
     "redirect_uri",
+    "resource",
     "code_challenge",
     "code_challenge_method",
     "state",
+    "nonce",
     "scope",
     "id_token_add_organizations",
     "codex_cli_simplified_flow",
@@ -59,7 +67,7 @@ pub enum RedirectHost {
 pub struct Redirect {
     /// The machine's name in it.
     pub host: RedirectHost,
-    /// The port, 1455 or 1457 for the issuer of ChatGPT sign-ins.
+    /// The port: 1455 or 1457 on the Codex route, any on the plan route.
     pub port: u16,
 }
 
@@ -76,10 +84,14 @@ impl fmt::Display for Redirect {
 /// What a sign-in with a browser begins from.
 #[derive(Clone, Copy, Debug)]
 pub struct LoginSettings<'a> {
+    /// What the tokens are to be for.
+    pub route: &'a Route,
     /// The issuer's address.
     pub issuer: &'a str,
-    /// The OAuth client.
+    /// The OAuth client, on routes where one is known to all.
     pub client_id: &'a str,
+    /// This installation, on routes where every installation registers.
+    pub registration: Option<&'a Registration>,
     /// The program's name, which the issuer may show.
     pub originator: &'a str,
     /// Where the browser comes back to.
@@ -93,6 +105,9 @@ pub struct Login {
     state: Secret,
     verifier: Secret,
     redirect_uri: String,
+    practice: &'static Practice,
+    nonce: Option<Secret>,
+    client: Client,
 }
 
 /// A code and what must be shown with it.
@@ -101,6 +116,11 @@ pub struct CodeExchange {
     pub(crate) code: Secret,
     pub(crate) verifier: Secret,
     pub(crate) redirect_uri: String,
+    pub(crate) practice: &'static Practice,
+    /// The client of this installation, on routes where it has its own.
+    pub(crate) client_id: Option<String>,
+    /// What the id token must repeat.
+    pub(crate) nonce: Option<Secret>,
 }
 
 /// Why no code came of what came back.
@@ -135,14 +155,24 @@ pub enum Stray {
     TooLong,
 }
 
-/// The refusal of a sign-in, in the issuer's code and words made harmless for a terminal.
+/// Why the answer to a sign-in ended it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the sign-in service refused: {code}{}", described(.detail))]
-pub struct Denial {
-    /// The code, such as `access_denied`.
-    pub code: String,
-    /// The issuer's explanation, cut short.
-    pub detail: Option<String>,
+#[non_exhaustive]
+pub enum Denial {
+    /// The issuer, or the person there, said no, in words made harmless for a terminal.
+    #[error("the sign-in service refused: {code}{}", described(.detail))]
+    Refused {
+        /// The code, such as `access_denied`.
+        code: String,
+        /// The issuer's explanation, cut short.
+        detail: Option<String>,
+    },
+    /// A first sign-in that came back without the client it should have been issued.
+    #[error("the sign-in service did not register this installation: start the sign-in again")]
+    NotRegistered,
+    /// The answer is for another client than this installation's.
+    #[error("the answer is for another installation than this one: start the sign-in again")]
+    OtherClient,
 }
 
 fn described(detail: &Option<String>) -> String {
@@ -152,29 +182,35 @@ fn described(detail: &Option<String>) -> String {
 impl Login {
     /// Begins a sign-in, and gives the address to open.
     pub fn begin(settings: LoginSettings<'_>) -> Result<(Self, Url), EndpointError> {
-        let address = Issuer::parse(settings.issuer)?.at("/oauth/authorize")?;
+        let practice = settings.route.practice().ok_or(EndpointError::Route)?;
+        let client = Client::of(practice, settings)?;
+        let address = Issuer::parse(settings.issuer)?.at(practice.authorize)?;
         let redirect_uri = settings.redirect.to_string();
         let redirect = RedirectUrl::new(redirect_uri.clone()).map_err(|_| EndpointError::Issuer)?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256_len(VERIFIER_BYTES);
-        let client = BasicClient::new(ClientId::new(settings.client_id.to_owned()))
+        let basic = BasicClient::new(ClientId::new(client.name(settings).to_owned()))
             .set_auth_uri(AuthUrl::from_url(address))
             .set_redirect_uri(redirect);
-        let mut request = client
+        let nonce = practice.discovery.then(|| CsrfToken::new_random_len(NONCE_BYTES));
+        let nonce = nonce.map(|nonce| Secret::new(nonce.into_secret()));
+        let mut request = basic
             .authorize_url(|| CsrfToken::new_random_len(STATE_BYTES))
-            .add_scopes(SCOPES.map(|scope| Scope::new(scope.to_owned())))
-            .set_pkce_challenge(challenge)
-            .add_extra_param("id_token_add_organizations", "true")
-            .add_extra_param("codex_cli_simplified_flow", "true")
-            .add_extra_param("originator", settings.originator);
-        if !settings.workspaces.is_empty() {
-            request =
-                request.add_extra_param("allowed_workspace_id", settings.workspaces.join(","));
+            .add_scopes(practice.scopes.iter().map(|scope| Scope::new((*scope).to_owned())))
+            .set_pkce_challenge(challenge);
+        for (name, value) in client.parameters(practice, settings) {
+            request = request.add_extra_param(name, value);
+        }
+        if let Some(nonce) = &nonce {
+            request = request.add_extra_param("nonce", nonce.expose());
         }
         let (url, state) = request.url();
         let login = Self {
             state: Secret::new(state.into_secret()),
             verifier: Secret::new(verifier.into_secret()),
             redirect_uri,
+            practice,
+            nonce,
+            client,
         };
         Ok((login, in_order(url)))
     }
@@ -187,9 +223,10 @@ impl Login {
         };
         match answer {
             Answer::Denied(denial) => Err(Rejected::Ended(denial)),
-            Answer::Code(code) => {
-                let Self { verifier, redirect_uri, .. } = self;
-                Ok(CodeExchange { code, verifier, redirect_uri })
+            Answer::Code { code, client_id } => {
+                let Self { verifier, redirect_uri, practice, nonce, client, state: _ } = self;
+                let client_id = client.answered(client_id).map_err(Rejected::Ended)?;
+                Ok(CodeExchange { code, verifier, redirect_uri, practice, client_id, nonce })
             }
         }
     }
@@ -197,14 +234,17 @@ impl Login {
 
 impl CodeExchange {
     /// The form that redeems the code, in the order in which the issuer's own client sends it.
-    pub(crate) fn form(&self, client_id: &str) -> String {
-        form_urlencoded::Serializer::new(String::new())
-            .append_pair("grant_type", "authorization_code")
-            .append_pair("client_id", client_id)
-            .append_pair("code", self.code.expose())
-            .append_pair("redirect_uri", &self.redirect_uri)
-            .append_pair("code_verifier", self.verifier.expose())
-            .finish()
+    /// `client_id` counts where this installation has no client of its own.
+    pub(crate) fn form(&self, client_id: &str) -> Zeroizing<String> {
+        let mut pairs = vec![
+            ("grant_type", "authorization_code"),
+            ("client_id", self.client_id.as_deref().unwrap_or(client_id)),
+            ("code", self.code.expose()),
+            ("redirect_uri", &self.redirect_uri),
+            ("code_verifier", self.verifier.expose()),
+        ];
+        pairs.extend(self.practice.resource.map(|resource| ("resource", resource)));
+        form(&pairs)
     }
 }
 

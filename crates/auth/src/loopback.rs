@@ -12,15 +12,13 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
 use crate::login::{Attempt, Redirect, RedirectHost};
+use crate::route::CALLBACK_PORTS;
 
 mod answer;
 mod guests;
 mod page;
 
 use guests::Guests;
-
-/// The ports that the issuer lets a browser come back to, in the order in which they are tried.
-pub const CALLBACK_PORTS: [u16; 2] = [1455, 1457];
 
 /// Connections at a time; an idle one gives way to a new one.
 const MOST_CONNECTIONS: usize = 32;
@@ -39,7 +37,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 pub struct LoopbackSettings {
     /// The name in the address; with `localhost`, `::1` is listened on as well.
     pub host: RedirectHost,
-    /// The ports to try; [`CALLBACK_PORTS`] by default.
+    /// The ports to try, 0 for any free one; [`CALLBACK_PORTS`] by default.
     pub ports: Vec<u16>,
     /// Another address to listen on, for containers. Whoever can reach it can offer answers, but
     /// only to requests that name this machine.

@@ -3,9 +3,17 @@
 use std::borrow::Cow;
 use std::fmt;
 
+use serde::Serialize;
+
+mod practice;
+
+pub use practice::{CALLBACK_PORTS, Practice};
+pub(crate) use practice::{CODEX, UNREGISTERED};
+
 /// A way to the models, with a sign-in of its own: tokens of one are no good for another, and are
 /// never handed out for it. An open word, since the stored form may come from a later version.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(transparent)]
 pub struct Route(Cow<'static, str>);
 
 impl Route {
@@ -22,6 +30,17 @@ impl Route {
     /// The word that stands in the stored sign-in.
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// How its sign-ins are made; `None` for a word that this version does not know.
+    pub fn practice(&self) -> Option<&'static Practice> {
+        practice::ALL.into_iter().find(|practice| practice.name == self.as_str())
+    }
+
+    /// The command that signs in for it.
+    pub fn login_command(&self) -> String {
+        let login = "chatmock-auth login";
+        if *self == Self::CODEX { login.to_owned() } else { format!("{login} --route {self}") }
     }
 }
 
@@ -61,6 +80,16 @@ mod tests {
 
     fn origin(route: Route, issuer: Option<&str>, client: Option<&str>) -> Origin {
         Origin { route, issuer: issuer.map(Into::into), client_id: client.map(Into::into) }
+    }
+
+    #[test]
+    fn the_two_routes_and_no_others_have_a_practice() {
+        for route in [Route::CODEX, Route::PLAN, Route::named("plan")] {
+            assert_eq!(route.practice().unwrap().name, route.as_str());
+        }
+        assert!(Route::named("other").practice().is_none());
+        assert_eq!(Route::CODEX.login_command(), "chatmock-auth login");
+        assert_eq!(Route::PLAN.login_command(), "chatmock-auth login --route plan");
     }
 
     #[test]

@@ -30,5 +30,6 @@ pub(crate) fn grant(exp: i64, refresh: &str) -> Grant {
         id_token: Some(jwt(&payload(1, ACCOUNT, "id"))),
         access_token: Some(access),
         refresh_token: Some(Secret::new(refresh)),
+        ..Grant::default()
     }
 }

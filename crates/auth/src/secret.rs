@@ -3,6 +3,7 @@
 use std::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use subtle::ConstantTimeEq;
 use zeroize::Zeroizing;
 
 /// A token or key. `Debug` and `Display` give `****`; [`Secret::expose`] is the one way to the text.
@@ -18,6 +19,12 @@ impl Secret {
     /// Gives the text itself, for a header or a request body.
     pub fn expose(&self) -> &str {
         &self.0
+    }
+
+    /// Compares in a time that does not depend on where the texts differ. Nothing is the same as an
+    /// empty secret.
+    pub(crate) fn matches(&self, given: &str) -> bool {
+        !self.is_empty() && bool::from(given.as_bytes().ct_eq(self.expose().as_bytes()))
     }
 
     /// Says whether the text is empty.

@@ -8,15 +8,21 @@ use crate::accounts::{Account, signed_in};
 use crate::device::{Device, DeviceRefusal, DeviceStep};
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::home::Home;
-use crate::id_token::{self, BadIdToken};
+use crate::id_token::BadIdToken;
 use crate::lock::LockError;
 use crate::login::CodeExchange;
 use crate::off_thread::{LostTask, off_thread};
+use crate::registration::{self, Registration};
+use crate::route::Route;
 use crate::store::{StoreError, TokenStore};
 use crate::tokens::AuthFile;
 
+mod proof;
+
 /// How often the question about another account is asked when it changes meanwhile.
 const MOST_QUESTIONS: usize = 3;
+/// The token that says who signed in, in messages.
+const ID_TOKEN: &str = "id token";
 
 /// What a sign-in is made with.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +56,9 @@ pub enum SignInError {
         /// The workspace that was obtained.
         got: String,
     },
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers")]
+    NoRandom,
     /// The person kept the account that is there.
     #[error("the present sign-in was kept")]
     Kept,
@@ -73,6 +82,7 @@ pub struct Obtained<'a> {
     sign_in: SignIn<'a>,
     file: AuthFile,
     account: Account,
+    registration: Option<Registration>,
 }
 
 /// A sign-in that was saved.
@@ -85,6 +95,8 @@ pub struct SignedIn {
     pub place: String,
     /// When the access token ends, in seconds since 1970.
     pub expires: Option<i64>,
+    /// Whether the tokens are of use for their route: the person may have left out what that needs.
+    pub usable: bool,
     /// The account that was active before and was put aside.
     pub put_aside: Option<Account>,
 }
@@ -92,9 +104,11 @@ pub struct SignedIn {
 impl<'a> SignIn<'a> {
     /// Redeems a code. Nothing is saved yet.
     pub async fn obtain(self, exchange: &CodeExchange) -> Result<Obtained<'a>, SignInError> {
+        // Before the code is spent: without it there is nothing to believe the tokens by.
+        let proof = if exchange.practice.discovery { Some(self.proof().await?) } else { None };
         let grant = self.endpoint.redeem(exchange).await?;
         for (part, name) in [
-            (&grant.id_token, "id token"),
+            (&grant.id_token, ID_TOKEN),
             (&grant.access_token, "access token"),
             (&grant.refresh_token, "refresh token"),
         ] {
@@ -102,16 +116,15 @@ impl<'a> SignIn<'a> {
                 return Err(SignInError::Incomplete(name));
             }
         }
-        if let Some(token) = &grant.id_token {
-            id_token::check(token, self.endpoint, OffsetDateTime::now_utc())?;
-        }
-        let origin = self.endpoint.origin();
+        let registration = self.believe(&grant, exchange, proof)?;
+        let mut origin = self.endpoint.origin(Route::named(exchange.practice.name));
+        origin.client_id = exchange.client_id.clone().or(origin.client_id);
         let mut file = AuthFile::signed_in(&grant, OffsetDateTime::now_utc()).with_origin(&origin);
         if let Some(name) = self.name {
             file = file.with_name(name);
         }
         let account = Account::of(&file);
-        let obtained = Obtained { sign_in: self, file, account };
+        let obtained = Obtained { sign_in: self, file, account, registration };
         obtained.check_workspace().await?;
         Ok(obtained)
     }
@@ -202,7 +215,12 @@ impl Obtained<'_> {
     async fn save_locked(&self) -> Result<SignedIn, SignInError> {
         let (file, account) = (self.file.clone(), self.account.clone());
         let (home, named) = (self.sign_in.home.clone(), self.sign_in.name.is_some());
+        let registration = self.registration.clone();
         off_thread(move || {
+            // First: without it the issuer would not know these tokens' client again.
+            if let Some(registration) = registration {
+                registration.save(&registration::path(home.path()))?;
+            }
             let put_aside = if named { put_aside(&home, &account)? } else { None };
             let store = home.active();
             store.save(&file)?;
@@ -213,6 +231,7 @@ impl Obtained<'_> {
             Ok(SignedIn {
                 place: store.description(),
                 expires: file.lifetime().expires(),
+                usable: file.is_usable(),
                 account: Account { active: true, ..account },
                 put_aside,
             })
@@ -233,8 +252,7 @@ impl Obtained<'_> {
 
     /// Ends the new sign-in at the issuer, since nobody will hold its tokens.
     async fn give_up(&self) {
-        let Some(tokens) = self.file.tokens() else { return };
-        if let Err(error) = self.sign_in.endpoint.revoke(tokens).await {
+        if let Err(error) = self.sign_in.endpoint.revoke(&self.file).await {
             tracing::warn!(%error, "the tokens that were not saved could not be revoked");
         }
     }

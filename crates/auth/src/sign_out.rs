@@ -102,11 +102,14 @@ async fn find(home: &Home, word: Option<String>) -> Result<Option<Leaving>, Acco
 }
 
 async fn revoke(endpoint: &Endpoint, file: &AuthFile) -> Revocation {
-    let Some(tokens) = file.tokens() else { return Revocation::Nothing };
-    if !endpoint.origin().agrees(&file.origin()) {
+    if file.tokens().is_none() {
+        return Revocation::Nothing;
+    }
+    let origin = file.origin();
+    if origin.route.practice().is_none() || !endpoint.origin(origin.route.clone()).agrees(&origin) {
         return Revocation::OtherIssuer;
     }
-    match endpoint.revoke(tokens).await {
+    match endpoint.revoke(file).await {
         Ok(()) => Revocation::Done,
         Err(error) => Revocation::Failed(error),
     }

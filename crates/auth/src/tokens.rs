@@ -15,8 +15,16 @@ use crate::secret::Secret;
 mod lifetime;
 #[cfg(test)]
 mod tests;
+mod told;
 
 pub use lifetime::{Freshness, Lifetime, RENEW_AHEAD, RENEW_EVERY, freshness};
+
+/// What was granted.
+const SCOPE: &str = "scope";
+/// The end of an access token that does not say so itself, in seconds since 1970.
+const EXPIRES: &str = "expires_at";
+/// The earliest renewal, likewise.
+const EARLIEST: &str = "earliest_refresh_at";
 
 const TOKEN_NAMES: [&str; 4] = ["id_token", "access_token", "refresh_token", "account_id"];
 
@@ -32,6 +40,15 @@ pub struct Grant {
     /// Good for one renewal.
     #[serde(default)]
     pub refresh_token: Option<Secret>,
+    /// How long the access token lives, in seconds.
+    #[serde(default, deserialize_with = "told::whole")]
+    pub expires_in: Option<i64>,
+    /// What was granted, parted by spaces.
+    #[serde(default, deserialize_with = "told::text")]
+    pub scope: Option<String>,
+    /// When the tokens may be renewed at the earliest, in seconds since 1970.
+    #[serde(default, deserialize_with = "told::moment")]
+    pub earliest_refresh_at: Option<i64>,
 }
 
 impl Grant {
@@ -68,7 +85,7 @@ impl AuthFile {
     /// Makes the file of a new sign-in; the workspace comes from the tokens' claims.
     pub fn signed_in(grant: &Grant, now: OffsetDateTime) -> Self {
         let mut tokens = Tokens(Members::default());
-        tokens.take(grant);
+        tokens.take(grant, now);
         let claims = Claims::of(grant.id_token.as_ref(), grant.access_token.as_ref());
         if let Some(account) = claims.account_id {
             tokens.0.set("account_id", &account);
@@ -144,7 +161,7 @@ impl AuthFile {
     /// Gives the file after a renewal: new tokens where the issuer sent some, the rest as it was.
     pub fn renewed(&self, grant: &Grant, now: OffsetDateTime) -> Self {
         let mut next = self.clone();
-        next.tokens.get_or_insert_with(|| Tokens(Members::default())).take(grant);
+        next.tokens.get_or_insert_with(|| Tokens(Members::default())).take(grant, now);
         if next.members.raw("tokens").is_none() {
             next.members.set_raw("tokens", "null".to_owned());
         }
@@ -155,6 +172,13 @@ impl AuthFile {
     /// The tokens; `None` when the file holds only an API key or nothing.
     pub fn tokens(&self) -> Option<&Tokens> {
         self.tokens.as_ref().filter(|tokens| !tokens.is_empty())
+    }
+
+    /// Whether its tokens are of use for its route: the person may have left out what that needs.
+    pub fn is_usable(&self) -> bool {
+        let needed = self.origin().route.practice().and_then(|practice| practice.needed);
+        let granted = self.tokens().and_then(Tokens::scope).unwrap_or_default();
+        needed.is_none_or(|needed| granted.split(' ').any(|scope| scope == needed))
     }
 
     /// When the tokens were last renewed.
@@ -184,11 +208,16 @@ impl AuthFile {
 
     /// What decides when the access token must be renewed, read once so that asking is cheap.
     pub fn lifetime(&self) -> Lifetime {
-        let access = self.tokens().and_then(Tokens::access_token);
+        let tokens = self.tokens();
+        let access = tokens.and_then(Tokens::access_token);
+        let told = |name| tokens.and_then(|tokens| tokens.0.read::<i64>(name));
         Lifetime {
             missing: access.is_none(),
-            expires: access.and_then(|token| Claims::read(&token).expires),
+            expires: access
+                .and_then(|token| Claims::read(&token).expires)
+                .or_else(|| told(EXPIRES)),
             renewed: self.last_refresh(),
+            earliest: told(EARLIEST),
         }
     }
 }
@@ -217,12 +246,29 @@ impl Tokens {
         Ok(Self(members))
     }
 
-    fn take(&mut self, grant: &Grant) {
+    fn take(&mut self, grant: &Grant, now: OffsetDateTime) {
         let parts = [&grant.id_token, &grant.access_token, &grant.refresh_token];
         for (name, part) in TOKEN_NAMES.iter().zip(parts) {
             if let Some(token) = part.as_ref().filter(|token| !token.is_empty()) {
                 self.0.set(name, token.expose());
             }
+        }
+        if let Some(scope) = &grant.scope {
+            self.0.set(SCOPE, scope);
+        }
+        // An access token that says itself when it ends needs nothing beside it.
+        let silent = |token: &&Secret| Claims::read(token).expires.is_none();
+        let life = grant.access_token.as_ref().filter(silent).and(grant.expires_in);
+        self.note(EXPIRES, life.map(|life| now.unix_timestamp().saturating_add(life)));
+        self.note(EARLIEST, grant.earliest_refresh_at);
+    }
+
+    /// Notes a moment, or that there is none any more.
+    fn note(&mut self, name: &str, moment: Option<i64>) {
+        match moment {
+            Some(moment) => self.0.set_raw(name, moment.to_string()),
+            None if self.0.raw(name).is_some() => self.0.set_raw(name, "null".to_owned()),
+            None => {}
         }
     }
 
@@ -247,6 +293,11 @@ impl Tokens {
     /// The token that buys the next access token.
     pub fn refresh_token(&self) -> Option<Secret> {
         self.secret("refresh_token")
+    }
+
+    /// What was granted, parted by spaces.
+    fn scope(&self) -> Option<String> {
+        self.0.read(SCOPE)
     }
 
     /// The workspace written down at sign-in.

@@ -2,7 +2,9 @@
 
 #![no_main]
 
-use chatmock_auth::{CLIENT_ID, ISSUER, Login, LoginSettings, Redirect, RedirectHost, Rejected};
+use chatmock_auth::{
+    CLIENT_ID, ISSUER, Login, LoginSettings, Redirect, RedirectHost, Rejected, Route,
+};
 use libfuzzer_sys::fuzz_target;
 
 /// Stands for the state of the attempt, which no one can guess.
@@ -10,6 +12,8 @@ const STATE: &str = "STATE";
 
 fuzz_target!(|text: &str| {
     let settings = LoginSettings {
+        route: &Route::CODEX,
+        registration: None,
         issuer: ISSUER,
         client_id: CLIENT_ID,
         originator: "chatmock",

@@ -1,8 +1,8 @@
 //! The sign-in with a browser: here, or elsewhere with the address pasted back.
 
 use chatmock_auth::{
-    Attempt, CodeExchange, Denial, Ending, Login, LoginSettings, Loopback, LoopbackError, SignedIn,
-    Stray, Verdict,
+    Attempt, CodeExchange, Denial, Ending, Login, LoginSettings, Loopback, LoopbackError, Route,
+    SignedIn, Stray, Verdict,
 };
 
 use super::opening::Opening;
@@ -16,6 +16,8 @@ impl Attendant<'_> {
     pub(super) async fn by_page(&self, open: Option<&Surroundings>) -> Result<SignedIn, Failure> {
         let loopback = self.bind().await?;
         let (login, address) = Login::begin(LoginSettings {
+            route: &Route::CODEX,
+            registration: None,
             issuer: self.endpoint.issuer(),
             client_id: self.endpoint.client_id(),
             originator: &self.desk.means.keeper.originator,

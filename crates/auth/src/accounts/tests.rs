@@ -15,6 +15,7 @@ fn file(user: &str, workspace: &str, email: &str) -> AuthFile {
         id_token: Some(token.clone()),
         access_token: Some(token),
         refresh_token: Some(crate::Secret::new(format!("rt-{user}-{workspace}"))),
+        ..Grant::default()
     };
     AuthFile::signed_in(&grant, OffsetDateTime::UNIX_EPOCH)
 }
@@ -32,8 +33,10 @@ fn emails(home: &Home) -> Vec<(String, bool)> {
 
 #[test]
 fn the_key_is_user_and_workspace_and_always_a_plain_file_name() {
+    let key = |user, workspace| key(user, workspace, &Route::CODEX);
     assert_eq!(key(Some("user-abc"), Some("1111-22")), "user-abc@1111-22");
     assert_eq!(key(None, Some("w")), "unknown@w");
+    assert_eq!(super::key(Some("u"), None, &Route::PLAN), "u@unknown+plan");
     for hostile in ["../../etc/passwd", ".hidden", "a/b\\c:d", "\u{0}\n", "é", "CON.", "a@b"] {
         let key = key(Some(hostile), Some(hostile));
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_%@".contains(c);

@@ -132,7 +132,7 @@ fn an_approved_code_is_redeemed_with_the_issuers_verifier() {
         panic!("a code expected")
     };
     assert_eq!(
-        exchange.form("app"),
+        *exchange.form("app"),
         "grant_type=authorization_code&client_id=app&code=ac_canary&redirect_uri=\
          https%3A%2F%2Fissuer.test%2Fdeviceauth%2Fcallback&code_verifier=ver"
     );

@@ -51,6 +51,17 @@ impl Issuer {
         Url::parse(&format!("{}{path}", self.base)).map_err(|_| EndpointError::Issuer)
     }
 
+    /// Says whether a place is on the same host and port, reached in the same way.
+    pub(crate) fn holds(&self, place: &Url) -> bool {
+        self.url.origin() == place.origin()
+    }
+
+    /// Takes an address that the issuer gives: `https`, or on this machine where it is, too.
+    pub(crate) fn names(&self, place: &str) -> Option<Url> {
+        let told = Self::parse(place).ok()?;
+        (told.url.scheme() == "https" || (told.local && self.local)).then_some(told.url)
+    }
+
     /// Makes a client with these headers on every call.
     pub(super) fn client(&self, headers: HeaderMap) -> Result<Client, EndpointError> {
         client(&self.url, self.local, headers)

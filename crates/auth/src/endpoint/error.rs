@@ -3,11 +3,13 @@
 use reqwest::StatusCode;
 use serde::Deserialize;
 
+use crate::route::Practice;
+
 /// Why a sign-in cannot be renewed any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// `refresh_token_expired`.
+    /// `refresh_token_expired` or `token_expired`.
     #[error("its refresh token has expired")]
     Expired,
     /// `refresh_token_reused`.
@@ -16,7 +18,7 @@ pub enum Refusal {
     /// `refresh_token_invalidated`.
     #[error("its refresh token was withdrawn")]
     Invalidated,
-    /// `invalid_grant` with status 400.
+    /// `invalid_grant`, on the Codex route with status 400, or `invalid_refresh_token`.
     #[error("its refresh token is not accepted")]
     InvalidGrant,
     /// Status 401 with no such code.
@@ -25,6 +27,9 @@ pub enum Refusal {
     /// There was nothing to send.
     #[error("it has no refresh token")]
     NoRefreshToken,
+    /// The file does not say which client's it is, which the issuer asks for.
+    #[error("it does not say which client it was issued to")]
+    NoClient,
     /// The renewed tokens belong to someone else, and were thrown away.
     #[error("the sign-in service answered for another account")]
     OtherAccount,
@@ -37,6 +42,15 @@ pub enum EndpointError {
     /// The issuer is neither an `https` address nor `http` on this machine.
     #[error("the issuer must be an https address, or http on a loopback address")]
     Issuer,
+    /// No sign-ins can be made for a route of this name.
+    #[error("this version knows no such route: codex or plan")]
+    Route,
+    /// A sign-in was begun without a registration where every installation has one.
+    #[error("this route needs a registration of the installation")]
+    NoRegistration,
+    /// What the issuer says of itself cannot be right.
+    #[error("the sign-in service describes itself wrongly: {0}")]
+    Discovery(&'static str),
     /// Originator or user agent cannot stand in a header.
     #[error("originator and user agent must be plain header text")]
     Identity,
@@ -95,16 +109,16 @@ pub(super) fn not_redeemed(status: StatusCode, body: &[u8]) -> EndpointError {
 }
 
 /// Sorts the refusal of a renewal.
-pub(super) fn classify(status: StatusCode, body: &[u8]) -> EndpointError {
-    let refusal = match code(body).as_deref() {
-        Some("refresh_token_expired") => Refusal::Expired,
-        Some("refresh_token_reused") => Refusal::Reused,
-        Some("refresh_token_invalidated") => Refusal::Invalidated,
-        Some("invalid_grant") if status == StatusCode::BAD_REQUEST => Refusal::InvalidGrant,
-        _ if status == StatusCode::UNAUTHORIZED => Refusal::Unauthorized,
-        _ => return EndpointError::Status(status.as_u16()),
-    };
-    EndpointError::Refused(refusal)
+pub(super) fn classify(practice: &Practice, status: StatusCode, body: &[u8]) -> EndpointError {
+    let code = code(body).unwrap_or_default();
+    let told = practice.terminal.iter().find(|(known, counts, _)| {
+        *known == code && counts.is_none_or(|counts| counts == status.as_u16())
+    });
+    match told {
+        Some((_, _, refusal)) => EndpointError::Refused(*refusal),
+        None if status == StatusCode::UNAUTHORIZED => EndpointError::Refused(Refusal::Unauthorized),
+        None => EndpointError::Status(status.as_u16()),
+    }
 }
 
 /// Finds the code where issuers put it: `error.code`, `error` itself, or `code`.
@@ -149,7 +163,8 @@ mod tests {
             (500, "", None),
             (307, "", None),
         ] {
-            let got = classify(StatusCode::from_u16(status).unwrap(), body.as_bytes());
+            let codex = crate::route::Route::CODEX.practice().unwrap();
+            let got = classify(codex, StatusCode::from_u16(status).unwrap(), body.as_bytes());
             match (got, expected) {
                 (EndpointError::Refused(got), Some(expected)) => {
                     assert_eq!(got, expected, "{body}")
@@ -158,6 +173,30 @@ mod tests {
                 (got, expected) => panic!("{status} {body}: {got:?}, not {expected:?}"),
             }
         }
+    }
+
+    #[test]
+    fn every_end_of_the_plan_route_is_one_whatever_its_status() {
+        let plan = crate::route::Route::PLAN.practice().unwrap();
+        for code in [
+            "invalid_grant",
+            "invalid_refresh_token",
+            "token_expired",
+            "refresh_token_expired",
+            "refresh_token_invalidated",
+            "refresh_token_reused",
+        ] {
+            for status in [400, 401, 403] {
+                let body = format!(r#"{{"error":"{code}"}}"#);
+                let got = classify(plan, StatusCode::from_u16(status).unwrap(), body.as_bytes());
+                assert!(
+                    matches!(got, EndpointError::Refused(refusal) if refusal != Refusal::Unauthorized),
+                    "{status} {code}: {got:?}"
+                );
+            }
+        }
+        let busy = classify(plan, StatusCode::SERVICE_UNAVAILABLE, br#"{"error":"server_error"}"#);
+        assert!(matches!(busy, EndpointError::Status(503)));
     }
 
     #[test]

@@ -12,8 +12,9 @@ use super::holding::{Holding, Marks, Session, Snapshot};
 use super::saving::Unsaved;
 use super::step::{Dead, Order, Step};
 use crate::claims::{Claims, Identity};
-use crate::endpoint::Endpoint;
+use crate::endpoint::{Endpoint, EndpointError};
 use crate::faults::Faults;
+use crate::route::Practice;
 use crate::secret::Secret;
 use crate::store::{Access, Stamp, TokenStore};
 use crate::tokens::AuthFile;
@@ -22,6 +23,7 @@ use crate::tokens::AuthFile;
 pub(super) struct Custody {
     pub(super) settings: KeeperSettings,
     pub(super) endpoint: Endpoint,
+    pub(super) practice: &'static Practice,
     pub(super) store: Arc<dyn TokenStore>,
     borrowed: Option<Arc<dyn TokenStore>>,
     pub(super) faults: Faults,
@@ -44,9 +46,10 @@ impl Custody {
         endpoint: Endpoint,
         store: Arc<dyn TokenStore>,
         borrowed: Option<Arc<dyn TokenStore>>,
-    ) -> Self {
+    ) -> Result<Self, EndpointError> {
+        let practice = settings.route.practice().ok_or(EndpointError::Route)?;
         let (faults, state) = Default::default();
-        Self { settings, endpoint, store, borrowed, faults, state }
+        Ok(Self { settings, endpoint, practice, store, borrowed, faults, state })
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, State> {
@@ -62,8 +65,7 @@ impl Custody {
             return None;
         }
         let (holding, dead) = (snapshot.holding.as_ref(), state.dead.as_ref());
-        let now = OffsetDateTime::now_utc();
-        match (Order::Current.next(holding, dead, now), holding) {
+        match (self.decide(&Order::Current, holding, dead), holding) {
             (Step::Refuse(error), _) => Some(Err(error)),
             (Step::Use, Some(holding)) => Some(Ok(Arc::clone(&holding.session))),
             _ => None,
@@ -74,7 +76,7 @@ impl Custody {
     pub(super) fn renew_ahead(self: &Arc<Self>) {
         let state = self.state();
         let holding = state.snapshot.as_deref().and_then(|snapshot| snapshot.holding.as_ref());
-        let step = Order::Early.next(holding, state.dead.as_ref(), OffsetDateTime::now_utc());
+        let step = self.decide(&Order::Early, holding, state.dead.as_ref());
         let resting = || state.rest_until.is_some_and(|end| Instant::now() < end);
         if matches!(step, Step::Renew(_)) && !resting() {
             drop(state);
@@ -89,7 +91,7 @@ impl Custody {
         let held = state.snapshot.as_deref().and_then(|snapshot| snapshot.holding.as_ref());
         let identity = match held.filter(|holding| holding.token() == stale) {
             Some(holding) => holding.identity.clone(),
-            None => Identity::of(&Claims::read(stale)),
+            None => Identity::of(&Claims::of(None, Some(stale))),
         };
         Order::Replace { stale: stale.clone(), identity }
     }
@@ -98,7 +100,7 @@ impl Custody {
     pub(super) async fn reload(self: &Arc<Self>) -> Result<Arc<Snapshot>, KeeperError> {
         let custody = Arc::clone(self);
         let read = blocking(move || custody.read()).await?;
-        if let Err(KeeperError::OtherOrigin { .. }) = &read {
+        if let Err(KeeperError::OtherRoute { .. } | KeeperError::OtherIssuer { .. }) = &read {
             // What was held before is no longer the sign-in, so nothing may fall back to it.
             self.state().snapshot = None;
         }
@@ -129,8 +131,11 @@ impl Custody {
         if file.tokens().is_none() || wanted.agrees(&origin) {
             return Ok(());
         }
-        let what = if wanted.route == origin.route { "sign-in service" } else { "route" };
-        Err(KeeperError::OtherOrigin { what })
+        let (stored, wanted) = (origin.route, wanted.route);
+        Err(match stored == wanted {
+            true => KeeperError::OtherIssuer { route: wanted },
+            false => KeeperError::OtherRoute { stored, wanted },
+        })
     }
 
     fn marks(&self) -> Option<Marks> {
@@ -163,7 +168,19 @@ impl Custody {
     /// Decides about a snapshot now.
     pub(super) fn step(&self, snapshot: &Snapshot, order: &Order) -> Step {
         let dead = self.state().dead.clone();
-        order.next(snapshot.holding.as_ref(), dead.as_ref(), OffsetDateTime::now_utc())
+        self.decide(order, snapshot.holding.as_ref(), dead.as_ref())
+    }
+
+    fn decide(&self, order: &Order, holding: Option<&Holding>, dead: Option<&Dead>) -> Step {
+        match holding {
+            Some(holding) => order.next(holding, dead, OffsetDateTime::now_utc()),
+            None => Step::Refuse(self.signed_out()),
+        }
+    }
+
+    /// Why there is no session where nobody is signed in.
+    pub(super) fn signed_out(&self) -> KeeperError {
+        KeeperError::SignedOut { route: self.settings.route.clone() }
     }
 }
 

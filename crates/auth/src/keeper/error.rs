@@ -4,6 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use crate::endpoint::Refusal;
+use crate::route::Route;
 use crate::store::StoreError;
 
 /// Why there is no session. Cheap to clone: all who wait for one renewal get the same.
@@ -11,15 +12,33 @@ use crate::store::StoreError;
 #[non_exhaustive]
 pub enum KeeperError {
     /// There is no sign-in.
-    #[error("sign in first: chatmock-auth login")]
-    SignedOut,
+    #[error("sign in first: {}", route.login_command())]
+    SignedOut {
+        /// What one is needed for.
+        route: Route,
+    },
     /// The sign-in cannot be renewed any more.
-    #[error("the sign-in{} has ended: {refusal}; sign in again: chatmock-auth login", of(account))]
+    #[error(
+        "the sign-in{} has ended: {refusal}; sign in again: {}", of(account), route.login_command()
+    )]
     SignInExpired {
         /// The cause.
         refusal: Refusal,
         /// Whose it is, where its e-mail address is known.
         account: Option<String>,
+        /// What it was for.
+        route: Route,
+    },
+    /// The person is signed in, but did not allow what the tokens are needed for.
+    #[error(
+        "the sign-in{} does not allow the use of the plan: sign in again and allow it: {}",
+        of(account), route.login_command()
+    )]
+    NotAllowed {
+        /// Whose it is, where its e-mail address is known.
+        account: Option<String>,
+        /// What it is for.
+        route: Route,
     },
     /// The stored sign-in cannot be read; it was left as it is.
     #[error("{place} is damaged; sign in again: chatmock-auth login")]
@@ -33,14 +52,25 @@ pub enum KeeperError {
          chatmock-auth login"
     )]
     BorrowedExpired,
-    /// The stored sign-in is of another route, issuer or client, whose tokens go elsewhere.
+    /// The stored sign-in is of another route, whose tokens go elsewhere.
     #[error(
-        "the stored sign-in is for another {what} and is not used for this one; sign in for this \
-         one: chatmock-auth login"
+        "the stored sign-in is for another route: say --route {stored} to use it, or sign in for \
+         this one: {}", wanted.login_command()
     )]
-    OtherOrigin {
-        /// What differs.
-        what: &'static str,
+    OtherRoute {
+        /// What it is for.
+        stored: Route,
+        /// What one is needed for.
+        wanted: Route,
+    },
+    /// The stored sign-in is of another issuer or client, and its tokens go there only.
+    #[error(
+        "the stored sign-in is for another sign-in service and is not used for this one; sign in \
+         for this one: {}", route.login_command()
+    )]
+    OtherIssuer {
+        /// What one is needed for.
+        route: Route,
     },
     /// Someone signed in to another account while a request was under way.
     #[error("the sign-in changed to another account meanwhile: send the request again")]
@@ -81,4 +111,6 @@ pub(super) enum Hitch {
     Overtaken,
     #[error("the sign-in service sent no new access token")]
     NoNewToken,
+    #[error("the sign-in service allows no renewal yet")]
+    TooEarly,
 }

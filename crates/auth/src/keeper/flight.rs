@@ -84,7 +84,7 @@ impl Custody {
                 self.rest_unless_fresh();
                 Ok(session)
             }
-            (_, None, _) => Err(KeeperError::SignedOut),
+            (_, None, _) => Err(self.signed_out()),
         }
     }
 
@@ -95,7 +95,8 @@ impl Custody {
         let snapshot = state.snapshot.clone();
         let holding = snapshot.as_ref().and_then(|snapshot| snapshot.holding.as_ref());
         let alive = holding.filter(|holding| {
-            holding.lifetime.freshness(OffsetDateTime::now_utc()) != Freshness::Expired
+            let freshness = holding.lifetime.freshness(OffsetDateTime::now_utc());
+            freshness != Freshness::Expired && holding.not_allowed().is_none()
         });
         match (order, alive) {
             (Order::Current | Order::Early, Some(holding)) => {

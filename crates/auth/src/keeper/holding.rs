@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::error::KeeperError;
 use crate::claims::Identity;
 use crate::endpoint::Refusal;
+use crate::route::Origin;
 use crate::secret::Secret;
 use crate::store::{Access, Stamp};
 use crate::tokens::{AuthFile, Lifetime};
@@ -36,6 +37,8 @@ pub(super) struct Holding {
     pub(super) lifetime: Lifetime,
     pub(super) refresh_token: Option<Secret>,
     pub(super) identity: Identity,
+    pub(super) origin: Origin,
+    usable: bool,
 }
 
 impl Holding {
@@ -53,12 +56,30 @@ impl Holding {
         };
         let (session, lifetime) = (Arc::new(session), file.lifetime());
         let refresh_token = tokens.refresh_token();
-        Some(Self { access, stored, file, session, lifetime, refresh_token, identity })
+        let (origin, usable) = (file.origin(), file.is_usable());
+        Some(Self {
+            access,
+            stored,
+            file,
+            session,
+            lifetime,
+            refresh_token,
+            identity,
+            origin,
+            usable,
+        })
+    }
+
+    /// Why it is of no use for its route, if it is not.
+    pub(super) fn not_allowed(&self) -> Option<KeeperError> {
+        let (account, route) = (self.session.email.clone(), self.origin.route.clone());
+        (!self.usable).then_some(KeeperError::NotAllowed { account, route })
     }
 
     /// Why it is of no more use.
     pub(super) fn ended(&self, refusal: Refusal) -> KeeperError {
-        KeeperError::SignInExpired { refusal, account: self.session.email.clone() }
+        let (account, route) = (self.session.email.clone(), self.origin.route.clone());
+        KeeperError::SignInExpired { refusal, account, route }
     }
 
     pub(super) fn token(&self) -> &Secret {

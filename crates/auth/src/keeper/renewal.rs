@@ -10,9 +10,8 @@ use super::flight::Outcome;
 use super::holding::{Holding, Snapshot};
 use super::step::{Dead, Order, Step};
 use crate::claims::{Claims, Identity};
-use crate::endpoint::{EndpointError, Reason, Refusal};
+use crate::endpoint::{EndpointError, Reason, Refusal, Renewal};
 use crate::lock::{HomeLock, LockError};
-use crate::secret::Secret;
 use crate::store::{Reservation, StoreError};
 use crate::tokens::{Freshness, Grant};
 
@@ -25,16 +24,15 @@ impl Custody {
         let _lock = self.lock().await?;
         self.faults.renewal();
         let snapshot = self.reload().await?;
-        let Some(holding) = &snapshot.holding else { return Err(KeeperError::SignedOut) };
+        let Some(holding) = &snapshot.holding else { return Err(self.signed_out()) };
         let reason = match self.step(&snapshot, order) {
             Step::Use => return Ok(Arc::clone(&holding.session)),
             Step::Refuse(error) => return Err(error),
             Step::Renew(_) if is_news(before, holding) => return Ok(Arc::clone(&holding.session)),
             Step::Renew(reason) => reason,
         };
-        let Some(token) = &holding.refresh_token else { return Err(KeeperError::SignedOut) };
         let room = self.room(order, holding).await?;
-        match self.spend(token, reason).await {
+        match self.spend(holding, reason).await {
             Ok(grant) => self.keep(holding, Delivery { grant, room }, order).await,
             Err(EndpointError::Refused(refusal)) => self.refused(order, holding, refusal).await,
             Err(error) => Err(KeeperError::unavailable(error)),
@@ -69,9 +67,14 @@ impl Custody {
         }
     }
 
-    async fn spend(&self, token: &Secret, reason: Reason) -> Result<Grant, EndpointError> {
+    async fn spend(&self, holding: &Holding, reason: Reason) -> Result<Grant, EndpointError> {
         tracing::debug!(?reason, "renewing the sign-in");
-        self.endpoint.renew(token, reason).await
+        let refused = |refusal| move || EndpointError::Refused(refusal);
+        let token = holding.refresh_token.as_ref();
+        let token = token.ok_or_else(refused(Refusal::NoRefreshToken))?;
+        let client_id = self.endpoint.client_of(self.practice, &holding.origin);
+        let client_id = client_id.ok_or_else(refused(Refusal::NoClient))?;
+        self.endpoint.renew(self.practice, Renewal { token, client_id, reason }).await
     }
 
     /// Saves and publishes a grant; publishes it even if it cannot be saved.
@@ -115,7 +118,21 @@ impl Custody {
     ) -> Outcome {
         let error = self.bury(holding, refusal);
         tracing::warn!(%error, "the sign-in service refused the renewal");
-        self.adopt(order).await
+        let outcome = self.adopt(order).await;
+        let ended = matches!(outcome, Err(KeeperError::SignInExpired { .. }));
+        let told = self.practice.terminal.iter().any(|(_, _, known)| *known == refusal);
+        if self.practice.drops_ended && ended && told {
+            self.drop_tokens().await;
+        }
+        outcome
+    }
+
+    /// Deletes tokens that were refused for good. The caller holds the lock.
+    async fn drop_tokens(self: &Arc<Self>) {
+        let store = Arc::clone(&self.store);
+        if let Ok(Err(error)) = blocking(move || store.remove()).await {
+            tracing::warn!(%error, "tokens of no more use could not be deleted");
+        }
     }
 
     fn bury(&self, holding: &Holding, refusal: Refusal) -> KeeperError {

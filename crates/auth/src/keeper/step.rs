@@ -2,7 +2,7 @@
 
 use time::OffsetDateTime;
 
-use super::error::KeeperError;
+use super::error::{Hitch, KeeperError};
 use super::flight::Outcome;
 use super::holding::Holding;
 use crate::claims::Identity;
@@ -37,13 +37,10 @@ pub(super) struct Dead {
 }
 
 impl Order {
-    pub(super) fn next(
-        &self,
-        holding: Option<&Holding>,
-        dead: Option<&Dead>,
-        now: OffsetDateTime,
-    ) -> Step {
-        let Some(holding) = holding else { return Step::Refuse(KeeperError::SignedOut) };
+    pub(super) fn next(&self, holding: &Holding, dead: Option<&Dead>, now: OffsetDateTime) -> Step {
+        if let Some(error) = holding.not_allowed() {
+            return Step::Refuse(error);
+        }
         let freshness = holding.lifetime.freshness(now);
         let reason = match self {
             Self::Current | Self::Early if freshness == Freshness::Fresh => return Step::Use,
@@ -57,7 +54,7 @@ impl Order {
             _ if freshness == Freshness::Expired => Reason::ProactiveExpiry,
             _ => Reason::Scheduled,
         };
-        match obstacle(holding, dead) {
+        match obstacle(holding, dead, now) {
             None => Step::Renew(reason),
             Some(_) if matches!(self, Self::Early) && freshness == Freshness::Stale => Step::Use,
             Some(error) => Step::Refuse(error),
@@ -74,13 +71,16 @@ impl Order {
     }
 }
 
-fn obstacle(holding: &Holding, dead: Option<&Dead>) -> Option<KeeperError> {
+fn obstacle(holding: &Holding, dead: Option<&Dead>, now: OffsetDateTime) -> Option<KeeperError> {
     if holding.access == Access::Borrowed {
         return Some(KeeperError::BorrowedExpired);
     }
     if holding.refresh_token.is_none() {
         return Some(holding.ended(Refusal::NoRefreshToken));
     }
-    let dead = dead.filter(|dead| dead.token == holding.refresh_token)?;
-    Some(holding.ended(dead.refusal))
+    if let Some(dead) = dead.filter(|dead| dead.token == holding.refresh_token) {
+        return Some(holding.ended(dead.refusal));
+    }
+    let early = !holding.lifetime.may_be_renewed(now);
+    early.then(|| KeeperError::unavailable(Hitch::TooEarly))
 }

@@ -1,7 +1,5 @@
 //! What came back from the browser, read with care: anyone may have written it.
 
-use subtle::ConstantTimeEq;
-
 use super::{Denial, QUERY_LIMIT, Stray};
 use crate::secret::Secret;
 
@@ -12,7 +10,11 @@ const DETAIL_LENGTH: usize = 256;
 /// An answer with the right state.
 #[derive(Debug)]
 pub(super) enum Answer {
-    Code(Secret),
+    Code {
+        code: Secret,
+        /// The client that the issuer names beside it.
+        client_id: Option<String>,
+    },
     Denied(Denial),
 }
 
@@ -23,26 +25,24 @@ impl Answer {
             return Err(Stray::TooLong);
         }
         let query = Query(query_of(text.trim()));
-        if !is_same(query.one("state")?.as_deref().unwrap_or_default(), state) {
+        if !state.matches(query.one("state")?.as_deref().unwrap_or_default()) {
             return Err(Stray::State);
         }
         if let Some(code) = query.one("error")? {
             let detail = query.one("error_description")?;
-            return Ok(Self::Denied(Denial {
+            return Ok(Self::Denied(Denial::Refused {
                 code: harmless(&code, CODE_LENGTH).unwrap_or_else(|| "no reason given".to_owned()),
                 detail: detail.and_then(|detail| harmless(&detail, DETAIL_LENGTH)),
             }));
         }
         match query.one("code")?.filter(|code| !code.is_empty()) {
-            Some(code) => Ok(Self::Code(Secret::new(code))),
+            Some(code) => {
+                let client_id = query.one("client_id")?;
+                Ok(Self::Code { code: Secret::new(code), client_id })
+            }
             None => Err(Stray::NoCode),
         }
     }
-}
-
-/// Compares in a time that does not depend on where the texts differ.
-pub(super) fn is_same(given: &str, state: &Secret) -> bool {
-    !state.is_empty() && bool::from(given.as_bytes().ct_eq(state.expose().as_bytes()))
 }
 
 /// The state that a text carries, if it can be read at all.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use super::answer::{is_same, state_of};
+use super::answer::state_of;
 use super::{CodeExchange, Denial, Login, Rejected, Stray};
 use crate::secret::Secret;
 
@@ -99,7 +99,7 @@ impl Attempt {
 
     fn late(&self, text: &str) -> Verdict {
         let given = state_of(text).unwrap_or_default();
-        if is_same(&given, &self.shared.state) {
+        if self.shared.state.matches(&given) {
             Verdict::Again
         } else {
             Verdict::Stray(Stray::State)

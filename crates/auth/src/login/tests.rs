@@ -4,8 +4,12 @@ use std::collections::HashMap;
 
 use super::*;
 
+static CODEX: Route = Route::CODEX;
+
 fn settings(workspaces: &[String]) -> LoginSettings<'_> {
     LoginSettings {
+        route: &CODEX,
+        registration: None,
         issuer: "https://issuer.test/",
         client_id: "app_test",
         originator: "chatmock",
@@ -36,7 +40,9 @@ fn the_address_has_the_parameters_in_the_issuers_order() {
     let workspaces = ["ws-1".to_owned(), "ws-2".to_owned()];
     let (_, url) = Login::begin(settings(&workspaces)).unwrap();
     let names: Vec<String> = url.query_pairs().map(|(name, _)| name.into_owned()).collect();
-    assert_eq!(names, ORDER);
+    let known: Vec<&str> =
+        ORDER.into_iter().filter(|name| names.iter().any(|n| n == name)).collect();
+    assert_eq!((names.len(), &names), (11, &known.into_iter().map(String::from).collect()));
     assert_eq!(url.as_str().split('?').next(), Some("https://issuer.test/oauth/authorize"));
     let given = parameters(&url);
     for (name, value) in [
@@ -117,8 +123,8 @@ fn an_error_with_the_right_state_ends_it_in_harmless_words() {
         "x".repeat(999)
     );
     let Err(Rejected::Ended(denial)) = login.redeem(&text) else { panic!("an end expected") };
-    assert_eq!(denial.code, "access_denied");
-    let detail = denial.detail.as_deref().unwrap();
+    let Denial::Refused { code, detail: Some(detail) } = &denial else { panic!("{denial:?}") };
+    assert_eq!(code, "access_denied");
     assert!(detail.starts_with("<script>?[2J??ok?xx"), "{detail}");
     assert_eq!(detail.len(), 256);
     assert!(denial.to_string().starts_with("the sign-in service refused: access_denied (<script>"));
@@ -136,12 +142,106 @@ fn the_form_has_its_fields_in_order() {
         code: Secret::new("ac 1"),
         verifier: Secret::new("v"),
         redirect_uri: Redirect { host: RedirectHost::Localhost, port: 1457 }.to_string(),
+        practice: Route::CODEX.practice().unwrap(),
+        client_id: None,
+        nonce: None,
     };
     assert_eq!(
-        exchange.form("app"),
+        *exchange.form("app"),
         "grant_type=authorization_code&client_id=app&code=ac+1&redirect_uri=\
          http%3A%2F%2Flocalhost%3A1457%2Fauth%2Fcallback&code_verifier=v"
     );
+}
+
+/// An installation, registered or not.
+fn host(client_id: Option<&str>) -> Registration {
+    let host_id = "urn:uuid:9b2f6d0c-5d0e-4a39-8f0a-0d6a4c1f2e3b".to_owned();
+    let host = Registration { host_id, ..Registration::default() };
+    match client_id {
+        Some(client_id) => host.issued("https://issuer.test", client_id),
+        None => host,
+    }
+}
+
+fn begin_plan(host: &Registration) -> (Login, Url) {
+    let route = Route::PLAN;
+    let settings = settings(&[]);
+    let registration = Some(host);
+    Login::begin(LoginSettings { route: &route, registration, ..settings }).unwrap()
+}
+
+#[test]
+fn a_first_sign_in_of_the_plan_route_asks_to_be_registered_and_later_ones_do_not() {
+    let (login, url) = begin_plan(&host(None));
+    assert_eq!(url.path(), "/api/accounts/authorize");
+    let first = parameters(&url);
+    for (name, value) in [
+        ("client_id", "dynamic_agent_client"),
+        ("agent_name_hint", "chatmock"),
+        ("ext_agent_host_id", "urn:uuid:9b2f6d0c-5d0e-4a39-8f0a-0d6a4c1f2e3b"),
+        ("response_type", "code"),
+        ("resource", "https://api.openai.com/v1"),
+        ("redirect_uri", "http://127.0.0.1:1455/auth/callback"),
+        ("code_challenge_method", "S256"),
+        ("scope", "openid profile email offline_access resource.invoke chatgpt.tokens.use.direct"),
+    ] {
+        assert_eq!(first[name], value, "{name}");
+    }
+    assert_eq!((first.len(), first["nonce"].len(), first["state"].len()), (11, 43, 43));
+    assert_eq!(first["nonce"], login.nonce.as_ref().unwrap().expose());
+    let (_, url) = begin_plan(&host(Some("oaiapp_1")));
+    let later = parameters(&url);
+    assert_eq!((later.len(), later["client_id"].as_str()), (10, "oaiapp_1"));
+    assert!(!later.contains_key("agent_name_hint"));
+    assert_ne!((&later["nonce"], &later["state"]), (&first["nonce"], &first["state"]));
+}
+
+#[test]
+fn the_plan_route_needs_a_registration_and_a_route_must_be_known() {
+    let (plan, other) = (Route::PLAN, Route::named("other"));
+    let begun = Login::begin(LoginSettings { route: &plan, ..settings(&[]) });
+    assert!(matches!(begun, Err(EndpointError::NoRegistration)));
+    let begun = Login::begin(LoginSettings { route: &other, ..settings(&[]) });
+    assert!(matches!(begun, Err(EndpointError::Route)));
+}
+
+#[test]
+fn an_answer_must_bring_this_installations_client() {
+    let long = "a".repeat(129);
+    for (own, named, expected) in [
+        (None, "&client_id=oaiapp_1", Ok("oaiapp_1")),
+        (None, "", Err(Denial::NotRegistered)),
+        (None, "&client_id=", Err(Denial::NotRegistered)),
+        (None, "&client_id=dynamic_agent_client", Err(Denial::NotRegistered)),
+        (None, "&client_id=a%0Ab", Err(Denial::NotRegistered)),
+        (None, &*format!("&client_id={long}"), Err(Denial::NotRegistered)),
+        (Some("oaiapp_1"), "", Ok("oaiapp_1")),
+        (Some("oaiapp_1"), "&client_id=oaiapp_1", Ok("oaiapp_1")),
+        (Some("oaiapp_1"), "&client_id=oaiapp_2", Err(Denial::OtherClient)),
+        (Some("oaiapp_1"), "&client_id=", Err(Denial::OtherClient)),
+    ] {
+        let (login, url) = begin_plan(&host(own));
+        let state = parameters(&url)["state"].clone();
+        let got = match login.redeem(&format!("code=ac&state={state}{named}")) {
+            Ok(exchange) => Ok(exchange.client_id.unwrap()),
+            Err(Rejected::Ended(denial)) => Err(denial),
+            Err(stray) => panic!("{stray:?}"),
+        };
+        assert_eq!(got, expected.map(str::to_owned), "{own:?} {named}");
+    }
+    let (login, url) = begin_plan(&host(None));
+    let state = parameters(&url)["state"].clone();
+    let (_, stray) = stray(login.redeem(&format!("code=a&state={state}&client_id=a&client_id=b")));
+    assert_eq!(stray, Stray::Malformed);
+}
+
+#[test]
+fn the_plan_routes_form_names_its_own_client_and_the_resource() {
+    let (login, url) = begin_plan(&host(Some("oaiapp_1")));
+    let state = parameters(&url)["state"].clone();
+    let form = login.redeem(&format!("code=ac&state={state}")).unwrap().form("app_known_to_all");
+    assert!(form.starts_with("grant_type=authorization_code&client_id=oaiapp_1&code=ac&"));
+    assert!(form.ends_with("&resource=https%3A%2F%2Fapi.openai.com%2Fv1"), "{}", &*form);
 }
 
 #[test]

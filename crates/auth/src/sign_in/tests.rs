@@ -35,7 +35,12 @@ async fn new_tokens_are_held_here_or_ended_at_the_issuer_wherever_a_save_fails()
         home.active().save(&tokens(&simulator)).unwrap();
         let file = tokens(&simulator);
         let sign_in = SignIn { home: &home, endpoint: &endpoint, workspaces: &[], name: None };
-        let obtained = Obtained { sign_in, account: Account::of(&file), file: file.clone() };
+        let obtained = Obtained {
+            sign_in,
+            account: Account::of(&file),
+            file: file.clone(),
+            registration: None,
+        };
         let fault = Fault::at(folder.path(), nth);
         let saved = obtained.save(async |_| true).await;
         let over = !fault.happened();

@@ -30,6 +30,7 @@ pub(crate) struct Mark {
     pub(crate) plan: Option<String>,
     pub(crate) user: Option<String>,
     pub(crate) workspace: Option<String>,
+    pub(crate) route: Option<String>,
 }
 
 impl Mark {
@@ -59,13 +60,15 @@ impl Mark {
     pub(crate) fn describing(file: Option<&AuthFile>) -> Self {
         let Some(file) = file else { return Self::default() };
         let claims = file.tokens().map(|tokens| tokens.claims()).unwrap_or_default();
+        let user = claims.person();
         let workspace = file.tokens().and_then(|tokens| tokens.account_id()).or(claims.account_id);
         Self {
             name: file.name(),
+            user,
             email: claims.email,
             plan: claims.plan,
-            user: claims.user_id,
             workspace,
+            route: Some(file.origin().route.as_str().to_owned()),
             ..Self::default()
         }
     }

@@ -26,12 +26,21 @@ pub struct Lifetime {
     pub(super) missing: bool,
     pub(super) expires: Option<i64>,
     pub(super) renewed: Option<OffsetDateTime>,
+    pub(super) earliest: Option<i64>,
 }
 
 impl Lifetime {
-    /// The end of the access token, in seconds since 1970, when it says so.
+    /// The end of the access token, in seconds since 1970, when it or its issuer says so.
     pub fn expires(&self) -> Option<i64> {
         self.expires
+    }
+
+    /// Says whether the issuer lets the tokens be renewed at a moment. Once the access token has
+    /// ended nothing else is left to do, whatever the issuer said.
+    pub fn may_be_renewed(&self, now: OffsetDateTime) -> bool {
+        let seconds = now.unix_timestamp();
+        self.earliest.is_none_or(|earliest| earliest <= seconds)
+            || self.expires.is_some_and(|end| end <= seconds)
     }
 
     /// Judges the access token at a moment. The date of the last renewal counts only when the
@@ -41,6 +50,7 @@ impl Lifetime {
         match (self.expires, self.renewed) {
             _ if self.missing => Freshness::Expired,
             (Some(end), _) if end <= seconds => Freshness::Expired,
+            _ if !self.may_be_renewed(now) => Freshness::Fresh,
             (Some(end), _) if end <= seconds.saturating_add(RENEW_AHEAD.whole_seconds()) => {
                 Freshness::Stale
             }

@@ -4,7 +4,8 @@ use std::net::SocketAddr;
 
 use chatmock_auth::{
     Attempt, CLIENT_ID, Endpoint, EndpointSettings, Home, KeeperSettings, Listening, Login,
-    LoginSettings, Loopback, LoopbackSettings, SignIn, StoreChoice, TokenKeeper,
+    LoginSettings, Loopback, LoopbackSettings, Registration, Route, SignIn, StoreChoice,
+    TokenKeeper,
 };
 use chatmock_simulator::{Claims, Settings, Simulator};
 use tempfile::TempDir;
@@ -16,6 +17,8 @@ pub(crate) struct Bench {
     pub(crate) endpoint: Endpoint,
     pub(crate) folder: TempDir,
     pub(crate) home: Home,
+    /// What is signed in for.
+    pub(crate) route: Route,
 }
 
 impl Bench {
@@ -28,7 +31,12 @@ impl Bench {
         let endpoint = endpoint(&simulator.issuer());
         let folder = tempfile::tempdir().unwrap();
         let home = Home::with_keyring(folder.path(), StoreChoice::File, None);
-        Self { simulator, endpoint, folder, home }
+        Self { simulator, endpoint, folder, home, route: Route::CODEX }
+    }
+
+    /// A bench for the plan route.
+    pub(crate) async fn of_plan() -> Self {
+        Self { route: Route::PLAN, ..Self::new().await }
     }
 
     /// What is signed in with, for any workspace and without a name.
@@ -40,9 +48,15 @@ impl Bench {
     pub(crate) async fn begin(&self) -> UnderWay {
         let settings = LoopbackSettings { ports: vec![0], ..LoopbackSettings::default() };
         let loopback = Loopback::bind(&settings).await.unwrap();
+        let registration = match &self.route.practice().unwrap().registers {
+            true => Some(Registration::of(&self.home).await.unwrap()),
+            false => None,
+        };
         let (login, url) = Login::begin(LoginSettings {
+            route: &self.route,
             issuer: self.endpoint.issuer(),
             client_id: CLIENT_ID,
+            registration: registration.as_ref(),
             originator: "chatmock-test",
             redirect: loopback.redirect(),
             workspaces: &[],
@@ -66,7 +80,11 @@ impl Bench {
 
     pub(crate) fn keeper(&self) -> TokenKeeper {
         let issuer = self.simulator.issuer();
-        let settings = KeeperSettings { issuer, ..KeeperSettings::new("chatmock-test", "test/1") };
+        let settings = KeeperSettings {
+            issuer,
+            route: self.route.clone(),
+            ..KeeperSettings::new("chatmock-test", "test/1")
+        };
         TokenKeeper::new(settings, self.home.store(), None).unwrap()
     }
 

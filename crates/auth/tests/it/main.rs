@@ -8,6 +8,8 @@ mod device;
 mod hostile;
 mod imports;
 mod looks;
+mod plan;
+mod plan_hostile;
 mod saving;
 mod sign_out;
 mod wire;

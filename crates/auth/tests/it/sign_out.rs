@@ -47,7 +47,7 @@ async fn the_tokens_go_also_when_the_issuer_says_no_or_nothing() {
     assert_eq!(bench.stored(), None);
 
     bench.signed_in(Claims::default()).await;
-    let Bench { simulator, endpoint, home, folder } = bench;
+    let Bench { simulator, endpoint, home, folder, .. } = bench;
     drop(simulator);
     let out = sign_out(&home, &endpoint, None).await.unwrap().unwrap();
     assert!(matches!(out.revocation, Revocation::Failed(_)), "{out:?}");

@@ -190,6 +190,7 @@ async fn large() {
         access_token: Some(Secret::new("x".repeat(200_000))),
         refresh_token: Some(Secret::new("rt")),
         id_token: None,
+        ..Grant::default()
     };
     let file = AuthFile::signed_in(&grant, OffsetDateTime::now_utc());
     let (store, saved) = (home.store(), file.clone());

@@ -15,11 +15,14 @@ async fn a_sign_in_of_another_route_is_neither_handed_out_nor_renewed() {
         let (_home, store) = home(&file);
         let keeper = keeper(&issuer, store);
         let error = keeper.current().await.unwrap_err();
-        assert!(matches!(error, KeeperError::OtherOrigin { what: "route" }), "{error}");
-        assert!(error.to_string().contains("chatmock-auth login"), "{error}");
+        assert_eq!(
+            error.to_string(),
+            "the stored sign-in is for another route: say --route plan to use it, or sign in for \
+             this one: chatmock-auth login"
+        );
         let renewal = keeper.renew(&access_token(&file)).await;
-        assert!(matches!(renewal, Err(KeeperError::OtherOrigin { .. })));
-        assert!(matches!(keeper.refresh().await, Err(KeeperError::OtherOrigin { .. })));
+        assert!(matches!(renewal, Err(KeeperError::OtherRoute { .. })));
+        assert!(matches!(keeper.refresh().await, Err(KeeperError::OtherRoute { .. })));
     }
     assert_eq!(issuer.posts().len(), 0);
 }
@@ -34,7 +37,8 @@ async fn a_keeper_of_another_route_does_not_hand_out_ours() {
         let settings = KeeperSettings { route: Route::PLAN, ..settings(&issuer) };
         let keeper = TokenKeeper::new(settings, Arc::new(store), None).unwrap();
         let error = keeper.current().await.unwrap_err();
-        assert!(matches!(error, KeeperError::OtherOrigin { what: "route" }), "{error}");
+        assert!(error.to_string().contains("say --route codex to use it"), "{error}");
+        assert!(error.to_string().ends_with("chatmock-auth login --route plan"), "{error}");
     }
 }
 
@@ -60,7 +64,7 @@ async fn a_sign_in_of_another_route_ends_the_one_held_before() {
     keeper.current().await.unwrap();
     store.save(&lasting(HOUR, "theirs").with_origin(&origin(&issuer, Route::PLAN))).unwrap();
     for _ in 0..3 {
-        assert!(matches!(keeper.current().await, Err(KeeperError::OtherOrigin { .. })));
+        assert!(matches!(keeper.current().await, Err(KeeperError::OtherRoute { .. })));
     }
     store.save(&lasting(HOUR, "rt-2")).unwrap();
     keeper.current().await.unwrap();
@@ -76,7 +80,7 @@ async fn a_borrowed_sign_in_of_another_route_is_not_used_either() {
     let borrowed = crate::store::BorrowedStore::new(theirs.path());
     let keeper =
         TokenKeeper::new(settings(&issuer), Arc::new(own), Some(Arc::new(borrowed))).unwrap();
-    assert!(matches!(keeper.current().await, Err(KeeperError::OtherOrigin { .. })));
+    assert!(matches!(keeper.current().await, Err(KeeperError::OtherRoute { .. })));
 }
 
 #[tokio::test]

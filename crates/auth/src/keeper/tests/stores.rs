@@ -18,10 +18,10 @@ async fn without_a_sign_in_the_message_says_what_to_do() {
     let error = keeper.current().await.unwrap_err();
     assert_eq!(error.to_string(), "sign in first: chatmock-auth login");
     std::fs::write(store.path(), r#"{"OPENAI_API_KEY":"sk-x","tokens":null}"#).unwrap();
-    assert!(matches!(keeper.current().await, Err(KeeperError::SignedOut)));
-    assert!(matches!(keeper.current().await, Err(KeeperError::SignedOut)));
+    assert!(matches!(keeper.current().await, Err(KeeperError::SignedOut { .. })));
+    assert!(matches!(keeper.current().await, Err(KeeperError::SignedOut { .. })));
     let renewal = keeper.renew(&crate::Secret::new("x")).await;
-    assert!(matches!(renewal, Err(KeeperError::SignedOut)));
+    assert!(matches!(renewal, Err(KeeperError::SignedOut { .. })));
 }
 
 #[tokio::test]
@@ -34,7 +34,7 @@ async fn a_sign_in_or_sign_out_elsewhere_counts_at_once() {
     let second = keeper.current().await.unwrap();
     assert_ne!(first.access_token, second.access_token);
     std::fs::remove_file(store.path()).unwrap();
-    assert!(matches!(keeper.current().await, Err(KeeperError::SignedOut)));
+    assert!(matches!(keeper.current().await, Err(KeeperError::SignedOut { .. })));
     store.save(&lasting(HOUR, "c")).unwrap();
     keeper.current().await.unwrap();
     assert_eq!(issuer.posts().len(), 0);
@@ -173,7 +173,7 @@ async fn a_sign_out_made_during_a_renewal_stands() {
     issuer.arrival(1).await;
     std::fs::remove_file(store.path()).unwrap();
     issuer.release();
-    assert!(matches!(caller.await.unwrap(), Err(KeeperError::SignedOut)));
+    assert!(matches!(caller.await.unwrap(), Err(KeeperError::SignedOut { .. })));
     assert_eq!(store.load().unwrap(), None);
 }
 
@@ -196,5 +196,5 @@ async fn a_store_in_memory_serves_as_well() {
     keeper.current().await.unwrap();
     assert_eq!(refresh_token(&store), "rt-2");
     store.clear();
-    assert!(matches!(keeper.current().await, Err(KeeperError::SignedOut)));
+    assert!(matches!(keeper.current().await, Err(KeeperError::SignedOut { .. })));
 }

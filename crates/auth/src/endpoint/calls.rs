@@ -1,0 +1,68 @@
+//! What is sent to the issuer, as an object or as a form.
+
+use serde::Serialize;
+use zeroize::Zeroizing;
+
+use super::Reason;
+use crate::secret::Secret;
+
+const REFRESH: &str = "refresh_token";
+
+/// A refresh token to be spent.
+#[derive(Clone, Copy)]
+pub(crate) struct Renewal<'a> {
+    pub(crate) token: &'a Secret,
+    pub(crate) client_id: &'a str,
+    pub(crate) reason: Reason,
+}
+
+impl Renewal<'_> {
+    pub(super) fn object(&self) -> impl Serialize + '_ {
+        #[derive(Serialize)]
+        struct Object<'a> {
+            client_id: &'a str,
+            grant_type: &'static str,
+            refresh_reason: Reason,
+            refresh_token: &'a Secret,
+        }
+        Object {
+            client_id: self.client_id,
+            grant_type: REFRESH,
+            refresh_reason: self.reason,
+            refresh_token: self.token,
+        }
+    }
+
+    pub(super) fn form(&self, resource: &str) -> Zeroizing<String> {
+        form(&[
+            ("grant_type", REFRESH),
+            ("client_id", self.client_id),
+            ("refresh_token", self.token.expose()),
+            ("resource", resource),
+        ])
+    }
+}
+
+/// The pairs as the body of a form.
+pub(crate) fn form(pairs: &[(&str, &str)]) -> Zeroizing<String> {
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    Zeroizing::new(form.extend_pairs(pairs).finish())
+}
+
+/// A token to be ended.
+#[derive(Serialize)]
+pub(super) struct Revocation<'a> {
+    pub(super) token: &'a Secret,
+    pub(super) token_type_hint: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) client_id: Option<&'a str>,
+}
+
+impl Revocation<'_> {
+    pub(super) fn form(&self) -> Zeroizing<String> {
+        let mut pairs =
+            vec![("token", self.token.expose()), ("token_type_hint", self.token_type_hint)];
+        pairs.extend(self.client_id.map(|client_id| ("client_id", client_id)));
+        form(&pairs)
+    }
+}

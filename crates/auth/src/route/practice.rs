@@ -1,0 +1,120 @@
+//! How each route's sign-ins are asked for, proved, renewed and ended: the one table of it.
+
+use crate::endpoint::Refusal;
+
+/// The ports that the issuer lets a browser come back to on the Codex route, in the order in which
+/// they are tried.
+pub const CALLBACK_PORTS: [u16; 2] = [1455, 1457];
+
+/// What differs between the sign-ins of one route and of another.
+#[derive(Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Practice {
+    /// The route's word.
+    pub name: &'static str,
+    /// What the issuer wants a link or button to say that begins the sign-in.
+    pub label: Option<&'static str>,
+    /// The ports that the browser may come back to, in the order in which they are tried; 0 is any
+    /// free one.
+    pub callback_ports: &'static [u16],
+    /// Whether the browser may come back to `localhost` as well as to `127.0.0.1`.
+    pub localhost: bool,
+    /// Whether there are codes to be typed at a page.
+    pub device_codes: bool,
+    /// Whether a sign-in can be limited to workspaces.
+    pub workspaces: bool,
+    /// Whether every installation has an OAuth client of its own, issued at its first sign-in. Else
+    /// one is known to all.
+    pub registers: bool,
+    /// The page where limits are seen that the backend does not tell.
+    pub limits_page: Option<&'static str>,
+    /// The path of the sign-in page.
+    pub(crate) authorize: &'static str,
+    /// The path where codes and refresh tokens are spent.
+    pub(crate) token: &'static str,
+    /// What is asked for.
+    pub(crate) scopes: &'static [&'static str],
+    /// The scope without which the tokens are of no use.
+    pub(crate) needed: Option<&'static str>,
+    /// Parameters that stand in every sign-in address.
+    pub(crate) constants: &'static [(&'static str, &'static str)],
+    /// What the tokens are for, named wherever some are asked for.
+    pub(crate) resource: Option<&'static str>,
+    /// Whether the issuer describes itself: the keys of id tokens, which are then verified, and
+    /// where tokens are revoked.
+    pub(crate) discovery: bool,
+    /// What an ended sign-in is told by, with the status where it counts.
+    pub(crate) terminal: &'static [(&'static str, Option<u16>, Refusal)],
+    /// Whether tokens that are refused for good are deleted.
+    pub(crate) drops_ended: bool,
+}
+
+/// The client of a first sign-in, where every installation registers.
+pub(crate) const UNREGISTERED: &str = "dynamic_agent_client";
+
+/// All routes that sign-ins can be made for.
+pub(super) static ALL: [&Practice; 2] = [&CODEX, &PLAN];
+
+/// The Codex route's.
+pub(crate) static CODEX: Practice = Practice {
+    name: "codex",
+    label: None,
+    callback_ports: &CALLBACK_PORTS,
+    localhost: true,
+    device_codes: true,
+    workspaces: true,
+    registers: false,
+    limits_page: None,
+    authorize: "/oauth/authorize",
+    token: "/oauth/token",
+    // Who it is, and tokens that can be renewed. The Codex CLI asks for its connectors as
+    // well, which no model call needs.
+    scopes: &["openid", "profile", "email", "offline_access"],
+    needed: None,
+    constants: &[("id_token_add_organizations", "true"), ("codex_cli_simplified_flow", "true")],
+    resource: None,
+    discovery: false,
+    terminal: &[
+        ("refresh_token_expired", None, Refusal::Expired),
+        ("refresh_token_reused", None, Refusal::Reused),
+        ("refresh_token_invalidated", None, Refusal::Invalidated),
+        ("invalid_grant", Some(400), Refusal::InvalidGrant),
+    ],
+    // The file may be another program's, too.
+    drops_ended: false,
+};
+
+/// The plan route's.
+static PLAN: Practice = Practice {
+    name: "plan",
+    label: Some("Continue with ChatGPT"),
+    callback_ports: &[1455, 0],
+    localhost: false,
+    device_codes: false,
+    workspaces: false,
+    registers: true,
+    limits_page: Some("https://chatgpt.com/settings/usage"),
+    authorize: "/api/accounts/authorize",
+    token: "/api/accounts/oauth/token",
+    scopes: &[
+        "openid",
+        "profile",
+        "email",
+        "offline_access",
+        "resource.invoke",
+        "chatgpt.tokens.use.direct",
+    ],
+    needed: Some("chatgpt.tokens.use.direct"),
+    constants: &[],
+    resource: Some("https://api.openai.com/v1"),
+    discovery: true,
+    terminal: &[
+        ("invalid_grant", None, Refusal::InvalidGrant),
+        ("invalid_refresh_token", None, Refusal::InvalidGrant),
+        ("token_expired", None, Refusal::Expired),
+        ("refresh_token_expired", None, Refusal::Expired),
+        ("refresh_token_invalidated", None, Refusal::Invalidated),
+        ("refresh_token_reused", None, Refusal::Reused),
+    ],
+    drops_ended: true,
+};

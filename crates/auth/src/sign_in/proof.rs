@@ -1,0 +1,51 @@
+//! Whom a new sign-in belongs to: the id token believed, and the registration that it makes good.
+
+use time::OffsetDateTime;
+
+use super::{ID_TOKEN, SignIn, SignInError};
+use crate::id_token::{self, BadIdToken, Expected, KeySet};
+use crate::login::CodeExchange;
+use crate::registration::Registration;
+use crate::tokens::Grant;
+
+/// What an id token is verified by, and the installation that it is for.
+pub(super) struct Proof {
+    issuer: String,
+    keys: KeySet,
+    installation: Registration,
+}
+
+impl SignIn<'_> {
+    pub(super) async fn proof(&self) -> Result<Proof, SignInError> {
+        let installation = Registration::of(self.home).await?;
+        let discovery = self.endpoint.discover().await?;
+        let keys = self.endpoint.keys(&discovery).await?;
+        Ok(Proof { issuer: discovery.issuer, keys, installation })
+    }
+
+    /// Checks the id token; gives the registration that it makes good where that is verified.
+    pub(super) fn believe(
+        &self,
+        grant: &Grant,
+        exchange: &CodeExchange,
+        proof: Option<Proof>,
+    ) -> Result<Option<Registration>, SignInError> {
+        let now = OffsetDateTime::now_utc();
+        let token = grant.id_token.as_ref().ok_or(SignInError::Incomplete(ID_TOKEN))?;
+        let Some(Proof { issuer, keys, installation }) = proof else {
+            id_token::check(token, self.endpoint, now)?;
+            return Ok(None);
+        };
+        let (Some(client_id), Some(nonce)) = (&exchange.client_id, &exchange.nonce) else {
+            return Err(BadIdToken::OtherSignIn.into());
+        };
+        let expected = Expected { issuer: &issuer, client_id, nonce };
+        let subject = id_token::verify(token, &keys, expected, now)?;
+        Ok(Some(Registration {
+            subject: Some(subject),
+            email: grant.claims().email,
+            scope: grant.scope.clone(),
+            ..installation.issued(self.endpoint.issuer(), client_id)
+        }))
+    }
+}
