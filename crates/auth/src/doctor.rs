@@ -17,8 +17,10 @@ use crate::store::{BorrowedStore, KeyringError, StoreError, TokenStore, VaultErr
 use crate::tokens::AuthFile;
 
 mod files;
+mod registration;
 
 pub use files::files;
+pub use registration::registration;
 
 /// A clock that is off by less disturbs nothing.
 const SKEW: Duration = Duration::from_secs(60);
@@ -104,23 +106,25 @@ pub fn sign_in(loaded: Result<Option<AuthFile>, StoreError>, now: OffsetDateTime
         Err(error) => return Check::fail(name, error.to_string(), "chatmock-auth login"),
     };
     let account = Account::of(&file);
-    let who = account.email.unwrap_or(account.key);
+    let (who, login) = (account.email.unwrap_or(account.key), account.route.login_command());
+    if !file.is_usable() {
+        let detail = format!("{who}: does not allow the use of the plan");
+        return Check::fail(name, detail, &format!("{login}, and allow it"));
+    }
     let renewable = file.tokens().is_some_and(|tokens| tokens.refresh_token().is_some());
     let left = file.lifetime().expires().map(|end| end.saturating_sub(now.unix_timestamp()));
     match left {
         Some(left) if left <= 0 && !renewable => {
-            Check::fail(name, format!("{who}: ended, and cannot be renewed"), "chatmock-auth login")
+            Check::fail(name, format!("{who}: ended, and cannot be renewed"), &login)
         }
         Some(left) if left <= 0 => Check::warn(
             name,
             format!("{who}: the access token has ended; the next request renews it"),
             "chatmock-auth refresh",
         ),
-        _ if !renewable => Check::warn(
-            name,
-            format!("{who}: cannot be renewed when it ends"),
-            "chatmock-auth login",
-        ),
+        _ if !renewable => {
+            Check::warn(name, format!("{who}: cannot be renewed when it ends"), &login)
+        }
         Some(left) => Check::ok(name, format!("{who}: {} h left, then renewed", left / 3600)),
         None => Check::ok(name, format!("{who}: does not say when it ends; renewed every 8 days")),
     }
@@ -133,6 +137,10 @@ pub async fn callback_port(ports: &[u16]) -> Check {
     for port in ports {
         match tokio::net::TcpListener::bind(("127.0.0.1", *port)).await {
             Ok(_) if taken.is_empty() => return Check::ok(name, format!("{port} is free")),
+            Ok(_) if *port == 0 => {
+                let detail = format!("{} is taken; any other will do", taken.join(" and "));
+                return Check::ok(name, detail);
+            }
             Ok(_) => {
                 let detail = format!("{} is taken, {port} is free", taken.join(" and "));
                 return Check::warn(name, detail, "nothing, or stop the program that has it");

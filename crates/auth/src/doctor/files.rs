@@ -31,7 +31,7 @@ pub fn files(home: &Home) -> Check {
 
 fn places(home: &Path) -> Vec<PathBuf> {
     let mut places = vec![home.to_owned()];
-    for name in ["auth.json", "auth.lock", "generation", "accounts"] {
+    for name in ["auth.json", "auth.lock", "generation", "registration.json", "accounts"] {
         places.push(home.join(name));
     }
     let accounts = fs::read_dir(home.join("accounts")).into_iter().flatten().flatten();

@@ -54,7 +54,9 @@ async fn a_taken_port_is_told_from_a_free_one() {
     let taken = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let port = taken.local_addr().unwrap().port();
     assert_eq!(callback_port(&[port]).await.health, Health::Fail);
-    assert_eq!(callback_port(&[port, 0]).await.health, Health::Warn);
+    let another = callback_port(&[port, 0]).await;
+    assert_eq!(another.health, Health::Ok);
+    assert!(another.detail.ends_with("is taken; any other will do"), "{another:?}");
     drop(taken);
     assert_eq!(callback_port(&[0]).await.health, Health::Ok);
 }
@@ -82,6 +84,39 @@ async fn the_same_refresh_token_elsewhere_is_found() {
     assert!(!format!("{check:?}").contains("canary"));
     let _lock = home.lock().await.unwrap();
     assert_eq!(sharing(&home, &[]).await.health, Health::Warn);
+}
+
+#[tokio::test]
+async fn a_registration_that_is_damaged_or_does_not_fit_the_sign_in_is_found() {
+    let (folder, home) = home();
+    let unregistered = registration(&home).await;
+    assert_eq!(unregistered.health, Health::Ok);
+    assert!(unregistered.detail.starts_with("none"), "{unregistered:?}");
+    let known = crate::Registration::of(&home).await.unwrap().issued("https://i.test", "oaiapp_1");
+    let path = folder.path().join("registration.json");
+    known.save(&path).unwrap();
+    assert_eq!(registration(&home).await.detail, "oaiapp_1, issued by https://i.test");
+    let origin = |client: &str| crate::Origin {
+        route: crate::Route::PLAN,
+        issuer: Some("https://i.test".to_owned()),
+        client_id: Some(client.to_owned()),
+    };
+    for (client, expected) in [("oaiapp_1", Health::Ok), ("oaiapp_2", Health::Warn)] {
+        home.active().save(&file(99).with_origin(&origin(client))).unwrap();
+        assert_eq!(registration(&home).await.health, expected, "{client}");
+    }
+    std::fs::write(&path, "{").unwrap();
+    let damaged = registration(&home).await;
+    assert_eq!(damaged.health, Health::Fail);
+    assert!(damaged.fix.unwrap().contains("remove"));
+}
+
+#[test]
+fn a_sign_in_that_may_not_use_the_plan_is_found() {
+    let origin = crate::Origin { route: crate::Route::PLAN, issuer: None, client_id: None };
+    let check = sign_in(Ok(Some(file(7200).with_origin(&origin))), now());
+    assert_eq!(check.health, Health::Fail);
+    assert!(check.fix.unwrap().starts_with("chatmock-auth login --route plan"));
 }
 
 #[tokio::test]

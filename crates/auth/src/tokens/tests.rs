@@ -147,6 +147,76 @@ fn freshness_follows_the_table() {
     }
 }
 
+/// A sign-in whose access token says nothing of itself.
+fn opaque(expires_in: Option<i64>, earliest: Option<i64>) -> AuthFile {
+    let grant = Grant {
+        access_token: Some(Secret::new("opaque")),
+        refresh_token: Some(Secret::new("r")),
+        expires_in,
+        earliest_refresh_at: earliest.map(|seconds| now().unix_timestamp() + seconds),
+        ..Grant::default()
+    };
+    AuthFile::signed_in(&grant, now())
+}
+
+#[test]
+fn an_access_token_that_says_nothing_ends_when_its_issuer_said() {
+    for (life, expected) in
+        [(3600, Freshness::Fresh), (300, Freshness::Stale), (0, Freshness::Expired)]
+    {
+        let file = AuthFile::parse(opaque(Some(life), None).render().as_bytes()).unwrap();
+        assert_eq!(file.lifetime().expires(), Some(1_800_000_000 + life));
+        assert_eq!(freshness(&file, now()), expected, "{life}");
+    }
+    let renewed = opaque(Some(3600), Some(60)).renewed(
+        &Grant { access_token: Some(jwt(r#"{"exp":1800000400}"#)), ..Grant::default() },
+        now(),
+    );
+    assert_eq!(renewed.lifetime().expires(), Some(1_800_000_400));
+    assert!(renewed.lifetime().may_be_renewed(now()), "what was said before is over");
+    let spoken = Grant {
+        access_token: Some(jwt(r#"{"exp":1800000400}"#)),
+        expires_in: Some(99),
+        ..Grant::default()
+    };
+    let spoken = AuthFile::signed_in(&spoken, now());
+    assert_eq!(spoken.lifetime().expires(), Some(1_800_000_400));
+    assert!(!spoken.render().contains("expires_at"));
+}
+
+#[test]
+fn the_earliest_renewal_holds_back_until_the_access_token_has_ended() {
+    for (life, earliest, at, may, expected) in [
+        (300, 60, 0, false, Freshness::Fresh),
+        (300, 60, 59, false, Freshness::Fresh),
+        (300, 60, 60, true, Freshness::Stale),
+        (300, 9999, 299, false, Freshness::Fresh),
+        (300, 9999, 300, true, Freshness::Expired),
+    ] {
+        let (file, moment) = (opaque(Some(life), Some(earliest)), now() + Duration::seconds(at));
+        assert_eq!(file.lifetime().may_be_renewed(moment), may, "{life} {earliest} {at}");
+        assert_eq!(freshness(&file, moment), expected, "{life} {earliest} {at}");
+    }
+}
+
+#[test]
+fn only_the_route_that_needs_a_scope_asks_for_it() {
+    let scoped = |scope: Option<&str>, route: Route| {
+        let origin = Origin { route, issuer: None, client_id: None };
+        let grant = Grant {
+            refresh_token: Some(Secret::new("r")),
+            scope: scope.map(str::to_owned),
+            ..Grant::default()
+        };
+        AuthFile::signed_in(&grant, now()).with_origin(&origin).is_usable()
+    };
+    let all = "openid resource.invoke chatgpt.tokens.use.direct";
+    assert!(scoped(Some(all), Route::PLAN) && scoped(None, Route::CODEX));
+    for scope in [None, Some(""), Some("openid"), Some("chatgpt.tokens.use.direct2")] {
+        assert!(!scoped(scope, Route::PLAN), "{scope:?}");
+    }
+}
+
 #[test]
 fn a_file_with_only_a_refresh_token_needs_a_renewal() {
     let grant = Grant { refresh_token: Some(Secret::new("r")), ..Grant::default() };

@@ -57,6 +57,17 @@ async fn a_first_sign_in_registers_and_the_second_is_made_with_the_issued_client
 }
 
 #[tokio::test]
+async fn a_sign_in_that_the_simulator_made_up_is_handed_out_and_renewed() {
+    let bench = Bench::of_plan().await;
+    let text = bench.simulator.plan_tokens(&Claims::default()).auth_json();
+    let path = bench.folder.path().join("auth.json");
+    chatmock_auth::write_private(&path, text.as_bytes()).unwrap();
+    let session = bench.keeper().current().await.unwrap();
+    assert_eq!((session.account_id.as_deref(), session.fedramp), (None, false));
+    assert_ne!(bench.keeper().refresh().await.unwrap().access_token, session.access_token);
+}
+
+#[tokio::test]
 async fn a_session_is_for_the_route_that_is_asked_for() {
     let mut bench = Bench::of_plan().await;
     bench.signed_in(Claims::default()).await;
