@@ -27,10 +27,11 @@ fn row(screen: Screen, account: &Account) -> String {
     let part = |part: &Option<String>| shown(part.as_deref().unwrap_or("-"));
     let star = if account.active { screen.paint(Paint::Good, "*") } else { " ".to_owned() };
     format!(
-        "{star} {:<10} {:<28} {:<8} {}",
+        "{star} {:<10} {:<28} {:<8} {:<6} {}",
         part(&account.name),
         part(&account.email),
         part(&account.plan),
+        shown(account.route.as_str()),
         screen.paint(Paint::Faint, &shown(&account.key)),
     )
 }

@@ -52,18 +52,28 @@ pub(crate) enum Task {
     Doctor,
 }
 
-/// How to sign in.
+/// What to sign in for, and how.
 #[derive(Debug, Args)]
 pub(crate) struct Login {
+    /// What the sign-in is for. At a terminal you are asked, and codex is the default
+    #[arg(long, value_name = "ROUTE", value_enum)]
+    pub(crate) route: Option<RouteName>,
+    #[command(flatten)]
+    pub(crate) how: How,
+}
+
+/// How to sign in.
+#[derive(Debug, Args)]
+pub(crate) struct How {
     /// Opens no browser: prints the address, and takes the one where it led by paste
     #[arg(long, visible_alias = "headless", conflicts_with = "device")]
     pub(crate) no_browser: bool,
     /// Signs in with a code typed at a page on any machine; so by itself where no browser can be
     #[arg(long)]
     pub(crate) device: bool,
-    /// This machine's name in the address that the browser comes back to
-    #[arg(long, value_name = "NAME", value_enum, default_value_t = Host::Ip)]
-    pub(crate) redirect_host: Host,
+    /// This machine's name in the address that the browser comes back to [default: 127.0.0.1]
+    #[arg(long, value_name = "NAME", value_enum)]
+    pub(crate) redirect_host: Option<Host>,
     /// Allows this workspace only. May be given several times; commas part them
     #[arg(long, value_name = "ID", value_delimiter = ',', value_parser = NonEmptyStringValueParser::new())]
     pub(crate) workspace: Vec<String>,
@@ -76,7 +86,7 @@ pub(crate) struct Login {
     /// Waits for the browser on this address instead, for containers
     #[arg(long, env = env::LOGIN_BIND, value_name = "ADDRESS")]
     pub(crate) bind: Option<IpAddr>,
-    /// Waits for the browser on this port; for issuers other than ChatGPT's [default: 1455, else 1457]
+    /// Waits for the browser on this port; for issuers other than ChatGPT's [default: 1455, else 1457, or any on the plan route]
     #[arg(long, env = env::CALLBACK_PORT, value_name = "PORT")]
     pub(crate) callback_port: Option<u16>,
 }
@@ -112,7 +122,7 @@ pub(crate) struct Import {
     #[arg(long)]
     pub(crate) take_over: bool,
     #[command(flatten)]
-    pub(crate) login: Login,
+    pub(crate) how: How,
 }
 
 /// Which account to use.
@@ -151,6 +161,15 @@ pub(crate) struct Everywhere {
     /// The header `user-agent`
     #[arg(long, global = true, env = env::USER_AGENT, value_name = "TEXT", default_value_t = Identity::default().user_agent, hide_short_help = true)]
     pub(crate) user_agent: String,
+}
+
+/// The words for what a sign-in is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum RouteName {
+    /// The Codex sign-in, which OpenAI does not document for other programs
+    Codex,
+    /// "Sign in with ChatGPT", documented and in preview, for Plus and Pro
+    Plan,
 }
 
 /// The words for this machine in the address that the browser comes back to.
@@ -236,7 +255,9 @@ mod tests {
     #[test]
     fn older_words_of_login_and_status_hold() {
         let cli = Cli::typed(&["login", "--headless"]).unwrap();
-        assert!(matches!(cli.task, Task::Login(Login { no_browser: true, .. })));
+        let Task::Login(Login { how: How { no_browser: true, .. }, route: None }) = cli.task else {
+            panic!("{cli:?}")
+        };
         let cli = Cli::typed(&["info", "--json"]).unwrap();
         assert!(matches!(cli.task, Task::Status(Status { json: true, .. })));
     }

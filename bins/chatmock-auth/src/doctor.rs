@@ -38,7 +38,10 @@ async fn look(desk: &Desk, tell: &mut impl FnMut(&[Check])) -> Result<(), Endpoi
     let python = means.folders.person.iter().map(|home| home.join(".chatgpt-local/auth.json"));
     let others: Vec<_> = codex.chain(python).collect();
     tell(&[doctor::sharing(&means.home, &others).await]);
-    tell(&[doctor::callback_port(&CALLBACK_PORTS).await]);
+    tell(&[doctor::registration(&means.home).await]);
+    let practice = desk.route().practice();
+    let ports = practice.map_or(&CALLBACK_PORTS[..], |practice| practice.callback_ports);
+    tell(&[doctor::callback_port(ports).await]);
     tell(&doctor::network(&env::proxies()));
     tell(&doctor::issuer(&endpoint).await);
     tell(&[doctor::backend(means.upstream.route.base()).await]);

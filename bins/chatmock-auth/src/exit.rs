@@ -64,7 +64,7 @@ impl From<EndpointError> for Fault {
     fn from(error: EndpointError) -> Self {
         match error {
             EndpointError::Issuer => Self::Settings(anyhow!(error).context("--issuer")),
-            EndpointError::Identity => Self::Settings(error.into()),
+            EndpointError::Identity | EndpointError::Route => Self::Settings(error.into()),
             EndpointError::Unreachable(_) => Self::Other(
                 anyhow!(error).context("no answer (chatmock-auth doctor looks for the reason)"),
             ),

@@ -96,5 +96,6 @@ async fn sign_in_anew(desk: &Desk, found: &Found, login: Login) -> Result<ExitCo
         true => workspace.into_iter().collect(),
         false => login.workspaces,
     };
-    login::run(desk, &Login { workspaces, ..login }).await
+    let route = found.account.as_ref().map(|account| account.route.clone());
+    login::run(desk, &Login { workspaces, route, ..login }).await
 }

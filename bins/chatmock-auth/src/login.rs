@@ -3,19 +3,20 @@
 mod code;
 mod opening;
 mod page;
+mod route;
 mod way;
 
 use std::process::ExitCode;
 
 use anyhow::anyhow;
 use chatmock_auth::{
-    Account, CodeExchange, Endpoint, EndpointError, Obtained, SignIn, SignInError, SignedIn,
-    StoreChoice,
+    Account, CLIENT_ID, CodeExchange, Endpoint, EndpointError, Obtained, Practice, Registration,
+    Route, SignIn, SignInError, SignedIn, StoreChoice, StoreError,
 };
 
 use crate::env::Surroundings;
 use crate::exit::Fault;
-use crate::screen::{Paint, shown};
+use crate::screen::{self, Paint, shown};
 use crate::settings::Login;
 use crate::{Desk, dates};
 use way::{Way, way};
@@ -28,15 +29,18 @@ pub(crate) struct Attendant<'a> {
     desk: &'a Desk,
     login: &'a Login,
     endpoint: Endpoint,
+    route: Route,
+    practice: &'static Practice,
+    /// This installation, where each registers.
+    registration: Option<Registration>,
 }
 
 /// Signs in.
 pub(crate) async fn run(desk: &Desk, login: &Login) -> Result<ExitCode, Fault> {
-    let endpoint = desk.means.endpoint()?;
-    let attendant = Attendant { desk, login, endpoint };
+    let attendant = Attendant::new(desk, login).await?;
     let surroundings = Surroundings::read();
     attendant.preface();
-    let signed_in = match way(login.wanted, login.loopback.bind.is_some(), &surroundings) {
+    let signed_in = match attendant.way(&surroundings) {
         Way::Device { chosen: true } => attendant.by_code().await,
         // Who did not ask for a code is not sent away for want of one.
         Way::Device { chosen: false } => match attendant.by_code().await {
@@ -72,7 +76,31 @@ impl<T: Into<Fault>> From<T> for Failure {
     }
 }
 
-impl Attendant<'_> {
+impl<'a> Attendant<'a> {
+    /// Settles what the sign-in is for, and refuses what cannot be had there.
+    async fn new(desk: &'a Desk, login: &'a Login) -> Result<Self, Fault> {
+        let endpoint = desk.means.endpoint()?;
+        let route = route::chosen(desk, login).await?;
+        let practice = route.practice().ok_or(EndpointError::Route)?;
+        login.check(practice).map_err(Fault::Settings)?;
+        if practice.registers && endpoint.client_id() != CLIENT_ID {
+            let why = "--client-id does not count on the plan route: its client is issued";
+            return Err(Fault::Settings(anyhow!(why)));
+        }
+        let registration = if practice.registers {
+            Some(Registration::of(&desk.means.home).await.map_err(unregistered)?)
+        } else {
+            None
+        };
+        Ok(Self { desk, login, endpoint, route, practice, registration })
+    }
+
+    fn way(&self, around: &Surroundings) -> Way {
+        // Where there are no codes, the address is the way without a browser.
+        let reachable = self.login.bind.is_some() || !self.practice.device_codes;
+        way(self.login.wanted, reachable, around)
+    }
+
     /// Says what is going to happen.
     fn preface(&self) {
         let (screen, home) = (self.desk.screen, self.desk.means.home.path());
@@ -83,6 +111,7 @@ impl Attendant<'_> {
             StoreChoice::File => format!("in {}", file.display()),
         };
         screen.line("Signing in with your ChatGPT account, for chatmock-server on this machine.");
+        screen.field("Route", self.practice.name);
         screen.field("Service", self.endpoint.issuer());
         screen.field("To be kept", &place);
         if let Some(name) = &self.login.name {
@@ -136,7 +165,10 @@ impl Attendant<'_> {
             return true;
         }
         let Desk { screen, keyboard, stop, .. } = self.desk;
-        let who = shown(named(other));
+        let mut who = shown(named(other));
+        if other.route != self.route {
+            who = format!("{who} (route {})", shown(other.route.as_str()));
+        }
         screen.line(format_args!("Another account is signed in here: {who}"));
         if !keyboard.has_person() {
             return false;
@@ -166,8 +198,18 @@ impl Attendant<'_> {
             let key = aside.name.as_deref().or(aside.email.as_deref()).unwrap_or(&aside.key);
             screen.field("Kept aside", &format!("{key}: chatmock-auth use {key}"));
         }
+        if self.route != Route::CODEX {
+            screen.field("Used by", &format!("chatmock-server --route {}", self.route));
+        }
+        if !signed_in.usable {
+            screen::warn(format_args!("{PLAN_USE_OFF}{}", self.route.login_command()));
+        }
     }
 }
+
+/// What a sign-in is that may not use the plan; the command follows.
+pub(crate) const PLAN_USE_OFF: &str =
+    "signed in, but use of the plan is off, since it was not allowed: sign in again and allow it: ";
 
 /// The account's e-mail address, or else what is known of it.
 pub(crate) fn named(account: &Account) -> &str {
@@ -176,6 +218,15 @@ pub(crate) fn named(account: &Account) -> &str {
 
 fn stopped(code: u8) -> Failure {
     Failure::Fault(Fault::Stopped(NOTHING_CHANGED, code))
+}
+
+fn unregistered(error: SignInError) -> Fault {
+    match error {
+        SignInError::Store(error @ StoreError::Corrupt { .. }) => Fault::Other(
+            anyhow!(error).context("remove this file, and this installation is registered anew"),
+        ),
+        error => fault(error),
+    }
 }
 
 fn fault(error: SignInError) -> Fault {

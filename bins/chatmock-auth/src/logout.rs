@@ -33,6 +33,10 @@ fn tell(screen: Screen, issuer: &str, left: SignedOut) {
     let SignedOut { account, revocation, .. } = left;
     let who = account.as_ref().map_or("the sign-in", named);
     screen.line(format_args!("Signed out {}. The tokens are deleted here.", shown(who)));
+    let practice = account.as_ref().and_then(|account| account.route.practice());
+    if practice.is_some_and(|practice| practice.registers) {
+        screen.line("This installation stays registered for the next sign-in.");
+    }
     match revocation {
         Revocation::Done => {
             screen.line(format_args!("{issuer} has ended the sign-in, too."));

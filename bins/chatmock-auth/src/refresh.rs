@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use chatmock_auth::{BorrowedStore, EndpointError, TokenKeeper};
+use chatmock_auth::{BorrowedStore, EndpointError, KeeperSettings, Route, TokenKeeper};
 use std::path::Path;
 use std::sync::Arc;
 
@@ -17,8 +17,15 @@ impl Desk {
     /// The keeper of the active sign-in, or of another program's file while there is none.
     pub(crate) fn keeper(&self, borrowed: Option<&Path>) -> Result<TokenKeeper, EndpointError> {
         let store = self.means.home.store();
+        let settings = KeeperSettings { route: self.route(), ..self.means.keeper.clone() };
         let borrowed = borrowed.map(|path| Arc::new(BorrowedStore::new(path)) as Arc<_>);
-        TokenKeeper::new(self.means.keeper.clone(), store, borrowed)
+        TokenKeeper::new(settings, store, borrowed)
+    }
+
+    /// What the active sign-in is for. One that cannot be read is told of by whoever uses it.
+    pub(crate) fn route(&self) -> Route {
+        let file = self.means.home.load().ok().flatten();
+        file.map_or(Route::CODEX, |file| file.origin().route)
     }
 
     /// Does something with a keeper, unless the person stops it. A renewal is never cut off: its

@@ -1,15 +1,16 @@
 //! The step from what was typed to what is needed; each struct is taken apart completely.
 
+use std::net::IpAddr;
 use std::path::{PathBuf, absolute};
 
-use anyhow::Context;
+use anyhow::{Context, ensure};
 use chatmock_auth::{
-    Endpoint, EndpointError, EndpointSettings, Home, KeeperSettings, LoopbackSettings,
-    RedirectHost, StoreChoice,
+    self as auth, Endpoint, EndpointError, EndpointSettings, Home, KeeperSettings,
+    LoopbackSettings, Practice, RedirectHost, StoreChoice,
 };
 use chatmock_server::upstream::{self, Identity, Route};
 
-use crate::cli::{self, Cli, Everywhere, Host, Program, Store};
+use crate::cli::{self, Cli, Everywhere, Host, Program, RouteName, Store};
 use crate::env::Folders;
 
 /// Everything that this program needs to know.
@@ -64,13 +65,19 @@ pub(crate) enum Task {
     Doctor,
 }
 
-/// How to sign in.
+/// What to sign in for, and how.
 #[derive(Debug)]
 pub(crate) struct Login {
+    /// What it is for, where the person said so.
+    pub(crate) route: Option<auth::Route>,
     /// What the person said about the way.
     pub(crate) wanted: Wanted,
-    /// Where the browser comes back to.
-    pub(crate) loopback: LoopbackSettings,
+    /// This machine's name where the browser comes back to, where the person said so.
+    pub(crate) host: Option<RedirectHost>,
+    /// The port, likewise.
+    pub(crate) port: Option<u16>,
+    /// Another address to wait on.
+    pub(crate) bind: Option<IpAddr>,
     /// The workspaces that are allowed.
     pub(crate) workspaces: Vec<String>,
     /// A name for the account.
@@ -160,7 +167,13 @@ fn store(store: Store) -> StoreChoice {
 
 fn task(task: cli::Task, folders: &Folders) -> anyhow::Result<Task> {
     Ok(match task {
-        cli::Task::Login(login) => Task::Login(self::login(login)),
+        cli::Task::Login(cli::Login { route, how }) => {
+            let route = route.map(|name| match name {
+                RouteName::Codex => auth::Route::CODEX,
+                RouteName::Plan => auth::Route::PLAN,
+            });
+            Task::Login(login(how, route))
+        }
         cli::Task::Status(cli::Status { json, borrow_codex }) => {
             let codex = folders.codex.as_ref().map(|codex| codex.join("auth.json"));
             Task::Status { json, borrowed: codex.filter(|_| borrow_codex) }
@@ -174,8 +187,8 @@ fn task(task: cli::Task, folders: &Folders) -> anyhow::Result<Task> {
     })
 }
 
-fn login(login: cli::Login) -> Login {
-    let cli::Login {
+fn login(how: cli::How, route: Option<auth::Route>) -> Login {
+    let cli::How {
         no_browser,
         device,
         redirect_host,
@@ -184,25 +197,61 @@ fn login(login: cli::Login) -> Login {
         yes,
         bind,
         callback_port,
-    } = login;
+    } = how;
     let wanted = match (no_browser, device) {
         (_, true) => Wanted::Device,
         (true, _) => Wanted::Address,
         _ => Wanted::Either,
     };
-    let host = match redirect_host {
+    let host = redirect_host.map(|host| match host {
         Host::Ip => RedirectHost::Ip,
         Host::Localhost => RedirectHost::Localhost,
-    };
-    let mut loopback = LoopbackSettings { host, bind, ..LoopbackSettings::default() };
-    if let Some(port) = callback_port {
-        loopback.ports = vec![port];
+    });
+    Login {
+        route,
+        wanted,
+        host,
+        port: callback_port,
+        bind,
+        workspaces: workspace,
+        name: account,
+        replace: yes,
     }
-    Login { wanted, loopback, workspaces: workspace, name: account, replace: yes }
+}
+
+impl Login {
+    /// Where the browser comes back to on a route.
+    pub(crate) fn loopback(&self, practice: &Practice) -> LoopbackSettings {
+        LoopbackSettings {
+            host: self.host.unwrap_or_default(),
+            ports: self.port.map_or_else(|| practice.callback_ports.to_vec(), |port| vec![port]),
+            bind: self.bind,
+        }
+    }
+
+    /// Refuses what was asked for and cannot be had on a route.
+    pub(crate) fn check(&self, practice: &Practice) -> anyhow::Result<()> {
+        let route = practice.name;
+        ensure!(
+            practice.localhost || self.host.is_none(),
+            "--redirect-host does not count on the {route} route: the browser comes back to \
+             127.0.0.1 only"
+        );
+        ensure!(
+            practice.device_codes || self.wanted != Wanted::Device,
+            "there is no --device on the {route} route: say --no-browser, and open the address on \
+             any machine"
+        );
+        ensure!(
+            practice.workspaces || self.workspaces.is_empty(),
+            "--workspace does not count on the {route} route: it is for personal workspaces"
+        );
+        Ok(())
+    }
 }
 
 fn import(import: cli::Import, folders: &Folders) -> anyhow::Result<Import> {
-    let cli::Import { program, path, take_over, login } = import;
+    let cli::Import { program, path, take_over, how } = import;
     let codex = folders.codex.as_ref().map(|codex| codex.join("auth.json"));
     let python = folders.person.as_ref().map(|person| person.join(".chatgpt-local/auth.json"));
     let in_folder = |path: PathBuf| if path.is_dir() { path.join("auth.json") } else { path };
@@ -214,7 +263,8 @@ fn import(import: cli::Import, folders: &Folders) -> anyhow::Result<Import> {
     };
     let files: Vec<PathBuf> = places.into_iter().flatten().collect();
     anyhow::ensure!(!files.is_empty(), "your home folder is not known: name the file");
-    Ok(Import { files, take_over, login: self::login(login) })
+    // The file that is found says what its sign-in is for.
+    Ok(Import { files, take_over, login: login(how, None) })
 }
 
 #[cfg(test)]
@@ -251,7 +301,11 @@ mod tests {
     fn flags_of_login_arrive_where_they_are_needed() {
         let plain = login(&[]);
         assert_eq!((plain.wanted, plain.replace), (Wanted::Either, false));
-        assert_eq!(plain.loopback.ports, CALLBACK_PORTS);
+        assert_eq!((plain.route.as_ref(), plain.host), (None, None));
+        let (codex, plan) = (practice(&auth::Route::CODEX), practice(&auth::Route::PLAN));
+        assert_eq!(plain.loopback(codex).ports, CALLBACK_PORTS);
+        assert_eq!(plain.loopback(plan).ports, [1455, 0]);
+        assert_eq!(login(&["--route=plan"]).route, Some(auth::Route::PLAN));
         assert_eq!(login(&["--device"]).wanted, Wanted::Device);
         assert_eq!(login(&["--no-browser"]).wanted, Wanted::Address);
         let full = login(&[
@@ -263,10 +317,27 @@ mod tests {
             "--bind=0.0.0.0",
             "--callback-port=7",
         ]);
-        assert_eq!(full.loopback.host, RedirectHost::Localhost);
-        assert_eq!((full.loopback.ports, full.workspaces.len()), (vec![7], 3));
-        assert!(full.replace && full.loopback.bind.is_some());
+        let loopback = full.loopback(codex);
+        assert_eq!(loopback.host, RedirectHost::Localhost);
+        assert_eq!((loopback.ports, full.workspaces.len()), (vec![7], 3));
+        assert!(full.replace && loopback.bind.is_some());
         assert_eq!(full.name.as_deref(), Some("work"));
+    }
+
+    fn practice(route: &auth::Route) -> &'static Practice {
+        route.practice().unwrap()
+    }
+
+    #[test]
+    fn what_the_plan_route_does_not_have_is_refused_in_one_line() {
+        let plan = practice(&auth::Route::PLAN);
+        for flag in ["--redirect-host=127.0.0.1", "--device", "--workspace=a"] {
+            let error = login(&[flag]).check(plan).unwrap_err().to_string();
+            assert!(error.contains(flag.split('=').next().unwrap()), "{error}");
+            assert_eq!(error.lines().count(), 1, "{error}");
+            login(&[flag]).check(practice(&auth::Route::CODEX)).unwrap();
+        }
+        login(&["--no-browser", "--callback-port=7", "--account=a"]).check(plan).unwrap();
     }
 
     #[test]

@@ -26,6 +26,8 @@ struct Status {
     place: String,
     /// Whether they are another program's.
     borrowed: bool,
+    /// Whether the person allowed the use of the plan, on routes where that is asked.
+    allowed: Option<bool>,
     /// When the access token ends, in seconds since 1970.
     expires: Option<i64>,
     /// When it was last renewed, likewise.
@@ -52,9 +54,13 @@ pub(crate) async fn run(
         return Err(Fault::Settings(error));
     }
     // The tokens may have been renewed for this.
-    let Some((file, place)) = load(desk, borrowed)? else { return Err(gone()) };
+    let Some((file, place)) = load(desk, borrowed)? else { return Err(gone(usage)) };
+    let practice = file.origin().route.practice();
+    let allowed = practice.and_then(|practice| practice.limits_page).map(|_| file.is_usable());
     let stored = match &usage {
-        Err(NoUsage::Unavailable(_)) => usage::stored(desk.means.home.path(), &file),
+        Err(NoUsage::Unavailable(_)) if allowed.is_none() => {
+            usage::stored(desk.means.home.path(), &file)
+        }
         _ => None,
     };
     let status = Status {
@@ -63,6 +69,7 @@ pub(crate) async fn run(
         borrowed: borrowed.is_some_and(|path| place == BorrowedStore::new(path).description()),
         place,
         expires: file.lifetime().expires(),
+        allowed,
         renewed: file.last_refresh().map(|time| time.unix_timestamp()),
         usage,
         stored,
@@ -80,8 +87,12 @@ pub(crate) async fn run(
 
 const NOBODY: &str = "Nobody is signed in. Sign in with: chatmock-auth login";
 
-fn gone() -> Fault {
-    Fault::SignedOut(anyhow!("somebody signed out meanwhile: chatmock-auth login"))
+/// Why the sign-in is not there any more: it ended just now, or somebody signed out.
+fn gone(usage: Result<Usage, NoUsage>) -> Fault {
+    Fault::SignedOut(match usage {
+        Err(NoUsage::SignedOut(why)) => anyhow!(why),
+        _ => anyhow!("somebody signed out meanwhile: chatmock-auth login"),
+    })
 }
 
 /// The sign-in in use and where it is: ours, else the borrowed one.

@@ -1,8 +1,8 @@
 //! The sign-in with a browser: here, or elsewhere with the address pasted back.
 
 use chatmock_auth::{
-    Attempt, CodeExchange, Denial, Ending, Login, LoginSettings, Loopback, LoopbackError, Route,
-    SignedIn, Stray, Verdict,
+    Attempt, CodeExchange, Denial, Ending, Login, LoginSettings, Loopback, LoopbackError, SignedIn,
+    Stray, Verdict,
 };
 
 use super::opening::Opening;
@@ -16,8 +16,8 @@ impl Attendant<'_> {
     pub(super) async fn by_page(&self, open: Option<&Surroundings>) -> Result<SignedIn, Failure> {
         let loopback = self.bind().await?;
         let (login, address) = Login::begin(LoginSettings {
-            route: &Route::CODEX,
-            registration: None,
+            route: &self.route,
+            registration: self.registration.as_ref(),
             issuer: self.endpoint.issuer(),
             client_id: self.endpoint.client_id(),
             originator: &self.desk.means.keeper.originator,
@@ -39,14 +39,14 @@ impl Attendant<'_> {
     }
 
     async fn bind(&self) -> Result<Loopback, Fault> {
-        let settings = &self.login.loopback;
+        let settings = self.login.loopback(self.practice);
         if let Some(address) = settings.bind.filter(|address| !address.is_loopback()) {
             screen::warn(format_args!(
                 "waiting for the browser on {address}, which other machines may reach; only \
                  requests that name this machine are answered"
             ));
         }
-        Loopback::bind(settings).await.map_err(|error| match error {
+        Loopback::bind(&settings).await.map_err(|error| match error {
             LoopbackError::Taken(_) => Fault::Other(error.into()),
             error => Fault::Other(
                 anyhow::Error::new(error).context("sign in with --device, or wait elsewhere"),
@@ -56,11 +56,12 @@ impl Attendant<'_> {
 
     fn tell_address(&self, address: &str, place: &str, opened: bool) {
         let screen = self.desk.screen;
-        screen.line(if opened {
-            "Your browser opens this address. If it does not, open it yourself:"
-        } else {
-            "Open this address in a browser:"
-        });
+        let label = self.practice.label.map(|label| format!("{label}. ")).unwrap_or_default();
+        let opened = match opened {
+            true => "Your browser opens this address. If it does not, open it yourself:",
+            false => "Open this address in a browser:",
+        };
+        screen.line(format_args!("{label}{opened}"));
         screen.line(format_args!("\n  {}\n", screen.paint(Paint::Strong, address)));
         screen.line(format_args!("At the end it goes to {place} by itself."));
         screen

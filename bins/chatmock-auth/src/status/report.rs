@@ -4,7 +4,7 @@ use super::usage::{Credits, Limit, NoUsage, Stored, Usage, Window};
 use super::{Status, limits};
 use crate::dates;
 use crate::json::Json;
-use crate::login::named;
+use crate::login::{PLAN_USE_OFF, named};
 use crate::screen::{Paint, Screen, shown};
 
 impl Status {
@@ -19,12 +19,19 @@ impl Status {
         screen.field("Plan", self.plan().unwrap_or("not told"));
         screen.field("Workspace", account.workspace.as_deref().unwrap_or("not told"));
         screen.field("Route", self.origin.route.as_str());
+        if let Some(allowed) = self.allowed {
+            screen.field("Plan use", if allowed { "allowed" } else { "off: not allowed" });
+        }
         screen.field("Tokens in", &self.place);
         if let Some(at) = self.renewed {
             screen.field("Renewed", &dates::moment(at));
         }
         screen.field("Ends", &self.end(now));
         screen.line("");
+        if self.allowed == Some(false) {
+            let off = format!("{PLAN_USE_OFF}{}", self.origin.route.login_command());
+            screen.line(screen.paint(Paint::Bad, &off));
+        }
         match &self.usage {
             Ok(usage) => {
                 screen.line("Limits");
@@ -32,6 +39,9 @@ impl Status {
             }
             Err(NoUsage::SignedOut(why)) => {
                 screen.line(format_args!("{}: {}", screen.paint(Paint::Bad, "Ended"), shown(why)));
+            }
+            Err(NoUsage::Elsewhere(page)) => {
+                screen.line(format_args!("Limits are not told on this route; they are at {page}"));
             }
             Err(why) => self.tell_earlier(why, now, screen),
         }
@@ -66,6 +76,7 @@ impl Status {
             ("workspace", account.workspace.clone().into()),
             ("key", account.key.as_str().into()),
             ("route", self.origin.route.as_str().into()),
+            ("plan_use", self.allowed.into()),
             ("issuer", self.origin.issuer.clone().into()),
             ("place", self.place.as_str().into()),
             ("borrowed", self.borrowed.into()),
@@ -99,6 +110,7 @@ impl NoUsage {
     fn words(&self) -> &str {
         match self {
             Self::SignedOut(why) | Self::Unavailable(why) => why,
+            Self::Elsewhere(_) => "this route does not tell them",
             Self::Settings(_) => "the settings cannot be used",
         }
     }

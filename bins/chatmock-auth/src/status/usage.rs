@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::anyhow;
-use chatmock_auth::{AuthFile, TokenKeeper};
+use chatmock_auth::{AuthFile, KeeperError, TokenKeeper};
 use chatmock_server::protocol::codex::limits as told;
 use chatmock_server::upstream::{Client, CredentialError, Error as UpstreamError};
 use chatmock_server::{KeeperCredentials, stored_limits};
@@ -71,12 +71,17 @@ pub(super) enum NoUsage {
     SignedOut(String),
     /// They may be had another time.
     Unavailable(String),
+    /// They are seen at this page only.
+    Elsewhere(&'static str),
     /// They are never had with these settings.
     Settings(anyhow::Error),
 }
 
 /// Asks the backend; an access token that has ended is renewed first.
 pub(super) async fn read(desk: &Desk, keeper: &TokenKeeper) -> Result<Usage, NoUsage> {
+    if let Some(page) = desk.route().practice().and_then(|practice| practice.limits_page) {
+        return Err(elsewhere(keeper, page).await);
+    }
     let source = Arc::new(KeeperCredentials::new(keeper.clone()));
     let client = Client::new(desk.means.upstream.clone(), source).map_err(no_usage)?;
     let usage = client.usage().await.map_err(no_usage)?;
@@ -92,6 +97,17 @@ pub(super) async fn read(desk: &Desk, keeper: &TokenKeeper) -> Result<Usage, NoU
     });
     let limits = limits.filter(|limit| limit.reached || !limit.windows.is_empty()).collect();
     Ok(Usage { plan: usage.plan, limits, credits: usage.credits.map(Credits::from) })
+}
+
+/// Tells whether the sign-in works, where the limits are not told.
+async fn elsewhere(keeper: &TokenKeeper, page: &'static str) -> NoUsage {
+    match keeper.current().await {
+        Ok(_) | Err(KeeperError::NotAllowed { .. }) => NoUsage::Elsewhere(page),
+        Err(error @ (KeeperError::Unavailable(_) | KeeperError::Io(_))) => {
+            NoUsage::Unavailable(error.to_string())
+        }
+        Err(error) => NoUsage::SignedOut(error.to_string()),
+    }
 }
 
 /// Reads what a server that uses this home was told last about a sign-in's account.

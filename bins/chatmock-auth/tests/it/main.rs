@@ -9,6 +9,7 @@ mod imports;
 mod kills;
 mod leaving;
 mod pages;
+mod plan;
 mod replacing;
 mod running;
 mod server;

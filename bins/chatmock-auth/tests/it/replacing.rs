@@ -60,7 +60,8 @@ mod at_a_terminal {
     #[test]
     fn the_person_is_asked_and_a_yes_replaces() {
         let bench = occupied();
-        let mut login = Terminal::start(&mut bench.program(&["login", "--no-browser"]));
+        let mut login =
+            Terminal::start(&mut bench.program(&["login", "--route=codex", "--no-browser"]));
         login.until("Replace bob@example.com? [y/N]", sign_in);
         login.type_line("y");
         let (code, text) = login.end();
@@ -72,7 +73,8 @@ mod at_a_terminal {
     fn anything_else_keeps() {
         let bench = occupied();
         let before = bench.stored();
-        let mut login = Terminal::start(&mut bench.program(&["login", "--no-browser"]));
+        let mut login =
+            Terminal::start(&mut bench.program(&["login", "--route=codex", "--no-browser"]));
         login.until("Replace bob@example.com? [y/N]", sign_in);
         login.type_line("");
         let (code, text) = login.end();
@@ -85,7 +87,8 @@ mod at_a_terminal {
     fn ctrl_c_at_the_question_keeps() {
         let bench = occupied();
         let before = bench.stored();
-        let mut login = Terminal::start(&mut bench.program(&["login", "--no-browser"]));
+        let mut login =
+            Terminal::start(&mut bench.program(&["login", "--route=codex", "--no-browser"]));
         login.until("Replace bob@example.com? [y/N]", sign_in);
         login.signal("INT");
         let (code, text) = login.end();

@@ -10,8 +10,9 @@ use std::time::Duration;
 /// How long anything may take that is expected to come.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What stands in every token of the simulator: the start of a refresh token and of a JWT.
-const CANARIES: [&str; 2] = ["rt_simulated", "eyJ"];
+/// What stands in every token of the simulator: the start of a refresh token, of an access token of
+/// the plan route and of a JWT.
+const CANARIES: [&str; 3] = ["rt_simulated", "at_simulated", "eyJ"];
 
 /// A program that has ended.
 #[derive(Debug)]
@@ -111,7 +112,7 @@ impl Running {
     /// The address to open.
     #[track_caller]
     pub(crate) fn address(&mut self) -> String {
-        self.until("/oauth/authorize?").trim().to_owned()
+        self.until("/authorize?").trim().to_owned()
     }
 
     /// Types a line.
