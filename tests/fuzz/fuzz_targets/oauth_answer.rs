@@ -3,19 +3,29 @@
 #![no_main]
 
 use chatmock_auth::{
-    CLIENT_ID, ISSUER, Login, LoginSettings, Redirect, RedirectHost, Rejected, Route,
+    CLIENT_ID, ISSUER, Login, LoginSettings, Redirect, RedirectHost, Registration, Rejected, Route,
 };
 use libfuzzer_sys::fuzz_target;
 
 /// Stands for the state of the attempt, which no one can guess.
 const STATE: &str = "STATE";
 
+/// An installation that is not registered yet.
+const HOST: &str = r#"{"host_id":"urn:uuid:9b2f6d0c-5d0e-4a39-8f0a-0d6a4c1f2e3b"}"#;
+
 fuzz_target!(|text: &str| {
+    let registration: Registration = serde_json::from_str(HOST).expect("a registration");
+    for route in [Route::CODEX, Route::PLAN] {
+        answer(text, &route, &registration);
+    }
+});
+
+fn answer(text: &str, route: &Route, registration: &Registration) {
     let settings = LoginSettings {
-        route: &Route::CODEX,
-        registration: None,
+        route,
         issuer: ISSUER,
         client_id: CLIENT_ID,
+        registration: Some(registration),
         originator: "chatmock",
         redirect: Redirect { host: RedirectHost::Localhost, port: 1455 },
         workspaces: &[],
@@ -31,4 +41,4 @@ fuzz_target!(|text: &str| {
         }
         Err(Rejected::Stray { stray, .. }) => assert!(!stray.to_string().is_empty()),
     }
-});
+}
