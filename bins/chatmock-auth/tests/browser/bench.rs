@@ -52,10 +52,10 @@ impl Bench {
     }
 
     /// Looks whether the sign-in is what it should be.
-    pub(crate) fn check(&self) -> Result<(), Fault> {
+    pub(crate) fn check(&self, route: &str) -> Result<(), Fault> {
         let text = std::fs::read_to_string(self.file())?;
         let file: serde_json::Value = serde_json::from_str(&text)?;
-        if file["tokens"]["refresh_token"].is_string() && file["route"] == "codex" {
+        if file["tokens"]["refresh_token"].is_string() && file["route"] == route {
             return Ok(());
         }
         Err("the sign-in that was saved is not whole".into())
@@ -151,5 +151,5 @@ pub(crate) fn opened_by_the_program() -> Result<(), Fault> {
     }
     login.until("Signed in as demo@example.invalid")?;
     login.end()?;
-    bench.check()
+    bench.check("codex")
 }

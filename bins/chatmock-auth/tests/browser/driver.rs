@@ -14,21 +14,26 @@ const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
 
 /// Opens the address, clicks, and reads the last page.
 pub(crate) fn clicked() -> Result<(), Fault> {
-    click(&["--no-browser"], "http://127.0.0.1:")
+    click("codex", &["--no-browser"], "http://127.0.0.1:")
+}
+
+/// The same on the other route.
+pub(crate) fn clicked_on_the_plan_route() -> Result<(), Fault> {
+    click("plan", &["--no-browser", "--route=plan"], "http://127.0.0.1:")
 }
 
 /// The same with the other name of this machine.
 pub(crate) fn clicked_at_localhost() -> Result<(), Fault> {
-    click(&["--no-browser", "--redirect-host", "localhost"], "http://localhost:")
+    click("codex", &["--no-browser", "--redirect-host", "localhost"], "http://localhost:")
 }
 
-fn click(arguments: &[&str], last: &str) -> Result<(), Fault> {
+fn click(route: &str, arguments: &[&str], last: &str) -> Result<(), Fault> {
     let bench = Bench::new(false)?;
     let mut login = Running::start(&mut bench.login(arguments))?;
-    let address = login.until("/oauth/authorize?")?;
+    let address = login.until("/authorize?")?;
     let browser = Browser::start(&bench)?;
     browser.open(address.trim())?;
-    browser.click("Continue")?;
+    browser.click(if route == "plan" { "Continue with ChatGPT" } else { "Continue" })?;
     let text = browser.text()?;
     if !text.contains("ChatMock is signed in. You may close this page.") {
         return Err(format!("the last page says: {text}").into());
@@ -39,7 +44,7 @@ fn click(arguments: &[&str], last: &str) -> Result<(), Fault> {
         return Err(format!("the last address is {place}").into());
     }
     login.end()?;
-    bench.check()
+    bench.check(route)
 }
 
 /// A Chromium and its driver; both end when it is dropped.

@@ -18,6 +18,7 @@ fn main() -> ExitCode {
     let trials = vec![
         trial("a_browser_that_the_program_opens_signs_in", bench::opened_by_the_program),
         trial("a_person_who_clicks_in_chromium_signs_in", driver::clicked),
+        trial("a_click_on_the_plan_routes_own_label_signs_in", driver::clicked_on_the_plan_route),
         trial("localhost_works_as_well", driver::clicked_at_localhost),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()

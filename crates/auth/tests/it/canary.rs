@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use chatmock_auth::{AuthFile, Ending, sign_out};
-use chatmock_simulator::{Endpoint, Script};
+use chatmock_simulator::{Endpoint, Flaw, Script};
 use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -97,10 +97,40 @@ async fn no_secret_is_ever_printed() {
     bench.simulator.enqueue_at(Endpoint::Revoke, Script::json(503, &json!("canary-body")));
     note(&mut seen, &sign_out(&bench.home, &bench.endpoint, None).await.unwrap());
 
+    on_the_plan_route(&mut seen).await;
+
     let log = String::from_utf8(LOG.0.lock().unwrap().clone()).unwrap();
     assert!(log.contains("renewing the sign-in"), "the log was listened to");
     for text in [&seen, &log] {
         assert!(!text.contains("canary"), "{text}");
+        // The tokens and codes of the simulator, and the start of a JWT.
+        for start in ["at_simulated", "rt_simulated", "ac_simulated", "eyJ"] {
+            assert!(!text.contains(start), "{start} in {text}");
+        }
     }
     assert!(!seen.contains(&state) && !log.contains(&state));
+}
+
+/// A whole sign-in of the plan route, and how it ends.
+async fn on_the_plan_route(seen: &mut String) {
+    let bench = Bench::of_plan().await;
+    let under_way = bench.begin().await;
+    under_way.paste().await;
+    let exchange = under_way.attempt.outcome().await.unwrap();
+    note(seen, &(&under_way.attempt, &exchange));
+    let obtained = bench.sign_in().obtain(&exchange).await.unwrap();
+    note(seen, &obtained);
+    note(seen, &obtained.save(async |_| true).await.unwrap());
+    let keeper = bench.keeper();
+    note(seen, &(keeper.refresh().await.unwrap(), bench.home.load().unwrap()));
+    let refused = Script::json(400, &json!({"error": "invalid_grant", "more": "canary-body"}));
+    bench.simulator.enqueue_at(Endpoint::PlanToken, refused);
+    seen.push_str(&chain(&keeper.refresh().await.unwrap_err()));
+    for flaw in [Flaw::ForeignKey, Flaw::OtherNonce, Flaw::KeysElsewhere] {
+        bench.simulator.set_flaw(Some(flaw));
+        let under_way = bench.begin().await;
+        under_way.paste().await;
+        let exchange = under_way.attempt.outcome().await.unwrap();
+        seen.push_str(&chain(&bench.sign_in().obtain(&exchange).await.unwrap_err()));
+    }
 }
