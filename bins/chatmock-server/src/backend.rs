@@ -29,10 +29,11 @@ pub(crate) struct Chosen {
 }
 
 impl Backend {
-    /// What is left of it in a demo: the simulator takes the backend's place.
+    /// What is left of it in a demo: the simulator takes the backend's place, at an address of its
+    /// own, and asks for no key of the person's.
     pub(crate) fn of_demo(self) -> Self {
-        let route = Route::codex().name().to_owned();
-        Self { route, upstream_url: None, upstream_key_file: None, profile: None, ..self }
+        let upstream_url = Some("http://127.0.0.1:1/v1".to_owned());
+        Self { upstream_url, upstream_key_file: None, ..self }
     }
 }
 

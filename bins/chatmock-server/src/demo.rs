@@ -4,8 +4,9 @@ use std::io;
 use std::time::Duration;
 
 use anyhow::Context;
-use chatmock_server::{Access, Settings};
-use chatmock_simulator::Simulator;
+use chatmock_server::auth::Secret;
+use chatmock_server::{Access, KeySettings, Settings};
+use chatmock_simulator::{Backend, Claims, Simulator};
 use tempfile::TempDir;
 
 /// The time between two pieces of an answer: slow enough to be seen, fast enough for a test.
@@ -22,25 +23,35 @@ impl Demo {
     /// Starts the simulator and points the settings at it, and away from the person's own folder.
     pub(crate) async fn start(settings: &mut Settings) -> anyhow::Result<Self> {
         let simulator = chatmock_simulator::Settings { pace: PACE, ..Default::default() };
+        let key = simulator.api_keys.first().map(|key| Secret::new(key.as_str()));
         let simulator = Simulator::start(simulator).await.context("cannot start the simulator")?;
-        let home = signed_in(&simulator).context("cannot make a temporary folder for the demo")?;
         let route = settings.upstream.route.clone();
-        settings.upstream.route = route.at(simulator.upstream_url());
-        if let Access::SignIn(sign_in) = &mut settings.access {
-            sign_in.keeper.issuer = simulator.issuer();
-            sign_in.home = home.path().to_owned();
-            sign_in.borrow_codex = None;
+        let backend = Backend::named(route.name()).context("the simulator has no such route")?;
+        let home = signed_in(&simulator, backend);
+        let home = home.context("cannot make a temporary folder for the demo")?;
+        settings.upstream.route = route.at(simulator.url_of(backend));
+        match &mut settings.access {
+            Access::SignIn(sign_in) => {
+                sign_in.keeper.issuer = simulator.issuer();
+                sign_in.home = home.path().to_owned();
+                sign_in.borrow_codex = None;
+            }
+            Access::Key(held) => *held = KeySettings { key, home: None },
         }
         Ok(Self { _simulator: simulator, _home: home })
     }
 }
 
 /// Makes a folder, closed to others, with a sign-in at the simulator.
-fn signed_in(simulator: &Simulator) -> io::Result<TempDir> {
+fn signed_in(simulator: &Simulator, backend: Backend) -> io::Result<TempDir> {
     let mut folder = tempfile::Builder::new();
     #[cfg(unix)]
     folder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
     let home = folder.prefix("chatmock-demo-").tempdir()?;
-    std::fs::write(home.path().join("auth.json"), simulator.auth_json())?;
+    let sign_in = match backend {
+        Backend::Plan => simulator.plan_tokens(&Claims::default()).auth_json(),
+        Backend::Codex | Backend::Api => simulator.auth_json(),
+    };
+    std::fs::write(home.path().join("auth.json"), sign_in)?;
     Ok(home)
 }

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf, absolute};
 use std::sync::Arc;
 
 use anyhow::{Context, ensure};
-use chatmock_server::auth::KeeperSettings;
+use chatmock_server::auth::{self, KeeperSettings};
 use chatmock_server::translate::Policy;
 use chatmock_server::translate::policy::Instructions;
 use chatmock_server::translate::thinking::ReasoningStyle;
-use chatmock_server::upstream::Identity;
+use chatmock_server::upstream::{self, Route};
 use chatmock_server::{Access, HttpSettings, KeySettings, ModelSettings, Settings, SignInSettings};
 
 use crate::backend;
@@ -61,7 +61,7 @@ pub(crate) fn decide(
     let access = if chosen.config.route.is_by_key() {
         Access::Key(KeySettings { key: chosen.key, home: home(sign_in.home, folders).ok() })
     } else {
-        Access::SignIn(self::sign_in(sign_in, &chosen.config.identity, folders, demo)?)
+        Access::SignIn(self::sign_in(sign_in, &chosen.config, folders, demo)?)
     };
     let (policy, models) = (policy(replies)?, self::models(models));
     let server = Settings { http, policy, upstream: chosen.config, access, models };
@@ -181,14 +181,20 @@ fn models(models: Models) -> ModelSettings {
 
 fn sign_in(
     sign_in: SignIn,
-    identity: &Identity,
+    upstream: &upstream::Config,
     folders: &Folders,
     demo: bool,
 ) -> anyhow::Result<SignInSettings> {
     let SignIn { home, borrow_codex, issuer, client_id } = sign_in;
+    let upstream::Config { route, identity, .. } = upstream;
+    ensure!(
+        !borrow_codex || route == &Route::codex().at(route.base()),
+        "--borrow-codex needs --route codex"
+    );
     let keeper = KeeperSettings {
         issuer,
         client_id,
+        route: auth::Route::named(route.name()),
         ..KeeperSettings::new(identity.originator.as_str(), identity.user_agent.as_str())
     };
     // A demo makes a folder of its own, and needs no person's.
@@ -208,7 +214,7 @@ fn home(home: Option<PathBuf>, folders: &Folders) -> anyhow::Result<PathBuf> {
 mod tests {
     use std::time::Duration;
 
-    use chatmock_server::upstream::Route;
+    use chatmock_server::upstream::Identity;
 
     use super::*;
 

@@ -1,6 +1,7 @@
 //! Admission: who may call which backend.
 
 use crate::backend::Backend;
+use crate::record::lock;
 use crate::refusal::Refusal;
 use crate::service::Call;
 use crate::simulator::State;
@@ -47,7 +48,11 @@ fn codex(state: &State, call: &Call) -> Result<Claims, Refusal> {
 pub(crate) fn plan<'c>(state: &State, call: &'c Call) -> Result<&'c str, Refusal> {
     let token = call.bearer().map_err(|_| Refusal::invalid_user())?;
     let known = state.settings.plan_tokens.iter().any(|known| known == token);
-    if known { Ok(token) } else { Err(Refusal::invalid_user()) }
+    if known || lock(&state.tokens).is_good_plan(token) {
+        Ok(token)
+    } else {
+        Err(Refusal::invalid_user())
+    }
 }
 
 /// Lets in a key: a bearer token, or the `api-key` header where the settings have it.

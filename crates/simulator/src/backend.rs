@@ -27,6 +27,16 @@ impl Backend {
         }
     }
 
+    /// The backend of that name: `codex`, `plan` or `api`.
+    pub fn named(name: &str) -> Option<Self> {
+        match name {
+            "codex" => Some(Self::Codex),
+            "plan" => Some(Self::Plan),
+            "api" => Some(Self::Api),
+            _ => None,
+        }
+    }
+
     /// The path that it has unless the settings say otherwise.
     pub(crate) fn usual_base(self) -> &'static str {
         match self {

@@ -197,6 +197,14 @@ impl TokenBook {
         self.access.values_mut().for_each(|access| access.invalidated = true);
     }
 
+    /// Whether this is an access token of the plan route that is good now.
+    pub(crate) fn is_good_plan(&self, token: &str) -> bool {
+        self.access.get(token).is_some_and(|access| {
+            let ended = access.invalidated || self.ended.contains(&access.family);
+            access.plan && !ended && access.exp.is_none_or(|exp| exp > unix_now())
+        })
+    }
+
     /// Whose access token of the Codex route this is.
     pub(crate) fn check(&self, token: &str) -> Result<Claims, Refusal> {
         let access = self.access.get(token).filter(|access| !access.plan);
