@@ -56,6 +56,9 @@ pub struct Draft<'b> {
     pub tier: Option<Cow<'b, str>>,
     /// Whether this dialect shows reasoning unasked, so that a summary is worth asking for.
     pub shows_reasoning: bool,
+    /// Whether the client asked for reasoning to be shown, so that a summary is asked for whatever
+    /// the backend is.
+    pub asks_reasoning: bool,
     /// Whether this dialect has a field of its own for reasoning, whatever wording is set.
     pub own_reasoning: bool,
     /// Whether a web search was asked for (`Some(true)`), ruled out, or not spoken of.

@@ -279,7 +279,7 @@ fn summary(draft: &mut Draft<'_>, slug: &str, policy: &Policy) -> Result<bool, F
         return Ok(draft.reasoning.remove("summary").is_some());
     }
     let shown = draft.shows_reasoning
-        && policy.backend.reasons
+        && (policy.backend.reasons || draft.asks_reasoning)
         && policy.reasoning_style != ReasoningStyle::None;
     let default = policy.summary.as_deref().or_else(|| shown.then_some("auto"));
     match default.filter(|word| *word != "none") {

@@ -5,6 +5,9 @@ import assert from 'node:assert/strict';
 /** The address of the server under test. */
 export const baseUrl = process.env.CHATMOCK_URL;
 
+/** The route by which the server under test answers: `codex`, `plan` or `api`. */
+export const route = process.env.CHATMOCK_CHECKED_ROUTE;
+
 /** Fails unless both are deeply equal, and says what was found. */
 export function same(found, wanted, what = 'value') {
   assert.deepEqual(found, wanted, `${what} is ${JSON.stringify(found)}, not ${JSON.stringify(wanted)}`);

@@ -17,6 +17,11 @@ def base_url():
     return os.environ["CHATMOCK_URL"]
 
 
+def route():
+    """The route by which the server under test answers: `codex`, `plan` or `api`."""
+    return os.environ["CHATMOCK_CHECKED_ROUTE"]
+
+
 def same(found, wanted, what="value"):
     """Fails unless both are equal, and says what was found."""
     if found != wanted:

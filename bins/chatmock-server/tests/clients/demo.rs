@@ -15,14 +15,20 @@ const START: Duration = Duration::from_secs(30);
 const READY: &str = "listening on ";
 
 /// A server that starts when it is first needed.
-#[derive(Default)]
 pub(crate) struct Demo {
+    /// The route that it answers by.
+    pub(crate) route: &'static str,
     url: OnceLock<Result<String, String>>,
     child: Mutex<Option<Child>>,
     log: Arc<Mutex<String>>,
 }
 
 impl Demo {
+    /// A server that answers by a route.
+    pub(crate) fn by(route: &'static str) -> Self {
+        Self { route, url: OnceLock::new(), child: Mutex::default(), log: Arc::default() }
+    }
+
     /// The server's address, such as `http://127.0.0.1:49152`, or why there is none.
     pub(crate) fn url(&self) -> Result<String, String> {
         self.url.get_or_init(|| self.start()).clone()
@@ -42,7 +48,7 @@ impl Demo {
     fn start(&self) -> Result<String, String> {
         let home = environment::folder().join("home");
         let mut command = Command::new(env!("CARGO_BIN_EXE_chatmock-server"));
-        command.args(["--demo", "--host", "127.0.0.1", "--port", "0"]);
+        command.args(["--demo", "--host", "127.0.0.1", "--port", "0", "--route", self.route]);
         for (name, _) in std::env::vars_os().filter(|(name, _)| steers(&name.to_string_lossy())) {
             command.env_remove(name);
         }

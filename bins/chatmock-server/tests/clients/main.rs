@@ -31,18 +31,24 @@ const SDKS: [Sdk; 6] = [
     sdk("ollama_rs", "ollama_rs", &RUST, "ollama-rs"),
 ];
 
+/// Every route, each with a server of its own.
+const ROUTES: [&str; 3] = ["codex", "plan", "api"];
+
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
     // The first test of an SDK waits for its script, which waits for the server: all of them at once.
     arguments.test_threads.get_or_insert(SDKS.len());
-    let demo = Arc::new(Demo::default());
-    let mut suites: Vec<_> = SDKS.into_iter().map(|sdk| trials(sdk, &demo)).collect();
+    let demos = ROUTES.map(|route| Arc::new(Demo::by(route)));
+    let every = demos.iter().flat_map(|demo| SDKS.map(|sdk| trials(sdk, demo)));
+    let mut suites: Vec<_> = every.collect();
     let firsts: Vec<_> = suites.iter_mut().filter_map(Iterator::next).collect();
     let trials = firsts.into_iter().chain(suites.into_iter().flatten()).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
-    let log = demo.stop();
-    if conclusion.has_failed() {
-        eprintln!("What the server wrote:\n{log}");
+    for demo in demos {
+        let log = demo.stop();
+        if conclusion.has_failed() {
+            eprintln!("What the server on the route {} wrote:\n{log}", demo.route);
+        }
     }
     conclusion.exit_code()
 }
@@ -73,14 +79,14 @@ fn checks(sdk: Sdk) -> impl Iterator<Item = &'static str> {
 /// One check of one SDK as a test. The first to run starts the server and the script.
 fn trial(suite: &Arc<Suite>, check: &'static str) -> Trial {
     let suite = Arc::clone(suite);
-    let name = format!("{}::{check}", suite.sdk().name);
+    let name = format!("{}::{}::{check}", suite.route(), suite.sdk().name);
     Trial::ignorable_test(name, move || settle(suite.answer(check)))
 }
 
 /// Fails where a script answers for a check that the list does not have, since no test would show it.
 fn unlisted(suite: &Arc<Suite>) -> Trial {
     let suite = Arc::clone(suite);
-    let name = format!("{}::every_check_is_listed", suite.sdk().name);
+    let name = format!("{}::{}::every_check_is_listed", suite.route(), suite.sdk().name);
     Trial::ignorable_test(name, move || {
         let known: Vec<_> = checks(suite.sdk()).collect();
         settle(suite.beyond(&known))

@@ -72,6 +72,11 @@ impl Suite {
         self.sdk
     }
 
+    /// The route of the server that is checked.
+    pub(crate) fn route(&self) -> &'static str {
+        self.demo.route
+    }
+
     /// What became of a check; the first question runs the script.
     pub(crate) fn answer(&self, check: &str) -> Answer {
         self.answers().map_or_else(Answer::from, |answers| {
@@ -99,6 +104,7 @@ impl Suite {
         let mut command = self.sdk.language.prepare(self.sdk.script)?;
         let url = self.demo.url().map_err(Problem::Failed)?;
         isolate(&mut command, &url);
+        command.env("CHATMOCK_CHECKED_ROUTE", self.route());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
         let (lines, printed) = mpsc::channel();

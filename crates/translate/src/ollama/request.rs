@@ -139,6 +139,7 @@ fn options(options: Option<Options<'_>>, draft: &mut Draft<'_>) -> Result<(), Fa
 /// `true` and `false` show or hide the thinking; a word is an effort.
 fn think(think: Option<Raw<'_>>, draft: &mut Draft<'_>) -> Result<(), Failure> {
     let Some(think) = think else { return Ok(()) };
+    draft.asks_reasoning = think.text() != "false";
     match think.text() {
         "true" => {}
         "false" => {

@@ -36,6 +36,11 @@ pub(crate) fn base_url() -> String {
     std::env::var("CHATMOCK_URL").unwrap_or_default()
 }
 
+/// The route by which the server under test answers: `codex`, `plan` or `api`.
+pub(crate) fn route() -> String {
+    std::env::var("CHATMOCK_CHECKED_ROUTE").unwrap_or_default()
+}
+
 /// Fails unless both are equal, and says what was found.
 #[track_caller]
 pub(crate) fn same<F: Debug + PartialEq<W>, W: Debug>(found: F, wanted: W, what: &str) -> Outcome {
