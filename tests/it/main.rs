@@ -4,6 +4,7 @@
 mod access;
 mod bodies;
 mod caching;
+mod codex;
 mod conversation;
 mod cors;
 mod cuts;

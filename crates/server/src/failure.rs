@@ -3,7 +3,7 @@
 use chatmock_protocol::codex::limits::Snapshot;
 use chatmock_protocol::responses::ApiError;
 use chatmock_translate::{Failure, FailureKind, Notice, NoticeKind};
-use chatmock_upstream::{Change, CredentialError, Error, Refusal};
+use chatmock_upstream::{Change, CredentialError, Error, Refusal, Route};
 
 /// The code of every failure that a sign-in mends.
 const SIGN_IN: &str = "sign_in_required";
@@ -51,6 +51,15 @@ fn of_refusal(refusal: Refusal) -> Failure {
     }
     if let Some(hint) = refusal.hint.filter(|hint| !failure.message.contains(hint)) {
         failure.message = format!("{}; {hint}", failure.message);
+    }
+    failure
+}
+
+/// Names the address of a backend that could not be reached, where a person set it.
+pub(crate) fn placed(mut failure: Failure, route: &Route) -> Failure {
+    if failure.kind == FailureKind::Unreachable && route.is_moved() {
+        let base = route.base();
+        failure.message = format!("{}; is --upstream-url {base} right?", failure.message);
     }
     failure
 }

@@ -187,7 +187,7 @@ async fn attempt(
             if let Some(limits) = failure::limits(&error) {
                 app.limits.keep(limits.clone(), credentials, unix_now());
             }
-            let failure = failure::of_upstream(error);
+            let failure = failure::placed(failure::of_upstream(error), app.client.route());
             return Err(Unopened::Call(app.holder.named_in(failure).await));
         }
     };

@@ -192,7 +192,7 @@ impl Client {
     ) -> Result<Opened, Error> {
         let (body, coding) = self.packed(prepared.body());
         let state = self.turn_states.find(prepared.session(), prepared.body());
-        let moved = self.route.moved();
+        let moved = self.route.is_moved();
         let via = moved.then(|| self.station.header(prepared.came_through())).flatten();
         let request = |credentials: &Credentials| {
             let session = prepared.session();
@@ -230,7 +230,7 @@ impl Client {
         if let Error::Refused(refusal) = &mut error {
             refusal.hint = match refusal.status {
                 401 => Some(self.route.remedy().to_owned()),
-                404 if self.route.moved() && refusal.error.code.is_none() => {
+                404 if self.route.is_moved() && refusal.error.code.is_none() => {
                     Some("is the path of --upstream-url right, such as …/v1?".to_owned())
                 }
                 _ => None,

@@ -172,7 +172,8 @@ impl Route {
     }
 
     /// Whether it is called at another address than its own.
-    pub(crate) fn moved(&self) -> bool {
+    #[must_use]
+    pub fn is_moved(&self) -> bool {
         self.base.trim_end_matches('/') != self.kind.base
     }
 

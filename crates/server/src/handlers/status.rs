@@ -39,6 +39,9 @@ struct Limits {
     /// Seconds of the Unix epoch; `null` until the backend has told.
     as_of: Option<u64>,
     limits: Option<Snapshot>,
+    /// Where a person sees them, where the backend does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page: Option<&'static str>,
 }
 
 /// Says what this server is; to Ollama's clients, in the words by which they know theirs.
@@ -93,5 +96,5 @@ pub(crate) async fn limits(app: &App) -> Result<Reply, Failure> {
     let credentials = app.client.credentials().await.ok();
     let last = credentials.and_then(|account| app.limits.last(&account));
     let (as_of, limits) = last.unzip();
-    reply::json(Head::default(), &Limits { as_of, limits })
+    reply::json(Head::default(), &Limits { as_of, limits, page: app.client.route().usage_page() })
 }
