@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 
 use chatmock_auth::{CLIENT_ID, ISSUER};
-use chatmock_server::upstream::{Identity, Route};
+use chatmock_server::upstream::Identity;
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use clap::{
     Arg, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
@@ -152,9 +152,9 @@ pub(crate) struct Everywhere {
     /// The OAuth client that signs in
     #[arg(long, global = true, env = env::CLIENT_ID, value_name = "ID", default_value = CLIENT_ID, hide_short_help = true)]
     pub(crate) client_id: String,
-    /// The backend's address before /responses and /models
-    #[arg(long, global = true, env = env::UPSTREAM_URL, value_name = "URL", default_value = Route::CODEX, hide_short_help = true)]
-    pub(crate) upstream_url: String,
+    /// The backend's address before /responses and /models [default: the route's own]
+    #[arg(long, global = true, env = env::UPSTREAM_URL, value_name = "URL", hide_short_help = true)]
+    pub(crate) upstream_url: Option<String>,
     /// The program's name in the header `originator`
     #[arg(long, global = true, env = env::ORIGINATOR, value_name = "NAME", default_value_t = Identity::default().originator, hide_short_help = true)]
     pub(crate) originator: String,

@@ -39,12 +39,13 @@ async fn look(desk: &Desk, tell: &mut impl FnMut(&[Check])) -> Result<(), Endpoi
     let others: Vec<_> = codex.chain(python).collect();
     tell(&[doctor::sharing(&means.home, &others).await]);
     tell(&[doctor::registration(&means.home).await]);
-    let practice = desk.route().practice();
+    let route = desk.route();
+    let practice = route.practice();
     let ports = practice.map_or(&CALLBACK_PORTS[..], |practice| practice.callback_ports);
     tell(&[doctor::callback_port(ports).await]);
     tell(&doctor::network(&env::proxies()));
     tell(&doctor::issuer(&endpoint).await);
-    tell(&[doctor::backend(means.upstream.route.base()).await]);
+    tell(&[doctor::backend(means.upstream(&route).route.base()).await]);
     Ok(())
 }
 

@@ -33,8 +33,10 @@ pub(crate) struct Means {
     pub(crate) store: StoreChoice,
     /// The issuer, and who calls it.
     pub(crate) keeper: KeeperSettings,
-    /// The backend, and who calls it.
-    pub(crate) upstream: upstream::Config,
+    /// Who calls the backend.
+    pub(crate) identity: Identity,
+    /// The backend's address, where the person named one.
+    pub(crate) upstream_url: Option<String>,
     /// Folders of other programs.
     pub(crate) folders: Folders,
 }
@@ -120,6 +122,16 @@ impl Means {
     }
 }
 
+impl Means {
+    /// The backend of a sign-in for a route, and who calls it.
+    pub(crate) fn upstream(&self, route: &auth::Route) -> upstream::Config {
+        let backend = route.as_str().parse().unwrap_or_else(|_| Route::codex());
+        let base = self.upstream_url.clone().unwrap_or_else(|| backend.base().to_owned());
+        let (route, identity) = (backend.at(base), self.identity.clone());
+        upstream::Config { route, identity, ..upstream::Config::default() }
+    }
+}
+
 /// Decides what a command line means.
 pub(crate) fn decide(cli: Cli, folders: Folders) -> anyhow::Result<Decided> {
     let Cli { task, everywhere } = cli;
@@ -138,15 +150,11 @@ pub(crate) fn decide(cli: Cli, folders: Folders) -> anyhow::Result<Decided> {
         client_id,
         ..KeeperSettings::new(originator.as_str(), user_agent.as_str())
     };
-    let upstream = upstream::Config {
-        route: Route::codex().at(upstream_url),
-        identity: Identity { originator, user_agent, ..Identity::default() },
-        ..upstream::Config::default()
-    };
+    let identity = Identity { originator, user_agent, ..Identity::default() };
     let store = self::store(store);
     let home = Home::new(self::home(home, &folders)?, store);
     let task = self::task(task, &folders)?;
-    let means = Means { home, store, keeper, upstream, folders };
+    let means = Means { home, store, keeper, identity, upstream_url, folders };
     Ok(Decided { task, means, verbose })
 }
 
@@ -291,9 +299,13 @@ mod tests {
         let Decided { means, verbose, .. } = decided(&["refresh"]).unwrap();
         assert!(!verbose && means.home.path().ends_with(".chatgpt-local"));
         assert_eq!((&*means.keeper.issuer, &*means.keeper.client_id), (ISSUER, CLIENT_ID));
-        assert_eq!(means.upstream.route, Route::codex());
-        assert_eq!(means.upstream.identity, Identity::default());
-        assert_eq!(means.keeper.originator, means.upstream.identity.originator);
+        for (route, expected) in
+            [(auth::Route::CODEX, Route::codex()), (auth::Route::PLAN, Route::plan())]
+        {
+            assert_eq!(means.upstream(&route).route, expected);
+        }
+        assert_eq!(means.identity, Identity::default());
+        assert_eq!(means.keeper.originator, means.identity.originator);
         assert_eq!(means.store, StoreChoice::Auto);
     }
 

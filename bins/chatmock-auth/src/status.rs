@@ -55,8 +55,7 @@ pub(crate) async fn run(
     }
     // The tokens may have been renewed for this.
     let Some((file, place)) = load(desk, borrowed)? else { return Err(gone(usage)) };
-    let practice = file.origin().route.practice();
-    let allowed = practice.and_then(|practice| practice.limits_page).map(|_| file.is_usable());
+    let allowed = file.is_allowed();
     let stored = match &usage {
         Err(NoUsage::Unavailable(_)) if allowed.is_none() => {
             usage::stored(desk.means.home.path(), &file)

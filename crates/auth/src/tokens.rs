@@ -174,11 +174,16 @@ impl AuthFile {
         self.tokens.as_ref().filter(|tokens| !tokens.is_empty())
     }
 
+    /// Whether the person allowed the use of the plan; `None` on routes that ask for no such leave.
+    pub fn is_allowed(&self) -> Option<bool> {
+        let needed = self.origin().route.practice().and_then(|practice| practice.needed)?;
+        let granted = self.tokens().and_then(Tokens::scope).unwrap_or_default();
+        Some(granted.split(' ').any(|scope| scope == needed))
+    }
+
     /// Whether its tokens are of use for its route: the person may have left out what that needs.
     pub fn is_usable(&self) -> bool {
-        let needed = self.origin().route.practice().and_then(|practice| practice.needed);
-        let granted = self.tokens().and_then(Tokens::scope).unwrap_or_default();
-        needed.is_none_or(|needed| granted.split(' ').any(|scope| scope == needed))
+        self.is_allowed() != Some(false)
     }
 
     /// When the tokens were last renewed.

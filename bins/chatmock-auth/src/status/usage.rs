@@ -79,11 +79,12 @@ pub(super) enum NoUsage {
 
 /// Asks the backend; an access token that has ended is renewed first.
 pub(super) async fn read(desk: &Desk, keeper: &TokenKeeper) -> Result<Usage, NoUsage> {
-    if let Some(page) = desk.route().practice().and_then(|practice| practice.limits_page) {
+    let upstream = desk.means.upstream(&desk.route());
+    if let Some(page) = upstream.route.usage_page() {
         return Err(elsewhere(keeper, page).await);
     }
     let source = Arc::new(KeeperCredentials::new(keeper.clone()));
-    let client = Client::new(desk.means.upstream.clone(), source).map_err(no_usage)?;
+    let client = Client::new(upstream, source).map_err(no_usage)?;
     let usage = client.usage().await.map_err(no_usage)?;
     let main = usage.rate_limit.map(|limit| (None, limit));
     let reviews = usage.code_review.map(|limit| (Some("code reviews".to_owned()), limit));

@@ -26,8 +26,6 @@ pub struct Practice {
     /// Whether every installation has an OAuth client of its own, issued at its first sign-in. Else
     /// one is known to all.
     pub registers: bool,
-    /// The page where limits are seen that the backend does not tell.
-    pub limits_page: Option<&'static str>,
     /// The path of the sign-in page.
     pub(crate) authorize: &'static str,
     /// The path where codes and refresh tokens are spent.
@@ -64,7 +62,6 @@ pub(crate) static CODEX: Practice = Practice {
     device_codes: true,
     workspaces: true,
     registers: false,
-    limits_page: None,
     authorize: "/oauth/authorize",
     token: "/oauth/token",
     // Who it is, and tokens that can be renewed. The Codex CLI asks for its connectors as
@@ -93,7 +90,6 @@ static PLAN: Practice = Practice {
     device_codes: false,
     workspaces: false,
     registers: true,
-    limits_page: Some("https://chatgpt.com/settings/usage"),
     authorize: "/api/accounts/authorize",
     token: "/api/accounts/oauth/token",
     scopes: &[
