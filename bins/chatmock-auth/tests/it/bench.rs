@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use chatmock_simulator::{Claims, Settings, Simulator, Stats};
+use chatmock_simulator::{Backend, Claims, Settings, Simulator, Stats};
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
@@ -73,9 +73,9 @@ impl Bench {
         self.put(&self.file(), &text);
     }
 
-    /// Lets a server over this home answer one question.
-    pub(crate) fn serve_once(&self) {
-        self.runtime.block_on(crate::server::ask_once(self));
+    /// Lets a server of a route over this home answer one question.
+    pub(crate) fn serve_once(&self, backend: Backend) -> String {
+        self.runtime.block_on(crate::server::ask_once(self, backend))
     }
 
     /// Writes a private file.

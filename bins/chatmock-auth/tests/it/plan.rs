@@ -1,6 +1,6 @@
 //! The plan route: `login --route plan` and what comes after it.
 
-use chatmock_simulator::{Endpoint, Flaw, Script, Settings};
+use chatmock_simulator::{Backend, Endpoint, Flaw, Script, Settings};
 use serde_json::{Value, json};
 
 use crate::bench::{ADA, Bench, person};
@@ -72,6 +72,21 @@ fn the_status_names_the_route_and_asks_no_backend_for_limits() {
     assert_eq!(bench.simulator.stats().count(Endpoint::Usage.name()), 0);
     bench.run(&["refresh"]).with(0).says("Renewed ada@example.com.");
     bench.run(&["accounts"]).with(0).says("plan   user-ada@unknown+plan");
+}
+
+#[test]
+fn a_server_of_this_route_uses_the_sign_in_and_one_of_the_other_says_what_to_do() {
+    let bench = signed_in();
+    let answer = bench.serve_once(Backend::Plan);
+    assert!(answer.starts_with("HTTP/1.1 200 ") && answer.contains("You said: hello"), "{answer}");
+    let answer = bench.serve_once(Backend::Codex);
+    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    for words in ["--route plan", "chatmock-auth login"] {
+        assert!(answer.contains(words), "no {words:?} in {answer}");
+    }
+    let codex =
+        bench.simulator.model_calls().into_iter().filter(|call| !call.path.contains("plan"));
+    assert_eq!(codex.count(), 0, "no token of one route goes to the other");
 }
 
 #[test]

@@ -3,37 +3,42 @@
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
-use chatmock_server::auth::KeeperSettings;
+use chatmock_server::auth::{self, KeeperSettings};
 use chatmock_server::translate::Policy;
 use chatmock_server::upstream::{Config, Route};
 use chatmock_server::{
     Access, HttpSettings, ModelSettings, Served, Server, Settings, SignInSettings,
 };
+use chatmock_simulator::Backend;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::bench::Bench;
 use crate::running::PATIENCE;
 
-/// Asks a server one question and stops it.
-pub(crate) async fn ask_once(bench: &Bench) {
+/// Asks a server of a route one question and stops it; gives the answer.
+pub(crate) async fn ask_once(bench: &Bench, backend: Backend) -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let served = Server::new(settings(bench)).unwrap().serve(vec![listener], async {
+    let served = Server::new(settings(bench, backend)).unwrap().serve(vec![listener], async {
         stopped.await.ok();
     });
     let served = tokio::spawn(served);
     let answer = tokio::task::spawn_blocking(move || ask(address)).await.unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     drop(stop);
     assert_eq!(served.await.unwrap(), Served::Drained);
+    answer
 }
 
-fn settings(bench: &Bench) -> Settings {
-    let issuer = bench.simulator.issuer();
-    let keeper = KeeperSettings { issuer, ..KeeperSettings::new("chatmock", "chatmock/test") };
-    let route = Route::codex().at(bench.simulator.upstream_url());
+fn settings(bench: &Bench, backend: Backend) -> Settings {
+    let route = if backend == Backend::Plan { Route::plan() } else { Route::codex() };
+    let keeper = KeeperSettings {
+        issuer: bench.simulator.issuer(),
+        route: auth::Route::named(route.name()),
+        ..KeeperSettings::new("chatmock", "chatmock/test")
+    };
+    let route = route.at(bench.simulator.url_of(backend));
     Settings {
         http: HttpSettings::default(),
         policy: Policy::default(),

@@ -1,6 +1,6 @@
 //! `status`: in words, with bars, and as an object for programs.
 
-use chatmock_simulator::{Claims, Endpoint, Script};
+use chatmock_simulator::{Backend, Claims, Endpoint, Script};
 use serde_json::{Value, json};
 
 use crate::bench::{ADA, Bench, expiring, person};
@@ -125,7 +125,8 @@ fn a_backend_that_does_not_answer_hides_only_the_limits() {
 
 /// Lets a server leave limits in the home for the account that is signed in, and makes them old.
 fn leave_limits(bench: &Bench) {
-    bench.serve_once();
+    let answer = bench.serve_once(Backend::Codex);
+    assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
     let file = bench.home().join("limits.json");
     let mut kept: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     let (over, to_come) = (1_795_000_000, 4_000_000_000_u64);
