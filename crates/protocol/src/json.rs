@@ -4,6 +4,7 @@ mod check;
 mod members;
 #[macro_use]
 mod object;
+mod quoted;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -16,6 +17,7 @@ use serde_path_to_error::{Path, Segment};
 pub use check::MAX_DEPTH;
 pub use members::Members;
 pub(crate) use object::object;
+pub use quoted::Quoted;
 pub use serde_json::value::RawValue;
 
 /// Why a JSON text was not accepted, and where.
@@ -173,101 +175,6 @@ impl<'de: 'b, 'b> Deserialize<'de> for Raw<'b> {
         let raw = <&'de RawValue>::deserialize(deserializer)?;
         check::check(raw.get()).map_err(Error::custom)?;
         Ok(Self(raw))
-    }
-}
-
-/// A JSON string still in its escapes, so that it can be copied to the wire unread.
-#[derive(Clone, Copy, Debug)]
-pub struct Quoted<'b>(&'b RawValue);
-
-impl<'b> Quoted<'b> {
-    /// The decoded text; `scratch` is used only when escapes occur.
-    ///
-    /// A lone surrogate, which cannot be text, becomes U+FFFD.
-    pub fn decode<'s>(self, scratch: &'s mut String) -> &'s str
-    where
-        'b: 's,
-    {
-        let text = self.0.get();
-        let inner = text.get(1..text.len().saturating_sub(1)).unwrap_or_default();
-        if memchr::memchr(b'\\', inner.as_bytes()).is_none() {
-            return inner;
-        }
-        *scratch = match serde_json::from_str(text) {
-            Ok(decoded) => decoded,
-            Err(_) => decode_lossy(text),
-        };
-        scratch
-    }
-
-    /// The decoded text, owned.
-    #[must_use]
-    pub fn to_text(self) -> String {
-        let mut scratch = String::new();
-        self.decode(&mut scratch).to_owned()
-    }
-
-    /// Whether the string has no character.
-    #[must_use]
-    pub fn is_empty(self) -> bool {
-        self.0.get().len() <= 2
-    }
-}
-
-/// Decodes a JSON string byte-wise, so that serde_json lets lone surrogates through as WTF-8.
-fn decode_lossy(text: &str) -> String {
-    struct Bytes(Vec<u8>);
-
-    impl<'de> Deserialize<'de> for Bytes {
-        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-            struct BytesVisitor;
-
-            impl Visitor<'_> for BytesVisitor {
-                type Value = Bytes;
-
-                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                    f.write_str("a string")
-                }
-
-                fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Bytes, E> {
-                    Ok(Bytes(bytes.to_vec()))
-                }
-            }
-
-            deserializer.deserialize_bytes(BytesVisitor)
-        }
-    }
-
-    let bytes = serde_json::from_str::<Bytes>(text).map_or_else(|_| Vec::new(), |b| b.0);
-    String::from_utf8_lossy(&without_surrogates(&bytes)).into_owned()
-}
-
-/// WTF-8 with each lone surrogate, three bytes from `ED A0 80` up, as one U+FFFD.
-fn without_surrogates(mut bytes: &[u8]) -> Vec<u8> {
-    let mut mended = Vec::with_capacity(bytes.len());
-    loop {
-        match bytes {
-            [] => return mended,
-            [0xED, 0xA0..=0xBF, _, rest @ ..] => {
-                mended.extend_from_slice("\u{FFFD}".as_bytes());
-                bytes = rest;
-            }
-            [byte, rest @ ..] => {
-                mended.push(*byte);
-                bytes = rest;
-            }
-        }
-    }
-}
-
-impl<'de: 'b, 'b> Deserialize<'de> for Quoted<'b> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let raw = <&'de RawValue>::deserialize(deserializer)?;
-        if raw.get().starts_with('"') {
-            Ok(Self(raw))
-        } else {
-            Err(Error::custom("invalid type: expected a string"))
-        }
     }
 }
 

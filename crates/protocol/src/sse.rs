@@ -21,7 +21,13 @@ impl Frame {
         }
     }
 
-    /// The event's data.
+    /// The event's data, always UTF-8.
+    #[must_use]
+    pub fn data(&self) -> &[u8] {
+        &self.data
+    }
+
+    /// The event's data as text.
     #[must_use]
     pub fn text(&self) -> &str {
         std::str::from_utf8(&self.data).unwrap_or_default()

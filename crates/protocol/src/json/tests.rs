@@ -358,4 +358,29 @@ proptest! {
         let quoted = serde_json::to_string(&text).unwrap();
         prop_assert_eq!(serde_json::from_str::<Quoted<'_>>(&quoted).unwrap().to_text(), text);
     }
+
+    #[test]
+    fn any_escapes_are_decoded_as_utf_16_is(
+        pieces in prop::collection::vec(
+            prop_oneof![
+                "[a-z\u{e9}\u{1f600}]{0,9}".prop_map(|text| (text.encode_utf16().collect(), text)),
+                any::<u16>().prop_map(|unit| (vec![unit], format!("\\u{unit:04x}"))),
+                (0xD800_u16..0xE000).prop_map(|unit| (vec![unit], format!("\\u{unit:04X}"))),
+                prop::sample::select(vec![
+                    ("\n", r"\n"), ("\r", r"\r"), ("\t", r"\t"), ("\u{8}", r"\b"), ("\u{c}", r"\f"),
+                    ("/", r"\/"), ("\"", r#"\""#), ("\\", r"\\"),
+                ])
+                .prop_map(|(text, escape)| (text.encode_utf16().collect(), escape.to_owned())),
+            ],
+            0..12,
+        ),
+    ) {
+        let units: Vec<u16> = pieces.iter().flat_map(|(units, _): &(Vec<u16>, String)| units).copied().collect();
+        let text: String = pieces.iter().map(|(_, text)| text.as_str()).collect();
+        let json = format!("\"{text}\"");
+        let quoted = serde_json::from_str::<Quoted<'_>>(&json).unwrap();
+        prop_assert_eq!(quoted.to_text(), String::from_utf16_lossy(&units));
+        let readable = serde_json::from_str::<String>(&json).is_ok();
+        prop_assert_eq!(quoted.raw(), readable.then_some(text.as_str()));
+    }
 }

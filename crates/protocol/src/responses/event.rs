@@ -1,5 +1,7 @@
 //! Stream events: the kind, phase and payload of each, read once for every consumer.
 
+mod delta;
+
 use std::borrow::Cow;
 
 use serde::Deserialize;
@@ -130,7 +132,14 @@ impl<'a> Event<'a> {
     /// that is no JSON object is not an error but [`Body::Private`], since this API has no such
     /// event and some servers send it all the same.
     pub fn parse(frame: &'a Frame) -> Result<Self, serde_json::Error> {
-        let text = frame.text();
+        match delta::read(frame.data()) {
+            Some(event) => Ok(event),
+            None => Self::parse_typed(frame.text()),
+        }
+    }
+
+    /// Reads any event, its members one by one.
+    fn parse_typed(text: &'a str) -> Result<Self, serde_json::Error> {
         if !text.trim_start().starts_with('{') {
             return Ok(Self { kind: Cow::Borrowed(""), body: Body::Private });
         }

@@ -1,0 +1,182 @@
+//! JSON strings that keep their escapes, so that they can be copied to the wire unread.
+
+use serde::de::{Deserialize, Deserializer, Error};
+use serde_json::value::RawValue;
+
+/// A JSON string still in its escapes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Quoted<'b> {
+    /// What stands between the quotes.
+    inside: &'b str,
+    escapes: Escapes,
+}
+
+/// Which escapes a string holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Escapes {
+    /// None: it stands as it reads.
+    None,
+    /// Such that every reader takes.
+    Whole,
+    /// Also a surrogate without its other half, which not every reader takes.
+    Lone,
+}
+
+impl<'b> Quoted<'b> {
+    /// Reads the string whose opening quote stands before `bytes`: gives it, and what follows its
+    /// closing quote. `None` where serde_json would not take it.
+    pub(crate) fn begun(bytes: &'b [u8]) -> Option<(Self, &'b [u8])> {
+        let (inside, escapes, rest) = split(bytes)?;
+        let inside = std::str::from_utf8(inside).ok()?;
+        Some((Self { inside, escapes }, rest))
+    }
+
+    /// What follows such a string, which is not read.
+    pub(crate) fn passed(bytes: &[u8]) -> Option<&[u8]> {
+        split(bytes).map(|(_, _, rest)| rest)
+    }
+
+    /// What stands between the quotes, to be copied into other JSON; `None` where that would hand
+    /// on a lone surrogate.
+    #[must_use]
+    pub fn raw(self) -> Option<&'b str> {
+        (self.escapes != Escapes::Lone).then_some(self.inside)
+    }
+
+    /// The decoded text; `scratch` is used only when escapes occur.
+    ///
+    /// A lone surrogate, which cannot be text, becomes U+FFFD.
+    pub fn decode<'s>(self, scratch: &'s mut String) -> &'s str
+    where
+        'b: 's,
+    {
+        if self.escapes == Escapes::None {
+            return self.inside;
+        }
+        scratch.clear();
+        let mut rest = self.inside;
+        while let Some((before, escaped)) = rest.split_once('\\') {
+            scratch.push_str(before);
+            // A string is made only where every escape in it could be read.
+            let Some(escape) = Escape::at(escaped.as_bytes()) else { break };
+            scratch.push(escape.stands_for.unwrap_or(char::REPLACEMENT_CHARACTER));
+            rest = escaped.get(escape.length..).unwrap_or_default();
+        }
+        scratch.push_str(rest);
+        scratch
+    }
+
+    /// The decoded text, owned.
+    #[must_use]
+    pub fn to_text(self) -> String {
+        let mut scratch = String::new();
+        self.decode(&mut scratch).to_owned()
+    }
+
+    /// Whether the string has no character.
+    #[must_use]
+    pub fn is_empty(self) -> bool {
+        self.inside.is_empty()
+    }
+}
+
+/// The inside of a string whose opening quote stands before `bytes`, and what follows it.
+fn split(bytes: &[u8]) -> Option<(&[u8], Escapes, &[u8])> {
+    let (mut at, mut escapes) = (plain(bytes, 0), Escapes::None);
+    loop {
+        match bytes.get(at)? {
+            b'"' => break,
+            b'\\' => {
+                let escape = Escape::at(bytes.get(at + 1..)?)?;
+                escapes = escapes.max(escape.kind());
+                at = plain(bytes, at + 1 + escape.length);
+            }
+            _ => return None,
+        }
+    }
+    let (inside, rest) = bytes.split_at_checked(at)?;
+    Some((inside, escapes, rest.get(1..)?))
+}
+
+/// An escape, or the two that stand for one character.
+struct Escape {
+    /// Bytes after the backslash.
+    length: usize,
+    /// `None` for a lone surrogate.
+    stands_for: Option<char>,
+}
+
+impl Escape {
+    /// Reads what follows a backslash.
+    fn at(bytes: &[u8]) -> Option<Self> {
+        let stands_for = match bytes.first()? {
+            b'u' => return Self::unicode(bytes),
+            b'n' => '\n',
+            b'r' => '\r',
+            b't' => '\t',
+            b'b' => '\u{8}',
+            b'f' => '\u{c}',
+            same @ (b'"' | b'\\' | b'/') => char::from(*same),
+            _ => return None,
+        };
+        Some(Self { length: 1, stands_for: Some(stands_for) })
+    }
+
+    fn unicode(bytes: &[u8]) -> Option<Self> {
+        let first = code_unit(bytes)?;
+        if (0xD800..0xDC00).contains(&first)
+            && let Some(second) =
+                bytes.get(5..).and_then(|rest| code_unit(rest.strip_prefix(b"\\")?))
+            && (0xDC00..0xE000).contains(&second)
+        {
+            let code = 0x1_0000 + ((first - 0xD800) << 10 | (second - 0xDC00));
+            return Some(Self { length: 11, stands_for: char::from_u32(code) });
+        }
+        Some(Self { length: 5, stands_for: char::from_u32(first) })
+    }
+
+    fn kind(&self) -> Escapes {
+        if self.stands_for.is_some() { Escapes::Whole } else { Escapes::Lone }
+    }
+}
+
+/// The code unit of an escape that begins with `u` and four hexadecimal digits.
+fn code_unit(bytes: &[u8]) -> Option<u32> {
+    let digits = bytes.first_chunk::<5>()?.strip_prefix(b"u")?;
+    let digit = |byte: &u8| char::from(*byte).to_digit(16);
+    digits.iter().try_fold(0, |code, byte| Some(code << 4 | digit(byte)?))
+}
+
+/// The first place from `at` on with a quote, a backslash or a control character.
+fn plain(bytes: &[u8], mut at: usize) -> usize {
+    while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
+        let found = special(u64::from_le_bytes(*word));
+        if found != 0 {
+            return at + found.trailing_zeros() as usize / 8;
+        }
+        at += 8;
+    }
+    let rest = bytes.get(at..).unwrap_or_default();
+    let ends = |byte: &u8| *byte < 0x20 || matches!(byte, b'"' | b'\\');
+    at + rest.iter().position(ends).unwrap_or(rest.len())
+}
+
+/// The high bit of the first of eight bytes that ends plain text, perhaps with others above it.
+fn special(word: u64) -> u64 {
+    const ONES: u64 = 0x0101_0101_0101_0101;
+    const HIGH: u64 = 0x80 * ONES;
+    let below = |word: u64, limit: u64| word.wrapping_sub(limit * ONES) & !word & HIGH;
+    let equal = |byte: u8| below(word ^ (u64::from(byte) * ONES), 1);
+    below(word, 0x20) | equal(b'"') | equal(b'\\')
+}
+
+impl<'de: 'b, 'b> Deserialize<'de> for Quoted<'b> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&'de RawValue>::deserialize(deserializer)?;
+        raw.get()
+            .strip_prefix('"')
+            .and_then(|rest| Self::begun(rest.as_bytes()))
+            .map(|(quoted, _)| quoted)
+            .ok_or_else(|| Error::custom("invalid type: expected a string"))
+    }
+}
