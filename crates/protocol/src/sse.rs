@@ -1,6 +1,10 @@
 //! Server-sent events, decoded by the WHATWG rules from bytes cut anywhere.
 
-use bytes::{Buf, Bytes, BytesMut};
+mod line;
+
+use bytes::{Bytes, BytesMut};
+
+use line::Line;
 
 /// One dispatched event: its `data`, with several lines joined by a line feed.
 ///
@@ -51,12 +55,14 @@ impl std::error::Error for FrameTooLarge {}
 
 /// A decoder without IO: bytes go in as they arrive, whole events come out.
 ///
-/// Lines that lie within one pushed buffer are sliced, not copied. An event without its closing
+/// Data that lies within one pushed buffer is sliced, not copied. An event without its closing
 /// blank line is never given out, as the standard demands.
 #[derive(Debug)]
 pub struct Decoder {
     limit: usize,
     input: Bytes,
+    /// How much of `input` has been read.
+    at: usize,
     /// The part of a line that earlier buffers held.
     line: BytesMut,
     data: Data,
@@ -81,6 +87,7 @@ impl Decoder {
         Self {
             limit,
             input: Bytes::new(),
+            at: 0,
             line: BytesMut::new(),
             data: Data::Absent,
             first_line: true,
@@ -90,14 +97,16 @@ impl Decoder {
 
     /// Takes the next bytes of the stream.
     pub fn push(&mut self, bytes: Bytes) {
-        if self.input.is_empty() {
-            self.input = bytes;
+        let rest = self.input.get(self.at..).unwrap_or_default();
+        self.input = if rest.is_empty() {
+            bytes
         } else {
-            let mut joined = BytesMut::with_capacity(self.input.len() + bytes.len());
-            joined.extend_from_slice(&self.input);
+            let mut joined = BytesMut::with_capacity(rest.len() + bytes.len());
+            joined.extend_from_slice(rest);
             joined.extend_from_slice(&bytes);
-            self.input = joined.freeze();
-        }
+            joined.freeze()
+        };
+        self.at = 0;
     }
 
     /// Gives the next whole event, or `None` until more bytes are pushed.
@@ -106,44 +115,51 @@ impl Decoder {
     /// [`FrameTooLarge`] as soon as an unfinished event exceeds the limit.
     pub fn next_frame(&mut self) -> Result<Option<Frame>, FrameTooLarge> {
         while let Some(line) = self.next_line()? {
-            if line.is_empty() {
+            let bytes = match &line {
+                Line::Within(range) => self.input.get(range.clone()).unwrap_or_default(),
+                Line::Joined(bytes) => bytes,
+            };
+            if bytes.is_empty() {
                 if let Some(data) = std::mem::replace(&mut self.data, Data::Absent).take() {
                     return Ok(Some(Frame::new(data)));
                 }
-            } else if let Some(value) = data_value(&line) {
-                self.data.append(value);
+            } else if let Some(start) = line::data_value(bytes) {
+                self.data.append(match line {
+                    Line::Within(range) => self.input.slice(range.start + start..range.end),
+                    Line::Joined(bytes) => bytes.slice(start..),
+                });
             }
         }
         Ok(None)
     }
 
-    fn next_line(&mut self) -> Result<Option<Bytes>, FrameTooLarge> {
-        if self.after_cr && !self.input.is_empty() {
+    fn next_line(&mut self) -> Result<Option<Line>, FrameTooLarge> {
+        let mut rest = self.input.get(self.at..).unwrap_or_default();
+        if self.after_cr && !rest.is_empty() {
             self.after_cr = false;
-            if self.input.first() == Some(&b'\n') {
-                self.input.advance(1);
+            if let Some(after) = rest.strip_prefix(b"\n") {
+                self.at += 1;
+                rest = after;
             }
         }
-        let Some(end) = memchr::memchr2(b'\n', b'\r', &self.input) else {
-            self.line.extend_from_slice(&self.input);
-            self.input.clear();
+        let Some(length) = line::length(rest) else {
+            self.line.extend_from_slice(rest);
+            (self.input, self.at) = (Bytes::new(), 0);
             self.within_limit(self.line.len())?;
             return Ok(None);
         };
-        let head = self.input.split_to(end);
-        self.after_cr = self.input.first() == Some(&b'\r');
-        self.input.advance(1);
-        let mut line = if self.line.is_empty() {
-            head
+        self.after_cr = rest.get(length) == Some(&b'\r');
+        let range = self.at..self.at + length;
+        self.at = range.end + 1;
+        let line = if self.line.is_empty() {
+            Line::Within(range)
         } else {
-            self.line.extend_from_slice(&head);
-            self.line.split().freeze()
+            self.line.extend_from_slice(rest.get(..length).unwrap_or_default());
+            Line::Joined(self.line.split().freeze())
         };
         self.within_limit(line.len())?;
-        if std::mem::take(&mut self.first_line) && line.starts_with(b"\xef\xbb\xbf") {
-            line.advance(3);
-        }
-        Ok(Some(line))
+        let first = std::mem::take(&mut self.first_line);
+        Ok(Some(if first { line.without_mark(&self.input) } else { line }))
     }
 
     /// Checks a line, finished or not, together with the event's data so far: the same sum for
@@ -189,17 +205,6 @@ impl Data {
             Self::One(bytes) => Some(bytes),
             Self::Joined(bytes) => Some(bytes.freeze()),
         }
-    }
-}
-
-/// The value of a `data` field; comments and other fields give nothing.
-fn data_value(line: &Bytes) -> Option<Bytes> {
-    let rest = line.strip_prefix(b"data")?;
-    match rest {
-        [] => Some(Bytes::new()),
-        [b':', b' ', ..] => Some(line.slice(6..)),
-        [b':', ..] => Some(line.slice(5..)),
-        _ => None,
     }
 }
 
