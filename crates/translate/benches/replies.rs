@@ -26,6 +26,9 @@ fn main() {
 /// What is written before a body would take it.
 const PIECE: usize = 16 << 10;
 
+/// When the answer's events come, or begin to.
+const AT: Duration = Duration::from_millis(7);
+
 /// How many events arrive together in a burst.
 const BURST: usize = 64;
 
@@ -64,9 +67,9 @@ fn frame(data: &'static str) -> Frame {
 }
 
 /// Reads a frame and gives its event to the encoder, as the stream's body does.
-fn give<E: Encoder>(encoder: &mut E, frame: &Frame, out: &mut Frames) {
+fn give<E: Encoder>(encoder: &mut E, frame: &Frame, at: Duration, out: &mut Frames) {
     if let Ok(event) = Event::parse(black_box(frame)) {
-        let step = encoder.event(frame, &event, Duration::from_millis(7), out);
+        let step = encoder.event(frame, &event, at, out);
         drop(black_box(step));
     }
 }
@@ -75,18 +78,19 @@ fn give<E: Encoder>(encoder: &mut E, frame: &Frame, out: &mut Frames) {
 fn begun<D: Dialect>(shape: &Arc<Shape>, out: &mut Frames) -> D::Encoder {
     let mut encoder = D::encoder(shape, 0);
     for data in [CREATED, MESSAGE, TEXT, CALL] {
-        give(&mut encoder, &frame(data), out);
+        give(&mut encoder, &frame(data), AT, out);
     }
     out.take();
     encoder
 }
 
-/// One event over and over in a long answer.
+/// One event over and over in a long answer, each time at a later moment.
 fn repeated<D: Dialect>(bencher: Bencher<'_, '_>, data: &'static str) {
     let (shape, mut out, frame) = (shape(), Frames::default(), frame(data));
-    let mut encoder = begun::<D>(&shape, &mut out);
+    let (mut encoder, mut at) = (begun::<D>(&shape, &mut out), AT);
     bencher.counter(BytesCount::new(data.len())).bench_local(|| {
-        give(&mut encoder, &frame, &mut out);
+        at += Duration::from_micros(20_011);
+        give(&mut encoder, &frame, at, &mut out);
         if out.len() > PIECE {
             drop(black_box(out.take()));
         }
@@ -121,7 +125,7 @@ fn item_done<D: Dialect>(bencher: Bencher<'_, '_>) {
         let mut out = Frames::default();
         (begun::<D>(&shape, &mut out), out)
     };
-    let give = |(encoder, out): &mut (D::Encoder, Frames)| give(encoder, &frame, out);
+    let give = |(encoder, out): &mut (D::Encoder, Frames)| give(encoder, &frame, AT, out);
     bencher.counter(BytesCount::new(CALL_DONE.len())).with_inputs(prepared).bench_local_refs(give);
 }
 
@@ -159,7 +163,7 @@ fn text_burst<D: Dialect>(bencher: Bencher<'_, '_>) {
         || {
             decoder.push(burst.clone());
             while let Ok(Some(frame)) = decoder.next_frame() {
-                give(&mut encoder, &frame, &mut out);
+                give(&mut encoder, &frame, AT, &mut out);
             }
             black_box(out.take())
         },

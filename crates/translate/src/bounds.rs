@@ -6,7 +6,7 @@ use std::time::Duration;
 use chatmock_protocol::openai::chat::request::Stop;
 use chatmock_protocol::responses::Usage;
 
-use crate::delta::Delta;
+use crate::delta::{Delta, Piece};
 use crate::dialect::{DeltaEncoder, End, Finish, Shape};
 use crate::failure::Failure;
 use crate::frames::Frames;
@@ -59,20 +59,20 @@ impl<E: DeltaEncoder> Bounded<E> {
         Self { bounds, encoder, held: String::new(), count, cut: false, open: 0, over: None }
     }
 
-    fn text(&mut self, text: &str, at: Duration, frames: &mut Frames) -> ControlFlow<Finish> {
+    fn text(&mut self, text: Piece<'_>, at: Duration, frames: &mut Frames) -> ControlFlow<Finish> {
         if self.bounds.stop.is_empty() {
             return self.write(text, at, frames);
         }
-        self.held.push_str(text);
+        self.held.push_str(text.text());
         let held = std::mem::take(&mut self.held);
         // The sequence that is complete first wins, so that the cut of the deltas does not matter.
         let found = |stop: &String| held.find(stop).map(|start| (start + stop.len(), start));
         if let Some((_, start)) = self.bounds.stop.iter().filter_map(found).min() {
-            self.write(held.get(..start).unwrap_or_default(), at, frames)?;
+            self.write(held.get(..start).unwrap_or_default().into(), at, frames)?;
             return self.end_text(Finish::Stop);
         }
         let safe = held.len() - self.possible_start(&held);
-        let flow = self.write(held.get(..safe).unwrap_or_default(), at, frames);
+        let flow = self.write(held.get(..safe).unwrap_or_default().into(), at, frames);
         held.get(safe..).unwrap_or_default().clone_into(&mut self.held);
         flow
     }
@@ -89,7 +89,13 @@ impl<E: DeltaEncoder> Bounded<E> {
     }
 
     /// Writes text up to the token cap.
-    fn write(&mut self, text: &str, at: Duration, frames: &mut Frames) -> ControlFlow<Finish> {
+    fn write(
+        &mut self,
+        piece: Piece<'_>,
+        at: Duration,
+        frames: &mut Frames,
+    ) -> ControlFlow<Finish> {
+        let text = piece.text();
         if text.is_empty() {
             return ControlFlow::Continue(());
         }
@@ -100,13 +106,13 @@ impl<E: DeltaEncoder> Bounded<E> {
             None => self.count.take(text, u64::MAX),
         };
         let (written, over) = text.split_at_checked(fits).unwrap_or((text, ""));
+        if over.is_empty() {
+            return self.encoder.delta(Delta::Text(piece), at, frames);
+        }
         if !written.is_empty() {
-            self.encoder.delta(Delta::Text(written), at, frames)?;
+            self.encoder.delta(Delta::Text(written.into()), at, frames)?;
         }
-        if !over.is_empty() {
-            return self.end_text(Finish::Length);
-        }
-        ControlFlow::Continue(())
+        self.end_text(Finish::Length)
     }
 
     /// Ends the text, and the reply with it; a call that is being written is never cut, so the
@@ -123,7 +129,7 @@ impl<E: DeltaEncoder> Bounded<E> {
             return ControlFlow::Continue(());
         }
         let held = std::mem::take(&mut self.held);
-        self.write(&held, at, frames)
+        self.write(held.as_str().into(), at, frames)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use chatmock_protocol::json::RawValue;
+use chatmock_protocol::json::{Quoted, RawValue};
 use chatmock_protocol::responses::event::Channel;
 
 use crate::dialect::Finish;
@@ -16,9 +16,9 @@ pub enum Delta<'a> {
         response_id: &'a str,
     },
     /// The next piece of text.
-    Text(&'a str),
+    Text(Piece<'a>),
     /// The next piece of a refusal.
-    Refusal(&'a str),
+    Refusal(Piece<'a>),
     /// A citation or other annotation of the text.
     Annotation(Annotation<'a>),
     /// The next piece of reasoning.
@@ -26,7 +26,7 @@ pub enum Delta<'a> {
         /// Summary or raw text.
         channel: Channel,
         /// The text.
-        text: &'a str,
+        text: Piece<'a>,
     },
     /// A new paragraph of reasoning begins.
     ReasoningBreak(Channel),
@@ -46,7 +46,7 @@ pub enum Delta<'a> {
         /// Position among the reply's calls.
         slot: usize,
         /// The text, exactly as the model wrote it.
-        fragment: &'a str,
+        fragment: Piece<'a>,
     },
     /// A call is complete.
     CallEnd {
@@ -60,6 +60,38 @@ pub enum Delta<'a> {
         /// The image in base64.
         base64: &'a str,
     },
+}
+
+/// A piece of what the model writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece<'a> {
+    text: &'a str,
+    raw: Option<&'a str>,
+}
+
+impl<'a> Piece<'a> {
+    /// Reads a piece as it came; `scratch` holds the text where that has escapes.
+    pub fn read(quoted: Quoted<'a>, scratch: &'a mut String) -> Self {
+        Self { text: quoted.decode(scratch), raw: quoted.raw() }
+    }
+
+    /// The text.
+    #[must_use]
+    pub fn text(self) -> &'a str {
+        self.text
+    }
+
+    /// The text as it may stand between the quotes of a JSON string, where it came like that.
+    #[must_use]
+    pub fn raw(self) -> Option<&'a str> {
+        self.raw
+    }
+}
+
+impl<'a> From<&'a str> for Piece<'a> {
+    fn from(text: &'a str) -> Self {
+        Self { text, raw: None }
+    }
 }
 
 /// An annotation of the reply's text.

@@ -5,6 +5,8 @@ use std::io;
 use bytes::{Bytes, BytesMut};
 use serde::Serialize;
 
+use crate::delta::Piece;
+
 /// Bytes on their way to the client.
 #[derive(Debug, Default)]
 pub struct Frames(BytesMut);
@@ -19,6 +21,14 @@ impl Frames {
     pub fn json<T: Serialize + ?Sized>(&mut self, value: &T) {
         // Writing to memory fails only where a `Serialize` fails by itself; none of ours does.
         let _ = serde_json::to_writer(self, value);
+    }
+
+    /// Appends a JSON string, in the escapes in which it came or in such as it needs.
+    pub fn string(&mut self, piece: Piece<'_>) {
+        let Some(raw) = piece.raw() else { return self.json(piece.text()) };
+        self.text("\"");
+        self.text(raw);
+        self.text("\"");
     }
 
     /// Appends a server-sent event; each line of `data` becomes a `data` line.
@@ -53,6 +63,11 @@ impl Frames {
     /// Takes what has been written, if anything.
     pub fn take(&mut self) -> Option<Bytes> {
         (!self.0.is_empty()).then(|| self.0.split().freeze())
+    }
+
+    /// What waits, where all of it is text.
+    pub(crate) fn as_text(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
     }
 
     /// How many bytes wait.

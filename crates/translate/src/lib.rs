@@ -32,6 +32,7 @@ pub mod reading;
 pub mod reply;
 pub mod responses;
 mod schema;
+mod template;
 pub mod thinking;
 pub mod tokens;
 mod tools;

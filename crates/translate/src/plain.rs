@@ -25,7 +25,7 @@ impl<E: DeltaEncoder> DeltaEncoder for Plain<E> {
             Delta::Refusal(text) => self.0.delta(Delta::Text(text), at, frames),
             Delta::Image { format, base64 } => {
                 let text = format!("\n\n![image](data:image/{format};base64,{base64})\n");
-                self.0.delta(Delta::Text(&text), at, frames)
+                self.0.delta(Delta::Text(text.as_str().into()), at, frames)
             }
             delta => self.0.delta(delta, at, frames),
         }

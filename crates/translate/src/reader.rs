@@ -11,7 +11,7 @@ use chatmock_protocol::responses::event::{Body, Channel};
 use chatmock_protocol::responses::item::OutputKind;
 use chatmock_protocol::responses::{Event, OutputItem, Response};
 
-use crate::delta::{Delta, Sink};
+use crate::delta::{Delta, Piece, Sink};
 use crate::dialect::{End, Finish, Step};
 use crate::failure::Failure;
 use slot::Slot;
@@ -87,13 +87,14 @@ impl Reader {
     ) -> ControlFlow<Finish> {
         self.begin(None, sink)?;
         let mut scratch = std::mem::take(&mut self.scratch);
-        let flow = self.say(index, delta.decode(&mut scratch), sink);
+        let flow = self.say(index, Piece::read(delta, &mut scratch), sink);
         self.scratch = scratch;
         flow
     }
 
     /// Writes text of the message at `index`, with a blank line before a later message.
-    fn say(&mut self, index: usize, text: &str, sink: &mut impl Sink) -> ControlFlow<Finish> {
+    fn say(&mut self, index: usize, piece: Piece<'_>, sink: &mut impl Sink) -> ControlFlow<Finish> {
+        let text = piece.text();
         let slot = self.slots.entry(index).or_insert_with(Slot::message);
         let Slot::Message(message) = slot else { return ControlFlow::Continue(()) };
         let first = message.text == 0;
@@ -104,12 +105,12 @@ impl Reader {
         if first {
             if self.characters > 0 {
                 self.characters += 2;
-                sink.step(Delta::Text("\n\n"))?;
+                sink.step(Delta::Text("\n\n".into()))?;
             }
             message.base = self.characters;
         }
         self.characters += text.chars().count() as u64;
-        sink.step(Delta::Text(text))
+        sink.step(Delta::Text(piece))
     }
 
     fn refusal(
@@ -119,12 +120,17 @@ impl Reader {
         sink: &mut impl Sink,
     ) -> ControlFlow<Finish> {
         self.begin(None, sink)?;
-        let mut scratch = String::new();
-        let text = delta.decode(&mut scratch);
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let piece = Piece::read(delta, &mut scratch);
         if let Slot::Message(message) = self.slots.entry(index).or_insert_with(Slot::message) {
-            message.refusal += text.len();
+            message.refusal += piece.text().len();
         }
-        if text.is_empty() { ControlFlow::Continue(()) } else { sink.step(Delta::Refusal(text)) }
+        let flow = match piece.text() {
+            "" => ControlFlow::Continue(()),
+            _ => sink.step(Delta::Refusal(piece)),
+        };
+        self.scratch = scratch;
+        flow
     }
 
     fn annotation(
@@ -153,7 +159,7 @@ impl Reader {
     ) -> ControlFlow<Finish> {
         self.begin(None, sink)?;
         let mut scratch = std::mem::take(&mut self.scratch);
-        let flow = self.think(place, channel, delta.decode(&mut scratch), sink);
+        let flow = self.think(place, channel, Piece::read(delta, &mut scratch), sink);
         self.scratch = scratch;
         flow
     }
@@ -163,10 +169,10 @@ impl Reader {
         &mut self,
         place: (usize, usize),
         channel: Channel,
-        text: &str,
+        text: Piece<'_>,
         sink: &mut impl Sink,
     ) -> ControlFlow<Finish> {
-        if text.is_empty() {
+        if text.text().is_empty() {
             return ControlFlow::Continue(());
         }
         if let Slot::Reasoning { written } =
@@ -218,10 +224,10 @@ impl Reader {
         sink: &mut impl Sink,
     ) -> ControlFlow<Finish> {
         let mut scratch = std::mem::take(&mut self.scratch);
-        let fragment = delta.decode(&mut scratch);
+        let fragment = Piece::read(delta, &mut scratch);
         let flow = match self.slots.get_mut(&index) {
-            Some(Slot::Call { slot, sent, .. }) if !fragment.is_empty() => {
-                *sent += fragment.len();
+            Some(Slot::Call { slot, sent, .. }) if !delta.is_empty() => {
+                *sent += fragment.text().len();
                 sink.step(Delta::CallArguments { slot: *slot, fragment })
             }
             _ => ControlFlow::Continue(()),

@@ -146,17 +146,17 @@ impl DeltaEncoder for Collector {
         }
         match delta {
             Delta::Begin { response_id } => response_id.clone_into(&mut reply.response_id),
-            Delta::Text(text) => reply.text.push_str(text),
-            Delta::Refusal(text) => reply.refusal.push_str(text),
+            Delta::Text(text) => reply.text.push_str(text.text()),
+            Delta::Refusal(text) => reply.refusal.push_str(text.text()),
             Delta::Annotation(annotation) => reply.annotations.push(annotation.into()),
-            Delta::Reasoning { channel, text } => self.think(channel, text),
+            Delta::Reasoning { channel, text } => self.think(channel, text.text()),
             Delta::ReasoningBreak(channel) => self.think(channel, "\n\n"),
             Delta::CallStart { id, name, custom, .. } => {
                 reply.calls.push(ReplyCall::begun(id, name, custom));
             }
             Delta::CallArguments { slot, fragment } => {
                 if let Some(call) = reply.calls.get_mut(slot) {
-                    call.arguments.push_str(fragment);
+                    call.arguments.push_str(fragment.text());
                 }
             }
             Delta::CallEnd { slot } => {
@@ -208,14 +208,17 @@ mod tests {
     fn the_first_output_of_any_kind_is_timed_and_the_beginning_is_none() {
         let begin = || Delta::Begin { response_id: "r" };
         let call = || Delta::CallStart { slot: 0, id: "a", name: "f", custom: false };
-        let thought = || Delta::Reasoning { channel: Channel::Summary, text: "hm" };
+        let thought = || Delta::Reasoning { channel: Channel::Summary, text: "hm".into() };
         let second = |second| Some(Duration::from_secs(second));
         assert_eq!(gathered(vec![]).first_at, None);
         assert_eq!(gathered(vec![begin()]).first_at, None);
-        assert_eq!(gathered(vec![begin(), Delta::Text("a"), Delta::Text("b")]).first_at, second(2));
-        assert_eq!(gathered(vec![begin(), thought(), Delta::Text("b")]).first_at, second(2));
+        assert_eq!(
+            gathered(vec![begin(), Delta::Text("a".into()), Delta::Text("b".into())]).first_at,
+            second(2)
+        );
+        assert_eq!(gathered(vec![begin(), thought(), Delta::Text("b".into())]).first_at, second(2));
         assert_eq!(gathered(vec![begin(), call()]).first_at, second(2));
-        assert_eq!(gathered(vec![Delta::Refusal("no"), call()]).first_at, second(1));
+        assert_eq!(gathered(vec![Delta::Refusal("no".into()), call()]).first_at, second(1));
     }
 
     #[test]

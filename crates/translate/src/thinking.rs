@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use crate::delta::{Annotation, Delta};
+use crate::delta::{Annotation, Delta, Piece};
 use crate::dialect::{DeltaEncoder, End, Finish, Shape};
 use crate::failure::Failure;
 use crate::frames::Frames;
@@ -59,23 +59,28 @@ impl<E: DeltaEncoder> Styled<E> {
     }
 
     /// Writes reasoning as text while the tags are open or can be opened.
-    fn tagged(&mut self, text: &str, at: Duration, frames: &mut Frames) -> ControlFlow<Finish> {
+    fn tagged(
+        &mut self,
+        text: Piece<'_>,
+        at: Duration,
+        frames: &mut Frames,
+    ) -> ControlFlow<Finish> {
         if self.tags == Tags::Unopened {
             self.tags = Tags::Open;
-            self.write(OPEN, at, frames)?;
+            self.write(OPEN.into(), at, frames)?;
         }
         self.write(text, at, frames)
     }
 
-    fn write(&mut self, text: &str, at: Duration, frames: &mut Frames) -> ControlFlow<Finish> {
-        self.shift += text.chars().count() as u64;
+    fn write(&mut self, text: Piece<'_>, at: Duration, frames: &mut Frames) -> ControlFlow<Finish> {
+        self.shift += text.text().chars().count() as u64;
         self.encoder.delta(Delta::Text(text), at, frames)
     }
 
     /// Closes the tags before anything but reasoning.
     fn close(&mut self, at: Duration, frames: &mut Frames) -> ControlFlow<Finish> {
         match std::mem::replace(&mut self.tags, Tags::Closed) {
-            Tags::Open => self.write(CLOSE, at, frames),
+            Tags::Open => self.write(CLOSE.into(), at, frames),
             Tags::Unopened | Tags::Closed => ControlFlow::Continue(()),
         }
     }
@@ -100,7 +105,7 @@ impl<E: DeltaEncoder> DeltaEncoder for Styled<E> {
                 self.tagged(text, at, frames)
             }
             (ReasoningStyle::ThinkTags, Delta::ReasoningBreak(_)) if self.tags == Tags::Open => {
-                self.write("\n\n", at, frames)
+                self.write("\n\n".into(), at, frames)
             }
             (
                 ReasoningStyle::ThinkTags,

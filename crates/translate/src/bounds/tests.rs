@@ -25,7 +25,7 @@ fn reply(bounds: &Shape, pieces: &[&str], usage: Option<Usage>) -> Reply {
     let (mut encoder, mut frames) = (Bounded::new(bounds, Collector::new()), Frames::default());
     for piece in pieces {
         if let ControlFlow::Break(finish) =
-            encoder.delta(Delta::Text(piece), Duration::ZERO, &mut frames)
+            encoder.delta(Delta::Text((*piece).into()), Duration::ZERO, &mut frames)
         {
             return encoder.end(End::new(finish), Duration::ZERO, &mut frames);
         }
@@ -76,7 +76,7 @@ fn held_text_comes_before_a_call_and_the_sequence_begins_anew_after_it() {
     let (mut encoder, mut frames) =
         (Bounded::new(&bounds(&["END"], None), Collector::new()), Frames::default());
     let call = Delta::CallStart { slot: 0, id: "a", name: "f", custom: false };
-    for delta in [Delta::Text("one EN"), call, Delta::Text("D")] {
+    for delta in [Delta::Text("one EN".into()), call, Delta::Text("D".into())] {
         assert!(encoder.delta(delta, Duration::ZERO, &mut frames).is_continue());
     }
     let reply = encoder.end(End::new(Finish::ToolCalls), Duration::ZERO, &mut frames);
@@ -97,7 +97,7 @@ fn held_text_is_written_before_a_failure() {
             frames: &mut Frames,
         ) -> ControlFlow<Finish> {
             if let Delta::Text(text) = delta {
-                frames.text(text);
+                frames.text(text.text());
             }
             ControlFlow::Continue(())
         }
@@ -108,7 +108,7 @@ fn held_text_is_written_before_a_failure() {
     }
     let (mut encoder, mut frames) =
         (Bounded::new(&bounds(&["END"], None), Echo), Frames::default());
-    assert!(encoder.delta(Delta::Text("one EN"), Duration::ZERO, &mut frames).is_continue());
+    assert!(encoder.delta(Delta::Text("one EN".into()), Duration::ZERO, &mut frames).is_continue());
     encoder.fail(&Failure::incomplete(), &mut frames);
     assert_eq!(frames.take().unwrap(), "one EN!");
 }
@@ -140,9 +140,9 @@ fn reasoning_and_calls_are_not_counted() {
     let channel = chatmock_protocol::responses::event::Channel::Summary;
     let long = "x".repeat(100);
     for delta in [
-        Delta::Reasoning { channel, text: &long },
+        Delta::Reasoning { channel, text: long.as_str().into() },
         Delta::CallStart { slot: 0, id: "a", name: "f", custom: false },
-        Delta::CallArguments { slot: 0, fragment: &long },
+        Delta::CallArguments { slot: 0, fragment: long.as_str().into() },
     ] {
         assert!(encoder.delta(delta, Duration::ZERO, &mut frames).is_continue());
     }
@@ -216,7 +216,7 @@ fn steps(bounds: &Shape, deltas: Vec<Delta<'_>>) -> (Reply, usize) {
 #[test]
 fn a_call_that_is_being_written_is_never_cut() {
     let start = || Delta::CallStart { slot: 0, id: "a", name: "f", custom: false };
-    let piece = |fragment| Delta::CallArguments { slot: 0, fragment };
+    let piece = |text: &'static str| Delta::CallArguments { slot: 0, fragment: text.into() };
     let end = || Delta::CallEnd { slot: 0 };
     for (shape, finish) in
         [(bounds(&["END"], None), Finish::Stop), (bounds(&[], Some(1)), Finish::Length)]
@@ -224,11 +224,11 @@ fn a_call_that_is_being_written_is_never_cut() {
         let script = vec![
             start(),
             piece("{"),
-            Delta::Text("1234END"),
+            Delta::Text("1234END".into()),
             piece("}"),
-            Delta::Text("late"),
+            Delta::Text("late".into()),
             end(),
-            Delta::Text("never read"),
+            Delta::Text("never read".into()),
         ];
         let (reply, taken) = steps(&shape, script);
         assert_eq!((reply.text.as_str(), reply.end.finish, taken), ("1234", finish, 6));
@@ -239,6 +239,6 @@ fn a_call_that_is_being_written_is_never_cut() {
 #[test]
 fn a_reply_cut_beside_an_open_call_says_so_where_the_call_never_ends() {
     let start = Delta::CallStart { slot: 0, id: "a", name: "f", custom: false };
-    let (reply, _) = steps(&bounds(&["END"], None), vec![start, Delta::Text("oneEND two")]);
+    let (reply, _) = steps(&bounds(&["END"], None), vec![start, Delta::Text("oneEND two".into())]);
     assert_eq!((reply.text.as_str(), reply.end.finish), ("one", Finish::Stop));
 }

@@ -11,11 +11,13 @@ use chatmock_protocol::responses;
 
 use super::error::error_body;
 use super::reply::{self, finish_reason};
-use crate::delta::Delta;
+use crate::delta::{Delta, Piece};
 use crate::dialect::{DeltaEncoder, End, Finish, Shape};
 use crate::failure::Failure;
 use crate::frames::Frames;
 use crate::names;
+use crate::template::{PLACE, Template};
+use chatmock_protocol::responses::event::Channel;
 
 /// Writes the chunks of one choice.
 #[derive(Debug)]
@@ -24,8 +26,12 @@ pub struct Chunks {
     choice: u32,
     /// What every chunk begins with, up to the choice; made when the reply's id is known.
     prefix: String,
-    /// Which calls are a freeform tool's.
-    custom: Vec<bool>,
+    /// What a piece of text stands in.
+    text: Template<1>,
+    /// What a piece of reasoning stands in, summary and raw.
+    reasoning: [Template<1>; 2],
+    /// What a piece of each call's arguments stands in.
+    calls: Vec<Template<1>>,
 }
 
 /// What an ended choice leaves for the stream's tail.
@@ -39,7 +45,14 @@ impl Chunks {
     /// Makes the writer of choice number `choice`.
     #[must_use]
     pub fn new(shape: &Arc<Shape>, choice: u32) -> Self {
-        Self { shape: Arc::clone(shape), choice, prefix: String::new(), custom: Vec::new() }
+        Self {
+            shape: Arc::clone(shape),
+            choice,
+            prefix: String::new(),
+            text: Template::default(),
+            reasoning: <[Template<1>; 2]>::default(),
+            calls: Vec::new(),
+        }
     }
 
     fn begin(&mut self, response_id: &str, frames: &mut Frames) {
@@ -54,6 +67,11 @@ impl Chunks {
         prefix.pop();
         prefix.insert_str(0, "data: ");
         self.prefix = prefix + ",\"choices\":[";
+        self.text = self.template(Wire { content: Some(PLACE), ..Wire::default() });
+        self.reasoning = [Channel::Summary, Channel::Raw].map(|channel| {
+            let reasoning = reply::reasoning(self.shape.reasoning, channel, PLACE.into());
+            self.template(Wire { reasoning, ..Wire::default() })
+        });
         self.write(Wire { role: Some("assistant"), content: Some(""), ..Wire::default() }, frames);
     }
 
@@ -67,9 +85,23 @@ impl Chunks {
         frames.text(if self.shape.stream_usage { "],\"usage\":null}\n\n" } else { "]}\n\n" });
     }
 
+    /// A chunk with a place in it.
+    fn template(&self, delta: Wire<'_>) -> Template<1> {
+        Template::of(|frames| self.write(delta, frames))
+    }
+
+    fn reason(&self, channel: Channel, text: Piece<'_>, frames: &mut Frames) {
+        let [summary, raw] = &self.reasoning;
+        let template = match channel {
+            Channel::Summary => summary,
+            Channel::Raw => raw,
+        };
+        template.write([text], frames);
+    }
+
     fn call_start(&mut self, call: (usize, &str, &str, bool), frames: &mut Frames) {
         let (slot, id, name, custom) = call;
-        self.custom.push(custom);
+        self.calls.push(self.arguments(slot, custom));
         let shape = Arc::clone(&self.shape);
         let name = Some(names::original(&shape.renamed, name));
         if shape.legacy_functions {
@@ -90,19 +122,25 @@ impl Chunks {
         self.write(Wire { tool_calls: Some([call]), ..Wire::default() }, frames);
     }
 
-    fn call_arguments(&self, slot: usize, fragment: &str, frames: &mut Frames) {
+    /// What pieces of a call's arguments stand in; the old form has a place for the first alone.
+    fn arguments(&self, slot: usize, custom: bool) -> Template<1> {
         if self.shape.legacy_functions {
-            if slot == 0 {
-                let function_call = Some(FunctionCall { name: None, arguments: fragment });
-                self.write(Wire { function_call, ..Wire::default() }, frames);
-            }
+            let function_call = Some(FunctionCall { name: None, arguments: PLACE });
+            return self.template(Wire { function_call, ..Wire::default() });
+        }
+        let function = (!custom).then_some(FunctionCall { name: None, arguments: PLACE });
+        let custom = custom.then_some(CustomCall { name: None, input: PLACE });
+        let call = ToolCall { index: Some(slot), id: None, kind: None, function, custom };
+        self.template(Wire { tool_calls: Some([call]), ..Wire::default() })
+    }
+
+    fn call_arguments(&self, slot: usize, fragment: Piece<'_>, frames: &mut Frames) {
+        if self.shape.legacy_functions && slot > 0 {
             return;
         }
-        let custom = self.custom.get(slot).copied().unwrap_or(false);
-        let function = (!custom).then_some(FunctionCall { name: None, arguments: fragment });
-        let custom = custom.then_some(CustomCall { name: None, input: fragment });
-        let call = ToolCall { index: Some(slot), id: None, kind: None, function, custom };
-        self.write(Wire { tool_calls: Some([call]), ..Wire::default() }, frames);
+        if let Some(template) = self.calls.get(slot) {
+            template.write([fragment], frames);
+        }
     }
 }
 
@@ -110,28 +148,19 @@ impl DeltaEncoder for Chunks {
     type Output = Ended;
 
     fn delta(&mut self, delta: Delta<'_>, _: Duration, frames: &mut Frames) -> ControlFlow<Finish> {
-        let style = self.shape.reasoning;
         match delta {
             Delta::Begin { response_id } => self.begin(response_id, frames),
-            Delta::Text(text) => {
-                self.write(Wire { content: Some(text), ..Wire::default() }, frames);
-            }
+            Delta::Text(text) => self.text.write([text], frames),
             Delta::Refusal(text) => {
-                self.write(Wire { refusal: Some(text), ..Wire::default() }, frames);
+                self.write(Wire { refusal: Some(text.text()), ..Wire::default() }, frames);
             }
             Delta::Annotation(annotation) => {
                 let annotation = annotation.into();
                 let annotations = Some([reply::annotation(&annotation)]);
                 self.write(Wire { annotations, ..Wire::default() }, frames);
             }
-            Delta::Reasoning { channel, text } => {
-                let reasoning = reply::reasoning(style, channel, text.into());
-                self.write(Wire { reasoning, ..Wire::default() }, frames);
-            }
-            Delta::ReasoningBreak(channel) => {
-                let reasoning = reply::reasoning(style, channel, "\n\n".into());
-                self.write(Wire { reasoning, ..Wire::default() }, frames);
-            }
+            Delta::Reasoning { channel, text } => self.reason(channel, text, frames),
+            Delta::ReasoningBreak(channel) => self.reason(channel, "\n\n".into(), frames),
             Delta::CallStart { slot, id, name, custom } => {
                 self.call_start((slot, id, name, custom), frames);
             }

@@ -13,6 +13,7 @@ use crate::delta::Delta;
 use crate::dialect::{DeltaEncoder, End, Finish, Shape};
 use crate::failure::Failure;
 use crate::frames::Frames;
+use crate::template::{PLACE, Template};
 
 /// Writes the chunks of one choice.
 #[derive(Debug)]
@@ -20,6 +21,8 @@ pub struct TextChunks {
     shape: Arc<Shape>,
     choice: u32,
     id: String,
+    /// What a piece of text stands in.
+    text: Template<1>,
 }
 
 /// What an ended choice leaves for the stream's tail.
@@ -33,11 +36,12 @@ impl TextChunks {
     /// Makes the writer of choice number `choice`.
     #[must_use]
     pub fn new(shape: &Arc<Shape>, choice: u32) -> Self {
-        Self { shape: Arc::clone(shape), choice, id: String::new() }
+        Self { shape: Arc::clone(shape), choice, id: String::new(), text: Template::default() }
     }
 
     fn begin(&mut self, response_id: &str, frames: &mut Frames) {
         self.id = id(response_id, &self.shape);
+        self.text = Template::of(|frames| self.write(PLACE, None, frames));
         if let Some(prompt) = echo(&self.shape, self.choice) {
             self.write(prompt, None, frames);
         }
@@ -56,7 +60,7 @@ impl DeltaEncoder for TextChunks {
     fn delta(&mut self, delta: Delta<'_>, _: Duration, frames: &mut Frames) -> ControlFlow<Finish> {
         match delta {
             Delta::Begin { response_id } => self.begin(response_id, frames),
-            Delta::Text(text) => self.write(text, None, frames),
+            Delta::Text(text) => self.text.write([text], frames),
             // No tools are offered here, and this API has no words for reasoning or citations.
             _ => {}
         }

@@ -13,7 +13,7 @@ use time::format_description::well_known::Rfc3339;
 
 use super::{Streamed, error_body};
 use crate::bounds::Bounded;
-use crate::delta::Delta;
+use crate::delta::{Delta, Piece};
 use crate::dialect::{DeltaEncoder, End, Finish, Shape};
 use crate::failure::Failure;
 use crate::frames::Frames;
@@ -21,6 +21,7 @@ use crate::names::{self, Renamed};
 use crate::plain::Plain;
 use crate::reading::Reading;
 use crate::reply::ReplyCall as Call;
+use crate::template::{PLACE, Template};
 use crate::thinking::Styled;
 
 /// Which of the two APIs' lines are written.
@@ -35,6 +36,12 @@ pub(super) enum Kind {
 pub struct Lines {
     shape: Arc<Shape>,
     kind: Kind,
+    /// What a time and a piece of text stand in.
+    text: Template<2>,
+    /// What a time and a piece of thinking stand in.
+    thinking: Template<2>,
+    /// The time of the last piece, as it is written.
+    time: LineTime,
     /// When the first output came.
     first_at: Option<Duration>,
     calls: Vec<Call>,
@@ -42,8 +49,7 @@ pub struct Lines {
 
 /// The chain of a streamed reply.
 pub(super) fn streamed(shape: &Arc<Shape>, kind: Kind) -> Streamed {
-    let lines = Lines { shape: Arc::clone(shape), kind, first_at: None, calls: Vec::new() };
-    Reading::new(shape, Bounded::new(shape, Styled::new(shape, Plain(lines))))
+    Reading::new(shape, Bounded::new(shape, Styled::new(shape, Plain(Lines::new(shape, kind)))))
 }
 
 /// What one line holds.
@@ -56,8 +62,31 @@ struct Line<'l> {
 }
 
 impl Lines {
+    fn new(shape: &Arc<Shape>, kind: Kind) -> Self {
+        let mut lines = Self {
+            shape: Arc::clone(shape),
+            kind,
+            text: Template::default(),
+            thinking: Template::default(),
+            time: LineTime::default(),
+            first_at: None,
+            calls: Vec::new(),
+        };
+        lines.text = lines.template(Line { text: PLACE, ..Line::default() });
+        lines.thinking = lines.template(Line { thinking: PLACE, ..Line::default() });
+        lines
+    }
+
+    fn template(&self, line: Line<'_>) -> Template<2> {
+        Template::of(|frames| self.line(line, PLACE.to_owned(), frames))
+    }
+
     fn write(&self, line: Line<'_>, at: Duration, frames: &mut Frames) {
-        let (model, created_at) = (&*self.shape.model, line_time(self.shape.created, at));
+        self.line(line, line_time(self.shape.created, at), frames);
+    }
+
+    fn line(&self, line: Line<'_>, created_at: String, frames: &mut Frames) {
+        let model = &*self.shape.model;
         let (done, figures) = (line.figures.is_some(), line.figures);
         let thinking = Cow::Borrowed(line.thinking);
         match self.kind {
@@ -73,6 +102,10 @@ impl Lines {
             }
         }
         frames.text("\n");
+    }
+
+    fn think(&mut self, text: Piece<'_>, at: Duration, frames: &mut Frames) {
+        self.thinking.write([self.time.of(self.shape.created, at), text], frames);
     }
 
     fn call_end(&self, slot: usize, at: Duration, frames: &mut Frames) {
@@ -96,19 +129,17 @@ impl DeltaEncoder for Lines {
             self.first_at.get_or_insert(at);
         }
         match delta {
-            Delta::Text(text) => self.write(Line { text, ..Line::default() }, at, frames),
-            Delta::Reasoning { text: thinking, .. } => {
-                self.write(Line { thinking, ..Line::default() }, at, frames);
+            Delta::Text(text) => {
+                self.text.write([self.time.of(self.shape.created, at), text], frames);
             }
-            Delta::ReasoningBreak(_) => {
-                self.write(Line { thinking: "\n\n", ..Line::default() }, at, frames);
-            }
+            Delta::Reasoning { text, .. } => self.think(text, at, frames),
+            Delta::ReasoningBreak(_) => self.think("\n\n".into(), at, frames),
             Delta::CallStart { id, name, custom, .. } => {
                 self.calls.push(Call::begun(id, name, custom));
             }
             Delta::CallArguments { slot, fragment } => {
                 if let Some(call) = self.calls.get_mut(slot) {
-                    call.arguments.push_str(fragment);
+                    call.arguments.push_str(fragment.text());
                 }
             }
             Delta::CallEnd { slot } => self.call_end(slot, at, frames),
@@ -191,10 +222,32 @@ pub(super) fn figures(end: &End, first_at: Option<Duration>, at: Duration) -> Fi
 
 /// The time `at` after `created`, in the form of RFC 3339.
 pub(super) fn line_time(created: u64, at: Duration) -> String {
+    moment(created, at).format(&Rfc3339).unwrap_or_default()
+}
+
+fn moment(created: u64, at: Duration) -> OffsetDateTime {
     let created = i64::try_from(created).unwrap_or(i64::MAX);
     let begun = OffsetDateTime::from_unix_timestamp(created).unwrap_or(OffsetDateTime::UNIX_EPOCH);
-    let then = begun.saturating_add(time::Duration::try_from(at).unwrap_or_default());
-    then.format(&Rfc3339).unwrap_or_default()
+    begun.saturating_add(time::Duration::try_from(at).unwrap_or_default())
+}
+
+/// The last time that was written: all pieces that arrive together have the same.
+#[derive(Debug, Default)]
+struct LineTime {
+    at: Option<Duration>,
+    written: Vec<u8>,
+}
+
+impl LineTime {
+    /// The time `at` after `created`; see [`line_time`].
+    fn of(&mut self, created: u64, at: Duration) -> Piece<'_> {
+        if self.at.replace(at) != Some(at) {
+            self.written.clear();
+            // Writing to memory cannot fail, nor has such a time a form that does not exist.
+            let _ = moment(created, at).format_into(&mut self.written, &Rfc3339);
+        }
+        Piece::from(std::str::from_utf8(&self.written).unwrap_or_default())
+    }
 }
 
 /// A time in seconds of the Unix epoch, in the form of RFC 3339.

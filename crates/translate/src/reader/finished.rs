@@ -68,13 +68,13 @@ impl Reader {
             return ControlFlow::Continue(());
         };
         let (text, refused, annotations) = (message.text, message.refusal, message.annotations);
-        self.say(index, missing(&whole, text), sink)?;
+        self.say(index, missing(&whole, text).into(), sink)?;
         if let Some(Slot::Message(message)) = self.slots.get_mut(&index) {
             message.refusal = refusal.len();
         }
         match missing(&refusal, refused) {
             "" => {}
-            rest => sink.step(Delta::Refusal(rest))?,
+            rest => sink.step(Delta::Refusal(rest.into()))?,
         }
         let given = content.iter().filter_map(|part| part.annotations.as_deref()).flatten();
         for raw in given.skip(annotations) {
@@ -94,10 +94,10 @@ impl Reader {
             return ControlFlow::Continue(());
         }
         for (part, text) in summary.iter().enumerate() {
-            self.think((index, part), Channel::Summary, &text.to_text(), sink)?;
+            self.think((index, part), Channel::Summary, text.to_text().as_str().into(), sink)?;
         }
         for (part, text) in content.iter().enumerate() {
-            self.think((index, part), Channel::Raw, &text.to_text(), sink)?;
+            self.think((index, part), Channel::Raw, text.to_text().as_str().into(), sink)?;
         }
         ControlFlow::Continue(())
     }
@@ -118,7 +118,7 @@ impl Reader {
             "" => ControlFlow::Continue(()),
             fragment => {
                 *sent = whole.len();
-                sink.step(Delta::CallArguments { slot: *slot, fragment })
+                sink.step(Delta::CallArguments { slot: *slot, fragment: fragment.into() })
             }
         }
     }

@@ -22,19 +22,19 @@ use crate::testing::{
 fn word(delta: &Delta<'_>) -> String {
     match delta {
         Delta::Begin { response_id } => format!("begin {response_id}"),
-        Delta::Text(text) => format!("text {text}"),
-        Delta::Refusal(text) => format!("refusal {text}"),
+        Delta::Text(text) => format!("text {}", text.text()),
+        Delta::Refusal(text) => format!("refusal {}", text.text()),
         Delta::Annotation(Annotation::Citation { start, end, url, .. }) => {
             format!("cite {start}..{end} {url}")
         }
         Delta::Annotation(Annotation::Other(raw)) => format!("note {}", raw.get()),
-        Delta::Reasoning { channel: Channel::Summary, text } => format!("think {text}"),
-        Delta::Reasoning { channel: Channel::Raw, text } => format!("think raw {text}"),
+        Delta::Reasoning { channel: Channel::Summary, text } => format!("think {}", text.text()),
+        Delta::Reasoning { channel: Channel::Raw, text } => format!("think raw {}", text.text()),
         Delta::ReasoningBreak(_) => "break".to_owned(),
         Delta::CallStart { slot, id, name, custom } => {
             format!("call {slot} {id} {name}{}", if *custom { " custom" } else { "" })
         }
-        Delta::CallArguments { slot, fragment } => format!("args {slot} {fragment}"),
+        Delta::CallArguments { slot, fragment } => format!("args {slot} {}", fragment.text()),
         Delta::CallEnd { slot } => format!("end {slot}"),
         Delta::Image { format, base64 } => format!("image {format} {base64}"),
     }
