@@ -221,3 +221,40 @@ proptest! {
         }
     }
 }
+
+/// The bytes of a text delta in any dialect, whose text is written like this.
+fn told<D: Dialect>(written: &str) -> (String, String) {
+    let delta =
+        format!(r#"{{"type":"response.output_text.delta","output_index":0,"delta":"{written}"}}"#);
+    let events = [created(), delta, completed()];
+    let whole = whole::<D>(&shape(), &events).unwrap().to_string();
+    (stream::<D>(&shape(), &events), whole)
+}
+
+/// Both for every dialect that words text itself.
+fn told_everywhere(written: &str) -> [(String, String); 4] {
+    [
+        told::<Chat>(written),
+        told::<Completions>(written),
+        told::<OllamaChat>(written),
+        told::<OllamaGenerate>(written),
+    ]
+}
+
+#[test]
+fn escapes_leave_as_they_came() {
+    let written = r#"\u00e9\/\ud83d\ude00\u0000\n\"\\é"#;
+    let text: String = serde_json::from_str(&format!("\"{written}\"")).unwrap();
+    for (stream, whole) in told_everywhere(written) {
+        assert!(stream.contains(&format!("\"{written}\"")), "{stream}");
+        assert!(whole.contains(&serde_json::to_string(&text).unwrap()), "{whole}");
+    }
+}
+
+#[test]
+fn half_a_surrogate_leaves_as_a_replacement_character() {
+    for (stream, whole) in told_everywhere(r#"a\ud83d\n\"b"#) {
+        assert!(stream.contains("\"a\u{fffd}\\n\\\"b\""), "{stream}");
+        assert!(whole.contains("\"a\u{fffd}\\n\\\"b\""), "{whole}");
+    }
+}

@@ -32,20 +32,25 @@ impl Frames {
     }
 
     /// Appends a server-sent event; each line of `data` becomes a `data` line.
-    pub fn event(&mut self, name: Option<&str>, data: &str) {
+    pub fn event(&mut self, name: Option<&str>, data: &[u8]) {
         // A name with a line end in it would be a field of its own; the data says it anyway.
-        let fits = |name: &&str| !name.is_empty() && !name.contains(['\r', '\n']);
+        let ends = |byte| matches!(byte, b'\r' | b'\n');
+        let fits = |name: &&str| !name.is_empty() && !name.bytes().any(ends);
         if let Some(name) = name.filter(fits) {
             self.text("event: ");
             self.text(name);
             self.text("\n");
         }
-        for line in data.split('\n') {
+        let mut rest = data;
+        while let Some(end) = memchr::memchr(b'\n', rest) {
+            let (line, after) = rest.split_at_checked(end + 1).unwrap_or((rest, b""));
             self.text("data: ");
-            self.text(line);
-            self.text("\n");
+            self.0.extend_from_slice(line);
+            rest = after;
         }
-        self.text("\n");
+        self.text("data: ");
+        self.0.extend_from_slice(rest);
+        self.text("\n\n");
     }
 
     /// Appends a server-sent event that holds `value`.

@@ -7,6 +7,7 @@ use chatmock_protocol::json::{Members, raw};
 use chatmock_protocol::sse::Frame;
 
 use super::made::{self, ItemDone, OutputText};
+use crate::delta::Piece;
 
 /// The text so far of every open message, by output index.
 #[derive(Debug, Default)]
@@ -17,8 +18,8 @@ pub(super) struct Partials(BTreeMap<usize, Partial>);
 pub(super) struct Partial {
     /// `response.output_item.added`.
     added: Frame,
-    /// The text so far of each part, by content index.
-    pub(super) parts: BTreeMap<usize, String>,
+    /// The text so far of each part, by content index, as it stands between the quotes of JSON.
+    parts: BTreeMap<usize, String>,
 }
 
 impl Partials {
@@ -29,9 +30,24 @@ impl Partials {
     }
 
     /// Its text goes on.
-    pub(super) fn text(&mut self, index: usize, content_index: usize, text: &str) {
-        if let Some(partial) = self.0.get_mut(&index) {
-            partial.parts.entry(content_index).or_default().push_str(text);
+    pub(super) fn text(&mut self, place: (usize, usize), piece: Piece<'_>) {
+        match piece.raw() {
+            Some(raw) => self.raw(place, raw),
+            None => {
+                // Text always serialises.
+                let written = serde_json::to_string(piece.text()).unwrap_or_default();
+                let inside = written.get(1..written.len().saturating_sub(1));
+                self.raw(place, inside.unwrap_or_default());
+            }
+        }
+    }
+
+    /// Its text goes on; the escapes are read only if it comes to be told.
+    pub(super) fn raw(&mut self, (index, content_index): (usize, usize), raw: &str) {
+        if let Some(partial) = self.0.get_mut(&index)
+            && !raw.is_empty()
+        {
+            partial.parts.entry(content_index).or_default().push_str(raw);
         }
     }
 
@@ -55,11 +71,18 @@ impl Partial {
         members.text("id").map(|id| id.into_owned())
     }
 
+    /// The text so far of each part, by content index.
+    pub(super) fn texts(&self) -> impl Iterator<Item = (usize, String)> {
+        // Each piece was read as JSON, so their sum can be.
+        let text = |raw| serde_json::from_str(&format!("\"{raw}\"")).unwrap_or_default();
+        self.parts.iter().map(move |(index, raw)| (*index, text(raw)))
+    }
+
     /// A `response.output_item.done` of the message as far as it came.
     pub(super) fn item_done(&self, output_index: usize, sequence_number: u64) -> Option<Frame> {
         let mut item: Members<'_> = serde_json::from_str(made::item(&self.added)?.get()).ok()?;
-        let content: Vec<OutputText<'_>> =
-            self.parts.values().map(|text| OutputText::new(text)).collect();
+        let texts: Vec<String> = self.texts().map(|(_, text)| text).collect();
+        let content: Vec<OutputText<'_>> = texts.iter().map(|text| OutputText::new(text)).collect();
         item.set("status", "incomplete").ok()?;
         item.set("content", &content).ok()?;
         let item = raw(&item).ok()?;

@@ -13,6 +13,7 @@ use chatmock_protocol::sse::Frame;
 
 use super::made::{self, OutputText, PartDone};
 use super::partial::Partials;
+use crate::delta::Piece;
 use crate::dialect::{Echoes, Encoder, End, Finish, Shape, Step};
 use crate::failure::Failure;
 use crate::frames::Frames;
@@ -37,6 +38,7 @@ pub struct Verbatim {
     gathers: bool,
     echoes: Echoes,
     reply: Option<Box<RawValue>>,
+    scratch: String,
 }
 
 /// A cap on the tokens of visible text.
@@ -44,6 +46,19 @@ pub struct Verbatim {
 struct Cap {
     most: u64,
     count: Box<dyn TokenCount>,
+}
+
+impl Cap {
+    /// As much of the text as is within the cap; a call is never cut, so the cap waits while one
+    /// is being written.
+    fn take<'p>(&mut self, piece: Piece<'p>, cuts: bool) -> Piece<'p> {
+        let most = if cuts { self.most.max(self.count.tokens()) } else { u64::MAX };
+        let fits = self.count.take(piece.text(), most);
+        match piece.text().split_at_checked(fits) {
+            Some((within, over)) if !over.is_empty() => within.into(),
+            _ => piece,
+        }
+    }
 }
 
 /// What the backend has said itself of a failure.
@@ -75,12 +90,13 @@ impl Verbatim {
             gathers,
             echoes: shape.echoes.clone(),
             reply: None,
+            scratch: String::new(),
         }
     }
 
     fn copy(&mut self, frame: &Frame, event: &Event<'_>, frames: &mut Frames) {
         if self.streams {
-            frames.event(Some(&event.kind), frame.text());
+            frames.event(Some(&event.kind), frame.data());
             self.last = Some(frame.clone());
         }
     }
@@ -105,7 +121,7 @@ impl Verbatim {
         if self.streams
             && let Some(whole) = made::with_response(frame, &mended)
         {
-            frames.event(Some(&event.kind), whole.get());
+            frames.event(Some(&event.kind), whole.get().as_bytes());
         }
         self.reply = self.gathers.then_some(mended);
     }
@@ -131,29 +147,36 @@ impl Verbatim {
         (output_index, content_index, delta): (usize, usize, Quoted<'_>),
         frames: &mut Frames,
     ) -> Option<Step> {
-        let mut scratch = String::new();
-        let text = delta.decode(&mut scratch);
-        let fits = match &mut self.cap {
-            // A call is never cut, so the cap waits while one is being written.
-            Some(cap) if !self.open.is_empty() => cap.count.take(text, u64::MAX),
-            Some(cap) => cap.count.take(text, cap.most.max(cap.count.tokens())),
-            None => text.len(),
-        };
-        let (within, over) = text.split_at_checked(fits).unwrap_or((text, ""));
-        if !within.is_empty() {
-            self.partials.text(output_index, content_index, within);
-        }
-        if over.is_empty() {
+        let place = (output_index, content_index);
+        if let (None, Some(raw)) = (&self.cap, delta.raw()) {
+            self.partials.raw(place, raw);
             return None;
         }
+        let mut scratch = std::mem::take(&mut self.scratch);
+        let piece = Piece::read(delta, &mut scratch);
+        let within = match &mut self.cap {
+            Some(cap) => cap.take(piece, self.open.is_empty()),
+            None => piece,
+        };
+        self.partials.text(place, within);
+        let over = within.text().len() < piece.text().len();
+        let end = over.then(|| {
+            self.copy_part(frame, within.text(), frames);
+            self.cut(frames)
+        });
+        self.scratch = scratch;
+        end
+    }
+
+    /// Writes the text delta of `frame` with less text in it.
+    fn copy_part(&mut self, frame: &Frame, within: &str, frames: &mut Frames) {
         if !within.is_empty()
             && self.streams
             && let Some(event) = made::with_delta(frame, within)
         {
-            frames.event(Some("response.output_text.delta"), event.get());
+            frames.event(Some("response.output_text.delta"), event.get().as_bytes());
             self.last = Some(frame.clone());
         }
-        Some(self.cut(frames))
     }
 
     /// Ends the response at the cap, with the events by which the API ends one.
@@ -181,7 +204,8 @@ impl Verbatim {
         let mut next = || std::mem::replace(sequence, *sequence + 1);
         for (output_index, partial) in self.partials.iter() {
             let item_id = partial.id().unwrap_or_default();
-            for (&content_index, text) in &partial.parts {
+            for (content_index, text) in partial.texts() {
+                let text = text.as_str();
                 let done = |kind, sequence_number, text, logprobs, part| PartDone {
                     kind,
                     sequence_number,
@@ -193,14 +217,14 @@ impl Verbatim {
                     part,
                 };
                 let kind = "response.output_text.done";
-                let event = done(kind, next(), Some(text.as_str()), Some([]), None);
+                let event = done(kind, next(), Some(text), Some([]), None);
                 frames.event_json(Some(kind), &event);
                 let kind = "response.content_part.done";
                 let event = done(kind, next(), None, None, Some(OutputText::new(text)));
                 frames.event_json(Some(kind), &event);
             }
             if let Some(event) = partial.item_done(output_index, next()) {
-                frames.event(Some(made::ITEM_DONE), event.text());
+                frames.event(Some(made::ITEM_DONE), event.data());
             }
         }
     }
@@ -279,10 +303,12 @@ impl Encoder for Verbatim {
             }
             _ => None,
         };
-        match patched.as_ref().map(|frame| (frame, Event::parse(frame))) {
-            Some((frame, Ok(event))) => self.take(frame, &event, frames),
-            _ => self.take(frame, event, frames),
+        if let Some(frame) = &patched
+            && let Ok(event) = Event::parse(frame)
+        {
+            return self.take(frame, &event, frames);
         }
+        self.take(frame, event, frames)
     }
 
     fn finish(self, _: End, _: Duration, _: &mut Frames) -> Self::Output {
@@ -300,7 +326,7 @@ impl Encoder for Verbatim {
         // Some clients end on `response.failed` alone, so it follows the backend's `error` too.
         let sequence = self.next_sequence();
         match self.created.as_ref().and_then(|f| made::failed(f, &self.items, failure, sequence)) {
-            Some(event) => frames.event(Some(made::FAILED), event.get()),
+            Some(event) => frames.event(Some(made::FAILED), event.get().as_bytes()),
             None if self.told == Told::Error => {}
             None => frames.event_json(Some(made::ERROR), &made::error(failure, sequence)),
         }
