@@ -34,21 +34,23 @@ impl Frames {
     /// Appends a server-sent event; each line of `data` becomes a `data` line.
     pub fn event(&mut self, name: Option<&str>, data: &[u8]) {
         // A name with a line end in it would be a field of its own; the data says it anyway.
-        let ends = |byte| matches!(byte, b'\r' | b'\n');
-        let fits = |name: &&str| !name.is_empty() && !name.bytes().any(ends);
+        // Without a way out on the way, which the compiler makes wide steps of.
+        let ends = |name: &str| name.bytes().fold(false, |any, b| any | matches!(b, b'\r' | b'\n'));
+        let fits = |name: &&str| !name.is_empty() && !ends(name);
+        let mut field = "data: ";
         if let Some(name) = name.filter(fits) {
             self.text("event: ");
             self.text(name);
-            self.text("\n");
+            field = "\ndata: ";
         }
         let mut rest = data;
         while let Some(end) = memchr::memchr(b'\n', rest) {
             let (line, after) = rest.split_at_checked(end + 1).unwrap_or((rest, b""));
-            self.text("data: ");
+            self.text(field);
             self.0.extend_from_slice(line);
-            rest = after;
+            (field, rest) = ("data: ", after);
         }
-        self.text("data: ");
+        self.text(field);
         self.0.extend_from_slice(rest);
         self.text("\n\n");
     }

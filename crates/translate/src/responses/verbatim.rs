@@ -291,22 +291,12 @@ impl Encoder for Verbatim {
         frames: &mut Frames,
     ) -> Step {
         // What is done here stands in the response as the client asked for it.
-        let patched = match event.body {
-            Body::Created(_)
-            | Body::Progress
-            | Body::Completed(_)
-            | Body::Incomplete(_)
-            | Body::Failed(_)
-                if !self.echoes.is_empty() =>
-            {
-                made::with_echoes(frame, &self.echoes)
-            }
-            _ => None,
-        };
-        if let Some(frame) = &patched
-            && let Ok(event) = Event::parse(frame)
+        if !self.echoes.is_empty()
+            && holds_response(&event.body)
+            && let Some(frame) = made::with_echoes(frame, &self.echoes)
+            && let Ok(event) = Event::parse(&frame)
         {
-            return self.take(frame, &event, frames);
+            return self.take(&frame, &event, frames);
         }
         self.take(frame, event, frames)
     }
@@ -331,6 +321,11 @@ impl Encoder for Verbatim {
             None => frames.event_json(Some(made::ERROR), &made::error(failure, sequence)),
         }
     }
+}
+
+fn holds_response(body: &Body<'_>) -> bool {
+    use Body::{Completed, Created, Failed, Incomplete, Progress};
+    matches!(body, Created(_) | Progress | Completed(_) | Incomplete(_) | Failed(_))
 }
 
 fn ended(finish: Finish, response: &Response<'_>) -> Step {
