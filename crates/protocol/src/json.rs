@@ -4,6 +4,7 @@ mod check;
 mod members;
 #[macro_use]
 mod object;
+mod passage;
 mod quoted;
 
 use std::borrow::Cow;
@@ -17,6 +18,7 @@ use serde_path_to_error::{Path, Segment};
 pub use check::MAX_DEPTH;
 pub use members::Members;
 pub(crate) use object::object;
+pub use passage::Passage;
 pub use quoted::Quoted;
 pub use serde_json::value::RawValue;
 

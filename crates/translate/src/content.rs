@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use chatmock_protocol::json::Passage;
+
 /// How the base64 of a file of each kind begins, and the kind's media type.
 const SIGNATURES: [(&str, &str); 6] = [
     ("iVBORw0KGgo", "image/png"),
@@ -16,11 +18,15 @@ const SIGNATURES: [(&str, &str); 6] = [
 ///
 /// # Errors
 /// Words for a person when the text is no address and no base64 of a known kind of image.
-pub(crate) fn image_url(url: Cow<'_, str>) -> Result<Cow<'_, str>, &'static str> {
-    if has_scheme(&url, "http://") || has_scheme(&url, "https://") {
-        return Ok(url);
-    }
-    data_url(url, None).ok_or("expected an http(s) address, a data: address or base64 of an image")
+pub(crate) fn image_url(url: Passage<'_>) -> Result<Passage<'_>, &'static str> {
+    let text = url.text();
+    let mended = if has_scheme(&text, "http://") || has_scheme(&text, "https://") {
+        Some(Mended::Whole)
+    } else {
+        data_url(&text, None)
+    };
+    let why = "expected an http(s) address, a data: address or base64 of an image";
+    Ok(mended.ok_or(why)?.written().unwrap_or(url))
 }
 
 /// Makes a file's data a `data:` address; the type comes from the data, else from the name.
@@ -28,27 +34,48 @@ pub(crate) fn image_url(url: Cow<'_, str>) -> Result<Cow<'_, str>, &'static str>
 /// # Errors
 /// Words for a person when neither tells the type.
 pub(crate) fn file_data<'b>(
-    data: Cow<'b, str>,
+    data: Passage<'b>,
     filename: Option<&str>,
-) -> Result<Cow<'b, str>, &'static str> {
-    data_url(data, filename.and_then(media_type))
-        .ok_or("expected a data: address, or base64 of a file whose kind the file name tells")
+) -> Result<Passage<'b>, &'static str> {
+    let text = data.text();
+    let why = "expected a data: address, or base64 of a file whose kind the file name tells";
+    let mended = data_url(&text, filename.and_then(media_type)).ok_or(why)?;
+    Ok(mended.written().unwrap_or(data))
+}
+
+/// What is to be done with an address.
+enum Mended<'u> {
+    /// Nothing.
+    Whole,
+    /// To write this type and this base64.
+    Of(&'u str, Cow<'u, str>),
+}
+
+impl Mended<'_> {
+    fn written(self) -> Option<Passage<'static>> {
+        match self {
+            Self::Whole => None,
+            Self::Of(media, base64) => {
+                Some(Passage::joined(&["data:", media, ";base64,", &base64]))
+            }
+        }
+    }
 }
 
 fn has_scheme(url: &str, scheme: &str) -> bool {
     url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
 }
 
-fn data_url<'b>(url: Cow<'b, str>, fallback: Option<&str>) -> Option<Cow<'b, str>> {
-    if !has_scheme(&url, "data:") {
+fn data_url<'u>(url: &'u str, fallback: Option<&'static str>) -> Option<Mended<'u>> {
+    if !has_scheme(url, "data:") {
         let payload = payload(url.trim())?;
         let media = sniff(&payload).or(fallback)?;
-        return Some(format!("data:{media};base64,{payload}").into());
+        return Some(Mended::Of(media, payload));
     }
     let (head, data) = url.split_once(',')?;
     let head = head.get("data:".len()..)?;
     if !head.to_ascii_lowercase().ends_with(";base64") {
-        return Some(url);
+        return Some(Mended::Whole);
     }
     let named = head.split(';').next().unwrap_or_default();
     let media = match named.to_ascii_lowercase().as_str() {
@@ -58,9 +85,9 @@ fn data_url<'b>(url: Cow<'b, str>, fallback: Option<&str>) -> Option<Cow<'b, str
     };
     let fixed = payload(data)?;
     if media == named && matches!(fixed, Cow::Borrowed(_)) {
-        return Some(url);
+        return Some(Mended::Whole);
     }
-    Some(format!("data:{media};base64,{fixed}").into())
+    Some(Mended::Of(media, fixed))
 }
 
 /// Base64 in its standard form: without white space, URL-safe letters or missing padding.

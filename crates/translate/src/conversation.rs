@@ -1,7 +1,6 @@
 //! A conversation on its way to the Responses API: instructions, items and what was renamed.
 
-use std::borrow::Cow;
-
+use chatmock_protocol::json::Passage;
 use chatmock_protocol::responses::item::{ContentPart, InputItem, Role};
 
 use crate::draft::Draft;
@@ -14,7 +13,7 @@ use crate::tools;
 #[derive(Debug, Default)]
 pub(crate) struct Conversation<'b> {
     /// The leading system text, if there is any.
-    pub(crate) instructions: Option<Cow<'b, str>>,
+    pub(crate) instructions: Option<Passage<'b>>,
     /// Everything else, in order.
     pub(crate) items: Vec<InputItem<'b>>,
     /// Names that went out shortened.
@@ -35,19 +34,23 @@ impl<'b> Conversation<'b> {
 
     /// Leading text becomes instructions, everything else a developer's item in its place.
     pub(crate) fn system(&mut self, parts: Vec<ContentPart<'b>>) {
-        let texts: Option<Vec<&str>> = parts.iter().map(text_of).collect();
-        let whole = texts.filter(|_| !self.spoken).map(|texts| texts.join("\n"));
-        let Some(whole) = whole.filter(|text| !(self.keep_json && says_json(text))) else {
+        let texts: Option<Vec<&Passage<'_>>> = parts.iter().map(text_of).collect();
+        let kept = |texts: &[&Passage<'_>]| self.keep_json && texts.iter().any(|t| says_json(t));
+        let Some(texts) = texts.filter(|texts| !self.spoken && !kept(texts)) else {
             self.items.push(InputItem::Message { role: Role::Developer, content: parts });
             return;
         };
-        let text = match <[ContentPart<'b>; 1]>::try_from(parts) {
-            Ok([ContentPart::InputText { text }]) => text,
-            _ => Cow::Owned(whole),
+        let whole = match texts.as_slice() {
+            [_] => None,
+            texts => Some(texts.iter().map(|text| text.text()).collect::<Vec<_>>().join("\n")),
         };
+        let only = parts.into_iter().next().and_then(into_text);
+        let text = whole.map_or_else(|| only.unwrap_or_default(), Passage::from);
         self.instructions = Some(match self.instructions.take() {
             Some(before) if text.is_empty() => before,
-            Some(before) if !before.is_empty() => Cow::Owned(format!("{before}\n\n{text}")),
+            Some(before) if !before.is_empty() => {
+                format!("{}\n\n{}", before.text(), text.text()).into()
+            }
             _ => text,
         });
     }
@@ -83,13 +86,20 @@ impl<'b> Conversation<'b> {
 }
 
 /// The text of a text part.
-pub(crate) fn text_of<'p>(part: &'p ContentPart<'_>) -> Option<&'p str> {
+pub(crate) fn text_of<'p, 'b>(part: &'p ContentPart<'b>) -> Option<&'p Passage<'b>> {
     match part {
         ContentPart::InputText { text } | ContentPart::OutputText { text } => Some(text),
         _ => None,
     }
 }
 
-fn says_json(text: &str) -> bool {
-    text.to_ascii_lowercase().contains("json")
+fn into_text(part: ContentPart<'_>) -> Option<Passage<'_>> {
+    match part {
+        ContentPart::InputText { text } | ContentPart::OutputText { text } => Some(text),
+        _ => None,
+    }
+}
+
+fn says_json(text: &Passage<'_>) -> bool {
+    text.text().to_ascii_lowercase().contains("json")
 }

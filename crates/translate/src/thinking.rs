@@ -1,8 +1,9 @@
 //! Reasoning, worded as the person wants it shown.
 
-use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::time::Duration;
+
+use chatmock_protocol::json::Passage;
 
 use crate::delta::{Annotation, Delta, Piece};
 use crate::dialect::{DeltaEncoder, End, Finish, Shape};
@@ -146,10 +147,10 @@ fn shifted(annotation: Annotation<'_>, by: u64) -> Annotation<'_> {
 }
 
 /// The assistant's text without such a block at its start; see [`without_thinking`].
-pub(crate) fn spoken(text: Cow<'_, str>) -> Cow<'_, str> {
-    match text {
-        Cow::Borrowed(text) => Cow::Borrowed(without_thinking(text)),
-        Cow::Owned(text) => Cow::Owned(without_thinking(&text).to_owned()),
+pub(crate) fn spoken(text: Passage<'_>) -> Passage<'_> {
+    match text.begins(OPEN) {
+        true => without_thinking(&text.text()).to_owned().into(),
+        false => text,
     }
 }
 

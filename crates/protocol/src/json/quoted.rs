@@ -98,6 +98,33 @@ fn split(bytes: &[u8]) -> Option<(&[u8], Escapes, &[u8])> {
     Some((inside, escapes, rest.get(1..)?))
 }
 
+/// The characters of the inside of a string, decoded one by one.
+pub(super) struct Decoded<'b>(&'b str);
+
+impl<'b> Decoded<'b> {
+    pub(super) fn of(inside: &'b str) -> Self {
+        Self(inside)
+    }
+}
+
+impl Iterator for Decoded<'_> {
+    type Item = char;
+
+    fn next(&mut self) -> Option<char> {
+        let mut rest = self.0.chars();
+        let next = match rest.next()? {
+            '\\' => {
+                let escape = Escape::at(rest.as_str().as_bytes())?;
+                self.0 = rest.as_str().get(escape.length..)?;
+                return Some(escape.stands_for.unwrap_or(char::REPLACEMENT_CHARACTER));
+            }
+            same => same,
+        };
+        self.0 = rest.as_str();
+        Some(next)
+    }
+}
+
 /// An escape, or the two that stand for one character.
 struct Escape {
     /// Bytes after the backslash.

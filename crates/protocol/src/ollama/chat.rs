@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::generate::Figures;
-use crate::json::{Raw, Text, object};
+use crate::json::{Passage, Raw, Text, object};
 use crate::openai::chat::request::{Stop, Tool};
 
 object! {
@@ -41,9 +41,9 @@ object! {
         /// `system`, `user`, `assistant` or `tool`.
         role: Text<'b> = "role",
         /// The text.
-        content: Text<'b> = "content",
+        content: Passage<'b> = "content",
         /// Images in base64.
-        images: Vec<Text<'b>> = "images",
+        images: Vec<Passage<'b>> = "images",
         /// Calls that the assistant made.
         tool_calls: Vec<Call<'b>> = "tool_calls",
         /// Name of the tool that a `tool` message is from.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::json::{Quoted, Text};
+use crate::json::{Passage, Quoted, Text};
 
 /// Who a message is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -37,7 +37,7 @@ pub enum InputItem<'a> {
         /// The function's name.
         name: Cow<'a, str>,
         /// The arguments as the model wrote them.
-        arguments: Cow<'a, str>,
+        arguments: Passage<'a>,
     },
     /// What a function gave back.
     FunctionCallOutput {
@@ -53,7 +53,7 @@ pub enum InputItem<'a> {
         /// The tool's name.
         name: Cow<'a, str>,
         /// The input as the model wrote it.
-        input: Cow<'a, str>,
+        input: Passage<'a>,
     },
     /// What a freeform tool gave back.
     CustomToolCallOutput {
@@ -69,7 +69,7 @@ pub enum InputItem<'a> {
 #[serde(untagged)]
 pub enum ToolOutput<'a> {
     /// Plain text.
-    Text(Cow<'a, str>),
+    Text(Passage<'a>),
     /// Text, images and files.
     Parts(Vec<ContentPart<'a>>),
 }
@@ -92,12 +92,12 @@ pub enum ContentPart<'a> {
     /// Text from the person or the developer.
     InputText {
         /// The text.
-        text: Cow<'a, str>,
+        text: Passage<'a>,
     },
     /// Text from the model.
     OutputText {
         /// The text.
-        text: Cow<'a, str>,
+        text: Passage<'a>,
     },
     /// A refusal from the model.
     Refusal {
@@ -108,7 +108,7 @@ pub enum ContentPart<'a> {
     InputImage {
         /// A `data:` or `https:` address.
         #[serde(skip_serializing_if = "Option::is_none")]
-        image_url: Option<Cow<'a, str>>,
+        image_url: Option<Passage<'a>>,
         /// The id of an uploaded file.
         #[serde(skip_serializing_if = "Option::is_none")]
         file_id: Option<Cow<'a, str>>,
@@ -123,7 +123,7 @@ pub enum ContentPart<'a> {
         filename: Option<Cow<'a, str>>,
         /// The file as a `data:` address.
         #[serde(skip_serializing_if = "Option::is_none")]
-        file_data: Option<Cow<'a, str>>,
+        file_data: Option<Passage<'a>>,
         /// The id of an uploaded file.
         #[serde(skip_serializing_if = "Option::is_none")]
         file_id: Option<Cow<'a, str>>,

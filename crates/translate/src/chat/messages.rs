@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use chatmock_protocol::json::{Raw, Text};
+use chatmock_protocol::json::{Passage, Raw, Text};
 use chatmock_protocol::openai::chat::request::{Call, CallFunction, Content, Message};
 use chatmock_protocol::responses::item::{ContentPart, InputItem, Role, ToolOutput};
 
@@ -105,7 +105,7 @@ impl<'b> Lowered<'b> {
             Some(content) => self.parts(content, path, Speaker::Model)?,
             None => Vec::new(),
         };
-        content.retain(|part| text_of(part) != Some(""));
+        content.retain(|part| !text_of(part).is_some_and(Passage::is_empty));
         if let Some(Text(refusal)) = message.refusal.filter(|text| !text.is_empty()) {
             content.push(ContentPart::Refusal { refusal });
         }
@@ -151,7 +151,7 @@ impl<'b> Lowered<'b> {
             let path = format!("{path}.custom");
             notice::unknown(&mut self.conversation.notices, &path, &custom.unknown, NOT_OF_CALL);
             let name = self.tool_name(custom.name, &format!("{path}.name"))?;
-            let input = custom.input.unwrap_or_default().0;
+            let input = custom.input.unwrap_or_default();
             self.custom.insert(call_id.clone().into_owned());
             self.conversation.push(InputItem::CustomToolCall { call_id, name, input });
             return Ok(());
@@ -217,7 +217,7 @@ impl<'b> Lowered<'b> {
 
     fn output(&mut self, content: Content<'b>, path: &str) -> Result<ToolOutput<'b>, Failure> {
         match content {
-            Content::Text(Text(text)) => Ok(ToolOutput::Text(text)),
+            Content::Text(text) => Ok(ToolOutput::Text(text)),
             Content::Parts(parts) => {
                 let parts = self.parts(Content::Parts(parts), path, Speaker::Person)?;
                 Ok(ToolOutput::Parts(parts))
@@ -235,9 +235,9 @@ fn required<'b>(content: Option<Content<'b>>, path: &str) -> Result<Content<'b>,
 }
 
 /// The text of a call's arguments: what a string holds, or a bare value as it stands.
-fn arguments(raw: Option<Raw<'_>>) -> Cow<'_, str> {
+fn arguments(raw: Option<Raw<'_>>) -> Passage<'_> {
     match raw {
-        Some(raw) => raw.as_text().map_or_else(|| Cow::Borrowed(raw.text()), |text| text.0),
-        None => Cow::Borrowed(""),
+        Some(raw) => Passage::of(raw).unwrap_or_else(|| raw.text().into()),
+        None => Passage::default(),
     }
 }

@@ -1,8 +1,6 @@
 //! Content parts of chat messages: text, images and files.
 
-use std::borrow::Cow;
-
-use chatmock_protocol::json::Text;
+use chatmock_protocol::json::{Passage, Text};
 use chatmock_protocol::openai::chat::request::{Content, Part};
 use chatmock_protocol::responses::item::ContentPart;
 
@@ -24,7 +22,7 @@ impl<'b> Lowered<'b> {
         speaker: Speaker,
     ) -> Result<Vec<ContentPart<'b>>, Failure> {
         let parts = match content {
-            Content::Text(Text(text)) => return Ok(vec![speaker.text(text)]),
+            Content::Text(text) => return Ok(vec![speaker.text(text)]),
             Content::Parts(parts) => parts,
         };
         let mut lowered = Vec::with_capacity(parts.len());
@@ -46,7 +44,7 @@ impl<'b> Lowered<'b> {
         let kind = part.kind.clone().unwrap_or_default();
         match &*kind {
             "text" | "input_text" | "output_text" => match part.text {
-                Some(Text(text)) => Ok(Some(speaker.text(text))),
+                Some(text) => Ok(Some(speaker.text(text))),
                 None => Err(Failure::param(format!("{path}.text"), "a text part needs text")),
             },
             "refusal" => {
@@ -78,7 +76,7 @@ impl<'b> Lowered<'b> {
         };
         let path = format!("{path}.image_url");
         let detail = detail.map(|text| text.0);
-        let Some(Text(url)) = url.filter(|url| !url.is_empty()) else {
+        let Some(url) = url.filter(|url| !url.is_empty()) else {
             return match part.file_id {
                 Some(Text(id)) => {
                     Ok(ContentPart::InputImage { image_url: None, file_id: Some(id), detail })
@@ -103,7 +101,7 @@ impl<'b> Lowered<'b> {
         let file_id = inner.file_id.or(part.file_id).map(|text| text.0);
         let path = format!("{path}.file");
         let file_data = match inner.file_data.or(part.file_data) {
-            Some(Text(data)) => {
+            Some(data) => {
                 let data = content::file_data(data, filename.as_deref());
                 Some(data.map_err(|why| Failure::param(format!("{path}.file_data"), why))?)
             }
@@ -126,7 +124,7 @@ pub(super) enum Speaker {
 }
 
 impl Speaker {
-    fn text(self, text: Cow<'_, str>) -> ContentPart<'_> {
+    fn text(self, text: Passage<'_>) -> ContentPart<'_> {
         match self {
             Self::Person => ContentPart::InputText { text },
             Self::Model => ContentPart::OutputText { text: spoken(text) },

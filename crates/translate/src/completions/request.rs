@@ -39,7 +39,7 @@ pub(super) fn draft(mut request: Request<'_>) -> Result<Draft<'_>, Failure> {
             Some(suffix) => Cow::Owned(format::fill_in(&prompt, suffix)),
             None => prompt,
         };
-        let content = vec![ContentPart::InputText { text }];
+        let content = vec![ContentPart::InputText { text: text.into() }];
         let input = raw(&[InputItem::Message { role: Role::User, content }])?;
         if index == 0 {
             draft.request.put("input", Cow::Owned(input));

@@ -3,11 +3,11 @@
 use super::{file_data, image_url};
 
 fn image(url: &str) -> String {
-    image_url(url.into()).unwrap_or_else(|why| panic!("{url}: {why}")).into_owned()
+    image_url(url.into()).unwrap_or_else(|why| panic!("{url}: {why}")).text().into_owned()
 }
 
 fn file(data: &str, name: Option<&str>) -> String {
-    file_data(data.into(), name).unwrap_or_else(|why| panic!("{data}: {why}")).into_owned()
+    file_data(data.into(), name).unwrap_or_else(|why| panic!("{data}: {why}")).text().into_owned()
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use chatmock_protocol::json::Text;
+use chatmock_protocol::json::{Passage, Text};
 use chatmock_protocol::ollama::chat::{Call, Message};
 use chatmock_protocol::responses::item::{ContentPart, InputItem, Role, ToolOutput};
 
@@ -55,7 +55,7 @@ impl<'b> History<'b> {
         );
         let images = message.images.unwrap_or_default();
         let has_images = !images.is_empty();
-        let text = message.content.unwrap_or_default().0;
+        let text = message.content.unwrap_or_default();
         let parts = with_images(text, images, &format!("{path}.images"))?;
         match &*role {
             "system" | "developer" => self.conversation.system(parts),
@@ -121,8 +121,8 @@ impl<'b> History<'b> {
             self.open.push(Open { name: name.clone(), id, made });
             let name = names::tool_name(name, renamed);
             let arguments = match function.arguments {
-                Some(raw) => raw.as_text().map_or_else(|| Cow::Borrowed(raw.text()), |text| text.0),
-                None => Cow::Borrowed("{}"),
+                Some(raw) => Passage::of(raw).unwrap_or_else(|| raw.text().into()),
+                None => "{}".into(),
             };
             self.conversation.push(InputItem::FunctionCall { call_id, name, arguments });
         }
@@ -151,15 +151,15 @@ impl<'b> History<'b> {
 /// # Errors
 /// When an image is neither an address nor base64 of a known kind.
 pub(super) fn with_images<'b>(
-    text: Cow<'b, str>,
-    images: Vec<Text<'b>>,
+    text: Passage<'b>,
+    images: Vec<Passage<'b>>,
     path: &str,
 ) -> Result<Vec<ContentPart<'b>>, Failure> {
     let mut parts = Vec::with_capacity(images.len() + 1);
     if !text.is_empty() || images.is_empty() {
         parts.push(ContentPart::InputText { text });
     }
-    for (index, Text(image)) in images.into_iter().enumerate() {
+    for (index, image) in images.into_iter().enumerate() {
         let path = format!("{path}[{index}]");
         let url = content::image_url(image).map_err(|why| Failure::param(path, why))?;
         let (image_url, file_id, detail) = (Some(url), None, None);

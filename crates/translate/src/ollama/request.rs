@@ -75,16 +75,16 @@ pub(super) fn generate(mut request: Generate<'_>) -> Result<Draft<'_>, Failure> 
     let format = format_of(request.format, &mut draft)?;
     let mut conversation = Conversation::new(matches!(format, Some(Format::JsonObject)));
     if let Some(Text(text)) = request.system.take().filter(|text| !text.is_empty()) {
-        conversation.system(vec![ContentPart::InputText { text }]);
+        conversation.system(vec![ContentPart::InputText { text: text.into() }]);
     }
     let text = match suffix {
         Some(suffix) => {
             let why = "the model is asked to fill the place between prompt and suffix";
             draft.notices.push(Notice::new("suffix", NoticeKind::Emulated, why));
             conversation.system(vec![ContentPart::InputText { text: format::FILL_IN.into() }]);
-            Cow::Owned(format::fill_in(&prompt, &suffix))
+            format::fill_in(&prompt.text(), &suffix).into()
         }
-        None => prompt.0,
+        None => prompt,
     };
     let content = with_images(text, images, "images")?;
     conversation.push(InputItem::Message { role: Role::User, content });
@@ -182,7 +182,7 @@ fn finish<'b>(
     draft: &mut Draft<'b>,
 ) -> Result<(), Failure> {
     if matches!(format, Some(Format::JsonObject)) && !conversation.says_json() {
-        let text = Cow::Borrowed("Answer in JSON.");
+        let text = "Answer in JSON.".into();
         let content = vec![ContentPart::InputText { text }];
         conversation.items.push(InputItem::Message { role: Role::Developer, content });
         let why = "the backend wants the word JSON in the conversation, so it was added";

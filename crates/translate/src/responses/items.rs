@@ -17,7 +17,7 @@ pub(super) fn input<'b>(request: &mut Request<'b>, draft: &mut Draft<'b>) -> Res
         return Err(Failure::param("input", "input is required"));
     };
     if let Some(text) = request.text("input") {
-        let content = vec![ContentPart::InputText { text: Cow::Owned(text.into_owned()) }];
+        let content = vec![ContentPart::InputText { text: text.into_owned().into() }];
         return Ok(request.set("input", &[InputItem::Message { role: Role::User, content }])?);
     }
     if !input.get().starts_with('[') {

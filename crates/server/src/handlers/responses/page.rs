@@ -123,7 +123,7 @@ impl<'k> Item<'k> {
 fn complete_message(message: &mut Members<'_>) -> Result<(), Failure> {
     if let Some(text) = message.text("content").map(|text| text.into_owned()) {
         let assistant = message.text("role").as_deref() == Some("assistant");
-        let text = Cow::Owned(text);
+        let text = text.into();
         let part = if assistant {
             ContentPart::OutputText { text }
         } else {

@@ -6,7 +6,7 @@ use std::fmt;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor, value};
 
-use crate::json::{Raw, Text, object};
+use crate::json::{Passage, Raw, Text, object};
 
 object! {
     /// One message of the conversation.
@@ -44,7 +44,7 @@ object! {
 #[derive(Clone, Debug)]
 pub enum Content<'b> {
     /// Plain text.
-    Text(Text<'b>),
+    Text(Passage<'b>),
     /// Text, images, files and audio.
     Parts(Vec<Part<'b>>),
 }
@@ -61,11 +61,11 @@ impl<'de: 'b, 'b> Deserialize<'de> for Content<'b> {
             }
 
             fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Content::Text(Text::from(text)))
+                Ok(Content::Text(text.into()))
             }
 
             fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Content::Text(Text(text.to_owned().into())))
+                Ok(Content::Text(text.to_owned().into()))
             }
 
             fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
@@ -83,7 +83,7 @@ object! {
         /// `text`, `image_url`, `file`, `input_audio`, `refusal`, or a Responses kind.
         kind: Text<'b> = "type",
         /// The text.
-        text: Text<'b> = "text",
+        text: Passage<'b> = "text",
         /// The refusal's words.
         refusal: Text<'b> = "refusal",
         /// The image.
@@ -95,7 +95,7 @@ object! {
         /// Name of an `input_file`.
         filename: Text<'b> = "filename",
         /// Data of an `input_file`.
-        file_data: Text<'b> = "file_data",
+        file_data: Passage<'b> = "file_data",
         /// An uploaded file's id.
         file_id: Text<'b> = "file_id",
         /// The audio.
@@ -107,7 +107,7 @@ object! {
 #[derive(Clone, Debug)]
 pub struct PartImage<'b> {
     /// A `data:` or `https:` address.
-    pub url: Option<Text<'b>>,
+    pub url: Option<Passage<'b>>,
     /// `auto`, `low` or `high`.
     pub detail: Option<Text<'b>>,
     /// Names of members that the object form does not know.
@@ -118,7 +118,7 @@ object! {
     /// The object form of an image.
     pub struct ImageObject<'b> {
         /// A `data:` or `https:` address.
-        url: Text<'b> = "url",
+        url: Passage<'b> = "url",
         /// `auto`, `low` or `high`.
         detail: Text<'b> = "detail",
     }
@@ -136,11 +136,11 @@ impl<'de: 'b, 'b> Deserialize<'de> for PartImage<'b> {
             }
 
             fn visit_borrowed_str<E: Error>(self, url: &'de str) -> Result<Self::Value, E> {
-                Ok(PartImage { url: Some(Text::from(url)), detail: None, unknown: Vec::new() })
+                Ok(PartImage { url: Some(url.into()), detail: None, unknown: Vec::new() })
             }
 
             fn visit_str<E: Error>(self, url: &str) -> Result<Self::Value, E> {
-                let url = Some(Text(url.to_owned().into()));
+                let url = Some(url.to_owned().into());
                 Ok(PartImage { url, detail: None, unknown: Vec::new() })
             }
 
@@ -161,7 +161,7 @@ object! {
         /// The file's name.
         filename: Text<'b> = "filename",
         /// The file as a `data:` address or as base64 alone.
-        file_data: Text<'b> = "file_data",
+        file_data: Passage<'b> = "file_data",
         /// An uploaded file's id.
         file_id: Text<'b> = "file_id",
     }
@@ -199,6 +199,6 @@ object! {
         /// The tool's name.
         name: Text<'b> = "name",
         /// The input.
-        input: Text<'b> = "input",
+        input: Passage<'b> = "input",
     }
 }
