@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use serde::de::{Deserialize, Deserializer, Error, Unexpected};
+use serde::de::{Deserialize, Deserializer, Error, Expected, Unexpected};
 use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
@@ -33,6 +33,25 @@ impl<'b> Passage<'b> {
         let json = value.get();
         let written = Form::Written { json: Cow::Borrowed(json), plain: is_plain(json) };
         json.get().starts_with('"').then_some(Self(written))
+    }
+
+    /// The string in a value that has not been checked.
+    ///
+    /// # Errors
+    /// When it is none, or one that not every reader takes.
+    pub(crate) fn checked<E: Error>(
+        json: &'b RawValue,
+        expected: &dyn Expected,
+    ) -> Result<Self, E> {
+        if !json.get().starts_with('"') {
+            return Err(E::invalid_type(kind(json), expected));
+        }
+        let plain = is_plain(json);
+        // Only half a surrogate can be wrong with it; most strings with escapes have none of that kind.
+        if !plain && memchr::memmem::find(json.get().as_bytes(), b"\\u").is_some() {
+            check::check(json.get()).map_err(E::custom)?;
+        }
+        Ok(Self(Form::Written { json: Cow::Borrowed(json), plain }))
     }
 
     /// Joins texts; where they need no escapes, the sum is not searched for what does.
@@ -145,15 +164,7 @@ impl Serialize for Passage<'_> {
 
 impl<'de: 'b, 'b> Deserialize<'de> for Passage<'b> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let json = <&'de RawValue>::deserialize(deserializer)?;
-        if !json.get().starts_with('"') {
-            return Err(Error::invalid_type(kind(json), &"a string"));
-        }
-        let plain = is_plain(json);
-        if !plain {
-            check::check(json.get()).map_err(Error::custom)?;
-        }
-        Ok(Self(Form::Written { json: Cow::Borrowed(json), plain }))
+        Self::checked(<&'de RawValue>::deserialize(deserializer)?, &"a string")
     }
 }
 

@@ -218,17 +218,17 @@ mod bodies {
 
     #[test]
     fn the_path_of_a_fault_names_the_value() {
-        let image = r#"{"messages":[{},{},{"content":[{"image_url":5}]}]}"#;
+        let call = r#"{"messages":[{},{},{"tool_calls":[{"function":5}]}]}"#;
         for (body, path) in [
-            (image, "messages[2].content[0].image_url"),
+            (call, "messages[2].tool_calls[0].function"),
             (
-                r#"{"messages":[{"content":[{"image_url":{"url":5}}]}]}"#,
-                "messages[0].content[0].image_url.url",
+                r#"{"messages":[{"tool_calls":[{"function":{"name":5}}]}]}"#,
+                "messages[0].tool_calls[0].function.name",
             ),
             (r#"{"messages":[{},null]}"#, "messages[1]"),
             (r#"{"messages":[1]}"#, "messages[0]"),
             (r#"{"messages":[{"content":{}}]}"#, "messages[0].content"),
-            (r#"{"messages":[{"content":[null]}]}"#, "messages[0].content[0]"),
+            (r#"{"messages":[{"tool_calls":[null]}]}"#, "messages[0].tool_calls[0]"),
             (r#"{"messages":"hi"}"#, "messages"),
             (r#"{"model":5}"#, "model"),
             (r#"{"model":{}}"#, "model"),

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use chatmock_protocol::json::{Passage, Raw, Text};
+use chatmock_protocol::json::{Passage, Raw, RawValue, Text};
 use chatmock_protocol::openai::chat::request::{Call, CallFunction, Content, Message};
 use chatmock_protocol::responses::item::{ContentPart, InputItem, Role, ToolOutput};
 
@@ -218,20 +218,21 @@ impl<'b> Lowered<'b> {
     fn output(&mut self, content: Content<'b>, path: &str) -> Result<ToolOutput<'b>, Failure> {
         match content {
             Content::Text(text) => Ok(ToolOutput::Text(text)),
-            Content::Parts(parts) => {
-                let parts = self.parts(Content::Parts(parts), path, Speaker::Person)?;
-                Ok(ToolOutput::Parts(parts))
-            }
+            list => Ok(ToolOutput::Parts(self.parts(list, path, Speaker::Person)?)),
         }
     }
 }
 
 fn required<'b>(content: Option<Content<'b>>, path: &str) -> Result<Content<'b>, Failure> {
     match content {
-        Some(Content::Parts(parts)) if parts.is_empty() => None,
+        Some(Content::Parts(list)) if is_empty(list) => None,
         content => content,
     }
     .ok_or_else(|| Failure::param(format!("{path}.content"), "the message has no content"))
+}
+
+fn is_empty(list: &RawValue) -> bool {
+    list.get().strip_prefix('[').is_some_and(|rest| rest.trim_start().starts_with(']'))
 }
 
 /// The text of a call's arguments: what a string holds, or a bare value as it stands.

@@ -1,6 +1,6 @@
 //! Content parts of chat messages: text, images and files.
 
-use chatmock_protocol::json::{Passage, Text};
+use chatmock_protocol::json::{Passage, Text, read_text};
 use chatmock_protocol::openai::chat::request::{Content, Part};
 use chatmock_protocol::responses::item::ContentPart;
 
@@ -23,7 +23,8 @@ impl<'b> Lowered<'b> {
     ) -> Result<Vec<ContentPart<'b>>, Failure> {
         let parts = match content {
             Content::Text(text) => return Ok(vec![speaker.text(text)]),
-            Content::Parts(parts) => parts,
+            Content::Parts(list) => read_text::<Vec<Part<'b>>>(list.get())
+                .map_err(|fault| Failure::within(&format!("{path}.content"), fault))?,
         };
         let mut lowered = Vec::with_capacity(parts.len());
         for (index, part) in parts.into_iter().enumerate() {

@@ -4,7 +4,8 @@ use std::borrow::Cow;
 use std::fmt;
 
 use serde::Deserialize;
-use serde::de::{Deserializer, Error, MapAccess, SeqAccess, Visitor, value};
+use serde::de::{Deserializer, Error, MapAccess, Visitor, value};
+use serde_json::value::RawValue;
 
 use crate::json::{Passage, Raw, Text, object};
 
@@ -45,35 +46,18 @@ object! {
 pub enum Content<'b> {
     /// Plain text.
     Text(Passage<'b>),
-    /// Text, images, files and audio.
-    Parts(Vec<Part<'b>>),
+    /// A list of text, images, files and audio, each a [`Part`]; read when it is lowered, so that
+    /// plain text, of which conversations are made, need not be decoded.
+    Parts(&'b RawValue),
 }
 
 impl<'de: 'b, 'b> Deserialize<'de> for Content<'b> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct ContentVisitor;
-
-        impl<'de> Visitor<'de> for ContentVisitor {
-            type Value = Content<'de>;
-
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string or a list of content parts")
-            }
-
-            fn visit_borrowed_str<E: Error>(self, text: &'de str) -> Result<Self::Value, E> {
-                Ok(Content::Text(text.into()))
-            }
-
-            fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
-                Ok(Content::Text(text.to_owned().into()))
-            }
-
-            fn visit_seq<A: SeqAccess<'de>>(self, list: A) -> Result<Self::Value, A::Error> {
-                Vec::deserialize(value::SeqAccessDeserializer::new(list)).map(Content::Parts)
-            }
+        let value = <&'de RawValue>::deserialize(deserializer)?;
+        if value.get().starts_with('[') {
+            return Ok(Self::Parts(value));
         }
-
-        deserializer.deserialize_any(ContentVisitor)
+        Passage::checked(value, &"a string or a list of content parts").map(Self::Text)
     }
 }
 
