@@ -25,6 +25,7 @@ mod names;
 pub mod notice;
 mod offer;
 pub mod ollama;
+mod place;
 pub mod plain;
 pub mod policy;
 pub mod reader;

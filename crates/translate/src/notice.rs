@@ -1,7 +1,7 @@
 //! Notices: what was done with a request member other than what it says.
 
 use std::borrow::Cow;
-use std::fmt::Write;
+use std::fmt::{Display, Write};
 
 /// What became of a request member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,11 +61,15 @@ impl Notice {
 /// Reports members that no one here knows; `path` is that of the object they stand in.
 pub(crate) fn unknown(
     notices: &mut Vec<Notice>,
-    path: &str,
+    path: &(impl Display + ?Sized),
     names: &[Cow<'_, str>],
     why: &'static str,
 ) {
-    let field = |name: &Cow<'_, str>| match path {
+    if names.is_empty() {
+        return;
+    }
+    let path = path.to_string();
+    let field = |name: &Cow<'_, str>| match path.as_str() {
         "" => name.clone().into_owned(),
         path => format!("{path}.{name}"),
     };

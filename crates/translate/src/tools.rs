@@ -45,14 +45,14 @@ fn completed(mut members: Members<'_>) -> Result<Cow<'_, RawValue>, Failure> {
 /// and as a person's words it gains no authority.
 pub(crate) fn pair<'b>(items: Vec<InputItem<'b>>, notices: &mut Vec<Notice>) -> Vec<InputItem<'b>> {
     let answered = answered(&items);
-    let mut open: BTreeSet<String> = BTreeSet::new();
+    let mut open: BTreeSet<Cow<'b, str>> = BTreeSet::new();
     let mut kept = Vec::with_capacity(items.len());
     for (index, item) in items.into_iter().enumerate() {
         match item {
             InputItem::FunctionCall { ref call_id, .. }
             | InputItem::CustomToolCall { ref call_id, .. } => {
                 if answered.contains(&index) {
-                    open.insert(call_id.clone().into_owned());
+                    open.insert(call_id.clone());
                     kept.push(item);
                 } else {
                     notices.push(orphan("a tool call without a result was left out"));

@@ -12,6 +12,10 @@ use crate::conversation::{Conversation, text_of};
 use crate::failure::Failure;
 use crate::names;
 use crate::notice::{self, Notice, NoticeKind};
+use crate::place::Place;
+
+/// Where the messages stand.
+const MESSAGES: Place<'_> = Place::Top("messages");
 
 /// Why a member of a call in the history has no effect.
 const NOT_OF_CALL: &str = "not a member of a tool call";
@@ -38,24 +42,24 @@ pub(super) fn lower(
     let conversation = Conversation::new(json_mode);
     let mut lowered = Lowered { conversation, ..Lowered::default() };
     for (index, message) in messages.into_iter().enumerate() {
-        let path = format!("messages[{index}]");
+        let path = MESSAGES.item(index);
         let Some(role) = message.role.clone() else {
             return Err(Failure::param(format!("{path}.role"), "a message needs a role"));
         };
-        lowered.unknown(&path, &message);
+        lowered.unknown(path, &message);
         match &*role {
-            "system" | "developer" => lowered.system(message, &path)?,
-            "user" => lowered.user(message, &path)?,
-            "assistant" => lowered.assistant(message, &path)?,
-            "tool" => lowered.tool(message, &path)?,
-            "function" => lowered.function(message, &path)?,
-            other => return Err(unknown_role(other, &path)),
+            "system" | "developer" => lowered.system(message, path)?,
+            "user" => lowered.user(message, path)?,
+            "assistant" => lowered.assistant(message, path)?,
+            "tool" => lowered.tool(message, path)?,
+            "function" => lowered.function(message, path)?,
+            other => return Err(unknown_role(other, path)),
         }
     }
     Ok(lowered.conversation)
 }
 
-fn unknown_role(role: &str, path: &str) -> Failure {
+fn unknown_role(role: &str, path: Place<'_>) -> Failure {
     let known = "system, developer, user, assistant, tool, function";
     Failure::param(
         format!("{path}.role"),
@@ -64,10 +68,10 @@ fn unknown_role(role: &str, path: &str) -> Failure {
 }
 
 impl<'b> Lowered<'b> {
-    fn unknown(&mut self, path: &str, message: &Message<'_>) {
+    fn unknown(&mut self, path: Place<'_>, message: &Message<'_>) {
         notice::unknown(
             &mut self.conversation.notices,
-            path,
+            &path,
             &message.unknown,
             "not a member of a message",
         );
@@ -80,13 +84,13 @@ impl<'b> Lowered<'b> {
         self.conversation.notices.push(Notice::ignored(field, why));
     }
 
-    fn system(&mut self, message: Message<'b>, path: &str) -> Result<(), Failure> {
+    fn system(&mut self, message: Message<'b>, path: Place<'_>) -> Result<(), Failure> {
         let parts = self.parts(required(message.content, path)?, path, Speaker::Person)?;
         self.conversation.system(parts);
         Ok(())
     }
 
-    fn user(&mut self, message: Message<'b>, path: &str) -> Result<(), Failure> {
+    fn user(&mut self, message: Message<'b>, path: Place<'_>) -> Result<(), Failure> {
         let content = self.parts(required(message.content, path)?, path, Speaker::Person)?;
         if content.is_empty() {
             return Err(Failure::param(
@@ -99,7 +103,7 @@ impl<'b> Lowered<'b> {
     }
 
     /// Text first, then calls; reasoning is not sent back, since text is not what it was.
-    fn assistant(&mut self, message: Message<'b>, path: &str) -> Result<(), Failure> {
+    fn assistant(&mut self, message: Message<'b>, path: Place<'_>) -> Result<(), Failure> {
         self.assistant_notices(&message, path);
         let mut content = match message.content {
             Some(content) => self.parts(content, path, Speaker::Model)?,
@@ -112,16 +116,17 @@ impl<'b> Lowered<'b> {
         if !content.is_empty() {
             self.conversation.push(InputItem::Message { role: Role::Assistant, content });
         }
+        let calls = path.member("tool_calls");
         for (index, call) in message.tool_calls.into_iter().flatten().enumerate() {
-            self.call(call, &format!("{path}.tool_calls[{index}]"))?;
+            self.call(call, calls.item(index))?;
         }
         match message.function_call {
-            Some(call) => self.legacy_call(call, &format!("{path}.function_call")),
+            Some(call) => self.legacy_call(call, path.member("function_call")),
             None => Ok(()),
         }
     }
 
-    fn assistant_notices(&mut self, message: &Message<'_>, path: &str) {
+    fn assistant_notices(&mut self, message: &Message<'_>, path: Place<'_>) {
         let reasoning = message.reasoning_content.is_some()
             || message.reasoning.is_some()
             || message.reasoning_summary.is_some();
@@ -141,16 +146,18 @@ impl<'b> Lowered<'b> {
         }
     }
 
-    fn call(&mut self, call: Call<'b>, path: &str) -> Result<(), Failure> {
-        let made =
-            || Text(format!("call_{}", path.replace(|c: char| !c.is_alphanumeric(), "_")).into());
+    fn call(&mut self, call: Call<'b>, path: Place<'_>) -> Result<(), Failure> {
+        let made = || {
+            let path = path.to_string();
+            Text(format!("call_{}", path.replace(|c: char| !c.is_alphanumeric(), "_")).into())
+        };
         let id = call.id.filter(|id| !id.is_empty()).unwrap_or_else(made);
         let call_id = names::call_id(id.0, &mut self.conversation.renamed);
-        notice::unknown(&mut self.conversation.notices, path, &call.unknown, NOT_OF_CALL);
+        notice::unknown(&mut self.conversation.notices, &path, &call.unknown, NOT_OF_CALL);
         if let Some(custom) = call.custom {
-            let path = format!("{path}.custom");
+            let path = path.member("custom");
             notice::unknown(&mut self.conversation.notices, &path, &custom.unknown, NOT_OF_CALL);
-            let name = self.tool_name(custom.name, &format!("{path}.name"))?;
+            let name = self.tool_name(custom.name, path.member("name"))?;
             let input = custom.input.unwrap_or_default();
             self.custom.insert(call_id.clone().into_owned());
             self.conversation.push(InputItem::CustomToolCall { call_id, name, input });
@@ -159,33 +166,37 @@ impl<'b> Lowered<'b> {
         let Some(function) = call.function else {
             return Err(Failure::param(format!("{path}.function"), "a tool call needs a function"));
         };
-        let path = format!("{path}.function");
+        let path = path.member("function");
         notice::unknown(&mut self.conversation.notices, &path, &function.unknown, NOT_OF_CALL);
-        let name = self.tool_name(function.name, &format!("{path}.name"))?;
+        let name = self.tool_name(function.name, path.member("name"))?;
         let arguments = arguments(function.arguments);
         self.conversation.push(InputItem::FunctionCall { call_id, name, arguments });
         Ok(())
     }
 
-    fn legacy_call(&mut self, call: CallFunction<'b>, path: &str) -> Result<(), Failure> {
-        notice::unknown(&mut self.conversation.notices, path, &call.unknown, NOT_OF_CALL);
+    fn legacy_call(&mut self, call: CallFunction<'b>, path: Place<'_>) -> Result<(), Failure> {
+        notice::unknown(&mut self.conversation.notices, &path, &call.unknown, NOT_OF_CALL);
         let id = format!("call_{}", self.conversation.items.len());
         let original = call.name.clone().unwrap_or_default().0;
-        let name = self.tool_name(call.name, &format!("{path}.name"))?;
+        let name = self.tool_name(call.name, path.member("name"))?;
         self.legacy.push((original, id.clone()));
         let arguments = arguments(call.arguments);
         self.conversation.push(InputItem::FunctionCall { call_id: id.into(), name, arguments });
         Ok(())
     }
 
-    fn tool_name(&mut self, name: Option<Text<'b>>, path: &str) -> Result<Cow<'b, str>, Failure> {
+    fn tool_name(
+        &mut self,
+        name: Option<Text<'b>>,
+        path: Place<'_>,
+    ) -> Result<Cow<'b, str>, Failure> {
         match name.filter(|name| !name.is_empty()) {
             Some(Text(name)) => Ok(names::tool_name(name, &mut self.conversation.renamed)),
             None => Err(Failure::param(path, "a tool call needs a name")),
         }
     }
 
-    fn tool(&mut self, message: Message<'b>, path: &str) -> Result<(), Failure> {
+    fn tool(&mut self, message: Message<'b>, path: Place<'_>) -> Result<(), Failure> {
         let Some(Text(id)) = message.tool_call_id.filter(|id| !id.is_empty()) else {
             let path = format!("{path}.tool_call_id");
             return Err(Failure::param(path, "a tool message needs the id of the call it answers"));
@@ -201,7 +212,7 @@ impl<'b> Lowered<'b> {
     }
 
     /// A result in the old form answers the latest open call of its name.
-    fn function(&mut self, message: Message<'b>, path: &str) -> Result<(), Failure> {
+    fn function(&mut self, message: Message<'b>, path: Place<'_>) -> Result<(), Failure> {
         let Some(name) = message.name else {
             return Err(Failure::param(format!("{path}.name"), "a function message needs a name"));
         };
@@ -215,7 +226,7 @@ impl<'b> Lowered<'b> {
         Ok(())
     }
 
-    fn output(&mut self, content: Content<'b>, path: &str) -> Result<ToolOutput<'b>, Failure> {
+    fn output(&mut self, content: Content<'b>, path: Place<'_>) -> Result<ToolOutput<'b>, Failure> {
         match content {
             Content::Text(text) => Ok(ToolOutput::Text(text)),
             list => Ok(ToolOutput::Parts(self.parts(list, path, Speaker::Person)?)),
@@ -223,7 +234,7 @@ impl<'b> Lowered<'b> {
     }
 }
 
-fn required<'b>(content: Option<Content<'b>>, path: &str) -> Result<Content<'b>, Failure> {
+fn required<'b>(content: Option<Content<'b>>, path: Place<'_>) -> Result<Content<'b>, Failure> {
     match content {
         Some(Content::Parts(list)) if is_empty(list) => None,
         content => content,

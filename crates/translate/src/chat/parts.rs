@@ -8,6 +8,7 @@ use super::messages::Lowered;
 use crate::content;
 use crate::failure::Failure;
 use crate::notice;
+use crate::place::Place;
 use crate::thinking::spoken;
 
 impl<'b> Lowered<'b> {
@@ -18,7 +19,7 @@ impl<'b> Lowered<'b> {
     pub(super) fn parts(
         &mut self,
         content: Content<'b>,
-        path: &str,
+        path: Place<'_>,
         speaker: Speaker,
     ) -> Result<Vec<ContentPart<'b>>, Failure> {
         let parts = match content {
@@ -27,11 +28,12 @@ impl<'b> Lowered<'b> {
                 .map_err(|fault| Failure::within(&format!("{path}.content"), fault))?,
         };
         let mut lowered = Vec::with_capacity(parts.len());
+        let content = path.member("content");
         for (index, part) in parts.into_iter().enumerate() {
-            let path = format!("{path}.content[{index}]");
+            let path = content.item(index);
             let why = "not a member of a content part";
             notice::unknown(&mut self.conversation.notices, &path, &part.unknown, why);
-            lowered.extend(self.part(part, &path, speaker)?);
+            lowered.extend(self.part(part, path, speaker)?);
         }
         Ok(lowered)
     }
@@ -39,7 +41,7 @@ impl<'b> Lowered<'b> {
     fn part(
         &mut self,
         part: Part<'b>,
-        path: &str,
+        path: Place<'_>,
         speaker: Speaker,
     ) -> Result<Option<ContentPart<'b>>, Failure> {
         let kind = part.kind.clone().unwrap_or_default();
@@ -66,16 +68,16 @@ impl<'b> Lowered<'b> {
         }
     }
 
-    fn image(&mut self, part: Part<'b>, path: &str) -> Result<ContentPart<'b>, Failure> {
+    fn image(&mut self, part: Part<'b>, path: Place<'_>) -> Result<ContentPart<'b>, Failure> {
         let (url, detail) = match part.image_url {
             Some(image) => {
-                let (path, why) = (format!("{path}.image_url"), "not a member of an image");
+                let (path, why) = (path.member("image_url"), "not a member of an image");
                 notice::unknown(&mut self.conversation.notices, &path, &image.unknown, why);
                 (image.url, image.detail.or(part.detail))
             }
             None => (None, part.detail),
         };
-        let path = format!("{path}.image_url");
+        let path = path.member("image_url");
         let detail = detail.map(|text| text.0);
         let Some(url) = url.filter(|url| !url.is_empty()) else {
             return match part.file_id {
@@ -89,18 +91,13 @@ impl<'b> Lowered<'b> {
         Ok(ContentPart::InputImage { image_url: Some(url), file_id: None, detail })
     }
 
-    fn file(&mut self, part: Part<'b>, path: &str) -> Result<ContentPart<'b>, Failure> {
+    fn file(&mut self, part: Part<'b>, path: Place<'_>) -> Result<ContentPart<'b>, Failure> {
         let inner = part.file.unwrap_or_default();
         let why = "not a member of a file";
-        notice::unknown(
-            &mut self.conversation.notices,
-            &format!("{path}.file"),
-            &inner.unknown,
-            why,
-        );
+        notice::unknown(&mut self.conversation.notices, &path.member("file"), &inner.unknown, why);
         let filename = inner.filename.or(part.filename).map(|text| text.0);
         let file_id = inner.file_id.or(part.file_id).map(|text| text.0);
-        let path = format!("{path}.file");
+        let path = path.member("file");
         let file_data = match inner.file_data.or(part.file_data) {
             Some(data) => {
                 let data = content::file_data(data, filename.as_deref());

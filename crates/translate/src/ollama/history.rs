@@ -11,6 +11,7 @@ use crate::conversation::Conversation;
 use crate::failure::Failure;
 use crate::names;
 use crate::notice::{self, Notice, NoticeKind};
+use crate::place::Place;
 use crate::thinking::spoken;
 
 /// The messages so far, and the calls that wait for their results.
@@ -29,6 +30,9 @@ struct Open<'b> {
     made: bool,
 }
 
+/// Where the messages stand.
+const MESSAGES: Place<'_> = Place::Top("messages");
+
 /// Why a member of a call in the history has no effect.
 const NOT_OF_CALL: &str = "not a member of a tool call";
 
@@ -43,7 +47,7 @@ impl<'b> History<'b> {
     /// # Errors
     /// When it cannot be meant; the failure names its path.
     pub(super) fn message(&mut self, message: Message<'b>, index: usize) -> Result<(), Failure> {
-        let path = format!("messages[{index}]");
+        let path = MESSAGES.item(index);
         let Some(role) = message.role.clone() else {
             return Err(Failure::param(format!("{path}.role"), "a message needs a role"));
         };
@@ -56,7 +60,7 @@ impl<'b> History<'b> {
         let images = message.images.unwrap_or_default();
         let has_images = !images.is_empty();
         let text = message.content.unwrap_or_default();
-        let parts = with_images(text, images, &format!("{path}.images"))?;
+        let parts = with_images(text, images, path.member("images"))?;
         match &*role {
             "system" | "developer" => self.conversation.system(parts),
             "user" => {
@@ -103,11 +107,13 @@ impl<'b> History<'b> {
             let content = vec![ContentPart::OutputText { text }];
             self.conversation.push(InputItem::Message { role: Role::Assistant, content });
         }
+        let message_path = MESSAGES.item(message);
+        let calls_path = message_path.member("tool_calls");
         for (index, call) in calls.into_iter().enumerate() {
-            let path = format!("messages[{message}].tool_calls[{index}]");
+            let path = calls_path.item(index);
             let notices = &mut self.conversation.notices;
             notice::unknown(notices, &path, &call.unknown, NOT_OF_CALL);
-            let (path, function) = (format!("{path}.function"), call.function.unwrap_or_default());
+            let (path, function) = (path.member("function"), call.function.unwrap_or_default());
             notice::unknown(notices, &path, &function.unknown, NOT_OF_CALL);
             let Some(Text(name)) = function.name.filter(|name| !name.is_empty()) else {
                 return Err(Failure::param(format!("{path}.name"), "a tool call needs a name"));
@@ -153,15 +159,14 @@ impl<'b> History<'b> {
 pub(super) fn with_images<'b>(
     text: Passage<'b>,
     images: Vec<Passage<'b>>,
-    path: &str,
+    path: Place<'_>,
 ) -> Result<Vec<ContentPart<'b>>, Failure> {
     let mut parts = Vec::with_capacity(images.len() + 1);
     if !text.is_empty() || images.is_empty() {
         parts.push(ContentPart::InputText { text });
     }
     for (index, image) in images.into_iter().enumerate() {
-        let path = format!("{path}[{index}]");
-        let url = content::image_url(image).map_err(|why| Failure::param(path, why))?;
+        let url = content::image_url(image).map_err(|why| Failure::param(path.item(index), why))?;
         let (image_url, file_id, detail) = (Some(url), None, None);
         parts.push(ContentPart::InputImage { image_url, file_id, detail });
     }

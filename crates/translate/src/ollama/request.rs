@@ -15,6 +15,7 @@ use crate::failure::Failure;
 use crate::format::{self, Format};
 use crate::notice::{self, Notice, NoticeKind};
 use crate::offer;
+use crate::place::Place;
 
 /// Strips the tag `latest`, which clients add and which names nothing here.
 #[must_use]
@@ -86,7 +87,7 @@ pub(super) fn generate(mut request: Generate<'_>) -> Result<Draft<'_>, Failure> 
         }
         None => prompt,
     };
-    let content = with_images(text, images, "images")?;
+    let content = with_images(text, images, Place::Top("images"))?;
     conversation.push(InputItem::Message { role: Role::User, content });
     finish(conversation, format, &mut draft)?;
     Ok(draft)
