@@ -180,6 +180,16 @@ impl<'de: 'b, 'b> Deserialize<'de> for Raw<'b> {
     }
 }
 
+/// Any JSON value, checked as a [`Raw`] is: only that it is there counts.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Present;
+
+impl<'de> Deserialize<'de> for Present {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Raw::deserialize(deserializer).map(|_| Self)
+    }
+}
+
 /// Serialises `value` to a raw value.
 ///
 /// # Errors

@@ -60,15 +60,17 @@ fn tools() -> String {
     format!("[{}]", tools.join(","))
 }
 
-/// A conversation of 215 KB: questions, calls, results with line ends and quotes, answers.
-fn conversation() -> String {
+/// The conversation that is looked at stage by stage.
+const CONVERSATION: usize = 215_000;
+
+/// A conversation of that many bytes: questions, calls, results with line ends and quotes, answers.
+fn conversation(bytes: usize, tools: &str) -> String {
     let mut body = format!(
-        r#"{{"model":"gpt-6-sol","stream":true,"tools":{},"messages":[{{"role":"system","content":"You are a careful programmer."}}"#,
-        tools()
+        r#"{{"model":"gpt-6-sol","stream":true,"tools":{tools},"messages":[{{"role":"system","content":"You are a careful programmer."}}"#
     );
     let line = r#"    let found = map.get(\"key\").map(String::as_str).unwrap_or(\"none\");\n"#;
     let mut turn = 0;
-    while body.len() < 215_000 {
+    while body.len() < bytes {
         let (result, prose) = (line.repeat(30), "It reads the key and falls back. ".repeat(20));
         let _ = write!(
             body,
@@ -98,7 +100,13 @@ fn chat_small(bencher: Bencher<'_, '_>) {
 
 #[divan::bench]
 fn chat_215_kb_with_tools(bencher: Bencher<'_, '_>) {
-    lower::<Chat>(bencher, &conversation());
+    lower::<Chat>(bencher, &conversation(CONVERSATION, &tools()));
+}
+
+/// What a byte costs must not depend on how many there are.
+#[divan::bench(args = [10_000, 100_000, 1_000_000, 10_000_000])]
+fn chat_by_size(bencher: Bencher<'_, '_>, bytes: usize) {
+    lower::<Chat>(bencher, &conversation(bytes, "[]"));
 }
 
 #[divan::bench]
@@ -108,7 +116,7 @@ fn chat_2_mb_image(bencher: Bencher<'_, '_>) {
 
 #[divan::bench(args = ["read", "draft", "settle", "write"])]
 fn chat_215_kb_by_stage(bencher: Bencher<'_, '_>, stage: &str) {
-    stages::<Chat>(bencher, &conversation(), stage);
+    stages::<Chat>(bencher, &conversation(CONVERSATION, &tools()), stage);
 }
 
 #[divan::bench(args = ["read", "draft", "settle", "write"])]

@@ -46,30 +46,33 @@ fn completed(mut members: Members<'_>) -> Result<Cow<'_, RawValue>, Failure> {
 pub(crate) fn pair<'b>(items: Vec<InputItem<'b>>, notices: &mut Vec<Notice>) -> Vec<InputItem<'b>> {
     let answered = answered(&items);
     let mut open: BTreeSet<Cow<'b, str>> = BTreeSet::new();
-    let mut kept = Vec::with_capacity(items.len());
-    for (index, item) in items.into_iter().enumerate() {
-        match item {
-            InputItem::FunctionCall { ref call_id, .. }
-            | InputItem::CustomToolCall { ref call_id, .. } => {
-                if answered.contains(&index) {
-                    open.insert(call_id.clone());
-                    kept.push(item);
-                } else {
-                    notices.push(orphan("a tool call without a result was left out"));
-                }
+    // Kept in the same memory: a long conversation has many items.
+    let items = items.into_iter().enumerate();
+    let kept = items.filter_map(|(index, item)| match item {
+        InputItem::FunctionCall { ref call_id, .. }
+        | InputItem::CustomToolCall { ref call_id, .. } => {
+            if answered.contains(&index) {
+                open.insert(call_id.clone());
+                return Some(item);
             }
-            InputItem::FunctionCallOutput { call_id, output } if !open.remove(&*call_id) => {
-                kept.push(spoken(&call_id, output));
-                notices.push(orphan("a tool result without its call went as a message"));
-            }
-            InputItem::CustomToolCallOutput { call_id, output } if !open.remove(&*call_id) => {
-                kept.push(spoken(&call_id, output));
-                notices.push(orphan("a tool result without its call went as a message"));
-            }
-            item => kept.push(item),
+            notices.push(orphan("a tool call without a result was left out"));
+            None
         }
-    }
-    kept
+        InputItem::FunctionCallOutput { call_id, output }
+        | InputItem::CustomToolCallOutput { call_id, output }
+            if !open.contains(&*call_id) =>
+        {
+            notices.push(orphan("a tool result without its call went as a message"));
+            Some(spoken(&call_id, output))
+        }
+        InputItem::FunctionCallOutput { ref call_id, .. }
+        | InputItem::CustomToolCallOutput { ref call_id, .. } => {
+            open.remove(&**call_id);
+            Some(item)
+        }
+        InputItem::Message { .. } => Some(item),
+    });
+    kept.collect()
 }
 
 /// The places of calls that a later result answers; some clients use an id again each turn.

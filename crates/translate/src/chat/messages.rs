@@ -121,7 +121,7 @@ impl<'b> Lowered<'b> {
             self.call(call, calls.item(index))?;
         }
         match message.function_call {
-            Some(call) => self.legacy_call(call, path.member("function_call")),
+            Some(call) => self.legacy_call(*call, path.member("function_call")),
             None => Ok(()),
         }
     }

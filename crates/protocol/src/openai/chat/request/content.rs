@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor, value};
 use serde_json::value::RawValue;
 
-use crate::json::{Passage, Raw, Text, object};
+use crate::json::{Passage, Present, Raw, Text, object};
 
 object! {
     /// One message of the conversation.
@@ -23,21 +23,21 @@ object! {
         /// The call that a `tool` message answers.
         tool_call_id: Text<'b> = "tool_call_id",
         /// The old form of `tool_calls`.
-        function_call: CallFunction<'b> = "function_call",
+        function_call: Box<CallFunction<'b>> = "function_call",
         /// The assistant's refusal.
         refusal: Text<'b> = "refusal",
         /// The assistant's reasoning, as replies word it.
-        reasoning_content: Text<'b> = "reasoning_content",
+        reasoning_content: Present = "reasoning_content",
         /// The assistant's reasoning, in other programs' wording.
-        reasoning: Raw<'b> = "reasoning",
+        reasoning: Present = "reasoning",
         /// The assistant's reasoning, in ChatMock's old wording.
-        reasoning_summary: Text<'b> = "reasoning_summary",
+        reasoning_summary: Present = "reasoning_summary",
         /// Citations of the assistant's text.
-        annotations: Raw<'b> = "annotations",
+        annotations: Present = "annotations",
         /// Images that the assistant made.
-        images: Raw<'b> = "images",
+        images: Present = "images",
         /// Audio that the assistant made.
-        audio: Raw<'b> = "audio",
+        audio: Present = "audio",
     }
 }
 
