@@ -148,15 +148,13 @@ const DIGITS: usize = 19;
 
 /// Reads a whole number; what follows it shows whether that was all of it.
 fn number(rest: &[u8]) -> Option<(u64, &[u8])> {
-    let length = rest.iter().take(DIGITS + 1).take_while(|byte| byte.is_ascii_digit()).count();
-    let (digits, rest) = rest.split_at_checked(length)?;
-    match digits {
-        [b'0', _, ..] | [] => return None,
-        digits if digits.len() > DIGITS => return None,
-        _ => {}
+    let (mut number, mut after, mut length) = (0_u64, rest, 0);
+    while let [digit @ b'0'..=b'9', more @ ..] = after {
+        number = number.wrapping_mul(10).wrapping_add(u64::from(digit - b'0'));
+        (after, length) = (more, length + 1);
     }
-    let number = digits.iter().fold(0, |number, digit| number * 10 + u64::from(digit - b'0'));
-    Some((number, rest))
+    let whole = (1..=DIGITS).contains(&length) && (length == 1 || rest.first() != Some(&b'0'));
+    whole.then_some((number, after))
 }
 
 #[cfg(test)]
