@@ -211,7 +211,7 @@ async fn first_output(mut events: Events) -> Result<(Events, VecDeque<Frame>), F
         let phase = event.phase();
         match event.body {
             Body::Failed(response) => return Err(failed(response.error.unwrap_or_default())),
-            Body::Error(error) => return Err(failed(error)),
+            Body::Error(error) => return Err(failed(*error)),
             _ => {}
         }
         held.push_back(frame);

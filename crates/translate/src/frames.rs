@@ -34,8 +34,7 @@ impl Frames {
     /// Appends a server-sent event; each line of `data` becomes a `data` line.
     pub fn event(&mut self, name: Option<&str>, data: &[u8]) {
         // A name with a line end in it would be a field of its own; the data says it anyway.
-        // Without a way out on the way, which the compiler makes wide steps of.
-        let ends = |name: &str| name.bytes().fold(false, |any, b| any | matches!(b, b'\r' | b'\n'));
+        let ends = |name: &str| memchr::memchr2(b'\r', b'\n', name.as_bytes()).is_some();
         let fits = |name: &&str| !name.is_empty() && !ends(name);
         let mut field = "data: ";
         if let Some(name) = name.filter(fits) {

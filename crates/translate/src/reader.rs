@@ -65,7 +65,7 @@ impl Reader {
                 return ControlFlow::Break(Err(Failure::from_api(error, None, None)));
             }
             Body::Error(error) => {
-                return ControlFlow::Break(Err(Failure::from_api(error.clone(), None, None)));
+                return ControlFlow::Break(Err(Failure::from_api((**error).clone(), None, None)));
             }
             Body::Progress | Body::Private | Body::Other => ControlFlow::Continue(()),
         };

@@ -12,7 +12,10 @@ fuzz_target!(|data: &[u8]| {
     // The one pass takes no white space, which has no meaning here.
     let spaced = Frame::new(Bytes::from([data, b" "].concat()));
     match (Event::parse(&plain), Event::parse(&spaced)) {
-        (Ok(one), Ok(other)) => assert_eq!(format!("{one:?}"), format!("{other:?}")),
+        (Ok(one), Ok(other)) => {
+            assert_eq!(one.kind, other.kind);
+            assert_eq!(format!("{:?}", one.body), format!("{:?}", other.body));
+        }
         (one, other) => assert_eq!(one.is_err(), other.is_err(), "only one of them is refused"),
     }
 });

@@ -39,13 +39,17 @@ pub struct Event<'a> {
     pub kind: Cow<'a, str>,
     /// What the event says.
     pub body: Body<'a>,
+    /// The `sequence_number`, where it was met on the way; it is not looked for.
+    pub sequence_number: Option<u64>,
 }
 
 /// The payload of an event, as far as a consumer needs it.
+///
+/// What comes once in a response is boxed, so that the thousands of others are small.
 #[derive(Debug)]
 pub enum Body<'a> {
     /// `response.created`.
-    Created(Response<'a>),
+    Created(Box<Response<'a>>),
     /// `response.in_progress`, `response.queued`.
     Progress,
     /// `response.output_item.added`: an item has begun.
@@ -111,13 +115,13 @@ pub enum Body<'a> {
         arguments: Quoted<'a>,
     },
     /// `response.completed`, or `response.done`.
-    Completed(Response<'a>),
+    Completed(Box<Response<'a>>),
     /// `response.incomplete`.
-    Incomplete(Response<'a>),
+    Incomplete(Box<Response<'a>>),
     /// `response.failed`.
-    Failed(Response<'a>),
+    Failed(Box<Response<'a>>),
     /// `error`, in either of its two shapes.
-    Error(ApiError),
+    Error(Box<ApiError>),
     /// Meant for the backend's own client: limits, metadata, timing, keep-alive.
     Private,
     /// Everything else: `done` copies of text, parts, tool progress, kinds not known here.
@@ -141,11 +145,15 @@ impl<'a> Event<'a> {
     /// Reads any event, its members one by one.
     fn parse_typed(text: &'a str) -> Result<Self, serde_json::Error> {
         if !text.trim_start().starts_with('{') {
-            return Ok(Self { kind: Cow::Borrowed(""), body: Body::Private });
+            return Ok(Self {
+                kind: Cow::Borrowed(""),
+                body: Body::Private,
+                sequence_number: None,
+            });
         }
         let kind = kind(text)?;
         let body = body(&kind, text)?;
-        Ok(Self { kind, body })
+        Ok(Self { kind, body, sequence_number: None })
     }
 
     /// Where in the response this event stands.
@@ -221,14 +229,15 @@ fn body<'a>(kind: &str, text: &'a str) -> Result<Body<'a>, serde_json::Error> {
 }
 
 fn life_cycle<'a>(kind: &str, text: &'a str) -> Result<Body<'a>, serde_json::Error> {
-    let response = || Response::read(serde_json::from_str::<Whole<'a>>(text)?.response);
+    let response =
+        || Response::read(serde_json::from_str::<Whole<'a>>(text)?.response).map(Box::new);
     Ok(match kind {
         "response.created" => Body::Created(response()?),
         "response.in_progress" | "response.queued" => Body::Progress,
         "response.completed" | "response.done" => Body::Completed(response()?),
         "response.incomplete" => Body::Incomplete(response()?),
         "response.failed" => Body::Failed(response()?),
-        "error" => Body::Error(api_error(text)?),
+        "error" => Body::Error(Box::new(api_error(text)?)),
         "keepalive" | "response.metadata" | "response.safety_buffering" => Body::Private,
         _ if kind.starts_with("codex.") || kind.starts_with("responsesapi.") => Body::Private,
         _ => Body::Other,

@@ -32,13 +32,31 @@ pub struct Verbatim {
     cap: Option<Cap>,
     /// Calls that are being written, by output index.
     open: BTreeSet<usize>,
-    last: Option<Frame>,
+    last: Last,
     told: Told,
     /// Whether the final response is handed back.
     gathers: bool,
     echoes: Echoes,
     reply: Option<Box<RawValue>>,
     scratch: String,
+}
+
+/// The last event that was told, from which the next one's number follows.
+#[derive(Debug)]
+enum Last {
+    None,
+    Number(u64),
+    /// One whose number was not met on the way.
+    Frame(Frame),
+}
+
+impl Last {
+    fn of(frame: &Frame, event: &Event<'_>) -> Self {
+        match event.sequence_number {
+            Some(number) => Self::Number(number),
+            None => Self::Frame(frame.clone()),
+        }
+    }
 }
 
 /// A cap on the tokens of visible text.
@@ -85,7 +103,7 @@ impl Verbatim {
             partials: Partials::default(),
             cap,
             open: BTreeSet::new(),
-            last: None,
+            last: Last::None,
             told: Told::Nothing,
             gathers,
             echoes: shape.echoes.clone(),
@@ -97,7 +115,7 @@ impl Verbatim {
     fn copy(&mut self, frame: &Frame, event: &Event<'_>, frames: &mut Frames) {
         if self.streams {
             frames.event(Some(&event.kind), frame.data());
-            self.last = Some(frame.clone());
+            self.last = Last::of(frame, event);
         }
     }
 
@@ -137,7 +155,12 @@ impl Verbatim {
     }
 
     fn next_sequence(&self) -> u64 {
-        self.last.as_ref().and_then(made::sequence_number).map_or(0, |n| n + 1)
+        let last = match &self.last {
+            Last::None => None,
+            Last::Number(number) => Some(*number),
+            Last::Frame(frame) => made::sequence_number(frame),
+        };
+        last.map_or(0, |n| n.saturating_add(1))
     }
 
     /// Takes text; where it goes over the cap, the response ends within it.
@@ -175,7 +198,7 @@ impl Verbatim {
             && let Some(event) = made::with_delta(frame, within)
         {
             frames.event(Some("response.output_text.delta"), event.get().as_bytes());
-            self.last = Some(frame.clone());
+            self.last = Last::Frame(frame.clone());
         }
     }
 
@@ -252,7 +275,7 @@ impl Verbatim {
             Body::Error(error) => {
                 self.copy(frame, event, frames);
                 self.told = Told::Error;
-                return ControlFlow::Break(Err(Failure::from_api(error.clone(), None, None)));
+                return ControlFlow::Break(Err(Failure::from_api((**error).clone(), None, None)));
             }
             Body::Created(_) => self.created = Some(frame.clone()),
             Body::ItemAdded { output_index, item } => match item.kind {

@@ -54,6 +54,7 @@ struct Members<'a> {
     content_index: Option<usize>,
     summary_index: Option<usize>,
     delta: Option<Quoted<'a>>,
+    sequence_number: Option<u64>,
 }
 
 /// Reads a delta event of plain shape: known members in any order, without white space.
@@ -94,6 +95,11 @@ impl<'a> Members<'a> {
             [b's', b'u', ..] => {
                 index(rest.strip_prefix(b"summary_index\":")?, &mut self.summary_index)
             }
+            [b's', ..] => {
+                let (number, rest) = number(rest.strip_prefix(b"sequence_number\":")?)?;
+                once(&mut self.sequence_number, number)?;
+                Some(rest)
+            }
             _ => unneeded(rest),
         }
     }
@@ -116,7 +122,8 @@ impl<'a> Members<'a> {
                 Body::Reasoning { output_index, part, channel, delta }
             }
         };
-        Some(Event { kind: Cow::Borrowed(kind.name()), body })
+        let sequence_number = self.sequence_number;
+        Some(Event { kind: Cow::Borrowed(kind.name()), body, sequence_number })
     }
 }
 
@@ -125,7 +132,6 @@ fn unneeded(rest: &[u8]) -> Option<&[u8]> {
     match rest {
         [b'i', ..] => Quoted::passed(rest.strip_prefix(b"item_id\":\"")?),
         [b'o', ..] => Quoted::passed(rest.strip_prefix(b"obfuscation\":\"")?),
-        [b's', ..] => number(rest.strip_prefix(b"sequence_number\":")?).map(|(_, rest)| rest),
         [b'l', ..] => rest.strip_prefix(b"logprobs\":[]"),
         [b'c', ..] => Quoted::passed(rest.strip_prefix(b"call_id\":\"")?),
         _ => None,
