@@ -55,11 +55,11 @@ fn of_refusal(refusal: Refusal) -> Failure {
     failure
 }
 
-/// Names the address of a backend that could not be reached, where a person set it.
+/// Names the setting of an address that could not be reached, where a person set it; the address
+/// itself is not a client's to know.
 pub(crate) fn placed(mut failure: Failure, route: &Route) -> Failure {
     if failure.kind == FailureKind::Unreachable && route.is_moved() {
-        let base = route.base();
-        failure.message = format!("{}; is --upstream-url {base} right?", failure.message);
+        failure.message.push_str("; is --upstream-url right?");
     }
     failure
 }
