@@ -77,6 +77,11 @@ pub(crate) fn choose(backend: Backend, openai: &OpenAi) -> anyhow::Result<Chosen
     Ok(Chosen { config, key, warnings })
 }
 
+/// Whether a route is called with a key.
+pub(crate) fn by_key(route: &str) -> bool {
+    route.to_ascii_lowercase().parse::<Route>().is_ok_and(|route| route.is_by_key())
+}
+
 fn api(
     base: String,
     profile: Option<ApiProfile>,

@@ -160,6 +160,16 @@ pub(crate) struct OpenAi {
 }
 
 impl OpenAi {
+    /// The variable that stands in for the flag of this name, where it says something.
+    pub(crate) fn stand_in(flag: &str) -> Option<&'static str> {
+        let name = match flag {
+            "upstream-url" => OPENAI_BASE_URL,
+            "upstream-key-file" => OPENAI_API_KEY,
+            _ => return None,
+        };
+        value(name).map(|_| name)
+    }
+
     /// Asks the environment.
     pub(crate) fn read() -> Self {
         let text = |name| value(name).and_then(|value| value.into_string().ok());

@@ -21,7 +21,7 @@ mod text_file;
 mod values;
 
 use std::io::{self, Write, stderr};
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -126,8 +126,11 @@ async fn run(
 fn ensure_other(route: &Route, addresses: &[SocketAddr]) -> Result<(), Fault> {
     let Some((host, port)) = route.host_and_port() else { return Ok(()) };
     let ours = |address: &&SocketAddr| {
-        let same = host.parse() == Ok(address.ip());
-        address.port() == port && (same || backend::is_here(&host))
+        let same = match host.parse::<IpAddr>() {
+            Ok(ip) => ip == address.ip() || (address.ip().is_unspecified() && ip.is_loopback()),
+            Err(_) => backend::is_here(&host),
+        };
+        address.port() == port && same
     };
     match addresses.iter().find(ours) {
         Some(_) => Err(Fault::Settings(anyhow!(

@@ -9,6 +9,8 @@ mod config;
 mod logs;
 #[path = "cli/process.rs"]
 mod process;
+#[path = "cli/routes.rs"]
+mod routes;
 #[path = "cli/sharing.rs"]
 mod sharing;
 #[cfg(unix)]

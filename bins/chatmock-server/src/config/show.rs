@@ -7,6 +7,8 @@ use clap::{Arg, ArgMatches};
 
 use super::value::{Kind, is_list, is_secret};
 use super::{Config, key, keys};
+use crate::backend::by_key;
+use crate::env;
 
 /// What is shown in place of a secret.
 const HIDDEN: &str = "****";
@@ -27,6 +29,8 @@ enum Origin {
     Flag(String),
     /// A variable of this name.
     Variable(String),
+    /// A variable of this name that stands in for a value which is not set.
+    Instead(&'static str),
     /// A line of the file.
     File(usize),
     /// The program.
@@ -39,6 +43,7 @@ impl Origin {
         match self {
             Self::Flag(name) => format!("flag {name}"),
             Self::Variable(name) => format!("variable {name}"),
+            Self::Instead(name) => format!("variable {name} counts instead"),
             Self::File(line) => format!("file {}:{line}", config.place),
             Self::Default => "default".to_owned(),
         }
@@ -49,6 +54,7 @@ impl Origin {
         match self {
             Self::Flag(name) => format!(r#""origin":"flag","name":{}"#, quoted(name)),
             Self::Variable(name) => format!(r#""origin":"variable","name":{}"#, quoted(name)),
+            Self::Instead(name) => format!(r#""origin":"variable","name":"{name}""#),
             Self::File(line) => format!(r#""origin":"file","line":{line}"#),
             Self::Default => r#""origin":"default""#.to_owned(),
         }
@@ -99,9 +105,15 @@ fn setting<'a>(config: &Config, matches: &ArgMatches, arg: &'a Arg) -> Setting<'
         (Some(ValueSource::CommandLine), _) => Origin::Flag(format!("--{key}")),
         (Some(ValueSource::EnvVariable), _) => Origin::Variable(variable(arg)),
         (_, Some(entry)) => Origin::File(entry.line),
-        (_, None) => Origin::Default,
+        (_, None) => instead(matches, key).map_or(Origin::Default, Origin::Instead),
     };
     Setting { key, value: value(matches, arg), origin }
+}
+
+/// The variable that stands in for a value which is not set, on the route where it counts.
+fn instead(matches: &ArgMatches, key: &str) -> Option<&'static str> {
+    let by_key = matches.get_one::<String>("route").is_some_and(|route| by_key(route));
+    env::OpenAi::stand_in(key).filter(|_| by_key)
 }
 
 fn variable(arg: &Arg) -> String {
