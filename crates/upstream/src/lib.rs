@@ -41,6 +41,7 @@ mod session;
 #[cfg(test)]
 mod testing;
 mod turn_state;
+mod typed;
 mod usage;
 
 pub use client::{Change, Client, Config, Limits, Opened};

@@ -3,12 +3,13 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use chatmock_protocol::json::{Members, RawValue, Text, raw};
+use chatmock_protocol::json::{Members, RawValue, raw};
 use chatmock_protocol::responses::Request;
 use chatmock_protocol::sse::Frame;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
 use crate::Error;
+use crate::typed::Typed;
 
 /// What the namespace is called, unless the client has one of that name.
 const NAME: &str = "functions";
@@ -36,24 +37,6 @@ struct Tool<'a> {
     tools: &'a [&'a RawValue],
 }
 
-#[derive(Deserialize)]
-struct Kind<'b> {
-    #[serde(borrow, rename = "type", default)]
-    kind: Option<Text<'b>>,
-    #[serde(borrow, default)]
-    name: Option<Text<'b>>,
-}
-
-impl Kind<'_> {
-    fn of(value: &RawValue) -> Option<Kind<'_>> {
-        serde_json::from_str(value.get()).ok()
-    }
-
-    fn is(&self, kinds: &[&str]) -> bool {
-        self.kind.as_deref().is_some_and(|kind| kinds.contains(&kind))
-    }
-}
-
 /// Puts functions and freeform tools that stand alone into a namespace; `None` where there are none.
 ///
 /// # Errors
@@ -62,8 +45,8 @@ pub(crate) fn group(request: &mut Request<'_>) -> Result<Option<Namespace>, Erro
     let Some(offered) = request.present("tools") else { return Ok(None) };
     let tools: Vec<&RawValue> = serde_json::from_str(offered.get())
         .map_err(|_| Error::Request { param: "tools", message: "must be a list of tools" })?;
-    let kinds: Vec<Option<Kind<'_>>> = tools.iter().map(|tool| Kind::of(tool)).collect();
-    let grouped = |kind: &Option<Kind<'_>>| kind.as_ref().is_some_and(|kind| kind.is(&GROUPED));
+    let kinds: Vec<Option<Typed<'_>>> = tools.iter().map(|tool| Typed::of(tool)).collect();
+    let grouped = |kind: &Option<Typed<'_>>| kind.as_ref().is_some_and(|kind| kind.is(&GROUPED));
     let Some(first) = kinds.iter().position(grouped) else { return Ok(None) };
     let name = free_name(&kinds);
     let both = || tools.iter().zip(&kinds);
@@ -88,7 +71,7 @@ pub(crate) fn group(request: &mut Request<'_>) -> Result<Option<Namespace>, Erro
 }
 
 /// The usual name, or the next one that is no namespace of the client's.
-fn free_name(kinds: &[Option<Kind<'_>>]) -> String {
+fn free_name(kinds: &[Option<Typed<'_>>]) -> String {
     let taken = |name: &str| {
         let mut kinds = kinds.iter().flatten().filter(|kind| kind.is(&["namespace"]));
         kinds.any(|kind| kind.name.as_deref() == Some(name))
@@ -106,7 +89,7 @@ impl Namespace {
             .map_err(|_| Error::Request { param: "input", message: "must be a list of items" })?;
         let mut named = Vec::with_capacity(items.len());
         for item in items {
-            let called = Kind::of(item).is_some_and(|kind| kind.is(&CALLS));
+            let called = Typed::of(item).is_some_and(|kind| kind.is(&CALLS));
             named.push(if called { self.named(item)? } else { Cow::Borrowed(item) });
         }
         let input = written(&named)?;
@@ -117,7 +100,7 @@ impl Namespace {
     /// Names the namespace in a choice of one tool, or of some.
     fn name_choice(&self, request: &mut Request<'_>) -> Result<(), Error> {
         let Some(choice) = request.present("tool_choice") else { return Ok(()) };
-        let Some(kind) = Kind::of(choice) else { return Ok(()) };
+        let Some(kind) = Typed::of(choice) else { return Ok(()) };
         let choice = if kind.is(&GROUPED) {
             self.named(choice)?.into_owned()
         } else if kind.is(&["allowed_tools"]) {
@@ -154,7 +137,7 @@ impl Namespace {
         let entries: Vec<Box<RawValue>> = serde_json::from_str(entries).map_err(wrong)?;
         let mut named = Vec::with_capacity(entries.len());
         for entry in &entries {
-            let ours = Kind::of(entry).is_some_and(|kind| kind.is(kinds));
+            let ours = Typed::of(entry).is_some_and(|kind| kind.is(kinds));
             named.push(if ours { self.named(entry)? } else { Cow::Borrowed(&**entry) });
         }
         members.set(list, &named).map_err(|_| unwritable())?;

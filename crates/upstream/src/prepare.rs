@@ -12,6 +12,7 @@ use reqwest::header::HeaderMap;
 use crate::loops;
 use crate::namespace::{self, Namespace};
 use crate::route::{Insists, Tools};
+use crate::typed::Typed;
 use crate::{Error, Route, SessionId};
 
 /// The item of `include` without which the backend keeps reasoning to itself, so that it could
@@ -66,18 +67,10 @@ impl Prepared {
 
     /// The same request without the reasoning of earlier turns; `None` where it holds none.
     pub(crate) fn without_reasoning(&self) -> Option<Self> {
-        #[derive(serde::Deserialize)]
-        struct Kind<'b> {
-            #[serde(borrow, rename = "type", default)]
-            kind: Option<Text<'b>>,
-        }
-
         let mut request: Request<'_> = serde_json::from_slice(&self.body).ok()?;
         let items: Vec<&RawValue> = serde_json::from_str(request.get("input")?.get()).ok()?;
-        let reasons = |item: &&RawValue| {
-            let item = serde_json::from_str::<Kind<'_>>(item.get());
-            item.is_ok_and(|item| item.kind.as_deref() == Some("reasoning"))
-        };
+        let reasons =
+            |item: &&RawValue| Typed::of(item).is_some_and(|item| item.is(&["reasoning"]));
         let left: Vec<&RawValue> = items.iter().copied().filter(|item| !reasons(item)).collect();
         if left.len() == items.len() {
             return None;
@@ -177,12 +170,6 @@ fn remove_tools(
     refused: &[&str],
     removed: &mut Vec<Cow<'static, str>>,
 ) -> Result<(), Error> {
-    #[derive(serde::Deserialize)]
-    struct Kind<'b> {
-        #[serde(borrow, rename = "type", default)]
-        kind: Option<Text<'b>>,
-    }
-
     let Some(tools) = request.present("tools").filter(|_| !refused.is_empty()) else {
         return Ok(());
     };
@@ -190,8 +177,7 @@ fn remove_tools(
     let Ok(tools) = serde_json::from_str::<Vec<&RawValue>>(tools.get()) else { return Err(wrong) };
     let mut left = Vec::with_capacity(tools.len());
     for (index, tool) in tools.iter().enumerate() {
-        let kind = serde_json::from_str::<Kind<'_>>(tool.get()).ok().and_then(|tool| tool.kind);
-        match kind.filter(|kind| refused.contains(&&**kind)) {
+        match Typed::of(tool).and_then(|tool| tool.kind).filter(|kind| refused.contains(&&**kind)) {
             Some(kind) => removed.push(format!("tools[{index}] ({})", &*kind).into()),
             None => left.push(*tool),
         }

@@ -6,11 +6,12 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chatmock_protocol::json::{RawValue, Text};
+use chatmock_protocol::json::RawValue;
 use reqwest::header::HeaderValue;
 use sha2::{Digest, Sha256};
 
 use crate::SessionId;
+use crate::typed::Typed;
 
 /// The header's name.
 pub(crate) const HEADER: &str = "x-codex-turn-state";
@@ -72,16 +73,9 @@ impl Turn {
             input: Vec<&'b RawValue>,
         }
 
-        #[derive(serde::Deserialize)]
-        struct Item<'b> {
-            #[serde(borrow, default)]
-            role: Option<Text<'b>>,
-        }
-
         let Request { input } = serde_json::from_slice(body).ok()?;
         let says = |item: &&&RawValue| {
-            let item: Option<Item<'_>> = serde_json::from_str(item.get()).ok();
-            item.is_some_and(|item| item.role.as_deref() == Some("user"))
+            Typed::of(item).is_some_and(|item| item.role.as_deref() == Some("user"))
         };
         let last = input.iter().rev().find(says)?;
         let earlier = input.iter().filter(says).count();

@@ -1,0 +1,27 @@
+//! The kind of an item, a tool or a choice, read without the rest of it.
+
+use chatmock_protocol::json::{RawValue, Text};
+use serde::Deserialize;
+
+/// What an object says of itself.
+#[derive(Deserialize)]
+pub(crate) struct Typed<'b> {
+    #[serde(borrow, rename = "type", default)]
+    pub(crate) kind: Option<Text<'b>>,
+    #[serde(borrow, default)]
+    pub(crate) name: Option<Text<'b>>,
+    #[serde(borrow, default)]
+    pub(crate) role: Option<Text<'b>>,
+}
+
+impl Typed<'_> {
+    /// Reads an object; `None` for what is none.
+    pub(crate) fn of(value: &RawValue) -> Option<Typed<'_>> {
+        serde_json::from_str(value.get()).ok()
+    }
+
+    /// Whether it is of one of these kinds.
+    pub(crate) fn is(&self, kinds: &[&str]) -> bool {
+        self.kind.as_deref().is_some_and(|kind| kinds.contains(&kind))
+    }
+}
