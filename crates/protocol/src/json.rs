@@ -25,7 +25,7 @@ pub use serde_json::value::RawValue;
 /// Why a JSON text was not accepted, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// Path of the value at fault, such as `messages[2].content[0].image_url`; empty at the top.
+    /// Path of the value at fault, such as `messages[2].tool_calls[0].function`; empty at the top.
     pub path: String,
     /// What is wrong, in words for a person.
     pub message: String,
