@@ -88,7 +88,7 @@ impl Body {
 
     fn finished(&mut self) {
         if let Some(watch) = &mut self.watch {
-            watch.finished = true;
+            watch.finished();
         }
     }
 }
@@ -146,6 +146,11 @@ impl StreamWatch {
             stats.open_streams += 1;
         });
         Self { ledger, finished: false }
+    }
+
+    /// Notes that all has been given out.
+    pub(crate) fn finished(&mut self) {
+        self.finished = true;
     }
 }
 

@@ -67,6 +67,12 @@
 //! A turn of the Codex backend, one user message and all that follows it, has one
 //! `x-codex-turn-state`; [`Stats::turn_states`] tells whether it came back in its turn only.
 //!
+//! # Fast answers
+//!
+//! With [`Settings::fast`], a model call that holds the mark of a [`Fast`] answer anywhere gets it at
+//! once, from bytes that were encoded before: its body is read whole, and nothing of it is checked or
+//! recorded. Those are for measurements.
+//!
 //! # Endpoints
 //!
 //! `POST …/responses` and `GET …/models` of each backend, `GET /backend-api/wham/usage`,
@@ -92,6 +98,7 @@ mod check;
 mod coding;
 mod endpoint;
 mod events;
+mod fast;
 mod flaws;
 mod form;
 mod issuer;
@@ -110,6 +117,8 @@ mod settings;
 mod simulator;
 mod standing;
 mod stored;
+#[cfg(feature = "tls")]
+mod tls;
 mod tokens;
 mod turns;
 mod whole;
@@ -118,6 +127,7 @@ mod wire;
 pub use backend::{Backend, Bases};
 pub use catalog::{Model, Tier};
 pub use endpoint::Endpoint;
+pub use fast::{Clock, Fast};
 pub use flaws::Flaw;
 pub use modes::Mode;
 pub use record::{Closing, Recorded, Stats, TurnStates};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
-use http_body_util::{BodyExt, Limited};
+use http_body_util::{BodyExt, Either, Limited};
 use hyper::body::Incoming;
 use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 use hyper::http::request::Parts;
@@ -13,6 +13,7 @@ use hyper::{Request, Response, StatusCode};
 use crate::backend::Backend;
 use crate::body::{Body, StreamWatch};
 use crate::endpoint::Endpoint;
+use crate::fast::Replay;
 use crate::ordered::{Json, object};
 use crate::record::{Recorded, header_list};
 use crate::refusal::Refusal;
@@ -50,28 +51,45 @@ pub(crate) async fn serve(
     state: Arc<State>,
     faults: Arc<Faults>,
     request: Request<Incoming>,
-) -> Response<Body> {
+) -> Response<Either<Body, Replay>> {
     let (parts, body) = request.into_parts();
     let endpoint = Endpoint::of(&parts.method, parts.uri.path(), &state.settings.bases);
     let Ok(body) = Limited::new(body, state.settings.max_body).collect().await else {
-        return refuse(&Refusal::detail(413, "Request body is too large or broken"));
+        let refusal = Refusal::detail(413, "Request body is too large or broken");
+        return refuse(&refusal).map(Either::Left);
     };
     let call = Call { parts, body: body.to_bytes() };
+    let called = endpoint.filter(|endpoint| Endpoint::MODEL_CALLS.contains(endpoint));
+    if let (Some(_), Some(shelf)) = (called, &state.shelf)
+        && let Some(answer) = shelf.answer(&call.body, &state.ledger)
+    {
+        return answer.map(Either::Right);
+    }
+    checked(&state, &faults, endpoint, call).await.map(Either::Left)
+}
+
+/// Records a request and answers it as the real backend would.
+async fn checked(
+    state: &State,
+    faults: &Arc<Faults>,
+    endpoint: Option<Endpoint>,
+    call: Call,
+) -> Response<Body> {
     state.ledger.arrived(endpoint.map_or("other", Endpoint::name), recorded(&call, endpoint));
     let called = endpoint.filter(|endpoint| Endpoint::MODEL_CALLS.contains(endpoint));
     if let Some(backend) = called.and_then(Endpoint::backend) {
-        return match responses::script(&state, &call, backend) {
-            Ok(script) => play(&state, &faults, script).await,
+        return match responses::script(state, &call, backend) {
+            Ok(script) => play(state, faults, script).await,
             Err(refusal) => refuse(&refusal),
         };
     }
     match endpoint {
         Some(endpoint) => match state.next_play(endpoint) {
-            Some(Play::Script(script)) => play(&state, &faults, script).await,
-            Some(Play::Mode(mode)) => play(&state, &faults, modes::for_empty_request(mode)).await,
-            None => answer(&state, endpoint, &call).await,
+            Some(Play::Script(script)) => play(state, faults, script).await,
+            Some(Play::Mode(mode)) => play(state, faults, modes::for_empty_request(mode)).await,
+            None => answer(state, endpoint, &call).await,
         },
-        None => refuse(&nowhere(&state, &call)),
+        None => refuse(&nowhere(state, &call)),
     }
 }
 

@@ -11,6 +11,11 @@ pub struct Settings {
     pub port: u16,
     /// Time between the deltas of a composed stream, so that a demonstration is visible.
     pub pace: Duration,
+    /// Whether requests that name a [`Fast`](crate::Fast) answer get it without any check.
+    pub fast: bool,
+    /// Whether it speaks TLS alone, HTTP/2 or HTTP/1.1 as the client prefers.
+    #[cfg(feature = "tls")]
+    pub tls: bool,
     /// Whether a request without `instructions` is refused.
     pub require_instructions: bool,
     /// Whether the terminal event repeats the output items. The backend usually leaves them out.
@@ -74,6 +79,9 @@ impl Default for Settings {
         Self {
             port: 0,
             pace: Duration::ZERO,
+            fast: false,
+            #[cfg(feature = "tls")]
+            tls: false,
             require_instructions: true,
             fill_output: false,
             gate_versions: false,

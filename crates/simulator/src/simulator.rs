@@ -11,6 +11,7 @@ use std::time::Duration;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioTimer;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
@@ -18,6 +19,7 @@ use crate::backend::Backend;
 use crate::cache::PromptCache;
 use crate::catalog::{Catalog, Model};
 use crate::endpoint::Endpoint;
+use crate::fast::{Clock, Shelf};
 use crate::flaws::Flaw;
 use crate::issuer::{Grants, plan};
 use crate::keys::Keys;
@@ -54,7 +56,17 @@ impl Simulator {
     pub async fn start(settings: Settings) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, settings.port)).await?;
         let address = listener.local_addr()?;
-        let state = Arc::new(State::new(settings, format!("http://{address}")));
+        #[cfg(feature = "tls")]
+        let state = match settings.tls {
+            true => {
+                let tls = Some(crate::tls::Tls::new()?);
+                State { tls, ..State::new(settings, format!("https://{address}")) }
+            }
+            false => State::new(settings, format!("http://{address}")),
+        };
+        #[cfg(not(feature = "tls"))]
+        let state = State::new(settings, format!("http://{address}"));
+        let state = Arc::new(state);
         let accepting = tokio::spawn(accept(listener, state.clone()));
         Ok(Self { address, state, accepting })
     }
@@ -156,6 +168,17 @@ impl Simulator {
         self.state.ledger.forget_requests();
     }
 
+    /// The clock of the stamps in paced fast answers, where there are such.
+    pub fn clock(&self) -> Option<Clock> {
+        self.state.shelf.as_ref().map(Shelf::clock)
+    }
+
+    /// The certificate that a client has to trust, as PEM, where TLS is spoken.
+    #[cfg(feature = "tls")]
+    pub fn certificate(&self) -> Option<&str> {
+        self.state.tls.as_ref().map(crate::tls::Tls::certificate)
+    }
+
     /// The counters now.
     pub fn stats(&self) -> Stats {
         self.state.ledger.stats()
@@ -179,6 +202,9 @@ pub(crate) struct State {
     pub(crate) settings: Settings,
     pub(crate) origin: String,
     pub(crate) ledger: Arc<Ledger>,
+    pub(crate) shelf: Option<Shelf>,
+    #[cfg(feature = "tls")]
+    tls: Option<crate::tls::Tls>,
     pub(crate) tokens: Mutex<TokenBook>,
     pub(crate) grants: Mutex<Grants>,
     pub(crate) registry: Mutex<plan::Registry>,
@@ -198,6 +224,9 @@ impl State {
         let tokens = TokenBook::new(origin.clone(), settings.token_life, settings.revoke_on_reuse);
         Self {
             ledger: Arc::new(Ledger::new(settings.keep_requests)),
+            shelf: settings.fast.then(Shelf::new),
+            #[cfg(feature = "tls")]
+            tls: None,
             tokens: Mutex::new(tokens),
             grants: Mutex::default(),
             registry: Mutex::default(),
@@ -276,6 +305,21 @@ async fn serve(stream: TcpStream, state: Arc<State>) {
     if stream.set_nodelay(true).is_err() {
         return;
     }
+    #[cfg(feature = "tls")]
+    if let Some(tls) = &state.tls {
+        let Ok(stream) = tls.accept(stream).await else { return };
+        if crate::tls::is_http2(&stream) {
+            return crate::tls::serve(stream, state).await;
+        }
+        return http1(stream, state).await;
+    }
+    http1(stream, state).await;
+}
+
+async fn http1<S>(stream: S, state: Arc<State>)
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let faults = Arc::new(Faults::default());
     let wire = Wire::new(stream, faults.clone());
     let service = service_fn(move |request| {

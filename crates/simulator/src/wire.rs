@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use bytes::{Buf, Bytes};
 use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::record::lock;
 
@@ -37,13 +37,13 @@ impl Faults {
 
 /// A connection that commits the faults asked of it.
 #[derive(Debug)]
-pub(crate) struct Wire {
-    stream: TokioIo<TcpStream>,
+pub(crate) struct Wire<S> {
+    stream: TokioIo<S>,
     faults: Arc<Faults>,
 }
 
-impl Wire {
-    pub(crate) fn new(stream: TcpStream, faults: Arc<Faults>) -> Self {
+impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
+    pub(crate) fn new(stream: S, faults: Arc<Faults>) -> Self {
         Self { stream: TokioIo::new(stream), faults }
     }
 
@@ -57,7 +57,7 @@ impl Wire {
     }
 }
 
-impl Read for Wire {
+impl<S: AsyncRead + AsyncWrite + Unpin> Read for Wire<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -67,7 +67,7 @@ impl Read for Wire {
     }
 }
 
-impl Write for Wire {
+impl<S: AsyncRead + AsyncWrite + Unpin> Write for Wire<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,

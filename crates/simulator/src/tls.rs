@@ -1,0 +1,81 @@
+//! TLS under a certificate made for the run: HTTP/2 or HTTP/1.1, as the client prefers.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+
+use hyper::server::conn::http2;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::PrivateKeyDer;
+use tokio::net::TcpStream;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+
+use crate::service;
+use crate::simulator::State;
+use crate::wire::Faults;
+
+/// The name of HTTP/2 where protocols are agreed on.
+const HTTP_2: &[u8] = b"h2";
+
+/// What TLS needs of a server.
+#[derive(Clone)]
+pub(crate) struct Tls {
+    acceptor: TlsAcceptor,
+    certificate: String,
+}
+
+impl Tls {
+    /// Makes a key and its certificate, for names of this machine.
+    pub(crate) fn new() -> io::Result<Self> {
+        let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
+        let made = rcgen::generate_simple_self_signed(names).map_err(io::Error::other)?;
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der());
+        let provider = Arc::new(ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .map_err(io::Error::other)?
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key.map_err(io::Error::other)?);
+        let mut config = config.map_err(io::Error::other)?;
+        config.alpn_protocols = vec![HTTP_2.to_vec(), b"http/1.1".to_vec()];
+        Ok(Self { acceptor: Arc::new(config).into(), certificate: made.cert.pem() })
+    }
+
+    /// The certificate as PEM.
+    pub(crate) fn certificate(&self) -> &str {
+        &self.certificate
+    }
+
+    pub(crate) async fn accept(&self, stream: TcpStream) -> io::Result<TlsStream<TcpStream>> {
+        self.acceptor.accept(stream).await
+    }
+}
+
+impl fmt::Debug for Tls {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Tls").finish_non_exhaustive()
+    }
+}
+
+/// Whether the client chose HTTP/2.
+pub(crate) fn is_http2(stream: &TlsStream<TcpStream>) -> bool {
+    stream.get_ref().1.alpn_protocol() == Some(HTTP_2)
+}
+
+/// Serves a connection over HTTP/2, which knows nothing of the faults that a script may ask for.
+pub(crate) async fn serve(stream: TlsStream<TcpStream>, state: Arc<State>) {
+    let service = service_fn(move |request| {
+        let state = Arc::clone(&state);
+        let faults = Arc::new(Faults::default());
+        async move { Ok::<_, Infallible>(service::serve(state, faults, request).await) }
+    });
+    let mut http = http2::Builder::new(TokioExecutor::new());
+    http.timer(TokioTimer::new());
+    // A connection that breaks has been cut by its client.
+    let _ = http.serve_connection(TokioIo::new(stream), service).await;
+}
