@@ -1,9 +1,8 @@
 //! The bench: a simulated backend, a home with a sign-in, and the program over both.
 
-use std::net::SocketAddr;
-
 use chatmock_simulator::{Settings, Simulator, Stats};
 use tempfile::TempDir;
+use tokio::runtime::{Builder, Runtime};
 
 use crate::Fault;
 use crate::client::{Reply, Wire, soon};
@@ -14,32 +13,45 @@ use crate::process::Program;
 pub(crate) struct Bench {
     pub(crate) program: Program,
     pub(crate) simulator: Simulator,
-    _home: TempDir,
+    home: TempDir,
+    _worker: Worker,
 }
 
 impl Bench {
+    /// A bench whose backend checks what the real one checks.
     pub(crate) async fn start() -> Result<Self, Fault> {
-        Self::over(None).await
+        Self::over(Settings::default()).await
     }
 
-    /// A bench whose program calls another backend; the simulator only signs it in.
-    pub(crate) async fn over(backend: Option<SocketAddr>) -> Result<Self, Fault> {
+    /// A bench whose backend also gives fast answers.
+    pub(crate) async fn fast() -> Result<Self, Fault> {
+        Self::over(Settings { fast: true, ..Settings::default() }).await
+    }
+
+    /// A bench whose backend also gives fast answers, and speaks HTTP/2 over TLS alone.
+    pub(crate) async fn secure() -> Result<Self, Fault> {
+        Self::over(Settings { fast: true, tls: true, ..Settings::default() }).await
+    }
+
+    async fn over(settings: Settings) -> Result<Self, Fault> {
         // No more of the requests than the last few, or this process would hold them all.
-        let settings = Settings { keep_requests: 4, ..Settings::default() };
-        let simulator = Simulator::start(settings).await?;
+        let settings = Settings { keep_requests: 4, ..settings };
+        let worker = Worker::new()?;
+        let simulator = worker.0.as_ref().ok_or("no worker")?.spawn(Simulator::start(settings));
+        let simulator = simulator.await??;
         let home = tempfile::tempdir()?;
         std::fs::write(home.path().join("auth.json"), simulator.auth_json())?;
-        let mut flags = vec!["--max-connections=12000".to_owned()];
-        flags.push(format!("--issuer={}", simulator.issuer()));
-        match backend {
-            Some(address) => flags.extend([
-                format!("--upstream-url=http://{address}/backend-api/codex"),
-                "--model-sync=false".to_owned(),
-            ]),
-            None => flags.push(format!("--upstream-url={}", simulator.upstream_url())),
+        if let Some(certificate) = simulator.certificate() {
+            std::fs::write(home.path().join(CERTIFICATE), certificate)?;
         }
-        let program = Program::start(home.path(), &flags).await?;
-        Ok(Self { program, simulator, _home: home })
+        let program = program(&home, &simulator).await?;
+        Ok(Self { program, simulator, home, _worker: worker })
+    }
+
+    /// Ends the program and starts another over the same backend and home.
+    pub(crate) async fn restart(&mut self) -> Result<(), Fault> {
+        self.program = program(&self.home, &self.simulator).await?;
+        Ok(())
     }
 
     /// Sends one request on a connection of its own.
@@ -50,5 +62,37 @@ impl Bench {
     /// Waits until the backend's counters are such.
     pub(crate) async fn wait_for(&self, met: impl FnMut(&Stats) -> bool) -> Result<Stats, Fault> {
         Ok(soon(self.simulator.wait_for(met)).await?)
+    }
+}
+
+/// The backend's certificate, in the home of whoever is to trust it.
+const CERTIFICATE: &str = "backend.pem";
+
+async fn program(home: &TempDir, simulator: &Simulator) -> Result<Program, Fault> {
+    let certificate = home.path().join(CERTIFICATE);
+    let trusted = certificate.is_file().then_some(certificate);
+    let flags = [
+        "--max-connections=12000".to_owned(),
+        format!("--issuer={}", simulator.issuer()),
+        format!("--upstream-url={}", simulator.upstream_url()),
+    ];
+    Program::start(home.path(), &flags, trusted.as_deref()).await
+}
+
+/// A thread of its own for the backend, so that it competes with the clients as another program would.
+#[derive(Debug)]
+struct Worker(Option<Runtime>);
+
+impl Worker {
+    fn new() -> Result<Self, Fault> {
+        Ok(Self(Some(Builder::new_multi_thread().worker_threads(1).enable_all().build()?)))
+    }
+}
+
+impl Drop for Worker {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_background();
+        }
     }
 }

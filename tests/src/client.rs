@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::error::Elapsed;
@@ -11,6 +12,9 @@ use crate::Fault;
 
 /// The longest that anything may take that is no measure of its own.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// How much is read at once, in bytes.
+const READ: usize = 64 * 1024;
 
 /// Waits for what is to happen, and not for ever.
 pub(crate) async fn soon<F: Future>(what: F) -> Result<F::Output, Elapsed> {
@@ -48,14 +52,14 @@ pub(crate) struct Reply {
 #[derive(Debug)]
 pub(crate) struct Wire {
     stream: TcpStream,
-    buffer: Vec<u8>,
+    buffer: BytesMut,
 }
 
 impl Wire {
     pub(crate) async fn open(address: SocketAddr) -> Result<Self, Fault> {
         let stream = soon(TcpStream::connect(address)).await??;
         stream.set_nodelay(true)?;
-        Ok(Self { stream, buffer: Vec::new() })
+        Ok(Self { stream, buffer: BytesMut::new() })
     }
 
     /// Opens a connection and sends a request on it.
@@ -78,7 +82,7 @@ impl Wire {
 
     /// Reads an answer's head.
     pub(crate) async fn head(&mut self) -> Result<Head, Fault> {
-        let text = String::from_utf8(self.until(b"\r\n\r\n").await?)?.to_ascii_lowercase();
+        let text = std::str::from_utf8(&self.until(b"\r\n\r\n").await?)?.to_ascii_lowercase();
         let status = text.split(' ').nth(1).ok_or("no status")?.parse()?;
         let mut head = Head { status, ..Head::default() };
         for line in text.lines() {
@@ -103,20 +107,20 @@ impl Wire {
             while self.buffer.len() < head.length {
                 self.fill().await?;
             }
-            body.extend(self.buffer.drain(..head.length));
+            body.extend(self.buffer.split_to(head.length));
         }
         Ok(String::from_utf8_lossy(&body).into_owned())
     }
 
     /// Reads one chunk; `None` is the end in good order.
-    pub(crate) async fn chunk(&mut self) -> Result<Option<Vec<u8>>, Fault> {
-        let line = String::from_utf8(self.until(b"\r\n").await?)?;
-        let size = usize::from_str_radix(line.trim_end(), 16)?;
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Fault> {
+        let line = self.until(b"\r\n").await?;
+        let size = usize::from_str_radix(std::str::from_utf8(&line)?.trim_end(), 16)?;
         while self.buffer.len() < size + 2 {
             self.fill().await?;
         }
-        let piece: Vec<u8> = self.buffer.drain(..size).collect();
-        self.buffer.drain(..2);
+        let piece = self.buffer.split_to(size).freeze();
+        self.buffer.advance(2);
         Ok((size > 0).then_some(piece))
     }
 
@@ -151,17 +155,18 @@ impl Wire {
         }
     }
 
-    async fn until(&mut self, mark: &[u8]) -> Result<Vec<u8>, Fault> {
+    async fn until(&mut self, mark: &[u8]) -> Result<Bytes, Fault> {
         loop {
             let found = self.buffer.windows(mark.len()).position(|window| window == mark);
             if let Some(at) = found {
-                return Ok(self.buffer.drain(..at + mark.len()).collect());
+                return Ok(self.buffer.split_to(at + mark.len()).freeze());
             }
             self.fill().await?;
         }
     }
 
     async fn fill(&mut self) -> Result<(), Fault> {
+        self.buffer.reserve(READ);
         match soon(self.stream.read_buf(&mut self.buffer)).await?? {
             0 => Err("the connection ended too early".into()),
             _ => Ok(()),

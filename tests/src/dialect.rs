@@ -1,5 +1,9 @@
 //! The dialects as a client sees them: what it asks, and what it takes for a complete answer.
 
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use serde::Deserialize;
 use serde_json::{Value, json};
 
 use crate::client::{Reply, post};
@@ -62,7 +66,30 @@ impl Dialect {
         signs.iter().any(|sign| reply.body.contains(sign))
     }
 
-    fn path(self) -> &'static str {
+    /// What a reply says: its text, and behind it the arguments of its calls. `None` unless it is
+    /// whole, and ends once and with its last event.
+    pub(crate) fn said(self, reply: &str, stream: bool) -> Option<String> {
+        if !stream {
+            let value: Value = serde_json::from_str(reply).ok()?;
+            return Some(whole(self, &value));
+        }
+        let mut said = Said::default();
+        for line in reply.lines() {
+            let data = match self {
+                Self::Ollama => line,
+                _ => line.strip_prefix("data: ").unwrap_or_default(),
+            };
+            match data {
+                "" => {}
+                "[DONE]" => said.ended(),
+                _ => said.event(serde_json::from_str(data).ok()?)?,
+            }
+        }
+        let ends = usize::from(matches!(self, Self::Chat | Self::Completions));
+        (said.finishes == 1 && said.ends == ends).then(|| said.all())
+    }
+
+    pub(crate) fn path(self) -> &'static str {
         match self {
             Self::Chat => "/v1/chat/completions",
             Self::Responses => "/v1/responses",
@@ -72,8 +99,165 @@ impl Dialect {
     }
 }
 
+/// What a streamed reply has said so far.
+#[derive(Debug, Default)]
+struct Said {
+    text: String,
+    /// By the call's place, since the deltas of several come in turn.
+    arguments: BTreeMap<usize, String>,
+    finishes: usize,
+    ends: usize,
+}
+
+impl Said {
+    fn all(self) -> String {
+        std::iter::once(self.text).chain(self.arguments.into_values()).collect()
+    }
+
+    fn ended(&mut self) {
+        self.ends += 1;
+    }
+
+    /// Takes one event; none may come behind the end.
+    fn event(&mut self, event: Event<'_>) -> Option<()> {
+        let output = event.message.is_some() || event.delta.is_some() || !event.choices.is_empty();
+        if self.ends > 0 || output && self.finishes > 0 {
+            return None;
+        }
+        match (event.kind.as_deref(), event.delta) {
+            (Some("response.output_text.delta"), Some(delta)) => self.text.push_str(&delta),
+            (Some("response.function_call_arguments.delta"), Some(delta)) => {
+                self.arguments.entry(event.output_index).or_default().push_str(&delta);
+            }
+            (Some("response.completed"), _) => self.finishes += 1,
+            _ => {}
+        }
+        for mut choice in event.choices {
+            self.part(choice.part());
+            self.finishes += usize::from(choice.finish_reason.is_some());
+        }
+        self.part(event.message.unwrap_or_default());
+        self.finishes += usize::from(event.done);
+        Some(())
+    }
+
+    fn part(&mut self, part: Part<'_>) {
+        self.text.push_str(&part.content.unwrap_or_default());
+        for call in part.tool_calls.unwrap_or_default() {
+            let arguments = self.arguments.entry(call.index).or_default();
+            arguments.push_str(&call.function.arguments.unwrap_or_default());
+        }
+    }
+}
+
+/// An event of any dialect, as far as it says something.
+#[derive(Debug, Deserialize)]
+struct Event<'e> {
+    #[serde(borrow, default, rename = "type")]
+    kind: Option<Cow<'e, str>>,
+    #[serde(borrow, default)]
+    delta: Option<Cow<'e, str>>,
+    #[serde(borrow, default)]
+    choices: Vec<Choice<'e>>,
+    #[serde(borrow, default)]
+    message: Option<Part<'e>>,
+    #[serde(default)]
+    output_index: usize,
+    #[serde(default)]
+    done: bool,
+}
+
+#[derive(Debug, Deserialize)]
+struct Choice<'e> {
+    #[serde(borrow, default)]
+    delta: Option<Part<'e>>,
+    #[serde(borrow, default)]
+    text: Option<Cow<'e, str>>,
+    #[serde(borrow, default)]
+    finish_reason: Option<Cow<'e, str>>,
+}
+
+impl<'e> Choice<'e> {
+    fn part(&mut self) -> Part<'e> {
+        let mut part = self.delta.take().unwrap_or_default();
+        part.content = part.content.or_else(|| self.text.take());
+        part
+    }
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct Part<'e> {
+    #[serde(borrow, default)]
+    content: Option<Cow<'e, str>>,
+    #[serde(borrow, default)]
+    tool_calls: Option<Vec<Call<'e>>>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Call<'e> {
+    #[serde(default)]
+    index: usize,
+    #[serde(borrow)]
+    function: Function<'e>,
+}
+
+#[derive(Debug, Deserialize)]
+struct Function<'e> {
+    #[serde(borrow, default)]
+    arguments: Option<Cow<'e, str>>,
+}
+
+/// What a whole reply says.
+fn whole(dialect: Dialect, reply: &Value) -> String {
+    let words = |pointers: &[&str]| {
+        let texts = pointers.iter().filter_map(|pointer| reply.pointer(pointer));
+        texts.filter_map(Value::as_str).collect::<String>()
+    };
+    let calls = |list: &Value| {
+        let calls = list.as_array().into_iter().flatten();
+        calls.filter_map(|call| call["function"]["arguments"].as_str()).collect::<String>()
+    };
+    match dialect {
+        Dialect::Chat => {
+            let message = &reply["choices"][0]["message"];
+            words(&["/choices/0/message/content"]) + &calls(&message["tool_calls"])
+        }
+        Dialect::Completions => words(&["/choices/0/text"]),
+        Dialect::Ollama => words(&["/message/content"]),
+        Dialect::Responses => {
+            let items = reply["output"].as_array().into_iter().flatten();
+            let texts = items.flat_map(|item| {
+                let parts = item["content"].as_array().into_iter().flatten();
+                parts.map(|part| &part["text"]).chain([&item["arguments"]])
+            });
+            texts.filter_map(Value::as_str).collect()
+        }
+    }
+}
+
 /// The JSON of every event or line of a stream.
 fn objects(body: &str) -> impl Iterator<Item = Value> {
     let texts = body.lines().map(|line| line.strip_prefix("data: ").unwrap_or(line));
     texts.filter_map(|text| serde_json::from_str(text).ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_stream_says_is_joined_and_ends_once() {
+        let chunk = |delta: &str, reason: &str| {
+            let choice = format!("{{\"index\":0,\"delta\":{delta},\"finish_reason\":{reason}}}");
+            format!("data: {{\"choices\":[{choice}]}}\n\n")
+        };
+        let text = chunk("{\"content\":\"a\\n\"}", "null") + &chunk("{\"content\":\"b\"}", "null");
+        let end = chunk("{}", "\"stop\"") + "data: [DONE]\n\n";
+        let said = |text: &str| Dialect::Chat.said(text, true);
+        assert_eq!(said(&format!("{text}{end}")).as_deref(), Some("a\nb"));
+        assert_eq!(said(&text), None);
+        assert_eq!(said(&format!("{text}{end}{end}")), None);
+        assert_eq!(said(&format!("{text}{end}{text}")), None);
+        assert_eq!(said(&format!("{text}data: [DONE]\n\n")), None);
+    }
 }

@@ -1,4 +1,4 @@
-//! The self test: the real program under load and abuse, one line for each figure.
+//! The programs that drive the real program from outside: the self test and the bench.
 
 #[cfg(target_os = "linux")]
 mod bench;
@@ -9,36 +9,54 @@ mod client;
 #[cfg(target_os = "linux")]
 mod dialect;
 #[cfg(target_os = "linux")]
-mod options;
+mod load;
+#[cfg(target_os = "linux")]
+mod measures;
 #[cfg(target_os = "linux")]
 mod process;
 #[cfg(target_os = "linux")]
 mod report;
+#[cfg(target_os = "linux")]
+mod spread;
+#[cfg(target_os = "linux")]
+mod suite;
 
 use std::io::Write;
 use std::process::ExitCode;
 
-/// Whatever keeps a check from being made.
+/// Whatever keeps a figure from being had.
 #[cfg(target_os = "linux")]
 type Fault = Box<dyn std::error::Error + Send + Sync>;
 
+/// Runs the self test: the program under load and abuse.
 #[cfg(target_os = "linux")]
-#[tokio::main]
-async fn main() -> ExitCode {
-    let options = match options::Options::read(std::env::args().skip(1)) {
-        Ok(options) => options,
-        Err(words) => return say(&words, ExitCode::from(2)),
-    };
-    match checks::run(&options).await {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::FAILURE,
-        Err(fault) => say(&fault.to_string(), ExitCode::FAILURE),
-    }
+#[must_use]
+pub fn selftest() -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    suite::main(runtime, "selftest", &checks::NAMES, checks::run)
 }
 
+/// Runs the bench: what the program costs, beside the backend asked directly.
+#[cfg(target_os = "linux")]
+#[must_use]
+pub fn bench() -> ExitCode {
+    // The clients share one thread, so that they disturb the program as little as can be.
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    suite::main(runtime, "bench", &measures::NAMES, measures::run)
+}
+
+/// Runs the self test: the program under load and abuse.
 #[cfg(not(target_os = "linux"))]
-fn main() -> ExitCode {
+#[must_use]
+pub fn selftest() -> ExitCode {
     say("the self test reads /proc and needs Linux", ExitCode::FAILURE)
+}
+
+/// Runs the bench: what the program costs, beside the backend asked directly.
+#[cfg(not(target_os = "linux"))]
+#[must_use]
+pub fn bench() -> ExitCode {
+    say("the bench reads /proc and needs Linux", ExitCode::FAILURE)
 }
 
 /// Writes words for a person and hands the code on.

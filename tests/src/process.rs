@@ -23,7 +23,13 @@ pub(crate) struct Program {
 
 impl Program {
     /// Starts the program that was built beside this one, and waits until it listens.
-    pub(crate) async fn start(home: &Path, flags: &[String]) -> Result<Self, Fault> {
+    ///
+    /// It trusts the certificates of one file alone, where there is such.
+    pub(crate) async fn start(
+        home: &Path,
+        flags: &[String],
+        trusted: Option<&Path>,
+    ) -> Result<Self, Fault> {
         let mut child = Command::new(path()?)
             .args(["--port", "0", "--home"])
             .arg(home)
@@ -31,6 +37,7 @@ impl Program {
             // Nothing that is set here may steer it, proxies among them.
             .env_clear()
             .env("HOME", home)
+            .envs(trusted.map(|file| ("SSL_CERT_FILE", file)))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -84,16 +91,49 @@ impl Program {
         Ok(std::fs::read_dir(format!("/proc/{}/fd", self.id))?.count())
     }
 
+    /// The processor time that it has used.
+    pub(crate) fn processor_time(&self) -> Result<Duration, Fault> {
+        let mut time = Duration::ZERO;
+        for thread in std::fs::read_dir(format!("/proc/{}/task", self.id))? {
+            time += thread_time(&thread?.path())?;
+        }
+        Ok(time)
+    }
+
+    /// How often one of its threads has gone to sleep.
+    pub(crate) fn sleeps(&self) -> Result<u64, Fault> {
+        let mut sleeps = 0;
+        for thread in std::fs::read_dir(format!("/proc/{}/task", self.id))? {
+            sleeps += figure(&thread?.path(), "voluntary_ctxt_switches:")?;
+        }
+        Ok(sleeps)
+    }
+
     fn status(&self, member: &str) -> Result<u64, Fault> {
-        let text = std::fs::read_to_string(format!("/proc/{}/status", self.id))?;
-        let line = text.lines().find_map(|line| line.strip_prefix(member));
-        let number = line.and_then(|line| line.split_whitespace().next());
-        Ok(number.ok_or("no such figure in /proc")?.parse::<u64>()? * 1024)
+        Ok(figure(format!("/proc/{}", self.id).as_ref(), member)? * 1024)
     }
 }
 
+/// The processor time that this thread has used.
+pub(crate) fn own_time() -> Result<Duration, Fault> {
+    thread_time("/proc/thread-self".as_ref())
+}
+
+fn thread_time(folder: &Path) -> Result<Duration, Fault> {
+    let text = std::fs::read_to_string(folder.join("schedstat"))?;
+    let nanoseconds = text.split_whitespace().next().ok_or("no times in /proc")?;
+    Ok(Duration::from_nanos(nanoseconds.parse()?))
+}
+
+fn figure(folder: &Path, member: &str) -> Result<u64, Fault> {
+    let text = std::fs::read_to_string(folder.join("status"))?;
+    let line = text.lines().find_map(|line| line.strip_prefix(member));
+    let number = line.and_then(|line| line.split_whitespace().next());
+    Ok(number.ok_or("no such figure in /proc")?.parse()?)
+}
+
 /// The program in this program's folder, which has the same profile.
-fn path() -> Result<PathBuf, Fault> {
+pub(crate) fn path() -> Result<PathBuf, Fault> {
     let own = std::env::current_exe()?;
     let path = own.with_file_name("chatmock-server");
     if path.is_file() {

@@ -72,7 +72,7 @@ impl Line {
             Verdict::Skipped => "skipped",
         };
         let mut out = io::stdout().lock();
-        writeln!(out, "{name:<44} {figure:<24} {limit:<24} {verdict}")?;
+        writeln!(out, "{name:<58} {figure:<42} {limit:<20} {verdict}")?;
         out.flush()
     }
 }

@@ -1,39 +1,56 @@
-//! What was typed: how large the checks are, and which of them run.
+//! A suite: what was typed, which of its parts run, and what is printed of each.
 
-use crate::checks::{FEWEST, NAMES};
+use std::io;
+use std::process::ExitCode;
 
-const USAGE: &str = "usage: selftest [--brief] [--only NAME] [--requests COUNT]";
+use tokio::runtime::Runtime;
+
+use crate::checks::FEWEST;
+use crate::report::Line;
+use crate::{Fault, process, say};
+
+/// The part that counts its requests.
+const MIXTURE: &str = "mixture";
+
+const USAGE: &str = "[--brief] [--only NAME]; for the mixture [--requests COUNT]";
 
 /// What a run is to be.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
     /// Whether the smaller numbers are used.
     pub(crate) brief: bool,
-    /// The one check to run; all without it.
-    pub(crate) only: Option<String>,
-    /// How many requests the mixture is of, if not as many as usual.
+    /// The one part to run; all without it.
+    only: Option<String>,
+    /// How many requests a part that counts them is of, if not as many as usual.
     pub(crate) requests: Option<usize>,
+    /// How many files this process may open.
+    pub(crate) files: u64,
 }
 
 impl Options {
-    /// Reads the arguments; what cannot be used is told in words.
-    pub(crate) fn read(arguments: impl IntoIterator<Item = String>) -> Result<Self, String> {
-        let mut options = Self { brief: false, only: None, requests: None };
+    /// Reads the arguments of a program; what cannot be used is told in words.
+    fn read(
+        program: &str,
+        names: &[&str],
+        arguments: impl IntoIterator<Item = String>,
+    ) -> Result<Self, String> {
+        let known = || format!("names: {}", names.join(", "));
+        let mut options = Self { brief: false, only: None, requests: None, files: 0 };
         let mut arguments = arguments.into_iter();
         while let Some(argument) = arguments.next() {
             match argument.as_str() {
                 "--brief" => options.brief = true,
-                "--only" => options.only = Some(name(arguments.next())?),
-                "--requests" => options.requests = Some(count(arguments.next())?),
-                _ => return Err(format!("{USAGE}\n{}", names())),
+                "--only" => {
+                    let given = arguments.next().filter(|name| names.contains(&name.as_str()));
+                    options.only = Some(given.ok_or_else(known)?);
+                }
+                "--requests" if names.contains(&MIXTURE) => {
+                    options.requests = Some(count(arguments.next())?);
+                }
+                _ => return Err(format!("usage: {program} {USAGE}\n{}", known())),
             }
         }
         Ok(options)
-    }
-
-    /// Whether a check is among those to run.
-    pub(crate) fn wants(&self, name: &str) -> bool {
-        self.only.as_deref().is_none_or(|only| only == name)
     }
 
     /// The number for this run.
@@ -42,16 +59,57 @@ impl Options {
     }
 }
 
-fn name(given: Option<String>) -> Result<String, String> {
-    let known = given.filter(|given| NAMES.contains(&given.as_str()));
-    known.ok_or_else(names)
-}
-
 fn count(given: Option<String>) -> Result<usize, String> {
     let count = given.and_then(|given| given.parse().ok()).filter(|count| *count >= FEWEST);
     count.ok_or_else(|| format!("--requests needs a number, {FEWEST} at least"))
 }
 
-fn names() -> String {
-    format!("checks: {}", NAMES.join(", "))
+/// Runs the wanted parts of a suite, in their order; the exit code tells whether all hold.
+pub(crate) fn main<R>(
+    runtime: io::Result<Runtime>,
+    program: &str,
+    names: &[&'static str],
+    run: impl Fn(&'static str, Options) -> R,
+) -> ExitCode
+where
+    R: Future<Output = Result<Vec<Line>, Fault>>,
+{
+    let options = match Options::read(program, names, std::env::args().skip(1)) {
+        Ok(options) => options,
+        Err(words) => return say(&words, ExitCode::from(2)),
+    };
+    let outcome = runtime.map_err(Fault::from).and_then(|runtime| {
+        let files = process::raise_file_limit()?;
+        runtime.block_on(all(names, &Options { files, ..options }, run))
+    });
+    match outcome {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::FAILURE,
+        Err(fault) => say(&fault.to_string(), ExitCode::FAILURE),
+    }
+}
+
+async fn all<R>(
+    names: &[&'static str],
+    options: &Options,
+    run: impl Fn(&'static str, Options) -> R,
+) -> Result<bool, Fault>
+where
+    R: Future<Output = Result<Vec<Line>, Fault>>,
+{
+    let mut all = true;
+    for name in names.iter().copied() {
+        if options.only.as_deref().is_some_and(|only| only != name) {
+            continue;
+        }
+        let lines = match run(name, options.clone()).await {
+            Ok(lines) => lines,
+            Err(why) => vec![Line::broken(name, why)],
+        };
+        for line in lines {
+            line.print()?;
+            all &= line.holds();
+        }
+    }
+    Ok(all)
 }

@@ -15,8 +15,8 @@ use crate::Fault;
 use crate::bench::Bench;
 use crate::client::Wire;
 use crate::dialect::Dialect;
-use crate::options::Options;
 use crate::report::{Line, percentile, shown};
+use crate::suite::Options;
 
 /// The program's limits on a head, on a body's progress and on a client that reads nothing. No flag
 /// changes them, so that even a brief run takes as long as the longest.

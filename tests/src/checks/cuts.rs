@@ -7,8 +7,8 @@ use serde_json::Value;
 use crate::Fault;
 use crate::bench::Bench;
 use crate::dialect::Dialect;
-use crate::options::Options;
 use crate::report::Line;
+use crate::suite::Options;
 
 /// What came of the cuts.
 #[derive(Default)]

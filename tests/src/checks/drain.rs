@@ -8,8 +8,8 @@ use crate::Fault;
 use crate::bench::Bench;
 use crate::client::Wire;
 use crate::dialect::Dialect;
-use crate::options::Options;
 use crate::report::Line;
+use crate::suite::Options;
 
 /// How long the program may live after the last stream.
 const LIMIT: Duration = Duration::from_secs(1);

@@ -8,8 +8,8 @@ use crate::Fault;
 use crate::bench::Bench;
 use crate::client::Wire;
 use crate::dialect::Dialect;
-use crate::options::Options;
 use crate::report::Line;
+use crate::suite::Options;
 
 /// The memory that one such client may hold, in MiB.
 const MEMORY: u64 = 2;

@@ -7,8 +7,8 @@ use futures::{StreamExt, TryStreamExt, stream};
 use crate::Fault;
 use crate::bench::Bench;
 use crate::client::{Wire, soon};
-use crate::options::Options;
 use crate::report::Line;
+use crate::suite::Options;
 
 /// The memory for ten thousand connections, in MiB.
 const MEMORY: u64 = 160;
@@ -19,9 +19,10 @@ const LOOK: Duration = Duration::from_millis(20);
 /// A question that concerns no backend.
 const REQUEST: &[u8] = b"GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n";
 
-pub(super) async fn check(options: &Options, files: u64) -> Result<Vec<Line>, Fault> {
+pub(super) async fn check(options: &Options) -> Result<Vec<Line>, Fault> {
     let count = options.number(10_000, 2_000);
-    if files < 2 * count as u64 {
+    if options.files < 2 * count as u64 {
+        let files = options.files;
         return Ok(vec![Line::skipped("idle", format!("only {files} open files are allowed"))]);
     }
     let bench = Bench::start().await?;

@@ -6,8 +6,8 @@ use crate::Fault;
 use crate::bench::Bench;
 use crate::client::Wire;
 use crate::dialect::Dialect;
-use crate::options::Options;
 use crate::report::{Line, percentile};
+use crate::suite::Options;
 
 /// How long the backend may be kept after its client has left.
 const LIMIT: Duration = Duration::from_millis(100);

@@ -8,8 +8,8 @@ use crate::Fault;
 use crate::bench::Bench;
 use crate::client::{Wire, post};
 use crate::dialect::Dialect;
-use crate::options::Options;
 use crate::report::{Line, MIB};
+use crate::suite::Options;
 
 /// Clients side by side.
 const CLIENTS: usize = 4;

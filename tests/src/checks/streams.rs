@@ -1,51 +1,42 @@
 //! Many streams at once: all whole, in little memory, and hardly later than from the backend itself.
 
-use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
-use tokio::task::JoinSet;
+use chatmock_simulator::Fast;
 
-use super::stamps::{Clock, Pace, Stamps};
 use crate::Fault;
 use crate::bench::Bench;
-use crate::client::Wire;
-use crate::dialect::Dialect;
-use crate::options::Options;
+use crate::load::{Before, Load, Question, Run, Via};
 use crate::report::{Line, percentile, shown};
+use crate::suite::Options;
 
 /// The memory for a thousand streams, in MiB.
 const MEMORY: u64 = 96;
 /// How much longer a chunk may be under way than from the backend itself.
 const ADDED: Duration = Duration::from_millis(5);
-/// How each stream goes.
-const PACE: Pace = Pace { deltas: 60, pause: Duration::from_millis(100) };
+/// How many deltas each stream has.
+const DELTAS: usize = 60;
+/// The milliseconds before each.
+const PAUSE: u32 = 100;
 
 /// In what time the streams begin, evenly, so that their deltas do not all fall on one moment. It is
 /// a sixth of a stream's own time: all are open together.
 const BEGINNING: Duration = Duration::from_secs(1);
 
-/// What came to all clients.
-struct Run {
-    whole: usize,
-    /// How long each delta was under way.
-    ages: Vec<Duration>,
-}
-
 pub(super) async fn check(options: &Options) -> Result<Vec<Line>, Fault> {
     let count = options.number(1000, 100);
-    let backend = Stamps::start(PACE).await?;
-    let bench = Bench::over(Some(backend.address)).await?;
-    let mut direct = run(backend.address, backend.clock, count).await?;
-    let mut through = run(bench.program.address, backend.clock, count).await?;
-    let deltas = through.ages.len();
-    let direct_p99 = percentile(&mut direct.ages, 99);
-    let through_p99 = percentile(&mut through.ages, 99);
+    let bench = Bench::fast().await?;
+    let direct = run(&bench, Via::Backend, count).await?;
+    let through = run(&bench, Via::Program, count).await?;
+    let (mut direct_ages, mut through_ages) = (ages(&direct), ages(&through));
+    let deltas = through_ages.len();
+    let direct_p99 = percentile(&mut direct_ages, 99);
+    let through_p99 = percentile(&mut through_ages, 99);
     let added = through_p99.saturating_sub(direct_p99);
     Ok(vec![
-        Line::exactly("streams whole", through.whole, count),
-        Line::exactly("  deltas in them", deltas, count * PACE.deltas),
-        Line::exactly("  whole from the backend itself", direct.whole, count),
+        Line::exactly("streams whole", through.answers.len(), count),
+        Line::exactly("  deltas in them", deltas, count * DELTAS),
+        Line::exactly("  whole from the backend itself", direct.answers.len(), count),
         Line::memory("  memory at most", bench.program.peak()?, MEMORY),
         Line::new(
             "  added p99 for a chunk",
@@ -57,40 +48,13 @@ pub(super) async fn check(options: &Options) -> Result<Vec<Line>, Fault> {
 }
 
 /// Reads so many streams at once.
-async fn run(address: SocketAddr, clock: Clock, count: usize) -> Result<Run, Fault> {
-    let request = Arc::new(Dialect::Chat.request("hello", true));
-    let mut clients = JoinSet::new();
-    let mut ticks = tokio::time::interval(BEGINNING / u32::try_from(count)?);
-    for _ in 0..count {
-        ticks.tick().await;
-        let request = Arc::clone(&request);
-        clients.spawn(async move {
-            let wire = Wire::open(address).await?;
-            stream(wire, &request, clock).await
-        });
-    }
-    let mut run = Run { whole: 0, ages: Vec::with_capacity(count * PACE.deltas) };
-    while let Some(client) = clients.join_next().await {
-        if let Ok(ages) = client? {
-            run.whole += 1;
-            run.ages.extend(ages);
-        }
-    }
-    Ok(run)
+async fn run(bench: &Bench, via: Via, clients: usize) -> Result<Run, Fault> {
+    let fast = Fast::Paced(u32::try_from(DELTAS)?, PAUSE);
+    let question = Question::new(bench, via, fast, Before::Nothing)?;
+    let load = Load { clients, time: Duration::ZERO, beginning: BEGINNING };
+    load.run(bench, &question).await
 }
 
-/// Reads one stream; how long each of its deltas was under way.
-async fn stream(mut wire: Wire, request: &[u8], clock: Clock) -> Result<Vec<Duration>, Fault> {
-    wire.write(request).await?;
-    if wire.head().await?.status != 200 {
-        return Err("refused".into());
-    }
-    let (mut ages, mut last) = (Vec::with_capacity(PACE.deltas), String::new());
-    while let Some(piece) = wire.chunk().await? {
-        let piece = String::from_utf8_lossy(&piece).into_owned();
-        ages.extend(clock.ages(&piece));
-        last = piece;
-    }
-    let ended = last.contains("[DONE]") || last.contains("response.completed");
-    if ended && ages.len() == PACE.deltas { Ok(ages) } else { Err("not whole".into()) }
+fn ages(run: &Run) -> Vec<Duration> {
+    run.answers.iter().flat_map(|answer| answer.ages.iter().copied()).collect()
 }

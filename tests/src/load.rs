@@ -1,0 +1,296 @@
+//! A load: clients that ask one question again and again, each answer timed and compared.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use chatmock_simulator::{Clock, Fast};
+use futures::future::join_all;
+use serde_json::json;
+
+use crate::Fault;
+use crate::bench::Bench;
+use crate::client::{Wire, post};
+use crate::dialect::Dialect;
+
+/// Where the backend answers.
+pub(crate) const BACKEND: &str = "/backend-api/codex/responses";
+
+/// A picture's bytes as text, to be repeated.
+const PICTURE: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ";
+
+/// Who is asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Via {
+    /// The program.
+    Program,
+    /// The backend itself.
+    Backend,
+}
+
+/// What stands in a request before the question.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Before {
+    /// Nothing.
+    Nothing,
+    /// A conversation of some 215 KB, and twelve tools.
+    Conversation,
+    /// A picture of 2 MB.
+    Picture,
+    /// So many bytes of plain text.
+    Text(usize),
+}
+
+impl Before {
+    /// The body of a chat request that ends with `question`.
+    pub(crate) fn body(self, question: &str) -> String {
+        let line = "The quick “naïve” fox 数据 jumps; fn main() { println!(\"hi\\n\"); }\n";
+        let asked = json!({"role": "user", "content": question});
+        let mut messages = vec![json!({"role": "system", "content": "You are helpful."})];
+        let mut tools = Vec::new();
+        match self {
+            Self::Nothing => {}
+            Self::Conversation => {
+                let turn = line.repeat(2000 / line.len());
+                let roles = ["user", "assistant"].into_iter().cycle().take(98);
+                messages.extend(roles.map(|role| json!({"role": role, "content": turn})));
+                tools.extend((0..12).map(|number| tool(number, line)));
+            }
+            Self::Picture => {
+                let picture = PICTURE.repeat((2 << 20) / PICTURE.len());
+                let url = format!("data:image/png;base64,{picture}");
+                let image = json!({"type": "image_url", "image_url": {"url": url}});
+                messages.push(json!({"role": "user", "content": [image]}));
+            }
+            Self::Text(bytes) => {
+                let text = "word ".repeat(bytes / 5);
+                messages.push(json!({"role": "user", "content": text}));
+            }
+        }
+        messages.push(asked);
+        let mut body = json!({"model": "gpt-5.5", "stream": true, "messages": messages});
+        if !tools.is_empty() {
+            body["tools"] = tools.into();
+        }
+        body.to_string()
+    }
+}
+
+fn tool(number: usize, line: &str) -> serde_json::Value {
+    let path = json!({"type": "string", "description": line});
+    let parameters = json!({"type": "object", "properties": {"path": path}, "required": ["path"]});
+    let name = format!("tool_{number}");
+    let function = json!({"name": name, "description": line.repeat(4), "parameters": parameters});
+    json!({"type": "function", "function": function})
+}
+
+/// A question, ready to be sent, and what its answer has to say.
+#[derive(Clone, Debug)]
+pub(crate) struct Question {
+    address: SocketAddr,
+    request: Arc<Vec<u8>>,
+    dialect: Dialect,
+    stream: bool,
+    /// How many deltas hold a stamp.
+    stamps: Option<usize>,
+    said: Arc<str>,
+    clock: Clock,
+}
+
+impl Question {
+    /// A chat request for a fast answer, put to the program or to the backend.
+    pub(crate) fn new(bench: &Bench, via: Via, fast: Fast, before: Before) -> Result<Self, Fault> {
+        let (address, path, dialect) = match via {
+            Via::Program => (bench.program.address, Dialect::Chat.path(), Dialect::Chat),
+            Via::Backend => (bench.simulator.address(), BACKEND, Dialect::Responses),
+        };
+        let request = post(path, "", &before.body(&fast.mark()));
+        Self::ready(bench, (address, request), (dialect, true), fast)
+    }
+
+    /// A short request for a fast answer, put to the program in a dialect.
+    pub(crate) fn worded(
+        bench: &Bench,
+        (dialect, stream): (Dialect, bool),
+        fast: Fast,
+    ) -> Result<Self, Fault> {
+        let request = dialect.request(&fast.mark(), stream);
+        Self::ready(bench, (bench.program.address, request), (dialect, stream), fast)
+    }
+
+    fn ready(
+        bench: &Bench,
+        (address, request): (SocketAddr, Vec<u8>),
+        (dialect, stream): (Dialect, bool),
+        fast: Fast,
+    ) -> Result<Self, Fault> {
+        let clock = bench.simulator.clock().ok_or("the backend gives no fast answers")?;
+        let stamps = match fast {
+            Fast::Paced(count, _) => Some(count as usize),
+            _ => None,
+        };
+        let (request, said) = (Arc::new(request), fast.text().into());
+        Ok(Self { address, request, dialect, stream, stamps, said, clock })
+    }
+
+    /// The size of the request in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.request.len()
+    }
+
+    /// Asks on a new connection and reads up to the first text.
+    pub(crate) async fn open(&self) -> Result<Wire, Fault> {
+        let mut wire = Wire::begin(self.address, &self.request).await?;
+        wire.head().await?;
+        while let Some(piece) = wire.chunk().await? {
+            if self.begins(&piece) {
+                return Ok(wire);
+            }
+        }
+        Err("the answer ended before its first text".into())
+    }
+
+    /// Asks on a connection and compares the answer.
+    pub(crate) async fn ask(&self, wire: &mut Wire) -> Result<Answer, Fault> {
+        let asked = Instant::now();
+        wire.write(&self.request).await?;
+        let head = wire.head().await?;
+        if head.status != 200 {
+            return Err(format!("status {}: {}", head.status, wire.body(head).await?).into());
+        }
+        let mut answer = Answer::default();
+        if !self.stream {
+            let body = wire.body(head).await?;
+            answer.whole = asked.elapsed();
+            return self.judged(answer, &body);
+        }
+        let mut body = Vec::with_capacity(8 * self.said.len());
+        while let Some(piece) = wire.chunk().await? {
+            if answer.first.is_zero() && self.begins(&piece) {
+                answer.first = asked.elapsed();
+            }
+            if self.stamps.is_some() {
+                answer.ages.extend(self.clock.ages(&String::from_utf8_lossy(&piece)));
+            }
+            body.extend_from_slice(&piece);
+        }
+        answer.whole = asked.elapsed();
+        self.judged(answer, std::str::from_utf8(&body)?)
+    }
+
+    /// Whether a piece of the answer holds its first text.
+    fn begins(&self, piece: &[u8]) -> bool {
+        let sign: &[u8] = match self.dialect {
+            Dialect::Responses => b"response.output_text.delta",
+            Dialect::Completions => b"\"text\":\"",
+            Dialect::Chat | Dialect::Ollama => b"\"content\":\"",
+        };
+        memchr::memmem::find_iter(piece, sign).any(|at| {
+            // A first chunk may name an empty text with the role.
+            piece.get(at + sign.len()) != Some(&b'"') || self.dialect == Dialect::Responses
+        })
+    }
+
+    fn judged(&self, answer: Answer, body: &str) -> Result<Answer, Fault> {
+        let said = self.dialect.said(body, self.stream).ok_or("not whole, or not over")?;
+        let right = match self.stamps {
+            Some(count) => said.len() == self.said.len() && answer.ages.len() == count,
+            None => *said == *self.said,
+        };
+        if right { Ok(answer) } else { Err(format!("said {} bytes", said.len()).into()) }
+    }
+}
+
+/// The times of one right answer.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Answer {
+    /// From the question to the first text.
+    pub(crate) first: Duration,
+    /// From the question to the end.
+    pub(crate) whole: Duration,
+    /// How long each delta with a stamp was under way.
+    pub(crate) ages: Vec<Duration>,
+}
+
+/// How many ask, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    /// The clients, each with one connection that is kept.
+    pub(crate) clients: usize,
+    /// After which time none asks again.
+    pub(crate) time: Duration,
+    /// In what time the clients begin, evenly.
+    pub(crate) beginning: Duration,
+}
+
+/// What came of a load.
+#[derive(Debug, Default)]
+pub(crate) struct Run {
+    /// The right answers.
+    pub(crate) answers: Vec<Answer>,
+    /// How many were wrong.
+    pub(crate) wrong: usize,
+    /// What was wrong with one of them.
+    pub(crate) why: Option<String>,
+    /// From the first question to the last answer.
+    pub(crate) took: Duration,
+    /// The processor time of the program.
+    pub(crate) processor: Duration,
+    /// How often one of the program's threads went to sleep.
+    pub(crate) sleeps: u64,
+}
+
+impl Load {
+    /// The same with one answer for each client.
+    pub(crate) fn once(self) -> Self {
+        Self { time: Duration::ZERO, ..self }
+    }
+
+    /// Runs the load; measures the program beside it.
+    pub(crate) async fn run(self, bench: &Bench, question: &Question) -> Result<Run, Fault> {
+        let program = &bench.program;
+        let (processor, sleeps) = (program.processor_time()?, program.sleeps()?);
+        let begun = Instant::now();
+        let mut run = Run::default();
+        for (answers, why) in self.clients(|until| client(question, until)).await {
+            run.answers.extend(answers);
+            run.wrong += usize::from(why.is_some());
+            run.why = run.why.or(why);
+        }
+        run.took = begun.elapsed();
+        run.processor = program.processor_time()?.saturating_sub(processor);
+        run.sleeps = program.sleeps()?.saturating_sub(sleeps);
+        Ok(run)
+    }
+
+    /// Waits for all clients. Each is told after which time not to ask again.
+    pub(crate) async fn clients<R: Future>(self, client: impl Fn(Instant) -> R) -> Vec<R::Output> {
+        let begun = Instant::now();
+        let step = self.beginning / self.clients.try_into().unwrap_or(u32::MAX);
+        let clients = (0..self.clients).map(|place| {
+            let asking = client(begun + self.time);
+            async move {
+                let place = place.try_into().unwrap_or_default();
+                tokio::time::sleep_until((begun + step * place).into()).await;
+                asking.await
+            }
+        });
+        join_all(clients).await
+    }
+}
+
+/// Asks until the time is over, or once; a client that got a wrong answer stops.
+async fn client(question: &Question, until: Instant) -> (Vec<Answer>, Option<String>) {
+    let mut answers = Vec::new();
+    let asking = async {
+        let mut wire = Wire::open(question.address).await?;
+        loop {
+            answers.push(question.ask(&mut wire).await?);
+            if Instant::now() >= until {
+                return Ok::<_, Fault>(());
+            }
+        }
+    };
+    let why = asking.await.err().map(|fault| fault.to_string());
+    (answers, why)
+}

@@ -1,0 +1,50 @@
+//! Odd answers in every dialect: each has to say what the backend said.
+
+use chatmock_simulator::Fast;
+
+use crate::Fault;
+use crate::bench::Bench;
+use crate::client::Wire;
+use crate::dialect::Dialect;
+use crate::load::{Before, Question, Via};
+use crate::report::Line;
+
+/// How often each is asked for.
+const TIMES: usize = 3;
+
+/// The answers with text: cut anywhere, with escapes, in one large delta, as they usually come.
+const TEXTS: [Fast; 4] =
+    [Fast::Split(100, 37), Fast::Escaped(100), Fast::Large(400_000), Fast::Flood(50)];
+
+pub(super) async fn measure() -> Result<Vec<Line>, Fault> {
+    let bench = Bench::fast().await?;
+    let mut questions = Vec::new();
+    for dialect in Dialect::ALL {
+        for way in [(dialect, true), (dialect, false)] {
+            for fast in TEXTS {
+                questions.push(Question::worded(&bench, way, fast)?);
+            }
+            // The other dialects have no calls, or have them as objects.
+            if matches!(dialect, Dialect::Chat | Dialect::Responses) {
+                questions.push(Question::worded(&bench, way, Fast::Calls(3))?);
+            }
+        }
+    }
+    for before in [Before::Conversation, Before::Picture] {
+        questions.push(Question::new(&bench, Via::Program, Fast::Burst(20), before)?);
+    }
+    let (mut wrong, mut why) = (0, None);
+    for question in questions.iter().flat_map(|question| [question; TIMES]) {
+        let mut wire = Wire::open(bench.program.address).await?;
+        if let Err(fault) = question.ask(&mut wire).await {
+            wrong += 1;
+            why.get_or_insert_with(|| fault.to_string());
+        }
+    }
+    let asked = TIMES * questions.len();
+    let name = format!("wrong answers of {asked}");
+    Ok(vec![match why {
+        None => Line::exactly(&name, wrong, 0),
+        Some(why) => Line::new(&name, format!("{wrong}: {why}"), 0, false),
+    }])
+}

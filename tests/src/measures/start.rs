@@ -1,0 +1,39 @@
+//! The start: from the program's beginning to its first answer, and how large it is.
+
+use std::time::Instant;
+
+use super::rounds::at_most;
+use crate::Fault;
+use crate::bench::Bench;
+use crate::process;
+use crate::report::Line;
+use crate::spread::{Spread, milliseconds};
+use crate::suite::Options;
+
+/// The longest start, in milliseconds.
+const START: f64 = 50.0;
+/// The size of a released program, in MB.
+const SIZE: f64 = 13.0;
+
+const HEALTH: &[u8] = b"GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n";
+
+pub(super) async fn measure(options: &Options) -> Result<Vec<Line>, Fault> {
+    let mut bench = Bench::fast().await?;
+    let mut times = Spread::default();
+    for _ in 0..options.number(15, 5) {
+        let begun = Instant::now();
+        bench.restart().await?;
+        let reply = bench.ask(HEALTH).await?;
+        times.push(milliseconds(begun.elapsed()));
+        if reply.head.status != 200 {
+            return Err(format!("/health answered {}", reply.head.status).into());
+        }
+    }
+    let size = std::fs::metadata(process::path()?)?.len() as f64 / 1e6;
+    let size = if cfg!(debug_assertions) {
+        Line::skipped("  size", "not a release")
+    } else {
+        Line::new("  size", format!("{size:.2} MB"), format!("at most {SIZE} MB"), size <= SIZE)
+    };
+    Ok(vec![at_most("start to the first answer", &times, "ms", START), size])
+}

@@ -1,0 +1,68 @@
+//! A thousand open streams: the memory for each, and how soon the backend is let go.
+
+use std::time::{Duration, Instant};
+
+use chatmock_simulator::Fast;
+use futures::{StreamExt, TryStreamExt, stream};
+
+use super::rounds::told;
+use super::works::SHORT;
+use crate::Fault;
+use crate::bench::Bench;
+use crate::client::Wire;
+use crate::load::{Before, Load, Question, Via};
+use crate::report::{Line, MIB, shown};
+use crate::suite::Options;
+
+/// The memory of a program that has just been started, in MiB.
+const IDLE: u64 = 12;
+/// The memory for a stream, in KiB.
+const EACH: f64 = 64.0;
+/// How long the backend may be kept after its clients have left.
+const LEFT: Duration = Duration::from_millis(100);
+/// How many streams are opened side by side.
+const SIDE_BY_SIDE: usize = 32;
+
+pub(super) async fn measure(options: &Options) -> Result<Vec<Line>, Fault> {
+    let count = options.number(1000, 200);
+    if options.files < 4 * count as u64 {
+        return Ok(vec![Line::skipped("streams", "too few open files are allowed")]);
+    }
+    let bench = Bench::fast().await?;
+    let idle = bench.program.memory()?;
+    let short = Question::new(&bench, Via::Program, SHORT.fast, Before::Nothing)?;
+    let load = Load { clients: 8, time: Duration::from_millis(100), beginning: Duration::ZERO };
+    load.run(&bench, &short).await?;
+    let warm = bench.program.memory()?;
+    let open = open(&bench, count).await?;
+    let each = bench.program.memory()?.saturating_sub(warm) as f64 / 1024.0 / count as f64;
+    let left = Instant::now();
+    drop(open);
+    let stats = bench.wait_for(|stats| stats.open_streams == 0).await?;
+    let last = stats.closings.back().ok_or("no call was closed")?;
+    let let_go = last.at.saturating_duration_since(left);
+    Ok(vec![
+        Line::memory("memory at the start", idle, IDLE),
+        told("  when warm", format!("{:.1} MiB", warm as f64 / MIB as f64)),
+        Line::new(
+            &format!("  for each of {count} open streams"),
+            format!("{each:.1} KiB"),
+            format!("at most {EACH} KiB"),
+            each <= EACH,
+        ),
+        Line::new(
+            "backend let go after all have left",
+            shown(let_go),
+            format!("at most {}", shown(LEFT)),
+            let_go <= LEFT,
+        ),
+        Line::exactly("  calls left open", stats.open_streams as usize, 0),
+    ])
+}
+
+/// Opens streams and reads the first text of each.
+async fn open(bench: &Bench, count: usize) -> Result<Vec<Wire>, Fault> {
+    let question = Question::new(bench, Via::Program, Fast::Paced(600, 1000), Before::Nothing)?;
+    let opening = stream::iter(0..count).map(|_| question.open());
+    opening.buffered(SIDE_BY_SIDE).try_collect().await
+}
