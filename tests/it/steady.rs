@@ -118,3 +118,19 @@ async fn a_panic_costs_one_answer_and_no_more() {
     assert_eq!(house.server.say("hello").await.status, 200);
     soon(house.simulator.wait_for(|stats| stats.open_streams == 0)).await;
 }
+
+#[tokio::test]
+async fn what_arrives_together_leaves_together() {
+    let house = House::new().await;
+    let question = "word ".repeat(400);
+    let mut wire = house.server.begin(CHAT, &ask(CHAT, &question, true)).await;
+    assert_eq!(soon(wire.head()).await.status, 200);
+    let (mut chunks, mut text) = (0, String::new());
+    while let Some(chunk) = soon(wire.chunk()).await.filter(|chunk| !chunk.is_empty()) {
+        chunks += 1;
+        text.push_str(&String::from_utf8_lossy(&chunk));
+    }
+    let events = text.matches("data: ").count();
+    assert!(events > 400 && text.ends_with("data: [DONE]\n\n"), "{events} events");
+    assert!(chunks < events / 4, "{chunks} chunks for {events} events");
+}

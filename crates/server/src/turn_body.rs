@@ -1,10 +1,13 @@
 //! A streamed reply: the client's reads pull the backend's events through the encoders.
 
+mod pause;
+
 use std::convert::Infallible;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use chatmock_translate::dialect::Shape;
@@ -14,6 +17,7 @@ use futures::future::BoxFuture;
 use http_body::{Body, Frame};
 use tokio::time::{Instant, Sleep};
 
+use self::pause::Pause;
 use crate::app::App;
 use crate::branch::{self, Branch};
 use crate::panics;
@@ -22,6 +26,12 @@ use crate::ticket::Ticket;
 
 /// A comment that says only that the connection lives.
 const HEARTBEAT: &str = ": keep-alive\n\n";
+
+/// The most that waits for more to come with it, in bytes.
+const MOST_GATHERED: usize = 16 * 1024;
+
+/// What comes so soon after a piece may have arrived together with it.
+const SOON: Duration = Duration::from_millis(1);
 
 /// The body of a streamed reply.
 ///
@@ -36,6 +46,11 @@ pub(crate) struct TurnBody<D: Dialect> {
     heartbeat: Option<Heartbeat>,
     /// Ready when the server stops and has no more time for this answer.
     cut_off: BoxFuture<'static, ()>,
+    /// When the body was last filled, and when a piece of it was last given out.
+    at: Duration,
+    given_at: Option<Duration>,
+    /// The wait for what has arrived together with what is there.
+    pause: Pause,
     /// A panic that a test has asked for.
     panics: bool,
     over: bool,
@@ -64,6 +79,9 @@ impl<D: Dialect> TurnBody<D> {
                 let _ = stopping.wait_for(|stopping| *stopping).await;
             }
             .boxed(),
+            at: Duration::ZERO,
+            given_at: None,
+            pause: Pause::default(),
             panics: false,
             over: false,
         }
@@ -79,6 +97,7 @@ impl<D: Dialect> TurnBody<D> {
     fn fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         assert!(!self.panics, "forced by the request");
         let at = self.record.arrived.elapsed();
+        self.at = at;
         let advanced = branch::advance(&mut self.branches, cx, (&self.app, at), &mut self.frames);
         match advanced {
             Ok(true) => self.complete(),
@@ -94,6 +113,17 @@ impl<D: Dialect> TurnBody<D> {
             }
         }
         Poll::Ready(())
+    }
+
+    /// Whether to wait a moment for what has arrived together with what is there: over HTTP/1.1 the
+    /// backend's connection hands over one chunk a turn, also of many that it has read at once, and
+    /// turns cost far less than writes. What comes first, or after a silence, is given out at once.
+    fn gathers(&mut self, cx: &mut Context<'_>) -> bool {
+        if self.frames.is_empty() || self.frames.len() >= MOST_GATHERED {
+            return false;
+        }
+        let soon = self.given_at.is_some_and(|given| self.at.saturating_sub(given) < SOON);
+        (soon || self.pause.is_begun()) && self.pause.poll(cx).is_pending()
     }
 
     fn complete(&mut self) {
@@ -159,8 +189,15 @@ impl<D: Dialect> Body for TurnBody<D> {
                 Poll::Ready(())
             }
         };
+        if filled.is_pending() && this.gathers(cx) {
+            return Poll::Pending;
+        }
         match this.frames.take() {
-            Some(bytes) => Poll::Ready(Some(Ok(Frame::data(bytes)))),
+            Some(bytes) => {
+                this.given_at = Some(this.at);
+                this.pause.stop();
+                Poll::Ready(Some(Ok(Frame::data(bytes))))
+            }
             None => {
                 ready!(filled);
                 Poll::Ready(None)
@@ -183,13 +220,13 @@ impl<D: Dialect> Drop for TurnBody<D> {
 
 /// Measures silence. The timer is not moved with each write: it looks when it fires.
 struct Heartbeat {
-    every: std::time::Duration,
+    every: Duration,
     last: Instant,
     timer: Pin<Box<Sleep>>,
 }
 
 impl Heartbeat {
-    fn new(every: std::time::Duration) -> Self {
+    fn new(every: Duration) -> Self {
         Self { every, last: Instant::now(), timer: Box::pin(tokio::time::sleep(every)) }
     }
 
