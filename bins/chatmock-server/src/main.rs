@@ -95,10 +95,10 @@ fn start(
     ended
 }
 
-/// Few threads: a proxy waits more than it computes.
+/// One worker: a proxy waits more than it computes, and waking another thread for an event costs more
+/// than most events do. What computes for long lets another thread go on with the rest.
 fn runtime() -> io::Result<Runtime> {
-    let cores = std::thread::available_parallelism().map_or(2, usize::from);
-    Builder::new_multi_thread().worker_threads(cores.clamp(2, 4)).enable_all().build()
+    Builder::new_multi_thread().worker_threads(1).enable_all().build()
 }
 
 async fn run(

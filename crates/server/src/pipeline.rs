@@ -20,6 +20,7 @@ use crate::opening::{self, Source};
 use crate::record::{Outcome, Record};
 use crate::reply::{self, Head, Reply, unix_now};
 use crate::store::Owner;
+use crate::tasks;
 use crate::ticket::Ticket;
 use crate::turn_body::TurnBody;
 
@@ -28,6 +29,9 @@ const SESSION_HEADERS: [&str; 3] = ["session-id", "session_id", "x-session-id"];
 
 /// The member that continues a kept response.
 const PREVIOUS: &str = "previous_response_id";
+
+/// What takes as long to read and write as many streams' events, in bytes.
+const LARGE: usize = 1024 * 1024;
 
 /// A request for a turn.
 pub(crate) struct Call<'c> {
@@ -62,7 +66,7 @@ pub(crate) async fn turn<D: Dialect>(app: &Arc<App>, call: Call<'_>) -> Result<R
     }
     let credentials = app.client.credentials().await.map_err(failure::of_upstream)?;
     app.models.ready().await;
-    let plan = plan::<D>(app, &call, &credentials)?;
+    let plan = tasks::compute(call.body.len() > LARGE, || plan::<D>(app, &call, &credentials))?;
     tracing::debug!(
         dialect = D::NAME,
         session = ?plan.prepared.first().map(|prepared| prepared.session()),

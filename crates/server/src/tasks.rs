@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use chatmock_upstream::Events;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::task::JoinSet;
 
 /// How long the end of an upstream body is waited for after the answer is whole.
@@ -33,9 +34,22 @@ impl Tasks {
             }
         }
         self.spawn(async move {
+            // The connection's own task has the end most of the time and only waits for its turn:
+            // then no timer has to be set.
+            tokio::task::yield_now().await;
             let rest = async { while let Some(Ok(_)) = events.next().await {} };
             // A body that does not end in time is dropped, and its connection with it.
             let _ = tokio::time::timeout(DRAIN, rest).await;
         });
+    }
+}
+
+/// Computes something that may take long. Where the runtime has other threads to go on with, this one
+/// does not hold up what else it has to do.
+pub(crate) fn compute<T>(long: bool, work: impl FnOnce() -> T) -> T {
+    let flavor = Handle::try_current().map(|handle| handle.runtime_flavor());
+    match flavor {
+        Ok(RuntimeFlavor::MultiThread) if long => tokio::task::block_in_place(work),
+        _ => work(),
     }
 }
