@@ -45,7 +45,7 @@ pub(crate) async fn read(body: Incoming, headers: &HeaderMap, app: &App) -> Resu
             drain(&mut arriving.body, linger).await;
             return Err(refused);
         }
-        read = read.plus(next, announced.min(RESERVE));
+        read = read.plus(next, announced);
     }
     decode::decoded((read.freeze(), hold), Coding::of(headers)?, (&app.budget, limit)).await
 }
@@ -74,16 +74,21 @@ impl Buffer {
         }
     }
 
-    fn plus(self, next: Bytes, capacity: usize) -> Self {
+    fn plus(self, next: Bytes, announced: usize) -> Self {
         let mut joined = match self {
             Self::Empty => return Self::One(next),
             Self::One(first) => {
-                let mut joined = BytesMut::with_capacity(capacity.max(first.len() + next.len()));
+                let capacity = announced.min(RESERVE).max(first.len() + next.len());
+                let mut joined = BytesMut::with_capacity(capacity);
                 joined.extend_from_slice(&first);
                 joined
             }
             Self::Joined(joined) => joined,
         };
+        if joined.capacity() - joined.len() < next.len() {
+            // What has come is as much as a word was taken for; doubling would copy it all, often.
+            joined.reserve(next.len().max(announced.saturating_sub(joined.len())));
+        }
         joined.extend_from_slice(&next);
         Self::Joined(joined)
     }
