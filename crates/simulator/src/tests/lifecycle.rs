@@ -6,7 +6,7 @@ use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 
 use super::client::{Bench, RESPONSES, question};
-use crate::{Settings, Stats};
+use crate::{Fast, Settings, Stats};
 
 const SOON: Duration = Duration::from_secs(10);
 
@@ -93,4 +93,19 @@ async fn a_pace_spreads_the_deltas() {
     let begun = std::time::Instant::now();
     assert_eq!(bench.say("hello there").await.said(), "You said: hello there");
     assert!(begun.elapsed() >= 4 * pace);
+}
+
+#[tokio::test]
+async fn a_fast_answer_is_given_and_counted_without_any_check() {
+    let bench = Bench::with(Settings { fast: true, ..Settings::default() }).await;
+    for fast in [Fast::Flood(50), Fast::Split(50, 37), Fast::Paced(3, 5)] {
+        let reply = bench.post("/backend-api/codex/responses", "text/plain", &fast.mark()).await;
+        assert!(reply.complete && reply.status == 200, "{fast:?}: {}", reply.head);
+        assert_eq!(reply.said().len(), fast.text().len(), "{fast:?}");
+        assert_eq!(reply.last_kind(), "response.completed");
+    }
+    let stats = until(&bench, |stats| stats.open_streams == 0).await;
+    assert_eq!((stats.streams, stats.cancelled_streams, stats.responses()), (3, 0, 0));
+    assert!(bench.simulator.requests().is_empty());
+    assert_eq!(bench.say("hello").await.said(), "You said: hello");
 }
