@@ -118,15 +118,7 @@ impl Running {
 
     /// Sends one request of a method and a path, with header lines of its own, the host among them.
     pub(crate) fn send(&self, line: &str, headers: &str, body: &str) -> io::Result<TcpStream> {
-        let mut stream = TcpStream::connect(&self.address)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        write!(
-            stream,
-            "{line} HTTP/1.1\r\n{headers}\r\nconnection: close\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            body.len(),
-        )?;
-        Ok(stream)
+        send(&self.address, line, headers, body)
     }
 
     pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> String {
@@ -183,6 +175,19 @@ impl Drop for Running {
         self.child.kill().ok();
         self.child.wait().ok();
     }
+}
+
+/// Sends one request to any server.
+pub(crate) fn send(address: &str, line: &str, headers: &str, body: &str) -> io::Result<TcpStream> {
+    let mut stream = TcpStream::connect(address)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    write!(
+        stream,
+        "{line} HTTP/1.1\r\n{headers}\r\nconnection: close\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len(),
+    )?;
+    Ok(stream)
 }
 
 pub(crate) fn demo() -> Command {

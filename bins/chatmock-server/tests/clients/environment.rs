@@ -6,21 +6,23 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use libtest_mimic::{Completion, Failed};
+
 /// A written marker: the install beside it is complete.
 const COMPLETE: &str = "complete";
 
 /// One language: how its tools are found, what its SDKs need and how their checks are run.
 pub(crate) struct Language {
     /// The folder of its pins and checks below `tests/clients`.
-    folder: &'static str,
+    pub(crate) folder: &'static str,
     /// Commands that must succeed for the tools to count as present.
-    probes: &'static [&'static [&'static str]],
+    pub(crate) probes: &'static [&'static [&'static str]],
     /// What to say when one of them does not.
-    missing: &'static str,
+    pub(crate) missing: &'static str,
     /// Makes what the checks need and returns the folder that they run in; gets what the probes printed.
-    make: fn(&Self, &[u8]) -> Result<PathBuf, Problem>,
+    pub(crate) make: fn(&Self, &[u8]) -> Result<PathBuf, Problem>,
     /// The command that runs one SDK's checks from that folder.
-    run: fn(&Path, &str) -> Command,
+    pub(crate) run: fn(&Path, &str) -> Command,
 }
 
 /// The libraries for Python.
@@ -75,7 +77,8 @@ pub(crate) const RUST: Language = Language {
     run: |_, script| cargo(&RUST.source(), &["run", "--", script]),
 };
 
-const PYTHON_PROGRAM: &str = if cfg!(windows) { "python" } else { "python3" };
+/// What Python is called where the shell looks.
+pub(crate) const PYTHON_PROGRAM: &str = if cfg!(windows) { "python" } else { "python3" };
 const VENV_PYTHON: &str = if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" };
 const NPM_PROGRAM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
 
@@ -91,6 +94,14 @@ impl From<io::Error> for Problem {
     fn from(error: io::Error) -> Self {
         Self::Failed(error.to_string())
     }
+}
+
+/// What becomes of a test that lacks something: it is ignored, except under `CI=true`, where it fails.
+pub(crate) fn lacking(what: &str) -> Result<Completion, Failed> {
+    if std::env::var_os("CI").is_some_and(|ci| ci == "true") {
+        return Err(Failed::from(format!("{what}, and CI=true does not let it be skipped")));
+    }
+    Ok(Completion::ignored_with(what))
 }
 
 /// The folder below the target folder that all of this lives in.
