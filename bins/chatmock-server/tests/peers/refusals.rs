@@ -1,0 +1,123 @@
+//! What goes wrong at the proxy or on the way to it, and a client that leaves.
+
+use std::io::Read;
+use std::net::TcpListener;
+
+use serde_json::{Value, json};
+
+use crate::answers::chat_body;
+use crate::litellm::{KEY, LOCKED, MODEL};
+use crate::process::chat;
+use crate::reply::{Reply, text};
+use crate::stage::Stage;
+
+pub(crate) fn failure(stage: &Stage) {
+    const WHY: &str = "The model failed half way";
+    let mut body = chat_body("MODE:fail-after");
+    let whole = stage.post("/v1/chat/completions", &body);
+    assert!(whole.status >= 500 && whole.body.contains(WHY), "{} {}", whole.status, whole.body);
+
+    body["stream"] = json!(true);
+    let reply = stage.post("/v1/chat/completions", &body);
+    assert!(!reply.body.contains("[DONE]"), "{}", reply.body);
+    let events = reply.events();
+    assert!(!text(&events, "/choices/0/delta/content").is_empty(), "{}", reply.body);
+    assert_eq!(text(&events, "/choices/0/finish_reason"), "");
+    told(&events.last().unwrap()["error"]["message"], WHY);
+
+    let lines = stage.post("/api/chat", &body).lines();
+    told(&lines.last().unwrap()["error"], WHY);
+    assert!(lines.iter().all(|line| line["done"] != true), "{lines:?}");
+}
+
+pub(crate) fn unknown_model(stage: &Stage) {
+    for (path, error) in everywhere(stage, "no-such-model", 400) {
+        told(message(path, &error), "no-such-model");
+        let kind = error.get("type");
+        assert!(kind.is_none_or(|kind| kind == "invalid_request_error"), "{path}: {error}");
+    }
+}
+
+/// The proxy's own words for a key that its provider refused are those of any server that refuses a key.
+pub(crate) fn refused_key(stage: &Stage) {
+    for (path, error) in everywhere(stage, LOCKED, 401) {
+        told(message(path, &error), "--upstream-key-file");
+    }
+}
+
+/// Without a database the proxy has only the one key, and calls any other a bad request.
+pub(crate) fn unknown_key(stage: &Stage) {
+    let wrong = "sk-a-key-that-nobody-knows";
+    let front = stage.other(&format!("{}/v1", stage.proxy.url), wrong);
+    let answer = front.ask("POST", "/v1/chat/completions", &chat_body("hello").to_string());
+    told(&Reply::of(&answer).error(400)["message"], "No connected db");
+    let (before, line) = front.line("status=400");
+    assert!(!format!("{answer}{}{before}{line}", front.started).contains(wrong), "{before}{line}");
+}
+
+pub(crate) fn no_path(stage: &Stage) {
+    let url = &stage.proxy.url;
+    let started = &stage.other(url, KEY).started;
+    let advice = format!("--upstream-url {url} has no path; most servers want {url}/v1");
+    assert!(started.contains("WARN") && started.contains(&advice), "{started}");
+    assert!(!stage.front.started.contains("WARN"), "{}", stage.front.started);
+}
+
+pub(crate) fn wrong_path(stage: &Stage) {
+    let front = stage.other(&format!("{}/v2", stage.proxy.url), KEY);
+    let body = chat_body("hello").to_string();
+    let error = Reply::of(&front.ask("POST", "/v1/chat/completions", &body)).error(404);
+    told(&error["message"], "is the path of --upstream-url right");
+}
+
+pub(crate) fn nobody(stage: &Stage) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("http://{}/v1", listener.local_addr().unwrap());
+    drop(listener);
+    let front = stage.other(&url, KEY);
+    let body = chat_body("hello").to_string();
+    let error = Reply::of(&front.ask("POST", "/v1/chat/completions", &body)).error(502);
+    assert_eq!(error["code"], "upstream_refused", "{error}");
+    let error = Reply::of(&front.ask("POST", "/api/chat", &body)).error(502);
+    told(&error, "refused");
+}
+
+pub(crate) fn leaving(stage: &Stage) {
+    let body = chat("MODE:slow:1000:100", true).replace("gpt-5.5", MODEL);
+    let mut stream = stage.front.open("POST", "/v1/chat/completions", &body);
+    let mut seen = Vec::new();
+    while !String::from_utf8_lossy(&seen).contains("\"content\":\"2 \"") {
+        let mut piece = [0; 4096];
+        let count = stream.read(&mut piece).unwrap();
+        assert!(count > 0, "{}", String::from_utf8_lossy(&seen));
+        seen.extend(&piece[..count]);
+    }
+    drop(stream);
+    stage.front.line("outcome=\"left\"");
+    stage.provider.line("outcome=\"left\"");
+}
+
+/// The errors of every dialect for a model.
+fn everywhere(stage: &Stage, model: &str, status: u16) -> Vec<(&'static str, Value)> {
+    let ask = |(path, body): (&'static str, Value)| {
+        let mut body = body;
+        body["model"] = json!(model);
+        (path, stage.post(path, &body).error(status))
+    };
+    let bodies = [
+        ("/v1/chat/completions", chat_body("hello")),
+        ("/v1/responses", json!({"input": "hello"})),
+        ("/v1/completions", json!({"prompt": "hello"})),
+        ("/api/chat", chat_body("hello")),
+    ];
+    bodies.into_iter().map(ask).collect()
+}
+
+/// The words of an error: Ollama's errors are nothing else.
+fn message<'e>(path: &str, error: &'e Value) -> &'e Value {
+    if path.starts_with("/api/") { error } else { &error["message"] }
+}
+
+fn told(message: &Value, wanted: &str) {
+    assert!(message.as_str().unwrap().contains(wanted), "{message}");
+}

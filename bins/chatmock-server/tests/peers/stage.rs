@@ -1,0 +1,56 @@
+//! The programs in their row: the server under test, the proxy before it, the provider behind that.
+
+use std::io::Write;
+use std::path::Path;
+
+use tempfile::{NamedTempFile, TempDir};
+
+use crate::environment::Problem;
+use crate::litellm;
+use crate::process::{Running, demo, program};
+use crate::reply::Reply;
+use crate::served::Served;
+
+/// The key of the provider.
+const KEY: &str = "a-key-of-the-provider-behind";
+
+/// The programs, ended when dropped.
+pub(crate) struct Stage {
+    /// The server under test.
+    pub(crate) front: Running,
+    /// LiteLLM's proxy.
+    pub(crate) proxy: Served,
+    /// The provider: another server, whose simulated backend is the public API's.
+    pub(crate) provider: Running,
+    folder: TempDir,
+}
+
+impl Stage {
+    /// Starts them from the back to the front.
+    pub(crate) fn set() -> Result<Self, Problem> {
+        let folder = TempDir::new()?;
+        let provider = Running::start(demo().args(["--route", "api"]).env("CHATMOCK_API_KEY", KEY));
+        let proxy = litellm::start(&provider.address, KEY, folder.path())?;
+        let front = front(folder.path(), &format!("{}/v1", proxy.url), litellm::KEY);
+        Ok(Self { front, proxy, provider, folder })
+    }
+
+    /// The answer to a POST.
+    pub(crate) fn post(&self, path: &str, body: &serde_json::Value) -> Reply {
+        Reply::of(&self.front.ask("POST", path, &body.to_string()))
+    }
+
+    /// Another server under test, at another address or with another key.
+    pub(crate) fn other(&self, upstream: &str, key: &str) -> Running {
+        front(self.folder.path(), upstream, key)
+    }
+}
+
+fn front(folder: &Path, upstream: &str, key: &str) -> Running {
+    let mut file = NamedTempFile::new_in(folder).unwrap();
+    file.write_all(key.as_bytes()).unwrap();
+    let (_, file) = file.keep().unwrap();
+    let mut command = program(&["--route", "api", "--port", "0", "--upstream-url", upstream]);
+    command.arg("--upstream-key-file").arg(file).arg("--home").arg(folder.join("home"));
+    Running::start(&mut command)
+}
