@@ -10,7 +10,7 @@ use chatmock_protocol::codex::models::{Entry, read_list};
 use chatmock_protocol::json::RawValue;
 use chatmock_translate::Catalog;
 use chatmock_translate::catalog::Source;
-use chatmock_upstream::{Client, ModelList, Route};
+use chatmock_upstream::{Client, Error, ModelList, Route};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -150,7 +150,7 @@ impl Models {
             match client.models().await {
                 Ok(list) if !list.entries.is_empty() => self.take(list, &client).await,
                 Ok(_) => tracing::warn!("the backend's list of models is empty"),
-                Err(error) => tracing::debug!("no list of models: {error}"),
+                Err(error) => self.missed(&error),
             }
             self.tried.send_replace(true);
             let asked = async {
@@ -161,6 +161,18 @@ impl Models {
                 () = tokio::time::sleep(self.settings.refresh) => {}
                 () = asked => earliest = Instant::now() + PAUSE,
             }
+        }
+    }
+
+    /// Tells that there is no list: aloud the first time, where nothing else stands in for it.
+    fn missed(&self, error: &Error) {
+        let bare = self.open && self.published.borrow().catalog.entries().is_empty();
+        if bare && !*self.tried.borrow() {
+            tracing::warn!(
+                "no models are listed: {error}; --model-list names those of a server without a list"
+            );
+        } else {
+            tracing::debug!("no list of models: {error}");
         }
     }
 

@@ -1,6 +1,7 @@
 //! The log of the program: what nobody reads stops nobody, and what is left out of it is counted.
 
 use std::io::Read;
+use std::net::TcpListener;
 use std::process::Stdio;
 
 use super::process::{PATIENCE, Running, chat, demo, program};
@@ -47,6 +48,20 @@ fn a_closed_standard_error_stops_nobody() {
     assert_eq!(running.flood("GET /health", 2_000), 2_000);
     running.signal("TERM");
     assert_eq!(running.child.wait().unwrap().code(), Some(0));
+}
+
+#[test]
+fn a_server_whose_models_cannot_be_listed_is_warned_of_with_the_flag_that_helps() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let upstream = format!("http://{}/v1", listener.local_addr().unwrap());
+    drop(listener);
+    let running =
+        Running::start(&mut program(&["--port=0", "--route=api", "--upstream-url", &upstream]));
+    let told = "no models are listed";
+    let early = running.started.lines().find(|line| line.contains(told)).map(str::to_owned);
+    let line = early.unwrap_or_else(|| running.line(told).1);
+    assert!(line.contains("WARN") && line.contains("refused"), "{line}");
+    assert!(line.contains("--model-list"), "{line}");
 }
 
 #[test]

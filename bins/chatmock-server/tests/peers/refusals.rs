@@ -49,10 +49,14 @@ pub(crate) fn refused_key(stage: &Stage) {
 pub(crate) fn unknown_key(stage: &Stage) {
     let wrong = "sk-a-key-that-nobody-knows";
     let front = stage.other(&format!("{}/v1", stage.proxy.url), wrong);
+    let list = Reply::of(&front.ask("GET", "/v1/models", "")).json();
+    assert_eq!(list["data"], json!([]));
     let answer = front.ask("POST", "/v1/chat/completions", &chat_body("hello").to_string());
     told(&Reply::of(&answer).error(400)["message"], "No connected db");
     let (before, line) = front.line("status=400");
-    assert!(!format!("{answer}{}{before}{line}", front.started).contains(wrong), "{before}{line}");
+    let log = format!("{}{before}{line}", front.started);
+    assert!(log.contains("no models are listed"), "{log}");
+    assert!(!log.contains(wrong) && !answer.contains(wrong), "{log}{answer}");
 }
 
 pub(crate) fn no_path(stage: &Stage) {
