@@ -74,9 +74,12 @@ async fn drippers(
 ) -> Result<Duration, Fault> {
     let opening = stream::iter(0..count).map(|_| Wire::open(address));
     let wires: Vec<_> = opening.buffered(SIDE_BY_SIDE).try_collect().await?;
-    let stays = try_join_all(wires.into_iter().map(|mut wire| {
+    let stays = try_join_all((0..).zip(wires).map(|(index, mut wire)| {
         let beginning = &beginning;
         async move {
+            // They do not march in step, as tools for such attacks do not: a burst once a second would
+            // measure how fast these clients are.
+            tokio::time::sleep(DRIP * index / count as u32).await;
             let start = Instant::now();
             wire.write(beginning).await?;
             tokio::time::timeout(PATIENCE, wire.drip(more, DRIP)).await?;
