@@ -25,8 +25,8 @@ HTTPS_PROXY, ALL_PROXY and NO_PROXY lead calls to the backend through a proxy.
 Exit codes: 0 stopped as asked, 1 another failure, 2 flags, variables, a configuration file or
 settings that cannot be used, 3 port in use, 130 and 143 ended at once by a second Ctrl-C or SIGTERM.";
 
-/// Serves OpenAI's and Ollama's APIs on this machine and answers through the ChatGPT Codex backend, with your own
-/// sign-in.
+/// Serves OpenAI's and Ollama's APIs on this machine and answers with your own ChatGPT sign-in, or through any server
+/// that speaks the Responses API.
 ///
 /// Point a client at http://127.0.0.1:8000/v1, with any API key unless you set some. Try it without an account: --demo
 #[derive(Debug, Parser)]
@@ -87,7 +87,8 @@ pub(crate) struct Program {
     pub(crate) config: Option<PathBuf>,
     /// Answers from a built-in simulator: no account, no network, nothing kept
     ///
-    /// Wins over --upstream-url, --issuer, --home and --borrow-codex.
+    /// Wins over --upstream-url, --upstream-key-file, --issuer, --home and --borrow-codex. The
+    /// simulated backend is that of --route.
     #[arg(long, env = env::DEMO)]
     pub(crate) demo: bool,
     /// Logs more of what happens; not what a request or an answer says

@@ -130,7 +130,7 @@ impl Access {
 pub struct KeySettings {
     /// The key; `None` for a backend that asks for none.
     pub key: Option<Secret>,
-    /// The folder for the model cache, made by whoever made it; without one, nothing is kept.
+    /// The folder for the model cache, where it is there; without one, nothing is kept.
     pub home: Option<PathBuf>,
 }
 

@@ -176,7 +176,8 @@ impl Client {
             other => return other,
         };
         let unreadable = refused.error.code.as_deref() == Some("invalid_encrypted_content");
-        let Some(rest) = prepared.without_reasoning().filter(|_| unreadable) else {
+        let rest = unreadable.then(|| prepared.without_reasoning()).flatten();
+        let Some(rest) = rest else {
             return Err(Error::Refused(refused));
         };
         tracing::info!("the backend cannot read the reasoning of earlier turns, leaving it out");

@@ -1,4 +1,4 @@
-//! The Codex Responses backend as a client sees it: one prepared request out, owned events back.
+//! A Responses backend as a client sees it: one prepared request out, owned events back.
 //!
 //! The crate knows no sign-in: whoever embeds it brings a [`CredentialSource`].
 //!
