@@ -5,6 +5,8 @@ pub mod event;
 pub mod item;
 pub mod tool;
 
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -86,7 +88,7 @@ struct WireDetails {
 struct Count(Option<u64>);
 
 impl<'de> Deserialize<'de> for Count {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = <&'de RawValue>::deserialize(deserializer)?;
         Ok(Self(raw.get().parse().ok()))
     }
@@ -110,7 +112,7 @@ impl Usage {
     }
 }
 
-/// A `response` object as far as it is read; the raw text stays beside it.
+/// A `response` object as far as it is read.
 #[derive(Clone, Debug)]
 pub struct Response<'a> {
     /// The response's id, such as `resp_0a1b`.
@@ -127,8 +129,6 @@ pub struct Response<'a> {
     pub service_tier: Option<Text<'a>>,
     /// The items, as far as the backend put them there; often an empty list.
     pub output: Option<&'a RawValue>,
-    /// The whole object.
-    pub raw: &'a RawValue,
 }
 
 #[derive(Deserialize)]
@@ -155,34 +155,49 @@ struct WireIncomplete<'a> {
     reason: Option<Text<'a>>,
 }
 
-impl<'a> Response<'a> {
-    /// Reads a `response` object; a member of an unexpected type counts as absent.
-    ///
-    /// # Errors
-    /// When the value is not an object.
-    pub fn read(raw: &'a RawValue) -> Result<Self, serde_json::Error> {
-        // A derived struct would read a list too, member after member.
-        if !raw.get().starts_with('{') {
-            return Err(serde::de::Error::custom("a response must be an object"));
-        }
-        let wire: WireResponse<'a> = serde_json::from_str(raw.get())?;
+impl<'de: 'a, 'a> Deserialize<'de> for Response<'a> {
+    /// Reads a `response` object in one pass, since it repeats the whole of the instructions and
+    /// tools; a member of an unexpected type counts as absent.
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Ok(deserializer.deserialize_map(ResponseVisitor)?.read())
+    }
+}
+
+/// A derived struct would read a list too, member after member.
+struct ResponseVisitor;
+
+impl<'de> Visitor<'de> for ResponseVisitor {
+    type Value = WireResponse<'de>;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("a response object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+        WireResponse::deserialize(MapAccessDeserializer::new(map))
+    }
+}
+
+impl<'a> WireResponse<'a> {
+    fn read(self) -> Response<'a> {
         let word = |raw: Option<&'a RawValue>| raw.and_then(|r| serde_json::from_str(r.get()).ok());
-        let incomplete = wire
+        let incomplete = self
             .incomplete_details
             .and_then(|raw| serde_json::from_str::<WireIncomplete<'a>>(raw.get()).ok())
             .and_then(|details| details.reason);
-        Ok(Self {
-            id: word(wire.id),
-            model: word(wire.model),
+        Response {
+            id: word(self.id),
+            model: word(self.model),
             incomplete,
-            error: wire.error.and_then(ApiError::read),
-            usage: wire.usage.and_then(Usage::read),
-            service_tier: word(wire.service_tier),
-            output: wire.output,
-            raw,
-        })
+            error: self.error.and_then(ApiError::read),
+            usage: self.usage.and_then(Usage::read),
+            service_tier: word(self.service_tier),
+            output: self.output,
+        }
     }
+}
 
+impl<'a> Response<'a> {
     /// The items under `output`, if any.
     #[must_use]
     pub fn output(&self) -> Vec<&'a RawValue> {

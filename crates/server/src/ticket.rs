@@ -24,7 +24,7 @@ impl Ticket {
     /// Keeps the final response, if there is one.
     pub(crate) fn keep<E: Encoder>(self, app: &App, outputs: &[E::Output]) {
         let Some(response) = outputs.first().and_then(E::kept) else { return };
-        let read = Response::read(response).ok();
+        let read: Option<Response<'_>> = serde_json::from_str(response.get()).ok();
         let Some(id) = read.and_then(|read| read.id) else { return };
         let response = Bytes::copy_from_slice(response.get().as_bytes());
         let now = unix_now();

@@ -144,7 +144,7 @@ impl<'a> Event<'a> {
 
     /// Reads any event, its members one by one.
     fn parse_typed(text: &'a str) -> Result<Self, serde_json::Error> {
-        if !text.trim_start().starts_with('{') {
+        if !is_object(text) {
             return Ok(Self {
                 kind: Cow::Borrowed(""),
                 body: Body::Private,
@@ -154,6 +154,22 @@ impl<'a> Event<'a> {
         let kind = kind(text)?;
         let body = body(&kind, text)?;
         Ok(Self { kind, body, sequence_number: None })
+    }
+
+    /// Whether the event of a frame is one of [`Phase::Handshake`]. Its kind alone tells: what the
+    /// event holds is not read, and may turn out to be unreadable.
+    ///
+    /// # Errors
+    /// When a kind is not found at its usual place and the data is not JSON.
+    pub fn is_handshake(frame: &Frame) -> Result<bool, serde_json::Error> {
+        let text = frame.text();
+        if !is_object(text) {
+            return Ok(true);
+        }
+        let kind = kind(text)?;
+        let begins =
+            matches!(&*kind, "response.created" | "response.in_progress" | "response.queued");
+        Ok(begins || is_private(&kind))
     }
 
     /// Where in the response this event stands.
@@ -167,6 +183,10 @@ impl<'a> Event<'a> {
             _ => Phase::Output,
         }
     }
+}
+
+fn is_object(text: &str) -> bool {
+    text.trim_start().starts_with('{')
 }
 
 #[derive(Deserialize)]
@@ -229,8 +249,7 @@ fn body<'a>(kind: &str, text: &'a str) -> Result<Body<'a>, serde_json::Error> {
 }
 
 fn life_cycle<'a>(kind: &str, text: &'a str) -> Result<Body<'a>, serde_json::Error> {
-    let response =
-        || Response::read(serde_json::from_str::<Whole<'a>>(text)?.response).map(Box::new);
+    let response = || Ok(Box::new(serde_json::from_str::<Whole<'a>>(text)?.response));
     Ok(match kind {
         "response.created" => Body::Created(response()?),
         "response.in_progress" | "response.queued" => Body::Progress,
@@ -238,10 +257,16 @@ fn life_cycle<'a>(kind: &str, text: &'a str) -> Result<Body<'a>, serde_json::Err
         "response.incomplete" => Body::Incomplete(response()?),
         "response.failed" => Body::Failed(response()?),
         "error" => Body::Error(Box::new(api_error(text)?)),
-        "keepalive" | "response.metadata" | "response.safety_buffering" => Body::Private,
-        _ if kind.starts_with("codex.") || kind.starts_with("responsesapi.") => Body::Private,
+        _ if is_private(kind) => Body::Private,
         _ => Body::Other,
     })
+}
+
+/// Whether events of a kind are meant for the backend's own client.
+fn is_private(kind: &str) -> bool {
+    matches!(kind, "keepalive" | "response.metadata" | "response.safety_buffering")
+        || kind.starts_with("codex.")
+        || kind.starts_with("responsesapi.")
 }
 
 /// Reads both shapes of an `error` event: members at the top, or under `error`.
@@ -296,7 +321,7 @@ struct Item<'a> {
 #[derive(Deserialize)]
 struct Whole<'a> {
     #[serde(borrow)]
-    response: &'a RawValue,
+    response: Response<'a>,
 }
 
 #[derive(Deserialize)]

@@ -196,49 +196,35 @@ pub struct OutputPart<'a> {
 }
 
 #[derive(Deserialize)]
-struct Kind<'a> {
-    #[serde(rename = "type", borrow, default)]
-    kind: Option<Text<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Message<'a> {
-    #[serde(borrow, default)]
-    phase: Option<Text<'a>>,
-    #[serde(borrow, default)]
-    content: Option<Vec<OutputPart<'a>>>,
-}
-
-#[derive(Deserialize)]
 struct TextPart<'a> {
     #[serde(borrow, default)]
     text: Option<Quoted<'a>>,
 }
 
+/// The members of every kind of item, read in one pass: which of them count, and whether they are
+/// of the right type, is for the kind to say.
 #[derive(Deserialize)]
-struct Reasoning<'a> {
+struct WireItem<'a> {
+    #[serde(rename = "type", borrow, default)]
+    kind: Option<Text<'a>>,
     #[serde(borrow, default)]
-    summary: Option<Vec<TextPart<'a>>>,
+    phase: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    content: Option<Vec<TextPart<'a>>>,
-}
-
-#[derive(Deserialize)]
-struct Call<'a> {
-    #[serde(borrow)]
-    call_id: Text<'a>,
-    #[serde(borrow)]
-    name: Text<'a>,
-    #[serde(borrow, default, alias = "input")]
-    arguments: Option<Quoted<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Image<'a> {
+    content: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    result: Option<Text<'a>>,
+    summary: Option<&'a RawValue>,
     #[serde(borrow, default)]
-    output_format: Option<Text<'a>>,
+    call_id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    name: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    arguments: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    input: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    result: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    output_format: Option<&'a RawValue>,
 }
 
 impl<'a> OutputItem<'a> {
@@ -247,29 +233,43 @@ impl<'a> OutputItem<'a> {
     /// # Errors
     /// When an item of a known kind lacks what its kind demands.
     pub fn read(raw: &'a RawValue) -> Result<Self, serde_json::Error> {
-        let text = raw.get();
-        let kind = serde_json::from_str::<Kind<'a>>(text)?.kind.unwrap_or_default();
-        let kind = match &*kind {
-            "message" => {
-                let Message { phase, content } = serde_json::from_str(text)?;
-                OutputKind::Message { phase, content: content.unwrap_or_default() }
-            }
-            "reasoning" => {
-                let Reasoning { summary, content } = serde_json::from_str(text)?;
-                OutputKind::Reasoning { summary: texts(summary), content: texts(content) }
-            }
-            "function_call" | "custom_tool_call" => {
-                let Call { call_id, name, arguments } = serde_json::from_str(text)?;
-                OutputKind::Call { custom: *kind == *"custom_tool_call", call_id, name, arguments }
-            }
-            "image_generation_call" => {
-                let Image { result, output_format } = serde_json::from_str(text)?;
-                OutputKind::Image { result, format: output_format }
-            }
+        let wire: WireItem<'a> = serde_json::from_str(raw.get())?;
+        let kind = match wire.kind.as_deref().unwrap_or_default() {
+            "message" => OutputKind::Message {
+                phase: member(wire.phase)?,
+                content: member(wire.content)?.unwrap_or_default(),
+            },
+            "reasoning" => OutputKind::Reasoning {
+                summary: texts(member(wire.summary)?),
+                content: texts(member(wire.content)?),
+            },
+            kind @ ("function_call" | "custom_tool_call") => OutputKind::Call {
+                custom: kind == "custom_tool_call",
+                call_id: demanded(wire.call_id, "call_id")?,
+                name: demanded(wire.name, "name")?,
+                arguments: member(wire.arguments.or(wire.input))?,
+            },
+            "image_generation_call" => OutputKind::Image {
+                result: member(wire.result)?,
+                format: member(wire.output_format)?,
+            },
             _ => OutputKind::Other,
         };
         Ok(Self { kind, raw })
     }
+}
+
+fn member<'a, T: Deserialize<'a>>(
+    raw: Option<&'a RawValue>,
+) -> Result<Option<T>, serde_json::Error> {
+    raw.map(|raw| serde_json::from_str(raw.get())).transpose()
+}
+
+fn demanded<'a, T: Deserialize<'a>>(
+    raw: Option<&'a RawValue>,
+    name: &'static str,
+) -> Result<T, serde_json::Error> {
+    member(raw)?.ok_or_else(|| serde::de::Error::missing_field(name))
 }
 
 fn texts<'a>(parts: Option<Vec<TextPart<'a>>>) -> Vec<Quoted<'a>> {

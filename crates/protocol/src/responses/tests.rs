@@ -106,20 +106,20 @@ fn a_body_that_says_nothing_of_an_error_gives_none() {
 #[test]
 fn a_response_is_read_with_wrong_members_left_out() {
     let text = r#"{"id":5,"model":"m\u0041","error":null,"incomplete_details":{"reason":"max_output_tokens"},"usage":"x","output":[{"a":1},2],"service_tier":null}"#;
-    let response = Response::read(raw(text)).unwrap();
+    let response: Response<'_> = serde_json::from_str(text).unwrap();
     assert!(response.id.is_none() && response.service_tier.is_none());
     assert_eq!(response.usage, None);
     assert_eq!(response.model.as_deref(), Some("mA"));
     assert_eq!(response.incomplete.as_deref(), Some("max_output_tokens"));
     assert!(response.error.is_none());
     assert_eq!(response.output().into_iter().map(RawValue::get).collect::<String>(), r#"{"a":1}2"#);
-    assert_eq!(response.raw.get(), text);
 }
 
 #[test]
 fn an_output_that_is_no_list_is_empty() {
     for text in [r#"{"output":null}"#, "{}", r#"{"output":{}}"#, r#"{"output":[]}"#] {
-        assert!(Response::read(raw(text)).unwrap().output().is_empty(), "{text}");
+        let response: Response<'_> = serde_json::from_str(text).unwrap();
+        assert!(response.output().is_empty(), "{text}");
     }
-    assert!(Response::read(raw("[]")).is_err());
+    assert!(serde_json::from_str::<Response<'_>>("[]").is_err());
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use chatmock_protocol::json::{Members, RawValue, raw};
-use chatmock_protocol::responses::Response;
 use chatmock_protocol::sse::Frame;
 use serde::{Deserialize, Serialize};
 
@@ -151,8 +150,7 @@ pub(super) fn cut(
     items: &BTreeMap<usize, Frame>,
     tokens: u64,
 ) -> Option<Box<RawValue>> {
-    let whole: Whole<'_> = serde_json::from_str(created.text()).ok()?;
-    let mut response: Members<'_> = serde_json::from_str(whole.response.get()).ok()?;
+    let mut response: Members<'_> = serde_json::from_str(response(created)?.get()).ok()?;
     response.set("status", "incomplete").ok()?;
     response.set("incomplete_details", &IncompleteDetails { reason: "max_output_tokens" }).ok()?;
     response.set("output", &outputs(items)).ok()?;
@@ -199,12 +197,14 @@ pub(super) fn item(frame: &Frame) -> Option<&RawValue> {
     serde_json::from_str::<Item<'_>>(frame.text()).ok().map(|event| event.item)
 }
 
-/// The response with its finished items as `output`.
-pub(super) fn with_output(
-    response: &Response<'_>,
-    items: &BTreeMap<usize, Frame>,
-) -> Option<Box<RawValue>> {
-    let mut members: Members<'_> = serde_json::from_str(response.raw.get()).ok()?;
+/// The response of an event.
+pub(super) fn response(frame: &Frame) -> Option<&RawValue> {
+    serde_json::from_str::<Whole<'_>>(frame.text()).ok().map(|event| event.response)
+}
+
+/// The response of an event with its finished items as `output`.
+pub(super) fn with_output(frame: &Frame, items: &BTreeMap<usize, Frame>) -> Option<Box<RawValue>> {
+    let mut members: Members<'_> = serde_json::from_str(response(frame)?.get()).ok()?;
     members.set("output", &outputs(items)).ok()?;
     raw(&members).ok()
 }
@@ -223,8 +223,7 @@ pub(super) fn failed(
     failure: &Failure,
     sequence_number: u64,
 ) -> Option<Box<RawValue>> {
-    let whole: Whole<'_> = serde_json::from_str(created.text()).ok()?;
-    let mut response: Members<'_> = serde_json::from_str(whole.response.get()).ok()?;
+    let mut response: Members<'_> = serde_json::from_str(response(created)?.get()).ok()?;
     let code = failure.code.as_deref().unwrap_or("server_error");
     response.set("status", "failed").ok()?;
     response.set("error", &ResponseError { code, message: &failure.message }).ok()?;

@@ -128,12 +128,11 @@ impl Verbatim {
         frames: &mut Frames,
     ) {
         self.finish_partials();
-        if self.items.is_empty() || !response.output().is_empty() {
-            self.reply = self.gathers.then(|| response.raw.to_owned());
-            return self.copy(frame, event, frames);
-        }
-        let Some(mended) = made::with_output(response, &self.items) else {
-            self.reply = self.gathers.then(|| response.raw.to_owned());
+        let whole = self.items.is_empty() || !response.output().is_empty();
+        let mended = if whole { None } else { made::with_output(frame, &self.items) };
+        let Some(mended) = mended else {
+            let gathered = self.gathers.then(|| made::response(frame)).flatten();
+            self.reply = gathered.map(ToOwned::to_owned);
             return self.copy(frame, event, frames);
         };
         if self.streams

@@ -78,6 +78,8 @@ fn every_known_shape_is_read_as_its_kind_and_phase() {
         let value: serde_json::Value = serde_json::from_str(line).unwrap();
         assert_eq!(event.kind, value["type"].as_str().unwrap());
         assert_eq!((name(&event.body), event.phase()), expected(&event.kind), "{line}");
+        let handshake = Event::is_handshake(&frame).unwrap();
+        assert_eq!(handshake, event.phase() == Phase::Handshake, "{line}");
     }
 }
 
@@ -92,6 +94,7 @@ fn the_kind_is_found_wherever_it_stands() {
         let event = Event::parse(&frame).unwrap_or_else(|error| panic!("{last}: {error}"));
         assert_eq!(event.kind, kind.as_str().unwrap());
         assert_eq!((name(&event.body), event.phase()), expected(&event.kind));
+        assert_eq!(Event::is_handshake(&frame).unwrap(), event.phase() == Phase::Handshake);
     }
 }
 
@@ -108,6 +111,7 @@ fn data_that_is_no_object_is_private() {
         let frame = frame(data);
         let event = Event::parse(&frame).unwrap();
         assert_eq!((name(&event.body), event.phase()), ("private", Phase::Handshake), "{data}");
+        assert!(Event::is_handshake(&frame).unwrap(), "{data}");
     }
 }
 
