@@ -5,10 +5,10 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use chatmock_protocol::codex::limits::Snapshot;
-use chatmock_protocol::responses::Request;
+use chatmock_protocol::responses;
 use futures::TryStreamExt;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, VIA};
-use reqwest::{Method, RequestBuilder, Response, StatusCode};
+use reqwest::{Method, Request, Response, StatusCode};
 use ruzstd::encoding::CompressionLevel;
 
 use crate::identity::Caller;
@@ -149,7 +149,7 @@ impl Client {
     /// [`Error::Request`] when the request cannot be brought into that form.
     pub fn prepare(
         &self,
-        request: Request<'_>,
+        request: responses::Request<'_>,
         credentials: &Credentials,
         session: Option<&str>,
     ) -> Result<Prepared, Error> {
@@ -195,7 +195,7 @@ impl Client {
         let state = self.turn_states.find(prepared.session(), prepared.body());
         let moved = self.route.is_moved();
         let via = moved.then(|| self.station.header(prepared.came_through())).flatten();
-        let request = |credentials: &Credentials| {
+        let call = |credentials: &Credentials| {
             let session = prepared.session();
             let mut headers = turn_headers(&self.route, &self.caller, credentials, session);
             let mut url = self.endpoints.responses.clone();
@@ -203,9 +203,11 @@ impl Client {
             let more = [(VIA, &via), (CONTENT_ENCODING, &coding), (TURN_STATE, &state)];
             let more = more.into_iter().filter_map(|(name, value)| Some((name, value.clone()?)));
             headers.extend(more);
-            self.http.post(url).headers(headers).body(body.clone())
+            let mut request = request(Method::POST, url, headers);
+            *request.body_mut() = Some(body.clone().into());
+            request
         };
-        let response = self.exchange(credentials, self.limits.header, request).await?;
+        let response = self.exchange(credentials, self.limits.header, call).await?;
         if !is_event_stream(response.headers()) {
             return Err(answer::unexpected(&response));
         }
@@ -240,19 +242,16 @@ impl Client {
         error
     }
 
-    /// Starts a `GET` of a list.
-    pub(crate) fn get(&self, url: reqwest::Url, headers: HeaderMap) -> RequestBuilder {
+    /// A `GET` of a list.
+    pub(crate) fn get(&self, url: reqwest::Url, headers: HeaderMap) -> Request {
         self.list(Method::GET, url, headers)
     }
 
-    /// Starts a call whose answer is short.
-    pub(crate) fn list(
-        &self,
-        method: Method,
-        url: reqwest::Url,
-        headers: HeaderMap,
-    ) -> RequestBuilder {
-        self.http.request(method, url).headers(headers).timeout(self.limits.list)
+    /// A call whose answer is short.
+    pub(crate) fn list(&self, method: Method, url: reqwest::Url, headers: HeaderMap) -> Request {
+        let mut request = request(method, url, headers);
+        *request.timeout_mut() = Some(self.limits.list);
+        request
     }
 
     /// Makes a call, once more with renewed credentials when the first are refused, and again after
@@ -264,12 +263,12 @@ impl Client {
         request: F,
     ) -> Result<Response, Error>
     where
-        F: Fn(&Credentials) -> RequestBuilder,
+        F: Fn(&Credentials) -> Request,
     {
         let (mut credentials, mut renewed) = (Arc::clone(credentials), false);
         let mut tries = 0;
         loop {
-            let error = match attempt(request(&credentials), limit).await {
+            let error = match attempt(&self.http, request(&credentials), limit).await {
                 Ok(response) if !renewed && is_unauthorized(&response) => {
                     tracing::info!("the backend refused the access token, renewing it");
                     drop(response);
@@ -329,9 +328,20 @@ impl std::fmt::Debug for Client {
     }
 }
 
+/// A request with these headers: a builder would copy them one by one.
+fn request(method: Method, url: reqwest::Url, headers: HeaderMap) -> Request {
+    let mut request = Request::new(method, url);
+    *request.headers_mut() = headers;
+    request
+}
+
 /// Sends one request and waits for the head of its answer.
-async fn attempt(request: RequestBuilder, limit: Duration) -> Result<Response, Error> {
-    let response = match tokio::time::timeout(limit, request.send()).await {
+async fn attempt(
+    http: &reqwest::Client,
+    request: Request,
+    limit: Duration,
+) -> Result<Response, Error> {
+    let response = match tokio::time::timeout(limit, http.execute(request)).await {
         Ok(Ok(response)) => response,
         Ok(Err(error)) if error.is_timeout() && !error.is_connect() => {
             return Err(Error::HeaderTimeout { limit });

@@ -10,23 +10,26 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
 pub use chatmock_protocol::codex::limits::read_event;
 
+/// How the names of all headers about limits begin.
+const PREFIX: &str = "x-codex-";
+
 /// The end of the header with a further limit's display name.
 const LIMIT_NAME: &str = "-limit-name";
 
 /// What a window's headers end with.
 const WINDOW: [&str; 4] = ["-used-percent", "-window-minutes", "-reset-at", "-reset-after-seconds"];
 
-/// Headers about limits that belong to no window.
+/// What headers about limits are called behind [`PREFIX`] that belong to no window.
 const SINGLE: [&str; 9] = [
-    "x-codex-active-limit",
-    "x-codex-credits-balance",
-    "x-codex-credits-has-credits",
-    "x-codex-credits-unlimited",
-    "x-codex-limit-name",
-    "x-codex-plan-type",
-    "x-codex-primary-over-secondary-limit-percent",
-    "x-codex-promo-message",
-    "x-codex-rate-limit-reached-type",
+    "active-limit",
+    "credits-balance",
+    "credits-has-credits",
+    "credits-unlimited",
+    "limit-name",
+    "plan-type",
+    "primary-over-secondary-limit-percent",
+    "promo-message",
+    "rate-limit-reached-type",
 ];
 
 /// Reads the snapshot from an answer's headers; `None` when they tell nothing.
@@ -35,22 +38,20 @@ const SINGLE: [&str; 9] = [
 /// A window of 0 minutes, or whose headers are empty, does not exist.
 #[must_use]
 pub fn read_headers(headers: &HeaderMap, now: u64) -> Option<Snapshot> {
-    let word = |name: &str| text(headers, name).map(str::to_owned);
+    let told = Told::of(headers);
+    let word = |name: &str| told.text(&[], name).map(str::to_owned);
     let snapshot = Snapshot {
-        plan: word("x-codex-plan-type"),
-        active_limit: word("x-codex-active-limit"),
-        limit_name: word("x-codex-limit-name"),
-        primary: window(headers, "x-codex-primary", now),
-        secondary: window(headers, "x-codex-secondary", now),
-        primary_over_secondary_percent: percent(
-            headers,
-            "x-codex-primary-over-secondary-limit-percent",
-        ),
-        further: further(headers, now),
-        credits: credits(headers),
+        plan: word("plan-type"),
+        active_limit: word("active-limit"),
+        limit_name: word("limit-name"),
+        primary: told.window(&["primary"], now),
+        secondary: told.window(&["secondary"], now),
+        primary_over_secondary_percent: told.percent(&[], "primary-over-secondary-limit-percent"),
+        further: told.further(now),
+        credits: told.credits(),
         limit_reached: None,
-        reached: word("x-codex-rate-limit-reached-type"),
-        promo: word("x-codex-promo-message"),
+        reached: word("rate-limit-reached-type"),
+        promo: word("promo-message"),
     };
     (!snapshot.is_empty()).then_some(snapshot)
 }
@@ -64,51 +65,84 @@ pub fn forwarded(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
         |name: &str| SINGLE.contains(&name) || is_window(name) || family(name).is_some();
     headers
         .iter()
-        .filter(|(name, _)| about_limits(name.as_str()))
+        .filter(|(name, _)| name.as_str().strip_prefix(PREFIX).is_some_and(about_limits))
         .map(|(name, value)| (name.clone(), value.clone()))
         .collect()
 }
 
-/// A non-empty text value.
-fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
-    let value = headers.get(name)?.to_str().ok()?.trim();
-    (!value.is_empty()).then_some(value)
+/// The headers about limits, by their names behind `x-codex-`: a name is looked for in parts, so
+/// that none has to be composed.
+struct Told<'h>(Vec<(&'h str, &'h HeaderValue)>);
+
+impl<'h> Told<'h> {
+    fn of(headers: &'h HeaderMap) -> Self {
+        let told =
+            |(name, value): (&'h HeaderName, _)| Some((name.as_str().strip_prefix(PREFIX)?, value));
+        Self(headers.iter().filter_map(told).collect())
+    }
+
+    /// A non-empty text value of the header whose name is made of `front` and `tail`.
+    fn text(&self, front: &[&str], tail: &str) -> Option<&'h str> {
+        let rest =
+            |name: &'h str| front.iter().try_fold(name, |rest, part| rest.strip_prefix(part));
+        let (_, value) = self.0.iter().find(|(name, _)| rest(name) == Some(tail))?;
+        let value = value.to_str().ok()?.trim();
+        (!value.is_empty()).then_some(value)
+    }
+
+    fn percent(&self, front: &[&str], tail: &str) -> Option<f64> {
+        let value: f64 = self.text(front, tail)?.parse().ok()?;
+        (value.is_finite() && value >= 0.0).then_some(value)
+    }
+
+    fn window(&self, window: &[&str], now: u64) -> Option<Window> {
+        let [used, minutes, at, after] = WINDOW;
+        let number = |tail: &str| self.text(window, tail)?.parse::<u64>().ok();
+        let window_minutes = number(minutes).filter(|minutes| *minutes > 0)?;
+        let used_percent = self.percent(window, used)?;
+        let later = || number(after).map(|after| now.saturating_add(after));
+        let resets_at = number(at).filter(|at| *at > 0).or_else(later);
+        Some(Window { used_percent, window_minutes, resets_at })
+    }
+
+    fn further(&self, now: u64) -> Vec<Limit> {
+        let ids: BTreeSet<&str> = self.0.iter().filter_map(|(name, _)| family(name)).collect();
+        let limit = |id: &str| {
+            let name = self.text(&[id], LIMIT_NAME).map(str::to_owned);
+            let primary = self.window(&[id, "-primary"], now);
+            let secondary = self.window(&[id, "-secondary"], now);
+            let known = name.is_some() || primary.is_some() || secondary.is_some();
+            known.then(|| Limit { id: id.to_owned(), name, primary, secondary })
+        };
+        ids.into_iter().filter_map(limit).collect()
+    }
+
+    fn credits(&self) -> Option<Credits> {
+        // The backend writes booleans as Python does, or as JSON does.
+        let truth = |name: &str| {
+            let word = self.text(&[], name)?;
+            [("true", true), ("false", false)]
+                .into_iter()
+                .find_map(|(is, truth)| word.eq_ignore_ascii_case(is).then_some(truth))
+        };
+        let has_credits = truth("credits-has-credits");
+        let unlimited = truth("credits-unlimited");
+        let balance = self.text(&[], "credits-balance").map(str::to_owned);
+        let known = has_credits.is_some() || unlimited.is_some() || balance.is_some();
+        known.then(|| Credits {
+            has_credits: has_credits.unwrap_or_default(),
+            unlimited: unlimited.unwrap_or_default(),
+            balance,
+        })
+    }
 }
 
-fn percent(headers: &HeaderMap, name: &str) -> Option<f64> {
-    let value: f64 = text(headers, name)?.parse().ok()?;
-    (value.is_finite() && value >= 0.0).then_some(value)
-}
-
-fn window(headers: &HeaderMap, prefix: &str, now: u64) -> Option<Window> {
-    let number = |tail: &str| text(headers, &format!("{prefix}{tail}"))?.parse::<u64>().ok();
-    let window_minutes = number("-window-minutes").filter(|minutes| *minutes > 0)?;
-    let used_percent = percent(headers, &format!("{prefix}-used-percent"))?;
-    let later = || number("-reset-after-seconds").map(|after| now.saturating_add(after));
-    let resets_at = number("-reset-at").filter(|at| *at > 0).or_else(later);
-    Some(Window { used_percent, window_minutes, resets_at })
-}
-
-fn further(headers: &HeaderMap, now: u64) -> Vec<Limit> {
-    let ids: BTreeSet<&str> = headers.keys().filter_map(|name| family(name.as_str())).collect();
-    let limit = |id: &str| {
-        let prefix = format!("x-codex-{id}");
-        let name = text(headers, &format!("{prefix}{LIMIT_NAME}")).map(str::to_owned);
-        let primary = window(headers, &format!("{prefix}-primary"), now);
-        let secondary = window(headers, &format!("{prefix}-secondary"), now);
-        let known = name.is_some() || primary.is_some() || secondary.is_some();
-        known.then(|| Limit { id: id.to_owned(), name, primary, secondary })
-    };
-    ids.into_iter().filter_map(limit).collect()
-}
-
-/// The opaque word of the further limit that a header belongs to.
+/// The opaque word of the further limit that a header belongs to, from its name behind `x-codex-`.
 fn family(name: &str) -> Option<&str> {
-    let rest = name.strip_prefix("x-codex-")?;
-    let id = match rest.strip_suffix(LIMIT_NAME) {
+    let id = match name.strip_suffix(LIMIT_NAME) {
         Some(id) => id,
         None => {
-            let rest = WINDOW.iter().find_map(|tail| rest.strip_suffix(tail))?;
+            let rest = WINDOW.iter().find_map(|tail| name.strip_suffix(tail))?;
             rest.strip_suffix("-primary").or_else(|| rest.strip_suffix("-secondary"))?
         }
     };
@@ -117,28 +151,8 @@ fn family(name: &str) -> Option<&str> {
 
 /// Whether a header belongs to a window of the account's own limit.
 fn is_window(name: &str) -> bool {
-    ["x-codex-primary", "x-codex-secondary"]
-        .iter()
-        .filter_map(|prefix| name.strip_prefix(prefix))
-        .any(|tail| WINDOW.contains(&tail))
-}
-
-fn credits(headers: &HeaderMap) -> Option<Credits> {
-    // The backend writes booleans as Python does, or as JSON does.
-    let truth = |name: &str| match text(headers, name)?.to_ascii_lowercase().as_str() {
-        "true" => Some(true),
-        "false" => Some(false),
-        _ => None,
-    };
-    let has_credits = truth("x-codex-credits-has-credits");
-    let unlimited = truth("x-codex-credits-unlimited");
-    let balance = text(headers, "x-codex-credits-balance").map(str::to_owned);
-    let known = has_credits.is_some() || unlimited.is_some() || balance.is_some();
-    known.then(|| Credits {
-        has_credits: has_credits.unwrap_or_default(),
-        unlimited: unlimited.unwrap_or_default(),
-        balance,
-    })
+    let tail = name.strip_prefix("primary").or_else(|| name.strip_prefix("secondary"));
+    tail.is_some_and(|tail| WINDOW.contains(&tail))
 }
 
 #[cfg(test)]

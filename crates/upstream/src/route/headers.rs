@@ -1,10 +1,24 @@
 //! The headers of each call.
 
-use reqwest::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT};
+use reqwest::header::{
+    ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
+};
 
 use super::{Headers, Route};
 use crate::identity::Caller;
 use crate::{Credentials, SessionId};
+
+/// Where a turn names its conversation to the Codex backend.
+const CONVERSATION: [HeaderName; 3] = [
+    HeaderName::from_static("session-id"),
+    HeaderName::from_static("thread-id"),
+    HeaderName::from_static("x-client-request-id"),
+];
+
+const ACCOUNT: HeaderName = HeaderName::from_static("chatgpt-account-id");
+const FEDRAMP: HeaderName = HeaderName::from_static("x-openai-fedramp");
+const ORIGINATOR: HeaderName = HeaderName::from_static("originator");
+const VERSION: HeaderName = HeaderName::from_static("version");
 
 /// The headers of `POST /responses`: the smallest set known to work, and the client's version
 /// where it decides.
@@ -21,9 +35,8 @@ pub(crate) fn turn_headers(
     headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     if route.kind().headers == Headers::Codex {
-        for name in ["session-id", "thread-id", "x-client-request-id"] {
-            headers.insert(name, session.header());
-        }
+        let session = session.header();
+        headers.extend(CONVERSATION.map(|name| (name, session.clone())));
     }
     headers
 }
@@ -32,8 +45,8 @@ pub(crate) fn turn_headers(
 pub(crate) fn list_headers(route: &Route, caller: &Caller, credentials: &Credentials) -> HeaderMap {
     let mut headers = usage_headers(route, caller, credentials);
     if route.kind().headers == Headers::Codex {
-        headers.insert("originator", caller.originator.clone());
-        headers.insert("version", caller.version.clone());
+        headers.insert(ORIGINATOR, caller.originator.clone());
+        headers.insert(VERSION, caller.version.clone());
     }
     headers
 }
@@ -50,10 +63,10 @@ pub(crate) fn usage_headers(
     }
     if route.kind().headers == Headers::Codex {
         if let Some(account) = credentials.account() {
-            headers.insert("chatgpt-account-id", account.clone());
+            headers.insert(ACCOUNT, account.clone());
         }
         if credentials.fedramp() {
-            headers.insert("x-openai-fedramp", HeaderValue::from_static("true"));
+            headers.insert(FEDRAMP, HeaderValue::from_static("true"));
         }
     }
     headers.insert(USER_AGENT, caller.user_agent.clone());
