@@ -9,6 +9,13 @@ use std::time::Duration;
 /// The most that waits to be written, in bytes: some thousands of lines.
 const ROOM: usize = 1024 * 1024;
 
+/// So much is written without a rest, in bytes.
+const HALF: usize = ROOM / 2;
+
+/// How long the thread rests after it has written: lines of that time are written together, and
+/// nobody has to wake it for each.
+const REST: Duration = Duration::from_millis(20);
+
 /// How long the end of the program waits for what is still to be written.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
@@ -26,8 +33,10 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     waiting: Vec<u8>,
-    /// The thread is at work on what it took.
+    /// The thread is at work on what it took, or rests from it.
     busy: bool,
+    /// The program ends: there is no rest any more.
+    last: bool,
     /// The target did not take all of the last write.
     refused: bool,
     /// Lines that were lost since the start.
@@ -52,18 +61,22 @@ impl Outlet {
             state.lost += lines(bytes);
             return;
         }
-        // A thread that is at work looks again by itself.
-        let sleeps = state.waiting.is_empty();
         state.waiting.extend_from_slice(bytes);
+        // A thread that is at work looks again by itself; one that rests does so while there is room.
+        let wakes = !state.busy || state.waiting.len() >= HALF;
+        // What is put while it wakes up does not have to wake it again.
+        state.busy = true;
         drop(state);
-        if sleeps {
-            self.0.filled.notify_one();
+        if wakes {
+            self.0.filled.notify_all();
         }
     }
 
     /// Waits until everything is written, for a moment: a reader that has stopped may never go on.
     pub(crate) fn finish(&self) {
-        let state = self.0.state();
+        let mut state = self.0.state();
+        state.last = true;
+        self.0.filled.notify_all();
         let open = |state: &mut State| state.busy || !state.waiting.is_empty();
         // Whether it is done or the time is over, the program ends now.
         drop(self.0.emptied.wait_timeout_while(state, LAST_WORDS, open));
@@ -95,7 +108,13 @@ impl Shared {
                 tracing::warn!(lost, "lines of the log were lost: they were not read in time");
             }
             self.wrote(write(&mut target, &batch));
+            self.rest(REST);
         }
+    }
+
+    fn rest(&self, most: Duration) {
+        let on = |state: &mut State| !state.last && state.waiting.len() < HALF;
+        drop(self.filled.wait_timeout_while(self.state(), most, on));
     }
 
     /// Waits for something to write, and takes it. Says how many lines were lost so far where that
@@ -204,6 +223,46 @@ mod tests {
         outlet.finish();
         assert_eq!(read.try_iter().collect::<Vec<_>>().concat(), b"one\ntwo\nthree\n");
         assert_eq!(lost(&outlet), 0);
+    }
+
+    #[test]
+    fn what_comes_during_a_rest_is_written_together() {
+        let Bench { outlet, leave, read, asked } = bench();
+        for _ in 0..3 {
+            leave.send(Ok(usize::MAX)).unwrap();
+        }
+        outlet.put(b"one\n");
+        asked.recv().unwrap();
+        let first = read.recv().unwrap();
+        assert_eq!(first, b"one\n");
+        let start = std::time::Instant::now();
+        outlet.put(b"two\n");
+        outlet.put(b"three\n");
+        let second = read.recv().unwrap();
+        // A machine that stops between the two lines may take longer than the rest.
+        assert!(second == b"two\nthree\n" || start.elapsed() >= REST, "{second:?}");
+    }
+
+    #[test]
+    fn a_rest_ends_where_room_becomes_scarce_and_with_the_program() {
+        let shared = Arc::new(Shared::default());
+        let resting = |shared: &Arc<Shared>| {
+            let shared = Arc::clone(shared);
+            shared.state().busy = true;
+            thread::spawn(move || {
+                let start = std::time::Instant::now();
+                shared.rest(Duration::from_secs(60));
+                start.elapsed()
+            })
+        };
+        let outlet = Outlet(Arc::clone(&shared));
+        let scarce = resting(&shared);
+        outlet.put(&[b'x'; HALF]);
+        assert!(scarce.join().unwrap() < Duration::from_secs(60));
+        shared.state().waiting.clear();
+        let last = resting(&shared);
+        outlet.finish();
+        assert!(last.join().unwrap() < Duration::from_secs(60));
     }
 
     #[test]
