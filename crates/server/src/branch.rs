@@ -11,6 +11,7 @@ use chatmock_translate::dialect::End;
 use chatmock_translate::{Encoder, Failure, Frames};
 
 use crate::app::App;
+use crate::moment::Moment;
 use crate::opening::{Next, Source, parse};
 use crate::reply::unix_now;
 
@@ -56,7 +57,7 @@ impl<E: Encoder> Branch<E> {
     fn advance(
         &mut self,
         cx: &mut Context<'_>,
-        (app, at): (&Arc<App>, Duration),
+        (app, moment): (&Arc<App>, &mut Moment),
         frames: &mut Frames,
     ) -> Result<Progress, Failure> {
         while self.encoder.is_some() {
@@ -65,13 +66,15 @@ impl<E: Encoder> Branch<E> {
             }
             let step = match self.source.poll_next(cx) {
                 Poll::Pending => return Ok(Progress::Open),
-                Poll::Ready(next) => next.and_then(|next| self.step(&next, (app, at), frames)),
+                Poll::Ready(next) => {
+                    next.and_then(|next| self.step(&next, (app, moment.get()), frames))
+                }
             };
             match step {
                 Ok(Flow::On) => {}
                 Ok(Flow::End { end, whole }) => {
                     self.usage = end.usage;
-                    self.output = self.encoder.take().map(|e| e.finish(end, at, frames));
+                    self.output = self.encoder.take().map(|e| e.finish(end, moment.get(), frames));
                     let source = std::mem::replace(&mut self.source, Source::Over);
                     if let (Source::Running(opening), true) = (source, whole) {
                         app.tasks.drain(opening.events, cx);
@@ -130,12 +133,12 @@ impl<E: Encoder> Branch<E> {
 pub(crate) fn advance<E: Encoder>(
     branches: &mut [Branch<E>],
     cx: &mut Context<'_>,
-    (app, at): (&Arc<App>, Duration),
+    (app, moment): (&Arc<App>, &mut Moment),
     frames: &mut Frames,
 ) -> Result<bool, Failure> {
     let mut ended = true;
     for branch in branches {
-        match branch.advance(cx, (app, at), frames)? {
+        match branch.advance(cx, (app, moment), frames)? {
             Progress::Ended => {}
             Progress::Open => ended = false,
             Progress::Full => {

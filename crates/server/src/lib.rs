@@ -15,6 +15,7 @@ mod guard;
 mod handlers;
 mod keys;
 mod limits;
+mod moment;
 mod opening;
 mod panics;
 mod pipeline;

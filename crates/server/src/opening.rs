@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use chatmock_protocol::responses::event::{Body, Phase};
+use chatmock_protocol::responses::event::Body;
 use chatmock_protocol::responses::{ApiError, Event};
 use chatmock_protocol::sse::Frame;
 use chatmock_translate::dialect::Finish;
@@ -22,6 +22,13 @@ use crate::reply::unix_now;
 /// The longest wait that the backend may ask for and get, in seconds.
 const LONGEST_WAIT: u64 = 5;
 
+/// The most that is taken beside the first output before the head is sent, in bytes.
+const MOST_TAKEN: usize = 64 * 1024;
+
+/// How often it is looked whether more has arrived: a short answer comes in one piece or two, and
+/// then its end.
+const TURNS: u32 = 3;
+
 /// What an answer's head tells a client.
 #[derive(Default)]
 pub(crate) struct Told {
@@ -31,10 +38,13 @@ pub(crate) struct Told {
     pub(crate) notices: Vec<Notice>,
 }
 
+/// Events that have been read and not yet told; a failure is the last of them.
+type Held = VecDeque<Result<Frame, Failure>>;
+
 /// An answer whose first output has arrived.
 pub(crate) struct Opening {
-    /// What was held back: the handshake and the first output.
-    held: VecDeque<Frame>,
+    /// What was held back: the handshake, the first output and what arrived together with it.
+    held: Held,
     /// What comes after it.
     pub(crate) events: Events,
     told: Told,
@@ -95,7 +105,7 @@ impl Source {
         }
         match self {
             Self::Running(opening) => match opening.held.pop_front() {
-                Some(frame) => Poll::Ready(Ok(Next::Frame(frame))),
+                Some(next) => Poll::Ready(next.map(Next::Frame)),
                 None => opening.events.poll_frame(cx).map(|next| frame(next).map(Next::Frame)),
             },
             Self::AtOnce(finish) => Poll::Ready(Ok(Next::AtOnce(*finish))),
@@ -203,22 +213,51 @@ async fn attempt(
 }
 
 /// Reads up to the first output; a failure in its place is given as one.
-async fn first_output(mut events: Events) -> Result<(Events, VecDeque<Frame>), Failure> {
-    let mut held = VecDeque::new();
+async fn first_output(mut events: Events) -> Result<(Events, Held), Failure> {
+    let mut held = Held::new();
     loop {
         let frame = frame(events.next().await)?;
-        let event = parse(&frame)?;
-        let phase = event.phase();
-        match event.body {
+        // Its events repeat the whole request, and are read when they are encoded.
+        if Event::is_handshake(&frame).map_err(unreadable)? {
+            held.push_back(Ok(frame));
+            continue;
+        }
+        match parse(&frame)?.body {
             Body::Failed(response) => return Err(failed(response.error.unwrap_or_default())),
             Body::Error(error) => return Err(failed(*error)),
             _ => {}
         }
-        held.push_back(frame);
-        if phase != Phase::Handshake {
-            return Ok((events, held));
-        }
+        held.push_back(Ok(frame));
+        take_arrived(&mut events, &mut held).await;
+        return Ok((events, held));
     }
+}
+
+/// Takes what has arrived together with the first output, so that it leaves in one write with the
+/// head: a short answer as a whole.
+///
+/// The backend's connection hands over one piece a turn, and so gets some turns for it, as do those
+/// tasks that are ready; nothing is waited for.
+async fn take_arrived(events: &mut Events, held: &mut Held) {
+    let (mut turns, mut size) = (0, 0);
+    std::future::poll_fn(|cx| {
+        let before = held.len();
+        while size < MOST_TAKEN
+            && let Poll::Ready(next) = events.poll_frame(cx)
+        {
+            let Some(next) = next else { return Poll::Ready(()) };
+            size += next.as_ref().map_or(0, |frame| frame.data().len());
+            held.push_back(next.map_err(failure::of_upstream));
+        }
+        turns += 1;
+        let more = turns == 1 || held.len() > before;
+        if !more || turns == TURNS || size >= MOST_TAKEN {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
 }
 
 fn failed(error: ApiError) -> Failure {
@@ -238,8 +277,58 @@ fn frame(next: Option<Result<Frame, chatmock_upstream::Error>>) -> Result<Frame,
 /// # Errors
 /// When it is not of the shape that its kind demands.
 pub(crate) fn parse(frame: &Frame) -> Result<Event<'_>, Failure> {
-    Event::parse(frame).map_err(|error| {
-        let message = format!("the backend sent an event that cannot be read: {error}");
-        Failure::new(FailureKind::Failed, message).with_code("upstream_unexpected")
-    })
+    Event::parse(frame).map_err(unreadable)
+}
+
+fn unreadable(error: impl std::fmt::Display) -> Failure {
+    let message = format!("the backend sent an event that cannot be read: {error}");
+    Failure::new(FailureKind::Failed, message).with_code("upstream_unexpected")
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use chatmock_upstream::Limits;
+    use futures::SinkExt;
+    use futures::channel::mpsc;
+
+    use super::*;
+
+    /// Events of pieces of which each is handed over in a turn of its own, as hyper does.
+    fn handed_over(pieces: &'static [&'static str]) -> Events {
+        let (mut sender, receiver) = mpsc::channel(0);
+        tokio::spawn(async move {
+            for piece in pieces {
+                sender.send(Ok(Bytes::from_static(piece.as_bytes()))).await.unwrap();
+            }
+            // The connection stays open after them.
+            std::future::pending::<()>().await;
+        });
+        Events::new(receiver, &Limits::default())
+    }
+
+    #[tokio::test]
+    async fn what_arrived_with_the_first_output_is_taken_and_nothing_is_waited_for() {
+        let events = handed_over(&[
+            "data: {\"type\":\"response.created\"}\n\n",
+            "data: {\"type\":\"a\"}\n\ndata: {\"type\":\"b\"}\n\n",
+            "data: {\"type\":\"c\"}\n\n",
+        ]);
+        let (_, held) = first_output(events).await.unwrap();
+        let texts: Vec<_> =
+            held.iter().map(|frame| frame.as_ref().unwrap().text().to_owned()).collect();
+        assert_eq!(texts.len(), 4, "{texts:?}");
+        assert_eq!(texts[3], r#"{"type":"c"}"#);
+    }
+
+    #[tokio::test]
+    async fn a_failure_that_arrived_with_the_first_output_is_told_after_it() {
+        let pieces = [Ok(Bytes::from_static(b"data: {\"type\":\"a\"}\n\n"))];
+        let cut = Err(chatmock_upstream::Error::Stalled { limit: Duration::ZERO });
+        let body = futures::stream::iter(pieces.into_iter().chain([cut]));
+        let events = Events::new(body, &Limits::default());
+        let (mut events, held) = first_output(events).await.unwrap();
+        assert!(matches!(held.iter().collect::<Vec<_>>()[..], [Ok(_), Err(_)]), "{held:?}");
+        assert!(events.next().await.is_none());
+    }
 }

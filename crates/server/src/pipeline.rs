@@ -16,6 +16,7 @@ use crate::app::App;
 use crate::branch::{self, Branch};
 use crate::failure;
 use crate::faults;
+use crate::moment::Moment;
 use crate::opening::{self, Source};
 use crate::record::{Outcome, Record};
 use crate::reply::{self, Head, Reply, unix_now};
@@ -176,8 +177,8 @@ async fn whole<E: Encoder>(
 ) -> Result<Vec<E::Output>, Failure> {
     let mut frames = Frames::default();
     std::future::poll_fn(|cx| {
-        let at = record.arrived.elapsed();
-        let outcome = branch::advance(&mut branches, cx, (app, at), &mut frames);
+        let mut moment = Moment::since(record.arrived);
+        let outcome = branch::advance(&mut branches, cx, (app, &mut moment), &mut frames);
         // A whole reply is gathered, not written: what an encoder wrote all the same is dropped.
         frames.take();
         match outcome {

@@ -1,5 +1,6 @@
 //! A streamed reply: the client's reads pull the backend's events through the encoders.
 
+mod cut_off;
 mod pause;
 
 use std::convert::Infallible;
@@ -13,13 +14,14 @@ use bytes::Bytes;
 use chatmock_translate::dialect::Shape;
 use chatmock_translate::{Dialect, Failure, FailureKind, Frames, Framing};
 use futures::FutureExt;
-use futures::future::BoxFuture;
 use http_body::{Body, Frame};
 use tokio::time::{Instant, Sleep};
 
+use self::cut_off::CutOff;
 use self::pause::Pause;
 use crate::app::App;
 use crate::branch::{self, Branch};
+use crate::moment::Moment;
 use crate::panics;
 use crate::record::{Outcome, Record};
 use crate::ticket::Ticket;
@@ -44,9 +46,8 @@ pub(crate) struct TurnBody<D: Dialect> {
     ticket: Option<Ticket>,
     record: Record,
     heartbeat: Option<Heartbeat>,
-    /// Ready when the server stops and has no more time for this answer.
-    cut_off: BoxFuture<'static, ()>,
-    /// When the body was last filled, and when a piece of it was last given out.
+    cut_off: CutOff,
+    /// When an event last came, and when a piece was last given out, since the request arrived.
     at: Duration,
     given_at: Option<Duration>,
     /// The wait for what has arrived together with what is there.
@@ -64,7 +65,6 @@ impl<D: Dialect> TurnBody<D> {
         (shape, ticket): (Arc<Shape>, Option<Ticket>),
         record: Record,
     ) -> Self {
-        let mut stopping = app.cut_off.subscribe();
         let heartbeat = app.http.heartbeat;
         Self {
             branches,
@@ -74,11 +74,7 @@ impl<D: Dialect> TurnBody<D> {
             ticket,
             record,
             heartbeat: (D::FRAMING == Framing::Sse).then(|| Heartbeat::new(heartbeat)),
-            cut_off: async move {
-                // An error says that the server is gone, which comes to the same.
-                let _ = stopping.wait_for(|stopping| *stopping).await;
-            }
-            .boxed(),
+            cut_off: CutOff::of(app),
             at: Duration::ZERO,
             given_at: None,
             pause: Pause::default(),
@@ -96,13 +92,14 @@ impl<D: Dialect> TurnBody<D> {
     /// Writes what there is; ready once the reply is over.
     fn fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         assert!(!self.panics, "forced by the request");
-        let at = self.record.arrived.elapsed();
-        self.at = at;
-        let advanced = branch::advance(&mut self.branches, cx, (&self.app, at), &mut self.frames);
+        let mut moment = Moment::since(self.record.arrived);
+        let place = (&self.app, &mut moment);
+        let advanced = branch::advance(&mut self.branches, cx, place, &mut self.frames);
+        self.at = moment.known().unwrap_or(self.at);
         match advanced {
             Ok(true) => self.complete(),
             Err(failure) => self.break_off(&failure),
-            Ok(false) if self.cut_off.poll_unpin(cx).is_ready() => {
+            Ok(false) if self.cut_off.is_over(&self.app, cx) => {
                 let message = "the server is stopping and has no more time for this answer";
                 let kind = FailureKind::Unavailable { retry_after: None };
                 self.break_off(&Failure::new(kind, message).with_code("server_stopping"));
@@ -163,7 +160,7 @@ impl<D: Dialect> TurnBody<D> {
     fn beat(&mut self, cx: &mut Context<'_>) {
         let Some(heartbeat) = &mut self.heartbeat else { return };
         if !self.frames.is_empty() {
-            heartbeat.last = Instant::now();
+            heartbeat.last = self.record.arrived + self.at;
         } else if heartbeat.poll_due(cx).is_ready() {
             self.frames.text(HEARTBEAT);
         }

@@ -1,0 +1,27 @@
+//! A moment in a request's life, looked up when it is first asked for.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+/// The time since a request arrived: the same for all that is done in one go, and not looked up
+/// where nothing is done.
+pub(crate) struct Moment {
+    arrived: Instant,
+    at: Option<Duration>,
+}
+
+impl Moment {
+    pub(crate) fn since(arrived: Instant) -> Self {
+        Self { arrived, at: None }
+    }
+
+    pub(crate) fn get(&mut self) -> Duration {
+        *self.at.get_or_insert_with(|| self.arrived.elapsed())
+    }
+
+    /// The moment, if it was asked for.
+    pub(crate) fn known(&self) -> Option<Duration> {
+        self.at
+    }
+}

@@ -1,0 +1,35 @@
+//! The end of the time that an answer has when the server stops.
+
+use std::task::{Context, Waker};
+
+use futures::FutureExt;
+use futures::future::BoxFuture;
+
+use crate::app::App;
+
+/// Wakes an answer that the server has no more time for.
+pub(super) struct CutOff {
+    told: BoxFuture<'static, ()>,
+    /// Whom it wakes: an answer is polled for each piece of it, so it is only asked anew for another.
+    waker: Option<Waker>,
+}
+
+impl CutOff {
+    pub(super) fn of(app: &App) -> Self {
+        let mut stopping = app.cut_off.subscribe();
+        let told = async move {
+            // An error says that the server is gone, which comes to the same.
+            let _ = stopping.wait_for(|stopping| *stopping).await;
+        };
+        Self { told: told.boxed(), waker: None }
+    }
+
+    /// Whether the time is over; the task is woken when it will be.
+    pub(super) fn is_over(&mut self, app: &App, cx: &mut Context<'_>) -> bool {
+        if self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            return *app.cut_off.borrow();
+        }
+        self.waker = Some(cx.waker().clone());
+        self.told.poll_unpin(cx).is_ready()
+    }
+}
