@@ -95,10 +95,10 @@ fn start(
     ended
 }
 
-/// One worker: a proxy waits more than it computes, and waking another thread for an event costs more
-/// than most events do. What computes for long lets another thread go on with the rest.
+/// One thread for all connections: a proxy waits more than it computes, and waking another thread for
+/// an event costs more than most events do. What takes long is computed on threads beside it.
 fn runtime() -> io::Result<Runtime> {
-    Builder::new_multi_thread().worker_threads(1).enable_all().build()
+    Builder::new_current_thread().enable_all().build()
 }
 
 async fn run(

@@ -67,7 +67,7 @@ pub(crate) async fn turn<D: Dialect>(app: &Arc<App>, call: Call<'_>) -> Result<R
     }
     let credentials = app.client.credentials().await.map_err(failure::of_upstream)?;
     app.models.ready().await;
-    let plan = tasks::compute(call.body.len() > LARGE, || plan::<D>(app, &call, &credentials))?;
+    let plan = planned::<D>(app, &call, &credentials).await?;
     tracing::debug!(
         dialect = D::NAME,
         session = ?plan.prepared.first().map(|prepared| prepared.session()),
@@ -116,14 +116,29 @@ fn sources(app: &Arc<App>, plan: &Plan, credentials: &Arc<Credentials>) -> Vec<S
     asked.map(|prepared| Source::open(app, prepared, credentials)).collect()
 }
 
+/// Makes the plan, of a large request beside the other connections.
+async fn planned<D: Dialect>(
+    app: &Arc<App>,
+    call: &Call<'_>,
+    credentials: &Arc<Credentials>,
+) -> Result<Plan, Failure> {
+    if call.body.len() <= LARGE {
+        return plan::<D>(app, (call.headers, &call.body, call.caller.as_deref()), credentials);
+    }
+    let (app, credentials) = (Arc::clone(app), Arc::clone(credentials));
+    let (headers, body, caller) = (call.headers.clone(), call.body.clone(), call.caller.clone());
+    tasks::compute(move || plan::<D>(&app, (&headers, &body, caller.as_deref()), &credentials))
+        .await
+}
+
 /// Reads, drafts, settles and prepares: one synchronous step, no call to anyone.
 fn plan<D: Dialect>(
     app: &App,
-    call: &Call<'_>,
+    (headers, body, caller): (&HeaderMap, &[u8], Option<&str>),
     credentials: &Credentials,
 ) -> Result<Plan, Failure> {
-    let mut draft = D::draft(D::read(&call.body)?)?;
-    let owner = Owner::of(credentials, call.caller.as_deref());
+    let mut draft = D::draft(D::read(body)?)?;
+    let owner = Owner::of(credentials, caller);
     if app.policy.backend.takes(PREVIOUS) {
         if let Some(id) = draft.previous.take() {
             draft.request.set(PREVIOUS, &id)?;
@@ -138,10 +153,10 @@ fn plan<D: Dialect>(
     let input = turn.request.get("input").filter(|_| turn.shape.keep);
     let input = input.map(|input| Bytes::copy_from_slice(input.get().as_bytes()));
     let ticket = input.map(|input| Ticket::new(owner, input));
-    let session = session(call.headers);
+    let session = session(headers);
     let prepare = |request| {
         let prepared = app.client.prepare(request, credentials, session.as_deref());
-        prepared.map(|prepared| prepared.after(call.headers)).map_err(failure::of_upstream)
+        prepared.map(|prepared| prepared.after(headers)).map_err(failure::of_upstream)
     };
     let mut prepared = Vec::new();
     for input in turn.more_inputs {

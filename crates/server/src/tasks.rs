@@ -1,13 +1,14 @@
 //! Background work: the only place where a task is started beside the connections' own.
 
 use std::future::Future;
+use std::panic::resume_unwind;
 use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use chatmock_translate::{Failure, FailureKind};
 use chatmock_upstream::Events;
-use tokio::runtime::{Handle, RuntimeFlavor};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 
 /// How long the end of an upstream body is waited for after the answer is whole.
 const DRAIN: Duration = Duration::from_secs(1);
@@ -44,12 +45,20 @@ impl Tasks {
     }
 }
 
-/// Computes something that may take long. Where the runtime has other threads to go on with, this one
-/// does not hold up what else it has to do.
-pub(crate) fn compute<T>(long: bool, work: impl FnOnce() -> T) -> T {
-    let flavor = Handle::try_current().map(|handle| handle.runtime_flavor());
-    match flavor {
-        Ok(RuntimeFlavor::MultiThread) if long => tokio::task::block_in_place(work),
-        _ => work(),
+/// Computes something that takes long on a thread of its own, while this one goes on with the rest. A
+/// panic goes on here.
+///
+/// # Errors
+/// When the server stops before the work has begun.
+pub(crate) async fn compute<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, Failure> + Send + 'static,
+) -> Result<T, Failure> {
+    match tokio::task::spawn_blocking(work).await.map_err(JoinError::try_into_panic) {
+        Ok(done) => done,
+        Err(Ok(panic)) => resume_unwind(panic),
+        Err(Err(_)) => {
+            let kind = FailureKind::Unavailable { retry_after: None };
+            Err(Failure::new(kind, "the server is stopping"))
+        }
     }
 }
