@@ -36,6 +36,7 @@ impl Frames {
         // A name with a line end in it would be a field of its own; the data says it anyway.
         let ends = |name: &str| memchr::memchr2(b'\r', b'\n', name.as_bytes()).is_some();
         let fits = |name: &&str| !name.is_empty() && !ends(name);
+        self.0.reserve(data.len() + 64);
         let mut field = "data: ";
         if let Some(name) = name.filter(fits) {
             self.text("event: ");

@@ -18,14 +18,15 @@ pub(super) struct Partials(BTreeMap<usize, Partial>);
 pub(super) struct Partial {
     /// `response.output_item.added`.
     added: Frame,
-    /// The text so far of each part, by content index, as it stands between the quotes of JSON.
-    parts: BTreeMap<usize, String>,
+    /// The text so far of each part, in order of content index, as it stands between the quotes of
+    /// JSON. There is nearly always one, so that it is found sooner than in a tree.
+    parts: Vec<(usize, String)>,
 }
 
 impl Partials {
     /// A message has begun.
     pub(super) fn begin(&mut self, index: usize, added: &Frame) {
-        let partial = Partial { added: added.clone(), parts: BTreeMap::new() };
+        let partial = Partial { added: added.clone(), parts: Vec::new() };
         self.0.insert(index, partial);
     }
 
@@ -44,10 +45,14 @@ impl Partials {
 
     /// Its text goes on; the escapes are read only if it comes to be told.
     pub(super) fn raw(&mut self, (index, content_index): (usize, usize), raw: &str) {
-        if let Some(partial) = self.0.get_mut(&index)
-            && !raw.is_empty()
-        {
-            partial.parts.entry(content_index).or_default().push_str(raw);
+        let Some(Partial { parts, .. }) = self.0.get_mut(&index) else { return };
+        match parts.iter_mut().find(|(part, _)| *part == content_index) {
+            Some((_, text)) => text.push_str(raw),
+            None if raw.is_empty() => {}
+            None => {
+                let place = parts.partition_point(|(part, _)| *part < content_index);
+                parts.insert(place, (content_index, raw.to_owned()));
+            }
         }
     }
 
@@ -74,7 +79,7 @@ impl Partial {
     /// The text so far of each part, by content index.
     pub(super) fn texts(&self) -> impl Iterator<Item = (usize, String)> {
         // Each piece was read as JSON, so their sum can be.
-        let text = |raw| serde_json::from_str(&format!("\"{raw}\"")).unwrap_or_default();
+        let text = |raw: &str| serde_json::from_str(&format!("\"{raw}\"")).unwrap_or_default();
         self.parts.iter().map(move |(index, raw)| (*index, text(raw)))
     }
 
