@@ -1,6 +1,5 @@
 //! The server: built from settings, accepting connections until it is told to stop.
 
-use std::convert::Infallible;
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
@@ -10,8 +9,8 @@ use std::time::Duration;
 use chatmock_auth::EndpointError;
 use chatmock_translate::Backend;
 use chatmock_upstream::{Client, Route};
-use futures::StreamExt;
 use futures::stream::FuturesUnordered;
+use futures::{FutureExt, StreamExt, TryFutureExt};
 use http::{Request, StatusCode};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
@@ -148,10 +147,7 @@ impl Server {
                 Ok(stream) => match self.app.connections.place() {
                     Some(place) => {
                         let connection = connection(Arc::clone(&self.app), stream, &graceful);
-                        connections.spawn(async move {
-                            connection.await;
-                            drop(place);
-                        });
+                        connections.spawn(connection.map(move |()| drop(place)));
                     }
                     None => self.turn_away(stream),
                 },
@@ -235,16 +231,13 @@ fn connection(
         // Hyper keeps room for what is returned here also while a connection is idle: a pointer then.
         let answer = Box::pin(service::answer(Arc::clone(&app), request));
         let link = Arc::clone(&link);
-        async move {
-            let reply = answer.await.unwrap_or_else(|never| match never {});
-            Ok::<_, Infallible>(link.follow(reply))
-        }
+        answer.map_ok(move |reply| link.follow(reply))
     });
     let connection = http.serve_connection(TokioIo::new(io), service);
-    let connection = graceful.watch(connection);
-    async move {
-        if let Err(error) = connection.await {
+    // An `async` block would keep room twice for a future that it waits for.
+    graceful.watch(connection).map(|ended| {
+        if let Err(error) = ended {
             tracing::debug!("connection ended: {error}");
         }
-    }
+    })
 }
