@@ -31,6 +31,13 @@ impl Frame {
         &self.data
     }
 
+    /// The same event in memory of its own. A frame is mostly a slice of what was read together
+    /// with it, all of which it keeps.
+    #[must_use]
+    pub fn detached(&self) -> Self {
+        Self { data: Bytes::copy_from_slice(&self.data) }
+    }
+
     /// The event's data as text.
     #[must_use]
     pub fn text(&self) -> &str {

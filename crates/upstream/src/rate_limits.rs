@@ -5,6 +5,7 @@
 
 use std::collections::BTreeSet;
 
+use bytes::BytesMut;
 use chatmock_protocol::codex::limits::{Credits, Limit, Snapshot, Window};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
@@ -63,11 +64,16 @@ pub fn read_headers(headers: &HeaderMap, now: u64) -> Option<Snapshot> {
 pub fn forwarded(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
     let about_limits =
         |name: &str| SINGLE.contains(&name) || is_window(name) || family(name).is_some();
-    headers
-        .iter()
-        .filter(|(name, _)| name.as_str().strip_prefix(PREFIX).is_some_and(about_limits))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect()
+    let chosen = |name: &str| name.strip_prefix(PREFIX).is_some_and(about_limits);
+    let chosen: Vec<_> = headers.iter().filter(|(name, _)| chosen(name.as_str())).collect();
+    // A header's value is a slice of what was read together with it, all of which it keeps.
+    let mut values = BytesMut::with_capacity(chosen.iter().map(|(_, value)| value.len()).sum());
+    let detached = |(name, value): (&HeaderName, &HeaderValue)| {
+        values.extend_from_slice(value.as_bytes());
+        let value = HeaderValue::from_maybe_shared(values.split().freeze());
+        Some((name.clone(), value.ok()?))
+    };
+    chosen.into_iter().filter_map(detached).collect()
 }
 
 /// The headers about limits, by their names behind `x-codex-`: a name is looked for in parts, so
@@ -157,6 +163,8 @@ fn is_window(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
+
     use super::*;
 
     fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
@@ -250,5 +258,17 @@ mod tests {
             "x-codex-primary-used-percent",
         ];
         assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn what_is_handed_on_lets_go_of_what_was_read_with_it() {
+        let read = Bytes::from(b"plus, and all the rest of an answer".to_vec());
+        let mut headers = HeaderMap::new();
+        let value = HeaderValue::from_maybe_shared(read.slice(..4)).unwrap();
+        headers.insert("x-codex-plan-type", value);
+        let handed = forwarded(&headers);
+        drop(headers);
+        assert_eq!(handed[0].1, "plus");
+        assert!(read.is_unique());
     }
 }

@@ -32,6 +32,20 @@ fn frames(stream: &str) -> Vec<String> {
     frames
 }
 
+#[test]
+fn a_detached_frame_lets_go_of_what_was_read_with_it() {
+    let read = Bytes::from(b"data: a\n\ndata: b\n\n".to_vec());
+    let mut decoder = Decoder::new(LIMIT);
+    decoder.push(read.clone());
+    let first = decoder.next_frame().unwrap().unwrap();
+    drop(decoder);
+    let detached = first.detached();
+    assert_eq!((detached.text(), &detached), ("a", &first));
+    assert!(!read.is_unique());
+    drop(first);
+    assert!(read.is_unique());
+}
+
 /// The standard's rules for whole streams, as plainly as they can be written.
 fn reference(stream: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(stream).into_owned();
