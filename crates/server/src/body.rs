@@ -24,12 +24,16 @@ const RESERVE: usize = 1024 * 1024;
 /// What counts as progress, in bytes: a byte now and then would hold a connection for ever.
 const PROGRESS: usize = 1024;
 
-/// Reads a body.
+/// Reads a body; what it holds of the budget is kept as long as what is made of it.
 ///
 /// # Errors
 /// 413 over the limit, 408 without progress, 503 when all bodies together are too large, 400 when
 /// the connection breaks or the coding is wrong.
-pub(crate) async fn read(body: Incoming, headers: &HeaderMap, app: &App) -> Result<Bytes, Failure> {
+pub(crate) async fn read(
+    body: Incoming,
+    headers: &HeaderMap,
+    app: &App,
+) -> Result<(Bytes, Hold), Failure> {
     let (limit, linger) = (app.http.max_body, app.http.linger);
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if announced > limit {

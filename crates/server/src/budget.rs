@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bytes::Bytes;
 use chatmock_translate::{Failure, FailureKind};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -69,14 +68,6 @@ impl Hold {
         self.bytes += more;
         Ok(())
     }
-
-    /// Ties the hold to the bytes it is for: it ends with the last copy of them.
-    pub(crate) fn of(self, bytes: Bytes) -> Bytes {
-        if self.bytes == 0 {
-            return bytes;
-        }
-        Bytes::from_owner(Held { bytes, _hold: self })
-    }
 }
 
 impl Drop for Hold {
@@ -85,34 +76,21 @@ impl Drop for Hold {
     }
 }
 
-struct Held {
-    bytes: Bytes,
-    _hold: Hold,
-}
-
-impl AsRef<[u8]> for Held {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn bytes_count_until_the_last_copy_is_gone() {
+    fn bytes_count_until_their_hold_is_gone() {
         let budget = Budget::new(10);
         let mut hold = budget.hold();
-        hold.grow(6).unwrap();
-        let bytes = hold.of(Bytes::from_static(b"abcdef"));
-        let part = bytes.slice(2..4);
-        drop(bytes);
+        hold.grow(2).unwrap();
+        hold.grow(4).unwrap();
         let mut other = budget.hold();
         let refused = other.grow(5).unwrap_err();
         assert_eq!((refused.status(), refused.retry_after()), (503, Some(1)));
         other.grow(4).unwrap();
-        drop(part);
+        drop(hold);
         other.grow(6).unwrap();
         assert!(other.grow(1).is_err() && other.grow(usize::MAX).is_err());
         drop(other);

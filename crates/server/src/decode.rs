@@ -92,16 +92,16 @@ pub(crate) async fn decoded(
     (body, hold): (Bytes, Hold),
     coding: Coding,
     (budget, limit): (&Arc<Budget>, usize),
-) -> Result<Bytes, Failure> {
+) -> Result<(Bytes, Hold), Failure> {
     if coding == Coding::Identity {
-        return Ok(hold.of(body));
+        return Ok((body, hold));
     }
     let mut room = budget.hold();
     let decoder = budget.decoder().await;
     let decoding = tokio::task::spawn_blocking(move || {
         // Both last as long as the work, also when nobody waits for it any more.
         let _kept = (hold, decoder);
-        decode(&body, coding, (limit, &mut room)).map(|decoded| room.of(decoded.into()))
+        decode(&body, coding, (limit, &mut room)).map(|decoded| (decoded.into(), room))
     });
     let broken = |why: String| {
         let message = format!("the request body cannot be decoded as {}: {why}", coding.name());

@@ -74,13 +74,8 @@ pub(crate) enum Next {
 
 impl Source {
     /// Begins to open an answer.
-    pub(crate) fn open(
-        app: &Arc<App>,
-        prepared: &Prepared,
-        credentials: &Arc<Credentials>,
-    ) -> Self {
-        let (app, prepared) = (Arc::clone(app), prepared.clone());
-        let credentials = Arc::clone(credentials);
+    pub(crate) fn open(app: &Arc<App>, prepared: Prepared, credentials: &Arc<Credentials>) -> Self {
+        let (app, credentials) = (Arc::clone(app), Arc::clone(credentials));
         Self::Opening(async move { open(&app, &prepared, &credentials).await }.boxed())
     }
 
@@ -219,7 +214,8 @@ async fn first_output(mut events: Events) -> Result<(Events, Held), Failure> {
         let frame = frame(events.next().await)?;
         // Its events repeat the whole request, and are read when they are encoded.
         if Event::is_handshake(&frame).map_err(unreadable)? {
-            held.push_back(Ok(frame));
+            // It may be minutes until the output comes, so nothing but the event itself is kept.
+            held.push_back(Ok(frame.detached()));
             continue;
         }
         match parse(&frame)?.body {
@@ -330,5 +326,17 @@ mod tests {
         let (mut events, held) = first_output(events).await.unwrap();
         assert!(matches!(held.iter().collect::<Vec<_>>()[..], [Ok(_), Err(_)]), "{held:?}");
         assert!(events.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn what_is_held_back_lets_go_of_what_was_read_with_it() {
+        let created = r#"{"type":"response.created","response":{"id":"resp_1"}}"#;
+        let delta = r#"{"type":"response.output_text.delta","output_index":0,"delta":"a"}"#;
+        let read = [created, delta].map(|data| Bytes::from(format!("data: {data}\n\n")));
+        let arriving = futures::stream::iter(read.clone().map(Ok));
+        let (_, held) = first_output(Events::new(arriving, &Limits::default())).await.unwrap();
+        let held: Vec<_> = held.iter().map(|frame| frame.as_ref().unwrap().text()).collect();
+        assert_eq!(held, [created, delta]);
+        assert!(read[0].is_unique());
     }
 }

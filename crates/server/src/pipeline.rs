@@ -10,10 +10,12 @@ use chatmock_translate::dialect::{Finish, Shape};
 use chatmock_translate::{Dialect, Encoder, Failure, Frames, Framing, Notice, settle};
 use chatmock_upstream::{Credentials, Prepared};
 use http::HeaderMap;
+use http::request::Parts;
 use tokio::time::Instant;
 
 use crate::app::App;
 use crate::branch::{self, Branch};
+use crate::budget::Hold;
 use crate::failure;
 use crate::faults;
 use crate::moment::Moment;
@@ -36,8 +38,11 @@ const LARGE: usize = 1024 * 1024;
 
 /// A request for a turn.
 pub(crate) struct Call<'c> {
-    pub(crate) headers: &'c HeaderMap,
+    /// Emptied as soon as the turn is planned.
+    pub(crate) head: &'c mut Parts,
     pub(crate) body: Bytes,
+    /// What the body, and then the request made of it, holds of the budget.
+    pub(crate) hold: Option<Hold>,
     pub(crate) arrived: Instant,
     pub(crate) request_id: String,
     /// Who asks, where keys are set.
@@ -61,13 +66,17 @@ struct Plan {
 ///
 /// # Errors
 /// A failure that came before the reply was begun, to be worded with its status.
-pub(crate) async fn turn<D: Dialect>(app: &Arc<App>, call: Call<'_>) -> Result<Reply, Failure> {
-    if app.client.is_loop(call.headers) {
+pub(crate) async fn turn<D: Dialect>(app: &Arc<App>, mut call: Call<'_>) -> Result<Reply, Failure> {
+    if app.client.is_loop(&call.head.headers) {
         return Err(failure::of_loop());
     }
     let credentials = app.client.credentials().await.map_err(failure::of_upstream)?;
     app.models.ready().await;
-    let plan = planned::<D>(app, &call, &credentials).await?;
+    let plan = planned::<D>(app, &mut call, &credentials).await?;
+    let fault = faults::body(&call.head.headers);
+    // Both hold whole buffers, for nothing while the answer is waited for.
+    (call.head.headers, call.head.uri) = Default::default();
+    drop(call.body);
     tracing::debug!(
         dialect = D::NAME,
         session = ?plan.prepared.first().map(|prepared| prepared.session()),
@@ -75,7 +84,11 @@ pub(crate) async fn turn<D: Dialect>(app: &Arc<App>, call: Call<'_>) -> Result<R
         notices = ?plan.notices,
         "turn"
     );
-    let mut sources = sources(app, &plan, &credentials);
+    let asked = asked(plan.prepared, plan.choices);
+    let mut sources = match plan.at_once {
+        Some(finish) => vec![Source::AtOnce(finish)],
+        None => asked.map(|prepared| Source::open(app, prepared, &credentials)).collect(),
+    };
     opening::hold(&mut sources, plan.stream.then_some(app.http.hold)).await?;
     let told = sources.iter_mut().find_map(Source::take_told).unwrap_or_default();
     let mut notices = plan.notices;
@@ -95,7 +108,7 @@ pub(crate) async fn turn<D: Dialect>(app: &Arc<App>, call: Call<'_>) -> Result<R
         let branches = sources.map(encoder).collect();
         let body =
             TurnBody::<D>::new(app, branches, (Arc::clone(&plan.shape), plan.ticket), record);
-        let body = body.with_fault(faults::body(call.headers));
+        let body = body.with_fault(fault);
         return Ok(reply::stream(head, media_type(D::FRAMING), body));
     }
     let encoder = |(choice, source)| Branch::new(source, D::whole(&plan.shape, choice));
@@ -107,28 +120,33 @@ pub(crate) async fn turn<D: Dialect>(app: &Arc<App>, call: Call<'_>) -> Result<R
     reply::turn(head, &response)
 }
 
-/// One source for each choice of each prompt, in the order in which choices are numbered.
-fn sources(app: &Arc<App>, plan: &Plan, credentials: &Arc<Credentials>) -> Vec<Source> {
-    if let Some(finish) = plan.at_once {
-        return vec![Source::AtOnce(finish)];
-    }
-    let asked = plan.prepared.iter().flat_map(|prepared| (0..plan.choices).map(move |_| prepared));
-    asked.map(|prepared| Source::open(app, prepared, credentials)).collect()
+/// One request for each choice of each prompt, in the order in which choices are numbered.
+fn asked(prepared: Vec<Prepared>, choices: u32) -> impl Iterator<Item = Prepared> {
+    let choices = usize::try_from(choices).unwrap_or(usize::MAX);
+    prepared.into_iter().flat_map(move |prepared| std::iter::repeat_n(prepared, choices))
 }
 
 /// Makes the plan, of a large request beside the other connections.
 async fn planned<D: Dialect>(
     app: &Arc<App>,
-    call: &Call<'_>,
+    call: &mut Call<'_>,
     credentials: &Arc<Credentials>,
 ) -> Result<Plan, Failure> {
-    if call.body.len() <= LARGE {
-        return plan::<D>(app, (call.headers, &call.body, call.caller.as_deref()), credentials);
+    let (headers, body, caller) = (&call.head.headers, &call.body, &call.caller);
+    if body.len() <= LARGE {
+        return plan::<D>(app, (headers, body, caller.as_deref()), credentials);
     }
     let (app, credentials) = (Arc::clone(app), Arc::clone(credentials));
-    let (headers, body, caller) = (call.headers.clone(), call.body.clone(), call.caller.clone());
-    tasks::compute(move || plan::<D>(&app, (&headers, &body, caller.as_deref()), &credentials))
-        .await
+    let (headers, body, caller) = (headers.clone(), body.clone(), caller.clone());
+    // It lasts as long as the work, also when nobody waits for it any more.
+    let hold = call.hold.take();
+    let work = move || {
+        let plan = plan::<D>(&app, (&headers, &body, caller.as_deref()), &credentials)?;
+        Ok((plan, hold))
+    };
+    let (plan, hold) = tasks::compute(work).await?;
+    call.hold = hold;
+    Ok(plan)
 }
 
 /// Reads, drafts, settles and prepares: one synchronous step, no call to anyone.

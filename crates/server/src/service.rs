@@ -11,12 +11,13 @@ use chatmock_translate::{
 };
 use futures::FutureExt;
 use http::request::Parts;
-use http::{Method, Request};
+use http::{HeaderMap, Method, Request};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use crate::app::App;
 use crate::body;
+use crate::budget::Hold;
 use crate::failure;
 use crate::faults;
 use crate::guard::{Admitted, Guard};
@@ -35,9 +36,17 @@ const LONGEST_LOGGED: usize = 64 * 1024;
 /// A request on its way through the server.
 struct Visit<'r> {
     app: &'r Arc<App>,
-    head: &'r Parts,
+    asked: &'r Asked,
     arrived: Instant,
     request_id: &'r str,
+}
+
+/// What of a request's head is needed to the end. The head itself holds the whole buffer into which
+/// the connection read it, too much to keep while an answer is waited for.
+struct Asked {
+    method: Method,
+    path: String,
+    caller: Caller,
 }
 
 /// Answers a request; every failure becomes an answer too, a panic as well.
@@ -46,12 +55,14 @@ pub(crate) async fn answer(app: Arc<App>, request: Request<Incoming>) -> Result<
     let arrived = Instant::now();
     let request_id = request_id();
     let admitted = app.guard.admit(&mut head);
-    let visit = Visit { app: &app, head: &head, arrived, request_id: &request_id };
+    let page = app.guard.listed(&head.headers);
+    let asked = Asked::of(&head);
+    let visit = Visit { app: &app, asked: &asked, arrived, request_id: &request_id };
     let turned_away = admitted.is_err();
     let outcome = match admitted {
         Ok(Admitted::Preflight) => Ok(Guard::preflight(&head)),
         Ok(Admitted::Request) => {
-            let handled = AssertUnwindSafe(visit.handle(body)).catch_unwind().await;
+            let handled = AssertUnwindSafe(visit.handle(&mut head, body)).catch_unwind().await;
             handled.unwrap_or_else(|_| Err(panics::caught(&app.panics)))
         }
         Err(failure) => Err(failure),
@@ -61,15 +72,24 @@ pub(crate) async fn answer(app: Arc<App>, request: Request<Incoming>) -> Result<
         reply::close(&mut reply);
     }
     reply::standing(&mut reply, &request_id);
-    app.guard.share(&head, &mut reply);
+    app.guard.share(page, &mut reply);
     visit.record(&reply);
     Ok(reply)
 }
 
+impl Asked {
+    fn of(head: &Parts) -> Self {
+        Self {
+            method: head.method.clone(),
+            path: head.uri.path().to_owned(),
+            caller: Caller::of(&head.extensions),
+        }
+    }
+}
+
 impl Visit<'_> {
-    async fn handle(&self, body: Incoming) -> Result<Reply, Failure> {
-        let (app, head) = (self.app, self.head);
-        let path = head.uri.path();
+    async fn handle(&self, head: &mut Parts, body: Incoming) -> Result<Reply, Failure> {
+        let (app, Asked { path, caller, .. }) = (self.app, self.asked);
         if head.method == Method::OPTIONS {
             return route::methods(path).map(reply::options).ok_or_else(|| no_path(path));
         }
@@ -81,15 +101,14 @@ impl Visit<'_> {
             }
         };
         faults::request(&head.headers, &app.holder);
-        let caller = Caller::of(&head.extensions);
         match route {
-            Route::Chat => self.turn::<Chat>(body).await,
-            Route::Responses => self.turn::<Responses>(body).await,
-            Route::Completions => self.turn::<Completions>(body).await,
-            Route::OllamaChat => self.turn::<OllamaChat>(body).await,
-            Route::OllamaGenerate => self.turn::<OllamaGenerate>(body).await,
+            Route::Chat => self.turn::<Chat>(head, body).await,
+            Route::Responses => self.turn::<Responses>(head, body).await,
+            Route::Completions => self.turn::<Completions>(head, body).await,
+            Route::OllamaChat => self.turn::<OllamaChat>(head, body).await,
+            Route::OllamaGenerate => self.turn::<OllamaGenerate>(head, body).await,
             Route::Ollama(endpoint) => {
-                let body = self.body(body).await?;
+                let (body, _hold) = self.body(&head.headers, body).await?;
                 ollama::answer(app, endpoint, &body).await
             }
             Route::Response(id) if responses::are_kept_there(app) => {
@@ -100,11 +119,11 @@ impl Visit<'_> {
                 responses::there(app, &head.method, &path, head.uri.query()).await
             }
             Route::Response(id) if head.method == Method::DELETE => {
-                responses::delete(app, &caller, id).await
+                responses::delete(app, caller, id).await
             }
-            Route::Response(id) => responses::one(app, &caller, id, head.uri.query()).await,
+            Route::Response(id) => responses::one(app, caller, id, head.uri.query()).await,
             Route::InputItems(id) => {
-                responses::input_items(app, &caller, id, head.uri.query()).await
+                responses::input_items(app, caller, id, head.uri.query()).await
             }
             Route::Models => Ok(models::all(app).await),
             Route::Model(name) => models::one(app, name).await,
@@ -115,23 +134,24 @@ impl Visit<'_> {
     }
 
     /// Reads the body, and logs it where that was asked for.
-    async fn body(&self, body: Incoming) -> Result<Bytes, Failure> {
-        let body = body::read(body, &self.head.headers, self.app).await?;
+    async fn body(&self, headers: &HeaderMap, body: Incoming) -> Result<(Bytes, Hold), Failure> {
+        let (body, hold) = body::read(body, headers, self.app).await?;
         if self.app.http.log_bodies {
             let text = untrusted::escaped(&String::from_utf8_lossy(&body), LONGEST_LOGGED);
             tracing::info!(request_id = self.request_id, bytes = body.len(), body = text, "body");
         }
-        Ok(body)
+        Ok((body, hold))
     }
 
-    async fn turn<D: Dialect>(&self, body: Incoming) -> Result<Reply, Failure> {
-        let body = self.body(body).await?;
+    async fn turn<D: Dialect>(&self, head: &mut Parts, body: Incoming) -> Result<Reply, Failure> {
+        let (body, hold) = self.body(&head.headers, body).await?;
         let call = Call {
-            headers: &self.head.headers,
+            head,
             body,
+            hold: Some(hold),
             arrived: self.arrived,
             request_id: self.request_id.to_owned(),
-            caller: Caller::of(&self.head.extensions).label().map(str::to_owned),
+            caller: self.asked.caller.label().map(str::to_owned),
         };
         pipeline::turn::<D>(self.app, call).await
     }
@@ -144,7 +164,7 @@ impl Visit<'_> {
             words = ?failure::loggable(failure),
             "refused"
         );
-        refusal(failure, self.head)
+        refusal(failure, self.asked)
     }
 
     /// Writes the access record, unless the answer's own body does, or there are too many like it.
@@ -155,9 +175,9 @@ impl Visit<'_> {
         }
         tracing::info!(
             request_id = self.request_id,
-            caller = Caller::of(&self.head.extensions).label(),
-            method = untrusted::shown(self.head.method.as_str()),
-            path = untrusted::shown(self.head.uri.path()),
+            caller = self.asked.caller.label(),
+            method = untrusted::shown(self.asked.method.as_str()),
+            path = untrusted::shown(&self.asked.path),
             status = reply.status().as_u16(),
             milliseconds = milliseconds(self.arrived.elapsed()),
             "request"
@@ -192,10 +212,10 @@ fn is_upgrade(head: &Parts) -> bool {
         && head.headers.contains_key(http::header::UPGRADE)
 }
 
-fn refusal(failure: &Failure, head: &Parts) -> Reply {
-    let mut reply = reply::failure(failure, head.uri.path());
+fn refusal(failure: &Failure, asked: &Asked) -> Reply {
+    let mut reply = reply::failure(failure, &asked.path);
     if failure.kind == FailureKind::MethodNotAllowed
-        && let Some(methods) = route::methods(head.uri.path())
+        && let Some(methods) = route::methods(&asked.path)
     {
         reply::allow(&mut reply, methods);
     }

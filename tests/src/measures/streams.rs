@@ -17,7 +17,7 @@ use crate::suite::Options;
 /// The memory of a program that has just been started, in MiB.
 const IDLE: u64 = 12;
 /// The memory for a stream, in KiB.
-const EACH: f64 = 64.0;
+const EACH: f64 = 50.0;
 /// How long the backend may be kept after its clients have left.
 const LEFT: Duration = Duration::from_millis(100);
 /// How many streams are opened side by side.

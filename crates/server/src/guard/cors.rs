@@ -7,7 +7,7 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 
-use super::Guard;
+use super::{Guard, Origin};
 use crate::reply::{self, Reply};
 
 /// The methods of all routes.
@@ -52,13 +52,13 @@ impl Guard {
     }
 
     /// Lets a page of a listed origin read a reply; never with the browser's cookies.
-    pub(crate) fn share(&self, head: &Parts, reply: &mut Reply) {
+    pub(crate) fn share(&self, page: Option<&Origin>, reply: &mut Reply) {
         if self.origins.is_empty() {
             return;
         }
         let headers = reply.headers_mut();
         headers.append(VARY, HeaderValue::from_static("Origin"));
-        let Some(origin) = self.listed(&head.headers) else { return };
+        let Some(origin) = page else { return };
         if let Ok(origin) = HeaderValue::from_str(origin.as_str()) {
             headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
             headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));

@@ -33,7 +33,7 @@ impl Guard {
     }
 
     /// The origin of a request, where it has one and that one is listed.
-    pub(super) fn listed(&self, headers: &HeaderMap) -> Option<&Origin> {
+    pub(crate) fn listed(&self, headers: &HeaderMap) -> Option<&Origin> {
         let mut sent = headers.get_all(ORIGIN).iter();
         let (Some(origin), None) = (sent.next(), sent.next()) else { return None };
         self.origins.iter().find(|listed| listed.as_str().as_bytes() == origin.as_bytes())

@@ -221,7 +221,7 @@ fn shared(method: &str, headers: &[(&str, &str)]) -> HeaderMap {
         Ok(Admitted::Preflight) => Guard::preflight(&head),
         _ => crate::reply::options("GET"),
     };
-    guard.share(&head, &mut reply);
+    guard.share(guard.listed(&head.headers), &mut reply);
     reply.headers().clone()
 }
 
