@@ -4,6 +4,7 @@ mod check;
 mod members;
 #[macro_use]
 mod object;
+mod parts;
 mod passage;
 mod quoted;
 
@@ -18,6 +19,7 @@ use serde_path_to_error::{Path, Segment};
 pub use check::MAX_DEPTH;
 pub use members::Members;
 pub(crate) use object::object;
+pub use parts::{items, members};
 pub use passage::Passage;
 pub use quoted::Quoted;
 pub use serde_json::value::RawValue;

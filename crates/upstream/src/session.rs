@@ -1,8 +1,7 @@
 //! One id per conversation, made of what does not change over its turns.
 
-use chatmock_protocol::json::{Members, RawValue, Text};
+use chatmock_protocol::json::{Members, RawValue, items, members};
 use reqwest::header::HeaderValue;
-use serde::de::{DeserializeSeed, Deserializer, Error, IgnoredAny, SeqAccess, Visitor};
 use sha2::{Digest, Sha256};
 
 /// Keeps these ids apart from any other use of the same hash, and from older recipes of ours.
@@ -106,62 +105,14 @@ fn ends(part: &[u8]) -> (&[u8], &[u8]) {
 ///
 /// Where there is none, the first item stands for it, so that unrelated requests stay apart.
 fn opening(input: &RawValue) -> Option<&str> {
-    let mut found = Opening::default();
-    let mut reader = serde_json::Deserializer::from_str(input.get());
-    // The visitor leaves the list as soon as it has what it wants, which serde calls an error.
-    let _ = Find(&mut found).deserialize(&mut reader);
-    found.user.or(found.first)
-}
-
-#[derive(Default)]
-struct Opening<'b> {
-    user: Option<&'b str>,
-    first: Option<&'b str>,
-}
-
-struct Find<'s, 'b>(&'s mut Opening<'b>);
-
-impl<'de> DeserializeSeed<'de> for Find<'_, 'de> {
-    type Value = ();
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
-        deserializer.deserialize_seq(self)
-    }
-}
-
-impl<'de> Visitor<'de> for Find<'_, 'de> {
-    type Value = ();
-
-    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("a list of items")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
-        while let Some(item) = items.next_element::<&'de RawValue>()? {
-            let text: &'de str = item.get();
-            self.0.first.get_or_insert(text);
-            if let Some(content) = user_content(text) {
-                self.0.user = Some(content);
-                return Err(A::Error::custom("found"));
-            }
-        }
-        while items.next_element::<IgnoredAny>()?.is_some() {}
-        Ok(())
-    }
+    let user = items(input.get()).find_map(user_content);
+    user.or_else(|| items(input.get()).next())
 }
 
 /// The text of an item's content, if the item is a message of the user.
 fn user_content(item: &str) -> Option<&str> {
-    #[derive(serde::Deserialize)]
-    struct Message<'b> {
-        #[serde(borrow)]
-        role: Option<Text<'b>>,
-        #[serde(borrow)]
-        content: Option<&'b RawValue>,
-    }
-
-    let message: Message<'_> = serde_json::from_str(item).ok()?;
-    (message.role.as_deref() == Some("user")).then_some(message.content?.get())
+    let of = |name: &str| members(item).find(|(known, _)| *known == name).map(|(_, value)| value);
+    (of("role")? == "\"user\"").then(|| of("content"))?.filter(|content| *content != "null")
 }
 
 #[cfg(test)]

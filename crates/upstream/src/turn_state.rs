@@ -6,12 +6,11 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chatmock_protocol::json::RawValue;
+use chatmock_protocol::json::{items, members};
 use reqwest::header::HeaderValue;
 use sha2::{Digest, Sha256};
 
 use crate::SessionId;
-use crate::typed::Typed;
 
 /// The header's name.
 pub(crate) const HEADER: &str = "x-codex-turn-state";
@@ -67,23 +66,17 @@ impl TurnStates {
 impl Turn {
     /// The turn of a prepared request; `None` where the user says nothing in it.
     fn of(session: &SessionId, body: &[u8]) -> Option<Self> {
-        #[derive(serde::Deserialize)]
-        struct Request<'b> {
-            #[serde(borrow)]
-            input: Vec<&'b RawValue>,
-        }
-
-        let Request { input } = serde_json::from_slice(body).ok()?;
-        let says = |item: &&&RawValue| {
-            Typed::of(item).is_some_and(|item| item.role.as_deref() == Some("user"))
-        };
-        let last = input.iter().rev().find(says)?;
-        let earlier = input.iter().filter(says).count();
+        let mut request = members(std::str::from_utf8(body).ok()?);
+        let (_, input) = request.find(|(name, _)| *name == "input")?;
+        let says = |item: &&str| members(item).any(|member| member == ("role", "\"user\""));
+        let mut said = items(input).filter(says);
+        let first = said.next()?;
+        let (last, earlier) = said.fold((first, 0_u64), |(_, count), next| (next, count + 1));
         let mut hash = Sha256::new();
         hash.update(session.as_str());
         hash.update([0]);
-        hash.update((earlier as u64).to_be_bytes());
-        hash.update(last.get());
+        hash.update(earlier.to_be_bytes());
+        hash.update(last);
         Some(Self(hash.finalize().into()))
     }
 }

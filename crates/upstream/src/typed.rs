@@ -10,8 +10,6 @@ pub(crate) struct Typed<'b> {
     pub(crate) kind: Option<Text<'b>>,
     #[serde(borrow, default)]
     pub(crate) name: Option<Text<'b>>,
-    #[serde(borrow, default)]
-    pub(crate) role: Option<Text<'b>>,
 }
 
 impl Typed<'_> {
