@@ -7,6 +7,9 @@ mod callers;
 mod config;
 #[path = "cli/logs.rs"]
 mod logs;
+#[cfg(all(target_os = "linux", target_env = "gnu"))]
+#[path = "cli/memory.rs"]
+mod memory;
 #[path = "cli/process.rs"]
 mod process;
 #[path = "cli/routes.rs"]

@@ -77,8 +77,7 @@ impl Prepared {
         }
         let left = chatmock_protocol::json::raw(&left).ok()?;
         request.put("input", Cow::Owned(left));
-        let body = serde_json::to_vec(&request).ok()?;
-        Some(Self { body: body.into(), ..self.clone() })
+        Some(Self { body: written(&request).ok()?, ..self.clone() })
     }
 
     /// The namespace that the client's tools went into.
@@ -134,9 +133,22 @@ pub fn prepare(
         Tools::Namespaced => namespace::group(&mut request)?.map(Arc::new),
     };
     let model = request.text("model").unwrap_or_default().into_owned();
-    let body = serde_json::to_vec(&request).map_err(|_| unwritable("input"))?;
-    let (body, session) = (body.into(), session.clone());
+    let (body, session) = (written(&request)?, session.clone());
     Ok(Prepared { body, session, removed, namespace, model, came_through: None })
+}
+
+/// Writes a request, into room made once: a buffer that grows for a last short member after a long
+/// one is twice as large as what it holds.
+fn written(request: &Request<'_>) -> Result<Bytes, Error> {
+    let mut body = Vec::with_capacity(length(request));
+    serde_json::to_writer(&mut body, request).map_err(|_| unwritable("input"))?;
+    Ok(body.into())
+}
+
+/// The bytes of a written request: quotes, a colon and a comma around each member, braces around all.
+fn length(request: &Request<'_>) -> usize {
+    let length = |(name, value): (&str, &RawValue)| name.len() + value.get().len() + 4;
+    request.iter().map(length).sum::<usize>() + 1
 }
 
 /// Takes out what would be refused; names what is lost by it.
@@ -282,6 +294,14 @@ mod tests {
         let expected = r#"{"x_new":1E2,"stream":true,"input":[ {"a":"\u00e9\/","n":12345678901234567890123} ],"instructions":"a\u0062","store":false,"model":"m","include":["reasoning.encrypted_content", "x"],"client_metadata":{"mine":"1","session_id":"sid","thread_id":"sid"},"prompt_cache_key":"sid","tools":[{"type":"web_search"}],"tool_choice":"required","parallel_tool_calls":false}"#;
         assert_eq!(text(body), expected);
         assert!(prepared(body).unwrap().removed().is_empty());
+    }
+
+    #[test]
+    fn the_room_for_a_body_is_what_it_takes() {
+        for body in [r#"{"a":1}"#, r#"{"input":[ 1E2,"\u00e9" ], "model" : "m","":null}"#] {
+            let request = read_text(body).unwrap();
+            assert_eq!(written(&request).unwrap().len(), length(&request));
+        }
     }
 
     #[test]

@@ -92,7 +92,7 @@ pub(super) async fn picture(options: &Options) -> Result<Vec<Line>, Fault> {
     let figure = answer.map_or_else(|fault| fault.to_string(), |_| "answered".to_owned());
     Ok(vec![
         figures.right("picture of 2 MB"),
-        at_most("  processor an answer", &figures.processor, "ms", 10.0),
+        at_most("  processor an answer", &figures.processor, "ms", 8.0),
         Line::new(&format!("a request of {size} KiB"), figure, "answered", holds),
     ])
 }
