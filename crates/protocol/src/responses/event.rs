@@ -238,11 +238,11 @@ fn body<'a>(kind: &str, text: &'a str) -> Result<Body<'a>, serde_json::Error> {
         }
         "response.output_item.added" => {
             let Item { output_index, item } = serde_json::from_str(text)?;
-            Body::ItemAdded { output_index, item: OutputItem::read(item)? }
+            Body::ItemAdded { output_index, item }
         }
         "response.output_item.done" => {
             let Item { output_index, item } = serde_json::from_str(text)?;
-            Body::ItemDone { output_index, item: OutputItem::read(item)? }
+            Body::ItemDone { output_index, item }
         }
         _ => return life_cycle(kind, text),
     })
@@ -315,7 +315,7 @@ struct Item<'a> {
     #[serde(default)]
     output_index: usize,
     #[serde(borrow)]
-    item: &'a RawValue,
+    item: OutputItem<'a>,
 }
 
 #[derive(Deserialize)]

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
@@ -130,13 +131,11 @@ pub enum ContentPart<'a> {
     },
 }
 
-/// An item of a response, as far as it is read; the raw text stays beside it.
+/// An item of a response, as far as it is read.
 #[derive(Debug)]
 pub struct OutputItem<'a> {
     /// What kind of item it is.
     pub kind: OutputKind<'a>,
-    /// The whole item.
-    pub raw: &'a RawValue,
 }
 
 /// The kinds of output items that a consumer tells apart.
@@ -227,35 +226,39 @@ struct WireItem<'a> {
     output_format: Option<&'a RawValue>,
 }
 
-impl<'a> OutputItem<'a> {
-    /// Reads an item; a kind that is not known is [`OutputKind::Other`].
-    ///
-    /// # Errors
-    /// When an item of a known kind lacks what its kind demands.
-    pub fn read(raw: &'a RawValue) -> Result<Self, serde_json::Error> {
-        let wire: WireItem<'a> = serde_json::from_str(raw.get())?;
-        let kind = match wire.kind.as_deref().unwrap_or_default() {
+impl<'de: 'a, 'a> Deserialize<'de> for OutputItem<'a> {
+    /// Reads an item in one pass, since it repeats all that came in deltas; a kind that is not
+    /// known is [`OutputKind::Other`].
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let kind = WireItem::deserialize(deserializer)?.kind().map_err(D::Error::custom)?;
+        Ok(Self { kind })
+    }
+}
+
+impl<'a> WireItem<'a> {
+    /// Fails when an item of a known kind lacks what its kind demands.
+    fn kind(self) -> Result<OutputKind<'a>, serde_json::Error> {
+        Ok(match self.kind.as_deref().unwrap_or_default() {
             "message" => OutputKind::Message {
-                phase: member(wire.phase)?,
-                content: member(wire.content)?.unwrap_or_default(),
+                phase: member(self.phase)?,
+                content: member(self.content)?.unwrap_or_default(),
             },
             "reasoning" => OutputKind::Reasoning {
-                summary: texts(member(wire.summary)?),
-                content: texts(member(wire.content)?),
+                summary: texts(member(self.summary)?),
+                content: texts(member(self.content)?),
             },
             kind @ ("function_call" | "custom_tool_call") => OutputKind::Call {
                 custom: kind == "custom_tool_call",
-                call_id: demanded(wire.call_id, "call_id")?,
-                name: demanded(wire.name, "name")?,
-                arguments: member(wire.arguments.or(wire.input))?,
+                call_id: demanded(self.call_id, "call_id")?,
+                name: demanded(self.name, "name")?,
+                arguments: member(self.arguments.or(self.input))?,
             },
             "image_generation_call" => OutputKind::Image {
-                result: member(wire.result)?,
-                format: member(wire.output_format)?,
+                result: member(self.result)?,
+                format: member(self.output_format)?,
             },
             _ => OutputKind::Other,
-        };
-        Ok(Self { kind, raw })
+        })
     }
 }
 
@@ -269,7 +272,7 @@ fn demanded<'a, T: Deserialize<'a>>(
     raw: Option<&'a RawValue>,
     name: &'static str,
 ) -> Result<T, serde_json::Error> {
-    member(raw)?.ok_or_else(|| serde::de::Error::missing_field(name))
+    member(raw)?.ok_or_else(|| Error::missing_field(name))
 }
 
 fn texts<'a>(parts: Option<Vec<TextPart<'a>>>) -> Vec<Quoted<'a>> {

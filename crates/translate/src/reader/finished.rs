@@ -141,7 +141,7 @@ impl Reader {
         sink: &mut impl Sink,
     ) -> ControlFlow<Finish> {
         for (index, raw) in response.output().into_iter().enumerate() {
-            if let Ok(item) = OutputItem::read(raw) {
+            if let Ok(item) = serde_json::from_str::<OutputItem<'_>>(raw.get()) {
                 self.done(index, &item, sink)?;
             }
         }
