@@ -109,7 +109,7 @@ fn start(
 }
 
 /// One thread for all connections: a proxy waits more than it computes, and waking another thread for
-/// an event costs more than most events do. What takes long is computed on threads beside it.
+/// an event costs more than most events do. Large requests are read and planned on threads beside it.
 fn runtime() -> io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
 }

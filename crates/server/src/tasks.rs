@@ -58,7 +58,7 @@ pub(crate) async fn compute<T: Send + 'static>(
         Err(Ok(panic)) => resume_unwind(panic),
         Err(Err(_)) => {
             let kind = FailureKind::Unavailable { retry_after: None };
-            Err(Failure::new(kind, "the server is stopping"))
+            Err(Failure::new(kind, "the server is stopping").with_code("server_stopping"))
         }
     }
 }

@@ -11,6 +11,7 @@ use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, Hea
 use reqwest::{Method, Request, Response, StatusCode};
 use ruzstd::encoding::CompressionLevel;
 
+use crate::change::Change;
 use crate::identity::Caller;
 use crate::loops::Station;
 use crate::residency::Residency;
@@ -287,31 +288,6 @@ impl Client {
             tracing::info!(tries, "the backend failed, trying again: {error}");
             tokio::time::sleep(pause).await;
         }
-    }
-}
-
-/// What was done to a request or an answer beyond what was asked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Change {
-    /// The backend could not read the reasoning of earlier turns, so it was left out.
-    ReasoningLeftOut,
-    /// Another model answers than was asked for.
-    OtherModel {
-        /// The model that answers.
-        served: String,
-    },
-}
-
-impl Change {
-    /// The change of the model, unless `served` is what was asked for, or its dated name.
-    fn of_model(asked: &str, served: Option<&str>) -> Option<Self> {
-        let served = served?;
-        let dated = |rest: &str| rest.bytes().all(|byte| byte.is_ascii_digit() || byte == b'-');
-        if served.strip_prefix(asked).is_some_and(dated) {
-            return None;
-        }
-        Some(Self::OtherModel { served: served.to_owned() })
     }
 }
 

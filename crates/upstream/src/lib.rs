@@ -21,6 +21,7 @@
 //! ```
 
 mod answer;
+mod change;
 mod client;
 mod connection;
 mod credentials;
@@ -44,7 +45,8 @@ mod turn_state;
 mod typed;
 mod usage;
 
-pub use client::{Change, Client, Config, Limits, Opened};
+pub use change::Change;
+pub use client::{Client, Config, Limits, Opened};
 pub use connection::Proxy;
 pub use credentials::{CredentialError, CredentialSource, Credentials, Fixed};
 pub use error::{Error, Refusal, TlsFault};
