@@ -1,12 +1,12 @@
 //! Lossless JSON reading: borrowed text, checked raw values and ordered members.
 
 mod check;
-mod members;
+mod raw_object;
 #[macro_use]
 mod object;
-mod parts;
-mod passage;
-mod quoted;
+mod raw_str;
+mod raw_string;
+mod scan;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -17,16 +17,16 @@ use serde::ser::{Serialize, Serializer};
 use serde_path_to_error::{Path, Segment};
 
 pub use check::MAX_DEPTH;
-pub use members::Members;
 pub(crate) use object::object;
-pub use parts::{items, members};
-pub use passage::Passage;
-pub use quoted::Quoted;
+pub use raw_object::RawObject;
+pub use raw_str::RawStr;
+pub use raw_string::RawString;
+pub use scan::{items, members};
 pub use serde_json::value::RawValue;
 
 /// Why a JSON text was not accepted, and where.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct ReadError {
     /// Path of the value at fault, such as `messages[2].tool_calls[0].function`; empty at the top.
     pub path: String,
     /// What is wrong, in words for a person.
@@ -36,14 +36,17 @@ pub struct Fault {
 /// Reads `body` as UTF-8 JSON; a byte order mark before it is dropped.
 ///
 /// # Errors
-/// A [`Fault`] that names the path of the value which does not fit `T`.
-pub fn read<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, Fault> {
+/// A [`ReadError`] that names the path of the value which does not fit `T`.
+pub fn read<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, ReadError> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     match std::str::from_utf8(body) {
         Ok(text) => read_text(text),
         Err(error) => {
             let at = error.valid_up_to();
-            Err(Fault { path: String::new(), message: format!("body is not UTF-8 at byte {at}") })
+            Err(ReadError {
+                path: String::new(),
+                message: format!("body is not UTF-8 at byte {at}"),
+            })
         }
     }
 }
@@ -51,19 +54,19 @@ pub fn read<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, Fault> {
 /// Reads a JSON text; see [`read`].
 ///
 /// # Errors
-/// A [`Fault`] that names the path of the value which does not fit `T`.
-pub fn read_text<'b, T: Deserialize<'b>>(text: &'b str) -> Result<T, Fault> {
+/// A [`ReadError`] that names the path of the value which does not fit `T`.
+pub fn read_text<'b, T: Deserialize<'b>>(text: &'b str) -> Result<T, ReadError> {
     serde_json::from_str(text).map_err(|error| locate::<T>(text, &error))
 }
 
 /// Reads once more to learn the path of a fault: only the failing case pays for the tracking.
-fn locate<'b, T: Deserialize<'b>>(text: &'b str, error: &serde_json::Error) -> Fault {
+fn locate<'b, T: Deserialize<'b>>(text: &'b str, error: &serde_json::Error) -> ReadError {
     let mut reader = serde_json::Deserializer::from_str(text);
     let path = match serde_path_to_error::deserialize::<_, T>(&mut reader) {
         Err(tracked) => written(tracked.path()),
         Ok(_) => String::new(),
     };
-    Fault { path, message: error.to_string() }
+    ReadError { path, message: error.to_string() }
 }
 
 /// A path as far as it is known: where a name could not be read, it ends before it.

@@ -9,4 +9,4 @@ pub mod responses;
 pub mod sse;
 pub mod tier;
 
-pub use json::{Members, RawValue};
+pub use json::{RawObject, RawValue};

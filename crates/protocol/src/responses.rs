@@ -10,7 +10,7 @@ use serde::de::{Deserializer, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::json::{Members, Text};
+use crate::json::{RawObject, Text};
 
 pub use api_error::ApiError;
 pub use event::{Event, Phase};
@@ -18,7 +18,7 @@ pub use item::{ContentPart, InputItem, OutputItem};
 pub use tool::{Tool, ToolChoice};
 
 /// A request body, member by member: what no one reads or changes leaves as it came.
-pub type Request<'b> = Members<'b>;
+pub type Request<'b> = RawObject<'b>;
 
 /// The `reasoning` member of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use chatmock_protocol::json::Passage;
+use chatmock_protocol::json::RawString;
 
 /// How the base64 of a file of each kind begins, and the kind's media type.
 const SIGNATURES: [(&str, &str); 6] = [
@@ -18,7 +18,7 @@ const SIGNATURES: [(&str, &str); 6] = [
 ///
 /// # Errors
 /// Words for a person when the text is no address and no base64 of a known kind of image.
-pub(crate) fn image_url(url: Passage<'_>) -> Result<Passage<'_>, &'static str> {
+pub(crate) fn image_url(url: RawString<'_>) -> Result<RawString<'_>, &'static str> {
     let text = url.text();
     let mended = if has_scheme(&text, "http://") || has_scheme(&text, "https://") {
         Some(Mended::Whole)
@@ -34,9 +34,9 @@ pub(crate) fn image_url(url: Passage<'_>) -> Result<Passage<'_>, &'static str> {
 /// # Errors
 /// Words for a person when neither tells the type.
 pub(crate) fn file_data<'b>(
-    data: Passage<'b>,
+    data: RawString<'b>,
     filename: Option<&str>,
-) -> Result<Passage<'b>, &'static str> {
+) -> Result<RawString<'b>, &'static str> {
     let text = data.text();
     let why = "expected a data: address, or base64 of a file whose kind the file name tells";
     let mended = data_url(&text, filename.and_then(media_type)).ok_or(why)?;
@@ -52,11 +52,11 @@ enum Mended<'u> {
 }
 
 impl Mended<'_> {
-    fn written(self) -> Option<Passage<'static>> {
+    fn written(self) -> Option<RawString<'static>> {
         match self {
             Self::Whole => None,
             Self::Of(media, base64) => {
-                Some(Passage::joined(&["data:", media, ";base64,", &base64]))
+                Some(RawString::concat(&["data:", media, ";base64,", &base64]))
             }
         }
     }

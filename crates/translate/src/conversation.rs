@@ -1,6 +1,6 @@
 //! A conversation on its way to the Responses API: instructions, items and what was renamed.
 
-use chatmock_protocol::json::Passage;
+use chatmock_protocol::json::RawString;
 use chatmock_protocol::responses::item::{ContentPart, InputItem, Role};
 
 use crate::draft::Draft;
@@ -13,7 +13,7 @@ use crate::tools;
 #[derive(Debug, Default)]
 pub(crate) struct Conversation<'b> {
     /// The leading system text, if there is any.
-    pub(crate) instructions: Option<Passage<'b>>,
+    pub(crate) instructions: Option<RawString<'b>>,
     /// Everything else, in order.
     pub(crate) items: Vec<InputItem<'b>>,
     /// Names that went out shortened.
@@ -34,8 +34,8 @@ impl<'b> Conversation<'b> {
 
     /// Leading text becomes instructions, everything else a developer's item in its place.
     pub(crate) fn system(&mut self, parts: Vec<ContentPart<'b>>) {
-        let texts: Option<Vec<&Passage<'_>>> = parts.iter().map(text_of).collect();
-        let kept = |texts: &[&Passage<'_>]| self.keep_json && texts.iter().any(|t| says_json(t));
+        let texts: Option<Vec<&RawString<'_>>> = parts.iter().map(text_of).collect();
+        let kept = |texts: &[&RawString<'_>]| self.keep_json && texts.iter().any(|t| says_json(t));
         let Some(texts) = texts.filter(|texts| !self.spoken && !kept(texts)) else {
             self.items.push(InputItem::Message { role: Role::Developer, content: parts });
             return;
@@ -45,7 +45,7 @@ impl<'b> Conversation<'b> {
             texts => Some(texts.iter().map(|text| text.text()).collect::<Vec<_>>().join("\n")),
         };
         let only = parts.into_iter().next().and_then(into_text);
-        let text = whole.map_or_else(|| only.unwrap_or_default(), Passage::from);
+        let text = whole.map_or_else(|| only.unwrap_or_default(), RawString::from);
         self.instructions = Some(match self.instructions.take() {
             Some(before) if text.is_empty() => before,
             Some(before) if !before.is_empty() => {
@@ -86,20 +86,20 @@ impl<'b> Conversation<'b> {
 }
 
 /// The text of a text part.
-pub(crate) fn text_of<'p, 'b>(part: &'p ContentPart<'b>) -> Option<&'p Passage<'b>> {
+pub(crate) fn text_of<'p, 'b>(part: &'p ContentPart<'b>) -> Option<&'p RawString<'b>> {
     match part {
         ContentPart::InputText { text } | ContentPart::OutputText { text } => Some(text),
         _ => None,
     }
 }
 
-fn into_text(part: ContentPart<'_>) -> Option<Passage<'_>> {
+fn into_text(part: ContentPart<'_>) -> Option<RawString<'_>> {
     match part {
         ContentPart::InputText { text } | ContentPart::OutputText { text } => Some(text),
         _ => None,
     }
 }
 
-fn says_json(text: &Passage<'_>) -> bool {
+fn says_json(text: &RawString<'_>) -> bool {
     text.text().to_ascii_lowercase().contains("json")
 }

@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use chatmock_protocol::json::{Quoted, RawValue};
+use chatmock_protocol::json::{RawStr, RawValue};
 use chatmock_protocol::responses::event::Channel;
 
 use crate::dialect::Finish;
@@ -71,8 +71,8 @@ pub struct Piece<'a> {
 
 impl<'a> Piece<'a> {
     /// Reads a piece as it came; `scratch` holds the text where that has escapes.
-    pub fn read(quoted: Quoted<'a>, scratch: &'a mut String) -> Self {
-        Self { text: quoted.decode(scratch), raw: quoted.raw() }
+    pub fn read(string: RawStr<'a>, scratch: &'a mut String) -> Self {
+        Self { text: string.decode(scratch), raw: string.raw() }
     }
 
     /// The text.

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use chatmock_protocol::json::Fault;
+use chatmock_protocol::json::ReadError;
 use chatmock_protocol::responses::ApiError;
 
 /// What went wrong, by what a client can do about it.
@@ -73,13 +73,13 @@ impl Failure {
     }
 
     /// Makes a failure of what did not fit in the value at `path`.
-    pub(crate) fn within(path: &str, fault: Fault) -> Self {
+    pub(crate) fn within(path: &str, fault: ReadError) -> Self {
         let path = match fault.path.as_str() {
             "" => path.to_owned(),
             inner if inner.starts_with('[') => format!("{path}{inner}"),
             inner => format!("{path}.{inner}"),
         };
-        Self::from(Fault { path, ..fault })
+        Self::from(ReadError { path, ..fault })
     }
 
     /// Adds a word for programs.
@@ -248,8 +248,8 @@ fn of_status(status: Option<u16>, retry_after: Option<u64>) -> FailureKind {
     }
 }
 
-impl From<Fault> for Failure {
-    fn from(fault: Fault) -> Self {
+impl From<ReadError> for Failure {
+    fn from(fault: ReadError) -> Self {
         let message = match fault.path.as_str() {
             "" => format!("invalid JSON body: {}", fault.message),
             path => format!("invalid value at {path}: {}", fault.message),

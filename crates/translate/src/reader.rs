@@ -6,7 +6,7 @@ mod slot;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use chatmock_protocol::json::{Quoted, RawValue};
+use chatmock_protocol::json::{RawStr, RawValue};
 use chatmock_protocol::responses::event::{Body, Channel};
 use chatmock_protocol::responses::item::OutputKind;
 use chatmock_protocol::responses::{Event, OutputItem, Response};
@@ -82,7 +82,7 @@ impl Reader {
     fn text(
         &mut self,
         index: usize,
-        delta: Quoted<'_>,
+        delta: RawStr<'_>,
         sink: &mut impl Sink,
     ) -> ControlFlow<Finish> {
         self.begin(None, sink)?;
@@ -116,7 +116,7 @@ impl Reader {
     fn refusal(
         &mut self,
         index: usize,
-        delta: Quoted<'_>,
+        delta: RawStr<'_>,
         sink: &mut impl Sink,
     ) -> ControlFlow<Finish> {
         self.begin(None, sink)?;
@@ -154,7 +154,7 @@ impl Reader {
         &mut self,
         place: (usize, usize),
         channel: Channel,
-        delta: Quoted<'_>,
+        delta: RawStr<'_>,
         sink: &mut impl Sink,
     ) -> ControlFlow<Finish> {
         self.begin(None, sink)?;
@@ -220,7 +220,7 @@ impl Reader {
     fn arguments(
         &mut self,
         index: usize,
-        delta: Quoted<'_>,
+        delta: RawStr<'_>,
         sink: &mut impl Sink,
     ) -> ControlFlow<Finish> {
         let mut scratch = std::mem::take(&mut self.scratch);

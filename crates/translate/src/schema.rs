@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use chatmock_protocol::json::{Members, RawValue, Text, raw};
+use chatmock_protocol::json::{RawObject, RawValue, Text, raw};
 
 /// Members that a strict schema may not have.
 const NOT_STRICT: [&str; 13] = [
@@ -123,7 +123,7 @@ fn completed(schema: &RawValue) -> Option<Cow<'_, RawValue>> {
 }
 
 /// Lists every property as required and allows no others.
-fn close(members: &mut Members<'_>) -> Option<()> {
+fn close(members: &mut RawObject<'_>) -> Option<()> {
     match members.get("additionalProperties").map(RawValue::get) {
         Some("false") => {}
         // Without properties of its own, an open object is a map: nothing of it would be left.
@@ -136,11 +136,11 @@ fn close(members: &mut Members<'_>) -> Option<()> {
     members.set("required", &names).ok()
 }
 
-fn object(raw: &RawValue) -> Option<Members<'_>> {
+fn object(raw: &RawValue) -> Option<RawObject<'_>> {
     serde_json::from_str(raw.get()).ok()
 }
 
-fn describes_object(members: &Members<'_>) -> bool {
+fn describes_object(members: &RawObject<'_>) -> bool {
     let by_type = match members.get("type").map(RawValue::get) {
         Some("\"object\"") => true,
         Some(list) if list.starts_with('[') => list.contains("\"object\""),
@@ -149,13 +149,13 @@ fn describes_object(members: &Members<'_>) -> bool {
     by_type || (members.contains("properties") && !members.contains("type"))
 }
 
-fn property_names(members: &Members<'_>) -> Vec<String> {
+fn property_names(members: &RawObject<'_>) -> Vec<String> {
     let properties = members.get("properties").and_then(object);
     let names = properties.map(|p| p.iter().map(|(name, _)| name.to_owned()).collect());
     names.unwrap_or_default()
 }
 
-fn names(members: &Members<'_>, name: &str) -> Vec<String> {
+fn names(members: &RawObject<'_>, name: &str) -> Vec<String> {
     let list =
         members.get(name).and_then(|raw| serde_json::from_str::<Vec<Text<'_>>>(raw.get()).ok());
     list.unwrap_or_default().into_iter().map(|text| text.0.into_owned()).collect()

@@ -3,7 +3,7 @@
 use std::ops::ControlFlow;
 use std::time::Duration;
 
-use chatmock_protocol::json::Passage;
+use chatmock_protocol::json::RawString;
 
 use crate::delta::{Annotation, Delta, Piece};
 use crate::dialect::{DeltaEncoder, End, Finish, Shape};
@@ -147,8 +147,8 @@ fn shifted(annotation: Annotation<'_>, by: u64) -> Annotation<'_> {
 }
 
 /// The assistant's text without such a block at its start; see [`without_thinking`].
-pub(crate) fn spoken(text: Passage<'_>) -> Passage<'_> {
-    match text.begins(OPEN) {
+pub(crate) fn spoken(text: RawString<'_>) -> RawString<'_> {
+    match text.trimmed_starts_with(OPEN) {
         true => without_thinking(&text.text()).to_owned().into(),
         false => text,
     }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use chatmock_protocol::json::{Members, Raw, RawValue, raw};
+use chatmock_protocol::json::{Raw, RawObject, RawValue, raw};
 use chatmock_protocol::responses::item::{ContentPart, InputItem, Role, ToolOutput};
 
 use crate::failure::Failure;
@@ -19,11 +19,11 @@ pub(crate) fn parameters<'b>(
     schema: Option<Raw<'b>>,
     path: &str,
 ) -> Result<Cow<'b, RawValue>, Failure> {
-    let Some(schema) = schema else { return completed(Members::default()) };
+    let Some(schema) = schema else { return completed(RawObject::default()) };
     if !schema.is_object() {
         return Err(Failure::param(path, format!("{path} must be a JSON schema object")));
     }
-    let members: Members<'b> = serde_json::from_str(schema.text())?;
+    let members: RawObject<'b> = serde_json::from_str(schema.text())?;
     let object = members.text("type").is_none_or(|kind| kind == "object");
     if object && !members.contains("properties") && !members.contains("$ref") {
         return completed(members);
@@ -31,11 +31,11 @@ pub(crate) fn parameters<'b>(
     Ok(Cow::Borrowed(schema.get()))
 }
 
-fn completed(mut members: Members<'_>) -> Result<Cow<'_, RawValue>, Failure> {
+fn completed(mut members: RawObject<'_>) -> Result<Cow<'_, RawValue>, Failure> {
     if !members.contains("type") {
         members.set("type", "object")?;
     }
-    members.set("properties", &Members::default())?;
+    members.set("properties", &RawObject::default())?;
     Ok(Cow::Owned(raw(&members)?))
 }
 

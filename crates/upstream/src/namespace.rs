@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use chatmock_protocol::json::{Members, RawValue, raw};
+use chatmock_protocol::json::{RawObject, RawValue, raw};
 use chatmock_protocol::responses::Request;
 use chatmock_protocol::sse::Frame;
 use serde::Serialize;
@@ -114,7 +114,7 @@ impl Namespace {
 
     /// The object with the namespace's name, unless it names one.
     fn named<'v>(&self, value: &'v RawValue) -> Result<Cow<'v, RawValue>, Error> {
-        let Ok(mut members) = serde_json::from_str::<Members<'_>>(value.get()) else {
+        let Ok(mut members) = serde_json::from_str::<RawObject<'_>>(value.get()) else {
             return Ok(Cow::Borrowed(value));
         };
         if members.present("namespace").is_some() {
@@ -132,7 +132,7 @@ impl Namespace {
         kinds: &[&str],
     ) -> Result<Box<RawValue>, Error> {
         let wrong = |_| Error::Request { param: "tool_choice", message: "cannot be read" };
-        let mut members: Members<'_> = serde_json::from_str(value.get()).map_err(wrong)?;
+        let mut members: RawObject<'_> = serde_json::from_str(value.get()).map_err(wrong)?;
         let entries = members.present(list).map_or("[]", RawValue::get);
         let entries: Vec<Box<RawValue>> = serde_json::from_str(entries).map_err(wrong)?;
         let mut named = Vec::with_capacity(entries.len());
@@ -150,7 +150,7 @@ impl Namespace {
         if !frame.text().contains("\"namespace\"") {
             return None;
         }
-        let mut event: Members<'_> = serde_json::from_str(frame.text()).ok()?;
+        let mut event: RawObject<'_> = serde_json::from_str(frame.text()).ok()?;
         self.unname(&mut event);
         if let Some(item) = event.get("item").and_then(|item| self.without(item)) {
             event.put("item", Cow::Owned(item));
@@ -162,7 +162,7 @@ impl Namespace {
     }
 
     fn response(&self, response: &RawValue) -> Option<Box<RawValue>> {
-        let mut response: Members<'_> = serde_json::from_str(response.get()).ok()?;
+        let mut response: RawObject<'_> = serde_json::from_str(response.get()).ok()?;
         for (name, offered) in &self.offered {
             if response.present(name).is_some() {
                 response.put(*name, Cow::Owned(offered.clone()));
@@ -181,11 +181,11 @@ impl Namespace {
 
     /// An item that does not name the namespace any more; `None` where it did not.
     fn without(&self, item: &RawValue) -> Option<Box<RawValue>> {
-        let mut members: Members<'_> = serde_json::from_str(item.get()).ok()?;
+        let mut members: RawObject<'_> = serde_json::from_str(item.get()).ok()?;
         self.unname(&mut members).then(|| raw(&members).ok())?
     }
 
-    fn unname(&self, members: &mut Members<'_>) -> bool {
+    fn unname(&self, members: &mut RawObject<'_>) -> bool {
         let ours = members.text("namespace").as_deref() == Some(&self.name);
         ours && members.remove("namespace").is_some()
     }

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chatmock_protocol::json::{Members, RawValue, Text};
+use chatmock_protocol::json::{RawObject, RawValue, Text};
 use chatmock_protocol::responses::Request;
 
 use reqwest::header::HeaderMap;
@@ -236,8 +236,8 @@ fn fill_include(request: &mut Request<'_>) -> Result<(), Error> {
 
 fn fill_metadata(request: &mut Request<'_>, session: &SessionId) -> Result<(), Error> {
     let mut metadata = match request.present("client_metadata") {
-        None => Members::default(),
-        Some(value) => serde_json::from_str::<Members<'_>>(value.get()).map_err(|_| {
+        None => RawObject::default(),
+        Some(value) => serde_json::from_str::<RawObject<'_>>(value.get()).map_err(|_| {
             Error::Request { param: "client_metadata", message: "must be an object" }
         })?,
     };

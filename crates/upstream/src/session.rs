@@ -1,6 +1,6 @@
 //! One id per conversation, made of what does not change over its turns.
 
-use chatmock_protocol::json::{Members, RawValue, items, members};
+use chatmock_protocol::json::{RawObject, RawValue, items, members};
 use reqwest::header::HeaderValue;
 use sha2::{Digest, Sha256};
 
@@ -33,7 +33,7 @@ impl SessionId {
     /// hash of the account, the model, the instructions and the first user message. That one
     /// takes no state: a later turn of the same conversation begins with the same message.
     #[must_use]
-    pub fn of(request: &Members<'_>, account_id: Option<&str>, named: Option<&str>) -> Self {
+    pub fn of(request: &RawObject<'_>, account_id: Option<&str>, named: Option<&str>) -> Self {
         let key = request.text("prompt_cache_key");
         let chosen = key.as_deref().and_then(Self::named);
         chosen.or_else(|| named.and_then(Self::named)).unwrap_or_else(|| {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
-use crate::json::{Fault, read};
+use crate::json::{ReadError, read};
 
 /// A workspace; only its id is sure to be there.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
@@ -23,8 +23,8 @@ pub struct Account {
 /// Reads `{"accounts": …}`, which is a list, or a map by id.
 ///
 /// # Errors
-/// A [`Fault`] when the body is neither.
-pub fn read_accounts(body: &[u8]) -> Result<Vec<Account>, Fault> {
+/// A [`ReadError`] when the body is neither.
+pub fn read_accounts(body: &[u8]) -> Result<Vec<Account>, ReadError> {
     #[derive(Deserialize)]
     #[serde(untagged)]
     enum Accounts {

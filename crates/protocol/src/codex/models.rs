@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::json::{Fault, Members, read};
+use crate::json::{RawObject, ReadError, read};
 
 /// One model of the catalogue; only the slug is sure to be there.
 #[derive(Clone, Debug, Deserialize)]
@@ -93,8 +93,8 @@ pub struct Entry {
 /// Reads `{"models": […]}`; entries without a slug are passed over.
 ///
 /// # Errors
-/// A [`Fault`] when the body is not an object with a list under `models`.
-pub fn read_list(body: &[u8]) -> Result<Vec<Entry>, Fault> {
+/// A [`ReadError`] when the body is not an object with a list under `models`.
+pub fn read_list(body: &[u8]) -> Result<Vec<Entry>, ReadError> {
     #[derive(Deserialize)]
     struct List<'b> {
         #[serde(borrow)]
@@ -111,8 +111,8 @@ pub fn read_list(body: &[u8]) -> Result<Vec<Entry>, Fault> {
 /// `max_model_len`, gateways say `context_length`. Entries without an id are passed over.
 ///
 /// # Errors
-/// A [`Fault`] when the body is not an object with a list under `data`.
-pub fn read_public_list(body: &[u8]) -> Result<Vec<Entry>, Fault> {
+/// A [`ReadError`] when the body is not an object with a list under `data`.
+pub fn read_public_list(body: &[u8]) -> Result<Vec<Entry>, ReadError> {
     #[derive(Deserialize)]
     struct List<'b> {
         #[serde(borrow)]
@@ -160,7 +160,7 @@ fn unknown() -> String {
 
 fn read_entry(raw: &RawValue) -> Option<Entry> {
     let model: Model = serde_json::from_str(raw.get()).ok()?;
-    let mut members: Members<'_> = serde_json::from_str(raw.get()).ok()?;
+    let mut members: RawObject<'_> = serde_json::from_str(raw.get()).ok()?;
     members.remove("model_messages");
     members.set("base_instructions", "").ok()?;
     let raw = crate::json::raw(&members).ok()?;

@@ -5,7 +5,7 @@ use serde::Deserialize;
 use super::limits::{
     Credits, Limit, Snapshot, Window, WireCredits, WireWindow, lenient, lenient_list,
 };
-use crate::json::{Fault, Members, read};
+use crate::json::{RawObject, ReadError, read};
 
 /// What the account may use and has used.
 ///
@@ -58,10 +58,10 @@ pub struct AdditionalLimit {
 /// Members of an unexpected type count as absent.
 ///
 /// # Errors
-/// A [`Fault`] when the body is not a JSON object.
-pub fn read_usage(body: &[u8], now: u64) -> Result<Usage, Fault> {
+/// A [`ReadError`] when the body is not a JSON object.
+pub fn read_usage(body: &[u8], now: u64) -> Result<Usage, ReadError> {
     // A list would pass for an object whose members stand in order.
-    read::<Members<'_>>(body)?;
+    read::<RawObject<'_>>(body)?;
     let wire: WireUsage = read(body)?;
     let limit = |wire: Option<WireRateLimit>| wire.map(|wire| wire.rate_limit(now));
     let additional = wire.additional_rate_limits;

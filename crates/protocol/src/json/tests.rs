@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use serde::Deserialize;
 
-use super::{Fault, MAX_DEPTH, Members, Quoted, Raw, RawValue, Text, read, read_text};
+use super::{MAX_DEPTH, Raw, RawObject, RawStr, RawValue, ReadError, Text, read, read_text};
 use crate::openai::chat::request::Request as ChatRequest;
 
 object! {
@@ -27,7 +27,7 @@ object! {
     }
 }
 
-fn fault<'b, T: Deserialize<'b>>(text: &'b str) -> Fault {
+fn fault<'b, T: Deserialize<'b>>(text: &'b str) -> ReadError {
     match read_text::<T>(text) {
         Ok(_) => panic!("{text} was accepted"),
         Err(fault) => fault,
@@ -47,7 +47,7 @@ mod members {
             r#"{"z":1E2,"a":12345678901234567890123,"\u006d":"caf\u00e9\/\ud83d\ude00","#,
             r#""n":-0.0,"o":{"b": [1 ,2],"a":null},"t":true,"e":""}"#
         );
-        let members: Members<'_> = read_text(text).unwrap();
+        let members: RawObject<'_> = read_text(text).unwrap();
         // Only the name `m` is written without its escape; values are copied.
         assert_eq!(serde_json::to_string(&members).unwrap(), text.replace(r"\u006d", "m"));
     }
@@ -55,7 +55,7 @@ mod members {
     #[test]
     fn a_name_that_occurs_twice_is_refused_also_in_another_spelling() {
         for text in [r#"{"a":1,"a":1}"#, r#"{"a":1,"b":2,"\u0061":3}"#] {
-            let fault = fault::<Members<'_>>(text);
+            let fault = fault::<RawObject<'_>>(text);
             assert!(fault.message.starts_with("duplicate field `a`"), "{fault:?}");
         }
     }
@@ -66,14 +66,14 @@ mod members {
             let names: Vec<String> = (0..200_000).map(|n| format!("\"n{n}\":0")).collect();
             format!("{{{},\"{last}\":1}}", names.join(","))
         };
-        assert!(read_text::<Members<'_>>(&many("new")).is_ok());
+        assert!(read_text::<RawObject<'_>>(&many("new")).is_ok());
         let again = many("n7");
-        assert!(fault::<Members<'_>>(&again).message.starts_with("duplicate field `n7`"));
+        assert!(fault::<RawObject<'_>>(&again).message.starts_with("duplicate field `n7`"));
     }
 
     #[test]
     fn a_value_is_put_in_its_old_place_and_a_new_one_at_the_end() {
-        let mut members: Members<'_> = read_text(r#"{"a":1,"b":2,"c":3}"#).unwrap();
+        let mut members: RawObject<'_> = read_text(r#"{"a":1,"b":2,"c":3}"#).unwrap();
         members.set("b", "two").unwrap();
         members.set("d", &4).unwrap();
         assert_eq!(members.remove("a").unwrap().get(), "1");
@@ -84,23 +84,23 @@ mod members {
 
     #[test]
     fn null_is_there_but_not_present() {
-        let members: Members<'_> = read_text(r#"{"a":null,"b":false}"#).unwrap();
+        let members: RawObject<'_> = read_text(r#"{"a":null,"b":false}"#).unwrap();
         assert!(members.contains("a") && !members.contains("c"));
         assert!(members.present("a").is_none());
         assert_eq!(members.present("b").map(RawValue::get), Some("false"));
-        assert!(!members.is_empty() && Members::default().is_empty());
+        assert!(!members.is_empty() && RawObject::default().is_empty());
     }
 
     #[test]
     fn text_is_given_for_strings_alone() {
-        let members: Members<'_> = read_text(r#"{"a":"x\ty","b":1,"c":null}"#).unwrap();
+        let members: RawObject<'_> = read_text(r#"{"a":"x\ty","b":1,"c":null}"#).unwrap();
         assert_eq!(members.text("a").as_deref(), Some("x\ty"));
         assert_eq!((members.text("b"), members.text("c"), members.text("d")), (None, None, None));
     }
 
     #[test]
     fn a_value_that_was_put_is_not_as_it_was_read() {
-        let mut members: Members<'_> = read_text(r#"{"a":1,"b":2}"#).unwrap();
+        let mut members: RawObject<'_> = read_text(r#"{"a":1,"b":2}"#).unwrap();
         members.set("b", &3).unwrap();
         assert_eq!(members.as_read("a").map(RawValue::get), Some("1"));
         assert!(members.as_read("b").is_none() && members.as_read("c").is_none());
@@ -109,7 +109,7 @@ mod members {
     #[test]
     fn what_is_no_object_is_refused() {
         for text in ["null", "[]", "1", "\"a\"", "true"] {
-            assert!(fault::<Members<'_>>(text).message.contains("expected an object"), "{text}");
+            assert!(fault::<RawObject<'_>>(text).message.contains("expected an object"), "{text}");
         }
     }
 }
@@ -129,7 +129,7 @@ mod raw_values {
     #[test]
     fn very_deep_nesting_is_refused_without_recursion() {
         let deep = format!("{{\"a\":{}}}", nested(1_000_000));
-        let fault = fault::<Members<'_>>(&deep);
+        let fault = fault::<RawObject<'_>>(&deep);
         assert!(fault.message.contains("limit of 128 levels"));
         assert_eq!(fault.path, "a");
     }
@@ -289,18 +289,18 @@ mod objects {
     }
 }
 
-mod quoted {
+mod raw_str {
     use super::*;
 
     fn decoded(text: &str) -> String {
-        serde_json::from_str::<Quoted<'_>>(text).unwrap().to_text()
+        serde_json::from_str::<RawStr<'_>>(text).unwrap().to_text()
     }
 
     #[test]
     fn text_without_escapes_is_borrowed() {
-        let quoted: Quoted<'_> = serde_json::from_str("\"caf\u{e9}\"").unwrap();
+        let string: RawStr<'_> = serde_json::from_str("\"caf\u{e9}\"").unwrap();
         let mut scratch = String::from("untouched");
-        assert_eq!(quoted.decode(&mut scratch), "caf\u{e9}");
+        assert_eq!(string.decode(&mut scratch), "caf\u{e9}");
         assert_eq!(scratch, "untouched");
     }
 
@@ -320,16 +320,16 @@ mod quoted {
     }
 
     #[test]
-    fn only_strings_are_quoted() {
+    fn only_strings_are_read() {
         for text in ["1", "null", "[]", "{\"a\":\"b\"}"] {
-            assert!(serde_json::from_str::<Quoted<'_>>(text).is_err(), "{text}");
+            assert!(serde_json::from_str::<RawStr<'_>>(text).is_err(), "{text}");
         }
     }
 
     #[test]
     fn emptiness_is_seen_without_decoding() {
-        assert!(serde_json::from_str::<Quoted<'_>>("\"\"").unwrap().is_empty());
-        assert!(!serde_json::from_str::<Quoted<'_>>("\"\\n\"").unwrap().is_empty());
+        assert!(serde_json::from_str::<RawStr<'_>>("\"\"").unwrap().is_empty());
+        assert!(!serde_json::from_str::<RawStr<'_>>("\"\\n\"").unwrap().is_empty());
     }
 }
 
@@ -349,14 +349,14 @@ proptest! {
         let members = names.iter().zip(&values);
         let text: Vec<String> = members.map(|(name, value)| format!("\"{name}\":{value}")).collect();
         let text = format!("{{{}}}", text.join(","));
-        let read: Members<'_> = read_text(&text).unwrap();
+        let read: RawObject<'_> = read_text(&text).unwrap();
         prop_assert_eq!(serde_json::to_string(&read).unwrap(), text);
     }
 
     #[test]
     fn any_string_is_decoded_as_serde_json_does(text in any::<String>()) {
-        let quoted = serde_json::to_string(&text).unwrap();
-        prop_assert_eq!(serde_json::from_str::<Quoted<'_>>(&quoted).unwrap().to_text(), text);
+        let string = serde_json::to_string(&text).unwrap();
+        prop_assert_eq!(serde_json::from_str::<RawStr<'_>>(&string).unwrap().to_text(), text);
     }
 
     #[test]
@@ -378,9 +378,9 @@ proptest! {
         let units: Vec<u16> = pieces.iter().flat_map(|(units, _): &(Vec<u16>, String)| units).copied().collect();
         let text: String = pieces.iter().map(|(_, text)| text.as_str()).collect();
         let json = format!("\"{text}\"");
-        let quoted = serde_json::from_str::<Quoted<'_>>(&json).unwrap();
-        prop_assert_eq!(quoted.to_text(), String::from_utf16_lossy(&units));
+        let string = serde_json::from_str::<RawStr<'_>>(&json).unwrap();
+        prop_assert_eq!(string.to_text(), String::from_utf16_lossy(&units));
         let readable = serde_json::from_str::<String>(&json).is_ok();
-        prop_assert_eq!(quoted.raw(), readable.then_some(text.as_str()));
+        prop_assert_eq!(string.raw(), readable.then_some(text.as_str()));
     }
 }

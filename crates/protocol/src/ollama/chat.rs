@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::value::RawValue;
 
 use super::generate::Figures;
-use crate::json::{Passage, Raw, Text, object};
+use crate::json::{Raw, RawString, Text, object};
 use crate::openai::chat::request::{Stop, Tool};
 
 object! {
@@ -41,11 +41,11 @@ object! {
         /// `system`, `user`, `assistant` or `tool`.
         role: Text<'b> = "role",
         /// The text.
-        content: Passage<'b> = "content",
+        content: RawString<'b> = "content",
         /// Images in base64.
-        images: Vec<Passage<'b>> = "images",
+        images: Vec<RawString<'b>> = "images",
         /// Calls that the assistant made.
-        tool_calls: Vec<Call<'b>> = "tool_calls",
+        tool_calls: Vec<ToolCall<'b>> = "tool_calls",
         /// Name of the tool that a `tool` message is from.
         tool_name: Text<'b> = "tool_name",
         /// An older name of `tool_name`.
@@ -59,7 +59,7 @@ object! {
 
 object! {
     /// A call in the assistant's history.
-    pub struct Call<'b> {
+    pub struct ToolCall<'b> {
         /// Joins call and result, where the client keeps it.
         id: Text<'b> = "id",
         /// Always `function`, where it is sent.

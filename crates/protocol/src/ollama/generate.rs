@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::Serialize;
 
 use super::chat::Options;
-use crate::json::{Passage, Raw, Text, object};
+use crate::json::{Raw, RawString, Text, object};
 
 object! {
     /// A generate request; it is streamed unless it says otherwise.
@@ -13,11 +13,11 @@ object! {
         /// The model's name, perhaps with a tag.
         model: Text<'b> = "model",
         /// The prompt; empty to load the model.
-        prompt: Passage<'b> = "prompt",
+        prompt: RawString<'b> = "prompt",
         /// Text after the place to fill in.
         suffix: Text<'b> = "suffix",
         /// Images in base64.
-        images: Vec<Passage<'b>> = "images",
+        images: Vec<RawString<'b>> = "images",
         /// `json`, or a schema.
         format: Raw<'b> = "format",
         /// Parameters of the model.

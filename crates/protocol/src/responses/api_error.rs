@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde_json::value::RawValue;
 
-use crate::json::{Members, Text};
+use crate::json::{RawObject, Text};
 
 /// A day, the longest wait that is told, in seconds.
 const LONGEST_WAIT: u64 = 86_400;
@@ -37,7 +37,7 @@ impl ApiError {
         if let Ok(Text(message)) = serde_json::from_str::<Text<'_>>(raw.get()) {
             return Some(Self { message: Some(message.into_owned()), ..Self::default() });
         }
-        let members: Members<'_> = serde_json::from_str(raw.get()).ok()?;
+        let members: RawObject<'_> = serde_json::from_str(raw.get()).ok()?;
         let word = |name: &str| members.text(name).map(Cow::into_owned);
         let count = |name: &str| members.get(name).and_then(|raw| raw.get().parse().ok());
         Some(Self {
@@ -53,7 +53,7 @@ impl ApiError {
     /// Reads the body of a refused request: `{"error": …}`, `{"detail": …}` in any shape, or neither.
     #[must_use]
     pub fn read_body(body: &[u8]) -> Option<Self> {
-        let members: Members<'_> = crate::json::read(body).ok()?;
+        let members: RawObject<'_> = crate::json::read(body).ok()?;
         if let Some(error) = members.present("error") {
             return match members.text("error") {
                 Some(code) => Some(Self {
@@ -77,7 +77,7 @@ impl ApiError {
         }
         let mut error = Self::read(raw).unwrap_or_default();
         if error.message.is_none() {
-            let members: Members<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
+            let members: RawObject<'_> = serde_json::from_str(raw.get()).unwrap_or_default();
             error.message = members.text("msg").map(Cow::into_owned);
         }
         error

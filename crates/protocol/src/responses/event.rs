@@ -9,7 +9,7 @@ use serde_json::value::RawValue;
 
 use super::item::OutputItem;
 use super::{ApiError, Response};
-use crate::json::{Quoted, Text};
+use crate::json::{RawStr, Text};
 use crate::sse::Frame;
 
 /// Where in a response an event stands.
@@ -73,14 +73,14 @@ pub enum Body<'a> {
         /// Position in the message.
         content_index: usize,
         /// The next piece of text.
-        delta: Quoted<'a>,
+        delta: RawStr<'a>,
     },
     /// `response.refusal.delta`.
     Refusal {
         /// Position in the output.
         output_index: usize,
         /// The next piece of the refusal.
-        delta: Quoted<'a>,
+        delta: RawStr<'a>,
     },
     /// `response.output_text.annotation.added`.
     Annotation {
@@ -98,21 +98,21 @@ pub enum Body<'a> {
         /// Summary or raw text.
         channel: Channel,
         /// The next piece of text.
-        delta: Quoted<'a>,
+        delta: RawStr<'a>,
     },
     /// `response.function_call_arguments.delta`, `response.custom_tool_call_input.delta`.
     Arguments {
         /// Position in the output.
         output_index: usize,
         /// The next piece of the arguments.
-        delta: Quoted<'a>,
+        delta: RawStr<'a>,
     },
     /// `response.function_call_arguments.done`, `response.custom_tool_call_input.done`.
     ArgumentsDone {
         /// Position in the output.
         output_index: usize,
         /// The whole arguments.
-        arguments: Quoted<'a>,
+        arguments: RawStr<'a>,
     },
     /// `response.completed`, or `response.done`.
     Completed(Box<Response<'a>>),
@@ -291,7 +291,7 @@ struct Delta<'a> {
     #[serde(default)]
     summary_index: usize,
     #[serde(borrow)]
-    delta: Quoted<'a>,
+    delta: RawStr<'a>,
 }
 
 #[derive(Deserialize)]
@@ -299,7 +299,7 @@ struct ArgumentsDone<'a> {
     #[serde(default)]
     output_index: usize,
     #[serde(borrow, alias = "input")]
-    arguments: Quoted<'a>,
+    arguments: RawStr<'a>,
 }
 
 #[derive(Deserialize)]

@@ -6,7 +6,7 @@ use serde::de::{Deserializer, Error};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use crate::json::{Passage, Quoted, Text};
+use crate::json::{RawStr, RawString, Text};
 
 /// Who a message is from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
@@ -38,7 +38,7 @@ pub enum InputItem<'a> {
         /// The function's name.
         name: Cow<'a, str>,
         /// The arguments as the model wrote them.
-        arguments: Passage<'a>,
+        arguments: RawString<'a>,
     },
     /// What a function gave back.
     FunctionCallOutput {
@@ -54,7 +54,7 @@ pub enum InputItem<'a> {
         /// The tool's name.
         name: Cow<'a, str>,
         /// The input as the model wrote it.
-        input: Passage<'a>,
+        input: RawString<'a>,
     },
     /// What a freeform tool gave back.
     CustomToolCallOutput {
@@ -70,7 +70,7 @@ pub enum InputItem<'a> {
 #[serde(untagged)]
 pub enum ToolOutput<'a> {
     /// Plain text.
-    Text(Passage<'a>),
+    Text(RawString<'a>),
     /// Text, images and files.
     Parts(Vec<ContentPart<'a>>),
 }
@@ -93,12 +93,12 @@ pub enum ContentPart<'a> {
     /// Text from the person or the developer.
     InputText {
         /// The text.
-        text: Passage<'a>,
+        text: RawString<'a>,
     },
     /// Text from the model.
     OutputText {
         /// The text.
-        text: Passage<'a>,
+        text: RawString<'a>,
     },
     /// A refusal from the model.
     Refusal {
@@ -109,7 +109,7 @@ pub enum ContentPart<'a> {
     InputImage {
         /// A `data:` or `https:` address.
         #[serde(skip_serializing_if = "Option::is_none")]
-        image_url: Option<Passage<'a>>,
+        image_url: Option<RawString<'a>>,
         /// The id of an uploaded file.
         #[serde(skip_serializing_if = "Option::is_none")]
         file_id: Option<Cow<'a, str>>,
@@ -124,7 +124,7 @@ pub enum ContentPart<'a> {
         filename: Option<Cow<'a, str>>,
         /// The file as a `data:` address.
         #[serde(skip_serializing_if = "Option::is_none")]
-        file_data: Option<Passage<'a>>,
+        file_data: Option<RawString<'a>>,
         /// The id of an uploaded file.
         #[serde(skip_serializing_if = "Option::is_none")]
         file_id: Option<Cow<'a, str>>,
@@ -151,9 +151,9 @@ pub enum OutputKind<'a> {
     /// `reasoning`.
     Reasoning {
         /// Texts of the summary's parts.
-        summary: Vec<Quoted<'a>>,
+        summary: Vec<RawStr<'a>>,
         /// Raw reasoning texts.
-        content: Vec<Quoted<'a>>,
+        content: Vec<RawStr<'a>>,
     },
     /// `function_call` and `custom_tool_call`.
     Call {
@@ -164,7 +164,7 @@ pub enum OutputKind<'a> {
         /// The tool's name.
         name: Text<'a>,
         /// Arguments, or freeform input.
-        arguments: Option<Quoted<'a>>,
+        arguments: Option<RawStr<'a>>,
     },
     /// `image_generation_call`.
     Image {
@@ -185,10 +185,10 @@ pub struct OutputPart<'a> {
     pub kind: Text<'a>,
     /// The text of an `output_text`.
     #[serde(borrow, default)]
-    pub text: Option<Quoted<'a>>,
+    pub text: Option<RawStr<'a>>,
     /// The words of a `refusal`.
     #[serde(borrow, default)]
-    pub refusal: Option<Quoted<'a>>,
+    pub refusal: Option<RawStr<'a>>,
     /// Citations of an `output_text`.
     #[serde(borrow, default)]
     pub annotations: Option<Vec<&'a RawValue>>,
@@ -197,7 +197,7 @@ pub struct OutputPart<'a> {
 #[derive(Deserialize)]
 struct TextPart<'a> {
     #[serde(borrow, default)]
-    text: Option<Quoted<'a>>,
+    text: Option<RawStr<'a>>,
 }
 
 /// The members of every kind of item, read in one pass: which of them count, and whether they are
@@ -275,6 +275,6 @@ fn demanded<'a, T: Deserialize<'a>>(
     member(raw)?.ok_or_else(|| Error::missing_field(name))
 }
 
-fn texts<'a>(parts: Option<Vec<TextPart<'a>>>) -> Vec<Quoted<'a>> {
+fn texts<'a>(parts: Option<Vec<TextPart<'a>>>) -> Vec<RawStr<'a>> {
     parts.unwrap_or_default().into_iter().filter_map(|part| part.text).collect()
 }

@@ -3,8 +3,8 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use chatmock_protocol::json::{Passage, Raw, RawValue, Text};
-use chatmock_protocol::openai::chat::request::{Call, CallFunction, Content, Message};
+use chatmock_protocol::json::{Raw, RawString, RawValue, Text};
+use chatmock_protocol::openai::chat::request::{CallFunction, Content, Message, ToolCall};
 use chatmock_protocol::responses::item::{ContentPart, InputItem, Role, ToolOutput};
 
 use super::parts::Speaker;
@@ -109,7 +109,7 @@ impl<'b> Lowered<'b> {
             Some(content) => self.parts(content, path, Speaker::Model)?,
             None => Vec::new(),
         };
-        content.retain(|part| !text_of(part).is_some_and(Passage::is_empty));
+        content.retain(|part| !text_of(part).is_some_and(RawString::is_empty));
         if let Some(Text(refusal)) = message.refusal.filter(|text| !text.is_empty()) {
             content.push(ContentPart::Refusal { refusal });
         }
@@ -146,7 +146,7 @@ impl<'b> Lowered<'b> {
         }
     }
 
-    fn call(&mut self, call: Call<'b>, path: Place<'_>) -> Result<(), Failure> {
+    fn call(&mut self, call: ToolCall<'b>, path: Place<'_>) -> Result<(), Failure> {
         let made = || {
             let path = path.to_string();
             Text(format!("call_{}", path.replace(|c: char| !c.is_alphanumeric(), "_")).into())
@@ -247,9 +247,9 @@ fn is_empty(list: &RawValue) -> bool {
 }
 
 /// The text of a call's arguments: what a string holds, or a bare value as it stands.
-fn arguments(raw: Option<Raw<'_>>) -> Passage<'_> {
+fn arguments(raw: Option<Raw<'_>>) -> RawString<'_> {
     match raw {
-        Some(raw) => Passage::of(raw).unwrap_or_else(|| raw.text().into()),
-        None => Passage::default(),
+        Some(raw) => RawString::of(raw).unwrap_or_else(|| raw.text().into()),
+        None => RawString::default(),
     }
 }

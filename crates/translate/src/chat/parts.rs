@@ -1,6 +1,6 @@
 //! Content parts of chat messages: text, images and files.
 
-use chatmock_protocol::json::{Passage, Text, read_text};
+use chatmock_protocol::json::{RawString, Text, read_text};
 use chatmock_protocol::openai::chat::request::{Content, Part};
 use chatmock_protocol::responses::item::ContentPart;
 
@@ -122,7 +122,7 @@ pub(super) enum Speaker {
 }
 
 impl Speaker {
-    fn text(self, text: Passage<'_>) -> ContentPart<'_> {
+    fn text(self, text: RawString<'_>) -> ContentPart<'_> {
         match self {
             Self::Person => ContentPart::InputText { text },
             Self::Model => ContentPart::OutputText { text: spoken(text) },

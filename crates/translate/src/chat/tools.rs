@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use chatmock_protocol::json::{Members, Raw, RawValue, Text, raw, read_text};
+use chatmock_protocol::json::{Raw, RawObject, RawValue, Text, raw, read_text};
 use chatmock_protocol::openai::chat::request::{
     Request, ToolChoice as WireChoice, WebSearchOptions,
 };
@@ -77,7 +77,7 @@ impl<'b> Offer<'b> {
     }
 
     fn hosted(&mut self, tool: Raw<'b>, path: &str, draft: &mut Draft<'b>) -> Result<(), Failure> {
-        let mut members: Members<'b> =
+        let mut members: RawObject<'b> =
             read_text(tool.text()).map_err(|_| Failure::param(path, "a tool must be an object"))?;
         match members.text("type").as_deref() {
             Some("web_search") => self.tools.push(Cow::Borrowed(tool.get())),
@@ -196,10 +196,10 @@ fn web_search(
 /// Lifts what stands under `approximate` beside `type`.
 fn place(location: Raw<'_>) -> Result<Box<RawValue>, Failure> {
     let path = "web_search_options.user_location";
-    let members: Members<'_> =
+    let members: RawObject<'_> =
         read_text(location.text()).map_err(|_| Failure::param(path, "expected an object"))?;
     let Some(inner) = members.present("approximate") else { return Ok(location.get().to_owned()) };
-    let mut lifted: Members<'_> = serde_json::from_str(inner.get())
+    let mut lifted: RawObject<'_> = serde_json::from_str(inner.get())
         .map_err(|_| Failure::param(format!("{path}.approximate"), "expected an object"))?;
     lifted.set("type", "approximate")?;
     Ok(raw(&lifted)?)

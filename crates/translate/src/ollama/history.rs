@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use chatmock_protocol::json::{Passage, Text};
-use chatmock_protocol::ollama::chat::{Call, Message};
+use chatmock_protocol::json::{RawString, Text};
+use chatmock_protocol::ollama::chat::{Message, ToolCall};
 use chatmock_protocol::responses::item::{ContentPart, InputItem, Role, ToolOutput};
 
 use crate::content;
@@ -96,7 +96,7 @@ impl<'b> History<'b> {
     fn assistant(
         &mut self,
         parts: Vec<ContentPart<'b>>,
-        calls: Vec<Call<'b>>,
+        calls: Vec<ToolCall<'b>>,
         message: usize,
     ) -> Result<(), Failure> {
         let text = parts.into_iter().find_map(|part| match part {
@@ -127,7 +127,7 @@ impl<'b> History<'b> {
             self.open.push(Open { name: name.clone(), id, made });
             let name = names::tool_name(name, renamed);
             let arguments = match function.arguments {
-                Some(raw) => Passage::of(raw).unwrap_or_else(|| raw.text().into()),
+                Some(raw) => RawString::of(raw).unwrap_or_else(|| raw.text().into()),
                 None => "{}".into(),
             };
             self.conversation.push(InputItem::FunctionCall { call_id, name, arguments });
@@ -157,8 +157,8 @@ impl<'b> History<'b> {
 /// # Errors
 /// When an image is neither an address nor base64 of a known kind.
 pub(super) fn with_images<'b>(
-    text: Passage<'b>,
-    images: Vec<Passage<'b>>,
+    text: RawString<'b>,
+    images: Vec<RawString<'b>>,
     path: Place<'_>,
 ) -> Result<Vec<ContentPart<'b>>, Failure> {
     let mut parts = Vec::with_capacity(images.len() + 1);

@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatmock_protocol::json::{Members, RawValue, raw};
+use chatmock_protocol::json::{RawObject, RawValue, raw};
 use chatmock_protocol::ollama::chat::{Reply as ChatLine, ReplyCall, ReplyFunction, ReplyMessage};
 use chatmock_protocol::ollama::generate::{Figures, Reply as GenerateLine};
 use time::OffsetDateTime;
@@ -188,7 +188,7 @@ fn object(arguments: &str) -> Cow<'_, RawValue> {
     {
         return Cow::Borrowed(raw);
     }
-    let mut members = Members::default();
+    let mut members = RawObject::default();
     // Text and members of text always serialise.
     if !arguments.trim().is_empty() && members.set("input", arguments).is_err() {
         return Cow::Borrowed(RawValue::NULL);

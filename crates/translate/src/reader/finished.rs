@@ -2,7 +2,7 @@
 
 use std::ops::ControlFlow;
 
-use chatmock_protocol::json::Quoted;
+use chatmock_protocol::json::RawStr;
 use chatmock_protocol::responses::event::Channel;
 use chatmock_protocol::responses::item::OutputKind;
 use chatmock_protocol::responses::{OutputItem, Response};
@@ -61,9 +61,9 @@ impl Reader {
         let OutputKind::Message { content, .. } = &item.kind else {
             return ControlFlow::Continue(());
         };
-        let whole: String = content.iter().filter_map(|p| p.text).map(Quoted::to_text).collect();
+        let whole: String = content.iter().filter_map(|p| p.text).map(RawStr::to_text).collect();
         let refusal: String =
-            content.iter().filter_map(|p| p.refusal).map(Quoted::to_text).collect();
+            content.iter().filter_map(|p| p.refusal).map(RawStr::to_text).collect();
         let Some(Slot::Message(message)) = self.slots.get(&index) else {
             return ControlFlow::Continue(());
         };
@@ -87,7 +87,7 @@ impl Reader {
     fn reasoning_done(
         &mut self,
         index: usize,
-        (summary, content): (&[Quoted<'_>], &[Quoted<'_>]),
+        (summary, content): (&[RawStr<'_>], &[RawStr<'_>]),
         sink: &mut impl Sink,
     ) -> ControlFlow<Finish> {
         if !matches!(self.slots.get(&index), Some(Slot::Reasoning { written: false })) {
@@ -106,7 +106,7 @@ impl Reader {
     pub(super) fn arguments_done(
         &mut self,
         index: usize,
-        arguments: Quoted<'_>,
+        arguments: RawStr<'_>,
         sink: &mut impl Sink,
     ) -> ControlFlow<Finish> {
         let Some(Slot::Call { slot, sent, .. }) = self.slots.get_mut(&index) else {

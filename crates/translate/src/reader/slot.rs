@@ -1,6 +1,6 @@
 //! What is known of one output item while its events arrive.
 
-use chatmock_protocol::json::{Members, RawValue};
+use chatmock_protocol::json::{RawObject, RawValue};
 
 use crate::delta::Annotation;
 
@@ -68,7 +68,7 @@ pub(super) fn annotation(raw: &RawValue, base: u64) -> Annotation<'_> {
 }
 
 fn citation(raw: &RawValue, base: u64) -> Option<Annotation<'_>> {
-    let members: Members<'_> = serde_json::from_str(raw.get()).ok()?;
+    let members: RawObject<'_> = serde_json::from_str(raw.get()).ok()?;
     let place = |name: &str| members.get(name)?.get().parse::<u64>().ok();
     if members.text("type")? != "url_citation" {
         return None;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use chatmock_protocol::json::{Members, RawValue, raw, read_text};
+use chatmock_protocol::json::{RawObject, RawValue, raw, read_text};
 use chatmock_protocol::responses::Request;
 use chatmock_protocol::responses::item::{ContentPart, InputItem, Role};
 
@@ -80,7 +80,7 @@ impl Mends<'_> {
         if !has_system(item) && !has_long_call_id(item) {
             return Ok(Cow::Borrowed(item));
         }
-        let Ok(mut members) = read_text::<Members<'i>>(item.get()) else {
+        let Ok(mut members) = read_text::<RawObject<'i>>(item.get()) else {
             return Ok(Cow::Borrowed(item));
         };
         let system = members.text("role").as_deref() == Some("system");
@@ -119,7 +119,7 @@ fn search<'t>(
     if !tool.get().contains("web_search") {
         return Ok(Cow::Borrowed(tool));
     }
-    let Ok(mut members) = read_text::<Members<'_>>(tool.get()) else {
+    let Ok(mut members) = read_text::<RawObject<'_>>(tool.get()) else {
         return Ok(Cow::Borrowed(tool));
     };
     let kind = members.text("type").unwrap_or_default().into_owned();

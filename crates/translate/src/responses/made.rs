@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use chatmock_protocol::json::{Members, RawValue, raw};
+use chatmock_protocol::json::{RawObject, RawValue, raw};
 use chatmock_protocol::sse::Frame;
 use serde::{Deserialize, Serialize};
 
@@ -150,7 +150,7 @@ pub(super) fn cut(
     items: &BTreeMap<usize, Frame>,
     tokens: u64,
 ) -> Option<Box<RawValue>> {
-    let mut response: Members<'_> = serde_json::from_str(response(created)?.get()).ok()?;
+    let mut response: RawObject<'_> = serde_json::from_str(response(created)?.get()).ok()?;
     response.set("status", "incomplete").ok()?;
     response.set("incomplete_details", &IncompleteDetails { reason: "max_output_tokens" }).ok()?;
     response.set("output", &outputs(items)).ok()?;
@@ -167,8 +167,9 @@ pub(super) fn cut(
 
 /// The event of `frame` with other members in its response.
 pub(super) fn with_echoes(frame: &Frame, echoes: &Echoes) -> Option<Frame> {
-    let mut event: Members<'_> = serde_json::from_str(frame.text()).ok()?;
-    let mut response: Members<'_> = serde_json::from_str(event.as_read("response")?.get()).ok()?;
+    let mut event: RawObject<'_> = serde_json::from_str(frame.text()).ok()?;
+    let mut response: RawObject<'_> =
+        serde_json::from_str(event.as_read("response")?.get()).ok()?;
     for (name, value) in echoes {
         response.set(*name, value).ok()?;
     }
@@ -187,7 +188,7 @@ pub(super) fn event<'a>(
 
 /// A text delta with other text in it.
 pub(super) fn with_delta(frame: &Frame, delta: &str) -> Option<Box<RawValue>> {
-    let mut members: Members<'_> = serde_json::from_str(frame.text()).ok()?;
+    let mut members: RawObject<'_> = serde_json::from_str(frame.text()).ok()?;
     members.set("delta", delta).ok()?;
     raw(&members).ok()
 }
@@ -204,14 +205,14 @@ pub(super) fn response(frame: &Frame) -> Option<&RawValue> {
 
 /// The response of an event with its finished items as `output`.
 pub(super) fn with_output(frame: &Frame, items: &BTreeMap<usize, Frame>) -> Option<Box<RawValue>> {
-    let mut members: Members<'_> = serde_json::from_str(response(frame)?.get()).ok()?;
+    let mut members: RawObject<'_> = serde_json::from_str(response(frame)?.get()).ok()?;
     members.set("output", &outputs(items)).ok()?;
     raw(&members).ok()
 }
 
 /// The event of `frame` with another response in it.
 pub(super) fn with_response(frame: &Frame, response: &RawValue) -> Option<Box<RawValue>> {
-    let mut members: Members<'_> = serde_json::from_str(frame.text()).ok()?;
+    let mut members: RawObject<'_> = serde_json::from_str(frame.text()).ok()?;
     members.set("response", response).ok()?;
     raw(&members).ok()
 }
@@ -223,7 +224,7 @@ pub(super) fn failed(
     failure: &Failure,
     sequence_number: u64,
 ) -> Option<Box<RawValue>> {
-    let mut response: Members<'_> = serde_json::from_str(response(created)?.get()).ok()?;
+    let mut response: RawObject<'_> = serde_json::from_str(response(created)?.get()).ok()?;
     let code = failure.code.as_deref().unwrap_or("server_error");
     response.set("status", "failed").ok()?;
     response.set("error", &ResponseError { code, message: &failure.message }).ok()?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use chatmock_protocol::json::{Members, raw};
+use chatmock_protocol::json::{RawObject, raw};
 use chatmock_protocol::sse::Frame;
 
 use super::made::{self, ItemDone, OutputText};
@@ -72,7 +72,7 @@ impl Partial {
     /// The message's id, where the backend gave one.
     pub(super) fn id(&self) -> Option<String> {
         let item = made::item(&self.added)?;
-        let members: Members<'_> = serde_json::from_str(item.get()).ok()?;
+        let members: RawObject<'_> = serde_json::from_str(item.get()).ok()?;
         members.text("id").map(|id| id.into_owned())
     }
 
@@ -85,7 +85,7 @@ impl Partial {
 
     /// A `response.output_item.done` of the message as far as it came.
     pub(super) fn item_done(&self, output_index: usize, sequence_number: u64) -> Option<Frame> {
-        let mut item: Members<'_> = serde_json::from_str(made::item(&self.added)?.get()).ok()?;
+        let mut item: RawObject<'_> = serde_json::from_str(made::item(&self.added)?.get()).ok()?;
         let texts: Vec<String> = self.texts().map(|(_, text)| text).collect();
         let content: Vec<OutputText<'_>> = texts.iter().map(|text| OutputText::new(text)).collect();
         item.set("status", "incomplete").ok()?;

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use chatmock_protocol::json::{Members, RawValue, raw, read_text};
+use chatmock_protocol::json::{RawObject, RawValue, raw, read_text};
 use chatmock_protocol::responses::Request;
 
 use super::items;
@@ -78,13 +78,13 @@ fn cap(request: &mut Request<'_>, draft: &mut Draft<'_>) -> Result<(), Failure> 
 fn structured(request: &mut Request<'_>) -> Result<bool, Failure> {
     let path = "text.format.schema";
     let Some(text) = request.present("text") else { return Ok(false) };
-    let Ok(mut text) = read_text::<Members<'_>>(text.get()) else {
+    let Ok(mut text) = read_text::<RawObject<'_>>(text.get()) else {
         return Err(Failure::param("text", "text must be an object"));
     };
     let Some(format) = text.as_read("format").filter(|format| format.get() != "null") else {
         return Ok(false);
     };
-    let Ok(mut format) = read_text::<Members<'_>>(format.get()) else {
+    let Ok(mut format) = read_text::<RawObject<'_>>(format.get()) else {
         return Err(Failure::param("text.format", "text.format must be an object"));
     };
     let json = format.text("type").is_some_and(|kind| kind != "text");

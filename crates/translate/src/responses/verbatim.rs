@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatmock_protocol::json::{Quoted, RawValue};
+use chatmock_protocol::json::{RawStr, RawValue};
 use chatmock_protocol::responses::event::Body;
 use chatmock_protocol::responses::item::OutputKind;
 use chatmock_protocol::responses::{Event, Response, Usage};
@@ -166,7 +166,7 @@ impl Verbatim {
     fn text(
         &mut self,
         frame: &Frame,
-        (output_index, content_index, delta): (usize, usize, Quoted<'_>),
+        (output_index, content_index, delta): (usize, usize, RawStr<'_>),
         frames: &mut Frames,
     ) -> Option<Step> {
         let place = (output_index, content_index);

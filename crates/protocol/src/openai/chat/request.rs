@@ -7,7 +7,7 @@ mod tools;
 use crate::json::{Raw, Text, object};
 
 pub use content::{
-    Call, CallCustom, CallFunction, Content, ImageObject, Message, Part, PartFile, PartImage,
+    CallCustom, CallFunction, Content, ImageObject, Message, Part, PartFile, PartImage, ToolCall,
 };
 pub use options::{JsonSchema, Reasoning, ResponseFormat, Stop, StreamOptions};
 pub use tools::{

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use super::{Body, Channel, Event};
-use crate::json::Quoted;
+use crate::json::RawStr;
 
 /// The kinds of events that carry a piece of text.
 #[derive(Clone, Copy)]
@@ -48,12 +48,12 @@ impl Kind {
 
 /// The members of such an event, as far as they are needed.
 #[derive(Default)]
-struct Members<'a> {
+struct DeltaFields<'a> {
     kind: Option<Kind>,
     output_index: Option<usize>,
     content_index: Option<usize>,
     summary_index: Option<usize>,
-    delta: Option<Quoted<'a>>,
+    delta: Option<RawStr<'a>>,
     sequence_number: Option<u64>,
 }
 
@@ -61,18 +61,18 @@ struct Members<'a> {
 ///
 /// All else is `None` and left to the typed reading, which gives the same for what is taken here.
 pub(super) fn read(data: &[u8]) -> Option<Event<'_>> {
-    let mut members = Members::default();
+    let mut fields = DeltaFields::default();
     let mut rest = data.strip_prefix(b"{\"")?;
     loop {
-        rest = match members.member(rest)? {
+        rest = match fields.member(rest)? {
             [b',', b'"', rest @ ..] => rest,
-            [b'}'] => return members.event(),
+            [b'}'] => return fields.event(),
             _ => return None,
         };
     }
 }
 
-impl<'a> Members<'a> {
+impl<'a> DeltaFields<'a> {
     /// Takes the member whose name begins `rest`; gives what follows its value.
     fn member(&mut self, rest: &'a [u8]) -> Option<&'a [u8]> {
         match rest {
@@ -82,7 +82,7 @@ impl<'a> Members<'a> {
                 Some(rest)
             }
             [b'd', ..] => {
-                let (delta, rest) = Quoted::begun(rest.strip_prefix(b"delta\":\"")?)?;
+                let (delta, rest) = RawStr::read_prefix(rest.strip_prefix(b"delta\":\"")?)?;
                 once(&mut self.delta, delta)?;
                 Some(rest)
             }
@@ -130,10 +130,10 @@ impl<'a> Members<'a> {
 /// Passes over a member that no one needs, also where it occurs twice.
 fn unneeded(rest: &[u8]) -> Option<&[u8]> {
     match rest {
-        [b'i', ..] => Quoted::passed(rest.strip_prefix(b"item_id\":\"")?),
-        [b'o', ..] => Quoted::passed(rest.strip_prefix(b"obfuscation\":\"")?),
+        [b'i', ..] => RawStr::skip(rest.strip_prefix(b"item_id\":\"")?),
+        [b'o', ..] => RawStr::skip(rest.strip_prefix(b"obfuscation\":\"")?),
         [b'l', ..] => rest.strip_prefix(b"logprobs\":[]"),
-        [b'c', ..] => Quoted::passed(rest.strip_prefix(b"call_id\":\"")?),
+        [b'c', ..] => RawStr::skip(rest.strip_prefix(b"call_id\":\"")?),
         _ => None,
     }
 }

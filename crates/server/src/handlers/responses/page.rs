@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use chatmock_protocol::json::{Members, RawValue, raw, read_text};
+use chatmock_protocol::json::{RawObject, RawValue, raw, read_text};
 use chatmock_protocol::responses::ContentPart;
 use chatmock_translate::Failure;
 use serde::Serialize;
@@ -103,7 +103,7 @@ impl<'k> Item<'k> {
     }
 
     fn new(item: &'k RawValue, response: &str, index: usize) -> Result<Self, Failure> {
-        let Ok(mut members) = read_text::<Members<'_>>(item.get()) else {
+        let Ok(mut members) = read_text::<RawObject<'_>>(item.get()) else {
             return Ok(Self { id: made_id("item", response, index), value: Cow::Borrowed(item) });
         };
         if let Some(id) = members.text("id").filter(|id| !id.is_empty()) {
@@ -120,7 +120,7 @@ impl<'k> Item<'k> {
 }
 
 /// Spells out what a message may leave unsaid: its type, its parts and that it is complete.
-fn complete_message(message: &mut Members<'_>) -> Result<(), Failure> {
+fn complete_message(message: &mut RawObject<'_>) -> Result<(), Failure> {
     if let Some(text) = message.text("content").map(|text| text.into_owned()) {
         let assistant = message.text("role").as_deref() == Some("assistant");
         let text = text.into();

@@ -7,7 +7,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor, value};
 use serde_json::value::RawValue;
 
-use crate::json::{Passage, Present, Raw, Text, object};
+use crate::json::{Present, Raw, RawString, Text, object};
 
 object! {
     /// One message of the conversation.
@@ -19,7 +19,7 @@ object! {
         /// The speaker's name, or the function's in a `function` message.
         name: Text<'b> = "name",
         /// Calls that the assistant made.
-        tool_calls: Vec<Call<'b>> = "tool_calls",
+        tool_calls: Vec<ToolCall<'b>> = "tool_calls",
         /// The call that a `tool` message answers.
         tool_call_id: Text<'b> = "tool_call_id",
         /// The old form of `tool_calls`.
@@ -45,7 +45,7 @@ object! {
 #[derive(Clone, Debug)]
 pub enum Content<'b> {
     /// Plain text.
-    Text(Passage<'b>),
+    Text(RawString<'b>),
     /// A list of text, images, files and audio, each a [`Part`]; read when it is lowered, so that
     /// plain text, of which conversations are made, need not be decoded.
     Parts(&'b RawValue),
@@ -57,7 +57,7 @@ impl<'de: 'b, 'b> Deserialize<'de> for Content<'b> {
         if value.get().starts_with('[') {
             return Ok(Self::Parts(value));
         }
-        Passage::checked(value, &"a string or a list of content parts").map(Self::Text)
+        RawString::checked(value, &"a string or a list of content parts").map(Self::Text)
     }
 }
 
@@ -67,7 +67,7 @@ object! {
         /// `text`, `image_url`, `file`, `input_audio`, `refusal`, or a Responses kind.
         kind: Text<'b> = "type",
         /// The text.
-        text: Passage<'b> = "text",
+        text: RawString<'b> = "text",
         /// The refusal's words.
         refusal: Text<'b> = "refusal",
         /// The image.
@@ -79,7 +79,7 @@ object! {
         /// Name of an `input_file`.
         filename: Text<'b> = "filename",
         /// Data of an `input_file`.
-        file_data: Passage<'b> = "file_data",
+        file_data: RawString<'b> = "file_data",
         /// An uploaded file's id.
         file_id: Text<'b> = "file_id",
         /// The audio.
@@ -91,7 +91,7 @@ object! {
 #[derive(Clone, Debug)]
 pub struct PartImage<'b> {
     /// A `data:` or `https:` address.
-    pub url: Option<Passage<'b>>,
+    pub url: Option<RawString<'b>>,
     /// `auto`, `low` or `high`.
     pub detail: Option<Text<'b>>,
     /// Names of members that the object form does not know.
@@ -102,7 +102,7 @@ object! {
     /// The object form of an image.
     pub struct ImageObject<'b> {
         /// A `data:` or `https:` address.
-        url: Passage<'b> = "url",
+        url: RawString<'b> = "url",
         /// `auto`, `low` or `high`.
         detail: Text<'b> = "detail",
     }
@@ -145,7 +145,7 @@ object! {
         /// The file's name.
         filename: Text<'b> = "filename",
         /// The file as a `data:` address or as base64 alone.
-        file_data: Passage<'b> = "file_data",
+        file_data: RawString<'b> = "file_data",
         /// An uploaded file's id.
         file_id: Text<'b> = "file_id",
     }
@@ -153,7 +153,7 @@ object! {
 
 object! {
     /// A call in the assistant's history.
-    pub struct Call<'b> {
+    pub struct ToolCall<'b> {
         /// Joins call and result.
         id: Text<'b> = "id",
         /// `function` or `custom`; absent means `function`.
@@ -183,6 +183,6 @@ object! {
         /// The tool's name.
         name: Text<'b> = "name",
         /// The input.
-        input: Passage<'b> = "input",
+        input: RawString<'b> = "input",
     }
 }

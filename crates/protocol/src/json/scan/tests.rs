@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::Value;
 
 use super::{items, members};
-use crate::json::{Members, RawValue};
+use crate::json::{RawObject, RawValue};
 
 #[test]
 fn parts_are_the_text_as_it_stands() {
@@ -48,7 +48,7 @@ proptest! {
         let list = serde_json::from_str::<Vec<&RawValue>>(&text).unwrap_or_default();
         let list: Vec<_> = list.into_iter().map(RawValue::get).collect();
         prop_assert_eq!(items(&text).collect::<Vec<_>>(), list);
-        let object = serde_json::from_str::<Members<'_>>(&text).unwrap_or_default();
+        let object = serde_json::from_str::<RawObject<'_>>(&text).unwrap_or_default();
         let named = |(name, value): (&str, _)| (serde_json::to_string(name).unwrap(), value);
         let found: Vec<_> =
             members(&text).map(|(name, value)| (format!("\"{name}\""), value)).collect();

@@ -11,9 +11,9 @@ use super::{Raw, Text, raw};
 
 /// A JSON object read once: what is not changed leaves byte for byte as it came.
 #[derive(Clone, Debug, Default)]
-pub struct Members<'b>(Vec<(Cow<'b, str>, Cow<'b, RawValue>)>);
+pub struct RawObject<'b>(Vec<(Cow<'b, str>, Cow<'b, RawValue>)>);
 
-impl<'b> Members<'b> {
+impl<'b> RawObject<'b> {
     /// The value under `name`.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&RawValue> {
@@ -60,7 +60,7 @@ impl<'b> Members<'b> {
         Ok(())
     }
 
-    /// Puts an already written value under `name`; see [`Members::set`].
+    /// Puts an already written value under `name`; see [`RawObject::set`].
     pub fn put(&mut self, name: impl Into<Cow<'b, str>>, value: Cow<'b, RawValue>) {
         let name = name.into();
         match self.0.iter_mut().find(|(n, _)| *n == name) {
@@ -87,30 +87,30 @@ impl<'b> Members<'b> {
     }
 }
 
-impl<'de: 'b, 'b> Deserialize<'de> for Members<'b> {
+impl<'de: 'b, 'b> Deserialize<'de> for RawObject<'b> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct MembersVisitor;
+        struct RawObjectVisitor;
 
-        impl<'de> Visitor<'de> for MembersVisitor {
-            type Value = Members<'de>;
+        impl<'de> Visitor<'de> for RawObjectVisitor {
+            type Value = RawObject<'de>;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Members<'de>, A::Error> {
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<RawObject<'de>, A::Error> {
                 let mut members: Vec<(Cow<'de, str>, Cow<'de, RawValue>)> = Vec::new();
                 while let Some(Text(name)) = map.next_key()? {
                     members.push((name, Cow::Borrowed(map.next_value::<Raw<'de>>()?.get())));
                 }
                 match duplicate(&members) {
                     Some(name) => Err(Error::custom(format_args!("duplicate field `{name}`"))),
-                    None => Ok(Members(members)),
+                    None => Ok(RawObject(members)),
                 }
             }
         }
 
-        deserializer.deserialize_map(MembersVisitor)
+        deserializer.deserialize_map(RawObjectVisitor)
     }
 }
 
@@ -121,7 +121,7 @@ fn duplicate<'m>(members: &'m [(Cow<'_, str>, Cow<'_, RawValue>)]) -> Option<&'m
     names.windows(2).find(|pair| pair.first() == pair.last())?.first().copied()
 }
 
-impl Serialize for Members<'_> {
+impl Serialize for RawObject<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for (name, value) in &self.0 {

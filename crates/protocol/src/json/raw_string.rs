@@ -6,14 +6,14 @@ use serde::de::{Deserialize, Deserializer, Error, Expected, Unexpected};
 use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::quoted::Decoded;
+use super::raw_str::Decoded;
 use super::{Raw, check};
 
 /// A string that leaves in the escapes in which it came, or that was made here.
 ///
 /// What is only handed on, such as a tool's result or an image, is so neither decoded nor escaped.
 #[derive(Clone, Debug)]
-pub struct Passage<'b>(Form<'b>);
+pub struct RawString<'b>(Form<'b>);
 
 #[derive(Clone, Debug)]
 enum Form<'b> {
@@ -26,7 +26,7 @@ enum Form<'b> {
     Text(Cow<'b, str>),
 }
 
-impl<'b> Passage<'b> {
+impl<'b> RawString<'b> {
     /// The string in a value, if it is one.
     #[must_use]
     pub fn of(value: Raw<'b>) -> Option<Self> {
@@ -56,7 +56,7 @@ impl<'b> Passage<'b> {
 
     /// Joins texts; where they need no escapes, the sum is not searched for what does.
     #[must_use]
-    pub fn joined(texts: &[&str]) -> Self {
+    pub fn concat(texts: &[&str]) -> Self {
         let inside: usize = texts.iter().map(|text| text.len()).sum();
         let mut json = String::with_capacity(inside + 2);
         json.push('"');
@@ -85,7 +85,7 @@ impl<'b> Passage<'b> {
 
     /// Whether the text begins like that, white space left out; no more of it is decoded.
     #[must_use]
-    pub fn begins(&self, start: &str) -> bool {
+    pub fn trimmed_starts_with(&self, start: &str) -> bool {
         let plain = match &self.0 {
             Form::Written { json, plain: false } => {
                 let mut text = Decoded::of(inside(json)).skip_while(|c| c.is_whitespace());
@@ -129,31 +129,31 @@ fn inside(json: &RawValue) -> &str {
     json.get(1..json.len().saturating_sub(1)).unwrap_or_default()
 }
 
-impl Default for Passage<'_> {
+impl Default for RawString<'_> {
     fn default() -> Self {
         Self::from("")
     }
 }
 
-impl<'b> From<Cow<'b, str>> for Passage<'b> {
+impl<'b> From<Cow<'b, str>> for RawString<'b> {
     fn from(text: Cow<'b, str>) -> Self {
         Self(Form::Text(text))
     }
 }
 
-impl<'b> From<&'b str> for Passage<'b> {
+impl<'b> From<&'b str> for RawString<'b> {
     fn from(text: &'b str) -> Self {
         Self(Form::Text(Cow::Borrowed(text)))
     }
 }
 
-impl From<String> for Passage<'_> {
+impl From<String> for RawString<'_> {
     fn from(text: String) -> Self {
         Self(Form::Text(Cow::Owned(text)))
     }
 }
 
-impl Serialize for Passage<'_> {
+impl Serialize for RawString<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.0 {
             Form::Written { json, .. } => json.serialize(serializer),
@@ -162,7 +162,7 @@ impl Serialize for Passage<'_> {
     }
 }
 
-impl<'de: 'b, 'b> Deserialize<'de> for Passage<'b> {
+impl<'de: 'b, 'b> Deserialize<'de> for RawString<'b> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Self::checked(<&'de RawValue>::deserialize(deserializer)?, &"a string")
     }

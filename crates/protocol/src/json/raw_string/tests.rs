@@ -2,9 +2,9 @@
 
 use proptest::prelude::*;
 
-use super::Passage;
+use super::RawString;
 
-fn read(json: &str) -> Passage<'_> {
+fn read(json: &str) -> RawString<'_> {
     serde_json::from_str(json).unwrap()
 }
 
@@ -19,33 +19,33 @@ fn a_string_leaves_as_it_came() {
 #[test]
 fn what_not_every_reader_takes_is_refused() {
     for json in [r#""\ud800""#, r#""\udc00""#, r#""\x""#, "5", "null", "[]", "{}", "\"a\nb\""] {
-        assert!(serde_json::from_str::<Passage<'_>>(json).is_err(), "{json}");
+        assert!(serde_json::from_str::<RawString<'_>>(json).is_err(), "{json}");
     }
 }
 
 #[test]
 fn the_beginning_is_found_behind_white_space_and_escapes() {
     for json in [r#""<think>a""#, r#"" \n\t<think>""#, r#""\u003cthink\u003e""#] {
-        assert!(read(json).begins("<think>"), "{json}");
+        assert!(read(json).trimmed_starts_with("<think>"), "{json}");
     }
     for json in [r#""""#, r#""\n""#, r#""<thin""#, r#""a<think>""#, r#""\\u003cthink>""#] {
-        assert!(!read(json).begins("<think>"), "{json}");
+        assert!(!read(json).trimmed_starts_with("<think>"), "{json}");
     }
-    assert!(Passage::from(" <think>").begins("<think>"));
-    assert!(!Passage::from("\\u003cthink>").begins("<think>"));
+    assert!(RawString::from(" <think>").trimmed_starts_with("<think>"));
+    assert!(!RawString::from("\\u003cthink>").trimmed_starts_with("<think>"));
 }
 
 #[test]
 fn emptiness_is_seen_without_decoding() {
-    assert!(read("\"\"").is_empty() && Passage::from("").is_empty());
-    assert!(!read(r#""\n""#).is_empty() && !Passage::from("a").is_empty());
+    assert!(read("\"\"").is_empty() && RawString::from("").is_empty());
+    assert!(!read(r#""\n""#).is_empty() && !RawString::from("a").is_empty());
 }
 
 proptest! {
     #[test]
     fn texts_are_joined_whatever_they_hold(texts in prop::collection::vec("[ -~\\n\u{e9}]{0,6}", 0..4)) {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let joined = Passage::joined(&texts);
+        let joined = RawString::concat(&texts);
         prop_assert_eq!(joined.text(), texts.concat());
         let written = serde_json::to_string(&joined).unwrap();
         prop_assert_eq!(written, serde_json::to_string(&texts.concat()).unwrap());
@@ -56,6 +56,6 @@ proptest! {
         let json = serde_json::to_string(&text).unwrap();
         let read = read(&json);
         prop_assert_eq!(read.text(), text.as_str());
-        prop_assert_eq!(read.begins(&start), text.trim_start().starts_with(&start));
+        prop_assert_eq!(read.trimmed_starts_with(&start), text.trim_start().starts_with(&start));
     }
 }

@@ -5,7 +5,7 @@ use serde_json::value::RawValue;
 
 /// A JSON string still in its escapes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Quoted<'b> {
+pub struct RawStr<'b> {
     /// What stands between the quotes.
     inside: &'b str,
     escapes: Escapes,
@@ -22,17 +22,17 @@ enum Escapes {
     Lone,
 }
 
-impl<'b> Quoted<'b> {
+impl<'b> RawStr<'b> {
     /// Reads the string whose opening quote stands before `bytes`: gives it, and what follows its
     /// closing quote. `None` where serde_json would not take it.
-    pub(crate) fn begun(bytes: &'b [u8]) -> Option<(Self, &'b [u8])> {
+    pub(crate) fn read_prefix(bytes: &'b [u8]) -> Option<(Self, &'b [u8])> {
         let (inside, escapes, rest) = split(bytes)?;
         let inside = std::str::from_utf8(inside).ok()?;
         Some((Self { inside, escapes }, rest))
     }
 
     /// What follows such a string, which is not read.
-    pub(crate) fn passed(bytes: &[u8]) -> Option<&[u8]> {
+    pub(crate) fn skip(bytes: &[u8]) -> Option<&[u8]> {
         split(bytes).map(|(_, _, rest)| rest)
     }
 
@@ -197,13 +197,13 @@ fn special(word: u64) -> u64 {
     below(word, 0x20) | equal(b'"') | equal(b'\\')
 }
 
-impl<'de: 'b, 'b> Deserialize<'de> for Quoted<'b> {
+impl<'de: 'b, 'b> Deserialize<'de> for RawStr<'b> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let raw = <&'de RawValue>::deserialize(deserializer)?;
         raw.get()
             .strip_prefix('"')
-            .and_then(|rest| Self::begun(rest.as_bytes()))
-            .map(|(quoted, _)| quoted)
+            .and_then(|rest| Self::read_prefix(rest.as_bytes()))
+            .map(|(string, _)| string)
             .ok_or_else(|| Error::custom("invalid type: expected a string"))
     }
 }
