@@ -5,7 +5,7 @@ use std::fs;
 use serde_json::Value;
 
 use crate::fetch::{self, Problem, crate_source};
-use crate::house::{CHAT, House, chat};
+use crate::harness::{CHAT, Harness, chat};
 use crate::raw::{self, Case, Tried};
 use crate::{Outcome, verdict, wait};
 
@@ -24,20 +24,20 @@ struct Guarded {
 pub(crate) fn tiers() -> Outcome {
     wait(async {
         let guarded = guarded()?;
-        let house = raw::house().await;
-        let bare = raw::exchange(&house, guarded.iter().map(bare).collect()).await;
+        let harness = raw::harness().await;
+        let bare = raw::exchange(&harness, guarded.iter().map(bare).collect()).await;
         let mut faults = raw::faults(&bare);
-        faults.extend((house.calls() > 0).then(|| format!("{} backend calls", house.calls())));
+        faults.extend((harness.calls() > 0).then(|| format!("{} backend calls", harness.calls())));
         let aimed = guarded.iter().enumerate().map(|(n, guarded)| aimed(n, guarded)).collect();
-        let aimed = raw::exchange(&house, aimed).await;
+        let aimed = raw::exchange(&harness, aimed).await;
         faults.extend(raw::faults(&aimed));
-        let heard = heard(&house);
+        let heard = heard(&harness);
         faults.extend(heard.is_empty().then(|| "the backend heard of no case".to_owned()));
         for (n, guarded) in guarded.iter().enumerate() {
             let tried = aimed.iter().find(|tried| tried.case.name == name(n, guarded)).unwrap();
             faults.extend(unsafe_in(n, guarded, tried, &heard).map(|what| tried.fault(what)));
         }
-        faults.extend(raw::alive(&house).await);
+        faults.extend(raw::alive(&harness).await);
         let severe = guarded.iter().filter(|guarded| guarded.tier == "Severe").count();
         let (count, bare, aimed) = (guarded.len(), raw::count(&bare), raw::count(&aimed));
         verdict(format!("{count} cases, {severe} severe: {bare}; aimed: {aimed}"), &faults)
@@ -61,8 +61,8 @@ fn unsafe_in(n: usize, guarded: &Guarded, tried: &Tried, heard: &[String]) -> Op
 }
 
 /// The questions that the backend heard.
-fn heard(house: &House) -> Vec<String> {
-    let calls = house.simulator.model_calls();
+fn heard(harness: &Harness) -> Vec<String> {
+    let calls = harness.simulator.model_calls();
     let last = |body: &Value| {
         body["input"].as_array()?.last()?["content"][0]["text"].as_str().map(str::to_owned)
     };

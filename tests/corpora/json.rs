@@ -4,7 +4,7 @@ use std::fs;
 
 use crate::answers::refusal;
 use crate::fetch::{self, Problem, crate_source};
-use crate::house::{CHAT, House};
+use crate::harness::{CHAT, Harness};
 use crate::wire::Request;
 use crate::{Outcome, verdict, wait};
 
@@ -27,13 +27,13 @@ struct Text {
 /// Each as a whole body, which none of them is.
 pub(crate) fn whole() -> Outcome {
     wait(async {
-        let (texts, house) = (texts()?, House::new().await);
+        let (texts, harness) = (texts()?, Harness::new().await);
         let mut faults = Vec::new();
         for Text { name, bytes } in &texts {
-            let answer = house.server.send(Request::post(CHAT, bytes.clone())).await;
+            let answer = harness.server.send(Request::post(CHAT, bytes.clone())).await;
             faults.extend(refusal(&answer).err().map(|why| format!("{name}: {why}")));
         }
-        faults.extend((house.calls() > 0).then(|| format!("{} backend calls", house.calls())));
+        faults.extend((harness.calls() > 0).then(|| format!("{} backend calls", harness.calls())));
         verdict(format!("{} bodies", texts.len()), &faults)
     })
 }
@@ -41,12 +41,12 @@ pub(crate) fn whole() -> Outcome {
 /// Each as the value of a member that no request has, beside all that a request needs.
 pub(crate) fn wrapped() -> Outcome {
     wait(async {
-        let (texts, house) = (texts()?, House::new().await);
+        let (texts, harness) = (texts()?, Harness::new().await);
         let (mut faults, mut taken) = (Vec::new(), 0);
         for Text { name, bytes } in &texts {
-            let before = house.calls();
-            let answer = house.server.send(Request::post(CHAT, around(bytes))).await;
-            let called = house.calls() > before;
+            let before = harness.calls();
+            let answer = harness.server.send(Request::post(CHAT, around(bytes))).await;
+            let called = harness.calls() > before;
             let beyond_us = BEYOND_US.contains(&name.as_str());
             let may_be_taken = !(name.starts_with("n_") || beyond_us);
             let may_be_refused = !name.starts_with("y_") || beyond_us;

@@ -17,9 +17,9 @@ use crate::fetch::Problem;
 mod answers;
 mod desync;
 mod fetch;
-#[path = "../it/house.rs"]
+#[path = "../it/harness.rs"]
 #[allow(dead_code, reason = "shared with the integration tests, which use more of it")]
-mod house;
+mod harness;
 mod json;
 mod naughty;
 mod raw;

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use crate::answers::refusal;
 use crate::fetch::{Problem, npm};
-use crate::house::{CHAT, House, chat, said};
+use crate::harness::{CHAT, Harness, chat, said};
 use crate::wire::{Reply, Request};
 use crate::{Outcome, verdict, wait};
 
@@ -15,10 +15,10 @@ const HEADERS: [&str; 5] =
 /// Each comes back from the simulator, which repeats what it was told.
 pub(crate) fn contents() -> Outcome {
     wait(async {
-        let (strings, house) = (strings()?, House::new().await);
+        let (strings, harness) = (strings()?, Harness::new().await);
         let mut faults = Vec::new();
         for string in &strings {
-            let answer = house.server.say(string).await;
+            let answer = harness.server.say(string).await;
             faults.extend(unharmed(string, &answer));
         }
         verdict(format!("{} contents", strings.len()), &faults)
@@ -28,12 +28,12 @@ pub(crate) fn contents() -> Outcome {
 /// Each is answered, or refused in the dialect's shape.
 pub(crate) fn models() -> Outcome {
     wait(async {
-        let (strings, house) = (strings()?, House::new().await);
+        let (strings, harness) = (strings()?, Harness::new().await);
         let (mut faults, mut taken) = (Vec::new(), 0);
         for string in &strings {
             let mut request = chat("hi", false);
             request["model"] = json!(string);
-            let answer = house.server.post(CHAT, &request).await;
+            let answer = harness.server.post(CHAT, &request).await;
             let wrong = match answer.status {
                 200 => {
                     serde_json::from_slice::<Value>(&answer.body).err().map(|why| why.to_string())
@@ -51,17 +51,17 @@ pub(crate) fn models() -> Outcome {
 /// Each that a header may hold changes nothing, and nothing of an unknown header goes to the backend.
 pub(crate) fn headers() -> Outcome {
     wait(async {
-        let (mut strings, house) = (strings()?, House::new().await);
+        let (mut strings, harness) = (strings()?, Harness::new().await);
         strings
             .retain(|string| string.bytes().all(|byte| byte == b'\t' || !byte.is_ascii_control()));
         let mut faults = Vec::new();
         for string in &strings {
             let request = Request::post(CHAT, chat(string, false).to_string());
             let request = HEADERS.iter().fold(request, |request, name| request.with(name, string));
-            let answer = house.server.send(request).await;
+            let answer = harness.server.send(request).await;
             faults.extend(unharmed(string, &answer));
         }
-        let calls = house.simulator.model_calls();
+        let calls = harness.simulator.model_calls();
         let passed = calls.iter().filter(|call| call.header("x-naughty").is_some()).count();
         faults.extend((passed > 0).then(|| format!("{passed} calls have a client's header")));
         verdict(format!("{} strings in {} headers each", strings.len(), HEADERS.len()), &faults)

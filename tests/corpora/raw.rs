@@ -6,7 +6,7 @@ use std::time::Duration;
 use futures::{StreamExt, stream};
 
 use crate::answers::{find, parse, refusal};
-use crate::house::{CHAT, House};
+use crate::harness::{CHAT, Harness};
 use crate::wire::{Reply, Wire};
 
 /// How long the server lets a request be silent: most cases end by that.
@@ -44,8 +44,8 @@ impl Tried {
 }
 
 /// A server whose limits end a silent case soon, as closing our side would break off an answer.
-pub(crate) async fn house() -> House {
-    House::with(|settings| {
+pub(crate) async fn harness() -> Harness {
+    Harness::with(|settings| {
         let http = &mut settings.http;
         (http.head, http.idle, http.body_progress, http.linger) =
             (SILENCE, SILENCE, SILENCE, SILENCE);
@@ -54,8 +54,8 @@ pub(crate) async fn house() -> House {
 }
 
 /// Sends each case on a connection of its own.
-pub(crate) async fn exchange(house: &House, cases: Vec<Case>) -> Vec<Tried> {
-    let address = house.server.address;
+pub(crate) async fn exchange(harness: &Harness, cases: Vec<Case>) -> Vec<Tried> {
+    let address = harness.server.address;
     let tried = stream::iter(cases).map(|case| exchange_one(address, case));
     tried.buffer_unordered(AT_ONCE).collect().await
 }
@@ -89,8 +89,8 @@ pub(crate) fn faults(tried: &[Tried]) -> Vec<String> {
 }
 
 /// A fault where the server no longer answers.
-pub(crate) async fn alive(house: &House) -> Option<String> {
-    let status = house.server.get("/health").await.status;
+pub(crate) async fn alive(harness: &Harness) -> Option<String> {
+    let status = harness.server.get("/health").await.status;
     (status != 200).then(|| format!("/health is answered {status} afterwards"))
 }
 

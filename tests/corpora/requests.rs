@@ -48,17 +48,18 @@ async fn run(what: String, mut cases: Vec<Case>) -> Outcome {
     });
     let aimed: Vec<_> = aimed.collect();
     cases.extend(aimed);
-    let house = raw::house().await;
-    let tried = raw::exchange(&house, cases).await;
+    let harness = raw::harness().await;
+    let tried = raw::exchange(&harness, cases).await;
     let mut faults = raw::faults(&tried);
     let several = tried.iter().filter(|tried| {
         both_lengths(&tried.case.bytes) && tried.answers.as_ref().is_ok_and(|all| all.len() > 1)
     });
     faults.extend(several.map(|tried| tried.fault("a request of two lengths has two answers")));
-    faults.extend((house.calls() > 0).then(|| format!("{} calls of the backend", house.calls())));
+    faults
+        .extend((harness.calls() > 0).then(|| format!("{} calls of the backend", harness.calls())));
     let done = tried.iter().filter(|tried| is_invalid(&tried.case.name) && tried.is_done());
     faults.extend(done.map(|tried| tried.fault("an invalid request is done")));
-    faults.extend(raw::alive(&house).await);
+    faults.extend(raw::alive(&harness).await);
     verdict(format!("{what}: {}", raw::count(&tried)), &faults)
 }
 

@@ -3,15 +3,15 @@
 use chatmock_server::ApiKey;
 use serde_json::json;
 
-use crate::house::{CHAT, House, RESPONSES, ask, responses};
+use crate::harness::{CHAT, Harness, RESPONSES, ask, responses};
 use crate::log::listen;
 use crate::wire::Request;
 
 const ANN: &str = "canary-key-of-ann-0123";
 const BEN: &str = "canary-key-of-ben-0123";
 
-async fn keyed() -> House {
-    House::with(|s| s.http.keys = vec![ApiKey::new("ann", ANN), ApiKey::new("ben", BEN)]).await
+async fn keyed() -> Harness {
+    Harness::with(|s| s.http.keys = vec![ApiKey::new("ann", ANN), ApiKey::new("ben", BEN)]).await
 }
 
 fn bearer(key: &str) -> String {
@@ -21,17 +21,17 @@ fn bearer(key: &str) -> String {
 #[tokio::test]
 async fn every_line_names_the_request_and_the_caller_and_none_a_key() {
     let (log, _guard) = listen();
-    let house = keyed().await;
+    let harness = keyed().await;
     let mut answers = Vec::new();
     for (path, stream) in [(CHAT, true), (CHAT, false), (RESPONSES, true)] {
         let request = Request::post(path, ask(path, "hello", stream).to_string());
-        answers.push(house.server.send(request.with("authorization", &bearer(ANN))).await);
+        answers.push(harness.server.send(request.with("authorization", &bearer(ANN))).await);
     }
-    answers.push(house.server.send(Request::get("/v1/models").with("x-api-key", BEN)).await);
-    answers.push(house.server.get("/v1/models").await);
+    answers.push(harness.server.send(Request::get("/v1/models").with("x-api-key", BEN)).await);
+    answers.push(harness.server.get("/v1/models").await);
     let query = format!("/v1/models?api_key={ANN}&key={BEN}");
-    house.server.send(Request::get(&query).with("x-api-key", "canary-wrong")).await;
-    house.server.send(Request::get("/").with("authorization", "Basic canary-basic")).await;
+    harness.server.send(Request::get(&query).with("x-api-key", "canary-wrong")).await;
+    harness.server.send(Request::get("/").with("authorization", "Basic canary-basic")).await;
     let text = log.text();
     let lines = |part: &str| text.lines().filter(|line| line.contains(part)).count();
     assert_eq!(lines("caller=\"ann\""), 3, "{text}");
@@ -47,7 +47,7 @@ async fn every_line_names_the_request_and_the_caller_and_none_a_key() {
 #[tokio::test]
 async fn hostile_words_are_escaped_and_cut() {
     let (log, _guard) = listen();
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let long = "a".repeat(4000);
     for request in [
         Request::get("/%1b[2J%1b[31m"),
@@ -62,7 +62,7 @@ async fn hostile_words_are_escaped_and_cut() {
         Request::get("/").with("host", &long),
     ] {
         // A request that is no HTTP gets an answer too, if only an empty one.
-        house.server.send(request).await;
+        harness.server.send(request).await;
     }
     let text = log.text();
     assert!(!text.contains(['\u{1b}', '\u{85}', '\u{2028}', '\u{202e}']), "{text}");
@@ -75,8 +75,8 @@ async fn hostile_words_are_escaped_and_cut() {
 async fn bodies_are_logged_only_where_that_was_asked_for() {
     for asked in [false, true] {
         let (log, _guard) = listen();
-        let house = House::with(|s| s.http.log_bodies = asked).await;
-        house.server.say("canary\n\u{1b}[2J").await;
+        let harness = Harness::with(|s| s.http.log_bodies = asked).await;
+        harness.server.say("canary\n\u{1b}[2J").await;
         let text = log.text();
         assert_eq!(text.contains("canary"), asked, "{text}");
         assert!(!text.contains('\u{1b}'), "{text}");
@@ -85,15 +85,15 @@ async fn bodies_are_logged_only_where_that_was_asked_for() {
 
 #[tokio::test]
 async fn what_one_key_keeps_is_not_there_for_another() {
-    let house = keyed().await;
+    let harness = keyed().await;
     let mut request = responses("hello", false);
     request["store"] = json!(true);
     let post = Request::post(RESPONSES, request.to_string());
-    let kept = house.server.send(post.with("authorization", &bearer(ANN))).await.json();
+    let kept = harness.server.send(post.with("authorization", &bearer(ANN))).await.json();
     let path = format!("{RESPONSES}/{}", kept["id"].as_str().unwrap());
     let status = async |method: &str, key: &str| {
         let request = Request::new(method, &path).with("x-api-key", key);
-        house.server.send(request).await.status
+        harness.server.send(request).await.status
     };
     assert_eq!(status("GET", BEN).await, 404);
     assert_eq!(status("DELETE", BEN).await, 404);
@@ -102,5 +102,5 @@ async fn what_one_key_keeps_is_not_there_for_another() {
     let mut next = responses("and now?", false);
     next["previous_response_id"] = kept["id"].clone();
     let post = Request::post(RESPONSES, next.to_string()).with("authorization", &bearer(BEN));
-    assert!(matches!(house.server.send(post).await.status, 400 | 404));
+    assert!(matches!(harness.server.send(post).await.status, 400 | 404));
 }

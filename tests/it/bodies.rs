@@ -3,11 +3,11 @@
 use chatmock_simulator::Mode;
 use serde_json::{Value, json};
 
-use crate::house::{CHAT, House, RESPONSES, chat};
+use crate::harness::{CHAT, Harness, RESPONSES, chat};
 use crate::wire::{Reply, Request, Wire};
 
 /// Asserts a refusal of the request in OpenAI's shape.
-fn assert_bad(house: &House, reply: &Reply, param: Option<&str>, what: &str) {
+fn assert_bad(harness: &Harness, reply: &Reply, param: Option<&str>, what: &str) {
     let shown: String = what.chars().take(120).collect();
     let (status, kind, _, found) = reply.error();
     assert_eq!(
@@ -20,16 +20,16 @@ fn assert_bad(house: &House, reply: &Reply, param: Option<&str>, what: &str) {
         assert_eq!(found, param, "{shown}: {}", reply.text());
     }
     assert!(reply.body.len() < 2000, "{shown}: {} bytes", reply.body.len());
-    assert_eq!(house.calls(), 0, "{shown}");
+    assert_eq!(harness.calls(), 0, "{shown}");
 }
 
-async fn post(house: &House, path: &str, body: impl Into<Vec<u8>>) -> Reply {
-    house.server.send(Request::post(path, body)).await
+async fn post(harness: &Harness, path: &str, body: impl Into<Vec<u8>>) -> Reply {
+    harness.server.send(Request::post(path, body)).await
 }
 
 #[tokio::test]
 async fn what_is_not_json_is_a_400_in_both_dialects() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
     let bodies: [&[u8]; 19] = [
         b"",
@@ -54,39 +54,39 @@ async fn what_is_not_json_is_a_400_in_both_dialects() {
     ];
     for body in bodies {
         for path in [CHAT, RESPONSES] {
-            let reply = post(&house, path, body).await;
-            assert_bad(&house, &reply, None, &String::from_utf8_lossy(body));
+            let reply = post(&harness, path, body).await;
+            assert_bad(&harness, &reply, None, &String::from_utf8_lossy(body));
         }
     }
 }
 
 #[tokio::test]
 async fn unpaired_surrogates_are_refused_and_pairs_arrive_whole() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let body = |content: &str| {
         format!(r#"{{"model":"gpt-5.5","messages":[{{"role":"user","content":"{content}"}}]}}"#)
     };
     for content in [r"\ud800", r"\udc00", r"\ud800\u0041", r"a\ud83d"] {
-        assert_bad(&house, &post(&house, CHAT, body(content)).await, None, content);
+        assert_bad(&harness, &post(&harness, CHAT, body(content)).await, None, content);
     }
-    assert_eq!(post(&house, CHAT, body(r"\ud83d\ude00")).await.status, 200);
-    assert_eq!(house.sent()["input"][0]["content"][0]["text"], "\u{1f600}");
+    assert_eq!(post(&harness, CHAT, body(r"\ud83d\ude00")).await.status, 200);
+    assert_eq!(harness.sent()["input"][0]["content"][0]["text"], "\u{1f600}");
 }
 
 #[tokio::test]
 async fn a_byte_order_mark_before_a_body_is_passed_over() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for (path, body) in
-        [(CHAT, chat("hello", false)), (RESPONSES, crate::house::responses("hello", false))]
+        [(CHAT, chat("hello", false)), (RESPONSES, crate::harness::responses("hello", false))]
     {
-        let reply = post(&house, path, format!("\u{feff}{body}")).await;
+        let reply = post(&harness, path, format!("\u{feff}{body}")).await;
         assert_eq!(reply.status, 200, "{path}: {}", reply.text());
     }
 }
 
 #[tokio::test]
 async fn nesting_beyond_the_limit_is_a_400_that_names_it() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let deep = format!("{}1{}", "[".repeat(130), "]".repeat(130));
     for body in [
         format!(
@@ -95,15 +95,15 @@ async fn nesting_beyond_the_limit_is_a_400_that_names_it() {
         format!(r#"{{"model":"gpt-5.5","input":"a","x":{deep}}}"#),
     ] {
         let path = if body.contains("messages") { CHAT } else { RESPONSES };
-        let reply = post(&house, path, body.clone()).await;
-        assert_bad(&house, &reply, None, &body);
+        let reply = post(&harness, path, body.clone()).await;
+        assert_bad(&harness, &reply, None, &body);
         assert!(reply.message().contains("128"), "{}", reply.message());
     }
 }
 
 #[tokio::test]
 async fn wrong_shapes_of_a_chat_request_are_named_by_their_path() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for (member, value, param) in [
         ("model", "5", "model"),
         ("model", "{}", "model"),
@@ -159,13 +159,13 @@ async fn wrong_shapes_of_a_chat_request_are_named_by_their_path() {
         let members = members.chain([(member, value)]);
         let members: Vec<String> = members.map(|(n, v)| format!("\"{n}\":{v}")).collect();
         let body = format!("{{{}}}", members.join(","));
-        assert_bad(&house, &post(&house, CHAT, body.clone()).await, Some(param), &body);
+        assert_bad(&harness, &post(&harness, CHAT, body.clone()).await, Some(param), &body);
     }
 }
 
 #[tokio::test]
 async fn wrong_shapes_of_a_responses_request_are_named_by_their_path() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for (body, param) in [
         (r#"{"input":"a"}"#, "model"),
         (r#"{"model":5,"input":"a"}"#, "model"),
@@ -183,20 +183,20 @@ async fn wrong_shapes_of_a_responses_request_are_named_by_their_path() {
         (r#"{"model":"gpt-5.5","input":"a","conversation":"c"}"#, "conversation"),
         (r#"{"model":"gpt-5.5","input":"a","background":true}"#, "background"),
     ] {
-        assert_bad(&house, &post(&house, RESPONSES, body).await, Some(param), body);
+        assert_bad(&harness, &post(&harness, RESPONSES, body).await, Some(param), body);
     }
 }
 
 #[tokio::test]
 async fn numbers_beyond_their_range_are_refused_and_null_is_nothing() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let with = |member: &str| {
         let rest = r#""model":"gpt-5.5","messages":[{"role":"user","content":"a"}]"#;
         format!("{{{rest},{member}}}")
     };
     let long = format!("\"max_tokens\":{}", "9".repeat(5000));
     for member in [r#""temperature":1e400"#, long.as_str(), r#""n":4294967297"#] {
-        assert_bad(&house, &post(&house, CHAT, with(member)).await, None, member);
+        assert_bad(&harness, &post(&harness, CHAT, with(member)).await, None, member);
     }
     for member in [
         r#""max_tokens":null"#,
@@ -209,7 +209,7 @@ async fn numbers_beyond_their_range_are_refused_and_null_is_nothing() {
         r#""response_format":null"#,
         r#""user":null"#,
     ] {
-        let reply = post(&house, CHAT, with(member)).await;
+        let reply = post(&harness, CHAT, with(member)).await;
         assert_eq!(reply.status, 200, "{member}: {}", reply.text());
         assert_eq!(reply.header("x-chatmock-notices"), None, "{member}");
     }
@@ -217,21 +217,21 @@ async fn numbers_beyond_their_range_are_refused_and_null_is_nothing() {
 
 #[tokio::test]
 async fn a_name_that_comes_twice_is_refused() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for (path, body) in [
         (CHAT, r#"{"model":"gpt-5.5","model":"x","messages":[{"role":"user","content":"a"}]}"#),
         (CHAT, r#"{"model":"gpt-5.5","messages":[{"role":"user","role":"x","content":"a"}]}"#),
         (RESPONSES, r#"{"model":"gpt-5.5","input":"a","input":"b"}"#),
     ] {
-        let reply = post(&house, path, body).await;
-        assert_bad(&house, &reply, None, body);
+        let reply = post(&harness, path, body).await;
+        assert_bad(&harness, &reply, None, body);
         assert!(reply.message().contains("duplicate"), "{}", reply.message());
     }
 }
 
 #[tokio::test]
 async fn a_refusal_does_not_repeat_a_long_value() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let long = "prompt ".repeat(20_000);
     for body in [
         json!({"model": "gpt-5.5", "messages": long}),
@@ -257,18 +257,18 @@ async fn a_refusal_does_not_repeat_a_long_value() {
         json!({"model": "gpt-5.5", "input": "a", "include": [{"a": long}]}),
     ] {
         let path = if body.get("messages").is_some() { CHAT } else { RESPONSES };
-        let reply = house.server.post(path, &body).await;
+        let reply = harness.server.post(path, &body).await;
         let keys: Vec<&String> = body.as_object().unwrap().keys().collect();
         assert!(matches!(reply.status, 400 | 404), "{keys:?}: {}", reply.status);
         let size = reply.body.len();
         assert!(size < 2000, "{keys:?}: {size} bytes, {}", &reply.text()[..300]);
     }
-    assert_eq!(house.calls(), 0);
+    assert_eq!(harness.calls(), 0);
 }
 
 #[tokio::test]
 async fn large_and_numerous_things_are_answered_in_time() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let tool = json!({"type": "function", "function": {"name": "f", "parameters": {}}});
     let mut tools = chat("hello", false);
     let numbered = |n: usize| {
@@ -277,41 +277,41 @@ async fn large_and_numerous_things_are_answered_in_time() {
         tool
     };
     tools["tools"] = (0..10_000).map(numbered).collect();
-    house.simulator.enqueue(Mode::Refusal);
-    assert_eq!(house.server.post(CHAT, &tools).await.status, 200);
+    harness.simulator.enqueue(Mode::Refusal);
+    assert_eq!(harness.server.post(CHAT, &tools).await.status, 200);
     let mut key = chat("hello", false);
     key["k".repeat(1 << 20)] = json!(1);
-    let reply = house.server.post(CHAT, &key).await;
+    let reply = harness.server.post(CHAT, &key).await;
     assert_eq!(reply.status, 200);
     assert!(reply.header("x-chatmock-notices").unwrap().len() < 4096);
     let mut many = chat("hello", false);
     for n in 0..2000 {
         many[format!("x{n}")] = json!(1);
     }
-    let reply = house.server.post(CHAT, &many).await;
+    let reply = harness.server.post(CHAT, &many).await;
     assert!(reply.header("x-chatmock-notices").unwrap().ends_with(" more"), "{:?}", reply.headers);
 }
 
 #[tokio::test]
 async fn an_address_in_a_message_is_handed_on_and_never_fetched() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let listener = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
     listener.set_nonblocking(true).unwrap();
     let url = format!("http://{}/picture.png", listener.local_addr().unwrap());
     let request = json!({"model": "gpt-5.5", "messages": [{"role": "user", "content": [
         {"type": "text", "text": "look"}, {"type": "image_url", "image_url": {"url": url}}]}]});
-    let reply = house.server.post(CHAT, &request).await;
+    let reply = harness.server.post(CHAT, &request).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
-    assert!(house.sent().to_string().contains(&url));
+    assert!(harness.sent().to_string().contains(&url));
     assert_eq!(listener.accept().unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
 }
 
 #[tokio::test]
 async fn a_body_over_the_limit_is_a_413_that_the_client_gets_to_read() {
-    let house = House::with(|settings| settings.http.max_body = 1 << 20).await;
+    let harness = Harness::with(|settings| settings.http.max_body = 1 << 20).await;
     let body = chat(&"x".repeat(20 << 20), false).to_string();
     for chunked in [false, true] {
-        let mut wire = Wire::open(house.server.address).await;
+        let mut wire = Wire::open(harness.server.address).await;
         let mut request = Request::new("POST", CHAT).with("content-type", "application/json");
         request = match chunked {
             true => request.with("transfer-encoding", "chunked"),
@@ -329,16 +329,16 @@ async fn a_body_over_the_limit_is_a_413_that_the_client_gets_to_read() {
         assert_eq!((status, kind.as_str()), (413, "invalid_request_error"), "chunked: {chunked}");
         assert!(reply.message().contains("1048576"), "{}", reply.message());
     }
-    assert_eq!(house.calls(), 0);
+    assert_eq!(harness.calls(), 0);
     let fits = chat(&"x".repeat(1 << 19), false);
-    house.simulator.enqueue(Mode::Refusal);
-    assert_eq!(house.server.post(CHAT, &fits).await.status, 200);
+    harness.simulator.enqueue(Mode::Refusal);
+    assert_eq!(harness.server.post(CHAT, &fits).await.status, 200);
 }
 
 #[tokio::test]
 async fn a_client_that_waits_for_leave_is_refused_before_it_sends() {
-    let house = House::with(|settings| settings.http.max_body = 1 << 20).await;
-    let mut wire = Wire::open(house.server.address).await;
+    let harness = Harness::with(|settings| settings.http.max_body = 1 << 20).await;
+    let mut wire = Wire::open(harness.server.address).await;
     let request = Request::new("POST", CHAT).with("expect", "100-continue");
     wire.write(&request.with("content-length", "20000000").bytes()).await;
     let start = std::time::Instant::now();
@@ -349,28 +349,28 @@ async fn a_client_that_waits_for_leave_is_refused_before_it_sends() {
 
 #[tokio::test]
 async fn a_large_body_for_a_path_that_is_not_served_gets_its_404() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let body = vec![b'x'; 8 << 20];
     for path in ["/v1/embeddings", "/v1/models"] {
-        let reply = house.server.send(Request::post(path, body.clone())).await;
+        let reply = harness.server.send(Request::post(path, body.clone())).await;
         assert!(matches!(reply.error().0, 404 | 405), "{path}: {}", reply.text());
     }
 }
 
 #[tokio::test]
 async fn names_from_a_client_break_no_header() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let mut request = chat("hello", false);
     request["a\r\nx-evil: 1"] = json!(1);
     request["prompt_cache_key"] = json!("k\r\nx-evil: 1");
     request["user"] = json!("\u{0}\n");
-    let reply = house.server.post(CHAT, &request).await;
+    let reply = harness.server.post(CHAT, &request).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     assert_eq!(reply.header("x-evil"), None);
-    let call = house.simulator.model_calls().pop().unwrap();
+    let call = harness.simulator.model_calls().pop().unwrap();
     assert_eq!(call.header("x-evil"), None);
     request["model"] = json!("a\nERROR fake\u{1b}[2J");
-    let reply = house.server.post(CHAT, &request).await;
+    let reply = harness.server.post(CHAT, &request).await;
     assert_eq!(reply.error().0, 404);
     let message: Value = reply.json()["error"]["message"].clone();
     assert!(!message.as_str().unwrap().contains(['\n', '\u{1b}']), "{message}");

@@ -6,7 +6,7 @@ use chatmock_simulator::{Claims, Settings as Simulated, Simulator};
 use tempfile::TempDir;
 
 use crate::conversation::{Conversation, DIALECTS};
-use crate::house::{Running, settings, settings_by, sign_in};
+use crate::harness::{Running, settings, settings_by, sign_in};
 
 /// How many times the person speaks.
 const TURNS: usize = 10;

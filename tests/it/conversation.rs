@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::house::{CHAT, RESPONSES, Running};
+use crate::harness::{CHAT, RESPONSES, Running};
 use crate::wire::Request;
 
 /// The dialects that hold conversations, by their paths.

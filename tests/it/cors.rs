@@ -2,13 +2,13 @@
 
 use chatmock_server::ApiKey;
 
-use crate::house::{CHAT, House, chat};
+use crate::harness::{CHAT, Harness, chat};
 use crate::wire::{Reply, Request};
 
 const LISTED: &str = "http://localhost:3000";
 
-async fn house() -> House {
-    House::with(|s| {
+async fn harness() -> Harness {
+    Harness::with(|s| {
         s.http.origins = vec![LISTED.parse().unwrap(), "app://obsidian.md".parse().unwrap()];
         s.http.keys = vec![ApiKey::new("ann", "a-key-of-sixteen-and-more")];
     })
@@ -32,13 +32,13 @@ fn leave(reply: &Reply) -> Vec<&str> {
 
 #[tokio::test]
 async fn a_preflight_of_a_listed_page_is_answered_with_fixed_lists_and_no_key() {
-    let house = house().await;
+    let harness = harness().await;
     for path in [CHAT, "/v1/models", "/api/chat", "/nothing"] {
         let request = Request::new("OPTIONS", path)
             .with("origin", LISTED)
             .with("access-control-request-method", "PUT")
             .with("access-control-request-headers", "x-evil");
-        let reply = house.server.send(request).await;
+        let reply = harness.server.send(request).await;
         assert_eq!((reply.status, reply.body.len()), (204, 0), "{path}");
         assert_eq!(reply.header("access-control-allow-origin"), Some(LISTED));
         assert_eq!(reply.header("vary"), Some("Origin"));
@@ -53,24 +53,24 @@ async fn a_preflight_of_a_listed_page_is_answered_with_fixed_lists_and_no_key() 
         assert!(age <= 600);
         assert!(!leave(&reply).contains(&"access-control-allow-private-network"));
     }
-    assert_eq!(house.calls(), 0);
+    assert_eq!(harness.calls(), 0);
 }
 
 #[tokio::test]
 async fn the_private_network_is_opened_to_listed_pages_alone() {
-    let house = house().await;
+    let harness = harness().await;
     let asks = |origin| preflight(origin).with("access-control-request-private-network", "true");
-    let reply = house.server.send(asks(LISTED)).await;
+    let reply = harness.server.send(asks(LISTED)).await;
     assert_eq!(reply.header("access-control-allow-private-network"), Some("true"));
-    let reply = house.server.send(asks("https://evil.test")).await;
+    let reply = harness.server.send(asks("https://evil.test")).await;
     assert_eq!((reply.status, leave(&reply).len()), (403, 0));
 }
 
 #[tokio::test]
 async fn a_preflight_of_any_other_page_is_refused() {
-    let house = house().await;
+    let harness = harness().await;
     for origin in ["https://evil.test", "null", "", "http://localhost:3001", "app://obsidian.md."] {
-        let reply = house.server.send(preflight(origin)).await;
+        let reply = harness.server.send(preflight(origin)).await;
         assert_eq!((reply.status, leave(&reply).len()), (403, 0), "{origin}");
         assert_eq!(reply.header("allow"), None);
     }
@@ -78,7 +78,7 @@ async fn a_preflight_of_any_other_page_is_refused() {
 
 #[tokio::test]
 async fn a_listed_page_reads_answers_and_failures_alike() {
-    let house = house().await;
+    let harness = harness().await;
     let body = |stream| chat("hello", stream).to_string();
     let key = "Bearer a-key-of-sixteen-and-more";
     let ask = |body: String| Request::post(CHAT, body).with("origin", "app://obsidian.md");
@@ -89,7 +89,7 @@ async fn a_listed_page_reads_answers_and_failures_alike() {
         (401, ask(body(false))),
         (404, Request::get("/nothing").with("origin", LISTED).with("authorization", key)),
     ] {
-        let reply = house.server.send(request).await;
+        let reply = harness.server.send(request).await;
         assert_eq!(reply.status, status, "{}", reply.text());
         let expected = ["access-control-allow-origin", "access-control-expose-headers"];
         assert_eq!(leave(&reply), expected, "{status}");
@@ -101,11 +101,11 @@ async fn a_listed_page_reads_answers_and_failures_alike() {
 
 #[tokio::test]
 async fn programs_and_servers_without_listed_pages_see_nothing_of_it() {
-    let house = house().await;
+    let harness = harness().await;
     let key = "Bearer a-key-of-sixteen-and-more";
-    let reply = house.server.send(Request::get("/v1/models").with("authorization", key)).await;
+    let reply = harness.server.send(Request::get("/v1/models").with("authorization", key)).await;
     assert_eq!((reply.status, leave(&reply).len()), (200, 0));
-    let house = House::new().await;
-    let reply = house.server.get("/v1/models").await;
+    let harness = Harness::new().await;
+    let reply = harness.server.get("/v1/models").await;
     assert_eq!((leave(&reply).len(), reply.header("vary")), (0, None));
 }

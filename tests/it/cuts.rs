@@ -4,7 +4,7 @@ use bytes::Bytes;
 use chatmock_simulator::{Mode, Script, Step};
 use serde_json::Value;
 
-use crate::house::{CHAT, House, RESPONSES, ask};
+use crate::harness::{CHAT, Harness, RESPONSES, ask};
 use crate::wire::Reply;
 
 /// How many places are tried.
@@ -47,12 +47,12 @@ fn places(length: usize) -> impl Iterator<Item = (usize, bool)> {
 
 /// Cuts everywhere and looks at each answer; gives how many were refused before they began.
 async fn all(path: &str, stream: bool, look: impl Fn(&Reply, &str)) {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let bytes = Bytes::from(recording());
     let mut begun = 0;
     for (at, hard) in places(bytes.len()) {
-        house.simulator.enqueue(cut(&bytes, at, hard));
-        let reply = house.server.post(path, &ask(path, "hello", stream)).await;
+        harness.simulator.enqueue(cut(&bytes, at, hard));
+        let reply = harness.server.post(path, &ask(path, "hello", stream)).await;
         let place = format!("cut at {at} of {}, hard: {hard}: {}", bytes.len(), reply.text());
         assert!(reply.whole, "{place}");
         if reply.status == 200 {
@@ -67,8 +67,8 @@ async fn all(path: &str, stream: bool, look: impl Fn(&Reply, &str)) {
     }
     assert!(!stream || begun > CUTS / 2, "{begun}");
     // Uncut, the same recording is an answer.
-    house.simulator.enqueue(Script::stream(vec![Step::Raw(bytes)]));
-    let reply = house.server.post(path, &ask(path, "hello", stream)).await;
+    harness.simulator.enqueue(Script::stream(vec![Step::Raw(bytes)]));
+    let reply = harness.server.post(path, &ask(path, "hello", stream)).await;
     assert_eq!(reply.status, 200);
     assert!(!reply.text().contains("upstream_incomplete"), "{}", reply.text());
 }

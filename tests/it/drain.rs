@@ -6,28 +6,28 @@ use chatmock_server::Served;
 use chatmock_simulator::{Claims, Settings as Simulated};
 use tokio::net::TcpStream;
 
-use crate::house::{CHAT, House, RESPONSES, ask};
+use crate::harness::{CHAT, Harness, RESPONSES, ask};
 use crate::wire::{Request, Wire, soon};
 
 #[tokio::test]
 async fn open_answers_are_finished_and_new_connections_refused() {
-    let mut house = House::new().await;
+    let mut harness = Harness::new().await;
     let mut open = Vec::new();
     for path in [CHAT, RESPONSES] {
         for stream in [true, false] {
-            open.push(house.server.begin(path, &ask(path, "MODE:slow:20:30", stream)).await);
+            open.push(harness.server.begin(path, &ask(path, "MODE:slow:20:30", stream)).await);
         }
     }
-    soon(house.simulator.wait_for(|stats| stats.open_streams == 4)).await;
-    house.server.stop();
-    let address = house.server.address;
+    soon(harness.simulator.wait_for(|stats| stats.open_streams == 4)).await;
+    harness.server.stop();
+    let address = harness.server.address;
     soon(async {
         while TcpStream::connect(address).await.is_ok() {
             tokio::task::yield_now().await;
         }
     })
     .await;
-    assert!(house.simulator.stats().open_streams > 0, "the answers were still under way");
+    assert!(harness.simulator.stats().open_streams > 0, "the answers were still under way");
     for mut wire in open {
         let head = wire.head().await;
         let reply = wire.body(head).await;
@@ -35,31 +35,31 @@ async fn open_answers_are_finished_and_new_connections_refused() {
         assert!(reply.text().contains("20 "), "{}", reply.text());
         assert!(wire.rest().await.is_empty(), "the connection is closed after its answer");
     }
-    assert_eq!(house.server.ended().await, Served::Drained);
+    assert_eq!(harness.server.ended().await, Served::Drained);
 }
 
 #[tokio::test]
 async fn idle_and_silent_connections_do_not_hold_the_end_up() {
-    let house = House::new().await;
-    let silent = Wire::open(house.server.address).await;
-    let mut idle = Wire::open(house.server.address).await;
+    let harness = Harness::new().await;
+    let silent = Wire::open(harness.server.address).await;
+    let mut idle = Wire::open(harness.server.address).await;
     assert_eq!(idle.send(&Request::get("/health")).await.status, 200);
     let start = Instant::now();
-    assert_eq!(house.server.ended().await, Served::Drained);
+    assert_eq!(harness.server.ended().await, Served::Drained);
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     drop((silent, idle));
 }
 
 #[tokio::test]
 async fn what_does_not_finish_in_time_is_cut_off() {
-    let house = House::with(|s| s.http.drain = Duration::from_millis(300)).await;
+    let harness = Harness::with(|s| s.http.drain = Duration::from_millis(300)).await;
     let mut open = Vec::new();
     for text in ["MODE:stall-after", "MODE:mute"] {
-        open.push(house.server.begin(CHAT, &ask(CHAT, text, true)).await);
+        open.push(harness.server.begin(CHAT, &ask(CHAT, text, true)).await);
     }
-    soon(house.simulator.wait_for(|stats| stats.open_streams == 2)).await;
+    soon(harness.simulator.wait_for(|stats| stats.open_streams == 2)).await;
     let start = Instant::now();
-    let House { simulator, server, .. } = house;
+    let Harness { simulator, server, .. } = harness;
     assert_eq!(server.ended().await, Served::Aborted { open: 2 });
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
     for mut wire in open {
@@ -72,16 +72,16 @@ async fn what_does_not_finish_in_time_is_cut_off() {
 #[tokio::test]
 async fn a_renewal_under_way_is_finished_and_saved() {
     let simulated = Simulated { token_delay: Duration::from_millis(300), ..Simulated::default() };
-    let house = House::of(simulated, Claims::expiring_in(-60), |settings| {
+    let harness = Harness::of(simulated, Claims::expiring_in(-60), |settings| {
         settings.models.sync = false;
         settings.http.drain = Duration::ZERO;
     })
     .await;
-    let before = std::fs::read_to_string(house.home.path().join("auth.json")).unwrap();
-    let wire = house.server.begin(CHAT, &ask(CHAT, "hello", false)).await;
-    soon(house.simulator.wait_for(|stats| stats.count("POST /oauth/token") == 1)).await;
+    let before = std::fs::read_to_string(harness.home.path().join("auth.json")).unwrap();
+    let wire = harness.server.begin(CHAT, &ask(CHAT, "hello", false)).await;
+    soon(harness.simulator.wait_for(|stats| stats.count("POST /oauth/token") == 1)).await;
     drop(wire);
-    let House { simulator, home, server } = house;
+    let Harness { simulator, home, server } = harness;
     server.ended().await;
     let after = std::fs::read_to_string(home.path().join("auth.json")).unwrap();
     assert_ne!(after, before, "the new tokens were lost");
@@ -90,9 +90,9 @@ async fn a_renewal_under_way_is_finished_and_saved() {
 
 #[tokio::test]
 async fn a_server_that_has_ended_leaves_nothing_behind() {
-    let house = House::with(|s| s.models.refresh = Duration::from_millis(10)).await;
-    assert_eq!(house.server.say("hello").await.status, 200);
-    let House { simulator, server, .. } = house;
+    let harness = Harness::with(|s| s.models.refresh = Duration::from_millis(10)).await;
+    assert_eq!(harness.server.say("hello").await.status, 200);
+    let Harness { simulator, server, .. } = harness;
     assert_eq!(server.ended().await, Served::Drained);
     soon(simulator.wait_for(|stats| stats.open_connections == 0)).await;
 }

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::house::{CHAT, House, chat};
+use crate::harness::{CHAT, Harness, chat};
 use crate::wire::{Reply, Request, Wire};
 
 fn post() -> Request {
@@ -10,20 +10,20 @@ fn post() -> Request {
 }
 
 /// Asserts a refusal in OpenAI's shape that nothing else heard of.
-fn assert_refused(house: &House, reply: &Reply, (status, code): (u16, &str), what: &str) {
+fn assert_refused(harness: &Harness, reply: &Reply, (status, code): (u16, &str), what: &str) {
     let (got, _, found, _) = reply.error();
     assert_eq!(got, status, "{what}: {}", reply.text());
     if !code.is_empty() {
         assert_eq!(found, code, "{what}");
     }
     assert!(!reply.headers.iter().any(|(name, _)| name.starts_with("access-control-")), "{what}");
-    assert_eq!(house.calls(), 0, "{what}");
+    assert_eq!(harness.calls(), 0, "{what}");
 }
 
 #[tokio::test]
 async fn hosts_that_are_not_ours_are_refused() {
-    let house = House::new().await;
-    let port = house.server.address.port();
+    let harness = Harness::new().await;
+    let port = harness.server.address.port();
     for host in [
         format!("evil.test:{port}"),
         "evil.test".to_owned(),
@@ -35,39 +35,39 @@ async fn hosts_that_are_not_ours_are_refused() {
         "10.0.0.1".to_owned(),
         "host.docker.internal".to_owned(),
     ] {
-        let reply = house.server.send(post().with("host", &host)).await;
-        assert_refused(&house, &reply, (403, "host_not_allowed"), &host);
-        let reply = house.server.send(Request::get("/v1/models").with("host", &host)).await;
-        assert_refused(&house, &reply, (403, "host_not_allowed"), &host);
+        let reply = harness.server.send(post().with("host", &host)).await;
+        assert_refused(&harness, &reply, (403, "host_not_allowed"), &host);
+        let reply = harness.server.send(Request::get("/v1/models").with("host", &host)).await;
+        assert_refused(&harness, &reply, (403, "host_not_allowed"), &host);
     }
 }
 
 #[tokio::test]
 async fn hosts_that_are_ours_are_answered() {
-    let house =
-        House::with(|settings| settings.http.hosts.push("proxy.lan".parse().unwrap())).await;
-    let port = house.server.address.port();
+    let harness =
+        Harness::with(|settings| settings.http.hosts.push("proxy.lan".parse().unwrap())).await;
+    let port = harness.server.address.port();
     for host in ["localhost", "LOCALHOST", "127.0.0.1", "127.0.0.53", "[::1]", "proxy.lan"] {
         for host in [host.to_owned(), format!("{host}:{port}"), format!("{host}:8443")] {
-            assert_eq!(house.server.send(post().with("host", &host)).await.status, 200, "{host}");
+            assert_eq!(harness.server.send(post().with("host", &host)).await.status, 200, "{host}");
         }
     }
 }
 
 #[tokio::test]
 async fn malformed_hosts_are_a_bad_request() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for host in
         ["", "localhost:99999", "localhost:+80", "user@localhost", "[::1", "a b", "localhost:80:80"]
     {
-        let reply = house.server.send(post().with("host", host)).await;
-        assert_refused(&house, &reply, (400, ""), host);
+        let reply = harness.server.send(post().with("host", host)).await;
+        assert_refused(&harness, &reply, (400, ""), host);
     }
 }
 
 /// Sends text as it stands and reads one answer.
-async fn raw(house: &House, text: &str) -> Reply {
-    let mut wire = Wire::open(house.server.address).await;
+async fn raw(harness: &Harness, text: &str) -> Reply {
+    let mut wire = Wire::open(harness.server.address).await;
     wire.write(text.as_bytes()).await;
     let head = wire.head().await;
     wire.body(head).await
@@ -75,17 +75,17 @@ async fn raw(house: &House, text: &str) -> Reply {
 
 #[tokio::test]
 async fn a_request_names_its_host_exactly_once() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for hosts in ["", "host: localhost\r\nhost: localhost\r\n", "host: localhost\r\nhost: evil\r\n"]
     {
         let text = format!("POST {CHAT} HTTP/1.1\r\n{hosts}content-length: 2\r\n\r\n{{}}");
-        assert_refused(&house, &raw(&house, &text).await, (400, ""), hosts);
+        assert_refused(&harness, &raw(&harness, &text).await, (400, ""), hosts);
     }
 }
 
 #[tokio::test]
 async fn an_absolute_target_is_held_to_the_same_names() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for (target, host, status) in [
         ("http://127.0.0.1/v1/models", "evil.test", 403),
         ("http://evil.test/v1/models", "localhost", 403),
@@ -93,31 +93,31 @@ async fn an_absolute_target_is_held_to_the_same_names() {
         ("http://127.0.0.1/v1/models", "127.0.0.1", 200),
     ] {
         let text = format!("GET {target} HTTP/1.1\r\nhost: {host}\r\n\r\n");
-        assert_eq!(raw(&house, &text).await.status, status, "{target}, {host}");
+        assert_eq!(raw(&harness, &text).await.status, status, "{target}, {host}");
     }
 }
 
 #[tokio::test]
 async fn this_is_no_proxy() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let text = "CONNECT 127.0.0.1:80 HTTP/1.1\r\nhost: 127.0.0.1:80\r\n\r\n";
-    assert_refused(&house, &raw(&house, text).await, (405, ""), "CONNECT");
+    assert_refused(&harness, &raw(&harness, text).await, (405, ""), "CONNECT");
 }
 
 #[tokio::test]
 async fn forwarded_names_count_for_nothing() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for name in ["x-forwarded-host", "x-host", "forwarded", "x-original-host"] {
         let reply =
-            house.server.send(post().with("host", "evil.test").with(name, "localhost")).await;
-        assert_refused(&house, &reply, (403, "host_not_allowed"), name);
+            harness.server.send(post().with("host", "evil.test").with(name, "localhost")).await;
+        assert_refused(&harness, &reply, (403, "host_not_allowed"), name);
     }
 }
 
 #[tokio::test]
 async fn no_page_is_answered_whatever_its_origin() {
-    let house = House::new().await;
-    let port = house.server.address.port();
+    let harness = Harness::new().await;
+    let port = harness.server.address.port();
     for origin in [
         "https://evil.test",
         "null",
@@ -135,33 +135,33 @@ async fn no_page_is_answered_whatever_its_origin() {
             let request = request.with("origin", origin);
             let request = request.with("content-length", &body.len().to_string());
             let text = [request.bytes(), body.as_bytes().to_vec()].concat();
-            let reply = raw(&house, &String::from_utf8(text).unwrap()).await;
-            assert_refused(&house, &reply, (403, "origin_not_allowed"), origin);
+            let reply = raw(&harness, &String::from_utf8(text).unwrap()).await;
+            assert_refused(&harness, &reply, (403, "origin_not_allowed"), origin);
         }
         for path in ["/", "/v1/models", "/limits", "/health"] {
-            let reply = house.server.send(Request::get(path).with("origin", origin)).await;
-            assert_refused(&house, &reply, (403, "origin_not_allowed"), origin);
+            let reply = harness.server.send(Request::get(path).with("origin", origin)).await;
+            assert_refused(&harness, &reply, (403, "origin_not_allowed"), origin);
         }
     }
 }
 
 #[tokio::test]
 async fn a_preflight_opens_nothing() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for origin in ["https://evil.test", "null"] {
         let request = Request::new("OPTIONS", CHAT)
             .with("origin", origin)
             .with("access-control-request-method", "POST")
             .with("access-control-request-headers", "content-type, x-evil")
             .with("access-control-request-private-network", "true");
-        let reply = house.server.send(request).await;
-        assert_refused(&house, &reply, (403, "origin_not_allowed"), origin);
+        let reply = harness.server.send(request).await;
+        assert_refused(&harness, &reply, (403, "origin_not_allowed"), origin);
     }
 }
 
 #[tokio::test]
 async fn what_a_browser_says_of_itself_counts_without_an_origin_too() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for (name, value) in [
         ("sec-fetch-site", "cross-site"),
         ("sec-fetch-site", "same-site"),
@@ -170,21 +170,21 @@ async fn what_a_browser_says_of_itself_counts_without_an_origin_too() {
         ("referer", "http://localhost@evil.test/"),
         ("referer", "about:blank"),
     ] {
-        let reply = house.server.send(post().with(name, value)).await;
-        assert_refused(&house, &reply, (403, "origin_not_allowed"), value);
+        let reply = harness.server.send(post().with(name, value)).await;
+        assert_refused(&harness, &reply, (403, "origin_not_allowed"), value);
     }
     for (name, value) in [("sec-fetch-site", "none"), ("referer", "http://localhost:3000/x")] {
-        assert_eq!(house.server.send(post().with(name, value)).await.status, 200, "{value}");
+        assert_eq!(harness.server.send(post().with(name, value)).await.status, 200, "{value}");
     }
 }
 
 #[tokio::test]
 async fn a_refusal_comes_before_the_body_is_read() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let head = post().with("origin", "https://evil.test").with("content-length", "1000000");
     let head = String::from_utf8(head.bytes()).unwrap();
     let head = head.split("{\"").next().unwrap();
-    let mut wire = Wire::open(house.server.address).await;
+    let mut wire = Wire::open(harness.server.address).await;
     wire.write(head.as_bytes()).await;
     let reply = wire.head().await;
     assert_eq!(reply.status, 403);
@@ -194,10 +194,10 @@ async fn a_refusal_comes_before_the_body_is_read() {
 
 #[tokio::test]
 async fn a_body_in_a_coding_that_is_not_known_is_a_415() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for coding in ["br", "compress", "gzip, br"] {
-        let reply = house.server.send(post().with("content-encoding", coding)).await;
-        assert_refused(&house, &reply, (415, ""), coding);
+        let reply = harness.server.send(post().with("content-encoding", coding)).await;
+        assert_refused(&harness, &reply, (415, ""), coding);
     }
-    assert_eq!(house.server.send(post().with("content-encoding", "identity")).await.status, 200);
+    assert_eq!(harness.server.send(post().with("content-encoding", "identity")).await.status, 200);
 }

@@ -4,12 +4,12 @@ use std::time::{Duration, Instant};
 
 use chatmock_server::Settings;
 
-use crate::house::{CHAT, House, RESPONSES, ask, chat};
+use crate::harness::{CHAT, Harness, RESPONSES, ask, chat};
 use crate::wire::{Request, Wire};
 
 /// Sends bytes and reads all that comes until the server closes.
-async fn all(house: &House, bytes: &[u8]) -> String {
-    let mut wire = Wire::open(house.server.address).await;
+async fn all(harness: &Harness, bytes: &[u8]) -> String {
+    let mut wire = Wire::open(harness.server.address).await;
     wire.write(bytes).await;
     String::from_utf8_lossy(&wire.rest().await).into_owned()
 }
@@ -26,7 +26,7 @@ fn post(headers: &str, body: &str) -> String {
 
 #[tokio::test]
 async fn messages_that_are_no_http_are_refused_and_the_connection_closed() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let long = format!("x-long: {}\r\n", "x".repeat(33 * 1024));
     let many: String = (0..200).map(|n| format!("x-{n}: 1\r\n")).collect();
     let cases: Vec<(&str, Vec<u8>)> = vec![
@@ -47,32 +47,32 @@ async fn messages_that_are_no_http_are_refused_and_the_connection_closed() {
         ("HTTP/2", b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec()),
     ];
     for (what, bytes) in cases {
-        let text = all(&house, &bytes).await;
+        let text = all(&harness, &bytes).await;
         let statuses = statuses(&text);
         assert!(statuses.len() <= 1, "{what}: {text}");
         assert!(statuses.iter().all(|status| (400..500).contains(status)), "{what}: {text}");
-        assert_eq!(house.calls(), 0, "{what}");
+        assert_eq!(harness.calls(), 0, "{what}");
     }
 }
 
 #[tokio::test]
 async fn a_second_request_is_never_smuggled() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let hidden = "GET /health HTTP/1.1\r\nhost: localhost\r\n\r\n";
     for headers in [
         "content-length: 4\r\ntransfer-encoding: chunked\r\n",
         "transfer-encoding: chunked\r\ncontent-length: 4\r\n",
     ] {
-        let text = all(&house, post(headers, &format!("0\r\n\r\n{hidden}")).as_bytes()).await;
+        let text = all(&harness, post(headers, &format!("0\r\n\r\n{hidden}")).as_bytes()).await;
         assert_eq!(statuses(&text).len(), 1, "{text}");
         assert!(!text.contains("\"status\":\"ok\""), "{text}");
     }
-    assert_eq!(house.calls(), 0);
+    assert_eq!(harness.calls(), 0);
 }
 
 #[tokio::test]
 async fn broken_messages_that_reach_us_get_an_answer_in_json() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for (what, bytes) in [
         ("two codings", post("transfer-encoding: gzip, chunked\r\n", "0\r\n\r\n")),
         (
@@ -88,7 +88,7 @@ async fn broken_messages_that_reach_us_get_an_answer_in_json() {
             post("transfer-encoding: chunked\r\n", "zz\r\nxxxxx\r\n0\r\n\r\n"),
         ),
     ] {
-        let mut wire = Wire::open(house.server.address).await;
+        let mut wire = Wire::open(harness.server.address).await;
         wire.write(bytes.as_bytes()).await;
         let head = wire.head().await;
         let reply = wire.body(head).await;
@@ -96,15 +96,15 @@ async fn broken_messages_that_reach_us_get_an_answer_in_json() {
         assert!(wire.rest().await.is_empty(), "{what}");
     }
     let twice = Request::post(CHAT, "{}").with("content-type", "text/plain");
-    assert_eq!(house.server.send(twice).await.error().0, 400);
-    let reply = house.server.get(&format!("/{}", "a".repeat(9000))).await;
+    assert_eq!(harness.server.send(twice).await.error().0, 400);
+    let reply = harness.server.get(&format!("/{}", "a".repeat(9000))).await;
     assert_eq!(reply.error().0, 414);
-    assert_eq!(house.calls(), 0);
+    assert_eq!(harness.calls(), 0);
 }
 
 #[tokio::test]
 async fn odd_messages_that_are_right_are_answered() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let body = chat("hello", false).to_string();
     let length = body.len();
     let chunked: String = body.chars().map(|c| format!("1\r\n{c}\r\n")).collect();
@@ -132,7 +132,7 @@ async fn odd_messages_that_are_right_are_answered() {
             )
         }),
     ] {
-        let mut wire = Wire::open(house.server.address).await;
+        let mut wire = Wire::open(harness.server.address).await;
         wire.write(bytes.as_bytes()).await;
         let head = wire.head().await;
         let reply = wire.body(head).await;
@@ -142,20 +142,20 @@ async fn odd_messages_that_are_right_are_answered() {
 
 #[tokio::test]
 async fn a_stream_to_an_old_client_ends_with_the_connection() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let body = chat("hello", true).to_string();
     let request = format!(
         "POST {CHAT} HTTP/1.0\r\nhost: localhost\r\ncontent-length: {}\r\n\r\n{body}",
         body.len()
     );
-    let text = all(&house, request.as_bytes()).await;
+    let text = all(&harness, request.as_bytes()).await;
     assert!(text.starts_with("HTTP/1.0 200") && text.ends_with("data: [DONE]\n\n"), "{text}");
 }
 
 #[tokio::test]
 async fn pipelined_requests_are_answered_in_order() {
-    let house = House::new().await;
-    let mut wire = Wire::open(house.server.address).await;
+    let harness = Harness::new().await;
+    let mut wire = Wire::open(harness.server.address).await;
     let paths = ["/health", "/v1/models", "/limits", "/v1/models/gpt-5.5"];
     let requests = paths.map(|path| Request::get(path).bytes()).concat();
     wire.write(&requests).await;
@@ -168,14 +168,14 @@ async fn pipelined_requests_are_answered_in_order() {
 
 #[tokio::test]
 async fn an_expectation_is_met_or_refused_and_never_hangs() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let body = chat("hello", false).to_string();
     for (expectation, status) in [("100-continue", 200), ("200-maybe", 417)] {
         let request = Request::post(CHAT, body.clone()).with("expect", expectation);
-        let reply = house.server.send(request).await;
+        let reply = harness.server.send(request).await;
         assert_eq!(reply.status, status, "{expectation}: {}", reply.text());
     }
-    let mut wire = Wire::open(house.server.address).await;
+    let mut wire = Wire::open(harness.server.address).await;
     let head = Request::new("POST", CHAT).with("expect", "100-continue");
     wire.write(&head.with("content-length", &body.len().to_string()).bytes()).await;
     let leave = [wire.line().await, wire.line().await].concat();
@@ -186,9 +186,9 @@ async fn an_expectation_is_met_or_refused_and_never_hangs() {
 
 #[tokio::test]
 async fn a_body_that_stops_arriving_is_a_408() {
-    let house = House::with(|s| s.http.body_progress = Duration::from_millis(300)).await;
+    let harness = Harness::with(|s| s.http.body_progress = Duration::from_millis(300)).await;
     for path in [CHAT, RESPONSES] {
-        let mut wire = Wire::open(house.server.address).await;
+        let mut wire = Wire::open(harness.server.address).await;
         let request = Request::post(path, "{\"model\"").with("content-length", "1000");
         wire.write(&request.bytes()).await;
         let start = Instant::now();
@@ -197,7 +197,7 @@ async fn a_body_that_stops_arriving_is_a_408() {
         assert_eq!(wire.body(head).await.error().0, 408);
         assert!(wire.rest().await.is_empty(), "the connection is closed");
     }
-    assert_eq!(house.calls(), 0);
+    assert_eq!(harness.calls(), 0);
 }
 
 #[tokio::test]
@@ -206,14 +206,14 @@ async fn a_head_that_stops_arriving_and_an_idle_connection_are_closed() {
         s.http.head = Duration::from_millis(300);
         s.http.idle = Duration::from_millis(300);
     };
-    let house = House::with(limits).await;
+    let harness = Harness::with(limits).await;
     for sent in ["", "POST /v1/chat/completions HTTP/1.1\r\nhost: loc"] {
         let start = Instant::now();
-        let text = all(&house, sent.as_bytes()).await;
+        let text = all(&harness, sent.as_bytes()).await;
         assert!(statuses(&text).iter().all(|status| *status == 408), "{text}");
         assert!(start.elapsed() < Duration::from_secs(10));
     }
-    let mut wire = Wire::open(house.server.address).await;
+    let mut wire = Wire::open(harness.server.address).await;
     assert_eq!(wire.send(&Request::get("/health")).await.status, 200);
     assert!(wire.rest().await.is_empty());
 }
@@ -224,7 +224,7 @@ async fn a_long_answer_outlives_the_limit_on_heads() {
         s.http.head = Duration::from_millis(300);
         s.http.idle = Duration::from_millis(300);
     };
-    let house = House::with(limits).await;
-    let reply = house.server.post(CHAT, &ask(CHAT, "MODE:slow:10:80", true)).await;
+    let harness = Harness::with(limits).await;
+    let reply = harness.server.post(CHAT, &ask(CHAT, "MODE:slow:10:80", true)).await;
     assert!(reply.whole && reply.text().ends_with("data: [DONE]\n\n"), "{}", reply.text());
 }

@@ -8,14 +8,14 @@ use chatmock_simulator::Mode;
 use futures::future::select_all;
 use tokio::net::TcpSocket;
 
-use crate::house::{CHAT, House, ask, chat};
+use crate::harness::{CHAT, Harness, ask, chat};
 use crate::wire::{Request, Wire, soon};
 
 const SHORT: Duration = Duration::from_millis(300);
 
 /// Sends a piece every now and then until the server closes; says how long that took.
-async fn drip(house: &House, begin: &[u8], piece: &[u8]) -> (Duration, String) {
-    let mut wire = Wire::open(house.server.address).await;
+async fn drip(harness: &Harness, begin: &[u8], piece: &[u8]) -> (Duration, String) {
+    let mut wire = Wire::open(harness.server.address).await;
     let start = Instant::now();
     wire.write(begin).await;
     let mut pace = tokio::time::interval(Duration::from_millis(40));
@@ -31,15 +31,15 @@ async fn drip(house: &House, begin: &[u8], piece: &[u8]) -> (Duration, String) {
 
 #[tokio::test]
 async fn a_head_that_drips_is_closed_by_its_limit_from_the_first_byte() {
-    let house = House::with(|s| s.http.head = SHORT).await;
-    let (took, _) = drip(&house, b"POST / HTTP/1.1\r\nhost: localhost\r\nx-a: ", b"a").await;
+    let harness = Harness::with(|s| s.http.head = SHORT).await;
+    let (took, _) = drip(&harness, b"POST / HTTP/1.1\r\nhost: localhost\r\nx-a: ", b"a").await;
     assert!((SHORT..SHORT + Duration::from_secs(3)).contains(&took), "{took:?}");
 }
 
 #[tokio::test]
 async fn a_second_head_on_a_connection_has_the_same_limit() {
-    let house = House::with(|s| s.http.head = SHORT).await;
-    let mut wire = Wire::open(house.server.address).await;
+    let harness = Harness::with(|s| s.http.head = SHORT).await;
+    let mut wire = Wire::open(harness.server.address).await;
     assert_eq!(wire.send(&Request::get("/health")).await.status, 200);
     wire.write(b"GET /health HT").await;
     let start = Instant::now();
@@ -49,12 +49,12 @@ async fn a_second_head_on_a_connection_has_the_same_limit() {
 
 #[tokio::test]
 async fn an_idle_connection_outlives_the_limit_on_heads() {
-    let house = House::with(|s| {
+    let harness = Harness::with(|s| {
         s.http.head = Duration::from_millis(100);
         s.http.idle = Duration::from_millis(700);
     })
     .await;
-    let mut wire = Wire::open(house.server.address).await;
+    let mut wire = Wire::open(harness.server.address).await;
     assert_eq!(wire.send(&Request::get("/health")).await.status, 200);
     let start = Instant::now();
     assert!(wire.rest().await.is_empty());
@@ -63,19 +63,19 @@ async fn an_idle_connection_outlives_the_limit_on_heads() {
 
 #[tokio::test]
 async fn a_body_that_drips_is_no_progress() {
-    let house = House::with(|s| s.http.body_progress = SHORT).await;
+    let harness = Harness::with(|s| s.http.body_progress = SHORT).await;
     let head = Request::new("POST", CHAT).with("content-length", "100000").bytes();
-    let (took, text) = drip(&house, &head, b" ").await;
+    let (took, text) = drip(&harness, &head, b" ").await;
     assert!(text.starts_with("HTTP/1.1 408 "), "{text}");
     assert!((SHORT..SHORT + Duration::from_secs(3)).contains(&took), "{took:?}");
-    assert_eq!(house.calls(), 0);
+    assert_eq!(harness.calls(), 0);
 }
 
 #[tokio::test]
 async fn a_slow_body_that_does_move_on_is_answered() {
-    let house = House::with(|s| s.http.body_progress = SHORT).await;
+    let harness = Harness::with(|s| s.http.body_progress = SHORT).await;
     let body = chat(&"x".repeat(20_000), false).to_string();
-    let mut wire = Wire::open(house.server.address).await;
+    let mut wire = Wire::open(harness.server.address).await;
     let head = Request::new("POST", CHAT).with("content-length", &body.len().to_string());
     wire.write(&head.bytes()).await;
     let mut pace = tokio::time::interval(SHORT / 3);
@@ -88,28 +88,28 @@ async fn a_slow_body_that_does_move_on_is_answered() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_is_let_go_and_the_backend_with_it() {
-    let house = House::with(|s| s.http.write_progress = SHORT).await;
+    let harness = Harness::with(|s| s.http.write_progress = SHORT).await;
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
-    let stream = soon(socket.connect(house.server.address)).await.unwrap();
+    let stream = soon(socket.connect(harness.server.address)).await.unwrap();
     let mut wire = Wire::of(stream);
     let body = ask(CHAT, "MODE:flood:20000:65536", true).to_string();
     wire.write(&Request::post(CHAT, body).bytes()).await;
-    soon(house.simulator.wait_for(|stats| stats.open_streams == 1)).await;
-    soon(house.simulator.wait_for(|stats| stats.open_streams == 0)).await;
-    assert_eq!(house.server.say("hello").await.status, 200);
+    soon(harness.simulator.wait_for(|stats| stats.open_streams == 1)).await;
+    soon(harness.simulator.wait_for(|stats| stats.open_streams == 0)).await;
+    assert_eq!(harness.server.say("hello").await.status, 200);
 }
 
 #[tokio::test]
 async fn a_connection_too_many_is_told_so_and_a_place_that_is_left_is_taken() {
-    let house = House::with(|s| s.http.max_connections = 2).await;
-    let mut first = Wire::open(house.server.address).await;
-    let mut second = Wire::open(house.server.address).await;
+    let harness = Harness::with(|s| s.http.max_connections = 2).await;
+    let mut first = Wire::open(harness.server.address).await;
+    let mut second = Wire::open(harness.server.address).await;
     for wire in [&mut first, &mut second] {
         assert_eq!(wire.send(&Request::get("/health")).await.status, 200);
     }
     for _ in 0..100 {
-        let mut third = Wire::open(house.server.address).await;
+        let mut third = Wire::open(harness.server.address).await;
         third.write(&Request::post(CHAT, chat("hello", false).to_string()).bytes()).await;
         let head = third.head().await;
         assert_eq!(
@@ -122,11 +122,11 @@ async fn a_connection_too_many_is_told_so_and_a_place_that_is_left_is_taken() {
         assert_eq!(code, "too_many_connections");
         assert!(third.rest().await.is_empty());
     }
-    assert_eq!(house.calls(), 0);
+    assert_eq!(harness.calls(), 0);
     assert_eq!(first.send(&Request::get("/health")).await.status, 200);
     drop(second);
     let served = async {
-        while house.server.get("/health").await.status != 200 {
+        while harness.server.get("/health").await.status != 200 {
             tokio::task::yield_now().await;
         }
     };
@@ -135,7 +135,7 @@ async fn a_connection_too_many_is_told_so_and_a_place_that_is_left_is_taken() {
 
 #[tokio::test]
 async fn request_bytes_beyond_the_budget_are_put_off() {
-    let house = House::with(|s| {
+    let harness = Harness::with(|s| {
         s.http.max_body = 1 << 20;
         s.http.max_in_flight = 2 << 20;
         s.http.linger = SHORT;
@@ -143,7 +143,7 @@ async fn request_bytes_beyond_the_budget_are_put_off() {
     .await;
     let mut waiting = Vec::new();
     for _ in 0..3 {
-        let mut wire = Wire::open(house.server.address).await;
+        let mut wire = Wire::open(harness.server.address).await;
         let head = Request::new("POST", CHAT).with("content-length", "1048576");
         wire.write(&[head.bytes(), vec![b' '; 1_000_000]].concat()).await;
         waiting.push(Box::pin(async move {
@@ -155,24 +155,24 @@ async fn request_bytes_beyond_the_budget_are_put_off() {
     let ((reply, _), _, held) = soon(select_all(waiting)).await;
     assert_eq!(reply.error().2, "too_many_request_bytes");
     assert_eq!((reply.status, reply.header("retry-after")), (503, Some("1")));
-    assert_eq!(house.server.say("hello").await.status, 200, "small ones still fit");
+    assert_eq!(harness.server.say("hello").await.status, 200, "small ones still fit");
     drop(held);
     let large = Request::post(CHAT, chat(&"x".repeat(1_000_000), false).to_string());
-    house.simulator.enqueue(Mode::Refusal);
-    let served = async { while house.server.send(large.clone()).await.status != 200 {} };
+    harness.simulator.enqueue(Mode::Refusal);
+    let served = async { while harness.server.send(large.clone()).await.status != 200 {} };
     soon(served).await;
 }
 
 #[tokio::test]
 async fn a_refusal_is_read_by_a_client_that_sends_a_large_body_first() {
-    let house = House::with(|s| s.http.keys = vec![ApiKey::new("ann", "right")]).await;
+    let harness = Harness::with(|s| s.http.keys = vec![ApiKey::new("ann", "right")]).await;
     let body = vec![b' '; 8 << 20];
     for (request, status) in [
         (Request::post(CHAT, body.clone()).with("authorization", "Bearer wrong"), 401),
         (Request::post(CHAT, body.clone()).with("origin", "null"), 403),
         (Request::post(CHAT, body).with("content-encoding", "br"), 415),
     ] {
-        let mut wire = Wire::open(house.server.address).await;
+        let mut wire = Wire::open(harness.server.address).await;
         let reply = wire.send(&request).await;
         assert_eq!((reply.status, reply.header("connection")), (status, Some("close")));
         assert!(wire.rest().await.is_empty());
@@ -181,25 +181,25 @@ async fn a_refusal_is_read_by_a_client_that_sends_a_large_body_first() {
 
 #[tokio::test]
 async fn a_refused_client_that_sends_for_ever_is_left_in_the_end() {
-    let house = House::with(|s| s.http.linger = SHORT).await;
+    let harness = Harness::with(|s| s.http.linger = SHORT).await;
     let head = Request::new("POST", CHAT).with("origin", "null").with("content-length", "9999999");
-    let (took, text) = drip(&house, &head.bytes(), b" ").await;
+    let (took, text) = drip(&harness, &head.bytes(), b" ").await;
     assert!(text.starts_with("HTTP/1.1 403 "), "{text}");
     assert!(took < SHORT + Duration::from_secs(2), "{took:?}");
 }
 
 #[tokio::test]
 async fn wrong_keys_are_slowed_down_and_right_ones_served() {
-    let house = House::with(|s| {
+    let harness = Harness::with(|s| {
         s.http.keys = vec![ApiKey::new("ann", "right")];
         s.http.wrong_keys = 3;
     })
     .await;
     let mut seen = Vec::new();
     for _ in 0..30 {
-        seen.push(house.server.send(Request::get("/").with("x-api-key", "wrong")).await.status);
+        seen.push(harness.server.send(Request::get("/").with("x-api-key", "wrong")).await.status);
         assert_eq!(
-            house.server.send(Request::get("/").with("x-api-key", "right")).await.status,
+            harness.server.send(Request::get("/").with("x-api-key", "right")).await.status,
             200
         );
     }
@@ -213,8 +213,8 @@ async fn an_address_of_this_machine_that_others_reach_is_a_name_of_ours() {
     let probe = std::net::UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).unwrap();
     let local = probe.connect(("192.0.2.1", 9)).and_then(|()| probe.local_addr());
     let Ok(local) = local.map(|address| address.ip()) else { return };
-    let house = House::at((Ipv4Addr::UNSPECIFIED, 0).into(), |_| {}).await;
-    let port = house.server.address.port();
+    let harness = Harness::at((Ipv4Addr::UNSPECIFIED, 0).into(), |_| {}).await;
+    let port = harness.server.address.port();
     let ask = async |address: std::net::IpAddr, host: &str| {
         let mut wire = Wire::open((address, port).into()).await;
         wire.send(&Request::get("/health").with("host", host)).await.status

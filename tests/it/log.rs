@@ -8,7 +8,7 @@ use serde_json::json;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::house::{CHAT, House, RESPONSES, ask, sign_in};
+use crate::harness::{CHAT, Harness, RESPONSES, ask, sign_in};
 use crate::wire::Request;
 
 /// Keeps what is written.
@@ -54,14 +54,14 @@ pub(crate) fn listen() -> (Kept, tracing::subscriber::DefaultGuard) {
 #[tokio::test]
 async fn no_prompt_no_answer_and_no_token_reaches_the_log() {
     let (log, _guard) = listen();
-    let house = House::of(Simulated::default(), Claims::expiring_in(-60), |_| {}).await;
+    let harness = Harness::of(Simulated::default(), Claims::expiring_in(-60), |_| {}).await;
     for (path, stream) in [(CHAT, true), (CHAT, false), (RESPONSES, true), (RESPONSES, false)] {
         for mode in ["", "MODE:cut", "MODE:unauthorized-once", "MODE:429", "MODE:fail-after"] {
             let body = ask(path, &format!("canary-prompt {mode}"), stream);
             let request = Request::post(path, body.to_string())
                 .with("authorization", "Bearer canary-key")
                 .with("cookie", "canary-cookie=1");
-            house.server.send(request).await;
+            harness.server.send(request).await;
         }
     }
     for wrong in [
@@ -70,13 +70,13 @@ async fn no_prompt_no_answer_and_no_token_reaches_the_log() {
         json!({"model": "gpt-5.5", "messages": [{"role": "user", "content": ["canary-prompt"]}]}),
         json!({"model": "gpt-5.5", "messages": [{"role": "user"}], "n": "canary-prompt"}),
     ] {
-        assert_eq!(house.server.post(CHAT, &wrong).await.status, 400);
+        assert_eq!(harness.server.post(CHAT, &wrong).await.status, 400);
     }
-    assert_eq!(house.server.send(Request::post(CHAT, "{\"canary-prompt")).await.status, 400);
-    let auth = std::fs::read_to_string(house.home.path().join("auth.json")).unwrap();
+    assert_eq!(harness.server.send(Request::post(CHAT, "{\"canary-prompt")).await.status, 400);
+    let auth = std::fs::read_to_string(harness.home.path().join("auth.json")).unwrap();
     let auth: serde_json::Value = serde_json::from_str(&auth).unwrap();
-    sign_in(house.home.path(), "{\"tokens\": {\"access_token\": \"canary-token\", ");
-    house.server.say("canary-prompt").await;
+    sign_in(harness.home.path(), "{\"tokens\": {\"access_token\": \"canary-token\", ");
+    harness.server.say("canary-prompt").await;
     let text = log.text();
     assert!(text.contains("request_id") && text.contains("outcome=\"broken\""), "{text}");
     let line = |canary: &str| text.lines().find(|line| line.contains(canary)).map(str::to_owned);
@@ -91,17 +91,17 @@ async fn no_prompt_no_answer_and_no_token_reaches_the_log() {
 #[tokio::test]
 async fn nothing_that_a_client_sends_makes_a_line_of_its_own() {
     let (log, _guard) = listen();
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let mut request = ask(CHAT, "hello", false);
     request["x\nFORGED key"] = json!(1);
-    house.server.post(CHAT, &request).await;
+    harness.server.post(CHAT, &request).await;
     request["model"] = json!("a\nFORGED model\u{1b}[2J\u{2028}FORGED");
-    house.server.post(CHAT, &request).await;
+    harness.server.post(CHAT, &request).await;
     let forged = Request::post(CHAT, "{}").with("session-id", "a\tFORGED");
-    house.server.send(forged).await;
-    house.server.get("/%0AFORGED%1b[2J").await;
-    house.server.get("/v1/models/a%0AFORGED%1b[2J").await;
-    house.server.send(Request::new("FORGED", "/")).await;
+    harness.server.send(forged).await;
+    harness.server.get("/%0AFORGED%1b[2J").await;
+    harness.server.get("/v1/models/a%0AFORGED%1b[2J").await;
+    harness.server.send(Request::new("FORGED", "/")).await;
     let text = log.text();
     assert!(text.contains("FORGED"), "{text}");
     assert!(!text.contains(['\u{1b}', '\u{2028}', '\u{85}']), "{text}");

@@ -6,7 +6,7 @@ use chatmock_simulator::Mode;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::house::{CHAT, House, RESPONSES, ask};
+use crate::harness::{CHAT, Harness, RESPONSES, ask};
 use crate::wire::Reply;
 
 /// What a mode must come to.
@@ -96,9 +96,9 @@ fn question(mode: Mode) -> String {
     format!("MODE:{}{numbers}", mode.name())
 }
 
-/// A house that waits for nothing long.
-async fn house() -> House {
-    House::with(|settings| {
+/// A harness that waits for nothing long.
+async fn harness() -> Harness {
+    Harness::with(|settings| {
         settings.upstream.limits.header = Duration::from_secs(2);
         settings.upstream.limits.idle = Duration::from_secs(2);
         settings.upstream.limits.frame = 1 << 20;
@@ -108,12 +108,12 @@ async fn house() -> House {
 
 /// Plays every mode and looks at each answer.
 async fn all(path: &str, stream: bool, look: impl Fn(Mode, Outcome, &Reply)) {
-    let house = house().await;
+    let harness = harness().await;
     // The list of models is there before the first question.
-    house.server.get("/v1/models").await;
+    harness.server.get("/v1/models").await;
     let replies = Mode::ALL.iter().map(|mode| {
         let request = ask(path, &question(*mode), stream);
-        let server = &house.server;
+        let server = &harness.server;
         async move { (*mode, server.post(path, &request).await) }
     });
     for (mode, reply) in join_all(replies).await {

@@ -5,7 +5,7 @@ use chatmock_simulator::Claims;
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::house::{CHAT, House, RESPONSES, Running, ask, settings, sign_in};
+use crate::harness::{CHAT, Harness, RESPONSES, Running, ask, settings, sign_in};
 use crate::wire::{Reply, Request, Wire, soon};
 
 fn assert_standing(reply: &Reply) {
@@ -18,47 +18,47 @@ fn assert_standing(reply: &Reply) {
 
 #[tokio::test]
 async fn the_root_names_the_endpoints_and_health_says_ok() {
-    let house = House::new().await;
-    let root = house.server.send(Request::get("/").with("accept", "application/json")).await;
+    let harness = Harness::new().await;
+    let root = harness.server.send(Request::get("/").with("accept", "application/json")).await;
     assert_eq!(root.json()["name"], "chatmock");
     assert!(root.json()["endpoints"].as_array().unwrap().contains(&json!(format!("POST {CHAT}"))));
     assert_standing(&root);
-    let health = house.server.get("/health").await;
+    let health = harness.server.get("/health").await;
     assert_eq!((health.status, health.json()), (200, json!({"status": "ok"})));
     assert_standing(&health);
-    assert_eq!(house.calls(), 0);
+    assert_eq!(harness.calls(), 0);
 }
 
 #[tokio::test]
 async fn the_limits_are_empty_at_first_and_then_those_of_the_last_answer() {
-    let house = House::new().await;
-    let before = house.server.get("/limits").await;
+    let harness = Harness::new().await;
+    let before = harness.server.get("/limits").await;
     assert_eq!(before.json(), json!({"as_of": null, "limits": null}));
     assert_standing(&before);
-    house.server.say("hello").await;
-    let after = house.server.get("/limits").await.json();
+    harness.server.say("hello").await;
+    let after = harness.server.get("/limits").await.json();
     assert!(after["as_of"].as_u64().unwrap() > 1_600_000_000);
     assert_eq!(after["limits"]["plan"], "plus");
     let primary = &after["limits"]["primary"];
     assert!(primary["used_percent"].is_number() && primary["window_minutes"].is_number());
-    assert_eq!(house.simulator.stats().count("GET /backend-api/wham/usage"), 0);
+    assert_eq!(harness.simulator.stats().count("GET /backend-api/wham/usage"), 0);
 }
 
 #[tokio::test]
 async fn the_limits_that_come_with_a_refusal_or_in_a_stream_are_kept_too() {
-    let house = House::new().await;
-    house.server.say("MODE:429").await;
-    let limits = house.server.get("/limits").await.json();
+    let harness = Harness::new().await;
+    harness.server.say("MODE:429").await;
+    let limits = harness.server.get("/limits").await.json();
     assert_eq!(limits["limits"]["primary"]["used_percent"], 100.0, "{limits}");
-    house.server.say("MODE:keepalive").await;
-    let limits = house.server.get("/limits").await.json();
+    harness.server.say("MODE:keepalive").await;
+    let limits = harness.server.get("/limits").await.json();
     assert_eq!(limits["limits"]["primary"]["used_percent"], 12.0, "{limits}");
     assert_eq!(limits["limits"]["primary"]["window_minutes"], 10_080, "{limits}");
 }
 
 /// Waits for the file that a server keeps the limits in.
-async fn kept_limits(house: &House) -> Value {
-    let file = house.home.path().join("limits.json");
+async fn kept_limits(harness: &Harness) -> Value {
+    let file = harness.home.path().join("limits.json");
     soon(async {
         loop {
             match std::fs::read(&file) {
@@ -72,21 +72,21 @@ async fn kept_limits(house: &House) -> Value {
 
 #[tokio::test]
 async fn the_limits_outlive_the_server_with_their_own_time() {
-    let house = House::new().await;
-    house.server.say("hello").await;
-    let kept = kept_limits(&house).await;
-    let told = house.server.get("/limits").await.json();
+    let harness = Harness::new().await;
+    harness.server.say("hello").await;
+    let kept = kept_limits(&harness).await;
+    let told = harness.server.get("/limits").await.json();
     assert_eq!(kept["limits"]["plan"], told["limits"]["plan"]);
     assert!(kept["as_of"].as_u64().unwrap() <= told["as_of"].as_u64().unwrap());
-    let file = house.home.path().join("limits.json");
+    let file = harness.home.path().join("limits.json");
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
         assert_eq!(file.metadata().unwrap().permissions().mode() & 0o777, 0o600);
     }
     // The second snapshot of a minute waits for the end of the server.
-    house.server.say("MODE:429").await;
-    let House { simulator, home, server } = house;
+    harness.server.say("MODE:429").await;
+    let Harness { simulator, home, server } = harness;
     assert_eq!(server.ended().await, Served::Drained);
     let mut kept: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
     assert_eq!(kept["limits"]["primary"]["used_percent"], 100.0, "{kept}");
@@ -99,31 +99,31 @@ async fn the_limits_outlive_the_server_with_their_own_time() {
 
 #[tokio::test]
 async fn the_limits_of_another_account_are_not_shown() {
-    let house = House::new().await;
-    house.server.say("hello").await;
-    kept_limits(&house).await;
+    let harness = Harness::new().await;
+    harness.server.say("hello").await;
+    kept_limits(&harness).await;
     let nothing = json!({"as_of": null, "limits": null});
     // Members of one team share the workspace, and not its limits.
     let colleague = Claims { user_id: "user-two".to_owned(), ..Claims::default() };
     for other in [Claims::of_account("another-workspace"), colleague] {
-        sign_in(house.home.path(), &house.simulator.tokens(other).auth_json());
-        for server in [&house.another().await, &house.server] {
+        sign_in(harness.home.path(), &harness.simulator.tokens(other).auth_json());
+        for server in [&harness.another().await, &harness.server] {
             assert_eq!(server.get("/limits").await.json(), nothing);
         }
     }
-    sign_in(house.home.path(), &house.simulator.tokens(Claims::default()).auth_json());
-    for server in [&house.another().await, &house.server] {
+    sign_in(harness.home.path(), &harness.simulator.tokens(Claims::default()).auth_json());
+    for server in [&harness.another().await, &harness.server] {
         assert_ne!(server.get("/limits").await.json(), nothing);
     }
-    std::fs::remove_file(house.home.path().join("auth.json")).unwrap();
-    for server in [&house.another().await, &house.server] {
+    std::fs::remove_file(harness.home.path().join("auth.json")).unwrap();
+    for server in [&harness.another().await, &harness.server] {
         assert_eq!(server.get("/limits").await.json(), nothing);
     }
 }
 
 #[tokio::test]
 async fn options_name_the_methods_and_open_nothing() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for (path, methods) in [
         (CHAT, "POST"),
         (RESPONSES, "POST"),
@@ -131,19 +131,19 @@ async fn options_name_the_methods_and_open_nothing() {
         ("/v1/models/gpt-5.5", "GET, HEAD"),
         ("/health", "GET, HEAD"),
     ] {
-        let reply = house.server.send(Request::new("OPTIONS", path)).await;
+        let reply = harness.server.send(Request::new("OPTIONS", path)).await;
         assert_eq!((reply.status, reply.header("allow")), (204, Some(methods)), "{path}");
         assert!(reply.body.is_empty());
         assert_standing(&reply);
     }
-    let reply = house.server.send(Request::new("OPTIONS", "/v1/nothing")).await;
+    let reply = harness.server.send(Request::new("OPTIONS", "/v1/nothing")).await;
     assert_eq!(reply.error().0, 404);
 }
 
 #[tokio::test]
 async fn head_is_get_without_a_body() {
-    let house = House::new().await;
-    let mut wire = Wire::open(house.server.address).await;
+    let harness = Harness::new().await;
+    let mut wire = Wire::open(harness.server.address).await;
     for path in ["/", "/health", "/limits", "/v1/models", "/v1/models/gpt-5.5"] {
         let get = wire.send(&Request::get(path)).await;
         let head = wire.send(&Request::new("HEAD", path)).await;
@@ -156,7 +156,7 @@ async fn head_is_get_without_a_body() {
 
 #[tokio::test]
 async fn unknown_paths_are_a_404_in_json() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for path in [
         "/v1",
         "/v1/",
@@ -170,20 +170,20 @@ async fn unknown_paths_are_a_404_in_json() {
         "/favicon.ico",
         "/%1b[2J",
     ] {
-        let reply = house.server.get(path).await;
+        let reply = harness.server.get(path).await;
         let (status, kind, code, _) = reply.error();
         assert_eq!((status, kind.as_str()), (404, "invalid_request_error"), "{path}");
         assert_eq!(code, "unknown_url", "{path}");
         assert_eq!(reply.header("content-type"), Some("application/json"));
         assert_standing(&reply);
     }
-    let posted = house.server.post("/v1/embeddings", &json!({"input": "x"})).await;
+    let posted = harness.server.post("/v1/embeddings", &json!({"input": "x"})).await;
     assert_eq!(posted.error().0, 404);
 }
 
 #[tokio::test]
 async fn a_wrong_method_is_a_405_in_json_with_the_right_ones() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let unknown = "A".repeat(40);
     for (method, path, allowed) in [
         ("GET", CHAT, "POST"),
@@ -196,14 +196,14 @@ async fn a_wrong_method_is_a_405_in_json_with_the_right_ones() {
         (unknown.as_str(), "/v1/models", "GET, HEAD"),
     ] {
         let request = Request::new(method, path).with("x-http-method-override", "POST");
-        let reply = house.server.send(request).await;
+        let reply = harness.server.send(request).await;
         let (status, kind, code, _) = reply.error();
         assert_eq!((status, kind.as_str()), (405, "invalid_request_error"), "{method} {path}");
         assert_eq!(code, "method_not_allowed");
         assert_eq!(reply.header("allow"), Some(allowed), "{method} {path}");
         assert_standing(&reply);
     }
-    assert_eq!(house.calls(), 0);
+    assert_eq!(harness.calls(), 0);
 }
 
 fn upgrade() -> Request {
@@ -216,32 +216,32 @@ fn upgrade() -> Request {
 
 #[tokio::test]
 async fn an_upgrade_is_answered_so_that_the_codex_program_goes_on_over_http() {
-    let house = House::new().await;
-    let reply = house.server.send(upgrade()).await;
+    let harness = Harness::new().await;
+    let reply = harness.server.send(upgrade()).await;
     assert_eq!(reply.error().0, 426);
     assert_standing(&reply);
     let foreign = upgrade().with("origin", "https://evil.test");
-    assert_eq!(house.server.send(foreign).await.error().0, 403);
-    assert_eq!(house.server.get(RESPONSES).await.error().0, 405);
-    assert_eq!(house.calls(), 0);
+    assert_eq!(harness.server.send(foreign).await.error().0, 403);
+    assert_eq!(harness.server.get(RESPONSES).await.error().0, 405);
+    assert_eq!(harness.calls(), 0);
 }
 
 #[tokio::test]
 async fn the_query_of_a_turn_is_passed_over() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let path = format!("{CHAT}?api-version=1");
-    assert_eq!(house.server.post(&path, &ask(CHAT, "hello", false)).await.status, 200);
+    assert_eq!(harness.server.post(&path, &ask(CHAT, "hello", false)).await.status, 200);
 }
 
 #[tokio::test]
 async fn a_server_answers_on_every_address_it_listens_on() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let mut listeners = Vec::new();
     for _ in 0..3 {
         listeners.push(TcpListener::bind(("127.0.0.1", 0)).await.unwrap());
     }
     let addresses: Vec<_> = listeners.iter().map(|l| l.local_addr().unwrap()).collect();
-    let server = Server::new(settings(&house.simulator, house.home.path())).unwrap();
+    let server = Server::new(settings(&harness.simulator, harness.home.path())).unwrap();
     let served = tokio::spawn(server.serve(listeners, std::future::pending()));
     for address in addresses.iter().chain(&addresses) {
         let reply = Wire::open(*address).await.send(&Request::get("/health")).await;
@@ -252,7 +252,7 @@ async fn a_server_answers_on_every_address_it_listens_on() {
 
 #[tokio::test]
 async fn a_codex_programs_request_is_served() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     // Trimmed from what Codex 0.169.0 sends to a provider of one's own.
     let request = json!({
         "model": "gpt-5.5", "stream": true, "store": false, "tools": [
@@ -271,10 +271,10 @@ async fn a_codex_programs_request_is_served() {
             {"type": "message", "role": "user", "content": [
                 {"type": "input_text", "text": "say hello"}]}],
     });
-    let reply = house.server.post(RESPONSES, &request).await;
+    let reply = harness.server.post(RESPONSES, &request).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     let last: Value = reply.events().pop().unwrap();
     assert_eq!(last["type"], "response.completed");
     assert!(last["response"]["id"].is_string() && last["response"]["usage"].is_object());
-    assert_eq!(house.sent()["client_metadata"]["x-codex-installation-id"], "i");
+    assert_eq!(harness.sent()["client_metadata"]["x-codex-installation-id"], "i");
 }

@@ -4,29 +4,29 @@ use chatmock_simulator::{Mode, Script};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::house::{CHAT, House, RESPONSES, ask, chat};
+use crate::harness::{CHAT, Harness, RESPONSES, ask, chat};
 
 const WAYS: [(&str, bool); 4] =
     [(CHAT, true), (CHAT, false), (RESPONSES, true), (RESPONSES, false)];
 
 #[tokio::test]
 async fn a_reached_limit_keeps_its_words_and_says_when_to_come_back() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for (path, stream) in WAYS {
-        let before = house.calls();
-        house.simulator.enqueue(Mode::UsageLimit);
-        let reply = house.server.post(path, &ask(path, "hello", stream)).await;
+        let before = harness.calls();
+        harness.simulator.enqueue(Mode::UsageLimit);
+        let reply = harness.server.post(path, &ask(path, "hello", stream)).await;
         let (status, kind, _, _) = reply.error();
         assert_eq!((status, kind.as_str()), (429, "usage_limit_reached"));
         assert_eq!(reply.message(), "The usage limit has been reached");
         assert_eq!(reply.header("retry-after"), Some("21000"));
-        assert_eq!(house.calls(), before + 1, "it is not retried here");
+        assert_eq!(harness.calls(), before + 1, "it is not retried here");
     }
 }
 
 #[tokio::test]
 async fn retry_after_is_whole_seconds_within_a_day_or_absent() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for (sent, told) in [
         ("7", Some("7")),
         ("999999999", Some("86400")),
@@ -37,53 +37,53 @@ async fn retry_after_is_whole_seconds_within_a_day_or_absent() {
         ("Fri, 31 Dec 1999 23:59:59 GMT", Some("1")),
     ] {
         let body = json!({"error": {"type": "rate_limit_exceeded", "message": "slow down"}});
-        house.simulator.enqueue(Script::json(429, &body).with_header("retry-after", sent));
-        let reply = house.server.say("hello").await;
+        harness.simulator.enqueue(Script::json(429, &body).with_header("retry-after", sent));
+        let reply = harness.server.say("hello").await;
         assert_eq!((reply.status, reply.header("retry-after")), (429, told), "{sent}");
     }
 }
 
 #[tokio::test]
 async fn a_rate_limit_inside_the_stream_says_when_to_come_back_too() {
-    let house = House::new().await;
-    house.simulator.enqueue(Mode::FailRate);
-    let reply = house.server.say("hello").await;
+    let harness = Harness::new().await;
+    harness.simulator.enqueue(Mode::FailRate);
+    let reply = harness.server.say("hello").await;
     assert_eq!((reply.status, reply.header("retry-after")), (429, Some("12")));
 }
 
 #[tokio::test]
 async fn an_overloaded_backend_is_a_503() {
-    let house = House::new().await;
-    house.simulator.enqueue(Mode::Unavailable);
-    let reply = house.server.say("hello").await;
+    let harness = Harness::new().await;
+    harness.simulator.enqueue(Mode::Unavailable);
+    let reply = harness.server.say("hello").await;
     let (status, kind, code, _) = reply.error();
     assert_eq!((status, kind.as_str()), (503, "service_unavailable_error"));
     assert_eq!(code, "server_is_overloaded");
     assert!(reply.message().contains("currently overloaded"));
-    assert_eq!(house.calls(), 1);
+    assert_eq!(harness.calls(), 1);
 }
 
 #[tokio::test]
 async fn a_challenge_has_a_code_of_its_own_and_costs_neither_retry_nor_renewal() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for (path, stream) in WAYS {
-        let before = house.calls();
-        house.simulator.enqueue(Mode::Html403);
-        let reply = house.server.post(path, &ask(path, "hello", stream)).await;
+        let before = harness.calls();
+        harness.simulator.enqueue(Mode::Html403);
+        let reply = harness.server.post(path, &ask(path, "hello", stream)).await;
         let (status, _, code, _) = reply.error();
         assert_eq!((status, code), (502, json!("upstream_challenge")));
         assert!(!reply.text().contains("<") && !reply.text().contains("Just a moment"));
-        assert_eq!(house.calls(), before + 1);
+        assert_eq!(harness.calls(), before + 1);
     }
-    assert_eq!(house.simulator.stats().refreshes, 0);
+    assert_eq!(harness.simulator.stats().refreshes, 0);
 }
 
 #[tokio::test]
 async fn a_page_of_five_megabytes_becomes_a_short_message() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for (path, stream) in WAYS {
-        house.simulator.enqueue(Mode::Html500);
-        let reply = house.server.post(path, &ask(path, "hello", stream)).await;
+        harness.simulator.enqueue(Mode::Html500);
+        let reply = harness.server.post(path, &ask(path, "hello", stream)).await;
         assert_eq!(reply.error().0, 502);
         assert!(reply.message().len() <= 512, "{}", reply.message());
         assert!(!reply.text().contains("<html"));
@@ -92,13 +92,13 @@ async fn a_page_of_five_megabytes_becomes_a_short_message() {
 
 #[tokio::test]
 async fn a_redirect_is_not_followed() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let elsewhere = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let target = format!("http://{}/responses", elsewhere.local_addr().unwrap());
     for status in [302, 307, 308] {
         let script = Script::body(status, "text/plain", "").with_header("location", &target);
-        house.simulator.enqueue(script);
-        let reply = house.server.say("hello").await;
+        harness.simulator.enqueue(script);
+        let reply = harness.server.say("hello").await;
         assert_eq!((reply.error().0, reply.error().2), (502, json!("upstream_unexpected")));
         assert!(!reply.text().contains(&target), "{}", reply.text());
     }
@@ -108,10 +108,10 @@ async fn a_redirect_is_not_followed() {
 
 #[tokio::test]
 async fn a_full_context_is_a_400() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for (path, stream) in WAYS {
-        house.simulator.enqueue(Mode::FailContext);
-        let reply = house.server.post(path, &ask(path, "hello", stream)).await;
+        harness.simulator.enqueue(Mode::FailContext);
+        let reply = harness.server.post(path, &ask(path, "hello", stream)).await;
         let (status, kind, code, _) = reply.error();
         assert_eq!((status, kind.as_str()), (400, "invalid_request_error"));
         assert_eq!(code, "context_length_exceeded");
@@ -120,27 +120,27 @@ async fn a_full_context_is_a_400() {
 
 #[tokio::test]
 async fn both_envelopes_of_a_400_are_read() {
-    let house = House::new().await;
-    house.simulator.enqueue(Script::json(400, &json!({"detail": "Store must be set to false"})));
-    let reply = house.server.say("hello").await;
+    let harness = Harness::new().await;
+    harness.simulator.enqueue(Script::json(400, &json!({"detail": "Store must be set to false"})));
+    let reply = harness.server.say("hello").await;
     assert_eq!((reply.status, reply.message().as_str()), (400, "Store must be set to false"));
     let error = json!({"message": "too long", "type": "invalid_request_error",
         "param": "input[5].call_id", "code": "string_above_max_length"});
-    house.simulator.enqueue(Script::json(400, &json!({"error": error})));
-    let reply = house.server.say("hello").await;
+    harness.simulator.enqueue(Script::json(400, &json!({"error": error})));
+    let reply = harness.server.say("hello").await;
     assert_eq!(reply.json()["error"], error);
 }
 
 #[tokio::test]
 async fn a_backend_that_is_not_there_is_a_bad_gateway() {
     let closed = TcpListener::bind(("127.0.0.1", 0)).await.unwrap().local_addr().unwrap();
-    let house = House::with(|settings| {
+    let harness = Harness::with(|settings| {
         let route = settings.upstream.route.clone();
         settings.upstream.route = route.at(format!("http://{closed}/backend-api/codex"));
     })
     .await;
     for (path, stream) in WAYS {
-        let reply = house.server.post(path, &ask(path, "hello", stream)).await;
+        let reply = harness.server.post(path, &ask(path, "hello", stream)).await;
         assert_eq!((reply.error().0, reply.error().2), (502, json!("upstream_refused")));
         assert!(!reply.text().contains(&closed.to_string()), "{}", reply.text());
     }
@@ -148,16 +148,16 @@ async fn a_backend_that_is_not_there_is_a_bad_gateway() {
 
 #[tokio::test]
 async fn a_failure_of_one_choice_fails_them_all() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let mut request = chat("hello", false);
     request["n"] = json!(2);
-    house.simulator.enqueue(Mode::IncompleteLength);
-    house.simulator.enqueue(Mode::FailAfter);
-    assert_eq!(house.server.post(CHAT, &request).await.error().0, 502);
+    harness.simulator.enqueue(Mode::IncompleteLength);
+    harness.simulator.enqueue(Mode::FailAfter);
+    assert_eq!(harness.server.post(CHAT, &request).await.error().0, 502);
     request["stream"] = json!(true);
-    house.simulator.enqueue(Mode::IncompleteLength);
-    house.simulator.enqueue(Mode::FailAfter);
-    let reply = house.server.post(CHAT, &request).await;
+    harness.simulator.enqueue(Mode::IncompleteLength);
+    harness.simulator.enqueue(Mode::FailAfter);
+    let reply = harness.server.post(CHAT, &request).await;
     let events = reply.events();
     assert!(!reply.text().contains("[DONE]"), "{}", reply.text());
     assert_eq!(events.last().unwrap()["error"]["code"], "server_error");

@@ -6,8 +6,10 @@ use chatmock_simulator::{Settings as Simulated, Simulator};
 use serde_json::{Value, json};
 
 use crate::conversation::{Conversation, DIALECTS};
-use crate::house::{CHAT, House, RESPONSES, Running, ask, chat, output_text, said, settings_by};
-use crate::house::{responses, streamed};
+use crate::harness::{
+    CHAT, Harness, RESPONSES, Running, ask, chat, output_text, said, settings_by,
+};
+use crate::harness::{responses, streamed};
 use crate::wire::Request;
 
 /// A simulator, and a server that calls one of its backends with a key.
@@ -147,10 +149,10 @@ async fn what_a_server_takes_is_passed_on_and_not_done_here() {
     assert_eq!(reply.json()["choices"][0]["finish_reason"], "length", "{}", reply.text());
     assert_eq!(reply.header("x-chatmock-notices"), None);
     assert!(sent.get("client_metadata").is_none() && sent["prompt_cache_key"].is_string());
-    let house = House::new().await;
-    let reply = house.server.post(CHAT, &asked).await;
+    let harness = Harness::new().await;
+    let reply = harness.server.post(CHAT, &asked).await;
     assert!(reply.header("x-chatmock-notices").unwrap().contains("temperature"));
-    assert!(house.sent().get("temperature").is_none());
+    assert!(harness.sent().get("temperature").is_none());
 }
 
 #[tokio::test]
@@ -248,17 +250,17 @@ async fn a_key_or_an_address_that_is_wrong_is_named_with_its_setting() {
 
 #[tokio::test]
 async fn a_request_that_comes_back_is_refused() {
-    let house = House::new().await;
-    assert_eq!(house.server.say("hello").await.status, 200);
-    let via = house.simulator.model_calls().pop().unwrap().header("via").unwrap().to_owned();
-    let calls = house.calls();
+    let harness = Harness::new().await;
+    assert_eq!(harness.server.say("hello").await.status, 200);
+    let via = harness.simulator.model_calls().pop().unwrap().header("via").unwrap().to_owned();
+    let calls = harness.calls();
     let request = Request::post(CHAT, chat("hello", false).to_string()).with("via", &via);
-    let (status, _, code, _) = house.server.send(request).await.error();
+    let (status, _, code, _) = harness.server.send(request).await.error();
     assert_eq!((status, code), (508, json!("loop_detected")));
-    assert_eq!(house.calls(), calls);
+    assert_eq!(harness.calls(), calls);
     let request = Request::post(CHAT, chat("hello", false).to_string())
         .with("via", "1.1 fred, 1.1 chatmock-0123456789abcdef");
-    assert_eq!(house.server.send(request).await.status, 200);
-    let on = house.simulator.model_calls().pop().unwrap().header("via").unwrap().to_owned();
+    assert_eq!(harness.server.send(request).await.status, 200);
+    let on = harness.simulator.model_calls().pop().unwrap().header("via").unwrap().to_owned();
     assert_eq!(on, format!("1.1 chatmock-0123456789abcdef, {via}"));
 }

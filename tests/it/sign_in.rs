@@ -7,7 +7,7 @@ use chatmock_simulator::{Claims, Mode, Settings as Simulated};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::house::{CHAT, House, RESPONSES, Running, ask, settings, sign_in};
+use crate::harness::{CHAT, Harness, RESPONSES, Running, ask, settings, sign_in};
 use crate::wire::{Reply, Request};
 
 /// The command that mends a sign-in.
@@ -24,15 +24,15 @@ fn assert_signed_out(reply: &Reply) {
 
 #[tokio::test]
 async fn a_token_that_is_refused_once_is_renewed_and_the_question_answered() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for (path, stream) in [(CHAT, true), (CHAT, false), (RESPONSES, true), (RESPONSES, false)] {
-        house.simulator.enqueue(Mode::UnauthorizedOnce);
-        let before = house.simulator.stats().refreshes;
-        let reply = house.server.post(path, &ask(path, "hello", stream)).await;
+        harness.simulator.enqueue(Mode::UnauthorizedOnce);
+        let before = harness.simulator.stats().refreshes;
+        let reply = harness.server.post(path, &ask(path, "hello", stream)).await;
         assert_eq!(reply.status, 200, "{}", reply.text());
-        assert_eq!(house.simulator.stats().refreshes, before + 1);
+        assert_eq!(harness.simulator.stats().refreshes, before + 1);
     }
-    let calls = house.simulator.model_calls();
+    let calls = harness.simulator.model_calls();
     assert_eq!(calls.len(), 8);
     assert_eq!(calls[0].body, calls[1].body, "the same request is sent again");
     assert_ne!(calls[0].header("authorization"), calls[1].header("authorization"));
@@ -40,29 +40,29 @@ async fn a_token_that_is_refused_once_is_renewed_and_the_question_answered() {
 
 #[tokio::test]
 async fn a_renewed_sign_in_is_kept_for_the_next_server() {
-    let house = House::new().await;
-    house.simulator.invalidate_access_tokens();
-    assert_eq!(house.server.say("hello").await.status, 200);
-    let next = house.another().await;
+    let harness = Harness::new().await;
+    harness.simulator.invalidate_access_tokens();
+    assert_eq!(harness.server.say("hello").await.status, 200);
+    let next = harness.another().await;
     assert_eq!(next.say("hello").await.status, 200);
-    assert_eq!(house.simulator.stats().refreshes, 1);
+    assert_eq!(harness.simulator.stats().refreshes, 1);
     let kept: Value =
-        serde_json::from_slice(&std::fs::read(house.home.path().join("auth.json")).unwrap())
+        serde_json::from_slice(&std::fs::read(harness.home.path().join("auth.json")).unwrap())
             .unwrap();
     assert_eq!(kept["tokens"]["login_owner_id"], "simulatedsimulatedsimulatedsimulatedsimulat");
 }
 
 #[tokio::test]
 async fn a_token_that_is_refused_twice_is_a_401_after_one_renewal() {
-    let house = House::new().await;
-    house.server.get("/v1/models").await;
+    let harness = Harness::new().await;
+    harness.server.get("/v1/models").await;
     for (path, stream) in [(CHAT, true), (CHAT, false), (RESPONSES, true), (RESPONSES, false)] {
-        let (calls, refreshes) = (house.calls(), house.simulator.stats().refreshes);
-        let reply = house.server.post(path, &ask(path, "MODE:unauthorized", stream)).await;
+        let (calls, refreshes) = (harness.calls(), harness.simulator.stats().refreshes);
+        let reply = harness.server.post(path, &ask(path, "MODE:unauthorized", stream)).await;
         assert_signed_out(&reply);
         assert!(reply.message().contains("demo@example.invalid"), "{}", reply.message());
-        assert_eq!(house.calls(), calls + 2);
-        assert_eq!(house.simulator.stats().refreshes, refreshes + 1);
+        assert_eq!(harness.calls(), calls + 2);
+        assert_eq!(harness.simulator.stats().refreshes, refreshes + 1);
     }
 }
 
@@ -73,174 +73,174 @@ async fn two_hundred_requests_with_an_expired_token_cost_one_renewal() {
         revoke_on_reuse: true,
         ..Simulated::default()
     };
-    let house = House::of(simulated, Claims::expiring_in(-60), |_| {}).await;
+    let harness = Harness::of(simulated, Claims::expiring_in(-60), |_| {}).await;
     let replies = join_all((0..200).map(|n| {
         let (path, stream) = if n % 2 == 0 { (CHAT, n % 4 == 0) } else { (RESPONSES, n % 4 == 1) };
         let request = ask(path, "hello", stream);
-        let server = &house.server;
+        let server = &harness.server;
         async move { server.post(path, &request).await }
     }))
     .await;
     assert!(replies.iter().all(|reply| reply.status == 200), "{}", replies[0].text());
-    let stats = house.simulator.stats();
+    let stats = harness.simulator.stats();
     assert_eq!((stats.refreshes, stats.refreshes_refused, stats.responses()), (1, 0, 200));
 }
 
 #[tokio::test]
 async fn a_client_that_leaves_does_not_cut_a_renewal_off() {
     let simulated = Simulated { token_delay: Duration::from_millis(200), ..Simulated::default() };
-    let house = House::of(simulated, Claims::expiring_in(-60), |settings| {
+    let harness = Harness::of(simulated, Claims::expiring_in(-60), |settings| {
         settings.models.sync = false;
     })
     .await;
-    drop(house.server.begin(CHAT, &ask(CHAT, "hello", false)).await);
-    crate::wire::soon(house.simulator.wait_for(|stats| stats.refreshes == 1)).await;
-    assert_eq!(house.server.say("hello").await.status, 200);
-    assert_eq!(house.simulator.stats().refreshes, 1);
+    drop(harness.server.begin(CHAT, &ask(CHAT, "hello", false)).await);
+    crate::wire::soon(harness.simulator.wait_for(|stats| stats.refreshes == 1)).await;
+    assert_eq!(harness.server.say("hello").await.status, 200);
+    assert_eq!(harness.simulator.stats().refreshes, 1);
 }
 
 #[tokio::test]
 async fn a_renewal_that_is_refused_for_good_says_what_to_do_and_is_not_tried_again() {
-    let house = House::of(Simulated::default(), Claims::expiring_in(-60), |settings| {
+    let harness = Harness::of(Simulated::default(), Claims::expiring_in(-60), |settings| {
         settings.models.sync = false;
     })
     .await;
     let body = json!({"error": {"code": "refresh_token_reused", "message": "used"}});
     let refusal = chatmock_simulator::Script::json(401, &body);
-    house.simulator.enqueue_at(chatmock_simulator::Endpoint::Token, refusal);
+    harness.simulator.enqueue_at(chatmock_simulator::Endpoint::Token, refusal);
     for _ in 0..3 {
-        let reply = house.server.say("hello").await;
+        let reply = harness.server.say("hello").await;
         assert_signed_out(&reply);
         assert!(reply.message().contains("of demo@example.invalid"), "{}", reply.message());
     }
-    let stats = house.simulator.stats();
+    let stats = harness.simulator.stats();
     assert_eq!((stats.count("POST /oauth/token"), stats.responses()), (1, 0));
 }
 
 #[tokio::test]
 async fn a_panic_that_holds_the_lock_of_the_sign_in_costs_one_answer_and_no_token() {
-    let house = House::new().await;
-    let another = house.another().await;
-    for server in [&house.server, &another] {
+    let harness = Harness::new().await;
+    let another = harness.another().await;
+    for server in [&harness.server, &another] {
         assert_eq!(server.say("hello").await.status, 200);
     }
-    house.simulator.invalidate_access_tokens();
+    harness.simulator.invalidate_access_tokens();
     let request = Request::post(CHAT, ask(CHAT, "hello", false).to_string());
-    let reply = house.server.send(request.with("x-test-panic", "renewal")).await;
+    let reply = harness.server.send(request.with("x-test-panic", "renewal")).await;
     let (status, _, code, _) = reply.error();
     assert_eq!((status, code), (503, json!("sign_in_unavailable")));
-    assert_eq!(house.simulator.stats().refreshes, 0, "the token is not spent");
-    for server in [&house.server, &another] {
+    assert_eq!(harness.simulator.stats().refreshes, 0, "the token is not spent");
+    for server in [&harness.server, &another] {
         assert_eq!(server.say("hello").await.status, 200);
     }
-    assert_eq!(house.simulator.stats().refreshes, 1);
+    assert_eq!(harness.simulator.stats().refreshes, 1);
 }
 
 #[tokio::test]
 async fn an_issuer_that_is_down_is_a_503_and_tried_again() {
-    let house = House::of(Simulated::default(), Claims::expiring_in(-60), |settings| {
+    let harness = Harness::of(Simulated::default(), Claims::expiring_in(-60), |settings| {
         settings.models.sync = false;
     })
     .await;
     let down = chatmock_simulator::Script::json(503, &json!({}));
-    house.simulator.enqueue_at(chatmock_simulator::Endpoint::Token, down);
-    let (status, kind, code, _) = house.server.say("hello").await.error();
+    harness.simulator.enqueue_at(chatmock_simulator::Endpoint::Token, down);
+    let (status, kind, code, _) = harness.server.say("hello").await.error();
     assert_eq!((status, kind.as_str()), (503, "service_unavailable_error"));
     assert_eq!(code, "sign_in_unavailable");
-    assert_eq!(house.server.say("hello").await.status, 200);
+    assert_eq!(harness.server.say("hello").await.status, 200);
 }
 
 #[tokio::test]
 async fn no_sign_in_is_a_401_in_the_dialect_and_one_that_appears_is_used_at_once() {
-    let house = House::with(|settings| settings.models.sync = false).await;
+    let harness = Harness::with(|settings| settings.models.sync = false).await;
     let home = tempfile::tempdir().unwrap();
-    let mut unasked = settings(&house.simulator, home.path());
+    let mut unasked = settings(&harness.simulator, home.path());
     // A fetch of the list would look at the sign-in at moments of its own.
     unasked.models.sync = false;
     let server = Running::start(unasked).await;
     for (path, stream) in [(CHAT, true), (CHAT, false), (RESPONSES, true), (RESPONSES, false)] {
         assert_signed_out(&server.post(path, &ask(path, "hello", stream)).await);
     }
-    assert_eq!(house.calls(), 0);
-    sign_in(home.path(), &house.simulator.auth_json());
+    assert_eq!(harness.calls(), 0);
+    sign_in(home.path(), &harness.simulator.auth_json());
     assert_eq!(server.say("hello").await.status, 200);
     std::fs::remove_file(home.path().join("auth.json")).unwrap();
     assert_signed_out(&server.say("hello").await);
-    sign_in(home.path(), &house.simulator.auth_json());
+    sign_in(home.path(), &harness.simulator.auth_json());
     assert_eq!(server.say("hello").await.status, 200);
 }
 
 #[tokio::test]
 async fn a_damaged_sign_in_is_a_401_and_left_as_it_is() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for damaged in ["", "{\"tokens\":", "[]", "not json"] {
-        sign_in(house.home.path(), damaged);
-        let reply = house.server.say("hello").await;
+        sign_in(harness.home.path(), damaged);
+        let reply = harness.server.say("hello").await;
         assert_eq!(reply.status, 401, "{damaged:?}: {}", reply.text());
         assert!(reply.message().contains(COMMAND), "{damaged:?}: {}", reply.message());
-        let kept = std::fs::read_to_string(house.home.path().join("auth.json")).unwrap();
+        let kept = std::fs::read_to_string(harness.home.path().join("auth.json")).unwrap();
         assert_eq!(kept, damaged);
     }
 }
 
 #[tokio::test]
 async fn the_codex_programs_sign_in_is_borrowed_while_ours_is_absent_and_never_renewed() {
-    let house = House::with(|settings| settings.models.sync = false).await;
+    let harness = Harness::with(|settings| settings.models.sync = false).await;
     let (home, codex) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let theirs = house.simulator.tokens(Claims::of_account("workspace-of-codex"));
+    let theirs = harness.simulator.tokens(Claims::of_account("workspace-of-codex"));
     sign_in(codex.path(), &theirs.auth_json());
-    let mut settings = settings(&house.simulator, home.path());
+    let mut settings = settings(&harness.simulator, home.path());
     settings.models.sync = false;
     let Access::SignIn(held) = &mut settings.access else { panic!("a sign-in is set") };
     held.borrow_codex = Some(codex.path().to_owned());
     let server = Running::start(settings).await;
-    let account = |house: &House| {
-        let call = house.simulator.model_calls().pop().unwrap();
+    let account = |harness: &Harness| {
+        let call = harness.simulator.model_calls().pop().unwrap();
         call.header("chatgpt-account-id").unwrap().to_owned()
     };
     assert_eq!(server.say("hello").await.status, 200);
-    assert_eq!(account(&house), "workspace-of-codex");
+    assert_eq!(account(&harness), "workspace-of-codex");
 
     let reply = server.say("MODE:unauthorized").await;
     assert_eq!(reply.status, 401, "{}", reply.text());
     assert!(reply.message().contains("codex"), "{}", reply.message());
-    let expired = house.simulator.tokens(Claims::expiring_in(-60)).auth_json();
+    let expired = harness.simulator.tokens(Claims::expiring_in(-60)).auth_json();
     sign_in(codex.path(), &expired);
     let reply = server.say("hello").await;
     assert_eq!(reply.error().0, 401);
     assert_eq!(std::fs::read_to_string(codex.path().join("auth.json")).unwrap(), expired);
-    assert_eq!(house.simulator.stats().refreshes, 0, "their token is not ours to spend");
+    assert_eq!(harness.simulator.stats().refreshes, 0, "their token is not ours to spend");
 
-    sign_in(home.path(), &house.simulator.auth_json());
+    sign_in(home.path(), &harness.simulator.auth_json());
     assert_eq!(server.say("hello").await.status, 200);
-    assert_eq!(account(&house), Claims::default().account_id);
+    assert_eq!(account(&harness), Claims::default().account_id);
 }
 
 #[tokio::test]
 async fn a_server_says_who_is_signed_in_or_what_to_do() {
-    let house = House::new().await;
-    let server = Server::new(settings(&house.simulator, house.home.path())).unwrap();
+    let harness = Harness::new().await;
+    let server = Server::new(settings(&harness.simulator, harness.home.path())).unwrap();
     let account = server.account().await.unwrap().unwrap();
     assert_eq!(account.email.as_deref(), Some("demo@example.invalid"));
     assert_eq!(account.plan.as_deref(), Some("plus"));
     let empty = tempfile::tempdir().unwrap();
-    let server = Server::new(settings(&house.simulator, empty.path())).unwrap();
+    let server = Server::new(settings(&harness.simulator, empty.path())).unwrap();
     let words = server.account().await.unwrap_err();
     assert!(words.contains(COMMAND), "{words}");
 }
 
 #[tokio::test]
 async fn no_token_is_in_any_answer() {
-    let house = House::new().await;
-    let tokens = house.simulator.tokens(Claims::default());
-    sign_in(house.home.path(), &tokens.auth_json());
+    let harness = Harness::new().await;
+    let tokens = harness.simulator.tokens(Claims::default());
+    sign_in(harness.home.path(), &tokens.auth_json());
     let paths = ["/", "/health", "/limits", "/v1/models", "/v1/nothing"];
     let mut texts = Vec::new();
     for path in paths {
-        texts.push(house.server.get(path).await.text());
+        texts.push(harness.server.get(path).await.text());
     }
     for text in ["hello", "MODE:unauthorized", "MODE:403-html", "MODE:429", "MODE:cut"] {
-        texts.push(house.server.say(text).await.text());
+        texts.push(harness.server.say(text).await.text());
     }
     for secret in [&tokens.access_token, &tokens.refresh_token, &tokens.id_token] {
         assert!(texts.iter().all(|text| !text.contains(secret)));

@@ -7,7 +7,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::house::{CHAT, House, RESPONSES, ask};
+use crate::harness::{CHAT, Harness, RESPONSES, ask};
 use crate::wire::{Request, Wire, soon};
 
 const WAYS: [(&str, bool); 4] =
@@ -16,139 +16,139 @@ const WAYS: [(&str, bool); 4] =
 /// The limit on silence in these tests.
 const LIMIT: Duration = Duration::from_millis(800);
 
-/// A house whose backend may be silent for that long.
-async fn impatient() -> House {
-    let house = House::with(|settings| {
+/// A harness whose backend may be silent for that long.
+async fn impatient() -> Harness {
+    let harness = Harness::with(|settings| {
         settings.upstream.limits.header = LIMIT;
         settings.upstream.limits.idle = LIMIT;
     })
     .await;
     // The list of models is no part of what is timed.
-    house.server.get("/v1/models").await;
-    house
+    harness.server.get("/v1/models").await;
+    harness
 }
 
 /// Waits until the backend has nothing open any more, and counts what was cancelled.
-async fn closed(house: &House, cancelled: u64) {
+async fn closed(harness: &Harness, cancelled: u64) {
     let met = |stats: &chatmock_simulator::Stats| {
         stats.open_streams == 0 && stats.cancelled_streams == cancelled
     };
-    soon(house.simulator.wait_for(met)).await;
+    soon(harness.simulator.wait_for(met)).await;
 }
 
 #[tokio::test]
 async fn a_backend_without_a_head_meets_the_limit() {
-    let house = impatient().await;
+    let harness = impatient().await;
     for (number, (path, stream)) in (1..).zip(WAYS) {
-        house.simulator.enqueue(Mode::Mute);
+        harness.simulator.enqueue(Mode::Mute);
         let start = Instant::now();
-        let reply = house.server.post(path, &ask(path, "hello", stream)).await;
+        let reply = harness.server.post(path, &ask(path, "hello", stream)).await;
         assert_eq!((reply.error().0, reply.error().2), (504, json!("upstream_timeout")));
         assert!(start.elapsed() >= LIMIT && start.elapsed() < 10 * LIMIT);
-        closed(&house, number).await;
+        closed(&harness, number).await;
     }
 }
 
 #[tokio::test]
 async fn a_stalled_stream_meets_the_limit_and_is_let_go() {
-    let house = impatient().await;
+    let harness = impatient().await;
     for (number, (path, stream)) in (1..).zip(WAYS) {
-        house.simulator.enqueue(Mode::StallAfter);
+        harness.simulator.enqueue(Mode::StallAfter);
         let start = Instant::now();
-        let reply = house.server.post(path, &ask(path, "hello", stream)).await;
+        let reply = harness.server.post(path, &ask(path, "hello", stream)).await;
         assert!(start.elapsed() >= LIMIT && start.elapsed() < 10 * LIMIT);
         assert!(reply.whole && reply.text().contains("upstream_stalled"), "{}", reply.text());
         assert_eq!(reply.status, if stream { 200 } else { 504 });
-        closed(&house, number).await;
+        closed(&harness, number).await;
     }
 }
 
 #[tokio::test]
 async fn a_slow_stream_is_no_silent_one() {
-    let house = impatient().await;
+    let harness = impatient().await;
     // Longer than the limit as a whole, never as long between two arrivals.
-    let reply = house.server.post(CHAT, &ask(CHAT, "MODE:slow:10:120", true)).await;
+    let reply = harness.server.post(CHAT, &ask(CHAT, "MODE:slow:10:120", true)).await;
     assert!(reply.text().ends_with("data: [DONE]\n\n"), "{}", reply.text());
 }
 
 #[tokio::test]
 async fn a_client_that_leaves_in_the_middle_cancels_the_call() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for (number, path) in (1..).zip([CHAT, RESPONSES]) {
-        let mut wire = house.server.begin(path, &ask(path, "MODE:slow:100000:5", true)).await;
+        let mut wire = harness.server.begin(path, &ask(path, "MODE:slow:100000:5", true)).await;
         assert_eq!(wire.head().await.status, 200);
         wire.chunks_until("delta").await;
-        assert_eq!(house.simulator.stats().open_streams, 1);
+        assert_eq!(harness.simulator.stats().open_streams, 1);
         drop(wire);
-        closed(&house, number).await;
+        closed(&harness, number).await;
     }
 }
 
 #[tokio::test]
 async fn a_client_that_leaves_during_silence_cancels_the_call() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for (number, path) in (1..).zip([CHAT, RESPONSES]) {
-        let mut wire = house.server.begin(path, &ask(path, "MODE:stall-after", true)).await;
+        let mut wire = harness.server.begin(path, &ask(path, "MODE:stall-after", true)).await;
         assert_eq!(wire.head().await.status, 200);
         wire.chunks_until("whole").await;
         drop(wire);
-        closed(&house, number).await;
+        closed(&harness, number).await;
     }
 }
 
 #[tokio::test]
 async fn a_client_that_leaves_before_the_head_cancels_the_call() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let asked = ["MODE:mute", "MODE:stall", "MODE:stall-after"];
     let whole = asked.map(|text| (text, false));
     for (number, (text, stream)) in (1..).zip(whole.into_iter().chain([("MODE:stall", true)])) {
-        let wire = house.server.begin(CHAT, &ask(CHAT, text, stream)).await;
-        soon(house.simulator.wait_for(|stats| stats.open_streams == 1)).await;
+        let wire = harness.server.begin(CHAT, &ask(CHAT, text, stream)).await;
+        soon(harness.simulator.wait_for(|stats| stats.open_streams == 1)).await;
         drop(wire);
-        closed(&house, number).await;
+        closed(&harness, number).await;
     }
 }
 
 #[tokio::test]
 async fn a_client_that_leaves_is_no_harm_to_the_others() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let mut others = Vec::new();
     for _ in 0..8 {
-        others.push(house.server.begin(CHAT, &ask(CHAT, "MODE:slow:30:10", true)).await);
-        let left = house.server.begin(CHAT, &ask(CHAT, "MODE:slow:1000:10", true)).await;
+        others.push(harness.server.begin(CHAT, &ask(CHAT, "MODE:slow:30:10", true)).await);
+        let left = harness.server.begin(CHAT, &ask(CHAT, "MODE:slow:1000:10", true)).await;
         drop(left);
     }
     for mut wire in others {
         let head = wire.head().await;
         assert!(wire.body(head).await.text().ends_with("data: [DONE]\n\n"));
     }
-    soon(house.simulator.wait_for(|stats| stats.open_streams == 0)).await;
+    soon(harness.simulator.wait_for(|stats| stats.open_streams == 0)).await;
 }
 
 #[tokio::test]
 async fn an_answer_cut_at_a_stop_sequence_lets_the_backend_go() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let mut request = ask(CHAT, "MODE:slow:100000:5", true);
     request["stop"] = json!(["4 "]);
-    let reply = house.server.post(CHAT, &request).await;
-    assert_eq!(crate::house::streamed(&reply), "1 2 3 ");
-    closed(&house, 1).await;
+    let reply = harness.server.post(CHAT, &request).await;
+    assert_eq!(crate::harness::streamed(&reply), "1 2 3 ");
+    closed(&harness, 1).await;
     request["stream"] = json!(false);
-    let reply = house.server.post(CHAT, &request).await;
-    assert_eq!(crate::house::said(&reply), "1 2 3 ");
-    closed(&house, 2).await;
+    let reply = harness.server.post(CHAT, &request).await;
+    assert_eq!(crate::harness::said(&reply), "1 2 3 ");
+    closed(&harness, 2).await;
 }
 
 #[tokio::test]
 async fn a_hundred_turns_use_few_connections() {
-    let house = House::new().await;
-    let mut wire = Wire::open(house.server.address).await;
+    let harness = Harness::new().await;
+    let mut wire = Wire::open(harness.server.address).await;
     for turn in 0..100 {
         let path = if turn % 4 < 2 { CHAT } else { RESPONSES };
         let request = ask(path, "hello", turn % 2 == 0).to_string();
         assert!(wire.send(&Request::post(path, request)).await.whole);
     }
-    let stats = house.simulator.stats();
+    let stats = harness.simulator.stats();
     assert_eq!(stats.responses(), 100);
     assert!(stats.connections <= 3, "{} connections", stats.connections);
     assert_eq!(stats.cancelled_streams, 0);
@@ -156,23 +156,23 @@ async fn a_hundred_turns_use_few_connections() {
 
 #[tokio::test]
 async fn refusals_do_not_cost_a_connection_each() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for _ in 0..20 {
-        house.simulator.enqueue(Mode::RateLimit);
-        assert_eq!(house.server.say("hello").await.status, 429);
+        harness.simulator.enqueue(Mode::RateLimit);
+        assert_eq!(harness.server.say("hello").await.status, 429);
     }
-    assert!(house.simulator.stats().connections <= 3);
+    assert!(harness.simulator.stats().connections <= 3);
 }
 
 #[tokio::test]
 async fn output_is_handed_on_as_it_arrives() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let first = r#"{"type":"response.created","response":{"id":"resp_1"}}"#;
     let delta = r#"{"type":"response.output_text.delta","item_id":"m","output_index":0,"content_index":0,"delta":"first words"}"#;
     let script = Script::events([first, delta]).then(Step::Stall);
     for path in [CHAT, RESPONSES] {
-        house.simulator.enqueue(script.clone());
-        let mut wire = house.server.begin(path, &ask(path, "hello", true)).await;
+        harness.simulator.enqueue(script.clone());
+        let mut wire = harness.server.begin(path, &ask(path, "hello", true)).await;
         assert_eq!(wire.head().await.status, 200);
         wire.chunks_until("first words").await;
     }
@@ -210,13 +210,13 @@ async fn flood(listener: TcpListener) -> usize {
 async fn a_client_that_reads_nothing_holds_the_backend_back() {
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
-    let house = House::with(|settings| {
+    let harness = Harness::with(|settings| {
         settings.models.sync = false;
         let route = settings.upstream.route.clone();
         settings.upstream.route = route.at(format!("http://{address}/backend-api/codex"));
     })
     .await;
-    let mut wire = house.server.begin(CHAT, &ask(CHAT, "hello", true)).await;
+    let mut wire = harness.server.begin(CHAT, &ask(CHAT, "hello", true)).await;
     let written = soon(flood(listener)).await;
     // What two connections' buffers hold, and little more.
     assert!(written < 32 << 20, "{written} bytes were taken");

@@ -3,13 +3,13 @@
 use chatmock_simulator::{Mode, Script, Step};
 use serde_json::{Value, json};
 
-use crate::house::{CHAT, House, RESPONSES, chat, output_text, responses, said, streamed};
+use crate::harness::{CHAT, Harness, RESPONSES, chat, output_text, responses, said, streamed};
 use crate::wire::{Reply, Request};
 
 #[tokio::test]
 async fn a_whole_chat_reply_is_a_completion() {
-    let house = House::new().await;
-    let reply = house.server.say("hello there").await;
+    let harness = Harness::new().await;
+    let reply = harness.server.say("hello there").await;
     assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/json")));
     let body = reply.json();
     assert_eq!(body["object"], "chat.completion");
@@ -25,10 +25,10 @@ async fn a_whole_chat_reply_is_a_completion() {
 
 #[tokio::test]
 async fn a_streamed_chat_reply_begins_with_the_role_and_ends_once() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let mut request = chat("hello there", true);
     request["stream_options"] = json!({"include_usage": true});
-    let reply = house.server.post(CHAT, &request).await;
+    let reply = harness.server.post(CHAT, &request).await;
     assert!(reply.whole && reply.text().ends_with("data: [DONE]\n\n"), "{}", reply.text());
     let events = reply.events();
     assert_eq!(events[0]["choices"][0]["delta"]["role"], "assistant");
@@ -43,14 +43,14 @@ async fn a_streamed_chat_reply_begins_with_the_role_and_ends_once() {
 
 #[tokio::test]
 async fn a_streamed_answer_joins_to_the_whole_one() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for text in ["hello", "MODE:reasoning", "MODE:separators", "MODE:search", "MODE:keepalive"] {
-        let whole = house.server.say(text).await;
-        let stream = house.server.post(CHAT, &chat(text, true)).await;
+        let whole = harness.server.say(text).await;
+        let stream = harness.server.post(CHAT, &chat(text, true)).await;
         assert_eq!(streamed(&stream), said(&whole), "chat, {text}");
         assert!(!said(&whole).is_empty(), "{text}");
-        let whole = house.server.post(RESPONSES, &responses(text, false)).await.json();
-        let stream = house.server.post(RESPONSES, &responses(text, true)).await;
+        let whole = harness.server.post(RESPONSES, &responses(text, false)).await.json();
+        let stream = harness.server.post(RESPONSES, &responses(text, true)).await;
         let events = stream.events();
         let deltas = events.iter().filter(|e| e["type"] == "response.output_text.delta");
         let joined: String = deltas.filter_map(|event| event["delta"].as_str()).collect();
@@ -61,8 +61,8 @@ async fn a_streamed_answer_joins_to_the_whole_one() {
 
 #[tokio::test]
 async fn a_whole_response_has_its_output_though_the_backend_left_it_out() {
-    let house = House::new().await;
-    let reply = house.server.post(RESPONSES, &responses("hello there", false)).await;
+    let harness = Harness::new().await;
+    let reply = harness.server.post(RESPONSES, &responses("hello there", false)).await;
     assert_eq!((reply.status, reply.header("content-type")), (200, Some("application/json")));
     let body = reply.json();
     assert_eq!((&body["object"], &body["status"]), (&json!("response"), &json!("completed")));
@@ -72,14 +72,14 @@ async fn a_whole_response_has_its_output_though_the_backend_left_it_out() {
 
 #[tokio::test]
 async fn public_events_reach_a_responses_client_byte_for_byte() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let created = r#"{"type":"response.created","response":{"id":"resp_1","status":"in_progress"},"sequence_number":0,"x_big":123456789012345678901234567890,"x_exp":1E2}"#;
     let unknown = r#"{"sequence_number":1,"type":"response.never_heard_of","delta":"a\u0062\/"}"#;
     let private = r#"{"type":"codex.rate_limits","rate_limits":{"primary":null}}"#;
     let done = r#"{"type":"response.completed","sequence_number":2,"response":{"id":"resp_1","status":"completed","output":[{"type":"message","role":"assistant","content":[]}],"x":1.0}}"#;
     let script = Script::events([created, unknown, private, done]);
-    house.simulator.enqueue(script.then(Step::Event(r#"{"type":"keepalive"}"#.into())));
-    let reply = house.server.post(RESPONSES, &responses("hello", true)).await;
+    harness.simulator.enqueue(script.then(Step::Event(r#"{"type":"keepalive"}"#.into())));
+    let reply = harness.server.post(RESPONSES, &responses("hello", true)).await;
     let framed = |kind: &str, data: &str| format!("event: {kind}\ndata: {data}\n\n");
     let expected = [
         framed("response.created", created),
@@ -91,7 +91,7 @@ async fn public_events_reach_a_responses_client_byte_for_byte() {
 
 #[tokio::test]
 async fn the_framing_of_the_backends_stream_does_not_show() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for mode in [
         Mode::Cr,
         Mode::Crlf,
@@ -104,39 +104,39 @@ async fn the_framing_of_the_backends_stream_does_not_show() {
     ] {
         let text = format!("MODE:{}", mode.name());
         let expected = format!("You said: {text}");
-        assert_eq!(said(&house.server.say(&text).await), expected, "{mode:?}");
-        let stream = house.server.post(CHAT, &chat(&text, true)).await;
+        assert_eq!(said(&harness.server.say(&text).await), expected, "{mode:?}");
+        let stream = harness.server.post(CHAT, &chat(&text, true)).await;
         assert_eq!(streamed(&stream), expected, "{mode:?}");
-        let whole = house.server.post(RESPONSES, &responses(&text, false)).await;
+        let whole = harness.server.post(RESPONSES, &responses(&text, false)).await;
         assert_eq!(output_text(&whole.json()), expected, "{mode:?}");
     }
 }
 
 #[tokio::test]
 async fn characters_that_other_programs_break_at_arrive_as_they_were() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let separators = "a\u{2028}b\u{2029}c\u{85}d\re\nf\tg\u{0}h\"i\\j </script>";
     for (mode, expected) in
         [(Mode::Separators, separators), (Mode::InvalidUtf8, "left \u{fffd}\u{fffd} right")]
     {
-        house.simulator.enqueue(mode);
-        assert_eq!(said(&house.server.say("hello").await), expected, "{mode:?}");
-        house.simulator.enqueue(mode);
-        let stream = house.server.post(CHAT, &chat("hello", true)).await;
+        harness.simulator.enqueue(mode);
+        assert_eq!(said(&harness.server.say("hello").await), expected, "{mode:?}");
+        harness.simulator.enqueue(mode);
+        let stream = harness.server.post(CHAT, &chat("hello", true)).await;
         assert_eq!(streamed(&stream), expected, "{mode:?}");
-        house.simulator.enqueue(mode);
-        let whole = house.server.post(RESPONSES, &responses("hello", false)).await;
+        harness.simulator.enqueue(mode);
+        let whole = harness.server.post(RESPONSES, &responses("hello", false)).await;
         assert_eq!(output_text(&whole.json()), expected, "{mode:?}");
     }
 }
 
 #[tokio::test]
 async fn two_hundred_streams_at_once_are_all_complete() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let streams = (0..200).map(|n| {
         let path = if n % 2 == 0 { CHAT } else { RESPONSES };
-        let request = crate::house::ask(path, &format!("number {n}"), true);
-        let server = &house.server;
+        let request = crate::harness::ask(path, &format!("number {n}"), true);
+        let server = &harness.server;
         async move { (n, server.post(path, &request).await) }
     });
     for (n, reply) in futures::future::join_all(streams).await {
@@ -144,14 +144,14 @@ async fn two_hundred_streams_at_once_are_all_complete() {
         let end = if n % 2 == 0 { "data: [DONE]" } else { "response.completed" };
         assert!(reply.text().contains(end), "{n}: {}", reply.text());
     }
-    assert_eq!(house.simulator.stats().open_streams, 0);
+    assert_eq!(harness.simulator.stats().open_streams, 0);
 }
 
 #[tokio::test]
 async fn tool_calls_of_a_stream_have_stable_indices() {
-    let house = House::new().await;
-    house.simulator.enqueue(Mode::ParallelCalls);
-    let reply = house.server.post(CHAT, &chat("hello", true)).await;
+    let harness = Harness::new().await;
+    harness.simulator.enqueue(Mode::ParallelCalls);
+    let reply = harness.server.post(CHAT, &chat("hello", true)).await;
     let mut calls = [String::new(), String::new()];
     let events = reply.events();
     for call in events
@@ -170,10 +170,10 @@ async fn tool_calls_of_a_stream_have_stable_indices() {
 
 #[tokio::test]
 async fn several_choices_are_several_calls_and_one_stream() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let mut request = chat("hello", true);
     request["n"] = json!(3);
-    let reply = house.server.post(CHAT, &request).await;
+    let reply = harness.server.post(CHAT, &request).await;
     let events = reply.events();
     for choice in 0..3 {
         let of = |e: &&Value| e["choices"][0]["index"] == choice;
@@ -182,9 +182,9 @@ async fn several_choices_are_several_calls_and_one_stream() {
         assert_eq!(text, "You said: hello");
     }
     assert_eq!(reply.text().matches("[DONE]").count(), 1);
-    assert_eq!(house.calls(), 3);
+    assert_eq!(harness.calls(), 3);
     request["stream"] = json!(false);
-    assert_eq!(house.server.post(CHAT, &request).await.json()["choices"][2]["index"], 2);
+    assert_eq!(harness.server.post(CHAT, &request).await.json()["choices"][2]["index"], 2);
 }
 
 fn assert_head(reply: &Reply) {
@@ -203,14 +203,14 @@ fn assert_head(reply: &Reply) {
 
 #[tokio::test]
 async fn answers_carry_the_limits_and_nothing_else_of_the_backends_head() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for path in [CHAT, RESPONSES] {
-        let stream = house.server.post(path, &crate::house::ask(path, "hi", true)).await;
+        let stream = harness.server.post(path, &crate::harness::ask(path, "hi", true)).await;
         assert_eq!(stream.header("content-type"), Some("text/event-stream; charset=utf-8"));
         assert_eq!(stream.header("x-accel-buffering"), Some("no"));
         assert_eq!(stream.header("transfer-encoding"), Some("chunked"));
         assert_head(&stream);
-        let whole = house.server.post(path, &crate::house::ask(path, "hi", false)).await;
+        let whole = harness.server.post(path, &crate::harness::ask(path, "hi", false)).await;
         assert_eq!(whole.header("x-accel-buffering"), None);
         assert_head(&whole);
         assert_ne!(stream.header("x-request-id"), whole.header("x-request-id"));
@@ -219,44 +219,44 @@ async fn answers_carry_the_limits_and_nothing_else_of_the_backends_head() {
 
 #[tokio::test]
 async fn what_was_not_simply_honoured_is_named_in_a_header() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let mut request = chat("hello", true);
     request["temperature"] = json!(0.2);
     request["max_tokens"] = json!(500);
     request["x_unheard_of"] = json!(1);
-    let reply = house.server.post(CHAT, &request).await;
+    let reply = harness.server.post(CHAT, &request).await;
     let notices = reply.header("x-chatmock-notices").unwrap();
     for notice in ["temperature=ignored", "max_tokens=emulated", "x_unheard_of=ignored"] {
         assert!(notices.split(", ").any(|named| named == notice), "{notices}");
     }
     let mut request = responses("hello", false);
     request["temperature"] = json!(0.2);
-    let reply = house.server.post(RESPONSES, &request).await;
+    let reply = harness.server.post(RESPONSES, &request).await;
     assert_eq!(reply.header("x-chatmock-notices"), Some("temperature=ignored"));
-    let reply = house.server.say("hello").await;
+    let reply = harness.server.say("hello").await;
     assert_eq!(reply.header("x-chatmock-notices"), None);
 }
 
 #[tokio::test]
 async fn strict_refuses_what_would_be_ignored_and_nothing_else() {
-    let house = House::with(|settings| settings.policy.strict = true).await;
+    let harness = Harness::with(|settings| settings.policy.strict = true).await;
     for path in [CHAT, RESPONSES] {
-        let mut request = crate::house::ask(path, "hello", false);
+        let mut request = crate::harness::ask(path, "hello", false);
         request["temperature"] = json!(0.2);
-        let (status, kind, code, param) = house.server.post(path, &request).await.error();
+        let (status, kind, code, param) = harness.server.post(path, &request).await.error();
         assert_eq!((status, kind.as_str()), (400, "invalid_request_error"), "{path}");
         assert_eq!((code, param), (json!("unsupported_parameter"), json!("temperature")));
     }
-    assert_eq!(house.calls(), 0);
+    assert_eq!(harness.calls(), 0);
     let mut request = chat("hello", false);
     request["max_tokens"] = json!(500);
-    assert_eq!(house.server.post(CHAT, &request).await.status, 200);
+    assert_eq!(harness.server.post(CHAT, &request).await.status, 200);
 }
 
 #[tokio::test]
 async fn one_connection_serves_many_turns() {
-    let house = House::new().await;
-    let mut wire = crate::wire::Wire::open(house.server.address).await;
+    let harness = Harness::new().await;
+    let mut wire = crate::wire::Wire::open(harness.server.address).await;
     for stream in [true, false, true, false] {
         let request = Request::post(CHAT, chat("hello", stream).to_string());
         let reply = wire.send(&request).await;

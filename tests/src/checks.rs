@@ -12,7 +12,7 @@ mod sockets;
 mod streams;
 
 pub(crate) use self::mixture::FEWEST;
-use crate::Fault;
+use crate::BoxError;
 use crate::report::Line;
 use crate::suite::Options;
 
@@ -21,7 +21,7 @@ pub(crate) const NAMES: [&str; 9] =
     ["streams", "idle", "floods", "leaving", "cuts", "drain", "panics", "mixture", "attackers"];
 
 /// Runs one check.
-pub(crate) async fn run(name: &'static str, options: Options) -> Result<Vec<Line>, Fault> {
+pub(crate) async fn run(name: &'static str, options: Options) -> Result<Vec<Line>, BoxError> {
     match name {
         "streams" => streams::check(&options).await,
         "idle" => idle::check(&options).await,

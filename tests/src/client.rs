@@ -8,7 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::error::Elapsed;
 
-use crate::Fault;
+use crate::BoxError;
 
 /// The longest that anything may take that is no measure of its own.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -56,32 +56,32 @@ pub(crate) struct Wire {
 }
 
 impl Wire {
-    pub(crate) async fn open(address: SocketAddr) -> Result<Self, Fault> {
+    pub(crate) async fn open(address: SocketAddr) -> Result<Self, BoxError> {
         let stream = soon(TcpStream::connect(address)).await??;
         stream.set_nodelay(true)?;
         Ok(Self { stream, buffer: BytesMut::new() })
     }
 
     /// Opens a connection and sends a request on it.
-    pub(crate) async fn begin(address: SocketAddr, request: &[u8]) -> Result<Self, Fault> {
+    pub(crate) async fn begin(address: SocketAddr, request: &[u8]) -> Result<Self, BoxError> {
         let mut wire = Self::open(address).await?;
         wire.write(request).await?;
         Ok(wire)
     }
 
-    pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+    pub(crate) async fn write(&mut self, bytes: &[u8]) -> Result<(), BoxError> {
         Ok(soon(self.stream.write_all(bytes)).await??)
     }
 
     /// Sends a request and reads its whole answer.
-    pub(crate) async fn ask(&mut self, request: &[u8]) -> Result<Reply, Fault> {
+    pub(crate) async fn ask(&mut self, request: &[u8]) -> Result<Reply, BoxError> {
         self.write(request).await?;
         let head = self.head().await?;
         Ok(Reply { head, body: self.body(head).await? })
     }
 
     /// Reads an answer's head.
-    pub(crate) async fn head(&mut self) -> Result<Head, Fault> {
+    pub(crate) async fn head(&mut self) -> Result<Head, BoxError> {
         let text = std::str::from_utf8(&self.until(b"\r\n\r\n").await?)?.to_ascii_lowercase();
         let status = text.split(' ').nth(1).ok_or("no status")?.parse()?;
         let mut head = Head { status, ..Head::default() };
@@ -97,7 +97,7 @@ impl Wire {
     }
 
     /// Reads the body that belongs to a head.
-    pub(crate) async fn body(&mut self, head: Head) -> Result<String, Fault> {
+    pub(crate) async fn body(&mut self, head: Head) -> Result<String, BoxError> {
         let mut body = Vec::new();
         if head.chunked {
             while let Some(piece) = self.chunk().await? {
@@ -113,7 +113,7 @@ impl Wire {
     }
 
     /// Reads one chunk; `None` is the end in good order.
-    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, Fault> {
+    pub(crate) async fn chunk(&mut self) -> Result<Option<Bytes>, BoxError> {
         let line = self.until(b"\r\n").await?;
         let size = usize::from_str_radix(std::str::from_utf8(&line)?.trim_end(), 16)?;
         while self.buffer.len() < size + 2 {
@@ -125,7 +125,7 @@ impl Wire {
     }
 
     /// Reads chunks until one holds a text.
-    pub(crate) async fn chunks_until(&mut self, text: &str) -> Result<(), Fault> {
+    pub(crate) async fn chunks_until(&mut self, text: &str) -> Result<(), BoxError> {
         loop {
             let piece = self.chunk().await?.ok_or("the answer ended too early")?;
             if String::from_utf8_lossy(&piece).contains(text) {
@@ -155,7 +155,7 @@ impl Wire {
         }
     }
 
-    async fn until(&mut self, mark: &[u8]) -> Result<Bytes, Fault> {
+    async fn until(&mut self, mark: &[u8]) -> Result<Bytes, BoxError> {
         loop {
             let found = self.buffer.windows(mark.len()).position(|window| window == mark);
             if let Some(at) = found {
@@ -165,7 +165,7 @@ impl Wire {
         }
     }
 
-    async fn fill(&mut self) -> Result<(), Fault> {
+    async fn fill(&mut self) -> Result<(), BoxError> {
         self.buffer.reserve(READ);
         match soon(self.stream.read_buf(&mut self.buffer)).await?? {
             0 => Err("the connection ended too early".into()),

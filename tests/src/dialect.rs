@@ -61,7 +61,7 @@ impl Dialect {
     }
 
     /// Whether a reply says that something failed.
-    pub(crate) fn tells_of_a_failure(reply: &Reply) -> bool {
+    pub(crate) fn reports_failure(reply: &Reply) -> bool {
         let signs = ["\"error\":{", "\"error\":\"", "\"type\":\"error\""];
         signs.iter().any(|sign| reply.body.contains(sign))
     }

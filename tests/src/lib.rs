@@ -1,7 +1,7 @@
 //! The programs that drive the real program from outside: the self test and the bench.
 
 #[cfg(target_os = "linux")]
-mod bench;
+mod benchmarks;
 #[cfg(target_os = "linux")]
 mod checks;
 #[cfg(target_os = "linux")]
@@ -9,9 +9,9 @@ mod client;
 #[cfg(target_os = "linux")]
 mod dialect;
 #[cfg(target_os = "linux")]
-mod load;
+mod harness;
 #[cfg(target_os = "linux")]
-mod measures;
+mod load;
 #[cfg(target_os = "linux")]
 mod process;
 #[cfg(target_os = "linux")]
@@ -26,7 +26,7 @@ use std::process::ExitCode;
 
 /// Whatever keeps a figure from being had.
 #[cfg(target_os = "linux")]
-type Fault = Box<dyn std::error::Error + Send + Sync>;
+type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
 /// Runs the self test: the program under load and abuse.
 #[cfg(target_os = "linux")]
@@ -42,7 +42,7 @@ pub fn selftest() -> ExitCode {
 pub fn bench() -> ExitCode {
     // The clients share one thread, so that they disturb the program as little as can be.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-    suite::main(runtime, "bench", &measures::NAMES, measures::run)
+    suite::main(runtime, "bench", &benchmarks::NAMES, benchmarks::run)
 }
 
 /// Runs the self test: the program under load and abuse.

@@ -8,10 +8,10 @@ use chatmock_simulator::{Clock, Fast};
 use futures::future::join_all;
 use serde_json::json;
 
-use crate::Fault;
-use crate::bench::Bench;
+use crate::BoxError;
 use crate::client::{Wire, post};
 use crate::dialect::Dialect;
+use crate::harness::Harness;
 
 /// Where the backend answers.
 pub(crate) const BACKEND: &str = "/backend-api/codex/responses";
@@ -21,7 +21,7 @@ const PICTURE: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ";
 
 /// Who is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Via {
+pub(crate) enum Target {
     /// The program.
     Program,
     /// The backend itself.
@@ -30,7 +30,7 @@ pub(crate) enum Via {
 
 /// What stands in a request before the question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Before {
+pub(crate) enum History {
     /// Nothing.
     Nothing,
     /// A conversation of some 215 KB, and twelve tools.
@@ -41,7 +41,7 @@ pub(crate) enum Before {
     Text(usize),
 }
 
-impl Before {
+impl History {
     /// The body of a chat request that ends with `question`.
     pub(crate) fn body(self, question: &str) -> String {
         let line = "The quick “naïve” fox 数据 jumps; fn main() { println!(\"hi\\n\"); }\n";
@@ -99,32 +99,37 @@ pub(crate) struct Question {
 
 impl Question {
     /// A chat request for a fast answer, put to the program or to the backend.
-    pub(crate) fn new(bench: &Bench, via: Via, fast: Fast, before: Before) -> Result<Self, Fault> {
-        let (address, path, dialect) = match via {
-            Via::Program => (bench.program.address, Dialect::Chat.path(), Dialect::Chat),
-            Via::Backend => (bench.simulator.address(), BACKEND, Dialect::Responses),
+    pub(crate) fn new(
+        harness: &Harness,
+        target: Target,
+        fast: Fast,
+        history: History,
+    ) -> Result<Self, BoxError> {
+        let (address, path, dialect) = match target {
+            Target::Program => (harness.program.address, Dialect::Chat.path(), Dialect::Chat),
+            Target::Backend => (harness.simulator.address(), BACKEND, Dialect::Responses),
         };
-        let request = post(path, "", &before.body(&fast.mark()));
-        Self::ready(bench, (address, request), (dialect, true), fast)
+        let request = post(path, "", &history.body(&fast.mark()));
+        Self::ready(harness, (address, request), (dialect, true), fast)
     }
 
     /// A short request for a fast answer, put to the program in a dialect.
     pub(crate) fn worded(
-        bench: &Bench,
+        harness: &Harness,
         (dialect, stream): (Dialect, bool),
         fast: Fast,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, BoxError> {
         let request = dialect.request(&fast.mark(), stream);
-        Self::ready(bench, (bench.program.address, request), (dialect, stream), fast)
+        Self::ready(harness, (harness.program.address, request), (dialect, stream), fast)
     }
 
     fn ready(
-        bench: &Bench,
+        harness: &Harness,
         (address, request): (SocketAddr, Vec<u8>),
         (dialect, stream): (Dialect, bool),
         fast: Fast,
-    ) -> Result<Self, Fault> {
-        let clock = bench.simulator.clock().ok_or("the backend gives no fast answers")?;
+    ) -> Result<Self, BoxError> {
+        let clock = harness.simulator.clock().ok_or("the backend gives no fast answers")?;
         let stamps = match fast {
             Fast::Paced(count, _) => Some(count as usize),
             _ => None,
@@ -139,7 +144,7 @@ impl Question {
     }
 
     /// Asks on a new connection and reads up to the first text.
-    pub(crate) async fn open(&self) -> Result<Wire, Fault> {
+    pub(crate) async fn open(&self) -> Result<Wire, BoxError> {
         let mut wire = Wire::begin(self.address, &self.request).await?;
         wire.head().await?;
         while let Some(piece) = wire.chunk().await? {
@@ -151,7 +156,7 @@ impl Question {
     }
 
     /// Asks on a connection and compares the answer.
-    pub(crate) async fn ask(&self, wire: &mut Wire) -> Result<Answer, Fault> {
+    pub(crate) async fn ask(&self, wire: &mut Wire) -> Result<Answer, BoxError> {
         let asked = Instant::now();
         wire.write(&self.request).await?;
         let head = wire.head().await?;
@@ -191,7 +196,7 @@ impl Question {
         })
     }
 
-    fn judged(&self, answer: Answer, body: &str) -> Result<Answer, Fault> {
+    fn judged(&self, answer: Answer, body: &str) -> Result<Answer, BoxError> {
         let said = self.dialect.said(body, self.stream).ok_or("not whole, or not over")?;
         let right = match self.stamps {
             Some(count) => said.len() == self.said.len() && answer.ages.len() == count,
@@ -247,8 +252,8 @@ impl Load {
     }
 
     /// Runs the load; measures the program beside it.
-    pub(crate) async fn run(self, bench: &Bench, question: &Question) -> Result<Run, Fault> {
-        let program = &bench.program;
+    pub(crate) async fn run(self, harness: &Harness, question: &Question) -> Result<Run, BoxError> {
+        let program = &harness.program;
         let (processor, sleeps) = (program.processor_time()?, program.sleeps()?);
         let begun = Instant::now();
         let mut run = Run::default();
@@ -287,7 +292,7 @@ async fn client(question: &Question, until: Instant) -> (Vec<Answer>, Option<Str
         loop {
             answers.push(question.ask(&mut wire).await?);
             if Instant::now() >= until {
-                return Ok::<_, Fault>(());
+                return Ok::<_, BoxError>(());
             }
         }
     };

@@ -9,7 +9,7 @@ use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, se
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
-use crate::Fault;
+use crate::BoxError;
 use crate::client::soon;
 
 /// The child; killed when dropped.
@@ -29,7 +29,7 @@ impl Program {
         home: &Path,
         flags: &[String],
         trusted: Option<&Path>,
-    ) -> Result<Self, Fault> {
+    ) -> Result<Self, BoxError> {
         let mut child = Command::new(path()?)
             .args(["--port", "0", "--home"])
             .arg(home)
@@ -61,13 +61,13 @@ impl Program {
     }
 
     /// Asks it to stop.
-    pub(crate) fn terminate(&self) -> Result<(), Fault> {
+    pub(crate) fn terminate(&self) -> Result<(), BoxError> {
         let id = i32::try_from(self.id)?;
         Ok(kill_process(Pid::from_raw(id).ok_or("no process")?, Signal::TERM)?)
     }
 
     /// Waits for its end; gives the exit code.
-    pub(crate) async fn ended(&mut self, limit: Duration) -> Result<Option<i32>, Fault> {
+    pub(crate) async fn ended(&mut self, limit: Duration) -> Result<Option<i32>, BoxError> {
         Ok(tokio::time::timeout(limit, self.child.wait()).await??.code())
     }
 
@@ -77,22 +77,22 @@ impl Program {
     }
 
     /// The memory it has in use, in bytes.
-    pub(crate) fn memory(&self) -> Result<u64, Fault> {
+    pub(crate) fn memory(&self) -> Result<u64, BoxError> {
         self.status("VmRSS:")
     }
 
     /// The most memory it ever had in use, in bytes.
-    pub(crate) fn peak(&self) -> Result<u64, Fault> {
+    pub(crate) fn peak(&self) -> Result<u64, BoxError> {
         self.status("VmHWM:")
     }
 
     /// How many files and connections it has open.
-    pub(crate) fn files(&self) -> Result<usize, Fault> {
+    pub(crate) fn files(&self) -> Result<usize, BoxError> {
         Ok(std::fs::read_dir(format!("/proc/{}/fd", self.id))?.count())
     }
 
     /// The processor time that it has used.
-    pub(crate) fn processor_time(&self) -> Result<Duration, Fault> {
+    pub(crate) fn processor_time(&self) -> Result<Duration, BoxError> {
         let mut time = Duration::ZERO;
         for thread in std::fs::read_dir(format!("/proc/{}/task", self.id))? {
             time += thread_time(&thread?.path())?;
@@ -101,7 +101,7 @@ impl Program {
     }
 
     /// How often one of its threads has gone to sleep.
-    pub(crate) fn sleeps(&self) -> Result<u64, Fault> {
+    pub(crate) fn sleeps(&self) -> Result<u64, BoxError> {
         let mut sleeps = 0;
         for thread in std::fs::read_dir(format!("/proc/{}/task", self.id))? {
             sleeps += figure(&thread?.path(), "voluntary_ctxt_switches:")?;
@@ -109,23 +109,23 @@ impl Program {
         Ok(sleeps)
     }
 
-    fn status(&self, member: &str) -> Result<u64, Fault> {
+    fn status(&self, member: &str) -> Result<u64, BoxError> {
         Ok(figure(format!("/proc/{}", self.id).as_ref(), member)? * 1024)
     }
 }
 
 /// The processor time that this thread has used.
-pub(crate) fn own_time() -> Result<Duration, Fault> {
+pub(crate) fn own_time() -> Result<Duration, BoxError> {
     thread_time("/proc/thread-self".as_ref())
 }
 
-fn thread_time(folder: &Path) -> Result<Duration, Fault> {
+fn thread_time(folder: &Path) -> Result<Duration, BoxError> {
     let text = std::fs::read_to_string(folder.join("schedstat"))?;
     let nanoseconds = text.split_whitespace().next().ok_or("no times in /proc")?;
     Ok(Duration::from_nanos(nanoseconds.parse()?))
 }
 
-fn figure(folder: &Path, member: &str) -> Result<u64, Fault> {
+fn figure(folder: &Path, member: &str) -> Result<u64, BoxError> {
     let text = std::fs::read_to_string(folder.join("status"))?;
     let line = text.lines().find_map(|line| line.strip_prefix(member));
     let number = line.and_then(|line| line.split_whitespace().next());
@@ -133,7 +133,7 @@ fn figure(folder: &Path, member: &str) -> Result<u64, Fault> {
 }
 
 /// The program in this program's folder, which has the same profile.
-pub(crate) fn path() -> Result<PathBuf, Fault> {
+pub(crate) fn path() -> Result<PathBuf, BoxError> {
     let own = std::env::current_exe()?;
     let path = own.with_file_name("chatmock-server");
     if path.is_file() {
@@ -144,7 +144,7 @@ pub(crate) fn path() -> Result<PathBuf, Fault> {
 }
 
 /// Raises the limit of open files as far as it goes, for this process and its children.
-pub(crate) fn raise_file_limit() -> Result<u64, Fault> {
+pub(crate) fn raise_file_limit() -> Result<u64, BoxError> {
     let limit = getrlimit(Resource::Nofile);
     setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, maximum: limit.maximum })?;
     Ok(limit.maximum.unwrap_or(u64::MAX))

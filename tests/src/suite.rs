@@ -7,7 +7,7 @@ use tokio::runtime::Runtime;
 
 use crate::checks::FEWEST;
 use crate::report::Line;
-use crate::{Fault, process, say};
+use crate::{BoxError, process, say};
 
 /// The part that counts its requests.
 const MIXTURE: &str = "mixture";
@@ -72,13 +72,13 @@ pub(crate) fn main<R>(
     run: impl Fn(&'static str, Options) -> R,
 ) -> ExitCode
 where
-    R: Future<Output = Result<Vec<Line>, Fault>>,
+    R: Future<Output = Result<Vec<Line>, BoxError>>,
 {
     let options = match Options::read(program, names, std::env::args().skip(1)) {
         Ok(options) => options,
         Err(words) => return say(&words, ExitCode::from(2)),
     };
-    let outcome = runtime.map_err(Fault::from).and_then(|runtime| {
+    let outcome = runtime.map_err(BoxError::from).and_then(|runtime| {
         let files = process::raise_file_limit()?;
         runtime.block_on(all(names, &Options { files, ..options }, run))
     });
@@ -93,9 +93,9 @@ async fn all<R>(
     names: &[&'static str],
     options: &Options,
     run: impl Fn(&'static str, Options) -> R,
-) -> Result<bool, Fault>
+) -> Result<bool, BoxError>
 where
-    R: Future<Output = Result<Vec<Line>, Fault>>,
+    R: Future<Output = Result<Vec<Line>, BoxError>>,
 {
     let mut all = true;
     for name in names.iter().copied() {

@@ -11,10 +11,10 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use super::sockets;
-use crate::Fault;
-use crate::bench::Bench;
+use crate::BoxError;
 use crate::client::Wire;
 use crate::dialect::Dialect;
+use crate::harness::Harness;
 use crate::report::{Line, percentile, shown};
 use crate::suite::Options;
 
@@ -37,11 +37,11 @@ const PAUSE: Duration = Duration::from_millis(10);
 /// What a slow reader lets the system hold for it, in bytes.
 const WINDOW: u32 = 4096;
 
-pub(super) async fn check(options: &Options) -> Result<Vec<Line>, Fault> {
+pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
     let count = options.number(500, 50);
     let quiet = Duration::from_secs(options.number(20, 5) as u64);
-    let bench = Bench::start().await?;
-    let address = bench.program.address;
+    let harness = Harness::start().await?;
+    let address = harness.program.address;
     let normal = Normal::start(address);
     tokio::time::sleep(quiet).await;
     let mut before = normal.stop().await?;
@@ -51,7 +51,7 @@ pub(super) async fn check(options: &Options) -> Result<Vec<Line>, Fault> {
     let (heads, bodies, reads) = tokio::join!(
         drippers(address, count, head.clone(), b"x-more: 1\r\n"),
         drippers(address, count, body.concat(), b" "),
-        readers(&bench, count),
+        readers(&harness, count),
     );
     let mut during = normal.stop().await?;
     let (before, during) = (percentile(&mut before, 99), percentile(&mut during, 99));
@@ -71,7 +71,7 @@ async fn drippers(
     count: usize,
     beginning: Vec<u8>,
     more: &[u8],
-) -> Result<Duration, Fault> {
+) -> Result<Duration, BoxError> {
     let opening = stream::iter(0..count).map(|_| Wire::open(address));
     let wires: Vec<_> = opening.buffered(SIDE_BY_SIDE).try_collect().await?;
     let stays = try_join_all((0..).zip(wires).map(|(index, mut wire)| {
@@ -83,7 +83,7 @@ async fn drippers(
             let start = Instant::now();
             wire.write(beginning).await?;
             tokio::time::timeout(PATIENCE, wire.drip(more, DRIP)).await?;
-            Ok::<_, Fault>(start.elapsed())
+            Ok::<_, BoxError>(start.elapsed())
         }
     }))
     .await?;
@@ -92,19 +92,19 @@ async fn drippers(
 
 /// Attackers that ask for a flood and read nothing; how long the last one stayed after the system
 /// took the last byte for it. That the backend's calls end with them is waited for, too.
-async fn readers(bench: &Bench, count: usize) -> Result<Duration, Fault> {
-    let address = bench.program.address;
+async fn readers(harness: &Harness, count: usize) -> Result<Duration, BoxError> {
+    let address = harness.program.address;
     let request = Dialect::Chat.request("MODE:flood:20000:65536", true);
     let opening = stream::iter(0..count).map(|_| reader(address, &request));
     let open: Vec<_> = opening.buffered(SIDE_BY_SIDE).try_collect().await?;
     let ports: Result<Vec<u16>, _> =
         open.iter().map(|stream| stream.local_addr().map(|own| own.port())).collect();
     let stays = sockets::stays(address, &ports?, PATIENCE).await?;
-    bench.wait_for(|stats| stats.cancelled_streams == count as u64).await?;
+    harness.wait_for(|stats| stats.cancelled_streams == count as u64).await?;
     longest("a reader", &stays)
 }
 
-async fn reader(address: SocketAddr, request: &[u8]) -> Result<TcpStream, Fault> {
+async fn reader(address: SocketAddr, request: &[u8]) -> Result<TcpStream, BoxError> {
     let socket = TcpSocket::new_v4()?;
     socket.set_recv_buffer_size(WINDOW)?;
     let mut stream = socket.connect(address).await?;
@@ -113,7 +113,7 @@ async fn reader(address: SocketAddr, request: &[u8]) -> Result<TcpStream, Fault>
 }
 
 /// The longest stay. An attacker that is sent away at once would not show that there is a limit.
-fn longest(who: &str, stays: &[Duration]) -> Result<Duration, Fault> {
+fn longest(who: &str, stays: &[Duration]) -> Result<Duration, BoxError> {
     match stays.iter().min() {
         Some(stay) if *stay < HEAD - GRACE => {
             Err(format!("{who} was gone after {}", shown(*stay)).into())
@@ -125,7 +125,7 @@ fn longest(who: &str, stays: &[Duration]) -> Result<Duration, Fault> {
 /// A normal client: short questions, one after the other.
 struct Normal {
     stop: watch::Sender<bool>,
-    times: JoinHandle<Result<Vec<Duration>, Fault>>,
+    times: JoinHandle<Result<Vec<Duration>, BoxError>>,
 }
 
 impl Normal {
@@ -149,7 +149,7 @@ impl Normal {
     }
 
     /// Ends the client; how long each of its answers took.
-    async fn stop(self) -> Result<Vec<Duration>, Fault> {
+    async fn stop(self) -> Result<Vec<Duration>, BoxError> {
         self.stop.send_replace(true);
         self.times.await?
     }

@@ -4,9 +4,9 @@ use bytes::Bytes;
 use chatmock_simulator::{Mode, Script, Step};
 use serde_json::Value;
 
-use crate::Fault;
-use crate::bench::Bench;
+use crate::BoxError;
 use crate::dialect::Dialect;
+use crate::harness::Harness;
 use crate::report::Line;
 use crate::suite::Options;
 
@@ -24,18 +24,18 @@ struct Tally {
     complete: usize,
 }
 
-pub(super) async fn check(options: &Options) -> Result<Vec<Line>, Fault> {
+pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
     let places = options.number(1000, 15);
-    let bench = Bench::start().await?;
+    let harness = Harness::start().await?;
     let (mut tally, mut random) = (Tally::default(), Random(0x2545_F491_4F6C_DD1D));
     for dialect in Dialect::ALL {
         let bytes = recording(dialect)?;
         for stream in [true, false] {
-            uncut(&bench, (dialect, stream), &bytes, &mut tally).await?;
+            uncut(&harness, (dialect, stream), &bytes, &mut tally).await?;
             for hard in [false, true] {
                 for _ in 0..places {
                     let script = cut(&bytes, random.below(bytes.len()), hard);
-                    one(&bench, (dialect, stream), script, &mut tally).await?;
+                    one(&harness, (dialect, stream), script, &mut tally).await?;
                 }
             }
         }
@@ -52,40 +52,40 @@ pub(super) async fn check(options: &Options) -> Result<Vec<Line>, Fault> {
 
 /// Asks once and gets an answer that breaks off.
 async fn one(
-    bench: &Bench,
+    harness: &Harness,
     (dialect, stream): (Dialect, bool),
     script: Script,
     tally: &mut Tally,
-) -> Result<(), Fault> {
-    let before = bench.simulator.stats().responses();
-    bench.simulator.enqueue(script);
-    let reply = bench.ask(&dialect.request("hello", stream)).await?;
+) -> Result<(), BoxError> {
+    let before = harness.simulator.stats().responses();
+    harness.simulator.enqueue(script);
+    let reply = harness.ask(&dialect.request("hello", stream)).await?;
     tally.cuts += 1;
-    if bench.simulator.stats().responses() != before + 1 {
+    if harness.simulator.stats().responses() != before + 1 {
         tally.repeated += 1;
         return Ok(());
     }
     tally.false_completions += usize::from(dialect.is_complete(&reply, stream));
-    tally.wordless += usize::from(!Dialect::tells_of_a_failure(&reply));
+    tally.wordless += usize::from(!Dialect::reports_failure(&reply));
     Ok(())
 }
 
 /// Asks once and gets the whole recording, which shows that completeness is seen.
 async fn uncut(
-    bench: &Bench,
+    harness: &Harness,
     (dialect, stream): (Dialect, bool),
     bytes: &Bytes,
     tally: &mut Tally,
-) -> Result<(), Fault> {
-    bench.simulator.enqueue(Script::stream(vec![Step::Raw(bytes.clone())]));
-    let reply = bench.ask(&dialect.request("hello", stream)).await?;
+) -> Result<(), BoxError> {
+    harness.simulator.enqueue(Script::stream(vec![Step::Raw(bytes.clone())]));
+    let reply = harness.ask(&dialect.request("hello", stream)).await?;
     let complete = dialect.is_complete(&reply, stream) && reply.head.status == 200;
-    tally.complete += usize::from(complete && !Dialect::tells_of_a_failure(&reply));
+    tally.complete += usize::from(complete && !Dialect::reports_failure(&reply));
     Ok(())
 }
 
 /// A recording up to its terminal event: with a call, where the dialect has calls.
-fn recording(dialect: Dialect) -> Result<Bytes, Fault> {
+fn recording(dialect: Dialect) -> Result<Bytes, BoxError> {
     let calls = dialect != Dialect::Completions;
     let mode = if calls { Mode::Commentary } else { Mode::Reasoning };
     let mut bytes = Vec::new();

@@ -4,28 +4,28 @@ use std::time::{Duration, Instant};
 
 use futures::future::{join_all, try_join_all};
 
-use crate::Fault;
-use crate::bench::Bench;
+use crate::BoxError;
 use crate::client::Wire;
 use crate::dialect::Dialect;
+use crate::harness::Harness;
 use crate::report::Line;
 use crate::suite::Options;
 
 /// How long the program may live after the last stream.
 const LIMIT: Duration = Duration::from_secs(1);
 
-pub(super) async fn check(options: &Options) -> Result<Vec<Line>, Fault> {
+pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
     let count = options.number(200, 100);
-    let mut bench = Bench::start().await?;
+    let mut harness = Harness::start().await?;
     let request = Dialect::Chat.request("MODE:slow:50:60", true);
-    let address = bench.program.address;
+    let address = harness.program.address;
     let open = try_join_all((0..count).map(|_| begin(address, &request))).await?;
-    bench.program.terminate()?;
-    let still_open = bench.simulator.stats().open_streams as usize;
+    harness.program.terminate()?;
+    let still_open = harness.simulator.stats().open_streams as usize;
     let whole = join_all(open.into_iter().map(whole)).await;
     let whole = whole.into_iter().filter(|whole| *whole).count();
     let last = Instant::now();
-    let code = bench.program.ended(Duration::from_secs(30)).await?;
+    let code = harness.program.ended(Duration::from_secs(30)).await?;
     Ok(vec![
         Line::exactly("streams open at SIGTERM", still_open, count),
         Line::exactly("  whole", whole, count),
@@ -35,7 +35,7 @@ pub(super) async fn check(options: &Options) -> Result<Vec<Line>, Fault> {
 }
 
 /// Begins a stream and reads its first words.
-async fn begin(address: std::net::SocketAddr, request: &[u8]) -> Result<Wire, Fault> {
+async fn begin(address: std::net::SocketAddr, request: &[u8]) -> Result<Wire, BoxError> {
     let mut wire = Wire::begin(address, request).await?;
     wire.head().await?;
     wire.chunks_until("\"content\":\"1 ").await?;

@@ -4,10 +4,10 @@ use std::time::Duration;
 
 use futures::future::try_join_all;
 
-use crate::Fault;
-use crate::bench::Bench;
+use crate::BoxError;
 use crate::client::Wire;
 use crate::dialect::Dialect;
+use crate::harness::Harness;
 use crate::report::Line;
 use crate::suite::Options;
 
@@ -16,26 +16,26 @@ const MEMORY: u64 = 2;
 /// How often memory is looked at.
 const LOOK: Duration = Duration::from_millis(50);
 
-pub(super) async fn check(options: &Options) -> Result<Vec<Line>, Fault> {
+pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
     let count = options.number(100, 20);
     let looks = options.number(400, 60);
-    let bench = Bench::start().await?;
+    let harness = Harness::start().await?;
     // What a first answer costs is not the flood's.
     let warm = Dialect::Chat.request("hello", true);
-    try_join_all((0..count).map(|_| bench.ask(&warm))).await?;
-    let before = bench.program.memory()?;
+    try_join_all((0..count).map(|_| harness.ask(&warm))).await?;
+    let before = harness.program.memory()?;
     let request = Dialect::Chat.request("MODE:flood:20000:65536", true);
-    let address = bench.program.address;
+    let address = harness.program.address;
     let wires = try_join_all((0..count).map(|_| Wire::begin(address, &request))).await?;
-    bench.wait_for(|stats| stats.open_streams == count as u64).await?;
+    harness.wait_for(|stats| stats.open_streams == count as u64).await?;
     let (mut most, mut ticks) = (before, tokio::time::interval(LOOK));
     for _ in 0..looks {
         ticks.tick().await;
-        most = most.max(bench.program.memory()?);
+        most = most.max(harness.program.memory()?);
     }
-    let open = bench.simulator.stats().open_streams as usize;
+    let open = harness.simulator.stats().open_streams as usize;
     drop(wires);
-    let stats = bench.wait_for(|stats| stats.open_streams == 0).await?;
+    let stats = harness.wait_for(|stats| stats.open_streams == 0).await?;
     let grown = most.saturating_sub(before) / count as u64;
     Ok(vec![
         Line::memory("memory of a client that reads nothing", grown, MEMORY),

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use futures::{StreamExt, TryStreamExt, stream};
 
-use crate::Fault;
-use crate::bench::Bench;
+use crate::BoxError;
 use crate::client::{Wire, soon};
+use crate::harness::Harness;
 use crate::report::Line;
 use crate::suite::Options;
 
@@ -19,21 +19,21 @@ const LOOK: Duration = Duration::from_millis(20);
 /// A question that concerns no backend.
 const REQUEST: &[u8] = b"GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n";
 
-pub(super) async fn check(options: &Options) -> Result<Vec<Line>, Fault> {
+pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
     let count = options.number(10_000, 2_000);
     if options.files < 2 * count as u64 {
         let files = options.files;
         return Ok(vec![Line::skipped("idle", format!("only {files} open files are allowed"))]);
     }
-    let bench = Bench::start().await?;
-    let address = bench.program.address;
+    let harness = Harness::start().await?;
+    let address = harness.program.address;
     let opening = stream::iter(0..count).map(|_| Wire::open(address));
     let mut wires: Vec<_> = opening.buffered(SIDE_BY_SIDE).try_collect().await?;
-    let open = accepted(&bench, count).await?;
-    let fresh = bench.program.memory()?;
+    let open = accepted(&harness, count).await?;
+    let fresh = harness.program.memory()?;
     // Twice, since a connection that has served once is another thing than a new one.
     let first = serve(&mut wires).await;
-    let used = bench.program.memory()?;
+    let used = harness.program.memory()?;
     let second = serve(&mut wires).await;
     Ok(vec![
         Line::new("idle connections open", open, format!("at least {count}"), open >= count),
@@ -45,12 +45,12 @@ pub(super) async fn check(options: &Options) -> Result<Vec<Line>, Fault> {
 }
 
 /// Waits until the program has accepted so many; gives how many files it has open then.
-async fn accepted(bench: &Bench, count: usize) -> Result<usize, Fault> {
+async fn accepted(harness: &Harness, count: usize) -> Result<usize, BoxError> {
     let mut ticks = tokio::time::interval(LOOK);
     let all = async {
         loop {
             ticks.tick().await;
-            let files = bench.program.files()?;
+            let files = harness.program.files()?;
             if files >= count {
                 return Ok(files);
             }

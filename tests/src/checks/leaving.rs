@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::Fault;
-use crate::bench::Bench;
+use crate::BoxError;
 use crate::client::Wire;
 use crate::dialect::Dialect;
+use crate::harness::Harness;
 use crate::report::{Line, percentile};
 use crate::suite::Options;
 
@@ -19,18 +19,18 @@ const STATES: [(&str, &str, Option<&str>); 3] = [
     ("let go before headers, p99", "MODE:mute", None),
 ];
 
-pub(super) async fn check(options: &Options) -> Result<Vec<Line>, Fault> {
+pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
     let count = options.number(1000, 50);
-    let bench = Bench::start().await?;
+    let harness = Harness::start().await?;
     let mut lines = Vec::new();
     for (name, text, seen) in STATES {
         let mut times = Vec::with_capacity(count);
         for _ in 0..count {
-            times.push(leave(&bench, text, seen).await?);
+            times.push(leave(&harness, text, seen).await?);
         }
         lines.push(Line::within(name, percentile(&mut times, 99), LIMIT));
     }
-    let stats = bench.simulator.stats();
+    let stats = harness.simulator.stats();
     let cancelled = stats.cancelled_streams as usize;
     lines.push(Line::exactly("  calls cancelled", cancelled, STATES.len() * count));
     lines.push(Line::exactly("  calls open in the end", stats.open_streams as usize, 0));
@@ -38,17 +38,17 @@ pub(super) async fn check(options: &Options) -> Result<Vec<Line>, Fault> {
 }
 
 /// Leaves once; gives the time until the backend noticed.
-async fn leave(bench: &Bench, text: &str, seen: Option<&str>) -> Result<Duration, Fault> {
+async fn leave(harness: &Harness, text: &str, seen: Option<&str>) -> Result<Duration, BoxError> {
     let request = Dialect::Chat.request(text, seen.is_some());
-    let mut wire = Wire::begin(bench.program.address, &request).await?;
-    bench.wait_for(|stats| stats.open_streams == 1).await?;
+    let mut wire = Wire::begin(harness.program.address, &request).await?;
+    harness.wait_for(|stats| stats.open_streams == 1).await?;
     if let Some(seen) = seen {
         wire.head().await?;
         wire.chunks_until(seen).await?;
     }
     let left = Instant::now();
     drop(wire);
-    let stats = bench.wait_for(|stats| stats.open_streams == 0).await?;
+    let stats = harness.wait_for(|stats| stats.open_streams == 0).await?;
     let closing = stats.closings.back().ok_or("no call was closed")?;
     if !closing.cancelled {
         return Err("the call was over before its client left".into());

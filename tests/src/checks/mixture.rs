@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 
 use futures::future::join_all;
 
-use crate::Fault;
-use crate::bench::Bench;
+use crate::BoxError;
 use crate::client::{Wire, post};
 use crate::dialect::Dialect;
+use crate::harness::Harness;
 use crate::report::{Line, MIB};
 use crate::suite::Options;
 
@@ -22,18 +22,18 @@ const GROWTH: u64 = 2 * MIB;
 /// How many parts go by before memory counts, while pools and caches fill.
 const WARM: usize = 3;
 
-pub(super) async fn check(options: &Options) -> Result<Vec<Line>, Fault> {
+pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
     let count = options.requests.unwrap_or_else(|| options.number(100_000, 6_000));
     // What is said is what is sent.
     let count = count / FEWEST * FEWEST;
-    let bench = Bench::start().await?;
+    let harness = Harness::start().await?;
     let (mut wrong, mut memory, mut files) = (0, Vec::new(), Vec::new());
     for _ in 0..PARTS {
-        let each = (0..CLIENTS).map(|_| row(bench.program.address, count / PARTS / CLIENTS));
+        let each = (0..CLIENTS).map(|_| row(harness.program.address, count / PARTS / CLIENTS));
         wrong += join_all(each).await.into_iter().sum::<usize>();
-        bench.wait_for(|stats| stats.open_streams == 0).await?;
-        memory.push(bench.program.memory()?);
-        files.push(bench.program.files()?);
+        harness.wait_for(|stats| stats.open_streams == 0).await?;
+        memory.push(harness.program.memory()?);
+        files.push(harness.program.files()?);
     }
     let warm = memory[..WARM].iter().copied().max().unwrap_or_default();
     let last = memory[PARTS - 2..].iter().copied().max().unwrap_or_default();
@@ -69,7 +69,11 @@ async fn row(address: SocketAddr, count: usize) -> usize {
 }
 
 /// Sends one request over a connection that is kept as long as it goes.
-async fn one(address: SocketAddr, kept: &mut Option<Wire>, request: &[u8]) -> Result<u16, Fault> {
+async fn one(
+    address: SocketAddr,
+    kept: &mut Option<Wire>,
+    request: &[u8],
+) -> Result<u16, BoxError> {
     let mut wire = match kept.take() {
         Some(wire) => wire,
         None => Wire::open(address).await?,

@@ -4,10 +4,10 @@ use std::net::SocketAddr;
 
 use futures::future::join_all;
 
-use crate::Fault;
-use crate::bench::Bench;
+use crate::BoxError;
 use crate::client::Wire;
 use crate::dialect::Dialect;
+use crate::harness::Harness;
 use crate::report::Line;
 use crate::suite::Options;
 
@@ -18,20 +18,20 @@ const REQUEST: &str = "x-test-panic: request\r\n";
 /// The same inside the answer's body.
 const BODY: &str = "x-test-panic: body\r\n";
 
-pub(super) async fn check(options: &Options) -> Result<Vec<Line>, Fault> {
+pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
     let count = options.number(10_000, 800);
-    let mut bench = Bench::start().await?;
-    let probe = bench.ask(&Dialect::Chat.request_with(REQUEST, "hello", false)).await?;
+    let mut harness = Harness::start().await?;
+    let probe = harness.ask(&Dialect::Chat.request_with(REQUEST, "hello", false)).await?;
     if probe.head.status == 200 {
         let absent = Line::new("panics cannot be forced", "absent", "absent", true);
-        return Ok(vec![absent, inside::check(&bench, count).await?]);
+        return Ok(vec![absent, inside::check(&harness, count).await?]);
     }
-    let told = force(bench.program.address, count).await;
-    let served = bench.ask(&Dialect::Chat.request("hello", false)).await?.head.status;
-    bench.wait_for(|stats| stats.open_streams == 0).await?;
-    let lives = bench.program.lives();
+    let reported = force(harness.program.address, count).await;
+    let served = harness.ask(&Dialect::Chat.request("hello", false)).await?.head.status;
+    harness.wait_for(|stats| stats.open_streams == 0).await?;
+    let lives = harness.program.lives();
     Ok(vec![
-        Line::exactly("panics answered in words", told, count),
+        Line::exactly("panics answered in words", reported, count),
         Line::new("  same process", lives, true, lives),
         Line::exactly("  status of the next request", served.into(), 200),
     ])
@@ -40,24 +40,24 @@ pub(super) async fn check(options: &Options) -> Result<Vec<Line>, Fault> {
 /// Forces so many panics; gives how many were answered as they should be.
 async fn force(address: SocketAddr, count: usize) -> usize {
     let each = (0..CLIENTS).map(|client| async move {
-        let mut told = 0;
+        let mut reported = 0;
         for number in (client..count).step_by(CLIENTS) {
             // An answer that does not come is not counted.
-            told += usize::from(one(address, number).await.unwrap_or(false));
+            reported += usize::from(one(address, number).await.unwrap_or(false));
         }
-        told
+        reported
     });
     join_all(each).await.into_iter().sum()
 }
 
-async fn one(address: SocketAddr, number: usize) -> Result<bool, Fault> {
+async fn one(address: SocketAddr, number: usize) -> Result<bool, BoxError> {
     let dialect = Dialect::ALL[number % Dialect::ALL.len()];
     let body = number / Dialect::ALL.len() % 2 == 1;
     let request = dialect.request_with(if body { BODY } else { REQUEST }, "hello", body);
     let reply = Wire::open(address).await?.ask(&request).await?;
     let status = if body { 200 } else { 500 };
     let as_it_should = reply.head.status == status && !dialect.is_complete(&reply, body);
-    Ok(as_it_should && Dialect::tells_of_a_failure(&reply))
+    Ok(as_it_should && Dialect::reports_failure(&reply))
 }
 
 /// Panics in a server inside this process, for a program that was built without them.
@@ -69,14 +69,14 @@ mod inside {
     use chatmock_server::{Access, HttpSettings, ModelSettings, Server, Settings, SignInSettings};
     use tokio::net::TcpListener;
 
-    use super::{Bench, Fault, Line, force};
+    use super::{BoxError, Harness, Line, force};
 
-    pub(super) async fn check(bench: &Bench, count: usize) -> Result<Line, Fault> {
+    pub(super) async fn check(harness: &Harness, count: usize) -> Result<Line, BoxError> {
         let home = tempfile::tempdir()?;
-        std::fs::write(home.path().join("auth.json"), bench.simulator.auth_json())?;
-        let issuer = bench.simulator.issuer();
+        std::fs::write(home.path().join("auth.json"), harness.simulator.auth_json())?;
+        let issuer = harness.simulator.issuer();
         let keeper = KeeperSettings { issuer, ..KeeperSettings::new("chatmock", "chatmock/test") };
-        let route = Route::codex().at(bench.simulator.upstream_url());
+        let route = Route::codex().at(harness.simulator.upstream_url());
         let server = Server::new(Settings {
             http: HttpSettings::default(),
             policy: Policy::default(),
@@ -92,19 +92,19 @@ mod inside {
         let address = listener.local_addr()?;
         let served = tokio::spawn(server.serve(vec![listener], std::future::pending()));
         std::panic::set_hook(Box::new(|_| {}));
-        let told = force(address, count).await;
+        let reported = force(address, count).await;
         drop(std::panic::take_hook());
         served.abort();
-        Ok(Line::exactly("panics answered in words, in this process", told, count))
+        Ok(Line::exactly("panics answered in words, in this process", reported, count))
     }
 }
 
 #[cfg(not(feature = "fault-injection"))]
 mod inside {
-    use super::{Bench, Fault, Line};
+    use super::{BoxError, Harness, Line};
 
     #[expect(clippy::unused_async, reason = "the other build of it waits")]
-    pub(super) async fn check(_: &Bench, _: usize) -> Result<Line, Fault> {
+    pub(super) async fn check(_: &Harness, _: usize) -> Result<Line, BoxError> {
         let why = "needs fault-injection";
         Ok(Line::skipped("panics answered in words", why))
     }

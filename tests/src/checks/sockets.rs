@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use crate::Fault;
+use crate::BoxError;
 
 /// How often the table is read, which is how exact its times are.
 const LOOK: Duration = Duration::from_millis(100);
@@ -24,7 +24,7 @@ pub(super) async fn stays(
     program: SocketAddr,
     clients: &[u16],
     limit: Duration,
-) -> Result<Vec<Duration>, Fault> {
+) -> Result<Vec<Duration>, BoxError> {
     let mut ticks = tokio::time::interval(LOOK);
     let now = Instant::now();
     let seen = |port: &u16| (*port, Seen { unsent: String::new(), changed: now });
@@ -53,7 +53,7 @@ pub(super) async fn stays(
 }
 
 /// The bytes that the program has not got rid of, by the port of the client.
-fn table(program: SocketAddr) -> Result<HashMap<u16, String>, Fault> {
+fn table(program: SocketAddr) -> Result<HashMap<u16, String>, BoxError> {
     let text = std::fs::read_to_string("/proc/net/tcp")?;
     Ok(text.lines().filter_map(|line| row(line, program.port())).collect())
 }

@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use chatmock_simulator::Fast;
 
-use crate::Fault;
-use crate::bench::Bench;
-use crate::load::{Before, Load, Question, Run, Via};
+use crate::BoxError;
+use crate::harness::Harness;
+use crate::load::{History, Load, Question, Run, Target};
 use crate::report::{Line, percentile, shown};
 use crate::suite::Options;
 
@@ -23,11 +23,11 @@ const PAUSE: u32 = 100;
 /// a sixth of a stream's own time: all are open together.
 const BEGINNING: Duration = Duration::from_secs(1);
 
-pub(super) async fn check(options: &Options) -> Result<Vec<Line>, Fault> {
+pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
     let count = options.number(1000, 100);
-    let bench = Bench::fast().await?;
-    let direct = run(&bench, Via::Backend, count).await?;
-    let through = run(&bench, Via::Program, count).await?;
+    let harness = Harness::fast().await?;
+    let direct = run(&harness, Target::Backend, count).await?;
+    let through = run(&harness, Target::Program, count).await?;
     let (mut direct_ages, mut through_ages) = (ages(&direct), ages(&through));
     let deltas = through_ages.len();
     let direct_p99 = percentile(&mut direct_ages, 99);
@@ -37,7 +37,7 @@ pub(super) async fn check(options: &Options) -> Result<Vec<Line>, Fault> {
         Line::exactly("streams whole", through.answers.len(), count),
         Line::exactly("  deltas in them", deltas, count * DELTAS),
         Line::exactly("  whole from the backend itself", direct.answers.len(), count),
-        Line::memory("  memory at most", bench.program.peak()?, MEMORY),
+        Line::memory("  memory at most", harness.program.peak()?, MEMORY),
         Line::new(
             "  added p99 for a chunk",
             format!("{} on {}", shown(added), shown(direct_p99)),
@@ -48,11 +48,11 @@ pub(super) async fn check(options: &Options) -> Result<Vec<Line>, Fault> {
 }
 
 /// Reads so many streams at once.
-async fn run(bench: &Bench, via: Via, clients: usize) -> Result<Run, Fault> {
+async fn run(harness: &Harness, target: Target, clients: usize) -> Result<Run, BoxError> {
     let fast = Fast::Paced(u32::try_from(DELTAS)?, PAUSE);
-    let question = Question::new(bench, via, fast, Before::Nothing)?;
+    let question = Question::new(harness, target, fast, History::Nothing)?;
     let load = Load { clients, time: Duration::ZERO, beginning: BEGINNING };
-    load.run(bench, &question).await
+    load.run(harness, &question).await
 }
 
 fn ages(run: &Run) -> Vec<Duration> {

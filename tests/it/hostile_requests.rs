@@ -3,7 +3,7 @@
 
 use chatmock_server::ApiKey;
 
-use crate::house::{CHAT, House};
+use crate::harness::{CHAT, Harness};
 use crate::wire::{Reply, Wire};
 
 const KEY: &str = "a-key-of-sixteen-and-more";
@@ -43,17 +43,17 @@ fn get(name: &'static str, path: &str, headers: &[&str], expected: Expected) -> 
 }
 
 /// Sends every row and checks its answer; a refusal reaches nobody.
-async fn run(house: &House, rows: Vec<Row>) {
+async fn run(harness: &Harness, rows: Vec<Row>) {
     for Row(name, text, (status, code)) in rows {
-        let before = house.calls();
-        let text = text.replace("PORT", &house.server.address.port().to_string());
-        let mut wire = Wire::open(house.server.address).await;
+        let before = harness.calls();
+        let text = text.replace("PORT", &harness.server.address.port().to_string());
+        let mut wire = Wire::open(harness.server.address).await;
         wire.write(text.as_bytes()).await;
         let head = wire.head().await;
         let reply = wire.body(head).await;
         assert_eq!(reply.status, status, "{name}: {}", reply.text());
         if status >= 400 {
-            assert_eq!(house.calls(), before, "{name}");
+            assert_eq!(harness.calls(), before, "{name}");
             assert_eq!(reply.header("content-type"), Some("application/json"), "{name}");
             assert!(reply.json().get("error").is_some(), "{name}: {}", reply.text());
         }
@@ -78,7 +78,7 @@ fn assert_no_leave(reply: &Reply, sent: &str, name: &str) {
 
 #[tokio::test]
 async fn hosts() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let (foreign, wrong) = ((403, "host_not_allowed"), (400, ""));
     let mut rows = Vec::new();
     for (name, host, expected) in [
@@ -106,12 +106,12 @@ async fn hosts() {
     rows.push(get("B20", "http://evil.test/v1/models", &["Host: 127.0.0.1"], foreign));
     rows.push(get("two of ours", "http://localhost/v1/models", &["Host: 127.0.0.1"], wrong));
     rows.push(post("B21", &["Host: evil.test", "X-Forwarded-Host: localhost"], foreign));
-    run(&house, rows).await;
+    run(&harness, rows).await;
 }
 
 #[tokio::test]
 async fn pages() {
-    let house = House::with(|s| s.http.origins = vec![LISTED.parse().unwrap()]).await;
+    let harness = Harness::with(|s| s.http.origins = vec![LISTED.parse().unwrap()]).await;
     let foreign = (403, "origin_not_allowed");
     let mut rows = Vec::new();
     for (name, origin) in [
@@ -146,12 +146,12 @@ async fn pages() {
     let query = format!("{CHAT}?model=x&messages=y");
     rows.push(get("B49", &query, &[], (405, "method_not_allowed")));
     rows.push(get("B51", CHAT, &["X-HTTP-Method-Override: POST"], (405, "method_not_allowed")));
-    run(&house, rows).await;
+    run(&harness, rows).await;
 }
 
 #[tokio::test]
 async fn web_sockets() {
-    let house = House::with(|s| s.http.origins = vec![LISTED.parse().unwrap()]).await;
+    let harness = Harness::with(|s| s.http.origins = vec![LISTED.parse().unwrap()]).await;
     let upgrade = |key: &str, more: &str| {
         let key = format!("Sec-WebSocket-Key: {key}");
         let fixed = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"];
@@ -174,12 +174,12 @@ async fn web_sockets() {
         ),
         Row("evil and short", upgrade("", "Origin: null"), (403, "origin_not_allowed")),
     ];
-    run(&house, rows).await;
+    run(&harness, rows).await;
 }
 
 #[tokio::test]
 async fn keys() {
-    let house = House::with(|s| {
+    let harness = Harness::with(|s| {
         s.http.keys = vec![ApiKey::new("ann", KEY), ApiKey::new("ben", "another-long-key-of-ben")];
         s.http.origins = vec![LISTED.parse().unwrap()];
     })
@@ -214,18 +214,18 @@ async fn keys() {
     rows.push(Row("options", ask("OPTIONS /v1/models", &[], ""), no));
     let preflight = [&*listed, "Access-Control-Request-Method: GET"];
     rows.push(Row("K16", ask("OPTIONS /v1/models", &preflight, ""), (204, "")));
-    run(&house, rows).await;
+    run(&harness, rows).await;
     let evil = ["Origin: http://evil.test", &*right];
-    run(&house, vec![post("a right key from a page", &evil, (403, "origin_not_allowed"))]).await;
+    run(&harness, vec![post("a right key from a page", &evil, (403, "origin_not_allowed"))]).await;
 }
 
 #[tokio::test]
 async fn a_wrong_key_is_challenged_in_the_dialect_and_never_repeated() {
-    let house = House::with(|s| s.http.keys = vec![ApiKey::new("ann", KEY)]).await;
+    let harness = Harness::with(|s| s.http.keys = vec![ApiKey::new("ann", KEY)]).await;
     for path in [CHAT, "/v1/responses", "/api/chat", "/api/tags"] {
         let request =
             crate::wire::Request::post(path, BODY).with("x-api-key", "wrong-key-of-nobody");
-        let reply = house.server.send(request).await;
+        let reply = harness.server.send(request).await;
         assert_eq!((reply.status, reply.header("www-authenticate")), (401, Some("Bearer")));
         assert_eq!(reply.json()["error"].is_string(), path.starts_with("/api/"), "{path}");
         let shown = format!("{:?}{}", reply.headers, reply.text());
@@ -235,7 +235,7 @@ async fn a_wrong_key_is_challenged_in_the_dialect_and_never_repeated() {
 
 #[tokio::test]
 async fn http() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let sized = |more: &str, body: &str| {
         format!("POST {CHAT} HTTP/1.1\r\nhost: localhost\r\n{more}\r\n{body}")
     };
@@ -267,12 +267,12 @@ async fn http() {
         post("H58", &["Content-Encoding: gzip"], (400, "")),
         Row("CONNECT", ask("CONNECT 127.0.0.1:1", &[], ""), (405, "")),
     ];
-    run(&house, rows).await;
+    run(&harness, rows).await;
 }
 
 #[tokio::test]
 async fn endpoints_of_ollama() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let say = |line: &str| ask(line, &[], BODY);
     let chat = |member: &str| {
         let body = format!(r#"{{"model":"gpt-5.5",{member}}}"#);
@@ -293,5 +293,5 @@ async fn endpoints_of_ollama() {
         Row("a foreign host", ask("GET /api/tags", &["Host: evil.test"], ""), (403, "")),
         Row("a page", ask("GET /api/tags", &["Origin: null"], ""), (403, "")),
     ];
-    run(&house, rows).await;
+    run(&harness, rows).await;
 }

@@ -6,60 +6,60 @@ use chatmock_server::Served;
 use chatmock_server::upstream::Limits;
 use chatmock_simulator::Mode;
 
-use crate::house::{CHAT, House, RESPONSES, ask, said};
+use crate::harness::{CHAT, Harness, RESPONSES, ask, said};
 use crate::wire::{Request, soon};
 
 const OLLAMA: &str = "/api/chat";
 
-/// A house whose server tries again, as it does by default.
-async fn patient() -> House {
-    House::with(|settings| settings.upstream.limits = Limits::default()).await
+/// A harness whose server tries again, as it does by default.
+async fn patient() -> Harness {
+    Harness::with(|settings| settings.upstream.limits = Limits::default()).await
 }
 
 #[tokio::test]
 async fn a_failure_before_the_answer_is_tried_again_and_not_seen() {
-    let house = patient().await;
+    let harness = patient().await;
     for (path, stream) in [(CHAT, true), (CHAT, false), (RESPONSES, true), (RESPONSES, false)] {
-        let before = house.calls();
-        house.simulator.enqueue(Mode::Unavailable);
-        let reply = house.server.post(path, &ask(path, "hello", stream)).await;
+        let before = harness.calls();
+        harness.simulator.enqueue(Mode::Unavailable);
+        let reply = harness.server.post(path, &ask(path, "hello", stream)).await;
         assert_eq!(reply.status, 200, "{}", reply.text());
-        assert_eq!(house.calls(), before + 2);
+        assert_eq!(harness.calls(), before + 2);
     }
 }
 
 #[tokio::test]
 async fn an_overload_inside_a_stream_is_tried_again_once() {
-    let house = patient().await;
-    house.simulator.enqueue(Mode::Overloaded);
-    let reply = house.server.say("hello").await;
-    assert_eq!((said(&reply).as_str(), house.calls()), ("You said: hello", 2));
-    house.simulator.enqueue(Mode::Overloaded);
-    house.simulator.enqueue(Mode::Overloaded);
-    let reply = house.server.say("hello").await;
-    assert_eq!((reply.error().0, house.calls()), (503, 4));
+    let harness = patient().await;
+    harness.simulator.enqueue(Mode::Overloaded);
+    let reply = harness.server.say("hello").await;
+    assert_eq!((said(&reply).as_str(), harness.calls()), ("You said: hello", 2));
+    harness.simulator.enqueue(Mode::Overloaded);
+    harness.simulator.enqueue(Mode::Overloaded);
+    let reply = harness.server.say("hello").await;
+    assert_eq!((reply.error().0, harness.calls()), (503, 4));
 }
 
 #[tokio::test]
 async fn nothing_is_tried_again_once_output_was_sent() {
-    let house = patient().await;
-    house.simulator.enqueue(Mode::FailAfter);
-    let reply = house.server.post(CHAT, &ask(CHAT, "hello", true)).await;
+    let harness = patient().await;
+    harness.simulator.enqueue(Mode::FailAfter);
+    let reply = harness.server.post(CHAT, &ask(CHAT, "hello", true)).await;
     assert!(reply.text().contains("\"error\"") && !reply.text().contains("[DONE]"));
-    assert_eq!(house.calls(), 1);
+    assert_eq!(harness.calls(), 1);
 }
 
 #[tokio::test]
 async fn a_silent_stream_shows_signs_of_life() {
     let soon_after = Duration::from_millis(50);
-    let house = House::with(|settings| {
+    let harness = Harness::with(|settings| {
         settings.http.hold = soon_after;
         settings.http.heartbeat = soon_after;
     })
     .await;
     for (path, mode) in [(CHAT, "MODE:stall-after"), (RESPONSES, "MODE:stall"), (CHAT, "MODE:mute")]
     {
-        let mut wire = house.server.begin(path, &ask(path, mode, true)).await;
+        let mut wire = harness.server.begin(path, &ask(path, mode, true)).await;
         assert_eq!(soon(wire.head()).await.status, 200, "{mode}");
         soon(wire.chunks_until(": keep-alive\n\n")).await;
         soon(wire.chunks_until(": keep-alive\n\n")).await;
@@ -68,7 +68,7 @@ async fn a_silent_stream_shows_signs_of_life() {
 
 #[tokio::test]
 async fn a_failure_after_the_head_went_out_alone_is_told_in_the_stream() {
-    let house = House::with(|settings| {
+    let harness = Harness::with(|settings| {
         settings.http.hold = Duration::from_millis(50);
         settings.upstream.limits.idle = Duration::from_millis(300);
     })
@@ -78,7 +78,7 @@ async fn a_failure_after_the_head_went_out_alone_is_told_in_the_stream() {
         if path == RESPONSES {
             body = ask(RESPONSES, "MODE:stall", stream);
         }
-        let reply = house.server.post(path, &body).await;
+        let reply = harness.server.post(path, &body).await;
         assert_eq!(reply.status, 200);
         let text = reply.text();
         assert!(text.contains("sent nothing"), "{text}");
@@ -88,12 +88,12 @@ async fn a_failure_after_the_head_went_out_alone_is_told_in_the_stream() {
 
 #[tokio::test]
 async fn an_answer_without_time_left_ends_in_words() {
-    let house = House::with(|s| s.http.drain = Duration::from_millis(100)).await;
-    let mut wire = house.server.begin(CHAT, &ask(CHAT, "MODE:stall-after", true)).await;
-    soon(house.simulator.wait_for(|stats| stats.open_streams == 1)).await;
+    let harness = Harness::with(|s| s.http.drain = Duration::from_millis(100)).await;
+    let mut wire = harness.server.begin(CHAT, &ask(CHAT, "MODE:stall-after", true)).await;
+    soon(harness.simulator.wait_for(|stats| stats.open_streams == 1)).await;
     soon(wire.head()).await;
     soon(wire.chunks_until("content")).await;
-    let House { server, .. } = house;
+    let Harness { server, .. } = harness;
     assert_eq!(server.ended().await, Served::Aborted { open: 1 });
     let rest = String::from_utf8_lossy(&soon(wire.rest()).await).into_owned();
     assert!(rest.contains("server_stopping") && !rest.contains("[DONE]"), "{rest}");
@@ -102,28 +102,28 @@ async fn an_answer_without_time_left_ends_in_words() {
 
 #[tokio::test]
 async fn a_panic_costs_one_answer_and_no_more() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for path in [CHAT, RESPONSES, OLLAMA] {
         let body = ask(if path == OLLAMA { CHAT } else { path }, "hello", true).to_string();
         let request = Request::post(path, body.clone()).with("x-test-panic", "request");
-        let reply = house.server.send(request).await;
+        let reply = harness.server.send(request).await;
         assert_eq!(reply.status, 500);
         assert!(reply.text().contains("mistake"), "{}", reply.text());
         let request = Request::post(path, body).with("x-test-panic", "body");
-        let reply = house.server.send(request).await;
+        let reply = harness.server.send(request).await;
         assert_eq!(reply.status, 200);
         assert!(reply.whole && reply.text().contains("mistake"), "{}", reply.text());
         assert!(!reply.text().contains("[DONE]"), "{}", reply.text());
     }
-    assert_eq!(house.server.say("hello").await.status, 200);
-    soon(house.simulator.wait_for(|stats| stats.open_streams == 0)).await;
+    assert_eq!(harness.server.say("hello").await.status, 200);
+    soon(harness.simulator.wait_for(|stats| stats.open_streams == 0)).await;
 }
 
 #[tokio::test]
 async fn what_arrives_together_leaves_together() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let question = "word ".repeat(400);
-    let mut wire = house.server.begin(CHAT, &ask(CHAT, &question, true)).await;
+    let mut wire = harness.server.begin(CHAT, &ask(CHAT, &question, true)).await;
     assert_eq!(soon(wire.head()).await.status, 200);
     let (mut chunks, mut text) = (0, String::new());
     while let Some(chunk) = soon(wire.chunk()).await.filter(|chunk| !chunk.is_empty()) {

@@ -5,24 +5,24 @@ use std::time::Duration;
 
 use chatmock_simulator::Fast;
 
-use crate::Fault;
-use crate::bench::Bench;
-use crate::load::{Before, Load, Question, Run, Via};
+use crate::BoxError;
+use crate::harness::Harness;
+use crate::load::{History, Load, Question, Run, Target};
 use crate::report::{Line, percentile};
 use crate::spread::{Spread, milliseconds};
 use crate::suite::Options;
 
 /// What is asked, by how many, for how long.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Work {
+pub(super) struct Workload {
     pub(super) fast: Fast,
-    pub(super) before: Before,
+    pub(super) history: History,
     pub(super) clients: usize,
     /// In milliseconds; a fast answer with pauses goes on to its end.
     pub(super) time: u64,
 }
 
-impl Work {
+impl Workload {
     /// How many deltas each answer has.
     pub(super) fn deltas(self) -> f64 {
         match self.fast {
@@ -45,31 +45,35 @@ impl Work {
     }
 
     /// Asks once to warm up, then in rounds.
-    pub(super) async fn rounds(self, bench: &Bench, options: &Options) -> Result<Figures, Fault> {
-        let ask = |via| Question::new(bench, via, self.fast, self.before);
-        let (program, backend) = (ask(Via::Program)?, ask(Via::Backend)?);
+    pub(super) async fn rounds(
+        self,
+        harness: &Harness,
+        options: &Options,
+    ) -> Result<Figures, BoxError> {
+        let ask = |target| Question::new(harness, target, self.fast, self.history);
+        let (program, backend) = (ask(Target::Program)?, ask(Target::Backend)?);
         let mut figures = Figures::default();
         let warm = self.load().once();
-        let work = if options.brief { Self { time: self.time / 2, ..self } } else { self };
+        let workload = if options.brief { Self { time: self.time / 2, ..self } } else { self };
         for question in [&program, &backend] {
-            figures.judge(&warm.run(bench, question).await?);
+            figures.judge(&warm.run(harness, question).await?);
         }
         for round in 0..options.number(5, 3) {
             // Neither is always the one that comes first.
             let (through, direct) = if round % 2 == 0 {
-                let through = work.load().run(bench, &program).await?;
-                (through, work.load().run(bench, &backend).await?)
+                let through = workload.load().run(harness, &program).await?;
+                (through, workload.load().run(harness, &backend).await?)
             } else {
-                let direct = work.load().run(bench, &backend).await?;
-                (work.load().run(bench, &program).await?, direct)
+                let direct = workload.load().run(harness, &backend).await?;
+                (workload.load().run(harness, &program).await?, direct)
             };
-            figures.take(work, through, direct);
+            figures.take(workload, through, direct);
         }
         Ok(figures)
     }
 }
 
-/// The figures of a work.
+/// The figures of a workload.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Figures {
     wrong: Wrong,
@@ -96,7 +100,7 @@ impl Figures {
         self.wrong.take(run);
     }
 
-    fn take(&mut self, work: Work, through: Run, direct: Run) {
+    fn take(&mut self, workload: Workload, through: Run, direct: Run) {
         self.judge(&through);
         self.judge(&direct);
         let middle = |run: &Run, time: fn(&crate::load::Answer) -> Duration| {
@@ -110,7 +114,7 @@ impl Figures {
         self.whole.push(whole[1]);
         self.added_whole.push(whole[0] - whole[1]);
         let answers = through.answers.len() as f64;
-        let deltas = answers * work.deltas();
+        let deltas = answers * workload.deltas();
         self.processor.push(milliseconds(through.processor) / answers);
         self.million.push(through.processor.as_secs_f64() * 1e6 / deltas);
         self.sleeps.push(through.sleeps as f64 / deltas);
@@ -150,7 +154,7 @@ impl Wrong {
 }
 
 /// A figure without a limit.
-pub(super) fn told(name: &str, figure: impl Display) -> Line {
+pub(super) fn informational(name: &str, figure: impl Display) -> Line {
     Line::new(name, figure, "-", true)
 }
 
@@ -162,7 +166,7 @@ pub(super) fn at_most(name: &str, spread: &Spread, unit: &str, limit: f64) -> Li
 }
 
 /// A line for a time beside the backend's own.
-pub(super) fn beside(name: &str, (spread, direct): (&Spread, &Spread), limit: f64) -> Line {
+pub(super) fn compared(name: &str, (spread, direct): (&Spread, &Spread), limit: f64) -> Line {
     let figure = format!("{spread:.3} ms, directly {:.3}", direct.median());
     Line::new(name, figure, format!("at most {limit} ms"), spread.median() <= limit)
 }

@@ -7,10 +7,10 @@ use chatmock_simulator::Clock;
 use reqwest::Certificate;
 use rustls::crypto::ring;
 
-use super::super::rounds::Work;
-use crate::Fault;
-use crate::bench::Bench;
+use super::super::rounds::Workload;
+use crate::BoxError;
 use crate::dialect::Dialect;
+use crate::harness::Harness;
 use crate::load::{Answer, Load, Run};
 use crate::process;
 
@@ -26,26 +26,26 @@ pub(super) struct Bare {
 }
 
 impl Bare {
-    pub(super) fn new(bench: &Bench) -> Result<Self, Fault> {
-        let certificate = bench.simulator.certificate().ok_or("the backend speaks no TLS")?;
+    pub(super) fn new(harness: &Harness) -> Result<Self, BoxError> {
+        let certificate = harness.simulator.certificate().ok_or("the backend speaks no TLS")?;
         // An error says that the process has a provider already, which serves as well.
         let _ = ring::default_provider().install_default();
         let certificate = Certificate::from_pem(certificate.as_bytes())?;
         let http = reqwest::Client::builder().tls_certs_only([certificate]).no_proxy().build()?;
-        let url = format!("{}/responses", bench.simulator.upstream_url());
-        let clock = bench.simulator.clock().ok_or("the backend gives no fast answers")?;
+        let url = format!("{}/responses", harness.simulator.upstream_url());
+        let clock = harness.simulator.clock().ok_or("the backend gives no fast answers")?;
         Ok(Self { http, url, clock })
     }
 
     /// Runs a load; the processor time is this thread's, since no other runs the client.
-    pub(super) async fn run(&self, load: Load, work: Work) -> Result<Run, Fault> {
-        let body = Bytes::from(work.before.body(&work.fast.mark()));
+    pub(super) async fn run(&self, load: Load, workload: Workload) -> Result<Run, BoxError> {
+        let body = Bytes::from(workload.history.body(&workload.fast.mark()));
         let (begun, processor) = (Instant::now(), process::own_time()?);
         let clients = load.clients(|until| self.client(&body, until)).await;
         let mut run = Run { took: begun.elapsed(), ..Run::default() };
         // Comparing whole answers here would be counted as the client's: they are as long as the first.
         run.processor = process::own_time()?.saturating_sub(processor);
-        let wanted = work.fast.text().len();
+        let wanted = workload.fast.text().len();
         for client in clients {
             let Client { answers, first, wrong } = client?;
             let said = Dialect::Responses.said(std::str::from_utf8(&first)?, true);
@@ -57,7 +57,7 @@ impl Bare {
     }
 
     /// Asks until the time is over, or once.
-    async fn client(&self, body: &Bytes, until: Instant) -> Result<Client, Fault> {
+    async fn client(&self, body: &Bytes, until: Instant) -> Result<Client, BoxError> {
         let mut client = Client::default();
         loop {
             let (answer, said) = self.ask(body.clone()).await?;
@@ -72,7 +72,7 @@ impl Bare {
         }
     }
 
-    async fn ask(&self, body: Bytes) -> Result<(Answer, Vec<u8>), Fault> {
+    async fn ask(&self, body: Bytes) -> Result<(Answer, Vec<u8>), BoxError> {
         let asked = Instant::now();
         let request = self.http.post(&self.url).header("content-type", "application/json");
         let mut response = request.body(body).send().await?.error_for_status()?;

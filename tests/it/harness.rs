@@ -1,4 +1,4 @@
-//! The house for a test: a simulated backend, a home with a sign-in, and servers over both.
+//! The harness for a test: a simulated backend, a home with a sign-in, and servers over both.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
@@ -22,23 +22,23 @@ pub(crate) const CHAT: &str = "/v1/chat/completions";
 pub(crate) const RESPONSES: &str = "/v1/responses";
 
 /// A simulator, a signed-in home and one server.
-pub(crate) struct House {
+pub(crate) struct Harness {
     pub(crate) simulator: Simulator,
     pub(crate) home: TempDir,
     pub(crate) server: Running,
 }
 
-impl House {
+impl Harness {
     pub(crate) async fn new() -> Self {
         Self::with(|_| {}).await
     }
 
-    /// A house whose server's settings are changed first.
+    /// A harness whose server's settings are changed first.
     pub(crate) async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         Self::of(Simulated::default(), Claims::default(), change).await
     }
 
-    /// A house of a simulator and a person of one's own.
+    /// A harness of a simulator and a person of one's own.
     pub(crate) async fn of(
         simulated: Simulated,
         claims: Claims,
@@ -53,13 +53,13 @@ impl House {
         Self { simulator, home, server }
     }
 
-    /// A house whose server listens at an address of one's own choice.
+    /// A harness whose server listens at an address of one's own choice.
     pub(crate) async fn at(address: SocketAddr, change: impl FnOnce(&mut Settings)) -> Self {
-        let mut house = Self::new().await;
-        let mut settings = settings(&house.simulator, house.home.path());
+        let mut harness = Self::new().await;
+        let mut settings = settings(&harness.simulator, harness.home.path());
         change(&mut settings);
-        house.server = Running::at(address, settings).await;
-        house
+        harness.server = Running::at(address, settings).await;
+        harness
     }
 
     /// One more server over the same home and backend.

@@ -1,39 +1,39 @@
-//! The bench: a simulated backend, a home with a sign-in, and the program over both.
+//! The harness: a simulated backend, a home with a sign-in, and the program over both.
 
 use chatmock_simulator::{Settings, Simulator, Stats};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::Fault;
+use crate::BoxError;
 use crate::client::{Reply, Wire, soon};
 use crate::process::Program;
 
 /// What a check works on; each has one of its own, so that figures do not mix.
 #[derive(Debug)]
-pub(crate) struct Bench {
+pub(crate) struct Harness {
     pub(crate) program: Program,
     pub(crate) simulator: Simulator,
     home: TempDir,
     _worker: Worker,
 }
 
-impl Bench {
-    /// A bench whose backend checks what the real one checks.
-    pub(crate) async fn start() -> Result<Self, Fault> {
+impl Harness {
+    /// Starts a harness whose backend checks what the real one checks.
+    pub(crate) async fn start() -> Result<Self, BoxError> {
         Self::over(Settings::default()).await
     }
 
-    /// A bench whose backend also gives fast answers.
-    pub(crate) async fn fast() -> Result<Self, Fault> {
+    /// Starts a harness whose backend also gives fast answers.
+    pub(crate) async fn fast() -> Result<Self, BoxError> {
         Self::over(Settings { fast: true, ..Settings::default() }).await
     }
 
-    /// A bench whose backend also gives fast answers, and speaks HTTP/2 over TLS alone.
-    pub(crate) async fn secure() -> Result<Self, Fault> {
+    /// Starts a harness whose backend also gives fast answers, and speaks HTTP/2 over TLS alone.
+    pub(crate) async fn secure() -> Result<Self, BoxError> {
         Self::over(Settings { fast: true, tls: true, ..Settings::default() }).await
     }
 
-    async fn over(settings: Settings) -> Result<Self, Fault> {
+    async fn over(settings: Settings) -> Result<Self, BoxError> {
         // No more of the requests than the last few, or this process would hold them all.
         let settings = Settings { keep_requests: 4, ..settings };
         let worker = Worker::new()?;
@@ -49,18 +49,21 @@ impl Bench {
     }
 
     /// Ends the program and starts another over the same backend and home.
-    pub(crate) async fn restart(&mut self) -> Result<(), Fault> {
+    pub(crate) async fn restart(&mut self) -> Result<(), BoxError> {
         self.program = program(&self.home, &self.simulator).await?;
         Ok(())
     }
 
     /// Sends one request on a connection of its own.
-    pub(crate) async fn ask(&self, request: &[u8]) -> Result<Reply, Fault> {
+    pub(crate) async fn ask(&self, request: &[u8]) -> Result<Reply, BoxError> {
         Wire::open(self.program.address).await?.ask(request).await
     }
 
     /// Waits until the backend's counters are such.
-    pub(crate) async fn wait_for(&self, met: impl FnMut(&Stats) -> bool) -> Result<Stats, Fault> {
+    pub(crate) async fn wait_for(
+        &self,
+        met: impl FnMut(&Stats) -> bool,
+    ) -> Result<Stats, BoxError> {
         Ok(soon(self.simulator.wait_for(met)).await?)
     }
 }
@@ -68,7 +71,7 @@ impl Bench {
 /// The backend's certificate, in the home of whoever is to trust it.
 const CERTIFICATE: &str = "backend.pem";
 
-async fn program(home: &TempDir, simulator: &Simulator) -> Result<Program, Fault> {
+async fn program(home: &TempDir, simulator: &Simulator) -> Result<Program, BoxError> {
     let certificate = home.path().join(CERTIFICATE);
     let trusted = certificate.is_file().then_some(certificate);
     let flags = [
@@ -84,7 +87,7 @@ async fn program(home: &TempDir, simulator: &Simulator) -> Result<Program, Fault
 struct Worker(Option<Runtime>);
 
 impl Worker {
-    fn new() -> Result<Self, Fault> {
+    fn new() -> Result<Self, BoxError> {
         Ok(Self(Some(Builder::new_multi_thread().worker_threads(1).enable_all().build()?)))
     }
 }

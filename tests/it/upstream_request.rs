@@ -3,7 +3,7 @@
 use chatmock_simulator::{Claims, Mode, Settings as Simulated};
 use serde_json::{Value, json};
 
-use crate::house::{CHAT, House, RESPONSES, chat, responses};
+use crate::harness::{CHAT, Harness, RESPONSES, chat, responses};
 use crate::wire::Request;
 
 /// Every member that a request of the backend may have.
@@ -45,10 +45,10 @@ fn loaded() -> Value {
 
 #[tokio::test]
 async fn only_allowed_members_go_upstream_from_a_chat_request() {
-    let house = House::new().await;
-    let reply = house.server.post(CHAT, &loaded()).await;
+    let harness = Harness::new().await;
+    let reply = harness.server.post(CHAT, &loaded()).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
-    let sent = house.sent();
+    let sent = harness.sent();
     for name in sent.as_object().unwrap().keys() {
         assert!(ALLOWED.contains(&name.as_str()), "{name} went upstream");
     }
@@ -60,12 +60,12 @@ async fn only_allowed_members_go_upstream_from_a_chat_request() {
 
 #[tokio::test]
 async fn the_backend_is_always_asked_for_an_unstored_stream() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for (path, mut request) in [(CHAT, chat("hello", false)), (RESPONSES, responses("hi", false))] {
         for store in [json!(true), json!(false), Value::Null] {
             request["store"] = store;
-            assert_eq!(house.server.post(path, &request).await.status, 200);
-            let sent = house.sent();
+            assert_eq!(harness.server.post(path, &request).await.status, 200);
+            let sent = harness.sent();
             assert_eq!((&sent["store"], &sent["stream"]), (&json!(false), &json!(true)));
             assert_eq!(sent["instructions"], "");
             assert_eq!(sent["include"], json!(["reasoning.encrypted_content"]));
@@ -75,15 +75,15 @@ async fn the_backend_is_always_asked_for_an_unstored_stream() {
 
 #[tokio::test]
 async fn the_headers_of_a_turn_are_these_and_no_others() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let request = Request::post(CHAT, chat("hello", true).to_string())
         .with("authorization", "Bearer of-the-client")
         .with("cookie", "a=b")
         .with("openai-beta", "x")
         .with("x-forwarded-for", "10.0.0.1")
         .with("user-agent", "client/1");
-    assert_eq!(house.server.send(request).await.status, 200);
-    let call = house.simulator.model_calls().pop().unwrap();
+    assert_eq!(harness.server.send(request).await.status, 200);
+    let call = harness.simulator.model_calls().pop().unwrap();
     let mut names: Vec<&str> = call.headers.iter().map(|(name, _)| name.as_str()).collect();
     names.sort_unstable();
     let expected = [
@@ -116,16 +116,16 @@ async fn the_headers_of_a_turn_are_these_and_no_others() {
 #[tokio::test]
 async fn a_fedramp_workspace_is_named_as_one() {
     let claims = Claims { fedramp: true, ..Claims::of_account("workspace-1") };
-    let house = House::of(Simulated::default(), claims, |_| {}).await;
-    assert_eq!(house.server.say("hello").await.status, 200);
-    let call = house.simulator.model_calls().pop().unwrap();
+    let harness = Harness::of(Simulated::default(), claims, |_| {}).await;
+    assert_eq!(harness.server.say("hello").await.status, 200);
+    let call = harness.simulator.model_calls().pop().unwrap();
     assert_eq!(call.header("x-openai-fedramp"), Some("true"));
     assert_eq!(call.header("chatgpt-account-id"), Some("workspace-1"));
 }
 
 #[tokio::test]
 async fn unknown_members_and_items_of_a_response_request_go_up_byte_for_byte() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let parts = [
         r#""x_new":{"b":1E2,"a":123456789012345678901234567890,"e":"\u00e9\/"}"#,
         r#"{"type":"message","role":"user","content":[{"type":"input_text","text":"a\u0062 \/"}]}"#,
@@ -133,8 +133,8 @@ async fn unknown_members_and_items_of_a_response_request_go_up_byte_for_byte() {
     ];
     let body =
         format!(r#"{{{},"model":"gpt-5.5","input":[ {} ],{}}}"#, parts[0], parts[1], parts[2]);
-    let reply = house.server.send(Request::post(RESPONSES, body)).await;
-    let call = house.simulator.model_calls().pop().unwrap();
+    let reply = harness.server.send(Request::post(RESPONSES, body)).await;
+    let call = harness.simulator.model_calls().pop().unwrap();
     let sent = String::from_utf8(call.body.to_vec()).unwrap();
     for part in parts {
         assert!(sent.contains(part), "{part} is not in {sent}");
@@ -145,7 +145,7 @@ async fn unknown_members_and_items_of_a_response_request_go_up_byte_for_byte() {
 
 #[tokio::test]
 async fn a_leading_system_text_becomes_instructions_and_a_later_one_stays_in_place() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let request = json!({"model": "gpt-5.5", "messages": [
         {"role": "system", "content": "Be brief."},
         {"role": "user", "content": "one"},
@@ -153,8 +153,8 @@ async fn a_leading_system_text_becomes_instructions_and_a_later_one_stays_in_pla
         {"role": "system", "content": "Now in French."},
         {"role": "user", "content": "three"},
     ]});
-    assert_eq!(house.server.post(CHAT, &request).await.status, 200);
-    let sent = house.sent();
+    assert_eq!(harness.server.post(CHAT, &request).await.status, 200);
+    let sent = harness.sent();
     assert_eq!(sent["instructions"], "Be brief.");
     let roles: Vec<&Value> = sent["input"].as_array().unwrap().iter().map(|i| &i["role"]).collect();
     assert_eq!(roles, ["user", "assistant", "developer", "user"]);
@@ -162,13 +162,13 @@ async fn a_leading_system_text_becomes_instructions_and_a_later_one_stays_in_pla
 
 #[tokio::test]
 async fn a_model_name_with_an_effort_goes_up_as_both() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     for name in ["gpt-6-sol-high", "gpt-6-sol:high", "gpt-6-sol_high"] {
         let mut request = chat("hello", false);
         request["model"] = json!(name);
-        let reply = house.server.post(CHAT, &request).await;
+        let reply = harness.server.post(CHAT, &request).await;
         assert_eq!(reply.json()["model"], name);
-        let sent = house.sent();
+        let sent = harness.sent();
         assert_eq!(sent["model"], "gpt-6-sol");
         assert_eq!(sent["reasoning"]["effort"], "high");
     }
@@ -176,28 +176,28 @@ async fn a_model_name_with_an_effort_goes_up_as_both() {
 
 #[tokio::test]
 async fn a_tool_loop_with_an_overlong_call_id_is_taken_by_the_backend() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let mut request = chat("MODE:long-call-id", false);
     request["tools"] = json!([{"type": "function", "function": {"name": "lookup",
         "parameters": {"type": "object"}}}]);
-    let first = house.server.post(CHAT, &request).await.json();
+    let first = harness.server.post(CHAT, &request).await.json();
     let message = first["choices"][0]["message"].clone();
     let id = message["tool_calls"][0]["id"].clone();
     assert!(id.as_str().unwrap().len() > 64, "{id}");
     let messages = request["messages"].as_array_mut().unwrap();
     messages.push(message);
     messages.push(json!({"role": "tool", "tool_call_id": id, "content": "sunny"}));
-    let second = house.server.post(CHAT, &request).await;
+    let second = harness.server.post(CHAT, &request).await;
     assert_eq!(second.status, 200, "{}", second.text());
     assert!(second.text().contains("The tool said: sunny"));
 }
 
 #[tokio::test]
 async fn a_large_message_goes_up_whole() {
-    let house = House::new().await;
+    let harness = Harness::new().await;
     let text = "x".repeat(10 << 20);
-    house.simulator.enqueue(Mode::Refusal);
-    let reply = house.server.say(&text).await;
+    harness.simulator.enqueue(Mode::Refusal);
+    let reply = harness.server.say(&text).await;
     assert_eq!(reply.status, 200, "{}", &reply.text()[..200.min(reply.body.len())]);
-    assert!(house.sent()["input"][0]["content"][0]["text"] == *text);
+    assert!(harness.sent()["input"][0]["content"][0]["text"] == *text);
 }

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use chatmock_simulator::Fast;
 
-use super::works::SHORT;
-use crate::Fault;
-use crate::bench::Bench;
-use crate::load::{Before, Load, Question, Via};
+use super::workloads::SHORT;
+use crate::BoxError;
+use crate::harness::Harness;
+use crate::load::{History, Load, Question, Target};
 use crate::report::Line;
 use crate::spread::Spread;
 use crate::suite::Options;
@@ -28,20 +28,20 @@ const WHILE: Duration = Duration::from_secs(2);
 /// Bytes of text in a request.
 const SIZES: [usize; 4] = [10_000, 100_000, 1_000_000, 10_000_000];
 
-pub(super) async fn measure(options: &Options) -> Result<Vec<Line>, Fault> {
-    let bench = Bench::fast().await?;
+pub(super) async fn measure(options: &Options) -> Result<Vec<Line>, BoxError> {
+    let harness = Harness::fast().await?;
     let rounds = options.number(3, 1);
-    let mut lines = vec![events(&bench, rounds).await?];
-    lines.extend(bytes(&bench, rounds, options.number(700, 200) as u64).await?);
+    let mut lines = vec![events(&harness, rounds).await?];
+    lines.extend(bytes(&harness, rounds, options.number(700, 200) as u64).await?);
     Ok(lines)
 }
 
 /// Seconds of processor time for a million deltas, by the number of streams.
-async fn events(bench: &Bench, rounds: usize) -> Result<Line, Fault> {
+async fn events(harness: &Harness, rounds: usize) -> Result<Line, BoxError> {
     let mut spreads = STREAMS.map(|_| Spread::default());
     for _ in 0..rounds {
         for (streams, spread) in STREAMS.into_iter().zip(&mut spreads) {
-            spread.push(window(bench, streams).await?);
+            spread.push(window(harness, streams).await?);
         }
     }
     let medians = spreads.each_ref().map(Spread::median);
@@ -56,19 +56,19 @@ async fn events(bench: &Bench, rounds: usize) -> Result<Line, Fault> {
 }
 
 /// The same of streams that run, without their beginning and end.
-async fn window(bench: &Bench, (clients, pause): (usize, u32)) -> Result<f64, Fault> {
+async fn window(harness: &Harness, (clients, pause): (usize, u32)) -> Result<f64, BoxError> {
     let longest = BEFORE + WHILE + WHILE / 2;
     let deltas = u32::try_from(longest.as_millis())? / pause;
     let fast = Fast::Paced(deltas, pause);
-    let question = Question::new(bench, Via::Program, fast, Before::Nothing)?;
+    let question = Question::new(harness, Target::Program, fast, History::Nothing)?;
     let beginning = Duration::from_millis(pause.into());
-    let running = Load { clients, time: Duration::ZERO, beginning }.run(bench, &question);
+    let running = Load { clients, time: Duration::ZERO, beginning }.run(harness, &question);
     let measured = async {
         tokio::time::sleep(BEFORE).await;
-        let (begun, processor) = (Instant::now(), bench.program.processor_time()?);
+        let (begun, processor) = (Instant::now(), harness.program.processor_time()?);
         tokio::time::sleep(WHILE).await;
-        let spent = bench.program.processor_time()?.saturating_sub(processor);
-        Ok::<_, Fault>(spent.as_secs_f64() * 1e3 / (begun.elapsed().as_secs_f64() * TOGETHER))
+        let spent = harness.program.processor_time()?.saturating_sub(processor);
+        Ok::<_, BoxError>(spent.as_secs_f64() * 1e3 / (begun.elapsed().as_secs_f64() * TOGETHER))
     };
     let (run, measured) = tokio::join!(running, measured);
     match run?.why {
@@ -78,12 +78,12 @@ async fn window(bench: &Bench, (clients, pause): (usize, u32)) -> Result<f64, Fa
 }
 
 /// Nanoseconds of processor time for a byte, beyond those of a request that has none.
-async fn bytes(bench: &Bench, rounds: usize, time: u64) -> Result<Vec<Line>, Fault> {
+async fn bytes(harness: &Harness, rounds: usize, time: u64) -> Result<Vec<Line>, BoxError> {
     let mut spreads = SIZES.map(|_| Spread::default());
     for _ in 0..rounds {
-        let (least, _) = answer(bench, Before::Nothing, time).await?;
+        let (least, _) = answer(harness, History::Nothing, time).await?;
         for (size, spread) in SIZES.into_iter().zip(&mut spreads) {
-            let (each, bytes) = answer(bench, Before::Text(size), time).await?;
+            let (each, bytes) = answer(harness, History::Text(size), time).await?;
             spread.push((each - least) * 1e9 / bytes);
         }
     }
@@ -101,10 +101,10 @@ async fn bytes(bench: &Bench, rounds: usize, time: u64) -> Result<Vec<Line>, Fau
 }
 
 /// The processor time of an answer in seconds, and the bytes of its request.
-async fn answer(bench: &Bench, before: Before, time: u64) -> Result<(f64, f64), Fault> {
-    let question = Question::new(bench, Via::Program, SHORT.fast, before)?;
+async fn answer(harness: &Harness, history: History, time: u64) -> Result<(f64, f64), BoxError> {
+    let question = Question::new(harness, Target::Program, SHORT.fast, history)?;
     let time = Duration::from_millis(time);
-    let run = Load { clients: 1, time, beginning: Duration::ZERO }.run(bench, &question).await?;
+    let run = Load { clients: 1, time, beginning: Duration::ZERO }.run(harness, &question).await?;
     if let Some(why) = run.why {
         return Err(why.into());
     }

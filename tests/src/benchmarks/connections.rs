@@ -2,24 +2,24 @@
 
 use std::time::Duration;
 
-use super::works::SHORT;
-use crate::Fault;
-use crate::bench::Bench;
-use crate::load::{Before, Load, Question, Via};
+use super::workloads::SHORT;
+use crate::BoxError;
+use crate::harness::Harness;
+use crate::load::{History, Load, Question, Target};
 use crate::report::Line;
 use crate::suite::Options;
 
 /// The most new connections for each call, behind the first few.
 const EACH: f64 = 0.01;
 
-pub(super) async fn measure(options: &Options) -> Result<Vec<Line>, Fault> {
-    let bench = Bench::fast().await?;
-    let question = Question::new(&bench, Via::Program, SHORT.fast, Before::Nothing)?;
+pub(super) async fn measure(options: &Options) -> Result<Vec<Line>, BoxError> {
+    let harness = Harness::fast().await?;
+    let question = Question::new(&harness, Target::Program, SHORT.fast, History::Nothing)?;
     let time = Duration::from_millis(options.number(2000, 500) as u64);
     let load = Load { clients: 8, time, beginning: Duration::ZERO };
-    let before = bench.simulator.stats();
-    let run = load.run(&bench, &question).await?;
-    let after = bench.simulator.stats();
+    let before = harness.simulator.stats();
+    let run = load.run(&harness, &question).await?;
+    let after = harness.simulator.stats();
     let calls = after.streams - before.streams;
     let made = after.connections - before.connections;
     let each = made as f64 / calls.max(1) as f64;

@@ -1,4 +1,4 @@
-//! The measures of the bench, in the order in which they run.
+//! The benchmarks, in the order in which they run.
 
 mod answers;
 mod connections;
@@ -7,9 +7,9 @@ mod rounds;
 mod secure;
 mod start;
 mod streams;
-mod works;
+mod workloads;
 
-use crate::Fault;
+use crate::BoxError;
 use crate::report::Line;
 use crate::suite::Options;
 
@@ -30,15 +30,15 @@ pub(crate) const NAMES: [&str; 12] = [
 ];
 
 /// Takes one measure.
-pub(crate) async fn run(name: &'static str, options: Options) -> Result<Vec<Line>, Fault> {
+pub(crate) async fn run(name: &'static str, options: Options) -> Result<Vec<Line>, BoxError> {
     match name {
         "answers" => answers::measure().await,
-        "latency" => works::latency(&options).await,
-        "paced" => works::paced(&options).await,
-        "flood" => works::flood(&options).await,
-        "burst" => works::burst(&options).await,
-        "conversation" => works::conversation(&options).await,
-        "picture" => works::picture(&options).await,
+        "latency" => workloads::latency(&options).await,
+        "paced" => workloads::paced(&options).await,
+        "flood" => workloads::flood(&options).await,
+        "burst" => workloads::burst(&options).await,
+        "conversation" => workloads::conversation(&options).await,
+        "picture" => workloads::picture(&options).await,
         "streams" => streams::measure(&options).await,
         "start" => start::measure(&options).await,
         "connections" => connections::measure(&options).await,

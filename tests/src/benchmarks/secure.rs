@@ -3,17 +3,17 @@
 mod bare;
 
 use self::bare::Bare;
-use super::rounds::{Work, Wrong, at_most, beside, told};
-use super::works::{BURST, FLOOD, PACED, SHORT};
-use crate::Fault;
-use crate::bench::Bench;
-use crate::load::{Answer, Question, Run, Via};
+use super::rounds::{Workload, Wrong, at_most, compared, informational};
+use super::workloads::{BURST, FLOOD, PACED, SHORT};
+use crate::BoxError;
+use crate::harness::Harness;
+use crate::load::{Answer, Question, Run, Target};
 use crate::report::{Line, percentile};
 use crate::spread::{Spread, milliseconds};
 use crate::suite::Options;
 
 /// What is asked, and the processor time that a million deltas of it may take, in seconds.
-const WORKS: [(&str, Work, f64); 4] = [
+const WORKLOADS: [(&str, Workload, f64); 4] = [
     ("short", SHORT, 20.0),
     ("paced", PACED, 120.0),
     ("flood", FLOOD, 20.0),
@@ -23,17 +23,17 @@ const WORKS: [(&str, Work, f64); 4] = [
 /// The most connections to the backend for 8 clients: one carries them all.
 const CONNECTIONS: u64 = 2;
 
-pub(super) async fn measure(options: &Options) -> Result<Vec<Line>, Fault> {
-    let bench = Bench::secure().await?;
-    let bare = Bare::new(&bench)?;
-    let before = bench.simulator.stats().connections;
+pub(super) async fn measure(options: &Options) -> Result<Vec<Line>, BoxError> {
+    let harness = Harness::secure().await?;
+    let bare = Bare::new(&harness)?;
+    let before = harness.simulator.stats().connections;
     let mut lines = Vec::new();
-    for (name, work, limit) in WORKS {
-        let figures = Figures::of(work, (&bench, &bare), options).await?;
+    for (name, workload, limit) in WORKLOADS {
+        let figures = Figures::of(workload, (&harness, &bare), options).await?;
         lines.extend(figures.lines(name, limit));
     }
     // The other one is the bare client's.
-    let made = bench.simulator.stats().connections - before;
+    let made = harness.simulator.stats().connections - before;
     let limit = CONNECTIONS + 1;
     lines.push(Line::new(
         "TLS: connections to the backend",
@@ -60,34 +60,35 @@ struct Figures {
 
 impl Figures {
     async fn of(
-        work: Work,
-        (bench, bare): (&Bench, &Bare),
+        workload: Workload,
+        (harness, bare): (&Harness, &Bare),
         options: &Options,
-    ) -> Result<Self, Fault> {
-        let question = Question::new(bench, Via::Program, work.fast, work.before)?;
-        let work = if options.brief { Work { time: work.time / 2, ..work } } else { work };
+    ) -> Result<Self, BoxError> {
+        let question = Question::new(harness, Target::Program, workload.fast, workload.history)?;
+        let workload =
+            if options.brief { Workload { time: workload.time / 2, ..workload } } else { workload };
         let mut figures = Self::default();
         // Connections are made before anything counts.
-        work.load().once().run(bench, &question).await?;
-        bare.run(work.load().once(), work).await?;
+        workload.load().once().run(harness, &question).await?;
+        bare.run(workload.load().once(), workload).await?;
         for round in 0..options.number(5, 3) {
             for place in [round % 2, (round + 1) % 2] {
                 let run = match place {
-                    0 => work.load().run(bench, &question).await?,
-                    _ => bare.run(work.load(), work).await?,
+                    0 => workload.load().run(harness, &question).await?,
+                    _ => bare.run(workload.load(), workload).await?,
                 };
-                figures.take(work, place, run);
+                figures.take(workload, place, run);
             }
         }
         Ok(figures)
     }
 
-    fn take(&mut self, work: Work, place: usize, run: Run) {
+    fn take(&mut self, workload: Workload, place: usize, run: Run) {
         self.wrong.take(&run);
         let answers = run.answers.len() as f64;
         let time = run.processor.as_secs_f64();
         self.processor[place].push(time * 1e3 / answers);
-        self.million[place].push(time * 1e6 / (answers * work.deltas()));
+        self.million[place].push(time * 1e6 / (answers * workload.deltas()));
         let middle = |time: fn(&Answer) -> _| {
             milliseconds(percentile(&mut run.answers.iter().map(time).collect::<Vec<_>>(), 50))
         };
@@ -103,21 +104,24 @@ impl Figures {
         let [program, bare] = &self.million;
         match name {
             "short" => {
-                lines.push(beside("  first text, p50", (&self.first[0], &self.first[1]), 2.0));
-                lines.push(beside("  whole, p50", (&self.whole[0], &self.whole[1]), 5.0));
+                lines.push(compared("  first text, p50", (&self.first[0], &self.first[1]), 2.0));
+                lines.push(compared("  whole, p50", (&self.whole[0], &self.whole[1]), 5.0));
                 lines.push(at_most("  processor an answer", &self.processor[0], "ms", 0.8));
-                lines.push(told("  … a bare client's", format!("{:.3} ms", self.processor[1])));
+                lines.push(informational(
+                    "  … a bare client's",
+                    format!("{:.3} ms", self.processor[1]),
+                ));
                 return lines;
             }
             "paced" => {
-                lines.push(beside("  a delta's way, p50", (&self.age[0], &self.age[1]), 1.5));
-                lines.push(beside("  a delta's way, p99", (&self.late[0], &self.late[1]), 8.0));
+                lines.push(compared("  a delta's way, p50", (&self.age[0], &self.age[1]), 1.5));
+                lines.push(compared("  a delta's way, p99", (&self.late[0], &self.late[1]), 8.0));
             }
             _ => {}
         }
         let name = "  processor for a million deltas";
         lines.push(at_most(name, program, "s", limit));
-        lines.push(told("  … a bare client's", format!("{bare:.2} s")));
+        lines.push(informational("  … a bare client's", format!("{bare:.2} s")));
         lines
     }
 }

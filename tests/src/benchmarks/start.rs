@@ -3,8 +3,8 @@
 use std::time::Instant;
 
 use super::rounds::at_most;
-use crate::Fault;
-use crate::bench::Bench;
+use crate::BoxError;
+use crate::harness::Harness;
 use crate::process;
 use crate::report::Line;
 use crate::spread::{Spread, milliseconds};
@@ -17,13 +17,13 @@ const SIZE: f64 = 13.0;
 
 const HEALTH: &[u8] = b"GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n";
 
-pub(super) async fn measure(options: &Options) -> Result<Vec<Line>, Fault> {
-    let mut bench = Bench::fast().await?;
+pub(super) async fn measure(options: &Options) -> Result<Vec<Line>, BoxError> {
+    let mut harness = Harness::fast().await?;
     let mut times = Spread::default();
     for _ in 0..options.number(15, 5) {
         let begun = Instant::now();
-        bench.restart().await?;
-        let reply = bench.ask(HEALTH).await?;
+        harness.restart().await?;
+        let reply = harness.ask(HEALTH).await?;
         times.push(milliseconds(begun.elapsed()));
         if reply.head.status != 200 {
             return Err(format!("/health answered {}", reply.head.status).into());

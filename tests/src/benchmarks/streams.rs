@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 use chatmock_simulator::Fast;
 use futures::{StreamExt, TryStreamExt, stream};
 
-use super::rounds::told;
-use super::works::SHORT;
-use crate::Fault;
-use crate::bench::Bench;
+use super::rounds::informational;
+use super::workloads::SHORT;
+use crate::BoxError;
 use crate::client::Wire;
-use crate::load::{Before, Load, Question, Via};
+use crate::harness::Harness;
+use crate::load::{History, Load, Question, Target};
 use crate::report::{Line, MIB, shown};
 use crate::suite::Options;
 
@@ -23,27 +23,27 @@ const LEFT: Duration = Duration::from_millis(100);
 /// How many streams are opened side by side.
 const SIDE_BY_SIDE: usize = 32;
 
-pub(super) async fn measure(options: &Options) -> Result<Vec<Line>, Fault> {
+pub(super) async fn measure(options: &Options) -> Result<Vec<Line>, BoxError> {
     let count = options.number(1000, 200);
     if options.files < 4 * count as u64 {
         return Ok(vec![Line::skipped("streams", "too few open files are allowed")]);
     }
-    let bench = Bench::fast().await?;
-    let idle = bench.program.memory()?;
-    let short = Question::new(&bench, Via::Program, SHORT.fast, Before::Nothing)?;
+    let harness = Harness::fast().await?;
+    let idle = harness.program.memory()?;
+    let short = Question::new(&harness, Target::Program, SHORT.fast, History::Nothing)?;
     let load = Load { clients: 8, time: Duration::from_millis(100), beginning: Duration::ZERO };
-    load.run(&bench, &short).await?;
-    let warm = bench.program.memory()?;
-    let open = open(&bench, count).await?;
-    let each = bench.program.memory()?.saturating_sub(warm) as f64 / 1024.0 / count as f64;
+    load.run(&harness, &short).await?;
+    let warm = harness.program.memory()?;
+    let open = open(&harness, count).await?;
+    let each = harness.program.memory()?.saturating_sub(warm) as f64 / 1024.0 / count as f64;
     let left = Instant::now();
     drop(open);
-    let stats = bench.wait_for(|stats| stats.open_streams == 0).await?;
+    let stats = harness.wait_for(|stats| stats.open_streams == 0).await?;
     let last = stats.closings.back().ok_or("no call was closed")?;
     let let_go = last.at.saturating_duration_since(left);
     Ok(vec![
         Line::memory("memory at the start", idle, IDLE),
-        told("  when warm", format!("{:.1} MiB", warm as f64 / MIB as f64)),
+        informational("  when warm", format!("{:.1} MiB", warm as f64 / MIB as f64)),
         Line::new(
             &format!("  for each of {count} open streams"),
             format!("{each:.1} KiB"),
@@ -61,8 +61,9 @@ pub(super) async fn measure(options: &Options) -> Result<Vec<Line>, Fault> {
 }
 
 /// Opens streams and reads the first text of each.
-async fn open(bench: &Bench, count: usize) -> Result<Vec<Wire>, Fault> {
-    let question = Question::new(bench, Via::Program, Fast::Paced(600, 1000), Before::Nothing)?;
+async fn open(harness: &Harness, count: usize) -> Result<Vec<Wire>, BoxError> {
+    let question =
+        Question::new(harness, Target::Program, Fast::Paced(600, 1000), History::Nothing)?;
     let opening = stream::iter(0..count).map(|_| question.open());
     opening.buffered(SIDE_BY_SIDE).try_collect().await
 }

@@ -2,11 +2,11 @@
 
 use chatmock_simulator::Fast;
 
-use crate::Fault;
-use crate::bench::Bench;
+use crate::BoxError;
 use crate::client::Wire;
 use crate::dialect::Dialect;
-use crate::load::{Before, Question, Via};
+use crate::harness::Harness;
+use crate::load::{History, Question, Target};
 use crate::report::Line;
 
 /// How often each is asked for.
@@ -16,26 +16,26 @@ const TIMES: usize = 3;
 const TEXTS: [Fast; 4] =
     [Fast::Split(100, 37), Fast::Escaped(100), Fast::Large(400_000), Fast::Flood(50)];
 
-pub(super) async fn measure() -> Result<Vec<Line>, Fault> {
-    let bench = Bench::fast().await?;
+pub(super) async fn measure() -> Result<Vec<Line>, BoxError> {
+    let harness = Harness::fast().await?;
     let mut questions = Vec::new();
     for dialect in Dialect::ALL {
         for way in [(dialect, true), (dialect, false)] {
             for fast in TEXTS {
-                questions.push(Question::worded(&bench, way, fast)?);
+                questions.push(Question::worded(&harness, way, fast)?);
             }
             // The other dialects have no calls, or have them as objects.
             if matches!(dialect, Dialect::Chat | Dialect::Responses) {
-                questions.push(Question::worded(&bench, way, Fast::Calls(3))?);
+                questions.push(Question::worded(&harness, way, Fast::Calls(3))?);
             }
         }
     }
-    for before in [Before::Conversation, Before::Picture] {
-        questions.push(Question::new(&bench, Via::Program, Fast::Burst(20), before)?);
+    for history in [History::Conversation, History::Picture] {
+        questions.push(Question::new(&harness, Target::Program, Fast::Burst(20), history)?);
     }
     let (mut wrong, mut why) = (0, None);
     for question in questions.iter().flat_map(|question| [question; TIMES]) {
-        let mut wire = Wire::open(bench.program.address).await?;
+        let mut wire = Wire::open(harness.program.address).await?;
         if let Err(fault) = question.ask(&mut wire).await {
             wrong += 1;
             why.get_or_insert_with(|| fault.to_string());
