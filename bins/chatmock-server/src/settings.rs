@@ -8,7 +8,7 @@ use anyhow::{Context, ensure};
 use chatmock_server::auth::{self, KeeperSettings};
 use chatmock_server::translate::Policy;
 use chatmock_server::translate::policy::Instructions;
-use chatmock_server::translate::thinking::ReasoningStyle;
+use chatmock_server::translate::reasoning_style::ReasoningStyle;
 use chatmock_server::upstream::{self, Route};
 use chatmock_server::{Access, HttpSettings, KeySettings, ModelSettings, Settings, SignInSettings};
 

@@ -7,8 +7,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use chatmock_protocol::responses::Event;
 use chatmock_protocol::sse::{Decoder, Frame};
-use chatmock_translate::bounds::Bounds;
-use chatmock_translate::thinking::ReasoningStyle;
+use chatmock_translate::reasoning_style::ReasoningStyle;
+use chatmock_translate::stop::StopCriteria;
 use chatmock_translate::tokens::Estimate;
 use chatmock_translate::{
     Chat, Completions, Dialect, Encoder, Frames, OllamaChat, OllamaGenerate, Responses, Shape,
@@ -51,14 +51,14 @@ fn shape() -> Arc<Shape> {
         json: false,
         hide_commentary: false,
         legacy_functions: false,
-        bounds: Bounds::default(),
+        stop: StopCriteria::default(),
         tokenizer: Arc::new(Estimate),
         echo: Vec::new(),
         choices_per_prompt: 1,
         keep: false,
         response_id: OnceLock::new(),
-        echoes: Vec::new(),
-        renamed: Vec::new(),
+        echoed_params: Vec::new(),
+        shortened: Vec::new(),
     })
 }
 

@@ -41,7 +41,7 @@ impl Backend {
 
 /// What a client asked for that only some backends do.
 #[derive(Clone, Debug)]
-pub struct Wish {
+pub struct OptionalParam {
     /// The member in a request of the Responses API.
     pub member: &'static str,
     /// The member in the client's request.
@@ -53,11 +53,11 @@ pub struct Wish {
 }
 
 impl Draft<'_> {
-    /// Notes a wish; `lost` tells whether a value says something that would be missed.
+    /// Notes an optional parameter; `lost` tells whether a value says something that would be missed.
     ///
     /// # Errors
     /// Only where a value cannot be written.
-    pub(crate) fn wish<T: Serialize>(
+    pub(crate) fn optional_param<T: Serialize>(
         &mut self,
         (member, field): (&'static str, &'static str),
         value: Option<T>,
@@ -65,7 +65,12 @@ impl Draft<'_> {
     ) -> Result<(), Failure> {
         if let Some(value) = value {
             let otherwise = lost(&value).then_some(why);
-            self.wishes.push(Wish { member, field, value: raw(&value)?, otherwise });
+            self.optional_params.push(OptionalParam {
+                member,
+                field,
+                value: raw(&value)?,
+                otherwise,
+            });
         }
         Ok(())
     }
@@ -76,22 +81,22 @@ impl Draft<'_> {
 /// # Errors
 /// Only where a value cannot be written.
 pub(crate) fn pass_on(draft: &mut Draft<'_>, backend: &Backend) -> Result<(), Failure> {
-    for wish in std::mem::take(&mut draft.wishes) {
-        if backend.takes(wish.member) {
-            draft.request.put(wish.member, Cow::Owned(wish.value));
-        } else if let Some(why) = wish.otherwise {
-            draft.notices.push(Notice::ignored(wish.field, why));
+    for optional_param in std::mem::take(&mut draft.optional_params) {
+        if backend.takes(optional_param.member) {
+            draft.request.put(optional_param.member, Cow::Owned(optional_param.value));
+        } else if let Some(why) = optional_param.otherwise {
+            draft.notices.push(Notice::ignored(optional_param.field, why));
         }
     }
     // A backend that keeps responses is asked for them.
     draft.keep &= !backend.takes("store");
     // What the backend is told, it repeats by itself.
-    draft.echoes.retain(|(name, _)| !backend.takes(name));
-    let Some(most) = draft.bounds.max_tokens else { return Ok(()) };
+    draft.echoed_params.retain(|(name, _)| !backend.takes(name));
+    let Some(most) = draft.stop.max_tokens else { return Ok(()) };
     if backend.takes(CAP) {
         draft.request.set(CAP, &most.max(LEAST_CAP))?;
         if most >= LEAST_CAP {
-            draft.bounds.max_tokens = None;
+            draft.stop.max_tokens = None;
             return Ok(());
         }
     }
@@ -120,7 +125,7 @@ mod tests {
         let notices = draft.notices.iter();
         let notices = notices.map(|n| format!("{} {}", n.field, n.kind.as_str())).collect();
         draft.request.remove("input");
-        (serde_json::to_string(&draft.request).unwrap(), draft.bounds.max_tokens, notices)
+        (serde_json::to_string(&draft.request).unwrap(), draft.stop.max_tokens, notices)
     }
 
     const ASKS: &str = r#"{"model":"m","messages":[{"role":"user","content":"x"}],"max_tokens":50,
@@ -153,9 +158,11 @@ mod tests {
 
     #[test]
     fn a_value_leaves_as_it_was_written() {
-        let wish: Box<RawValue> = read_text("1E2").unwrap();
+        let optional_param: Box<RawValue> = read_text("1E2").unwrap();
         let mut draft = Draft::default();
-        draft.wish(("top_p", "top_p"), Some(&wish), (|_: &_| true, "")).unwrap();
+        draft
+            .optional_param(("top_p", "top_p"), Some(&optional_param), (|_: &_| true, ""))
+            .unwrap();
         pass_on(&mut draft, &ALL).unwrap();
         assert_eq!(serde_json::to_string(&draft.request).unwrap(), r#"{"top_p":1E2}"#);
     }

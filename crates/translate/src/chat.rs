@@ -14,15 +14,15 @@ use std::time::Duration;
 use chatmock_protocol::openai::chat::reply::Completion;
 use chatmock_protocol::openai::error::ErrorBody;
 
-use crate::asked::Asked;
-use crate::bounds::Bounded;
 use crate::dialect::{Dialect, Framing, Output, Shape};
 use crate::draft::Draft;
+use crate::either_body::OpenAiBody;
 use crate::failure::Failure;
 use crate::frames::Frames;
-use crate::reading::Reading;
+use crate::reader::ReaderEncoder;
+use crate::reasoning_style::StyledReasoning;
 use crate::reply::{Collector, Reply};
-use crate::thinking::Styled;
+use crate::stop::StopAt;
 
 pub use chunks::{Chunks, Ended};
 pub(crate) use error::error_body;
@@ -33,17 +33,17 @@ pub(crate) use request::draft;
 pub struct Chat;
 
 impl Dialect for Chat {
-    type Request<'b> = Asked<'b>;
-    type Encoder = Reading<Bounded<Styled<Chunks>>>;
-    type Whole = Reading<Bounded<Styled<Collector>>>;
+    type Request<'b> = OpenAiBody<'b>;
+    type Encoder = ReaderEncoder<StopAt<StyledReasoning<Chunks>>>;
+    type Whole = ReaderEncoder<StopAt<StyledReasoning<Collector>>>;
     type Response<'r> = Completion<'r>;
     type Error<'f> = ErrorBody<'f>;
 
     const NAME: &'static str = "chat";
     const FRAMING: Framing = Framing::Sse;
 
-    fn read(body: &[u8]) -> Result<Asked<'_>, Failure> {
-        Asked::of_chat(body)
+    fn read(body: &[u8]) -> Result<OpenAiBody<'_>, Failure> {
+        OpenAiBody::of_chat(body)
     }
 
     fn draft<'b>(request: Self::Request<'b>) -> Result<Draft<'b>, Failure> {
@@ -51,13 +51,13 @@ impl Dialect for Chat {
     }
 
     fn encoder(shape: &Arc<Shape>, choice: u32) -> Self::Encoder {
-        let styled = Styled::new(shape, Chunks::new(shape, choice));
-        Reading::new(shape, Bounded::new(shape, styled))
+        let styled = StyledReasoning::new(shape, Chunks::new(shape, choice));
+        ReaderEncoder::new(shape, StopAt::new(shape, styled))
     }
 
     fn whole(shape: &Arc<Shape>, _: u32) -> Self::Whole {
-        let styled = Styled::new(shape, Collector::new());
-        Reading::new(shape, Bounded::new(shape, styled))
+        let styled = StyledReasoning::new(shape, Collector::new());
+        ReaderEncoder::new(shape, StopAt::new(shape, styled))
     }
 
     fn tail(outcome: Result<&[Output<Self>], &Failure>, shape: &Shape, frames: &mut Frames) {

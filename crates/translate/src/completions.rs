@@ -11,16 +11,16 @@ use chatmock_protocol::openai::completions::{Choice, Completion, Request};
 use chatmock_protocol::openai::error::ErrorBody;
 use chatmock_protocol::responses::Usage;
 
-use crate::bounds::Bounded;
 use crate::chat::error_body;
 use crate::dialect::{Dialect, Framing, Output, Shape};
 use crate::draft::Draft;
 use crate::failure::Failure;
 use crate::frames::Frames;
-use crate::plain::Plain;
-use crate::reading::Reading;
+use crate::reader::ReaderEncoder;
+use crate::reasoning_style::StyledReasoning;
 use crate::reply::{Collector, Reply};
-use crate::thinking::Styled;
+use crate::stop::StopAt;
+use crate::text_only::TextOnly;
 
 pub use chunks::{Ended, TextChunks};
 
@@ -30,8 +30,8 @@ pub struct Completions;
 
 impl Dialect for Completions {
     type Request<'b> = Request<'b>;
-    type Encoder = Reading<Bounded<Styled<Plain<TextChunks>>>>;
-    type Whole = Reading<Bounded<Styled<Plain<Collector>>>>;
+    type Encoder = ReaderEncoder<StopAt<StyledReasoning<TextOnly<TextChunks>>>>;
+    type Whole = ReaderEncoder<StopAt<StyledReasoning<TextOnly<Collector>>>>;
     type Response<'r> = Completion<'r>;
     type Error<'f> = ErrorBody<'f>;
 
@@ -47,13 +47,13 @@ impl Dialect for Completions {
     }
 
     fn encoder(shape: &Arc<Shape>, choice: u32) -> Self::Encoder {
-        let styled = Styled::new(shape, Plain(TextChunks::new(shape, choice)));
-        Reading::new(shape, Bounded::new(shape, styled))
+        let styled = StyledReasoning::new(shape, TextOnly(TextChunks::new(shape, choice)));
+        ReaderEncoder::new(shape, StopAt::new(shape, styled))
     }
 
     fn whole(shape: &Arc<Shape>, _: u32) -> Self::Whole {
-        let styled = Styled::new(shape, Plain(Collector::new()));
-        Reading::new(shape, Bounded::new(shape, styled))
+        let styled = StyledReasoning::new(shape, TextOnly(Collector::new()));
+        ReaderEncoder::new(shape, StopAt::new(shape, styled))
     }
 
     fn tail(outcome: Result<&[Output<Self>], &Failure>, shape: &Shape, frames: &mut Frames) {

@@ -1,12 +1,12 @@
-//! A conversation on its way to the Responses API: instructions, items and what was renamed.
+//! A conversation on its way to the Responses API: instructions, items and shortened names.
 
 use chatmock_protocol::json::RawString;
 use chatmock_protocol::responses::item::{ContentPart, InputItem, Role};
 
 use crate::draft::Draft;
 use crate::failure::Failure;
-use crate::names::Renamed;
 use crate::notice::Notice;
+use crate::tool_names::ShortenedName;
 use crate::tools;
 
 /// What every translating dialect's history lowers to.
@@ -17,7 +17,7 @@ pub(crate) struct Conversation<'b> {
     /// Everything else, in order.
     pub(crate) items: Vec<InputItem<'b>>,
     /// Names that went out shortened.
-    pub(crate) renamed: Vec<Renamed>,
+    pub(crate) shortened: Vec<ShortenedName>,
     /// What was not simply honoured.
     pub(crate) notices: Vec<Notice>,
     /// Whether something other than system text has been said.
@@ -79,7 +79,7 @@ impl<'b> Conversation<'b> {
             draft.request.set("instructions", instructions)?;
         }
         draft.request.set("input", &self.items)?;
-        draft.renamed.append(&mut self.renamed);
+        draft.shortened.append(&mut self.shortened);
         draft.notices.append(&mut self.notices);
         Ok(())
     }

@@ -9,14 +9,14 @@ use chatmock_protocol::responses::{Event, Usage};
 use chatmock_protocol::sse::Frame;
 use serde::Serialize;
 
-use crate::bounds::Bounds;
 use crate::delta::Delta;
 use crate::draft::Draft;
 use crate::failure::Failure;
 use crate::frames::Frames;
-use crate::names::Renamed;
-use crate::thinking::ReasoningStyle;
+use crate::reasoning_style::ReasoningStyle;
+use crate::stop::StopCriteria;
 use crate::tokens::Tokenizer;
+use crate::tool_names::ShortenedName;
 
 /// How a stream's messages are delimited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -182,7 +182,7 @@ pub struct Shape {
     /// Whether calls go out in the old form, as the client offered `functions`.
     pub legacy_functions: bool,
     /// Where the reply is cut.
-    pub bounds: Bounds,
+    pub stop: StopCriteria,
     /// Counts the tokens of what is cut here.
     pub tokenizer: Arc<dyn Tokenizer>,
     /// Prompts that the choices repeat before their text, one for each prompt.
@@ -194,10 +194,10 @@ pub struct Shape {
     /// The backend's id of the choice that began first, from which all choices have theirs.
     pub response_id: OnceLock<String>,
     /// Members that response objects repeat, in place of what the backend says of them.
-    pub echoes: Echoes,
+    pub echoed_params: EchoedParams,
     /// Names that went out shortened, to be mapped back.
-    pub renamed: Vec<Renamed>,
+    pub shortened: Vec<ShortenedName>,
 }
 
 /// Members by name, as a client wrote them.
-pub type Echoes = Vec<(&'static str, Box<RawValue>)>;
+pub type EchoedParams = Vec<(&'static str, Box<RawValue>)>;

@@ -6,12 +6,12 @@ use chatmock_protocol::json::{RawValue, Text};
 use chatmock_protocol::openai::chat::request::StreamOptions;
 use chatmock_protocol::responses::Request;
 
-use crate::backend::Wish;
-use crate::bounds::Bounds;
-use crate::dialect::{Echoes, Finish};
+use crate::backend::OptionalParam;
+use crate::dialect::{EchoedParams, Finish};
 use crate::failure::Failure;
-use crate::names::Renamed;
 use crate::notice::{self, Notice, NoticeKind};
+use crate::stop::StopCriteria;
+use crate::tool_names::ShortenedName;
 
 /// The most answers that one request may ask for.
 pub(crate) const MOST_CHOICES: u32 = 8;
@@ -68,11 +68,11 @@ pub struct Draft<'b> {
     /// Whether the client offered the old `functions`.
     pub legacy_functions: bool,
     /// Where the reply is cut.
-    pub bounds: Bounds,
+    pub stop: StopCriteria,
     /// The member in which the cap on tokens stands.
     pub cap_member: &'static str,
     /// What only some backends do.
-    pub wishes: Vec<Wish>,
+    pub optional_params: Vec<OptionalParam>,
     /// Prompts that the answers repeat before their text.
     pub echo: Vec<String>,
     /// How the reply ends without a word to the backend, where nothing is asked of it.
@@ -84,9 +84,9 @@ pub struct Draft<'b> {
     pub previous: Option<String>,
     /// Members of the request that a response object repeats, where what they ask for is done here
     /// and the backend knows nothing of it.
-    pub echoes: Echoes,
+    pub echoed_params: EchoedParams,
     /// Names that went out shortened.
-    pub renamed: Vec<Renamed>,
+    pub shortened: Vec<ShortenedName>,
     /// What was not simply honoured.
     pub notices: Vec<Notice>,
 }
@@ -131,7 +131,7 @@ impl Draft<'_> {
     pub(crate) fn note_emulated(&mut self, stop: &'static str) {
         let done = [
             ("n", self.choices > 1, "the question is asked once for each answer"),
-            (stop, !self.bounds.stop.is_empty(), "the answer is cut here"),
+            (stop, !self.stop.sequences.is_empty(), "the answer is cut here"),
         ];
         let done = done.into_iter().filter(|(_, present, _)| *present);
         let notice = |(name, _, how)| Notice::new(name, NoticeKind::Emulated, how);

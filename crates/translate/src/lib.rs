@@ -7,9 +7,7 @@
 //!
 //! [`protocol::responses::Request`]: chatmock_protocol::responses::Request
 
-mod asked;
 pub mod backend;
-pub mod bounds;
 pub mod catalog;
 pub mod chat;
 pub mod completions;
@@ -18,38 +16,37 @@ mod conversation;
 pub mod delta;
 pub mod dialect;
 pub mod draft;
+mod either_body;
 pub mod failure;
+mod field_path;
 mod format;
 pub mod frames;
-mod names;
 pub mod notice;
-mod offer;
 pub mod ollama;
-mod place;
-pub mod plain;
 pub mod policy;
 pub mod reader;
-pub mod reading;
+pub mod reasoning_style;
 pub mod reply;
 pub mod responses;
 mod schema;
+pub mod stop;
 mod template;
-pub mod thinking;
+pub mod text_only;
 pub mod tokens;
+mod tool_list;
+mod tool_names;
 mod tools;
 
 #[cfg(test)]
-mod everywhere;
-#[cfg(test)]
-mod testing;
+mod tests;
 
-pub use asked::Asked;
 pub use backend::Backend;
 pub use catalog::Catalog;
 pub use chat::Chat;
 pub use completions::Completions;
 pub use dialect::{Dialect, Encoder, Framing, Shape};
 pub use draft::Draft;
+pub use either_body::OpenAiBody;
 pub use failure::{Failure, FailureKind};
 pub use frames::Frames;
 pub use notice::{Notice, NoticeKind};

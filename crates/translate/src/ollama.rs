@@ -14,17 +14,17 @@ pub use lines::{Lines, timestamp};
 
 pub use request::model_name;
 
-use crate::bounds::Bounded;
-use crate::plain::Plain;
-use crate::reading::Reading;
+use crate::reader::ReaderEncoder;
+use crate::reasoning_style::StyledReasoning;
 use crate::reply::Collector;
-use crate::thinking::Styled;
+use crate::stop::StopAt;
+use crate::text_only::TextOnly;
 
 /// The chain of a streamed reply.
-pub type Streamed = Reading<Bounded<Styled<Plain<Lines>>>>;
+pub type Streamed = ReaderEncoder<StopAt<StyledReasoning<TextOnly<Lines>>>>;
 
 /// The chain of a whole reply.
-pub type Whole = Reading<Bounded<Styled<Plain<Collector>>>>;
+pub type Whole = ReaderEncoder<StopAt<StyledReasoning<TextOnly<Collector>>>>;
 
 #[cfg(test)]
 mod tests;

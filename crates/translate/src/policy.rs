@@ -16,7 +16,7 @@ use crate::dialect::{Finish, Shape};
 use crate::draft::Draft;
 use crate::failure::{Failure, FailureKind};
 use crate::notice::{Notice, NoticeKind};
-use crate::thinking::ReasoningStyle;
+use crate::reasoning_style::ReasoningStyle;
 use crate::tokens::{Estimate, Tokenizer};
 
 /// What the person who runs the server decided for all requests.
@@ -36,7 +36,7 @@ pub struct Policy {
     pub hide_commentary: bool,
     /// Whether a member that has no effect is refused.
     pub strict: bool,
-    /// Asked for in place of whatever model a request names.
+    /// OpenAiBody for in place of whatever model a request names.
     pub debug_model: Option<String>,
     /// Instructions where a request has none.
     pub instructions: Instructions,
@@ -167,14 +167,14 @@ pub fn settle<'b>(
         // Commentary beside JSON would break it.
         hide_commentary: policy.hide_commentary || draft.json,
         legacy_functions: draft.legacy_functions,
-        bounds: draft.bounds,
+        stop: draft.stop,
         tokenizer: Arc::clone(&policy.tokenizer),
         keep: draft.keep,
         response_id: OnceLock::new(),
-        echoes: draft.echoes,
+        echoed_params: draft.echoed_params,
         echo: draft.echo,
         choices_per_prompt: choices,
-        renamed: draft.renamed,
+        shortened: draft.shortened,
     };
     Ok(Turn {
         request: draft.request,

@@ -1,6 +1,7 @@
 //! The one stream machine: Responses events in, the steps of a reply out.
 
-mod finished;
+mod completed;
+mod encoder;
 mod slot;
 
 use std::collections::BTreeMap;
@@ -16,12 +17,14 @@ use crate::dialect::{End, Finish, Step};
 use crate::failure::Failure;
 use slot::Slot;
 
+pub use encoder::ReaderEncoder;
+
 /// Turns events into steps.
 ///
 /// It keeps a slot per `output_index`, so interleaved calls stay apart, and treats the finished
 /// item as the authority: what its deltas did not bring is supplied from there.
 #[derive(Debug, Default)]
-pub struct Reader {
+pub struct EventReader {
     slots: BTreeMap<usize, Slot>,
     begun: bool,
     hide_commentary: bool,
@@ -33,7 +36,7 @@ pub struct Reader {
     scratch: String,
 }
 
-impl Reader {
+impl EventReader {
     /// Makes a reader; with `hide_commentary`, text between tool calls is left out.
     #[must_use]
     pub fn new(hide_commentary: bool) -> Self {

@@ -1,10 +1,10 @@
 //! The Responses dialect: requests and events pass through, byte for byte where nothing must change.
 
 mod items;
-mod made;
 mod partial;
+mod passthrough;
 mod request;
-mod verbatim;
+mod synthesized;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,44 +12,44 @@ use std::time::Duration;
 use chatmock_protocol::json::RawValue;
 use chatmock_protocol::openai::error::ErrorBody;
 
-use crate::asked::Asked;
 use crate::chat::error_body;
 use crate::dialect::{Dialect, Framing, Output, Shape};
 use crate::draft::Draft;
+use crate::either_body::OpenAiBody;
 use crate::failure::Failure;
 use crate::frames::Frames;
 
+pub use passthrough::Passthrough;
 pub(crate) use request::draft;
-pub use verbatim::Verbatim;
 
 /// `POST /v1/responses`.
 #[derive(Clone, Copy, Debug)]
 pub struct Responses;
 
 impl Dialect for Responses {
-    type Request<'b> = Asked<'b>;
-    type Encoder = Verbatim;
-    type Whole = Verbatim;
+    type Request<'b> = OpenAiBody<'b>;
+    type Encoder = Passthrough;
+    type Whole = Passthrough;
     type Response<'r> = &'r RawValue;
     type Error<'f> = ErrorBody<'f>;
 
     const NAME: &'static str = "responses";
     const FRAMING: Framing = Framing::Sse;
 
-    fn read(body: &[u8]) -> Result<Asked<'_>, Failure> {
-        Asked::of_responses(body)
+    fn read(body: &[u8]) -> Result<OpenAiBody<'_>, Failure> {
+        OpenAiBody::of_responses(body)
     }
 
     fn draft<'b>(request: Self::Request<'b>) -> Result<Draft<'b>, Failure> {
         request.for_responses()
     }
 
-    fn encoder(shape: &Arc<Shape>, _: u32) -> Verbatim {
-        Verbatim::new(shape, true)
+    fn encoder(shape: &Arc<Shape>, _: u32) -> Passthrough {
+        Passthrough::new(shape, true)
     }
 
-    fn whole(shape: &Arc<Shape>, _: u32) -> Verbatim {
-        Verbatim::new(shape, false)
+    fn whole(shape: &Arc<Shape>, _: u32) -> Passthrough {
+        Passthrough::new(shape, false)
     }
 
     fn tail(_: Result<&[Output<Self>], &Failure>, _: &Shape, _: &mut Frames) {

@@ -8,9 +8,9 @@ use bytes::Bytes;
 use chatmock_protocol::effort::Effort;
 use chatmock_protocol::responses::Event;
 use chatmock_protocol::sse::{Decoder, Frame};
-use chatmock_translate::bounds::Bounds;
+use chatmock_translate::stop::StopCriteria;
 use chatmock_translate::dialect::End;
-use chatmock_translate::thinking::ReasoningStyle;
+use chatmock_translate::reasoning_style::ReasoningStyle;
 use chatmock_translate::tokens::Estimate;
 use chatmock_translate::{
     Catalog, Dialect, Encoder, Failure, Frames, Framing, Policy, Shape, settle,
@@ -85,21 +85,21 @@ pub fn shapes() -> [Arc<Shape>; 2] {
         json: false,
         hide_commentary: false,
         legacy_functions: false,
-        bounds: Bounds::default(),
+        stop: StopCriteria::default(),
         tokenizer: Arc::new(Estimate),
         echo: Vec::new(),
         choices_per_prompt: 1,
         keep: false,
         response_id: OnceLock::new(),
-        echoes: Vec::new(),
-        renamed: Vec::new(),
+        echoed_params: Vec::new(),
+        shortened: Vec::new(),
     };
     let special = Shape {
         stream_usage: true,
         reasoning: ReasoningStyle::ThinkTags,
         hide_commentary: true,
         legacy_functions: true,
-        bounds: Bounds { stop: vec!["ab".to_owned(), "\u{e9}".to_owned()], max_tokens: Some(9) },
+        stop: StopCriteria { sequences: vec!["ab".to_owned(), "\u{e9}".to_owned()], max_tokens: Some(9) },
         echo: vec!["Once".to_owned()],
         keep: true,
         ..plain.clone()

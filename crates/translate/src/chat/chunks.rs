@@ -15,8 +15,8 @@ use crate::delta::{Delta, Piece};
 use crate::dialect::{DeltaEncoder, End, Finish, Shape};
 use crate::failure::Failure;
 use crate::frames::Frames;
-use crate::names;
 use crate::template::{PLACE, Template};
+use crate::tool_names;
 use chatmock_protocol::responses::event::Channel;
 
 /// Writes the chunks of one choice.
@@ -103,7 +103,7 @@ impl Chunks {
         let (slot, id, name, custom) = call;
         self.calls.push(self.arguments(slot, custom));
         let shape = Arc::clone(&self.shape);
-        let name = Some(names::original(&shape.renamed, name));
+        let name = Some(tool_names::original(&shape.shortened, name));
         if shape.legacy_functions {
             if slot == 0 {
                 let function_call = Some(FunctionCall { name, arguments: "" });
@@ -114,7 +114,7 @@ impl Chunks {
         let function = (!custom).then_some(FunctionCall { name, arguments: "" });
         let call = ToolCall {
             index: Some(slot),
-            id: Some(names::original(&shape.renamed, id)),
+            id: Some(tool_names::original(&shape.shortened, id)),
             kind: Some(if custom { "custom" } else { "function" }),
             function,
             custom: custom.then_some(CustomCall { name, input: "" }),

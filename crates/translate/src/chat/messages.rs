@@ -10,12 +10,12 @@ use chatmock_protocol::responses::item::{ContentPart, InputItem, Role, ToolOutpu
 use super::parts::Speaker;
 use crate::conversation::{Conversation, text_of};
 use crate::failure::Failure;
-use crate::names;
+use crate::field_path::FieldPath;
 use crate::notice::{self, Notice, NoticeKind};
-use crate::place::Place;
+use crate::tool_names;
 
 /// Where the messages stand.
-const MESSAGES: Place<'_> = Place::Top("messages");
+const MESSAGES: FieldPath<'_> = FieldPath::Top("messages");
 
 /// Why a member of a call in the history has no effect.
 const NOT_OF_CALL: &str = "not a member of a tool call";
@@ -59,7 +59,7 @@ pub(super) fn lower(
     Ok(lowered.conversation)
 }
 
-fn unknown_role(role: &str, path: Place<'_>) -> Failure {
+fn unknown_role(role: &str, path: FieldPath<'_>) -> Failure {
     let known = "system, developer, user, assistant, tool, function";
     Failure::param(
         format!("{path}.role"),
@@ -68,7 +68,7 @@ fn unknown_role(role: &str, path: Place<'_>) -> Failure {
 }
 
 impl<'b> Lowered<'b> {
-    fn unknown(&mut self, path: Place<'_>, message: &Message<'_>) {
+    fn unknown(&mut self, path: FieldPath<'_>, message: &Message<'_>) {
         notice::unknown(
             &mut self.conversation.notices,
             &path,
@@ -84,13 +84,13 @@ impl<'b> Lowered<'b> {
         self.conversation.notices.push(Notice::ignored(field, why));
     }
 
-    fn system(&mut self, message: Message<'b>, path: Place<'_>) -> Result<(), Failure> {
+    fn system(&mut self, message: Message<'b>, path: FieldPath<'_>) -> Result<(), Failure> {
         let parts = self.parts(required(message.content, path)?, path, Speaker::Person)?;
         self.conversation.system(parts);
         Ok(())
     }
 
-    fn user(&mut self, message: Message<'b>, path: Place<'_>) -> Result<(), Failure> {
+    fn user(&mut self, message: Message<'b>, path: FieldPath<'_>) -> Result<(), Failure> {
         let content = self.parts(required(message.content, path)?, path, Speaker::Person)?;
         if content.is_empty() {
             return Err(Failure::param(
@@ -103,7 +103,7 @@ impl<'b> Lowered<'b> {
     }
 
     /// Text first, then calls; reasoning is not sent back, since text is not what it was.
-    fn assistant(&mut self, message: Message<'b>, path: Place<'_>) -> Result<(), Failure> {
+    fn assistant(&mut self, message: Message<'b>, path: FieldPath<'_>) -> Result<(), Failure> {
         self.assistant_notices(&message, path);
         let mut content = match message.content {
             Some(content) => self.parts(content, path, Speaker::Model)?,
@@ -126,7 +126,7 @@ impl<'b> Lowered<'b> {
         }
     }
 
-    fn assistant_notices(&mut self, message: &Message<'_>, path: Place<'_>) {
+    fn assistant_notices(&mut self, message: &Message<'_>, path: FieldPath<'_>) {
         let reasoning = message.reasoning_content.is_some()
             || message.reasoning.is_some()
             || message.reasoning_summary.is_some();
@@ -146,13 +146,13 @@ impl<'b> Lowered<'b> {
         }
     }
 
-    fn call(&mut self, call: ToolCall<'b>, path: Place<'_>) -> Result<(), Failure> {
+    fn call(&mut self, call: ToolCall<'b>, path: FieldPath<'_>) -> Result<(), Failure> {
         let made = || {
             let path = path.to_string();
             Text(format!("call_{}", path.replace(|c: char| !c.is_alphanumeric(), "_")).into())
         };
         let id = call.id.filter(|id| !id.is_empty()).unwrap_or_else(made);
-        let call_id = names::call_id(id.0, &mut self.conversation.renamed);
+        let call_id = tool_names::call_id(id.0, &mut self.conversation.shortened);
         notice::unknown(&mut self.conversation.notices, &path, &call.unknown, NOT_OF_CALL);
         if let Some(custom) = call.custom {
             let path = path.member("custom");
@@ -174,7 +174,7 @@ impl<'b> Lowered<'b> {
         Ok(())
     }
 
-    fn legacy_call(&mut self, call: CallFunction<'b>, path: Place<'_>) -> Result<(), Failure> {
+    fn legacy_call(&mut self, call: CallFunction<'b>, path: FieldPath<'_>) -> Result<(), Failure> {
         notice::unknown(&mut self.conversation.notices, &path, &call.unknown, NOT_OF_CALL);
         let id = format!("call_{}", self.conversation.items.len());
         let original = call.name.clone().unwrap_or_default().0;
@@ -188,20 +188,20 @@ impl<'b> Lowered<'b> {
     fn tool_name(
         &mut self,
         name: Option<Text<'b>>,
-        path: Place<'_>,
+        path: FieldPath<'_>,
     ) -> Result<Cow<'b, str>, Failure> {
         match name.filter(|name| !name.is_empty()) {
-            Some(Text(name)) => Ok(names::tool_name(name, &mut self.conversation.renamed)),
+            Some(Text(name)) => Ok(tool_names::tool_name(name, &mut self.conversation.shortened)),
             None => Err(Failure::param(path, "a tool call needs a name")),
         }
     }
 
-    fn tool(&mut self, message: Message<'b>, path: Place<'_>) -> Result<(), Failure> {
+    fn tool(&mut self, message: Message<'b>, path: FieldPath<'_>) -> Result<(), Failure> {
         let Some(Text(id)) = message.tool_call_id.filter(|id| !id.is_empty()) else {
             let path = format!("{path}.tool_call_id");
             return Err(Failure::param(path, "a tool message needs the id of the call it answers"));
         };
-        let call_id = names::call_id(id, &mut self.conversation.renamed);
+        let call_id = tool_names::call_id(id, &mut self.conversation.shortened);
         let output = self.output(required(message.content, path)?, path)?;
         self.conversation.push(if self.custom.contains(&*call_id) {
             InputItem::CustomToolCallOutput { call_id, output }
@@ -212,7 +212,7 @@ impl<'b> Lowered<'b> {
     }
 
     /// A result in the old form answers the latest open call of its name.
-    fn function(&mut self, message: Message<'b>, path: Place<'_>) -> Result<(), Failure> {
+    fn function(&mut self, message: Message<'b>, path: FieldPath<'_>) -> Result<(), Failure> {
         let Some(name) = message.name else {
             return Err(Failure::param(format!("{path}.name"), "a function message needs a name"));
         };
@@ -226,7 +226,11 @@ impl<'b> Lowered<'b> {
         Ok(())
     }
 
-    fn output(&mut self, content: Content<'b>, path: Place<'_>) -> Result<ToolOutput<'b>, Failure> {
+    fn output(
+        &mut self,
+        content: Content<'b>,
+        path: FieldPath<'_>,
+    ) -> Result<ToolOutput<'b>, Failure> {
         match content {
             Content::Text(text) => Ok(ToolOutput::Text(text)),
             list => Ok(ToolOutput::Parts(self.parts(list, path, Speaker::Person)?)),
@@ -234,7 +238,7 @@ impl<'b> Lowered<'b> {
     }
 }
 
-fn required<'b>(content: Option<Content<'b>>, path: Place<'_>) -> Result<Content<'b>, Failure> {
+fn required<'b>(content: Option<Content<'b>>, path: FieldPath<'_>) -> Result<Content<'b>, Failure> {
     match content {
         Some(Content::Parts(list)) if is_empty(list) => None,
         content => content,

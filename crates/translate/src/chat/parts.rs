@@ -7,9 +7,9 @@ use chatmock_protocol::responses::item::ContentPart;
 use super::messages::Lowered;
 use crate::content;
 use crate::failure::Failure;
+use crate::field_path::FieldPath;
 use crate::notice;
-use crate::place::Place;
-use crate::thinking::spoken;
+use crate::reasoning_style::spoken;
 
 impl<'b> Lowered<'b> {
     /// Lowers content; what the backend does not take is left out and reported.
@@ -19,7 +19,7 @@ impl<'b> Lowered<'b> {
     pub(super) fn parts(
         &mut self,
         content: Content<'b>,
-        path: Place<'_>,
+        path: FieldPath<'_>,
         speaker: Speaker,
     ) -> Result<Vec<ContentPart<'b>>, Failure> {
         let parts = match content {
@@ -41,7 +41,7 @@ impl<'b> Lowered<'b> {
     fn part(
         &mut self,
         part: Part<'b>,
-        path: Place<'_>,
+        path: FieldPath<'_>,
         speaker: Speaker,
     ) -> Result<Option<ContentPart<'b>>, Failure> {
         let kind = part.kind.clone().unwrap_or_default();
@@ -68,7 +68,7 @@ impl<'b> Lowered<'b> {
         }
     }
 
-    fn image(&mut self, part: Part<'b>, path: Place<'_>) -> Result<ContentPart<'b>, Failure> {
+    fn image(&mut self, part: Part<'b>, path: FieldPath<'_>) -> Result<ContentPart<'b>, Failure> {
         let (url, detail) = match part.image_url {
             Some(image) => {
                 let (path, why) = (path.member("image_url"), "not a member of an image");
@@ -91,7 +91,7 @@ impl<'b> Lowered<'b> {
         Ok(ContentPart::InputImage { image_url: Some(url), file_id: None, detail })
     }
 
-    fn file(&mut self, part: Part<'b>, path: Place<'_>) -> Result<ContentPart<'b>, Failure> {
+    fn file(&mut self, part: Part<'b>, path: FieldPath<'_>) -> Result<ContentPart<'b>, Failure> {
         let inner = part.file.unwrap_or_default();
         let why = "not a member of a file";
         notice::unknown(&mut self.conversation.notices, &path.member("file"), &inner.unknown, why);

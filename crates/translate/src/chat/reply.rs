@@ -10,9 +10,9 @@ use chatmock_protocol::responses;
 use chatmock_protocol::responses::event::Channel;
 
 use crate::dialect::{Finish, Shape};
-use crate::names;
+use crate::reasoning_style::ReasoningStyle;
 use crate::reply::{Reply, ReplyAnnotation, ReplyCall};
-use crate::thinking::ReasoningStyle;
+use crate::tool_names;
 
 /// The reply's id: the backend's, under this API's prefix; all choices share the first one's.
 pub(super) fn id(response_id: &str, shape: &Shape) -> String {
@@ -119,11 +119,11 @@ fn message<'r>(reply: &'r Reply, shape: &'r Shape) -> Message<'r> {
 }
 
 fn tool_call<'r>(call: &'r ReplyCall, shape: &'r Shape) -> ToolCall<'r> {
-    let name = Some(names::original(&shape.renamed, &call.name));
+    let name = Some(tool_names::original(&shape.shortened, &call.name));
     let text = call.arguments.as_str();
     ToolCall {
         index: None,
-        id: Some(names::original(&shape.renamed, &call.id)),
+        id: Some(tool_names::original(&shape.shortened, &call.id)),
         kind: Some(if call.custom { "custom" } else { "function" }),
         function: (!call.custom).then_some(FunctionCall { name, arguments: text }),
         custom: call.custom.then_some(CustomCall { name, input: text }),

@@ -3,24 +3,24 @@
 use chatmock_protocol::openai::chat::request::{Reasoning, Request, ResponseFormat};
 
 use super::{messages, tools};
-use crate::bounds::{self, Bounds};
 use crate::draft::{self, Draft, NOT_KNOWN, NOT_OF_API, NOT_SENT, NOT_STORED, SAMPLING};
 use crate::failure::Failure;
 use crate::format::{self, Format, Named};
 use crate::notice;
+use crate::stop::{self, StopCriteria};
 
 /// Lowers a request: only what the client said, no policy.
 pub(crate) fn draft(mut request: Request<'_>) -> Result<Draft<'_>, Failure> {
     let mut draft =
         Draft { choices: draft::choices(request.n)?, shows_reasoning: true, ..Draft::default() };
     ignored(&request, &mut draft);
-    wishes(&mut request, &mut draft)?;
+    optional_params(&mut request, &mut draft)?;
     draft.model = draft::model(request.model.take())?;
     draft.stream = request.stream.unwrap_or(false);
     draft.read_stream_options(request.stream_options.take());
     let newer = request.max_completion_tokens.is_some();
-    draft.bounds = Bounds {
-        stop: bounds::stop(request.stop.take(), "stop")?,
+    draft.stop = StopCriteria {
+        sequences: stop::sequences(request.stop.take(), "stop")?,
         max_tokens: request.max_completion_tokens.or(request.max_tokens),
     };
     draft.cap_member = if newer { "max_completion_tokens" } else { "max_tokens" };
@@ -122,20 +122,20 @@ fn ignored(request: &Request<'_>, draft: &mut Draft<'_>) {
 }
 
 /// Members that some backends take.
-fn wishes<'b>(request: &mut Request<'b>, draft: &mut Draft<'b>) -> Result<(), Failure> {
+fn optional_params<'b>(request: &mut Request<'b>, draft: &mut Draft<'b>) -> Result<(), Failure> {
     let (says, sampling) = (|value: &f64| *value != 1.0, SAMPLING);
-    draft.wish(("temperature", "temperature"), request.temperature, (says, sampling))?;
-    draft.wish(("top_p", "top_p"), request.top_p, (says, sampling))?;
+    draft.optional_param(("temperature", "temperature"), request.temperature, (says, sampling))?;
+    draft.optional_param(("top_p", "top_p"), request.top_p, (says, sampling))?;
     let words = [
         ("user", request.user.take()),
         ("safety_identifier", request.safety_identifier.take()),
         ("prompt_cache_retention", request.prompt_cache_retention.take()),
     ];
     for (name, word) in words {
-        draft.wish((name, name), word, (|_: &_| true, NOT_SENT))?;
+        draft.optional_param((name, name), word, (|_: &_| true, NOT_SENT))?;
     }
-    draft.wish(("metadata", "metadata"), request.metadata, (|_: &_| true, NOT_SENT))?;
+    draft.optional_param(("metadata", "metadata"), request.metadata, (|_: &_| true, NOT_SENT))?;
     // This API keeps nothing unless it is asked to.
     let store = request.store.unwrap_or(false);
-    draft.wish(("store", "store"), Some(store), (|store: &bool| *store, NOT_STORED))
+    draft.optional_param(("store", "store"), Some(store), (|store: &bool| *store, NOT_STORED))
 }

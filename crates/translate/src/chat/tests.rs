@@ -15,8 +15,8 @@ use serde_json::{Value, json};
 
 use crate::failure::Failure;
 use crate::policy::Policy;
-use crate::testing::{Settled, settled};
-use crate::thinking::ReasoningStyle;
+use crate::reasoning_style::ReasoningStyle;
+use crate::tests::support::{Settled, settled};
 
 use super::Chat;
 

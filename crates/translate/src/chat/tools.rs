@@ -10,9 +10,9 @@ use chatmock_protocol::responses::tool::{AllowedTools, NamedTool, Tool, ToolChoi
 
 use crate::draft::{Draft, NOT_KNOWN};
 use crate::failure::Failure;
-use crate::names;
 use crate::notice::{self, Notice, NoticeKind};
-use crate::offer::{self, Offer};
+use crate::tool_list::{self, ToolList};
+use crate::tool_names;
 
 /// Why a member of a choice has no effect.
 const NOT_OF_CHOICE: &str = "not a member of a choice";
@@ -24,8 +24,8 @@ const NOT_OF_CHOICE: &str = "not a member of a choice";
 pub(super) fn offer<'b>(
     request: &mut Request<'b>,
     draft: &mut Draft<'b>,
-) -> Result<Offer<'b>, Failure> {
-    let mut offer = offer::tools(request.tools.take().unwrap_or_default(), draft)?;
+) -> Result<ToolList<'b>, Failure> {
+    let mut offer = tool_list::tools(request.tools.take().unwrap_or_default(), draft)?;
     let legacy = request.functions.take();
     draft.legacy_functions = legacy.is_some() && offer.tools.is_empty();
     for (index, function) in legacy.into_iter().flatten().enumerate() {
@@ -50,7 +50,7 @@ pub(super) fn offer<'b>(
     Ok(offer)
 }
 
-impl<'b> Offer<'b> {
+impl<'b> ToolList<'b> {
     /// Web search, as this API and ChatMock's own members ask for it.
     fn searches(
         &mut self,
@@ -164,7 +164,7 @@ impl<'b> Offer<'b> {
             return Err(Failure::param(path, "expected auto, none, required or a tool by name"));
         };
         let message = format!("no tool named {name:?} is offered");
-        let name = names::tool_name(name, &mut draft.renamed);
+        let name = tool_names::tool_name(name, &mut draft.shortened);
         let wanted = if custom { NamedTool::Custom { name } } else { NamedTool::Function { name } };
         if self.named.contains(&wanted) { Ok(wanted) } else { Err(Failure::param(path, message)) }
     }

@@ -6,22 +6,24 @@ use chatmock_protocol::json::{Text, raw};
 use chatmock_protocol::openai::completions::{Prompt, Request};
 use chatmock_protocol::responses::item::{ContentPart, InputItem, Role};
 
-use crate::bounds::{self, Bounds};
 use crate::draft::{self, Draft, NOT_OF_API, NOT_SENT, NOT_STORED, SAMPLING};
 use crate::failure::Failure;
 use crate::format;
 use crate::notice::{self, Notice, NoticeKind};
+use crate::stop::{self, StopCriteria};
 
 /// Lowers a request: each prompt becomes a person's message of its own.
 pub(super) fn draft(mut request: Request<'_>) -> Result<Draft<'_>, Failure> {
     let mut draft = Draft { choices: draft::choices(request.n)?, ..Draft::default() };
     ignored(&request, &mut draft);
-    wishes(&mut request, &mut draft)?;
+    optional_params(&mut request, &mut draft)?;
     draft.model = draft::model(request.model.take())?;
     draft.stream = request.stream.unwrap_or(false);
     draft.read_stream_options(request.stream_options.take());
-    draft.bounds =
-        Bounds { stop: bounds::stop(request.stop.take(), "stop")?, max_tokens: request.max_tokens };
+    draft.stop = StopCriteria {
+        sequences: stop::sequences(request.stop.take(), "stop")?,
+        max_tokens: request.max_tokens,
+    };
     draft.cap_member = "max_tokens";
     draft.note_emulated("stop");
     let prompts = prompts(request.prompt.take())?;
@@ -80,11 +82,11 @@ fn ignored(request: &Request<'_>, draft: &mut Draft<'_>) {
 }
 
 /// Members that some backends take.
-fn wishes<'b>(request: &mut Request<'b>, draft: &mut Draft<'b>) -> Result<(), Failure> {
+fn optional_params<'b>(request: &mut Request<'b>, draft: &mut Draft<'b>) -> Result<(), Failure> {
     let (says, sampling) = (|value: &f64| *value != 1.0, SAMPLING);
-    draft.wish(("temperature", "temperature"), request.temperature, (says, sampling))?;
-    draft.wish(("top_p", "top_p"), request.top_p, (says, sampling))?;
-    draft.wish(("user", "user"), request.user.take(), (|_: &_| true, NOT_SENT))?;
+    draft.optional_param(("temperature", "temperature"), request.temperature, (says, sampling))?;
+    draft.optional_param(("top_p", "top_p"), request.top_p, (says, sampling))?;
+    draft.optional_param(("user", "user"), request.user.take(), (|_: &_| true, NOT_SENT))?;
     // This API keeps nothing.
-    draft.wish(("store", "store"), Some(false), (|_: &_| false, NOT_STORED))
+    draft.optional_param(("store", "store"), Some(false), (|_: &_| false, NOT_STORED))
 }

@@ -8,15 +8,15 @@ use chatmock_protocol::ollama::error::ErrorBody;
 
 use super::lines::{self, Kind};
 use super::{Streamed, Whole, error_body, request};
-use crate::bounds::Bounded;
 use crate::dialect::{Dialect, Framing, Output, Shape};
 use crate::draft::Draft;
 use crate::failure::Failure;
 use crate::frames::Frames;
-use crate::plain::Plain;
-use crate::reading::Reading;
+use crate::reader::ReaderEncoder;
+use crate::reasoning_style::StyledReasoning;
 use crate::reply::{Collector, Reply, ReplyCall};
-use crate::thinking::Styled;
+use crate::stop::StopAt;
+use crate::text_only::TextOnly;
 
 /// `POST /api/chat`.
 #[derive(Clone, Copy, Debug)]
@@ -45,8 +45,8 @@ impl Dialect for OllamaChat {
     }
 
     fn whole(shape: &Arc<Shape>, _: u32) -> Whole {
-        let styled = Styled::new(shape, Plain(Collector::new()));
-        Reading::new(shape, Bounded::new(shape, styled))
+        let styled = StyledReasoning::new(shape, TextOnly(Collector::new()));
+        ReaderEncoder::new(shape, StopAt::new(shape, styled))
     }
 
     fn tail(outcome: Result<&[Output<Self>], &Failure>, _: &Shape, frames: &mut Frames) {
@@ -58,7 +58,7 @@ impl Dialect for OllamaChat {
         let calls = reply.map(|reply| reply.calls.iter().enumerate());
         // Arguments that broke off are no object, so such a call is not given; see `Lines`.
         let call = |(slot, call): (usize, &'r ReplyCall)| {
-            call.complete.then(|| lines::reply_call(slot, call, &shape.renamed))
+            call.complete.then(|| lines::reply_call(slot, call, &shape.shortened))
         };
         Wire {
             model: &shape.model,

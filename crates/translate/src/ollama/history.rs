@@ -9,10 +9,10 @@ use chatmock_protocol::responses::item::{ContentPart, InputItem, Role, ToolOutpu
 use crate::content;
 use crate::conversation::Conversation;
 use crate::failure::Failure;
-use crate::names;
+use crate::field_path::FieldPath;
 use crate::notice::{self, Notice, NoticeKind};
-use crate::place::Place;
-use crate::thinking::spoken;
+use crate::reasoning_style::spoken;
+use crate::tool_names;
 
 /// The messages so far, and the calls that wait for their results.
 pub(super) struct History<'b> {
@@ -31,7 +31,7 @@ struct Open<'b> {
 }
 
 /// Where the messages stand.
-const MESSAGES: Place<'_> = Place::Top("messages");
+const MESSAGES: FieldPath<'_> = FieldPath::Top("messages");
 
 /// Why a member of a call in the history has no effect.
 const NOT_OF_CALL: &str = "not a member of a tool call";
@@ -118,14 +118,14 @@ impl<'b> History<'b> {
             let Some(Text(name)) = function.name.filter(|name| !name.is_empty()) else {
                 return Err(Failure::param(format!("{path}.name"), "a tool call needs a name"));
             };
-            let renamed = &mut self.conversation.renamed;
+            let shortened = &mut self.conversation.shortened;
             let id = call.id.filter(|id| !id.is_empty());
             let made = id.is_none();
             let id = id.unwrap_or_else(|| Text(format!("call_{message}_{index}").into()));
-            let call_id = names::call_id(id.0, renamed);
+            let call_id = tool_names::call_id(id.0, shortened);
             let id = call_id.clone().into_owned();
             self.open.push(Open { name: name.clone(), id, made });
-            let name = names::tool_name(name, renamed);
+            let name = tool_names::tool_name(name, shortened);
             let arguments = match function.arguments {
                 Some(raw) => RawString::of(raw).unwrap_or_else(|| raw.text().into()),
                 None => "{}".into(),
@@ -139,7 +139,7 @@ impl<'b> History<'b> {
     /// else the first open one. An id that no call has can only mean one whose id was not kept.
     fn answered(&mut self, id: Option<Text<'b>>, name: &str, message: usize) -> Cow<'b, str> {
         let id = id.filter(|id| !id.is_empty());
-        let id = id.map(|id| names::call_id(id.0, &mut self.conversation.renamed));
+        let id = id.map(|id| tool_names::call_id(id.0, &mut self.conversation.shortened));
         if let Some(at) = self.open.iter().position(|open| id.as_deref() == Some(&open.id)) {
             return Cow::Owned(self.open.remove(at).id);
         }
@@ -159,7 +159,7 @@ impl<'b> History<'b> {
 pub(super) fn with_images<'b>(
     text: RawString<'b>,
     images: Vec<RawString<'b>>,
-    path: Place<'_>,
+    path: FieldPath<'_>,
 ) -> Result<Vec<ContentPart<'b>>, Failure> {
     let mut parts = Vec::with_capacity(images.len() + 1);
     if !text.is_empty() || images.is_empty() {

@@ -12,17 +12,17 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{Streamed, error_body};
-use crate::bounds::Bounded;
 use crate::delta::{Delta, Piece};
 use crate::dialect::{DeltaEncoder, End, Finish, Shape};
 use crate::failure::Failure;
 use crate::frames::Frames;
-use crate::names::{self, Renamed};
-use crate::plain::Plain;
-use crate::reading::Reading;
+use crate::reader::ReaderEncoder;
+use crate::reasoning_style::StyledReasoning;
 use crate::reply::ReplyCall as Call;
+use crate::stop::StopAt;
 use crate::template::{PLACE, Template};
-use crate::thinking::Styled;
+use crate::text_only::TextOnly;
+use crate::tool_names::{self, ShortenedName};
 
 /// Which of the two APIs' lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,7 +49,10 @@ pub struct Lines {
 
 /// The chain of a streamed reply.
 pub(super) fn streamed(shape: &Arc<Shape>, kind: Kind) -> Streamed {
-    Reading::new(shape, Bounded::new(shape, Styled::new(shape, Plain(Lines::new(shape, kind)))))
+    ReaderEncoder::new(
+        shape,
+        StopAt::new(shape, StyledReasoning::new(shape, TextOnly(Lines::new(shape, kind)))),
+    )
 }
 
 /// What one line holds.
@@ -111,7 +114,7 @@ impl Lines {
     fn call_end(&self, slot: usize, at: Duration, frames: &mut Frames) {
         // An answer to a single prompt has no place for calls.
         let Some(call) = self.calls.get(slot).filter(|_| self.kind == Kind::Chat) else { return };
-        let call = Some(reply_call(slot, call, &self.shape.renamed));
+        let call = Some(reply_call(slot, call, &self.shape.shortened));
         self.write(Line { call, ..Line::default() }, at, frames);
     }
 }
@@ -169,12 +172,16 @@ pub(super) fn tail(outcome: Result<&[()], &Failure>, frames: &mut Frames) {
 }
 
 /// Words a call, its arguments as an object.
-pub(super) fn reply_call<'c>(slot: usize, call: &'c Call, renamed: &'c [Renamed]) -> ReplyCall<'c> {
+pub(super) fn reply_call<'c>(
+    slot: usize,
+    call: &'c Call,
+    shortened: &'c [ShortenedName],
+) -> ReplyCall<'c> {
     ReplyCall {
-        id: names::original(renamed, &call.id),
+        id: tool_names::original(shortened, &call.id),
         function: ReplyFunction {
             index: slot,
-            name: names::original(renamed, &call.name),
+            name: tool_names::original(shortened, &call.name),
             arguments: object(&call.arguments),
         },
     }

@@ -12,10 +12,10 @@ use crate::conversation::Conversation;
 use crate::dialect::Finish;
 use crate::draft::{Draft, NOT_OF_API, NOT_STORED};
 use crate::failure::Failure;
+use crate::field_path::FieldPath;
 use crate::format::{self, Format};
 use crate::notice::{self, Notice, NoticeKind};
-use crate::offer;
-use crate::place::Place;
+use crate::tool_list;
 
 /// Strips the tag `latest`, which clients add and which names nothing here.
 #[must_use]
@@ -42,7 +42,7 @@ pub(super) fn chat(mut request: Chat<'_>) -> Result<Draft<'_>, Failure> {
     }
     finish(history.conversation, format, &mut draft)?;
     let tools = request.tools.take().unwrap_or_default();
-    offer::tools(tools, &mut draft)?.put(&mut draft)?;
+    tool_list::tools(tools, &mut draft)?.put(&mut draft)?;
     Ok(draft)
 }
 
@@ -87,7 +87,7 @@ pub(super) fn generate(mut request: Generate<'_>) -> Result<Draft<'_>, Failure> 
         }
         None => prompt,
     };
-    let content = with_images(text, images, Place::Top("images"))?;
+    let content = with_images(text, images, FieldPath::Top("images"))?;
     conversation.push(InputItem::Message { role: Role::User, content });
     finish(conversation, format, &mut draft)?;
     Ok(draft)
@@ -124,17 +124,21 @@ fn probabilities(logprobs: Option<bool>, top: Option<u32>, draft: &mut Draft<'_>
 fn options(options: Option<Options<'_>>, draft: &mut Draft<'_>) -> Result<(), Failure> {
     let options = options.unwrap_or_default();
     // Some programs write whole numbers as `128.0`; the cast keeps to what fits.
-    draft.bounds.max_tokens = options.num_predict.filter(|n| *n >= 1.0).map(|n| n as u64);
-    draft.bounds.stop = crate::bounds::stop(options.stop, "options.stop")?;
+    draft.stop.max_tokens = options.num_predict.filter(|n| *n >= 1.0).map(|n| n as u64);
+    draft.stop.sequences = crate::stop::sequences(options.stop, "options.stop")?;
     let why = "the backend takes no such parameter";
     notice::unknown(&mut draft.notices, "options", &options.unknown, why);
     draft.cap_member = "options.num_predict";
     draft.note_emulated("options.stop");
     let lost = |_: &f64| true;
-    draft.wish(("temperature", "options.temperature"), options.temperature, (lost, why))?;
-    draft.wish(("top_p", "options.top_p"), options.top_p, (lost, why))?;
+    draft.optional_param(
+        ("temperature", "options.temperature"),
+        options.temperature,
+        (lost, why),
+    )?;
+    draft.optional_param(("top_p", "options.top_p"), options.top_p, (lost, why))?;
     // This API keeps nothing.
-    draft.wish(("store", "store"), Some(false), (|_: &_| false, NOT_STORED))
+    draft.optional_param(("store", "store"), Some(false), (|_: &_| false, NOT_STORED))
 }
 
 /// `true` and `false` show or hide the thinking; a word is an effort.

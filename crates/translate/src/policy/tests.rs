@@ -9,8 +9,8 @@ use serde_json::{Value, json};
 use super::{Instructions, Policy};
 use crate::catalog::{Catalog, Source};
 use crate::failure::{Failure, FailureKind};
-use crate::testing::{CREATED, Settled, settled, settled_by};
-use crate::thinking::ReasoningStyle;
+use crate::reasoning_style::ReasoningStyle;
+use crate::tests::support::{CREATED, Settled, settled, settled_by};
 use crate::{Chat, Responses};
 
 /// A chat request of one message, with more members.

@@ -10,11 +10,11 @@ use chatmock_protocol::responses::event::Channel;
 use chatmock_protocol::sse::Frame;
 use serde_json::json;
 
-use super::Reader;
+use super::EventReader;
 use crate::delta::{Annotation, Delta};
 use crate::dialect::{End, Finish};
 use crate::failure::{Failure, FailureKind};
-use crate::testing::{
+use crate::tests::support::{
     added, call, citation, completed, created, done, event, failed, incomplete, message,
     raw_reasoning, reasoning, refusal, text,
 };
@@ -41,7 +41,7 @@ fn word(delta: &Delta<'_>) -> String {
 }
 
 /// Reads `events` and words the steps; the end is `None` when there was none.
-fn run(reader: &mut Reader, events: &[String]) -> (Vec<String>, Option<Result<End, Failure>>) {
+fn run(reader: &mut EventReader, events: &[String]) -> (Vec<String>, Option<Result<End, Failure>>) {
     let mut steps = Vec::new();
     for event in events {
         let frame = Frame::new(Bytes::copy_from_slice(event.as_bytes()));
@@ -58,15 +58,15 @@ fn run(reader: &mut Reader, events: &[String]) -> (Vec<String>, Option<Result<En
 }
 
 fn steps(events: &[String]) -> Vec<String> {
-    run(&mut Reader::new(false), events).0
+    run(&mut EventReader::new(false), events).0
 }
 
 fn end(events: &[String]) -> End {
-    run(&mut Reader::new(false), events).1.unwrap().unwrap()
+    run(&mut EventReader::new(false), events).1.unwrap().unwrap()
 }
 
 fn failure(events: &[String]) -> Failure {
-    run(&mut Reader::new(false), events).1.unwrap().unwrap_err()
+    run(&mut EventReader::new(false), events).1.unwrap().unwrap_err()
 }
 
 #[test]
@@ -143,7 +143,7 @@ fn commentary_is_shown_or_hidden_as_wanted() {
             &format!("cite 17..21 {cite}")
         ]
     );
-    let hidden = run(&mut Reader::new(true), &events).0;
+    let hidden = run(&mut EventReader::new(true), &events).0;
     assert_eq!(hidden[1..], ["text Four.", &format!("cite 0..4 {cite}")]);
 }
 
@@ -283,7 +283,7 @@ fn private_and_unknown_events_give_no_step() {
         "response.in_progress",
     ];
     let events: Vec<String> = events.iter().map(|kind| event(kind, &json!({}))).collect();
-    let (steps, end) = run(&mut Reader::new(false), &events);
+    let (steps, end) = run(&mut EventReader::new(false), &events);
     assert!(steps.is_empty() && end.is_none());
 }
 
@@ -291,8 +291,8 @@ fn private_and_unknown_events_give_no_step() {
 fn a_sink_that_breaks_ends_the_reply() {
     let frame = Frame::new(Bytes::from(text(0, "a")));
     let event = Event::parse(&frame).unwrap();
-    let flow =
-        Reader::new(false).read(&event, &mut |_: Delta<'_>| ControlFlow::Break(Finish::Length));
+    let flow = EventReader::new(false)
+        .read(&event, &mut |_: Delta<'_>| ControlFlow::Break(Finish::Length));
     let ControlFlow::Break(Ok(end)) = flow else { panic!("went on") };
     assert_eq!(end, End::new(Finish::Length));
 }

@@ -8,8 +8,8 @@ use chatmock_protocol::responses::item::{ContentPart, InputItem, Role};
 
 use crate::draft::Draft;
 use crate::failure::Failure;
-use crate::names::{self, Renamed};
 use crate::notice::{Notice, NoticeKind};
+use crate::tool_names::{self, ShortenedName};
 
 /// The input as the list that the backend demands: no `system` items, no overlong call ids.
 pub(super) fn input<'b>(request: &mut Request<'b>, draft: &mut Draft<'b>) -> Result<(), Failure> {
@@ -26,7 +26,7 @@ pub(super) fn input<'b>(request: &mut Request<'b>, draft: &mut Draft<'b>) -> Res
     if !has_system(input) && !has_long_call_id(input) {
         return Ok(());
     }
-    let mut mends = Mends { renamed: &mut draft.renamed, systems: false, call_ids: false };
+    let mut mends = Mends { shortened: &mut draft.shortened, systems: false, call_ids: false };
     let mended = mended("input", input, |item| mends.item(item))?;
     let done = [
         (mends.systems, "system items went as developer items"),
@@ -43,7 +43,7 @@ pub(super) fn input<'b>(request: &mut Request<'b>, draft: &mut Draft<'b>) -> Res
 
 /// What is mended in items, and whether it had to be.
 struct Mends<'m> {
-    renamed: &'m mut Vec<Renamed>,
+    shortened: &'m mut Vec<ShortenedName>,
     systems: bool,
     call_ids: bool,
 }
@@ -70,7 +70,7 @@ fn has_long_call_id(raw: &RawValue) -> bool {
     raw.get().split("\"call_id\"").skip(1).any(|rest| {
         let value = rest.trim_start_matches([':', ' ', '\t', '\r', '\n']).strip_prefix('"');
         let end = value.and_then(|value| value.find('"'));
-        end.is_some_and(|end| end > names::LONGEST)
+        end.is_some_and(|end| end > tool_names::LONGEST)
     })
 }
 
@@ -88,10 +88,10 @@ impl Mends<'_> {
             members.set("role", &Role::Developer)?;
         }
         let call_id = members.text("call_id").map(|id| id.into_owned());
-        let call_id = call_id.filter(|id| id.chars().count() > names::LONGEST);
+        let call_id = call_id.filter(|id| id.chars().count() > tool_names::LONGEST);
         let long = call_id.is_some();
         if let Some(call_id) = call_id {
-            members.set("call_id", &*names::call_id(Cow::Owned(call_id), self.renamed))?;
+            members.set("call_id", &*tool_names::call_id(Cow::Owned(call_id), self.shortened))?;
         }
         self.systems |= system;
         self.call_ids |= long;

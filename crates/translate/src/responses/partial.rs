@@ -6,7 +6,7 @@ use bytes::Bytes;
 use chatmock_protocol::json::{RawObject, raw};
 use chatmock_protocol::sse::Frame;
 
-use super::made::{self, ItemDone, OutputText};
+use super::synthesized::{self, ItemDone, OutputText};
 use crate::delta::Piece;
 
 /// The text so far of every open message, by output index.
@@ -71,7 +71,7 @@ impl Partials {
 impl Partial {
     /// The message's id, where the backend gave one.
     pub(super) fn id(&self) -> Option<String> {
-        let item = made::item(&self.added)?;
+        let item = synthesized::item(&self.added)?;
         let members: RawObject<'_> = serde_json::from_str(item.get()).ok()?;
         members.text("id").map(|id| id.into_owned())
     }
@@ -85,7 +85,8 @@ impl Partial {
 
     /// A `response.output_item.done` of the message as far as it came.
     pub(super) fn item_done(&self, output_index: usize, sequence_number: u64) -> Option<Frame> {
-        let mut item: RawObject<'_> = serde_json::from_str(made::item(&self.added)?.get()).ok()?;
+        let mut item: RawObject<'_> =
+            serde_json::from_str(synthesized::item(&self.added)?.get()).ok()?;
         let texts: Vec<String> = self.texts().map(|(_, text)| text).collect();
         let content: Vec<OutputText<'_>> = texts.iter().map(|text| OutputText::new(text)).collect();
         item.set("status", "incomplete").ok()?;

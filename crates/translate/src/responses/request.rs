@@ -40,7 +40,7 @@ pub(crate) fn draft(mut request: Request<'_>) -> Result<Draft<'_>, Failure> {
     for name in ["previous_response_id", "store", "max_output_tokens"] {
         // What is only the default by its absence is not said of the response either.
         if let Some(value) = request.present(name).filter(|value| value.get() != "false") {
-            draft.echoes.push((name, value.to_owned()));
+            draft.echoed_params.push((name, value.to_owned()));
         }
     }
     request.remove("previous_response_id");
@@ -66,7 +66,7 @@ fn cap(request: &mut Request<'_>, draft: &mut Draft<'_>) -> Result<(), Failure> 
         return Ok(());
     };
     match value.get().parse::<u64>() {
-        Ok(most @ 1..) => draft.bounds.max_tokens = Some(most),
+        Ok(most @ 1..) => draft.stop.max_tokens = Some(most),
         _ => return Err(Failure::param(NAME, format!("{NAME} must be a whole number above 0"))),
     }
     draft.cap_member = NAME;

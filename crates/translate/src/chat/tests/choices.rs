@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::Chat;
 use crate::dialect::Shape;
-use crate::testing::{completed, created, data, shape, streams, text, wholes};
+use crate::tests::support::{completed, created, data, shape, streams, text, wholes};
 
 /// A response of its own id.
 fn response(id: &str, said: &str) -> Vec<String> {

@@ -6,7 +6,7 @@ use crate::Chat;
 use crate::dialect::Dialect;
 use crate::failure::Failure;
 use crate::policy::Policy;
-use crate::testing::settled;
+use crate::tests::support::settled;
 
 fn refused(body: &str) -> Failure {
     match settled::<Chat>(body, &Policy::default()) {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::Chat;
 use crate::dialect::Dialect;
 use crate::failure::{Failure, FailureKind};
-use crate::testing::{created, data, event, failed, shape, stream, text, whole};
+use crate::tests::support::{created, data, event, failed, shape, stream, text, whole};
 
 #[test]
 fn a_stream_that_fails_ends_in_the_error_and_nothing_else() {

@@ -122,7 +122,8 @@ fn arguments_go_byte_for_byte_and_a_bare_object_as_it_stands() {
         (r#"{"x": 1E2}"#, r#"{"x": 1E2}"#),
         ("null", ""),
     ] {
-        let settled = crate::testing::settled::<crate::Chat>(&messages(given), &policy).unwrap();
+        let settled =
+            crate::tests::support::settled::<crate::Chat>(&messages(given), &policy).unwrap();
         assert_eq!(settled.body["input"][0]["arguments"], sent, "{given}");
     }
 }
@@ -193,7 +194,7 @@ fn long_call_ids_are_shortened_the_same_way_in_call_and_result() {
     assert!(ids.iter().all(|id| id.len() <= 64 && id.starts_with("call_")));
     assert_eq!((ids[0], ids[1]), (ids[3], ids[2]));
     assert_ne!(ids[0], ids[1]);
-    let back = settled.shape.renamed.iter().find(|renamed| renamed.short == ids[0]).unwrap();
+    let back = settled.shape.shortened.iter().find(|shortened| shortened.short == ids[0]).unwrap();
     assert_eq!(back.original, long);
     let again = with(&messages, &json!({}));
     assert_eq!(again.body["input"], settled.body["input"]);

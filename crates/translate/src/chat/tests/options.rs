@@ -1,4 +1,4 @@
-//! Formats, effort, bounds and the members that have no effect.
+//! Formats, effort, stop criteria and the members that have no effect.
 
 use serde_json::{Value, json};
 
@@ -50,7 +50,8 @@ fn response_formats_become_text_formats() {
 #[test]
 fn a_schema_goes_out_byte_for_byte() {
     let body = r#"{"model":"m","messages":[{"role":"user","content":"hi"}],"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"z":1E2, "a":"\u00e9"}}}}"#;
-    let settled = crate::testing::settled::<crate::Chat>(body, &crate::Policy::default()).unwrap();
+    let settled =
+        crate::tests::support::settled::<crate::Chat>(body, &crate::Policy::default()).unwrap();
     assert!(settled.text.contains(r#""schema":{"z":1E2, "a":"\u00e9"}"#), "{}", settled.text);
 }
 
@@ -102,7 +103,7 @@ fn stop_sequences_and_caps_are_kept_here_and_said() {
     let settled =
         hi(&json!({"stop": ["a", "b\n"], "max_completion_tokens": 9, "max_tokens": 5, "n": 2}));
     assert_eq!(
-        (settled.shape.bounds.stop.as_slice(), settled.shape.bounds.max_tokens),
+        (settled.shape.stop.sequences.as_slice(), settled.shape.stop.max_tokens),
         (&["a".to_owned(), "b\n".to_owned()][..], Some(9))
     );
     assert_eq!(settled.choices, 2);
@@ -112,12 +113,14 @@ fn stop_sequences_and_caps_are_kept_here_and_said() {
     );
     let settled = hi(&json!({"stop": "a", "max_tokens": 5}));
     assert_eq!(
-        (settled.shape.bounds.stop.as_slice(), settled.shape.bounds.max_tokens),
+        (settled.shape.stop.sequences.as_slice(), settled.shape.stop.max_tokens),
         (&["a".to_owned()][..], Some(5))
     );
     assert_eq!(settled.noted(), [("stop", "emulated"), ("max_tokens", "emulated")]);
     let nothing = hi(&json!({"stop": null, "max_tokens": null, "n": 1}));
-    assert!(nothing.notices.is_empty() && nothing.shape.bounds == crate::bounds::Bounds::default());
+    assert!(
+        nothing.notices.is_empty() && nothing.shape.stop == crate::stop::StopCriteria::default()
+    );
     assert!(hi(&json!({"stop": []})).notices.is_empty());
 }
 

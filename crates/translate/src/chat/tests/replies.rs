@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use crate::Chat;
-use crate::bounds::Bounds;
 use crate::dialect::Shape;
-use crate::names::Renamed;
-use crate::testing::{
+use crate::stop::StopCriteria;
+use crate::tests::support::{
     CREATED, added, arguments, call, citation, completed, created, data, done, event, incomplete,
     message, refusal, shape, stream, text, whole,
 };
+use crate::tool_names::ShortenedName;
 
 fn chunks(shape: &Shape, events: &[String]) -> Vec<Value> {
     data(&stream::<Chat>(shape, events))
@@ -173,12 +173,12 @@ fn arguments_that_are_no_json_pass_as_they_are() {
 
 #[test]
 fn shortened_names_are_mapped_back() {
-    let renamed = |short: &str, original: &str| Renamed {
+    let shortened = |short: &str, original: &str| ShortenedName {
         short: short.to_owned(),
         original: original.to_owned(),
     };
     let shape = Shape {
-        renamed: vec![renamed("f_short", "files.read"), renamed("call_short", "long id")],
+        shortened: vec![shortened("f_short", "files.read"), shortened("call_short", "long id")],
         ..shape()
     };
     let events = [done(0, &call("call_short", "f_short", "{}")), completed()];
@@ -307,12 +307,13 @@ fn commentary_is_part_of_the_text_unless_hidden() {
 #[test]
 fn a_stop_sequence_or_cap_ends_stream_and_whole_alike() {
     let events = [created(), text(0, "one EN"), text(0, "D two"), completed()];
-    let bounds = Bounds { stop: vec!["END".to_owned()], max_tokens: None };
-    let stopped = Shape { bounds, stream_usage: true, ..shape() };
+    let stop = StopCriteria { sequences: vec!["END".to_owned()], max_tokens: None };
+    let stopped = Shape { stop, stream_usage: true, ..shape() };
     assert_eq!(finish(&stopped, &events), "stop");
     assert_eq!(reply(&stopped, &events)["choices"][0]["message"]["content"], "one ");
     assert_eq!(reply(&stopped, &events)["usage"]["completion_tokens"], 1);
-    let capped = Shape { bounds: Bounds { stop: Vec::new(), max_tokens: Some(1) }, ..shape() };
+    let capped =
+        Shape { stop: StopCriteria { sequences: Vec::new(), max_tokens: Some(1) }, ..shape() };
     assert_eq!(finish(&capped, &events), "length");
     assert_eq!(reply(&capped, &events)["choices"][0]["message"]["content"], "one ");
 }

@@ -4,11 +4,11 @@ use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use crate::Chat;
-use crate::bounds::Bounds;
 use crate::dialect::Shape;
-use crate::testing::script::{item, script};
-use crate::testing::{data, shape, stream, whole};
-use crate::thinking::ReasoningStyle;
+use crate::reasoning_style::ReasoningStyle;
+use crate::stop::StopCriteria;
+use crate::tests::support::script::{item, script};
+use crate::tests::support::{data, shape, stream, whole};
 
 /// Puts a stream's chunks together as a client does.
 fn collapsed(stream: &str) -> Value {
@@ -107,7 +107,7 @@ proptest! {
         let stop = if stop { vec!["END".to_owned(), "a\u{e9}".to_owned()] } else { Vec::new() };
         let shape = Shape {
             reasoning: STYLES[style],
-            bounds: Bounds { stop, max_tokens: cap },
+            stop: StopCriteria { sequences: stop, max_tokens: cap },
             hide_commentary: hide,
             json,
             legacy_functions: legacy,

@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use crate::Chat;
 use crate::dialect::Shape;
-use crate::testing::{
+use crate::reasoning_style::ReasoningStyle;
+use crate::tests::support::{
     call, citation, completed, created, data, done, raw_reasoning, reasoning, shape, stream, text,
     whole,
 };
-use crate::thinking::ReasoningStyle;
 
 fn events() -> Vec<String> {
     vec![

@@ -15,7 +15,8 @@ fn tools(tools: &Value) -> Value {
 #[test]
 fn functions_go_out_flat_with_their_schema_as_it_was() {
     let body = r#"{"model":"m","messages":[{"role":"user","content":"hi"}],"tools":[{"type":"function","function":{"name":"f","description":"d","strict":true,"parameters":{"type":"object","properties":{"b":{"minimum":1E0},"a":{}},"additionalProperties":false}}}]}"#;
-    let settled = crate::testing::settled::<crate::Chat>(body, &crate::Policy::default()).unwrap();
+    let settled =
+        crate::tests::support::settled::<crate::Chat>(body, &crate::Policy::default()).unwrap();
     let expected = r#""tools":[{"type":"function","name":"f","description":"d","strict":true,"parameters":{"type":"object","properties":{"b":{"minimum":1E0},"a":{}},"additionalProperties":false}}]"#;
     assert!(settled.text.contains(expected), "{}", settled.text);
 }
@@ -95,7 +96,7 @@ fn long_and_strange_tool_names_are_fitted_and_mapped_back() {
     assert!(names[2].starts_with("files_read_all_"));
     assert_eq!(settled.body["tool_choice"], json!({"type": "function", "name": names[0]}));
     assert_eq!(settled.body["input"][1]["name"], names[0]);
-    let originals = names.map_to(&settled.shape.renamed);
+    let originals = names.map_to(&settled.shape.shortened);
     assert_eq!(originals, [long, other, dotted.to_owned()]);
     let fits = "n".repeat(64);
     assert_eq!(tools(&json!([function(&fits)]))[0]["name"], fits);
@@ -103,12 +104,12 @@ fn long_and_strange_tool_names_are_fitted_and_mapped_back() {
 
 /// Looks short names up.
 trait MapTo {
-    fn map_to(&self, renamed: &[crate::names::Renamed]) -> Vec<String>;
+    fn map_to(&self, shortened: &[crate::tool_names::ShortenedName]) -> Vec<String>;
 }
 
 impl MapTo for Vec<&str> {
-    fn map_to(&self, renamed: &[crate::names::Renamed]) -> Vec<String> {
-        self.iter().map(|name| crate::names::original(renamed, name).to_owned()).collect()
+    fn map_to(&self, shortened: &[crate::tool_names::ShortenedName]) -> Vec<String> {
+        self.iter().map(|name| crate::tool_names::original(shortened, name).to_owned()).collect()
     }
 }
 

@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 use crate::Completions;
-use crate::bounds::Bounds;
 use crate::dialect::Shape;
-use crate::testing::{
+use crate::reasoning_style::ReasoningStyle;
+use crate::stop::StopCriteria;
+use crate::tests::support::{
     CREATED, call, completed, created, data, done, failed, incomplete, reasoning, refusal, shape,
     stream, streams, text, whole, wholes,
 };
-use crate::thinking::ReasoningStyle;
 
 fn plain() -> Shape {
     Shape { reasoning: ReasoningStyle::None, ..shape() }
@@ -89,8 +89,8 @@ fn every_choice_of_every_prompt_has_its_number_its_echo_and_the_first_one_s_id()
 
 #[test]
 fn an_echo_comes_first_and_is_not_cut() {
-    let bounds = Bounds { stop: vec!["END".to_owned()], max_tokens: Some(1) };
-    let shape = Shape { echo: vec!["the END of it: ".to_owned()], bounds, ..plain() };
+    let stop = StopCriteria { sequences: vec!["END".to_owned()], max_tokens: Some(1) };
+    let shape = Shape { echo: vec!["the END of it: ".to_owned()], stop, ..plain() };
     let events = [created(), text(0, "12345"), completed()];
     let reply = whole::<Completions>(&shape, &events).unwrap();
     assert_eq!(reply["choices"][0]["text"], "the END of it: 1234");

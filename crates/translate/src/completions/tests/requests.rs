@@ -3,13 +3,13 @@
 use serde_json::{Value, json};
 
 use crate::Completions;
-use crate::bounds::Bounds;
 use crate::dialect::Dialect;
 use crate::failure::Failure;
 use crate::format::FILL_IN;
 use crate::policy::Policy;
-use crate::testing::{Settled, settled};
-use crate::thinking::ReasoningStyle;
+use crate::reasoning_style::ReasoningStyle;
+use crate::stop::StopCriteria;
+use crate::tests::support::{Settled, settled};
 
 fn ask(more: &Value) -> Result<Settled, Failure> {
     let mut body = json!({"model": "gpt-6-sol"});
@@ -33,7 +33,7 @@ fn a_prompt_is_a_person_s_message_and_no_summary_is_asked_for() {
     assert_eq!(settled.body, expected);
     assert!(!settled.stream && settled.choices == 1 && settled.notices.is_empty());
     assert_eq!(settled.shape.reasoning, ReasoningStyle::None);
-    assert_eq!(settled.shape.bounds, Bounds::default());
+    assert_eq!(settled.shape.stop, StopCriteria::default());
 }
 
 #[test]
@@ -109,8 +109,9 @@ fn streams_and_bounds_are_those_of_chat() {
         "stop": ["x", "y"], "max_tokens": 5,
     }));
     assert!(settled.stream && settled.shape.stream_usage);
-    let bounds = Bounds { stop: vec!["x".to_owned(), "y".to_owned()], max_tokens: Some(5) };
-    assert_eq!(settled.shape.bounds, bounds);
+    let stop =
+        StopCriteria { sequences: vec!["x".to_owned(), "y".to_owned()], max_tokens: Some(5) };
+    assert_eq!(settled.shape.stop, stop);
     assert_eq!(
         settled.noted(),
         [
@@ -119,7 +120,7 @@ fn streams_and_bounds_are_those_of_chat() {
             ("max_tokens", "emulated"),
         ]
     );
-    assert_eq!(asked(&json!({"stop": "x"})).shape.bounds.stop, ["x"]);
+    assert_eq!(asked(&json!({"stop": "x"})).shape.stop.sequences, ["x"]);
     let failure = ask(&json!({"stop": [""]})).unwrap_err();
     assert_eq!(failure.param.as_deref(), Some("stop[0]"));
 }

@@ -4,11 +4,11 @@ use serde_json::{Value, json};
 
 use super::super::{OllamaChat, model_name};
 use super::{hi, plain, refused, said, with};
-use crate::bounds::Bounds;
 use crate::dialect::Finish;
 use crate::policy::Policy;
-use crate::testing::settled;
-use crate::thinking::ReasoningStyle;
+use crate::reasoning_style::ReasoningStyle;
+use crate::stop::StopCriteria;
+use crate::tests::support::settled;
 
 #[test]
 fn a_plain_request_is_streamed_and_asks_for_nothing_more() {
@@ -157,8 +157,9 @@ fn a_format_may_be_a_schema_or_nothing() {
 fn options_that_can_be_kept_are_and_the_others_are_named() {
     let options = json!({"num_predict": 9, "stop": ["a", "b"], "temperature": 0, "num_ctx": 4096, "seed": null});
     let settled = hi(&json!({"options": options}));
-    let bounds = Bounds { stop: vec!["a".to_owned(), "b".to_owned()], max_tokens: Some(9) };
-    assert_eq!(settled.shape.bounds, bounds);
+    let stop =
+        StopCriteria { sequences: vec!["a".to_owned(), "b".to_owned()], max_tokens: Some(9) };
+    assert_eq!(settled.shape.stop, stop);
     assert_eq!(
         settled.noted(),
         [
@@ -168,7 +169,7 @@ fn options_that_can_be_kept_are_and_the_others_are_named() {
             ("options.num_predict", "emulated"),
         ]
     );
-    assert_eq!(hi(&json!({"options": {"stop": "END"}})).shape.bounds.stop, ["END"]);
+    assert_eq!(hi(&json!({"options": {"stop": "END"}})).shape.stop.sequences, ["END"]);
 }
 
 #[test]
@@ -185,7 +186,7 @@ fn num_predict_bounds_only_above_zero() {
         (json!(null), None),
     ] {
         let settled = hi(&json!({"options": {"num_predict": num_predict}}));
-        assert_eq!(settled.shape.bounds.max_tokens, cap, "{num_predict}");
+        assert_eq!(settled.shape.stop.max_tokens, cap, "{num_predict}");
         assert_eq!(settled.notes("options.num_predict", "emulated"), cap.is_some());
     }
 }
@@ -200,7 +201,7 @@ fn what_has_no_effect_is_named_and_refused_where_the_policy_is_strict() {
     assert!(hi(&json!({"logprobs": false, "top_logprobs": 0})).notices.is_empty());
     let strict = Policy { strict: true, ..Policy::default() };
     let body = r#"{"model":"m","messages":[{"role":"user","content":"hi"}],"options":{"top_k":5}}"#;
-    let failure = crate::testing::settled::<OllamaChat>(body, &strict).unwrap_err();
+    let failure = crate::tests::support::settled::<OllamaChat>(body, &strict).unwrap_err();
     assert_eq!(failure.param.as_deref(), Some("options.top_k"));
 }
 

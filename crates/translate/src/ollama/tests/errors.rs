@@ -6,7 +6,7 @@ use super::super::{OllamaChat, OllamaGenerate};
 use crate::dialect::Dialect;
 use crate::failure::Failure;
 use crate::policy::Policy;
-use crate::testing::{created, failed, lines, settled, shape, stream, text, whole};
+use crate::tests::support::{created, failed, lines, settled, shape, stream, text, whole};
 
 /// The failure's words, after a look that the body holds nothing else.
 fn wire<D: Dialect>(failure: &Failure) -> String {
@@ -129,8 +129,8 @@ fn a_broken_stream_ends_with_a_line_of_the_error_and_never_with_done() {
 
 #[test]
 fn text_that_was_held_back_comes_before_the_error() {
-    let bounds = crate::bounds::Bounds { stop: vec!["END".to_owned()], max_tokens: None };
-    let shape = crate::Shape { bounds, ..shape() };
+    let stop = crate::stop::StopCriteria { sequences: vec!["END".to_owned()], max_tokens: None };
+    let shape = crate::Shape { stop, ..shape() };
     let events = [created(), text(0, "one EN"), failed("server_error", "m")];
     let lines = lines(&stream::<OllamaChat>(&shape, &events));
     let said: String =

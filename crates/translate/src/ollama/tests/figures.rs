@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::super::{OllamaChat, OllamaGenerate, timestamp};
-use crate::bounds::Bounds;
 use crate::dialect::{Dialect, Shape};
-use crate::testing::{
+use crate::stop::StopCriteria;
+use crate::tests::support::{
     CREATED, completed, created, event, incomplete, lines, reasoning, shape, stream_at, text,
     whole_at,
 };
@@ -75,11 +75,11 @@ fn counts_are_the_backend_s_or_absent() {
 
 #[test]
 fn after_a_cut_made_here_the_input_is_not_counted_and_the_output_is_estimated() {
-    for bounds in [
-        Bounds { stop: vec!["END".to_owned()], max_tokens: None },
-        Bounds { stop: Vec::new(), max_tokens: Some(2) },
+    for stop in [
+        StopCriteria { sequences: vec!["END".to_owned()], max_tokens: None },
+        StopCriteria { sequences: Vec::new(), max_tokens: Some(2) },
     ] {
-        let shape = Shape { bounds, ..shape() };
+        let shape = Shape { stop, ..shape() };
         let events = [created(), text(0, "12345678END"), completed()];
         let last = figures::<OllamaGenerate>(&shape, &events);
         assert!(last.get("prompt_eval_count").is_none());

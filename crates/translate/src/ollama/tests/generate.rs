@@ -87,7 +87,7 @@ fn thinking_formats_options_and_probabilities_are_those_of_chat() {
     assert_eq!(settled.body["reasoning"], json!({"effort": "high"}));
     assert_eq!(settled.body["text"], json!({"format": {"type": "json_object"}}));
     assert_eq!(settled.body["input"][1], said("developer", "Answer in JSON."));
-    assert_eq!(settled.shape.bounds.max_tokens, Some(5));
+    assert_eq!(settled.shape.stop.max_tokens, Some(5));
     for (field, kind) in [
         ("format", "emulated"),
         ("options.num_predict", "emulated"),

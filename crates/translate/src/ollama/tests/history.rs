@@ -124,7 +124,8 @@ fn the_assistant_s_thinking_and_images_are_not_sent_back() {
 fn calls_keep_their_arguments_as_written() {
     let body = r#"{"model":"m","messages":[{"role":"assistant","content":"see","tool_calls":[{"id":"a","type":"function","function":{"index":0,"name":"f","arguments":{"z":1E2, "a":"caf\u00e9"}}},{"id":"b","function":{"name":"g","arguments":"{\"x\":1}"}},{"id":"c","function":{"name":"h"}}]},{"role":"tool","tool_call_id":"a","content":"1"},{"role":"tool","tool_call_id":"b","content":"2"},{"role":"tool","tool_call_id":"c","content":"3"}]}"#;
     let settled =
-        crate::testing::settled::<crate::OllamaChat>(body, &crate::Policy::default()).unwrap();
+        crate::tests::support::settled::<crate::OllamaChat>(body, &crate::Policy::default())
+            .unwrap();
     let input = settled.body["input"].as_array().unwrap();
     assert_eq!(input[0], said("assistant", "see"));
     let arguments: Vec<&str> = input.iter().filter_map(|item| item["arguments"].as_str()).collect();
@@ -214,7 +215,7 @@ fn long_ids_and_names_go_out_shortened_alike() {
     for short in [&input[0]["call_id"], &input[0]["name"]] {
         assert!(short.as_str().unwrap().len() <= 64);
     }
-    assert_eq!(settled.shape.renamed.len(), 2);
+    assert_eq!(settled.shape.shortened.len(), 2);
 }
 
 #[test]

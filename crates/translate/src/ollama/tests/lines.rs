@@ -3,14 +3,14 @@
 use serde_json::{Value, json};
 
 use super::super::{OllamaChat, OllamaGenerate};
-use crate::bounds::Bounds;
 use crate::dialect::{Finish, Shape};
-use crate::names::Renamed;
-use crate::testing::{
+use crate::reasoning_style::ReasoningStyle;
+use crate::stop::StopCriteria;
+use crate::tests::support::{
     added, arguments, at_once, call, citation, completed, created, done, event, incomplete, lines,
     message, reasoning, refusal, shape, stream, text, whole,
 };
-use crate::thinking::ReasoningStyle;
+use crate::tool_names::ShortenedName;
 
 const TIME: &str = "2026-11-22T09:12:14Z";
 
@@ -187,12 +187,12 @@ fn arguments_are_an_object_whatever_the_model_wrote() {
 
 #[test]
 fn names_and_ids_come_back_as_the_client_has_them() {
-    let renamed = |short: &str, original: &str| Renamed {
+    let shortened = |short: &str, original: &str| ShortenedName {
         short: short.to_owned(),
         original: original.to_owned(),
     };
-    let renamed = vec![renamed("f_1", "a long name"), renamed("call_1", "a long id")];
-    let shape = Shape { renamed, ..shape() };
+    let shortened = vec![shortened("f_1", "a long name"), shortened("call_1", "a long id")];
+    let shape = Shape { shortened, ..shape() };
     let events = [created(), done(0, &call("call_1", "f_1", "{}")), completed()];
     let reply = whole::<OllamaChat>(&shape, &events).unwrap();
     let call = &reply["message"]["tool_calls"][0];
@@ -257,8 +257,8 @@ fn loading_and_unloading_say_so_and_claim_no_figures() {
 
 #[test]
 fn nothing_follows_the_last_line() {
-    let bounds = Bounds { stop: vec!["END".to_owned()], max_tokens: None };
-    let shape = Shape { bounds, ..shape() };
+    let stop = StopCriteria { sequences: vec!["END".to_owned()], max_tokens: None };
+    let shape = Shape { stop, ..shape() };
     for events in [
         vec![created(), text(0, "one END two"), text(0, "late"), completed()],
         vec![

@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::{end, steps};
 use crate::dialect::Finish;
-use crate::testing::{added, arguments, call, completed, created, done, event};
+use crate::tests::support::{added, arguments, call, completed, created, done, event};
 
 #[test]
 fn interleaved_calls_keep_their_slots() {

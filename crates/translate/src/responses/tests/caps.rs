@@ -4,18 +4,18 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::Responses;
-use crate::bounds::Bounds;
 use crate::dialect::Shape;
 use crate::failure::Failure;
 use crate::policy::Policy;
-use crate::testing::{
+use crate::stop::StopCriteria;
+use crate::tests::support::{
     added, arguments, call, completed, created, data, done, event, message, settled, shape, stream,
     text, whole,
 };
 use crate::tokens::CHARACTERS_PER_TOKEN;
 
 fn capped(most: u64) -> Shape {
-    Shape { bounds: Bounds { max_tokens: Some(most), ..Bounds::default() }, ..shape() }
+    Shape { stop: StopCriteria { max_tokens: Some(most), ..StopCriteria::default() }, ..shape() }
 }
 
 fn open_message() -> Value {
@@ -154,7 +154,10 @@ fn the_cap_is_taken_out_of_the_request_and_noted() {
     let body = r#"{"model":"gpt-6-sol","max_output_tokens":16,"input":[],"instructions":"i"}"#;
     let settled = settled::<Responses>(body, &Policy::default()).unwrap();
     assert_eq!(settled.text, r#"{"model":"gpt-6-sol","input":[],"instructions":"i"}"#);
-    assert_eq!(settled.shape.bounds, Bounds { max_tokens: Some(16), ..Bounds::default() });
+    assert_eq!(
+        settled.shape.stop,
+        StopCriteria { max_tokens: Some(16), ..StopCriteria::default() }
+    );
     assert_eq!(settled.noted(), [("max_output_tokens", "emulated")]);
 }
 
@@ -168,7 +171,7 @@ fn a_cap_that_is_no_whole_number_above_zero_is_refused() {
     }
     let null = r#"{"model":"m","input":[],"max_output_tokens":null}"#;
     let settled = settled::<Responses>(null, &Policy::default()).unwrap();
-    assert_eq!((settled.shape.bounds.max_tokens, settled.notices.len()), (None, 0));
+    assert_eq!((settled.shape.stop.max_tokens, settled.notices.len()), (None, 0));
 }
 
 proptest! {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::Responses;
 use crate::dialect::Shape;
 use crate::policy::Policy;
-use crate::testing::{
+use crate::tests::support::{
     added, completed, created, data, event, failed, incomplete, settled, stream, text, whole,
 };
 
@@ -71,7 +71,7 @@ fn everything_else_of_the_event_keeps_its_bytes() {
 fn what_was_not_asked_is_not_said() {
     for more in ["", r#","store":false"#, r#","store":null,"previous_response_id":null"#] {
         let shape = asked(more);
-        assert!(shape.echoes.is_empty(), "{more}");
+        assert!(shape.echoed_params.is_empty(), "{more}");
         let events = data(&stream::<Responses>(&shape, &[created(), completed()]));
         let before: Value = serde_json::from_str(&created()).unwrap();
         assert_eq!(events[0], before);

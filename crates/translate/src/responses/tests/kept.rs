@@ -10,12 +10,12 @@ use chatmock_protocol::sse::Frame;
 use serde_json::{Value, json};
 
 use crate::Responses;
-use crate::bounds::Bounds;
 use crate::dialect::{Dialect, Encoder, Shape};
 use crate::failure::Failure;
 use crate::frames::Frames;
 use crate::policy::Policy;
-use crate::testing::{
+use crate::stop::StopCriteria;
+use crate::tests::support::{
     added, completed, created, data, done, incomplete, message, settled, shape, stream, text,
     value, whole,
 };
@@ -64,8 +64,8 @@ fn a_stream_that_is_not_kept_hands_nothing_back_and_reads_the_same() {
 
 #[test]
 fn a_cut_response_is_kept_as_it_was_cut() {
-    let bounds = Bounds { max_tokens: Some(1), ..Bounds::default() };
-    let shape = Shape { bounds, ..keeping() };
+    let stop = StopCriteria { max_tokens: Some(1), ..StopCriteria::default() };
+    let shape = Shape { stop, ..keeping() };
     let events = [created(), added(0, &message(None, "")), text(0, "more than that")];
     let (kept, stream) = kept(&shape, &events);
     let kept = kept.unwrap();

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::Responses;
 use crate::failure::Failure;
 use crate::policy::Policy;
-use crate::testing::{Settled, settled};
+use crate::tests::support::{Settled, settled};
 
 fn sent(body: &str) -> Settled {
     settled::<Responses>(body, &Policy::default())
@@ -32,7 +32,7 @@ fn long_call_ids_are_shortened_alike_in_call_and_output() {
     let expected = body.replace(&long, &short).replace(r#""call_id" : "#, r#""call_id":"#);
     assert_eq!(settled.text, expected);
     assert_eq!(settled.noted(), [("input", "changed")]);
-    assert_eq!(settled.shape.renamed[0].original, long);
+    assert_eq!(settled.shape.shortened[0].original, long);
     assert_eq!(sent(&body).text, settled.text);
 }
 

@@ -7,7 +7,7 @@ use crate::Responses;
 use crate::catalog::{Catalog, Source};
 use crate::failure::Failure;
 use crate::policy::Policy;
-use crate::testing::{Settled, settled, settled_by};
+use crate::tests::support::{Settled, settled, settled_by};
 
 fn sent(body: &str) -> Settled {
     settled::<Responses>(body, &Policy::default())

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::Responses;
 use crate::dialect::Dialect;
-use crate::testing::{
+use crate::tests::support::{
     call, completed, created, data, done, event, failed, incomplete, message, shape, stream, text,
     whole,
 };

@@ -3,10 +3,10 @@
 use serde_json::{Value, json};
 
 use crate::policy::Policy;
-use crate::testing::{
+use crate::reasoning_style::ReasoningStyle;
+use crate::tests::support::{
     Settled, added, completed, created, data, done, message, settled, shape, stream, text, whole,
 };
-use crate::thinking::ReasoningStyle;
 use crate::{Chat, Failure, Responses, Shape};
 
 fn on_chat(body: &Value) -> Result<Settled, Failure> {
@@ -103,7 +103,7 @@ fn the_shape_of_chat_is_understood_on_the_route_of_responses() {
 fn what_the_route_s_own_shape_has_no_place_for_is_ignored_with_a_notice() {
     let body = json!({"model": "m", "messages": messages(), "n": 3, "stop": ["a"]});
     let settled = on_responses(&body).unwrap();
-    assert_eq!((settled.choices, settled.shape.bounds.stop.len()), (1, 0));
+    assert_eq!((settled.choices, settled.shape.stop.sequences.len()), (1, 0));
     assert_eq!(settled.noted(), [("n", "ignored"), ("stop", "ignored")]);
 }
 

@@ -4,11 +4,11 @@
 use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
-use crate::bounds::Bounds;
 use crate::dialect::{Dialect, Shape};
-use crate::testing::script::{item, script};
-use crate::testing::{completed, created, data, lines, shape, stream, text, whole};
-use crate::thinking::ReasoningStyle;
+use crate::reasoning_style::ReasoningStyle;
+use crate::stop::StopCriteria;
+use crate::tests::support::script::{item, script};
+use crate::tests::support::{completed, created, data, lines, shape, stream, text, whole};
 use crate::{Chat, Completions, OllamaChat, OllamaGenerate, Responses};
 
 /// Appends the text under `from` in `line` to the text under `to`.
@@ -138,7 +138,7 @@ fn texts(shape: &Shape, pieces: &[&str]) -> Vec<String> {
 
 fn stopping(stop: &[&str]) -> Shape {
     let stop = stop.iter().map(|stop| (*stop).to_owned()).collect();
-    Shape { bounds: Bounds { stop, max_tokens: None }, ..shape() }
+    Shape { stop: StopCriteria { sequences: stop, max_tokens: None }, ..shape() }
 }
 
 #[test]
@@ -177,7 +177,7 @@ proptest! {
         let stop = if stop { vec!["END".to_owned(), "a\u{e9}".to_owned()] } else { Vec::new() };
         let shape = Shape {
             reasoning: if shown { ReasoningStyle::ReasoningContent } else { ReasoningStyle::None },
-            bounds: Bounds { stop, max_tokens: cap },
+            stop: StopCriteria { sequences: stop, max_tokens: cap },
             hide_commentary: hide,
             json,
             stream_usage: usage,

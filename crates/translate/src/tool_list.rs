@@ -10,8 +10,8 @@ use chatmock_protocol::responses::tool::{CustomFormat, NamedTool, Tool, ToolChoi
 
 use crate::draft::Draft;
 use crate::failure::Failure;
-use crate::names;
 use crate::notice;
+use crate::tool_names;
 use crate::tools::parameters;
 
 /// Why a member of a tool has no effect.
@@ -19,7 +19,7 @@ const NOT_OF_TOOL: &str = "not a member of a tool";
 
 /// What a request offers the model to call.
 #[derive(Debug, Default)]
-pub(crate) struct Offer<'b> {
+pub(crate) struct ToolList<'b> {
     /// The tools, as written.
     pub(crate) tools: Vec<Cow<'b, RawValue>>,
     /// The choice among them.
@@ -37,15 +37,15 @@ pub(crate) struct Offer<'b> {
 pub(crate) fn tools<'b>(
     tools: Vec<WireTool<'b>>,
     draft: &mut Draft<'b>,
-) -> Result<Offer<'b>, Failure> {
-    let mut offer = Offer::default();
+) -> Result<ToolList<'b>, Failure> {
+    let mut offer = ToolList::default();
     for (index, tool) in tools.into_iter().enumerate() {
         offer.tool(tool, &format!("tools[{index}]"), draft)?;
     }
     Ok(offer)
 }
 
-impl<'b> Offer<'b> {
+impl<'b> ToolList<'b> {
     /// Puts the offered tools and the choice among them into the request.
     ///
     /// # Errors
@@ -166,7 +166,7 @@ fn named<'b>(
     draft: &mut Draft<'b>,
 ) -> Result<Cow<'b, str>, Failure> {
     match name.filter(|name| !name.is_empty()) {
-        Some(Text(name)) => Ok(names::tool_name(name, &mut draft.renamed)),
+        Some(Text(name)) => Ok(tool_names::tool_name(name, &mut draft.shortened)),
         None => Err(Failure::param(format!("{path}.name"), "a tool needs a name")),
     }
 }

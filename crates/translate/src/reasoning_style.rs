@@ -39,7 +39,7 @@ enum Tags {
 
 /// Leaves reasoning out, moves it into the text, or passes it on for the dialect to word.
 #[derive(Debug)]
-pub struct Styled<E> {
+pub struct StyledReasoning<E> {
     style: ReasoningStyle,
     tags: Tags,
     /// Characters that the tags put before the text, by which citations move.
@@ -47,7 +47,7 @@ pub struct Styled<E> {
     encoder: E,
 }
 
-impl<E: DeltaEncoder> Styled<E> {
+impl<E: DeltaEncoder> StyledReasoning<E> {
     /// Wraps `encoder`.
     #[must_use]
     pub fn new(shape: &Shape, encoder: E) -> Self {
@@ -87,7 +87,7 @@ impl<E: DeltaEncoder> Styled<E> {
     }
 }
 
-impl<E: DeltaEncoder> DeltaEncoder for Styled<E> {
+impl<E: DeltaEncoder> DeltaEncoder for StyledReasoning<E> {
     type Output = E::Output;
 
     fn delta(

@@ -7,12 +7,12 @@ use chatmock_protocol::responses::event::Channel;
 use chatmock_protocol::responses::item::OutputKind;
 use chatmock_protocol::responses::{OutputItem, Response};
 
-use super::Reader;
+use super::EventReader;
 use super::slot::{Slot, missing};
 use crate::delta::{Delta, Sink};
 use crate::dialect::Finish;
 
-impl Reader {
+impl EventReader {
     /// Takes the finished item: what its deltas did not bring comes from here.
     pub(super) fn done(
         &mut self,

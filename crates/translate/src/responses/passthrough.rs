@@ -11,17 +11,17 @@ use chatmock_protocol::responses::item::OutputKind;
 use chatmock_protocol::responses::{Event, Response, Usage};
 use chatmock_protocol::sse::Frame;
 
-use super::made::{self, OutputText, PartDone};
 use super::partial::Partials;
+use super::synthesized::{self, OutputText, PartDone};
 use crate::delta::Piece;
-use crate::dialect::{Echoes, Encoder, End, Finish, Shape, Step};
+use crate::dialect::{EchoedParams, Encoder, End, Finish, Shape, Step};
 use crate::failure::Failure;
 use crate::frames::Frames;
 use crate::tokens::TokenCount;
 
 /// Copies events, keeps finished items, and mends an empty `output` at the end.
 #[derive(Debug)]
-pub struct Verbatim {
+pub struct Passthrough {
     streams: bool,
     /// `response.created`, from which a made end takes the response.
     created: Option<Frame>,
@@ -36,7 +36,7 @@ pub struct Verbatim {
     told: Told,
     /// Whether the final response is handed back.
     gathers: bool,
-    echoes: Echoes,
+    echoed_params: EchoedParams,
     reply: Option<Box<RawValue>>,
     scratch: String,
 }
@@ -89,11 +89,11 @@ enum Told {
     Failed,
 }
 
-impl Verbatim {
+impl Passthrough {
     /// Makes an encoder that writes events (`streams`), or one that gathers the final response.
     #[must_use]
     pub fn new(shape: &Arc<Shape>, streams: bool) -> Self {
-        let cap = shape.bounds.max_tokens;
+        let cap = shape.stop.max_tokens;
         let cap = cap.map(|most| Cap { most, count: shape.tokenizer.start() });
         let gathers = !streams || shape.keep;
         Self {
@@ -106,7 +106,7 @@ impl Verbatim {
             last: Last::None,
             told: Told::Nothing,
             gathers,
-            echoes: shape.echoes.clone(),
+            echoed_params: shape.echoed_params.clone(),
             reply: None,
             scratch: String::new(),
         }
@@ -129,14 +129,14 @@ impl Verbatim {
     ) {
         self.finish_partials();
         let whole = self.items.is_empty() || !response.output().is_empty();
-        let mended = if whole { None } else { made::with_output(frame, &self.items) };
+        let mended = if whole { None } else { synthesized::with_output(frame, &self.items) };
         let Some(mended) = mended else {
-            let gathered = self.gathers.then(|| made::response(frame)).flatten();
+            let gathered = self.gathers.then(|| synthesized::response(frame)).flatten();
             self.reply = gathered.map(ToOwned::to_owned);
             return self.copy(frame, event, frames);
         };
         if self.streams
-            && let Some(whole) = made::with_response(frame, &mended)
+            && let Some(whole) = synthesized::with_response(frame, &mended)
         {
             frames.event(Some(&event.kind), whole.get().as_bytes());
         }
@@ -157,7 +157,7 @@ impl Verbatim {
         let last = match &self.last {
             Last::None => None,
             Last::Number(number) => Some(*number),
-            Last::Frame(frame) => made::sequence_number(frame),
+            Last::Frame(frame) => synthesized::sequence_number(frame),
         };
         last.map_or(0, |n| n.saturating_add(1))
     }
@@ -194,7 +194,7 @@ impl Verbatim {
     fn copy_part(&mut self, frame: &Frame, within: &str, frames: &mut Frames) {
         if !within.is_empty()
             && self.streams
-            && let Some(event) = made::with_delta(frame, within)
+            && let Some(event) = synthesized::with_delta(frame, within)
         {
             frames.event(Some("response.output_text.delta"), event.get().as_bytes());
             self.last = Last::Frame(frame.clone());
@@ -210,12 +210,12 @@ impl Verbatim {
         self.finish_partials();
         let tokens = self.cap.as_ref().map_or(0, |cap| cap.count.tokens());
         let created = self.created.as_ref();
-        let Some(response) = created.and_then(|c| made::cut(c, &self.items, tokens)) else {
+        let Some(response) = created.and_then(|c| synthesized::cut(c, &self.items, tokens)) else {
             return ControlFlow::Break(Err(Failure::incomplete()));
         };
         if self.streams {
-            let event = made::event(made::INCOMPLETE, &response, sequence);
-            frames.event_json(Some(made::INCOMPLETE), &event);
+            let event = synthesized::event(synthesized::INCOMPLETE, &response, sequence);
+            frames.event_json(Some(synthesized::INCOMPLETE), &event);
         }
         self.reply = self.gathers.then_some(response);
         let usage = Usage { output: tokens, total: tokens, ..Usage::default() };
@@ -246,13 +246,13 @@ impl Verbatim {
                 frames.event_json(Some(kind), &event);
             }
             if let Some(event) = partial.item_done(output_index, next()) {
-                frames.event(Some(made::ITEM_DONE), event.data());
+                frames.event(Some(synthesized::ITEM_DONE), event.data());
             }
         }
     }
 }
 
-impl Verbatim {
+impl Passthrough {
     /// Takes an event as it is to be told.
     fn take(&mut self, frame: &Frame, event: &Event<'_>, frames: &mut Frames) -> Step {
         match &event.body {
@@ -302,7 +302,7 @@ impl Verbatim {
     }
 }
 
-impl Encoder for Verbatim {
+impl Encoder for Passthrough {
     type Output = Option<Box<RawValue>>;
 
     fn event(
@@ -313,9 +313,9 @@ impl Encoder for Verbatim {
         frames: &mut Frames,
     ) -> Step {
         // What is done here stands in the response as the client asked for it.
-        if !self.echoes.is_empty()
+        if !self.echoed_params.is_empty()
             && holds_response(&event.body)
-            && let Some(frame) = made::with_echoes(frame, &self.echoes)
+            && let Some(frame) = synthesized::with_echoes(frame, &self.echoed_params)
             && let Ok(event) = Event::parse(&frame)
         {
             return self.take(&frame, &event, frames);
@@ -337,10 +337,16 @@ impl Encoder for Verbatim {
         }
         // Some clients end on `response.failed` alone, so it follows the backend's `error` too.
         let sequence = self.next_sequence();
-        match self.created.as_ref().and_then(|f| made::failed(f, &self.items, failure, sequence)) {
-            Some(event) => frames.event(Some(made::FAILED), event.get().as_bytes()),
+        match self
+            .created
+            .as_ref()
+            .and_then(|f| synthesized::failed(f, &self.items, failure, sequence))
+        {
+            Some(event) => frames.event(Some(synthesized::FAILED), event.get().as_bytes()),
             None if self.told == Told::Error => {}
-            None => frames.event_json(Some(made::ERROR), &made::error(failure, sequence)),
+            None => {
+                frames.event_json(Some(synthesized::ERROR), &synthesized::error(failure, sequence))
+            }
         }
     }
 }

@@ -14,14 +14,14 @@ use crate::{chat, responses};
 
 /// A request of either API.
 #[derive(Debug)]
-pub enum Asked<'b> {
+pub enum OpenAiBody<'b> {
     /// In the shape of chat completions.
     Chat(Box<Chat<'b>>),
     /// In the shape of the Responses API.
     Responses(Responses<'b>),
 }
 
-impl<'b> Asked<'b> {
+impl<'b> OpenAiBody<'b> {
     /// Reads a body on the route of chat completions.
     ///
     /// # Errors
@@ -84,14 +84,14 @@ impl<'b> Asked<'b> {
             Self::Chat(request) => chat::draft(*request)?,
         };
         draft.shows_reasoning = false;
-        for (name, said) in [("n", draft.choices > 1), ("stop", !draft.bounds.stop.is_empty())] {
+        for (name, said) in [("n", draft.choices > 1), ("stop", !draft.stop.sequences.is_empty())] {
             if said {
                 draft.notices.retain(|notice| notice.field != name);
                 draft.notices.push(Notice::ignored(name, "not a member of this API"));
             }
         }
         draft.choices = 1;
-        draft.bounds.stop.clear();
+        draft.stop.sequences.clear();
         Ok(draft)
     }
 }

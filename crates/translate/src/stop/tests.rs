@@ -6,23 +6,23 @@ use std::time::Duration;
 use chatmock_protocol::responses::Usage;
 use proptest::prelude::*;
 
-use super::{Bounded, Bounds};
+use super::{StopAt, StopCriteria};
 use crate::delta::Delta;
 use crate::dialect::{DeltaEncoder, End, Finish, Shape};
 use crate::failure::Failure;
 use crate::frames::Frames;
 use crate::reply::{Collector, Reply};
-use crate::testing::shape;
+use crate::tests::support::shape;
 use crate::tokens::CHARACTERS_PER_TOKEN;
 
-fn bounds(stop: &[&str], max_tokens: Option<u64>) -> Shape {
+fn stopping(stop: &[&str], max_tokens: Option<u64>) -> Shape {
     let stop = stop.iter().map(|stop| (*stop).to_owned()).collect();
-    Shape { bounds: Bounds { stop, max_tokens }, ..shape() }
+    Shape { stop: StopCriteria { sequences: stop, max_tokens }, ..shape() }
 }
 
 /// Feeds text pieces; a break ends the reply, otherwise it ends with `Stop` and `usage`.
-fn reply(bounds: &Shape, pieces: &[&str], usage: Option<Usage>) -> Reply {
-    let (mut encoder, mut frames) = (Bounded::new(bounds, Collector::new()), Frames::default());
+fn reply(shape: &Shape, pieces: &[&str], usage: Option<Usage>) -> Reply {
+    let (mut encoder, mut frames) = (StopAt::new(shape, Collector::new()), Frames::default());
     for piece in pieces {
         if let ControlFlow::Break(finish) =
             encoder.delta(Delta::Text((*piece).into()), Duration::ZERO, &mut frames)
@@ -34,7 +34,7 @@ fn reply(bounds: &Shape, pieces: &[&str], usage: Option<Usage>) -> Reply {
 }
 
 fn cut(stop: &[&str], max_tokens: Option<u64>, pieces: &[&str]) -> (String, Finish) {
-    let reply = reply(&bounds(stop, max_tokens), pieces, None);
+    let reply = reply(&stopping(stop, max_tokens), pieces, None);
     (reply.text, reply.end.finish)
 }
 
@@ -74,7 +74,7 @@ fn sequences_of_several_bytes_a_letter_are_found() {
 #[test]
 fn held_text_comes_before_a_call_and_the_sequence_begins_anew_after_it() {
     let (mut encoder, mut frames) =
-        (Bounded::new(&bounds(&["END"], None), Collector::new()), Frames::default());
+        (StopAt::new(&stopping(&["END"], None), Collector::new()), Frames::default());
     let call = Delta::CallStart { slot: 0, id: "a", name: "f", custom: false };
     for delta in [Delta::Text("one EN".into()), call, Delta::Text("D".into())] {
         assert!(encoder.delta(delta, Duration::ZERO, &mut frames).is_continue());
@@ -107,7 +107,7 @@ fn held_text_is_written_before_a_failure() {
         }
     }
     let (mut encoder, mut frames) =
-        (Bounded::new(&bounds(&["END"], None), Echo), Frames::default());
+        (StopAt::new(&stopping(&["END"], None), Echo), Frames::default());
     assert!(encoder.delta(Delta::Text("one EN".into()), Duration::ZERO, &mut frames).is_continue());
     encoder.fail(&Failure::incomplete(), &mut frames);
     assert_eq!(frames.take().unwrap(), "one EN!");
@@ -136,7 +136,7 @@ fn a_cap_reached_by_held_text_ends_in_length() {
 #[test]
 fn reasoning_and_calls_are_not_counted() {
     let (mut encoder, mut frames) =
-        (Bounded::new(&bounds(&["x"], Some(1)), Collector::new()), Frames::default());
+        (StopAt::new(&stopping(&["x"], Some(1)), Collector::new()), Frames::default());
     let channel = chatmock_protocol::responses::event::Channel::Summary;
     let long = "x".repeat(100);
     for delta in [
@@ -151,11 +151,11 @@ fn reasoning_and_calls_are_not_counted() {
 #[test]
 fn a_cut_reply_counts_what_was_written_and_a_whole_one_keeps_its_counts() {
     let usage = Usage { input: 7, output: 9, total: 16, ..Usage::default() };
-    let kept = reply(&bounds(&["END"], Some(50)), &["hello"], Some(usage));
+    let kept = reply(&stopping(&["END"], Some(50)), &["hello"], Some(usage));
     assert_eq!(kept.end.usage, Some(usage));
-    let cut = reply(&bounds(&["END"], None), &["hello END"], Some(usage));
+    let cut = reply(&stopping(&["END"], None), &["hello END"], Some(usage));
     assert_eq!(cut.end.usage, Some(Usage { output: 2, total: 2, ..Usage::default() }));
-    assert_eq!(reply(&bounds(&["END"], None), &["hello"], None).end.usage, None);
+    assert_eq!(reply(&stopping(&["END"], None), &["hello"], None).end.usage, None);
 }
 
 /// Cuts `text` at the given character boundaries.
@@ -192,10 +192,10 @@ proptest! {
         at in prop::collection::vec(any::<usize>(), 0..8),
         most in prop::option::of(0_u64..4),
     ) {
-        let bounds = Shape { bounds: Bounds { stop: stop.clone(), max_tokens: most }, ..shape() };
+        let shape = Shape { stop: StopCriteria { sequences: stop.clone(), max_tokens: most }, ..shape() };
         let pieces = pieces(&before, &at);
         let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
-        let reply = reply(&bounds, &pieces, None);
+        let reply = reply(&shape, &pieces, None);
         let most = most.map(|most| usize::try_from(most * CHARACTERS_PER_TOKEN).unwrap());
         let expected = reference(&before, &stop, most);
         prop_assert_eq!((reply.text.as_str(), reply.end.finish), expected);
@@ -203,8 +203,8 @@ proptest! {
 }
 
 /// A reply of these steps, and how many of them were taken.
-fn steps(bounds: &Shape, deltas: Vec<Delta<'_>>) -> (Reply, usize) {
-    let (mut encoder, mut frames) = (Bounded::new(bounds, Collector::new()), Frames::default());
+fn steps(shape: &Shape, deltas: Vec<Delta<'_>>) -> (Reply, usize) {
+    let (mut encoder, mut frames) = (StopAt::new(shape, Collector::new()), Frames::default());
     for (taken, delta) in (1..).zip(deltas) {
         if let ControlFlow::Break(finish) = encoder.delta(delta, Duration::ZERO, &mut frames) {
             return (encoder.end(End::new(finish), Duration::ZERO, &mut frames), taken);
@@ -219,7 +219,7 @@ fn a_call_that_is_being_written_is_never_cut() {
     let piece = |text: &'static str| Delta::CallArguments { slot: 0, fragment: text.into() };
     let end = || Delta::CallEnd { slot: 0 };
     for (shape, finish) in
-        [(bounds(&["END"], None), Finish::Stop), (bounds(&[], Some(1)), Finish::Length)]
+        [(stopping(&["END"], None), Finish::Stop), (stopping(&[], Some(1)), Finish::Length)]
     {
         let script = vec![
             start(),
@@ -239,6 +239,7 @@ fn a_call_that_is_being_written_is_never_cut() {
 #[test]
 fn a_reply_cut_beside_an_open_call_says_so_where_the_call_never_ends() {
     let start = Delta::CallStart { slot: 0, id: "a", name: "f", custom: false };
-    let (reply, _) = steps(&bounds(&["END"], None), vec![start, Delta::Text("oneEND two".into())]);
+    let (reply, _) =
+        steps(&stopping(&["END"], None), vec![start, Delta::Text("oneEND two".into())]);
     assert_eq!((reply.text.as_str(), reply.end.finish), ("one", Finish::Stop));
 }

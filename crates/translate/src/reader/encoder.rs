@@ -9,24 +9,24 @@ use crate::delta::Delta;
 use crate::dialect::{DeltaEncoder, Encoder, End, Shape, Step};
 use crate::failure::Failure;
 use crate::frames::Frames;
-use crate::reader::Reader;
+use crate::reader::EventReader;
 
 /// Reads events and gives their steps to the encoder under it.
 #[derive(Debug)]
-pub struct Reading<E> {
-    reader: Reader,
+pub struct ReaderEncoder<E> {
+    reader: EventReader,
     encoder: E,
 }
 
-impl<E> Reading<E> {
+impl<E> ReaderEncoder<E> {
     /// Wraps `encoder`.
     #[must_use]
     pub fn new(shape: &Shape, encoder: E) -> Self {
-        Self { reader: Reader::new(shape.hide_commentary), encoder }
+        Self { reader: EventReader::new(shape.hide_commentary), encoder }
     }
 }
 
-impl<E: DeltaEncoder> Encoder for Reading<E> {
+impl<E: DeltaEncoder> Encoder for ReaderEncoder<E> {
     type Output = E::Output;
 
     fn event(&mut self, _: &Frame, event: &Event<'_>, at: Duration, frames: &mut Frames) -> Step {

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A path such as `messages[2].content`, kept as its steps: most values are never spoken of.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Place<'p> {
+pub(crate) enum FieldPath<'p> {
     /// A member of the request.
     Top(&'static str),
     /// A member of an object.
@@ -13,19 +13,19 @@ pub(crate) enum Place<'p> {
     Item(&'p Self, usize),
 }
 
-impl Place<'_> {
+impl FieldPath<'_> {
     /// The member of that name.
-    pub(crate) fn member(&self, name: &'static str) -> Place<'_> {
-        Place::Member(self, name)
+    pub(crate) fn member(&self, name: &'static str) -> FieldPath<'_> {
+        FieldPath::Member(self, name)
     }
 
     /// The item of that number.
-    pub(crate) fn item(&self, index: usize) -> Place<'_> {
-        Place::Item(self, index)
+    pub(crate) fn item(&self, index: usize) -> FieldPath<'_> {
+        FieldPath::Item(self, index)
     }
 }
 
-impl fmt::Display for Place<'_> {
+impl fmt::Display for FieldPath<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Top(name) => f.write_str(name),
@@ -35,8 +35,8 @@ impl fmt::Display for Place<'_> {
     }
 }
 
-impl From<Place<'_>> for String {
-    fn from(place: Place<'_>) -> Self {
+impl From<FieldPath<'_>> for String {
+    fn from(place: FieldPath<'_>) -> Self {
         place.to_string()
     }
 }

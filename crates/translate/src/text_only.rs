@@ -10,9 +10,9 @@ use crate::frames::Frames;
 
 /// Gives refusals and generated images as text; citations stand in the text already.
 #[derive(Debug)]
-pub struct Plain<E>(pub E);
+pub struct TextOnly<E>(pub E);
 
-impl<E: DeltaEncoder> DeltaEncoder for Plain<E> {
+impl<E: DeltaEncoder> DeltaEncoder for TextOnly<E> {
     type Output = E::Output;
 
     fn delta(

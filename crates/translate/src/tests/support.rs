@@ -10,9 +10,9 @@ use chatmock_protocol::responses::Event;
 use chatmock_protocol::sse::Frame;
 use serde_json::{Value, json};
 
-use crate::bounds::Bounds;
 use crate::dialect::{Dialect, Encoder, End, Finish, Output, Shape};
-use crate::thinking::ReasoningStyle;
+use crate::reasoning_style::ReasoningStyle;
+use crate::stop::StopCriteria;
 use crate::{Catalog, Failure, Frames, Notice, Policy, settle};
 
 /// A moment for `created`.
@@ -28,14 +28,14 @@ pub(crate) fn shape() -> Shape {
         json: false,
         hide_commentary: false,
         legacy_functions: false,
-        bounds: Bounds::default(),
+        stop: StopCriteria::default(),
         tokenizer: Arc::new(crate::tokens::Estimate),
         echo: Vec::new(),
         choices_per_prompt: 1,
         keep: false,
-        echoes: Vec::new(),
+        echoed_params: Vec::new(),
         response_id: std::sync::OnceLock::new(),
-        renamed: Vec::new(),
+        shortened: Vec::new(),
     }
 }
 

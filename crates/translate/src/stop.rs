@@ -14,9 +14,9 @@ use crate::tokens::TokenCount;
 
 /// Where a reply is cut.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Bounds {
+pub struct StopCriteria {
     /// Texts before which the reply ends; none is empty.
-    pub stop: Vec<String>,
+    pub sequences: Vec<String>,
     /// The most tokens of visible text.
     pub max_tokens: Option<u64>,
 }
@@ -25,7 +25,7 @@ pub struct Bounds {
 ///
 /// # Errors
 /// When one is empty.
-pub(crate) fn stop(stop: Option<Stop<'_>>, path: &str) -> Result<Vec<String>, Failure> {
+pub(crate) fn sequences(stop: Option<Stop<'_>>, path: &str) -> Result<Vec<String>, Failure> {
     let stop: Vec<String> =
         stop.map(|stop| stop.0).into_iter().flatten().map(|text| text.0.into_owned()).collect();
     match stop.iter().position(String::is_empty) {
@@ -36,8 +36,8 @@ pub(crate) fn stop(stop: Option<Stop<'_>>, path: &str) -> Result<Vec<String>, Fa
 
 /// Cuts at the bounds; without any, it passes everything on.
 #[derive(Debug)]
-pub struct Bounded<E> {
-    bounds: Bounds,
+pub struct StopAt<E> {
+    criteria: StopCriteria,
     encoder: E,
     /// Text that may turn out to be the start of a stop sequence.
     held: String,
@@ -51,23 +51,23 @@ pub struct Bounded<E> {
     over: Option<Finish>,
 }
 
-impl<E: DeltaEncoder> Bounded<E> {
+impl<E: DeltaEncoder> StopAt<E> {
     /// Wraps `encoder`.
     #[must_use]
     pub fn new(shape: &Shape, encoder: E) -> Self {
-        let (bounds, count) = (shape.bounds.clone(), shape.tokenizer.start());
-        Self { bounds, encoder, held: String::new(), count, cut: false, open: 0, over: None }
+        let (criteria, count) = (shape.stop.clone(), shape.tokenizer.start());
+        Self { criteria, encoder, held: String::new(), count, cut: false, open: 0, over: None }
     }
 
     fn text(&mut self, text: Piece<'_>, at: Duration, frames: &mut Frames) -> ControlFlow<Finish> {
-        if self.bounds.stop.is_empty() {
+        if self.criteria.sequences.is_empty() {
             return self.write(text, at, frames);
         }
         self.held.push_str(text.text());
         let held = std::mem::take(&mut self.held);
         // The sequence that is complete first wins, so that the cut of the deltas does not matter.
         let found = |stop: &String| held.find(stop).map(|start| (start + stop.len(), start));
-        if let Some((_, start)) = self.bounds.stop.iter().filter_map(found).min() {
+        if let Some((_, start)) = self.criteria.sequences.iter().filter_map(found).min() {
             self.write(held.get(..start).unwrap_or_default().into(), at, frames)?;
             return self.end_text(Finish::Stop);
         }
@@ -85,7 +85,7 @@ impl<E: DeltaEncoder> Bounded<E> {
                 .filter(|n| stop.is_char_boundary(*n))
                 .find(|n| stop.get(..*n).is_some_and(|start| held.ends_with(start)))
         };
-        self.bounds.stop.iter().filter_map(longest).max().unwrap_or(0)
+        self.criteria.sequences.iter().filter_map(longest).max().unwrap_or(0)
     }
 
     /// Writes text up to the token cap.
@@ -100,9 +100,9 @@ impl<E: DeltaEncoder> Bounded<E> {
             return ControlFlow::Continue(());
         }
         // Without any bound the count is not needed, and the turn is not let go.
-        let fits = match self.bounds.max_tokens {
+        let fits = match self.criteria.max_tokens {
             Some(most) => self.count.take(text, most),
-            None if self.bounds.stop.is_empty() => text.len(),
+            None if self.criteria.sequences.is_empty() => text.len(),
             None => self.count.take(text, u64::MAX),
         };
         let (written, over) = text.split_at_checked(fits).unwrap_or((text, ""));
@@ -133,7 +133,7 @@ impl<E: DeltaEncoder> Bounded<E> {
     }
 }
 
-impl<E: DeltaEncoder> DeltaEncoder for Bounded<E> {
+impl<E: DeltaEncoder> DeltaEncoder for StopAt<E> {
     type Output = E::Output;
 
     fn delta(

@@ -10,7 +10,7 @@ pub(crate) const LONGEST: usize = 64;
 
 /// A name that went out in another form.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Renamed {
+pub struct ShortenedName {
     /// What went out.
     pub short: String,
     /// What the client said.
@@ -18,33 +18,40 @@ pub struct Renamed {
 }
 
 /// Gives what the client called `name`, if it went out in another form.
-pub(crate) fn original<'a>(renamed: &'a [Renamed], name: &'a str) -> &'a str {
-    renamed.iter().find(|r| r.short == name).map_or(name, |r| &r.original)
+pub(crate) fn original<'a>(shortened: &'a [ShortenedName], name: &'a str) -> &'a str {
+    shortened.iter().find(|r| r.short == name).map_or(name, |r| &r.original)
 }
 
 /// Shortens a call id over the limit, the same way in call and result.
-pub(crate) fn call_id<'b>(id: Cow<'b, str>, renamed: &mut Vec<Renamed>) -> Cow<'b, str> {
+pub(crate) fn call_id<'b>(id: Cow<'b, str>, shortened: &mut Vec<ShortenedName>) -> Cow<'b, str> {
     if id.chars().count() <= LONGEST {
         return id;
     }
     let short = format!("call_{}", hex(&id, 20));
-    record(renamed, &short, id)
+    record(shortened, &short, id)
 }
 
 /// Fits a tool's name: letters, digits, `_` and `-`, within the limit.
-pub(crate) fn tool_name<'b>(name: Cow<'b, str>, renamed: &mut Vec<Renamed>) -> Cow<'b, str> {
+pub(crate) fn tool_name<'b>(
+    name: Cow<'b, str>,
+    shortened: &mut Vec<ShortenedName>,
+) -> Cow<'b, str> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
     if name.len() <= LONGEST && name.chars().all(fits) {
         return name;
     }
     let head: String = name.chars().take(47).map(|c| if fits(c) { c } else { '_' }).collect();
     let short = format!("{head}_{}", hex(&name, 8));
-    record(renamed, &short, name)
+    record(shortened, &short, name)
 }
 
-fn record<'b>(renamed: &mut Vec<Renamed>, short: &str, original: Cow<'b, str>) -> Cow<'b, str> {
-    if !renamed.iter().any(|r| r.short == short) {
-        renamed.push(Renamed { short: short.to_owned(), original: original.into_owned() });
+fn record<'b>(
+    shortened: &mut Vec<ShortenedName>,
+    short: &str,
+    original: Cow<'b, str>,
+) -> Cow<'b, str> {
+    if !shortened.iter().any(|r| r.short == short) {
+        shortened.push(ShortenedName { short: short.to_owned(), original: original.into_owned() });
     }
     Cow::Owned(short.to_owned())
 }

@@ -7,7 +7,7 @@ use chatmock_protocol::json::{RawObject, RawValue, raw};
 use chatmock_protocol::sse::Frame;
 use serde::{Deserialize, Serialize};
 
-use crate::dialect::Echoes;
+use crate::dialect::EchoedParams;
 use crate::failure::Failure;
 
 /// The kind of a response's failed end.
@@ -166,11 +166,11 @@ pub(super) fn cut(
 }
 
 /// The event of `frame` with other members in its response.
-pub(super) fn with_echoes(frame: &Frame, echoes: &Echoes) -> Option<Frame> {
+pub(super) fn with_echoes(frame: &Frame, echoed_params: &EchoedParams) -> Option<Frame> {
     let mut event: RawObject<'_> = serde_json::from_str(frame.text()).ok()?;
     let mut response: RawObject<'_> =
         serde_json::from_str(event.as_read("response")?.get()).ok()?;
-    for (name, value) in echoes {
+    for (name, value) in echoed_params {
         response.set(*name, value).ok()?;
     }
     event.set("response", &response).ok()?;
