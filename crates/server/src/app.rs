@@ -7,15 +7,15 @@ use chatmock_translate::Policy;
 use chatmock_upstream::Client;
 use tokio::sync::watch;
 
-use crate::account::Holder;
-use crate::budget::Budget;
-use crate::catalog::Models;
-use crate::connections::Connections;
-use crate::guard::Guard;
-use crate::limits::LastLimits;
-use crate::refusals::Refusals;
+use crate::http::connection::Connections;
+use crate::http::guard::Guard;
+use crate::http::log_limiter::Refusals;
+use crate::http::memory_budget::Budget;
 use crate::settings::HttpSettings;
-use crate::store::Store;
+use crate::state::credentials::Holder;
+use crate::state::limits::LastLimits;
+use crate::state::models::Models;
+use crate::state::responses::Store;
 use crate::tasks::Tasks;
 
 /// The running server's parts.

@@ -1,47 +1,29 @@
 //! The HTTP server: guard, routes, and the one pipeline that serves every dialect's turns.
 
-mod account;
+mod api;
 mod app;
-mod beside;
-mod body;
-mod branch;
-mod budget;
-mod catalog;
-mod connections;
-mod decode;
+mod clock;
 mod failure;
-mod faults;
-mod guard;
-mod handlers;
-mod keys;
-mod limits;
-mod moment;
-mod opening;
+mod fault_injection;
+mod http;
 mod panics;
-mod pipeline;
-mod record;
-mod refusals;
-mod reply;
-mod route;
 mod serve;
 mod service;
 mod settings;
-mod store;
+mod state;
 mod tasks;
-mod ticket;
 mod tokenizer;
-mod turn_body;
-mod untrusted;
+mod turn;
 
-pub use account::{Account, KeeperCredentials};
-pub use guard::{HostName, Origin};
-pub use keys::ApiKey;
-pub use limits::{StoredLimits, stored_limits};
+pub use crate::http::api_keys::ApiKey;
 pub use serve::{Served, Server, ServerError};
 pub use settings::{
-    Access, HttpSettings, KeySettings, ModelSettings, OLLAMA_VERSION, Settings, SignInSettings,
+    Access, HostName, HttpSettings, KeySettings, ModelSettings, OLLAMA_VERSION, Origin, Settings,
+    SignInSettings,
 };
-pub use store::{StoreError, StoreSettings};
+pub use state::credentials::{Account, KeeperCredentials};
+pub use state::limits::{StoredLimits, stored_limits};
+pub use state::responses::{StoreError, StoreSettings};
 pub use tokenizer::tokenizer;
 
 pub use chatmock_auth as auth;

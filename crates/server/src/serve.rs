@@ -22,17 +22,17 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
-use crate::account::{Account, Holder};
 use crate::app::App;
-use crate::budget::Budget;
-use crate::catalog::Models;
-use crate::connections::{Connections, Io, Link, Local};
-use crate::guard::Guard;
-use crate::limits::LastLimits;
-use crate::refusals::{AtEnd, Refusals};
+use crate::http::connection::{Connections, Io, Link, Local};
+use crate::http::guard::Guard;
+use crate::http::log_limiter::{AtEnd, Refusals};
+use crate::http::memory_budget::Budget;
 use crate::service;
 use crate::settings::Settings;
-use crate::store::{Store, StoreError};
+use crate::state::credentials::{Account, Holder};
+use crate::state::limits::LastLimits;
+use crate::state::models::Models;
+use crate::state::responses::{Store, StoreError};
 use crate::tasks::Tasks;
 
 /// The pause after an accept that failed, such as for want of file descriptors.

@@ -15,20 +15,20 @@ use http::{HeaderMap, Method, Request};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
+use crate::api::route::{self, NoRoute, Route};
+use crate::api::{ollama, openai, responses, status};
 use crate::app::App;
-use crate::body;
-use crate::budget::Hold;
 use crate::failure;
-use crate::faults;
-use crate::guard::{Admitted, Guard};
-use crate::handlers::{models, ollama, responses, status};
-use crate::keys::Caller;
+use crate::fault_injection;
+use crate::http::access_log::{Recorded, milliseconds};
+use crate::http::api_keys::Caller;
+use crate::http::guard::{Admitted, Guard};
+use crate::http::memory_budget::Hold;
+use crate::http::request_body;
+use crate::http::response::{self, Reply};
+use crate::http::sanitize;
 use crate::panics;
-use crate::pipeline::{self, Call};
-use crate::record::{Recorded, milliseconds};
-use crate::reply::{self, Reply};
-use crate::route::{self, NoRoute, Route};
-use crate::untrusted;
+use crate::turn::pipeline::{self, Call};
 
 /// The most of a body that is logged where that was asked for, in bytes.
 const LONGEST_LOGGED: usize = 64 * 1024;
@@ -69,9 +69,9 @@ pub(crate) async fn answer(app: Arc<App>, request: Request<Incoming>) -> Result<
     };
     let mut reply = outcome.unwrap_or_else(|failure| visit.refusal(&failure));
     if turned_away {
-        reply::close(&mut reply);
+        response::close(&mut reply);
     }
-    reply::standing(&mut reply, &request_id);
+    response::standing(&mut reply, &request_id);
     app.guard.share(page, &mut reply);
     visit.record(&reply);
     Ok(reply)
@@ -91,16 +91,16 @@ impl Visit<'_> {
     async fn handle(&self, head: &mut Parts, body: Incoming) -> Result<Reply, Failure> {
         let (app, Asked { path, caller, .. }) = (self.app, self.asked);
         if head.method == Method::OPTIONS {
-            return route::methods(path).map(reply::options).ok_or_else(|| no_path(path));
+            return route::methods(path).map(response::options).ok_or_else(|| no_path(path));
         }
         let route = match Route::of(&head.method, path) {
             Ok(route) => route,
             Err(none) => {
-                body::pass_over(body, &head.headers, app.http.linger).await;
+                request_body::pass_over(body, &head.headers, app.http.linger).await;
                 return Err(no_route(none, head));
             }
         };
-        faults::request(&head.headers, &app.holder);
+        fault_injection::request(&head.headers, &app.holder);
         match route {
             Route::Chat => self.turn::<Chat>(head, body).await,
             Route::Responses => self.turn::<Responses>(head, body).await,
@@ -125,8 +125,8 @@ impl Visit<'_> {
             Route::InputItems(id) => {
                 responses::input_items(app, caller, id, head.uri.query()).await
             }
-            Route::Models => Ok(models::all(app).await),
-            Route::Model(name) => models::one(app, name).await,
+            Route::Models => Ok(openai::all(app).await),
+            Route::Model(name) => openai::one(app, name).await,
             Route::Root => status::root(&head.headers),
             Route::Health => status::health(app, head.uri.query()),
             Route::Limits => status::limits(app).await,
@@ -135,9 +135,9 @@ impl Visit<'_> {
 
     /// Reads the body, and logs it where that was asked for.
     async fn body(&self, headers: &HeaderMap, body: Incoming) -> Result<(Bytes, Hold), Failure> {
-        let (body, hold) = body::read(body, headers, self.app).await?;
+        let (body, hold) = request_body::read(body, headers, self.app).await?;
         if self.app.http.log_bodies {
-            let text = untrusted::escaped(&String::from_utf8_lossy(&body), LONGEST_LOGGED);
+            let text = sanitize::escaped(&String::from_utf8_lossy(&body), LONGEST_LOGGED);
             tracing::info!(request_id = self.request_id, bytes = body.len(), body = text, "body");
         }
         Ok((body, hold))
@@ -176,8 +176,8 @@ impl Visit<'_> {
         tracing::info!(
             request_id = self.request_id,
             caller = self.asked.caller.label(),
-            method = untrusted::shown(self.asked.method.as_str()),
-            path = untrusted::shown(&self.asked.path),
+            method = sanitize::shown(self.asked.method.as_str()),
+            path = sanitize::shown(&self.asked.path),
             status = reply.status().as_u16(),
             milliseconds = milliseconds(self.arrived.elapsed()),
             "request"
@@ -186,7 +186,7 @@ impl Visit<'_> {
 }
 
 fn no_path(path: &str) -> Failure {
-    let shown = untrusted::shown(path);
+    let shown = sanitize::shown(path);
     Failure::new(FailureKind::NotFound, format!("nothing is served at {shown}"))
         .with_code("unknown_url")
 }
@@ -213,11 +213,11 @@ fn is_upgrade(head: &Parts) -> bool {
 }
 
 fn refusal(failure: &Failure, asked: &Asked) -> Reply {
-    let mut reply = reply::failure(failure, &asked.path);
+    let mut reply = response::failure(failure, &asked.path);
     if failure.kind == FailureKind::MethodNotAllowed
         && let Some(methods) = route::methods(&asked.path)
     {
-        reply::allow(&mut reply, methods);
+        response::allow(&mut reply, methods);
     }
     reply
 }

@@ -1,5 +1,8 @@
 //! What a server is made of: plain values, decided by whoever starts it.
 
+mod host;
+mod origin;
+
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -7,9 +10,11 @@ use chatmock_auth::{KeeperSettings, Secret};
 use chatmock_translate::Policy;
 use chatmock_translate::catalog::Alias;
 
-use crate::guard::{HostName, Origin};
-use crate::keys::ApiKey;
-use crate::store::StoreSettings;
+pub(crate) use self::host::Host;
+pub use self::host::HostName;
+pub use self::origin::Origin;
+use crate::http::api_keys::ApiKey;
+use crate::state::responses::StoreSettings;
 
 /// Everything that a server needs to know.
 #[derive(Clone, Debug)]

@@ -1,0 +1,145 @@
+//! Tests of the handlers, over a server that is signed in or not.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use chatmock_auth::KeeperSettings;
+use http_body_util::BodyExt;
+
+use super::*;
+use crate::settings::{Access, HttpSettings, ModelSettings, Settings, SignInSettings};
+use crate::state::responses::Kept;
+use crate::{Server, StoreSettings};
+
+const SIGN_IN: &str = r#"{"auth_mode":"chatgpt","tokens":{"id_token":"i","access_token":"a",
+    "refresh_token":"r","account_id":"acct-1"}}"#;
+
+const RESPONSE: &str = r#"{"id":"resp_1", "object" : "response","n":1E2}"#;
+
+fn settings(home: &Path) -> Settings {
+    let keeper = KeeperSettings::new("chatmock", "chatmock/test");
+    Settings {
+        http: HttpSettings::default(),
+        policy: Default::default(),
+        upstream: Default::default(),
+        access: Access::SignIn(SignInSettings {
+            home: home.to_owned(),
+            borrow_codex: None,
+            keeper,
+        }),
+        models: ModelSettings { sync: false, ..ModelSettings::default() },
+    }
+}
+
+fn app(home: &Path) -> Arc<App> {
+    let app = Server::new(settings(home)).unwrap().app;
+    let kept = || Kept {
+        created_at: 1,
+        input: r#"[{"id":"msg_1"},{"id":"msg_2"}]"#.into(),
+        response: RESPONSE.into(),
+    };
+    let owner = |account: &str| Owner { account: Some(account.to_owned()), key: None };
+    app.store.keep((&owner("acct-1"), "resp_1"), kept(), unix_now());
+    app.store.keep((&owner("acct-2"), "resp_2"), kept(), unix_now());
+    app
+}
+
+fn signed_in(home: &Path) -> Arc<App> {
+    std::fs::write(home.join("auth.json"), SIGN_IN).unwrap();
+    app(home)
+}
+
+async fn text(reply: Result<Reply, Failure>) -> String {
+    let body = reply.unwrap().into_body().collect().await.unwrap().to_bytes();
+    String::from_utf8(body.to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn a_response_is_given_byte_for_byte_until_it_is_deleted() {
+    let home = tempfile::tempdir().unwrap();
+    let app = signed_in(home.path());
+    assert_eq!(
+        text(one(&app, &Caller::default(), "resp_1", Some("stream=false&include[]=x")).await).await,
+        RESPONSE
+    );
+    assert_eq!(
+        text(delete(&app, &Caller::default(), "resp_1").await).await,
+        r#"{"id":"resp_1","object":"response","deleted":true}"#
+    );
+    assert_eq!(one(&app, &Caller::default(), "resp_1", None).await.unwrap_err().status(), 404);
+    assert_eq!(delete(&app, &Caller::default(), "resp_1").await.unwrap_err().status(), 404);
+}
+
+#[tokio::test]
+async fn its_input_items_are_listed() {
+    let home = tempfile::tempdir().unwrap();
+    let app = signed_in(home.path());
+    assert_eq!(
+        text(input_items(&app, &Caller::default(), "resp_1", Some("limit=1")).await).await,
+        r#"{"object":"list","data":[{"id":"msg_2"}],"first_id":"msg_2","last_id":"msg_2","has_more":true}"#
+    );
+}
+
+#[tokio::test]
+async fn another_accounts_response_is_not_found() {
+    let home = tempfile::tempdir().unwrap();
+    let app = signed_in(home.path());
+    for failure in [
+        one(&app, &Caller::default(), "resp_2", None).await.unwrap_err(),
+        delete(&app, &Caller::default(), "resp_2").await.unwrap_err(),
+        input_items(&app, &Caller::default(), "resp_2", None).await.unwrap_err(),
+    ] {
+        let body = response::failure(&failure, "/v1/responses/resp_2")
+            .into_body()
+            .collect()
+            .await
+            .unwrap()
+            .to_bytes();
+        assert_eq!(
+            body,
+            concat!(
+                r#"{"error":{"message":"Response with id 'resp_2' not found.","#,
+                r#""type":"invalid_request_error","param":null,"code":null}}"#
+            )
+        );
+        assert_eq!(failure.status(), 404);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_of_a_kept_response_is_refused() {
+    let home = tempfile::tempdir().unwrap();
+    let app = signed_in(home.path());
+    let failure = one(&app, &Caller::default(), "resp_1", Some("starting_after=3&stream=true"))
+        .await
+        .unwrap_err();
+    assert_eq!((failure.status(), failure.param.as_deref()), (400, Some("stream")));
+}
+
+#[tokio::test]
+async fn who_is_not_signed_in_sees_and_deletes_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let app = app(home.path());
+    for failure in [
+        one(&app, &Caller::default(), "resp_1", None).await.unwrap_err(),
+        delete(&app, &Caller::default(), "resp_1").await.unwrap_err(),
+        input_items(&app, &Caller::default(), "resp_1", None).await.unwrap_err(),
+    ] {
+        assert_eq!(failure.status(), 401);
+    }
+}
+
+#[tokio::test]
+async fn a_server_keeps_on_disk_what_it_is_given_a_directory_for() {
+    let home = tempfile::tempdir().unwrap();
+    let state = home.path().join("state");
+    let mut settings = settings(home.path());
+    settings.http.responses =
+        StoreSettings { directory: Some(state.clone()), ..StoreSettings::default() };
+    let server = Server::new(settings.clone()).unwrap();
+    assert!(state.join("responses.redb").exists());
+    let error = Server::new(settings.clone()).unwrap_err();
+    assert!(error.to_string().contains("in use by another process"), "{error}");
+    drop(server);
+    Server::new(settings).unwrap();
+}

@@ -1,0 +1,103 @@
+//! `GET /`, `GET /health` and `GET /limits`: what this server is, whether it runs, what is left.
+
+use std::sync::atomic::Ordering;
+
+use bytes::Bytes;
+use chatmock_protocol::codex::limits::Snapshot;
+use chatmock_translate::Failure;
+use http::header::{ACCEPT, USER_AGENT};
+use http::{HeaderMap, StatusCode};
+use serde::Serialize;
+
+use crate::app::App;
+use crate::http::response::{self, Head, Reply};
+
+#[derive(Serialize)]
+struct About {
+    name: &'static str,
+    version: &'static str,
+    endpoints: [&'static str; 10],
+}
+
+#[derive(Serialize)]
+struct Health<'a> {
+    status: &'static str,
+    #[serde(flatten)]
+    more: Option<More<'a>>,
+}
+
+/// What is told with `?verbose`.
+#[derive(Serialize)]
+struct More<'a> {
+    version: &'static str,
+    route: &'static str,
+    upstream: &'a str,
+}
+
+#[derive(Serialize)]
+struct Limits {
+    /// Seconds of the Unix epoch; `null` until the backend has told.
+    as_of: Option<u64>,
+    limits: Option<Snapshot>,
+    /// Where a person sees them, where the backend does not tell.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    page: Option<&'static str>,
+}
+
+/// Says what this server is; to Ollama's clients, in the words by which they know theirs.
+pub(crate) fn root(headers: &HeaderMap) -> Result<Reply, Failure> {
+    let accepts = |kind: &str| {
+        let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
+        accept.is_some_and(|accept| accept.contains(kind))
+    };
+    let agent = headers.get(USER_AGENT).and_then(|agent| agent.to_str().ok()).unwrap_or_default();
+    let reads_json = accepts("application/json") || accepts("text/html");
+    if !reads_json || agent.to_ascii_lowercase().contains("ollama") {
+        let body = Bytes::from_static(b"Ollama is running");
+        return Ok(response::bytes(StatusCode::OK, "text/plain; charset=utf-8", body));
+    }
+    let about = About {
+        name: "chatmock",
+        version: env!("CARGO_PKG_VERSION"),
+        endpoints: [
+            "POST /v1/chat/completions",
+            "POST /v1/responses",
+            "POST /v1/completions",
+            "GET /v1/models",
+            "GET /v1/models/{id}",
+            "POST /api/chat",
+            "POST /api/generate",
+            "GET /api/tags",
+            "GET /limits",
+            "GET /health",
+        ],
+    };
+    response::json(Head::default(), &about)
+}
+
+/// Says whether requests are taken.
+pub(crate) fn health(app: &App, query: Option<&str>) -> Result<Reply, Failure> {
+    let mut members = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    let verbose = members.any(|(name, value)| name == "verbose" && value != "false");
+    let route = app.client.route();
+    let version = env!("CARGO_PKG_VERSION");
+    let more = verbose.then(|| More { version, route: route.name(), upstream: route.base() });
+    if app.draining.load(Ordering::Relaxed) {
+        let mut reply = response::json(Head::default(), &Health { status: "stopping", more })?;
+        *reply.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+        return Ok(reply);
+    }
+    response::json(Head::default(), &Health { status: "ok", more })
+}
+
+/// Gives the last snapshot of the account's limits; nothing is asked of the backend. Of nobody
+/// there is none.
+pub(crate) async fn limits(app: &App) -> Result<Reply, Failure> {
+    let credentials = app.client.credentials().await.ok();
+    let last = credentials.and_then(|account| app.limits.last(&account));
+    let (as_of, limits) = last.unzip();
+    response::json(
+        Head::default(),
+        &Limits { as_of, limits, page: app.client.route().usage_page() },
+    )
+}

@@ -1,0 +1,77 @@
+//! The access record: one line for each request, written when its answer has ended.
+
+use std::time::Duration;
+
+use chatmock_protocol::responses::Usage;
+use chatmock_translate::Failure;
+use tokio::time::Instant;
+
+use crate::http::sanitize;
+
+/// Marks an answer whose record its own body writes.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Recorded;
+
+/// What is recorded of a turn.
+#[derive(Debug)]
+pub(crate) struct Record {
+    /// The request's id.
+    pub(crate) request_id: String,
+    /// Which API was spoken.
+    pub(crate) dialect: &'static str,
+    /// The model as the client named it.
+    pub(crate) model: String,
+    /// Who asked, where keys are set.
+    pub(crate) caller: Option<String>,
+    /// Whether the answer was streamed.
+    pub(crate) stream: bool,
+    /// When the request arrived.
+    pub(crate) arrived: Instant,
+}
+
+/// A time as it is recorded: a number in JSON too, which none of 128 bits would be.
+pub(crate) fn milliseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+/// How a turn ended.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Outcome<'f> {
+    /// Whole.
+    Complete,
+    /// With a failure after the answer had begun.
+    Broken(&'f Failure),
+    /// The client left.
+    Left,
+}
+
+impl Record {
+    /// Writes the line.
+    pub(crate) fn write(
+        &self,
+        outcome: Outcome<'_>,
+        (first_at, usage): (Option<Duration>, Option<Usage>),
+    ) {
+        let (outcome, code) = match outcome {
+            Outcome::Complete => ("complete", None),
+            Outcome::Broken(failure) => ("broken", failure.code.as_deref()),
+            Outcome::Left => ("left", None),
+        };
+        tracing::info!(
+            request_id = self.request_id,
+            caller = self.caller,
+            dialect = self.dialect,
+            model = sanitize::shown(&self.model),
+            stream = self.stream,
+            status = 200,
+            outcome,
+            code,
+            first_milliseconds = first_at.map(milliseconds),
+            milliseconds = milliseconds(self.arrived.elapsed()),
+            input_tokens = usage.map(|usage| usage.input),
+            cached_tokens = usage.map(|usage| usage.cached),
+            output_tokens = usage.map(|usage| usage.output),
+            "turn"
+        );
+    }
+}

@@ -1,0 +1,150 @@
+//! Content codings of request bodies: gzip and zstd, decoded within the limit of size.
+
+mod zstd;
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chatmock_translate::{Failure, FailureKind};
+use flate2::bufread::MultiGzDecoder;
+use http::HeaderMap;
+use http::header::CONTENT_ENCODING;
+
+use crate::http::memory_budget::{Budget, Hold};
+
+/// The most that is decoded before the whole length is known, in bytes. A larger body is decoded
+/// twice: first to count, so that one which is refused never takes the memory.
+const UNCOUNTED: usize = 4 * 1024 * 1024;
+
+/// How a body is coded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Coding {
+    /// Not at all.
+    Identity,
+    /// RFC 1952, of one or more members.
+    Gzip,
+    /// RFC 8878, of one or more frames.
+    Zstd,
+}
+
+/// Why a body was not decoded.
+#[derive(Debug)]
+enum Fault {
+    TooLarge,
+    Broken(io::Error),
+    /// All bodies together are too large.
+    NoRoom(Failure),
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        Self::Broken(error)
+    }
+}
+
+impl Coding {
+    /// The coding that the headers name.
+    ///
+    /// # Errors
+    /// 415 for any other, and for several.
+    pub(crate) fn of(headers: &HeaderMap) -> Result<Self, Failure> {
+        let mut codings = headers.get_all(CONTENT_ENCODING).iter();
+        let coding = codings.next().map_or(&b""[..], |coding| coding.as_bytes());
+        let is = |names: &[&str]| names.iter().any(|n| coding.eq_ignore_ascii_case(n.as_bytes()));
+        match codings.next() {
+            None if is(&["", "identity"]) => Ok(Self::Identity),
+            None if is(&["gzip", "x-gzip"]) => Ok(Self::Gzip),
+            None if is(&["zstd"]) => Ok(Self::Zstd),
+            _ => {
+                let message = "the body's content coding is not understood: send it uncompressed, \
+                               or in one of gzip and zstd";
+                Err(Failure::new(FailureKind::Rejected(415), message))
+            }
+        }
+    }
+
+    fn name(self) -> &'static str {
+        match self {
+            Self::Identity => "identity",
+            Self::Gzip => "gzip",
+            Self::Zstd => "zstd",
+        }
+    }
+
+    fn reader<'b>(self, body: &'b [u8]) -> Box<dyn Read + 'b> {
+        match self {
+            Self::Identity => Box::new(body),
+            Self::Gzip => Box::new(MultiGzDecoder::new(body)),
+            Self::Zstd => Box::new(zstd::Frames::new(body)),
+        }
+    }
+}
+
+/// Undoes a body's coding; what comes out is held as what went in was.
+///
+/// It runs apart from the connections: the largest body takes a good part of a second.
+///
+/// # Errors
+/// 413 when more than `limit` bytes come out, 400 when the body is cut short or not of the coding,
+/// 503 when all bodies together are too large.
+pub(crate) async fn decoded(
+    (body, hold): (Bytes, Hold),
+    coding: Coding,
+    (budget, limit): (&Arc<Budget>, usize),
+) -> Result<(Bytes, Hold), Failure> {
+    if coding == Coding::Identity {
+        return Ok((body, hold));
+    }
+    let mut room = budget.hold();
+    let decoder = budget.decoder().await;
+    let decoding = tokio::task::spawn_blocking(move || {
+        // Both last as long as the work, also when nobody waits for it any more.
+        let _kept = (hold, decoder);
+        decode(&body, coding, (limit, &mut room)).map(|decoded| (decoded.into(), room))
+    });
+    let broken = |why: String| {
+        let message = format!("the request body cannot be decoded as {}: {why}", coding.name());
+        Failure::new(FailureKind::BadRequest, message)
+    };
+    match decoding.await {
+        Ok(Ok(decoded)) => Ok(decoded),
+        Ok(Err(Fault::TooLarge)) => {
+            let message = format!(
+                "the request body, decoded, is larger than the limit of {limit} bytes (--max-body)"
+            );
+            Err(Failure::new(FailureKind::TooLarge, message))
+        }
+        Ok(Err(Fault::Broken(error))) => Err(broken(error.to_string())),
+        Ok(Err(Fault::NoRoom(failure))) => Err(failure),
+        Err(_) => Err(broken("the decoder broke off".to_owned())),
+    }
+}
+
+fn decode(
+    body: &[u8],
+    coding: Coding,
+    (limit, room): (usize, &mut Hold),
+) -> Result<Vec<u8>, Fault> {
+    let uncounted = limit.min(UNCOUNTED);
+    let mut reader = coding.reader(body);
+    let mut decoded = Vec::new();
+    reader.by_ref().take(uncounted as u64 + 1).read_to_end(&mut decoded)?;
+    if decoded.len() <= uncounted {
+        room.grow(decoded.len()).map_err(Fault::NoRoom)?;
+        return Ok(decoded);
+    }
+    drop(decoded);
+    let left = limit - uncounted;
+    let more = io::copy(&mut reader.take(left as u64), &mut io::sink())? as usize;
+    if more == left {
+        return Err(Fault::TooLarge);
+    }
+    room.grow(uncounted + 1 + more).map_err(Fault::NoRoom)?;
+    let mut decoded = Vec::with_capacity(uncounted + 1 + more);
+    coding.reader(body).read_to_end(&mut decoded)?;
+    Ok(decoded)
+}
+
+#[cfg(test)]
+mod tests;

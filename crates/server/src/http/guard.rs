@@ -1,0 +1,118 @@
+//! The guard: which requests are looked at at all, decided before a body is read.
+
+mod browser;
+mod cors;
+mod framing;
+
+use chatmock_translate::{Failure, FailureKind};
+use http::Method;
+use http::header::HOST;
+use http::request::Parts;
+
+use crate::http::api_keys::{Caller, Keys};
+use crate::http::connection::Local;
+use crate::settings::{Host, HostName, HttpSettings, Origin};
+
+/// Who may ask: programs that use a name of this server, pages that are listed, holders of a key.
+#[derive(Debug)]
+pub(crate) struct Guard {
+    hosts: Vec<HostName>,
+    origins: Vec<Origin>,
+    keys: Keys,
+    longest_target: usize,
+}
+
+/// How a request goes on that was let in.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Admitted {
+    /// It is a browser's question about a listed page, to be answered with the rules.
+    Preflight,
+    /// It is handled; the caller stands in its extensions.
+    Request,
+}
+
+impl Guard {
+    /// Makes a guard that goes by these settings.
+    pub(crate) fn new(settings: &HttpSettings) -> Self {
+        Self {
+            hosts: settings.hosts.clone(),
+            origins: settings.origins.clone(),
+            keys: Keys::new(settings.keys.clone(), settings.wrong_keys),
+            longest_target: settings.max_target,
+        }
+    }
+
+    /// Refuses what no client of ours sends: a page of a browser, a name that is not ours, an
+    /// ambiguous message, no key where one is needed.
+    pub(crate) fn admit(&self, head: &mut Parts) -> Result<Admitted, Failure> {
+        if head.method == Method::CONNECT {
+            let message = "this is no proxy for other hosts";
+            return Err(Failure::new(FailureKind::MethodNotAllowed, message));
+        }
+        let target = head.uri.path_and_query().map_or(0, |target| target.as_str().len());
+        if target > self.longest_target {
+            let message = "the request target is too long";
+            return Err(Failure::new(FailureKind::Rejected(414), message));
+        }
+        self.host(head)?;
+        self.page(&head.headers)?;
+        if self.is_preflight(head) {
+            // Browsers send no key with these, so none can be asked for.
+            return Ok(Admitted::Preflight);
+        }
+        framing::check(&head.headers)?;
+        let caller =
+            if is_open(head) { Caller::default() } else { self.keys.check(&head.headers)? };
+        head.extensions.insert(caller);
+        Ok(Admitted::Request)
+    }
+
+    /// The name must be ours, or a page could reach this server under its own (DNS rebinding).
+    fn host(&self, head: &Parts) -> Result<(), Failure> {
+        let mut hosts = head.headers.get_all(HOST).iter();
+        let (Some(host), None) = (hosts.next(), hosts.next()) else {
+            return Err(bad("a request needs exactly one Host header"));
+        };
+        let host = host.to_str().ok().and_then(Host::of);
+        let Some(host) = host else { return Err(bad("the Host header is malformed")) };
+        let named = match head.uri.authority() {
+            Some(authority) => Host::of(authority.as_str())
+                .ok_or_else(|| bad("the request target's authority is malformed"))?,
+            None => host.clone(),
+        };
+        let local = head.extensions.get::<Local>();
+        let ours = |host: &Host| self.ours(host) || local.is_some_and(|local| local.is(host));
+        if let Some(foreign) = [&host, &named].into_iter().find(|host| !ours(host)) {
+            return Err(foreign_host(foreign));
+        }
+        if host != named {
+            return Err(bad("the request target and the Host header name different hosts"));
+        }
+        Ok(())
+    }
+
+    fn ours(&self, host: &Host) -> bool {
+        host.is_local() || self.hosts.iter().any(|name| name.0 == *host)
+    }
+}
+
+/// Whether a request is answered without a key: it says nothing and costs nothing.
+fn is_open(head: &Parts) -> bool {
+    head.uri.path() == "/health" && matches!(head.method, Method::GET | Method::HEAD)
+}
+
+fn foreign_host(host: &Host) -> Failure {
+    let host: String = host.to_string().chars().take(200).collect();
+    let message = format!(
+        "this server does not answer for the host {host}; if it is a name of this machine, start \
+         the server with --allow-host {host}"
+    );
+    Failure::new(FailureKind::Forbidden, message).with_code("host_not_allowed")
+}
+
+fn bad(message: &str) -> Failure {
+    Failure::new(FailureKind::BadRequest, message)
+}
+
+#[cfg(test)]
+mod tests;

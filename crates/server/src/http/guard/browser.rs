@@ -1,0 +1,71 @@
+//! Web pages: refused, unless their origin is listed.
+
+use chatmock_translate::{Failure, FailureKind};
+use http::header::{ORIGIN, REFERER};
+use http::{HeaderMap, HeaderValue};
+
+use super::Guard;
+use crate::http::sanitize;
+use crate::settings::Host;
+use crate::settings::Origin;
+
+impl Guard {
+    /// Refuses a web page: nothing here is for one, and answers cost the person's quota.
+    ///
+    /// A page whose origin is listed passes. Programs send no `Origin`; what else a browser says of
+    /// itself is looked at where it is missing.
+    pub(super) fn page(&self, headers: &HeaderMap) -> Result<(), Failure> {
+        if self.listed(headers).is_some() {
+            return Ok(());
+        }
+        if let Some(origin) = headers.get(ORIGIN) {
+            return Err(refused(origin));
+        }
+        let sites = headers.get_all("sec-fetch-site").iter();
+        let mut foreign = sites.filter(|site| !matches!(site.as_bytes(), b"none" | b"same-origin"));
+        let mut referers = headers.get_all(REFERER).iter();
+        if foreign.next().is_some() || referers.any(|page| !self.knows(page)) {
+            let message = "requests from other sites' pages are not answered; a page that you \
+                           trust can be named with --allow-origin";
+            return Err(forbidden(message));
+        }
+        Ok(())
+    }
+
+    /// The origin of a request, where it has one and that one is listed.
+    pub(crate) fn listed(&self, headers: &HeaderMap) -> Option<&Origin> {
+        let mut sent = headers.get_all(ORIGIN).iter();
+        let (Some(origin), None) = (sent.next(), sent.next()) else { return None };
+        self.origins.iter().find(|listed| listed.as_str().as_bytes() == origin.as_bytes())
+    }
+
+    /// Whether a page is of this machine, or of a listed origin.
+    fn knows(&self, page: &HeaderValue) -> bool {
+        let Ok(page) = page.to_str() else { return false };
+        let Some((scheme, rest)) = page.split_once("://") else { return false };
+        let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+        let ours = matches!(scheme, "http" | "https")
+            && Host::of(authority).is_some_and(|host| self.ours(&host));
+        ours || self.origins.iter().any(|listed| {
+            listed.as_str().split_once("://").is_some_and(|listed| listed == (scheme, authority))
+        })
+    }
+}
+
+fn refused(origin: &HeaderValue) -> Failure {
+    let origin = sanitize::shown_bytes(origin.as_bytes());
+    let message = match origin.as_str() {
+        "null" | "" => "requests from web pages without an origin of their own are never \
+                        answered"
+            .to_owned(),
+        origin => format!(
+            "requests from web pages are not answered; if you trust this one, start the server \
+             with --allow-origin {origin}"
+        ),
+    };
+    forbidden(&message)
+}
+
+fn forbidden(message: &str) -> Failure {
+    Failure::new(FailureKind::Forbidden, message).with_code("origin_not_allowed")
+}

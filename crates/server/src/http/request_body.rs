@@ -1,0 +1,181 @@
+//! The request body: read whole, within limits of size, progress and what all hold together.
+
+use std::time::Duration;
+
+use bytes::{Bytes, BytesMut};
+use chatmock_translate::{Failure, FailureKind};
+use http::HeaderMap;
+use http::header::EXPECT;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Incoming};
+use tokio::time::Instant;
+
+use crate::app::App;
+use crate::http::decompress::{self, Coding};
+use crate::http::memory_budget::Hold;
+
+/// How much of an oversized body is read to its end, in bytes: a client that is still writing
+/// does not see an answer, so a refusal is only readable once it has finished.
+const DRAIN: usize = 64 * 1024 * 1024;
+
+/// The most that is reserved on the word of a Content-Length alone, in bytes.
+const RESERVE: usize = 1024 * 1024;
+
+/// What counts as progress, in bytes: a byte now and then would hold a connection for ever.
+const PROGRESS: usize = 1024;
+
+/// Reads a body; what it holds of the budget is kept as long as what is made of it.
+///
+/// # Errors
+/// 413 over the limit, 408 without progress, 503 when all bodies together are too large, 400 when
+/// the connection breaks or the coding is wrong.
+pub(crate) async fn read(
+    body: Incoming,
+    headers: &HeaderMap,
+    app: &App,
+) -> Result<(Bytes, Hold), Failure> {
+    let (limit, linger) = (app.http.max_body, app.http.linger);
+    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    if announced > limit {
+        pass_over(body, headers, linger).await;
+        return Err(too_large(limit));
+    }
+    let mut arriving = Arriving::new(body, app.http.body_progress);
+    let (mut read, mut hold) = (Buffer::Empty, app.budget.hold());
+    while let Some(next) = arriving.next().await? {
+        let room = room(&mut hold, (read.len(), next.len()), limit);
+        if let Err(refused) = room {
+            drop((read, hold));
+            drain(&mut arriving.body, linger).await;
+            return Err(refused);
+        }
+        read = read.plus(next, announced);
+    }
+    decompress::decoded((read.freeze(), hold), Coding::of(headers)?, (&app.budget, limit)).await
+}
+
+/// Takes room for a next piece.
+fn room(hold: &mut Hold, (read, next): (usize, usize), limit: usize) -> Result<(), Failure> {
+    if read.saturating_add(next) > limit {
+        return Err(too_large(limit));
+    }
+    hold.grow(next)
+}
+
+/// One buffer, copied only when there are several pieces.
+enum Buffer {
+    Empty,
+    One(Bytes),
+    Joined(BytesMut),
+}
+
+impl Buffer {
+    fn len(&self) -> usize {
+        match self {
+            Self::Empty => 0,
+            Self::One(bytes) => bytes.len(),
+            Self::Joined(bytes) => bytes.len(),
+        }
+    }
+
+    fn plus(self, next: Bytes, announced: usize) -> Self {
+        let mut joined = match self {
+            Self::Empty => return Self::One(next),
+            Self::One(first) => {
+                let capacity = announced.min(RESERVE).max(first.len() + next.len());
+                let mut joined = BytesMut::with_capacity(capacity);
+                joined.extend_from_slice(&first);
+                joined
+            }
+            Self::Joined(joined) => joined,
+        };
+        if joined.capacity() - joined.len() < next.len() {
+            // What has come is as much as a word was taken for; doubling would copy it all, often.
+            joined.reserve(next.len().max(announced.saturating_sub(joined.len())));
+        }
+        joined.extend_from_slice(&next);
+        Self::Joined(joined)
+    }
+
+    fn freeze(self) -> Bytes {
+        match self {
+            Self::Empty => Bytes::new(),
+            Self::One(bytes) => bytes,
+            Self::Joined(bytes) => bytes.freeze(),
+        }
+    }
+}
+
+/// A body on its way in, and the time by which it has to have moved on.
+struct Arriving {
+    body: Incoming,
+    patience: Duration,
+    deadline: Instant,
+    /// What came since the deadline was set.
+    progress: usize,
+}
+
+impl Arriving {
+    fn new(body: Incoming, patience: Duration) -> Self {
+        Self { body, patience, deadline: Instant::now() + patience, progress: 0 }
+    }
+
+    /// The next piece; trailers are passed over.
+    async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
+        loop {
+            let frame = match tokio::time::timeout_at(self.deadline, self.body.frame()).await {
+                Err(_) => {
+                    let message = "the request body stopped arriving";
+                    return Err(Failure::new(FailureKind::Rejected(408), message));
+                }
+                Ok(None) => return Ok(None),
+                Ok(Some(Err(_))) => {
+                    let message = "the request body could not be read to its end";
+                    return Err(Failure::new(FailureKind::BadRequest, message));
+                }
+                Ok(Some(Ok(frame))) => frame,
+            };
+            if let Ok(data) = frame.into_data() {
+                self.moved(data.len());
+                return Ok(Some(data));
+            }
+        }
+    }
+
+    fn moved(&mut self, by: usize) {
+        self.progress += by;
+        if self.progress >= PROGRESS {
+            (self.progress, self.deadline) = (0, Instant::now() + self.patience);
+        }
+    }
+}
+
+/// Reads a body that is not wanted, so that the client gets to read why.
+///
+/// A client that asked for leave to send it has sent nothing yet, and gets none.
+pub(crate) async fn pass_over(mut body: Incoming, headers: &HeaderMap, linger: Duration) {
+    if !(body.is_end_stream() || headers.contains_key(EXPECT)) {
+        drain(&mut body, linger).await;
+    }
+}
+
+/// Reads on for a while without keeping anything.
+async fn drain(body: &mut Incoming, linger: Duration) {
+    let rest = async {
+        let mut read = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            read += frame.data_ref().map_or(0, Bytes::len);
+            if read > DRAIN {
+                return;
+            }
+        }
+    };
+    // The refusal goes out in any case.
+    let _ = tokio::time::timeout(linger, rest).await;
+}
+
+fn too_large(limit: usize) -> Failure {
+    let message =
+        format!("the request body is larger than the limit of {limit} bytes (--max-body)");
+    Failure::new(FailureKind::TooLarge, message)
+}

@@ -1,0 +1,149 @@
+//! Replies: bodies, headers and the wording of a failure on any path.
+
+use std::convert::Infallible;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use bytes::Bytes;
+use chatmock_translate::notice::{self, Notice};
+use chatmock_translate::{Chat, Dialect, Failure, FailureKind, OllamaChat};
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http_body::Body;
+use http_body_util::combinators::UnsyncBoxBody;
+use http_body_util::{BodyExt, Either, Full};
+use serde::Serialize;
+
+use crate::api::route;
+use crate::http::access_log::Recorded;
+
+/// A whole body, or a stream.
+pub(crate) type ReplyBody = Either<Full<Bytes>, UnsyncBoxBody<Bytes, Infallible>>;
+
+/// An answer to a client.
+pub(crate) type Reply = Response<ReplyBody>;
+
+/// What a turn's reply says beside its body.
+#[derive(Debug, Default)]
+pub(crate) struct Head {
+    /// The backend's headers about limits.
+    pub(crate) forwarded: Vec<(HeaderName, HeaderValue)>,
+    /// What was not simply honoured.
+    pub(crate) notices: Vec<Notice>,
+}
+
+impl Head {
+    fn put(self, reply: &mut Reply) {
+        let headers = reply.headers_mut();
+        headers.extend(self.forwarded);
+        if !self.notices.is_empty()
+            && let Ok(value) = HeaderValue::try_from(notice::header(&self.notices))
+        {
+            headers.insert("x-chatmock-notices", value);
+        }
+    }
+}
+
+/// Seconds of the Unix epoch.
+pub(crate) fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// A reply whose body is written.
+pub(crate) fn bytes(status: StatusCode, media_type: &'static str, body: Bytes) -> Reply {
+    let mut reply = Response::new(Either::Left(Full::new(body)));
+    *reply.status_mut() = status;
+    reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    reply
+}
+
+/// A JSON reply.
+///
+/// # Errors
+/// When the value cannot be written, which is this program's fault.
+pub(crate) fn json<T: Serialize>(head: Head, value: &T) -> Result<Reply, Failure> {
+    let body = serde_json::to_vec(value)?;
+    let mut reply = bytes(StatusCode::OK, "application/json", body.into());
+    head.put(&mut reply);
+    Ok(reply)
+}
+
+/// A turn's whole reply, whose record is already written.
+///
+/// # Errors
+/// When the value cannot be written, which is this program's fault.
+pub(crate) fn turn<T: Serialize>(head: Head, value: &T) -> Result<Reply, Failure> {
+    let mut reply = json(head, value)?;
+    reply.extensions_mut().insert(Recorded);
+    Ok(reply)
+}
+
+/// A streamed reply, whose body writes its record.
+pub(crate) fn stream<B>(head: Head, media_type: &'static str, body: B) -> Reply
+where
+    B: Body<Data = Bytes, Error = Infallible> + Send + 'static,
+{
+    let mut reply = Response::new(Either::Right(body.boxed_unsync()));
+    let headers = reply.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
+    // nginx and its kin would hold a stream back otherwise.
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    head.put(&mut reply);
+    reply.extensions_mut().insert(Recorded);
+    reply
+}
+
+/// A failure, worded in the dialect of the path.
+pub(crate) fn failure(failure: &Failure, path: &str) -> Reply {
+    let body = if route::is_ollama(path) {
+        serde_json::to_vec(&OllamaChat::error(failure))
+    } else {
+        serde_json::to_vec(&Chat::error(failure))
+    };
+    let body = body.unwrap_or_default();
+    let status = StatusCode::from_u16(failure.status()).unwrap_or(StatusCode::BAD_GATEWAY);
+    let mut reply = bytes(status, "application/json", body.into());
+    if let Some(seconds) = failure.retry_after() {
+        reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if failure.kind == FailureKind::SignedOut {
+        let scheme = HeaderValue::from_static("Bearer");
+        reply.headers_mut().insert(http::header::WWW_AUTHENTICATE, scheme);
+    }
+    reply
+}
+
+/// A reply without a body that names the methods of a path.
+pub(crate) fn options(methods: &'static str) -> Reply {
+    let mut reply = empty(StatusCode::NO_CONTENT);
+    allow(&mut reply, methods);
+    reply
+}
+
+/// A reply without a body.
+pub(crate) fn empty(status: StatusCode) -> Reply {
+    let mut reply = Response::new(Either::Left(Full::default()));
+    *reply.status_mut() = status;
+    reply
+}
+
+/// Names the methods of a path.
+pub(crate) fn allow(reply: &mut Reply, methods: &'static str) {
+    reply.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+}
+
+/// Ends the connection after a reply: who was turned away, or cannot be understood without doubt,
+/// is not listened to further.
+pub(crate) fn close(reply: &mut Reply) {
+    reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+}
+
+/// Headers of every reply: nothing here is for a browser to keep, guess at or hand on.
+pub(crate) fn standing(reply: &mut Reply, request_id: &str) {
+    let headers = reply.headers_mut();
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
+    if let Ok(id) = HeaderValue::from_str(request_id) {
+        headers.insert("x-request-id", id);
+    }
+}

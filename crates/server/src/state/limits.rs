@@ -1,0 +1,282 @@
+//! The last rate-limit snapshot that the backend gave, in memory and in a file for later.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use chatmock_auth::{AuthFile, Claims, Secret, StoreError, read_private};
+use chatmock_protocol::codex::limits::Snapshot;
+use chatmock_protocol::sse::Frame;
+use chatmock_upstream::{Credentials, rate_limits};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use tokio::sync::Notify;
+
+use super::cache_file;
+
+/// The file beside `auth.json`.
+const FILE: &str = "limits.json";
+
+/// The least time between two writes of the file while the server runs.
+const PAUSE: Duration = Duration::from_secs(60);
+
+/// Limits as the backend told a server some time ago.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct StoredLimits {
+    /// When it told them, in seconds of the Unix epoch.
+    pub as_of: u64,
+    /// What it told.
+    pub limits: Snapshot,
+}
+
+/// Reads the limits that a server left in its home folder for a sign-in.
+///
+/// `None` when there are none, when they are another account's, or when they cannot be read. May
+/// block.
+#[must_use]
+pub fn stored_limits(home: &Path, sign_in: &AuthFile) -> Option<StoredLimits> {
+    let tokens = sign_in.tokens()?;
+    let workspace = tokens.account_id().or_else(|| tokens.claims().account_id);
+    let account = account(&tokens.access_token()?, workspace.as_deref())?;
+    let told = read(&home.join(FILE)).filter(|told| told.account == account)?;
+    Some(StoredLimits { as_of: told.as_of, limits: told.limits })
+}
+
+/// The file: a snapshot, when it was taken, and whose it is.
+#[derive(Debug, Deserialize, Serialize)]
+struct Told {
+    as_of: u64,
+    account: String,
+    limits: Snapshot,
+}
+
+/// A snapshot in memory.
+#[derive(Debug)]
+struct Held {
+    as_of: u64,
+    whose: Whose,
+    limits: Snapshot,
+}
+
+/// Whose a snapshot is. Reading that from a token takes longer than a turn has for it.
+#[derive(Debug)]
+enum Whose {
+    Holder(Arc<Credentials>),
+    Account(Option<String>),
+}
+
+impl Whose {
+    fn account(&self) -> Option<String> {
+        match self {
+            Self::Holder(credentials) => account_of(credentials),
+            Self::Account(account) => account.clone(),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct State {
+    held: Option<Held>,
+    /// The file lacks it.
+    unwritten: bool,
+}
+
+/// Keeps the newest snapshot.
+#[derive(Debug)]
+pub(crate) struct LastLimits {
+    /// Without a folder to keep it in, there is none.
+    file: Option<PathBuf>,
+    state: Mutex<State>,
+    changed: Notify,
+    /// Held while the file is written, so that an older snapshot never comes last.
+    writing: tokio::sync::Mutex<()>,
+}
+
+impl LastLimits {
+    /// Begins with what an earlier server left in the home folder.
+    pub(crate) fn open(home: Option<&Path>) -> Self {
+        let file = home.map(|home| home.join(FILE));
+        let held = file.as_deref().and_then(read).map(|told| Held {
+            as_of: told.as_of,
+            whose: Whose::Account(Some(told.account)),
+            limits: told.limits,
+        });
+        let state = State { held, unwritten: false };
+        Self {
+            file,
+            state: Mutex::new(state),
+            changed: Notify::new(),
+            writing: tokio::sync::Mutex::default(),
+        }
+    }
+
+    /// Keeps a snapshot of the holder's account; `now` is in seconds of the Unix epoch.
+    pub(crate) fn keep(&self, limits: Snapshot, holder: &Arc<Credentials>, now: u64) {
+        let held = Held { as_of: now, whose: Whose::Holder(Arc::clone(holder)), limits };
+        *self.state() = State { held: Some(held), unwritten: true };
+        self.changed.notify_one();
+    }
+
+    /// Keeps what a `codex.rate_limits` event tells.
+    pub(crate) fn keep_event(&self, frame: &Frame, holder: &Arc<Credentials>, now: u64) {
+        if let Some(snapshot) = rate_limits::read_event(frame.text(), now) {
+            self.keep(snapshot, holder, now);
+        }
+    }
+
+    /// The newest snapshot with its time; one of another account does not count.
+    pub(crate) fn last(&self, asker: &Credentials) -> Option<(u64, Snapshot)> {
+        let asker = account_of(asker);
+        let state = self.state();
+        let held = state.held.as_ref().filter(|held| held.whose.account() == asker)?;
+        Some((held.as_of, held.limits.clone()))
+    }
+
+    /// Writes the file after each change, once a minute at most.
+    pub(crate) async fn follow(self: Arc<Self>) {
+        loop {
+            self.changed.notified().await;
+            self.write().await;
+            tokio::time::sleep(PAUSE).await;
+        }
+    }
+
+    /// Writes the file, when it lacks the newest snapshot.
+    pub(crate) async fn write(&self) {
+        let _turn = self.writing.lock().await;
+        let Some(file) = self.file.clone() else { return };
+        let Some(told) = self.unwritten() else { return };
+        match tokio::task::spawn_blocking(move || write(&file, &told)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!("the limits were not kept: {error}"),
+            Err(error) => tracing::debug!("the limits were not kept: {error}"),
+        }
+    }
+
+    fn unwritten(&self) -> Option<Told> {
+        let mut state = self.state();
+        if !std::mem::take(&mut state.unwritten) {
+            return None;
+        }
+        let held = state.held.as_mut()?;
+        let account = held.whose.account();
+        // The token is not held for longer than it takes to know.
+        held.whose = Whose::Account(account.clone());
+        Some(Told { as_of: held.as_of, account: account?, limits: held.limits.clone() })
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn account_of(credentials: &Credentials) -> Option<String> {
+    account(&Secret::new(credentials.token()), credentials.account_id())
+}
+
+/// The name of an account in the file: a hash of the person and the workspace, since members of a
+/// team share the workspace and not its limits. `None` when neither is known.
+fn account(access_token: &Secret, workspace: Option<&str>) -> Option<String> {
+    let person = Claims::read(access_token).user_id;
+    if person.is_none() && workspace.is_none() {
+        return None;
+    }
+    let mut hash = Sha256::new();
+    for part in [person.as_deref(), workspace] {
+        // Length and presence go in too, so that no two accounts give the same bytes.
+        hash.update([u8::from(part.is_some())]);
+        hash.update((part.unwrap_or_default().len() as u64).to_le_bytes());
+        hash.update(part.unwrap_or_default());
+    }
+    Some(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Reads the file; one that is damaged is passed over, since the next answer replaces it.
+fn read(file: &Path) -> Option<Told> {
+    match read_private(file) {
+        Ok(text) => serde_json::from_slice(&text?).ok(),
+        Err(error) => {
+            tracing::debug!("the limits kept earlier were not read: {error}");
+            None
+        }
+    }
+}
+
+fn write(file: &Path, told: &Told) -> Result<(), StoreError> {
+    // A snapshot is names and numbers, which always can be written.
+    serde_json::to_vec(told).map_or(Ok(()), |text| cache_file::keep(file, &text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn of(plan: &str) -> Snapshot {
+        Snapshot { plan: Some(plan.to_owned()), ..Snapshot::default() }
+    }
+
+    fn holder(workspace: Option<&str>) -> Arc<Credentials> {
+        Arc::new(Credentials::new("opaque", workspace, false).unwrap())
+    }
+
+    fn stored(home: &Path, workspace: &str) -> Option<String> {
+        let file = format!(r#"{{"tokens":{{"access_token":"t","account_id":"{workspace}"}}}}"#);
+        let file = AuthFile::parse(file.as_bytes()).unwrap();
+        stored_limits(home, &file).and_then(|stored| stored.limits.plan)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_file_is_written_at_once_and_then_once_a_minute() {
+        let home = tempfile::tempdir().unwrap();
+        let limits = Arc::new(LastLimits::open(Some(home.path())));
+        let writer = tokio::spawn(Arc::clone(&limits).follow());
+        for (plan, written_at) in [("plus", 0), ("pro", 60)] {
+            let begin = tokio::time::Instant::now();
+            limits.keep(of("older"), &holder(Some("ws")), 1);
+            limits.keep(of(plan), &holder(Some("ws")), 2);
+            while stored(home.path(), "ws").as_deref() != Some(plan) {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+            let took = begin.elapsed().as_secs();
+            assert!((written_at..written_at + 5).contains(&(took + 2)), "{plan} after {took} s");
+        }
+        writer.abort();
+    }
+
+    #[tokio::test]
+    async fn the_end_writes_what_is_newer_and_nothing_else() {
+        let home = tempfile::tempdir().unwrap();
+        let limits = LastLimits::open(Some(home.path()));
+        limits.write().await;
+        limits.keep(of("plus"), &holder(None), 1);
+        limits.write().await;
+        assert!(!home.path().join(FILE).exists(), "nobody could tell whose it is");
+        limits.keep(of("plus"), &holder(Some("ws")), 2);
+        limits.write().await;
+        assert_eq!(stored(home.path(), "ws").as_deref(), Some("plus"));
+        assert_eq!(stored(home.path(), "other"), None);
+        std::fs::remove_file(home.path().join(FILE)).unwrap();
+        limits.write().await;
+        assert!(!home.path().join(FILE).exists());
+    }
+
+    #[tokio::test]
+    async fn a_folder_that_is_not_there_is_not_made() {
+        let home = tempfile::tempdir().unwrap();
+        let folder = home.path().join("none");
+        let limits = LastLimits::open(Some(&folder));
+        limits.keep(of("plus"), &holder(Some("ws")), 1);
+        limits.write().await;
+        assert!(!folder.exists());
+    }
+
+    #[test]
+    fn a_damaged_file_counts_as_none() {
+        let home = tempfile::tempdir().unwrap();
+        for text in ["", "{", "[]", r#"{"as_of":-1}"#, r#"{"as_of":1,"limits":{"primary":7}}"#] {
+            std::fs::write(home.path().join(FILE), text).unwrap();
+            assert!(LastLimits::open(Some(home.path())).state().held.is_none(), "{text:?}");
+        }
+    }
+}

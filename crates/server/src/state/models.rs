@@ -1,0 +1,240 @@
+//! The catalogue in a running server: fetched, kept in a file, published as one value.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+use chatmock_protocol::codex::models::{Entry, read_list};
+use chatmock_protocol::json::RawValue;
+use chatmock_translate::Catalog;
+use chatmock_translate::catalog::Source;
+use chatmock_upstream::{Client, Error, ModelList, Route};
+use serde::{Deserialize, Serialize};
+use tokio::sync::{Notify, watch};
+use tokio::time::Instant;
+
+use super::cache_file;
+use crate::api::{ollama, openai};
+use crate::http::response::unix_now;
+use crate::settings::ModelSettings;
+
+/// The file beside `auth.json` that keeps the last list.
+const CACHE_FILE: &str = "chatmock_models_cache.json";
+
+/// How long the first turn waits for the first list.
+const FIRST: Duration = Duration::from_secs(3);
+
+/// The least time between two fetches that answers ask for.
+const PAUSE: Duration = Duration::from_secs(30);
+
+/// A catalogue and what is made of it once.
+pub(crate) struct Published {
+    catalog: Catalog,
+    list: Bytes,
+    tags: Bytes,
+}
+
+impl Published {
+    fn new(catalog: Catalog, settings: &ModelSettings) -> Self {
+        let catalog = catalog.with_aliases(settings.aliases.clone());
+        let list = openai::list(&catalog, settings.expose_efforts);
+        let tags = ollama::tags(&catalog, settings.expose_efforts);
+        Self { catalog, list, tags }
+    }
+
+    pub(crate) fn catalog(&self) -> &Catalog {
+        &self.catalog
+    }
+
+    /// The body of `GET /api/tags`.
+    pub(crate) fn tags(&self) -> Bytes {
+        self.tags.clone()
+    }
+
+    /// The body of `GET /v1/models`.
+    pub(crate) fn list(&self) -> Bytes {
+        self.list.clone()
+    }
+}
+
+/// The one catalogue of a server.
+pub(crate) struct Models {
+    settings: ModelSettings,
+    /// Without a folder to keep it in, there is none.
+    file: Option<PathBuf>,
+    /// The backend whose list counts: by the route where an account decides, else by the address.
+    backend: String,
+    /// Whether the backend is asked about names that it does not list.
+    open: bool,
+    published: watch::Sender<Arc<Published>>,
+    /// Whether the first list has been tried for.
+    tried: watch::Sender<bool>,
+    etag: Mutex<Option<String>>,
+    wanted: Notify,
+}
+
+impl Models {
+    /// Begins with the built-in table; [`Models::keep`] brings better ones.
+    pub(crate) fn new(
+        mut settings: ModelSettings,
+        route: &Route,
+        home: Option<&std::path::Path>,
+    ) -> Self {
+        let first = match settings.list.as_slice() {
+            [] if route.lists_codex_models() => Catalog::builtin(),
+            [] => Catalog::unknown(),
+            named => Catalog::configured(named),
+        };
+        settings.sync &= settings.list.is_empty();
+        let open = route.has_open_list();
+        let first = Published::new(first.opened(open), &settings);
+        Self {
+            file: home.map(|home| home.join(CACHE_FILE)),
+            backend: if open { route.base() } else { route.name() }.to_owned(),
+            open,
+            published: watch::Sender::new(Arc::new(first)),
+            tried: watch::Sender::new(false),
+            etag: Mutex::new(None),
+            wanted: Notify::new(),
+            settings,
+        }
+    }
+
+    pub(crate) fn current(&self) -> Arc<Published> {
+        Arc::clone(&self.published.borrow())
+    }
+
+    /// Waits for the first fetch, briefly: before it, no name can be refused as unknown.
+    pub(crate) async fn ready(&self) {
+        if *self.tried.borrow() {
+            return;
+        }
+        let mut tried = self.tried.subscribe();
+        // Without a list in time the turn goes on with what there is.
+        let _ = tokio::time::timeout(FIRST, tried.wait_for(|tried| *tried)).await;
+    }
+
+    /// Looks at the list's version in an answer; another one means that the list has changed.
+    pub(crate) fn seen(&self, etag: Option<&str>) {
+        if !self.settings.sync {
+            return;
+        }
+        let ours = self.etag.lock().unwrap_or_else(PoisonError::into_inner);
+        let live = self.published.borrow().catalog.source() == Source::Live;
+        if !live || etag.is_some_and(|etag| ours.as_deref() != Some(etag)) {
+            self.wanted.notify_one();
+        }
+    }
+
+    /// Reads the file, then fetches the list at once, at each interval and whenever an answer shows
+    /// a newer one; where lists are not to be fetched, the file is all.
+    pub(crate) async fn keep(self: Arc<Self>, client: Client) {
+        let account = client.credentials().await.ok();
+        let account = account.and_then(|account| account.account_id().map(str::to_owned));
+        if self.settings.list.is_empty()
+            && let Some(catalog) = self.read_cache(account.as_deref()).await
+        {
+            self.publish(catalog);
+        }
+        if !self.settings.sync {
+            self.tried.send_replace(true);
+            return;
+        }
+        let mut earliest = Instant::now();
+        loop {
+            if let Err(error) = client.locate().await {
+                tracing::debug!("where the account's data must stay is not known: {error}");
+            }
+            match client.models().await {
+                Ok(list) if !list.entries.is_empty() => self.take(list, &client).await,
+                Ok(_) => tracing::warn!("the backend's list of models is empty"),
+                Err(error) => self.missed(&error),
+            }
+            self.tried.send_replace(true);
+            let asked = async {
+                self.wanted.notified().await;
+                tokio::time::sleep_until(earliest).await;
+            };
+            tokio::select! {
+                () = tokio::time::sleep(self.settings.refresh) => {}
+                () = asked => earliest = Instant::now() + PAUSE,
+            }
+        }
+    }
+
+    /// Tells that there is no list: aloud the first time, where nothing else stands in for it.
+    fn missed(&self, error: &Error) {
+        let bare = self.open && self.published.borrow().catalog.entries().is_empty();
+        if bare && !*self.tried.borrow() {
+            tracing::warn!(
+                "no models are listed: {error}; --model-list names those of a server without a list"
+            );
+        } else {
+            tracing::debug!("no list of models: {error}");
+        }
+    }
+
+    async fn take(&self, list: ModelList, client: &Client) {
+        tracing::debug!(models = list.entries.len(), "list of models fetched");
+        let account = client.credentials().await.ok();
+        let account = account.as_ref().and_then(|account| account.account_id());
+        let now = unix_now();
+        if let Err(error) = self.write_cache(&list, account, now).await {
+            tracing::debug!("the list of models was not kept: {error}");
+        }
+        list.etag.clone_into(&mut self.etag.lock().unwrap_or_else(PoisonError::into_inner));
+        self.publish(Catalog::new(list.entries, Source::Live, now));
+    }
+
+    fn publish(&self, catalog: Catalog) {
+        self.published
+            .send_replace(Arc::new(Published::new(catalog.opened(self.open), &self.settings)));
+    }
+
+    /// Reads the file; a list of another account does not count.
+    async fn read_cache(&self, account: Option<&str>) -> Option<Catalog> {
+        let bytes = tokio::fs::read(self.file.as_ref()?).await.ok()?;
+        let head: CacheHead = serde_json::from_slice(&bytes).ok()?;
+        if head.account_id.as_deref() != account || head.backend != self.backend {
+            return None;
+        }
+        let entries = read_list(&bytes).ok().filter(|entries| !entries.is_empty())?;
+        Some(Catalog::new(entries, Source::Cached, head.fetched_at))
+    }
+
+    /// Writes the file beside the sign-in.
+    async fn write_cache(
+        &self,
+        list: &ModelList,
+        account_id: Option<&str>,
+        fetched_at: u64,
+    ) -> io::Result<()> {
+        let models = list.entries.iter().map(|entry: &Entry| &*entry.raw).collect();
+        let Some(file) = self.file.clone() else { return Ok(()) };
+        let (backend, etag) = (self.backend.as_str(), list.etag.as_deref());
+        let cache = Cache { fetched_at, backend, etag, account_id, models };
+        let bytes = serde_json::to_vec(&cache)?;
+        let kept = tokio::task::spawn_blocking(move || cache_file::keep(&file, &bytes));
+        kept.await.map_err(io::Error::other)?.map_err(io::Error::other)
+    }
+}
+
+#[derive(Serialize)]
+struct Cache<'a> {
+    fetched_at: u64,
+    backend: &'a str,
+    etag: Option<&'a str>,
+    account_id: Option<&'a str>,
+    models: Vec<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct CacheHead {
+    fetched_at: u64,
+    #[serde(default)]
+    backend: String,
+    #[serde(default)]
+    account_id: Option<String>,
+}

@@ -1,0 +1,177 @@
+//! Responses kept for a while, since the backend keeps none: to fetch, to delete, to continue.
+
+mod database;
+mod error;
+mod memory;
+mod owner;
+mod private;
+mod stored;
+mod writer;
+
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use chatmock_translate::{Failure, FailureKind};
+
+pub use error::StoreError;
+use memory::Shelf;
+pub(crate) use owner::Owner;
+pub(crate) use stored::Kept;
+use writer::Writer;
+
+use crate::http::response::unix_now;
+use crate::http::sanitize;
+
+/// The time between two looks for what is too old.
+const SWEEP: Duration = Duration::from_secs(600);
+
+/// The most bytes of an id that a failure shows.
+const SHOWN: usize = 100;
+
+/// What is kept of responses, and where.
+#[derive(Clone, Debug)]
+pub struct StoreSettings {
+    /// The folder of the database, made when it is not there; without one, nothing outlives the
+    /// process.
+    pub directory: Option<PathBuf>,
+    /// The most responses.
+    pub max_count: usize,
+    /// The most memory that they may take together, in bytes.
+    pub max_bytes: usize,
+    /// How long a response is kept.
+    pub max_age: Duration,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self {
+            directory: None,
+            max_count: 1_000,
+            max_bytes: 64 * 1024 * 1024,
+            max_age: Duration::from_secs(24 * 3600),
+        }
+    }
+}
+
+/// The kept responses of all owners, bounded by count, bytes and age.
+///
+/// All of them are in memory and every answer comes from there; a database, where one is wanted,
+/// is a copy that a thread of its own brings up to date. So no call here waits for a disk, and a
+/// disk that fails costs the next start its memory, not this one.
+///
+/// `now` is in seconds of the Unix epoch throughout.
+pub(crate) struct Store {
+    shelf: Arc<Mutex<Shelf>>,
+    writer: Option<Writer>,
+}
+
+impl Store {
+    /// Makes a store, with what an earlier process kept in the settings' directory.
+    ///
+    /// # Errors
+    /// When the directory cannot be used, its database is damaged, or another process has it.
+    pub(crate) fn open(settings: StoreSettings) -> Result<Self, StoreError> {
+        let mut shelf = Shelf::new(&settings);
+        let disk = match settings.directory {
+            Some(directory) => {
+                let (disk, records) = database::Disk::open(&directory)?;
+                shelf.restore(records);
+                Some((disk, directory))
+            }
+            None => None,
+        };
+        let shelf = Arc::new(Mutex::new(shelf));
+        let writer = match disk {
+            Some((disk, directory)) => {
+                let writer = Writer::start(Arc::clone(&shelf), disk);
+                Some(writer.map_err(|source| StoreError::Io { path: directory, source })?)
+            }
+            None => None,
+        };
+        let store = Self { shelf, writer };
+        // Smaller bounds than the last process had leave records to be removed.
+        store.changed();
+        Ok(store)
+    }
+
+    /// Gives an owner's response.
+    pub(crate) fn get(&self, owner: &Owner, id: &str, now: u64) -> Option<Arc<Kept>> {
+        self.with(|shelf| shelf.get(&owner.key(id), now))
+    }
+
+    /// Keeps a response, in place of older ones where it would be too many.
+    ///
+    /// Nothing is kept of one that is larger than all may be together.
+    pub(crate) fn keep(&self, (owner, id): (&Owner, &str), kept: Kept, now: u64) {
+        let key = owner.key(id);
+        // What is evicted may be large: it is freed outside the lock.
+        let _evicted = self.with(|shelf| shelf.keep(key, kept, now));
+        self.changed();
+    }
+
+    /// Deletes an owner's response; tells whether there was one.
+    pub(crate) fn delete(&self, owner: &Owner, id: &str) -> bool {
+        let deleted = self.with(|shelf| shelf.remove(&owner.key(id)));
+        if deleted.is_some() {
+            self.changed();
+        }
+        deleted.is_some()
+    }
+
+    /// Drops what is too old.
+    pub(crate) fn expire(&self, now: u64) {
+        let expired = self.with(|shelf| shelf.evict(now));
+        if !expired.is_empty() {
+            self.changed();
+        }
+    }
+
+    /// Drops what gets too old while nothing new is kept, until the store is gone.
+    pub(crate) async fn sweep(store: Weak<Self>) {
+        while let Some(store) = store.upgrade() {
+            store.expire(unix_now());
+            drop(store);
+            tokio::time::sleep(SWEEP).await;
+        }
+    }
+
+    /// Gives an owner's response by the id in a path.
+    ///
+    /// # Errors
+    /// 404 in OpenAI's words.
+    pub(crate) fn find(&self, owner: &Owner, id: &str, now: u64) -> Result<Arc<Kept>, Failure> {
+        self.get(owner, id, now).ok_or_else(|| unknown(id))
+    }
+
+    /// Gives the response that a request's `previous_response_id` names.
+    ///
+    /// # Errors
+    /// 400 in OpenAI's words.
+    pub(crate) fn previous(&self, owner: &Owner, id: &str, now: u64) -> Result<Arc<Kept>, Failure> {
+        self.get(owner, id, now).ok_or_else(|| {
+            let message =
+                format!("Previous response with id '{}' not found.", sanitize::escaped(id, SHOWN));
+            Failure::param("previous_response_id", message).with_code("previous_response_not_found")
+        })
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Shelf) -> T) -> T {
+        work(&mut self.shelf.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn changed(&self) {
+        if let Some(writer) = &self.writer {
+            writer.wake();
+        }
+    }
+}
+
+/// The failure of a response that is not there, or not this owner's.
+pub(crate) fn unknown(id: &str) -> Failure {
+    let message = format!("Response with id '{}' not found.", sanitize::escaped(id, SHOWN));
+    Failure::new(FailureKind::NotFound, message)
+}
+
+#[cfg(test)]
+mod tests;

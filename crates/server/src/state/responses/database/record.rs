@@ -1,0 +1,37 @@
+//! The form of a record: three numbers, the input's length, the input, the response.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use crate::state::responses::Kept;
+use crate::state::responses::memory::Entry;
+
+/// Writes an entry; numbers are little-endian, of eight bytes.
+pub(super) fn write(entry: &Entry) -> Vec<u8> {
+    let Kept { created_at, input, response } = &*entry.kept;
+    let mut record = Vec::with_capacity(32 + input.len() + response.len());
+    for number in [entry.number, entry.kept_at, *created_at, input.len() as u64] {
+        record.extend(number.to_le_bytes());
+    }
+    record.extend_from_slice(input);
+    record.extend_from_slice(response);
+    record
+}
+
+/// Reads an entry, if the record has the form.
+pub(super) fn read(mut record: &[u8]) -> Option<Entry> {
+    let number = number(&mut record)?;
+    let kept_at = self::number(&mut record)?;
+    let created_at = self::number(&mut record)?;
+    let length = usize::try_from(self::number(&mut record)?).ok()?;
+    let (input, response) = record.split_at_checked(length)?;
+    let (input, response) = (Bytes::copy_from_slice(input), Bytes::copy_from_slice(response));
+    Some(Entry { number, kept_at, kept: Arc::new(Kept { created_at, input, response }) })
+}
+
+fn number(record: &mut &[u8]) -> Option<u64> {
+    let (number, rest) = record.split_first_chunk()?;
+    *record = rest;
+    Some(u64::from_le_bytes(*number))
+}

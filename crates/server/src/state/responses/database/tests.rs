@@ -1,0 +1,106 @@
+//! Tests of the database: what is damaged is refused, what has failed is opened anew.
+
+use std::fs;
+use std::sync::Arc;
+
+use super::*;
+use crate::state::responses::Kept;
+
+fn entry(number: u64, text: &str) -> (Key, Entry) {
+    let (input, response) = (format!("[{text}]").into(), format!("{{{text}}}").into());
+    let kept = Arc::new(Kept { created_at: number, input, response });
+    (Key::from(number.to_le_bytes()), Entry { number, kept_at: number, kept })
+}
+
+fn shown(records: &[(Key, Entry)]) -> Vec<String> {
+    records.iter().map(|record| format!("{record:?}")).collect()
+}
+
+#[test]
+fn records_come_back_in_the_order_of_keeping() {
+    let home = tempfile::tempdir().unwrap();
+    let entries = [entry(300, "third"), entry(1, ""), entry(256, "second")];
+    let (mut disk, records) = Disk::open(home.path()).unwrap();
+    assert!(records.is_empty());
+    disk.follow(&entries).unwrap();
+    drop(disk);
+    let [third, first, second] = entries;
+    let records = Disk::open(home.path()).unwrap().1;
+    assert_eq!(shown(&records), shown(&[first, second, third]));
+}
+
+#[test]
+fn a_database_that_failed_is_opened_anew_and_catches_up() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut disk, _) = Disk::open(home.path()).unwrap();
+    disk.follow(&[entry(1, "a"), entry(2, "b")]).unwrap();
+    disk.database = None;
+    disk.written.clear();
+    disk.follow(&[entry(2, "b"), entry(3, "c")]).unwrap();
+    drop(disk);
+    let records = Disk::open(home.path()).unwrap().1;
+    assert_eq!(shown(&records), shown(&[entry(2, "b"), entry(3, "c")]));
+}
+
+#[test]
+fn what_a_killed_process_had_written_is_there() {
+    let (home, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (mut disk, _) = Disk::open(home.path()).unwrap();
+    disk.follow(&[entry(1, "a")]).unwrap();
+    disk.follow(&[entry(1, "a"), entry(2, "b")]).unwrap();
+    // The file as it stands while it is open, which no one closes.
+    fs::copy(home.path().join(FILE), copy.path().join(FILE)).unwrap();
+    let records = Disk::open(copy.path()).unwrap().1;
+    assert_eq!(shown(&records), shown(&[entry(1, "a"), entry(2, "b")]));
+}
+
+#[test]
+fn a_record_of_another_shape_is_damage() {
+    let home = tempfile::tempdir().unwrap();
+    let (disk, _) = Disk::open(home.path()).unwrap();
+    let write = disk.database.as_ref().unwrap().begin_write().unwrap();
+    write.open_table(TABLE).unwrap().insert(&b"key"[..], &[0xff; 40][..]).unwrap();
+    write.commit().unwrap();
+    drop(disk);
+    let error = Disk::open(home.path()).err().unwrap();
+    assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
+}
+
+#[test]
+fn a_file_that_is_no_database_is_refused_and_left_alone() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join(FILE);
+    for text in [&b"hello"[..], &[0; 5000], &[0xff; 100_000]] {
+        fs::write(&file, text).unwrap();
+        let error = Disk::open(home.path()).err().unwrap();
+        assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
+        assert!(error.to_string().contains("move it away"), "{error}");
+        assert_eq!(fs::read(&file).unwrap(), text);
+    }
+}
+
+#[test]
+fn no_changed_or_missing_byte_is_taken_for_a_conversation() {
+    let home = tempfile::tempdir().unwrap();
+    let file = home.path().join(FILE);
+    let entries = [entry(1, &"a".repeat(3_000)), entry(2, "b")];
+    let (mut disk, _) = Disk::open(home.path()).unwrap();
+    disk.follow(&entries).unwrap();
+    drop(disk);
+    let whole = fs::read(&file).unwrap();
+    let states = [Vec::new(), shown(&entries)];
+    let check = |bytes: &[u8], what: &str| {
+        fs::write(&file, bytes).unwrap();
+        if let Ok((_, records)) = Disk::open(home.path()) {
+            assert!(states.contains(&shown(&records)), "{what}");
+        }
+    };
+    for at in (0..400).chain((400..whole.len()).step_by(997)) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x41;
+        check(&bytes, &format!("byte {at}"));
+    }
+    for cut in (1..whole.len()).step_by(1 + whole.len() / 40) {
+        check(&whole[..cut], &format!("cut at {cut}"));
+    }
+}

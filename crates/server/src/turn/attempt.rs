@@ -1,0 +1,342 @@
+//! Opening answers: sent, held back until the first output, tried again while no one has seen any.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use chatmock_protocol::responses::event::Body;
+use chatmock_protocol::responses::{ApiError, Event};
+use chatmock_protocol::sse::Frame;
+use chatmock_translate::dialect::Finish;
+use chatmock_translate::{Failure, FailureKind, Notice};
+use chatmock_upstream::{Credentials, Events, Prepared, back_off};
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use http::{HeaderName, HeaderValue};
+
+use crate::app::App;
+use crate::failure;
+use crate::http::response::unix_now;
+
+/// The longest wait that the backend may ask for and get, in seconds.
+const LONGEST_WAIT: u64 = 5;
+
+/// The most that is taken beside the first output before the head is sent, in bytes.
+const MOST_TAKEN: usize = 64 * 1024;
+
+/// How often it is looked whether more has arrived: a short answer comes in one piece or two, and
+/// then its end.
+const TURNS: u32 = 3;
+
+/// What an answer's head tells a client.
+#[derive(Default)]
+pub(crate) struct Told {
+    /// The backend's headers about limits.
+    pub(crate) forwarded: Vec<(HeaderName, HeaderValue)>,
+    /// What became otherwise than asked.
+    pub(crate) notices: Vec<Notice>,
+}
+
+/// Events that have been read and not yet told; a failure is the last of them.
+type Held = VecDeque<Result<Frame, Failure>>;
+
+/// An answer whose first output has arrived.
+pub(crate) struct Opening {
+    /// What was held back: the handshake, the first output and what arrived together with it.
+    held: Held,
+    /// What comes after it.
+    pub(crate) events: Events,
+    told: Told,
+    /// Whose answer it is.
+    credentials: Arc<Credentials>,
+}
+
+/// Where a choice's events come from.
+pub(crate) enum Source {
+    /// The answer is still being opened.
+    Opening(BoxFuture<'static, Result<Opening, Failure>>),
+    /// The answer runs.
+    Running(Box<Opening>),
+    /// Nothing is asked of the backend.
+    AtOnce(Finish),
+    /// There is nothing more to come.
+    Over,
+}
+
+/// What a source gives.
+pub(crate) enum Next {
+    /// An event.
+    Frame(Frame),
+    /// The end of a reply for which nothing was asked.
+    AtOnce(Finish),
+}
+
+impl Source {
+    /// Begins to open an answer.
+    pub(crate) fn open(app: &Arc<App>, prepared: Prepared, credentials: &Arc<Credentials>) -> Self {
+        let (app, credentials) = (Arc::clone(app), Arc::clone(credentials));
+        Self::Opening(async move { open(&app, &prepared, &credentials).await }.boxed())
+    }
+
+    /// Ready once the answer has been opened.
+    fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
+        if let Self::Opening(opening) = self {
+            match ready!(opening.poll_unpin(cx)) {
+                Ok(opening) => *self = Self::Running(Box::new(opening)),
+                Err(failure) => {
+                    *self = Self::Over;
+                    return Poll::Ready(Err(failure));
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// The next event.
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Next, Failure>> {
+        if let Err(failure) = ready!(self.poll_open(cx)) {
+            return Poll::Ready(Err(failure));
+        }
+        match self {
+            Self::Running(opening) => match opening.held.pop_front() {
+                Some(next) => Poll::Ready(next.map(Next::Frame)),
+                None => opening.events.poll_frame(cx).map(|next| frame(next).map(Next::Frame)),
+            },
+            Self::AtOnce(finish) => Poll::Ready(Ok(Next::AtOnce(*finish))),
+            Self::Opening(_) | Self::Over => Poll::Ready(Err(Failure::incomplete())),
+        }
+    }
+
+    /// Whose answer it is, while it runs.
+    pub(crate) fn credentials(&self) -> Option<&Arc<Credentials>> {
+        match self {
+            Self::Running(opening) => Some(&opening.credentials),
+            _ => None,
+        }
+    }
+
+    /// Takes what the answer's head tells, once it is known.
+    pub(crate) fn take_told(&mut self) -> Option<Told> {
+        match self {
+            Self::Running(opening) => Some(std::mem::take(&mut opening.told)),
+            _ => None,
+        }
+    }
+}
+
+/// Waits until every answer has been opened, or for `limit`: a failure within it still gets its
+/// status.
+///
+/// # Errors
+/// The first failure.
+pub(crate) async fn hold(sources: &mut [Source], limit: Option<Duration>) -> Result<(), Failure> {
+    let opened = std::future::poll_fn(|cx| {
+        let mut open = false;
+        for source in &mut *sources {
+            match source.poll_open(cx) {
+                Poll::Ready(Ok(())) => {}
+                Poll::Ready(Err(failure)) => return Poll::Ready(Err(failure)),
+                Poll::Pending => open = true,
+            }
+        }
+        if open { Poll::Pending } else { Poll::Ready(Ok(())) }
+    });
+    match limit {
+        Some(limit) => tokio::time::timeout(limit, opened).await.unwrap_or(Ok(())),
+        None => opened.await,
+    }
+}
+
+/// Why an answer was not opened.
+enum Unopened {
+    /// The call failed; what may be tried again of that has been.
+    Call(Failure),
+    /// A stream began and told a failure in place of output.
+    Stream(Failure),
+}
+
+/// Sends the request and waits for the first output; an overload told in its place is no one's
+/// loss yet, so the request is sent once more.
+async fn open(
+    app: &Arc<App>,
+    prepared: &Prepared,
+    credentials: &Arc<Credentials>,
+) -> Result<Opening, Failure> {
+    match attempt(app, prepared, credentials).await {
+        Ok(opening) => return Ok(opening),
+        Err(Unopened::Stream(failure)) if is_overload(&failure) => {
+            tracing::info!("the backend is overloaded, trying once more");
+        }
+        Err(Unopened::Call(failure) | Unopened::Stream(failure)) => return Err(failure),
+    }
+    tokio::time::sleep(back_off(0)).await;
+    attempt(app, prepared, credentials).await.map_err(|unopened| match unopened {
+        Unopened::Call(failure) | Unopened::Stream(failure) => failure,
+    })
+}
+
+fn is_overload(failure: &Failure) -> bool {
+    let wait = failure.retry_after().unwrap_or(0);
+    matches!(failure.kind, FailureKind::Unavailable { .. }) && wait <= LONGEST_WAIT
+}
+
+async fn attempt(
+    app: &Arc<App>,
+    prepared: &Prepared,
+    credentials: &Arc<Credentials>,
+) -> Result<Opening, Unopened> {
+    let opened = match app.client.send(prepared, credentials).await {
+        Ok(opened) => opened,
+        Err(error) => {
+            if let Some(limits) = failure::limits(&error) {
+                app.limits.keep(limits.clone(), credentials, unix_now());
+            }
+            let failure = failure::placed(failure::of_upstream(error), app.client.route());
+            return Err(Unopened::Call(app.holder.named_in(failure).await));
+        }
+    };
+    if let Some(limits) = opened.limits {
+        app.limits.keep(limits, credentials, unix_now());
+    }
+    app.models.seen(opened.models_etag.as_deref());
+    let (events, held) = first_output(opened.events).await.map_err(Unopened::Stream)?;
+    let credentials = Arc::clone(credentials);
+    let notices = opened.changes.into_iter().map(failure::notice).collect();
+    let told = Told { forwarded: opened.forwarded, notices };
+    Ok(Opening { held, events, told, credentials })
+}
+
+/// Reads up to the first output; a failure in its place is given as one.
+async fn first_output(mut events: Events) -> Result<(Events, Held), Failure> {
+    let mut held = Held::new();
+    loop {
+        let frame = frame(events.next().await)?;
+        // Its events repeat the whole request, and are read when they are encoded.
+        if Event::is_handshake(&frame).map_err(unreadable)? {
+            // It may be minutes until the output comes, so nothing but the event itself is kept.
+            held.push_back(Ok(frame.detached()));
+            continue;
+        }
+        match parse(&frame)?.body {
+            Body::Failed(response) => return Err(failed(response.error.unwrap_or_default())),
+            Body::Error(error) => return Err(failed(*error)),
+            _ => {}
+        }
+        held.push_back(Ok(frame));
+        take_arrived(&mut events, &mut held).await;
+        return Ok((events, held));
+    }
+}
+
+/// Takes what has arrived together with the first output, so that it leaves in one write with the
+/// head: a short answer as a whole.
+///
+/// The backend's connection hands over one piece a turn, and so gets some turns for it, as do those
+/// tasks that are ready; nothing is waited for.
+async fn take_arrived(events: &mut Events, held: &mut Held) {
+    let (mut turns, mut size) = (0, 0);
+    std::future::poll_fn(|cx| {
+        let before = held.len();
+        while size < MOST_TAKEN
+            && let Poll::Ready(next) = events.poll_frame(cx)
+        {
+            let Some(next) = next else { return Poll::Ready(()) };
+            size += next.as_ref().map_or(0, |frame| frame.data().len());
+            held.push_back(next.map_err(failure::of_upstream));
+        }
+        turns += 1;
+        let more = turns == 1 || held.len() > before;
+        if !more || turns == TURNS || size >= MOST_TAKEN {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
+
+fn failed(error: ApiError) -> Failure {
+    let wait = error.wait(unix_now());
+    Failure::from_api(error, None, wait)
+}
+
+fn frame(next: Option<Result<Frame, chatmock_upstream::Error>>) -> Result<Frame, Failure> {
+    match next {
+        Some(frame) => frame.map_err(failure::of_upstream),
+        None => Err(Failure::incomplete()),
+    }
+}
+
+/// Reads an event.
+///
+/// # Errors
+/// When it is not of the shape that its kind demands.
+pub(crate) fn parse(frame: &Frame) -> Result<Event<'_>, Failure> {
+    Event::parse(frame).map_err(unreadable)
+}
+
+fn unreadable(error: impl std::fmt::Display) -> Failure {
+    let message = format!("the backend sent an event that cannot be read: {error}");
+    Failure::new(FailureKind::Failed, message).with_code("upstream_unexpected")
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use chatmock_upstream::Limits;
+    use futures::SinkExt;
+    use futures::channel::mpsc;
+
+    use super::*;
+
+    /// Events of pieces of which each is handed over in a turn of its own, as hyper does.
+    fn handed_over(pieces: &'static [&'static str]) -> Events {
+        let (mut sender, receiver) = mpsc::channel(0);
+        tokio::spawn(async move {
+            for piece in pieces {
+                sender.send(Ok(Bytes::from_static(piece.as_bytes()))).await.unwrap();
+            }
+            // The connection stays open after them.
+            std::future::pending::<()>().await;
+        });
+        Events::new(receiver, &Limits::default())
+    }
+
+    #[tokio::test]
+    async fn what_arrived_with_the_first_output_is_taken_and_nothing_is_waited_for() {
+        let events = handed_over(&[
+            "data: {\"type\":\"response.created\"}\n\n",
+            "data: {\"type\":\"a\"}\n\ndata: {\"type\":\"b\"}\n\n",
+            "data: {\"type\":\"c\"}\n\n",
+        ]);
+        let (_, held) = first_output(events).await.unwrap();
+        let texts: Vec<_> =
+            held.iter().map(|frame| frame.as_ref().unwrap().text().to_owned()).collect();
+        assert_eq!(texts.len(), 4, "{texts:?}");
+        assert_eq!(texts[3], r#"{"type":"c"}"#);
+    }
+
+    #[tokio::test]
+    async fn a_failure_that_arrived_with_the_first_output_is_told_after_it() {
+        let pieces = [Ok(Bytes::from_static(b"data: {\"type\":\"a\"}\n\n"))];
+        let cut = Err(chatmock_upstream::Error::Stalled { limit: Duration::ZERO });
+        let body = futures::stream::iter(pieces.into_iter().chain([cut]));
+        let events = Events::new(body, &Limits::default());
+        let (mut events, held) = first_output(events).await.unwrap();
+        assert!(matches!(held.iter().collect::<Vec<_>>()[..], [Ok(_), Err(_)]), "{held:?}");
+        assert!(events.next().await.is_none());
+    }
+
+    #[tokio::test]
+    async fn what_is_held_back_lets_go_of_what_was_read_with_it() {
+        let created = r#"{"type":"response.created","response":{"id":"resp_1"}}"#;
+        let delta = r#"{"type":"response.output_text.delta","output_index":0,"delta":"a"}"#;
+        let read = [created, delta].map(|data| Bytes::from(format!("data: {data}\n\n")));
+        let arriving = futures::stream::iter(read.clone().map(Ok));
+        let (_, held) = first_output(Events::new(arriving, &Limits::default())).await.unwrap();
+        let held: Vec<_> = held.iter().map(|frame| frame.as_ref().unwrap().text()).collect();
+        assert_eq!(held, [created, delta]);
+        assert!(read[0].is_unique());
+    }
+}

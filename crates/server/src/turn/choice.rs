@@ -1,0 +1,163 @@
+//! Branches: one running answer each, from the backend's events to a dialect's output.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use chatmock_protocol::responses::Usage;
+use chatmock_protocol::responses::event::Phase;
+use chatmock_translate::dialect::End;
+use chatmock_translate::{Encoder, Failure, Frames};
+
+use crate::app::App;
+use crate::clock::Moment;
+use crate::http::response::unix_now;
+use crate::turn::attempt::{Next, Source, parse};
+
+/// The most that is written before the client is given a turn to read, in bytes.
+const FULL: usize = 64 * 1024;
+
+/// One choice of a reply.
+pub(crate) struct Branch<E: Encoder> {
+    source: Source,
+    encoder: Option<E>,
+    output: Option<E::Output>,
+    /// When the first output came, since the request arrived.
+    first_at: Option<Duration>,
+    usage: Option<Usage>,
+}
+
+/// How far a branch has come.
+enum Progress {
+    /// More may come.
+    Open,
+    /// The buffer is full; there may be more at once.
+    Full,
+    /// The choice has ended.
+    Ended,
+}
+
+enum Flow {
+    On,
+    End {
+        end: End,
+        /// The backend ended the answer; else it was cut here, and the backend is let go.
+        whole: bool,
+    },
+}
+
+impl<E: Encoder> Branch<E> {
+    /// Encodes what comes from `source`.
+    pub(crate) fn new(source: Source, encoder: E) -> Self {
+        Self { source, encoder: Some(encoder), output: None, first_at: None, usage: None }
+    }
+
+    /// Feeds everything that has arrived to the encoder.
+    fn advance(
+        &mut self,
+        cx: &mut Context<'_>,
+        (app, moment): (&Arc<App>, &mut Moment),
+        frames: &mut Frames,
+    ) -> Result<Progress, Failure> {
+        while self.encoder.is_some() {
+            if frames.len() >= FULL {
+                return Ok(Progress::Full);
+            }
+            let step = match self.source.poll_next(cx) {
+                Poll::Pending => return Ok(Progress::Open),
+                Poll::Ready(next) => {
+                    next.and_then(|next| self.step(&next, (app, moment.get()), frames))
+                }
+            };
+            match step {
+                Ok(Flow::On) => {}
+                Ok(Flow::End { end, whole }) => {
+                    self.usage = end.usage;
+                    self.output = self.encoder.take().map(|e| e.finish(end, moment.get(), frames));
+                    let source = std::mem::replace(&mut self.source, Source::Over);
+                    if let (Source::Running(opening), true) = (source, whole) {
+                        app.tasks.drain(opening.events, cx);
+                    }
+                }
+                Err(failure) => {
+                    self.fail(&failure, frames);
+                    return Err(failure);
+                }
+            }
+        }
+        Ok(Progress::Ended)
+    }
+
+    /// Breaks the choice off, letting the backend go.
+    pub(crate) fn fail(&mut self, failure: &Failure, frames: &mut Frames) {
+        self.source = Source::Over;
+        if let Some(encoder) = self.encoder.take() {
+            encoder.fail(failure, frames);
+        }
+    }
+
+    fn step(
+        &mut self,
+        next: &Next,
+        (app, at): (&Arc<App>, Duration),
+        frames: &mut Frames,
+    ) -> Result<Flow, Failure> {
+        let frame = match next {
+            Next::Frame(frame) => frame,
+            Next::AtOnce(finish) => return Ok(Flow::End { end: End::new(*finish), whole: false }),
+        };
+        let event = parse(frame)?;
+        let phase = event.phase();
+        if event.kind == "codex.rate_limits"
+            && let Some(credentials) = self.source.credentials()
+        {
+            app.limits.keep_event(frame, credentials, unix_now());
+        }
+        if phase == Phase::Output {
+            self.first_at.get_or_insert(at);
+        }
+        let Some(encoder) = self.encoder.as_mut() else { return Err(Failure::incomplete()) };
+        match encoder.event(frame, &event, at, frames) {
+            ControlFlow::Continue(()) => Ok(Flow::On),
+            ControlFlow::Break(Ok(end)) => Ok(Flow::End { end, whole: phase == Phase::End }),
+            ControlFlow::Break(Err(failure)) => Err(failure),
+        }
+    }
+}
+
+/// Advances every branch; tells whether all have ended. One failed branch fails the turn.
+///
+/// # Errors
+/// The first failure.
+pub(crate) fn advance<E: Encoder>(
+    branches: &mut [Branch<E>],
+    cx: &mut Context<'_>,
+    (app, moment): (&Arc<App>, &mut Moment),
+    frames: &mut Frames,
+) -> Result<bool, Failure> {
+    let mut ended = true;
+    for branch in branches {
+        match branch.advance(cx, (app, moment), frames)? {
+            Progress::Ended => {}
+            Progress::Open => ended = false,
+            Progress::Full => {
+                ended = false;
+                cx.waker().wake_by_ref();
+            }
+        }
+    }
+    Ok(ended)
+}
+
+/// When the first output of any branch came, and the token counts of all.
+pub(crate) fn figures<E: Encoder>(branches: &[Branch<E>]) -> (Option<Duration>, Option<Usage>) {
+    let first_at = branches.iter().filter_map(|branch| branch.first_at).min();
+    let usage = branches.iter().filter_map(|branch| branch.usage).reduce(Usage::plus);
+    (first_at, usage)
+}
+
+/// What the encoders handed back at their ends.
+pub(crate) fn outputs<E: Encoder>(branches: Vec<Branch<E>>) -> Vec<E::Output> {
+    branches.into_iter().filter_map(|branch| branch.output).collect()
+}
