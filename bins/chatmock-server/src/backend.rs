@@ -3,43 +3,46 @@
 use std::path::Path;
 
 use anyhow::{Context, ensure};
-use chatmock_server::auth::Secret as Key;
+use chatmock_server::auth::Secret;
 use chatmock_server::upstream::{self, Identity, Profile, Route};
 
-use crate::cli::{ApiProfile, Backend};
-use crate::env::OpenAi;
+use crate::cli::{ApiProfile, BackendArgs};
+use crate::env::OpenAiVariables;
 use crate::text_file::TextFile;
-use crate::values::{Secret, SizeOrOff};
+use crate::value_parsers::SizeOrOff;
 
 /// From how many bytes on a request is compressed on its way to a backend far away.
 const COMPRESS_ABOVE: usize = 256 * 1024;
 
 /// With what the tokens of a sign-in begin, which are no keys.
-const TOKEN: &str = "eyJ";
+const JWT_PREFIX: &str = "eyJ";
 
 /// The backend as it is to be called.
 #[derive(Debug)]
-pub(crate) struct Chosen {
+pub(crate) struct ResolvedBackend {
     /// The backend.
     pub(crate) config: upstream::Config,
     /// The key, where the backend is called with one.
-    pub(crate) key: Option<Key>,
+    pub(crate) key: Option<Secret>,
     /// Sentences for the log.
     pub(crate) warnings: Vec<String>,
 }
 
-impl Backend {
+impl BackendArgs {
     /// What is left of it in a demo: the simulator takes the backend's place, at an address of its
     /// own, and asks for no key of the person's.
-    pub(crate) fn of_demo(self) -> Self {
+    pub(crate) fn for_demo(self) -> Self {
         let upstream_url = Some("http://127.0.0.1:1/v1".to_owned());
         Self { upstream_url, upstream_key_file: None, ..self }
     }
 }
 
 /// Decides which backend answers.
-pub(crate) fn choose(backend: Backend, openai: &OpenAi) -> anyhow::Result<Chosen> {
-    let Backend {
+pub(crate) fn resolve(
+    args: BackendArgs,
+    openai: &OpenAiVariables,
+) -> anyhow::Result<ResolvedBackend> {
+    let BackendArgs {
         route,
         upstream_url,
         upstream_key_file,
@@ -48,7 +51,7 @@ pub(crate) fn choose(backend: Backend, openai: &OpenAi) -> anyhow::Result<Chosen
         client_version,
         originator,
         user_agent,
-    } = backend;
+    } = args;
     let mut warnings = Vec::new();
     let named: Route = route.to_ascii_lowercase().parse()?;
     let (route, key) = if named.is_by_key() {
@@ -65,7 +68,7 @@ pub(crate) fn choose(backend: Backend, openai: &OpenAi) -> anyhow::Result<Chosen
         let base = upstream_url.unwrap_or_else(|| named.base().to_owned());
         (named.at(base), None)
     };
-    let far = !route.host_and_port().is_some_and(|(host, _)| is_here(&host));
+    let far = !route.host_and_port().is_some_and(|(host, _)| is_loopback(&host));
     let compress_above = match compress_above {
         Some(SizeOrOff::Size(size)) => Some(size),
         Some(SizeOrOff::Off) => None,
@@ -73,12 +76,11 @@ pub(crate) fn choose(backend: Backend, openai: &OpenAi) -> anyhow::Result<Chosen
     };
     let identity = Identity { originator, user_agent, client_version };
     let config = upstream::Config { route, identity, compress_above, ..Default::default() };
-    let key = key.map(|key| Key::new(key.text()));
-    Ok(Chosen { config, key, warnings })
+    Ok(ResolvedBackend { config, key, warnings })
 }
 
 /// Whether a route is called with a key.
-pub(crate) fn by_key(route: &str) -> bool {
+pub(crate) fn is_by_key(route: &str) -> bool {
     route.to_ascii_lowercase().parse::<Route>().is_ok_and(|route| route.is_by_key())
 }
 
@@ -98,7 +100,7 @@ fn api(
         key.is_some() || !own,
         "--route api needs a key for {base}: --upstream-key-file FILE, or OPENAI_API_KEY"
     );
-    let token = key.is_some_and(|key| key.text().starts_with(TOKEN));
+    let token = key.is_some_and(|key| key.expose().starts_with(JWT_PREFIX));
     ensure!(!token || !own, "the key for --route api is the token of a sign-in, not an API key");
     let rest = base.split_once("://").map_or("", |(_, rest)| rest).trim_end_matches('/');
     if !rest.contains('/') {
@@ -124,7 +126,7 @@ fn read_key(path: &Path, warnings: &mut Vec<String>) -> anyhow::Result<Secret> {
 }
 
 /// Whether a host is this machine without asking a resolver.
-pub(crate) fn is_here(host: &str) -> bool {
+pub(crate) fn is_loopback(host: &str) -> bool {
     let address = host.parse::<std::net::IpAddr>();
     host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())
 }
@@ -136,35 +138,35 @@ mod tests {
     use super::*;
     use crate::cli::Cli;
 
-    fn chosen(arguments: &[&str], openai: &OpenAi) -> anyhow::Result<Chosen> {
-        choose(Cli::typed(arguments).unwrap().backend, openai)
+    fn resolved(arguments: &[&str], openai: &OpenAiVariables) -> anyhow::Result<ResolvedBackend> {
+        resolve(Cli::typed(arguments).unwrap().backend, openai)
     }
 
-    fn surroundings() -> OpenAi {
+    fn environment() -> OpenAiVariables {
         let base = Some("http://127.0.0.1:11434/v1".to_owned());
-        OpenAi { key: Some(Secret::new("sk-of-environment")), base }
+        OpenAiVariables { key: Some(Secret::new("sk-of-environment")), base }
     }
 
     #[test]
     fn what_the_environment_says_of_openai_counts_on_its_route_only() {
         for route in ["codex", "plan"] {
-            let chosen = chosen(&["--route", route], &surroundings()).unwrap();
-            let config = chosen.config;
+            let resolved = resolved(&["--route", route], &environment()).unwrap();
+            let config = resolved.config;
             let usual: Route = route.parse().unwrap();
-            assert_eq!((config.route, chosen.key.is_none()), (usual, true));
+            assert_eq!((config.route, resolved.key.is_none()), (usual, true));
             assert_eq!(config.compress_above, Some(COMPRESS_ABOVE));
         }
-        let chosen = chosen(&["--route", "API"], &surroundings()).unwrap();
+        let resolved = resolved(&["--route", "API"], &environment()).unwrap();
         let local = Route::api(Profile::Generic).at("http://127.0.0.1:11434/v1");
-        assert_eq!((chosen.config.route, chosen.config.compress_above), (local, None));
-        assert_eq!(chosen.key.unwrap().expose(), "sk-of-environment");
+        assert_eq!((resolved.config.route, resolved.config.compress_above), (local, None));
+        assert_eq!(resolved.key.unwrap().expose(), "sk-of-environment");
     }
 
     #[test]
     fn the_profile_is_known_by_the_address_or_said() {
         let of = |arguments: &[&str]| {
             let arguments = [&["--route=api"], arguments].concat();
-            chosen(&arguments, &surroundings()).unwrap().config.route.takes().contains(&"store")
+            resolved(&arguments, &environment()).unwrap().config.route.takes().contains(&"store")
         };
         assert!(of(&["--upstream-url=https://api.openai.com/v1"]));
         assert!(of(&["--upstream-url=https://me.openai.azure.com/openai/v1"]));
@@ -184,14 +186,15 @@ mod tests {
             let file = file(text);
             let path = file.path().to_str().unwrap();
             let arguments = ["--route=api", "--upstream-key-file", path];
-            chosen(&arguments, &OpenAi::default())
+            resolved(&arguments, &OpenAiVariables::default())
         };
         assert_eq!(of("\n  sk-secret \n").unwrap().key.unwrap().expose(), "sk-secret");
         for text in ["", "\n", "sk-secret\nsk-secret-2", "sk secret", "sk-s\u{e4}cret"] {
             let error = format!("{:#}", of(text).unwrap_err());
             assert!(error.contains("--upstream-key-file") && !error.contains("cret"), "{error}");
         }
-        let none = chosen(&["--route=api", "--upstream-key-file=/no/such"], &OpenAi::default());
+        let none =
+            resolved(&["--route=api", "--upstream-key-file=/no/such"], &OpenAiVariables::default());
         assert!(format!("{:#}", none.unwrap_err()).contains("/no/such"));
     }
 
@@ -202,14 +205,14 @@ mod tests {
             (&["--route=plan", "--profile=openai"], "--profile needs --route api, not plan"),
             (&["--route=api"], "--upstream-key-file FILE"),
         ] {
-            let error = chosen(arguments, &OpenAi::default()).unwrap_err().to_string();
+            let error = resolved(arguments, &OpenAiVariables::default()).unwrap_err().to_string();
             assert!(error.contains(named), "{error}");
         }
-        let token = OpenAi { key: Some(Secret::new("eyJhbGciOi.x.y")), base: None };
-        let error = chosen(&["--route=api"], &token).unwrap_err().to_string();
+        let token = OpenAiVariables { key: Some(Secret::new("eyJhbGciOi.x.y")), base: None };
+        let error = resolved(&["--route=api"], &token).unwrap_err().to_string();
         assert!(error.contains("not an API key") && !error.contains("eyJ"), "{error}");
         let bare = ["--route=api", "--upstream-url=http://127.0.0.1:1"];
-        let warnings = chosen(&bare, &OpenAi::default()).unwrap().warnings;
+        let warnings = resolved(&bare, &OpenAiVariables::default()).unwrap().warnings;
         assert!(warnings[0].contains("http://127.0.0.1:1/v1"), "{warnings:?}");
     }
 }

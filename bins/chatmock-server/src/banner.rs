@@ -10,7 +10,7 @@ use crate::logging::Log;
 
 /// Who pays for the answers.
 #[derive(Debug)]
-pub(crate) enum Payer {
+pub(crate) enum AccountStatus {
     /// Nobody: they are made up.
     Demo,
     /// The person who signed in.
@@ -18,33 +18,38 @@ pub(crate) enum Payer {
     /// Whoever holds the key, if one is asked for.
     Key,
     /// Nobody yet; a sentence that says why.
-    Nobody(String),
+    Unavailable(String),
 }
 
 /// Tells that the server listens: at length on a terminal, else in one line that programs can read.
-pub(crate) fn show(addresses: &[SocketAddr], route: &Route, payer: &Payer, log: &Log) {
-    if log.is_watched() {
-        return log.say(&text(addresses, route, payer));
+pub(crate) fn show(
+    addresses: &[SocketAddr],
+    route: &Route,
+    account_status: &AccountStatus,
+    log: &Log,
+) {
+    if log.is_on_terminal() {
+        return log.announce(&text(addresses, route, account_status));
     }
-    if !matches!(payer, Payer::Demo) {
-        tracing::info!("route {}", way(route));
+    if !matches!(account_status, AccountStatus::Demo) {
+        tracing::info!("route {}", route_text(route));
     }
-    match payer {
-        Payer::Demo => tracing::info!("{DEMO}"),
-        Payer::Key => {}
-        Payer::Account(account) => tracing::info!("signed in as {}", named(account)),
-        Payer::Nobody(why) => tracing::warn!("{}", printable(why)),
+    match account_status {
+        AccountStatus::Demo => tracing::info!("{DEMO}"),
+        AccountStatus::Key => {}
+        AccountStatus::Account(account) => tracing::info!("signed in as {}", account_text(account)),
+        AccountStatus::Unavailable(why) => tracing::warn!("{}", printable(why)),
     }
     let Some((first, others)) = addresses.split_first() else { return };
     for other in others {
         tracing::info!("also on http://{other}");
     }
-    log.say(&format!("listening on http://{first}\n"));
+    log.announce(&format!("listening on http://{first}\n"));
 }
 
 const DEMO: &str = "DEMO: answers come from a built-in simulator; no account is used";
 
-fn text(addresses: &[SocketAddr], route: &Route, payer: &Payer) -> String {
+fn text(addresses: &[SocketAddr], route: &Route, account_status: &AccountStatus) -> String {
     let mut text = format!("ChatMock {}\n\n", env!("CARGO_PKG_VERSION"));
     let mut line = |label: &str, value: &str| {
         // Writing to a string cannot fail.
@@ -54,25 +59,25 @@ fn text(addresses: &[SocketAddr], route: &Route, payer: &Payer) -> String {
         let label = if index == 0 { "Base URL" } else { "and" };
         line(label, &format!("http://{address}/v1"));
     }
-    if !matches!(payer, Payer::Demo) {
-        line("Route", &way(route));
+    if !matches!(account_status, AccountStatus::Demo) {
+        line("Route", &route_text(route));
     }
-    match payer {
-        Payer::Demo => line("Account", DEMO),
-        Payer::Key => {}
-        Payer::Account(account) => line("Account", &named(account)),
-        Payer::Nobody(why) => line("Account", &printable(why)),
+    match account_status {
+        AccountStatus::Demo => line("Account", DEMO),
+        AccountStatus::Key => {}
+        AccountStatus::Account(account) => line("Account", &account_text(account)),
+        AccountStatus::Unavailable(why) => line("Account", &printable(why)),
     }
     line("Stop", "Ctrl-C");
     text.push('\n');
     text
 }
 
-fn way(route: &Route) -> String {
+fn route_text(route: &Route) -> String {
     format!("{} ({})", route.name(), printable(route.base()))
 }
 
-fn named(account: &Account) -> String {
+fn account_text(account: &Account) -> String {
     let email =
         account.email.as_deref().map_or_else(|| "an account without email".into(), printable);
     match &account.plan {
@@ -97,7 +102,7 @@ mod tests {
     #[test]
     fn a_terminal_sees_every_base_url_and_the_account() {
         let account = Account { email: Some("ann@example.com".into()), plan: Some("plus".into()) };
-        let text = text(&addresses(), &Route::codex(), &Payer::Account(account));
+        let text = text(&addresses(), &Route::codex(), &AccountStatus::Account(account));
         assert!(
             text.contains("Route       codex (https://chatgpt.com/backend-api/codex)\n"),
             "{text}"
@@ -110,10 +115,10 @@ mod tests {
     #[test]
     fn a_demo_and_a_missing_sign_in_are_said_plainly() {
         assert!(
-            text(&addresses(), &Route::codex(), &Payer::Demo)
+            text(&addresses(), &Route::codex(), &AccountStatus::Demo)
                 .contains("DEMO: answers come from a built-in")
         );
-        let nobody = Payer::Nobody("not signed in".into());
+        let nobody = AccountStatus::Unavailable("not signed in".into());
         let text = text(&addresses(), &Route::codex(), &nobody);
         assert!(text.contains("Account     not signed in\n"), "{text}");
     }
@@ -121,6 +126,6 @@ mod tests {
     #[test]
     fn an_account_cannot_steer_the_terminal() {
         let account = Account { email: Some("a\u{1b}[2J\n@b".into()), plan: None };
-        assert_eq!(named(&account), "a[2J@b");
+        assert_eq!(account_text(&account), "a[2J@b");
     }
 }

@@ -4,14 +4,15 @@ use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use chatmock_server::auth::{self, Secret};
 use chatmock_server::translate::catalog::Alias;
 use chatmock_server::upstream::{CLIENT_VERSION, Identity};
-use chatmock_server::{HostName, OLLAMA_VERSION, Origin, auth};
+use chatmock_server::{HostName, OLLAMA_VERSION, Origin};
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
 
-use crate::values::{Secret, SizeOrOff};
-use crate::{env, values};
+use crate::value_parsers::SizeOrOff;
+use crate::{env, value_parsers};
 
 const AFTER_HELP: &str = "\
 A flag wins over its environment variable, that over the configuration file, and that over the \
@@ -33,29 +34,29 @@ settings that cannot be used, 3 port in use, 130 and 143 ended at once by a seco
 #[command(name = "chatmock-server", version, after_help = AFTER_HELP)]
 pub(crate) struct Cli {
     #[command(subcommand)]
-    pub(crate) task: Option<Task>,
+    pub(crate) command: Option<ServerCommand>,
     #[command(flatten)]
-    pub(crate) program: Program,
+    pub(crate) program: ProgramArgs,
     #[command(flatten)]
-    pub(crate) listening: Listening,
+    pub(crate) listen: ListenArgs,
     #[command(flatten)]
-    pub(crate) callers: Callers,
+    pub(crate) access: AccessArgs,
     #[command(flatten)]
-    pub(crate) replies: Replies,
+    pub(crate) replies: ReplyArgs,
     #[command(flatten)]
-    pub(crate) models: Models,
+    pub(crate) models: ModelArgs,
     #[command(flatten)]
-    pub(crate) backend: Backend,
+    pub(crate) backend: BackendArgs,
     #[command(flatten)]
-    pub(crate) sign_in: SignIn,
+    pub(crate) sign_in: SignInArgs,
 }
 
 /// What is to be done instead of serving.
 #[derive(Debug, Subcommand)]
-pub(crate) enum Task {
+pub(crate) enum ServerCommand {
     /// Shows the settings, or where their file is looked for; flags may come along
     #[command(subcommand)]
-    Config(Look),
+    Config(ConfigCommand),
     /// The word that ChatMock wanted before its flags; it changes nothing.
     #[command(hide = true)]
     Serve,
@@ -66,7 +67,7 @@ pub(crate) enum Task {
 
 /// What to look at.
 #[derive(Clone, Copy, Debug, Subcommand)]
-pub(crate) enum Look {
+pub(crate) enum ConfigCommand {
     /// Prints every setting and where it comes from
     Show {
         /// One JSON object, for programs
@@ -79,7 +80,7 @@ pub(crate) enum Look {
 
 /// The program as a whole.
 #[derive(Debug, Args)]
-pub(crate) struct Program {
+pub(crate) struct ProgramArgs {
     /// The configuration file [default: chatmock/chatmock.toml where programs keep their settings]
     ///
     /// `chatmock-server config path` prints where that is; `none` reads no file.
@@ -108,7 +109,7 @@ pub(crate) struct Program {
 /// Where requests come in.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Listening")]
-pub(crate) struct Listening {
+pub(crate) struct ListenArgs {
     /// An address or a name; localhost is 127.0.0.1 and ::1
     ///
     /// One that other machines can reach needs an API key.
@@ -118,16 +119,16 @@ pub(crate) struct Listening {
     #[arg(long, env = env::PORT, default_value_t = 8000)]
     pub(crate) port: u16,
     /// The largest request body, in bytes or with a unit as in 512k, 64m, 1g
-    #[arg(long, env = env::MAX_BODY, value_name = "SIZE", default_value = "64m", value_parser = values::size)]
+    #[arg(long, env = env::MAX_BODY, value_name = "SIZE", default_value = "64m", value_parser = value_parsers::size)]
     pub(crate) max_body: usize,
     /// The most connections at once; also at most four fifths of the limit of open files
-    #[arg(long, env = env::MAX_CONNECTIONS, value_name = "NUMBER", default_value = "4096", value_parser = values::count)]
+    #[arg(long, env = env::MAX_CONNECTIONS, value_name = "NUMBER", default_value = "4096", value_parser = value_parsers::count)]
     pub(crate) max_connections: usize,
     /// How long open answers may go on after SIGTERM or Ctrl-C; a second signal ends at once
-    #[arg(long, env = env::DRAIN, value_name = "SECONDS", default_value = "30", value_parser = values::seconds)]
+    #[arg(long, env = env::DRAIN, value_name = "SECONDS", default_value = "30", value_parser = value_parsers::seconds)]
     pub(crate) drain: Duration,
     /// The version that clients of Ollama are told; they compare its numbers
-    #[arg(long, env = env::OLLAMA_VERSION, value_name = "VERSION", default_value = OLLAMA_VERSION, value_parser = values::version)]
+    #[arg(long, env = env::OLLAMA_VERSION, value_name = "VERSION", default_value = OLLAMA_VERSION, value_parser = value_parsers::version)]
     pub(crate) ollama_version: String,
     /// Keeps responses in this folder, for previous_response_id and GET /v1/responses
     ///
@@ -139,7 +140,7 @@ pub(crate) struct Listening {
 /// Who is answered.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Who may ask")]
-pub(crate) struct Callers {
+pub(crate) struct AccessArgs {
     /// A file of API keys, one a line: KEY or LABEL:KEY. Requests then need one of them
     #[arg(long, env = env::API_KEY_FILE, value_name = "FILE")]
     pub(crate) api_key_file: Option<PathBuf>,
@@ -147,7 +148,7 @@ pub(crate) struct Callers {
     ///
     /// Other users of this machine can see the arguments of a program. May be given several times;
     /// in the environment, commas part them.
-    #[arg(long, env = env::API_KEY, value_name = "KEY", value_delimiter = ',', value_parser = values::secret)]
+    #[arg(long, env = env::API_KEY, value_name = "KEY", value_delimiter = ',', value_parser = value_parsers::secret)]
     pub(crate) api_key: Vec<Secret>,
     /// Lets other machines ask without a key, and warns of it at each start
     #[arg(long, env = env::ALLOW_UNAUTHENTICATED)]
@@ -155,19 +156,19 @@ pub(crate) struct Callers {
     /// A name or address under which this server is reached, beside those it knows by itself
     ///
     /// May be given several times; in the environment, commas part them.
-    #[arg(long, env = env::ALLOW_HOST, value_name = "NAME", value_delimiter = ',', value_parser = values::host)]
+    #[arg(long, env = env::ALLOW_HOST, value_name = "NAME", value_delimiter = ',', value_parser = value_parsers::host)]
     pub(crate) allow_host: Vec<HostName>,
     /// The origin of web pages that may ask, such as http://localhost:3000
     ///
     /// May be given several times; in the environment, commas part them.
-    #[arg(long, env = env::ALLOW_ORIGIN, value_name = "ORIGIN", value_delimiter = ',', value_parser = values::origin)]
+    #[arg(long, env = env::ALLOW_ORIGIN, value_name = "ORIGIN", value_delimiter = ',', value_parser = value_parsers::origin)]
     pub(crate) allow_origin: Vec<Origin>,
 }
 
 /// What is decided for all requests.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Answers")]
-pub(crate) struct Replies {
+pub(crate) struct ReplyArgs {
     /// Effort where neither the request nor the model's name says one [default: the model's own]
     #[arg(long, env = env::REASONING_EFFORT, value_name = "EFFORT", ignore_case = true, value_parser = PossibleValuesParser::new(EFFORTS))]
     pub(crate) reasoning_effort: Option<String>,
@@ -175,8 +176,8 @@ pub(crate) struct Replies {
     #[arg(long, env = env::REASONING_SUMMARY, value_name = "SUMMARY", ignore_case = true, value_parser = PossibleValuesParser::new(SUMMARIES))]
     pub(crate) reasoning_summary: Option<String>,
     /// How chat completions show reasoning
-    #[arg(long, env = env::REASONING_COMPAT, value_name = "STYLE", ignore_case = true, value_enum, default_value_t = Style::ReasoningContent)]
-    pub(crate) reasoning_compat: Style,
+    #[arg(long, env = env::REASONING_COMPAT, value_name = "STYLE", ignore_case = true, value_enum, default_value_t = ReasoningCompat::ReasoningContent)]
+    pub(crate) reasoning_compat: ReasoningCompat,
     /// Asks for the fast tier where the model has it and the request names no tier
     #[arg(long, env = env::FAST_MODE)]
     pub(crate) fast_mode: bool,
@@ -200,16 +201,16 @@ pub(crate) struct Replies {
 /// The list of models.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Models")]
-pub(crate) struct Models {
+pub(crate) struct ModelArgs {
     /// Fetches the list of models that the account may use
     #[arg(
         long, env = env::MODEL_SYNC, value_name = "BOOL",
         action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true",
-        default_value = "true", value_parser = values::truth
+        default_value = "true", value_parser = value_parsers::boolean
     )]
     pub(crate) model_sync: bool,
     /// How often the list is fetched anew
-    #[arg(long, env = env::MODEL_REFRESH_INTERVAL, value_name = "SECONDS", default_value = "3600", value_parser = values::interval)]
+    #[arg(long, env = env::MODEL_REFRESH_INTERVAL, value_name = "SECONDS", default_value = "3600", value_parser = value_parsers::interval)]
     pub(crate) model_refresh_interval: Duration,
     /// Lists every effort of a model as a model of its own, such as MODEL-high
     #[arg(long, env = env::EXPOSE_REASONING_MODELS)]
@@ -217,7 +218,7 @@ pub(crate) struct Models {
     /// A name of your own for a model, perhaps with an effort: opus=gpt-6-sol:high
     ///
     /// May be given several times; in the environment, commas part them.
-    #[arg(long, env = env::ALIAS, value_name = "NAME=MODEL", value_delimiter = ',', value_parser = values::alias)]
+    #[arg(long, env = env::ALIAS, value_name = "NAME=MODEL", value_delimiter = ',', value_parser = value_parsers::alias)]
     pub(crate) alias: Vec<Alias>,
     /// Models that stand in for the backend's list, which is not fetched then
     ///
@@ -229,7 +230,7 @@ pub(crate) struct Models {
 /// The backend, and the name under which it is called.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Backend")]
-pub(crate) struct Backend {
+pub(crate) struct BackendArgs {
     /// The way to the models: `codex`, `plan` or `api`; it is never changed by itself
     ///
     /// codex: the sign-in of the Codex CLI and its backend, which OpenAI does not document for other programs.
@@ -254,7 +255,7 @@ pub(crate) struct Backend {
     #[arg(long, env = env::PROFILE, value_name = "PROFILE", ignore_case = true, value_enum)]
     pub(crate) profile: Option<ApiProfile>,
     /// Compresses request bodies from this size on, where the backend reads that; `off` never does [default: 256k, off for a backend on this machine]
-    #[arg(long, env = env::COMPRESS_ABOVE, value_name = "SIZE", value_parser = values::size_or_off)]
+    #[arg(long, env = env::COMPRESS_ABOVE, value_name = "SIZE", value_parser = value_parsers::size_or_off)]
     pub(crate) compress_above: Option<SizeOrOff>,
     /// The Codex version whose models are asked for
     #[arg(long, env = env::CLIENT_VERSION, value_name = "VERSION", default_value = CLIENT_VERSION)]
@@ -270,7 +271,7 @@ pub(crate) struct Backend {
 /// The sign-in.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Sign-in")]
-pub(crate) struct SignIn {
+pub(crate) struct SignInArgs {
     /// The folder of the sign-in and the model cache [default: ~/.chatgpt-local]
     #[arg(long, env = env::HOME, value_name = "FOLDER")]
     pub(crate) home: Option<PathBuf>,
@@ -313,7 +314,7 @@ pub(crate) enum LogFormat {
 
 /// The words for how reasoning is shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub(crate) enum Style {
+pub(crate) enum ReasoningCompat {
     /// In the field reasoning_content
     ReasoningContent,
     /// At the start of the text, between <think> and </think>
@@ -333,7 +334,8 @@ impl Cli {
     pub(crate) fn typed(arguments: &[&str]) -> Result<Self, clap::Error> {
         use clap::FromArgMatches;
         let words = std::iter::once("chatmock-server").chain(arguments.iter().copied());
-        let matches = crate::command::read(crate::command::bare(), words.map(OsString::from));
+        let matches =
+            crate::command::read(crate::command::without_environment(), words.map(OsString::from));
         Self::from_arg_matches_mut(&mut matches?)
     }
 }
@@ -379,7 +381,7 @@ mod tests {
     fn words_of_closed_sets_are_read_in_any_case() {
         let replies = Cli::typed(&["--reasoning-effort", "HIGH", "--reasoning-compat", "Current"]);
         let replies = replies.unwrap().replies;
-        assert_eq!(replies.reasoning_compat, Style::Legacy);
+        assert_eq!(replies.reasoning_compat, ReasoningCompat::Legacy);
         assert!(replies.reasoning_effort.unwrap().eq_ignore_ascii_case("high"));
     }
 }

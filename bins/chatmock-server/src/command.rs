@@ -7,17 +7,17 @@ use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory};
 
 use crate::cli::Cli;
 use crate::env::Variable;
-use crate::values;
+use crate::value_parsers;
 
 /// The command, with the variables that say something now.
 pub(crate) fn command() -> Command {
-    Cli::command().mut_args(|arg| everywhere(switch(environment(arg))))
+    Cli::command().mut_args(|arg| make_global(accept_value(bind_variable(arg))))
 }
 
 /// The command of a program without an environment.
 #[cfg(test)]
-pub(crate) fn bare() -> Command {
-    Cli::command().mut_args(|arg| everywhere(switch(arg.env(None::<&str>))))
+pub(crate) fn without_environment() -> Command {
+    Cli::command().mut_args(|arg| make_global(accept_value(arg.env(None::<&str>))))
 }
 
 /// Reads the words of a command line, the program's name first.
@@ -25,19 +25,19 @@ pub(crate) fn read(
     command: Command,
     words: impl Iterator<Item = OsString>,
 ) -> Result<ArgMatches, clap::Error> {
-    let words: Vec<OsString> = words.map(|word| opposite(&command, word)).collect();
+    let words: Vec<OsString> = words.map(|word| expand_negation(&command, word)).collect();
     command.try_get_matches_from(words)
 }
 
 /// Whether a flag says yes or no.
-pub(crate) fn is_truth(arg: &Arg) -> bool {
+pub(crate) fn is_bool(arg: &Arg) -> bool {
     arg.get_value_parser().type_id() == TypeId::of::<bool>()
 }
 
 /// Writes `--no-fast-mode` as `--fast-mode=false`, so that no flag has another one against it.
-fn opposite(command: &Command, word: OsString) -> OsString {
+fn expand_negation(command: &Command, word: OsString) -> OsString {
     let name = word.to_str().and_then(|word| word.strip_prefix("--no-"));
-    let mut flags = command.get_arguments().filter(|arg| is_truth(arg));
+    let mut flags = command.get_arguments().filter(|arg| is_bool(arg));
     match name.filter(|name| flags.any(|arg| arg.get_long() == Some(name))) {
         Some(name) => format!("--{name}=false").into(),
         None => word,
@@ -45,26 +45,26 @@ fn opposite(command: &Command, word: OsString) -> OsString {
 }
 
 /// Takes a flag behind the words `config show` and `serve`, too, and of a switch the last.
-fn everywhere(arg: Arg) -> Arg {
+fn make_global(arg: Arg) -> Arg {
     let id = arg.get_id().clone();
-    let arg = if is_truth(&arg) { arg.overrides_with(id) } else { arg };
+    let arg = if is_bool(&arg) { arg.overrides_with(id) } else { arg };
     arg.global(true)
 }
 
 /// Reads the variable that says something, and keeps its value out of the help text.
-fn environment(arg: Arg) -> Arg {
+fn bind_variable(arg: Arg) -> Arg {
     let Some(name) = arg.get_env() else { return arg };
     let variable = Variable::of(name);
     let arg = arg.hide_env_values(true);
     match variable {
         Variable::Own => arg,
-        Variable::Older(older) => arg.env(older),
+        Variable::Legacy(older) => arg.env(older),
         Variable::Empty => arg.env(None::<&str>),
     }
 }
 
 /// Lets a switch take a value too, so that a flag can turn off what the environment turns on.
-fn switch(arg: Arg) -> Arg {
+fn accept_value(arg: Arg) -> Arg {
     if !matches!(arg.get_action(), ArgAction::SetTrue) {
         return arg;
     }
@@ -75,7 +75,7 @@ fn switch(arg: Arg) -> Arg {
         .default_value("false")
         .hide_default_value(true)
         .value_name("BOOL")
-        .value_parser(values::truth)
+        .value_parser(value_parsers::boolean)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! The configuration file: what it says, between the environment and the defaults.
 
-mod entries;
-mod place;
+mod location;
+mod parse;
 pub(crate) mod show;
 mod value;
 
@@ -10,29 +10,29 @@ use std::path::PathBuf;
 use anyhow::{anyhow, ensure};
 use clap::{Arg, Command};
 
+use crate::api_keys;
 use crate::command::command;
 use crate::env::Folders;
-use crate::exit::Fault;
-use crate::keys;
+use crate::exit::ExitError;
 
-use self::entries::Entry;
-pub(crate) use self::place::Place;
+pub(crate) use self::location::ConfigLocation;
+use self::parse::ConfigEntry;
 
 /// The configuration as it was read.
 #[derive(Debug)]
 pub(crate) struct Config {
-    place: Place,
+    location: ConfigLocation,
     /// Whether there is a file.
     found: bool,
-    entries: Vec<Entry>,
+    entries: Vec<ConfigEntry>,
     warnings: Vec<String>,
 }
 
 impl Config {
     /// Reads the file, unless there is none to be read.
-    pub(crate) fn read(place: Place, folders: &Folders) -> anyhow::Result<Self> {
-        let mut config = Self { place, found: false, entries: Vec::new(), warnings: Vec::new() };
-        let Some((path, file)) = config.place.read()? else { return Ok(config) };
+    pub(crate) fn read(location: ConfigLocation, folders: &Folders) -> anyhow::Result<Self> {
+        let mut config = Self { location, found: false, entries: Vec::new(), warnings: Vec::new() };
+        let Some((path, file)) = config.location.read()? else { return Ok(config) };
         let shown = path.display();
         ensure!(
             !file.is_writable_by_others(),
@@ -40,12 +40,12 @@ impl Config {
              {shown}"
         );
         let command = command();
-        let base = Base { folder: path.with_file_name(""), person: folders.person.clone() };
-        let read = entries::read(file.text(), &command, &base);
+        let base = PathBase { folder: path.with_file_name(""), home: folders.home.clone() };
+        let read = parse::parse(file.text(), &command, &base);
         config.entries = read.map_err(|wrong| wrong.at(path))?;
         let secret = |arg| value::is_secret(arg) && config.entry(arg).is_some();
         if file.is_open_to_others() && keys(&command).any(secret) {
-            config.warnings.push(keys::open_to_others(path));
+            config.warnings.push(api_keys::open_file_warning(path));
         }
         config.found = true;
         Ok(config)
@@ -62,11 +62,11 @@ impl Config {
     }
 
     /// Says beside what is wrong with the settings that some of them are in a file.
-    pub(crate) fn explain(&self, fault: Fault) -> Fault {
-        match fault {
-            Fault::Settings(error) if !self.is_empty() => Fault::Settings(anyhow!(
+    pub(crate) fn explain(&self, error: ExitError) -> ExitError {
+        match error {
+            ExitError::Settings(error) if !self.is_empty() => ExitError::Settings(anyhow!(
                 "{error:#}\nsome settings are those of {}: see chatmock-server config show",
-                self.place
+                self.location
             )),
             other => other,
         }
@@ -80,18 +80,18 @@ impl Config {
         })
     }
 
-    fn entry(&self, arg: &Arg) -> Option<&Entry> {
+    fn entry(&self, arg: &Arg) -> Option<&ConfigEntry> {
         self.entries.iter().find(|entry| entry.id == *arg.get_id())
     }
 }
 
 /// What paths in a file start from.
 #[derive(Debug, Default)]
-struct Base {
+struct PathBase {
     /// The file's folder.
     folder: PathBuf,
     /// The person's home folder, which `~` stands for.
-    person: Option<PathBuf>,
+    home: Option<PathBuf>,
 }
 
 /// The flags that have a key: all but those that are hidden, and the one that names the file.
@@ -110,12 +110,12 @@ mod tests {
 
     use super::*;
     use crate::cli::Cli;
-    use crate::command::bare;
+    use crate::command::without_environment;
 
     const DOCUMENTED: &str = include_str!("../../../docs/configuration.md");
 
-    fn base() -> Base {
-        Base { folder: "/etc".into(), person: Some("/home/ada".into()) }
+    fn base() -> PathBase {
+        PathBase { folder: "/etc".into(), home: Some("/home/ada".into()) }
     }
 
     #[test]
@@ -136,8 +136,8 @@ mod tests {
         let (_, block) = DOCUMENTED.split_once("```toml\n# Every key").unwrap();
         let (block, _) = block.split_once("```").unwrap();
         let text = format!("#{block}");
-        let command = bare();
-        let read = entries::read(&text, &command, &base());
+        let command = without_environment();
+        let read = parse::parse(&text, &command, &base());
         let documented: Vec<String> =
             read.unwrap().iter().map(|entry| entry.id.as_str().replace('_', "-")).collect();
         let keys: Vec<&str> = keys(&command).map(key).collect();
@@ -146,7 +146,7 @@ mod tests {
 
     #[test]
     fn every_flag_that_is_shown_has_a_key_but_the_one_that_names_the_file() {
-        let command = bare();
+        let command = without_environment();
         let keys: Vec<&str> = keys(&command).map(key).collect();
         let shown = command.get_arguments().filter(|arg| !arg.is_hide_set());
         let without: Vec<&str> = shown.map(key).filter(|key| !keys.contains(key)).collect();

@@ -3,7 +3,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
-use crate::values::Secret;
+use chatmock_server::auth::Secret;
 
 /// The configuration file.
 pub(crate) const CONFIG: &str = "CHATMOCK_CONFIG";
@@ -104,9 +104,9 @@ pub(crate) const BORROW_CODEX: &str = "CHATMOCK_BORROW_CODEX";
 /// The Codex CLI's own folder; `.codex` in the person's home folder when unset.
 const CODEX_HOME: &str = "CODEX_HOME";
 /// Where the platform keeps the settings of programs, where that is not fixed.
-const SETTINGS: &str = if cfg!(windows) { "APPDATA" } else { "XDG_CONFIG_HOME" };
+const CONFIG_FOLDER: &str = if cfg!(windows) { "APPDATA" } else { "XDG_CONFIG_HOME" };
 /// Where it does so in the person's home folder otherwise.
-const USUAL_SETTINGS: &str = if cfg!(windows) {
+const DEFAULT_CONFIG_FOLDER: &str = if cfg!(windows) {
     "AppData/Roaming"
 } else if cfg!(target_os = "macos") {
     "Library/Application Support"
@@ -115,7 +115,7 @@ const USUAL_SETTINGS: &str = if cfg!(windows) {
 };
 
 /// Older names that still count while the name before them says nothing.
-const OLDER: [(&str, &str); 2] = [
+const LEGACY: [(&str, &str); 2] = [
     (VERBOSE, "CHATGPT_LOCAL_VERBOSE"),
     (VERBOSE_OBFUSCATION, "CHATGPT_LOCAL_VERBOSE_OBFUSCATION"),
 ];
@@ -126,7 +126,7 @@ pub(crate) enum Variable {
     /// The flag's own, set or not.
     Own,
     /// An older one, since the flag's own says nothing.
-    Older(&'static str),
+    Legacy(&'static str),
     /// None: an empty value counts as unset.
     Empty,
 }
@@ -137,9 +137,9 @@ impl Variable {
         if value(name).is_some() {
             return Self::Own;
         }
-        let mut older = OLDER.iter().filter(|(own, _)| *own == name).map(|(_, older)| *older);
+        let mut older = LEGACY.iter().filter(|(own, _)| *own == name).map(|(_, older)| *older);
         match older.find(|older| value(older).is_some()) {
-            Some(older) => Self::Older(older),
+            Some(older) => Self::Legacy(older),
             None if std::env::var_os(name).is_some() => Self::Empty,
             None => Self::Own,
         }
@@ -152,16 +152,16 @@ fn value(name: impl AsRef<OsStr>) -> Option<OsString> {
 
 /// What the environment says to every program that calls OpenAI's API.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct OpenAi {
+pub(crate) struct OpenAiVariables {
     /// A key.
     pub(crate) key: Option<Secret>,
     /// The address before `/responses`.
     pub(crate) base: Option<String>,
 }
 
-impl OpenAi {
+impl OpenAiVariables {
     /// The variable that stands in for the flag of this name, where it says something.
-    pub(crate) fn stand_in(flag: &str) -> Option<&'static str> {
+    pub(crate) fn fallback_for(flag: &str) -> Option<&'static str> {
         let name = match flag {
             "upstream-url" => OPENAI_BASE_URL,
             "upstream-key-file" => OPENAI_API_KEY,
@@ -181,22 +181,22 @@ impl OpenAi {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Folders {
     /// The person's home folder.
-    pub(crate) person: Option<PathBuf>,
+    pub(crate) home: Option<PathBuf>,
     /// The Codex CLI's folder.
     pub(crate) codex: Option<PathBuf>,
     /// Where programs keep their settings.
-    pub(crate) settings: Option<PathBuf>,
+    pub(crate) config: Option<PathBuf>,
 }
 
 impl Folders {
     /// Asks the environment and, for the person's folder, the system.
     pub(crate) fn read() -> Self {
-        let person = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
-        let below = |folder: &str| person.as_ref().map(|home| home.join(folder));
+        let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
+        let below = |folder: &str| home.as_ref().map(|home| home.join(folder));
         let codex = value(CODEX_HOME).map(PathBuf::from).or_else(|| below(".codex"));
         // A relative path there is to be ignored, says the XDG specification.
-        let settings = value(SETTINGS).filter(|_| !cfg!(target_os = "macos")).map(PathBuf::from);
-        let settings = settings.filter(|folder| folder.is_absolute());
-        Self { codex, settings: settings.or_else(|| below(USUAL_SETTINGS)), person }
+        let config = value(CONFIG_FOLDER).filter(|_| !cfg!(target_os = "macos")).map(PathBuf::from);
+        let config = config.filter(|folder| folder.is_absolute());
+        Self { codex, config: config.or_else(|| below(DEFAULT_CONFIG_FOLDER)), home }
     }
 }

@@ -12,7 +12,7 @@ const PORT_TAKEN: u8 = 3;
 
 /// Why the program cannot go on.
 #[derive(Debug)]
-pub(crate) enum Fault {
+pub(crate) enum ExitError {
     /// What was asked for cannot work; the same call fails again.
     Settings(anyhow::Error),
     /// The port is in use.
@@ -21,21 +21,21 @@ pub(crate) enum Fault {
     Other(anyhow::Error),
 }
 
-impl Fault {
+impl ExitError {
     /// Tells the person, and gives the exit code.
-    pub(crate) fn report(&self, words: &mut impl Write) -> ExitCode {
+    pub(crate) fn report(&self, output: &mut impl Write) -> ExitCode {
         let (code, error) = match self {
             Self::Settings(error) => (SETTINGS, error),
             Self::PortTaken(error) => (PORT_TAKEN, error),
             Self::Other(error) => (OTHER, error),
         };
         // There is nobody left to tell when this cannot be written.
-        let _ = words.write_all(format!("error: {error:#}\n").as_bytes());
+        let _ = output.write_all(format!("error: {error:#}\n").as_bytes());
         ExitCode::from(code)
     }
 }
 
-impl From<anyhow::Error> for Fault {
+impl From<anyhow::Error> for ExitError {
     fn from(error: anyhow::Error) -> Self {
         Self::Other(error)
     }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddr
 
 use anyhow::{Context, anyhow, ensure};
 
-use crate::exit::Fault;
+use crate::exit::ExitError;
 
 /// How often a free port is looked for that is free on every address.
 const ATTEMPTS: u32 = 8;
@@ -17,7 +17,7 @@ const BACKLOG: i32 = 4096;
 
 /// Where the program listens.
 #[derive(Debug)]
-pub(crate) struct Listen {
+pub(crate) struct ListenTarget {
     addresses: Vec<IpAddr>,
     port: u16,
     name: Option<String>,
@@ -25,22 +25,22 @@ pub(crate) struct Listen {
     sockets: Vec<TcpListener>,
 }
 
-impl Listen {
+impl ListenTarget {
     /// Finds the addresses of a host.
-    pub(crate) fn at(host: &str, port: u16) -> anyhow::Result<Self> {
+    pub(crate) fn resolve(host: &str, port: u16) -> anyhow::Result<Self> {
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let (addresses, name) = match bare.parse::<IpAddr>() {
             Ok(address) => (vec![address.to_canonical()], None),
             Err(_) if host.eq_ignore_ascii_case("localhost") => {
                 (vec![Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()], None)
             }
-            Err(_) => (resolve(host)?, Some(host.to_ascii_lowercase())),
+            Err(_) => (addresses_of(host)?, Some(host.to_ascii_lowercase())),
         };
         Ok(Self { addresses, port, name, sockets: Vec::new() })
     }
 
     /// Takes sockets that listen already.
-    pub(crate) fn on(sockets: Vec<TcpListener>) -> anyhow::Result<Self> {
+    pub(crate) fn from_sockets(sockets: Vec<TcpListener>) -> anyhow::Result<Self> {
         let addresses: io::Result<Vec<IpAddr>> = sockets
             .iter()
             .map(|socket| socket.local_addr().map(|address| address.ip().to_canonical()))
@@ -50,7 +50,7 @@ impl Listen {
     }
 
     /// An address that other machines may reach, if it is one, as it is to be shown.
-    pub(crate) fn beyond(&self) -> Option<String> {
+    pub(crate) fn exposed_address(&self) -> Option<String> {
         let address = self.addresses.iter().find(|address| !address.is_loopback())?;
         Some(match &self.name {
             Some(name) => format!("{name} ({address})"),
@@ -59,12 +59,12 @@ impl Listen {
     }
 
     /// The name in requests for this host, when it is none that every server knows.
-    pub(crate) fn name(&self) -> Option<&str> {
+    pub(crate) fn host_name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
     /// Binds every address that this machine has, at least one.
-    pub(crate) fn bind(self) -> Result<Vec<TcpListener>, Fault> {
+    pub(crate) fn bind(self) -> Result<Vec<TcpListener>, ExitError> {
         if !self.sockets.is_empty() {
             return Ok(self.sockets);
         }
@@ -72,41 +72,41 @@ impl Listen {
         for _ in 1..ATTEMPTS {
             match &bound {
                 // A port that is free on one address need not be free on the next.
-                Err(refused) if self.port == 0 && refused.is_taken() => bound = self.bind_all(),
+                Err(failed) if self.port == 0 && failed.is_taken() => bound = self.bind_all(),
                 _ => break,
             }
         }
-        bound.map_err(Refused::into_fault)
+        bound.map_err(BindError::into_exit_error)
     }
 
-    fn bind_all(&self) -> Result<Vec<TcpListener>, Refused> {
-        let (mut port, mut listeners, mut refused) = (self.port, Vec::new(), None);
+    fn bind_all(&self) -> Result<Vec<TcpListener>, BindError> {
+        let (mut port, mut listeners, mut failed) = (self.port, Vec::new(), None);
         for ip in &self.addresses {
             let address = SocketAddr::new(*ip, port);
-            match open(address) {
+            match listen_on(address) {
                 Ok((listener, bound)) => {
                     port = bound;
                     listeners.push(listener);
                 }
                 Err(error) => {
-                    let why = Refused { address, error };
+                    let why = BindError { address, error };
                     // Another program's clients would reach it there, and not this one.
                     if why.is_taken() {
                         return Err(why);
                     }
-                    refused.get_or_insert(why);
+                    failed.get_or_insert(why);
                 }
             }
         }
-        match refused {
-            Some(refused) if listeners.is_empty() => Err(refused),
+        match failed {
+            Some(failed) if listeners.is_empty() => Err(failed),
             _ => Ok(listeners),
         }
     }
 }
 
 /// Asks the system for a name's addresses, each once.
-fn resolve(host: &str) -> anyhow::Result<Vec<IpAddr>> {
+fn addresses_of(host: &str) -> anyhow::Result<Vec<IpAddr>> {
     let found = (host, 0).to_socket_addrs();
     let found = found.with_context(|| format!("the host {host:?} cannot be resolved"))?;
     let mut addresses = Vec::new();
@@ -119,7 +119,7 @@ fn resolve(host: &str) -> anyhow::Result<Vec<IpAddr>> {
     Ok(addresses)
 }
 
-fn open(address: SocketAddr) -> io::Result<(TcpListener, u16)> {
+fn listen_on(address: SocketAddr) -> io::Result<(TcpListener, u16)> {
     let listener = TcpListener::bind(address)?;
     #[cfg(unix)]
     rustix::net::listen(&listener, BACKLOG)?;
@@ -130,26 +130,26 @@ fn open(address: SocketAddr) -> io::Result<(TcpListener, u16)> {
 
 /// An address that could not be bound.
 #[derive(Debug)]
-struct Refused {
+struct BindError {
     address: SocketAddr,
     error: io::Error,
 }
 
-impl Refused {
+impl BindError {
     fn is_taken(&self) -> bool {
         self.error.kind() == io::ErrorKind::AddrInUse
     }
 
-    fn into_fault(self) -> Fault {
+    fn into_exit_error(self) -> ExitError {
         let (ip, port) = (self.address.ip(), self.address.port());
         if self.is_taken() {
-            return Fault::PortTaken(anyhow!(
+            return ExitError::PortTaken(anyhow!(
                 "port {port} on {ip} is in use: stop the program that has it, or choose another \
                  with --port (0 takes a free one)"
             ));
         }
-        let refused = format!("cannot listen on {}", self.address);
-        Fault::Other(anyhow!(self.error).context(refused))
+        let failed = format!("cannot listen on {}", self.address);
+        ExitError::Other(anyhow!(self.error).context(failed))
     }
 }
 
@@ -159,14 +159,14 @@ mod tests {
 
     #[test]
     fn localhost_is_both_loopback_addresses_without_a_resolver() {
-        let listen = Listen::at("LocalHost", 1).unwrap();
+        let listen = ListenTarget::resolve("LocalHost", 1).unwrap();
         assert_eq!(listen.addresses, [IpAddr::from([127, 0, 0, 1]), Ipv6Addr::LOCALHOST.into()]);
-        assert_eq!(listen.name(), None);
+        assert_eq!(listen.host_name(), None);
     }
 
     #[test]
     fn addresses_are_read_in_every_notation() {
-        let only = |host| Listen::at(host, 1).unwrap().addresses;
+        let only = |host| ListenTarget::resolve(host, 1).unwrap().addresses;
         assert_eq!(only("127.0.0.1"), [IpAddr::from([127, 0, 0, 1])]);
         assert_eq!(only("127.8.9.1"), [IpAddr::from([127, 8, 9, 1])]);
         assert_eq!(only("::1"), [IpAddr::from(Ipv6Addr::LOCALHOST)]);
@@ -177,10 +177,10 @@ mod tests {
     #[test]
     fn what_others_can_reach_is_told_apart() {
         for host in ["0.0.0.0", "::", "192.0.2.1", "[2001:db8::1]", "::ffff:192.0.2.1"] {
-            assert!(Listen::at(host, 1).unwrap().beyond().is_some(), "{host}");
+            assert!(ListenTarget::resolve(host, 1).unwrap().exposed_address().is_some(), "{host}");
         }
         for host in ["localhost", "127.0.0.1", "127.8.9.1", "::1", "::ffff:127.0.0.1"] {
-            assert_eq!(Listen::at(host, 1).unwrap().beyond(), None, "{host}");
+            assert_eq!(ListenTarget::resolve(host, 1).unwrap().exposed_address(), None, "{host}");
         }
     }
 
@@ -193,14 +193,14 @@ mod tests {
             (vec![there, here], Some("box (192.0.2.1)")),
         ] {
             let name = Some("box".to_owned());
-            let listen = Listen { addresses, port: 1, name, sockets: Vec::new() };
-            assert_eq!(listen.beyond().as_deref(), beyond);
+            let listen = ListenTarget { addresses, port: 1, name, sockets: Vec::new() };
+            assert_eq!(listen.exposed_address().as_deref(), beyond);
         }
     }
 
     #[test]
     fn a_free_port_is_the_same_on_both_addresses() {
-        let listeners = Listen::at("localhost", 0).unwrap().bind().unwrap();
+        let listeners = ListenTarget::resolve("localhost", 0).unwrap().bind().unwrap();
         let port = listeners[0].local_addr().unwrap().port();
         assert!(listeners.iter().all(|listener| listener.local_addr().unwrap().port() == port));
     }
@@ -209,7 +209,9 @@ mod tests {
     fn a_port_in_use_is_told_apart() {
         let held = TcpListener::bind("127.0.0.1:0").unwrap();
         let port = held.local_addr().unwrap().port();
-        let fault = Listen::at("127.0.0.1", port).unwrap().bind().unwrap_err();
-        assert!(matches!(fault, Fault::PortTaken(error) if error.to_string().contains("in use")));
+        let fault = ListenTarget::resolve("127.0.0.1", port).unwrap().bind().unwrap_err();
+        assert!(
+            matches!(fault, ExitError::PortTaken(error) if error.to_string().contains("in use"))
+        );
     }
 }

@@ -10,7 +10,7 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cli::LogFormat;
-use crate::outlet::Outlet;
+use crate::log_writer::LogWriter;
 
 /// The start of the crates' names.
 const OURS: &str = "chatmock";
@@ -18,23 +18,23 @@ const OURS: &str = "chatmock";
 /// The log, once it is started.
 #[derive(Debug)]
 pub(crate) struct Log {
-    outlet: Outlet,
+    writer: LogWriter,
     format: LogFormat,
 }
 
 impl Log {
     /// Starts the log, with more in it when `verbose`.
-    pub(crate) fn start(outlet: &Outlet, format: LogFormat, verbose: bool) -> Self {
+    pub(crate) fn start(writer: &LogWriter, format: LogFormat, verbose: bool) -> Self {
         let level = if verbose { LevelFilter::DEBUG } else { LevelFilter::INFO };
         // Other people's crates stay at warnings: what they tell below may hold headers and bodies.
         let filter = Targets::new().with_default(LevelFilter::WARN).with_target(OURS, level);
-        let log = Self { outlet: outlet.clone(), format };
-        let outlet = outlet.clone();
-        let lines = fmt::layer().with_writer(move || outlet.clone()).with_target(verbose);
+        let log = Self { writer: writer.clone(), format };
+        let writer = writer.clone();
+        let lines = fmt::layer().with_writer(move || writer.clone()).with_target(verbose);
         // Only this crate starts a log, and once; colours follow the terminal and NO_COLOR.
         let layers = tracing_subscriber::registry();
         match format {
-            LogFormat::Human if log.is_watched() => layers.with(lines).with(filter).init(),
+            LogFormat::Human if log.is_on_terminal() => layers.with(lines).with(filter).init(),
             LogFormat::Human => layers.with(lines.with_ansi(false)).with(filter).init(),
             LogFormat::Json => layers.with(lines.json().flatten_event(true)).with(filter).init(),
         }
@@ -47,14 +47,14 @@ impl Log {
     }
 
     /// Whether a person sees it on a terminal.
-    pub(crate) fn is_watched(&self) -> bool {
+    pub(crate) fn is_on_terminal(&self) -> bool {
         self.format == LogFormat::Human && stderr().is_terminal()
     }
 
     /// Says words that programs look for: as they are, or in JSON as an entry like any other.
-    pub(crate) fn say(&self, words: &str) {
+    pub(crate) fn announce(&self, words: &str) {
         match self.format {
-            LogFormat::Human => self.outlet.put(words.as_bytes()),
+            LogFormat::Human => self.writer.enqueue(words.as_bytes()),
             LogFormat::Json => tracing::info!("{}", words.trim_end()),
         }
     }

@@ -1,6 +1,6 @@
 //! The program `chatmock-server`: flags and environment in, a running server out.
 
-mod asked;
+mod api_keys;
 mod backend;
 mod banner;
 mod cli;
@@ -9,16 +9,16 @@ mod config;
 mod demo;
 mod env;
 mod exit;
-mod files;
-mod keys;
+mod invocation;
 mod listen;
+mod log_writer;
 mod logging;
-mod outlet;
+mod open_files;
 mod settings;
 mod signals;
 mod systemd;
 mod text_file;
-mod values;
+mod value_parsers;
 
 use std::io::{self, Write, stderr};
 use std::net::{IpAddr, SocketAddr};
@@ -32,34 +32,34 @@ use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
-use crate::asked::Asked;
-use crate::banner::Payer;
+use crate::banner::AccountStatus;
 use crate::cli::Cli;
 use crate::demo::Demo;
-use crate::env::{Folders, OpenAi};
-use crate::exit::Fault;
+use crate::env::{Folders, OpenAiVariables};
+use crate::exit::ExitError;
+use crate::invocation::Invocation;
+use crate::log_writer::LogWriter;
 use crate::logging::Log;
-use crate::outlet::Outlet;
-use crate::settings::Decided;
+use crate::settings::ResolvedSettings;
 use crate::signals::Signals;
-use crate::systemd::News;
+use crate::systemd::ServiceState;
 
 /// How long the start waits for the account, whose tokens may first have to be renewed.
 const ACCOUNT_WAIT: Duration = Duration::from_secs(3);
 
 /// As large as two common pictures, in bytes. A thread that handles large requests may keep twice that.
-const KEPT: usize = 5 * 1024 * 1024;
+const RETAINED_BUFFER: usize = 5 * 1024 * 1024;
 
 fn main() -> ExitCode {
-    keep_pages();
-    match Outlet::over(stderr()).context("cannot start the log") {
-        Ok(mut outlet) => {
-            let ended = answer(&outlet);
-            let code = ended.unwrap_or_else(|fault| fault.report(&mut outlet));
-            outlet.finish();
+    tune_allocator();
+    match LogWriter::start(stderr()).context("cannot start the log") {
+        Ok(mut writer) => {
+            let ended = execute(&writer);
+            let code = ended.unwrap_or_else(|error| error.report(&mut writer));
+            writer.finish();
             code
         }
-        Err(error) => Fault::Other(error).report(&mut stderr()),
+        Err(error) => ExitError::Other(error).report(&mut stderr()),
     }
 }
 
@@ -68,18 +68,18 @@ fn main() -> ExitCode {
 /// That of glibc gives back at once what is larger than the largest buffer that it has seen let go, and
 /// of the rest what goes beyond twice as much. So each request with a picture got fresh pages, which
 /// took a third of its time. Nothing of this buffer is ever touched.
-fn keep_pages() {
-    drop(std::hint::black_box(Vec::<u8>::with_capacity(KEPT)));
+fn tune_allocator() {
+    drop(std::hint::black_box(Vec::<u8>::with_capacity(RETAINED_BUFFER)));
 }
 
-fn answer(outlet: &Outlet) -> Result<ExitCode, Fault> {
+fn execute(writer: &LogWriter) -> Result<ExitCode, ExitError> {
     let folders = Folders::read();
-    match Asked::read(&folders).map_err(Fault::Settings)? {
-        Asked::Serve(cli, config) => {
-            let ended = start((*cli, config.warnings()), &folders, outlet);
-            ended.map_err(|fault| config.explain(fault))
+    match Invocation::read(&folders).map_err(ExitError::Settings)? {
+        Invocation::Serve(cli, config) => {
+            let ended = start((*cli, config.warnings()), &folders, writer);
+            ended.map_err(|error| config.explain(error))
         }
-        Asked::Tell(text) => {
+        Invocation::Print(text) => {
             io::stdout().write_all(text.as_bytes()).context("cannot print")?;
             Ok(ExitCode::SUCCESS)
         }
@@ -87,19 +87,19 @@ fn answer(outlet: &Outlet) -> Result<ExitCode, Fault> {
 }
 
 fn start(
-    (cli, noticed): (Cli, &[String]),
+    (cli, config_warnings): (Cli, &[String]),
     folders: &Folders,
-    outlet: &Outlet,
-) -> Result<ExitCode, Fault> {
-    let sockets = systemd::sockets().map_err(Fault::Settings)?;
-    let decided = settings::decide(cli, folders, &OpenAi::read(), sockets);
-    let decided = decided.map_err(Fault::Settings)?;
-    let Decided { listen, demo, log, verbose, warnings, server } = decided;
-    let log = Log::start(outlet, log, verbose);
-    for warning in noticed.iter().chain(&warnings) {
+    writer: &LogWriter,
+) -> Result<ExitCode, ExitError> {
+    let sockets = systemd::sockets().map_err(ExitError::Settings)?;
+    let resolved = settings::resolve(cli, folders, &OpenAiVariables::read(), sockets);
+    let resolved = resolved.map_err(ExitError::Settings)?;
+    let ResolvedSettings { listen, demo, log, verbose, warnings, server } = resolved;
+    let log = Log::start(writer, log, verbose);
+    for warning in config_warnings.iter().chain(&warnings) {
         tracing::warn!("{warning}");
     }
-    files::make_room(server.http.max_connections);
+    open_files::raise_limit(server.http.max_connections);
     let listeners = listen.bind()?;
     let runtime = runtime().context("cannot start the runtime")?;
     let ended = runtime.block_on(run(server, demo, listeners, &log));
@@ -119,34 +119,35 @@ async fn run(
     demo: bool,
     listeners: Vec<std::net::TcpListener>,
     log: &Log,
-) -> Result<ExitCode, Fault> {
+) -> Result<ExitCode, ExitError> {
     let signals = Signals::listen().context("cannot receive signals")?;
     let demo = if demo { Some(Demo::start(&mut settings).await?) } else { None };
-    let server = Server::new(settings).map_err(|error| Fault::Settings(anyhow!("{error}")))?;
+    let server = Server::new(settings).map_err(|error| ExitError::Settings(anyhow!("{error}")))?;
     let listeners: io::Result<Vec<_>> = listeners.into_iter().map(TcpListener::from_std).collect();
     let listeners = listeners.context("cannot listen")?;
     let addresses: io::Result<Vec<SocketAddr>> =
         listeners.iter().map(TcpListener::local_addr).collect();
     let addresses = addresses.context("cannot listen")?;
-    ensure_other(server.route(), &addresses)?;
-    let payer = if demo.is_some() { Payer::Demo } else { payer(&server).await };
-    banner::show(&addresses, server.route(), &payer, log);
-    systemd::tell(News::Ready);
+    refuse_own_address(server.route(), &addresses)?;
+    let account_status =
+        if demo.is_some() { AccountStatus::Demo } else { account_status(&server).await };
+    banner::show(&addresses, server.route(), &account_status, log);
+    systemd::notify(ServiceState::Ready);
     Ok(serve(server, listeners, signals).await)
 }
 
 /// Refuses a backend that is this server itself.
-fn ensure_other(route: &Route, addresses: &[SocketAddr]) -> Result<(), Fault> {
+fn refuse_own_address(route: &Route, addresses: &[SocketAddr]) -> Result<(), ExitError> {
     let Some((host, port)) = route.host_and_port() else { return Ok(()) };
     let ours = |address: &&SocketAddr| {
         let same = match host.parse::<IpAddr>() {
             Ok(ip) => ip == address.ip() || (address.ip().is_unspecified() && ip.is_loopback()),
-            Err(_) => backend::is_here(&host),
+            Err(_) => backend::is_loopback(&host),
         };
         address.port() == port && same
     };
     match addresses.iter().find(ours) {
-        Some(_) => Err(Fault::Settings(anyhow!(
+        Some(_) => Err(ExitError::Settings(anyhow!(
             "--upstream-url {} is the address of this server itself",
             route.base()
         ))),
@@ -154,12 +155,12 @@ fn ensure_other(route: &Route, addresses: &[SocketAddr]) -> Result<(), Fault> {
     }
 }
 
-async fn payer(server: &Server) -> Payer {
+async fn account_status(server: &Server) -> AccountStatus {
     match tokio::time::timeout(ACCOUNT_WAIT, server.account()).await {
-        Ok(Ok(Some(account))) => Payer::Account(account),
-        Ok(Ok(None)) => Payer::Key,
-        Ok(Err(why)) => Payer::Nobody(format!("not signed in; {why}")),
-        Err(_) => Payer::Nobody("the sign-in is still being renewed".to_owned()),
+        Ok(Ok(Some(account))) => AccountStatus::Account(account),
+        Ok(Ok(None)) => AccountStatus::Key,
+        Ok(Err(why)) => AccountStatus::Unavailable(format!("not signed in; {why}")),
+        Err(_) => AccountStatus::Unavailable("the sign-in is still being renewed".to_owned()),
     }
 }
 
@@ -168,7 +169,7 @@ async fn serve(server: Server, listeners: Vec<TcpListener>, mut signals: Signals
     let (stop, stopped) = oneshot::channel::<()>();
     let told = async {
         signals.next().await;
-        systemd::tell(News::Stopping);
+        systemd::notify(ServiceState::Stopping);
         tracing::info!("stopping: open answers may finish; a second signal ends them");
         // Nobody listens when the server has ended by itself.
         let _ = stop.send(());

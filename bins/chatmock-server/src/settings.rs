@@ -12,20 +12,23 @@ use chatmock_server::translate::reasoning_style::ReasoningStyle;
 use chatmock_server::upstream::{self, Route};
 use chatmock_server::{Access, HttpSettings, KeySettings, ModelSettings, Settings, SignInSettings};
 
+use crate::api_keys::LoadedKeys;
 use crate::backend;
-use crate::cli::{Callers, Cli, Listening, LogFormat, Models, Program, Replies, SignIn, Style};
-use crate::env::{Folders, OpenAi};
-use crate::keys::Found;
-use crate::listen::Listen;
+use crate::cli::{
+    AccessArgs, Cli, ListenArgs, LogFormat, ModelArgs, ProgramArgs, ReasoningCompat, ReplyArgs,
+    SignInArgs,
+};
+use crate::env::{Folders, OpenAiVariables};
+use crate::listen::ListenTarget;
 
 const BASE: &str = include_str!("../../../prompts/base.md");
 const CODEX: &str = include_str!("../../../prompts/codex.md");
 
 /// Everything that this program needs to know.
 #[derive(Debug)]
-pub(crate) struct Decided {
+pub(crate) struct ResolvedSettings {
     /// Where it listens.
-    pub(crate) listen: Listen,
+    pub(crate) listen: ListenTarget,
     /// Whether a simulator stands in for the backend.
     pub(crate) demo: bool,
     /// How it logs.
@@ -39,44 +42,47 @@ pub(crate) struct Decided {
 }
 
 /// Decides what a command line means; sockets that are open already take the place of an address.
-pub(crate) fn decide(
+pub(crate) fn resolve(
     cli: Cli,
     folders: &Folders,
-    openai: &OpenAi,
+    openai: &OpenAiVariables,
     sockets: Vec<TcpListener>,
-) -> anyhow::Result<Decided> {
-    let Cli { task: _, program, listening, callers, replies, models, backend, sign_in } = cli;
-    let Program { config: _, demo, verbose, verbose_obfuscation, log_format: log, log_bodies } =
+) -> anyhow::Result<ResolvedSettings> {
+    let Cli { command: _, program, listen, access, replies, models, backend, sign_in } = cli;
+    let ProgramArgs { config: _, demo, verbose, verbose_obfuscation, log_format: log, log_bodies } =
         program;
-    let (listen, mut http) = http(listening, sockets)?;
+    let (listen, mut http) = http(listen, sockets)?;
     http.log_bodies = log_bodies;
-    let mut warnings = self::callers(callers, &listen, &mut http)?;
+    let mut warnings = self::access(access, &listen, &mut http)?;
     if log_bodies {
         let warning = "--log-bodies is on: everything that is said to the model goes into the log";
         warnings.push(warning.to_owned());
     }
-    let backend = if demo { backend.of_demo() } else { backend };
-    let chosen = backend::choose(backend, openai)?;
-    warnings.extend(chosen.warnings);
-    let access = if chosen.config.route.is_by_key() {
-        Access::Key(KeySettings { key: chosen.key, home: home(sign_in.home, folders).ok() })
+    let backend = if demo { backend.for_demo() } else { backend };
+    let resolved = backend::resolve(backend, openai)?;
+    warnings.extend(resolved.warnings);
+    let access = if resolved.config.route.is_by_key() {
+        Access::Key(KeySettings { key: resolved.key, home: home(sign_in.home, folders).ok() })
     } else {
-        Access::SignIn(self::sign_in(sign_in, &chosen.config, folders, demo)?)
+        Access::SignIn(self::sign_in(sign_in, &resolved.config, folders, demo)?)
     };
     let (policy, models) = (policy(replies)?, self::models(models));
-    let server = Settings { http, policy, upstream: chosen.config, access, models };
+    let server = Settings { http, policy, upstream: resolved.config, access, models };
     let verbose = verbose || verbose_obfuscation;
-    Ok(Decided { listen, demo, log, verbose, warnings, server })
+    Ok(ResolvedSettings { listen, demo, log, verbose, warnings, server })
 }
 
-fn http(listening: Listening, sockets: Vec<TcpListener>) -> anyhow::Result<(Listen, HttpSettings)> {
-    let Listening { host, port, max_body, max_connections, drain, ollama_version, state_dir } =
-        listening;
+fn http(
+    args: ListenArgs,
+    sockets: Vec<TcpListener>,
+) -> anyhow::Result<(ListenTarget, HttpSettings)> {
+    let ListenArgs { host, port, max_body, max_connections, drain, ollama_version, state_dir } =
+        args;
     let listen = match sockets.is_empty() {
-        true => Listen::at(&host, port)?,
-        false => Listen::on(sockets)?,
+        true => ListenTarget::resolve(&host, port)?,
+        false => ListenTarget::from_sockets(sockets)?,
     };
-    let hosts: Result<_, String> = listen.name().into_iter().map(str::parse).collect();
+    let hosts: Result<_, String> = listen.host_name().into_iter().map(str::parse).collect();
     let hosts = hosts.map_err(anyhow::Error::msg).context("--host")?;
     let mut http = HttpSettings {
         hosts,
@@ -91,15 +97,15 @@ fn http(listening: Listening, sockets: Vec<TcpListener>) -> anyhow::Result<(List
 }
 
 /// Decides who is answered; gives what a person is to be warned of.
-fn callers(
-    callers: Callers,
-    listen: &Listen,
+fn access(
+    args: AccessArgs,
+    listen: &ListenTarget,
     http: &mut HttpSettings,
 ) -> anyhow::Result<Vec<String>> {
-    let Callers { api_key, api_key_file, allow_unauthenticated, allow_host, allow_origin } =
-        callers;
-    let Found { keys, mut warnings } = Found::read(&api_key, api_key_file.as_deref())?;
-    if let Some(address) = listen.beyond().filter(|_| keys.is_empty()) {
+    let AccessArgs { api_key, api_key_file, allow_unauthenticated, allow_host, allow_origin } =
+        args;
+    let LoadedKeys { keys, mut warnings } = LoadedKeys::read(&api_key, api_key_file.as_deref())?;
+    if let Some(address) = listen.exposed_address().filter(|_| keys.is_empty()) {
         ensure!(
             allow_unauthenticated,
             "cannot listen on {address}: an address that other machines can reach needs an inbound \
@@ -116,8 +122,8 @@ fn callers(
     Ok(warnings)
 }
 
-fn policy(replies: Replies) -> anyhow::Result<Policy> {
-    let Replies {
+fn policy(args: ReplyArgs) -> anyhow::Result<Policy> {
+    let ReplyArgs {
         reasoning_effort,
         reasoning_summary,
         reasoning_compat,
@@ -127,10 +133,10 @@ fn policy(replies: Replies) -> anyhow::Result<Policy> {
         instructions,
         strict,
         debug_model,
-    } = replies;
+    } = args;
     let effort = reasoning_effort.map(|word| word.parse()).transpose();
     Ok(Policy {
-        reasoning_style: style(reasoning_compat),
+        reasoning_style: reasoning_style(reasoning_compat),
         effort: effort.context("--reasoning-effort")?,
         summary: reasoning_summary.map(|word| word.to_ascii_lowercase()),
         fast: fast_mode,
@@ -145,13 +151,13 @@ fn policy(replies: Replies) -> anyhow::Result<Policy> {
     })
 }
 
-fn style(style: Style) -> ReasoningStyle {
-    match style {
-        Style::ReasoningContent => ReasoningStyle::ReasoningContent,
-        Style::ThinkTags => ReasoningStyle::ThinkTags,
-        Style::O3 => ReasoningStyle::O3,
-        Style::Legacy => ReasoningStyle::Legacy,
-        Style::None => ReasoningStyle::None,
+fn reasoning_style(compat: ReasoningCompat) -> ReasoningStyle {
+    match compat {
+        ReasoningCompat::ReasoningContent => ReasoningStyle::ReasoningContent,
+        ReasoningCompat::ThinkTags => ReasoningStyle::ThinkTags,
+        ReasoningCompat::O3 => ReasoningStyle::O3,
+        ReasoningCompat::Legacy => ReasoningStyle::Legacy,
+        ReasoningCompat::None => ReasoningStyle::None,
     }
 }
 
@@ -167,9 +173,14 @@ fn instructions(source: &Path) -> anyhow::Result<Instructions> {
     }
 }
 
-fn models(models: Models) -> ModelSettings {
-    let Models { model_sync, model_refresh_interval, expose_reasoning_models, alias, model_list } =
-        models;
+fn models(args: ModelArgs) -> ModelSettings {
+    let ModelArgs {
+        model_sync,
+        model_refresh_interval,
+        expose_reasoning_models,
+        alias,
+        model_list,
+    } = args;
     ModelSettings {
         sync: model_sync,
         refresh: model_refresh_interval,
@@ -180,12 +191,12 @@ fn models(models: Models) -> ModelSettings {
 }
 
 fn sign_in(
-    sign_in: SignIn,
+    args: SignInArgs,
     upstream: &upstream::Config,
     folders: &Folders,
     demo: bool,
 ) -> anyhow::Result<SignInSettings> {
-    let SignIn { home, borrow_codex, issuer, client_id } = sign_in;
+    let SignInArgs { home, borrow_codex, issuer, client_id } = args;
     let upstream::Config { route, identity, .. } = upstream;
     ensure!(
         !borrow_codex || route == &Route::codex().at(route.base()),
@@ -205,7 +216,7 @@ fn sign_in(
 
 fn home(home: Option<PathBuf>, folders: &Folders) -> anyhow::Result<PathBuf> {
     let home = home
-        .or_else(|| folders.person.as_ref().map(|person| person.join(".chatgpt-local")))
+        .or_else(|| folders.home.as_ref().map(|home| home.join(".chatgpt-local")))
         .context("your home folder is not known: name one with --home or CHATGPT_LOCAL_HOME")?;
     absolute(&home).with_context(|| format!("cannot use the folder {}", home.display()))
 }
@@ -218,14 +229,14 @@ mod tests {
 
     use super::*;
 
-    fn decided(arguments: &[&str]) -> anyhow::Result<Decided> {
+    fn resolved(arguments: &[&str]) -> anyhow::Result<ResolvedSettings> {
         let root = Path::new(env!("CARGO_MANIFEST_DIR"));
         let folders = Folders {
-            person: Some(root.into()),
+            home: Some(root.into()),
             codex: Some(root.join("codex")),
             ..Folders::default()
         };
-        decide(Cli::typed(arguments).unwrap(), &folders, &OpenAi::default(), Vec::new())
+        resolve(Cli::typed(arguments).unwrap(), &folders, &OpenAiVariables::default(), Vec::new())
     }
 
     fn signed_in(settings: &Settings) -> &SignInSettings {
@@ -237,9 +248,10 @@ mod tests {
 
     #[test]
     fn nothing_typed_means_the_defaults_of_the_crates() {
-        let Decided { listen, demo, log, verbose, warnings, server } = decided(&[]).unwrap();
+        let ResolvedSettings { listen, demo, log, verbose, warnings, server } =
+            resolved(&[]).unwrap();
         assert_eq!((log, warnings.is_empty()), (LogFormat::Human, true));
-        let usual = Listen::at("127.0.0.1", 8000).unwrap();
+        let usual = ListenTarget::resolve("127.0.0.1", 8000).unwrap();
         assert_eq!(format!("{listen:?}"), format!("{usual:?}"));
         assert!(!demo && !verbose);
         let http = HttpSettings::default();
@@ -261,7 +273,7 @@ mod tests {
     #[test]
     fn every_word_of_effort_is_one_that_the_policy_knows() {
         for word in ["none", "minimal", "low", "medium", "high", "xhigh", "max", "ULTRA"] {
-            let server = decided(&["--reasoning-effort", word]).unwrap().server;
+            let server = resolved(&["--reasoning-effort", word]).unwrap().server;
             let effort = server.policy.effort.unwrap();
             assert_eq!(effort.as_str(), word.to_ascii_lowercase());
         }
@@ -290,7 +302,7 @@ mod tests {
             "--expose-reasoning-models",
             "--reasoning-compat=o3",
         ];
-        let Decided { verbose, server, .. } = decided(&arguments).unwrap();
+        let ResolvedSettings { verbose, server, .. } = resolved(&arguments).unwrap();
         assert!(verbose);
         assert_eq!((server.http.max_body, server.http.drain), (1024, Duration::from_secs(2)));
         let policy = &server.policy;
@@ -310,14 +322,14 @@ mod tests {
     #[test]
     fn what_others_can_reach_needs_a_key_or_a_clear_word() {
         for host in ["0.0.0.0", "::", "192.0.2.1", "[2001:db8::1]"] {
-            let error = decided(&["--host", host]).unwrap_err().to_string();
+            let error = resolved(&["--host", host]).unwrap_err().to_string();
             assert!(error.contains("--api-key-file"), "{host}: {error}");
-            let keyed = decided(&["--host", host, "--api-key", "0123456789abcdef"]).unwrap();
+            let keyed = resolved(&["--host", host, "--api-key", "0123456789abcdef"]).unwrap();
             assert!(keyed.warnings.is_empty(), "{:?}", keyed.warnings);
-            let open = decided(&["--host", host, "--allow-unauthenticated"]).unwrap();
+            let open = resolved(&["--host", host, "--allow-unauthenticated"]).unwrap();
             assert_eq!(open.warnings.len(), 1, "{:?}", open.warnings);
         }
-        assert!(decided(&["--allow-unauthenticated"]).unwrap().warnings.is_empty());
+        assert!(resolved(&["--allow-unauthenticated"]).unwrap().warnings.is_empty());
     }
 
     #[test]
@@ -325,7 +337,7 @@ mod tests {
         let handed = |address: &str| {
             let sockets = vec![TcpListener::bind(address).unwrap()];
             let cli = Cli::typed(&["--demo", "--host=0.0.0.0"]).unwrap();
-            decide(cli, &Folders::default(), &OpenAi::default(), sockets)
+            resolve(cli, &Folders::default(), &OpenAiVariables::default(), sockets)
         };
         assert!(handed("127.0.0.1:0").is_ok());
         let error = handed("0.0.0.0:0").unwrap_err().to_string();
@@ -343,7 +355,7 @@ mod tests {
             "--log-bodies",
             "--log-format=JSON",
         ];
-        let Decided { log, warnings, server, .. } = decided(&arguments).unwrap();
+        let ResolvedSettings { log, warnings, server, .. } = resolved(&arguments).unwrap();
         assert_eq!(log, LogFormat::Json);
         assert!(warnings.len() == 1 && warnings[0].contains("--log-bodies"), "{warnings:?}");
         let http = server.http;
@@ -374,7 +386,7 @@ mod tests {
 
     #[test]
     fn instructions_are_none_built_in_or_a_file() {
-        let of = |source: &str| decided(&["--instructions", source]).map(|d| d.server.policy);
+        let of = |source: &str| resolved(&["--instructions", source]).map(|d| d.server.policy);
         let builtin = of("builtin").unwrap().instructions;
         assert!(matches!(builtin, Instructions::Builtin { base, codex } if base != codex));
         let file = concat!(env!("CARGO_MANIFEST_DIR"), "/../../prompts/base.md");
@@ -386,13 +398,13 @@ mod tests {
 
     #[test]
     fn a_demo_needs_no_home_folder() {
-        let decided = |arguments: &[&str]| {
+        let resolved = |arguments: &[&str]| {
             let cli = Cli::typed(arguments).unwrap();
-            decide(cli, &Folders::default(), &OpenAi::default(), Vec::new())
+            resolve(cli, &Folders::default(), &OpenAiVariables::default(), Vec::new())
         };
-        assert!(decided(&["--demo", "--route=api"]).unwrap().demo);
-        assert!(decided(&["--route=api", "--upstream-url=http://[::1]:1/v1"]).is_ok());
-        let error = decided(&[]).unwrap_err();
+        assert!(resolved(&["--demo", "--route=api"]).unwrap().demo);
+        assert!(resolved(&["--route=api", "--upstream-url=http://[::1]:1/v1"]).is_ok());
+        let error = resolved(&[]).unwrap_err();
         assert!(error.to_string().contains("--home"), "{error}");
     }
 }

@@ -9,7 +9,7 @@ use anyhow::Context;
 
 /// What the service manager is told.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum News {
+pub(crate) enum ServiceState {
     /// Requests are answered from now on.
     Ready,
     /// Open answers are being finished.
@@ -34,12 +34,12 @@ pub(crate) fn sockets() -> anyhow::Result<Vec<TcpListener>> {
 
 /// Tells the service manager; one that does not listen is no reason not to serve.
 #[cfg(unix)]
-pub(crate) fn tell(news: News) {
-    let state = match news {
-        News::Ready => sd_notify::NotifyState::Ready,
-        News::Stopping => sd_notify::NotifyState::Stopping,
+pub(crate) fn notify(state: ServiceState) {
+    let message = match state {
+        ServiceState::Ready => sd_notify::NotifyState::Ready,
+        ServiceState::Stopping => sd_notify::NotifyState::Stopping,
     };
-    if let Err(error) = sd_notify::notify(&[state]) {
+    if let Err(error) = sd_notify::notify(&[message]) {
         tracing::warn!("the service manager cannot be told: {error}");
     }
 }
@@ -52,4 +52,4 @@ pub(crate) fn sockets() -> anyhow::Result<Vec<TcpListener>> {
 
 /// Nobody is to be told here.
 #[cfg(not(unix))]
-pub(crate) fn tell(_: News) {}
+pub(crate) fn notify(_: ServiceState) {}

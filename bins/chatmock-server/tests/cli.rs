@@ -1,8 +1,8 @@
 //! The program as a process: its flags, its exit codes, its start and its stop.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test reports by stopping")]
 
-#[path = "cli/callers.rs"]
-mod callers;
+#[path = "cli/access.rs"]
+mod access;
 #[path = "cli/config.rs"]
 mod config;
 #[path = "cli/logs.rs"]

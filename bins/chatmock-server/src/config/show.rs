@@ -5,9 +5,9 @@ use std::fmt::Write;
 use clap::parser::ValueSource;
 use clap::{Arg, ArgMatches};
 
-use super::value::{Kind, is_list, is_secret};
+use super::value::{ValueKind, is_list, is_secret};
 use super::{Config, key, keys};
-use crate::backend::by_key;
+use crate::backend::is_by_key;
 use crate::env;
 
 /// What is shown in place of a secret.
@@ -19,32 +19,32 @@ struct Setting<'a> {
     key: &'a str,
     /// As TOML and JSON both write it; nothing where it is not set.
     value: Option<String>,
-    origin: Origin,
+    origin: SettingOrigin,
 }
 
 /// Where a value comes from.
 #[derive(Debug, PartialEq, Eq)]
-enum Origin {
+enum SettingOrigin {
     /// A flag of this name.
     Flag(String),
     /// A variable of this name.
     Variable(String),
     /// A variable of this name that stands in for a value which is not set.
-    Instead(&'static str),
+    Fallback(&'static str),
     /// A line of the file.
     File(usize),
     /// The program.
     Default,
 }
 
-impl Origin {
+impl SettingOrigin {
     /// For people.
     fn text(&self, config: &Config) -> String {
         match self {
             Self::Flag(name) => format!("flag {name}"),
             Self::Variable(name) => format!("variable {name}"),
-            Self::Instead(name) => format!("variable {name} counts instead"),
-            Self::File(line) => format!("file {}:{line}", config.place),
+            Self::Fallback(name) => format!("variable {name} counts instead"),
+            Self::File(line) => format!("file {}:{line}", config.location),
             Self::Default => "default".to_owned(),
         }
     }
@@ -54,7 +54,7 @@ impl Origin {
         match self {
             Self::Flag(name) => format!(r#""origin":"flag","name":{}"#, quoted(name)),
             Self::Variable(name) => format!(r#""origin":"variable","name":{}"#, quoted(name)),
-            Self::Instead(name) => format!(r#""origin":"variable","name":"{name}""#),
+            Self::Fallback(name) => format!(r#""origin":"variable","name":"{name}""#),
             Self::File(line) => format!(r#""origin":"file","line":{line}"#),
             Self::Default => r#""origin":"default""#.to_owned(),
         }
@@ -65,7 +65,7 @@ impl Origin {
 pub(crate) fn text(config: &Config, matches: &ArgMatches) -> String {
     let (command, mut heading) = (config.command(), None);
     let there = if config.found { "" } else { " (not there)" };
-    let mut text = format!("# {}{there}\n", config.place);
+    let mut text = format!("# {}{there}\n", config.location);
     for arg in keys(&command) {
         if arg.get_help_heading() != heading {
             heading = arg.get_help_heading();
@@ -92,7 +92,7 @@ pub(crate) fn json(config: &Config, matches: &ArgMatches) -> String {
         format!(r#"{}:{{"value":{value},{}}}"#, quoted(key), origin.json())
     });
     let settings: Vec<String> = settings.collect();
-    let path = config.place.path().map(|path| quoted(&path.to_string_lossy()));
+    let path = config.location.path().map(|path| quoted(&path.to_string_lossy()));
     let (path, found) = (path.as_deref().unwrap_or("null"), config.found);
     let settings = settings.join(",");
     format!("{{\"file\":{path},\"found\":{found},\"settings\":{{{settings}}}}}\n")
@@ -102,18 +102,18 @@ fn setting<'a>(config: &Config, matches: &ArgMatches, arg: &'a Arg) -> Setting<'
     let key = key(arg);
     let id = arg.get_id().as_str();
     let origin = match (matches.value_source(id), config.entry(arg)) {
-        (Some(ValueSource::CommandLine), _) => Origin::Flag(format!("--{key}")),
-        (Some(ValueSource::EnvVariable), _) => Origin::Variable(variable(arg)),
-        (_, Some(entry)) => Origin::File(entry.line),
-        (_, None) => instead(matches, key).map_or(Origin::Default, Origin::Instead),
+        (Some(ValueSource::CommandLine), _) => SettingOrigin::Flag(format!("--{key}")),
+        (Some(ValueSource::EnvVariable), _) => SettingOrigin::Variable(variable(arg)),
+        (_, Some(entry)) => SettingOrigin::File(entry.line),
+        (_, None) => fallback(matches, key).map_or(SettingOrigin::Default, SettingOrigin::Fallback),
     };
     Setting { key, value: value(matches, arg), origin }
 }
 
 /// The variable that stands in for a value which is not set, on the route where it counts.
-fn instead(matches: &ArgMatches, key: &str) -> Option<&'static str> {
-    let by_key = matches.get_one::<String>("route").is_some_and(|route| by_key(route));
-    env::OpenAi::stand_in(key).filter(|_| by_key)
+fn fallback(matches: &ArgMatches, key: &str) -> Option<&'static str> {
+    let is_by_key = matches.get_one::<String>("route").is_some_and(|route| is_by_key(route));
+    env::OpenAiVariables::fallback_for(key).filter(|_| is_by_key)
 }
 
 fn variable(arg: &Arg) -> String {
@@ -122,13 +122,13 @@ fn variable(arg: &Arg) -> String {
 
 fn value(matches: &ArgMatches, arg: &Arg) -> Option<String> {
     let id = arg.get_id().as_str();
-    if Kind::of(arg) == Kind::Truth {
+    if ValueKind::of(arg) == ValueKind::Bool {
         return matches.get_one::<bool>(id).map(bool::to_string);
     }
     let words = matches.get_raw(id).into_iter().flatten().map(|word| word.to_string_lossy());
-    let mut shown = words.map(|word| match Kind::of(arg) {
+    let mut shown = words.map(|word| match ValueKind::of(arg) {
         _ if is_secret(arg) => quoted(HIDDEN),
-        Kind::Number => number(&word).unwrap_or_else(|| quoted(&word)),
+        ValueKind::Number => number(&word).unwrap_or_else(|| quoted(&word)),
         _ => quoted(&word),
     });
     if is_list(arg) {

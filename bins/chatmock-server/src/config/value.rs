@@ -7,26 +7,27 @@ use std::num::ParseIntError;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use chatmock_server::auth::Secret;
 use clap::error::{ContextKind, ContextValue};
 use clap::{Arg, ArgAction, Command};
 use toml::de::{DeInteger, DeValue};
 
-use super::Base;
-use crate::command::is_truth;
-use crate::values::{Secret, SizeOrOff};
+use super::PathBase;
+use crate::command::is_bool;
+use crate::value_parsers::SizeOrOff;
 
 /// What kind of value a flag takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum ValueKind {
     /// A yes or a no.
-    Truth,
+    Bool,
     /// A number, or a text that a number is read from.
     Number,
     /// A text.
     Text,
 }
 
-impl Kind {
+impl ValueKind {
     /// Finds the kind by what the flag's values are parsed to.
     pub(crate) fn of(arg: &Arg) -> Self {
         let numbers = [
@@ -40,7 +41,7 @@ impl Kind {
         ];
         let parsed = arg.get_value_parser().type_id();
         match parsed {
-            _ if is_truth(arg) => Self::Truth,
+            _ if is_bool(arg) => Self::Bool,
             _ if numbers.iter().any(|number| parsed == *number) => Self::Number,
             _ => Self::Text,
         }
@@ -58,17 +59,21 @@ pub(crate) fn is_secret(arg: &Arg) -> bool {
 }
 
 /// Reads one value for a flag, or says what is wanted.
-pub(super) fn word(arg: &Arg, value: &DeValue<'_>, base: &Base) -> Result<OsString, String> {
-    let kind = Kind::of(arg);
+pub(super) fn parse_value(
+    arg: &Arg,
+    value: &DeValue<'_>,
+    base: &PathBase,
+) -> Result<OsString, String> {
+    let kind = ValueKind::of(arg);
     let word = match (kind, value) {
-        (Kind::Truth, DeValue::Boolean(truth)) => truth.to_string().into(),
-        (Kind::Number, DeValue::Integer(number)) => decimal(number)?.into(),
-        (Kind::Number, DeValue::Float(number)) => number.as_str().into(),
-        (Kind::Number, DeValue::String(text)) => text.as_ref().into(),
-        (Kind::Text, DeValue::String(text)) if text.contains('\0') => {
+        (ValueKind::Bool, DeValue::Boolean(truth)) => truth.to_string().into(),
+        (ValueKind::Number, DeValue::Integer(number)) => decimal(number)?.into(),
+        (ValueKind::Number, DeValue::Float(number)) => number.as_str().into(),
+        (ValueKind::Number, DeValue::String(text)) => text.as_ref().into(),
+        (ValueKind::Text, DeValue::String(text)) if text.contains('\0') => {
             return Err("a value holds no NUL".to_owned());
         }
-        (Kind::Text, DeValue::String(text)) => placed(arg, text, base)?,
+        (ValueKind::Text, DeValue::String(text)) => resolve_path(arg, text, base)?,
         _ => return Err(wanted(arg).to_owned()),
     };
     check(arg, &word)?;
@@ -77,11 +82,11 @@ pub(super) fn word(arg: &Arg, value: &DeValue<'_>, base: &Base) -> Result<OsStri
 
 /// The type of value that a flag wants.
 fn wanted(arg: &Arg) -> &'static str {
-    match (Kind::of(arg), is_list(arg)) {
-        (Kind::Truth, _) => "say true or false, without quotes",
-        (Kind::Number, _) => "say a number",
-        (Kind::Text, false) => "say a text in quotes, such as \"this\"",
-        (Kind::Text, true) => "say a list of texts in quotes, such as [\"this\", \"that\"]",
+    match (ValueKind::of(arg), is_list(arg)) {
+        (ValueKind::Bool, _) => "say true or false, without quotes",
+        (ValueKind::Number, _) => "say a number",
+        (ValueKind::Text, false) => "say a text in quotes, such as \"this\"",
+        (ValueKind::Text, true) => "say a list of texts in quotes, such as [\"this\", \"that\"]",
     }
 }
 
@@ -93,12 +98,12 @@ fn decimal(number: &DeInteger<'_>) -> Result<String, String> {
 
 /// Lets a path start from the person's folder at `~`, else from the folder of the file: a program
 /// that a desktop starts has no folder of its own that anybody knew.
-fn placed(arg: &Arg, text: &str, base: &Base) -> Result<OsString, String> {
+fn resolve_path(arg: &Arg, text: &str, base: &PathBase) -> Result<OsString, String> {
     let is_path = arg.get_value_parser().type_id() == TypeId::of::<PathBuf>();
-    if !is_path || text.is_empty() || stands_for_itself(arg, text) {
+    if !is_path || text.is_empty() || is_fixed_word(arg, text) {
         return Ok(text.into());
     }
-    match (Path::new(text).strip_prefix("~"), &base.person) {
+    match (Path::new(text).strip_prefix("~"), &base.home) {
         (Ok(rest), Some(person)) => Ok(person.join(rest).into()),
         (Ok(_), None) => Err("your home folder is not known: write the whole path".to_owned()),
         (Err(_), _) => Ok(base.folder.join(text).into()),
@@ -106,7 +111,7 @@ fn placed(arg: &Arg, text: &str, base: &Base) -> Result<OsString, String> {
 }
 
 /// Whether a text is one of the fixed words in a name such as `none|builtin|FILE`.
-fn stands_for_itself(arg: &Arg, text: &str) -> bool {
+fn is_fixed_word(arg: &Arg, text: &str) -> bool {
     let names = arg.get_value_names().into_iter().flatten();
     let mut words = names.flat_map(|name| name.split('|'));
     words.any(|word| word == text && word.bytes().all(|byte| byte.is_ascii_lowercase()))
@@ -143,14 +148,14 @@ fn reason(error: &clap::Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::bare;
+    use crate::command::without_environment;
 
     fn read(key: &str, value: &str) -> Result<OsString, String> {
-        let (command, text) = (bare(), format!("x = {value}"));
+        let (command, text) = (without_environment(), format!("x = {value}"));
         let arg = command.get_arguments().find(|arg| arg.get_long() == Some(key)).unwrap();
         let table = toml::de::DeTable::parse(&text).unwrap();
-        let base = Base { folder: "/etc/chatmock".into(), person: Some("/home/ada".into()) };
-        word(arg, table.get_ref()["x"].get_ref(), &base)
+        let base = PathBase { folder: "/etc/chatmock".into(), home: Some("/home/ada".into()) };
+        parse_value(arg, table.get_ref()["x"].get_ref(), &base)
     }
 
     #[test]
@@ -212,8 +217,8 @@ mod tests {
             ("instructions", "mine.md", "/etc/chatmock/mine.md"),
             ("instructions", "./none", "/etc/chatmock/./none"),
         ] {
-            let placed = read(key, &format!("'{value}'")).unwrap();
-            assert_eq!(Path::new(&placed), Path::new(path), "{key} = {value}");
+            let resolve_path = read(key, &format!("'{value}'")).unwrap();
+            assert_eq!(Path::new(&resolve_path), Path::new(path), "{key} = {value}");
         }
         for word in ["none", "builtin"] {
             assert_eq!(read("instructions", &format!("'{word}'")).unwrap(), word);
@@ -222,10 +227,14 @@ mod tests {
 
     #[test]
     fn every_number_of_a_flag_is_known_as_one() {
-        for arg in bare().get_arguments() {
+        for arg in without_environment().get_arguments() {
             let default = arg.get_default_values().first().and_then(|word| word.to_str());
             let number = default.is_some_and(|word| word.parse::<f64>().is_ok());
-            assert!(!number || Kind::of(arg) == Kind::Number, "{}: add its type", arg.get_id());
+            assert!(
+                !number || ValueKind::of(arg) == ValueKind::Number,
+                "{}: add its type",
+                arg.get_id()
+            );
         }
     }
 }

@@ -1,43 +1,43 @@
 //! Attacks from a page of another origin, and the one that is let in.
 
 use crate::attacker::Attacker;
-use crate::bench::Bench;
+use crate::harness::Harness;
 
 const CHAT: &str = "/v1/chat/completions";
 
 const FETCH: &str = r#"return attempt(`http://${DAEMON}/v1/chat/completions`, json);"#;
 
 /// Shows a page of an origin that is not listed; gives what it saw.
-fn attack(bench: &Bench, script: &str) -> String {
-    bench.visit(Attacker::new(), "127.0.0.1", script)
+fn attack(harness: &Harness, script: &str) -> String {
+    harness.visit(Attacker::new(), "127.0.0.1", script)
 }
 
 /// JSON makes the browser ask for leave first.
 pub(crate) fn fetch() {
-    let bench = Bench::new(&[]);
-    assert_eq!(attack(&bench, FETCH), "TypeError");
-    bench.refused("OPTIONS", CHAT);
-    bench.untouched("application/json");
+    let harness = Harness::new(&[]);
+    assert_eq!(attack(&harness, FETCH), "TypeError");
+    harness.refused("OPTIONS", CHAT);
+    harness.untouched("application/json");
 }
 
 /// Plain text needs no leave: the request arrives, and its answer is kept from the page.
 pub(crate) fn simple_post() {
-    let bench = Bench::new(&[]);
+    let harness = Harness::new(&[]);
     let script = r#"
         const plain = { method: "POST", headers: { "content-type": "text/plain" }, body: QUESTION };
         const address = `http://${DAEMON}/v1/chat/completions`;
         return `${await attempt(address, { ...plain, mode: "no-cors" })} ${await attempt(address, plain)}`;
     "#;
     // Not even an opaque answer: the refusal is marked as one for its own origin.
-    assert_eq!(attack(&bench, script), "TypeError TypeError");
-    bench.refused("POST", CHAT);
-    bench.refused("POST", CHAT);
-    bench.untouched("text/plain");
+    assert_eq!(attack(&harness, script), "TypeError TypeError");
+    harness.refused("POST", CHAT);
+    harness.refused("POST", CHAT);
+    harness.untouched("text/plain");
 }
 
 /// A form needs no script's leave either. What it loads is of another origin, so its frame is closed to the page.
 pub(crate) fn form() {
-    let bench = Bench::new(&[]);
+    let harness = Harness::new(&[]);
     let script = r#"
         const frame = document.createElement("iframe");
         frame.name = "frame";
@@ -54,14 +54,14 @@ pub(crate) fn form() {
         await loaded;
         return `document ${frame.contentDocument}`;
     "#;
-    assert_eq!(attack(&bench, script), "document null");
-    bench.refused("POST", CHAT);
-    bench.untouched("text/plain");
+    assert_eq!(attack(&harness, script), "document null");
+    harness.refused("POST", CHAT);
+    harness.untouched("text/plain");
 }
 
 /// Browsers let every page open every WebSocket; it is the server that has to look at the origin.
 pub(crate) fn web_socket() {
-    let bench = Bench::new(&[]);
+    let harness = Harness::new(&[]);
     let script = r#"
         const socket = new WebSocket(`ws://${DAEMON}/v1/responses`);
         return new Promise((done) => {
@@ -69,22 +69,22 @@ pub(crate) fn web_socket() {
             socket.onclose = (event) => done(`closed ${event.code}`);
         });
     "#;
-    assert_eq!(attack(&bench, script), "closed 1006");
-    bench.refused("GET", "/v1/responses");
+    assert_eq!(attack(&harness, script), "closed 1006");
+    harness.refused("GET", "/v1/responses");
     // A program with the same handshake is not taken for a page: it is told how to ask.
     let handshake = "connection: upgrade, close\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
                      sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==";
-    let answer = bench.ask("GET /v1/responses", handshake, "");
+    let answer = harness.ask("GET /v1/responses", handshake, "");
     assert!(answer.starts_with("HTTP/1.1 426 "), "{answer}");
-    bench.untouched("application/json");
+    harness.untouched("application/json");
 }
 
 /// The first attack, made by a page that is trusted.
 pub(crate) fn listed() {
     let page = Attacker::new();
-    let bench = Bench::new(&["--allow-origin", &page.origin()]);
-    let report = bench.visit(page, "127.0.0.1", FETCH);
+    let harness = Harness::new(&["--allow-origin", &page.origin()]);
+    let report = harness.visit(page, "127.0.0.1", FETCH);
     assert!(report.starts_with("cors 200 "), "{report}");
     assert!(report.contains("You said: marzipan"), "{report}");
-    assert_eq!(bench.calls(), 1);
+    assert_eq!(harness.calls(), 1);
 }

@@ -6,7 +6,7 @@
 
 mod attacker;
 mod attacks;
-mod bench;
+mod harness;
 #[allow(dead_code, reason = "the tests of the program as a process use the rest")]
 #[path = "../cli/process.rs"]
 mod process;

@@ -1,7 +1,7 @@
 //! DNS rebinding: a name of the attacker's that leads to this machine, so that the browser sees one site.
 
 use crate::attacker::Attacker;
-use crate::bench::{Bench, REBOUND, shown};
+use crate::harness::{Harness, REBOUND, shown};
 
 /// Lists the models and asks a question, at the page's own host and port.
 const OWN_PORT: &str = r#"
@@ -11,52 +11,52 @@ const OWN_PORT: &str = r#"
 
 /// The daemon itself opened under the name.
 pub(crate) fn opened() {
-    let bench = Bench::new(&[]);
-    let address = bench.daemon.address.replace("127.0.0.1", REBOUND);
+    let harness = Harness::new(&[]);
+    let address = harness.daemon.address.replace("127.0.0.1", REBOUND);
     let text = shown(&format!("http://{address}/"));
     assert!(text.contains("does not answer for the host rebind.test"), "{text}");
-    bench.refused("GET", "/");
-    bench.untouched("application/json");
+    harness.refused("GET", "/");
+    harness.untouched("application/json");
 }
 
 /// A page of the name at the attacker's port, which asks the daemon's: the same site, another origin.
 pub(crate) fn other_port() {
-    let bench = Bench::new(&[]);
+    let harness = Harness::new(&[]);
     let script = r#"
         const daemon = DAEMON.replace("127.0.0.1", location.hostname);
         const models = await attempt(`http://${daemon}/v1/models`);
         const plain = { method: "POST", body: QUESTION, mode: "no-cors" };
         return `${models} ${await attempt(`http://${daemon}/v1/chat/completions`, plain)}`;
     "#;
-    assert_eq!(bench.visit(Attacker::new(), REBOUND, script), "TypeError TypeError");
-    bench.refused("GET", "/v1/models");
-    bench.refused("POST", "/v1/chat/completions");
-    bench.untouched("text/plain");
+    assert_eq!(harness.visit(Attacker::new(), REBOUND, script), "TypeError TypeError");
+    harness.refused("GET", "/v1/models");
+    harness.refused("POST", "/v1/chat/completions");
+    harness.untouched("text/plain");
 }
 
 /// A page whose own port has come to lead to the daemon: the browser holds nothing back from it.
 pub(crate) fn same_origin() {
-    let bench = Bench::new(&[]);
-    let report = bench.visit(Attacker::new(), REBOUND, OWN_PORT);
+    let harness = Harness::new(&[]);
+    let report = harness.visit(Attacker::new(), REBOUND, OWN_PORT);
     let answers: Vec<&str> = report.lines().collect();
     assert_eq!(answers.len(), 2, "{report}");
     for answer in answers {
         assert!(answer.starts_with("basic 403 "), "{report}");
         assert!(answer.contains("host_not_allowed"), "{report}");
     }
-    bench.refused("POST", "/v1/chat/completions");
-    bench.refused("GET", "/v1/models");
-    bench.untouched("application/json");
+    harness.refused("POST", "/v1/chat/completions");
+    harness.refused("GET", "/v1/models");
+    harness.untouched("application/json");
 }
 
 /// The same page, of a name that is listed: it was the name that was refused, and the way there works.
 pub(crate) fn listed() {
     let page = Attacker::new();
     let origin = page.origin().replace("127.0.0.1", REBOUND);
-    let bench = Bench::new(&["--allow-host", REBOUND, "--allow-origin", &origin]);
-    let report = bench.visit(page, REBOUND, OWN_PORT);
+    let harness = Harness::new(&["--allow-host", REBOUND, "--allow-origin", &origin]);
+    let report = harness.visit(page, REBOUND, OWN_PORT);
     let (post, models) = report.split_once('\n').unwrap();
     assert!(post.starts_with("basic 200 ") && post.contains("You said: marzipan"), "{report}");
     assert!(models.starts_with("basic 200 ") && models.contains("gpt-5.5"), "{report}");
-    assert_eq!(bench.calls(), 1);
+    assert_eq!(harness.calls(), 1);
 }

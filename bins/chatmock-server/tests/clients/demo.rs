@@ -4,8 +4,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use crate::background::BackgroundProgram;
 use crate::environment;
-use crate::served::Served;
 
 /// How long the program may take to say that it listens.
 const START: Duration = Duration::from_secs(30);
@@ -14,7 +14,7 @@ const START: Duration = Duration::from_secs(30);
 pub(crate) struct Demo {
     /// The route that it answers by.
     pub(crate) route: &'static str,
-    served: OnceLock<Result<Served, String>>,
+    served: OnceLock<Result<BackgroundProgram, String>>,
 }
 
 impl Demo {
@@ -32,10 +32,10 @@ impl Demo {
     /// Ends the program, where it has started, and returns what it wrote.
     pub(crate) fn stop(&self) -> String {
         let served = self.served.get().and_then(|served| served.as_ref().ok());
-        served.map(Served::stop).unwrap_or_default()
+        served.map(BackgroundProgram::stop).unwrap_or_default()
     }
 
-    fn start(&self) -> Result<Served, String> {
+    fn start(&self) -> Result<BackgroundProgram, String> {
         let home = environment::folder().join("home");
         let mut command = Command::new(env!("CARGO_BIN_EXE_chatmock-server"));
         command.args(["--demo", "--host", "127.0.0.1", "--port", "0", "--route", self.route]);
@@ -48,7 +48,7 @@ impl Demo {
         let temporary = environment::folder().join("temporary");
         std::fs::create_dir_all(&temporary).map_err(|error| format!("a folder: {error}"))?;
         command.envs(["TMPDIR", "TEMP", "TMP"].map(|name| (name, &temporary)));
-        Served::start(&mut command, "listening on ", START)
+        BackgroundProgram::start(&mut command, "listening on ", START)
     }
 }
 

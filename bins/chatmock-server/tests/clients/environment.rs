@@ -97,7 +97,7 @@ impl From<io::Error> for Problem {
 }
 
 /// What becomes of a test that lacks something: it is ignored, except under `CI=true`, where it fails.
-pub(crate) fn lacking(what: &str) -> Result<Completion, Failed> {
+pub(crate) fn missing_tool(what: &str) -> Result<Completion, Failed> {
     if std::env::var_os("CI").is_some_and(|ci| ci == "true") {
         return Err(Failed::from(format!("{what}, and CI=true does not let it be skipped")));
     }

@@ -11,12 +11,12 @@ use std::sync::Arc;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::demo::Demo;
-use crate::environment::{Language, NODE, PYTHON, RUST, lacking};
-use crate::suite::{Answer, Sdk, Suite};
+use crate::environment::{Language, NODE, PYTHON, RUST, missing_tool};
+use crate::suite::{Outcome, Sdk, Suite};
 
+mod background;
 mod demo;
 mod environment;
-mod served;
 mod suite;
 
 /// The checks of every SDK: a heading in brackets, then one name a line.
@@ -81,7 +81,7 @@ fn checks(sdk: Sdk) -> impl Iterator<Item = &'static str> {
 fn trial(suite: &Arc<Suite>, check: &'static str) -> Trial {
     let suite = Arc::clone(suite);
     let name = format!("{}::{}::{check}", suite.route(), suite.sdk().name);
-    Trial::ignorable_test(name, move || settle(suite.answer(check)))
+    Trial::ignorable_test(name, move || settle(suite.outcome(check)))
 }
 
 /// Fails where a script answers for a check that the list does not have, since no test would show it.
@@ -90,15 +90,15 @@ fn unlisted(suite: &Arc<Suite>) -> Trial {
     let name = format!("{}::{}::every_check_is_listed", suite.route(), suite.sdk().name);
     Trial::ignorable_test(name, move || {
         let known: Vec<_> = checks(suite.sdk()).collect();
-        settle(suite.beyond(&known))
+        settle(suite.unlisted(&known))
     })
 }
 
 /// An answer as the test runner takes it.
-fn settle(answer: Answer) -> Result<Completion, Failed> {
+fn settle(answer: Outcome) -> Result<Completion, Failed> {
     match answer {
-        Answer::Passed => Ok(Completion::Completed),
-        Answer::Failed(why) => Err(Failed::from(why)),
-        Answer::Missing(what) => lacking(what),
+        Outcome::Passed => Ok(Completion::Completed),
+        Outcome::Failed(why) => Err(Failed::from(why)),
+        Outcome::Missing(what) => missing_tool(what),
     }
 }

@@ -16,7 +16,7 @@ const SILENCE: Duration = Duration::from_secs(90);
 
 /// What became of one check.
 #[derive(Clone)]
-pub(crate) enum Answer {
+pub(crate) enum Outcome {
     /// The script said `ok`.
     Passed,
     /// It said otherwise, or nothing.
@@ -25,7 +25,7 @@ pub(crate) enum Answer {
     Missing(&'static str),
 }
 
-impl From<&Problem> for Answer {
+impl From<&Problem> for Outcome {
     fn from(problem: &Problem) -> Self {
         match problem {
             Problem::Missing(what) => Self::Missing(what),
@@ -51,12 +51,12 @@ pub(crate) struct Sdk {
 pub(crate) struct Suite {
     sdk: Sdk,
     demo: Arc<Demo>,
-    answers: OnceLock<Result<Answers, Problem>>,
+    results: OnceLock<Result<Results, Problem>>,
 }
 
 /// The lines of one finished run.
-struct Answers {
-    checks: BTreeMap<String, Answer>,
+struct Results {
+    checks: BTreeMap<String, Outcome>,
     /// How the script ended, for the checks it never came to.
     ended: String,
 }
@@ -64,7 +64,7 @@ struct Answers {
 impl Suite {
     /// A suite that has not run yet.
     pub(crate) fn new(sdk: Sdk, demo: Arc<Demo>) -> Self {
-        Self { sdk, demo, answers: OnceLock::new() }
+        Self { sdk, demo, results: OnceLock::new() }
     }
 
     /// Whose checks these are.
@@ -78,29 +78,29 @@ impl Suite {
     }
 
     /// What became of a check; the first question runs the script.
-    pub(crate) fn answer(&self, check: &str) -> Answer {
-        self.answers().map_or_else(Answer::from, |answers| {
-            answers.checks.get(check).cloned().unwrap_or_else(|| {
-                Answer::Failed(format!("the script gave no result: {}", answers.ended))
+    pub(crate) fn outcome(&self, check: &str) -> Outcome {
+        self.results().map_or_else(Outcome::from, |results| {
+            results.checks.get(check).cloned().unwrap_or_else(|| {
+                Outcome::Failed(format!("the script gave no result: {}", results.ended))
             })
         })
     }
 
     /// Whether the script answered for no other checks than these.
-    pub(crate) fn beyond(&self, known: &[&str]) -> Answer {
-        self.answers().map_or_else(Answer::from, |answers| {
-            let mut others = answers.checks.keys().filter(|name| !known.contains(&name.as_str()));
+    pub(crate) fn unlisted(&self, known: &[&str]) -> Outcome {
+        self.results().map_or_else(Outcome::from, |results| {
+            let mut others = results.checks.keys().filter(|name| !known.contains(&name.as_str()));
             others
                 .next()
-                .map_or(Answer::Passed, |name| Answer::Failed(format!("{name} is not listed")))
+                .map_or(Outcome::Passed, |name| Outcome::Failed(format!("{name} is not listed")))
         })
     }
 
-    fn answers(&self) -> Result<&Answers, &Problem> {
-        self.answers.get_or_init(|| self.run()).as_ref()
+    fn results(&self) -> Result<&Results, &Problem> {
+        self.results.get_or_init(|| self.run()).as_ref()
     }
 
-    fn run(&self) -> Result<Answers, Problem> {
+    fn run(&self) -> Result<Results, Problem> {
         let mut command = self.sdk.language.prepare(self.sdk.script)?;
         let url = self.demo.url().map_err(Problem::Failed)?;
         isolate(&mut command, &url);
@@ -123,7 +123,7 @@ impl Suite {
         let status = child.wait()?;
         let errors = errors.join().unwrap_or_default();
         let why = if silent { "ended after a long silence" } else { "ended by itself" };
-        Ok(Answers { checks, ended: format!("it {why} ({status})\n{errors}") })
+        Ok(Results { checks, ended: format!("it {why} ({status})\n{errors}") })
     }
 }
 
@@ -160,10 +160,10 @@ fn read(child: &mut Child, lines: Sender<String>) -> thread::JoinHandle<String> 
 }
 
 /// Reads `ok <name>` or `not ok <name>: <why>`; other lines are the script's own talk.
-fn parse(line: &str) -> Option<(String, Answer)> {
+fn parse(line: &str) -> Option<(String, Outcome)> {
     if let Some(name) = line.strip_prefix("ok ") {
-        return Some((name.to_owned(), Answer::Passed));
+        return Some((name.to_owned(), Outcome::Passed));
     }
     let (name, why) = line.strip_prefix("not ok ")?.split_once(": ")?;
-    Some((name.to_owned(), Answer::Failed(why.replace("\\n", "\n"))))
+    Some((name.to_owned(), Outcome::Failed(why.replace("\\n", "\n"))))
 }

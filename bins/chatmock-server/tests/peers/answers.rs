@@ -4,18 +4,18 @@ use std::io::Read;
 
 use serde_json::{Value, json};
 
+use crate::harness::Harness;
 use crate::litellm::{KEY, MODEL};
 use crate::process::send;
 use crate::reply::{Reply, text};
-use crate::stage::Stage;
 
 const SAID: &str = "You said: hello there";
 
-pub(crate) fn chat_stream(stage: &Stage) {
+pub(crate) fn chat_stream(harness: &Harness) {
     let mut body = chat_body("hello there");
     body["stream"] = json!(true);
     body["stream_options"] = json!({"include_usage": true});
-    let reply = stage.post("/v1/chat/completions", &body);
+    let reply = harness.post("/v1/chat/completions", &body);
     assert!(reply.body.ends_with("data: [DONE]\n\n"), "{}", reply.body);
     let events = reply.events();
     assert_eq!(text(&events, "/choices/0/delta/content"), SAID);
@@ -24,16 +24,16 @@ pub(crate) fn chat_stream(stage: &Stage) {
     counted(&events.last().unwrap()["usage"], ["prompt", "completion"]);
 }
 
-pub(crate) fn chat(stage: &Stage) {
-    let chat = stage.post("/v1/chat/completions", &chat_body("hello there")).json();
+pub(crate) fn chat(harness: &Harness) {
+    let chat = harness.post("/v1/chat/completions", &chat_body("hello there")).json();
     assert_eq!(chat["choices"][0]["message"]["content"], SAID);
     assert_eq!(chat["choices"][0]["finish_reason"], "stop");
     counted(&chat["usage"], ["prompt", "completion"]);
 }
 
-pub(crate) fn responses_stream(stage: &Stage) {
+pub(crate) fn responses_stream(harness: &Harness) {
     let body = json!({"model": MODEL, "input": "hello there", "stream": true});
-    let events = stage.post("/v1/responses", &body).events();
+    let events = harness.post("/v1/responses", &body).events();
     assert_eq!(events.first().unwrap()["type"], "response.created");
     assert_eq!(text(&events, "/delta"), SAID);
     let last = events.last().unwrap();
@@ -41,24 +41,24 @@ pub(crate) fn responses_stream(stage: &Stage) {
     answered(&last["response"]);
 }
 
-pub(crate) fn responses(stage: &Stage) {
+pub(crate) fn responses(harness: &Harness) {
     let body = json!({"model": MODEL, "input": "hello there"});
-    answered(&stage.post("/v1/responses", &body).json());
+    answered(&harness.post("/v1/responses", &body).json());
 }
 
-pub(crate) fn completion(stage: &Stage) {
+pub(crate) fn completion(harness: &Harness) {
     let mut body = json!({"model": MODEL, "prompt": "hello there"});
-    let whole = stage.post("/v1/completions", &body).json();
+    let whole = harness.post("/v1/completions", &body).json();
     assert_eq!(whole["choices"][0]["text"], SAID);
     counted(&whole["usage"], ["prompt", "completion"]);
     body["stream"] = json!(true);
-    let reply = stage.post("/v1/completions", &body);
+    let reply = harness.post("/v1/completions", &body);
     assert!(reply.body.ends_with("data: [DONE]\n\n"), "{}", reply.body);
     assert_eq!(text(&reply.events(), "/choices/0/text"), SAID);
 }
 
-pub(crate) fn ollama_stream(stage: &Stage) {
-    let lines = stage.post("/api/chat", &chat_body("hello there")).lines();
+pub(crate) fn ollama_stream(harness: &Harness) {
+    let lines = harness.post("/api/chat", &chat_body("hello there")).lines();
     assert_eq!(text(&lines, "/message/content"), SAID);
     let (last, before) = lines.split_last().unwrap();
     assert!(before.iter().all(|line| line["done"] == false), "{lines:?}");
@@ -67,33 +67,33 @@ pub(crate) fn ollama_stream(stage: &Stage) {
     assert!(last["eval_count"].as_u64() > Some(0), "{last}");
 }
 
-pub(crate) fn models(stage: &Stage) {
-    let address = stage.proxy.url.strip_prefix("http://").unwrap();
+pub(crate) fn models(harness: &Harness) {
+    let address = harness.proxy.url.strip_prefix("http://").unwrap();
     let headers = format!("host: {address}\r\nauthorization: Bearer {KEY}");
     let mut answer = String::new();
     let mut stream = send(address, "GET /v1/models", &headers, "").unwrap();
     stream.read_to_string(&mut answer).unwrap();
     let wanted = Reply::of(&answer).json();
-    let list = Reply::of(&stage.front.ask("GET", "/v1/models", "")).json();
+    let list = Reply::of(&harness.front.ask("GET", "/v1/models", "")).json();
     assert_eq!(list["data"], wanted["data"]);
     let first = &list["data"][0];
     assert_eq!((&first["id"], &first["owned_by"]), (&json!(MODEL), &json!("openai")), "{list}");
-    let tags = Reply::of(&stage.front.ask("GET", "/api/tags", "")).json();
+    let tags = Reply::of(&harness.front.ask("GET", "/api/tags", "")).json();
     assert_eq!(tags["models"][0]["name"], MODEL, "{tags}");
 }
 
 /// The simulated backend answers this text with the request that it was sent.
-pub(crate) fn temperature(stage: &Stage) {
+pub(crate) fn temperature(harness: &Harness) {
     let mut body = chat_body("MODE:echo");
     body["temperature"] = json!(0.37);
-    let chat = stage.post("/v1/chat/completions", &body).json();
+    let chat = harness.post("/v1/chat/completions", &body).json();
     arrived(&chat["choices"][0]["message"]["content"]);
     let body = json!({"model": MODEL, "input": "MODE:echo", "temperature": 0.37});
-    let response = stage.post("/v1/responses", &body).json();
+    let response = harness.post("/v1/responses", &body).json();
     arrived(&response["output"][0]["content"][0]["text"]);
     let mut body = chat_body("MODE:echo");
     (body["options"], body["stream"]) = (json!({"temperature": 0.37}), json!(false));
-    arrived(&stage.post("/api/chat", &body).json()["message"]["content"]);
+    arrived(&harness.post("/api/chat", &body).json()["message"]["content"]);
 }
 
 /// A chat of one message, in OpenAI's API and in Ollama's.

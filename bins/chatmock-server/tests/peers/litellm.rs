@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use serde_json::json;
 
+use crate::background::BackgroundProgram;
 use crate::environment::{Language, PYTHON, PYTHON_PROGRAM, Problem};
-use crate::served::Served;
 
 /// The key that the proxy takes; it knows no other.
 pub(crate) const KEY: &str = "sk-the-key-of-the-proxy";
@@ -35,7 +35,11 @@ const LITELLM: Language = Language {
 };
 
 /// Starts the proxy before a provider, with a folder for its files.
-pub(crate) fn start(provider: &str, key: &str, folder: &Path) -> Result<Served, Problem> {
+pub(crate) fn start(
+    provider: &str,
+    key: &str,
+    folder: &Path,
+) -> Result<BackgroundProgram, Problem> {
     let file = folder.join("config.yaml");
     std::fs::write(&file, config(provider, key))?;
     let mut command = LITELLM.prepare("litellm")?;
@@ -48,7 +52,8 @@ pub(crate) fn start(provider: &str, key: &str, folder: &Path) -> Result<Served, 
         command.env(format!("LITELLM_LOCAL_{list}"), "True");
     }
     command.args(["--host", "127.0.0.1", "--port", "0", "--telemetry", "False", "--config"]);
-    Served::start(command.arg(file), "Uvicorn running on ", START).map_err(Problem::Failed)
+    BackgroundProgram::start(command.arg(file), "Uvicorn running on ", START)
+        .map_err(Problem::Failed)
 }
 
 /// The configuration, in JSON, which YAML includes. For a provider of the kind `lm_studio` the proxy makes every event

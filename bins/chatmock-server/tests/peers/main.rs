@@ -8,18 +8,18 @@
 #![allow(clippy::print_stderr, reason = "a failed run shows what the proxy wrote")]
 
 mod answers;
+#[path = "../clients/background.rs"]
+mod background;
 #[allow(dead_code, reason = "the tests with SDKs use the rest")]
 #[path = "../clients/environment.rs"]
 mod environment;
+mod harness;
 mod litellm;
 #[allow(dead_code, reason = "the tests of the program as a process use the rest")]
 #[path = "../cli/process.rs"]
 mod process;
 mod refusals;
 mod reply;
-#[path = "../clients/served.rs"]
-mod served;
-mod stage;
 mod tools;
 
 use std::cell::OnceCell;
@@ -28,30 +28,30 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
-use crate::environment::{Problem, lacking};
-use crate::stage::Stage;
+use crate::environment::{Problem, missing_tool};
+use crate::harness::Harness;
 
 /// The variable that asks for these tests.
 const ASKED: &str = "CHATMOCK_TEST_PEERS";
 
 /// The programs, started by the first test and used by one test at a time: some wait for a line of a log.
-type Shared = Arc<Mutex<OnceCell<Result<Stage, Problem>>>>;
+type Shared = Arc<Mutex<OnceCell<Result<Harness, Problem>>>>;
 
 /// A test, which reports by stopping.
-type Test = fn(&Stage);
+type Test = fn(&Harness);
 
 fn main() -> ExitCode {
-    let stage = Shared::default();
+    let harness = Shared::default();
     let trials = tests().map(|(name, test)| {
-        let stage = Arc::clone(&stage);
-        Trial::ignorable_test(format!("litellm::{name}"), move || perform(&stage, test))
+        let harness = Arc::clone(&harness);
+        Trial::ignorable_test(format!("litellm::{name}"), move || perform(&harness, test))
     });
     let conclusion = libtest_mimic::run(&Arguments::from_args(), trials.into());
-    let stage = stage.lock().unwrap_or_else(PoisonError::into_inner).take();
-    if let Some(Ok(stage)) = stage
+    let harness = harness.lock().unwrap_or_else(PoisonError::into_inner).take();
+    if let Some(Ok(harness)) = harness
         && conclusion.has_failed()
     {
-        eprintln!("What the proxy wrote:\n{}", stage.proxy.stop());
+        eprintln!("What the proxy wrote:\n{}", harness.proxy.stop());
     }
     conclusion.exit_code()
 }
@@ -80,17 +80,17 @@ fn tests() -> [(&'static str, Test); 19] {
     ]
 }
 
-fn perform(stage: &Shared, test: Test) -> Result<Completion, Failed> {
+fn perform(harness: &Shared, test: Test) -> Result<Completion, Failed> {
     if std::env::var_os(ASKED).is_none_or(|asked| asked != "1") {
         return Ok(Completion::ignored_with(format!("a large install; {ASKED}=1 asks for it")));
     }
-    let stage = stage.lock().unwrap_or_else(PoisonError::into_inner);
-    match stage.get_or_init(Stage::set) {
-        Ok(stage) => {
-            test(stage);
+    let harness = harness.lock().unwrap_or_else(PoisonError::into_inner);
+    match harness.get_or_init(Harness::start) {
+        Ok(harness) => {
+            test(harness);
             Ok(Completion::Completed)
         }
-        Err(Problem::Missing(what)) => lacking(what),
+        Err(Problem::Missing(what)) => missing_tool(what),
         Err(Problem::Failed(why)) => Err(Failed::from(why)),
     }
 }

@@ -6,32 +6,32 @@ use std::net::TcpListener;
 use serde_json::{Value, json};
 
 use crate::answers::chat_body;
+use crate::harness::Harness;
 use crate::litellm::{KEY, LOCKED, MODEL};
 use crate::process::chat;
 use crate::reply::{Reply, text};
-use crate::stage::Stage;
 
-pub(crate) fn failure(stage: &Stage) {
+pub(crate) fn failure(harness: &Harness) {
     const WHY: &str = "The model failed half way";
     let mut body = chat_body("MODE:fail-after");
-    let whole = stage.post("/v1/chat/completions", &body);
+    let whole = harness.post("/v1/chat/completions", &body);
     assert!(whole.status >= 500 && whole.body.contains(WHY), "{} {}", whole.status, whole.body);
 
     body["stream"] = json!(true);
-    let reply = stage.post("/v1/chat/completions", &body);
+    let reply = harness.post("/v1/chat/completions", &body);
     assert!(!reply.body.contains("[DONE]"), "{}", reply.body);
     let events = reply.events();
     assert!(!text(&events, "/choices/0/delta/content").is_empty(), "{}", reply.body);
     assert_eq!(text(&events, "/choices/0/finish_reason"), "");
     told(&events.last().unwrap()["error"]["message"], WHY);
 
-    let lines = stage.post("/api/chat", &body).lines();
+    let lines = harness.post("/api/chat", &body).lines();
     told(&lines.last().unwrap()["error"], WHY);
     assert!(lines.iter().all(|line| line["done"] != true), "{lines:?}");
 }
 
-pub(crate) fn unknown_model(stage: &Stage) {
-    for (path, error) in everywhere(stage, "no-such-model", 400) {
+pub(crate) fn unknown_model(harness: &Harness) {
+    for (path, error) in everywhere(harness, "no-such-model", 400) {
         told(message(path, &error), "no-such-model");
         let kind = error.get("type");
         assert!(kind.is_none_or(|kind| kind == "invalid_request_error"), "{path}: {error}");
@@ -39,16 +39,16 @@ pub(crate) fn unknown_model(stage: &Stage) {
 }
 
 /// The proxy's own words for a key that its provider refused are those of any server that refuses a key.
-pub(crate) fn refused_key(stage: &Stage) {
-    for (path, error) in everywhere(stage, LOCKED, 401) {
+pub(crate) fn refused_key(harness: &Harness) {
+    for (path, error) in everywhere(harness, LOCKED, 401) {
         told(message(path, &error), "--upstream-key-file");
     }
 }
 
 /// Without a database the proxy has only the one key, and calls any other a bad request.
-pub(crate) fn unknown_key(stage: &Stage) {
+pub(crate) fn unknown_key(harness: &Harness) {
     let wrong = "sk-a-key-that-nobody-knows";
-    let front = stage.other(&format!("{}/v1", stage.proxy.url), wrong);
+    let front = harness.other(&format!("{}/v1", harness.proxy.url), wrong);
     let list = Reply::of(&front.ask("GET", "/v1/models", "")).json();
     assert_eq!(list["data"], json!([]));
     let answer = front.ask("POST", "/v1/chat/completions", &chat_body("hello").to_string());
@@ -59,26 +59,26 @@ pub(crate) fn unknown_key(stage: &Stage) {
     assert!(!log.contains(wrong) && !answer.contains(wrong), "{log}{answer}");
 }
 
-pub(crate) fn no_path(stage: &Stage) {
-    let url = &stage.proxy.url;
-    let started = &stage.other(url, KEY).started;
+pub(crate) fn no_path(harness: &Harness) {
+    let url = &harness.proxy.url;
+    let started = &harness.other(url, KEY).started;
     let advice = format!("--upstream-url {url} has no path; most servers want {url}/v1");
     assert!(started.contains("WARN") && started.contains(&advice), "{started}");
-    assert!(!stage.front.started.contains("WARN"), "{}", stage.front.started);
+    assert!(!harness.front.started.contains("WARN"), "{}", harness.front.started);
 }
 
-pub(crate) fn wrong_path(stage: &Stage) {
-    let front = stage.other(&format!("{}/v2", stage.proxy.url), KEY);
+pub(crate) fn wrong_path(harness: &Harness) {
+    let front = harness.other(&format!("{}/v2", harness.proxy.url), KEY);
     let body = chat_body("hello").to_string();
     let error = Reply::of(&front.ask("POST", "/v1/chat/completions", &body)).error(404);
     told(&error["message"], "is the path of --upstream-url right");
 }
 
-pub(crate) fn nobody(stage: &Stage) {
+pub(crate) fn nobody(harness: &Harness) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}/v1", listener.local_addr().unwrap());
     drop(listener);
-    let front = stage.other(&url, KEY);
+    let front = harness.other(&url, KEY);
     let body = chat_body("hello").to_string();
     let error = Reply::of(&front.ask("POST", "/v1/chat/completions", &body)).error(502);
     assert_eq!(error["code"], "upstream_refused", "{error}");
@@ -86,9 +86,9 @@ pub(crate) fn nobody(stage: &Stage) {
     told(&error, "refused");
 }
 
-pub(crate) fn leaving(stage: &Stage) {
+pub(crate) fn leaving(harness: &Harness) {
     let body = chat("MODE:slow:1000:100", true).replace("gpt-5.5", MODEL);
-    let mut stream = stage.front.open("POST", "/v1/chat/completions", &body);
+    let mut stream = harness.front.open("POST", "/v1/chat/completions", &body);
     let mut seen = Vec::new();
     while !String::from_utf8_lossy(&seen).contains("\"content\":\"2 \"") {
         let mut piece = [0; 4096];
@@ -97,16 +97,16 @@ pub(crate) fn leaving(stage: &Stage) {
         seen.extend(&piece[..count]);
     }
     drop(stream);
-    stage.front.line("outcome=\"left\"");
-    stage.provider.line("outcome=\"left\"");
+    harness.front.line("outcome=\"left\"");
+    harness.provider.line("outcome=\"left\"");
 }
 
 /// The errors of every dialect for a model.
-fn everywhere(stage: &Stage, model: &str, status: u16) -> Vec<(&'static str, Value)> {
+fn everywhere(harness: &Harness, model: &str, status: u16) -> Vec<(&'static str, Value)> {
     let ask = |(path, body): (&'static str, Value)| {
         let mut body = body;
         body["model"] = json!(model);
-        (path, stage.post(path, &body).error(status))
+        (path, harness.post(path, &body).error(status))
     };
     let bodies = [
         ("/v1/chat/completions", chat_body("hello")),

@@ -2,20 +2,20 @@
 
 use serde_json::{Value, json};
 
+use crate::harness::Harness;
 use crate::litellm::MODEL;
 use crate::reply::text;
-use crate::stage::Stage;
 
 /// The provider calls the function that a text names, with the arguments in the text.
 const ASKED: &str = "please use get_weather city=Oslo";
 const ANSWER: &str = "The tool said: rain, 8 degrees";
 
-pub(crate) fn chat(stage: &Stage) {
+pub(crate) fn chat(harness: &Harness) {
     let asked = json!({"role": "user", "content": ASKED});
     let tools = json!([{"type": "function", "function": function()}]);
     let ask = |messages: Value, stream: bool| {
         let body = json!({"model": MODEL, "messages": messages, "tools": &tools, "stream": stream});
-        stage.post("/v1/chat/completions", &body)
+        harness.post("/v1/chat/completions", &body)
     };
     let first = ask(json!([&asked]), false).json();
     assert_eq!(first["choices"][0]["finish_reason"], "tool_calls", "{first}");
@@ -36,12 +36,12 @@ pub(crate) fn chat(stage: &Stage) {
     assert_eq!(text(&ask(messages, true).events(), "/choices/0/delta/content"), ANSWER);
 }
 
-pub(crate) fn responses(stage: &Stage) {
+pub(crate) fn responses(harness: &Harness) {
     let mut tool = function();
     tool["type"] = json!("function");
     let ask = |input: &Value, stream: bool| {
         let body = json!({"model": MODEL, "input": input, "tools": [&tool], "stream": stream});
-        stage.post("/v1/responses", &body)
+        harness.post("/v1/responses", &body)
     };
     let asked = json!({"role": "user", "content": ASKED});
     let events = ask(&json!([&asked]), true).events();
@@ -61,12 +61,12 @@ pub(crate) fn responses(stage: &Stage) {
     assert_eq!(text(&ask(&input, true).events(), "/delta"), ANSWER);
 }
 
-pub(crate) fn ollama(stage: &Stage) {
+pub(crate) fn ollama(harness: &Harness) {
     let asked = json!({"role": "user", "content": ASKED});
     let tools = json!([{"type": "function", "function": function()}]);
     let ask = |messages: Value, stream: bool| {
         let body = json!({"model": MODEL, "messages": messages, "tools": &tools, "stream": stream});
-        stage.post("/api/chat", &body)
+        harness.post("/api/chat", &body)
     };
     let lines = ask(json!([&asked]), true).lines();
     let calls = lines.iter().find_map(|line| line.pointer("/message/tool_calls/0/function"));

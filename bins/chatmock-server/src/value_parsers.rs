@@ -2,36 +2,14 @@
 
 use std::convert::Infallible;
 use std::ffi::OsStr;
-use std::fmt;
 use std::time::Duration;
 
+use chatmock_server::auth::Secret;
 use chatmock_server::translate::catalog::Alias;
 use chatmock_server::{HostName, Origin};
 
 /// The longest time that a flag takes: a year.
 const LONGEST: f64 = 366.0 * 24.0 * 3600.0;
-
-/// A text that no message shows.
-#[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Secret(String);
-
-impl Secret {
-    /// Takes a text.
-    pub(crate) fn new(text: &str) -> Self {
-        Self(text.to_owned())
-    }
-
-    /// The text itself.
-    pub(crate) fn text(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("****")
-    }
-}
 
 /// Takes a secret as it is: a refusal here would be shown with the text.
 pub(crate) fn secret(word: &str) -> Result<Secret, Infallible> {
@@ -55,7 +33,7 @@ pub(crate) fn count(word: &str) -> Result<usize, String> {
 }
 
 /// Reads a yes or a no.
-pub(crate) fn truth(word: &str) -> Result<bool, String> {
+pub(crate) fn boolean(word: &str) -> Result<bool, String> {
     match word.trim().to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" | "on" => Ok(true),
         "0" | "false" | "no" | "off" | "" => Ok(false),
@@ -146,7 +124,7 @@ pub(crate) fn size_or_off(word: &str) -> Result<SizeOrOff, String> {
 }
 
 /// What to do instead of a word that ChatMock had, or that never meant anything.
-pub(crate) fn other_word(word: &OsStr) -> &'static str {
+pub(crate) fn unknown_word_hint(word: &OsStr) -> &'static str {
     match word.to_str() {
         Some("login") => "to sign in, run: chatmock-auth login",
         Some("info") => "to see who is signed in, run: chatmock-auth status",
@@ -161,12 +139,12 @@ mod tests {
     #[test]
     fn yes_and_no_have_many_words() {
         for word in ["1", "true", "YES", "On", " on "] {
-            assert_eq!(truth(word), Ok(true), "{word}");
+            assert_eq!(boolean(word), Ok(true), "{word}");
         }
         for word in ["0", "False", "no", "OFF", "", " "] {
-            assert_eq!(truth(word), Ok(false), "{word}");
+            assert_eq!(boolean(word), Ok(false), "{word}");
         }
-        assert!(truth("maybe").is_err());
+        assert!(boolean("maybe").is_err());
     }
 
     #[test]

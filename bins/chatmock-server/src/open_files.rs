@@ -3,14 +3,14 @@
 
 /// What is needed beside connections: logs, the sign-in, kept responses.
 #[cfg(unix)]
-const BESIDE: u64 = 256;
+const RESERVED: u64 = 256;
 
 /// Makes room for this many connections, or for as many as may be.
 #[cfg(unix)]
-pub(crate) fn make_room(connections: usize) {
+pub(crate) fn raise_limit(connections: usize) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
     let limit = getrlimit(Resource::Nofile);
-    let wanted = (connections as u64).saturating_mul(2).saturating_add(BESIDE);
+    let wanted = (connections as u64).saturating_mul(2).saturating_add(RESERVED);
     let allowed = limit.maximum.map_or(wanted, |maximum| wanted.min(maximum));
     if limit.current.is_some_and(|current| current < allowed) {
         let raised = Rlimit { current: Some(allowed), maximum: limit.maximum };
@@ -22,4 +22,4 @@ pub(crate) fn make_room(connections: usize) {
 
 /// Does nothing: there is no such limit here.
 #[cfg(not(unix))]
-pub(crate) fn make_room(_: usize) {}
+pub(crate) fn raise_limit(_: usize) {}

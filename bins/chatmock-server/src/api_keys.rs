@@ -6,29 +6,29 @@ use anyhow::{Context, anyhow, ensure};
 use chatmock_server::ApiKey;
 
 use crate::text_file::TextFile;
-use crate::values::Secret;
+use chatmock_server::auth::Secret;
 
 /// Below this length a key could be guessed, in bytes.
-const SHORT: usize = 16;
+const GUESSABLE_LENGTH: usize = 16;
 
 /// The longest label, in bytes.
-const LONGEST_LABEL: usize = 64;
+const MAX_LABEL: usize = 64;
 
 /// The keys, and what a person should be warned of.
 #[derive(Debug, Default)]
-pub(crate) struct Found {
+pub(crate) struct LoadedKeys {
     /// The keys.
     pub(crate) keys: Vec<ApiKey>,
     /// Sentences for the log.
     pub(crate) warnings: Vec<String>,
 }
 
-impl Found {
+impl LoadedKeys {
     /// Reads typed keys and those of a file. No error repeats a key.
     pub(crate) fn read(typed: &[Secret], file: Option<&Path>) -> anyhow::Result<Self> {
         let mut found = Self::default();
         for key in typed {
-            found.add(key.text()).context("--api-key")?;
+            found.add(key.expose()).context("--api-key")?;
         }
         if let Some(path) = file {
             let shown = path.display();
@@ -40,7 +40,7 @@ impl Found {
     fn add_file(&mut self, path: &Path) -> anyhow::Result<()> {
         let file = TextFile::read(path)?;
         if file.is_open_to_others() {
-            self.warnings.push(open_to_others(path));
+            self.warnings.push(open_file_warning(path));
         }
         let before = self.keys.len();
         for (number, line) in (1..).zip(file.text().lines()) {
@@ -60,7 +60,7 @@ impl Found {
             None => (format!("key-{}", self.keys.len() + 1), text.trim()),
         };
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.@".contains(&b);
-        if label.is_empty() || label.len() > LONGEST_LABEL || !label.bytes().all(plain) {
+        if label.is_empty() || label.len() > MAX_LABEL || !label.bytes().all(plain) {
             return Err(anyhow!(
                 "what stands before the colon is a label: letters, digits, and any of - _ . @"
             ));
@@ -70,7 +70,7 @@ impl Found {
             key.bytes().all(|b| b.is_ascii_graphic()),
             "a key has no blanks and is plain ASCII"
         );
-        if key.len() < SHORT {
+        if key.len() < GUESSABLE_LENGTH {
             self.warnings.push(format!("the API key {label} is short enough to be guessed"));
         }
         self.keys.push(ApiKey::new(&label, key));
@@ -79,7 +79,7 @@ impl Found {
 }
 
 /// Warns of a file with keys that others can read.
-pub(crate) fn open_to_others(path: &Path) -> String {
+pub(crate) fn open_file_warning(path: &Path) -> String {
     let path = path.display();
     format!("others can read the API keys: make it yours alone, chmod 600 {path}")
 }
@@ -90,15 +90,15 @@ mod tests {
 
     use super::*;
 
-    fn typed(texts: &[&str]) -> anyhow::Result<Found> {
-        let typed: Vec<Secret> = texts.iter().map(|text| Secret::new(text)).collect();
-        Found::read(&typed, None)
+    fn typed(texts: &[&str]) -> anyhow::Result<LoadedKeys> {
+        let typed: Vec<Secret> = texts.iter().map(|text| Secret::new(*text)).collect();
+        LoadedKeys::read(&typed, None)
     }
 
-    fn in_file(text: &str) -> anyhow::Result<Found> {
+    fn in_file(text: &str) -> anyhow::Result<LoadedKeys> {
         let mut file = tempfile::NamedTempFile::new()?;
         file.write_all(text.as_bytes())?;
-        Found::read(&[], Some(file.path()))
+        LoadedKeys::read(&[], Some(file.path()))
     }
 
     #[test]
@@ -126,7 +126,7 @@ mod tests {
             let error = format!("{:#}", in_file(text).unwrap_err());
             assert!(error.contains("--api-key-file") && !error.contains("secret"), "{error}");
         }
-        let error = Found::read(&[], Some(Path::new("no/such/file"))).unwrap_err();
+        let error = LoadedKeys::read(&[], Some(Path::new("no/such/file"))).unwrap_err();
         assert!(format!("{error:#}").contains("no/such/file"));
     }
 
@@ -138,7 +138,7 @@ mod tests {
         file.write_all(b"0123456789abcdef").unwrap();
         for (mode, warned) in [(0o600, false), (0o400, false), (0o640, true), (0o604, true)] {
             file.as_file().set_permissions(PermissionsExt::from_mode(mode)).unwrap();
-            let found = Found::read(&[], Some(file.path())).unwrap();
+            let found = LoadedKeys::read(&[], Some(file.path())).unwrap();
             assert_eq!(!found.warnings.is_empty(), warned, "{mode:o}: {:?}", found.warnings);
         }
     }

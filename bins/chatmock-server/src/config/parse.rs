@@ -8,14 +8,14 @@ use clap::{Arg, Command, Id};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Base, key, keys, value};
+use super::{PathBase, key, keys, value};
 
 /// How like a key a word must be to be taken for it misspelt.
-const LIKE: f64 = 0.8;
+const SIMILARITY: f64 = 0.8;
 
 /// What the file says about one flag.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Entry {
+pub(super) struct ConfigEntry {
     /// The flag.
     pub(super) id: Id,
     /// The line of the key.
@@ -26,52 +26,56 @@ pub(super) struct Entry {
 
 /// What is wrong, and where in the text.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Wrong {
-    place: String,
-    what: String,
+pub(super) struct ParseError {
+    position: String,
+    message: String,
 }
 
-impl Wrong {
+impl ParseError {
     /// The error for a file.
     pub(super) fn at(&self, path: &Path) -> anyhow::Error {
-        anyhow::anyhow!("{}:{}: {}", path.display(), self.place, self.what)
+        anyhow::anyhow!("{}:{}: {}", path.display(), self.position, self.message)
     }
 }
 
 /// Reads a text. The first thing that is wrong with it ends the reading.
-pub(super) fn read(text: &str, command: &Command, base: &Base) -> Result<Vec<Entry>, Wrong> {
+pub(super) fn parse(
+    text: &str,
+    command: &Command,
+    base: &PathBase,
+) -> Result<Vec<ConfigEntry>, ParseError> {
     let table = DeTable::parse(text).map_err(|error| syntax(text, &error))?;
     let mut found: Vec<_> = table.get_ref().iter().collect();
     found.sort_by_key(|(name, _)| name.span().start);
     found.into_iter().map(|(name, value)| entry(text, command, base, (name, value))).collect()
 }
 
-type Pair<'a, 'i> = (&'a Spanned<std::borrow::Cow<'i, str>>, &'a Spanned<DeValue<'i>>);
+type KeyValue<'a, 'i> = (&'a Spanned<std::borrow::Cow<'i, str>>, &'a Spanned<DeValue<'i>>);
 
 fn entry(
     text: &str,
     command: &Command,
-    base: &Base,
-    (name, value): Pair<'_, '_>,
-) -> Result<Entry, Wrong> {
-    let line = line(text, name.span().start);
+    base: &PathBase,
+    (name, value): KeyValue<'_, '_>,
+) -> Result<ConfigEntry, ParseError> {
+    let line = line_of(text, name.span().start);
     let Some(arg) = keys(command).find(|arg| key(arg) == name.get_ref()) else {
-        return Err(Wrong {
-            place: line.to_string(),
-            what: unknown(command, name.get_ref(), value.get_ref()),
+        return Err(ParseError {
+            position: line.to_string(),
+            message: unknown(command, name.get_ref(), value.get_ref()),
         });
     };
     let word = |value: &Spanned<DeValue<'_>>| {
-        value::word(arg, value.get_ref(), base).map_err(|what| {
-            let place = self::line(text, value.span().start).to_string();
-            Wrong { place, what: format!("{}: {what}", key(arg)) }
+        value::parse_value(arg, value.get_ref(), base).map_err(|message| {
+            let position = line_of(text, value.span().start).to_string();
+            ParseError { position, message: format!("{}: {message}", key(arg)) }
         })
     };
-    let words: Result<Vec<OsString>, Wrong> = match value.get_ref() {
+    let words: Result<Vec<OsString>, ParseError> = match value.get_ref() {
         DeValue::Array(values) if value::is_list(arg) => values.iter().map(word).collect(),
         _ => word(value).map(|word| vec![word]),
     };
-    Ok(Entry { id: arg.get_id().clone(), line, words: words? })
+    Ok(ConfigEntry { id: arg.get_id().clone(), line, words: words? })
 }
 
 /// Says that there is no such key, and which is nearest.
@@ -93,34 +97,34 @@ fn nearest<'c>(command: &'c Command, name: &str) -> Option<&'c Arg> {
         Some(before) if before.ends_with('-') => 1.0 + key(arg).len() as f64,
         _ => strsim::jaro_winkler(&name, key(arg)),
     };
-    let near = keys(command).map(|arg| (like(arg), arg)).filter(|(like, _)| *like >= LIKE);
+    let near = keys(command).map(|arg| (like(arg), arg)).filter(|(like, _)| *like >= SIMILARITY);
     near.max_by(|a, b| a.0.total_cmp(&b.0)).map(|(_, arg)| arg)
 }
 
-fn syntax(text: &str, error: &toml::de::Error) -> Wrong {
+fn syntax(text: &str, error: &toml::de::Error) -> ParseError {
     let Range { start, .. } = error.span().unwrap_or_default();
     let before = text.get(..start).unwrap_or(text);
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
-    let place = format!("{}:{column}", line(text, start));
-    Wrong { place, what: error.message().to_owned() }
+    let position = format!("{}:{column}", line_of(text, start));
+    ParseError { position, message: error.message().to_owned() }
 }
 
-fn line(text: &str, at: usize) -> usize {
+fn line_of(text: &str, at: usize) -> usize {
     text.bytes().take(at).filter(|byte| *byte == b'\n').count() + 1
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::command::bare;
+    use crate::command::without_environment;
 
-    fn read(text: &str) -> Result<Vec<Entry>, Wrong> {
-        super::read(text, &bare(), &Base::default())
+    fn read(text: &str) -> Result<Vec<ConfigEntry>, ParseError> {
+        parse(text, &without_environment(), &PathBase::default())
     }
 
     fn wrong(text: &str) -> String {
-        let Wrong { place, what } = read(text).unwrap_err();
-        format!("{place}: {what}")
+        let ParseError { position, message } = read(text).unwrap_err();
+        format!("{position}: {message}")
     }
 
     #[test]
@@ -163,7 +167,7 @@ mod tests {
 
     #[test]
     fn what_is_no_toml_is_told_with_line_and_column() {
-        for (text, place) in [
+        for (text, position) in [
             ("port = ", "1:8: "),
             ("port = 1\nhost = \"é\" x", "2:12: "),
             ("port = 1\nport = 2", "2:1: "),
@@ -171,7 +175,7 @@ mod tests {
             ("port = 1\rhost = 'x'", "1:"),
             ("host = 'x", "1:"),
         ] {
-            assert!(wrong(text).starts_with(place), "{text:?}: {}", wrong(text));
+            assert!(wrong(text).starts_with(position), "{text:?}: {}", wrong(text));
         }
         wrong(&"x = [".repeat(2000));
         wrong(&"[a.".repeat(2000));

@@ -8,14 +8,14 @@ use std::thread;
 use std::time::Duration;
 
 /// A running program, ended when dropped.
-pub(crate) struct Served {
+pub(crate) struct BackgroundProgram {
     /// Its address, such as `http://127.0.0.1:49152`.
     pub(crate) url: String,
     child: Mutex<Child>,
     log: Arc<Mutex<String>>,
 }
 
-impl Served {
+impl BackgroundProgram {
     /// Starts a program and waits until its standard error has the words that it is ready; its address follows them.
     pub(crate) fn start(
         command: &mut Command,
@@ -48,7 +48,7 @@ impl Served {
     }
 }
 
-impl Drop for Served {
+impl Drop for BackgroundProgram {
     fn drop(&mut self) {
         self.stop();
     }

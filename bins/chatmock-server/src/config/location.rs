@@ -14,34 +14,34 @@ const NONE: &str = "none";
 
 /// Where the file is.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Place {
+pub(crate) enum ConfigLocation {
     /// Nowhere: none is read.
-    Nowhere,
+    None,
     /// Where the platform keeps settings; it need not be there.
-    Usual(PathBuf),
+    Default(PathBuf),
     /// Where the person said; it has to be there.
-    Named(PathBuf),
+    Explicit(PathBuf),
 }
 
-impl Place {
+impl ConfigLocation {
     /// Finds the place.
-    pub(crate) fn of(named: Option<&Path>, folders: &Folders) -> anyhow::Result<Self> {
-        let usual = || folders.settings.as_ref().map(|at| at.join("chatmock/chatmock.toml"));
-        match named {
-            Some(word) if word == Path::new(NONE) => Ok(Self::Nowhere),
+    pub(crate) fn find(explicit: Option<&Path>, folders: &Folders) -> anyhow::Result<Self> {
+        let default = || folders.config.as_ref().map(|at| at.join("chatmock/chatmock.toml"));
+        match explicit {
+            Some(word) if word == Path::new(NONE) => Ok(Self::None),
             Some(path) => {
                 let whole = absolute(path).with_context(|| format!("--config {}", path.display()));
-                Ok(Self::Named(whole?))
+                Ok(Self::Explicit(whole?))
             }
-            None => Ok(usual().map_or(Self::Nowhere, Self::Usual)),
+            None => Ok(default().map_or(Self::None, Self::Default)),
         }
     }
 
     /// The file's path.
     pub(super) fn path(&self) -> Option<&Path> {
         match self {
-            Self::Nowhere => None,
-            Self::Usual(path) | Self::Named(path) => Some(path),
+            Self::None => None,
+            Self::Default(path) | Self::Explicit(path) => Some(path),
         }
     }
 
@@ -50,13 +50,13 @@ impl Place {
         let Some(path) = self.path() else { return Ok(None) };
         match TextFile::read(path) {
             Ok(file) => Ok(Some((path, file))),
-            Err(_) if matches!(self, Self::Usual(_)) && is_missing(path) => Ok(None),
+            Err(_) if matches!(self, Self::Default(_)) && is_missing(path) => Ok(None),
             Err(error) => Err(error.context(path.display().to_string())),
         }
     }
 }
 
-impl fmt::Display for Place {
+impl fmt::Display for ConfigLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.path() {
             Some(path) => path.display().fmt(f),
@@ -78,16 +78,18 @@ mod tests {
     #[test]
     fn a_file_is_looked_for_in_the_settings_unless_another_is_named_or_none() {
         let settings = std::env::temp_dir();
-        let folders = Folders { settings: Some(settings.clone()), ..Folders::default() };
-        fn of(named: Option<&str>, folders: &Folders) -> Place {
-            Place::of(named.map(Path::new), folders).unwrap()
+        let folders = Folders { config: Some(settings.clone()), ..Folders::default() };
+        fn of(named: Option<&str>, folders: &Folders) -> ConfigLocation {
+            ConfigLocation::find(named.map(Path::new), folders).unwrap()
         }
-        let usual = Place::Usual(settings.join("chatmock").join("chatmock.toml"));
-        assert_eq!(of(None, &folders), usual);
-        assert_eq!(of(None, &Folders::default()), Place::Nowhere);
-        assert_eq!(of(Some("none"), &folders), Place::Nowhere);
+        let default = ConfigLocation::Default(settings.join("chatmock").join("chatmock.toml"));
+        assert_eq!(of(None, &folders), default);
+        assert_eq!(of(None, &Folders::default()), ConfigLocation::None);
+        assert_eq!(of(Some("none"), &folders), ConfigLocation::None);
         for (named, end) in [("a.toml", "a.toml"), ("./none", "none")] {
-            let Place::Named(path) = of(Some(named), &folders) else { panic!("{named}") };
+            let ConfigLocation::Explicit(path) = of(Some(named), &folders) else {
+                panic!("{named}")
+            };
             assert!(path.is_absolute() && path.ends_with(end), "{}", path.display());
         }
     }
@@ -96,18 +98,18 @@ mod tests {
     fn only_a_file_that_was_named_has_to_be_there() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("chatmock").join("chatmock.toml");
-        assert!(Place::Usual(path.clone()).read().unwrap().is_none());
+        assert!(ConfigLocation::Default(path.clone()).read().unwrap().is_none());
         std::fs::write(folder.path().join("chatmock"), "").unwrap();
-        assert!(Place::Usual(path.clone()).read().unwrap().is_none());
-        let error = format!("{:#}", Place::Named(path.clone()).read().unwrap_err());
+        assert!(ConfigLocation::Default(path.clone()).read().unwrap().is_none());
+        let error = format!("{:#}", ConfigLocation::Explicit(path.clone()).read().unwrap_err());
         assert!(error.starts_with(&path.display().to_string()), "{error}");
-        assert!(Place::Usual(folder.path().to_owned()).read().is_err());
-        assert!(Place::Nowhere.read().unwrap().is_none());
+        assert!(ConfigLocation::Default(folder.path().to_owned()).read().is_err());
+        assert!(ConfigLocation::None.read().unwrap().is_none());
         #[cfg(unix)]
         {
             let link = folder.path().join("link");
             std::os::unix::fs::symlink("nowhere", &link).unwrap();
-            assert!(Place::Usual(link).read().is_err());
+            assert!(ConfigLocation::Default(link).read().is_err());
         }
     }
 }

@@ -39,14 +39,14 @@ const PRELUDE: &str = r#"
 "#;
 
 /// A daemon that is signed in at a backend of its own, so that what reaches the backend can be counted.
-pub(crate) struct Bench {
+pub(crate) struct Harness {
     pub(crate) daemon: Running,
     simulator: Simulator,
     _home: TempDir,
     _runtime: Runtime,
 }
 
-impl Bench {
+impl Harness {
     pub(crate) fn new(flags: &[&str]) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let simulator = runtime.block_on(Simulator::start(Settings::default())).unwrap();

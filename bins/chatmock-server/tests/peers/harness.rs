@@ -5,29 +5,29 @@ use std::path::Path;
 
 use tempfile::{NamedTempFile, TempDir};
 
+use crate::background::BackgroundProgram;
 use crate::environment::Problem;
 use crate::litellm;
 use crate::process::{Running, demo, program};
 use crate::reply::Reply;
-use crate::served::Served;
 
 /// The key of the provider.
 const KEY: &str = "a-key-of-the-provider-behind";
 
 /// The programs, ended when dropped.
-pub(crate) struct Stage {
+pub(crate) struct Harness {
     /// The server under test.
     pub(crate) front: Running,
     /// LiteLLM's proxy.
-    pub(crate) proxy: Served,
+    pub(crate) proxy: BackgroundProgram,
     /// The provider: another server, whose simulated backend is the public API's.
     pub(crate) provider: Running,
     folder: TempDir,
 }
 
-impl Stage {
+impl Harness {
     /// Starts them from the back to the front.
-    pub(crate) fn set() -> Result<Self, Problem> {
+    pub(crate) fn start() -> Result<Self, Problem> {
         let folder = TempDir::new()?;
         let provider = Running::start(demo().args(["--route", "api"]).env("CHATMOCK_API_KEY", KEY));
         let proxy = litellm::start(&provider.address, KEY, folder.path())?;

@@ -1,0 +1,54 @@
+//! What is asked of the program: the command line, the environment and the file, put together.
+
+use anyhow::anyhow;
+use clap::{ArgMatches, Command, FromArgMatches};
+
+use crate::cli::{Cli, ConfigCommand, ServerCommand};
+use crate::command::{self, command};
+use crate::config::{Config, ConfigLocation, show};
+use crate::env::Folders;
+use crate::value_parsers;
+
+/// What is to be done.
+#[derive(Debug)]
+pub(crate) enum Invocation {
+    /// Serve.
+    Serve(Box<Cli>, Config),
+    /// Print this.
+    Print(String),
+}
+
+impl Invocation {
+    /// Finds out; ends the program on `--help` and on mistakes in flags and variables.
+    pub(crate) fn read(folders: &Folders) -> anyhow::Result<Self> {
+        let matches = read(command());
+        // What says where the file is cannot be in it, so the words are read again below it.
+        let Cli { command, program, .. } = cli(&matches);
+        if let Some(ServerCommand::Other(words)) = command {
+            return Err(anyhow!(value_parsers::unknown_word_hint(
+                &words.into_iter().next().unwrap_or_default()
+            )));
+        }
+        let location = ConfigLocation::find(program.config.as_deref(), folders)?;
+        if let Some(ServerCommand::Config(ConfigCommand::Path)) = command {
+            return Ok(Self::Print(format!("{location}\n")));
+        }
+        let config = Config::read(location, folders)?;
+        let matches = if config.is_empty() { matches } else { read(config.command()) };
+        Ok(match command {
+            Some(ServerCommand::Config(ConfigCommand::Show { json: true })) => {
+                Self::Print(show::json(&config, &matches))
+            }
+            Some(ServerCommand::Config(_)) => Self::Print(show::text(&config, &matches)),
+            _ => Self::Serve(Box::new(cli(&matches)), config),
+        })
+    }
+}
+
+fn read(command: Command) -> ArgMatches {
+    command::read(command, std::env::args_os()).unwrap_or_else(|error| error.exit())
+}
+
+fn cli(matches: &ArgMatches) -> Cli {
+    Cli::from_arg_matches(matches).unwrap_or_else(|error| error.exit())
+}
