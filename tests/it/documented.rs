@@ -19,6 +19,7 @@ const REQUESTS: &[&str] = &[
     "openai/completions.rs",
     "ollama/chat.rs",
     "ollama/generate.rs",
+    "ollama/shared.rs",
 ];
 
 /// Members of parts of a request that the document speaks of by the part's name alone.

@@ -1,10 +1,11 @@
-//! Ollama's API, as its clients speak it: one file per endpoint.
+//! Ollama's API, as its clients speak it: one file per endpoint, and `shared` for what two of them have in common.
 
 pub mod chat;
 pub mod error;
 pub mod generate;
 pub mod ps;
 pub mod pull;
+pub mod shared;
 pub mod show;
 pub mod tags;
 pub mod version;

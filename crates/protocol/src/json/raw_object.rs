@@ -7,7 +7,8 @@ use serde::de::{Deserialize, Deserializer, Error, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::RawValue;
 
-use super::{Raw, Text, raw};
+use super::raw_value::{Raw, raw};
+use super::text::Text;
 
 /// A JSON object read once: what is not changed leaves byte for byte as it came.
 #[derive(Clone, Debug, Default)]

@@ -6,8 +6,9 @@ use serde::de::{Deserialize, Deserializer, Error, Expected, Unexpected};
 use serde::ser::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
+use super::check;
 use super::raw_str::Decoded;
-use super::{Raw, check};
+use super::raw_value::Raw;
 
 /// A string that leaves in the escapes in which it came, or that was made here.
 ///

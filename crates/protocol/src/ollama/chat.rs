@@ -5,9 +5,9 @@ use std::borrow::Cow;
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-use super::generate::Figures;
+use super::shared::{Figures, Options};
 use crate::json::{Raw, RawString, Text, object};
-use crate::openai::chat::request::{Stop, Tool};
+use crate::openai::chat::request::Tool;
 
 object! {
     /// A chat request; it is streamed unless it says otherwise.
@@ -78,20 +78,6 @@ object! {
         name: Text<'b> = "name",
         /// The arguments, an object.
         arguments: Raw<'b> = "arguments",
-    }
-}
-
-object! {
-    /// Parameters of the model, as far as they can be enforced; the rest is in `unknown`.
-    pub struct Options<'b> {
-        /// The most tokens to write; zero and less mean no bound.
-        num_predict: f64 = "num_predict",
-        /// Texts before which the answer ends.
-        stop: Stop<'b> = "stop",
-        /// Sampling temperature.
-        temperature: f64 = "temperature",
-        /// Share of the likeliest words that is sampled from.
-        top_p: f64 = "top_p",
     }
 }
 

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::Serialize;
 
-use super::chat::Options;
+use super::shared::{Figures, Options};
 use crate::json::{Raw, RawString, Text, object};
 
 object! {
@@ -60,29 +60,4 @@ pub struct Reply<'a> {
     /// Counts and times; in the last line only.
     #[serde(flatten)]
     pub figures: Option<Figures>,
-}
-
-/// Counts and times of a finished reply; durations are in nanoseconds.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct Figures {
-    /// `stop`, `length`, `load`, `unload`, or `content_filter`.
-    pub done_reason: &'static str,
-    /// From the request's arrival to the end.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub total_duration: Option<u64>,
-    /// Always 0: nothing is loaded here.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub load_duration: Option<u64>,
-    /// Tokens read, where the backend told.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub prompt_eval_count: Option<u64>,
-    /// From the request's arrival to the first output.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub prompt_eval_duration: Option<u64>,
-    /// Tokens written, where the backend told.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub eval_count: Option<u64>,
-    /// From the first output to the end.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub eval_duration: Option<u64>,
 }

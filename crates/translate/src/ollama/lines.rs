@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use chatmock_protocol::json::{RawObject, RawValue, raw};
 use chatmock_protocol::ollama::chat::{Reply as ChatLine, ReplyCall, ReplyFunction, ReplyMessage};
-use chatmock_protocol::ollama::generate::{Figures, Reply as GenerateLine};
+use chatmock_protocol::ollama::generate::Reply as GenerateLine;
+use chatmock_protocol::ollama::shared::Figures;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 

@@ -3,8 +3,9 @@
 use std::borrow::Cow;
 
 use chatmock_protocol::json::{Raw, Text};
-use chatmock_protocol::ollama::chat::{Options, Request as Chat};
+use chatmock_protocol::ollama::chat::Request as Chat;
 use chatmock_protocol::ollama::generate::Request as Generate;
+use chatmock_protocol::ollama::shared::Options;
 use chatmock_protocol::responses::item::{ContentPart, InputItem, Role};
 
 use super::history::{History, with_images};

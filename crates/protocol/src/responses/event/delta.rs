@@ -1,13 +1,18 @@
 //! Delta events read in one pass: the lines that fill a stream, as the backend writes them.
 
-use std::borrow::Cow;
-
-use super::{Body, Channel, Event};
+use super::body::{Body, Channel};
 use crate::json::RawStr;
+
+/// A delta event, read.
+pub(super) struct DeltaEvent<'a> {
+    pub(super) kind: &'static str,
+    pub(super) body: Body<'a>,
+    pub(super) sequence_number: Option<u64>,
+}
 
 /// The kinds of events that carry a piece of text.
 #[derive(Clone, Copy)]
-enum Kind {
+enum DeltaKind {
     Text,
     Refusal,
     FunctionArguments,
@@ -16,7 +21,7 @@ enum Kind {
     ReasoningText,
 }
 
-impl Kind {
+impl DeltaKind {
     /// Reads a kind up to its closing quote; gives what follows that.
     fn read(rest: &[u8]) -> Option<(Self, &[u8])> {
         // The first letters in which the names differ.
@@ -49,7 +54,7 @@ impl Kind {
 /// The members of such an event, as far as they are needed.
 #[derive(Default)]
 struct DeltaFields<'a> {
-    kind: Option<Kind>,
+    kind: Option<DeltaKind>,
     output_index: Option<usize>,
     content_index: Option<usize>,
     summary_index: Option<usize>,
@@ -60,7 +65,7 @@ struct DeltaFields<'a> {
 /// Reads a delta event of plain shape: known members in any order, without white space.
 ///
 /// All else is `None` and left to the typed reading, which gives the same for what is taken here.
-pub(super) fn read(data: &[u8]) -> Option<Event<'_>> {
+pub(super) fn read(data: &[u8]) -> Option<DeltaEvent<'_>> {
     let mut fields = DeltaFields::default();
     let mut rest = data.strip_prefix(b"{\"")?;
     loop {
@@ -77,7 +82,7 @@ impl<'a> DeltaFields<'a> {
     fn member(&mut self, rest: &'a [u8]) -> Option<&'a [u8]> {
         match rest {
             [b't', ..] => {
-                let (kind, rest) = Kind::read(rest.strip_prefix(b"type\":\"")?)?;
+                let (kind, rest) = DeltaKind::read(rest.strip_prefix(b"type\":\"")?)?;
                 once(&mut self.kind, kind)?;
                 Some(rest)
             }
@@ -104,26 +109,27 @@ impl<'a> DeltaFields<'a> {
         }
     }
 
-    fn event(self) -> Option<Event<'a>> {
+    fn event(self) -> Option<DeltaEvent<'a>> {
         let (kind, delta) = (self.kind?, self.delta?);
         let output_index = self.output_index.unwrap_or(0);
         let content_index = self.content_index.unwrap_or(0);
         let summary_index = self.summary_index.unwrap_or(0);
         let body = match kind {
-            Kind::Text => Body::Text { output_index, content_index, delta },
-            Kind::Refusal => Body::Refusal { output_index, delta },
-            Kind::FunctionArguments | Kind::CustomInput => Body::Arguments { output_index, delta },
-            Kind::SummaryText => {
+            DeltaKind::Text => Body::Text { output_index, content_index, delta },
+            DeltaKind::Refusal => Body::Refusal { output_index, delta },
+            DeltaKind::FunctionArguments | DeltaKind::CustomInput => {
+                Body::Arguments { output_index, delta }
+            }
+            DeltaKind::SummaryText => {
                 let (part, channel) = (summary_index, Channel::Summary);
                 Body::Reasoning { output_index, part, channel, delta }
             }
-            Kind::ReasoningText => {
+            DeltaKind::ReasoningText => {
                 let (part, channel) = (content_index, Channel::Raw);
                 Body::Reasoning { output_index, part, channel, delta }
             }
         };
-        let sequence_number = self.sequence_number;
-        Some(Event { kind: Cow::Borrowed(kind.name()), body, sequence_number })
+        Some(DeltaEvent { kind: kind.name(), body, sequence_number: self.sequence_number })
     }
 }
 

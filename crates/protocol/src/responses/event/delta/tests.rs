@@ -4,7 +4,8 @@
 use proptest::prelude::*;
 use serde::Deserialize;
 
-use super::{Event, read};
+use super::{DeltaEvent, read};
+use crate::responses::Event;
 
 /// Events of the known shapes, a line each.
 const SAMPLES: &str = include_str!("../samples.jsonl");
@@ -111,7 +112,8 @@ fn a_lone_surrogate_is_taken_and_marked() {
     ] {
         let line = format!(r#"{{"type":"response.refusal.delta","delta":"{text}"}}"#);
         assert!(taken(&line));
-        let Some(Event { body: super::Body::Refusal { delta, .. }, .. }) = read(line.as_bytes())
+        let Some(DeltaEvent { body: super::Body::Refusal { delta, .. }, .. }) =
+            read(line.as_bytes())
         else {
             panic!("{line}")
         };
