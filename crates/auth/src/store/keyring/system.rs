@@ -36,7 +36,7 @@ fn connect() -> keyring_core::Result<Arc<CredentialStore>> {
 
 #[cfg(all(unix, not(target_os = "macos")))]
 fn connect() -> keyring_core::Result<Arc<CredentialStore>> {
-    Ok(dbus_secret_service_keyring_store::Store::new()?)
+    Ok(zbus_secret_service_keyring_store::Store::new()?)
 }
 
 impl System {
