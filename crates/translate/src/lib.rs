@@ -54,7 +54,7 @@ pub use ollama::{OllamaChat, OllamaGenerate};
 pub use policy::{Policy, Turn, settle};
 pub use responses::Responses;
 
-/// Compiles and runs the example in the README.
+/// Compiles and runs the example in the crate's README.
 #[cfg(doctest)]
-#[doc = include_str!("../../../README.md")]
+#[doc = include_str!("../README.md")]
 struct Readme;
