@@ -85,7 +85,7 @@ impl From<StoreError> for Fault {
 impl From<LockError> for Fault {
     fn from(error: LockError) -> Self {
         match error {
-            LockError::Store(error) => error.into(),
+            LockError::File(error) => Self::Other(error.into()),
             error => Self::Other(anyhow!(error).context("try again in a minute")),
         }
     }

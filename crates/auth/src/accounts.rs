@@ -8,6 +8,7 @@ use sha2::{Digest, Sha256};
 use crate::home::Home;
 use crate::lock::LockError;
 use crate::off_thread::{LostTask, off_thread};
+use crate::private::PrivateFileError;
 use crate::route::Route;
 use crate::store::{Mark, Place, StoreError, TokenStore};
 use crate::tokens::AuthFile;
@@ -175,8 +176,7 @@ impl Home {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(source) => {
-                let place = folder.display().to_string();
-                return Err(StoreError::Io { place, action: "list", source });
+                return Err(PrivateFileError::io(&folder, "list", source).into());
             }
         };
         let names = entries.flatten().filter_map(|entry| entry.file_name().into_string().ok());

@@ -94,7 +94,7 @@ pub use login::{
 #[cfg(feature = "loopback")]
 pub use loopback::{Listening, Loopback, LoopbackError, LoopbackSettings};
 pub use off_thread::LostTask;
-pub use private::{read_private, write_private};
+pub use private::{PrivateFileError, open_private, read_private, write_private};
 pub use registration::Registration;
 pub use route::{CALLBACK_PORTS, Origin, Practice, Route};
 pub use secret::Secret;

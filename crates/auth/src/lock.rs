@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, sleep};
 
-use crate::store::{StoreError, open_lock};
+use crate::private::{PrivateFileError, open_lock};
 
 /// How long a lock is waited for: longer than another program's renewal may take.
 pub const LOCK_WAIT: Duration = Duration::from_secs(45);
@@ -33,7 +33,7 @@ pub enum LockError {
     },
     /// The lock file could not be opened or locked.
     #[error(transparent)]
-    Store(#[from] StoreError),
+    File(#[from] PrivateFileError),
 }
 
 impl HomeLock {
@@ -57,8 +57,7 @@ impl HomeLock {
                     return Ok(Self { _file: file });
                 }
                 Err(TryLockError::Error(source)) => {
-                    let place = path.display().to_string();
-                    return Err(StoreError::Io { place, action: "lock", source }.into());
+                    return Err(PrivateFileError::io(path, "lock", source).into());
                 }
             }
             sleep(pause.min(deadline.saturating_duration_since(Instant::now()))).await;
@@ -100,6 +99,6 @@ mod tests {
         let link = home.path().join("link.lock");
         std::os::unix::fs::symlink(&path, &link).unwrap();
         let refused = HomeLock::acquire(&link, LOCK_WAIT).await;
-        assert!(matches!(refused, Err(LockError::Store(StoreError::Io { .. }))));
+        assert!(matches!(refused, Err(LockError::File(PrivateFileError::Io { .. }))));
     }
 }

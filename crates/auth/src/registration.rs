@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::home::Home;
 use crate::off_thread::off_thread;
-use crate::private::{read_private, write_private};
+use crate::private::{PrivateFileError, read_private, write_private};
 use crate::sign_in::SignInError;
 use crate::store::StoreError;
 
@@ -46,7 +46,7 @@ impl Registration {
             Some(known) => Ok(known),
             None => {
                 let made = Self { host_id: host_id()?, ..Self::default() };
-                made.save(&path)?;
+                made.save(&path).map_err(StoreError::from)?;
                 Ok(made)
             }
         })
@@ -76,7 +76,7 @@ impl Registration {
     }
 
     /// Writes the file. The caller holds the home's lock.
-    pub(crate) fn save(&self, path: &Path) -> Result<(), StoreError> {
+    pub(crate) fn save(&self, path: &Path) -> Result<(), PrivateFileError> {
         let mut text = serde_json::to_vec_pretty(self).unwrap_or_default();
         text.push(b'\n');
         write_private(path, &text)

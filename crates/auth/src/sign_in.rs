@@ -219,7 +219,7 @@ impl Obtained<'_> {
         off_thread(move || {
             // First: without it the issuer would not know these tokens' client again.
             if let Some(registration) = registration {
-                registration.save(&registration::path(home.path()))?;
+                registration.save(&registration::path(home.path())).map_err(StoreError::from)?;
             }
             let put_aside = if named { put_aside(&home, &account)? } else { None };
             let store = home.active();

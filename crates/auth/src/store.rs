@@ -1,13 +1,14 @@
 //! Places where a sign-in is kept, seen through one trait.
 
-use std::io;
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
+use crate::off_thread::LostTask;
+use crate::private::PrivateFileError;
 use crate::tokens::AuthFile;
 
 mod borrowed;
-pub(crate) mod disk;
+mod disk;
 mod file;
 mod keyring;
 mod mark;
@@ -17,7 +18,6 @@ mod slot;
 mod torture;
 
 pub use borrowed::BorrowedStore;
-pub(crate) use disk::open_lock;
 pub use file::FileStore;
 pub use keyring::{Keyring, KeyringError, KeyringLimits, Vault, VaultError};
 pub(crate) use mark::{Mark, Place};
@@ -111,14 +111,6 @@ pub enum StoreError {
         /// The store's description.
         place: String,
     },
-    /// What stands there is not a file of ours, so it was not touched.
-    #[error("{place} {problem}: move it away")]
-    Unsafe {
-        /// The store's description.
-        place: String,
-        /// What is wrong with it.
-        problem: &'static str,
-    },
     /// Another program wrote meanwhile; its content stands.
     #[error("{place} was changed by another program")]
     Changed {
@@ -134,17 +126,12 @@ pub enum StoreError {
     /// The keyring could not be used.
     #[error("{0}: unlock or start it, or sign in again with `chatmock-auth login --store file`")]
     Keyring(#[from] KeyringError),
-    /// The system said no.
-    #[error("cannot {action} {place}")]
-    Io {
-        /// The store's description.
-        place: String,
-        /// What was tried.
-        action: &'static str,
-        /// The system's answer.
-        #[source]
-        source: io::Error,
-    },
+    /// A file could not be used.
+    #[error(transparent)]
+    File(#[from] PrivateFileError),
+    /// A save was cut off.
+    #[error(transparent)]
+    Lost(#[from] LostTask),
 }
 
 #[cfg(test)]

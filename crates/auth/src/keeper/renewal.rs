@@ -43,7 +43,7 @@ impl Custody {
         let Some(path) = self.store.lock_path() else { return Ok(None) };
         match HomeLock::acquire(path, self.settings.lock_wait).await {
             Ok(lock) => Ok(Some(lock)),
-            Err(LockError::Store(error)) => Err(error.into()),
+            Err(LockError::File(error)) => Err(StoreError::from(error).into()),
             Err(busy) => Err(KeeperError::unavailable(busy)),
         }
     }

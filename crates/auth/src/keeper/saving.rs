@@ -1,10 +1,10 @@
 //! Saving renewed tokens, at once or as soon as the store lets us.
 
-use std::io;
 use std::sync::{Arc, Weak};
 
 use super::custody::{Custody, blocking};
 use super::holding::Holding;
+use crate::off_thread::LostTask;
 use crate::store::{Access, Reservation, StoreError};
 use crate::tokens::AuthFile;
 
@@ -22,7 +22,6 @@ impl Custody {
         stored: &Arc<AuthFile>,
         next: &Arc<AuthFile>,
     ) -> Result<(), StoreError> {
-        let place = self.store.description();
         let store = Arc::clone(&self.store);
         let (stored, next) = (Arc::clone(stored), Arc::clone(next));
         let done = blocking(move || {
@@ -30,9 +29,7 @@ impl Custody {
             room.commit(&stored, &next)
         });
         // Even a save that was cut off must leave the caller with the tokens in hand.
-        done.await.unwrap_or_else(|error| {
-            Err(StoreError::Io { place, action: "write", source: io::Error::other(error) })
-        })
+        done.await.unwrap_or_else(|_| Err(LostTask.into()))
     }
 
     /// Publishes tokens that could not be saved, and sees to it that they will be.

@@ -4,8 +4,8 @@ use chatmock_simulator::{Claims, Settings, Simulator};
 
 use super::*;
 use crate::endpoint::EndpointSettings;
+use crate::private::faults::Fault;
 use crate::store::StoreChoice;
-use crate::store::disk::faults::Fault;
 
 /// More calls than a save makes.
 const MOST_CALLS: usize = 100;

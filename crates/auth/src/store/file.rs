@@ -3,8 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::disk::{self, Temp};
-use super::{Access, Reservation, Stamp, StoreError, TokenStore};
+use super::{Access, Reservation, Stamp, StoreError, TokenStore, disk};
+use crate::private::{self, PrivateFileError, TempFile};
 use crate::tokens::AuthFile;
 
 /// The sign-in file of one home directory. The directory and its parents are made, closed to
@@ -34,7 +34,7 @@ impl FileStore {
 
     /// Removes what a crash left of saves, which may hold tokens. The caller holds the lock.
     pub(super) fn sweep(&self) -> Result<(), StoreError> {
-        disk::sweep_all(&self.path)
+        Ok(private::sweep_all(&self.path)?)
     }
 
     /// A damaged file may still hold a token that a person can dig out, so it is moved aside.
@@ -42,8 +42,8 @@ impl FileStore {
         match disk::load(&self.path) {
             Ok(_) => Ok(()),
             Err(StoreError::Corrupt { .. }) => {
-                fs::rename(&self.path, self.path.with_file_name("auth.json.corrupt"))
-                    .map_err(|error| disk::io_error(&self.path, "set aside", error))
+                let moved = fs::rename(&self.path, self.path.with_file_name("auth.json.corrupt"));
+                Ok(moved.map_err(|error| PrivateFileError::io(&self.path, "set aside", error))?)
             }
             Err(error) => Err(error),
         }
@@ -56,23 +56,21 @@ impl TokenStore for FileStore {
     }
 
     fn save(&self, file: &AuthFile) -> Result<(), StoreError> {
-        if let Some(home) = self.path.parent() {
-            disk::create_home(home)?;
-        }
+        private::create_parent(&self.path)?;
         let text = file.render();
-        let mut temp = Temp::create(&self.path, text.len())?;
+        let mut temp = TempFile::create(&self.path, text.len())?;
         temp.fill(text.as_bytes())?;
         self.set_aside_if_damaged()?;
-        temp.place(&self.path)
+        Ok(temp.place(&self.path)?)
     }
 
     fn remove(&self) -> Result<(), StoreError> {
-        disk::remove(&self.path)
+        Ok(private::remove(&self.path)?)
     }
 
     fn reserve(&self, size: usize) -> Result<Box<dyn Reservation>, StoreError> {
-        disk::sweep(&self.path);
-        let temp = Temp::create(&self.path, size)?;
+        private::sweep(&self.path);
+        let temp = TempFile::create(&self.path, size)?;
         Ok(Box::new(Room { path: self.path.clone(), temp }))
     }
 
@@ -95,7 +93,7 @@ impl TokenStore for FileStore {
 
 struct Room {
     path: PathBuf,
-    temp: Temp,
+    temp: TempFile,
 }
 
 impl Reservation for Room {
@@ -105,7 +103,7 @@ impl Reservation for Room {
         if disk::load(&path)?.as_ref() != Some(expected) {
             return Err(StoreError::Changed { place: path.display().to_string() });
         }
-        temp.place(&path)
+        Ok(temp.place(&path)?)
     }
 }
 

@@ -4,7 +4,8 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 
-use super::{StoreError, disk};
+use super::StoreError;
+use crate::private::{read_private, write_private};
 use crate::tokens::AuthFile;
 
 /// Where a sign-in is kept.
@@ -36,7 +37,7 @@ pub(crate) struct Mark {
 impl Mark {
     /// Reads the note; none there is one of generation 0.
     pub(crate) fn read(path: &Path) -> Result<Self, StoreError> {
-        let Some(text) = disk::read(path)? else { return Ok(Self::default()) };
+        let Some(text) = read_private(path)? else { return Ok(Self::default()) };
         let damaged = |_| StoreError::Corrupt { place: path.display().to_string() };
         serde_json::from_slice(&text).map_err(damaged)
     }
@@ -53,7 +54,7 @@ impl Mark {
         let mark = Self { generation: before + 1, place, ..Self::describing(file) };
         let mut text = serde_json::to_vec(&mark).unwrap_or_default();
         text.push(b'\n');
-        disk::write(path, &text)
+        Ok(write_private(path, &text)?)
     }
 
     /// What a file says of itself.

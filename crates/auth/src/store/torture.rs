@@ -2,10 +2,10 @@
 
 use time::OffsetDateTime;
 
-use super::disk::faults::Fault;
 use super::*;
 use crate::home::Home;
 use crate::keeper::tests::{keeper, lasting, rotating};
+use crate::private::faults::Fault;
 use crate::sample;
 
 fn file(refresh: &str) -> AuthFile {

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use chatmock_auth::{StoreError, write_private};
+use chatmock_auth::{PrivateFileError, write_private};
 
 /// Replaces a file whole; where there is no folder for one, nothing is kept. May block.
-pub(crate) fn keep(file: &Path, text: &[u8]) -> Result<(), StoreError> {
+pub(crate) fn keep(file: &Path, text: &[u8]) -> Result<(), PrivateFileError> {
     if !file.parent().is_some_and(Path::is_dir) {
         return Ok(());
     }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use chatmock_auth::{AuthFile, Claims, Secret, StoreError, read_private};
+use chatmock_auth::{AuthFile, Claims, PrivateFileError, Secret, read_private};
 use chatmock_protocol::codex::limits::Snapshot;
 use chatmock_protocol::sse::Frame;
 use chatmock_upstream::{Credentials, rate_limits};
@@ -203,7 +203,7 @@ fn read(file: &Path) -> Option<Told> {
     }
 }
 
-fn write(file: &Path, told: &Told) -> Result<(), StoreError> {
+fn write(file: &Path, told: &Told) -> Result<(), PrivateFileError> {
     // A snapshot is names and numbers, which always can be written.
     serde_json::to_vec(told).map_or(Ok(()), |text| cache_file::keep(file, &text))
 }

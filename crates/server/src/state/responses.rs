@@ -4,7 +4,6 @@ mod database;
 mod error;
 mod memory;
 mod owner;
-mod private;
 mod stored;
 mod writer;
 

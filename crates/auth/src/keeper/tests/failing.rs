@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use crate::private::PrivateFileError;
 use crate::store::{Access, MemoryStore, Reservation, Stamp, StoreError, TokenStore};
 use crate::tokens::AuthFile;
 
@@ -20,7 +21,7 @@ fn fail_if(flag: &AtomicBool) -> Result<(), StoreError> {
         return Ok(());
     }
     let source = io::Error::from(io::ErrorKind::StorageFull);
-    Err(StoreError::Io { place: "test".to_owned(), action: "write", source })
+    Err(PrivateFileError::io(Path::new("test"), "write", source).into())
 }
 
 impl TokenStore for FailingStore {

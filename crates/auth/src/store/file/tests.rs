@@ -3,6 +3,7 @@
 use std::io::Write;
 
 use super::*;
+use crate::private::PrivateFileError;
 use crate::sample;
 use crate::tokens::AuthFile;
 use time::OffsetDateTime;
@@ -122,11 +123,14 @@ fn old_left_overs_are_swept_and_young_ones_kept() {
 fn a_directory_or_a_huge_file_is_refused() {
     let (_home, store) = home();
     fs::create_dir(store.path()).unwrap();
-    assert!(matches!(store.load(), Err(StoreError::Unsafe { .. })));
+    assert!(matches!(store.load(), Err(StoreError::File(PrivateFileError::Unsafe { .. }))));
     assert!(store.save(&file("r")).is_err());
     fs::remove_dir(store.path()).unwrap();
     fs::write(store.path(), vec![b' '; (1 << 20) + 1]).unwrap();
-    assert!(matches!(store.load(), Err(StoreError::Unsafe { problem: "is too large", .. })));
+    assert!(matches!(
+        store.load(),
+        Err(StoreError::File(PrivateFileError::Unsafe { problem: "is too large", .. }))
+    ));
 }
 
 #[test]
@@ -211,12 +215,12 @@ mod unix {
         symlink(&target, store.path()).unwrap();
         assert!(matches!(
             store.load(),
-            Err(StoreError::Unsafe { problem: "is a symbolic link", .. })
+            Err(StoreError::File(PrivateFileError::Unsafe { problem: "is a symbolic link", .. }))
         ));
         assert!(store.save(&file("s")).is_err());
         assert!(store.path().symlink_metadata().unwrap().is_symlink());
         let borrowed = BorrowedStore::new(store.path());
-        assert!(matches!(borrowed.load(), Err(StoreError::Unsafe { .. })));
+        assert!(matches!(borrowed.load(), Err(StoreError::File(PrivateFileError::Unsafe { .. }))));
     }
 
     #[test]
@@ -226,7 +230,7 @@ mod unix {
         assert!(made.success());
         assert!(matches!(
             store.load(),
-            Err(StoreError::Unsafe { problem: "is not a plain file", .. })
+            Err(StoreError::File(PrivateFileError::Unsafe { problem: "is not a plain file", .. }))
         ));
         assert!(store.save(&file("s")).is_err());
     }
@@ -239,7 +243,10 @@ mod unix {
         if std::os::unix::fs::chown(store.path(), Some(4242), None).is_ok() {
             assert!(matches!(
                 store.load(),
-                Err(StoreError::Unsafe { problem: "belongs to another user", .. })
+                Err(StoreError::File(PrivateFileError::Unsafe {
+                    problem: "belongs to another user",
+                    ..
+                }))
             ));
         }
     }

@@ -5,12 +5,13 @@ mod record;
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
+use chatmock_auth::open_private;
 use redb::backends::FileBackend;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
+use super::StoreError;
 use super::memory::Entry;
 use super::owner::Key;
-use super::{StoreError, private};
 
 /// The database's name in its directory.
 const FILE: &str = "responses.redb";
@@ -90,7 +91,7 @@ fn numbers(entries: &[(Key, Entry)]) -> HashMap<Key, u64> {
 
 fn open(directory: &Path) -> Result<(Database, Vec<(Key, Entry)>), StoreError> {
     let path = directory.join(FILE);
-    let file = private::open(directory, &path)?;
+    let file = open_private(&path)?;
     let open = || -> Result<_, redb::Error> {
         let database = Database::builder()
             .set_cache_size(CACHE)

@@ -3,6 +3,8 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use chatmock_auth::PrivateFileError;
+
 /// Why a store could not be opened. The messages are for a person and say what to do.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -47,12 +49,16 @@ pub enum StoreError {
     },
 }
 
-impl StoreError {
-    pub(super) fn io(path: &Path) -> impl FnOnce(io::Error) -> Self {
-        let path = path.to_owned();
-        move |source| Self::Io { path, source }
+impl From<PrivateFileError> for StoreError {
+    fn from(error: PrivateFileError) -> Self {
+        match error {
+            PrivateFileError::Unsafe { path, problem } => Self::Unsafe { path, problem },
+            PrivateFileError::Io { path, source, .. } => Self::Io { path, source },
+        }
     }
+}
 
+impl StoreError {
     pub(super) fn damaged(path: &Path, detail: impl Into<String>) -> Self {
         Self::Damaged { path: path.to_owned(), detail: detail.into() }
     }

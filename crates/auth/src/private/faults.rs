@@ -37,7 +37,7 @@ impl Drop for Fault {
 }
 
 /// Comes before each call of the system.
-pub(super) fn pass(path: &Path) -> io::Result<()> {
+pub(super) fn fault_point(path: &Path) -> io::Result<()> {
     let mut armed = ARMED.lock().unwrap_or_else(PoisonError::into_inner);
     let Some(fault) = armed.iter_mut().find(|fault| path.starts_with(&fault.folder)) else {
         return Ok(());
