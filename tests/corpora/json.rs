@@ -2,10 +2,11 @@
 
 use std::fs;
 
+use chatmock_testkit::client::Request;
+
 use crate::answers::refusal;
 use crate::fetch::{self, Problem, crate_source};
 use crate::harness::{CHAT, Harness};
-use crate::wire::Request;
 use crate::{Outcome, verdict, wait};
 
 /// What must be read but is refused: numbers beyond a double, and an array deeper than any request is.

@@ -25,9 +25,6 @@ mod naughty;
 mod raw;
 mod requests;
 mod sse;
-#[path = "../it/wire.rs"]
-#[allow(dead_code, reason = "shared with the integration tests, which use more of it")]
-mod wire;
 
 /// What a test found: its count in words, or why it failed.
 type Outcome = Result<String, Problem>;

@@ -1,11 +1,11 @@
 //! The big list of naughty strings, as what is said, as the name of a model and in headers.
 
+use chatmock_testkit::client::{Reply, Request};
 use serde_json::{Value, json};
 
 use crate::answers::refusal;
 use crate::fetch::{Problem, npm};
 use crate::harness::{CHAT, Harness, chat, said};
-use crate::wire::{Reply, Request};
 use crate::{Outcome, verdict, wait};
 
 /// Headers that are read, and one that is not.

@@ -3,11 +3,11 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use chatmock_testkit::client::{Connection, Reply};
 use futures::{StreamExt, stream};
 
-use crate::answers::{find, parse, refusal};
+use crate::answers::{find, refusal};
 use crate::harness::{CHAT, Harness};
-use crate::wire::{Reply, Wire};
 
 /// How long the server lets a request be silent: most cases end by that.
 const SILENCE: Duration = Duration::from_millis(400);
@@ -62,14 +62,15 @@ pub(crate) async fn exchange(harness: &Harness, cases: Vec<Case>) -> Vec<Tried> 
 
 async fn exchange_one(address: SocketAddr, case: Case) -> Tried {
     let talk = async {
-        let mut wire = Wire::open(address).await;
+        let mut connection = Connection::open(address).await?;
         // The server may refuse and close before all is written.
-        wire.try_write(&case.bytes).await;
-        wire.rest().await
+        connection.write(&case.bytes).await.ok();
+        connection.replies(case.bytes.starts_with(b"HEAD ")).await
     };
-    let came = tokio::time::timeout(LIMIT, talk).await;
-    let answers = came.map_err(|_| "neither answered nor closed in time".to_owned());
-    let answers = answers.and_then(|came| parse(&came, case.bytes.starts_with(b"HEAD ")));
+    let answers = match tokio::time::timeout(LIMIT, talk).await {
+        Ok(answers) => answers.map_err(|error| error.to_string()),
+        Err(_) => Err("neither answered nor closed in time".to_owned()),
+    };
     Tried { answers, case }
 }
 

@@ -1,11 +1,11 @@
 //! What is recorded of a request: who asked and for what, in words that cannot forge a line.
 
 use chatmock_server::ApiKey;
+use chatmock_testkit::client::Request;
 use serde_json::json;
 
 use crate::harness::{CHAT, Harness, RESPONSES, ask, responses};
 use crate::log::listen;
-use crate::wire::Request;
 
 const ANN: &str = "canary-key-of-ann-0123";
 const BEN: &str = "canary-key-of-ben-0123";

@@ -1,10 +1,10 @@
 //! Bodies that are wrong: a 4xx that says what and where, and no call to the backend.
 
 use chatmock_simulator::Mode;
+use chatmock_testkit::client::{Connection, Reply, Request};
 use serde_json::{Value, json};
 
 use crate::harness::{CHAT, Harness, RESPONSES, chat};
-use crate::wire::{Reply, Request, Wire};
 
 /// Asserts a refusal of the request in OpenAI's shape.
 fn assert_bad(harness: &Harness, reply: &Reply, param: Option<&str>, what: &str) {
@@ -311,20 +311,23 @@ async fn a_body_over_the_limit_is_a_413_that_the_client_gets_to_read() {
     let harness = Harness::with(|settings| settings.http.max_body = 1 << 20).await;
     let body = chat(&"x".repeat(20 << 20), false).to_string();
     for chunked in [false, true] {
-        let mut wire = Wire::open(harness.server.address).await;
+        let mut connection = Connection::open(harness.server.address).await.unwrap();
         let mut request = Request::new("POST", CHAT).with("content-type", "application/json");
         request = match chunked {
             true => request.with("transfer-encoding", "chunked"),
             false => request.with("content-length", &body.len().to_string()),
         };
-        wire.write(&request.bytes()).await;
+        connection.write(&request.bytes()).await.unwrap();
         if chunked {
-            wire.write(format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len()).as_bytes()).await;
+            connection
+                .write(format!("{:x}\r\n{body}\r\n0\r\n\r\n", body.len()).as_bytes())
+                .await
+                .unwrap();
         } else {
-            wire.write(body.as_bytes()).await;
+            connection.write(body.as_bytes()).await.unwrap();
         }
-        let head = wire.head().await;
-        let reply = wire.body(head).await;
+        let head = connection.head().await.unwrap();
+        let reply = connection.body(head).await.unwrap();
         let (status, kind, _, _) = reply.error();
         assert_eq!((status, kind.as_str()), (413, "invalid_request_error"), "chunked: {chunked}");
         assert!(reply.message().contains("1048576"), "{}", reply.message());
@@ -338,12 +341,12 @@ async fn a_body_over_the_limit_is_a_413_that_the_client_gets_to_read() {
 #[tokio::test]
 async fn a_client_that_waits_for_leave_is_refused_before_it_sends() {
     let harness = Harness::with(|settings| settings.http.max_body = 1 << 20).await;
-    let mut wire = Wire::open(harness.server.address).await;
+    let mut connection = Connection::open(harness.server.address).await.unwrap();
     let request = Request::new("POST", CHAT).with("expect", "100-continue");
-    wire.write(&request.with("content-length", "20000000").bytes()).await;
+    connection.write(&request.with("content-length", "20000000").bytes()).await.unwrap();
     let start = std::time::Instant::now();
-    let reply = wire.head().await;
-    assert_eq!(wire.body(reply).await.error().0, 413);
+    let reply = connection.head().await.unwrap();
+    assert_eq!(connection.body(reply).await.unwrap().error().0, 413);
     assert!(start.elapsed().as_secs() < 3, "it was waited for a body that never comes");
 }
 

@@ -1,9 +1,9 @@
 //! A conversation of several turns with a tool, in any dialect, as its clients hold one.
 
+use chatmock_testkit::client::Request;
 use serde_json::{Value, json};
 
 use crate::harness::{CHAT, RESPONSES, Running};
-use crate::wire::Request;
 
 /// The dialects that hold conversations, by their paths.
 pub(crate) const DIALECTS: [&str; 3] = [CHAT, RESPONSES, OLLAMA];

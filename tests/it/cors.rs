@@ -1,9 +1,9 @@
 //! Pages that a person trusts: what their browser is told, and that no other page is told anything.
 
 use chatmock_server::ApiKey;
+use chatmock_testkit::client::{Reply, Request};
 
 use crate::harness::{CHAT, Harness, chat};
-use crate::wire::{Reply, Request};
 
 const LISTED: &str = "http://localhost:3000";
 

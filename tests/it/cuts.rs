@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use chatmock_simulator::{Mode, Script, Step};
+use chatmock_testkit::client::Reply;
 use serde_json::Value;
 
 use crate::harness::{CHAT, Harness, RESPONSES, ask};
-use crate::wire::Reply;
 
 /// How many places are tried.
 const CUTS: u64 = 200;

@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use chatmock_server::Served;
 use chatmock_simulator::{Claims, Settings as Simulated};
+use chatmock_testkit::client::{Connection, Request};
 use tokio::net::TcpStream;
 
-use crate::harness::{CHAT, Harness, RESPONSES, ask};
-use crate::wire::{Request, Wire, soon};
+use crate::harness::{CHAT, Harness, RESPONSES, ask, soon};
 
 #[tokio::test]
 async fn open_answers_are_finished_and_new_connections_refused() {
@@ -28,12 +28,15 @@ async fn open_answers_are_finished_and_new_connections_refused() {
     })
     .await;
     assert!(harness.simulator.stats().open_streams > 0, "the answers were still under way");
-    for mut wire in open {
-        let head = wire.head().await;
-        let reply = wire.body(head).await;
+    for mut connection in open {
+        let head = connection.head().await.unwrap();
+        let reply = connection.body(head).await.unwrap();
         assert!(reply.status == 200 && reply.whole, "{}", reply.text());
         assert!(reply.text().contains("20 "), "{}", reply.text());
-        assert!(wire.rest().await.is_empty(), "the connection is closed after its answer");
+        assert!(
+            connection.rest().await.unwrap().is_empty(),
+            "the connection is closed after its answer"
+        );
     }
     assert_eq!(harness.server.ended().await, Served::Drained);
 }
@@ -41,9 +44,9 @@ async fn open_answers_are_finished_and_new_connections_refused() {
 #[tokio::test]
 async fn idle_and_silent_connections_do_not_hold_the_end_up() {
     let harness = Harness::new().await;
-    let silent = Wire::open(harness.server.address).await;
-    let mut idle = Wire::open(harness.server.address).await;
-    assert_eq!(idle.send(&Request::get("/health")).await.status, 200);
+    let silent = Connection::open(harness.server.address).await.unwrap();
+    let mut idle = Connection::open(harness.server.address).await.unwrap();
+    assert_eq!(idle.send(&Request::get("/health")).await.unwrap().status, 200);
     let start = Instant::now();
     assert_eq!(harness.server.ended().await, Served::Drained);
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
@@ -62,8 +65,8 @@ async fn what_does_not_finish_in_time_is_cut_off() {
     let Harness { simulator, server, .. } = harness;
     assert_eq!(server.ended().await, Served::Aborted { open: 2 });
     assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
-    for mut wire in open {
-        assert!(!String::from_utf8_lossy(&wire.rest().await).contains("[DONE]"));
+    for mut connection in open {
+        assert!(!String::from_utf8_lossy(&connection.rest().await.unwrap()).contains("[DONE]"));
     }
     soon(simulator.wait_for(|stats| stats.open_streams == 0)).await;
     assert_eq!(simulator.stats().cancelled_streams, 2);
@@ -78,9 +81,9 @@ async fn a_renewal_under_way_is_finished_and_saved() {
     })
     .await;
     let before = std::fs::read_to_string(harness.home.path().join("auth.json")).unwrap();
-    let wire = harness.server.begin(CHAT, &ask(CHAT, "hello", false)).await;
+    let connection = harness.server.begin(CHAT, &ask(CHAT, "hello", false)).await;
     soon(harness.simulator.wait_for(|stats| stats.count("POST /oauth/token") == 1)).await;
-    drop(wire);
+    drop(connection);
     let Harness { simulator, home, server } = harness;
     server.ended().await;
     let after = std::fs::read_to_string(home.path().join("auth.json")).unwrap();

@@ -1,9 +1,9 @@
 //! Who is answered: no page of a browser, no name that is not ours, no ambiguous message.
 
+use chatmock_testkit::client::{Connection, Reply, Request};
 use serde_json::json;
 
 use crate::harness::{CHAT, Harness, chat};
-use crate::wire::{Reply, Request, Wire};
 
 fn post() -> Request {
     Request::post(CHAT, chat("hello", false).to_string())
@@ -67,10 +67,10 @@ async fn malformed_hosts_are_a_bad_request() {
 
 /// Sends text as it stands and reads one answer.
 async fn raw(harness: &Harness, text: &str) -> Reply {
-    let mut wire = Wire::open(harness.server.address).await;
-    wire.write(text.as_bytes()).await;
-    let head = wire.head().await;
-    wire.body(head).await
+    let mut connection = Connection::open(harness.server.address).await.unwrap();
+    connection.write(text.as_bytes()).await.unwrap();
+    let head = connection.head().await.unwrap();
+    connection.body(head).await.unwrap()
 }
 
 #[tokio::test]
@@ -184,11 +184,11 @@ async fn a_refusal_comes_before_the_body_is_read() {
     let head = post().with("origin", "https://evil.test").with("content-length", "1000000");
     let head = String::from_utf8(head.bytes()).unwrap();
     let head = head.split("{\"").next().unwrap();
-    let mut wire = Wire::open(harness.server.address).await;
-    wire.write(head.as_bytes()).await;
-    let reply = wire.head().await;
+    let mut connection = Connection::open(harness.server.address).await.unwrap();
+    connection.write(head.as_bytes()).await.unwrap();
+    let reply = connection.head().await.unwrap();
     assert_eq!(reply.status, 403);
-    let reply = wire.body(reply).await;
+    let reply = connection.body(reply).await.unwrap();
     assert_eq!(reply.json()["error"]["code"], json!("origin_not_allowed"));
 }
 

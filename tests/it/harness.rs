@@ -10,13 +10,12 @@ use chatmock_server::{
     Access, HttpSettings, KeySettings, ModelSettings, Served, Server, Settings, SignInSettings,
 };
 use chatmock_simulator::{Backend, Claims, Settings as Simulated, Simulator};
+use chatmock_testkit::client::{self, Connection, Reply, Request, with_deadline};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-
-use crate::wire::{Reply, Request, Wire, soon};
 
 pub(crate) const CHAT: &str = "/v1/chat/completions";
 pub(crate) const RESPONSES: &str = "/v1/responses";
@@ -145,7 +144,7 @@ impl Running {
 
     /// Sends a request on a connection of its own.
     pub(crate) async fn send(&self, request: Request) -> Reply {
-        Wire::open(self.address).await.send(&request).await
+        client::send(self.address, &request).await.unwrap()
     }
 
     pub(crate) async fn get(&self, path: &str) -> Reply {
@@ -157,10 +156,10 @@ impl Running {
     }
 
     /// Begins a request and leaves its answer to be read.
-    pub(crate) async fn begin(&self, path: &str, body: &Value) -> Wire {
-        let mut wire = Wire::open(self.address).await;
-        wire.write(&Request::post(path, body.to_string()).bytes()).await;
-        wire
+    pub(crate) async fn begin(&self, path: &str, body: &Value) -> Connection {
+        let mut connection = Connection::open(self.address).await.unwrap();
+        connection.write(&Request::post(path, body.to_string()).bytes()).await.unwrap();
+        connection
     }
 
     /// Asks a question in the chat dialect, answered whole.
@@ -183,6 +182,11 @@ impl Drop for Running {
     fn drop(&mut self) {
         self.served.abort();
     }
+}
+
+/// Waits for something that is to happen soon; a test that waits longer has failed.
+pub(crate) async fn soon<F: Future>(future: F) -> F::Output {
+    with_deadline(future).await.unwrap()
 }
 
 /// A chat request with one user message.

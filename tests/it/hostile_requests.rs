@@ -2,9 +2,9 @@
 //! HTTP (H), Ollama's other endpoints (L). Each goes over a socket of its own, byte for byte.
 
 use chatmock_server::ApiKey;
+use chatmock_testkit::client::{Connection, Reply, Request};
 
 use crate::harness::{CHAT, Harness};
-use crate::wire::{Reply, Wire};
 
 const KEY: &str = "a-key-of-sixteen-and-more";
 const LISTED: &str = "http://localhost:3000";
@@ -47,10 +47,10 @@ async fn run(harness: &Harness, rows: Vec<Row>) {
     for Row(name, text, (status, code)) in rows {
         let before = harness.calls();
         let text = text.replace("PORT", &harness.server.address.port().to_string());
-        let mut wire = Wire::open(harness.server.address).await;
-        wire.write(text.as_bytes()).await;
-        let head = wire.head().await;
-        let reply = wire.body(head).await;
+        let mut connection = Connection::open(harness.server.address).await.unwrap();
+        connection.write(text.as_bytes()).await.unwrap();
+        let head = connection.head().await.unwrap();
+        let reply = connection.body(head).await.unwrap();
         assert_eq!(reply.status, status, "{name}: {}", reply.text());
         if status >= 400 {
             assert_eq!(harness.calls(), before, "{name}");
@@ -223,8 +223,7 @@ async fn keys() {
 async fn a_wrong_key_is_challenged_in_the_dialect_and_never_repeated() {
     let harness = Harness::with(|s| s.http.keys = vec![ApiKey::new("ann", KEY)]).await;
     for path in [CHAT, "/v1/responses", "/api/chat", "/api/tags"] {
-        let request =
-            crate::wire::Request::post(path, BODY).with("x-api-key", "wrong-key-of-nobody");
+        let request = Request::post(path, BODY).with("x-api-key", "wrong-key-of-nobody");
         let reply = harness.server.send(request).await;
         assert_eq!((reply.status, reply.header("www-authenticate")), (401, Some("Bearer")));
         assert_eq!(reply.json()["error"].is_string(), path.starts_with("/api/"), "{path}");

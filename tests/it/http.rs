@@ -3,15 +3,15 @@
 use std::time::{Duration, Instant};
 
 use chatmock_server::Settings;
+use chatmock_testkit::client::{Connection, Request};
 
 use crate::harness::{CHAT, Harness, RESPONSES, ask, chat};
-use crate::wire::{Request, Wire};
 
 /// Sends bytes and reads all that comes until the server closes.
 async fn all(harness: &Harness, bytes: &[u8]) -> String {
-    let mut wire = Wire::open(harness.server.address).await;
-    wire.write(bytes).await;
-    String::from_utf8_lossy(&wire.rest().await).into_owned()
+    let mut connection = Connection::open(harness.server.address).await.unwrap();
+    connection.write(bytes).await.unwrap();
+    String::from_utf8_lossy(&connection.rest().await.unwrap()).into_owned()
 }
 
 /// The statuses of all answers in a run of bytes.
@@ -88,12 +88,12 @@ async fn broken_messages_that_reach_us_get_an_answer_in_json() {
             post("transfer-encoding: chunked\r\n", "zz\r\nxxxxx\r\n0\r\n\r\n"),
         ),
     ] {
-        let mut wire = Wire::open(harness.server.address).await;
-        wire.write(bytes.as_bytes()).await;
-        let head = wire.head().await;
-        let reply = wire.body(head).await;
+        let mut connection = Connection::open(harness.server.address).await.unwrap();
+        connection.write(bytes.as_bytes()).await.unwrap();
+        let head = connection.head().await.unwrap();
+        let reply = connection.body(head).await.unwrap();
         assert_eq!(reply.error().0, 400, "{what}: {}", reply.text());
-        assert!(wire.rest().await.is_empty(), "{what}");
+        assert!(connection.rest().await.unwrap().is_empty(), "{what}");
     }
     let twice = Request::post(CHAT, "{}").with("content-type", "text/plain");
     assert_eq!(harness.server.send(twice).await.error().0, 400);
@@ -132,10 +132,10 @@ async fn odd_messages_that_are_right_are_answered() {
             )
         }),
     ] {
-        let mut wire = Wire::open(harness.server.address).await;
-        wire.write(bytes.as_bytes()).await;
-        let head = wire.head().await;
-        let reply = wire.body(head).await;
+        let mut connection = Connection::open(harness.server.address).await.unwrap();
+        connection.write(bytes.as_bytes()).await.unwrap();
+        let head = connection.head().await.unwrap();
+        let reply = connection.body(head).await.unwrap();
         assert_eq!(reply.status, 200, "{what}: {}", reply.text());
     }
 }
@@ -155,13 +155,13 @@ async fn a_stream_to_an_old_client_ends_with_the_connection() {
 #[tokio::test]
 async fn pipelined_requests_are_answered_in_order() {
     let harness = Harness::new().await;
-    let mut wire = Wire::open(harness.server.address).await;
+    let mut connection = Connection::open(harness.server.address).await.unwrap();
     let paths = ["/health", "/v1/models", "/limits", "/v1/models/gpt-5.5"];
     let requests = paths.map(|path| Request::get(path).bytes()).concat();
-    wire.write(&requests).await;
+    connection.write(&requests).await.unwrap();
     for member in ["status", "data", "limits", "id"] {
-        let head = wire.head().await;
-        let reply = wire.body(head).await;
+        let head = connection.head().await.unwrap();
+        let reply = connection.body(head).await.unwrap();
         assert!(reply.json().get(member).is_some(), "{member}: {}", reply.text());
     }
 }
@@ -175,27 +175,27 @@ async fn an_expectation_is_met_or_refused_and_never_hangs() {
         let reply = harness.server.send(request).await;
         assert_eq!(reply.status, status, "{expectation}: {}", reply.text());
     }
-    let mut wire = Wire::open(harness.server.address).await;
+    let mut connection = Connection::open(harness.server.address).await.unwrap();
     let head = Request::new("POST", CHAT).with("expect", "100-continue");
-    wire.write(&head.with("content-length", &body.len().to_string()).bytes()).await;
-    let leave = [wire.line().await, wire.line().await].concat();
+    connection.write(&head.with("content-length", &body.len().to_string()).bytes()).await.unwrap();
+    let leave = [connection.line().await.unwrap(), connection.line().await.unwrap()].concat();
     assert_eq!(leave, b"HTTP/1.1 100 Continue\r\n\r\n");
-    wire.write(body.as_bytes()).await;
-    assert_eq!(wire.head().await.status, 200);
+    connection.write(body.as_bytes()).await.unwrap();
+    assert_eq!(connection.head().await.unwrap().status, 200);
 }
 
 #[tokio::test]
 async fn a_body_that_stops_arriving_is_a_408() {
     let harness = Harness::with(|s| s.http.body_progress = Duration::from_millis(300)).await;
     for path in [CHAT, RESPONSES] {
-        let mut wire = Wire::open(harness.server.address).await;
+        let mut connection = Connection::open(harness.server.address).await.unwrap();
         let request = Request::post(path, "{\"model\"").with("content-length", "1000");
-        wire.write(&request.bytes()).await;
+        connection.write(&request.bytes()).await.unwrap();
         let start = Instant::now();
-        let head = wire.head().await;
+        let head = connection.head().await.unwrap();
         assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
-        assert_eq!(wire.body(head).await.error().0, 408);
-        assert!(wire.rest().await.is_empty(), "the connection is closed");
+        assert_eq!(connection.body(head).await.unwrap().error().0, 408);
+        assert!(connection.rest().await.unwrap().is_empty(), "the connection is closed");
     }
     assert_eq!(harness.calls(), 0);
 }
@@ -213,9 +213,9 @@ async fn a_head_that_stops_arriving_and_an_idle_connection_are_closed() {
         assert!(statuses(&text).iter().all(|status| *status == 408), "{text}");
         assert!(start.elapsed() < Duration::from_secs(10));
     }
-    let mut wire = Wire::open(harness.server.address).await;
-    assert_eq!(wire.send(&Request::get("/health")).await.status, 200);
-    assert!(wire.rest().await.is_empty());
+    let mut connection = Connection::open(harness.server.address).await.unwrap();
+    assert_eq!(connection.send(&Request::get("/health")).await.unwrap().status, 200);
+    assert!(connection.rest().await.unwrap().is_empty());
 }
 
 #[tokio::test]

@@ -18,6 +18,7 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
         &["clap", "anyhow", "keyring"],
     ),
     ("chatmock-simulator", &["protocol"], &["anyhow"]),
+    ("chatmock-testkit", &[], &["anyhow", "hyper", "reqwest"]),
     ("chatmock-server-bin", &["server", "auth", "simulator"], &["serde", "hyper", "reqwest"]),
     ("chatmock-auth-bin", &["server", "auth"], &["serde", "hyper", "reqwest"]),
 ];

@@ -5,24 +5,24 @@ use std::time::{Duration, Instant};
 
 use chatmock_server::ApiKey;
 use chatmock_simulator::Mode;
+use chatmock_testkit::client::{Connection, Request};
 use futures::future::select_all;
 use tokio::net::TcpSocket;
 
-use crate::harness::{CHAT, Harness, ask, chat};
-use crate::wire::{Request, Wire, soon};
+use crate::harness::{CHAT, Harness, ask, chat, soon};
 
 const SHORT: Duration = Duration::from_millis(300);
 
 /// Sends a piece every now and then until the server closes; says how long that took.
 async fn drip(harness: &Harness, begin: &[u8], piece: &[u8]) -> (Duration, String) {
-    let mut wire = Wire::open(harness.server.address).await;
+    let mut connection = Connection::open(harness.server.address).await.unwrap();
     let start = Instant::now();
-    wire.write(begin).await;
+    connection.write(begin).await.unwrap();
     let mut pace = tokio::time::interval(Duration::from_millis(40));
     loop {
         pace.tick().await;
-        if !wire.try_write(piece).await || wire.is_closed() {
-            let text = String::from_utf8_lossy(&wire.rest().await).into_owned();
+        if connection.write(piece).await.is_err() || connection.is_closed() {
+            let text = String::from_utf8_lossy(&connection.rest().await.unwrap()).into_owned();
             return (start.elapsed(), text);
         }
         assert!(start.elapsed() < Duration::from_secs(10), "it is still open");
@@ -39,11 +39,11 @@ async fn a_head_that_drips_is_closed_by_its_limit_from_the_first_byte() {
 #[tokio::test]
 async fn a_second_head_on_a_connection_has_the_same_limit() {
     let harness = Harness::with(|s| s.http.head = SHORT).await;
-    let mut wire = Wire::open(harness.server.address).await;
-    assert_eq!(wire.send(&Request::get("/health")).await.status, 200);
-    wire.write(b"GET /health HT").await;
+    let mut connection = Connection::open(harness.server.address).await.unwrap();
+    assert_eq!(connection.send(&Request::get("/health")).await.unwrap().status, 200);
+    connection.write(b"GET /health HT").await.unwrap();
     let start = Instant::now();
-    assert!(wire.rest().await.is_empty());
+    assert!(connection.rest().await.unwrap().is_empty());
     assert!((SHORT / 2..Duration::from_secs(5)).contains(&start.elapsed()));
 }
 
@@ -54,10 +54,10 @@ async fn an_idle_connection_outlives_the_limit_on_heads() {
         s.http.idle = Duration::from_millis(700);
     })
     .await;
-    let mut wire = Wire::open(harness.server.address).await;
-    assert_eq!(wire.send(&Request::get("/health")).await.status, 200);
+    let mut connection = Connection::open(harness.server.address).await.unwrap();
+    assert_eq!(connection.send(&Request::get("/health")).await.unwrap().status, 200);
     let start = Instant::now();
-    assert!(wire.rest().await.is_empty());
+    assert!(connection.rest().await.unwrap().is_empty());
     assert!(start.elapsed() > Duration::from_millis(500), "{:?}", start.elapsed());
 }
 
@@ -75,15 +75,15 @@ async fn a_body_that_drips_is_no_progress() {
 async fn a_slow_body_that_does_move_on_is_answered() {
     let harness = Harness::with(|s| s.http.body_progress = SHORT).await;
     let body = chat(&"x".repeat(20_000), false).to_string();
-    let mut wire = Wire::open(harness.server.address).await;
+    let mut connection = Connection::open(harness.server.address).await.unwrap();
     let head = Request::new("POST", CHAT).with("content-length", &body.len().to_string());
-    wire.write(&head.bytes()).await;
+    connection.write(&head.bytes()).await.unwrap();
     let mut pace = tokio::time::interval(SHORT / 3);
     for piece in body.as_bytes().chunks(2000) {
         pace.tick().await;
-        wire.write(piece).await;
+        connection.write(piece).await.unwrap();
     }
-    assert_eq!(wire.head().await.status, 200);
+    assert_eq!(connection.head().await.unwrap().status, 200);
 }
 
 #[tokio::test]
@@ -92,9 +92,9 @@ async fn a_client_that_does_not_read_is_let_go_and_the_backend_with_it() {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let stream = soon(socket.connect(harness.server.address)).await.unwrap();
-    let mut wire = Wire::of(stream);
+    let mut connection = Connection::over(stream).unwrap();
     let body = ask(CHAT, "MODE:flood:20000:65536", true).to_string();
-    wire.write(&Request::post(CHAT, body).bytes()).await;
+    connection.write(&Request::post(CHAT, body).bytes()).await.unwrap();
     soon(harness.simulator.wait_for(|stats| stats.open_streams == 1)).await;
     soon(harness.simulator.wait_for(|stats| stats.open_streams == 0)).await;
     assert_eq!(harness.server.say("hello").await.status, 200);
@@ -103,27 +103,27 @@ async fn a_client_that_does_not_read_is_let_go_and_the_backend_with_it() {
 #[tokio::test]
 async fn a_connection_too_many_is_told_so_and_a_place_that_is_left_is_taken() {
     let harness = Harness::with(|s| s.http.max_connections = 2).await;
-    let mut first = Wire::open(harness.server.address).await;
-    let mut second = Wire::open(harness.server.address).await;
-    for wire in [&mut first, &mut second] {
-        assert_eq!(wire.send(&Request::get("/health")).await.status, 200);
+    let mut first = Connection::open(harness.server.address).await.unwrap();
+    let mut second = Connection::open(harness.server.address).await.unwrap();
+    for connection in [&mut first, &mut second] {
+        assert_eq!(connection.send(&Request::get("/health")).await.unwrap().status, 200);
     }
     for _ in 0..100 {
-        let mut third = Wire::open(harness.server.address).await;
-        third.write(&Request::post(CHAT, chat("hello", false).to_string()).bytes()).await;
-        let head = third.head().await;
+        let mut third = Connection::open(harness.server.address).await.unwrap();
+        third.write(&Request::post(CHAT, chat("hello", false).to_string()).bytes()).await.unwrap();
+        let head = third.head().await.unwrap();
         assert_eq!(
             (head.header("retry-after"), head.header("connection")),
             (Some("1"), Some("close"))
         );
-        let reply = third.body(head).await;
+        let reply = third.body(head).await.unwrap();
         let (status, kind, code, _) = reply.error();
         assert_eq!((status, kind.as_str()), (503, "service_unavailable_error"));
         assert_eq!(code, "too_many_connections");
-        assert!(third.rest().await.is_empty());
+        assert!(third.rest().await.unwrap().is_empty());
     }
     assert_eq!(harness.calls(), 0);
-    assert_eq!(first.send(&Request::get("/health")).await.status, 200);
+    assert_eq!(first.send(&Request::get("/health")).await.unwrap().status, 200);
     drop(second);
     let served = async {
         while harness.server.get("/health").await.status != 200 {
@@ -143,13 +143,13 @@ async fn request_bytes_beyond_the_budget_are_put_off() {
     .await;
     let mut waiting = Vec::new();
     for _ in 0..3 {
-        let mut wire = Wire::open(harness.server.address).await;
+        let mut connection = Connection::open(harness.server.address).await.unwrap();
         let head = Request::new("POST", CHAT).with("content-length", "1048576");
-        wire.write(&[head.bytes(), vec![b' '; 1_000_000]].concat()).await;
+        connection.write(&[head.bytes(), vec![b' '; 1_000_000]].concat()).await.unwrap();
         waiting.push(Box::pin(async move {
-            let head = wire.head().await;
+            let head = connection.head().await.unwrap();
             // A refusal is written once the rest was waited for.
-            (wire.body(head).await, wire)
+            (connection.body(head).await.unwrap(), connection)
         }));
     }
     let ((reply, _), _, held) = soon(select_all(waiting)).await;
@@ -172,10 +172,10 @@ async fn a_refusal_is_read_by_a_client_that_sends_a_large_body_first() {
         (Request::post(CHAT, body.clone()).with("origin", "null"), 403),
         (Request::post(CHAT, body).with("content-encoding", "br"), 415),
     ] {
-        let mut wire = Wire::open(harness.server.address).await;
-        let reply = wire.send(&request).await;
+        let mut connection = Connection::open(harness.server.address).await.unwrap();
+        let reply = connection.send(&request).await.unwrap();
         assert_eq!((reply.status, reply.header("connection")), (status, Some("close")));
-        assert!(wire.rest().await.is_empty());
+        assert!(connection.rest().await.unwrap().is_empty());
     }
 }
 
@@ -216,8 +216,8 @@ async fn an_address_of_this_machine_that_others_reach_is_a_name_of_ours() {
     let harness = Harness::at((Ipv4Addr::UNSPECIFIED, 0).into(), |_| {}).await;
     let port = harness.server.address.port();
     let ask = async |address: std::net::IpAddr, host: &str| {
-        let mut wire = Wire::open((address, port).into()).await;
-        wire.send(&Request::get("/health").with("host", host)).await.status
+        let mut connection = Connection::open((address, port)).await.unwrap();
+        connection.send(&Request::get("/health").with("host", host)).await.unwrap().status
     };
     assert_eq!(ask(local, &format!("{local}:{port}")).await, 200);
     assert_eq!(ask(local, "localhost").await, 200);

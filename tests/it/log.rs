@@ -4,12 +4,12 @@ use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
 use chatmock_simulator::{Claims, Settings as Simulated};
+use chatmock_testkit::client::Request;
 use serde_json::json;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
 use crate::harness::{CHAT, Harness, RESPONSES, ask, sign_in};
-use crate::wire::Request;
 
 /// Keeps what is written.
 #[derive(Clone, Default)]

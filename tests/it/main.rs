@@ -29,4 +29,3 @@ mod sign_in;
 mod silence;
 mod turns;
 mod upstream_request;
-mod wire;

@@ -6,8 +6,7 @@ use chatmock_simulator::{Endpoint, Model, Script};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::harness::{CHAT, Harness, RESPONSES, Running, ask, chat, settings};
-use crate::wire::soon;
+use crate::harness::{CHAT, Harness, RESPONSES, Running, ask, chat, settings, soon};
 
 const MODELS: &str = "/v1/models";
 

@@ -3,11 +3,11 @@
 use std::time::Duration;
 
 use chatmock_simulator::Mode;
+use chatmock_testkit::client::Reply;
 use futures::future::join_all;
 use serde_json::{Value, json};
 
 use crate::harness::{CHAT, Harness, RESPONSES, ask};
-use crate::wire::Reply;
 
 /// What a mode must come to.
 #[derive(Clone, Copy, Debug)]

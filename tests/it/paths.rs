@@ -2,11 +2,11 @@
 
 use chatmock_server::{Served, Server};
 use chatmock_simulator::Claims;
+use chatmock_testkit::client::{self, Connection, Reply, Request};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::harness::{CHAT, Harness, RESPONSES, Running, ask, settings, sign_in};
-use crate::wire::{Reply, Request, Wire, soon};
+use crate::harness::{CHAT, Harness, RESPONSES, Running, ask, settings, sign_in, soon};
 
 fn assert_standing(reply: &Reply) {
     assert_eq!(reply.header("cache-control"), Some("no-store"));
@@ -143,10 +143,10 @@ async fn options_name_the_methods_and_open_nothing() {
 #[tokio::test]
 async fn head_is_get_without_a_body() {
     let harness = Harness::new().await;
-    let mut wire = Wire::open(harness.server.address).await;
+    let mut connection = Connection::open(harness.server.address).await.unwrap();
     for path in ["/", "/health", "/limits", "/v1/models", "/v1/models/gpt-5.5"] {
-        let get = wire.send(&Request::get(path)).await;
-        let head = wire.send(&Request::new("HEAD", path)).await;
+        let get = connection.send(&Request::get(path)).await.unwrap();
+        let head = connection.send(&Request::new("HEAD", path)).await.unwrap();
         assert_eq!(
             (head.status, head.header("content-length")),
             (200, get.header("content-length"))
@@ -244,7 +244,7 @@ async fn a_server_answers_on_every_address_it_listens_on() {
     let server = Server::new(settings(&harness.simulator, harness.home.path())).unwrap();
     let served = tokio::spawn(server.serve(listeners, std::future::pending()));
     for address in addresses.iter().chain(&addresses) {
-        let reply = Wire::open(*address).await.send(&Request::get("/health")).await;
+        let reply = client::send(*address, &Request::get("/health")).await.unwrap();
         assert_eq!(reply.status, 200);
     }
     served.abort();

@@ -5,9 +5,9 @@ use std::time::Duration;
 use chatmock_server::Served;
 use chatmock_server::upstream::Limits;
 use chatmock_simulator::Mode;
+use chatmock_testkit::client::Request;
 
-use crate::harness::{CHAT, Harness, RESPONSES, ask, said};
-use crate::wire::{Request, soon};
+use crate::harness::{CHAT, Harness, RESPONSES, ask, said, soon};
 
 const OLLAMA: &str = "/api/chat";
 
@@ -59,10 +59,10 @@ async fn a_silent_stream_shows_signs_of_life() {
     .await;
     for (path, mode) in [(CHAT, "MODE:stall-after"), (RESPONSES, "MODE:stall"), (CHAT, "MODE:mute")]
     {
-        let mut wire = harness.server.begin(path, &ask(path, mode, true)).await;
-        assert_eq!(soon(wire.head()).await.status, 200, "{mode}");
-        soon(wire.chunks_until(": keep-alive\n\n")).await;
-        soon(wire.chunks_until(": keep-alive\n\n")).await;
+        let mut connection = harness.server.begin(path, &ask(path, mode, true)).await;
+        assert_eq!(connection.head().await.unwrap().status, 200, "{mode}");
+        connection.chunks_until(": keep-alive\n\n").await.unwrap();
+        connection.chunks_until(": keep-alive\n\n").await.unwrap();
     }
 }
 
@@ -89,13 +89,13 @@ async fn a_failure_after_the_head_went_out_alone_is_told_in_the_stream() {
 #[tokio::test]
 async fn an_answer_without_time_left_ends_in_words() {
     let harness = Harness::with(|s| s.http.drain = Duration::from_millis(100)).await;
-    let mut wire = harness.server.begin(CHAT, &ask(CHAT, "MODE:stall-after", true)).await;
+    let mut connection = harness.server.begin(CHAT, &ask(CHAT, "MODE:stall-after", true)).await;
     soon(harness.simulator.wait_for(|stats| stats.open_streams == 1)).await;
-    soon(wire.head()).await;
-    soon(wire.chunks_until("content")).await;
+    connection.head().await.unwrap();
+    connection.chunks_until("content").await.unwrap();
     let Harness { server, .. } = harness;
     assert_eq!(server.ended().await, Served::Aborted { open: 1 });
-    let rest = String::from_utf8_lossy(&soon(wire.rest()).await).into_owned();
+    let rest = String::from_utf8_lossy(&connection.rest().await.unwrap()).into_owned();
     assert!(rest.contains("server_stopping") && !rest.contains("[DONE]"), "{rest}");
     assert!(rest.ends_with("0\r\n\r\n"), "the stream is ended in good order: {rest:?}");
 }
@@ -123,10 +123,10 @@ async fn a_panic_costs_one_answer_and_no_more() {
 async fn what_arrives_together_leaves_together() {
     let harness = Harness::new().await;
     let question = "word ".repeat(400);
-    let mut wire = harness.server.begin(CHAT, &ask(CHAT, &question, true)).await;
-    assert_eq!(soon(wire.head()).await.status, 200);
+    let mut connection = harness.server.begin(CHAT, &ask(CHAT, &question, true)).await;
+    assert_eq!(connection.head().await.unwrap().status, 200);
     let (mut chunks, mut text) = (0, String::new());
-    while let Some(chunk) = soon(wire.chunk()).await.filter(|chunk| !chunk.is_empty()) {
+    while let Some(chunk) = connection.chunk().await.unwrap().filter(|chunk| !chunk.is_empty()) {
         chunks += 1;
         text.push_str(&String::from_utf8_lossy(&chunk));
     }

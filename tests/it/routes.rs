@@ -3,6 +3,7 @@
 use chatmock_server::Settings;
 use chatmock_server::upstream::{Profile, Route};
 use chatmock_simulator::{Settings as Simulated, Simulator};
+use chatmock_testkit::client::Request;
 use serde_json::{Value, json};
 
 use crate::conversation::{Conversation, DIALECTS};
@@ -10,7 +11,6 @@ use crate::harness::{
     CHAT, Harness, RESPONSES, Running, ask, chat, output_text, said, settings_by,
 };
 use crate::harness::{responses, streamed};
-use crate::wire::Request;
 
 /// A simulator, and a server that calls one of its backends with a key.
 struct Way {

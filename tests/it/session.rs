@@ -1,10 +1,10 @@
 //! Session identity: one id for one conversation, everywhere and always the same.
 
 use chatmock_simulator::Recorded;
+use chatmock_testkit::client::Request;
 use serde_json::{Value, json};
 
 use crate::harness::{CHAT, Harness, RESPONSES, Running, chat, responses, settings};
-use crate::wire::Request;
 
 /// The id of a call, after it was found to be the same in every place.
 fn id(call: &Recorded) -> String {

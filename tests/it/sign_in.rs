@@ -4,11 +4,11 @@ use std::time::Duration;
 
 use chatmock_server::{Access, Server};
 use chatmock_simulator::{Claims, Mode, Settings as Simulated};
+use chatmock_testkit::client::{Reply, Request};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::harness::{CHAT, Harness, RESPONSES, Running, ask, settings, sign_in};
-use crate::wire::{Reply, Request};
+use crate::harness::{CHAT, Harness, RESPONSES, Running, ask, settings, sign_in, soon};
 
 /// The command that mends a sign-in.
 const COMMAND: &str = "chatmock-auth login";
@@ -94,7 +94,7 @@ async fn a_client_that_leaves_does_not_cut_a_renewal_off() {
     })
     .await;
     drop(harness.server.begin(CHAT, &ask(CHAT, "hello", false)).await);
-    crate::wire::soon(harness.simulator.wait_for(|stats| stats.refreshes == 1)).await;
+    soon(harness.simulator.wait_for(|stats| stats.refreshes == 1)).await;
     assert_eq!(harness.server.say("hello").await.status, 200);
     assert_eq!(harness.simulator.stats().refreshes, 1);
 }

@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use chatmock_simulator::{Mode, Script, Step};
+use chatmock_testkit::client::{Connection, Request};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::harness::{CHAT, Harness, RESPONSES, ask};
-use crate::wire::{Request, Wire, soon};
+use crate::harness::{CHAT, Harness, RESPONSES, ask, soon};
 
 const WAYS: [(&str, bool); 4] =
     [(CHAT, true), (CHAT, false), (RESPONSES, true), (RESPONSES, false)];
@@ -75,11 +75,12 @@ async fn a_slow_stream_is_no_silent_one() {
 async fn a_client_that_leaves_in_the_middle_cancels_the_call() {
     let harness = Harness::new().await;
     for (number, path) in (1..).zip([CHAT, RESPONSES]) {
-        let mut wire = harness.server.begin(path, &ask(path, "MODE:slow:100000:5", true)).await;
-        assert_eq!(wire.head().await.status, 200);
-        wire.chunks_until("delta").await;
+        let mut connection =
+            harness.server.begin(path, &ask(path, "MODE:slow:100000:5", true)).await;
+        assert_eq!(connection.head().await.unwrap().status, 200);
+        connection.chunks_until("delta").await.unwrap();
         assert_eq!(harness.simulator.stats().open_streams, 1);
-        drop(wire);
+        drop(connection);
         closed(&harness, number).await;
     }
 }
@@ -88,10 +89,10 @@ async fn a_client_that_leaves_in_the_middle_cancels_the_call() {
 async fn a_client_that_leaves_during_silence_cancels_the_call() {
     let harness = Harness::new().await;
     for (number, path) in (1..).zip([CHAT, RESPONSES]) {
-        let mut wire = harness.server.begin(path, &ask(path, "MODE:stall-after", true)).await;
-        assert_eq!(wire.head().await.status, 200);
-        wire.chunks_until("whole").await;
-        drop(wire);
+        let mut connection = harness.server.begin(path, &ask(path, "MODE:stall-after", true)).await;
+        assert_eq!(connection.head().await.unwrap().status, 200);
+        connection.chunks_until("whole").await.unwrap();
+        drop(connection);
         closed(&harness, number).await;
     }
 }
@@ -102,9 +103,9 @@ async fn a_client_that_leaves_before_the_head_cancels_the_call() {
     let asked = ["MODE:mute", "MODE:stall", "MODE:stall-after"];
     let whole = asked.map(|text| (text, false));
     for (number, (text, stream)) in (1..).zip(whole.into_iter().chain([("MODE:stall", true)])) {
-        let wire = harness.server.begin(CHAT, &ask(CHAT, text, stream)).await;
+        let connection = harness.server.begin(CHAT, &ask(CHAT, text, stream)).await;
         soon(harness.simulator.wait_for(|stats| stats.open_streams == 1)).await;
-        drop(wire);
+        drop(connection);
         closed(&harness, number).await;
     }
 }
@@ -118,9 +119,9 @@ async fn a_client_that_leaves_is_no_harm_to_the_others() {
         let left = harness.server.begin(CHAT, &ask(CHAT, "MODE:slow:1000:10", true)).await;
         drop(left);
     }
-    for mut wire in others {
-        let head = wire.head().await;
-        assert!(wire.body(head).await.text().ends_with("data: [DONE]\n\n"));
+    for mut connection in others {
+        let head = connection.head().await.unwrap();
+        assert!(connection.body(head).await.unwrap().text().ends_with("data: [DONE]\n\n"));
     }
     soon(harness.simulator.wait_for(|stats| stats.open_streams == 0)).await;
 }
@@ -142,11 +143,11 @@ async fn an_answer_cut_at_a_stop_sequence_lets_the_backend_go() {
 #[tokio::test]
 async fn a_hundred_turns_use_few_connections() {
     let harness = Harness::new().await;
-    let mut wire = Wire::open(harness.server.address).await;
+    let mut connection = Connection::open(harness.server.address).await.unwrap();
     for turn in 0..100 {
         let path = if turn % 4 < 2 { CHAT } else { RESPONSES };
         let request = ask(path, "hello", turn % 2 == 0).to_string();
-        assert!(wire.send(&Request::post(path, request)).await.whole);
+        assert!(connection.send(&Request::post(path, request)).await.unwrap().whole);
     }
     let stats = harness.simulator.stats();
     assert_eq!(stats.responses(), 100);
@@ -172,9 +173,9 @@ async fn output_is_handed_on_as_it_arrives() {
     let script = Script::events([first, delta]).then(Step::Stall);
     for path in [CHAT, RESPONSES] {
         harness.simulator.enqueue(script.clone());
-        let mut wire = harness.server.begin(path, &ask(path, "hello", true)).await;
-        assert_eq!(wire.head().await.status, 200);
-        wire.chunks_until("first words").await;
+        let mut connection = harness.server.begin(path, &ask(path, "hello", true)).await;
+        assert_eq!(connection.head().await.unwrap().status, 200);
+        connection.chunks_until("first words").await.unwrap();
     }
 }
 
@@ -216,10 +217,10 @@ async fn a_client_that_reads_nothing_holds_the_backend_back() {
         settings.upstream.route = route.at(format!("http://{address}/backend-api/codex"));
     })
     .await;
-    let mut wire = harness.server.begin(CHAT, &ask(CHAT, "hello", true)).await;
+    let mut connection = harness.server.begin(CHAT, &ask(CHAT, "hello", true)).await;
     let written = soon(flood(listener)).await;
     // What two connections' buffers hold, and little more.
     assert!(written < 32 << 20, "{written} bytes were taken");
-    assert_eq!(wire.head().await.status, 200);
-    wire.chunks_until("xxxx").await;
+    assert_eq!(connection.head().await.unwrap().status, 200);
+    connection.chunks_until("xxxx").await.unwrap();
 }

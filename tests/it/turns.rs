@@ -1,10 +1,10 @@
 //! Turns that go well: both dialects, streamed and whole, and their heads.
 
 use chatmock_simulator::{Mode, Script, Step};
+use chatmock_testkit::client::{Connection, Reply, Request};
 use serde_json::{Value, json};
 
 use crate::harness::{CHAT, Harness, RESPONSES, chat, output_text, responses, said, streamed};
-use crate::wire::{Reply, Request};
 
 #[tokio::test]
 async fn a_whole_chat_reply_is_a_completion() {
@@ -256,10 +256,10 @@ async fn strict_refuses_what_would_be_ignored_and_nothing_else() {
 #[tokio::test]
 async fn one_connection_serves_many_turns() {
     let harness = Harness::new().await;
-    let mut wire = crate::wire::Wire::open(harness.server.address).await;
+    let mut connection = Connection::open(harness.server.address).await.unwrap();
     for stream in [true, false, true, false] {
         let request = Request::post(CHAT, chat("hello", stream).to_string());
-        let reply = wire.send(&request).await;
+        let reply = connection.send(&request).await.unwrap();
         assert!(reply.status == 200 && reply.whole);
     }
 }

@@ -1,10 +1,10 @@
 //! What goes upstream: body, headers, and nothing of the client that it did not mean to send.
 
 use chatmock_simulator::{Claims, Mode, Settings as Simulated};
+use chatmock_testkit::client::Request;
 use serde_json::{Value, json};
 
 use crate::harness::{CHAT, Harness, RESPONSES, chat, responses};
-use crate::wire::Request;
 
 /// Every member that a request of the backend may have.
 const ALLOWED: [&str; 14] = [

@@ -3,10 +3,9 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use chatmock_testkit::client::{Reply, Request};
 use serde::Deserialize;
 use serde_json::{Value, json};
-
-use crate::client::{Reply, post};
 
 /// One inbound API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,11 +23,11 @@ impl Dialect {
 
     /// The bytes of a request with one text.
     pub(crate) fn request(self, text: &str, stream: bool) -> Vec<u8> {
-        self.request_with("", text, stream)
+        self.post(text, stream).bytes()
     }
 
-    /// The bytes of a request with header lines of one's own.
-    pub(crate) fn request_with(self, headers: &str, text: &str, stream: bool) -> Vec<u8> {
+    /// A request with one text.
+    pub(crate) fn post(self, text: &str, stream: bool) -> Request {
         let mut body = json!({"model": "gpt-5.5", "stream": stream});
         let (name, value) = match self {
             Self::Chat | Self::Ollama => ("messages", json!([{"role": "user", "content": text}])),
@@ -40,30 +39,32 @@ impl Dialect {
             // Kept responses are memory that is meant to grow.
             body["store"] = json!(false);
         }
-        post(self.path(), headers, &body.to_string())
+        Request::post(self.path(), body.to_string())
     }
 
     /// Whether a client would take a reply for a complete answer.
     pub(crate) fn is_complete(self, reply: &Reply, stream: bool) -> bool {
         if !stream {
-            return reply.head.status == 200;
+            return reply.status == 200;
         }
+        let text = reply.text();
         match self {
             Self::Chat | Self::Completions => {
                 let reason = |event: &Value| !event["choices"][0]["finish_reason"].is_null();
-                reply.body.contains("[DONE]") || objects(&reply.body).any(|event| reason(&event))
+                text.contains("[DONE]") || objects(&text).any(|event| reason(&event))
             }
-            Self::Responses => objects(&reply.body).any(|event| {
+            Self::Responses => objects(&text).any(|event| {
                 event["type"] == "response.completed" || event["response"]["status"] == "completed"
             }),
-            Self::Ollama => objects(&reply.body).any(|line| line["done"] == true),
+            Self::Ollama => objects(&text).any(|line| line["done"] == true),
         }
     }
 
     /// Whether a reply says that something failed.
     pub(crate) fn reports_failure(reply: &Reply) -> bool {
         let signs = ["\"error\":{", "\"error\":\"", "\"type\":\"error\""];
-        signs.iter().any(|sign| reply.body.contains(sign))
+        let text = reply.text();
+        signs.iter().any(|sign| text.contains(sign))
     }
 
     /// What a reply says: its text, and behind it the arguments of its calls. `None` unless it is

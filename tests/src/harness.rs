@@ -1,11 +1,11 @@
 //! The harness: a simulated backend, a home with a sign-in, and the program over both.
 
 use chatmock_simulator::{Settings, Simulator, Stats};
+use chatmock_testkit::client::{Connection, Reply, with_deadline};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::BoxError;
-use crate::client::{Reply, Wire, soon};
 use crate::process::Program;
 
 /// What a check works on; each has one of its own, so that figures do not mix.
@@ -56,7 +56,7 @@ impl Harness {
 
     /// Sends one request on a connection of its own.
     pub(crate) async fn ask(&self, request: &[u8]) -> Result<Reply, BoxError> {
-        Wire::open(self.program.address).await?.ask(request).await
+        Ok(Connection::open(self.program.address).await?.exchange(request).await?)
     }
 
     /// Waits until the backend's counters are such.
@@ -64,7 +64,7 @@ impl Harness {
         &self,
         met: impl FnMut(&Stats) -> bool,
     ) -> Result<Stats, BoxError> {
-        Ok(soon(self.simulator.wait_for(met)).await?)
+        Ok(with_deadline(self.simulator.wait_for(met)).await?)
     }
 }
 

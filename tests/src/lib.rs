@@ -5,7 +5,6 @@ mod benchmarks;
 #[cfg(target_os = "linux")]
 mod checks;
 #[cfg(target_os = "linux")]
-mod client;
 #[cfg(target_os = "linux")]
 mod dialect;
 #[cfg(target_os = "linux")]

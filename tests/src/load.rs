@@ -5,11 +5,11 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use chatmock_simulator::{Clock, Fast};
+use chatmock_testkit::client::{Connection, Request};
 use futures::future::join_all;
 use serde_json::json;
 
 use crate::BoxError;
-use crate::client::{Wire, post};
 use crate::dialect::Dialect;
 use crate::harness::Harness;
 
@@ -109,7 +109,7 @@ impl Question {
             Target::Program => (harness.program.address, Dialect::Chat.path(), Dialect::Chat),
             Target::Backend => (harness.simulator.address(), BACKEND, Dialect::Responses),
         };
-        let request = post(path, "", &history.body(&fast.mark()));
+        let request = Request::post(path, history.body(&fast.mark())).bytes();
         Self::ready(harness, (address, request), (dialect, true), fast)
     }
 
@@ -144,33 +144,34 @@ impl Question {
     }
 
     /// Asks on a new connection and reads up to the first text.
-    pub(crate) async fn open(&self) -> Result<Wire, BoxError> {
-        let mut wire = Wire::begin(self.address, &self.request).await?;
-        wire.head().await?;
-        while let Some(piece) = wire.chunk().await? {
+    pub(crate) async fn open(&self) -> Result<Connection, BoxError> {
+        let mut connection = Connection::begin(self.address, &self.request).await?;
+        connection.head().await?;
+        while let Some(piece) = connection.chunk().await? {
             if self.begins(&piece) {
-                return Ok(wire);
+                return Ok(connection);
             }
         }
         Err("the answer ended before its first text".into())
     }
 
     /// Asks on a connection and compares the answer.
-    pub(crate) async fn ask(&self, wire: &mut Wire) -> Result<Answer, BoxError> {
+    pub(crate) async fn ask(&self, connection: &mut Connection) -> Result<Answer, BoxError> {
         let asked = Instant::now();
-        wire.write(&self.request).await?;
-        let head = wire.head().await?;
+        connection.write(&self.request).await?;
+        let head = connection.head().await?;
         if head.status != 200 {
-            return Err(format!("status {}: {}", head.status, wire.body(head).await?).into());
+            let reply = connection.body(head).await?;
+            return Err(format!("status {}: {}", reply.status, reply.text()).into());
         }
         let mut answer = Answer::default();
         if !self.stream {
-            let body = wire.body(head).await?;
+            let body = connection.body(head).await?;
             answer.whole = asked.elapsed();
-            return self.judged(answer, &body);
+            return self.judged(answer, &body.text());
         }
         let mut body = Vec::with_capacity(8 * self.said.len());
-        while let Some(piece) = wire.chunk().await? {
+        while let Some(piece) = connection.chunk().await? {
             if answer.first.is_zero() && self.begins(&piece) {
                 answer.first = asked.elapsed();
             }
@@ -288,9 +289,9 @@ impl Load {
 async fn client(question: &Question, until: Instant) -> (Vec<Answer>, Option<String>) {
     let mut answers = Vec::new();
     let asking = async {
-        let mut wire = Wire::open(question.address).await?;
+        let mut connection = Connection::open(question.address).await?;
         loop {
-            answers.push(question.ask(&mut wire).await?);
+            answers.push(question.ask(&mut connection).await?);
             if Instant::now() >= until {
                 return Ok::<_, BoxError>(());
             }

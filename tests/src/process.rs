@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
 
+use chatmock_testkit::client::with_deadline;
 use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 
 use crate::BoxError;
-use crate::client::soon;
 
 /// The child; killed when dropped.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl Program {
         let mut lines = BufReader::new(stderr).lines();
         let mut seen = String::new();
         let address = loop {
-            let line = soon(lines.next_line()).await??;
+            let line = with_deadline(lines.next_line()).await??;
             let line = line.ok_or_else(|| format!("the program did not start: {seen}"))?;
             if let Some((_, address)) = line.split_once("listening on http://") {
                 break address.trim().parse()?;

@@ -1,9 +1,9 @@
 //! Odd answers in every dialect: each has to say what the backend said.
 
 use chatmock_simulator::Fast;
+use chatmock_testkit::client::Connection;
 
 use crate::BoxError;
-use crate::client::Wire;
 use crate::dialect::Dialect;
 use crate::harness::Harness;
 use crate::load::{History, Question, Target};
@@ -35,8 +35,8 @@ pub(super) async fn measure() -> Result<Vec<Line>, BoxError> {
     }
     let (mut wrong, mut why) = (0, None);
     for question in questions.iter().flat_map(|question| [question; TIMES]) {
-        let mut wire = Wire::open(harness.program.address).await?;
-        if let Err(fault) = question.ask(&mut wire).await {
+        let mut connection = Connection::open(harness.program.address).await?;
+        if let Err(fault) = question.ask(&mut connection).await {
             wrong += 1;
             why.get_or_insert_with(|| fault.to_string());
         }

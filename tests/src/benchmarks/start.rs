@@ -25,8 +25,8 @@ pub(super) async fn measure(options: &Options) -> Result<Vec<Line>, BoxError> {
         harness.restart().await?;
         let reply = harness.ask(HEALTH).await?;
         times.push(milliseconds(begun.elapsed()));
-        if reply.head.status != 200 {
-            return Err(format!("/health answered {}", reply.head.status).into());
+        if reply.status != 200 {
+            return Err(format!("/health answered {}", reply.status).into());
         }
     }
     let size = std::fs::metadata(process::path()?)?.len() as f64 / 1e6;

@@ -3,12 +3,12 @@
 use std::time::{Duration, Instant};
 
 use chatmock_simulator::Fast;
+use chatmock_testkit::client::Connection;
 use futures::{StreamExt, TryStreamExt, stream};
 
 use super::rounds::informational;
 use super::workloads::SHORT;
 use crate::BoxError;
-use crate::client::Wire;
 use crate::harness::Harness;
 use crate::load::{History, Load, Question, Target};
 use crate::report::{Line, MIB, shown};
@@ -61,7 +61,7 @@ pub(super) async fn measure(options: &Options) -> Result<Vec<Line>, BoxError> {
 }
 
 /// Opens streams and reads the first text of each.
-async fn open(harness: &Harness, count: usize) -> Result<Vec<Wire>, BoxError> {
+async fn open(harness: &Harness, count: usize) -> Result<Vec<Connection>, BoxError> {
     let question =
         Question::new(harness, Target::Program, Fast::Paced(600, 1000), History::Nothing)?;
     let opening = stream::iter(0..count).map(|_| question.open());

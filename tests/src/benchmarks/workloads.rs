@@ -1,10 +1,10 @@
 //! What is asked in rounds: a short answer, paced streams, floods, bursts and large requests.
 
 use chatmock_simulator::Fast;
+use chatmock_testkit::client::Connection;
 
 use super::rounds::{Figures, Workload, at_most, compared, informational};
 use crate::BoxError;
-use crate::client::Wire;
 use crate::harness::Harness;
 use crate::load::{History, Question, Target};
 use crate::report::Line;
@@ -87,8 +87,8 @@ pub(super) async fn picture(options: &Options) -> Result<Vec<Line>, BoxError> {
     let harness = Harness::fast().await?;
     let figures = PICTURE.rounds(&harness, options).await?;
     let question = Question::new(&harness, Target::Program, SHORT.fast, LARGEST)?;
-    let mut wire = Wire::open(harness.program.address).await?;
-    let answer = question.ask(&mut wire).await;
+    let mut connection = Connection::open(harness.program.address).await?;
+    let answer = question.ask(&mut connection).await;
     let (size, holds) = (question.size() >> 10, answer.is_ok());
     let figure = answer.map_or_else(|fault| fault.to_string(), |_| "answered".to_owned());
     Ok(vec![

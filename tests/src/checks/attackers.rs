@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use chatmock_testkit::client::Connection;
 use futures::future::try_join_all;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::io::AsyncWriteExt;
@@ -12,7 +13,6 @@ use tokio::task::JoinHandle;
 
 use super::sockets;
 use crate::BoxError;
-use crate::client::Wire;
 use crate::dialect::Dialect;
 use crate::harness::Harness;
 use crate::report::{Line, percentile, shown};
@@ -72,17 +72,17 @@ async fn drippers(
     beginning: Vec<u8>,
     more: &[u8],
 ) -> Result<Duration, BoxError> {
-    let opening = stream::iter(0..count).map(|_| Wire::open(address));
-    let wires: Vec<_> = opening.buffered(SIDE_BY_SIDE).try_collect().await?;
-    let stays = try_join_all((0..).zip(wires).map(|(index, mut wire)| {
+    let opening = stream::iter(0..count).map(|_| Connection::open(address));
+    let connections: Vec<_> = opening.buffered(SIDE_BY_SIDE).try_collect().await?;
+    let stays = try_join_all((0..).zip(connections).map(|(index, mut connection)| {
         let beginning = &beginning;
         async move {
             // They do not march in step, as tools for such attacks do not: a burst once a second would
             // measure how fast these clients are.
             tokio::time::sleep(DRIP * index / count as u32).await;
             let start = Instant::now();
-            wire.write(beginning).await?;
-            tokio::time::timeout(PATIENCE, wire.drip(more, DRIP)).await?;
+            connection.write(beginning).await?;
+            tokio::time::timeout(PATIENCE, connection.drip(more, DRIP)).await?;
             Ok::<_, BoxError>(start.elapsed())
         }
     }))
@@ -133,12 +133,12 @@ impl Normal {
         let (stop, stopped) = watch::channel(false);
         let times = tokio::spawn(async move {
             let request = Dialect::Chat.request("hello", false);
-            let (mut wire, mut times) = (Wire::open(address).await?, Vec::new());
+            let (mut connection, mut times) = (Connection::open(address).await?, Vec::new());
             let mut ticks = tokio::time::interval(PAUSE);
             while !*stopped.borrow() {
                 ticks.tick().await;
                 let start = Instant::now();
-                if wire.ask(&request).await?.head.status != 200 {
+                if connection.exchange(&request).await?.status != 200 {
                     return Err("a normal client was refused".into());
                 }
                 times.push(start.elapsed());

@@ -79,7 +79,7 @@ async fn uncut(
 ) -> Result<(), BoxError> {
     harness.simulator.enqueue(Script::stream(vec![Step::Raw(bytes.clone())]));
     let reply = harness.ask(&dialect.request("hello", stream)).await?;
-    let complete = dialect.is_complete(&reply, stream) && reply.head.status == 200;
+    let complete = dialect.is_complete(&reply, stream) && reply.status == 200;
     tally.complete += usize::from(complete && !Dialect::reports_failure(&reply));
     Ok(())
 }

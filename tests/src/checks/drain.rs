@@ -2,10 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use chatmock_testkit::client::Connection;
 use futures::future::{join_all, try_join_all};
 
 use crate::BoxError;
-use crate::client::Wire;
 use crate::dialect::Dialect;
 use crate::harness::Harness;
 use crate::report::Line;
@@ -35,17 +35,17 @@ pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
 }
 
 /// Begins a stream and reads its first words.
-async fn begin(address: std::net::SocketAddr, request: &[u8]) -> Result<Wire, BoxError> {
-    let mut wire = Wire::begin(address, request).await?;
-    wire.head().await?;
-    wire.chunks_until("\"content\":\"1 ").await?;
-    Ok(wire)
+async fn begin(address: std::net::SocketAddr, request: &[u8]) -> Result<Connection, BoxError> {
+    let mut connection = Connection::begin(address, request).await?;
+    connection.head().await?;
+    connection.chunks_until("\"content\":\"1 ").await?;
+    Ok(connection)
 }
 
 /// Reads the rest of a stream; whether it ends well.
-async fn whole(mut wire: Wire) -> bool {
+async fn whole(mut connection: Connection) -> bool {
     let mut text = String::new();
-    while let Ok(Some(piece)) = wire.chunk().await {
+    while let Ok(Some(piece)) = connection.chunk().await {
         text.push_str(&String::from_utf8_lossy(&piece));
     }
     text.contains("\"content\":\"50 ") && text.ends_with("data: [DONE]\n\n")

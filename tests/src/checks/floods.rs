@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use chatmock_testkit::client::Connection;
 use futures::future::try_join_all;
 
 use crate::BoxError;
-use crate::client::Wire;
 use crate::dialect::Dialect;
 use crate::harness::Harness;
 use crate::report::Line;
@@ -26,7 +26,8 @@ pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
     let before = harness.program.memory()?;
     let request = Dialect::Chat.request("MODE:flood:20000:65536", true);
     let address = harness.program.address;
-    let wires = try_join_all((0..count).map(|_| Wire::begin(address, &request))).await?;
+    let connections =
+        try_join_all((0..count).map(|_| Connection::begin(address, &request))).await?;
     harness.wait_for(|stats| stats.open_streams == count as u64).await?;
     let (mut most, mut ticks) = (before, tokio::time::interval(LOOK));
     for _ in 0..looks {
@@ -34,7 +35,7 @@ pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
         most = most.max(harness.program.memory()?);
     }
     let open = harness.simulator.stats().open_streams as usize;
-    drop(wires);
+    drop(connections);
     let stats = harness.wait_for(|stats| stats.open_streams == 0).await?;
     let grown = most.saturating_sub(before) / count as u64;
     Ok(vec![

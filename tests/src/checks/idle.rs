@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
+use chatmock_testkit::client::{Connection, with_deadline};
 use futures::{StreamExt, TryStreamExt, stream};
 
 use crate::BoxError;
-use crate::client::{Wire, soon};
 use crate::harness::Harness;
 use crate::report::Line;
 use crate::suite::Options;
@@ -27,14 +27,14 @@ pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
     }
     let harness = Harness::start().await?;
     let address = harness.program.address;
-    let opening = stream::iter(0..count).map(|_| Wire::open(address));
-    let mut wires: Vec<_> = opening.buffered(SIDE_BY_SIDE).try_collect().await?;
+    let opening = stream::iter(0..count).map(|_| Connection::open(address));
+    let mut connections: Vec<_> = opening.buffered(SIDE_BY_SIDE).try_collect().await?;
     let open = accepted(&harness, count).await?;
     let fresh = harness.program.memory()?;
     // Twice, since a connection that has served once is another thing than a new one.
-    let first = serve(&mut wires).await;
+    let first = serve(&mut connections).await;
     let used = harness.program.memory()?;
-    let second = serve(&mut wires).await;
+    let second = serve(&mut connections).await;
     Ok(vec![
         Line::new("idle connections open", open, format!("at least {count}"), open >= count),
         Line::memory("  memory before they ask", fresh, MEMORY),
@@ -56,14 +56,14 @@ async fn accepted(harness: &Harness, count: usize) -> Result<usize, BoxError> {
             }
         }
     };
-    soon(all).await?
+    with_deadline(all).await?
 }
 
 /// Asks on each connection; gives how many were answered.
-async fn serve(wires: &mut [Wire]) -> usize {
-    let asking = stream::iter(wires).map(|wire| async move {
+async fn serve(connections: &mut [Connection]) -> usize {
+    let asking = stream::iter(connections).map(|connection| async move {
         // A connection that was closed meanwhile counts as none.
-        wire.ask(REQUEST).await.is_ok_and(|reply| reply.head.status == 200)
+        connection.exchange(REQUEST).await.is_ok_and(|reply| reply.status == 200)
     });
     let served: Vec<bool> = asking.buffer_unordered(SIDE_BY_SIDE).collect().await;
     served.into_iter().filter(|served| *served).count()

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
+use chatmock_testkit::client::Connection;
+
 use crate::BoxError;
-use crate::client::Wire;
 use crate::dialect::Dialect;
 use crate::harness::Harness;
 use crate::report::{Line, percentile};
@@ -40,14 +41,14 @@ pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
 /// Leaves once; gives the time until the backend noticed.
 async fn leave(harness: &Harness, text: &str, seen: Option<&str>) -> Result<Duration, BoxError> {
     let request = Dialect::Chat.request(text, seen.is_some());
-    let mut wire = Wire::begin(harness.program.address, &request).await?;
+    let mut connection = Connection::begin(harness.program.address, &request).await?;
     harness.wait_for(|stats| stats.open_streams == 1).await?;
     if let Some(seen) = seen {
-        wire.head().await?;
-        wire.chunks_until(seen).await?;
+        connection.head().await?;
+        connection.chunks_until(seen).await?;
     }
     let left = Instant::now();
-    drop(wire);
+    drop(connection);
     let stats = harness.wait_for(|stats| stats.open_streams == 0).await?;
     let closing = stats.closings.back().ok_or("no call was closed")?;
     if !closing.cancelled {

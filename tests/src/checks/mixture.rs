@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
+use chatmock_testkit::client::{Connection, Request};
 use futures::future::join_all;
 
 use crate::BoxError;
-use crate::client::{Wire, post};
 use crate::dialect::Dialect;
 use crate::harness::Harness;
 use crate::report::{Line, MIB};
@@ -60,9 +60,9 @@ fn mebibytes(bytes: u64) -> f64 {
 /// Sends so many requests in a row; gives how many got another status than theirs.
 async fn row(address: SocketAddr, count: usize) -> usize {
     let kinds = kinds();
-    let (mut wire, mut wrong) = (None, 0);
+    let (mut connection, mut wrong) = (None, 0);
     for (request, status) in kinds.iter().cycle().take(count) {
-        let answered = one(address, &mut wire, request).await;
+        let answered = one(address, &mut connection, request).await;
         wrong += usize::from(answered.ok() != Some(*status));
     }
     wrong
@@ -71,28 +71,28 @@ async fn row(address: SocketAddr, count: usize) -> usize {
 /// Sends one request over a connection that is kept as long as it goes.
 async fn one(
     address: SocketAddr,
-    kept: &mut Option<Wire>,
+    kept: &mut Option<Connection>,
     request: &[u8],
 ) -> Result<u16, BoxError> {
-    let mut wire = match kept.take() {
-        Some(wire) => wire,
-        None => Wire::open(address).await?,
+    let mut connection = match kept.take() {
+        Some(connection) => connection,
+        None => Connection::open(address).await?,
     };
-    let reply = wire.ask(request).await?;
-    if !reply.head.closes {
-        *kept = Some(wire);
+    let reply = connection.exchange(request).await?;
+    if !reply.closes() {
+        *kept = Some(connection);
     }
-    Ok(reply.head.status)
+    Ok(reply.status)
 }
 
 /// Requests, and the status of each.
 fn kinds() -> Vec<(Vec<u8>, u16)> {
     let chat = "/v1/chat/completions";
     let mut kinds = vec![
-        (post(chat, "", "{\"model\": \"gpt-5.5\", \"messages\": ["), 400),
-        (post(chat, "", "{\"model\": \"gpt-5.5\", \"messages\": 7}"), 400),
-        (post(chat, "origin: https://evil.test\r\n", "{}"), 403),
-        (post("/no/such/path", "", "{}"), 404),
+        (Request::post(chat, "{\"model\": \"gpt-5.5\", \"messages\": [").bytes(), 400),
+        (Request::post(chat, "{\"model\": \"gpt-5.5\", \"messages\": 7}").bytes(), 400),
+        (Request::post(chat, "{}").with("origin", "https://evil.test").bytes(), 403),
+        (Request::post("/no/such/path", "{}").bytes(), 404),
         (Dialect::Chat.request("MODE:429", true), 429),
         (Dialect::Responses.request("MODE:cut", false), 502),
         (Dialect::Ollama.request("MODE:cut-hard", true), 200),

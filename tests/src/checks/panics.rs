@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
+use chatmock_testkit::client::Connection;
 use futures::future::join_all;
 
 use crate::BoxError;
-use crate::client::Wire;
 use crate::dialect::Dialect;
 use crate::harness::Harness;
 use crate::report::Line;
@@ -13,21 +13,19 @@ use crate::suite::Options;
 
 /// Clients side by side.
 const CLIENTS: usize = 8;
-/// The header that forces one, where the program was built for it.
-const REQUEST: &str = "x-test-panic: request\r\n";
-/// The same inside the answer's body.
-const BODY: &str = "x-test-panic: body\r\n";
+/// The header that forces one, where the program was built for it; its value says where.
+const HEADER: &str = "x-test-panic";
 
 pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
     let count = options.number(10_000, 800);
     let mut harness = Harness::start().await?;
-    let probe = harness.ask(&Dialect::Chat.request_with(REQUEST, "hello", false)).await?;
-    if probe.head.status == 200 {
+    let probe = harness.ask(&forcing(Dialect::Chat, false)).await?;
+    if probe.status == 200 {
         let absent = Line::new("panics cannot be forced", "absent", "absent", true);
         return Ok(vec![absent, inside::check(&harness, count).await?]);
     }
     let reported = force(harness.program.address, count).await;
-    let served = harness.ask(&Dialect::Chat.request("hello", false)).await?.head.status;
+    let served = harness.ask(&Dialect::Chat.request("hello", false)).await?.status;
     harness.wait_for(|stats| stats.open_streams == 0).await?;
     let lives = harness.program.lives();
     Ok(vec![
@@ -50,13 +48,19 @@ async fn force(address: SocketAddr, count: usize) -> usize {
     join_all(each).await.into_iter().sum()
 }
 
+/// A request that forces a panic: before the answer begins, or inside its body.
+fn forcing(dialect: Dialect, body: bool) -> Vec<u8> {
+    let place = if body { "body" } else { "request" };
+    dialect.post("hello", body).with(HEADER, place).bytes()
+}
+
 async fn one(address: SocketAddr, number: usize) -> Result<bool, BoxError> {
     let dialect = Dialect::ALL[number % Dialect::ALL.len()];
     let body = number / Dialect::ALL.len() % 2 == 1;
-    let request = dialect.request_with(if body { BODY } else { REQUEST }, "hello", body);
-    let reply = Wire::open(address).await?.ask(&request).await?;
+    let request = forcing(dialect, body);
+    let reply = Connection::open(address).await?.exchange(&request).await?;
     let status = if body { 200 } else { 500 };
-    let as_it_should = reply.head.status == status && !dialect.is_complete(&reply, body);
+    let as_it_should = reply.status == status && !dialect.is_complete(&reply, body);
     Ok(as_it_should && Dialect::reports_failure(&reply))
 }
 
