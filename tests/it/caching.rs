@@ -1,7 +1,7 @@
 //! What a conversation costs: the share of its input that the backend's cache knows, by every route.
 
 use chatmock_server::Settings;
-use chatmock_server::upstream::{Profile, Route};
+use chatmock_server::upstream::{ApiFlavor, UpstreamRoute};
 use chatmock_simulator::{Claims, Settings as Simulated, Simulator};
 use tempfile::TempDir;
 
@@ -15,11 +15,11 @@ const TURNS: usize = 10;
 struct Ground {
     simulator: Simulator,
     home: TempDir,
-    route: Route,
+    route: UpstreamRoute,
 }
 
 impl Ground {
-    async fn of(route: Route) -> Self {
+    async fn of(route: UpstreamRoute) -> Self {
         let simulator = Simulator::start(Simulated::default()).await.unwrap();
         let home = tempfile::tempdir().unwrap();
         sign_in(home.path(), &simulator.tokens(Claims::default()).auth_json());
@@ -27,7 +27,7 @@ impl Ground {
     }
 
     fn settings(&self) -> Settings {
-        match self.route.is_by_key() || self.route.name() == "plan" {
+        match self.route.uses_key() || self.route.name() == "plan" {
             true => settings_by(self.route.clone(), &self.simulator),
             false => settings(&self.simulator, self.home.path()),
         }
@@ -44,8 +44,8 @@ impl Ground {
     }
 }
 
-fn routes() -> [Route; 3] {
-    [Route::codex(), Route::plan(), Route::api(Profile::OpenAi)]
+fn routes() -> [UpstreamRoute; 3] {
+    [UpstreamRoute::codex(), UpstreamRoute::plan(), UpstreamRoute::api(ApiFlavor::OpenAi)]
 }
 
 /// What the person says in a turn: every other time something that a tool is needed for.

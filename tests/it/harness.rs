@@ -5,7 +5,7 @@ use std::path::Path;
 
 use chatmock_server::auth::{KeeperSettings, Secret};
 use chatmock_server::translate::Policy;
-use chatmock_server::upstream::{Config, Limits, Route};
+use chatmock_server::upstream::{Config, Limits, UpstreamRoute};
 use chatmock_server::{
     Access, HttpSettings, KeySettings, ModelSettings, Served, Server, Settings, SignInSettings,
 };
@@ -90,7 +90,7 @@ pub(crate) fn settings(simulator: &Simulator, home: &Path) -> Settings {
         http: HttpSettings::default(),
         policy: Policy::default(),
         upstream: Config {
-            route: Route::codex().at(simulator.upstream_url()),
+            route: UpstreamRoute::codex().at(simulator.upstream_url()),
             // Tests of single failures count single calls.
             limits: Limits { retries: 0, ..Limits::default() },
             ..Config::default()
@@ -106,7 +106,7 @@ pub(crate) fn settings(simulator: &Simulator, home: &Path) -> Settings {
 
 /// Settings of a server that calls one of a simulator's backends by its own route; a key stands in
 /// for the sign-in.
-pub(crate) fn settings_by(route: Route, simulator: &Simulator) -> Settings {
+pub(crate) fn settings_by(route: UpstreamRoute, simulator: &Simulator) -> Settings {
     let (backend, key) = match route.name() {
         "plan" => (Backend::Plan, "plan-simulated"),
         "api" => (Backend::Api, "sk-simulated"),

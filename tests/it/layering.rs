@@ -119,9 +119,9 @@ fn no_one_but_the_module_of_routes_asks_which_route_is_in_use() {
     let asking = [
         "Route::plan",
         "Route::api",
-        "kind::CODEX",
-        "kind::PLAN",
-        "Profile::OpenAi",
+        "backend_profile::CODEX",
+        "backend_profile::PLAN",
+        "ApiFlavor::OpenAi",
         "== Route::",
         "route.name() ==",
         "route().name() ==",

@@ -1,7 +1,7 @@
 //! The three routes: every dialect through each backend, what each takes, and how each fails.
 
 use chatmock_server::Settings;
-use chatmock_server::upstream::{Profile, Route};
+use chatmock_server::upstream::{ApiFlavor, UpstreamRoute};
 use chatmock_simulator::{Settings as Simulated, Simulator};
 use chatmock_testkit::client::Request;
 use serde_json::{Value, json};
@@ -16,15 +16,19 @@ use crate::harness::{responses, streamed};
 struct Way {
     simulator: Simulator,
     server: Running,
-    route: Route,
+    route: UpstreamRoute,
 }
 
 impl Way {
-    async fn by(route: Route) -> Self {
+    async fn by(route: UpstreamRoute) -> Self {
         Self::with(route, Simulated::default(), |_| {}).await
     }
 
-    async fn with(route: Route, simulated: Simulated, change: impl FnOnce(&mut Settings)) -> Self {
+    async fn with(
+        route: UpstreamRoute,
+        simulated: Simulated,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let simulator = Simulator::start(simulated).await.unwrap();
         let mut settings = settings_by(route.clone(), &simulator);
         change(&mut settings);
@@ -37,16 +41,16 @@ impl Way {
     }
 }
 
-fn plan() -> Route {
-    Route::plan()
+fn plan() -> UpstreamRoute {
+    UpstreamRoute::plan()
 }
 
-fn api() -> Route {
-    Route::api(Profile::OpenAi)
+fn api() -> UpstreamRoute {
+    UpstreamRoute::api(ApiFlavor::OpenAi)
 }
 
-fn generic() -> Route {
-    Route::api(Profile::Generic)
+fn generic() -> UpstreamRoute {
+    UpstreamRoute::api(ApiFlavor::Generic)
 }
 
 #[tokio::test]

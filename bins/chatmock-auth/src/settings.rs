@@ -8,7 +8,7 @@ use chatmock_auth::{
     self as auth, Endpoint, EndpointError, EndpointSettings, Home, KeeperSettings,
     LoopbackSettings, Practice, RedirectHost, StoreChoice,
 };
-use chatmock_server::upstream::{self, Identity, Route};
+use chatmock_server::upstream::{self, Identity, UpstreamRoute};
 
 use crate::cli::{self, Cli, Everywhere, Host, Program, RouteName, Store};
 use crate::env::Folders;
@@ -125,7 +125,7 @@ impl Means {
 impl Means {
     /// The backend of a sign-in for a route, and who calls it.
     pub(crate) fn upstream(&self, route: &auth::Route) -> upstream::Config {
-        let backend = route.as_str().parse().unwrap_or_else(|_| Route::codex());
+        let backend = route.as_str().parse().unwrap_or_else(|_| UpstreamRoute::codex());
         let base = self.upstream_url.clone().unwrap_or_else(|| backend.base().to_owned());
         let (route, identity) = (backend.at(base), self.identity.clone());
         upstream::Config { route, identity, ..upstream::Config::default() }
@@ -299,9 +299,10 @@ mod tests {
         let Decided { means, verbose, .. } = decided(&["refresh"]).unwrap();
         assert!(!verbose && means.home.path().ends_with(".chatgpt-local"));
         assert_eq!((&*means.keeper.issuer, &*means.keeper.client_id), (ISSUER, CLIENT_ID));
-        for (route, expected) in
-            [(auth::Route::CODEX, Route::codex()), (auth::Route::PLAN, Route::plan())]
-        {
+        for (route, expected) in [
+            (auth::Route::CODEX, UpstreamRoute::codex()),
+            (auth::Route::PLAN, UpstreamRoute::plan()),
+        ] {
             assert_eq!(means.upstream(&route).route, expected);
         }
         assert_eq!(means.identity, Identity::default());

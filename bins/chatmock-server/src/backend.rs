@@ -4,7 +4,7 @@ use std::path::Path;
 
 use anyhow::{Context, ensure};
 use chatmock_server::auth::Secret;
-use chatmock_server::upstream::{self, Identity, Profile, Route};
+use chatmock_server::upstream::{self, ApiFlavor, Identity, UpstreamRoute};
 
 use crate::cli::{ApiProfile, BackendArgs};
 use crate::env::OpenAiVariables;
@@ -53,10 +53,10 @@ pub(crate) fn resolve(
         user_agent,
     } = args;
     let mut warnings = Vec::new();
-    let named: Route = route.to_ascii_lowercase().parse()?;
-    let (route, key) = if named.is_by_key() {
+    let named: UpstreamRoute = route.to_ascii_lowercase().parse()?;
+    let (route, key) = if named.uses_key() {
         let base = upstream_url.or_else(|| openai.base.clone());
-        let base = base.unwrap_or_else(|| Route::PLATFORM.to_owned());
+        let base = base.unwrap_or_else(|| UpstreamRoute::PLATFORM.to_owned());
         let file = upstream_key_file.as_deref();
         let key = file.map(|file| read_key(file, &mut warnings)).transpose()?;
         let key = key.or_else(|| openai.key.clone());
@@ -80,8 +80,8 @@ pub(crate) fn resolve(
 }
 
 /// Whether a route is called with a key.
-pub(crate) fn is_by_key(route: &str) -> bool {
-    route.to_ascii_lowercase().parse::<Route>().is_ok_and(|route| route.is_by_key())
+pub(crate) fn uses_key(route: &str) -> bool {
+    route.to_ascii_lowercase().parse::<UpstreamRoute>().is_ok_and(|route| route.uses_key())
 }
 
 fn api(
@@ -89,13 +89,13 @@ fn api(
     profile: Option<ApiProfile>,
     key: Option<&Secret>,
     warnings: &mut Vec<String>,
-) -> anyhow::Result<Route> {
+) -> anyhow::Result<UpstreamRoute> {
     let profile = match profile {
-        Some(ApiProfile::Openai) => Profile::OpenAi,
-        Some(ApiProfile::Generic) => Profile::Generic,
-        None => Profile::of(&base),
+        Some(ApiProfile::Openai) => ApiFlavor::OpenAi,
+        Some(ApiProfile::Generic) => ApiFlavor::Generic,
+        None => ApiFlavor::of(&base),
     };
-    let own = base.trim_end_matches('/') == Route::PLATFORM;
+    let own = base.trim_end_matches('/') == UpstreamRoute::PLATFORM;
     ensure!(
         key.is_some() || !own,
         "--route api needs a key for {base}: --upstream-key-file FILE, or OPENAI_API_KEY"
@@ -106,7 +106,7 @@ fn api(
     if !rest.contains('/') {
         warnings.push(format!("--upstream-url {base} has no path; most servers want {base}/v1"));
     }
-    Ok(Route::api(profile).at(base))
+    Ok(UpstreamRoute::api(profile).at(base))
 }
 
 /// Reads the one line of a file with a key. No error repeats it.
@@ -152,12 +152,12 @@ mod tests {
         for route in ["codex", "plan"] {
             let resolved = resolved(&["--route", route], &environment()).unwrap();
             let config = resolved.config;
-            let usual: Route = route.parse().unwrap();
+            let usual: UpstreamRoute = route.parse().unwrap();
             assert_eq!((config.route, resolved.key.is_none()), (usual, true));
             assert_eq!(config.compress_above, Some(COMPRESS_ABOVE));
         }
         let resolved = resolved(&["--route", "API"], &environment()).unwrap();
-        let local = Route::api(Profile::Generic).at("http://127.0.0.1:11434/v1");
+        let local = UpstreamRoute::api(ApiFlavor::Generic).at("http://127.0.0.1:11434/v1");
         assert_eq!((resolved.config.route, resolved.config.compress_above), (local, None));
         assert_eq!(resolved.key.unwrap().expose(), "sk-of-environment");
     }
@@ -166,7 +166,7 @@ mod tests {
     fn the_profile_is_known_by_the_address_or_said() {
         let of = |arguments: &[&str]| {
             let arguments = [&["--route=api"], arguments].concat();
-            resolved(&arguments, &environment()).unwrap().config.route.takes().contains(&"store")
+            resolved(&arguments, &environment()).unwrap().config.route.accepts().contains(&"store")
         };
         assert!(of(&["--upstream-url=https://api.openai.com/v1"]));
         assert!(of(&["--upstream-url=https://me.openai.azure.com/openai/v1"]));

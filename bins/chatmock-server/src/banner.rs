@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::net::SocketAddr;
 
 use chatmock_server::Account;
-use chatmock_server::upstream::Route;
+use chatmock_server::upstream::UpstreamRoute;
 
 use crate::logging::Log;
 
@@ -24,7 +24,7 @@ pub(crate) enum AccountStatus {
 /// Tells that the server listens: at length on a terminal, else in one line that programs can read.
 pub(crate) fn show(
     addresses: &[SocketAddr],
-    route: &Route,
+    route: &UpstreamRoute,
     account_status: &AccountStatus,
     log: &Log,
 ) {
@@ -49,7 +49,7 @@ pub(crate) fn show(
 
 const DEMO: &str = "DEMO: answers come from a built-in simulator; no account is used";
 
-fn text(addresses: &[SocketAddr], route: &Route, account_status: &AccountStatus) -> String {
+fn text(addresses: &[SocketAddr], route: &UpstreamRoute, account_status: &AccountStatus) -> String {
     let mut text = format!("ChatMock {}\n\n", env!("CARGO_PKG_VERSION"));
     let mut line = |label: &str, value: &str| {
         // Writing to a string cannot fail.
@@ -73,7 +73,7 @@ fn text(addresses: &[SocketAddr], route: &Route, account_status: &AccountStatus)
     text
 }
 
-fn route_text(route: &Route) -> String {
+fn route_text(route: &UpstreamRoute) -> String {
     format!("{} ({})", route.name(), printable(route.base()))
 }
 
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn a_terminal_sees_every_base_url_and_the_account() {
         let account = Account { email: Some("ann@example.com".into()), plan: Some("plus".into()) };
-        let text = text(&addresses(), &Route::codex(), &AccountStatus::Account(account));
+        let text = text(&addresses(), &UpstreamRoute::codex(), &AccountStatus::Account(account));
         assert!(
             text.contains("Route       codex (https://chatgpt.com/backend-api/codex)\n"),
             "{text}"
@@ -115,11 +115,11 @@ mod tests {
     #[test]
     fn a_demo_and_a_missing_sign_in_are_said_plainly() {
         assert!(
-            text(&addresses(), &Route::codex(), &AccountStatus::Demo)
+            text(&addresses(), &UpstreamRoute::codex(), &AccountStatus::Demo)
                 .contains("DEMO: answers come from a built-in")
         );
         let nobody = AccountStatus::Unavailable("not signed in".into());
-        let text = text(&addresses(), &Route::codex(), &nobody);
+        let text = text(&addresses(), &UpstreamRoute::codex(), &nobody);
         assert!(text.contains("Account     not signed in\n"), "{text}");
     }
 

@@ -26,7 +26,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use chatmock_server::upstream::Route;
+use chatmock_server::upstream::UpstreamRoute;
 use chatmock_server::{Served, Server, Settings};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Runtime};
@@ -137,7 +137,7 @@ async fn run(
 }
 
 /// Refuses a backend that is this server itself.
-fn refuse_own_address(route: &Route, addresses: &[SocketAddr]) -> Result<(), ExitError> {
+fn refuse_own_address(route: &UpstreamRoute, addresses: &[SocketAddr]) -> Result<(), ExitError> {
     let Some((host, port)) = route.host_and_port() else { return Ok(()) };
     let ours = |address: &&SocketAddr| {
         let same = match host.parse::<IpAddr>() {

@@ -9,7 +9,7 @@ use chatmock_server::auth::{self, KeeperSettings};
 use chatmock_server::translate::Policy;
 use chatmock_server::translate::policy::Instructions;
 use chatmock_server::translate::reasoning_style::ReasoningStyle;
-use chatmock_server::upstream::{self, Route};
+use chatmock_server::upstream::{self, UpstreamRoute};
 use chatmock_server::{Access, HttpSettings, KeySettings, ModelSettings, Settings, SignInSettings};
 
 use crate::api_keys::LoadedKeys;
@@ -61,7 +61,7 @@ pub(crate) fn resolve(
     let backend = if demo { backend.for_demo() } else { backend };
     let resolved = backend::resolve(backend, openai)?;
     warnings.extend(resolved.warnings);
-    let access = if resolved.config.route.is_by_key() {
+    let access = if resolved.config.route.uses_key() {
         Access::Key(KeySettings { key: resolved.key, home: home(sign_in.home, folders).ok() })
     } else {
         Access::SignIn(self::sign_in(sign_in, &resolved.config, folders, demo)?)
@@ -199,7 +199,7 @@ fn sign_in(
     let SignInArgs { home, borrow_codex, issuer, client_id } = args;
     let upstream::Config { route, identity, .. } = upstream;
     ensure!(
-        !borrow_codex || route == &Route::codex().at(route.base()),
+        !borrow_codex || route == &UpstreamRoute::codex().at(route.base()),
         "--borrow-codex needs --route codex"
     );
     let keeper = KeeperSettings {
@@ -259,7 +259,7 @@ mod tests {
         assert_eq!(server.http.max_connections, http.max_connections);
         assert!(server.http.keys.is_empty() && server.http.origins.is_empty());
         assert!(server.http.hosts.is_empty() && !server.http.log_bodies);
-        assert_eq!(server.upstream.route, Route::codex());
+        assert_eq!(server.upstream.route, UpstreamRoute::codex());
         assert_eq!(server.upstream.identity, Identity::default());
         let models = ModelSettings::default();
         assert_eq!((server.models.sync, server.models.refresh), (models.sync, models.refresh));

@@ -3,7 +3,7 @@
 use chatmock_protocol::codex::limits::Snapshot;
 use chatmock_protocol::responses::ApiError;
 use chatmock_translate::{Failure, FailureKind, Notice, NoticeKind};
-use chatmock_upstream::{Change, CredentialError, Error, Refusal, Route};
+use chatmock_upstream::{Adjustment, CredentialError, Error, ErrorResponse, UpstreamRoute};
 
 /// The code of every failure that a sign-in mends.
 const SIGN_IN: &str = "sign_in_required";
@@ -40,7 +40,7 @@ pub(crate) fn of_upstream(error: Error) -> Failure {
 }
 
 /// Keeps what the backend said; a page that says nothing becomes a plain bad gateway.
-fn of_refusal(refusal: Refusal) -> Failure {
+fn of_refusal(refusal: ErrorResponse) -> Failure {
     let silent = refusal.error == ApiError::default();
     let mut failure = Failure::from_api(refusal.error, Some(refusal.status), refusal.retry_after);
     if silent && matches!(failure.kind, FailureKind::Rejected(500..)) {
@@ -57,8 +57,8 @@ fn of_refusal(refusal: Refusal) -> Failure {
 
 /// Names the setting of an address that could not be reached, where a person set it; the address
 /// itself is not a client's to know.
-pub(crate) fn placed(mut failure: Failure, route: &Route) -> Failure {
-    if failure.kind == FailureKind::Unreachable && route.is_moved() {
+pub(crate) fn placed(mut failure: Failure, route: &UpstreamRoute) -> Failure {
+    if failure.kind == FailureKind::Unreachable && route.has_custom_base() {
         failure.message.push_str("; is --upstream-url right?");
     }
     failure
@@ -72,14 +72,14 @@ pub(crate) fn of_loop() -> Failure {
 }
 
 /// Says what became otherwise than asked.
-pub(crate) fn notice(change: Change) -> Notice {
+pub(crate) fn notice(change: Adjustment) -> Notice {
     let changed =
         |field: &'static str, detail: String| Notice::new(field, NoticeKind::Changed, detail);
     match change {
-        Change::ReasoningLeftOut => {
+        Adjustment::ReasoningLeftOut => {
             changed("input", "reasoning that the backend could not read was left out".to_owned())
         }
-        Change::OtherModel { served } => changed("model", format!("{served} answers")),
+        Adjustment::OtherModel { served } => changed("model", format!("{served} answers")),
         _ => changed("answer", "something became otherwise than asked".to_owned()),
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chatmock_auth::EndpointError;
 use chatmock_translate::Backend;
-use chatmock_upstream::{Client, Route};
+use chatmock_upstream::{Client, UpstreamRoute};
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt, TryFutureExt};
 use http::{Request, StatusCode};
@@ -89,8 +89,10 @@ impl Server {
         let home = access.home();
         let models = Arc::new(Models::new(models, &upstream.route, home));
         let limits = Arc::new(LastLimits::open(home));
-        policy.backend =
-            Backend { takes: upstream.route.takes(), reasons: upstream.route.reasons() };
+        policy.backend = Backend {
+            takes: upstream.route.accepts(),
+            reasons: upstream.route.summarizes_reasoning(),
+        };
         let holder = Arc::new(Holder::new(access, upstream.route.remedy())?);
         let client = Client::new(upstream, holder.credentials())?;
         let tasks = Tasks::default();
@@ -130,7 +132,7 @@ impl Server {
 
     /// The backend that answers.
     #[must_use]
-    pub fn route(&self) -> &Route {
+    pub fn route(&self) -> &UpstreamRoute {
         self.app.client.route()
     }
 

@@ -11,15 +11,15 @@ use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, Hea
 use reqwest::{Method, Request, Response, StatusCode};
 use ruzstd::encoding::CompressionLevel;
 
-use crate::change::Change;
+use crate::adjustment::Adjustment;
 use crate::identity::Caller;
-use crate::loops::Station;
 use crate::residency::Residency;
 use crate::route::{Endpoints, turn_headers};
 use crate::turn_state::{self, TurnStates};
+use crate::via::ViaLoop;
 use crate::{
-    CredentialSource, Credentials, Error, Events, Identity, Prepared, Proxy, Route, SessionId,
-    answer, connection, rate_limits, retry, retry_after,
+    CredentialSource, Credentials, Error, Events, Identity, Prepared, Proxy, SessionId,
+    UpstreamRoute, connection, rate_limits, response, retry, retry_after,
 };
 
 /// The header of a turn's state.
@@ -29,7 +29,7 @@ const TURN_STATE: HeaderName = HeaderName::from_static(turn_state::HEADER);
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Which backend is called.
-    pub route: Route,
+    pub route: UpstreamRoute,
     /// Under which name.
     pub identity: Identity,
     /// How long and how large things may be.
@@ -43,7 +43,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            route: Route::codex(),
+            route: UpstreamRoute::codex(),
             identity: Identity::default(),
             limits: Limits::default(),
             proxy: Proxy::default(),
@@ -87,13 +87,13 @@ impl Default for Limits {
 pub struct Client {
     http: reqwest::Client,
     source: Arc<dyn CredentialSource>,
-    route: Route,
+    route: UpstreamRoute,
     pub(crate) endpoints: Endpoints,
     pub(crate) caller: Caller,
     pub(crate) limits: Limits,
     pub(crate) residency: Residency,
     turn_states: TurnStates,
-    station: Station,
+    station: ViaLoop,
     compress_above: Option<usize>,
 }
 
@@ -115,15 +115,15 @@ impl Client {
             limits: config.limits,
             residency: Residency::default(),
             turn_states: TurnStates::default(),
-            station: Station::new(),
-            compress_above: config.compress_above.filter(|_| config.route.kind().compresses),
+            station: ViaLoop::new(),
+            compress_above: config.compress_above.filter(|_| config.route.profile().compresses),
             route: config.route,
         })
     }
 
     /// The backend that is called.
     #[must_use]
-    pub fn route(&self) -> &Route {
+    pub fn route(&self) -> &UpstreamRoute {
         &self.route
     }
 
@@ -183,7 +183,7 @@ impl Client {
         };
         tracing::info!("the backend cannot read the reasoning of earlier turns, leaving it out");
         let mut opened = self.post(&rest, credentials).await?;
-        opened.changes.push(Change::ReasoningLeftOut);
+        opened.adjustments.push(Adjustment::ReasoningLeftOut);
         Ok(opened)
     }
 
@@ -194,8 +194,8 @@ impl Client {
     ) -> Result<Opened, Error> {
         let (body, coding) = self.packed(prepared.body());
         let state = self.turn_states.find(prepared.session(), prepared.body());
-        let moved = self.route.is_moved();
-        let via = moved.then(|| self.station.header(prepared.came_through())).flatten();
+        let moved = self.route.has_custom_base();
+        let via = moved.then(|| self.station.header(prepared.received_via())).flatten();
         let call = |credentials: &Credentials| {
             let session = prepared.session();
             let mut headers = turn_headers(&self.route, &self.caller, credentials, session);
@@ -210,7 +210,7 @@ impl Client {
         };
         let response = self.exchange(credentials, self.limits.header, call).await?;
         if !is_event_stream(response.headers()) {
-            return Err(answer::unexpected(&response));
+            return Err(response::unexpected(&response));
         }
         if let Some(state) = response.headers().get(TURN_STATE) {
             self.turn_states.keep(prepared.session(), prepared.body(), state);
@@ -234,7 +234,7 @@ impl Client {
         if let Error::Refused(refusal) = &mut error {
             refusal.hint = match refusal.status {
                 401 => Some(self.route.remedy().to_owned()),
-                404 if self.route.is_moved() && refusal.error.code.is_none() => {
+                404 if self.route.has_custom_base() && refusal.error.code.is_none() => {
                     Some("is the path of --upstream-url right, such as …/v1?".to_owned())
                 }
                 _ => None,
@@ -276,7 +276,7 @@ impl Client {
                     (credentials, renewed) = (self.source.renew(&credentials).await?, true);
                     continue;
                 }
-                Ok(response) => match answer::accept(response).await {
+                Ok(response) => match response::accept(response).await {
                     Ok(response) => return Ok(response),
                     Err(error) => self.advised(error),
                 },
@@ -292,7 +292,7 @@ impl Client {
 }
 
 fn is_unauthorized(response: &Response) -> bool {
-    response.status() == StatusCode::UNAUTHORIZED && !answer::is_challenge(response)
+    response.status() == StatusCode::UNAUTHORIZED && !response::is_challenge(response)
 }
 
 impl std::fmt::Debug for Client {
@@ -325,7 +325,7 @@ async fn attempt(
         Ok(Err(error)) => return Err(Error::opening(error)),
         Err(_) => return Err(Error::HeaderTimeout { limit }),
     };
-    let request_id = answer::request_id(response.headers());
+    let request_id = response::request_id(response.headers());
     tracing::debug!(status = response.status().as_u16(), request_id, "the backend answered");
     Ok(response)
 }
@@ -344,12 +344,12 @@ pub struct Opened {
     /// The account's limits, if the head told of any.
     pub limits: Option<Snapshot>,
     /// The headers about limits, as they came, for a client that wants to see them.
-    pub forwarded: Vec<(HeaderName, HeaderValue)>,
+    pub limit_headers: Vec<(HeaderName, HeaderValue)>,
     /// The version of the model list; where it differs from [`ModelList::etag`](crate::ModelList),
     /// the list has changed.
     pub models_etag: Option<String>,
     /// What was done beyond what was asked.
-    pub changes: Vec<Change>,
+    pub adjustments: Vec<Adjustment>,
     /// The backend's id of the call.
     pub request_id: Option<String>,
     /// The events, as they arrive.
@@ -359,15 +359,18 @@ pub struct Opened {
 impl Opened {
     fn new(response: Response, limits: &Limits, prepared: &Prepared) -> Self {
         let headers = response.headers();
-        let word = |name: &str| answer::text(headers, name).map(str::to_owned);
+        let word = |name: &str| response::text(headers, name).map(str::to_owned);
         Self {
             limits: rate_limits::read_headers(headers, retry_after::unix(SystemTime::now())),
-            forwarded: rate_limits::forwarded(headers),
+            limit_headers: rate_limits::forwarded(headers),
             models_etag: word("x-models-etag"),
-            changes: Change::of_model(prepared.model(), answer::text(headers, "openai-model"))
-                .into_iter()
-                .collect(),
-            request_id: answer::request_id(headers),
+            adjustments: Adjustment::of_model(
+                prepared.model(),
+                response::text(headers, "openai-model"),
+            )
+            .into_iter()
+            .collect(),
+            request_id: response::request_id(headers),
             events: Events::new(response.bytes_stream().map_err(Error::cut), limits)
                 .leaving(prepared.namespace().cloned()),
         }

@@ -120,14 +120,14 @@ pub trait CredentialSource: Send + Sync + 'static {
 
 /// Credentials that never change: a key, or none.
 #[derive(Debug)]
-pub struct Fixed {
+pub struct FixedCredentials {
     credentials: Arc<Credentials>,
     remedy: &'static str,
 }
 
-impl Fixed {
+impl FixedCredentials {
     /// Takes a key (no `Bearer` before it), or none; `remedy` says what a person does when the
-    /// backend refuses it, as [`Route::remedy`](crate::Route::remedy) does.
+    /// backend refuses it, as [`UpstreamRoute::remedy`](crate::UpstreamRoute::remedy) does.
     ///
     /// # Errors
     /// [`CredentialError::Unusable`] when the key cannot stand in a header.
@@ -143,7 +143,7 @@ impl Fixed {
     }
 }
 
-impl CredentialSource for Fixed {
+impl CredentialSource for FixedCredentials {
     fn current(&self) -> BoxFuture<'_, Result<Arc<Credentials>, CredentialError>> {
         ready(Ok(Arc::clone(&self.credentials))).boxed()
     }

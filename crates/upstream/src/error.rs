@@ -31,7 +31,7 @@ pub enum Error {
     },
     /// The backend does not tell what the account may still use.
     #[error("this backend does not tell what is left{}", page.map(|page| format!("; see {page}")).unwrap_or_default())]
-    Untold {
+    UsageUnavailable {
         /// Where a person sees it.
         page: Option<&'static str>,
     },
@@ -84,7 +84,7 @@ pub enum Error {
     FrameTooLarge(#[from] FrameTooLarge),
     /// The backend answered with an error status.
     #[error(transparent)]
-    Refused(Box<Refusal>),
+    Refused(Box<ErrorResponse>),
     /// A bot check in front of the backend answered instead of it.
     ///
     /// Neither a retry nor fresh credentials help; another network or a browser visit may.
@@ -233,7 +233,7 @@ fn beneath<'e>(link: &'e (dyn StdError + 'static)) -> Option<&'e (dyn StdError +
 /// An answer with an error status, as far as it may be shown.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
-pub struct Refusal {
+pub struct ErrorResponse {
     /// The status, 400 to 599.
     pub status: u16,
     /// What the body says; the message holds at most 512 characters and never HTML.
@@ -248,7 +248,7 @@ pub struct Refusal {
     pub hint: Option<String>,
 }
 
-impl std::fmt::Display for Refusal {
+impl std::fmt::Display for ErrorResponse {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "the backend answered with status {}", self.status)?;
         if let Some(code) = &self.error.code {
@@ -261,7 +261,7 @@ impl std::fmt::Display for Refusal {
     }
 }
 
-impl StdError for Refusal {}
+impl StdError for ErrorResponse {}
 
 #[cfg(test)]
 mod tests {

@@ -20,40 +20,40 @@
 //! # }
 //! ```
 
-mod answer;
-mod change;
+mod adjustment;
 mod client;
 mod connection;
 mod credentials;
 mod error;
 mod events;
 mod identity;
-mod kept;
-mod loops;
+mod item_type;
 mod models;
 mod namespace;
 mod prepare;
 pub mod rate_limits;
 mod residency;
+mod response;
 mod retry;
 mod retry_after;
 mod route;
 mod session;
+mod stored;
 #[cfg(test)]
 mod testing;
 mod turn_state;
-mod typed;
 mod usage;
+mod via;
 
-pub use change::Change;
+pub use adjustment::Adjustment;
 pub use client::{Client, Config, Limits, Opened};
 pub use connection::Proxy;
-pub use credentials::{CredentialError, CredentialSource, Credentials, Fixed};
-pub use error::{Error, Refusal, TlsFault};
+pub use credentials::{CredentialError, CredentialSource, Credentials, FixedCredentials};
+pub use error::{Error, ErrorResponse, TlsFault};
 pub use events::Events;
 pub use identity::{CLIENT_VERSION, Identity};
 pub use models::ModelList;
 pub use prepare::{Prepared, prepare};
 pub use retry::back_off;
-pub use route::{Profile, Route, UnknownRoute};
+pub use route::{ApiFlavor, UnknownRoute, UpstreamRoute};
 pub use session::SessionId;

@@ -4,7 +4,7 @@ use chatmock_protocol::codex::models::{Entry, read_list, read_public_list};
 use reqwest::header::ETAG;
 
 use crate::route::{List, list_headers};
-use crate::{Client, Credentials, Error, answer};
+use crate::{Client, Credentials, Error, response};
 
 /// The version to ask with when the configured one yields nothing: the backend is said to answer
 /// unknown versions with an empty list, and this one with all.
@@ -28,7 +28,7 @@ impl Client {
     /// Any [`Error`] but the ones of a running stream; [`Error::Malformed`] for a body that is no
     /// list.
     pub async fn models(&self) -> Result<ModelList, Error> {
-        if self.route().kind().list != List::Versioned {
+        if self.route().profile().list != List::Versioned {
             return self.models_for(None).await;
         }
         let version = self.caller.version.to_str().unwrap_or(ANY_VERSION);
@@ -47,9 +47,9 @@ impl Client {
             self.get(self.endpoints.models(version), headers)
         };
         let response = self.exchange(&credentials, self.limits.list, request).await?;
-        let etag = answer::text(response.headers(), ETAG.as_str()).map(str::to_owned);
-        let body = answer::read_list(response, self.limits.list).await?;
-        let entries = match self.route().kind().list {
+        let etag = response::text(response.headers(), ETAG.as_str()).map(str::to_owned);
+        let body = response::read_list(response, self.limits.list).await?;
+        let entries = match self.route().profile().list {
             List::Versioned | List::Slugs => read_list(&body),
             List::Public => read_public_list(&body),
         };

@@ -9,7 +9,7 @@ use chatmock_protocol::sse::Frame;
 use serde::Serialize;
 
 use crate::Error;
-use crate::typed::Typed;
+use crate::item_type::ItemType;
 
 /// What the namespace is called, unless the client has one of that name.
 const NAME: &str = "functions";
@@ -45,8 +45,8 @@ pub(crate) fn group(request: &mut Request<'_>) -> Result<Option<Namespace>, Erro
     let Some(offered) = request.present("tools") else { return Ok(None) };
     let tools: Vec<&RawValue> = serde_json::from_str(offered.get())
         .map_err(|_| Error::Request { param: "tools", message: "must be a list of tools" })?;
-    let kinds: Vec<Option<Typed<'_>>> = tools.iter().map(|tool| Typed::of(tool)).collect();
-    let grouped = |kind: &Option<Typed<'_>>| kind.as_ref().is_some_and(|kind| kind.is(&GROUPED));
+    let kinds: Vec<Option<ItemType<'_>>> = tools.iter().map(|tool| ItemType::of(tool)).collect();
+    let grouped = |kind: &Option<ItemType<'_>>| kind.as_ref().is_some_and(|kind| kind.is(&GROUPED));
     let Some(first) = kinds.iter().position(grouped) else { return Ok(None) };
     let name = free_name(&kinds);
     let both = || tools.iter().zip(&kinds);
@@ -71,7 +71,7 @@ pub(crate) fn group(request: &mut Request<'_>) -> Result<Option<Namespace>, Erro
 }
 
 /// The usual name, or the next one that is no namespace of the client's.
-fn free_name(kinds: &[Option<Typed<'_>>]) -> String {
+fn free_name(kinds: &[Option<ItemType<'_>>]) -> String {
     let taken = |name: &str| {
         let mut kinds = kinds.iter().flatten().filter(|kind| kind.is(&["namespace"]));
         kinds.any(|kind| kind.name.as_deref() == Some(name))
@@ -89,7 +89,7 @@ impl Namespace {
             .map_err(|_| Error::Request { param: "input", message: "must be a list of items" })?;
         let mut named = Vec::with_capacity(items.len());
         for item in items {
-            let called = Typed::of(item).is_some_and(|kind| kind.is(&CALLS));
+            let called = ItemType::of(item).is_some_and(|kind| kind.is(&CALLS));
             named.push(if called { self.named(item)? } else { Cow::Borrowed(item) });
         }
         let input = written(&named)?;
@@ -100,7 +100,7 @@ impl Namespace {
     /// Names the namespace in a choice of one tool, or of some.
     fn name_choice(&self, request: &mut Request<'_>) -> Result<(), Error> {
         let Some(choice) = request.present("tool_choice") else { return Ok(()) };
-        let Some(kind) = Typed::of(choice) else { return Ok(()) };
+        let Some(kind) = ItemType::of(choice) else { return Ok(()) };
         let choice = if kind.is(&GROUPED) {
             self.named(choice)?.into_owned()
         } else if kind.is(&["allowed_tools"]) {
@@ -137,7 +137,7 @@ impl Namespace {
         let entries: Vec<Box<RawValue>> = serde_json::from_str(entries).map_err(wrong)?;
         let mut named = Vec::with_capacity(entries.len());
         for entry in &entries {
-            let ours = Typed::of(entry).is_some_and(|kind| kind.is(kinds));
+            let ours = ItemType::of(entry).is_some_and(|kind| kind.is(kinds));
             named.push(if ours { self.named(entry)? } else { Cow::Borrowed(&**entry) });
         }
         members.set(list, &named).map_err(|_| unwritable())?;

@@ -9,11 +9,11 @@ use chatmock_protocol::responses::Request;
 
 use reqwest::header::HeaderMap;
 
-use crate::loops;
+use crate::item_type::ItemType;
 use crate::namespace::{self, Namespace};
-use crate::route::{Insists, Tools};
-use crate::typed::Typed;
-use crate::{Error, Route, SessionId};
+use crate::route::{Required, Tools};
+use crate::via;
+use crate::{Error, SessionId, UpstreamRoute};
 
 /// The item of `include` without which the backend keeps reasoning to itself, so that it could
 /// not be replayed on the next turn.
@@ -27,7 +27,7 @@ pub struct Prepared {
     removed: Vec<Cow<'static, str>>,
     namespace: Option<Arc<Namespace>>,
     model: String,
-    came_through: Option<String>,
+    received_via: Option<String>,
 }
 
 impl Prepared {
@@ -57,12 +57,12 @@ impl Prepared {
     /// Notes the stations that the client's request came through, so that a request that goes in a
     /// circle is noticed: see [`Client::is_loop`](crate::Client::is_loop).
     #[must_use]
-    pub fn after(self, headers: &HeaderMap) -> Self {
-        Self { came_through: loops::came_through(headers), ..self }
+    pub fn with_via(self, headers: &HeaderMap) -> Self {
+        Self { received_via: via::received_via(headers), ..self }
     }
 
-    pub(crate) fn came_through(&self) -> Option<&str> {
-        self.came_through.as_deref()
+    pub(crate) fn received_via(&self) -> Option<&str> {
+        self.received_via.as_deref()
     }
 
     /// The same request without the reasoning of earlier turns; `None` where it holds none.
@@ -70,7 +70,7 @@ impl Prepared {
         let mut request: Request<'_> = serde_json::from_slice(&self.body).ok()?;
         let items: Vec<&RawValue> = serde_json::from_str(request.get("input")?.get()).ok()?;
         let reasons =
-            |item: &&RawValue| Typed::of(item).is_some_and(|item| item.is(&["reasoning"]));
+            |item: &&RawValue| ItemType::of(item).is_some_and(|item| item.is(&["reasoning"]));
         let left: Vec<&RawValue> = items.iter().copied().filter(|item| !reasons(item)).collect();
         if left.len() == items.len() {
             return None;
@@ -102,14 +102,14 @@ impl Prepared {
 pub fn prepare(
     mut request: Request<'_>,
     session: &SessionId,
-    route: &Route,
+    route: &UpstreamRoute,
 ) -> Result<Prepared, Error> {
     if !request.get("input").is_some_and(|input| input.get().starts_with('[')) {
         return Err(Error::Request { param: "input", message: "must be a list of items" });
     }
     let removed = remove_refused(&mut request, route)?;
-    let Insists { stateless, instructions, encrypted_reasoning, cache_key, metadata } =
-        &route.kind().insists;
+    let Required { stateless, instructions, encrypted_reasoning, cache_key, metadata } =
+        &route.profile().required;
     if *stateless {
         set(&mut request, "store", &false)?;
     }
@@ -128,13 +128,13 @@ pub fn prepare(
     if *metadata {
         fill_metadata(&mut request, session)?;
     }
-    let namespace = match route.kind().tools {
+    let namespace = match route.profile().tools {
         Tools::Flat => None,
         Tools::Namespaced => namespace::group(&mut request)?.map(Arc::new),
     };
     let model = request.text("model").unwrap_or_default().into_owned();
     let (body, session) = (written(&request)?, session.clone());
-    Ok(Prepared { body, session, removed, namespace, model, came_through: None })
+    Ok(Prepared { body, session, removed, namespace, model, received_via: None })
 }
 
 /// Writes a request, into room made once: a buffer that grows for a last short member after a long
@@ -154,7 +154,7 @@ fn length(request: &Request<'_>) -> usize {
 /// Takes out what would be refused; names what is lost by it.
 fn remove_refused(
     request: &mut Request<'_>,
-    route: &Route,
+    route: &UpstreamRoute,
 ) -> Result<Vec<Cow<'static, str>>, Error> {
     let mut removed = Vec::new();
     for name in route.refused() {
@@ -162,7 +162,7 @@ fn remove_refused(
             removed.push(Cow::Borrowed(*name));
         }
     }
-    remove_tools(request, route.kind().refused_tools, &mut removed)?;
+    remove_tools(request, route.profile().refused_tools, &mut removed)?;
     if !request.present("tools").is_some_and(has_items) {
         // Whether calls may run in parallel, or a choice that allows none, says nothing here.
         request.remove("parallel_tool_calls");
@@ -189,7 +189,10 @@ fn remove_tools(
     let Ok(tools) = serde_json::from_str::<Vec<&RawValue>>(tools.get()) else { return Err(wrong) };
     let mut left = Vec::with_capacity(tools.len());
     for (index, tool) in tools.iter().enumerate() {
-        match Typed::of(tool).and_then(|tool| tool.kind).filter(|kind| refused.contains(&&**kind)) {
+        match ItemType::of(tool)
+            .and_then(|tool| tool.kind)
+            .filter(|kind| refused.contains(&&**kind))
+        {
             Some(kind) => removed.push(format!("tools[{index}] ({})", &*kind).into()),
             None => left.push(*tool),
         }
@@ -270,7 +273,7 @@ mod tests {
 
     fn prepared(body: &str) -> Result<Prepared, Error> {
         let session = SessionId::named("sid").unwrap();
-        prepare(read_text(body).unwrap(), &session, &Route::codex())
+        prepare(read_text(body).unwrap(), &session, &UpstreamRoute::codex())
     }
 
     fn text(body: &str) -> String {

@@ -7,7 +7,7 @@ use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderValue};
 
 use crate::route::usage_headers;
-use crate::{Client, Credentials, Error, answer};
+use crate::{Client, Credentials, Error, response};
 
 /// The header by which a call is led.
 const HEADER: &str = "x-openai-account-routing-override";
@@ -57,7 +57,7 @@ impl Client {
     ///
     /// # Errors
     /// Any [`Error`] but the ones of a running stream.
-    pub async fn locate(&self) -> Result<(), Error> {
+    pub async fn read_residency(&self) -> Result<(), Error> {
         let Some(address) = &self.endpoints.accounts else { return Ok(()) };
         let credentials = self.credentials().await?;
         let Some(account) = credentials.account_id().map(str::to_owned) else { return Ok(()) };
@@ -68,7 +68,7 @@ impl Client {
             self.get(address.clone(), usage_headers(self.route(), &self.caller, credentials))
         };
         let response = self.exchange(&credentials, self.limits.list, request).await?;
-        let body = answer::read_list(response, self.limits.list).await?;
+        let body = response::read_list(response, self.limits.list).await?;
         let accounts = read_accounts(&body)
             .map_err(|fault| Error::Malformed { what: "accounts", message: fault.message })?;
         let told = accounts.into_iter().find(|told| told.id == account);
@@ -135,8 +135,8 @@ mod tests {
             {"id":"acct-1","account_routing_override":"us","workspace_backend_origin":"NO_CONSTRAINT"}]}"#;
         let backend = Backend::start([answer("200 OK", &[], body), stream(&[], "")]).await;
         let client = backend.client(&Source::new());
-        client.locate().await.unwrap();
-        client.locate().await.unwrap();
+        client.read_residency().await.unwrap();
+        client.read_residency().await.unwrap();
         let credentials = client.credentials().await.unwrap();
         let request = chatmock_protocol::json::read_text(r#"{"model":"m","input":[]}"#).unwrap();
         let prepared = client.prepare(request, &credentials, None).unwrap();
@@ -152,7 +152,7 @@ mod tests {
         let body = r#"{"accounts":{"other":{"id":"other","account_routing_override":"us"}}}"#;
         let backend = Backend::start([answer("200 OK", &[], body)]).await;
         let client = backend.client(&Source::new());
-        client.locate().await.unwrap();
+        client.read_residency().await.unwrap();
         let credentials = client.credentials().await.unwrap();
         let mut headers = HeaderMap::new();
         let mut url: Url = "https://chatgpt.com/x".parse().unwrap();

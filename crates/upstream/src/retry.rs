@@ -41,10 +41,10 @@ pub fn back_off(tries: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Refusal;
+    use crate::ErrorResponse;
 
     fn refused(status: u16, retry_after: Option<u64>) -> Error {
-        Error::Refused(Box::new(Refusal { status, retry_after, ..Refusal::default() }))
+        Error::Refused(Box::new(ErrorResponse { status, retry_after, ..ErrorResponse::default() }))
     }
 
     #[test]

@@ -1,16 +1,16 @@
 //! Which backend is called: its addresses, its headers, and what it refuses.
 
+mod backend_profile;
 mod headers;
-mod kind;
 
 use std::fmt;
 use std::str::FromStr;
 
 use reqwest::Url;
 
+use backend_profile::BackendProfile;
+pub(crate) use backend_profile::{Headers, List, Required, Tools};
 pub(crate) use headers::{list_headers, turn_headers, usage_headers};
-use kind::Kind;
-pub(crate) use kind::{Headers, Insists, List, Tools};
 
 use crate::Error;
 
@@ -18,21 +18,21 @@ use crate::Error;
 ///
 /// What tells routes from one another is data here; no other module asks which one is in use.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Route {
-    kind: &'static Kind,
+pub struct UpstreamRoute {
+    profile: &'static BackendProfile,
     base: String,
 }
 
 /// What a server of the API route takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Profile {
+pub enum ApiFlavor {
     /// OpenAI's platform, or Azure's v1 endpoint.
     OpenAi,
     /// A server of another maker: vLLM, Ollama, LM Studio, llama.cpp, a gateway.
     Generic,
 }
 
-impl Profile {
+impl ApiFlavor {
     /// The profile of the server at this address: OpenAI's and Azure's hosts are known.
     #[must_use]
     pub fn of(base: &str) -> Self {
@@ -55,36 +55,36 @@ impl Profile {
 #[error("no route is called {0:?}; say codex, plan or api")]
 pub struct UnknownRoute(String);
 
-impl Route {
+impl UpstreamRoute {
     /// The address of the Codex backend.
-    pub const CODEX: &'static str = kind::CODEX.base;
+    pub const CODEX: &'static str = backend_profile::CODEX.base;
 
     /// The address of OpenAI's platform.
-    pub const PLATFORM: &'static str = kind::OPENAI.base;
+    pub const PLATFORM: &'static str = backend_profile::OPENAI.base;
 
     /// The Codex backend, reached with a ChatGPT sign-in.
     #[must_use]
     pub fn codex() -> Self {
-        Self::of(&kind::CODEX)
+        Self::of(&backend_profile::CODEX)
     }
 
     /// The documented route of plan usage, reached with "Sign in with ChatGPT".
     #[must_use]
     pub fn plan() -> Self {
-        Self::of(&kind::PLAN)
+        Self::of(&backend_profile::PLAN)
     }
 
     /// Any server that speaks the Responses API, reached with a key or without one.
     #[must_use]
-    pub fn api(profile: Profile) -> Self {
+    pub fn api(profile: ApiFlavor) -> Self {
         Self::of(match profile {
-            Profile::OpenAi => &kind::OPENAI,
-            Profile::Generic => &kind::GENERIC,
+            ApiFlavor::OpenAi => &backend_profile::OPENAI,
+            ApiFlavor::Generic => &backend_profile::GENERIC,
         })
     }
 
-    fn of(kind: &'static Kind) -> Self {
-        Self { kind, base: kind.base.into() }
+    fn of(profile: &'static BackendProfile) -> Self {
+        Self { profile, base: profile.base.into() }
     }
 
     /// The same kind of backend at another address.
@@ -99,7 +99,7 @@ impl Route {
     /// The route's word: `codex`, `plan` or `api`.
     #[must_use]
     pub fn name(&self) -> &'static str {
-        self.kind.name
+        self.profile.name
     }
 
     /// The address before `/responses`.
@@ -118,67 +118,67 @@ impl Route {
 
     /// Whether it is called with a key rather than with a sign-in.
     #[must_use]
-    pub fn is_by_key(&self) -> bool {
-        self.kind.by_key
+    pub fn uses_key(&self) -> bool {
+        self.profile.uses_key
     }
 
     /// Whether a request with this member would be answered with status 400.
     #[must_use]
     pub fn refuses(&self, member: &str) -> bool {
-        self.kind.refused.contains(&member)
+        self.profile.refused.contains(&member)
     }
 
     /// All members that the backend refuses.
     #[must_use]
     pub fn refused(&self) -> &'static [&'static str] {
-        self.kind.refused
+        self.profile.refused
     }
 
     /// Members that this backend takes and others do not, so that what they ask for need not be
     /// done elsewhere.
     #[must_use]
-    pub fn takes(&self) -> &'static [&'static str] {
-        self.kind.takes
+    pub fn accepts(&self) -> &'static [&'static str] {
+        self.profile.accepts
     }
 
     /// Whether the model may be asked for a summary of its reasoning unasked.
     #[must_use]
-    pub fn reasons(&self) -> bool {
-        self.kind.reasons
+    pub fn summarizes_reasoning(&self) -> bool {
+        self.profile.summarizes_reasoning
     }
 
     /// Whether models may be asked for that the backend does not list.
     #[must_use]
-    pub fn has_open_list(&self) -> bool {
-        self.kind.open_list
+    pub fn allows_unlisted_models(&self) -> bool {
+        self.profile.allows_unlisted_models
     }
 
     /// Whether the models of a Codex client stand in for the backend's own list.
     #[must_use]
     pub fn lists_codex_models(&self) -> bool {
-        self.kind.list == List::Versioned
+        self.profile.list == List::Versioned
     }
 
     /// Where a person sees what is left, where the backend does not tell it.
     #[must_use]
     pub fn usage_page(&self) -> Option<&'static str> {
-        self.kind.usage_page
+        self.profile.usage_page
     }
 
     /// What a person does when the backend no longer takes the credentials.
     #[must_use]
     pub fn remedy(&self) -> &'static str {
-        self.kind.remedy
+        self.profile.remedy
     }
 
     /// Whether it is called at another address than its own.
     #[must_use]
-    pub fn is_moved(&self) -> bool {
-        self.base.trim_end_matches('/') != self.kind.base
+    pub fn has_custom_base(&self) -> bool {
+        self.base.trim_end_matches('/') != self.profile.base
     }
 
-    pub(crate) fn kind(&self) -> &'static Kind {
-        self.kind
+    pub(crate) fn profile(&self) -> &'static BackendProfile {
+        self.profile
     }
 
     /// The addresses of the calls.
@@ -210,7 +210,7 @@ impl Route {
             Ok(url)
         };
         let beside = |tail: &[&str]| {
-            let told = self.kind.tells_limits;
+            let told = self.profile.reports_limits;
             told.then(|| under(&[&["wham"], tail].concat(), true)).transpose()
         };
         Ok(Endpoints {
@@ -224,20 +224,23 @@ impl Route {
     }
 }
 
-impl FromStr for Route {
+impl FromStr for UpstreamRoute {
     type Err = UnknownRoute;
 
     /// Names a route at its usual address; a server of the API route is taken for OpenAI's.
     fn from_str(word: &str) -> Result<Self, UnknownRoute> {
-        let kinds = [&kind::CODEX, &kind::PLAN, &kind::OPENAI];
-        let named = kinds.into_iter().find(|kind| kind.name == word);
+        let profiles = [&backend_profile::CODEX, &backend_profile::PLAN, &backend_profile::OPENAI];
+        let named = profiles.into_iter().find(|profile| profile.name == word);
         named.map(Self::of).ok_or_else(|| UnknownRoute(word.chars().take(32).collect()))
     }
 }
 
-impl fmt::Debug for Route {
+impl fmt::Debug for UpstreamRoute {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Route").field("name", &self.kind.name).field("base", &self.base).finish()
+        f.debug_struct("UpstreamRoute")
+            .field("name", &self.profile.name)
+            .field("base", &self.base)
+            .finish()
     }
 }
 
@@ -280,7 +283,7 @@ mod tests {
 
     #[test]
     fn the_calls_of_the_codex_route_have_their_known_addresses() {
-        let endpoints = Route::codex().endpoints().unwrap();
+        let endpoints = UpstreamRoute::codex().endpoints().unwrap();
         let base = "https://chatgpt.com/backend-api";
         assert_eq!(endpoints.responses.as_str(), format!("{base}/codex/responses"));
         assert_eq!(endpoints.usage.as_ref().unwrap().as_str(), format!("{base}/wham/usage"));
@@ -293,7 +296,7 @@ mod tests {
     fn plain_http_is_for_this_machine_only() {
         for base in ["http://127.0.0.1:9/codex", "http://[::1]:9/codex", "http://localhost/codex/"]
         {
-            let endpoints = Route::codex().at(base).endpoints().unwrap();
+            let endpoints = UpstreamRoute::codex().at(base).endpoints().unwrap();
             assert!(endpoints.loopback, "{base}");
             assert!(endpoints.responses.path().ends_with("/codex/responses"), "{base}");
         }
@@ -306,14 +309,14 @@ mod tests {
             "https://example.org/codex?x=1",
             "not an address",
         ] {
-            let error = Route::codex().at(base).endpoints().unwrap_err();
+            let error = UpstreamRoute::codex().at(base).endpoints().unwrap_err();
             assert!(!error.to_string().contains("pass@"), "{error}");
         }
     }
 
     #[test]
     fn refused_members_can_be_asked_for() {
-        let route = Route::codex();
+        let route = UpstreamRoute::codex();
         assert!(route.refuses("temperature") && route.refuses("previous_response_id"));
         assert!(!route.refuses("model") && !route.refuses("prompt_cache_key"));
         assert!(route.refused().is_sorted());

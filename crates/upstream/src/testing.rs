@@ -11,7 +11,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::{Client, Config, CredentialError, CredentialSource, Credentials, Limits, Route};
+use crate::{
+    Client, Config, CredentialError, CredentialSource, Credentials, Limits, UpstreamRoute,
+};
 
 /// What the backend does with one connection once the request is read.
 pub(crate) enum Answer {
@@ -86,7 +88,7 @@ impl Backend {
     /// A client of this backend with limits.
     pub(crate) fn client_within(&self, source: &Arc<Source>, limits: Limits) -> Client {
         let base = format!("http://127.0.0.1:{}/backend-api/codex", self.port);
-        let config = Config { route: Route::codex().at(base), limits, ..Config::default() };
+        let config = Config { route: UpstreamRoute::codex().at(base), limits, ..Config::default() };
         Client::new(config, Arc::clone(source) as Arc<dyn CredentialSource>).unwrap()
     }
 

@@ -5,24 +5,24 @@ use std::time::SystemTime;
 use chatmock_protocol::codex::usage::{Usage, read_usage};
 
 use crate::route::usage_headers;
-use crate::{Client, Credentials, Error, answer, retry_after};
+use crate::{Client, Credentials, Error, response, retry_after};
 
 impl Client {
     /// Fetches what the account may use and has used; `Snapshot::from` gives it as a snapshot.
     ///
     /// # Errors
-    /// Any [`Error`] but the ones of a running stream; [`Error::Untold`] where the backend does not
+    /// Any [`Error`] but the ones of a running stream; [`Error::UsageUnavailable`] where the backend does not
     /// tell, [`Error::Malformed`] for a body that is no object.
     pub async fn usage(&self) -> Result<Usage, Error> {
         let Some(address) = &self.endpoints.usage else {
-            return Err(Error::Untold { page: self.route().usage_page() });
+            return Err(Error::UsageUnavailable { page: self.route().usage_page() });
         };
         let credentials = self.credentials().await?;
         let request = |credentials: &Credentials| {
             self.get(address.clone(), usage_headers(self.route(), &self.caller, credentials))
         };
         let response = self.exchange(&credentials, self.limits.list, request).await?;
-        let body = answer::read_list(response, self.limits.list).await?;
+        let body = response::read_list(response, self.limits.list).await?;
         read_usage(&body, retry_after::unix(SystemTime::now()))
             .map_err(|fault| Error::Malformed { what: "usage", message: fault.message })
     }

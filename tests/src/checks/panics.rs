@@ -69,7 +69,7 @@ async fn one(address: SocketAddr, number: usize) -> Result<bool, BoxError> {
 mod inside {
     use chatmock_server::auth::KeeperSettings;
     use chatmock_server::translate::Policy;
-    use chatmock_server::upstream::{Config, Route};
+    use chatmock_server::upstream::{Config, UpstreamRoute};
     use chatmock_server::{Access, HttpSettings, ModelSettings, Server, Settings, SignInSettings};
     use tokio::net::TcpListener;
 
@@ -80,7 +80,7 @@ mod inside {
         std::fs::write(home.path().join("auth.json"), harness.simulator.auth_json())?;
         let issuer = harness.simulator.issuer();
         let keeper = KeeperSettings { issuer, ..KeeperSettings::new("chatmock", "chatmock/test") };
-        let route = Route::codex().at(harness.simulator.upstream_url());
+        let route = UpstreamRoute::codex().at(harness.simulator.upstream_url());
         let server = Server::new(Settings {
             http: HttpSettings::default(),
             policy: Policy::default(),

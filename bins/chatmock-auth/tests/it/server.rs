@@ -5,7 +5,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 
 use chatmock_server::auth::{self, KeeperSettings};
 use chatmock_server::translate::Policy;
-use chatmock_server::upstream::{Config, Route};
+use chatmock_server::upstream::{Config, UpstreamRoute};
 use chatmock_server::{
     Access, HttpSettings, ModelSettings, Served, Server, Settings, SignInSettings,
 };
@@ -32,7 +32,8 @@ pub(crate) async fn ask_once(bench: &Bench, backend: Backend) -> String {
 }
 
 fn settings(bench: &Bench, backend: Backend) -> Settings {
-    let route = if backend == Backend::Plan { Route::plan() } else { Route::codex() };
+    let route =
+        if backend == Backend::Plan { UpstreamRoute::plan() } else { UpstreamRoute::codex() };
     let keeper = KeeperSettings {
         issuer: bench.simulator.issuer(),
         route: auth::Route::named(route.name()),

@@ -7,7 +7,7 @@ use clap::{Arg, ArgMatches};
 
 use super::value::{ValueKind, is_list, is_secret};
 use super::{Config, key, keys};
-use crate::backend::is_by_key;
+use crate::backend::uses_key;
 use crate::env;
 
 /// What is shown in place of a secret.
@@ -112,8 +112,8 @@ fn setting<'a>(config: &Config, matches: &ArgMatches, arg: &'a Arg) -> Setting<'
 
 /// The variable that stands in for a value which is not set, on the route where it counts.
 fn fallback(matches: &ArgMatches, key: &str) -> Option<&'static str> {
-    let is_by_key = matches.get_one::<String>("route").is_some_and(|route| is_by_key(route));
-    env::OpenAiVariables::fallback_for(key).filter(|_| is_by_key)
+    let uses_key = matches.get_one::<String>("route").is_some_and(|route| uses_key(route));
+    env::OpenAiVariables::fallback_for(key).filter(|_| uses_key)
 }
 
 fn variable(arg: &Arg) -> String {

@@ -81,7 +81,7 @@ pub(crate) async fn there(
     path: &[&str],
     query: Option<&str>,
 ) -> Result<Reply, Failure> {
-    let answer = app.client.kept(method, path, query).await.map_err(failure::of_upstream)?;
+    let answer = app.client.stored(method, path, query).await.map_err(failure::of_upstream)?;
     Ok(response::bytes(StatusCode::OK, "application/json", answer.into()))
 }
 

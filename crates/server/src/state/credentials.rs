@@ -7,7 +7,7 @@ use chatmock_auth::{
     TokenStore,
 };
 use chatmock_translate::{Failure, FailureKind};
-use chatmock_upstream::{CredentialError, CredentialSource, Credentials, Fixed};
+use chatmock_upstream::{CredentialError, CredentialSource, Credentials, FixedCredentials};
 use futures::future::{BoxFuture, FutureExt};
 
 use crate::serve::ServerError;
@@ -27,7 +27,7 @@ pub(crate) enum Holder {
     /// A person's sign-in.
     SignIn(TokenKeeper),
     /// A key, or nothing.
-    Key(Arc<Fixed>),
+    Key(Arc<FixedCredentials>),
 }
 
 impl Holder {
@@ -36,7 +36,8 @@ impl Holder {
             Access::SignIn(settings) => Ok(Self::SignIn(keeper(settings)?)),
             Access::Key(settings) => {
                 let key = settings.key.as_ref().map(Secret::expose);
-                let fixed = Fixed::new(key, remedy).map_err(chatmock_upstream::Error::from)?;
+                let fixed =
+                    FixedCredentials::new(key, remedy).map_err(chatmock_upstream::Error::from)?;
                 Ok(Self::Key(Arc::new(fixed)))
             }
         }
@@ -46,7 +47,7 @@ impl Holder {
     pub(crate) fn credentials(&self) -> Arc<dyn CredentialSource> {
         match self {
             Self::SignIn(keeper) => Arc::new(KeeperCredentials(keeper.clone())),
-            Self::Key(fixed) => Arc::<Fixed>::clone(fixed),
+            Self::Key(fixed) => Arc::<FixedCredentials>::clone(fixed),
         }
     }
 

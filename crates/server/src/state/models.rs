@@ -10,7 +10,7 @@ use chatmock_protocol::codex::models::{Entry, read_list};
 use chatmock_protocol::json::RawValue;
 use chatmock_translate::Catalog;
 use chatmock_translate::catalog::Source;
-use chatmock_upstream::{Client, Error, ModelList, Route};
+use chatmock_upstream::{Client, Error, ModelList, UpstreamRoute};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -79,7 +79,7 @@ impl Models {
     /// Begins with the built-in table; [`Models::keep`] brings better ones.
     pub(crate) fn new(
         mut settings: ModelSettings,
-        route: &Route,
+        route: &UpstreamRoute,
         home: Option<&std::path::Path>,
     ) -> Self {
         let first = match settings.list.as_slice() {
@@ -88,7 +88,7 @@ impl Models {
             named => Catalog::configured(named),
         };
         settings.sync &= settings.list.is_empty();
-        let open = route.has_open_list();
+        let open = route.allows_unlisted_models();
         let first = Published::new(first.opened(open), &settings);
         Self {
             file: home.map(|home| home.join(CACHE_FILE)),
@@ -144,7 +144,7 @@ impl Models {
         }
         let mut earliest = Instant::now();
         loop {
-            if let Err(error) = client.locate().await {
+            if let Err(error) = client.read_residency().await {
                 tracing::debug!("where the account's data must stay is not known: {error}");
             }
             match client.models().await {

@@ -202,8 +202,8 @@ async fn attempt(
     app.models.seen(opened.models_etag.as_deref());
     let (events, held) = first_output(opened.events).await.map_err(Unopened::Stream)?;
     let credentials = Arc::clone(credentials);
-    let notices = opened.changes.into_iter().map(failure::notice).collect();
-    let told = Told { forwarded: opened.forwarded, notices };
+    let notices = opened.adjustments.into_iter().map(failure::notice).collect();
+    let told = Told { forwarded: opened.limit_headers, notices };
     Ok(Opening { held, events, told, credentials })
 }
 

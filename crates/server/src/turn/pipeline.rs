@@ -174,7 +174,7 @@ fn plan<D: Dialect>(
     let session = session(headers);
     let prepare = |request| {
         let prepared = app.client.prepare(request, credentials, session.as_deref());
-        prepared.map(|prepared| prepared.after(headers)).map_err(failure::of_upstream)
+        prepared.map(|prepared| prepared.with_via(headers)).map_err(failure::of_upstream)
     };
     let mut prepared = Vec::new();
     for input in turn.more_inputs {

@@ -23,7 +23,7 @@ async fn error_of(script: Answer) -> Error {
     error
 }
 
-fn refusal(error: Error) -> crate::Refusal {
+fn refusal(error: Error) -> crate::ErrorResponse {
     match error {
         Error::Refused(refusal) => *refusal,
         other => panic!("{other:?}"),
@@ -91,9 +91,9 @@ async fn an_answer_opens_with_what_its_head_tells() {
     let backend = Backend::start([stream(&headers, "data: {\"a\":1}\n\ndata: b\n\n")]).await;
     let mut opened = send(&backend.client(&Source::new())).await.unwrap();
     assert_eq!(opened.limits.unwrap().primary.unwrap().window_minutes, 10_080);
-    assert_eq!(opened.forwarded.len(), 2);
+    assert_eq!(opened.limit_headers.len(), 2);
     assert_eq!(opened.models_etag.as_deref(), Some("W/\"abc\""));
-    assert_eq!(opened.changes, [Change::OtherModel { served: "gpt-6-sol".into() }]);
+    assert_eq!(opened.adjustments, [Adjustment::OtherModel { served: "gpt-6-sol".into() }]);
     assert_eq!(opened.request_id.as_deref(), Some("req-1"));
     assert_eq!(opened.events.next().await.unwrap().unwrap().text(), "{\"a\":1}");
     assert_eq!(opened.events.next().await.unwrap().unwrap().text(), "b");
@@ -291,7 +291,8 @@ async fn a_head_beyond_all_measure_breaks_the_call() {
 fn client_of(base: &str, proxy: Proxy) -> Client {
     // Ample, since a resolver without a network may take its time.
     let limits = Limits { connect: Duration::from_secs(60), ..Limits::default() };
-    let config = Config { route: Route::codex().at(base), proxy, limits, ..Config::default() };
+    let config =
+        Config { route: UpstreamRoute::codex().at(base), proxy, limits, ..Config::default() };
     Client::new(config, Source::new()).unwrap()
 }
 
@@ -316,7 +317,7 @@ async fn a_handshake_that_never_ends_meets_the_connect_limit() {
     let backend = Backend::start([Answer::Hold(Vec::new())]).await;
     let base = format!("https://127.0.0.1:{}/codex", backend.port);
     let limits = Limits { connect: SOON, ..Limits::default() };
-    let config = Config { route: Route::codex().at(base), limits, ..Config::default() };
+    let config = Config { route: UpstreamRoute::codex().at(base), limits, ..Config::default() };
     let error = send(&Client::new(config, Source::new()).unwrap()).await.unwrap_err();
     assert!(matches!(error, Error::ConnectTimeout(_)), "{error:?}");
 }
@@ -362,7 +363,7 @@ async fn a_name_that_does_not_exist_is_told_apart() {
 #[tokio::test]
 async fn settings_that_cannot_work_are_told_at_once() {
     let config = |base: &str, proxy: &str| Config {
-        route: Route::codex().at(base),
+        route: UpstreamRoute::codex().at(base),
         proxy: Proxy::At(proxy.into()),
         ..Config::default()
     };

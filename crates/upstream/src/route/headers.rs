@@ -4,7 +4,7 @@ use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
 
-use super::{Headers, Route};
+use super::{Headers, UpstreamRoute};
 use crate::identity::Caller;
 use crate::{Credentials, SessionId};
 
@@ -26,7 +26,7 @@ const VERSION: HeaderName = HeaderName::from_static("version");
 /// One id stands in all three places, since the Codex backend's prompt cache misses when they
 /// differ.
 pub(crate) fn turn_headers(
-    route: &Route,
+    route: &UpstreamRoute,
     caller: &Caller,
     credentials: &Credentials,
     session: &SessionId,
@@ -34,7 +34,7 @@ pub(crate) fn turn_headers(
     let mut headers = list_headers(route, caller, credentials);
     headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if route.kind().headers == Headers::Codex {
+    if route.profile().headers == Headers::Codex {
         let session = session.header();
         headers.extend(CONVERSATION.map(|name| (name, session.clone())));
     }
@@ -42,9 +42,13 @@ pub(crate) fn turn_headers(
 }
 
 /// The headers of `GET /models`.
-pub(crate) fn list_headers(route: &Route, caller: &Caller, credentials: &Credentials) -> HeaderMap {
+pub(crate) fn list_headers(
+    route: &UpstreamRoute,
+    caller: &Caller,
+    credentials: &Credentials,
+) -> HeaderMap {
     let mut headers = usage_headers(route, caller, credentials);
-    if route.kind().headers == Headers::Codex {
+    if route.profile().headers == Headers::Codex {
         headers.insert(ORIGINATOR, caller.originator.clone());
         headers.insert(VERSION, caller.version.clone());
     }
@@ -53,7 +57,7 @@ pub(crate) fn list_headers(route: &Route, caller: &Caller, credentials: &Credent
 
 /// The headers of `GET /wham/usage`, and what all calls have in common.
 pub(crate) fn usage_headers(
-    route: &Route,
+    route: &UpstreamRoute,
     caller: &Caller,
     credentials: &Credentials,
 ) -> HeaderMap {
@@ -61,7 +65,7 @@ pub(crate) fn usage_headers(
     if let Some(authorization) = credentials.authorization() {
         headers.insert(AUTHORIZATION, authorization.clone());
     }
-    if route.kind().headers == Headers::Codex {
+    if route.profile().headers == Headers::Codex {
         if let Some(account) = credentials.account() {
             headers.insert(ACCOUNT, account.clone());
         }

@@ -1,7 +1,7 @@
 //! What belongs to a turn beyond its first call: state, reasoning that cannot be read, large bodies.
 
 use super::*;
-use crate::Profile;
+use crate::ApiFlavor;
 
 const REASONED: &str = r#"{"model":"m","input":[{"type":"reasoning","encrypted_content":"x"},{"role":"user","content":"hi"}]}"#;
 
@@ -21,7 +21,7 @@ async fn reasoning_that_the_backend_cannot_read_is_left_out_once() {
     let backend = Backend::start([unreadable(), stream(&[], ""), unreadable()]).await;
     let client = backend.client(&Source::new());
     let opened = send_body(&client, REASONED).await.unwrap();
-    assert_eq!(opened.changes, [Change::ReasoningLeftOut]);
+    assert_eq!(opened.adjustments, [Adjustment::ReasoningLeftOut]);
     let requests = backend.requests();
     assert!(requests[0].contains(r#""type":"reasoning""#));
     assert!(requests[1].contains(r#""input":[{"role":"user","content":"hi"}]"#), "{}", requests[1]);
@@ -48,7 +48,9 @@ async fn the_state_of_a_turn_goes_back_with_its_further_calls_only() {
 async fn a_large_body_is_compressed_where_that_is_wanted_and_read() {
     let text = "many words ".repeat(1_000);
     let body = BODY.replace("hi", &text);
-    for (route, packed) in [(Route::codex(), true), (Route::api(Profile::OpenAi), false)] {
+    for (route, packed) in
+        [(UpstreamRoute::codex(), true), (UpstreamRoute::api(ApiFlavor::OpenAi), false)]
+    {
         let backend = Backend::start([stream(&[], ""), stream(&[], "")]).await;
         let base = format!("http://127.0.0.1:{}/v1", backend.port);
         let config =
@@ -74,10 +76,11 @@ async fn refusals_say_what_a_person_does() {
 #[tokio::test]
 async fn a_key_that_is_refused_is_not_tried_again() {
     let backend = Backend::start([answer("401 No", &[], ""), stream(&[], "")]).await;
-    let route = Route::api(Profile::Generic).at(format!("http://127.0.0.1:{}/v1", backend.port));
+    let route =
+        UpstreamRoute::api(ApiFlavor::Generic).at(format!("http://127.0.0.1:{}/v1", backend.port));
     let remedy = route.remedy();
     let config = Config { route, ..Config::default() };
-    let fixed = crate::Fixed::new(Some("sk-1"), remedy).unwrap();
+    let fixed = crate::FixedCredentials::new(Some("sk-1"), remedy).unwrap();
     let client = Client::new(config, Arc::new(fixed)).unwrap();
     let error = send_body(&client, BODY).await.unwrap_err().to_string();
     assert!(error.contains("refused the key") && error.contains("--upstream-key-file"), "{error}");

@@ -3,7 +3,7 @@
 use reqwest::Method;
 
 use crate::route::list_headers;
-use crate::{Client, Credentials, Error, answer};
+use crate::{Client, Credentials, Error, response};
 
 impl Client {
     /// Asks for a response that the backend keeps, or for its `input_items`, or deletes it.
@@ -12,7 +12,7 @@ impl Client {
     ///
     /// # Errors
     /// Any [`Error`] but the ones of a running stream.
-    pub async fn kept(
+    pub async fn stored(
         &self,
         method: &Method,
         path: &[&str],
@@ -29,7 +29,7 @@ impl Client {
             self.list(method.clone(), url.clone(), headers)
         };
         let response = self.exchange(&credentials, self.limits.list, request).await?;
-        answer::read_list(response, self.limits.list).await
+        response::read_list(response, self.limits.list).await
     }
 }
 
@@ -44,8 +44,8 @@ mod tests {
         let backend = backend.await;
         let client = backend.client(&Source::new());
         let items = ["resp_1", "input_items"];
-        assert_eq!(client.kept(&Method::GET, &items, Some("limit=2")).await.unwrap(), b"{}");
-        client.kept(&Method::DELETE, &["a/../b"], None).await.unwrap();
+        assert_eq!(client.stored(&Method::GET, &items, Some("limit=2")).await.unwrap(), b"{}");
+        client.stored(&Method::DELETE, &["a/../b"], None).await.unwrap();
         let base = "/backend-api/codex/responses";
         let sent = backend.requests();
         assert!(sent[0].starts_with(&format!("GET {base}/resp_1/input_items?limit=2 HTTP/1.1")));

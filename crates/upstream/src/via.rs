@@ -12,9 +12,9 @@ const MOST: usize = 8;
 
 /// The name of this client among the stations of a request.
 #[derive(Clone, Debug)]
-pub(crate) struct Station(String);
+pub(crate) struct ViaLoop(String);
 
-impl Station {
+impl ViaLoop {
     /// A name that no other client has.
     pub(crate) fn new() -> Self {
         Self(format!("{PREFIX}{:016x}", RandomState::new().hash_one(PREFIX)))
@@ -27,15 +27,15 @@ impl Station {
     }
 
     /// The header of a request that goes on from here.
-    pub(crate) fn header(&self, came_through: Option<&str>) -> Option<HeaderValue> {
-        let came_through = came_through.into_iter().filter(|stations| !stations.is_empty());
-        let stations = came_through.map(str::to_owned).chain([format!("1.1 {}", self.0)]);
+    pub(crate) fn header(&self, received_via: Option<&str>) -> Option<HeaderValue> {
+        let received_via = received_via.into_iter().filter(|stations| !stations.is_empty());
+        let stations = received_via.map(str::to_owned).chain([format!("1.1 {}", self.0)]);
         HeaderValue::try_from(stations.collect::<Vec<_>>().join(", ")).ok()
     }
 }
 
 /// The stations that a request came through, as the next header names them; `None` for none.
-pub(crate) fn came_through(headers: &HeaderMap) -> Option<String> {
+pub(crate) fn received_via(headers: &HeaderMap) -> Option<String> {
     let stations = stations(headers);
     let named = stations.iter().map(|station| format!("1.1 {station}"));
     (!stations.is_empty()).then(|| named.collect::<Vec<_>>().join(", "))
@@ -61,29 +61,29 @@ mod tests {
 
     #[test]
     fn a_request_that_comes_back_is_known_also_by_way_of_others() {
-        let (here, there) = (Station::new(), Station::new());
+        let (here, there) = (ViaLoop::new(), ViaLoop::new());
         assert_ne!(here.0, there.0);
         assert!(!here.knows(&HeaderMap::new()));
         let out = headers(&[HeaderValue::from_static("1.0 fred"), here.header(None).unwrap()]);
         assert!(here.knows(&out) && !there.knows(&out));
-        let on = headers(&[there.header(came_through(&out).as_deref()).unwrap()]);
+        let on = headers(&[there.header(received_via(&out).as_deref()).unwrap()]);
         assert!(here.knows(&on) && there.knows(&on));
     }
 
     #[test]
     fn what_a_client_says_of_its_way_is_not_handed_on() {
         let out = headers(&[HeaderValue::from_static("1.1 chatmock-x, 1.1 secret-host")]);
-        assert_eq!(came_through(&out), None);
+        assert_eq!(received_via(&out), None);
     }
 
     #[test]
     fn very_many_stations_are_a_circle() {
         let mut request = HeaderMap::new();
         for _ in 0..MOST {
-            let station = Station::new();
+            let station = ViaLoop::new();
             assert!(!station.knows(&request));
-            request = headers(&[station.header(came_through(&request).as_deref()).unwrap()]);
+            request = headers(&[station.header(received_via(&request).as_deref()).unwrap()]);
         }
-        assert!(Station::new().knows(&request));
+        assert!(ViaLoop::new().knows(&request));
     }
 }

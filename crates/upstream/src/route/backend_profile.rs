@@ -2,7 +2,7 @@
 
 /// What tells one route from another.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Kind {
+pub(crate) struct BackendProfile {
     /// The word by which people and settings name the route.
     pub(crate) name: &'static str,
     /// The address before `/responses`, where none is set.
@@ -12,13 +12,13 @@ pub(crate) struct Kind {
     /// Kinds of tools that the backend refuses; sorted.
     pub(crate) refused_tools: &'static [&'static str],
     /// Members beyond those that every backend takes; sorted.
-    pub(crate) takes: &'static [&'static str],
+    pub(crate) accepts: &'static [&'static str],
     /// What a request must hold.
-    pub(crate) insists: Insists,
+    pub(crate) required: Required,
     /// How functions and freeform tools are offered.
     pub(crate) tools: Tools,
     /// Whether it is called with a key rather than with a sign-in.
-    pub(crate) by_key: bool,
+    pub(crate) uses_key: bool,
     /// Which headers a call carries.
     pub(crate) headers: Headers,
     /// Whether request bodies may be compressed.
@@ -26,11 +26,11 @@ pub(crate) struct Kind {
     /// The shape of the list of models.
     pub(crate) list: List,
     /// Whether names that the list does not have may be asked for all the same.
-    pub(crate) open_list: bool,
+    pub(crate) allows_unlisted_models: bool,
     /// Whether the model is asked for a summary of its reasoning unasked.
-    pub(crate) reasons: bool,
+    pub(crate) summarizes_reasoning: bool,
     /// Whether limits are told in headers and asked for at an address of their own.
-    pub(crate) tells_limits: bool,
+    pub(crate) reports_limits: bool,
     /// Where a person sees what is left, where the backend does not tell.
     pub(crate) usage_page: Option<&'static str>,
     /// What a person does when the backend no longer takes the credentials.
@@ -39,7 +39,7 @@ pub(crate) struct Kind {
 
 /// What a request must hold.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Insists {
+pub(crate) struct Required {
     /// `store` is `false`: nothing is kept at the backend.
     pub(crate) stateless: bool,
     /// `instructions` is a text, if only an empty one.
@@ -82,7 +82,7 @@ pub(crate) enum List {
 }
 
 /// Nothing is kept at the backend, and what a conversation needs goes along with each request.
-const STATELESS: Insists = Insists {
+const STATELESS: Required = Required {
     stateless: true,
     instructions: true,
     encrypted_reasoning: true,
@@ -93,7 +93,7 @@ const STATELESS: Insists = Insists {
 const SIGN_IN: &str = "sign in again: chatmock-auth login";
 
 /// The Codex backend, from reports of 2026 and from what the real client leaves out over HTTP.
-pub(crate) static CODEX: Kind = Kind {
+pub(crate) static CODEX: BackendProfile = BackendProfile {
     name: "codex",
     base: "https://chatgpt.com/backend-api/codex",
     refused: &[
@@ -119,22 +119,22 @@ pub(crate) static CODEX: Kind = Kind {
         "user",
     ],
     refused_tools: &[],
-    takes: &[],
-    insists: Insists { metadata: true, ..STATELESS },
+    accepts: &[],
+    required: Required { metadata: true, ..STATELESS },
     tools: Tools::Flat,
-    by_key: false,
+    uses_key: false,
     headers: Headers::Codex,
     compresses: true,
     list: List::Versioned,
-    open_list: false,
-    reasons: true,
-    tells_limits: true,
+    allows_unlisted_models: false,
+    summarizes_reasoning: true,
+    reports_limits: true,
     usage_page: None,
     remedy: SIGN_IN,
 };
 
 /// Plan usage with "Sign in with ChatGPT", as OpenAI's pages of autumn 2026 are reported to say.
-pub(crate) static PLAN: Kind = Kind {
+pub(crate) static PLAN: BackendProfile = BackendProfile {
     name: "plan",
     base: "https://api.openai.com/v1",
     refused: &[
@@ -168,16 +168,16 @@ pub(crate) static PLAN: Kind = Kind {
         "mcp",
         "tool_search",
     ],
-    takes: &[],
-    insists: STATELESS,
+    accepts: &[],
+    required: STATELESS,
     tools: Tools::Namespaced,
-    by_key: false,
+    uses_key: false,
     headers: Headers::Bearer,
     compresses: false,
     list: List::Slugs,
-    open_list: false,
-    reasons: true,
-    tells_limits: false,
+    allows_unlisted_models: false,
+    summarizes_reasoning: true,
+    reports_limits: false,
     usage_page: Some("https://chatgpt.com/settings/usage"),
     remedy: "sign in again: chatmock-auth login --route plan",
 };
@@ -185,13 +185,13 @@ pub(crate) static PLAN: Kind = Kind {
 const KEY: &str = "check the key in the file of --upstream-key-file, or OPENAI_API_KEY";
 
 /// What both kinds of API server have in common.
-const API: Kind = Kind {
+const API: BackendProfile = BackendProfile {
     name: "api",
     base: "https://api.openai.com/v1",
     refused: &["generate", "reasoning_effort"],
     refused_tools: &[],
-    takes: &[],
-    insists: Insists {
+    accepts: &[],
+    required: Required {
         stateless: false,
         instructions: false,
         encrypted_reasoning: false,
@@ -199,20 +199,20 @@ const API: Kind = Kind {
         metadata: false,
     },
     tools: Tools::Flat,
-    by_key: true,
+    uses_key: true,
     headers: Headers::Bearer,
     compresses: false,
     list: List::Public,
-    open_list: true,
-    reasons: false,
-    tells_limits: false,
+    allows_unlisted_models: true,
+    summarizes_reasoning: false,
+    reports_limits: false,
     usage_page: None,
     remedy: KEY,
 };
 
 /// OpenAI's platform and Azure's v1 endpoint.
-pub(crate) static OPENAI: Kind = Kind {
-    takes: &[
+pub(crate) static OPENAI: BackendProfile = BackendProfile {
+    accepts: &[
         "max_output_tokens",
         "metadata",
         "previous_response_id",
@@ -223,15 +223,15 @@ pub(crate) static OPENAI: Kind = Kind {
         "top_p",
         "user",
     ],
-    insists: Insists { cache_key: true, ..API.insists },
+    required: Required { cache_key: true, ..API.required },
     ..API
 };
 
 /// A server of another maker: what those of autumn 2026 have in common.
-pub(crate) static GENERIC: Kind = Kind {
+pub(crate) static GENERIC: BackendProfile = BackendProfile {
     refused: &["conversation", "generate", "previous_response_id", "prompt", "reasoning_effort"],
-    takes: &["max_output_tokens", "metadata", "temperature", "top_p", "user"],
-    insists: Insists { stateless: true, ..API.insists },
+    accepts: &["max_output_tokens", "metadata", "temperature", "top_p", "user"],
+    required: Required { stateless: true, ..API.required },
     ..API
 };
 
@@ -241,10 +241,14 @@ mod tests {
 
     #[test]
     fn tables_are_sorted_and_do_not_contradict_themselves() {
-        for kind in [&CODEX, &PLAN, &OPENAI, &GENERIC] {
-            let tables = [kind.refused, kind.refused_tools, kind.takes];
-            assert!(tables.iter().all(|table| table.is_sorted()), "{}", kind.name);
-            assert!(!kind.takes.iter().any(|name| kind.refused.contains(name)), "{}", kind.name);
+        for profile in [&CODEX, &PLAN, &OPENAI, &GENERIC] {
+            let tables = [profile.refused, profile.refused_tools, profile.accepts];
+            assert!(tables.iter().all(|table| table.is_sorted()), "{}", profile.name);
+            assert!(
+                !profile.accepts.iter().any(|name| profile.refused.contains(name)),
+                "{}",
+                profile.name
+            );
         }
     }
 }

@@ -3,7 +3,7 @@
 /// What was done to a request or an answer beyond what was asked.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Change {
+pub enum Adjustment {
     /// The backend could not read the reasoning of earlier turns, so it was left out.
     ReasoningLeftOut,
     /// Another model answers than was asked for.
@@ -13,7 +13,7 @@ pub enum Change {
     },
 }
 
-impl Change {
+impl Adjustment {
     /// The change of the model, unless `served` is what was asked for, or its dated name.
     pub(crate) fn of_model(asked: &str, served: Option<&str>) -> Option<Self> {
         let served = served?;

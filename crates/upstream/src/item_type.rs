@@ -5,16 +5,16 @@ use serde::Deserialize;
 
 /// What an object says of itself.
 #[derive(Deserialize)]
-pub(crate) struct Typed<'b> {
+pub(crate) struct ItemType<'b> {
     #[serde(borrow, rename = "type", default)]
     pub(crate) kind: Option<Text<'b>>,
     #[serde(borrow, default)]
     pub(crate) name: Option<Text<'b>>,
 }
 
-impl Typed<'_> {
+impl ItemType<'_> {
     /// Reads an object; `None` for what is none.
-    pub(crate) fn of(value: &RawValue) -> Option<Typed<'_>> {
+    pub(crate) fn of(value: &RawValue) -> Option<ItemType<'_>> {
         serde_json::from_str(value.get()).ok()
     }
 

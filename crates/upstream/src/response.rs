@@ -7,7 +7,7 @@ use chatmock_protocol::sse::FrameTooLarge;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 
-use crate::{Error, Refusal, rate_limits, retry_after};
+use crate::{Error, ErrorResponse, rate_limits, retry_after};
 
 /// How much of an error's body is read.
 const MAX_ERROR: usize = 64 * 1024;
@@ -114,10 +114,10 @@ fn is_html(headers: &HeaderMap, body: &[u8]) -> bool {
         || body.trim_ascii_start().starts_with(b"<")
 }
 
-fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime) -> Refusal {
+fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime) -> ErrorResponse {
     let error = ApiError::read_body(body).unwrap_or_else(|| plain(headers, body));
     let header = text(headers, RETRY_AFTER.as_str());
-    Refusal {
+    ErrorResponse {
         status: status.as_u16(),
         retry_after: retry_after::read(header, &error, now),
         request_id: request_id(headers),
@@ -166,7 +166,7 @@ mod tests {
 
     use super::*;
 
-    fn read(body: &str) -> Refusal {
+    fn read(body: &str) -> ErrorResponse {
         refusal(StatusCode::BAD_REQUEST, &HeaderMap::new(), body.as_bytes(), SystemTime::UNIX_EPOCH)
     }
 
