@@ -3,15 +3,15 @@
 use hyper::Response;
 use serde_json::Value;
 
-use crate::admission;
+use crate::authentication;
 use crate::body::Body;
-use crate::form::Form;
-use crate::ordered::{Json, object};
+use crate::error_response::ErrorResponse;
+use crate::json::{Json, object};
 use crate::record::lock;
-use crate::refusal::Refusal;
-use crate::service::{Call, add_header, json, nowhere};
+use crate::service::{HttpRequest, add_header, json, not_found};
 use crate::simulator::State;
 use crate::tokens::unix_now;
+use crate::url_form::Form;
 
 const PRIMARY: Window = Window { used: 12, minutes: 300, left: 9_000 };
 const SECONDARY: Window = Window { used: 40, minutes: 10_080, left: 300_000 };
@@ -33,12 +33,12 @@ impl Window {
 }
 
 /// `GET /models?client_version=…`
-pub(crate) fn models(state: &State, call: &Call) -> Result<Response<Body>, Refusal> {
-    state.admit(call)?;
-    let query = Form::parse(call.query());
+pub(crate) fn models(state: &State, http: &HttpRequest) -> Result<Response<Body>, ErrorResponse> {
+    state.admit(http)?;
+    let query = Form::parse(http.query());
     let version = query.get("client_version");
     if version.is_empty() {
-        return Err(Refusal::missing("query", "client_version"));
+        return Err(ErrorResponse::missing("query", "client_version"));
     }
     let catalog = lock(&state.catalog);
     let mut response = json(200, &catalog.json(state.gated(Some(version))));
@@ -47,23 +47,29 @@ pub(crate) fn models(state: &State, call: &Call) -> Result<Response<Body>, Refus
 }
 
 /// `GET /models` of the plan's backend
-pub(crate) fn plan_models(state: &State, call: &Call) -> Result<Response<Body>, Refusal> {
-    admission::plan(state, call)?;
+pub(crate) fn plan_models(
+    state: &State,
+    http: &HttpRequest,
+) -> Result<Response<Body>, ErrorResponse> {
+    authentication::plan(state, http)?;
     Ok(json(200, &lock(&state.catalog).plan_json()))
 }
 
 /// `GET /models` of the public API, where the settings have it
-pub(crate) fn api_models(state: &State, call: &Call) -> Result<Response<Body>, Refusal> {
-    admission::key(state, call)?;
+pub(crate) fn api_models(
+    state: &State,
+    http: &HttpRequest,
+) -> Result<Response<Body>, ErrorResponse> {
+    authentication::key(state, http)?;
     if !state.settings.api_lists_models {
-        return Err(nowhere(state, call));
+        return Err(not_found(state, http));
     }
     Ok(json(200, &lock(&state.catalog).api_json()))
 }
 
 /// `GET /wham/usage`
-pub(crate) fn usage(state: &State, call: &Call) -> Result<Response<Body>, Refusal> {
-    let claims = state.admit(call)?;
+pub(crate) fn usage(state: &State, http: &HttpRequest) -> Result<Response<Body>, ErrorResponse> {
+    let claims = state.admit(http)?;
     let now = unix_now();
     let limit = object! {
         "allowed": true, "limit_reached": false,
@@ -98,8 +104,11 @@ fn spark_limit() -> Json {
 }
 
 /// `GET /wham/accounts/check`
-pub(crate) fn accounts_check(state: &State, call: &Call) -> Result<Response<Body>, Refusal> {
-    let claims = state.admit(call)?;
+pub(crate) fn accounts_check(
+    state: &State,
+    http: &HttpRequest,
+) -> Result<Response<Body>, ErrorResponse> {
+    let claims = state.admit(http)?;
     let place = &state.settings.residency;
     let account = object! {
         "id": &claims.account_id, "name": "Personal", "plan_type": &claims.plan,

@@ -1,10 +1,10 @@
 //! The backends: three that the simulator can be, and where each of them stands.
 
+mod error_style;
 mod rules;
-mod voice;
 
+pub(crate) use error_style::ErrorStyle;
 pub(crate) use rules::Rules;
-pub(crate) use voice::Voice;
 
 /// A backend that answers `POST /responses` and `GET /models`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -11,9 +11,9 @@ use http_body::{Frame, SizeHint};
 use serde_json::Value;
 use tokio::time::Sleep;
 
-use crate::record::Ledger;
+use crate::faulty_stream::ConnectionFaults;
+use crate::record::Recorder;
 use crate::script::Step;
-use crate::wire::Faults;
 
 /// A body that plays steps.
 #[derive(Debug)]
@@ -21,7 +21,7 @@ pub(crate) struct Body {
     steps: VecDeque<Step>,
     length: Option<u64>,
     sleep: Option<Pin<Box<Sleep>>>,
-    faults: Option<Arc<Faults>>,
+    faults: Option<Arc<ConnectionFaults>>,
     watch: Option<StreamWatch>,
 }
 
@@ -35,7 +35,7 @@ impl Body {
     }
 
     /// A body of steps on a connection that can be made to fail.
-    pub(crate) fn played(steps: Vec<Step>, faults: Arc<Faults>) -> Self {
+    pub(crate) fn played(steps: Vec<Step>, faults: Arc<ConnectionFaults>) -> Self {
         let length = match steps.as_slice() {
             [] => Some(0),
             _ => None,
@@ -135,17 +135,17 @@ impl http_body::Body for Body {
 /// Counts one open response stream until it is dropped.
 #[derive(Debug)]
 pub(crate) struct StreamWatch {
-    ledger: Arc<Ledger>,
+    recorder: Arc<Recorder>,
     finished: bool,
 }
 
 impl StreamWatch {
-    pub(crate) fn open(ledger: Arc<Ledger>) -> Self {
-        ledger.change(|stats| {
+    pub(crate) fn open(recorder: Arc<Recorder>) -> Self {
+        recorder.update(|stats| {
             stats.streams += 1;
             stats.open_streams += 1;
         });
-        Self { ledger, finished: false }
+        Self { recorder, finished: false }
     }
 
     /// Notes that all has been given out.
@@ -156,7 +156,7 @@ impl StreamWatch {
 
 impl Drop for StreamWatch {
     fn drop(&mut self) {
-        self.ledger.stream_closed(!self.finished);
+        self.recorder.stream_closed(!self.finished);
     }
 }
 

@@ -1,6 +1,6 @@
 //! The catalogue: made-up entries for the models that the Codex programs list.
 
-use crate::ordered::{Json, Members, members, object};
+use crate::json::{Json, Members, members, object};
 
 /// The efforts a model can be asked for, from the least.
 pub(crate) const EFFORTS: [&str; 6] = ["low", "medium", "high", "xhigh", "max", "ultra"];

@@ -92,15 +92,14 @@ impl Endpoint {
     /// The endpoint of a request, if it is one.
     pub(crate) fn of(method: &Method, path: &str, bases: &Bases) -> Option<Self> {
         let found = Self::ALL.iter().find(|(endpoint, name)| {
-            name.split_once(' ').is_some_and(|(known, usual)| {
-                method == known && endpoint.stands_at(path, usual, bases)
-            })
+            name.split_once(' ')
+                .is_some_and(|(known, usual)| method == known && endpoint.is_at(path, usual, bases))
         });
         found.map(|(endpoint, _)| *endpoint)
     }
 
     /// Whether a path is this endpoint's, whose usual path is given.
-    fn stands_at(self, path: &str, usual: &str, bases: &Bases) -> bool {
+    fn is_at(self, path: &str, usual: &str, bases: &Bases) -> bool {
         let Some(backend) = self.backend() else { return path == usual };
         let below = bases.of(backend).and_then(|base| path.strip_prefix(base));
         below.is_some() && below == usual.strip_prefix(backend.usual_base())

@@ -14,7 +14,7 @@ use self::recording::Recording;
 pub(crate) use self::replay::Replay;
 use crate::account;
 use crate::body::StreamWatch;
-use crate::record::{Ledger, lock};
+use crate::record::{Recorder, lock};
 use crate::service::add_header;
 use crate::tokens::unix_now;
 
@@ -121,13 +121,13 @@ impl Clock {
 
 /// Every fast answer that was asked for, encoded.
 #[derive(Debug)]
-pub(crate) struct Shelf {
+pub(crate) struct FastAnswers {
     clock: Clock,
     headers: HeaderMap,
     recordings: Mutex<HashMap<Fast, Arc<Recording>>>,
 }
 
-impl Shelf {
+impl FastAnswers {
     pub(crate) fn new() -> Self {
         let mut headers = HeaderMap::new();
         for (name, value) in account::limit_headers("plus", unix_now()) {
@@ -145,14 +145,14 @@ impl Shelf {
     }
 
     /// The answer that a body asks for, if it asks for any.
-    pub(crate) fn answer(&self, body: &[u8], ledger: &Arc<Ledger>) -> Option<Response<Replay>> {
+    pub(crate) fn answer(&self, body: &[u8], recorder: &Arc<Recorder>) -> Option<Response<Replay>> {
         let fast = Fast::find(body)?;
         let recording = {
             let mut recordings = lock(&self.recordings);
             let recording = recordings.entry(fast);
             Arc::clone(recording.or_insert_with(|| Arc::new(Recording::of(fast))))
         };
-        let watch = StreamWatch::open(Arc::clone(ledger));
+        let watch = StreamWatch::open(Arc::clone(recorder));
         let mut response = Response::new(Replay::new(recording, self.clock, watch));
         *response.headers_mut() = self.headers.clone();
         Some(response)

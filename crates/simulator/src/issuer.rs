@@ -10,13 +10,13 @@ use sha2::{Digest, Sha256};
 use time::{Duration, OffsetDateTime};
 
 use crate::body::Body;
-use crate::form::{Form, encode};
-use crate::ordered::{Json, object};
+use crate::error_response::ErrorResponse;
+use crate::json::{Json, object};
 use crate::record::lock;
-use crate::refusal::Refusal;
-use crate::service::{Call, html, json, redirect};
+use crate::service::{HttpRequest, html, json, redirect};
 use crate::simulator::State;
 use crate::tokens::{Tokens, rfc3339};
+use crate::url_form::{Form, encode};
 
 pub(crate) mod plan;
 
@@ -25,56 +25,62 @@ const DEVICE_VERIFIER: &str = "simulated-device-verifier-0123456789-0123456789-0
 
 /// Grants under way: codes to redeem and device codes to poll.
 #[derive(Debug, Default)]
-pub(crate) struct Grants {
-    made: u64,
-    codes: HashMap<String, Code>,
-    devices: HashMap<String, Device>,
+pub(crate) struct PendingGrants {
+    issued: u64,
+    codes: HashMap<String, AuthorizationCode>,
+    devices: HashMap<String, DeviceGrant>,
 }
 
 #[derive(Debug)]
-struct Code {
+struct AuthorizationCode {
     challenge: String,
     redirect_uri: String,
 }
 
 #[derive(Debug)]
-struct Device {
+struct DeviceGrant {
     user_code: String,
     pending: u32,
 }
 
-impl Grants {
+impl PendingGrants {
     fn code(&mut self, challenge: &str, redirect_uri: &str) -> String {
-        self.made += 1;
-        let code = format!("ac_simulated_{:06}", self.made);
-        let grant = Code { challenge: challenge.to_owned(), redirect_uri: redirect_uri.to_owned() };
+        self.issued += 1;
+        let code = format!("ac_simulated_{:06}", self.issued);
+        let grant = AuthorizationCode {
+            challenge: challenge.to_owned(),
+            redirect_uri: redirect_uri.to_owned(),
+        };
         self.codes.insert(code.clone(), grant);
         code
     }
 }
 
 /// `GET /oauth/authorize`: sends the browser back, or shows a link that does.
-pub(crate) fn authorize(state: &State, call: &Call) -> Result<Response<Body>, Refusal> {
+pub(crate) fn authorize(
+    state: &State,
+    http: &HttpRequest,
+) -> Result<Response<Body>, ErrorResponse> {
     if state.settings.approve_sign_in {
-        return approve(state, call);
+        return approve(state, http);
     }
-    asked_well(&Form::parse(call.query()))?;
-    let query = call.query().replace('&', "&amp;").replace('"', "%22").replace('<', "%3C");
+    validate_authorization(&Form::parse(http.query()))?;
+    let query = http.query().replace('&', "&amp;").replace('"', "%22").replace('<', "%3C");
     let link = format!("<p><a href=\"/oauth/authorize/continue?{query}\">Continue</a></p>");
     Ok(html(&link))
 }
 
 /// `GET /oauth/authorize/continue`: sends the browser back with a code.
-pub(crate) fn approve(state: &State, call: &Call) -> Result<Response<Body>, Refusal> {
-    let form = Form::parse(call.query());
-    asked_well(&form)?;
+pub(crate) fn approve(state: &State, http: &HttpRequest) -> Result<Response<Body>, ErrorResponse> {
+    let form = Form::parse(http.query());
+    validate_authorization(&form)?;
     let target = form.get("redirect_uri");
     let code = lock(&state.grants).code(form.get("code_challenge"), target);
     let place = format!("{target}?code={}&state={}", encode(&code), encode(form.get("state")));
     Ok(redirect(&place))
 }
 
-fn asked_well(form: &Form) -> Result<(), Refusal> {
+fn validate_authorization(form: &Form) -> Result<(), ErrorResponse> {
     let target = form.get("redirect_uri");
     let local = ["http://127.0.0.1:", "http://localhost:", "http://[::1]:"];
     let problem = if form.get("response_type") != "code" {
@@ -95,8 +101,8 @@ fn asked_well(form: &Form) -> Result<(), Refusal> {
 }
 
 /// `POST /oauth/token`, as JSON or as a form.
-pub(crate) fn token(state: &State, call: &Call) -> Result<Response<Body>, Refusal> {
-    let fields = Fields::read(call)?;
+pub(crate) fn token(state: &State, http: &HttpRequest) -> Result<Response<Body>, ErrorResponse> {
+    let fields = Fields::read(http)?;
     if fields.get("client_id").is_empty() {
         return Err(oauth_error("invalid_client", "client_id is missing"));
     }
@@ -110,16 +116,16 @@ pub(crate) fn token(state: &State, call: &Call) -> Result<Response<Body>, Refusa
     }
 }
 
-fn refresh(state: &State, token: &str) -> Result<Response<Body>, Refusal> {
+fn refresh(state: &State, token: &str) -> Result<Response<Body>, ErrorResponse> {
     let refreshed = lock(&state.tokens).refresh(token);
-    state.ledger.change(|stats| {
+    state.recorder.update(|stats| {
         stats.refreshes += 1;
         stats.refreshes_refused += u64::from(refreshed.is_err());
     });
     Ok(issued(&refreshed?, state))
 }
 
-fn redeem(state: &State, fields: &Fields) -> Result<Response<Body>, Refusal> {
+fn redeem(state: &State, fields: &Fields) -> Result<Response<Body>, ErrorResponse> {
     let Some(code) = lock(&state.grants).codes.remove(fields.get("code")) else {
         return Err(oauth_error("invalid_grant", "the code is unknown or was used"));
     };
@@ -130,8 +136,8 @@ fn redeem(state: &State, fields: &Fields) -> Result<Response<Body>, Refusal> {
         return Err(oauth_error("invalid_grant", "code_verifier does not fit"));
     }
     let mut tokens = lock(&state.tokens);
-    tokens.address_to(fields.get("client_id"));
-    let claims = tokens.usual_claims();
+    tokens.set_audience(fields.get("client_id"));
+    let claims = tokens.current_claims();
     let tokens = tokens.sign_in(claims);
     Ok(issued(&tokens, state))
 }
@@ -149,25 +155,28 @@ fn issued(tokens: &Tokens, state: &State) -> Response<Body> {
 }
 
 /// `POST /oauth/revoke`
-pub(crate) fn revoke(state: &State, call: &Call) -> Result<Response<Body>, Refusal> {
-    let fields = Fields::read(call)?;
+pub(crate) fn revoke(state: &State, http: &HttpRequest) -> Result<Response<Body>, ErrorResponse> {
+    let fields = Fields::read(http)?;
     lock(&state.tokens).revoke(fields.get("token"));
-    state.ledger.change(|stats| stats.revokes += 1);
+    state.recorder.update(|stats| stats.revokes += 1);
     Ok(json(200, &object! {}))
 }
 
 /// `POST /api/accounts/deviceauth/usercode`
-pub(crate) fn device_code(state: &State, call: &Call) -> Result<Response<Body>, Refusal> {
-    let fields = Fields::read(call)?;
+pub(crate) fn device_code(
+    state: &State,
+    http: &HttpRequest,
+) -> Result<Response<Body>, ErrorResponse> {
+    let fields = Fields::read(http)?;
     if fields.get("client_id").is_empty() {
         return Err(oauth_error("invalid_client", "client_id is missing"));
     }
     let mut grants = lock(&state.grants);
-    grants.made += 1;
-    let id = format!("deviceauth_{:06}", grants.made);
-    let user_code = format!("SIMU-{:05}", grants.made);
+    grants.issued += 1;
+    let id = format!("deviceauth_{:06}", grants.issued);
+    let user_code = format!("SIMU-{:05}", grants.issued);
     let pending = state.settings.device_pending;
-    grants.devices.insert(id.clone(), Device { user_code: user_code.clone(), pending });
+    grants.devices.insert(id.clone(), DeviceGrant { user_code: user_code.clone(), pending });
     let body = object! {
         "device_auth_id": id,
         "user_code": user_code,
@@ -178,8 +187,11 @@ pub(crate) fn device_code(state: &State, call: &Call) -> Result<Response<Body>, 
 }
 
 /// `POST /api/accounts/deviceauth/token`: pending so many times, then a code.
-pub(crate) fn device_token(state: &State, call: &Call) -> Result<Response<Body>, Refusal> {
-    let fields = Fields::read(call)?;
+pub(crate) fn device_token(
+    state: &State,
+    http: &HttpRequest,
+) -> Result<Response<Body>, ErrorResponse> {
+    let fields = Fields::read(http)?;
     let mut grants = lock(&state.grants);
     let id = fields.get("device_auth_id");
     let known = grants.devices.get_mut(id);
@@ -206,13 +218,13 @@ fn challenge(verifier: &str) -> String {
     URL_SAFE_NO_PAD.encode(Sha256::digest(verifier))
 }
 
-fn oauth_error(code: &str, description: &str) -> Refusal {
+fn oauth_error(code: &str, description: &str) -> ErrorResponse {
     let body = object! {"error": code, "error_description": description};
-    Refusal { status: 400, body }
+    ErrorResponse { status: 400, body }
 }
 
-fn device_error(status: u16, code: &str, message: &str) -> Refusal {
-    Refusal { status, body: object! {"error": object! {"code": code, "message": message}} }
+fn device_error(status: u16, code: &str, message: &str) -> ErrorResponse {
+    ErrorResponse { status, body: object! {"error": object! {"code": code, "message": message}} }
 }
 
 /// The fields of a body, JSON or form.
@@ -222,9 +234,9 @@ enum Fields {
 }
 
 impl Fields {
-    fn read(call: &Call) -> Result<Self, Refusal> {
-        let kind = call.header("content-type").unwrap_or_default();
-        let text = String::from_utf8_lossy(&call.body);
+    fn read(http: &HttpRequest) -> Result<Self, ErrorResponse> {
+        let kind = http.header("content-type").unwrap_or_default();
+        let text = String::from_utf8_lossy(&http.body);
         if kind.starts_with("application/json") {
             let json = serde_json::from_str(&text);
             return json
@@ -234,7 +246,7 @@ impl Fields {
         if kind.starts_with("application/x-www-form-urlencoded") {
             return Ok(Self::Form(Form::parse(&text)));
         }
-        Err(Refusal { status: 415, body: Json::Object(Vec::new()) })
+        Err(ErrorResponse { status: 415, body: Json::Object(Vec::new()) })
     }
 
     fn get(&self, name: &str) -> &str {

@@ -1,19 +1,19 @@
 //! The modes: named scripts for the special and the unhappy cases.
 
-mod broken;
-mod failing;
-mod sharing;
-mod special;
+mod errors;
+mod plan_errors;
+mod replies;
+mod transport;
 
 use std::time::Duration;
 
 use serde_json::json;
 
-use crate::answer;
-use crate::asked::{Asked, Tool};
 use crate::backend::Backend;
-use crate::events::{Composer, Stamp};
-use crate::items::{self, Call};
+use crate::composer::{Composer, ResponseMeta};
+use crate::default_answer;
+use crate::model_request::{ModelRequest, Tool};
+use crate::output_items::{self, ToolCall};
 use crate::script::Script;
 
 /// Declares the modes, their names and what they are for.
@@ -225,40 +225,40 @@ impl Mode {
 }
 
 /// What a mode is composed for.
-pub(crate) struct Scene<'a> {
+pub(crate) struct ModeContext<'a> {
     /// The request.
-    pub(crate) asked: &'a Asked,
+    pub(crate) request: &'a ModelRequest,
     /// The response's identity.
-    pub(crate) stamp: &'a Stamp,
+    pub(crate) meta: &'a ResponseMeta,
     /// The backend that answers.
     pub(crate) backend: Backend,
-    /// Gives the request as JSON text.
-    pub(crate) request: &'a dyn Fn() -> String,
+    /// The request as JSON text, made when it is needed.
+    pub(crate) request_json: &'a dyn Fn() -> String,
 }
 
-impl Scene<'_> {
+impl ModeContext<'_> {
     fn begin(&self) -> Composer {
-        Composer::begin(self.asked, self.stamp)
+        Composer::begin(self.request, self.meta)
     }
 
     /// A call of one of the request's function tools, or of one that it never declared.
-    fn call(&self, index: usize) -> Call {
-        let tools = self.asked.tools();
+    fn call(&self, index: usize) -> ToolCall {
+        let tools = self.request.tools();
         let functions: Vec<&Tool> = tools.iter().filter(|tool| tool.schema.is_some()).collect();
-        let call_id = answer::call_id(self.stamp, index);
-        let text = self.asked.last_user_text();
+        let call_id = default_answer::call_id(self.meta, index);
+        let text = self.request.last_user_text();
         let usual = Tool {
             name: "lookup".to_owned(),
             namespace: None,
             schema: Some(json!({"properties": {"city": {"const": "Oslo"}}})),
         };
         let tool = functions.get(index).or_else(|| functions.first()).copied().unwrap_or(&usual);
-        answer::call(tool, &text, call_id)
+        default_answer::call(tool, &text, call_id)
     }
 
     /// The default answer as one run of bytes.
     fn bytes(&self) -> Vec<u8> {
-        let script = answer::answer(self.asked, self.stamp);
+        let script = default_answer::answer(self.request, self.meta);
         let events = script.steps.iter().filter_map(|step| match step {
             crate::script::Step::Event(text) => Some(crate::body::framed(text)),
             _ => None,
@@ -269,11 +269,11 @@ impl Scene<'_> {
 
 /// The mode that the last user message names, and the numbers after the name, unless the input ends
 /// with a tool's output, which is a later turn of the same question.
-pub(crate) fn asked_for(asked: &Asked) -> Option<(Mode, Vec<u64>)> {
-    if !asked.trailing_outputs().is_empty() {
+pub(crate) fn requested_mode(request: &ModelRequest) -> Option<(Mode, Vec<u64>)> {
+    if !request.trailing_outputs().is_empty() {
         return None;
     }
-    let text = asked.last_user_text();
+    let text = request.last_user_text();
     let (_, rest) = text.split_once("MODE:")?;
     let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || "-:".contains(c)));
     let mut words = rest[..end.unwrap_or(rest.len())].split(':');
@@ -282,35 +282,39 @@ pub(crate) fn asked_for(asked: &Asked) -> Option<(Mode, Vec<u64>)> {
 }
 
 /// Composes a mode; the numbers are those after its name.
-pub(crate) fn script(mode: Mode, scene: &Scene<'_>, numbers: &[u64]) -> Script {
-    special::script(mode, scene)
-        .or_else(|| failing::script(mode, scene))
-        .or_else(|| sharing::script(mode, scene))
-        .unwrap_or_else(|| broken::script(mode, scene, numbers))
+pub(crate) fn script(mode: Mode, context: &ModeContext<'_>, numbers: &[u64]) -> Script {
+    replies::script(mode, context)
+        .or_else(|| errors::script(mode, context))
+        .or_else(|| plan_errors::script(mode, context))
+        .unwrap_or_else(|| transport::script(mode, context, numbers))
 }
 
 /// Composes a mode for a request that holds nothing.
 pub(crate) fn for_empty_request(mode: Mode) -> Script {
-    let stamp = Stamp {
+    let meta = ResponseMeta {
         serial: 0,
         created_at: 0,
         pace: Duration::ZERO,
         fill_output: false,
         input_tokens: 1,
         cached_tokens: 0,
-        seal: Some("gAAAA".to_owned()),
+        encrypted_content: Some("gAAAA".to_owned()),
         turn_state: "turn-00000000".to_owned(),
     };
-    let request = || "{}".to_owned();
-    let asked = Asked::default();
+    let request_json = || "{}".to_owned();
+    let request = ModelRequest::default();
     let backend = Backend::Codex;
-    script(mode, &Scene { asked: &asked, stamp: &stamp, backend, request: &request }, &[])
+    script(
+        mode,
+        &ModeContext { request: &request, meta: &meta, backend, request_json: &request_json },
+        &[],
+    )
 }
 
 /// Begins a message and writes its text, without ending it.
 fn half_a_message(composer: &mut Composer, text: &str) {
     let open = composer.open_message("final_answer");
-    for piece in items::pieces(text) {
+    for piece in output_items::pieces(text) {
         composer.text_delta(&open, piece);
     }
 }
@@ -321,11 +325,12 @@ mod tests {
 
     #[test]
     fn a_mode_is_read_from_the_last_user_message() {
-        let asked = |text: &str| Asked::new(json!({"input": [{"role": "user", "content": text}]}));
-        assert_eq!(asked_for(&asked("go MODE:cut, please")), Some((Mode::Cut, vec![])));
-        assert_eq!(asked_for(&asked("MODE:slow:3:10")), Some((Mode::Slow, vec![3, 10])));
-        assert_eq!(asked_for(&asked("MODE:429")), Some((Mode::UsageLimit, vec![])));
-        assert_eq!(asked_for(&asked("MODE:none-such")), None);
+        let request =
+            |text: &str| ModelRequest::new(json!({"input": [{"role": "user", "content": text}]}));
+        assert_eq!(requested_mode(&request("go MODE:cut, please")), Some((Mode::Cut, vec![])));
+        assert_eq!(requested_mode(&request("MODE:slow:3:10")), Some((Mode::Slow, vec![3, 10])));
+        assert_eq!(requested_mode(&request("MODE:429")), Some((Mode::UsageLimit, vec![])));
+        assert_eq!(requested_mode(&request("MODE:none-such")), None);
     }
 
     #[test]

@@ -9,9 +9,9 @@ use hyper::HeaderMap;
 use serde_json::Value;
 use tokio::sync::watch;
 
-use crate::coding::unzstd;
+use crate::content_encoding::decode_zstd;
 use crate::endpoint::Endpoint;
-use crate::ordered::{Json, object};
+use crate::json::{Json, object};
 
 /// How many closed streams are remembered one by one.
 const CLOSINGS_KEPT: usize = 2048;
@@ -48,7 +48,7 @@ impl Recorded {
     /// The body as JSON, decoded where it came in zstd; `null` when it is none.
     pub fn json(&self) -> Value {
         let decoded = match self.header("content-encoding") {
-            Some("zstd") => unzstd(&self.body, DECODED),
+            Some("zstd") => decode_zstd(&self.body, DECODED),
             _ => None,
         };
         serde_json::from_slice(decoded.as_ref().unwrap_or(&self.body)).unwrap_or_default()
@@ -133,27 +133,27 @@ impl Stats {
 
 /// The last requests, and the size of their bodies together.
 #[derive(Debug, Default)]
-struct Kept {
+struct RequestLog {
     requests: VecDeque<Recorded>,
     bytes: usize,
 }
 
 /// Keeps what happened.
 #[derive(Debug)]
-pub(crate) struct Ledger {
+pub(crate) struct Recorder {
     started: Instant,
     keep: usize,
     stats: watch::Sender<Stats>,
-    requests: Mutex<Kept>,
+    requests: Mutex<RequestLog>,
 }
 
-impl Ledger {
+impl Recorder {
     pub(crate) fn new(keep: usize) -> Self {
         let stats = watch::Sender::new(Stats::default());
         Self { started: Instant::now(), keep, stats, requests: Mutex::default() }
     }
 
-    pub(crate) fn change(&self, change: impl FnOnce(&mut Stats)) {
+    pub(crate) fn update(&self, change: impl FnOnce(&mut Stats)) {
         self.stats.send_modify(change);
     }
 
@@ -172,11 +172,11 @@ impl Ledger {
     }
 
     /// Counts a request before it is answered, and keeps it.
-    pub(crate) fn arrived(&self, name: &str, request: Recorded) {
+    pub(crate) fn record(&self, name: &str, request: Recorded) {
         if self.keep > 0 {
             self.keep_request(request);
         }
-        self.change(|stats| *stats.requests.entry(name.to_owned()).or_default() += 1);
+        self.update(|stats| *stats.requests.entry(name.to_owned()).or_default() += 1);
     }
 
     fn keep_request(&self, request: Recorded) {
@@ -195,11 +195,11 @@ impl Ledger {
     }
 
     pub(crate) fn forget_requests(&self) {
-        *lock(&self.requests) = Kept::default();
+        *lock(&self.requests) = RequestLog::default();
     }
 
     pub(crate) fn stream_closed(&self, cancelled: bool) {
-        self.change(|stats| {
+        self.update(|stats| {
             stats.open_streams = stats.open_streams.saturating_sub(1);
             stats.cancelled_streams += u64::from(cancelled);
             if stats.closings.len() == CLOSINGS_KEPT {

@@ -5,8 +5,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use serde_json::Value;
 
+use crate::error_response::ErrorResponse;
 use crate::modes::{self, Mode};
-use crate::refusal::Refusal;
 
 /// One step of a response body.
 #[derive(Clone, Debug)]
@@ -77,7 +77,7 @@ impl Script {
     }
 
     /// A refusal.
-    pub(crate) fn refusal(refusal: &Refusal) -> Self {
+    pub(crate) fn refusal(refusal: &ErrorResponse) -> Self {
         Self::body(refusal.status, "application/json", refusal.body.text())
     }
 

@@ -13,23 +13,23 @@ use hyper::{Request, Response, StatusCode};
 use crate::backend::Backend;
 use crate::body::{Body, StreamWatch};
 use crate::endpoint::Endpoint;
+use crate::error_response::ErrorResponse;
 use crate::fast::Replay;
-use crate::ordered::{Json, object};
+use crate::faulty_stream::ConnectionFaults;
+use crate::json::{Json, object};
 use crate::record::{Recorded, header_list};
-use crate::refusal::Refusal;
 use crate::script::{Play, Script, Step};
 use crate::simulator::State;
-use crate::wire::Faults;
 use crate::{account, issuer, modes, responses};
 
 /// A request whose body has been read.
 #[derive(Debug)]
-pub(crate) struct Call {
+pub(crate) struct HttpRequest {
     pub(crate) parts: Parts,
     pub(crate) body: Bytes,
 }
 
-impl Call {
+impl HttpRequest {
     /// The first value of a header, if it is text.
     pub(crate) fn header(&self, name: &str) -> Option<&str> {
         self.parts.headers.get(name).and_then(|value| value.to_str().ok())
@@ -40,45 +40,45 @@ impl Call {
     }
 
     /// The access token of the `authorization` header.
-    pub(crate) fn bearer(&self) -> Result<&str, Refusal> {
-        let value = self.header("authorization").ok_or_else(Refusal::unauthorized)?;
-        value.strip_prefix("Bearer ").ok_or_else(Refusal::unauthorized)
+    pub(crate) fn bearer(&self) -> Result<&str, ErrorResponse> {
+        let value = self.header("authorization").ok_or_else(ErrorResponse::unauthorized)?;
+        value.strip_prefix("Bearer ").ok_or_else(ErrorResponse::unauthorized)
     }
 }
 
 /// Serves one request.
 pub(crate) async fn serve(
     state: Arc<State>,
-    faults: Arc<Faults>,
+    faults: Arc<ConnectionFaults>,
     request: Request<Incoming>,
 ) -> Response<Either<Body, Replay>> {
     let (parts, body) = request.into_parts();
     let endpoint = Endpoint::of(&parts.method, parts.uri.path(), &state.settings.bases);
     let Ok(body) = Limited::new(body, state.settings.max_body).collect().await else {
-        let refusal = Refusal::detail(413, "Request body is too large or broken");
+        let refusal = ErrorResponse::detail(413, "Request body is too large or broken");
         return refuse(&refusal).map(Either::Left);
     };
-    let call = Call { parts, body: body.to_bytes() };
+    let http = HttpRequest { parts, body: body.to_bytes() };
     let called = endpoint.filter(|endpoint| Endpoint::MODEL_CALLS.contains(endpoint));
-    if let (Some(_), Some(shelf)) = (called, &state.shelf)
-        && let Some(answer) = shelf.answer(&call.body, &state.ledger)
+    if let (Some(_), Some(fast)) = (called, &state.fast)
+        && let Some(answer) = fast.answer(&http.body, &state.recorder)
     {
         return answer.map(Either::Right);
     }
-    checked(&state, &faults, endpoint, call).await.map(Either::Left)
+    checked(&state, &faults, endpoint, http).await.map(Either::Left)
 }
 
 /// Records a request and answers it as the real backend would.
 async fn checked(
     state: &State,
-    faults: &Arc<Faults>,
+    faults: &Arc<ConnectionFaults>,
     endpoint: Option<Endpoint>,
-    call: Call,
+    http: HttpRequest,
 ) -> Response<Body> {
-    state.ledger.arrived(endpoint.map_or("other", Endpoint::name), recorded(&call, endpoint));
+    state.recorder.record(endpoint.map_or("other", Endpoint::name), recorded(&http, endpoint));
     let called = endpoint.filter(|endpoint| Endpoint::MODEL_CALLS.contains(endpoint));
     if let Some(backend) = called.and_then(Endpoint::backend) {
-        return match responses::script(state, &call, backend) {
+        return match responses::script(state, &http, backend) {
             Ok(script) => play(state, faults, script).await,
             Err(refusal) => refuse(&refusal),
         };
@@ -87,61 +87,61 @@ async fn checked(
         Some(endpoint) => match state.next_play(endpoint) {
             Some(Play::Script(script)) => play(state, faults, script).await,
             Some(Play::Mode(mode)) => play(state, faults, modes::for_empty_request(mode)).await,
-            None => answer(state, endpoint, &call).await,
+            None => answer(state, endpoint, &http).await,
         },
-        None => refuse(&nowhere(state, &call)),
+        None => refuse(&not_found(state, &http)),
     }
 }
 
-async fn answer(state: &State, endpoint: Endpoint, call: &Call) -> Response<Body> {
+async fn answer(state: &State, endpoint: Endpoint, http: &HttpRequest) -> Response<Body> {
     let answer = match endpoint {
         Endpoint::Responses | Endpoint::PlanResponses | Endpoint::ApiResponses => {
-            Err(nowhere(state, call))
+            Err(not_found(state, http))
         }
-        Endpoint::Upgrade if call.header("upgrade").is_some() => {
-            Err(Refusal::detail(426, "Upgrade Required"))
+        Endpoint::Upgrade if http.header("upgrade").is_some() => {
+            Err(ErrorResponse::detail(426, "Upgrade Required"))
         }
-        Endpoint::Upgrade => Err(Refusal::detail(405, "Method Not Allowed")),
-        Endpoint::Models => account::models(state, call),
-        Endpoint::PlanModels => account::plan_models(state, call),
-        Endpoint::ApiModels => account::api_models(state, call),
-        Endpoint::Usage => account::usage(state, call),
-        Endpoint::AccountsCheck => account::accounts_check(state, call),
-        Endpoint::Authorize => issuer::authorize(state, call),
-        Endpoint::Continue => issuer::approve(state, call),
+        Endpoint::Upgrade => Err(ErrorResponse::detail(405, "Method Not Allowed")),
+        Endpoint::Models => account::models(state, http),
+        Endpoint::PlanModels => account::plan_models(state, http),
+        Endpoint::ApiModels => account::api_models(state, http),
+        Endpoint::Usage => account::usage(state, http),
+        Endpoint::AccountsCheck => account::accounts_check(state, http),
+        Endpoint::Authorize => issuer::authorize(state, http),
+        Endpoint::Continue => issuer::approve(state, http),
         Endpoint::Token => {
             tokio::time::sleep(state.settings.token_delay).await;
-            issuer::token(state, call)
+            issuer::token(state, http)
         }
-        Endpoint::Revoke => issuer::revoke(state, call),
-        Endpoint::PlanAuthorize => issuer::plan::authorize(state, call),
-        Endpoint::PlanContinue => issuer::plan::approve(state, call),
+        Endpoint::Revoke => issuer::revoke(state, http),
+        Endpoint::PlanAuthorize => issuer::plan::authorize(state, http),
+        Endpoint::PlanContinue => issuer::plan::approve(state, http),
         Endpoint::PlanToken => {
             tokio::time::sleep(state.settings.token_delay).await;
-            issuer::plan::token(state, call)
+            issuer::plan::token(state, http)
         }
-        Endpoint::PlanRevoke => issuer::plan::revoke(state, call),
+        Endpoint::PlanRevoke => issuer::plan::revoke(state, http),
         Endpoint::Discovery => issuer::plan::discovery(state),
         Endpoint::Keys => issuer::plan::keys(state),
-        Endpoint::DeviceCode => issuer::device_code(state, call),
-        Endpoint::DeviceToken => issuer::device_token(state, call),
+        Endpoint::DeviceCode => issuer::device_code(state, http),
+        Endpoint::DeviceToken => issuer::device_token(state, http),
         Endpoint::DevicePage => Ok(html("<p>This code is approved by itself.</p>")),
         Endpoint::Health => Ok(json(200, &object! {"status": "ok"})),
-        Endpoint::Stats => Ok(json(200, &state.ledger.json())),
+        Endpoint::Stats => Ok(json(200, &state.recorder.json())),
     };
     answer.unwrap_or_else(|refusal| refuse(&refusal))
 }
 
 /// The refusal of a path that no endpoint has, by the backend that it lies below.
-pub(crate) fn nowhere(state: &State, call: &Call) -> Refusal {
-    let path = call.parts.uri.path();
-    let voice = state.settings.bases.above(path).unwrap_or(Backend::Codex).rules().voice;
-    voice.nowhere(&format!("{} {path}", call.parts.method))
+pub(crate) fn not_found(state: &State, http: &HttpRequest) -> ErrorResponse {
+    let path = http.parts.uri.path();
+    let errors = state.settings.bases.above(path).unwrap_or(Backend::Codex).rules().errors;
+    errors.not_found(&format!("{} {path}", http.parts.method))
 }
 
 /// Plays a script: its preface, the time before its head, its head, its steps.
-async fn play(state: &State, faults: &Arc<Faults>, script: Script) -> Response<Body> {
-    let watch = script.is_stream().then(|| StreamWatch::open(state.ledger.clone()));
+async fn play(state: &State, faults: &Arc<ConnectionFaults>, script: Script) -> Response<Body> {
+    let watch = script.is_stream().then(|| StreamWatch::open(state.recorder.clone()));
     if !script.hold.is_zero() {
         tokio::time::sleep(script.hold).await;
     }
@@ -167,7 +167,7 @@ pub(crate) fn json(code: u16, body: &Json) -> Response<Body> {
 }
 
 /// An error answer.
-pub(crate) fn refuse(refusal: &Refusal) -> Response<Body> {
+pub(crate) fn refuse(refusal: &ErrorResponse) -> Response<Body> {
     json(refusal.status, &refusal.body)
 }
 
@@ -208,13 +208,13 @@ fn status(code: u16) -> StatusCode {
     StatusCode::from_u16(code).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
-fn recorded(call: &Call, endpoint: Option<Endpoint>) -> Recorded {
+fn recorded(http: &HttpRequest, endpoint: Option<Endpoint>) -> Recorded {
     Recorded {
         endpoint,
-        method: call.parts.method.to_string(),
-        path: call.parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
-        headers: header_list(&call.parts.headers),
-        body: call.body.clone(),
+        method: http.parts.method.to_string(),
+        path: http.parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),
+        headers: header_list(&http.parts.headers),
+        body: http.body.clone(),
         at: Instant::now(),
     }
 }

@@ -16,22 +16,22 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::backend::Backend;
-use crate::cache::PromptCache;
 use crate::catalog::{Catalog, Model};
 use crate::endpoint::Endpoint;
-use crate::fast::{Clock, Shelf};
+use crate::error_response::ErrorResponse;
+use crate::fast::{Clock, FastAnswers};
+use crate::faulty_stream::{ConnectionFaults, FaultyStream};
 use crate::flaws::Flaw;
-use crate::issuer::{Grants, plan};
-use crate::keys::Keys;
-use crate::record::{Ledger, Recorded, Stats, lock};
-use crate::refusal::Refusal;
+use crate::issuer::{PendingGrants, plan};
+use crate::prompt_cache::PromptCache;
+use crate::record::{Recorded, Recorder, Stats, lock};
 use crate::script::Play;
-use crate::service::{self, Call};
+use crate::service::{self, HttpRequest};
 use crate::settings::Settings;
-use crate::stored::Stored;
-use crate::tokens::{Claims, TokenBook, Tokens};
-use crate::turns::Turns;
-use crate::wire::{Faults, Wire};
+use crate::signing_keys::SigningKeys;
+use crate::stored_responses::StoredResponses;
+use crate::tokens::{Claims, IssuedTokens, Tokens};
+use crate::turn_states::TurnTracker;
 
 /// How many texts that `unauthorized-once` refused are remembered.
 const REFUSED_TEXTS: usize = 1024;
@@ -115,7 +115,7 @@ impl Simulator {
     /// Changes who signs in, by browser or device code, from now on; their tokens live as long as
     /// the settings say.
     pub fn seat(&self, claims: Claims) {
-        lock(&self.state.tokens).seat(claims);
+        lock(&self.state.tokens).set_person(claims);
     }
 
     /// The content of an `auth.json` for a new sign-in of the default person.
@@ -152,7 +152,7 @@ impl Simulator {
 
     /// The last requests, oldest first, to any path.
     pub fn requests(&self) -> Vec<Recorded> {
-        self.state.ledger.requests()
+        self.state.recorder.requests()
     }
 
     /// The last model calls of all backends, oldest first.
@@ -165,12 +165,12 @@ impl Simulator {
 
     /// Forgets the requests so far; the counters stay.
     pub fn forget_requests(&self) {
-        self.state.ledger.forget_requests();
+        self.state.recorder.forget_requests();
     }
 
     /// The clock of the stamps in paced fast answers, where there are such.
     pub fn clock(&self) -> Option<Clock> {
-        self.state.shelf.as_ref().map(Shelf::clock)
+        self.state.fast.as_ref().map(FastAnswers::clock)
     }
 
     /// The certificate that a client has to trust, as PEM, where TLS is spoken.
@@ -181,12 +181,12 @@ impl Simulator {
 
     /// The counters now.
     pub fn stats(&self) -> Stats {
-        self.state.ledger.stats()
+        self.state.recorder.stats()
     }
 
     /// Waits until the counters satisfy a condition. It may wait for ever; put a time limit on it.
     pub async fn wait_for(&self, met: impl FnMut(&Stats) -> bool) -> Stats {
-        self.state.ledger.wait_for(met).await
+        self.state.recorder.wait_for(met).await
     }
 }
 
@@ -201,19 +201,19 @@ impl Drop for Simulator {
 pub(crate) struct State {
     pub(crate) settings: Settings,
     pub(crate) origin: String,
-    pub(crate) ledger: Arc<Ledger>,
-    pub(crate) shelf: Option<Shelf>,
+    pub(crate) recorder: Arc<Recorder>,
+    pub(crate) fast: Option<FastAnswers>,
     #[cfg(feature = "tls")]
     tls: Option<crate::tls::Tls>,
-    pub(crate) tokens: Mutex<TokenBook>,
-    pub(crate) grants: Mutex<Grants>,
-    pub(crate) registry: Mutex<plan::Registry>,
+    pub(crate) tokens: Mutex<IssuedTokens>,
+    pub(crate) grants: Mutex<PendingGrants>,
+    pub(crate) registry: Mutex<plan::ClientRegistry>,
     pub(crate) flaw: Mutex<Option<Flaw>>,
-    keys: OnceLock<Keys>,
+    keys: OnceLock<SigningKeys>,
     pub(crate) catalog: Mutex<Catalog>,
     pub(crate) cache: Mutex<PromptCache>,
-    pub(crate) stored: Mutex<Stored>,
-    pub(crate) turns: Mutex<Turns>,
+    pub(crate) stored: Mutex<StoredResponses>,
+    pub(crate) turns: Mutex<TurnTracker>,
     queues: Mutex<HashMap<Endpoint, VecDeque<Play>>>,
     refused: Mutex<HashSet<String>>,
     serial: AtomicU64,
@@ -221,10 +221,11 @@ pub(crate) struct State {
 
 impl State {
     fn new(settings: Settings, origin: String) -> Self {
-        let tokens = TokenBook::new(origin.clone(), settings.token_life, settings.revoke_on_reuse);
+        let tokens =
+            IssuedTokens::new(origin.clone(), settings.token_life, settings.revoke_on_reuse);
         Self {
-            ledger: Arc::new(Ledger::new(settings.keep_requests)),
-            shelf: settings.fast.then(Shelf::new),
+            recorder: Arc::new(Recorder::new(settings.keep_requests)),
+            fast: settings.fast.then(FastAnswers::new),
             #[cfg(feature = "tls")]
             tls: None,
             tokens: Mutex::new(tokens),
@@ -245,8 +246,8 @@ impl State {
     }
 
     /// The issuer's keys, made when they are first needed.
-    pub(crate) fn keys(&self) -> &Keys {
-        self.keys.get_or_init(Keys::make)
+    pub(crate) fn keys(&self) -> &SigningKeys {
+        self.keys.get_or_init(SigningKeys::make)
     }
 
     /// Whether the issuer of the plan route has this flaw now.
@@ -255,8 +256,8 @@ impl State {
     }
 
     /// Whose access token a call carries.
-    pub(crate) fn admit(&self, call: &Call) -> Result<Claims, Refusal> {
-        lock(&self.tokens).check(call.bearer()?)
+    pub(crate) fn admit(&self, http: &HttpRequest) -> Result<Claims, ErrorResponse> {
+        lock(&self.tokens).authenticate(http.bearer()?)
     }
 
     /// A client's version, if versions count here.
@@ -301,7 +302,7 @@ async fn accept(listener: TcpListener, state: Arc<State>) {
 }
 
 async fn serve(stream: TcpStream, state: Arc<State>) {
-    let _open = OpenConnection::count(state.ledger.clone());
+    let _open = OpenConnection::count(state.recorder.clone());
     if stream.set_nodelay(true).is_err() {
         return;
     }
@@ -320,8 +321,8 @@ async fn http1<S>(stream: S, state: Arc<State>)
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
-    let faults = Arc::new(Faults::default());
-    let wire = Wire::new(stream, faults.clone());
+    let faults = Arc::new(ConnectionFaults::default());
+    let wire = FaultyStream::new(stream, faults.clone());
     let service = service_fn(move |request| {
         let (state, faults) = (state.clone(), faults.clone());
         async move { Ok::<_, Infallible>(service::serve(state, faults, request).await) }
@@ -332,20 +333,20 @@ where
 }
 
 /// Counts one connection until it is dropped.
-struct OpenConnection(Arc<Ledger>);
+struct OpenConnection(Arc<Recorder>);
 
 impl OpenConnection {
-    fn count(ledger: Arc<Ledger>) -> Self {
-        ledger.change(|stats| {
+    fn count(recorder: Arc<Recorder>) -> Self {
+        recorder.update(|stats| {
             stats.connections += 1;
             stats.open_connections += 1;
         });
-        Self(ledger)
+        Self(recorder)
     }
 }
 
 impl Drop for OpenConnection {
     fn drop(&mut self) {
-        self.0.change(|stats| stats.open_connections = stats.open_connections.saturating_sub(1));
+        self.0.update(|stats| stats.open_connections = stats.open_connections.saturating_sub(1));
     }
 }

@@ -15,9 +15,9 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
+use crate::faulty_stream::ConnectionFaults;
 use crate::service;
 use crate::simulator::State;
-use crate::wire::Faults;
 
 /// The name of HTTP/2 where protocols are agreed on.
 const HTTP_2: &[u8] = b"h2";
@@ -71,7 +71,7 @@ pub(crate) fn is_http2(stream: &TlsStream<TcpStream>) -> bool {
 pub(crate) async fn serve(stream: TlsStream<TcpStream>, state: Arc<State>) {
     let service = service_fn(move |request| {
         let state = Arc::clone(&state);
-        let faults = Arc::new(Faults::default());
+        let faults = Arc::new(ConnectionFaults::default());
         async move { Ok::<_, Infallible>(service::serve(state, faults, request).await) }
     });
     let mut http = http2::Builder::new(TokioExecutor::new());

@@ -4,11 +4,11 @@ use serde_json::Value;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::ordered::{Json, members, object};
+use crate::json::{Json, members, object};
 
-mod book;
+mod issued;
 
-pub(crate) use book::TokenBook;
+pub(crate) use issued::IssuedTokens;
 
 /// The client id of the Codex programs.
 pub const CLIENT_ID: &str = "app_EMoamEEZ73f0CkXaXp7hrann";

@@ -2,14 +2,14 @@
 
 use serde_json::Value;
 
-use super::Voice;
-use crate::asked::Asked;
+use super::ErrorStyle;
+use crate::model_request::ModelRequest;
 
 /// What a backend checks, and what sets it apart from the others.
 #[derive(Debug)]
 pub(crate) struct Rules {
     /// How it words what it does not take.
-    pub(crate) voice: Voice,
+    pub(crate) errors: ErrorStyle,
     /// What every request must be, in the order in which it is looked at.
     pub(crate) demands: &'static [Demand],
     /// Members that it names as unsupported.
@@ -29,7 +29,7 @@ pub(crate) struct Rules {
     /// Whether it decodes bodies in zstd.
     pub(crate) zstd: bool,
     /// Whether it stores responses, goes on from them, and answers whole.
-    pub(crate) keeps: bool,
+    pub(crate) stores: bool,
     /// Whether it sends the events and headers that only the Codex programs know.
     pub(crate) codex: bool,
 }
@@ -40,35 +40,35 @@ pub(crate) struct Demand {
     /// The member that it is about.
     pub(crate) param: &'static str,
     /// Whether a request is so.
-    pub(crate) met: fn(&Asked) -> bool,
+    pub(crate) met: fn(&ModelRequest) -> bool,
     /// What is said when it is not.
     pub(crate) words: &'static str,
 }
 
 const UNSTORED: Demand = Demand {
     param: "store",
-    met: |asked| asked.get("store") == &Value::Bool(false),
+    met: |request| request.get("store") == &Value::Bool(false),
     words: "Store must be set to false",
 };
 const STREAMED: Demand = Demand {
     param: "stream",
-    met: |asked| asked.get("stream") == &Value::Bool(true),
+    met: |request| request.get("stream") == &Value::Bool(true),
     words: "Stream must be set to true",
 };
 const LISTED: Demand = Demand {
     param: "input",
-    met: |asked| asked.get("input").is_array(),
+    met: |request| request.get("input").is_array(),
     words: "Input must be a list",
 };
 const NO_SYSTEM: Demand = Demand {
     param: "input",
-    met: |asked| !asked.input().iter().any(|item| item["role"] == "system"),
+    met: |request| !request.input().iter().any(|item| item["role"] == "system"),
     words: "System messages are not allowed",
 };
 
 /// The Codex backend, from reports and from what its own client leaves out.
 pub(super) const CODEX: Rules = Rules {
-    voice: Voice::Gateway,
+    errors: ErrorStyle::Gateway,
     demands: &[UNSTORED, STREAMED, LISTED, NO_SYSTEM],
     unsupported: &[
         "temperature",
@@ -123,13 +123,13 @@ pub(super) const CODEX: Rules = Rules {
     tiers: &[],
     instructions: true,
     zstd: true,
-    keeps: false,
+    stores: false,
     codex: true,
 };
 
 /// The plan's backend, from its published limitations and errors.
 pub(super) const PLAN: Rules = Rules {
-    voice: Voice::Sharing,
+    errors: ErrorStyle::SubscriptionSharing,
     demands: &[LISTED, NO_SYSTEM, UNSTORED, STREAMED],
     unsupported: &[
         "background",
@@ -183,16 +183,16 @@ pub(super) const PLAN: Rules = Rules {
     tiers: &[],
     instructions: false,
     zstd: false,
-    keeps: false,
+    stores: false,
     codex: false,
 };
 
 /// The public API, from its reference. What the simulator cannot do is refused, not ignored.
 pub(super) const API: Rules = Rules {
-    voice: Voice::Engine,
+    errors: ErrorStyle::Engine,
     demands: &[Demand {
         param: "input",
-        met: |asked| asked.get("input").is_array() || asked.get("input").is_string(),
+        met: |request| request.get("input").is_array() || request.get("input").is_string(),
         words: "Missing required parameter: 'input'.",
     }],
     unsupported: &["background", "conversation", "prompt", "context_management"],
@@ -244,6 +244,6 @@ pub(super) const API: Rules = Rules {
     tiers: &["auto", "default", "flex", "scale"],
     instructions: false,
     zstd: false,
-    keeps: true,
+    stores: true,
     codex: false,
 };

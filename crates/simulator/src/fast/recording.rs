@@ -7,10 +7,10 @@ use bytes::{Bytes, BytesMut};
 use serde_json::json;
 
 use super::Fast;
-use crate::asked::Asked;
 use crate::body::framed;
-use crate::events::{Composer, Stamp};
-use crate::items::Call;
+use crate::composer::{Composer, ResponseMeta};
+use crate::model_request::ModelRequest;
+use crate::output_items::ToolCall;
 use crate::script::Step;
 
 /// A stamp before it holds a time.
@@ -109,27 +109,27 @@ fn deltas(fast: Fast) -> Vec<String> {
     }
 }
 
-fn call(index: usize) -> Call {
+fn call(index: usize) -> ToolCall {
     let name = "get_weather".to_owned();
     let text = json!({"city": TOKENS.concat(), "day": index}).to_string();
-    Call { call_id: format!("call_{index:024}"), name, namespace: None, text, custom: false }
+    ToolCall { call_id: format!("call_{index:024}"), name, namespace: None, text, custom: false }
 }
 
 /// The events, framed.
 fn events(fast: Fast) -> Vec<Bytes> {
     let instructions = "Be precise. ".repeat(80);
-    let asked = Asked::new(json!({"model": "gpt-5.5", "instructions": instructions}));
-    let stamp = Stamp {
+    let request = ModelRequest::new(json!({"model": "gpt-5.5", "instructions": instructions}));
+    let meta = ResponseMeta {
         serial: 1,
         created_at: 1_790_000_000,
         pace: Duration::ZERO,
         fill_output: false,
         input_tokens: 120,
         cached_tokens: 0,
-        seal: None,
+        encrypted_content: None,
         turn_state: String::new(),
     };
-    let mut composer = Composer::begin(&asked, &stamp);
+    let mut composer = Composer::begin(&request, &meta);
     composer.reasoning(&["**Reading the question**"]);
     match fast {
         Fast::Calls(count) => {

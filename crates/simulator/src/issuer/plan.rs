@@ -6,19 +6,19 @@ use hyper::Response;
 
 use super::{challenge, oauth_error};
 use crate::body::Body;
+use crate::error_response::ErrorResponse;
 use crate::flaws::Flaw;
-use crate::form::{Form, encode};
-use crate::ordered::{Json, object};
+use crate::json::{Json, object};
 use crate::record::lock;
-use crate::refusal::Refusal;
-use crate::service::{Call, html, json, redirect};
+use crate::service::{HttpRequest, html, json, redirect};
 use crate::simulator::State;
 use crate::tokens::{Claims, PlanGrant, Tokens, unix_now};
+use crate::url_form::{Form, encode};
 
-mod asked;
+mod authorization;
 mod id_token;
 
-use asked::Asked;
+use authorization::AuthorizationRequest;
 use id_token::id_token;
 
 /// What is asked for, and usually granted.
@@ -31,39 +31,39 @@ pub(crate) const RESOURCE: &str = "https://api.openai.com/v1";
 
 /// The installations that are registered, and sign-ins under way.
 #[derive(Debug, Default)]
-pub(crate) struct Registry {
-    made: u64,
+pub(crate) struct ClientRegistry {
+    issued: u64,
     /// The host of each client.
     hosts: HashMap<String, String>,
-    codes: HashMap<String, Code>,
+    codes: HashMap<String, AuthorizationCode>,
     /// States and nonces, each good for one sign-in.
     used: HashSet<String>,
 }
 
 #[derive(Debug)]
-struct Code {
+struct AuthorizationCode {
     challenge: String,
     redirect_uri: String,
     client_id: String,
     nonce: String,
 }
 
-impl Registry {
+impl ClientRegistry {
     fn register(&mut self, host: &str) -> String {
-        self.made += 1;
-        let client = format!("oaiapp_simulated_{:06}", self.made);
+        self.issued += 1;
+        let client = format!("oaiapp_simulated_{:06}", self.issued);
         self.hosts.insert(client.clone(), host.to_owned());
         client
     }
 
-    fn code(&mut self, asked: &Asked<'_>, client_id: &str) -> String {
-        self.made += 1;
-        let code = format!("ac_simulated_plan_{:06}", self.made);
-        let grant = Code {
-            challenge: asked.challenge.to_owned(),
-            redirect_uri: asked.redirect_uri.to_owned(),
+    fn code(&mut self, authorization: &AuthorizationRequest<'_>, client_id: &str) -> String {
+        self.issued += 1;
+        let code = format!("ac_simulated_plan_{:06}", self.issued);
+        let grant = AuthorizationCode {
+            challenge: authorization.challenge.to_owned(),
+            redirect_uri: authorization.redirect_uri.to_owned(),
             client_id: client_id.to_owned(),
-            nonce: asked.nonce.to_owned(),
+            nonce: authorization.nonce.to_owned(),
         };
         self.codes.insert(code.clone(), grant);
         code
@@ -71,34 +71,37 @@ impl Registry {
 }
 
 /// `GET /api/accounts/authorize`: sends the browser back, or shows a link that does.
-pub(crate) fn authorize(state: &State, call: &Call) -> Result<Response<Body>, Refusal> {
+pub(crate) fn authorize(
+    state: &State,
+    http: &HttpRequest,
+) -> Result<Response<Body>, ErrorResponse> {
     if state.settings.approve_sign_in {
-        return approve(state, call);
+        return approve(state, http);
     }
-    Asked::read(&Form::parse(call.query()), &lock(&state.registry))?;
-    let query = call.query().replace('&', "&amp;").replace('"', "%22").replace('<', "%3C");
+    AuthorizationRequest::read(&Form::parse(http.query()), &lock(&state.registry))?;
+    let query = http.query().replace('&', "&amp;").replace('"', "%22").replace('<', "%3C");
     let place = "/api/accounts/authorize/continue";
     Ok(html(&format!("<p><a href=\"{place}?{query}\">Continue with ChatGPT</a></p>")))
 }
 
 /// `GET /api/accounts/authorize/continue`: sends the browser back with a code, and at a first
 /// sign-in with the client that it registered.
-pub(crate) fn approve(state: &State, call: &Call) -> Result<Response<Body>, Refusal> {
-    let form = Form::parse(call.query());
+pub(crate) fn approve(state: &State, http: &HttpRequest) -> Result<Response<Body>, ErrorResponse> {
+    let form = Form::parse(http.query());
     let mut registry = lock(&state.registry);
-    let asked = Asked::read(&form, &registry)?;
-    registry.used.extend([asked.state, asked.nonce].map(str::to_owned));
-    let told = if state.has(Flaw::OtherState) { "somebody-elses" } else { asked.state };
-    let (target, told) = (asked.redirect_uri, encode(told));
+    let authorization = AuthorizationRequest::read(&form, &registry)?;
+    registry.used.extend([authorization.state, authorization.nonce].map(str::to_owned));
+    let told = if state.has(Flaw::OtherState) { "somebody-elses" } else { authorization.state };
+    let (target, told) = (authorization.redirect_uri, encode(told));
     if state.has(Flaw::Denied) {
         return Ok(redirect(&format!("{target}?error=access_denied&state={told}")));
     }
-    let client = match asked.client_id {
+    let client = match authorization.client_id {
         Some(client) => client.to_owned(),
-        None => registry.register(asked.host),
+        None => registry.register(authorization.host),
     };
-    let code = encode(&registry.code(&asked, &client));
-    let named = match asked.client_id {
+    let code = encode(&registry.code(&authorization, &client));
+    let named = match authorization.client_id {
         _ if state.has(Flaw::OtherClientId) => Some(registry.register("somebody else")),
         None if !state.has(Flaw::NoClientId) => Some(client),
         _ => None,
@@ -108,8 +111,8 @@ pub(crate) fn approve(state: &State, call: &Call) -> Result<Response<Body>, Refu
 }
 
 /// `POST /api/accounts/oauth/token`, as a form.
-pub(crate) fn token(state: &State, call: &Call) -> Result<Response<Body>, Refusal> {
-    let form = form(call)?;
+pub(crate) fn token(state: &State, http: &HttpRequest) -> Result<Response<Body>, ErrorResponse> {
+    let form = form(http)?;
     if form.get("resource") != RESOURCE {
         return Err(oauth_error("invalid_target", "resource is not one of this client's"));
     }
@@ -120,7 +123,7 @@ pub(crate) fn token(state: &State, call: &Call) -> Result<Response<Body>, Refusa
     }
 }
 
-fn redeem(state: &State, form: &Form) -> Result<Response<Body>, Refusal> {
+fn redeem(state: &State, form: &Form) -> Result<Response<Body>, ErrorResponse> {
     let Some(code) = lock(&state.registry).codes.remove(form.get("code")) else {
         return Err(oauth_error("invalid_grant", "the code is unknown or was used"));
     };
@@ -132,7 +135,7 @@ fn redeem(state: &State, form: &Form) -> Result<Response<Body>, Refusal> {
         "code_verifier does not fit"
     } else {
         let mut tokens = lock(&state.tokens);
-        let claims = tokens.usual_claims();
+        let claims = tokens.current_claims();
         let issued = tokens.sign_in_plan(claims.clone(), grant(state, &code.client_id));
         drop(tokens);
         return Ok(issued_answer(state, &claims, &issued, Some(&code.nonce)));
@@ -140,14 +143,14 @@ fn redeem(state: &State, form: &Form) -> Result<Response<Body>, Refusal> {
     Err(oauth_error("invalid_grant", problem))
 }
 
-fn refresh(state: &State, form: &Form) -> Result<Response<Body>, Refusal> {
+fn refresh(state: &State, form: &Form) -> Result<Response<Body>, ErrorResponse> {
     if !form.get("scope").is_empty() {
         return Err(oauth_error("invalid_scope", "scope does not belong here"));
     }
     let renewed = |old: PlanGrant| PlanGrant { scope: old.scope, ..grant(state, &old.client_id) };
     let (token, client) = (form.get("refresh_token"), form.get("client_id"));
     let refreshed = lock(&state.tokens).refresh_plan(token, client, renewed);
-    state.ledger.change(|stats| {
+    state.recorder.update(|stats| {
         stats.refreshes += 1;
         stats.refreshes_refused += u64::from(refreshed.is_err());
     });
@@ -159,21 +162,21 @@ fn refresh(state: &State, form: &Form) -> Result<Response<Body>, Refusal> {
 }
 
 /// `POST /api/accounts/oauth/revoke`, as a form.
-pub(crate) fn revoke(state: &State, call: &Call) -> Result<Response<Body>, Refusal> {
-    let form = form(call)?;
+pub(crate) fn revoke(state: &State, http: &HttpRequest) -> Result<Response<Body>, ErrorResponse> {
+    let form = form(http)?;
     let known = lock(&state.registry).hosts.contains_key(form.get("client_id"));
     if !known || form.get("token_type_hint") != "refresh_token" {
         return Err(oauth_error("invalid_client", "client_id or token_type_hint is not right"));
     }
     lock(&state.tokens).revoke(form.get("token"));
-    state.ledger.change(|stats| stats.revokes += 1);
+    state.recorder.update(|stats| stats.revokes += 1);
     Ok(json(200, &object! {}))
 }
 
 /// `GET /.well-known/openid-configuration`
-pub(crate) fn discovery(state: &State) -> Result<Response<Body>, Refusal> {
+pub(crate) fn discovery(state: &State) -> Result<Response<Body>, ErrorResponse> {
     if state.has(Flaw::NoDiscovery) {
-        return Err(Refusal::detail(404, "Not Found"));
+        return Err(ErrorResponse::detail(404, "Not Found"));
     }
     let origin = state.origin.as_str();
     let at = |flaw, elsewhere: &str, path: &str| {
@@ -192,7 +195,7 @@ pub(crate) fn discovery(state: &State) -> Result<Response<Body>, Refusal> {
 }
 
 /// `GET /.well-known/jwks.json`
-pub(crate) fn keys(state: &State) -> Result<Response<Body>, Refusal> {
+pub(crate) fn keys(state: &State) -> Result<Response<Body>, ErrorResponse> {
     Ok(json(200, &state.keys().published()))
 }
 
@@ -235,10 +238,10 @@ fn issued_answer(
     json(200, &body)
 }
 
-fn form(call: &Call) -> Result<Form, Refusal> {
-    let kind = call.header("content-type").unwrap_or_default();
+fn form(http: &HttpRequest) -> Result<Form, ErrorResponse> {
+    let kind = http.header("content-type").unwrap_or_default();
     if !kind.starts_with("application/x-www-form-urlencoded") {
         return Err(oauth_error("invalid_request", "the body must be a form"));
     }
-    Ok(Form::parse(&String::from_utf8_lossy(&call.body)))
+    Ok(Form::parse(&String::from_utf8_lossy(&http.body)))
 }

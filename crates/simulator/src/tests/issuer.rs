@@ -140,7 +140,7 @@ async fn a_device_code_is_pending_for_a_while() {
         "grant_type=authorization_code&client_id={CLIENT_ID}&code={}&redirect_uri={}\
          &code_verifier={}",
         grant["authorization_code"].as_str().unwrap(),
-        crate::form::encode(&format!("{}/deviceauth/callback", bench.simulator.issuer())),
+        crate::url_form::encode(&format!("{}/deviceauth/callback", bench.simulator.issuer())),
         grant["code_verifier"].as_str().unwrap(),
     );
     assert_eq!(bench.post("/oauth/token", FORM, &form).await.status, 200);

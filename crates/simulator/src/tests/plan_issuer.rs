@@ -7,7 +7,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use super::client::{Bench, Reply};
-use crate::form::encode;
+use crate::url_form::encode;
 use crate::{Claims, Flaw, Settings};
 
 const FORM: &str = "application/x-www-form-urlencoded";

@@ -1,9 +1,9 @@
 //! The id token of the plan route: what it says, right or with a flaw, and how it is signed.
 
 use crate::flaws::Flaw;
-use crate::keys::Signing;
-use crate::ordered::{Json, members};
+use crate::json::{Json, members};
 use crate::record::lock;
+use crate::signing_keys::Signing;
 use crate::simulator::State;
 use crate::tokens::{Claims, unix_now};
 

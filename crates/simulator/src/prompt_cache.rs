@@ -7,7 +7,7 @@
 
 use std::collections::VecDeque;
 
-use crate::asked::Asked;
+use crate::model_request::ModelRequest;
 
 const PROMPTS: usize = 64;
 const PROMPT_BYTES: usize = 1 << 20;
@@ -23,8 +23,8 @@ pub(crate) struct PromptCache {
 
 impl PromptCache {
     /// Tokens of the prompt, and how many of them were cached.
-    pub(crate) fn count(&mut self, bucket: Option<&str>, asked: &Asked) -> (u64, u64) {
-        let prompt = prompt(asked);
+    pub(crate) fn count(&mut self, bucket: Option<&str>, request: &ModelRequest) -> (u64, u64) {
+        let prompt = prompt(request);
         let total = prompt.len().div_ceil(BYTES_PER_TOKEN);
         let cached = bucket.map_or(0, |bucket| self.put(bucket, prompt));
         (total as u64, cached.min(total) as u64)
@@ -56,10 +56,10 @@ fn common(old: &[u8], new: &[u8]) -> usize {
 }
 
 /// What the model reads, in the order it reads it.
-fn prompt(asked: &Asked) -> Vec<u8> {
+fn prompt(request: &ModelRequest) -> Vec<u8> {
     let mut prompt = Vec::new();
     for name in ["model", "instructions", "tools", "input"] {
-        prompt.extend(asked.get(name).to_string().into_bytes());
+        prompt.extend(request.get(name).to_string().into_bytes());
     }
     prompt
 }
@@ -70,17 +70,17 @@ mod tests {
 
     use super::*;
 
-    fn asked(texts: &[&str]) -> Asked {
-        Asked::new(json!({"instructions": "a".repeat(8000), "input": texts}))
+    fn request(texts: &[&str]) -> ModelRequest {
+        ModelRequest::new(json!({"instructions": "a".repeat(8000), "input": texts}))
     }
 
     #[test]
     fn the_second_request_of_a_bucket_finds_its_prefix() {
         let mut cache = PromptCache::default();
-        assert_eq!(cache.count(Some("s"), &asked(&["one"])).1, 0);
-        assert_eq!(cache.count(Some("s"), &asked(&["two"])).1, 1920);
-        assert_eq!(cache.count(Some("t"), &asked(&["two"])).1, 0);
-        assert_eq!(cache.count(None, &asked(&["two"])).1, 0);
+        assert_eq!(cache.count(Some("s"), &request(&["one"])).1, 0);
+        assert_eq!(cache.count(Some("s"), &request(&["two"])).1, 1920);
+        assert_eq!(cache.count(Some("t"), &request(&["two"])).1, 0);
+        assert_eq!(cache.count(None, &request(&["two"])).1, 0);
     }
 
     #[test]
@@ -88,10 +88,10 @@ mod tests {
         let mut cache = PromptCache::default();
         let (ours, theirs) = ("o".repeat(4000), "t".repeat(4000));
         for text in [&ours, &theirs] {
-            cache.count(Some("s"), &asked(&[text]));
+            cache.count(Some("s"), &request(&[text]));
         }
         for text in [&ours, &theirs] {
-            assert_eq!(cache.count(Some("s"), &asked(&[text, "more"])).1, 2944);
+            assert_eq!(cache.count(Some("s"), &request(&[text, "more"])).1, 2944);
         }
         assert_eq!(cache.prompts.len(), 2);
     }
@@ -100,9 +100,9 @@ mod tests {
     fn the_oldest_prompts_are_forgotten() {
         let mut cache = PromptCache::default();
         for number in 0..=PROMPTS {
-            cache.count(Some(&number.to_string()), &asked(&["one"]));
+            cache.count(Some(&number.to_string()), &request(&["one"]));
         }
         assert_eq!(cache.prompts.len(), PROMPTS);
-        assert_eq!(cache.count(Some("0"), &asked(&["one"])).1, 0);
+        assert_eq!(cache.count(Some("0"), &request(&["one"])).1, 0);
     }
 }

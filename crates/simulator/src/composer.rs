@@ -1,14 +1,14 @@
 //! The composer: output items in, the events of a response stream out.
 
-mod writers;
+mod items;
 
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::asked::Asked;
-use crate::items::{Open, with};
-use crate::ordered::{Json, Members, members, object};
+use crate::json::{Json, Members, members, object};
+use crate::model_request::ModelRequest;
+use crate::output_items::{OpenItem, with_member};
 use crate::script::{Script, Step};
 
 /// Random-looking padding, taken from in turn.
@@ -18,7 +18,7 @@ const BYTES_PER_TOKEN: u64 = 4;
 
 /// What makes a response this one and no other.
 #[derive(Clone, Debug)]
-pub(crate) struct Stamp {
+pub(crate) struct ResponseMeta {
     /// Counts the responses of a simulator; ids are made of it.
     pub(crate) serial: u64,
     /// Seconds since 1970.
@@ -32,12 +32,12 @@ pub(crate) struct Stamp {
     /// The part of the input that was cached.
     pub(crate) cached_tokens: u64,
     /// What stands for its encrypted reasoning, if that is given.
-    pub(crate) seal: Option<String>,
+    pub(crate) encrypted_content: Option<String>,
     /// The state of its turn, empty where there is none.
     pub(crate) turn_state: String,
 }
 
-impl Stamp {
+impl ResponseMeta {
     /// The id of the response.
     pub(crate) fn response_id(&self) -> String {
         format!("resp_{:08x}", self.serial)
@@ -48,7 +48,7 @@ impl Stamp {
 #[derive(Debug)]
 pub(crate) struct Composer {
     steps: Vec<Step>,
-    stamp: Stamp,
+    meta: ResponseMeta,
     echo: Members,
     model: String,
     sequence: u64,
@@ -64,19 +64,19 @@ pub(crate) struct Composer {
 
 impl Composer {
     /// A composer that has written `response.created` and `response.in_progress`.
-    pub(crate) fn begin(asked: &Asked, stamp: &Stamp) -> Self {
+    pub(crate) fn begin(request: &ModelRequest, meta: &ResponseMeta) -> Self {
         let mut composer = Self {
             steps: Vec::new(),
-            stamp: stamp.clone(),
-            echo: echo(asked),
-            model: asked.model().to_owned(),
+            meta: meta.clone(),
+            echo: echo(request),
+            model: request.model().to_owned(),
             sequence: 0,
             opened: 0,
             done: Vec::new(),
             output_bytes: 0,
             reasoning_bytes: 0,
-            most_tokens: asked.get("max_output_tokens").as_u64(),
-            padded: asked.at("/stream_options/include_obfuscation") != false,
+            most_tokens: request.get("max_output_tokens").as_u64(),
+            padded: request.at("/stream_options/include_obfuscation") != false,
             cut: false,
         };
         for kind in ["response.created", "response.in_progress"] {
@@ -100,7 +100,7 @@ impl Composer {
     }
 
     /// Begins an item whose first form is made from its id.
-    pub(crate) fn open(&mut self, prefix: &str, item: impl FnOnce(&str) -> Json) -> Open {
+    pub(crate) fn open(&mut self, prefix: &str, item: impl FnOnce(&str) -> Json) -> OpenItem {
         let open = self.reserve(prefix);
         let item = item(&open.id);
         let event = members! {"output_index": open.index, "item": item};
@@ -109,15 +109,15 @@ impl Composer {
     }
 
     /// Gives the next item its place and id without an event.
-    pub(crate) fn reserve(&mut self, prefix: &str) -> Open {
+    pub(crate) fn reserve(&mut self, prefix: &str) -> OpenItem {
         let index = self.opened;
         self.opened += 1;
-        let id = format!("{prefix}_{:08x}{index:02x}", self.stamp.serial);
-        Open { index, id, phase: "" }
+        let id = format!("{prefix}_{:08x}{index:02x}", self.meta.serial);
+        OpenItem { index, id, phase: "" }
     }
 
     /// Ends an item with its finished form.
-    pub(crate) fn close(&mut self, open: &Open, item: Json) {
+    pub(crate) fn close(&mut self, open: &OpenItem, item: Json) {
         self.done.push(item.clone());
         let event = members! {"output_index": open.index, "item": item};
         self.emit("response.output_item.done", event);
@@ -128,7 +128,7 @@ impl Composer {
         if self.cut {
             return self.incomplete("max_output_tokens");
         }
-        let now = self.stamp.created_at;
+        let now = self.meta.created_at;
         self.end("completed", members! {"completed_at": now, "end_turn": true})
     }
 
@@ -151,7 +151,7 @@ impl Composer {
 
     /// The terminal event of this stream, as the text of its data.
     pub(crate) fn terminal(&self, status: &str, mut rest: Members) -> String {
-        let output = if self.stamp.fill_output { self.done.clone() } else { Vec::new() };
+        let output = if self.meta.fill_output { self.done.clone() } else { Vec::new() };
         rest.push(("output", output.into()));
         rest.push(("usage", self.usage()));
         let event = object! {
@@ -168,10 +168,10 @@ impl Composer {
     }
 
     fn delta(&mut self, kind: &str, place: &Members, piece: &str) {
-        if !self.stamp.pace.is_zero() {
-            self.steps.push(Step::Wait(self.stamp.pace));
+        if !self.meta.pace.is_zero() {
+            self.steps.push(Step::Wait(self.meta.pace));
         }
-        let mut event = with(place, "delta", piece.into());
+        let mut event = with_member(place, "delta", piece.into());
         if self.padded {
             let padding = &PADDING[..1 + (self.sequence as usize * 7) % (PADDING.len() - 1)];
             event.push(("obfuscation", padding.into()));
@@ -208,11 +208,11 @@ impl Composer {
         let reasoning = self.reasoning_tokens();
         let output = (self.output_bytes as u64).div_ceil(BYTES_PER_TOKEN).max(1) + reasoning;
         let output = output.min(self.most_tokens.unwrap_or(u64::MAX));
-        let input = self.stamp.input_tokens;
+        let input = self.meta.input_tokens;
         object! {
             "input_tokens": input,
             "input_tokens_details":
-                object! {"cached_tokens": self.stamp.cached_tokens, "cache_write_tokens": 0_u64},
+                object! {"cached_tokens": self.meta.cached_tokens, "cache_write_tokens": 0_u64},
             "output_tokens": output,
             "output_tokens_details": object! {"reasoning_tokens": reasoning},
             "total_tokens": input + output,
@@ -222,7 +222,7 @@ impl Composer {
     /// The response object; `rest` replaces members of the same name.
     fn response(&self, status: &str, rest: Members) -> Json {
         let mut members = members! {
-            "id": self.stamp.response_id(), "object": "response", "created_at": self.stamp.created_at,
+            "id": self.meta.response_id(), "object": "response", "created_at": self.meta.created_at,
             "status": status, "model": &self.model, "output": Vec::<Json>::new(),
         };
         members.extend(self.echo.iter().cloned());
@@ -240,8 +240,8 @@ impl Composer {
 }
 
 /// The members of a response that repeat the request.
-fn echo(asked: &Asked) -> Members {
-    let or = |name: &str, usual: Value| match asked.get(name) {
+fn echo(request: &ModelRequest) -> Members {
+    let or = |name: &str, usual: Value| match request.get(name) {
         Value::Null => usual,
         value => value.clone(),
     };

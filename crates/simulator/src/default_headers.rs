@@ -1,9 +1,9 @@
 //! The standing headers: what each backend sends with every answer.
 
 use crate::account;
-use crate::admission::Caller;
+use crate::authentication::Caller;
 use crate::backend::Backend;
-use crate::events::Stamp;
+use crate::composer::ResponseMeta;
 use crate::record::lock;
 use crate::script::Script;
 use crate::simulator::State;
@@ -16,14 +16,14 @@ type Headers = Vec<(&'static str, String)>;
 
 /// An answer whose headers are written.
 #[derive(Debug)]
-pub(crate) struct Answering<'a> {
+pub(crate) struct HeaderContext<'a> {
     pub(crate) backend: Backend,
     pub(crate) caller: &'a Caller,
     pub(crate) model: &'a str,
-    pub(crate) stamp: &'a Stamp,
+    pub(crate) meta: &'a ResponseMeta,
 }
 
-impl Answering<'_> {
+impl HeaderContext<'_> {
     /// Adds the headers that the script does not name itself.
     pub(crate) fn add_to(&self, state: &State, script: &mut Script) {
         let mut headers = match self.backend {
@@ -46,7 +46,7 @@ impl Answering<'_> {
         headers.extend([
             ("openai-model", self.model.to_owned()),
             ("x-models-etag", lock(&state.catalog).etag()),
-            ("x-codex-turn-state", self.stamp.turn_state.clone()),
+            ("x-codex-turn-state", self.meta.turn_state.clone()),
             ("x-reasoning-included", "true".to_owned()),
         ]);
         headers
@@ -55,7 +55,7 @@ impl Answering<'_> {
     /// Limits of the public API, as they are after this request.
     fn limits(&self) -> Headers {
         let (requests, tokens) = ALLOWED;
-        let left = tokens.saturating_sub(self.stamp.input_tokens);
+        let left = tokens.saturating_sub(self.meta.input_tokens);
         vec![
             ("openai-organization", "org-demo".to_owned()),
             ("openai-project", "proj_demo".to_owned()),
@@ -70,7 +70,7 @@ impl Answering<'_> {
 
     /// What every backend and the network before it send.
     fn edge(&self) -> Headers {
-        let id = self.stamp.serial;
+        let id = self.meta.serial;
         let mut headers = vec![
             ("x-request-id", format!("req_{id:08x}")),
             ("cache-control", "no-cache".to_owned()),

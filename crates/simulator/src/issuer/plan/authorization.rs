@@ -1,15 +1,15 @@
 //! What a sign-in address of the plan route asks for, checked as the real issuer is said to.
 
-use super::{RESOURCE, Registry, SCOPE, oauth_error};
-use crate::form::Form;
-use crate::refusal::Refusal;
+use super::{ClientRegistry, RESOURCE, SCOPE, oauth_error};
+use crate::error_response::ErrorResponse;
+use crate::url_form::Form;
 
 /// The client of an installation that is not registered yet.
 const DYNAMIC: &str = "dynamic_agent_client";
 
 /// A sign-in that is asked for in the right way.
 #[derive(Debug)]
-pub(super) struct Asked<'f> {
+pub(super) struct AuthorizationRequest<'f> {
     /// The client; `None` at a first sign-in.
     pub(super) client_id: Option<&'f str>,
     pub(super) host: &'f str,
@@ -19,10 +19,10 @@ pub(super) struct Asked<'f> {
     pub(super) nonce: &'f str,
 }
 
-impl<'f> Asked<'f> {
-    pub(super) fn read(form: &'f Form, registry: &Registry) -> Result<Self, Refusal> {
+impl<'f> AuthorizationRequest<'f> {
+    pub(super) fn read(form: &'f Form, registry: &ClientRegistry) -> Result<Self, ErrorResponse> {
         let client_id = form.get("client_id");
-        let asked = Self {
+        let authorization = Self {
             client_id: (client_id != DYNAMIC).then_some(client_id),
             host: form.get("ext_agent_host_id"),
             redirect_uri: form.get("redirect_uri"),
@@ -30,14 +30,14 @@ impl<'f> Asked<'f> {
             state: form.get("state"),
             nonce: form.get("nonce"),
         };
-        let problem = asked.client_problem(form, registry);
-        match problem.or_else(|| asked.problem(form, registry)) {
-            None => Ok(asked),
+        let problem = authorization.client_problem(form, registry);
+        match problem.or_else(|| authorization.problem(form, registry)) {
+            None => Ok(authorization),
             Some(problem) => Err(oauth_error("invalid_request", problem)),
         }
     }
 
-    fn client_problem(&self, form: &Form, registry: &Registry) -> Option<&'static str> {
+    fn client_problem(&self, form: &Form, registry: &ClientRegistry) -> Option<&'static str> {
         let named = !form.get("agent_name_hint").is_empty();
         match self.client_id {
             None if !named => Some("agent_name_hint is missing"),
@@ -52,7 +52,7 @@ impl<'f> Asked<'f> {
         }
     }
 
-    fn problem(&self, form: &Form, registry: &Registry) -> Option<&'static str> {
+    fn problem(&self, form: &Form, registry: &ClientRegistry) -> Option<&'static str> {
         let fresh = |word: &str| word.len() >= 16 && !registry.used.contains(word);
         [
             (form.get("response_type") == "code", "response_type must be code"),

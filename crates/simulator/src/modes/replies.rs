@@ -2,19 +2,19 @@
 
 use serde_json::json;
 
-use super::{Mode, Scene, half_a_message};
-use crate::answer;
-use crate::events::Composer;
-use crate::items::{Call, Hosted, message, pieces, place, with};
-use crate::ordered::{Json, members, object};
+use super::{Mode, ModeContext, half_a_message};
+use crate::composer::Composer;
+use crate::default_answer;
+use crate::json::{Json, members, object};
+use crate::output_items::{HostedCall, ToolCall, message, part_position, pieces, with_member};
 use crate::script::{Script, Step};
 
 /// A picture of one pixel.
 const PIXEL: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
 /// The script of a mode, if it is one of these.
-pub(super) fn script(mode: Mode, scene: &Scene<'_>) -> Option<Script> {
-    let mut composer = scene.begin();
+pub(super) fn script(mode: Mode, context: &ModeContext<'_>) -> Option<Script> {
+    let mut composer = context.begin();
     match mode {
         Mode::Reasoning => {
             composer.reasoning(&["**First thought**\n\nOne.", "**Second thought**\n\nTwo."]);
@@ -24,9 +24,9 @@ pub(super) fn script(mode: Mode, scene: &Scene<'_>) -> Option<Script> {
         Mode::Separators => {
             composer.message("a\u{2028}b\u{2029}c\u{85}d\re\nf\tg\u{0}h\"i\\j </script>", "");
         }
-        Mode::Echo => composer.message(&(scene.request)(), "final_answer"),
+        Mode::Echo => composer.message(&(context.request_json)(), "final_answer"),
         Mode::EmptyOutput => {}
-        Mode::NoUsage => return Some(without_usage(scene, composer)),
+        Mode::NoUsage => return Some(without_usage(context, composer)),
         Mode::IncompleteLength => {
             half_a_message(&mut composer, "This text is cut at the");
             return Some(composer.incomplete("max_output_tokens"));
@@ -35,33 +35,34 @@ pub(super) fn script(mode: Mode, scene: &Scene<'_>) -> Option<Script> {
             half_a_message(&mut composer, "This text is");
             return Some(composer.incomplete("content_filter"));
         }
-        Mode::Keepalive => noise(scene, &mut composer),
+        Mode::Keepalive => noise(context, &mut composer),
         Mode::AfterEnd => return Some(after_end(composer)),
         Mode::Rerouted => {
-            let other = if scene.asked.model() == "gpt-5.5" { "gpt-6-luna" } else { "gpt-5.5" };
+            let other = if context.request.model() == "gpt-5.5" { "gpt-6-luna" } else { "gpt-5.5" };
             return Some(
-                answer::answer(scene.asked, scene.stamp).with_header("openai-model", other),
+                default_answer::answer(context.request, context.meta)
+                    .with_header("openai-model", other),
             );
         }
-        Mode::CatalogChanged => return Some(answer::answer(scene.asked, scene.stamp)),
+        Mode::CatalogChanged => return Some(default_answer::answer(context.request, context.meta)),
         Mode::TurnStateEvent => {
-            let headers = object! {"x-codex-turn-state": &scene.stamp.turn_state};
-            metadata(scene, &mut composer, headers);
+            let headers = object! {"x-codex-turn-state": &context.meta.turn_state};
+            metadata(context, &mut composer, headers);
             composer.message("The state came in an event.", "final_answer");
             return Some(composer.complete().without_header("x-codex-turn-state"));
         }
-        Mode::Search => answer::search(&mut composer, &scene.asked.last_user_text()),
+        Mode::Search => default_answer::search(&mut composer, &context.request.last_user_text()),
         Mode::Image => image(&mut composer),
-        _ => calls(mode, scene, &mut composer)?,
+        _ => calls(mode, context, &mut composer)?,
     }
     Some(composer.complete())
 }
 
 /// The modes that call tools.
-fn calls(mode: Mode, scene: &Scene<'_>, composer: &mut Composer) -> Option<()> {
-    let mut call = scene.call(0);
+fn calls(mode: Mode, context: &ModeContext<'_>, composer: &mut Composer) -> Option<()> {
+    let mut call = context.call(0);
     match mode {
-        Mode::ParallelCalls => composer.calls(&[call, scene.call(1)]),
+        Mode::ParallelCalls => composer.calls(&[call, context.call(1)]),
         Mode::Argless => {
             let open = composer.open_call(&call);
             composer.call_text_done(&open, &call);
@@ -75,13 +76,13 @@ fn calls(mode: Mode, scene: &Scene<'_>, composer: &mut Composer) -> Option<()> {
             composer.message("Let me look that up.", "");
             composer.calls(&[call]);
         }
-        Mode::CustomCall => composer.calls(&[custom(scene)]),
+        Mode::CustomCall => composer.calls(&[custom(context)]),
         Mode::BadArguments => {
             call.text = "{\"city\": Oslo".to_owned();
             composer.calls(&[call]);
         }
         Mode::LongCallId => {
-            call.call_id = format!("call_{:064x}", scene.stamp.serial);
+            call.call_id = format!("call_{:064x}", context.meta.serial);
             composer.calls(&[call]);
         }
         Mode::Commentary => {
@@ -94,32 +95,38 @@ fn calls(mode: Mode, scene: &Scene<'_>, composer: &mut Composer) -> Option<()> {
     Some(())
 }
 
-fn custom(scene: &Scene<'_>) -> Call {
-    let tool = scene.asked.tools().into_iter().find(|tool| tool.schema.is_none());
+fn custom(context: &ModeContext<'_>) -> ToolCall {
+    let tool = context.request.tools().into_iter().find(|tool| tool.schema.is_none());
     let (name, namespace) =
         tool.map_or_else(|| ("apply_patch".to_owned(), None), |tool| (tool.name, tool.namespace));
     let text = "*** Begin Patch\n*** Add File: a.txt\n+ä \"quoted\"\n*** End Patch".to_owned();
-    Call { call_id: answer::call_id(scene.stamp, 0), name, namespace, text, custom: true }
+    ToolCall {
+        call_id: default_answer::call_id(context.meta, 0),
+        name,
+        namespace,
+        text,
+        custom: true,
+    }
 }
 
 fn refusal(composer: &mut Composer) {
     let text = "I can't help with that.";
     let phase = "final_answer";
     let open = composer.open("msg", |id| message(id, "in_progress", phase, Vec::new()));
-    let place = place(&open);
+    let place = part_position(&open);
     let part = |text: &str| object! {"type": "refusal", "refusal": text};
-    composer.emit("response.content_part.added", with(&place, "part", part("")));
+    composer.emit("response.content_part.added", with_member(&place, "part", part("")));
     for piece in pieces(text) {
-        composer.emit("response.refusal.delta", with(&place, "delta", piece.into()));
+        composer.emit("response.refusal.delta", with_member(&place, "delta", piece.into()));
     }
-    composer.emit("response.refusal.done", with(&place, "refusal", text.into()));
-    composer.emit("response.content_part.done", with(&place, "part", part(text)));
+    composer.emit("response.refusal.done", with_member(&place, "refusal", text.into()));
+    composer.emit("response.content_part.done", with_member(&place, "part", part(text)));
     composer.close(&open, message(&open.id, "completed", phase, vec![part(text)]));
 }
 
 fn image(composer: &mut Composer) {
     let partial = members! {"partial_image_index": 0_u64, "partial_image_b64": PIXEL};
-    composer.hosted(&Hosted {
+    composer.hosted(&HostedCall {
         kind: "image_generation_call",
         prefix: "ig",
         stages: vec![
@@ -136,9 +143,9 @@ fn image(composer: &mut Composer) {
 }
 
 /// Events that no client needs, before and inside a message.
-fn noise(scene: &Scene<'_>, composer: &mut Composer) {
-    if scene.backend.rules().codex {
-        codex_noise(scene, composer);
+fn noise(context: &ModeContext<'_>, composer: &mut Composer) {
+    if context.backend.rules().codex {
+        codex_noise(context, composer);
     }
     composer.emit("keepalive", Vec::new());
     let open = composer.open_message("final_answer");
@@ -153,7 +160,7 @@ fn noise(scene: &Scene<'_>, composer: &mut Composer) {
 }
 
 /// Limits and headers as events.
-fn codex_noise(scene: &Scene<'_>, composer: &mut Composer) {
+fn codex_noise(context: &ModeContext<'_>, composer: &mut Composer) {
     let limits = json!({"plan_type": "plus", "rate_limits": {"allowed": true,
         "limit_reached": false, "primary": {"used_percent": 12, "window_minutes": 10080,
         "reset_after_seconds": 400_000, "reset_at": 1_795_740_000}, "secondary": null},
@@ -161,21 +168,21 @@ fn codex_noise(scene: &Scene<'_>, composer: &mut Composer) {
     let limits =
         ["plan_type", "rate_limits", "credits"].map(|name| (name, limits[name].clone().into()));
     composer.emit("codex.rate_limits", limits.into());
-    metadata(scene, composer, object! {"x-codex-turn-state": "turn-from-an-event"});
+    metadata(context, composer, object! {"x-codex-turn-state": "turn-from-an-event"});
 }
 
 /// Headers as events, under both names that clients know.
-fn metadata(scene: &Scene<'_>, composer: &mut Composer, headers: Json) {
-    let id = scene.stamp.response_id();
+fn metadata(context: &ModeContext<'_>, composer: &mut Composer, headers: Json) {
+    let id = context.meta.response_id();
     let members = members! {"response_id": id, "headers": headers.clone()};
     composer.emit("response.metadata", members);
     composer.emit("codex.response.metadata", members! {"headers": headers});
 }
 
-fn without_usage(scene: &Scene<'_>, mut composer: Composer) -> Script {
+fn without_usage(context: &ModeContext<'_>, mut composer: Composer) -> Script {
     composer.message("No usage follows.", "final_answer");
     let members = members! {"response": object! {
-        "id": scene.stamp.response_id(), "object": "response", "status": "completed",
+        "id": context.meta.response_id(), "object": "response", "status": "completed",
         "output": Vec::new(),
     }};
     composer.emit("response.completed", members);

@@ -1,10 +1,10 @@
 //! The output items: their shapes, and how a text is cut into deltas.
 
-use crate::ordered::{Json, Members, members, object};
+use crate::json::{Json, Members, members, object};
 
 /// A call of a client's tool.
 #[derive(Clone, Debug)]
-pub(crate) struct Call {
+pub(crate) struct ToolCall {
     /// The id that the output refers to.
     pub(crate) call_id: String,
     /// The tool's name.
@@ -17,7 +17,7 @@ pub(crate) struct Call {
     pub(crate) custom: bool,
 }
 
-impl Call {
+impl ToolCall {
     fn kind(&self) -> &'static str {
         if self.custom { "custom_tool_call" } else { "function_call" }
     }
@@ -38,7 +38,7 @@ impl Call {
 
 /// An output item that was begun.
 #[derive(Clone, Debug)]
-pub(crate) struct Open {
+pub(crate) struct OpenItem {
     /// Its place in the output.
     pub(crate) index: usize,
     /// Its id.
@@ -48,7 +48,7 @@ pub(crate) struct Open {
 }
 
 /// A call of a tool that runs on the server.
-pub(crate) struct Hosted<'a> {
+pub(crate) struct HostedCall<'a> {
     /// The item's `type`.
     pub(crate) kind: &'a str,
     /// The prefix of its id.
@@ -60,12 +60,12 @@ pub(crate) struct Hosted<'a> {
 }
 
 /// The place of a message's one part.
-pub(crate) fn place(open: &Open) -> Members {
+pub(crate) fn part_position(open: &OpenItem) -> Members {
     members! {"item_id": &open.id, "output_index": open.index, "content_index": 0_u64}
 }
 
 /// These members and one more.
-pub(crate) fn with(members: &Members, name: &'static str, value: Json) -> Members {
+pub(crate) fn with_member(members: &Members, name: &'static str, value: Json) -> Members {
     let mut members = members.clone();
     members.push((name, value));
     members

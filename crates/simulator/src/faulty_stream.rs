@@ -14,16 +14,16 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use crate::record::lock;
 
 /// How many bytes of the last write a cut keeps back: the line end of a chunk and one byte of it.
-const KEPT_BACK: usize = 3;
+const WITHHELD_BYTES: usize = 3;
 
 /// The faults asked of one connection.
 #[derive(Debug, Default)]
-pub(crate) struct Faults {
+pub(crate) struct ConnectionFaults {
     cut: AtomicBool,
     preface: Mutex<Bytes>,
 }
 
-impl Faults {
+impl ConnectionFaults {
     /// Closes the connection inside what is written next.
     pub(crate) fn cut(&self) {
         self.cut.store(true, Ordering::Release);
@@ -37,13 +37,13 @@ impl Faults {
 
 /// A connection that commits the faults asked of it.
 #[derive(Debug)]
-pub(crate) struct Wire<S> {
+pub(crate) struct FaultyStream<S> {
     stream: TokioIo<S>,
-    faults: Arc<Faults>,
+    faults: Arc<ConnectionFaults>,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
-    pub(crate) fn new(stream: S, faults: Arc<Faults>) -> Self {
+impl<S: AsyncRead + AsyncWrite + Unpin> FaultyStream<S> {
+    pub(crate) fn new(stream: S, faults: Arc<ConnectionFaults>) -> Self {
         Self { stream: TokioIo::new(stream), faults }
     }
 
@@ -57,7 +57,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Wire<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Read for Wire<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> Read for FaultyStream<S> {
     fn poll_read(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -67,7 +67,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Read for Wire<S> {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Write for Wire<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> Write for FaultyStream<S> {
     fn poll_write(
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
@@ -77,7 +77,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Write for Wire<S> {
         if !self.faults.cut.load(Ordering::Acquire) {
             return Pin::new(&mut self.stream).poll_write(context, buffer);
         }
-        let part = &buffer[..buffer.len().saturating_sub(KEPT_BACK)];
+        let part = &buffer[..buffer.len().saturating_sub(WITHHELD_BYTES)];
         if part.is_empty() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }

@@ -6,34 +6,34 @@
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-use crate::asked::Asked;
+use crate::model_request::ModelRequest;
 use crate::record::TurnStates;
 
 /// How many turns are remembered.
-const KEPT: usize = 4096;
+const MAX_TURNS: usize = 4096;
 
 /// The states of the last turns.
 #[derive(Debug, Default)]
-pub(crate) struct Turns {
+pub(crate) struct TurnTracker {
     states: VecDeque<(u64, String)>,
 }
 
-impl Turns {
+impl TurnTracker {
     /// The state of a request's turn, and what the request did with it.
     pub(crate) fn state(
         &mut self,
-        asked: &Asked,
+        request: &ModelRequest,
         carried: Option<&str>,
         serial: u64,
     ) -> (String, TurnStates) {
-        let turn = turn(asked);
+        let turn = turn(request);
         let known = self.states.iter().find(|(known, _)| *known == turn);
         let known = known.map(|(_, state)| state.clone());
         let mut seen = TurnStates::default();
         match (carried, &known) {
             (Some(carried), Some(state)) if carried == state => seen.echoed = 1,
             (Some(_), _) => seen.stray = 1,
-            (None, Some(_)) if !asked.trailing_outputs().is_empty() => seen.missing = 1,
+            (None, Some(_)) if !request.trailing_outputs().is_empty() => seen.missing = 1,
             (None, _) => {}
         }
         let state = known.unwrap_or_else(|| self.begin(turn, serial));
@@ -41,7 +41,7 @@ impl Turns {
     }
 
     fn begin(&mut self, turn: u64, serial: u64) -> String {
-        if self.states.len() == KEPT {
+        if self.states.len() == MAX_TURNS {
             self.states.pop_front();
         }
         let state = format!("turn-{serial:08x}");
@@ -51,10 +51,10 @@ impl Turns {
 }
 
 /// What all requests of a turn have in common.
-fn turn(asked: &Asked) -> u64 {
+fn turn(request: &ModelRequest) -> u64 {
     let mut hasher = DefaultHasher::new();
-    asked.get("prompt_cache_key").as_str().hash(&mut hasher);
-    let input = asked.input();
+    request.get("prompt_cache_key").as_str().hash(&mut hasher);
+    let input = request.input();
     let last = input.iter().rposition(|item| item["role"] == "user");
     for item in &input[..last.map_or(0, |last| last + 1)] {
         item.to_string().hash(&mut hasher);

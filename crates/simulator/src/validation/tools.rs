@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use super::{at_most, format, missing, wrong_value};
-use crate::asked::Asked;
-use crate::backend::{Rules, Voice};
-use crate::refusal::Refusal;
+use crate::backend::{ErrorStyle, Rules};
+use crate::error_response::ErrorResponse;
+use crate::model_request::ModelRequest;
 
 /// Where tools are declared.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -17,32 +17,32 @@ enum Place {
 }
 
 /// Checks the tools, then the choice.
-pub(super) fn check(asked: &Asked, rules: &Rules) -> Result<(), Refusal> {
-    match asked.get("tools") {
+pub(super) fn check(request: &ModelRequest, rules: &Rules) -> Result<(), ErrorResponse> {
+    match request.get("tools") {
         Value::Null => {}
         Value::Array(tools) => list(tools, "tools", (rules, Place::Flat))?,
         _ => {
             let message = "Invalid type for 'tools': expected an array of objects.";
-            return Err(Refusal::engine(message, "invalid_type", "tools"));
+            return Err(ErrorResponse::engine(message, "invalid_type", "tools"));
         }
     }
-    for (index, item) in asked.input().iter().enumerate() {
+    for (index, item) in request.input().iter().enumerate() {
         if item["type"] == "additional_tools" {
             let tools = item["tools"].as_array().map_or(&[][..], Vec::as_slice);
             list(tools, &format!("input[{index}].tools"), (rules, Place::Inner))?;
         }
     }
-    choice(asked)
+    choice(request)
 }
 
-fn list(tools: &[Value], place: &str, within: (&Rules, Place)) -> Result<(), Refusal> {
+fn list(tools: &[Value], place: &str, within: (&Rules, Place)) -> Result<(), ErrorResponse> {
     tools
         .iter()
         .enumerate()
         .try_for_each(|(index, declared)| tool(declared, &format!("{place}[{index}]"), within))
 }
 
-fn tool(tool: &Value, place: &str, (rules, within): (&Rules, Place)) -> Result<(), Refusal> {
+fn tool(tool: &Value, place: &str, (rules, within): (&Rules, Place)) -> Result<(), ErrorResponse> {
     let kind = tool["type"].as_str().unwrap_or_default();
     taken(tool, place, (rules, within))?;
     if matches!(kind, "function" | "custom" | "namespace") {
@@ -51,7 +51,7 @@ fn tool(tool: &Value, place: &str, (rules, within): (&Rules, Place)) -> Result<(
     match kind {
         "function" => parameters(tool, &format!("{place}.parameters")),
         "namespace" => {
-            if rules.voice == Voice::Sharing && !tool["description"].is_string() {
+            if rules.errors == ErrorStyle::SubscriptionSharing && !tool["description"].is_string() {
                 return Err(missing(&format!("{place}.description")));
             }
             let inner = tool["tools"].as_array().map_or(&[][..], Vec::as_slice);
@@ -62,29 +62,31 @@ fn tool(tool: &Value, place: &str, (rules, within): (&Rules, Place)) -> Result<(
 }
 
 /// Refuses a tool of a kind that the backend does not take there.
-fn taken(tool: &Value, place: &str, (rules, within): (&Rules, Place)) -> Result<(), Refusal> {
+fn taken(tool: &Value, place: &str, (rules, within): (&Rules, Place)) -> Result<(), ErrorResponse> {
     let kind = tool["type"].as_str().unwrap_or_default();
     let param = format!("{place}.type");
     if !rules.tools.contains(&kind) {
-        return Err(match rules.voice {
-            Voice::Sharing => {
+        return Err(match rules.errors {
+            ErrorStyle::SubscriptionSharing => {
                 let words =
                     format!("User subscription sharing does not support the tool '{kind}'.");
-                Refusal::capability(words, &param)
+                ErrorResponse::capability(words, &param)
             }
-            Voice::Gateway | Voice::Engine => wrong_value(&tool["type"], rules.tools, &param),
+            ErrorStyle::Gateway | ErrorStyle::Engine => {
+                wrong_value(&tool["type"], rules.tools, &param)
+            }
         });
     }
     let alone = within == Place::Flat && matches!(kind, "function" | "custom");
     if alone && !rules.flat_tools {
         let words = "User subscription sharing takes function and custom tools in namespaces or \
                      additional tools only.";
-        return Err(Refusal::capability(words, &param));
+        return Err(ErrorResponse::capability(words, &param));
     }
     Ok(())
 }
 
-fn name(tool: &Value, param: &str) -> Result<(), Refusal> {
+fn name(tool: &Value, param: &str) -> Result<(), ErrorResponse> {
     let name = tool["name"].as_str().filter(|name| !name.is_empty());
     let name = name.ok_or_else(|| missing(param))?;
     at_most(name, 64, param)?;
@@ -95,10 +97,10 @@ fn name(tool: &Value, param: &str) -> Result<(), Refusal> {
         "Invalid '{param}': string does not match pattern. Expected a string that matches the \
          pattern '^[a-zA-Z0-9_-]+$'."
     );
-    Err(Refusal::engine(message, "invalid_value", param))
+    Err(ErrorResponse::engine(message, "invalid_value", param))
 }
 
-fn parameters(tool: &Value, param: &str) -> Result<(), Refusal> {
+fn parameters(tool: &Value, param: &str) -> Result<(), ErrorResponse> {
     let schema = &tool["parameters"];
     if schema.is_null() {
         return Ok(());
@@ -116,22 +118,25 @@ fn parameters(tool: &Value, param: &str) -> Result<(), Refusal> {
     problem.map_or(Ok(()), |problem| {
         let name = tool["name"].as_str().unwrap_or_default();
         let message = format!("Invalid schema for function '{name}': {problem}");
-        Err(Refusal::engine(message, "invalid_function_parameters", param))
+        Err(ErrorResponse::engine(message, "invalid_function_parameters", param))
     })
 }
 
 /// Checks that a demanded tool is there. An object is taken for the name of a client's tool, so that
 /// a hosted tool is never found.
-fn choice(asked: &Asked) -> Result<(), Refusal> {
-    let refuse = |message: String| Err(Refusal::engine(message, "invalid_value", "tool_choice"));
-    match asked.get("tool_choice") {
-        Value::String(word) if word == "required" && asked.tool_declarations().next().is_none() => {
+fn choice(request: &ModelRequest) -> Result<(), ErrorResponse> {
+    let refuse =
+        |message: String| Err(ErrorResponse::engine(message, "invalid_value", "tool_choice"));
+    match request.get("tool_choice") {
+        Value::String(word)
+            if word == "required" && request.tool_declarations().next().is_none() =>
+        {
             refuse("Tool choice 'required' must be specified with 'tools' parameter.".to_owned())
         }
         Value::Object(choice) => {
             let word = |name| choice.get(name).and_then(Value::as_str);
             let name = word("name").or_else(|| word("type")).unwrap_or_default();
-            if asked.tools().iter().any(|tool| tool.name == name) {
+            if request.tools().iter().any(|tool| tool.name == name) {
                 return Ok(());
             }
             refuse(format!("Tool choice '{name}' not found in 'tools' parameter."))

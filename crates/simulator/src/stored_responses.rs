@@ -5,28 +5,28 @@ use std::collections::VecDeque;
 use serde_json::Value;
 
 /// How many responses are kept.
-const KEPT: usize = 256;
+const MAX_RESPONSES: usize = 256;
 
 /// The last stored responses, each with all items that led to it and its own.
 #[derive(Debug, Default)]
-pub(crate) struct Stored {
-    responses: VecDeque<Response>,
+pub(crate) struct StoredResponses {
+    responses: VecDeque<StoredResponse>,
 }
 
 #[derive(Debug)]
-struct Response {
+struct StoredResponse {
     id: String,
     owner: String,
     items: Vec<Value>,
 }
 
-impl Stored {
+impl StoredResponses {
     /// Stores a response of somebody.
-    pub(crate) fn keep(&mut self, id: String, owner: &str, items: Vec<Value>) {
-        if self.responses.len() == KEPT {
+    pub(crate) fn insert(&mut self, id: String, owner: &str, items: Vec<Value>) {
+        if self.responses.len() == MAX_RESPONSES {
             self.responses.pop_front();
         }
-        self.responses.push_back(Response { id, owner: owner.to_owned(), items });
+        self.responses.push_back(StoredResponse { id, owner: owner.to_owned(), items });
     }
 
     /// An item of any response that somebody stored.

@@ -4,9 +4,9 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::{Scope, at_most, missing, wrong_value};
-use crate::asked::Asked;
-use crate::refusal::Refusal;
+use super::{ValidationContext, at_most, missing, wrong_value};
+use crate::error_response::ErrorResponse;
+use crate::model_request::ModelRequest;
 
 /// The prefix that the id of an item must have.
 const PREFIXES: [(&str, &str); 7] = [
@@ -32,16 +32,19 @@ const PAIRS: [Pair; 2] = [
 ];
 
 /// Checks every item by itself, then the pairs.
-pub(super) fn check(asked: &Asked, scope: &Scope<'_>) -> Result<(), Refusal> {
-    for (index, item) in asked.input().iter().enumerate() {
+pub(super) fn check(
+    request: &ModelRequest,
+    context: &ValidationContext<'_>,
+) -> Result<(), ErrorResponse> {
+    for (index, item) in request.input().iter().enumerate() {
         let place = format!("input[{index}]");
-        taken(item, scope)?;
+        kind_allowed(item, context)?;
         id(item, &place)?;
         call(item, &place)?;
         content(item, &place)?;
-        sealed(item, scope)?;
+        encrypted_content(item, context)?;
     }
-    PAIRS.iter().try_for_each(|pair| matched(asked.input(), pair))
+    PAIRS.iter().try_for_each(|pair| paired(request.input(), pair))
 }
 
 /// The type of an item; a message may leave it out.
@@ -51,20 +54,20 @@ fn kind(item: &Value) -> &str {
 }
 
 /// Refuses an item that a shared plan does not offer.
-fn taken(item: &Value, scope: &Scope<'_>) -> Result<(), Refusal> {
+fn kind_allowed(item: &Value, context: &ValidationContext<'_>) -> Result<(), ErrorResponse> {
     let mut parts = item["content"].as_array().into_iter().flatten();
     let foreign = parts.any(|part| part["type"] == "input_audio" || part["file_id"].is_string());
-    if scope.rules.items.is_empty() || scope.rules.items.contains(&kind(item)) && !foreign {
+    if context.rules.items.is_empty() || context.rules.items.contains(&kind(item)) && !foreign {
         return Ok(());
     }
     let words = "User subscription sharing currently supports only text, image, and file messages, \
                  item references, additional tools, compaction summaries, reasoning items, Web \
                  Search call items, and developer function and custom tool call items. Remove \
                  unsupported input items or use an API key instead.";
-    Err(scope.rules.voice.value(words.to_owned(), "invalid_value", "input"))
+    Err(context.rules.errors.unsupported_value(words.to_owned(), "invalid_value", "input"))
 }
 
-fn id(item: &Value, place: &str) -> Result<(), Refusal> {
+fn id(item: &Value, place: &str) -> Result<(), ErrorResponse> {
     let Some(id) = item["id"].as_str() else { return Ok(()) };
     let Some((_, prefix)) = PREFIXES.iter().find(|(known, _)| *known == kind(item)) else {
         return Ok(());
@@ -74,10 +77,10 @@ fn id(item: &Value, place: &str) -> Result<(), Refusal> {
     }
     let param = format!("{place}.id");
     let message = format!("Invalid '{param}': '{id}'. Expected an ID that begins with '{prefix}'.");
-    Err(Refusal::engine(message, "invalid_value", &param))
+    Err(ErrorResponse::engine(message, "invalid_value", &param))
 }
 
-fn call(item: &Value, place: &str) -> Result<(), Refusal> {
+fn call(item: &Value, place: &str) -> Result<(), ErrorResponse> {
     let kind = kind(item);
     let is_call = PAIRS.iter().any(|pair| pair.call == kind);
     let is_output = PAIRS.iter().any(|pair| pair.output == kind);
@@ -104,7 +107,7 @@ fn call(item: &Value, place: &str) -> Result<(), Refusal> {
     }
 }
 
-fn content(item: &Value, place: &str) -> Result<(), Refusal> {
+fn content(item: &Value, place: &str) -> Result<(), ErrorResponse> {
     const SAID: [&str; 4] = ["input_text", "input_image", "input_file", "input_audio"];
     const ANSWERED: [&str; 2] = ["output_text", "refusal"];
     let kinds: &[&str] = match (kind(item), item["role"].as_str()) {
@@ -127,14 +130,14 @@ fn content(item: &Value, place: &str) -> Result<(), Refusal> {
         .try_for_each(|(index, content)| part(content, kinds, &format!("{place}.content[{index}]")))
 }
 
-fn part(part: &Value, kinds: &[&str], place: &str) -> Result<(), Refusal> {
+fn part(part: &Value, kinds: &[&str], place: &str) -> Result<(), ErrorResponse> {
     let kind = part["type"].as_str().unwrap_or_default();
     if !kinds.contains(&kind) {
         return Err(wrong_value(&part["type"], kinds, &format!("{place}.type")));
     }
     if part.get("prompt_cache_breakpoint").is_some() {
         let message = "prompt_cache_breakpoint is not supported on this model";
-        return Err(Refusal::engine(message, "", place));
+        return Err(ErrorResponse::engine(message, "", place));
     }
     if kind.ends_with("_text") && !part["text"].is_string() {
         return Err(missing(&format!("{place}.text")));
@@ -145,7 +148,7 @@ fn part(part: &Value, kinds: &[&str], place: &str) -> Result<(), Refusal> {
     Ok(())
 }
 
-fn image(url: &Value, param: &str) -> Result<(), Refusal> {
+fn image(url: &Value, param: &str) -> Result<(), ErrorResponse> {
     let fits = |url: &str| {
         ["data:image/", "http://", "https://"].iter().any(|start| url.starts_with(start))
     };
@@ -154,18 +157,22 @@ fn image(url: &Value, param: &str) -> Result<(), Refusal> {
     }
     let message =
         format!("Invalid '{param}'. Expected a valid URL, but got a value with an invalid format.");
-    Err(Refusal::engine(message, "invalid_value", param))
+    Err(ErrorResponse::engine(message, "invalid_value", param))
 }
 
 /// Refuses reasoning that this backend cannot have sealed.
-fn sealed(item: &Value, scope: &Scope<'_>) -> Result<(), Refusal> {
+fn encrypted_content(item: &Value, context: &ValidationContext<'_>) -> Result<(), ErrorResponse> {
     let content = item["encrypted_content"].as_str();
     let Some(content) = content.filter(|_| kind(item) == "reasoning") else { return Ok(()) };
-    if scope.seals.holds(content) { Ok(()) } else { Err(Refusal::unverified(content)) }
+    if context.sealer.verifies(content) {
+        Ok(())
+    } else {
+        Err(ErrorResponse::unverified_reasoning(content))
+    }
 }
 
 /// Checks that every output comes after its call, and that every call has its output.
-fn matched(input: &[Value], pair: &Pair) -> Result<(), Refusal> {
+fn paired(input: &[Value], pair: &Pair) -> Result<(), ErrorResponse> {
     let words = pair.words;
     let (mut called, mut open) = (HashSet::new(), Vec::new());
     let mut answered = HashSet::new();
@@ -177,12 +184,12 @@ fn matched(input: &[Value], pair: &Pair) -> Result<(), Refusal> {
         } else if item["type"] == pair.output {
             if !called.contains(id) {
                 let message = format!("No tool call found for {words} output with call_id {id}.");
-                return Err(Refusal::engine(message, "", "input"));
+                return Err(ErrorResponse::engine(message, "", "input"));
             }
             answered.insert(id);
         }
     }
     let Some(id) = open.into_iter().find(|id| !answered.contains(id)) else { return Ok(()) };
     let message = format!("No tool output found for {words} {id}.");
-    Err(Refusal::engine(message, "", "input"))
+    Err(ErrorResponse::engine(message, "", "input"))
 }

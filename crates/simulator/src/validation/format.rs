@@ -3,15 +3,15 @@
 use serde_json::Value;
 
 use super::{missing, wrong_value};
-use crate::asked::{Asked, text_of};
-use crate::refusal::Refusal;
+use crate::error_response::ErrorResponse;
+use crate::model_request::{ModelRequest, text_of};
 
 /// Checks `text.format`.
-pub(super) fn check(asked: &Asked) -> Result<(), Refusal> {
-    let format = asked.at("/text/format");
+pub(super) fn check(request: &ModelRequest) -> Result<(), ErrorResponse> {
+    let format = request.at("/text/format");
     match format["type"].as_str() {
         Some("text") => Ok(()),
-        Some("json_object") => speaks_of_json(asked),
+        Some("json_object") => speaks_of_json(request),
         Some("json_schema") => schema(format),
         None if format.is_null() => Ok(()),
         _ => {
@@ -22,17 +22,17 @@ pub(super) fn check(asked: &Asked) -> Result<(), Refusal> {
 }
 
 /// JSON mode wants the word in a message; instructions do not count.
-fn speaks_of_json(asked: &Asked) -> Result<(), Refusal> {
+fn speaks_of_json(request: &ModelRequest) -> Result<(), ErrorResponse> {
     let says = |item: &Value| text_of(&item["content"]).to_lowercase().contains("json");
-    if asked.input().iter().any(says) {
+    if request.input().iter().any(says) {
         return Ok(());
     }
     let message = "Response input messages must contain the word 'json' in some form to use \
                    'text.format' of type 'json_object'.";
-    Err(Refusal::engine(message, "", "input"))
+    Err(ErrorResponse::engine(message, "", "input"))
 }
 
-fn schema(format: &Value) -> Result<(), Refusal> {
+fn schema(format: &Value) -> Result<(), ErrorResponse> {
     let name = format["name"].as_str().filter(|name| !name.is_empty());
     let name = name.ok_or_else(|| missing("text.format.name"))?;
     let schema = &format["schema"];
@@ -46,7 +46,7 @@ fn schema(format: &Value) -> Result<(), Refusal> {
     };
     problem.map_or(Ok(()), |problem| {
         let message = format!("Invalid schema for response_format '{name}': {problem}");
-        Err(Refusal::engine(message, "invalid_json_schema", "text.format.schema"))
+        Err(ErrorResponse::engine(message, "invalid_json_schema", "text.format.schema"))
     })
 }
 

@@ -2,16 +2,16 @@
 
 use serde_json::Value;
 
-use crate::ordered::{Json, object};
+use crate::json::{Json, object};
 
 /// An error answer.
 #[derive(Clone, Debug)]
-pub(crate) struct Refusal {
+pub(crate) struct ErrorResponse {
     pub(crate) status: u16,
     pub(crate) body: Json,
 }
 
-impl Refusal {
+impl ErrorResponse {
     /// The gateway's envelope: `{"detail": …}`.
     pub(crate) fn detail(status: u16, detail: impl Into<Json>) -> Self {
         Self { status, body: object! {"detail": detail.into()} }
@@ -40,7 +40,7 @@ impl Refusal {
     }
 
     /// Reasoning that was not sealed here.
-    pub(crate) fn unverified(content: &str) -> Self {
+    pub(crate) fn unverified_reasoning(content: &str) -> Self {
         let shown: String = content.chars().take(4).collect();
         let message = format!("The encrypted content {shown}... could not be verified.");
         Self::engine(message, "invalid_encrypted_content", Value::Null)

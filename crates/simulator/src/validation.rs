@@ -6,11 +6,11 @@ mod tools;
 
 use serde_json::Value;
 
-use crate::asked::Asked;
 use crate::backend::Rules;
 use crate::catalog::{Model, Tier};
-use crate::refusal::Refusal;
-use crate::seals::Seals;
+use crate::encrypted_reasoning::ReasoningSealer;
+use crate::error_response::ErrorResponse;
+use crate::model_request::ModelRequest;
 
 /// The words of `reasoning.effort` on the wire.
 const EFFORTS: [&str; 7] = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
@@ -43,86 +43,93 @@ const RANGES: [Range; 4] = [
 
 /// What a request is checked against.
 #[derive(Debug)]
-pub(crate) struct Scope<'a> {
+pub(crate) struct ValidationContext<'a> {
     /// The backend's rules.
     pub(crate) rules: &'static Rules,
     /// The model.
     pub(crate) model: &'a Model,
     /// Tells whether reasoning was sealed here.
-    pub(crate) seals: &'a Seals,
+    pub(crate) sealer: &'a ReasoningSealer,
 }
 
 /// What stands before the engine: demands, members that are not taken, and a model.
-pub(crate) fn front(
-    asked: &Asked,
+pub(crate) fn gateway(
+    request: &ModelRequest,
     rules: &Rules,
     require_instructions: bool,
-) -> Result<(), Refusal> {
-    if let Some(unmet) = rules.demands.iter().find(|demand| !(demand.met)(asked)) {
-        return Err(rules.voice.member(unmet.words, unmet.param));
+) -> Result<(), ErrorResponse> {
+    if let Some(unmet) = rules.demands.iter().find(|demand| !(demand.met)(request)) {
+        return Err(rules.errors.unsupported_member(unmet.words, unmet.param));
     }
-    if let Some(name) = asked.names().find(|name| rules.unsupported.contains(name)) {
+    if let Some(name) = request.member_names().find(|name| rules.unsupported.contains(name)) {
         let words = format!("Unsupported parameter: {name}");
-        return Err(rules.voice.member(&words, name));
+        return Err(rules.errors.unsupported_member(&words, name));
     }
-    let instructions = asked.get("instructions");
-    let absent = instructions.is_null() && !asked.names().any(|name| name == "instructions");
+    let instructions = request.get("instructions");
+    let absent =
+        instructions.is_null() && !request.member_names().any(|name| name == "instructions");
     let spared = !rules.instructions || absent && !require_instructions;
     if !(instructions.is_string() || spared) {
-        return Err(rules.voice.member("Instructions are required", "instructions"));
+        return Err(rules.errors.unsupported_member("Instructions are required", "instructions"));
     }
-    if !asked.get("model").is_string() {
-        return Err(rules.voice.no_model());
+    if !request.get("model").is_string() {
+        return Err(rules.errors.missing_model());
     }
     Ok(())
 }
 
 /// Refuses references and bare reasoning that no stored response has.
-pub(crate) fn persisted(asked: &Asked, stored: impl Fn(&str) -> bool) -> Result<(), Refusal> {
+pub(crate) fn references(
+    request: &ModelRequest,
+    stored: impl Fn(&str) -> bool,
+) -> Result<(), ErrorResponse> {
     let refers = |item: &&Value| match item["type"].as_str() {
         Some("item_reference") => true,
         Some("reasoning") => item["encrypted_content"].is_null(),
         _ => false,
     };
-    let mut ids = asked.input().iter().filter(refers).filter_map(|item| item["id"].as_str());
+    let mut ids = request.input().iter().filter(refers).filter_map(|item| item["id"].as_str());
     let Some(id) = ids.find(|id| !stored(id)) else { return Ok(()) };
     let message = format!(
         "Item with id '{id}' not found. Items are not persisted when `store` is set to false. Try \
          again with `store` set to true, or remove this item from your input."
     );
-    Err(Refusal { status: 404, ..Refusal::engine(message, "", "input") })
+    Err(ErrorResponse { status: 404, ..ErrorResponse::engine(message, "", "input") })
 }
 
 /// What the engine checks of a request for a model that is there.
-pub(crate) fn engine(asked: &Asked, scope: &Scope<'_>) -> Result<(), Refusal> {
-    if let Some(name) = asked.names().find(|name| !scope.rules.known.contains(name)) {
+pub(crate) fn engine(
+    request: &ModelRequest,
+    context: &ValidationContext<'_>,
+) -> Result<(), ErrorResponse> {
+    if let Some(name) = request.member_names().find(|name| !context.rules.known.contains(name)) {
         let message = format!("Unknown parameter: '{name}'.");
-        return Err(Refusal::engine(message, "unknown_parameter", name));
+        return Err(ErrorResponse::engine(message, "unknown_parameter", name));
     }
-    tier(asked, scope)?;
-    reasoning(asked, scope.model)?;
-    included(asked)?;
-    RANGES.iter().try_for_each(|range| within(asked, range))?;
-    one_of(asked, "/truncation", &["auto", "disabled"])?;
-    lengths(asked)?;
-    tools::check(asked, scope.rules)?;
-    items::check(asked, scope)?;
-    format::check(asked)
+    tier(request, context)?;
+    reasoning(request, context.model)?;
+    included(request)?;
+    RANGES.iter().try_for_each(|range| within(request, range))?;
+    one_of(request, "/truncation", &["auto", "disabled"])?;
+    lengths(request)?;
+    tools::check(request, context.rules)?;
+    items::check(request, context)?;
+    format::check(request)
 }
 
-fn tier(asked: &Asked, scope: &Scope<'_>) -> Result<(), Refusal> {
-    let tier = asked.get("service_tier");
+fn tier(request: &ModelRequest, context: &ValidationContext<'_>) -> Result<(), ErrorResponse> {
+    let tier = request.get("service_tier");
     let word = tier.as_str().unwrap_or_default();
-    let fast = word == "priority" && scope.model.priority_tier != Tier::None;
-    if tier.is_null() || fast || scope.rules.tiers.contains(&word) {
+    let fast = word == "priority" && context.model.priority_tier != Tier::None;
+    if tier.is_null() || fast || context.rules.tiers.contains(&word) {
         return Ok(());
     }
     let message = format!("Unsupported service_tier: {tier}");
-    Err(scope.rules.voice.value(message, "unsupported_value", "service_tier"))
+    Err(context.rules.errors.unsupported_value(message, "unsupported_value", "service_tier"))
 }
 
-fn included(asked: &Asked) -> Result<(), Refusal> {
-    let names = asked.get("include").as_array().map_or(&[][..], Vec::as_slice);
+fn included(request: &ModelRequest) -> Result<(), ErrorResponse> {
+    let names = request.get("include").as_array().map_or(&[][..], Vec::as_slice);
     let known = |name: &Value| name.as_str().is_some_and(|name| INCLUDED.contains(&name));
     match names.iter().position(|name| !known(name)) {
         Some(at) => Err(wrong_value(&names[at], &INCLUDED, &format!("include[{at}]"))),
@@ -131,15 +138,15 @@ fn included(asked: &Asked) -> Result<(), Refusal> {
 }
 
 /// Refuses a number that is out of its bounds, or no number.
-fn within(asked: &Asked, range: &Range) -> Result<(), Refusal> {
+fn within(request: &ModelRequest, range: &Range) -> Result<(), ErrorResponse> {
     let Range { param, least, most } = range;
-    let value = asked.get(param);
+    let value = request.get(param);
     let Some(number) = value.as_f64() else {
         if value.is_null() {
             return Ok(());
         }
         let message = format!("Invalid type for '{param}': expected a number.");
-        return Err(Refusal::engine(message, "invalid_type", *param));
+        return Err(ErrorResponse::engine(message, "invalid_type", *param));
     };
     let kind = if value.is_f64() { "decimal" } else { "integer" };
     let (side, sign, bound) = match number {
@@ -152,21 +159,21 @@ fn within(asked: &Asked, range: &Range) -> Result<(), Refusal> {
         "Invalid '{param}': {kind} {words} value. Expected a value {sign} {bound}, but got {value} \
          instead."
     );
-    Err(Refusal::engine(message, &format!("{kind}_{side}_value"), *param))
+    Err(ErrorResponse::engine(message, &format!("{kind}_{side}_value"), *param))
 }
 
-fn reasoning(asked: &Asked, model: &Model) -> Result<(), Refusal> {
-    if let Some(effort) = asked.at("/reasoning/effort").as_str() {
+fn reasoning(request: &ModelRequest, model: &Model) -> Result<(), ErrorResponse> {
+    if let Some(effort) = request.at("/reasoning/effort").as_str() {
         let offered = effort == "none" || model.efforts().contains(&effort);
         if !EFFORTS.contains(&effort) || !offered {
             return Err(effort_refused(effort, model));
         }
     }
-    one_of(asked, "/reasoning/summary", &["auto", "concise", "detailed"])?;
-    one_of(asked, "/text/verbosity", &["low", "medium", "high"])
+    one_of(request, "/reasoning/summary", &["auto", "concise", "detailed"])?;
+    one_of(request, "/text/verbosity", &["low", "medium", "high"])
 }
 
-fn effort_refused(effort: &str, model: &Model) -> Refusal {
+fn effort_refused(effort: &str, model: &Model) -> ErrorResponse {
     let offered = model.efforts().iter().filter(|effort| EFFORTS.contains(effort));
     let offered = offered.map(|effort| format!("'{effort}'")).collect::<Vec<_>>().join(", ");
     let slug = &model.slug;
@@ -174,11 +181,11 @@ fn effort_refused(effort: &str, model: &Model) -> Refusal {
         "Unsupported value: '{effort}' is not supported with the '{slug}' model. Supported values \
          are: {offered}."
     );
-    Refusal::engine(message, "unsupported_value", "reasoning.effort")
+    ErrorResponse::engine(message, "unsupported_value", "reasoning.effort")
 }
 
-fn one_of(asked: &Asked, pointer: &str, words: &[&str]) -> Result<(), Refusal> {
-    let value = asked.at(pointer);
+fn one_of(request: &ModelRequest, pointer: &str, words: &[&str]) -> Result<(), ErrorResponse> {
+    let value = request.at(pointer);
     if value.is_null() || value.as_str().is_some_and(|word| words.contains(&word)) {
         return Ok(());
     }
@@ -187,31 +194,31 @@ fn one_of(asked: &Asked, pointer: &str, words: &[&str]) -> Result<(), Refusal> {
 }
 
 /// The refusal of a value that is not one of a few.
-fn wrong_value(value: &Value, words: &[&str], param: &str) -> Refusal {
+fn wrong_value(value: &Value, words: &[&str], param: &str) -> ErrorResponse {
     let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let words = words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(", ");
     let message = format!("Invalid value: '{shown}'. Supported values are: {words}.");
-    Refusal::engine(message, "invalid_value", param)
+    ErrorResponse::engine(message, "invalid_value", param)
 }
 
-fn lengths(asked: &Asked) -> Result<(), Refusal> {
-    if let Some(key) = asked.get("prompt_cache_key").as_str() {
+fn lengths(request: &ModelRequest) -> Result<(), ErrorResponse> {
+    if let Some(key) = request.get("prompt_cache_key").as_str() {
         at_most(key, 64, "prompt_cache_key")?;
     }
-    ["client_metadata", "metadata"].iter().try_for_each(|member| strings(asked, member))
+    ["client_metadata", "metadata"].iter().try_for_each(|member| strings(request, member))
 }
 
 /// Refuses a member whose own members are not all texts.
-fn strings(asked: &Asked, member: &str) -> Result<(), Refusal> {
-    let mut members = asked.get(member).as_object().into_iter().flatten();
+fn strings(request: &ModelRequest, member: &str) -> Result<(), ErrorResponse> {
+    let mut members = request.get(member).as_object().into_iter().flatten();
     let Some((name, _)) = members.find(|(_, value)| !value.is_string()) else { return Ok(()) };
     let param = format!("{member}.{name}");
     let message = format!("Invalid type for '{param}': expected a string.");
-    Err(Refusal::engine(message, "invalid_type", &param))
+    Err(ErrorResponse::engine(message, "invalid_type", &param))
 }
 
 /// Refuses a text of more characters than the engine takes.
-fn at_most(text: &str, most: usize, param: &str) -> Result<(), Refusal> {
+fn at_most(text: &str, most: usize, param: &str) -> Result<(), ErrorResponse> {
     let length = text.chars().count();
     if length <= most {
         return Ok(());
@@ -220,11 +227,11 @@ fn at_most(text: &str, most: usize, param: &str) -> Result<(), Refusal> {
         "Invalid '{param}': string too long. Expected a string with maximum length {most}, but got \
          a string with length {length} instead."
     );
-    Err(Refusal::engine(message, "string_above_max_length", param))
+    Err(ErrorResponse::engine(message, "string_above_max_length", param))
 }
 
 /// The refusal of a member that must be there.
-fn missing(param: &str) -> Refusal {
+fn missing(param: &str) -> ErrorResponse {
     let message = format!("Missing required parameter: '{param}'.");
-    Refusal::engine(message, "missing_required_parameter", param)
+    ErrorResponse::engine(message, "missing_required_parameter", param)
 }

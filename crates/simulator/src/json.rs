@@ -76,14 +76,14 @@ leaves!(Value, &str, String, bool, u64, i64, u32, i32, usize, f64);
 /// Writes the members of an object in order.
 macro_rules! members {
     ($($name:literal: $value:expr),* $(,)?) => {
-        vec![$(($name, $crate::ordered::Json::from($value))),*]
+        vec![$(($name, $crate::json::Json::from($value))),*]
     };
 }
 
 /// Writes an object in order.
 macro_rules! object {
     ($($name:literal: $value:expr),* $(,)?) => {
-        $crate::ordered::Json::Object($crate::ordered::members![$($name: $value),*])
+        $crate::json::Json::Object($crate::json::members![$($name: $value),*])
     };
 }
 

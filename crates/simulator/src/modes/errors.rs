@@ -2,23 +2,23 @@
 
 use serde_json::{Value, json};
 
-use super::{Mode, Scene, half_a_message};
-use crate::answer;
-use crate::ordered::{Json, members, object};
-use crate::refusal::Refusal;
+use super::{Mode, ModeContext, half_a_message};
+use crate::default_answer;
+use crate::error_response::ErrorResponse;
+use crate::json::{Json, members, object};
 use crate::script::Script;
 
 const PAGE_BYTES: usize = 5 << 20;
 const OVERLOADED: &str = "Our servers are currently overloaded. Please try again later.";
 
 /// The script of a mode, if it is one of these.
-pub(super) fn script(mode: Mode, scene: &Scene<'_>) -> Option<Script> {
-    in_the_stream(mode, scene).or_else(|| by_status(mode, scene))
+pub(super) fn script(mode: Mode, context: &ModeContext<'_>) -> Option<Script> {
+    in_the_stream(mode, context).or_else(|| by_status(mode, context))
 }
 
-fn in_the_stream(mode: Mode, scene: &Scene<'_>) -> Option<Script> {
+fn in_the_stream(mode: Mode, context: &ModeContext<'_>) -> Option<Script> {
     let error = |code: &str, message: &str| object! {"code": code, "message": message};
-    let mut composer = scene.begin();
+    let mut composer = context.begin();
     let script = match mode {
         Mode::FailBefore => composer.fail(error("server_error", "The model failed at once.")),
         Mode::FailAfter => {
@@ -62,9 +62,9 @@ fn in_the_stream(mode: Mode, scene: &Scene<'_>) -> Option<Script> {
     Some(script)
 }
 
-fn by_status(mode: Mode, scene: &Scene<'_>) -> Option<Script> {
+fn by_status(mode: Mode, context: &ModeContext<'_>) -> Option<Script> {
     let script = match mode {
-        Mode::UnverifiedReasoning => unverified(scene),
+        Mode::UnverifiedReasoning => unverified_reasoning(context),
         Mode::UnauthorizedOnce | Mode::Unauthorized => {
             Script::json(401, &json!({"detail": "Unauthorized"}))
                 .with_header("x-openai-authorization-error", "invalid_token")
@@ -72,7 +72,7 @@ fn by_status(mode: Mode, scene: &Scene<'_>) -> Option<Script> {
         Mode::Deactivated => {
             Script::json(402, &json!({"detail": {"code": "deactivated_workspace"}}))
         }
-        Mode::UsageLimit => usage_limit(scene),
+        Mode::UsageLimit => usage_limit(context),
         Mode::RateLimit => Script::json(
             429,
             &json!({"error": {
@@ -96,17 +96,17 @@ fn by_status(mode: Mode, scene: &Scene<'_>) -> Option<Script> {
     Some(script)
 }
 
-fn unverified(scene: &Scene<'_>) -> Script {
-    let sealed = scene.asked.input().iter().find_map(|item| item["encrypted_content"].as_str());
-    let Some(sealed) = sealed else { return answer::answer(scene.asked, scene.stamp) };
-    Script::refusal(&Refusal::unverified(sealed))
+fn unverified_reasoning(context: &ModeContext<'_>) -> Script {
+    let sealed = context.request.input().iter().find_map(|item| item["encrypted_content"].as_str());
+    let Some(sealed) = sealed else { return default_answer::answer(context.request, context.meta) };
+    Script::refusal(&ErrorResponse::unverified_reasoning(sealed))
 }
 
-fn usage_limit(scene: &Scene<'_>) -> Script {
+fn usage_limit(context: &ModeContext<'_>) -> Script {
     const LEFT: i64 = 21_000;
     let body = json!({"error": {
         "type": "usage_limit_reached", "message": "The usage limit has been reached",
-        "plan_type": "plus", "resets_at": scene.stamp.created_at + LEFT,
+        "plan_type": "plus", "resets_at": context.meta.created_at + LEFT,
         "resets_in_seconds": LEFT, "eligible_promo": null}});
     Script::json(429, &body)
         .with_header("x-codex-primary-used-percent", "100")

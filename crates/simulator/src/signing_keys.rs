@@ -9,7 +9,7 @@ use ring::signature::{
     ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, KeyPair, RSA_PKCS1_SHA256, RsaKeyPair,
 };
 
-use crate::ordered::{Json, object};
+use crate::json::{Json, object};
 
 mod rsa;
 
@@ -37,14 +37,14 @@ pub(crate) enum Signing {
 
 /// The keys. A part that the system could not make is absent, and then signs nothing.
 #[derive(Debug)]
-pub(crate) struct Keys {
+pub(crate) struct SigningKeys {
     random: SystemRandom,
     rsa: Option<RsaKeyPair>,
     elliptic: Option<EcdsaKeyPair>,
     foreign: Option<EcdsaKeyPair>,
 }
 
-impl Keys {
+impl SigningKeys {
     /// Reads the RSA key and makes the elliptic ones, which takes a millisecond.
     pub(crate) fn make() -> Self {
         let random = SystemRandom::new();

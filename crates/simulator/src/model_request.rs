@@ -1,4 +1,4 @@
-//! A view of a request body: what the client asked.
+//! A view of a request body: what the client asks for.
 
 use serde_json::{Value, json};
 
@@ -15,11 +15,11 @@ pub(crate) struct Tool {
 
 /// A request body, read on demand.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Asked {
+pub(crate) struct ModelRequest {
     body: Value,
 }
 
-impl Asked {
+impl ModelRequest {
     pub(crate) fn new(body: Value) -> Self {
         Self { body }
     }
@@ -34,7 +34,7 @@ impl Asked {
 
     /// Writes out what the public API takes for granted: a list of items, a stored response, a
     /// whole reply.
-    pub(crate) fn take_for_granted(&mut self) {
+    pub(crate) fn apply_defaults(&mut self) {
         let Some(body) = self.body.as_object_mut() else { return };
         if let Some(text) = body.get("input").and_then(Value::as_str) {
             let message = json!({"type": "message", "role": "user", "content": text});
@@ -49,7 +49,7 @@ impl Asked {
     }
 
     /// Puts stored items in place of the references to them.
-    pub(crate) fn resolve(&mut self, stored: impl Fn(&str) -> Option<Value>) {
+    pub(crate) fn resolve_references(&mut self, stored: impl Fn(&str) -> Option<Value>) {
         let items = self.body.get_mut("input").and_then(Value::as_array_mut);
         for item in items.into_iter().flatten() {
             let id = item["id"].as_str().filter(|_| item["type"] == "item_reference");
@@ -60,14 +60,14 @@ impl Asked {
     }
 
     /// Puts the items of earlier responses before the input.
-    pub(crate) fn come_after(&mut self, mut items: Vec<Value>) {
+    pub(crate) fn prepend_input(&mut self, mut items: Vec<Value>) {
         if let Some(input) = self.body.get_mut("input").and_then(Value::as_array_mut) {
             items.append(input);
             *input = items;
         }
     }
 
-    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+    pub(crate) fn member_names(&self) -> impl Iterator<Item = &str> {
         self.body.as_object().into_iter().flat_map(|map| map.keys().map(String::as_str))
     }
 
@@ -86,7 +86,7 @@ impl Asked {
     }
 
     /// Whether the input ends with the wish to have it compacted.
-    pub(crate) fn compacts(&self) -> bool {
+    pub(crate) fn wants_compaction(&self) -> bool {
         self.input().last().is_some_and(|item| item["type"] == "compaction_trigger")
     }
 
@@ -130,7 +130,7 @@ impl Asked {
     }
 
     /// Whether encrypted reasoning is to be included.
-    pub(crate) fn wants_seals(&self) -> bool {
+    pub(crate) fn wants_encrypted_reasoning(&self) -> bool {
         let mut included = self.get("include").as_array().into_iter().flatten();
         included.any(|name| name == "reasoning.encrypted_content")
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use ruzstd::decoding::StreamingDecoder;
 
 /// The body of a zstd frame; none when it is no frame, or decodes to more than `most` bytes.
-pub(crate) fn unzstd(body: &[u8], most: usize) -> Option<Bytes> {
+pub(crate) fn decode_zstd(body: &[u8], most: usize) -> Option<Bytes> {
     let decoder = StreamingDecoder::new(body).ok()?;
     let mut decoded = Vec::new();
     // One byte more than allowed tells that there is too much.

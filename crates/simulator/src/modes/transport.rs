@@ -4,12 +4,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{Mode, Scene, half_a_message};
-use crate::answer;
+use super::{Mode, ModeContext, half_a_message};
 use crate::body::framed;
-use crate::events::Composer;
-use crate::items::{place, with};
-use crate::ordered::{Json, members};
+use crate::composer::Composer;
+use crate::default_answer;
+use crate::json::{Json, members};
+use crate::output_items::{part_position, with_member};
 use crate::script::{Script, Step};
 
 /// Longer than anybody waits.
@@ -20,35 +20,35 @@ const LARGEST: u64 = 256 << 20;
 const MARK: &str = "\u{feff}";
 
 /// The script of a mode.
-pub(super) fn script(mode: Mode, scene: &Scene<'_>, numbers: &[u64]) -> Script {
+pub(super) fn script(mode: Mode, context: &ModeContext<'_>, numbers: &[u64]) -> Script {
     let number = |index: usize, usual: u64, most: u64| {
         numbers.get(index).copied().unwrap_or(usual).min(most)
     };
     match mode {
         Mode::Stall | Mode::StallAfter | Mode::Cut | Mode::CutHard | Mode::DoneOnly => {
-            ended_early(mode, scene.begin())
+            ended_early(mode, context.begin())
         }
         Mode::Slow => {
-            slow(scene, number(0, 20, 100_000), Duration::from_millis(number(1, 50, u64::MAX)))
+            slow(context, number(0, 20, 100_000), Duration::from_millis(number(1, 50, u64::MAX)))
         }
-        Mode::Flood => flood(scene, number(0, 1000, u64::MAX), number(1, 64 << 10, LARGEST)),
-        Mode::HugeEvent => flood(scene, 1, number(0, 65 << 20, LARGEST)),
-        Mode::Mute => answer::answer(scene.asked, scene.stamp).held(FOR_EVER),
+        Mode::Flood => flood(context, number(0, 1000, u64::MAX), number(1, 64 << 10, LARGEST)),
+        Mode::HugeEvent => flood(context, 1, number(0, 65 << 20, LARGEST)),
+        Mode::Mute => default_answer::answer(context.request, context.meta).held(FOR_EVER),
         Mode::HugeHead => {
-            let script = answer::answer(scene.asked, scene.stamp);
+            let script = default_answer::answer(context.request, context.meta);
             script.with_header("x-huge", &"h".repeat(1 << 20))
         }
         Mode::EarlyHints => {
-            let mut script = answer::answer(scene.asked, scene.stamp);
+            let mut script = default_answer::answer(context.request, context.meta);
             script.preface = "HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n".into();
             script
         }
         Mode::Bytewise => {
-            let bytes = Bytes::from(scene.bytes());
+            let bytes = Bytes::from(context.bytes());
             let single = |at| [Step::Raw(bytes.slice(at..=at)), Step::Flush];
             Script::stream((0..bytes.len()).flat_map(single).collect())
         }
-        mode => Script::stream(vec![Step::Raw(disguised(mode, scene).into())]),
+        mode => Script::stream(vec![Step::Raw(disguised(mode, context).into())]),
     }
 }
 
@@ -67,8 +67,8 @@ fn ended_early(mode: Mode, mut composer: Composer) -> Script {
     composer.stop()
 }
 
-fn slow(scene: &Scene<'_>, count: u64, gap: Duration) -> Script {
-    let mut composer = scene.begin();
+fn slow(context: &ModeContext<'_>, count: u64, gap: Duration) -> Script {
+    let mut composer = context.begin();
     let open = composer.open_message("final_answer");
     let mut text = String::new();
     for number in 1..=count {
@@ -82,12 +82,12 @@ fn slow(scene: &Scene<'_>, count: u64, gap: Duration) -> Script {
 }
 
 /// Deltas of so many bytes each, all with one number; the finished item does not repeat them.
-fn flood(scene: &Scene<'_>, count: u64, bytes: u64) -> Script {
-    let mut composer = scene.begin();
+fn flood(context: &ModeContext<'_>, count: u64, bytes: u64) -> Script {
+    let mut composer = context.begin();
     let open = composer.open_message("final_answer");
     let delta = "f".repeat(bytes as usize);
     let mut event = members! {"type": "response.output_text.delta", "sequence_number": 4_u64};
-    event.extend(with(&place(&open), "delta", delta.into()));
+    event.extend(with_member(&part_position(&open), "delta", delta.into()));
     let frame = framed(&Json::Object(event).text());
     composer.step(Step::Repeat(frame, count));
     composer.close_message(&open, "", Vec::new());
@@ -95,8 +95,8 @@ fn flood(scene: &Scene<'_>, count: u64, bytes: u64) -> Script {
 }
 
 /// The default answer in an unusual framing.
-fn disguised(mode: Mode, scene: &Scene<'_>) -> Vec<u8> {
-    let plain = scene.bytes();
+fn disguised(mode: Mode, context: &ModeContext<'_>) -> Vec<u8> {
+    let plain = context.bytes();
     let text = String::from_utf8_lossy(&plain);
     match mode {
         Mode::Cr => text.replace('\n', "\r").into_bytes(),
@@ -110,13 +110,13 @@ fn disguised(mode: Mode, scene: &Scene<'_>) -> Vec<u8> {
         Mode::WrongEventName => {
             text.replace("event: response.output_text.delta", "event: response.failed").into_bytes()
         }
-        Mode::InvalidUtf8 => invalid_utf8(scene),
+        Mode::InvalidUtf8 => invalid_utf8(context),
         _ => plain,
     }
 }
 
-fn invalid_utf8(scene: &Scene<'_>) -> Vec<u8> {
-    let mut composer = scene.begin();
+fn invalid_utf8(context: &ModeContext<'_>) -> Vec<u8> {
+    let mut composer = context.begin();
     composer.message("left \u{1} right", "final_answer");
     let script = composer.complete();
     let events = script.steps.iter().filter_map(|step| match step {

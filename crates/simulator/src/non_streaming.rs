@@ -5,11 +5,11 @@ use serde::Deserialize;
 use serde_json::Value;
 use serde_json::value::RawValue;
 
-use crate::ordered::object;
+use crate::json::object;
 use crate::script::{Script, Step};
 
 /// What is sent of a reply that breaks off.
-const BROKEN: &str = "{\"id\":\"resp_";
+const PARTIAL_BODY: &str = "{\"id\":\"resp_";
 
 /// The status of a failure; any other code is the server's own fault.
 const STATUSES: [(&str, u16); 4] = [
@@ -29,22 +29,22 @@ struct Event<'e> {
 }
 
 /// The terminal response of a stream, as text.
-pub(crate) fn ending(script: &Script) -> Option<String> {
+pub(crate) fn terminal_response(script: &Script) -> Option<String> {
     let ended = |kind: &str| matches!(kind, "response.completed" | "response.incomplete");
     events(script).find(|event| ended(&event.kind))?.response.map(|text| text.get().to_owned())
 }
 
 /// The answer of a stream as one body. Pauses and faults stay; what has no end breaks off.
-pub(crate) fn whole(script: Script) -> Script {
+pub(crate) fn collapse(script: Script) -> Script {
     if !script.is_stream() {
         return script;
     }
-    let (status, body) = match (ending(&script), failure(&script)) {
+    let (status, body) = match (terminal_response(&script), failure(&script)) {
         (Some(response), _) => (script.status, response),
         (None, Some((status, body))) => (status, body),
-        (None, None) => (script.status, BROKEN.to_owned()),
+        (None, None) => (script.status, PARTIAL_BODY.to_owned()),
     };
-    let broken = body == BROKEN;
+    let broken = body == PARTIAL_BODY;
     let body = Step::Raw(Bytes::from(body));
     let (mut before, mut after) = (Vec::new(), Vec::new());
     for step in script.steps {

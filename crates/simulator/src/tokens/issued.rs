@@ -7,11 +7,11 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::{CLIENT_ID, Claims, PlanGrant, Tokens, unix_now};
-use crate::ordered::{Json, members, object};
-use crate::refusal::Refusal;
+use crate::error_response::ErrorResponse;
+use crate::json::{Json, members, object};
 
 #[derive(Clone, Debug)]
-struct Access {
+struct AccessToken {
     claims: Claims,
     exp: Option<i64>,
     family: u64,
@@ -20,7 +20,7 @@ struct Access {
 }
 
 #[derive(Clone, Debug)]
-struct Refresh {
+struct RefreshToken {
     claims: Claims,
     family: u64,
     spent: bool,
@@ -28,7 +28,7 @@ struct Refresh {
 }
 
 /// What a refresh token stood for when it was spent.
-struct Spent {
+struct SpentToken {
     family: u64,
     claims: Claims,
     plan: Option<PlanGrant>,
@@ -36,19 +36,19 @@ struct Spent {
 
 /// The tokens that were issued, and what became of them.
 #[derive(Debug)]
-pub(crate) struct TokenBook {
+pub(crate) struct IssuedTokens {
     issuer: String,
     life: i64,
     revoke_on_reuse: bool,
     person: Claims,
     audience: String,
     issued: u64,
-    access: HashMap<String, Access>,
-    refresh: HashMap<String, Refresh>,
+    access: HashMap<String, AccessToken>,
+    refresh: HashMap<String, RefreshToken>,
     ended: HashSet<u64>,
 }
 
-impl TokenBook {
+impl IssuedTokens {
     pub(crate) fn new(issuer: String, life: Duration, revoke_on_reuse: bool) -> Self {
         Self {
             issuer,
@@ -76,17 +76,17 @@ impl TokenBook {
     }
 
     /// Changes who signs in from now on.
-    pub(crate) fn seat(&mut self, person: Claims) {
+    pub(crate) fn set_person(&mut self, person: Claims) {
         self.person = person;
     }
 
     /// Changes the OAuth client that id tokens are for.
-    pub(crate) fn address_to(&mut self, client_id: &str) {
+    pub(crate) fn set_audience(&mut self, client_id: &str) {
         client_id.clone_into(&mut self.audience);
     }
 
     /// Claims of the person who signs in now, with the usual life where they have one.
-    pub(crate) fn usual_claims(&self) -> Claims {
+    pub(crate) fn current_claims(&self) -> Claims {
         let person = self.person.clone();
         Claims { expires_in: person.expires_in.map(|_| self.life), ..person }
     }
@@ -103,7 +103,7 @@ impl TokenBook {
             issuer: self.issuer.clone(),
             plan: None,
         };
-        self.note(&tokens, family, (claims, exp));
+        self.record(&tokens, family, (claims, exp));
         tokens
     }
 
@@ -119,14 +119,14 @@ impl TokenBook {
             issuer: self.issuer.clone(),
             plan: Some(grant),
         };
-        self.note(&tokens, family, (claims, exp));
+        self.record(&tokens, family, (claims, exp));
         tokens
     }
 
     /// Writes tokens into the book.
-    fn note(&mut self, tokens: &Tokens, family: u64, (claims, exp): (Claims, Option<i64>)) {
+    fn record(&mut self, tokens: &Tokens, family: u64, (claims, exp): (Claims, Option<i64>)) {
         let plan = tokens.plan.clone();
-        let access = Access {
+        let access = AccessToken {
             claims: claims.clone(),
             exp,
             family,
@@ -134,13 +134,13 @@ impl TokenBook {
             plan: plan.is_some(),
         };
         self.access.insert(tokens.access_token.clone(), access);
-        let refresh = Refresh { claims, family, spent: false, plan };
+        let refresh = RefreshToken { claims, family, spent: false, plan };
         self.refresh.insert(tokens.refresh_token.clone(), refresh);
     }
 
     /// Spends a refresh token of the Codex route for the next tokens of its session.
-    pub(crate) fn refresh(&mut self, token: &str) -> Result<Tokens, Refusal> {
-        let Spent { family, mut claims, .. } = self.spend(token, None)?;
+    pub(crate) fn refresh(&mut self, token: &str) -> Result<Tokens, ErrorResponse> {
+        let SpentToken { family, mut claims, .. } = self.spend(token, None)?;
         claims.expires_in = claims.expires_in.map(|_| self.life);
         Ok(self.issue(claims, family))
     }
@@ -151,13 +151,13 @@ impl TokenBook {
         token: &str,
         client_id: &str,
         life: impl Fn(PlanGrant) -> PlanGrant,
-    ) -> Result<(Tokens, Claims), Refusal> {
-        let Spent { family, claims, plan } = self.spend(token, Some(client_id))?;
-        let grant = plan.ok_or_else(Refusal::unauthorized)?;
+    ) -> Result<(Tokens, Claims), ErrorResponse> {
+        let SpentToken { family, claims, plan } = self.spend(token, Some(client_id))?;
+        let grant = plan.ok_or_else(ErrorResponse::unauthorized)?;
         Ok((self.issue_plan(claims.clone(), family, life(grant)), claims))
     }
 
-    fn spend(&mut self, token: &str, client_id: Option<&str>) -> Result<Spent, Refusal> {
+    fn spend(&mut self, token: &str, client_id: Option<&str>) -> Result<SpentToken, ErrorResponse> {
         let known = self.refresh.get_mut(token).filter(|refresh| {
             refresh.plan.as_ref().map(|plan| plan.client_id.as_str()) == client_id
         });
@@ -178,11 +178,11 @@ impl TokenBook {
         let early = refresh.plan.as_ref().is_some_and(|plan| plan.earliest_refresh_at > unix_now());
         if early {
             let message = "This refresh token may not be used yet.";
-            return Err(Refusal { status: 429, ..refused("refresh_too_early", message) });
+            return Err(ErrorResponse { status: 429, ..refused("refresh_too_early", message) });
         }
         refresh.spent = true;
         let plan = refresh.plan.clone();
-        Ok(Spent { family: refresh.family, claims: refresh.claims.clone(), plan })
+        Ok(SpentToken { family: refresh.family, claims: refresh.claims.clone(), plan })
     }
 
     /// Ends the session of a refresh or access token.
@@ -198,7 +198,7 @@ impl TokenBook {
     }
 
     /// Whether this is an access token of the plan route that is good now.
-    pub(crate) fn is_good_plan(&self, token: &str) -> bool {
+    pub(crate) fn is_valid_plan_token(&self, token: &str) -> bool {
         self.access.get(token).is_some_and(|access| {
             let ended = access.invalidated || self.ended.contains(&access.family);
             access.plan && !ended && access.exp.is_none_or(|exp| exp > unix_now())
@@ -206,17 +206,17 @@ impl TokenBook {
     }
 
     /// Whose access token of the Codex route this is.
-    pub(crate) fn check(&self, token: &str) -> Result<Claims, Refusal> {
+    pub(crate) fn authenticate(&self, token: &str) -> Result<Claims, ErrorResponse> {
         let access = self.access.get(token).filter(|access| !access.plan);
-        let access = access.ok_or_else(Refusal::unauthorized)?;
+        let access = access.ok_or_else(ErrorResponse::unauthorized)?;
         if access.invalidated || self.ended.contains(&access.family) {
             let message = "Your authentication token has been invalidated. Please try signing in \
                            again.";
-            return Err(Refusal::token(message, "token_invalidated"));
+            return Err(ErrorResponse::token(message, "token_invalidated"));
         }
         if access.exp.is_some_and(|exp| exp <= unix_now()) {
             let message = "Provided authentication token is expired. Please try signing in again.";
-            return Err(Refusal::token(message, "token_expired"));
+            return Err(ErrorResponse::token(message, "token_expired"));
         }
         Ok(access.claims.clone())
     }
@@ -263,7 +263,7 @@ fn jwt(payload: &Json) -> String {
     [part(&header.text()), part(&payload.text()), part("made-up signature")].join(".")
 }
 
-fn refused(code: &str, message: &str) -> Refusal {
+fn refused(code: &str, message: &str) -> ErrorResponse {
     let error = object! {"message": message, "type": "invalid_request_error", "code": code};
-    Refusal { status: 401, body: object! {"error": error} }
+    ErrorResponse { status: 401, body: object! {"error": error} }
 }

@@ -2,54 +2,54 @@
 
 use serde_json::Value;
 
-use crate::asked::{Asked, Tool};
-use crate::events::{Composer, Stamp};
-use crate::items::{Call, Hosted};
-use crate::ordered::{Json, members, object};
-use crate::schema;
+use crate::composer::{Composer, ResponseMeta};
+use crate::json::{Json, members, object};
+use crate::model_request::{ModelRequest, Tool};
+use crate::output_items::{HostedCall, ToolCall};
+use crate::schema_sample;
 use crate::script::Script;
 
 /// Answers a request.
-pub(crate) fn answer(asked: &Asked, stamp: &Stamp) -> Script {
-    let mut composer = Composer::begin(asked, stamp);
-    if asked.compacts() {
+pub(crate) fn answer(request: &ModelRequest, meta: &ResponseMeta) -> Script {
+    let mut composer = Composer::begin(request, meta);
+    if request.wants_compaction() {
         composer.compaction();
         return composer.complete();
     }
-    let text = asked.last_user_text();
-    think(&mut composer, asked);
-    let calls = calls(asked, stamp);
+    let text = request.last_user_text();
+    think(&mut composer, request);
+    let calls = calls(request, meta);
     if !calls.is_empty() {
         composer.calls(&calls);
-    } else if let Some(json) = formatted(asked, &text) {
+    } else if let Some(json) = formatted(request, &text) {
         composer.message(&json, "final_answer");
-    } else if !asked.trailing_outputs().is_empty() {
-        let outputs = asked.trailing_outputs().join("; ");
+    } else if !request.trailing_outputs().is_empty() {
+        let outputs = request.trailing_outputs().join("; ");
         composer.message(&format!("The tool said: {outputs}"), "final_answer");
-    } else if asked.has_hosted("web_search") && mentions(&text, "search") {
+    } else if request.has_hosted("web_search") && mentions(&text, "search") {
         search(&mut composer, &text);
     } else {
-        composer.message(&echo(&text, asked.images()), "final_answer");
+        composer.message(&echo(&text, request.images()), "final_answer");
     }
     composer.complete()
 }
 
 /// The reasoning item: with a summary when one is asked for, else sealed when that is asked for.
-fn think(composer: &mut Composer, asked: &Asked) {
-    if asked.at("/reasoning/summary").is_string() {
+fn think(composer: &mut Composer, request: &ModelRequest) {
+    if request.at("/reasoning/summary").is_string() {
         composer.reasoning(&["**Reading the question**\n\nA short answer will do."]);
-    } else if asked.wants_seals() && asked.get("reasoning").is_object() {
+    } else if request.wants_encrypted_reasoning() && request.get("reasoning").is_object() {
         composer.reasoning(&[]);
     }
 }
 
 /// The calls that the request asks for: those that `tool_choice` forces, or those whose tools the
 /// last user message names, unless the last item already answers a call.
-fn calls(asked: &Asked, stamp: &Stamp) -> Vec<Call> {
-    let tools = asked.tools();
-    let text = asked.last_user_text();
+fn calls(request: &ModelRequest, meta: &ResponseMeta) -> Vec<ToolCall> {
+    let tools = request.tools();
+    let text = request.last_user_text();
     let named = tools.iter().filter(|tool| names_tool(&text, &tool.name));
-    let mut chosen: Vec<&Tool> = match asked.get("tool_choice") {
+    let mut chosen: Vec<&Tool> = match request.get("tool_choice") {
         Value::String(choice) if choice == "none" => Vec::new(),
         Value::String(choice) if choice == "required" => {
             let named: Vec<_> = named.collect();
@@ -59,36 +59,38 @@ fn calls(asked: &Asked, stamp: &Stamp) -> Vec<Call> {
             let name = choice.get("name").and_then(Value::as_str).unwrap_or_default();
             tools.iter().filter(|tool| tool.name == name).take(1).collect()
         }
-        _ if asked.trailing_outputs().is_empty() => named.collect(),
+        _ if request.trailing_outputs().is_empty() => named.collect(),
         _ => Vec::new(),
     };
-    if asked.get("parallel_tool_calls") == false {
+    if request.get("parallel_tool_calls") == false {
         chosen.truncate(1);
     }
     let numbered = chosen.into_iter().enumerate();
-    numbered.map(|(index, tool)| call(tool, &text, call_id(stamp, index))).collect()
+    numbered.map(|(index, tool)| call(tool, &text, call_id(meta, index))).collect()
 }
 
 /// The id of a response's call.
-pub(crate) fn call_id(stamp: &Stamp, index: usize) -> String {
-    format!("call_{:08x}{index:02x}", stamp.serial)
+pub(crate) fn call_id(meta: &ResponseMeta, index: usize) -> String {
+    format!("call_{:08x}{index:02x}", meta.serial)
 }
 
 /// A call of a tool, with arguments that satisfy its schema and take `name=value` from a text.
-pub(crate) fn call(tool: &Tool, text: &str, call_id: String) -> Call {
+pub(crate) fn call(tool: &Tool, text: &str, call_id: String) -> ToolCall {
     let text = match &tool.schema {
         Some(Value::Null) => "{}".to_owned(),
-        Some(schema) => schema::sample(schema, text).to_string(),
-        None => schema::hint(text, "input").unwrap_or("text").to_owned(),
+        Some(schema) => schema_sample::sample(schema, text).to_string(),
+        None => schema_sample::hint(text, "input").unwrap_or("text").to_owned(),
     };
     let custom = tool.schema.is_none();
-    Call { call_id, name: tool.name.clone(), namespace: tool.namespace.clone(), text, custom }
+    ToolCall { call_id, name: tool.name.clone(), namespace: tool.namespace.clone(), text, custom }
 }
 
 /// The answer in the format that `text.format` asks for.
-fn formatted(asked: &Asked, text: &str) -> Option<String> {
-    match asked.format() {
-        "json_schema" => Some(schema::sample(asked.at("/text/format/schema"), text).to_string()),
+fn formatted(request: &ModelRequest, text: &str) -> Option<String> {
+    match request.format() {
+        "json_schema" => {
+            Some(schema_sample::sample(request.at("/text/format/schema"), text).to_string())
+        }
         "json_object" => Some(object! {"answer": text}.text()),
         _ => None,
     }
@@ -106,7 +108,7 @@ fn echo(text: &str, images: usize) -> String {
 pub(crate) fn search(composer: &mut Composer, text: &str) {
     let query = text.chars().take(80).collect::<String>();
     let action = object! {"type": "search", "query": &query, "queries": vec![Json::from(&query)]};
-    composer.hosted(&Hosted {
+    composer.hosted(&HostedCall {
         kind: "web_search_call",
         prefix: "ws",
         stages: ["in_progress", "searching", "completed"].map(|stage| (stage, Vec::new())).into(),

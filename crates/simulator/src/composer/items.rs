@@ -1,13 +1,15 @@
 //! The item writers: whole output items, with every event that announces them.
 
 use super::Composer;
-use crate::items::{Call, Hosted, Open, message, output_text, pieces, place, with};
-use crate::ordered::{Json, Members, members, object};
+use crate::json::{Json, Members, members, object};
+use crate::output_items::{
+    HostedCall, OpenItem, ToolCall, message, output_text, part_position, pieces, with_member,
+};
 
 impl Composer {
     /// A reasoning item with its summary parts; none of them when no summary was asked for.
     pub(crate) fn reasoning(&mut self, parts: &[&str]) {
-        let seal = self.stamp.seal.clone();
+        let seal = self.meta.encrypted_content.clone();
         let item = |id: &str, summary: Vec<Json>| {
             let mut item = members! {"type": "reasoning", "id": id, "summary": summary};
             item.extend(seal.as_ref().map(|seal| ("encrypted_content", seal.into())));
@@ -25,23 +27,23 @@ impl Composer {
 
     /// The one item that stands for a whole input from then on.
     pub(crate) fn compaction(&mut self) {
-        let seal = self.stamp.seal.clone().unwrap_or_default();
+        let seal = self.meta.encrypted_content.clone().unwrap_or_default();
         let item = |id: &str| object! {"type": "compaction", "id": id, "encrypted_content": &seal};
         let open = self.open("cmp", item);
         self.close(&open, item(&open.id));
     }
 
-    fn summary_part(&mut self, open: &Open, index: usize, text: &str) {
+    fn summary_part(&mut self, open: &OpenItem, index: usize, text: &str) {
         let place = members! {
             "item_id": &open.id, "output_index": open.index, "summary_index": index,
         };
         let part = |text: &str| object! {"type": "summary_text", "text": text};
-        self.emit("response.reasoning_summary_part.added", with(&place, "part", part("")));
+        self.emit("response.reasoning_summary_part.added", with_member(&place, "part", part("")));
         for piece in pieces(text) {
             self.delta("response.reasoning_summary_text.delta", &place, piece);
         }
-        self.emit("response.reasoning_summary_text.done", with(&place, "text", text.into()));
-        self.emit("response.reasoning_summary_part.done", with(&place, "part", part(text)));
+        self.emit("response.reasoning_summary_text.done", with_member(&place, "text", text.into()));
+        self.emit("response.reasoning_summary_part.done", with_member(&place, "part", part(text)));
     }
 
     /// A whole message.
@@ -64,42 +66,45 @@ impl Composer {
     }
 
     /// Begins a message and its one text part.
-    pub(crate) fn open_message(&mut self, phase: &'static str) -> Open {
+    pub(crate) fn open_message(&mut self, phase: &'static str) -> OpenItem {
         let mut open = self.open("msg", |id| message(id, "in_progress", phase, Vec::new()));
         open.phase = phase;
-        let part = with(&place(&open), "part", output_text("", Vec::new()));
+        let part = with_member(&part_position(&open), "part", output_text("", Vec::new()));
         self.emit("response.content_part.added", part);
         open
     }
 
     /// Writes a piece of a message's text.
-    pub(crate) fn text_delta(&mut self, open: &Open, piece: &str) {
-        let place = with(&place(open), "logprobs", Vec::<Json>::new().into());
+    pub(crate) fn text_delta(&mut self, open: &OpenItem, piece: &str) {
+        let place = with_member(&part_position(open), "logprobs", Vec::<Json>::new().into());
         self.delta("response.output_text.delta", &place, piece);
     }
 
     /// Ends a message.
-    pub(crate) fn close_message(&mut self, open: &Open, text: &str, annotations: Vec<Json>) {
+    pub(crate) fn close_message(&mut self, open: &OpenItem, text: &str, annotations: Vec<Json>) {
         self.output_bytes += text.len();
         for (index, annotation) in annotations.iter().enumerate() {
-            let event = with(&place(open), "annotation_index", index.into());
-            let event = with(&event, "annotation", annotation.clone());
+            let event = with_member(&part_position(open), "annotation_index", index.into());
+            let event = with_member(&event, "annotation", annotation.clone());
             self.emit("response.output_text.annotation.added", event);
         }
-        let done = with(&place(open), "text", text.into());
-        self.emit("response.output_text.done", with(&done, "logprobs", Vec::new().into()));
+        let done = with_member(&part_position(open), "text", text.into());
+        self.emit("response.output_text.done", with_member(&done, "logprobs", Vec::new().into()));
         let part = output_text(text, annotations);
-        self.emit("response.content_part.done", with(&place(open), "part", part.clone()));
+        self.emit(
+            "response.content_part.done",
+            with_member(&part_position(open), "part", part.clone()),
+        );
         self.close(open, message(&open.id, self.closing_status(), open.phase, vec![part]));
     }
 
     /// Whole calls, their deltas interleaved; the token limit counts for each by itself.
-    pub(crate) fn calls(&mut self, calls: &[Call]) {
+    pub(crate) fn calls(&mut self, calls: &[ToolCall]) {
         let mut calls = calls.to_vec();
         for call in &mut calls {
             call.text = self.within_limit(&call.text).to_owned();
         }
-        let opened: Vec<Open> = calls.iter().map(|call| self.open_call(call)).collect();
+        let opened: Vec<OpenItem> = calls.iter().map(|call| self.open_call(call)).collect();
         let texts: Vec<Vec<&str>> = calls.iter().map(|call| pieces(&call.text)).collect();
         let longest = texts.iter().map(Vec::len).max().unwrap_or_default();
         for round in 0..longest {
@@ -116,16 +121,16 @@ impl Composer {
     }
 
     /// Begins a call.
-    pub(crate) fn open_call(&mut self, call: &Call) -> Open {
+    pub(crate) fn open_call(&mut self, call: &ToolCall) -> OpenItem {
         let prefix = if call.custom { "ctc" } else { "fc" };
         self.open(prefix, |id| call.item(id, "", "in_progress"))
     }
 
     /// Writes a piece of a call's arguments or input.
-    pub(crate) fn call_delta(&mut self, open: &Open, call: &Call, piece: &str) {
+    pub(crate) fn call_delta(&mut self, open: &OpenItem, call: &ToolCall, piece: &str) {
         let place = members! {"item_id": &open.id, "output_index": open.index};
         if call.custom {
-            let place = with(&place, "call_id", (&call.call_id).into());
+            let place = with_member(&place, "call_id", (&call.call_id).into());
             self.delta("response.custom_tool_call_input.delta", &place, piece);
         } else {
             self.delta("response.function_call_arguments.delta", &place, piece);
@@ -133,26 +138,26 @@ impl Composer {
     }
 
     /// Writes that the arguments or the input are complete.
-    pub(crate) fn call_text_done(&mut self, open: &Open, call: &Call) {
+    pub(crate) fn call_text_done(&mut self, open: &OpenItem, call: &ToolCall) {
         let place = members! {"item_id": &open.id, "output_index": open.index};
         if call.custom {
-            let event = with(&place, "input", (&call.text).into());
+            let event = with_member(&place, "input", (&call.text).into());
             self.emit("response.custom_tool_call_input.done", event);
         } else {
-            let event = with(&place, "name", (&call.name).into());
-            let event = with(&event, "arguments", (&call.text).into());
+            let event = with_member(&place, "name", (&call.name).into());
+            let event = with_member(&event, "arguments", (&call.text).into());
             self.emit("response.function_call_arguments.done", event);
         }
     }
 
     /// Ends a call.
-    pub(crate) fn close_call(&mut self, open: &Open, call: &Call) {
+    pub(crate) fn close_call(&mut self, open: &OpenItem, call: &ToolCall) {
         self.output_bytes += call.text.len();
         self.close(open, call.item(&open.id, &call.text, self.closing_status()));
     }
 
     /// A hosted tool's call: its item, its progress events, its finished item.
-    pub(crate) fn hosted(&mut self, hosted: &Hosted<'_>) {
+    pub(crate) fn hosted(&mut self, hosted: &HostedCall<'_>) {
         let item = |id: &str, status: &str, rest: Members| {
             let mut item = members! {"type": hosted.kind, "id": id, "status": status};
             item.extend(rest);

@@ -1,9 +1,9 @@
 //! Modes that refuse as the plan's backend and the public API do, each by its code.
 
-use super::{Mode, Scene, half_a_message};
-use crate::backend::Voice;
-use crate::ordered::object;
-use crate::refusal::Refusal;
+use super::{Mode, ModeContext, half_a_message};
+use crate::backend::ErrorStyle;
+use crate::error_response::ErrorResponse;
+use crate::json::object;
 use crate::script::Script;
 
 /// What is said when a plan, or a program's part of it, is used up.
@@ -110,20 +110,22 @@ const ROWS: [Row; 12] = [
 ];
 
 /// The script of a mode, if it is one of these.
-pub(super) fn script(mode: Mode, scene: &Scene<'_>) -> Option<Script> {
+pub(super) fn script(mode: Mode, context: &ModeContext<'_>) -> Option<Script> {
     match mode {
         Mode::PlanLimitLate => {
-            let mut composer = scene.begin();
+            let mut composer = context.begin();
             half_a_message(&mut composer, "This much was");
             let code = "subscription_sharing_usage_limit_exceeded";
             Some(composer.fail(object! {"code": code, "message": LIMIT}))
         }
-        Mode::PlanWrongRoute => Some(Script::refusal(&Voice::Sharing.nowhere(""))),
+        Mode::PlanWrongRoute => {
+            Some(Script::refusal(&ErrorStyle::SubscriptionSharing.not_found("")))
+        }
         Mode::PlanInvalidUser | Mode::PlanInvalidUserOnce => {
-            Some(Script::refusal(&Refusal::invalid_user()))
+            Some(Script::refusal(&ErrorResponse::invalid_user()))
         }
         Mode::PlanDetail => {
-            Some(Script::refusal(&Refusal::detail(403, "This region is not permitted.")))
+            Some(Script::refusal(&ErrorResponse::detail(403, "This region is not permitted.")))
         }
         mode => ROWS.iter().find(|row| row.0 == mode).map(Row::script),
     }
@@ -134,7 +136,8 @@ impl Row {
         let Self(mode, status, kind, code, param, message) = self;
         let param = Some(*param).filter(|param| !param.is_empty());
         let error = object! {"message": *message, "type": *kind, "param": param, "code": *code};
-        let script = Script::refusal(&Refusal { status: *status, body: object! {"error": error} });
+        let script =
+            Script::refusal(&ErrorResponse { status: *status, body: object! {"error": error} });
         match mode {
             Mode::ApiRateLimit => script
                 .with_header("retry-after", "20")

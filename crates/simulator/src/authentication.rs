@@ -1,0 +1,73 @@
+//! Admission: who may call which backend.
+
+use crate::backend::Backend;
+use crate::error_response::ErrorResponse;
+use crate::record::lock;
+use crate::service::HttpRequest;
+use crate::simulator::State;
+use crate::tokens::Claims;
+
+/// Somebody who was let in.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    /// What their stored responses and sealed reasoning belong to.
+    pub(crate) owner: String,
+    /// Their plan, empty where the backend does not tell.
+    pub(crate) plan: String,
+}
+
+/// Lets somebody in to a backend's model calls.
+pub(crate) fn caller(
+    state: &State,
+    http: &HttpRequest,
+    backend: Backend,
+) -> Result<Caller, ErrorResponse> {
+    match backend {
+        Backend::Codex => {
+            let claims = codex(state, http)?;
+            Ok(Caller { owner: claims.account_id, plan: claims.plan })
+        }
+        Backend::Plan => plan(state, http).map(Caller::identified_by),
+        Backend::Api => key(state, http).map(Caller::identified_by),
+    }
+}
+
+impl Caller {
+    fn identified_by(secret: &str) -> Self {
+        Self { owner: secret.to_owned(), plan: String::new() }
+    }
+}
+
+/// Lets in the account that the token is for, and no other.
+fn codex(state: &State, http: &HttpRequest) -> Result<Claims, ErrorResponse> {
+    let claims = state.admit(http)?;
+    match http.header("chatgpt-account-id") {
+        None => Err(ErrorResponse::detail(400, "Missing chatgpt-account-id header")),
+        Some(account) if account != claims.account_id => Err(ErrorResponse::unauthorized()),
+        Some(_) => Ok(claims),
+    }
+}
+
+/// Lets in a token of the plan's sign-in; those of the Codex sign-in are none.
+pub(crate) fn plan<'c>(state: &State, http: &'c HttpRequest) -> Result<&'c str, ErrorResponse> {
+    let token = http.bearer().map_err(|_| ErrorResponse::invalid_user())?;
+    let known = state.settings.plan_tokens.iter().any(|known| known == token);
+    if known || lock(&state.tokens).is_valid_plan_token(token) {
+        Ok(token)
+    } else {
+        Err(ErrorResponse::invalid_user())
+    }
+}
+
+/// Lets in a key: a bearer token, or the `api-key` header where the settings have it.
+pub(crate) fn key<'c>(state: &State, http: &'c HttpRequest) -> Result<&'c str, ErrorResponse> {
+    let azure = state.settings.azure;
+    let alone = http.header("api-key").filter(|_| azure);
+    let key = alone.or_else(|| http.bearer().ok());
+    let known = key.filter(|key| state.settings.api_keys.iter().any(|known| known == key));
+    known.ok_or_else(|| match key {
+        _ if azure => ErrorResponse::unknown_azure_key(),
+        Some(key) => ErrorResponse::unknown_key(key),
+        None => ErrorResponse::no_key(),
+    })
+}
