@@ -79,6 +79,17 @@ fn accept_value(arg: Arg) -> Arg {
 }
 
 #[cfg(test)]
+impl Cli {
+    /// What a command line alone says.
+    pub(crate) fn typed(arguments: &[&str]) -> Result<Self, clap::Error> {
+        use clap::FromArgMatches;
+        let words = std::iter::once("chatmock-server").chain(arguments.iter().copied());
+        let matches = read(without_environment(), words.map(OsString::from));
+        Self::from_arg_matches_mut(&mut matches?)
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 

@@ -2,9 +2,9 @@
 
 use crate::backend::Backend;
 use crate::error_response::ErrorResponse;
-use crate::record::lock;
-use crate::service::HttpRequest;
-use crate::simulator::State;
+use crate::http::HttpRequest;
+use crate::state::SharedState;
+use crate::sync::lock;
 use crate::tokens::Claims;
 
 /// Somebody who was let in.
@@ -18,7 +18,7 @@ pub(crate) struct Caller {
 
 /// Lets somebody in to a backend's model calls.
 pub(crate) fn caller(
-    state: &State,
+    state: &SharedState,
     http: &HttpRequest,
     backend: Backend,
 ) -> Result<Caller, ErrorResponse> {
@@ -39,8 +39,8 @@ impl Caller {
 }
 
 /// Lets in the account that the token is for, and no other.
-fn codex(state: &State, http: &HttpRequest) -> Result<Claims, ErrorResponse> {
-    let claims = state.admit(http)?;
+fn codex(state: &SharedState, http: &HttpRequest) -> Result<Claims, ErrorResponse> {
+    let claims = codex_token(state, http)?;
     match http.header("chatgpt-account-id") {
         None => Err(ErrorResponse::detail(400, "Missing chatgpt-account-id header")),
         Some(account) if account != claims.account_id => Err(ErrorResponse::unauthorized()),
@@ -48,8 +48,19 @@ fn codex(state: &State, http: &HttpRequest) -> Result<Claims, ErrorResponse> {
     }
 }
 
+/// Returns whose access token of the Codex sign-in a request carries.
+pub(crate) fn codex_token(
+    state: &SharedState,
+    http: &HttpRequest,
+) -> Result<Claims, ErrorResponse> {
+    lock(&state.tokens).authenticate(http.bearer()?)
+}
+
 /// Lets in a token of the plan's sign-in; those of the Codex sign-in are none.
-pub(crate) fn plan<'c>(state: &State, http: &'c HttpRequest) -> Result<&'c str, ErrorResponse> {
+pub(crate) fn plan<'c>(
+    state: &SharedState,
+    http: &'c HttpRequest,
+) -> Result<&'c str, ErrorResponse> {
     let token = http.bearer().map_err(|_| ErrorResponse::invalid_user())?;
     let known = state.settings.plan_tokens.iter().any(|known| known == token);
     if known || lock(&state.tokens).is_valid_plan_token(token) {
@@ -60,7 +71,10 @@ pub(crate) fn plan<'c>(state: &State, http: &'c HttpRequest) -> Result<&'c str, 
 }
 
 /// Lets in a key: a bearer token, or the `api-key` header where the settings have it.
-pub(crate) fn key<'c>(state: &State, http: &'c HttpRequest) -> Result<&'c str, ErrorResponse> {
+pub(crate) fn key<'c>(
+    state: &SharedState,
+    http: &'c HttpRequest,
+) -> Result<&'c str, ErrorResponse> {
     let azure = state.settings.azure;
     let alone = http.header("api-key").filter(|_| azure);
     let key = alone.or_else(|| http.bearer().ok());

@@ -1,13 +1,13 @@
 //! The standing headers: what each backend sends with every answer.
 
-use crate::account;
 use crate::authentication::Caller;
 use crate::backend::Backend;
 use crate::composer::ResponseMeta;
-use crate::record::lock;
+use crate::rate_limits;
 use crate::script::Script;
-use crate::simulator::State;
-use crate::tokens::unix_now;
+use crate::state::SharedState;
+use crate::sync::lock;
+use crate::timestamps::unix_now;
 
 /// Requests and tokens that the public API allows in a minute.
 const ALLOWED: (u64, u64) = (5_000, 4_000_000);
@@ -25,7 +25,7 @@ pub(crate) struct HeaderContext<'a> {
 
 impl HeaderContext<'_> {
     /// Adds the headers that the script does not name itself.
-    pub(crate) fn add_to(&self, state: &State, script: &mut Script) {
+    pub(crate) fn add_to(&self, state: &SharedState, script: &mut Script) {
         let mut headers = match self.backend {
             Backend::Codex => self.codex(state),
             Backend::Plan => Vec::new(),
@@ -41,8 +41,8 @@ impl HeaderContext<'_> {
     }
 
     /// Limits, catalogue and the state of the turn, for the Codex programs.
-    fn codex(&self, state: &State) -> Headers {
-        let mut headers = account::limit_headers(&self.caller.plan, unix_now());
+    fn codex(&self, state: &SharedState) -> Headers {
+        let mut headers = rate_limits::headers(&self.caller.plan, unix_now());
         headers.extend([
             ("openai-model", self.model.to_owned()),
             ("x-models-etag", lock(&state.catalog).etag()),

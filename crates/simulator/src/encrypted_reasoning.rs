@@ -14,9 +14,9 @@ pub(crate) struct ReasoningSealer {
 
 impl ReasoningSealer {
     /// The sealer of somebody at one simulator; without `verify`, others hold too.
-    pub(crate) fn new(owner: (&str, &str), verify: bool) -> Self {
+    pub(crate) fn new(simulator: &str, owner: &str, verify: bool) -> Self {
         let mut hasher = DefaultHasher::new();
-        owner.hash(&mut hasher);
+        (simulator, owner).hash(&mut hasher);
         Self { owner: hasher.finish(), verify }
     }
 
@@ -41,11 +41,11 @@ mod tests {
     #[test]
     fn a_seal_holds_for_its_owner_alone() {
         let (ours, theirs) =
-            (ReasoningSealer::new(("s", "a"), true), ReasoningSealer::new(("s", "b"), true));
+            (ReasoningSealer::new("s", "a", true), ReasoningSealer::new("s", "b", true));
         let seal = ours.seal(7);
         assert!(ours.verifies(&seal) && !theirs.verifies(&seal));
         assert!(!ours.verifies(&format!("{seal}x")) && !ours.verifies("gAAAAB"));
-        assert!(ReasoningSealer::new(("s", "b"), false).verifies("gAAAAB"));
-        assert!(!ReasoningSealer::new(("s", "b"), false).verifies("other"));
+        assert!(ReasoningSealer::new("s", "b", false).verifies("gAAAAB"));
+        assert!(!ReasoningSealer::new("s", "b", false).verifies("other"));
     }
 }

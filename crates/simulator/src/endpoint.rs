@@ -89,6 +89,11 @@ impl Endpoint {
     pub(crate) const MODEL_CALLS: [Self; 3] =
         [Self::Responses, Self::PlanResponses, Self::ApiResponses];
 
+    /// Whether a model answers here.
+    pub(crate) fn is_model_call(self) -> bool {
+        Self::MODEL_CALLS.contains(&self)
+    }
+
     /// The endpoint of a request, if it is one.
     pub(crate) fn of(method: &Method, path: &str, bases: &Bases) -> Option<Self> {
         let found = Self::ALL.iter().find(|(endpoint, name)| {

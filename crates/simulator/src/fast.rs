@@ -12,11 +12,12 @@ use hyper::{Response, header};
 
 use self::recording::Recording;
 pub(crate) use self::replay::Replay;
-use crate::account;
 use crate::body::StreamWatch;
-use crate::record::{Recorder, lock};
-use crate::service::add_header;
-use crate::tokens::unix_now;
+use crate::http::add_header;
+use crate::rate_limits;
+use crate::record::Recorder;
+use crate::sync::lock;
+use crate::timestamps::unix_now;
 
 /// What stands before the name of a fast answer, anywhere in a request's body.
 const MARK: &str = "FAST:";
@@ -130,7 +131,7 @@ pub(crate) struct FastAnswers {
 impl FastAnswers {
     pub(crate) fn new() -> Self {
         let mut headers = HeaderMap::new();
-        for (name, value) in account::limit_headers("plus", unix_now()) {
+        for (name, value) in rate_limits::headers("plus", unix_now()) {
             add_header(&mut headers, name, &value);
         }
         let media_type = HeaderValue::from_static("text/event-stream; charset=utf-8");

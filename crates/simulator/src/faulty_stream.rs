@@ -11,7 +11,7 @@ use hyper::rt::{Read, ReadBufCursor, Write};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use crate::record::lock;
+use crate::sync::lock;
 
 /// How many bytes of the last write a cut keeps back: the line end of a chunk and one byte of it.
 const WITHHELD_BYTES: usize = 3;

@@ -224,6 +224,34 @@ impl Mode {
     }
 }
 
+/// What an endpoint does next: a fixed script, or a mode that is composed for the request.
+#[derive(Clone, Debug)]
+pub enum Play {
+    /// A script, played as it is.
+    Script(Script),
+    /// A mode, composed with the model, tools and texts of the request.
+    Mode(Mode),
+}
+
+impl From<Script> for Play {
+    fn from(script: Script) -> Self {
+        Self::Script(script)
+    }
+}
+
+impl From<Mode> for Play {
+    fn from(mode: Mode) -> Self {
+        Self::Mode(mode)
+    }
+}
+
+impl Script {
+    /// Returns the script of a mode, as it answers a request that holds nothing but a model.
+    pub fn mode(mode: Mode) -> Self {
+        for_empty_request(mode)
+    }
+}
+
 /// What a mode is composed for.
 pub(crate) struct ModeContext<'a> {
     /// The request.

@@ -1,7 +1,7 @@
 //! The record: requests as they arrived, and counters that can be waited for.
 
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::Instant;
 
 use bytes::Bytes;
@@ -12,6 +12,7 @@ use tokio::sync::watch;
 use crate::content_encoding::decode_zstd;
 use crate::endpoint::Endpoint;
 use crate::json::{Json, object};
+use crate::sync::lock;
 
 /// How many closed streams are remembered one by one.
 const CLOSINGS_KEPT: usize = 2048;
@@ -242,9 +243,4 @@ impl Recorder {
 pub(crate) fn header_list(headers: &HeaderMap) -> Vec<(String, String)> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect()
-}
-
-/// Locks, whether or not another holder panicked: every change here is complete or absent.
-pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,4 +1,8 @@
-//! `POST /responses`: who asks, whether the request is good, and which script answers.
+//! `POST /responses`: authenticates the caller, validates the request, and chooses the script of the answer.
+
+use std::collections::HashSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use serde_json::Value;
@@ -13,97 +17,143 @@ use crate::default_headers::HeaderContext;
 use crate::encrypted_reasoning::ReasoningSealer;
 use crate::endpoint::Endpoint;
 use crate::error_response::ErrorResponse;
+use crate::http::HttpRequest;
 use crate::json::object;
 use crate::model_request::ModelRequest;
-use crate::modes::{self, Mode, ModeContext};
+use crate::modes::{self, Mode, ModeContext, Play};
 use crate::non_streaming;
-use crate::record::{header_list, lock};
-use crate::script::{Play, Script};
-use crate::service::HttpRequest;
-use crate::simulator::State;
-use crate::tokens::unix_now;
+use crate::prompt_cache::PromptCache;
+use crate::record::header_list;
+use crate::script::Script;
+use crate::state::SharedState;
+use crate::stored_responses::StoredResponses;
+use crate::sync::lock;
+use crate::timestamps::unix_now;
+use crate::turn_states::TurnTracker;
 use crate::validation::{self, ValidationContext};
 
-/// The script that answers a call of a backend.
-pub(crate) fn script(
-    state: &State,
-    http: &HttpRequest,
-    backend: Backend,
-) -> Result<Script, ErrorResponse> {
-    let rules = backend.rules();
-    let caller = authentication::caller(state, http, backend)?;
-    let body = read(state, http, rules)?;
-    let mut request = serde_json::from_slice(&body)
-        .map(ModelRequest::new)
-        .map_err(|_| rules.errors.invalid_json())?;
-    validation::gateway(&request, rules, state.settings.require_instructions)?;
-    validation::references(&request, |id| lock(&state.stored).item(id, &caller.owner).is_some())?;
-    let model = model(state, http, (&request, rules))?;
-    if rules.stores {
-        continue_from_stored(state, &caller, &mut request)?;
+/// How many texts that a mode refused once are remembered.
+const MAX_REFUSED_TEXTS: usize = 1024;
+
+/// The service that answers model calls, with what it remembers between them.
+#[derive(Debug)]
+pub(crate) struct ModelCalls {
+    shared: Arc<SharedState>,
+    prompt_cache: Mutex<PromptCache>,
+    stored: Mutex<StoredResponses>,
+    turns: Mutex<TurnTracker>,
+    refused_texts: Mutex<HashSet<String>>,
+    next_serial: AtomicU64,
+}
+
+impl ModelCalls {
+    pub(crate) fn new(shared: Arc<SharedState>) -> Self {
+        Self {
+            shared,
+            prompt_cache: Mutex::default(),
+            stored: Mutex::default(),
+            turns: Mutex::default(),
+            refused_texts: Mutex::default(),
+            next_serial: AtomicU64::new(1),
+        }
     }
-    let sealer =
-        ReasoningSealer::new((&state.origin, &caller.owner), state.settings.verify_reasoning);
-    validation::engine(&request, &ValidationContext { rules, model: &model, sealer: &sealer })?;
-    let turn = Turn { state, http, body: &body, backend, caller: &caller, request: &request };
-    let meta = turn.meta(&sealer);
-    let mut script = turn.answer(&meta);
-    if script.standing_headers {
-        let context = HeaderContext { backend, caller: &caller, model: &model.slug, meta: &meta };
-        context.add_to(state, &mut script);
+
+    /// Returns the script that answers a call of a backend.
+    pub(crate) fn script(
+        &self,
+        http: &HttpRequest,
+        backend: Backend,
+    ) -> Result<Script, ErrorResponse> {
+        let (state, rules) = (&*self.shared, backend.rules());
+        let caller = authentication::caller(state, http, backend)?;
+        let body = self.decoded_body(http, rules)?;
+        let request = serde_json::from_slice(&body).map(ModelRequest::new);
+        let mut request = request.map_err(|_| rules.errors.invalid_json())?;
+        validation::gateway(&request, rules, state.settings.require_instructions)?;
+        validation::references(&request, |id| {
+            lock(&self.stored).item(id, &caller.owner).is_some()
+        })?;
+        let model = self.model(http, &request, rules)?;
+        if rules.stores {
+            self.continue_from_stored(&caller, &mut request)?;
+        }
+        let sealer =
+            ReasoningSealer::new(&state.origin, &caller.owner, state.settings.verify_reasoning);
+        let context = ValidationContext { rules, model: &model, sealer: &sealer };
+        validation::engine(&request, &context)?;
+        let turn =
+            Turn { calls: self, http, body: &body, backend, caller: &caller, request: &request };
+        let meta = turn.meta(&sealer);
+        let mut script = turn.answer(&meta);
+        if script.standing_headers {
+            let context =
+                HeaderContext { backend, caller: &caller, model: &model.slug, meta: &meta };
+            context.add_to(state, &mut script);
+        }
+        Ok(script)
     }
-    Ok(script)
-}
 
-/// The body of a call, decoded.
-fn read(state: &State, http: &HttpRequest, rules: &Rules) -> Result<Bytes, ErrorResponse> {
-    let kind = http.header("content-type").and_then(|kind| kind.split(';').next());
-    let json = kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
-    match http.header("content-encoding").unwrap_or("identity") {
-        "identity" if json => Ok(http.body.clone()),
-        "zstd" if json && rules.zstd => decode_zstd(&http.body, state.settings.max_body)
-            .ok_or_else(|| rules.errors.invalid_json()),
-        _ => Err(rules.errors.unsupported_media_type()),
+    /// Decodes the body of a call.
+    fn decoded_body(&self, http: &HttpRequest, rules: &Rules) -> Result<Bytes, ErrorResponse> {
+        let kind = http.header("content-type").and_then(|kind| kind.split(';').next());
+        let json = kind.is_some_and(|kind| kind.trim().eq_ignore_ascii_case("application/json"));
+        match http.header("content-encoding").unwrap_or("identity") {
+            "identity" if json => Ok(http.body.clone()),
+            "zstd" if json && rules.zstd => {
+                let decoded = decode_zstd(&http.body, self.shared.settings.max_body);
+                decoded.ok_or_else(|| rules.errors.invalid_json())
+            }
+            _ => Err(rules.errors.unsupported_media_type()),
+        }
+    }
+
+    fn model(
+        &self,
+        http: &HttpRequest,
+        request: &ModelRequest,
+        rules: &Rules,
+    ) -> Result<Model, ErrorResponse> {
+        let slug = request.get("model").as_str().unwrap_or_default();
+        let version = self.shared.gated(http.header("version")).filter(|_| rules.codex);
+        let found = lock(&self.shared.catalog).find(slug, version).cloned();
+        found.ok_or_else(|| rules.errors.unknown_model(slug))
+    }
+
+    /// Fills in the defaults of the public API, and the items of the responses before this one.
+    fn continue_from_stored(
+        &self,
+        caller: &Caller,
+        request: &mut ModelRequest,
+    ) -> Result<(), ErrorResponse> {
+        request.apply_defaults();
+        request.resolve_references(|id| lock(&self.stored).item(id, &caller.owner).cloned());
+        let Some(id) = request.get("previous_response_id").as_str() else { return Ok(()) };
+        let before = lock(&self.stored).items(id, &caller.owner).map(<[Value]>::to_vec);
+        let Some(before) = before else {
+            let message = format!("Previous response with id '{id}' not found.");
+            let (code, param) = ("previous_response_not_found", "previous_response_id");
+            return Err(ErrorResponse::engine(message, code, param));
+        };
+        request.prepend_input(before);
+        Ok(())
+    }
+
+    /// Whether a text arrives for the first time, or for the first time after a second one.
+    fn first_time(&self, text: &str) -> bool {
+        let mut refused = lock(&self.refused_texts);
+        if refused.remove(text) {
+            return false;
+        }
+        if refused.len() == MAX_REFUSED_TEXTS {
+            refused.clear();
+        }
+        refused.insert(text.to_owned())
     }
 }
 
-fn model(
-    state: &State,
-    http: &HttpRequest,
-    of: (&ModelRequest, &Rules),
-) -> Result<Model, ErrorResponse> {
-    let (request, rules) = of;
-    let slug = request.get("model").as_str().unwrap_or_default();
-    let version = state.gated(http.header("version")).filter(|_| rules.codex);
-    let found = lock(&state.catalog).find(slug, version).cloned();
-    found.ok_or_else(|| rules.errors.unknown_model(slug))
-}
-
-/// Fills in what the public API takes for granted, and the responses before this one.
-fn continue_from_stored(
-    state: &State,
-    caller: &Caller,
-    request: &mut ModelRequest,
-) -> Result<(), ErrorResponse> {
-    request.apply_defaults();
-    request.resolve_references(|id| lock(&state.stored).item(id, &caller.owner).cloned());
-    let Some(id) = request.get("previous_response_id").as_str() else { return Ok(()) };
-    let before = lock(&state.stored).items(id, &caller.owner).map(<[Value]>::to_vec);
-    let Some(before) = before else {
-        let message = format!("Previous response with id '{id}' not found.");
-        return Err(ErrorResponse::engine(
-            message,
-            "previous_response_not_found",
-            "previous_response_id",
-        ));
-    };
-    request.prepend_input(before);
-    Ok(())
-}
-
-/// A good request on its way to an answer.
+/// A valid request on its way to an answer.
 struct Turn<'a> {
-    state: &'a State,
+    calls: &'a ModelCalls,
     http: &'a HttpRequest,
     body: &'a [u8],
     backend: Backend,
@@ -113,30 +163,31 @@ struct Turn<'a> {
 
 impl Turn<'_> {
     fn meta(&self, sealer: &ReasoningSealer) -> ResponseMeta {
-        let rules = self.backend.rules();
-        let serial = self.state.next_serial();
+        let (state, rules) = (&*self.calls.shared, self.backend.rules());
+        let serial = self.calls.next_serial.fetch_add(1, Ordering::Relaxed);
         let bucket = self.cache_bucket();
         let (input_tokens, cached_tokens) =
-            lock(&self.state.cache).count(bucket.as_deref(), self.request);
-        self.state.recorder.update(|stats| {
+            lock(&self.calls.prompt_cache).count(bucket.as_deref(), self.request);
+        state.recorder.update(|stats| {
             stats.input_tokens += input_tokens;
             stats.cached_tokens += cached_tokens;
         });
+        let encrypts = rules.codex || self.request.wants_encrypted_reasoning();
         ResponseMeta {
             serial,
             created_at: unix_now(),
-            pace: self.state.settings.pace,
-            fill_output: rules.stores || self.state.settings.fill_output,
+            pace: state.settings.pace,
+            fill_output: rules.stores || state.settings.fill_output,
             input_tokens,
             cached_tokens,
-            encrypted_content: (rules.codex || self.request.wants_encrypted_reasoning())
-                .then(|| sealer.seal(serial)),
+            encrypted_content: encrypts.then(|| sealer.seal(serial)),
             turn_state: self.turn_state(serial),
         }
     }
 
-    /// What this prompt shares its cache with; nothing where the Codex backend is not told the
-    /// session twice.
+    /// Returns the bucket of the prompt cache that this prompt belongs to.
+    ///
+    /// The Codex backend caches only where the session comes in both places, header and body.
     fn cache_bucket(&self) -> Option<String> {
         let key = self.request.get("prompt_cache_key").as_str();
         if self.backend == Backend::Codex {
@@ -146,29 +197,30 @@ impl Turn<'_> {
         Some(format!("{:?} {} {}", self.backend, self.caller.owner, key.unwrap_or_default()))
     }
 
-    /// The state of this turn, where the backend gives one; it counts how the client treats it.
+    /// Returns the state of this turn, where the backend gives one, and counts how the client treats it.
     fn turn_state(&self, serial: u64) -> String {
         if !self.backend.rules().codex {
             return String::new();
         }
         let inside = self.request.at("/client_metadata/x-codex-turn-state").as_str();
         let carried = self.http.header("x-codex-turn-state").or(inside);
-        let (state, seen) = lock(&self.state.turns).state(self.request, carried, serial);
-        self.state.recorder.update(|stats| stats.turn_states.add(&seen));
+        let (state, seen) = lock(&self.calls.turns).state(self.request, carried, serial);
+        self.calls.shared.recorder.update(|stats| stats.turn_states.add(&seen));
         state
     }
 
     fn answer(&self, meta: &ResponseMeta) -> Script {
-        let (mode, numbers) = match self.state.next_play(Endpoint::calls_of(self.backend)) {
+        let state = &*self.calls.shared;
+        let (mode, numbers) = match state.next_play(Endpoint::calls_of(self.backend)) {
             Some(Play::Script(script)) => return script,
             Some(Play::Mode(mode)) => (Some(mode), Vec::new()),
             None => self.requested_mode(),
         };
         if mode == Some(Mode::CatalogChanged) {
-            lock(&self.state.catalog).touch();
+            lock(&state.catalog).touch();
         }
         let stores = self.backend.rules().stores;
-        let whole = stores && self.request.get("stream") == false;
+        let streams = !stores || self.request.get("stream") != false;
         let request_json = || request_text(self.http, self.body);
         let context = ModeContext {
             request: self.request,
@@ -176,26 +228,26 @@ impl Turn<'_> {
             backend: self.backend,
             request_json: &request_json,
         };
-        let script = match mode.filter(|mode| !(whole && mode.is_framing())) {
+        let script = match mode.filter(|mode| streams || !mode.is_framing()) {
             Some(mode) => modes::script(mode, &context, &numbers),
             None => default_answer::answer(self.request, meta),
         };
         if stores && self.request.get("store") == true {
             self.store(meta, &script);
         }
-        if whole { non_streaming::collapse(script) } else { script }
+        if streams { script } else { non_streaming::collapse(script) }
     }
 
-    /// The mode that the request names.
+    /// Returns the mode that the request names, and its numbers.
     fn requested_mode(&self) -> (Option<Mode>, Vec<u64>) {
-        let Some((mode, numbers)) = modes::requested_mode(self.request) else {
-            return (None, Vec::new());
-        };
-        match mode {
-            mode if mode.is_once() && !self.state.first_time(&self.request.last_user_text()) => {
+        match modes::requested_mode(self.request) {
+            Some((mode, _))
+                if mode.is_once() && !self.calls.first_time(&self.request.last_user_text()) =>
+            {
                 (None, Vec::new())
             }
-            _ => (Some(mode), numbers),
+            Some((mode, numbers)) => (Some(mode), numbers),
+            None => (None, Vec::new()),
         }
     }
 
@@ -205,12 +257,11 @@ impl Turn<'_> {
         let response: Value = serde_json::from_str(&response).unwrap_or_default();
         let output = response["output"].as_array().into_iter().flatten().cloned();
         let items = self.request.input().iter().cloned().chain(output).collect();
-        let id = meta.response_id();
-        lock(&self.state.stored).insert(id, &self.caller.owner, items);
+        lock(&self.calls.stored).insert(meta.response_id(), &self.caller.owner, items);
     }
 }
 
-/// The request as JSON text, with the text of its body as it came.
+/// Returns the request as JSON text, with the text of its body as it came and without its secrets.
 fn request_text(http: &HttpRequest, body: &[u8]) -> String {
     let headers = header_list(&http.parts.headers).into_iter();
     let shown = headers.map(|(name, value)| {
@@ -223,7 +274,7 @@ fn request_text(http: &HttpRequest, body: &[u8]) -> String {
     });
     let head = object! {
         "method": http.parts.method.as_str(),
-        "path": http.parts.uri.path(),
+        "path": http.path(),
         "headers": Value::Object(shown.collect()),
     };
     let head = head.text();

@@ -6,7 +6,6 @@ use bytes::Bytes;
 use serde_json::Value;
 
 use crate::error_response::ErrorResponse;
-use crate::modes::{self, Mode};
 
 /// One step of a response body.
 #[derive(Clone, Debug)]
@@ -81,11 +80,6 @@ impl Script {
         Self::body(refusal.status, "application/json", refusal.body.text())
     }
 
-    /// The script of a mode, as it answers a request that holds nothing but a model.
-    pub fn mode(mode: Mode) -> Self {
-        modes::for_empty_request(mode)
-    }
-
     /// This script with one more header.
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
@@ -135,26 +129,5 @@ impl Script {
 
     pub(crate) fn is_stream(&self) -> bool {
         self.header("content-type").is_some_and(|kind| kind.starts_with("text/event-stream"))
-    }
-}
-
-/// What an endpoint does next: a fixed script, or a mode that is composed for the request.
-#[derive(Clone, Debug)]
-pub enum Play {
-    /// A script, played as it is.
-    Script(Script),
-    /// A mode, composed with the model, tools and texts of the request.
-    Mode(Mode),
-}
-
-impl From<Script> for Play {
-    fn from(script: Script) -> Self {
-        Self::Script(script)
-    }
-}
-
-impl From<Mode> for Play {
-    fn from(mode: Mode) -> Self {
-        Self::Mode(mode)
     }
 }

@@ -16,8 +16,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use crate::faulty_stream::ConnectionFaults;
-use crate::service;
-use crate::simulator::State;
+use crate::service::Services;
 
 /// The name of HTTP/2 where protocols are agreed on.
 const HTTP_2: &[u8] = b"h2";
@@ -68,11 +67,11 @@ pub(crate) fn is_http2(stream: &TlsStream<TcpStream>) -> bool {
 }
 
 /// Serves a connection over HTTP/2, which knows nothing of the faults that a script may ask for.
-pub(crate) async fn serve(stream: TlsStream<TcpStream>, state: Arc<State>) {
+pub(crate) async fn serve(stream: TlsStream<TcpStream>, services: Arc<Services>) {
     let service = service_fn(move |request| {
-        let state = Arc::clone(&state);
+        let services = Arc::clone(&services);
         let faults = Arc::new(ConnectionFaults::default());
-        async move { Ok::<_, Infallible>(service::serve(state, faults, request).await) }
+        async move { Ok::<_, Infallible>(services.serve(faults, request).await) }
     });
     let mut http = http2::Builder::new(TokioExecutor::new());
     http.timer(TokioTimer::new());

@@ -2,9 +2,9 @@
 
 use serde_json::Value;
 use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
 use crate::json::{Json, members, object};
+use crate::timestamps::rfc3339;
 
 mod issued;
 
@@ -112,14 +112,4 @@ impl Tokens {
         file.extend(self.plan.iter().map(|_| ("route", Json::from("plan"))));
         serde_json::to_string_pretty(&Json::Object(file)).unwrap_or_default()
     }
-}
-
-/// A time as the issuer writes it.
-pub(crate) fn rfc3339(time: OffsetDateTime) -> String {
-    time.format(&Rfc3339).unwrap_or_default()
-}
-
-/// Seconds since 1970.
-pub(crate) fn unix_now() -> i64 {
-    OffsetDateTime::now_utc().unix_timestamp()
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::client::{Bench, RESPONSES, Reply, bearer, question};
+use super::client::{Harness, RESPONSES, Reply, bearer, question};
 use crate::Endpoint;
 
 fn cached(reply: &Reply) -> (u64, u64) {
@@ -41,11 +41,11 @@ fn grows(counts: &[(u64, u64)]) {
 
 #[tokio::test]
 async fn a_conversation_is_cached_by_session_at_the_codex_backend() {
-    let bench = Bench::new().await;
+    let harness = Harness::new().await;
     let with = async |session: Option<&str>, body: &Value| {
-        let mut headers = bench.headers();
+        let mut headers = harness.headers();
         headers.extend(session.map(|session| ("session-id".to_owned(), session.to_owned())));
-        bench.call(RESPONSES, &headers, body.to_string()).await
+        harness.call(RESPONSES, &headers, body.to_string()).await
     };
     grows(&ten_turns(Some("s"), "one", async |body| with(Some("s"), body).await).await);
     let lost = ten_turns(Some("t"), "two", async |body| with(None, body).await).await;
@@ -54,14 +54,14 @@ async fn a_conversation_is_cached_by_session_at_the_codex_backend() {
 
 #[tokio::test]
 async fn a_conversation_is_cached_by_key_at_the_others() {
-    let bench = Bench::new().await;
+    let harness = Harness::new().await;
     for (endpoint, secret) in
         [(Endpoint::PlanResponses, "plan-simulated"), (Endpoint::ApiResponses, "sk-simulated")]
     {
         let ask = async |body: &Value| {
             let mut headers = bearer(secret);
             headers.push(("session-id".to_owned(), "ignored".to_owned()));
-            bench.call(endpoint.name(), &headers, body.to_string()).await
+            harness.call(endpoint.name(), &headers, body.to_string()).await
         };
         grows(&ten_turns(Some("k"), "one", ask).await);
         grows(&ten_turns(None, "one", ask).await);
@@ -72,11 +72,11 @@ async fn a_conversation_is_cached_by_key_at_the_others() {
 
 #[tokio::test]
 async fn short_prompts_are_not_cached() {
-    let bench = Bench::new().await;
+    let harness = Harness::new().await;
     let mut body = question("short");
     body["prompt_cache_key"] = json!("k");
     for _ in 0..2 {
-        let reply = bench.ask_with(Endpoint::PlanResponses, "plan-simulated", &body).await;
+        let reply = harness.ask_with(Endpoint::PlanResponses, "plan-simulated", &body).await;
         assert_eq!(cached(&reply).1, 0);
     }
 }

@@ -60,12 +60,12 @@ impl Reply {
 }
 
 /// A simulator and somebody who is signed in.
-pub(super) struct Bench {
+pub(super) struct Harness {
     pub(super) simulator: Simulator,
     pub(super) tokens: Tokens,
 }
 
-impl Bench {
+impl Harness {
     pub(super) async fn new() -> Self {
         Self::with(Settings::default()).await
     }

@@ -2,14 +2,14 @@
 
 use serde_json::{Value, json};
 
-use super::client::{Bench, RESPONSES, question, weather_tool};
+use super::client::{Harness, RESPONSES, question, weather_tool};
 use crate::{Claims, Residency, Settings};
 
 /// Sends a good request with one change, and gives the status, the message and the code.
-async fn refused(bench: &Bench, change: impl FnOnce(&mut Value)) -> (u16, String, String) {
+async fn refused(harness: &Harness, change: impl FnOnce(&mut Value)) -> (u16, String, String) {
     let mut body = question("hello");
     change(&mut body);
-    let reply = bench.ask(&body).await;
+    let reply = harness.ask(&body).await;
     if reply.status == 200 {
         return (200, String::new(), String::new());
     }
@@ -32,9 +32,9 @@ fn without(name: &'static str) -> impl FnOnce(&mut Value) {
 
 #[tokio::test]
 async fn the_gateway_refuses_in_its_own_envelope() {
-    let bench = Bench::new().await;
+    let harness = Harness::new().await;
     let says = async |change: Box<dyn FnOnce(&mut Value)>| {
-        let (status, message, code) = refused(&bench, change).await;
+        let (status, message, code) = refused(&harness, change).await;
         assert_eq!((status, code.as_str()), (400, ""));
         message
     };
@@ -57,17 +57,17 @@ async fn the_gateway_refuses_in_its_own_envelope() {
 
 #[tokio::test]
 async fn instructions_may_be_empty_and_a_setting_lets_them_be_absent() {
-    let bench = Bench::new().await;
-    assert_eq!(refused(&bench, set("instructions", json!(""))).await.0, 200);
+    let harness = Harness::new().await;
+    assert_eq!(refused(&harness, set("instructions", json!(""))).await.0, 200);
     let settings = Settings { require_instructions: false, ..Settings::default() };
-    let relaxed = Bench::with(settings).await;
+    let relaxed = Harness::with(settings).await;
     assert_eq!(refused(&relaxed, without("instructions")).await.0, 200);
     assert_eq!(refused(&relaxed, set("instructions", Value::Null)).await.0, 400);
 }
 
 #[tokio::test]
 async fn the_engine_refuses_values_it_does_not_know() {
-    let bench = Bench::new().await;
+    let harness = Harness::new().await;
     for (name, value, code) in [
         ("messages", json!([]), "unknown_parameter"),
         ("service_tier", json!("flex"), "unsupported_value"),
@@ -102,14 +102,14 @@ async fn the_engine_refuses_values_it_does_not_know() {
         ),
     ] {
         let shown = format!("{name} {value}");
-        let (status, message, found) = refused(&bench, set(name, value)).await;
+        let (status, message, found) = refused(&harness, set(name, value)).await;
         assert_eq!((status, found.as_str()), (400, code), "{shown}: {message}");
     }
 }
 
 #[tokio::test]
 async fn good_values_pass() {
-    let bench = Bench::new().await;
+    let harness = Harness::new().await;
     for (name, value) in [
         ("service_tier", json!("priority")),
         ("reasoning", json!({"effort": "xhigh", "summary": "auto"})),
@@ -124,13 +124,13 @@ async fn good_values_pass() {
         ("client_metadata", json!({"session_id": "s"})),
     ] {
         let shown = format!("{name} {value}");
-        assert_eq!(refused(&bench, set(name, value)).await.0, 200, "{shown}");
+        assert_eq!(refused(&harness, set(name, value)).await.0, 200, "{shown}");
     }
 }
 
 #[tokio::test]
 async fn the_engine_refuses_items_it_cannot_place() {
-    let bench = Bench::new().await;
+    let harness = Harness::new().await;
     let call =
         |id: &str| json!({"type": "function_call", "call_id": id, "name": "n", "arguments": "{}"});
     let output = |id: &str| json!({"type": "function_call_output", "call_id": id, "output": ""});
@@ -174,42 +174,42 @@ async fn the_engine_refuses_items_it_cannot_place() {
         ),
         (json!([{"role": "tool", "content": "x"}]), "Invalid value: 'tool'."),
     ] {
-        let (status, message, _) = refused(&bench, set("input", input)).await;
+        let (status, message, _) = refused(&harness, set("input", input)).await;
         assert_eq!(status, 400);
         assert!(message.starts_with(says), "{message}");
     }
     let good = json!([call("a"), call("b"), output("b"), output("a")]);
-    assert_eq!(refused(&bench, set("input", good)).await.0, 200);
+    assert_eq!(refused(&harness, set("input", good)).await.0, 200);
 }
 
 #[tokio::test]
 async fn strict_schemas_are_followed_inward() {
-    let bench = Bench::new().await;
+    let harness = Harness::new().await;
     let inner = json!({"type": "object", "properties": {}});
     let schema = json!({"type": "object", "additionalProperties": false, "required": ["a"],
         "properties": {"a": {"type": "array", "items": inner}}});
     let format =
         json!({"format": {"type": "json_schema", "name": "n", "strict": true, "schema": schema}});
-    let (_, message, _) = refused(&bench, set("text", format)).await;
+    let (_, message, _) = refused(&harness, set("text", format)).await;
     assert!(
         message.contains("In context=('properties', 'a', 'items'), 'additionalProperties'"),
         "{message}"
     );
     let tool = json!([{"type": "function", "name": "n", "strict": true, "parameters":
         {"type": "object", "additionalProperties": false, "properties": {"a": {}}}}]);
-    let (_, message, code) = refused(&bench, set("tools", tool)).await;
+    let (_, message, code) = refused(&harness, set("tools", tool)).await;
     assert_eq!(code, "invalid_function_parameters");
     assert!(message.ends_with("Missing 'a'."), "{message}");
 }
 
 #[tokio::test]
 async fn callers_must_say_who_they_are_and_what_they_send() {
-    let bench = Bench::new().await;
+    let harness = Harness::new().await;
     let body = question("hello").to_string();
     let status = async |change: fn(&mut Vec<(String, String)>)| {
-        let mut headers = bench.headers();
+        let mut headers = harness.headers();
         change(&mut headers);
-        bench.call(RESPONSES, &headers, &body).await.status
+        harness.call(RESPONSES, &headers, &body).await.status
     };
     assert_eq!(status(|_| {}).await, 200);
     assert_eq!(status(|headers| drop(headers.remove(0))).await, 401);
@@ -219,40 +219,40 @@ async fn callers_must_say_who_they_are_and_what_they_send() {
     assert_eq!(status(|headers| drop(headers.remove(2))).await, 415);
     let coded = |coding: &str| ("content-encoding".to_owned(), coding.to_owned());
     for (coding, expected) in [("identity", 200), ("gzip", 415), ("zstd", 400)] {
-        let headers = [bench.headers(), vec![coded(coding)]].concat();
-        assert_eq!(bench.call(RESPONSES, &headers, &body).await.status, expected, "{coding}");
+        let headers = [harness.headers(), vec![coded(coding)]].concat();
+        assert_eq!(harness.call(RESPONSES, &headers, &body).await.status, expected, "{coding}");
     }
 }
 
 #[tokio::test]
 async fn an_expired_or_invalidated_token_says_so() {
-    let mut bench = Bench::new().await;
-    bench.tokens = bench.simulator.tokens(Claims::expiring_in(-10));
-    let reply = bench.say("hello").await;
+    let mut harness = Harness::new().await;
+    harness.tokens = harness.simulator.tokens(Claims::expiring_in(-10));
+    let reply = harness.say("hello").await;
     assert_eq!((reply.status, &reply.json()["error"]["code"]), (401, &json!("token_expired")));
-    bench.tokens = bench.simulator.tokens(Claims { expires_in: None, ..Claims::default() });
-    assert_eq!(bench.say("hello").await.status, 200);
-    bench.simulator.invalidate_access_tokens();
-    assert_eq!(bench.say("hello").await.json()["error"]["code"], "token_invalidated");
+    harness.tokens = harness.simulator.tokens(Claims { expires_in: None, ..Claims::default() });
+    assert_eq!(harness.say("hello").await.status, 200);
+    harness.simulator.invalidate_access_tokens();
+    assert_eq!(harness.say("hello").await.json()["error"]["code"], "token_invalidated");
 }
 
 #[tokio::test]
 async fn the_catalogue_is_typed_tagged_and_gated() {
-    let bench = Bench::with(Settings { gate_versions: true, ..Settings::default() }).await;
+    let harness = Harness::with(Settings { gate_versions: true, ..Settings::default() }).await;
     let slugs = async |version: &str| {
         let path = format!("/backend-api/codex/models?client_version={version}");
-        let models = bench.get(&path).await.json()["models"].as_array().unwrap().clone();
+        let models = harness.get(&path).await.json()["models"].as_array().unwrap().clone();
         models.iter().map(|model| model["slug"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     assert_eq!(slugs("0.169.0").await.len(), 12);
     assert!(!slugs("0.152.0").await.contains(&"gpt-6-astra".to_owned()));
-    assert_eq!(bench.get("/backend-api/codex/models").await.status, 422);
-    assert_eq!(bench.call("GET /backend-api/codex/models", &[], "").await.status, 401);
-    let before = bench.get("/backend-api/codex/models?client_version=0.0.0").await;
-    let mut models = bench.simulator.models();
+    assert_eq!(harness.get("/backend-api/codex/models").await.status, 422);
+    assert_eq!(harness.call("GET /backend-api/codex/models", &[], "").await.status, 401);
+    let before = harness.get("/backend-api/codex/models?client_version=0.0.0").await;
+    let mut models = harness.simulator.models();
     models.retain(|model| model.slug == "gpt-5.5");
-    bench.simulator.set_models(models);
-    let after = bench.get("/backend-api/codex/models?client_version=0.0.0").await;
+    harness.simulator.set_models(models);
+    let after = harness.get("/backend-api/codex/models?client_version=0.0.0").await;
     assert_ne!(before.header("etag"), after.header("etag"));
     assert_eq!(after.json()["models"].as_array().unwrap().len(), 1);
 }
@@ -260,29 +260,29 @@ async fn the_catalogue_is_typed_tagged_and_gated() {
 #[tokio::test]
 async fn an_account_can_be_bound_to_a_place() {
     let residency = Residency { routing: "us".to_owned(), ..Residency::default() };
-    let bench = Bench::with(Settings { residency, ..Settings::default() }).await;
-    let check = bench.get("/backend-api/wham/accounts/check").await.json();
+    let harness = Harness::with(Settings { residency, ..Settings::default() }).await;
+    let check = harness.get("/backend-api/wham/accounts/check").await.json();
     assert_eq!(check["accounts"][0]["account_routing_override"], "us");
     assert_eq!(check["accounts"][0]["workspace_backend_origin"], "NO_CONSTRAINT");
 }
 
 #[tokio::test]
 async fn the_account_answers_have_their_shape() {
-    let bench = Bench::new().await;
-    let usage = bench.get("/backend-api/wham/usage").await.json();
+    let harness = Harness::new().await;
+    let usage = harness.get("/backend-api/wham/usage").await.json();
     assert_eq!(usage["rate_limit"]["primary_window"]["limit_window_seconds"], 18_000);
-    let check = bench.get("/backend-api/wham/accounts/check").await.json();
-    assert_eq!(check["default_account_id"], bench.tokens.account_id);
+    let check = harness.get("/backend-api/wham/accounts/check").await.json();
+    assert_eq!(check["default_account_id"], harness.tokens.account_id);
     let account = &check["accounts"][0];
     for name in ["workspace_backend_origin", "account_routing_override"] {
         assert_eq!(account[name], "NO_CONSTRAINT");
     }
-    assert_eq!(bench.get("/health").await.status, 200);
-    assert_eq!(bench.get("/backend-api/nothing").await.status, 404);
+    assert_eq!(harness.get("/health").await.status, 200);
+    assert_eq!(harness.get("/backend-api/nothing").await.status, 404);
     let upgrade = [("upgrade".to_owned(), "websocket".to_owned())];
-    let reply = bench.call("GET /backend-api/codex/responses", &upgrade, "").await;
+    let reply = harness.call("GET /backend-api/codex/responses", &upgrade, "").await;
     assert_eq!(reply.status, 426);
-    let stats = bench.get("/stats").await.json();
+    let stats = harness.get("/stats").await.json();
     assert_eq!(stats["requests"]["GET /health"], 1);
     assert_eq!(stats["requests"]["other"], 1);
 }

@@ -5,28 +5,28 @@ use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::time::timeout;
 
-use super::client::{Bench, RESPONSES, question};
+use super::client::{Harness, RESPONSES, question};
 use crate::{Fast, Settings, Stats};
 
 const SOON: Duration = Duration::from_secs(10);
 
-async fn until(bench: &Bench, met: impl FnMut(&Stats) -> bool) -> Stats {
-    timeout(SOON, bench.simulator.wait_for(met)).await.unwrap()
+async fn until(harness: &Harness, met: impl FnMut(&Stats) -> bool) -> Stats {
+    timeout(SOON, harness.simulator.wait_for(met)).await.unwrap()
 }
 
 #[tokio::test]
 async fn a_client_that_leaves_is_noticed_also_in_silence() {
-    let bench = Bench::new().await;
+    let harness = Harness::new().await;
     for mode in ["stall", "stall-after", "mute"] {
         let body = question(&format!("MODE:{mode}")).to_string();
-        let before = bench.simulator.stats().cancelled_streams;
-        let mut stream = bench.send(RESPONSES, &bench.headers(), &body).await;
-        until(&bench, |stats| stats.open_streams == 1).await;
+        let before = harness.simulator.stats().cancelled_streams;
+        let mut stream = harness.send(RESPONSES, &harness.headers(), &body).await;
+        until(&harness, |stats| stats.open_streams == 1).await;
         if mode != "mute" {
             stream.read_u8().await.unwrap();
         }
         drop(stream);
-        let stats = until(&bench, |stats| stats.open_streams == 0).await;
+        let stats = until(&harness, |stats| stats.open_streams == 0).await;
         assert_eq!(stats.cancelled_streams, before + 1, "{mode}");
         assert!(stats.closings.back().unwrap().cancelled);
     }
@@ -34,47 +34,47 @@ async fn a_client_that_leaves_is_noticed_also_in_silence() {
 
 #[tokio::test]
 async fn a_client_that_reads_to_the_end_is_not_counted_as_gone() {
-    let bench = Bench::new().await;
-    bench.say("hello").await;
-    bench.say("MODE:503").await;
-    let stats = until(&bench, |stats| stats.open_connections == 0).await;
+    let harness = Harness::new().await;
+    harness.say("hello").await;
+    harness.say("MODE:503").await;
+    let stats = until(&harness, |stats| stats.open_connections == 0).await;
     assert_eq!((stats.streams, stats.open_streams, stats.cancelled_streams), (1, 0, 0));
     assert_eq!((stats.connections, stats.responses()), (2, 2));
 }
 
 #[tokio::test]
 async fn requests_are_recorded_as_they_came() {
-    let bench = Bench::new().await;
-    bench.say("hello").await;
-    let calls = bench.simulator.model_calls();
+    let harness = Harness::new().await;
+    harness.say("hello").await;
+    let calls = harness.simulator.model_calls();
     let names: Vec<_> = calls[0].headers.iter().map(|(name, _)| name.as_str()).collect();
     let sent = ["host", "connection", "authorization", "chatgpt-account-id", "content-type"];
     assert_eq!(names[..5], sent);
     assert_eq!(calls[0].json(), question("hello"));
     assert_eq!(calls[0].header("content-type"), Some("application/json"));
-    bench.get("/health?x=1").await;
-    assert_eq!(bench.simulator.requests()[1].path, "/health?x=1");
-    bench.simulator.forget_requests();
-    assert!(bench.simulator.requests().is_empty());
+    harness.get("/health?x=1").await;
+    assert_eq!(harness.simulator.requests()[1].path, "/health?x=1");
+    harness.simulator.forget_requests();
+    assert!(harness.simulator.requests().is_empty());
 }
 
 #[tokio::test]
 async fn only_the_last_requests_are_kept() {
-    let bench = Bench::with(Settings { keep_requests: 2, ..Settings::default() }).await;
+    let harness = Harness::with(Settings { keep_requests: 2, ..Settings::default() }).await;
     for path in ["/a", "/b", "/c"] {
-        bench.get(path).await;
+        harness.get(path).await;
     }
-    let paths: Vec<_> = bench.simulator.requests().into_iter().map(|r| r.path).collect();
+    let paths: Vec<_> = harness.simulator.requests().into_iter().map(|r| r.path).collect();
     assert_eq!(paths, ["/b", "/c"]);
 }
 
 #[tokio::test]
 async fn dropping_the_simulator_closes_its_connections() {
-    let bench = Bench::new().await;
+    let harness = Harness::new().await;
     let body = question("MODE:stall").to_string();
-    let mut stream = bench.send(RESPONSES, &bench.headers(), &body).await;
-    until(&bench, |stats| stats.open_streams == 1).await;
-    drop(bench);
+    let mut stream = harness.send(RESPONSES, &harness.headers(), &body).await;
+    until(&harness, |stats| stats.open_streams == 1).await;
+    drop(harness);
     let mut rest = Vec::new();
     let closed = timeout(SOON, stream.read_to_end(&mut rest)).await.unwrap();
     assert!(closed.is_err() || !rest.ends_with(b"0\r\n\r\n"));
@@ -82,30 +82,30 @@ async fn dropping_the_simulator_closes_its_connections() {
 
 #[tokio::test]
 async fn a_body_beyond_the_limit_is_refused() {
-    let bench = Bench::with(Settings { max_body: 100, ..Settings::default() }).await;
-    assert_eq!(bench.say("hello").await.status, 413);
+    let harness = Harness::with(Settings { max_body: 100, ..Settings::default() }).await;
+    assert_eq!(harness.say("hello").await.status, 413);
 }
 
 #[tokio::test]
 async fn a_pace_spreads_the_deltas() {
     let pace = Duration::from_millis(5);
-    let bench = Bench::with(Settings { pace, ..Settings::default() }).await;
+    let harness = Harness::with(Settings { pace, ..Settings::default() }).await;
     let begun = std::time::Instant::now();
-    assert_eq!(bench.say("hello there").await.said(), "You said: hello there");
+    assert_eq!(harness.say("hello there").await.said(), "You said: hello there");
     assert!(begun.elapsed() >= 4 * pace);
 }
 
 #[tokio::test]
 async fn a_fast_answer_is_given_and_counted_without_any_check() {
-    let bench = Bench::with(Settings { fast: true, ..Settings::default() }).await;
+    let harness = Harness::with(Settings { fast: true, ..Settings::default() }).await;
     for fast in [Fast::Flood(50), Fast::Split(50, 37), Fast::Paced(3, 5)] {
-        let reply = bench.post("/backend-api/codex/responses", "text/plain", &fast.mark()).await;
+        let reply = harness.post("/backend-api/codex/responses", "text/plain", &fast.mark()).await;
         assert!(reply.complete && reply.status == 200, "{fast:?}: {}", reply.head);
         assert_eq!(reply.said().len(), fast.text().len(), "{fast:?}");
         assert_eq!(reply.last_kind(), "response.completed");
     }
-    let stats = until(&bench, |stats| stats.open_streams == 0).await;
+    let stats = until(&harness, |stats| stats.open_streams == 0).await;
     assert_eq!((stats.streams, stats.cancelled_streams, stats.responses()), (3, 0, 0));
-    assert!(bench.simulator.requests().is_empty());
-    assert_eq!(bench.say("hello").await.said(), "You said: hello");
+    assert!(harness.simulator.requests().is_empty());
+    assert_eq!(harness.say("hello").await.said(), "You said: hello");
 }

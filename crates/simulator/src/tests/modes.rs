@@ -2,13 +2,13 @@
 
 use serde_json::json;
 
-use super::client::{Bench, question, weather_tool};
+use super::client::{Harness, question, weather_tool};
 use crate::Mode;
 
 #[tokio::test]
 async fn parallel_calls_are_interleaved() {
-    let bench = Bench::new().await;
-    let reply = bench.say("MODE:parallel-calls").await;
+    let harness = Harness::new().await;
+    let reply = harness.say("MODE:parallel-calls").await;
     let deltas = reply.of("response.function_call_arguments.delta");
     let indexes: Vec<_> = deltas.iter().map(|delta| delta["output_index"].clone()).collect();
     assert_eq!(indexes[..4], [0, 1, 0, 1]);
@@ -18,25 +18,25 @@ async fn parallel_calls_are_interleaved() {
 
 #[tokio::test]
 async fn calls_arrive_without_deltas_or_without_anything_before_the_item() {
-    let bench = Bench::new().await;
-    let argless = bench.say("MODE:argless").await;
+    let harness = Harness::new().await;
+    let argless = harness.say("MODE:argless").await;
     assert!(argless.of("response.function_call_arguments.delta").is_empty());
     assert_eq!(argless.of("response.function_call_arguments.done").len(), 1);
-    let deltaless = bench.say("MODE:deltaless").await;
+    let deltaless = harness.say("MODE:deltaless").await;
     assert!(deltaless.of("response.output_item.added").is_empty());
     let item = &deltaless.of("response.output_item.done")[0]["item"];
     assert_eq!(item["arguments"], r#"{"city":"Oslo"}"#);
-    let long = bench.say("MODE:long-call-id").await;
+    let long = harness.say("MODE:long-call-id").await;
     let item = &long.of("response.output_item.done")[0]["item"];
     assert_eq!(item["call_id"].as_str().unwrap().len(), 69);
 }
 
 #[tokio::test]
 async fn a_mode_that_calls_uses_the_clients_tools_and_is_over_after_the_output() {
-    let bench = Bench::new().await;
+    let harness = Harness::new().await;
     let mut body = question("MODE:commentary city=Bergen");
     body["tools"] = json!([weather_tool()]);
-    let reply = bench.ask(&body).await;
+    let reply = harness.ask(&body).await;
     let items = reply.of("response.output_item.done");
     assert_eq!(items[0]["item"]["phase"], "commentary");
     assert_eq!(items[1]["item"]["name"], "get_weather");
@@ -44,12 +44,12 @@ async fn a_mode_that_calls_uses_the_clients_tools_and_is_over_after_the_output()
     let call = items[1]["item"].clone();
     let output = json!({"type": "function_call_output", "call_id": call["call_id"], "output": "x"});
     body["input"].as_array_mut().unwrap().extend([call, output]);
-    assert_eq!(bench.ask(&body).await.said(), "The tool said: x");
+    assert_eq!(harness.ask(&body).await.said(), "The tool said: x");
 }
 
 #[tokio::test]
 async fn streams_end_in_the_way_their_mode_says() {
-    let bench = Bench::new().await;
+    let harness = Harness::new().await;
     for (mode, last) in [
         ("reasoning", "response.completed"),
         ("refusal", "response.completed"),
@@ -78,7 +78,7 @@ async fn streams_end_in_the_way_their_mode_says() {
         ("cut", "response.output_text.delta"),
         ("done-only", "response.output_text.delta"),
     ] {
-        let reply = bench.say(&format!("MODE:{mode}")).await;
+        let reply = harness.say(&format!("MODE:{mode}")).await;
         assert_eq!((reply.status, reply.complete), (200, true), "{mode}");
         assert_eq!(reply.last_kind(), last, "{mode}");
     }
@@ -86,7 +86,7 @@ async fn streams_end_in_the_way_their_mode_says() {
 
 #[tokio::test]
 async fn statuses_come_with_their_bodies() {
-    let bench = Bench::new().await;
+    let harness = Harness::new().await;
     for (mode, status) in [
         ("unauthorized", 401),
         ("402", 402),
@@ -100,81 +100,81 @@ async fn statuses_come_with_their_bodies() {
         ("404-empty", 404),
         ("redirect", 307),
     ] {
-        assert_eq!(bench.say(&format!("MODE:{mode}")).await.status, status, "{mode}");
+        assert_eq!(harness.say(&format!("MODE:{mode}")).await.status, status, "{mode}");
     }
-    let limited = bench.say("MODE:429").await;
+    let limited = harness.say("MODE:429").await;
     assert_eq!(limited.header("x-codex-primary-used-percent"), Some("100"));
     assert_eq!(limited.json()["error"]["resets_in_seconds"], 21_000);
-    assert_eq!(bench.say("MODE:403-html").await.header("cf-mitigated"), Some("challenge"));
-    assert_eq!(bench.say("MODE:500-html").await.body.len(), 5 << 20);
-    let empty = bench.say("MODE:404-empty").await;
+    assert_eq!(harness.say("MODE:403-html").await.header("cf-mitigated"), Some("challenge"));
+    assert_eq!(harness.say("MODE:500-html").await.body.len(), 5 << 20);
+    let empty = harness.say("MODE:404-empty").await;
     assert_eq!((empty.body.len(), empty.header("content-type")), (0, None));
 }
 
 #[tokio::test]
 async fn unauthorized_once_is_refused_once() {
-    let bench = Bench::new().await;
-    assert_eq!(bench.say("MODE:unauthorized-once a").await.status, 401);
-    assert_eq!(bench.say("MODE:unauthorized-once b").await.status, 401);
-    assert!(bench.say("MODE:unauthorized-once a").await.said().starts_with("You said"));
+    let harness = Harness::new().await;
+    assert_eq!(harness.say("MODE:unauthorized-once a").await.status, 401);
+    assert_eq!(harness.say("MODE:unauthorized-once b").await.status, 401);
+    assert!(harness.say("MODE:unauthorized-once a").await.said().starts_with("You said"));
 }
 
 #[tokio::test]
 async fn disguises_carry_the_default_answer() {
-    let bench = Bench::new().await;
+    let harness = Harness::new().await;
     let plain = |text: String| text.replace("\r\n", "\n").replace('\r', "\n");
     for mode in ["cr", "crlf", "bom", "bytewise"] {
-        let reply = bench.say(&format!("MODE:{mode}")).await;
+        let reply = harness.say(&format!("MODE:{mode}")).await;
         let mut bare = reply;
         bare.body = plain(bare.text()).into_bytes();
         assert_eq!(bare.said(), format!("You said: MODE:{mode}"));
     }
-    assert!(bench.say("MODE:bom").await.text().starts_with("\u{feff}event: "));
-    assert!(!bench.say("MODE:cr").await.text().contains('\n'));
-    let folded = bench.say("MODE:multiline-data").await.text();
+    assert!(harness.say("MODE:bom").await.text().starts_with("\u{feff}event: "));
+    assert!(!harness.say("MODE:cr").await.text().contains('\n'));
+    let folded = harness.say("MODE:multiline-data").await.text();
     let block = folded.split("\n\n").next().unwrap();
     let lines: Vec<_> = block.lines().filter_map(|line| line.strip_prefix("data: ")).collect();
     assert_eq!(lines.len(), 2);
     assert!(serde_json::from_str::<serde_json::Value>(&lines.join("\n")).is_ok());
-    let named = bench.say("MODE:wrong-event-name").await.text();
+    let named = harness.say("MODE:wrong-event-name").await.text();
     assert!(
         named.contains("event: response.failed\ndata: {\"type\":\"response.output_text.delta\"")
     );
-    assert!(bench.say("MODE:invalid-utf8").await.body.windows(2).any(|two| two == [0xff, 0xfe]));
+    assert!(harness.say("MODE:invalid-utf8").await.body.windows(2).any(|two| two == [0xff, 0xfe]));
 }
 
 #[tokio::test]
 async fn a_hard_cut_ends_inside_a_chunk() {
-    let bench = Bench::new().await;
-    let reply = bench.say("MODE:cut-hard").await;
+    let harness = Harness::new().await;
+    let reply = harness.say("MODE:cut-hard").await;
     assert!(!reply.complete);
     assert!(reply.text().ends_with("data: {\"type"), "{}", reply.text());
 }
 
 #[tokio::test]
 async fn numbers_size_the_slow_and_the_large() {
-    let bench = Bench::new().await;
-    assert_eq!(bench.say("MODE:slow:3:1").await.said(), "1 2 3 ");
-    let flood = bench.say("MODE:flood:5:1000").await;
+    let harness = Harness::new().await;
+    assert_eq!(harness.say("MODE:slow:3:1").await.said(), "1 2 3 ");
+    let flood = harness.say("MODE:flood:5:1000").await;
     assert_eq!(flood.said().len(), 5000);
-    assert_eq!(bench.say("MODE:huge-event:100000").await.said().len(), 100_000);
-    assert!(bench.say("MODE:huge-head").await.head.len() > 1 << 20);
+    assert_eq!(harness.say("MODE:huge-event:100000").await.said().len(), 100_000);
+    assert!(harness.say("MODE:huge-head").await.head.len() > 1 << 20);
 }
 
 #[tokio::test]
 async fn echo_shows_what_was_sent_without_the_token() {
-    let bench = Bench::new().await;
-    let reply = bench.say("MODE:echo").await;
+    let harness = Harness::new().await;
+    let reply = harness.say("MODE:echo").await;
     let shown: serde_json::Value = serde_json::from_str(&reply.said()).unwrap();
     assert_eq!(shown["body"], question("MODE:echo"));
     assert_eq!(shown["headers"]["content-type"], "application/json");
-    assert!(!reply.said().contains(&bench.tokens.access_token));
+    assert!(!reply.said().contains(&harness.tokens.access_token));
 }
 
 #[tokio::test]
 async fn modes_can_be_queued() {
-    let bench = Bench::new().await;
-    bench.simulator.enqueue(Mode::Refusal);
-    let reply = bench.say("hello").await;
+    let harness = Harness::new().await;
+    harness.simulator.enqueue(Mode::Refusal);
+    let reply = harness.say("hello").await;
     assert_eq!(reply.of("response.refusal.done")[0]["refusal"], "I can't help with that.");
 }

@@ -6,9 +6,11 @@ use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::client::{Bench, Reply};
+use super::client::{Harness, Reply};
 use crate::url_form::encode;
 use crate::{Claims, Flaw, Settings};
+
+const SCOPE: &str = "openid profile email offline_access resource.invoke chatgpt.tokens.use.direct";
 
 const FORM: &str = "application/x-www-form-urlencoded";
 const BACK: &str = "http://127.0.0.1:1455/auth/callback";
@@ -29,7 +31,7 @@ fn asked(number: u32) -> Vec<(&'static str, String)> {
         ("code_challenge_method", "S256"),
         ("state", &format!("state-0123456789-{number}")),
         ("nonce", &format!("nonce-0123456789-{number}")),
-        ("scope", crate::issuer::plan::SCOPE),
+        ("scope", SCOPE),
     ]
     .map(|(name, value)| (name, value.to_owned()))
     .into()
@@ -45,8 +47,8 @@ fn put(pairs: &mut Vec<(&'static str, String)>, name: &'static str, value: Optio
     pairs.extend(value.map(|value| (name, value.to_owned())));
 }
 
-async fn authorize(bench: &Bench, pairs: &[(&'static str, String)]) -> Reply {
-    bench.get(&format!("/api/accounts/authorize?{}", text(pairs))).await
+async fn authorize(harness: &Harness, pairs: &[(&'static str, String)]) -> Reply {
+    harness.get(&format!("/api/accounts/authorize?{}", text(pairs))).await
 }
 
 /// A part of the address that the browser goes back to.
@@ -56,8 +58,8 @@ fn back(reply: &Reply, name: &str) -> Option<String> {
     pairs.into_iter().find(|(known, _)| *known == name).map(|(_, value)| value.to_owned())
 }
 
-async fn post(bench: &Bench, pairs: &[(&str, String)]) -> Reply {
-    bench.post("/api/accounts/oauth/token", FORM, &text(pairs)).await
+async fn post(harness: &Harness, pairs: &[(&str, String)]) -> Reply {
+    harness.post("/api/accounts/oauth/token", FORM, &text(pairs)).await
 }
 
 fn exchange(code: &str, client: &str) -> Vec<(&'static str, String)> {
@@ -86,11 +88,11 @@ fn renewal(token: &str, client: &str) -> Vec<(&'static str, String)> {
 
 #[tokio::test]
 async fn a_first_sign_in_registers_and_its_tokens_are_signed_for_real() {
-    let bench = Bench::new().await;
-    let reply = authorize(&bench, &asked(1)).await;
+    let harness = Harness::new().await;
+    let reply = authorize(&harness, &asked(1)).await;
     let (code, client) = (back(&reply, "code").unwrap(), back(&reply, "client_id").unwrap());
     assert!(client.starts_with("oaiapp_"), "{client}");
-    let tokens = post(&bench, &exchange(&code, &client)).await.json();
+    let tokens = post(&harness, &exchange(&code, &client)).await.json();
     assert_eq!((&tokens["expires_in"], &tokens["token_type"]), (&3600.into(), &"Bearer".into()));
     let id_token = tokens["id_token"].as_str().unwrap();
     let (message, signature) = id_token.rsplit_once('.').unwrap();
@@ -100,23 +102,23 @@ async fn a_first_sign_in_registers_and_its_tokens_are_signed_for_real() {
     assert_eq!((&payload["aud"], &payload["sub"]), (&client.as_str().into(), &"user-demo".into()));
     assert_eq!(payload["nonce"], "nonce-0123456789-1");
 
-    let keys = bench.get("/.well-known/jwks.json").await.json();
+    let keys = harness.get("/.well-known/jwks.json").await.json();
     let part = |name: &str| decode(keys["keys"][0][name].as_str().unwrap());
     let key = RsaPublicKeyComponents { n: part("n"), e: part("e") };
     key.verify(&RSA_PKCS1_2048_8192_SHA256, message.as_bytes(), &decode(signature)).unwrap();
 
-    let again = post(&bench, &exchange(&code, &client)).await;
+    let again = post(&harness, &exchange(&code, &client)).await;
     assert_eq!(again.json()["error"], "invalid_grant");
     let mut later = asked(2);
     put(&mut later, "client_id", Some(&client));
     put(&mut later, "agent_name_hint", None);
-    let reply = authorize(&bench, &later).await;
+    let reply = authorize(&harness, &later).await;
     assert_eq!((reply.status, back(&reply, "client_id")), (302, None));
 }
 
 #[tokio::test]
 async fn an_address_that_asks_in_a_wrong_way_is_refused() {
-    let bench = Bench::new().await;
+    let harness = Harness::new().await;
     for (name, value) in [
         ("client_id", None),
         ("client_id", Some("oaiapp_unknown")),
@@ -134,76 +136,77 @@ async fn an_address_that_asks_in_a_wrong_way_is_refused() {
     ] {
         let mut pairs = asked(1);
         put(&mut pairs, name, value);
-        assert_eq!(authorize(&bench, &pairs).await.status, 400, "{name} {value:?}");
+        assert_eq!(authorize(&harness, &pairs).await.status, 400, "{name} {value:?}");
     }
-    assert_eq!(authorize(&bench, &asked(1)).await.status, 302);
-    assert_eq!(authorize(&bench, &asked(1)).await.status, 400, "state and nonce are good once");
+    assert_eq!(authorize(&harness, &asked(1)).await.status, 302);
+    assert_eq!(authorize(&harness, &asked(1)).await.status, 400, "state and nonce are good once");
 }
 
 #[tokio::test]
 async fn the_token_endpoint_takes_forms_of_its_own_clients_only() {
-    let bench = Bench::new().await;
-    let reply = authorize(&bench, &asked(1)).await;
+    let harness = Harness::new().await;
+    let reply = authorize(&harness, &asked(1)).await;
     let (code, client) = (back(&reply, "code").unwrap(), back(&reply, "client_id").unwrap());
-    let json = bench.post("/api/accounts/oauth/token", "application/json", "{}").await;
+    let json = harness.post("/api/accounts/oauth/token", "application/json", "{}").await;
     assert_eq!(json.json()["error"], "invalid_request");
     let mut form = exchange(&code, &client);
     put(&mut form, "resource", None);
-    assert_eq!(post(&bench, &form).await.json()["error"], "invalid_target");
-    let tokens = post(&bench, &exchange(&code, &client)).await.json();
+    assert_eq!(post(&harness, &form).await.json()["error"], "invalid_target");
+    let tokens = post(&harness, &exchange(&code, &client)).await.json();
     let refresh = tokens["refresh_token"].as_str().unwrap();
     let mut form = renewal(refresh, &client);
     put(&mut form, "scope", Some("openid"));
-    assert_eq!(post(&bench, &form).await.json()["error"], "invalid_scope");
-    assert_eq!(post(&bench, &renewal(refresh, "oaiapp_other")).await.status, 401);
-    let next = post(&bench, &renewal(refresh, &client)).await.json();
+    assert_eq!(post(&harness, &form).await.json()["error"], "invalid_scope");
+    assert_eq!(post(&harness, &renewal(refresh, "oaiapp_other")).await.status, 401);
+    let next = post(&harness, &renewal(refresh, &client)).await.json();
     assert_ne!(next["refresh_token"], refresh);
-    let reused = post(&bench, &renewal(refresh, &client)).await.json();
+    let reused = post(&harness, &renewal(refresh, &client)).await.json();
     assert_eq!(reused["error"]["code"], "refresh_token_reused");
 }
 
 #[tokio::test]
 async fn a_renewal_may_come_too_early_and_a_revoked_one_not_at_all() {
     let minute = std::time::Duration::from_secs(60);
-    let bench = Bench::with(Settings { plan_refresh_after: minute, ..Settings::default() }).await;
-    let tokens = bench.simulator.plan_tokens(&Claims::default());
+    let harness =
+        Harness::with(Settings { plan_refresh_after: minute, ..Settings::default() }).await;
+    let tokens = harness.simulator.plan_tokens(&Claims::default());
     let client = tokens.plan.unwrap().client_id;
-    assert_eq!(post(&bench, &renewal(&tokens.refresh_token, &client)).await.status, 429);
+    assert_eq!(post(&harness, &renewal(&tokens.refresh_token, &client)).await.status, 429);
 
-    let bench = Bench::new().await;
-    let tokens = bench.simulator.plan_tokens(&Claims::default());
+    let harness = Harness::new().await;
+    let tokens = harness.simulator.plan_tokens(&Claims::default());
     let client = tokens.plan.unwrap().client_id;
     let form = [
         ("token", tokens.refresh_token.clone()),
         ("token_type_hint", "refresh_token".to_owned()),
         ("client_id", client.clone()),
     ];
-    let document = bench.get("/.well-known/openid-configuration").await.json();
+    let document = harness.get("/.well-known/openid-configuration").await.json();
     let place = document["revocation_endpoint"].as_str().unwrap().to_owned();
-    let place = place.strip_prefix(&bench.simulator.origin()).unwrap();
-    assert_eq!(bench.post(place, FORM, &text(&form)).await.status, 200);
-    assert_eq!(post(&bench, &renewal(&tokens.refresh_token, &client)).await.status, 401);
+    let place = place.strip_prefix(&harness.simulator.origin()).unwrap();
+    assert_eq!(harness.post(place, FORM, &text(&form)).await.status, 200);
+    assert_eq!(post(&harness, &renewal(&tokens.refresh_token, &client)).await.status, 401);
 }
 
 #[tokio::test]
 async fn tokens_of_the_plan_route_are_nothing_to_the_codex_backend() {
-    let mut bench = Bench::new().await;
-    bench.tokens = bench.simulator.plan_tokens(&Claims::default());
-    assert_eq!(bench.say("hello").await.status, 401);
-    let file: Value = serde_json::from_str(&bench.tokens.auth_json()).unwrap();
+    let mut harness = Harness::new().await;
+    harness.tokens = harness.simulator.plan_tokens(&Claims::default());
+    assert_eq!(harness.say("hello").await.status, 401);
+    let file: Value = serde_json::from_str(&harness.tokens.auth_json()).unwrap();
     assert_eq!((&file["route"], file["tokens"]["expires_at"].is_i64()), (&"plan".into(), true));
 }
 
 #[tokio::test]
 async fn flaws_show_in_what_comes_back() {
-    let bench = Bench::new().await;
-    bench.simulator.set_flaw(Some(Flaw::Denied));
-    let reply = authorize(&bench, &asked(1)).await;
+    let harness = Harness::new().await;
+    harness.simulator.set_flaw(Some(Flaw::Denied));
+    let reply = authorize(&harness, &asked(1)).await;
     assert_eq!(back(&reply, "error").as_deref(), Some("access_denied"));
-    bench.simulator.set_flaw(Some(Flaw::NoClientId));
-    assert_eq!(back(&authorize(&bench, &asked(2)).await, "client_id"), None);
-    bench.simulator.set_flaw(Some(Flaw::NoDiscovery));
-    assert_eq!(bench.get("/.well-known/openid-configuration").await.status, 404);
-    bench.simulator.set_flaw(None);
-    assert_eq!(bench.get("/.well-known/openid-configuration").await.status, 200);
+    harness.simulator.set_flaw(Some(Flaw::NoClientId));
+    assert_eq!(back(&authorize(&harness, &asked(2)).await, "client_id"), None);
+    harness.simulator.set_flaw(Some(Flaw::NoDiscovery));
+    assert_eq!(harness.get("/.well-known/openid-configuration").await.status, 404);
+    harness.simulator.set_flaw(None);
+    assert_eq!(harness.get("/.well-known/openid-configuration").await.status, 200);
 }

@@ -3,13 +3,13 @@
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use serde_json::{Value, json};
 
-use super::client::{Bench, RESPONSES, Reply, question, weather_tool};
+use super::client::{Harness, RESPONSES, Reply, question, weather_tool};
 use crate::{Claims, Settings, TurnStates};
 
-async fn ask(bench: &Bench, body: &Value, state: Option<&str>) -> Reply {
-    let mut headers = bench.headers();
+async fn ask(harness: &Harness, body: &Value, state: Option<&str>) -> Reply {
+    let mut headers = harness.headers();
     headers.extend(state.map(|state| ("x-codex-turn-state".to_owned(), state.to_owned())));
-    bench.call(RESPONSES, &headers, body.to_string()).await
+    harness.call(RESPONSES, &headers, body.to_string()).await
 }
 
 fn state_of(reply: &Reply) -> String {
@@ -25,66 +25,66 @@ fn continued(body: &Value, reply: &Reply) -> Value {
     body
 }
 
-fn seen(bench: &Bench) -> TurnStates {
-    bench.simulator.stats().turn_states
+fn seen(harness: &Harness) -> TurnStates {
+    harness.simulator.stats().turn_states
 }
 
 #[tokio::test]
 async fn a_state_that_comes_back_within_its_turn_is_counted() {
-    let bench = Bench::new().await;
+    let harness = Harness::new().await;
     let mut body = question("get_weather");
     body["tools"] = json!([weather_tool()]);
-    let first = ask(&bench, &body, None).await;
+    let first = ask(&harness, &body, None).await;
     let state = state_of(&first);
     let body = continued(&body, &first);
-    let second = ask(&bench, &body, Some(&state)).await;
+    let second = ask(&harness, &body, Some(&state)).await;
     assert_eq!(state_of(&second), state);
-    assert_eq!(seen(&bench), TurnStates { echoed: 1, ..TurnStates::default() });
-    ask(&bench, &body, None).await;
-    assert_eq!(seen(&bench), TurnStates { echoed: 1, missing: 1, stray: 0 });
+    assert_eq!(seen(&harness), TurnStates { echoed: 1, ..TurnStates::default() });
+    ask(&harness, &body, None).await;
+    assert_eq!(seen(&harness), TurnStates { echoed: 1, missing: 1, stray: 0 });
     let mut inside = body.clone();
     inside["client_metadata"] = json!({"x-codex-turn-state": state});
-    ask(&bench, &inside, None).await;
-    assert_eq!(seen(&bench), TurnStates { echoed: 2, missing: 1, stray: 0 });
+    ask(&harness, &inside, None).await;
+    assert_eq!(seen(&harness), TurnStates { echoed: 2, missing: 1, stray: 0 });
     let mut next = body;
     let more = json!({"role": "user", "content": "and now"});
     next["input"].as_array_mut().unwrap().push(more);
-    let third = ask(&bench, &next, None).await;
+    let third = ask(&harness, &next, None).await;
     assert_ne!(state_of(&third), state);
-    ask(&bench, &next, Some(&state)).await;
-    ask(&bench, &next, Some("made up")).await;
-    assert_eq!(seen(&bench), TurnStates { echoed: 2, missing: 1, stray: 2 });
-    assert_eq!(bench.get("/stats").await.json()["turn_states"]["stray"], 2);
+    ask(&harness, &next, Some(&state)).await;
+    ask(&harness, &next, Some("made up")).await;
+    assert_eq!(seen(&harness), TurnStates { echoed: 2, missing: 1, stray: 2 });
+    assert_eq!(harness.get("/stats").await.json()["turn_states"]["stray"], 2);
 }
 
 #[tokio::test]
 async fn a_state_can_come_in_an_event_alone() {
-    let bench = Bench::new().await;
-    let reply = bench.say("MODE:turn-state-event").await;
+    let harness = Harness::new().await;
+    let reply = harness.say("MODE:turn-state-event").await;
     assert_eq!(reply.header("x-codex-turn-state"), None);
     let state = reply.of("response.metadata")[0]["headers"]["x-codex-turn-state"].clone();
-    ask(&bench, &question("MODE:turn-state-event"), state.as_str()).await;
-    assert_eq!(seen(&bench).echoed, 1);
+    ask(&harness, &question("MODE:turn-state-event"), state.as_str()).await;
+    assert_eq!(seen(&harness).echoed, 1);
 }
 
 #[tokio::test]
 async fn a_body_in_zstd_is_read_and_recorded() {
-    let bench = Bench::with(Settings { max_body: 100_000, ..Settings::default() }).await;
-    let mut headers = bench.headers();
+    let harness = Harness::with(Settings { max_body: 100_000, ..Settings::default() }).await;
+    let mut headers = harness.headers();
     headers.push(("content-encoding".to_owned(), "zstd".to_owned()));
     let body = question("packed").to_string();
     let packed = compress_to_vec(body.as_bytes(), CompressionLevel::Fastest);
-    assert_eq!(bench.call(RESPONSES, &headers, &packed).await.said(), "You said: packed");
-    let call = bench.simulator.model_calls().remove(0);
+    assert_eq!(harness.call(RESPONSES, &headers, &packed).await.said(), "You said: packed");
+    let call = harness.simulator.model_calls().remove(0);
     assert_eq!((call.json(), &call.body[..]), (question("packed"), &packed[..]));
     let echoed = question("MODE:echo");
     let packed = compress_to_vec(echoed.to_string().as_bytes(), CompressionLevel::Fastest);
-    let said = bench.call(RESPONSES, &headers, &packed).await.said();
+    let said = harness.call(RESPONSES, &headers, &packed).await.said();
     assert_eq!(serde_json::from_str::<Value>(&said).unwrap()["body"], echoed);
     let large = question(&"x".repeat(200_000)).to_string();
     let packed = compress_to_vec(large.as_bytes(), CompressionLevel::Fastest);
     assert!(packed.len() < 100_000);
-    assert_eq!(bench.call(RESPONSES, &headers, &packed).await.status, 400);
+    assert_eq!(harness.call(RESPONSES, &headers, &packed).await.status, 400);
 }
 
 /// A request that replays a sealed reasoning item.
@@ -97,59 +97,60 @@ fn replaying(seal: &Value) -> Value {
 
 #[tokio::test]
 async fn reasoning_that_was_sealed_elsewhere_is_refused_when_verified() {
-    let mut bench = Bench::with(Settings { verify_reasoning: true, ..Settings::default() }).await;
+    let mut harness =
+        Harness::with(Settings { verify_reasoning: true, ..Settings::default() }).await;
     let mut body = question("hello");
     body["reasoning"] = json!({"summary": "auto"});
-    let reply = bench.ask(&body).await;
+    let reply = harness.ask(&body).await;
     let seal = reply.of("response.output_item.done")[0]["item"]["encrypted_content"].clone();
-    assert_eq!(bench.ask(&replaying(&seal)).await.status, 200);
+    assert_eq!(harness.ask(&replaying(&seal)).await.status, 200);
     let damaged = json!(format!("{}x", seal.as_str().unwrap()));
     for foreign in [&damaged, &json!("gAAAAABk")] {
-        let refused = bench.ask(&replaying(foreign)).await;
+        let refused = harness.ask(&replaying(foreign)).await;
         assert_eq!(refused.status, 400);
         assert_eq!(refused.json()["error"]["code"], "invalid_encrypted_content");
     }
-    bench.tokens = bench.simulator.tokens(Claims::of_account("another"));
-    assert_eq!(bench.ask(&replaying(&seal)).await.status, 400);
+    harness.tokens = harness.simulator.tokens(Claims::of_account("another"));
+    assert_eq!(harness.ask(&replaying(&seal)).await.status, 400);
 }
 
 #[tokio::test]
 async fn reasoning_can_be_refused_until_it_is_left_out() {
-    let bench = Bench::new().await;
+    let harness = Harness::new().await;
     let mut body = replaying(&json!("gAAAAABk"));
     body["input"][1]["content"][0]["text"] = json!("MODE:unverified-reasoning");
-    let refused = bench.ask(&body).await;
+    let refused = harness.ask(&body).await;
     assert_eq!(refused.json()["error"]["code"], "invalid_encrypted_content");
     body["input"].as_array_mut().unwrap().remove(0);
-    assert_eq!(bench.ask(&body).await.status, 200);
+    assert_eq!(harness.ask(&body).await.status, 200);
 }
 
 #[tokio::test]
 async fn the_model_and_the_catalogue_can_change_in_the_head() {
-    let bench = Bench::new().await;
+    let harness = Harness::new().await;
     let models = "/backend-api/codex/models?client_version=0.169.0";
-    let before = bench.get(models).await;
-    assert_eq!(bench.say("hello").await.header("x-models-etag"), before.header("etag"));
-    let changed = bench.say("MODE:catalog-changed").await;
+    let before = harness.get(models).await;
+    assert_eq!(harness.say("hello").await.header("x-models-etag"), before.header("etag"));
+    let changed = harness.say("MODE:catalog-changed").await;
     assert_ne!(changed.header("x-models-etag"), before.header("etag"));
-    let after = bench.get(models).await;
+    let after = harness.get(models).await;
     assert_eq!(changed.header("x-models-etag"), after.header("etag"));
     assert_eq!(before.json(), after.json());
-    let rerouted = bench.say("MODE:rerouted").await;
+    let rerouted = harness.say("MODE:rerouted").await;
     assert_eq!(rerouted.header("openai-model"), Some("gpt-6-luna"));
     assert_eq!(rerouted.last_kind(), "response.completed");
 }
 
 #[tokio::test]
 async fn models_are_closed_to_clients_that_are_too_old() {
-    let bench = Bench::with(Settings { gate_versions: true, ..Settings::default() }).await;
+    let harness = Harness::with(Settings { gate_versions: true, ..Settings::default() }).await;
     let mut body = question("hello");
     body["model"] = json!("gpt-6-sol");
     for (version, status) in [("0.154.9", 400), ("0.155.0", 200), ("0.0.0", 200)] {
-        let mut headers = bench.headers();
+        let mut headers = harness.headers();
         headers.push(("version".to_owned(), version.to_owned()));
-        let reply = bench.call(RESPONSES, &headers, body.to_string()).await;
+        let reply = harness.call(RESPONSES, &headers, body.to_string()).await;
         assert_eq!(reply.status, status, "{version}");
     }
-    assert_eq!(bench.ask(&body).await.status, 200);
+    assert_eq!(harness.ask(&body).await.status, 200);
 }

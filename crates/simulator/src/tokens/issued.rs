@@ -6,9 +6,10 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use super::{CLIENT_ID, Claims, PlanGrant, Tokens, unix_now};
+use super::{CLIENT_ID, Claims, PlanGrant, Tokens};
 use crate::error_response::ErrorResponse;
 use crate::json::{Json, members, object};
+use crate::timestamps::unix_now;
 
 #[derive(Clone, Debug)]
 struct AccessToken {

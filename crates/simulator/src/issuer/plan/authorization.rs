@@ -1,9 +1,15 @@
 //! What a sign-in address of the plan route asks for, checked as the real issuer is said to.
 
-use super::{ClientRegistry, RESOURCE, SCOPE, oauth_error};
+use super::clients::{AuthorizationCode, ClientRegistry};
 use crate::error_response::ErrorResponse;
+use crate::issuer::oauth::oauth_error;
 use crate::url_form::Form;
 
+/// The scopes that a client asks for, and is usually granted.
+pub(super) const SCOPE: &str =
+    "openid profile email offline_access resource.invoke chatgpt.tokens.use.direct";
+/// The API that the tokens are for.
+pub(super) const RESOURCE: &str = "https://api.openai.com/v1";
 /// The client of an installation that is not registered yet.
 const DYNAMIC: &str = "dynamic_agent_client";
 
@@ -20,6 +26,16 @@ pub(super) struct AuthorizationRequest<'f> {
 }
 
 impl<'f> AuthorizationRequest<'f> {
+    /// Returns the code that answers this request, for a client.
+    pub(super) fn grant(&self, client_id: &str) -> AuthorizationCode {
+        AuthorizationCode {
+            challenge: self.challenge.to_owned(),
+            redirect_uri: self.redirect_uri.to_owned(),
+            client_id: client_id.to_owned(),
+            nonce: self.nonce.to_owned(),
+        }
+    }
+
     pub(super) fn read(form: &'f Form, registry: &ClientRegistry) -> Result<Self, ErrorResponse> {
         let client_id = form.get("client_id");
         let authorization = Self {
@@ -44,7 +60,7 @@ impl<'f> AuthorizationRequest<'f> {
             None => None,
             Some("") => Some("client_id is missing"),
             Some(_) if named => Some("agent_name_hint is for first sign-ins"),
-            Some(client) => match registry.hosts.get(client) {
+            Some(client) => match registry.host(client) {
                 None => Some("client_id is not registered"),
                 Some(host) if host != self.host => Some("ext_agent_host_id is not this client's"),
                 Some(_) => None,
@@ -53,7 +69,7 @@ impl<'f> AuthorizationRequest<'f> {
     }
 
     fn problem(&self, form: &Form, registry: &ClientRegistry) -> Option<&'static str> {
-        let fresh = |word: &str| word.len() >= 16 && !registry.used.contains(word);
+        let fresh = |word: &str| word.len() >= 16 && registry.is_unused(word);
         [
             (form.get("response_type") == "code", "response_type must be code"),
             (is_host(self.host), "ext_agent_host_id must be a urn of a UUID of version 4"),
