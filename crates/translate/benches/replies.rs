@@ -10,9 +10,7 @@ use chatmock_protocol::sse::{Decoder, Frame};
 use chatmock_translate::reasoning_style::ReasoningStyle;
 use chatmock_translate::stop::StopCriteria;
 use chatmock_translate::tokens::Estimate;
-use chatmock_translate::{
-    Chat, Completions, Dialect, Encoder, Frames, OllamaChat, OllamaGenerate, Responses, Shape,
-};
+use chatmock_translate::{Dialect, Encoder, Frames, Shape, for_each_dialect};
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{AllocProfiler, Bencher, black_box};
 
@@ -97,29 +95,8 @@ fn repeated<D: Dialect>(bencher: Bencher<'_, '_>, data: &'static str) {
     });
 }
 
-#[divan::bench(types = [Chat, Completions, OllamaChat, OllamaGenerate, Responses], sample_size = 256)]
-fn text_delta<D: Dialect>(bencher: Bencher<'_, '_>) {
-    repeated::<D>(bencher, TEXT);
-}
-
-#[divan::bench(types = [Chat, Completions, OllamaChat, OllamaGenerate, Responses], sample_size = 256)]
-fn text_delta_with_escapes<D: Dialect>(bencher: Bencher<'_, '_>) {
-    repeated::<D>(bencher, ESCAPED);
-}
-
-#[divan::bench(types = [Chat, OllamaChat, OllamaGenerate, Responses], sample_size = 256)]
-fn reasoning_delta<D: Dialect>(bencher: Bencher<'_, '_>) {
-    repeated::<D>(bencher, REASONING);
-}
-
-#[divan::bench(types = [Chat, OllamaChat, Responses], sample_size = 256)]
-fn arguments_delta<D: Dialect>(bencher: Bencher<'_, '_>) {
-    repeated::<D>(bencher, ARGUMENTS);
-}
-
 /// A call's finished item, whose arguments came in deltas before or not at all.
-#[divan::bench(types = [Chat, OllamaChat, Responses], sample_size = 16)]
-fn item_done<D: Dialect>(bencher: Bencher<'_, '_>) {
+fn finished_item<D: Dialect>(bencher: Bencher<'_, '_>) {
     let (shape, frame) = (shape(), frame(CALL_DONE));
     let prepared = || {
         let mut out = Frames::default();
@@ -130,8 +107,7 @@ fn item_done<D: Dialect>(bencher: Bencher<'_, '_>) {
 }
 
 /// The last event, up to the stream's last byte.
-#[divan::bench(types = [Chat, Completions, OllamaChat, OllamaGenerate, Responses], sample_size = 16)]
-fn completed<D: Dialect>(bencher: Bencher<'_, '_>) {
+fn end<D: Dialect>(bencher: Bencher<'_, '_>) {
     let (shape, frame) = (shape(), frame(COMPLETED));
     let prepared = || {
         let mut out = Frames::default();
@@ -152,8 +128,7 @@ fn completed<D: Dialect>(bencher: Bencher<'_, '_>) {
 }
 
 /// Text deltas that arrive in one piece: decoded, read, written and taken as one piece.
-#[divan::bench(types = [Chat, Completions, OllamaChat, OllamaGenerate, Responses], sample_size = 4)]
-fn text_burst<D: Dialect>(bencher: Bencher<'_, '_>) {
+fn burst<D: Dialect>(bencher: Bencher<'_, '_>) {
     let event = format!("event: response.output_text.delta\ndata: {TEXT}\n\n");
     let burst = Bytes::from(event.repeat(BURST));
     let (shape, mut out) = (shape(), Frames::default());
@@ -169,3 +144,45 @@ fn text_burst<D: Dialect>(bencher: Bencher<'_, '_>) {
         },
     );
 }
+
+/// Every bench, for the given dialects.
+macro_rules! benches {
+    ($($dialect:path),+) => {
+        #[divan::bench(types = [$($dialect),+], sample_size = 256)]
+        fn text_delta<D: Dialect>(bencher: Bencher<'_, '_>) {
+            repeated::<D>(bencher, TEXT);
+        }
+
+        #[divan::bench(types = [$($dialect),+], sample_size = 256)]
+        fn text_delta_with_escapes<D: Dialect>(bencher: Bencher<'_, '_>) {
+            repeated::<D>(bencher, ESCAPED);
+        }
+
+        #[divan::bench(types = [$($dialect),+], sample_size = 256)]
+        fn reasoning_delta<D: Dialect>(bencher: Bencher<'_, '_>) {
+            repeated::<D>(bencher, REASONING);
+        }
+
+        #[divan::bench(types = [$($dialect),+], sample_size = 256)]
+        fn arguments_delta<D: Dialect>(bencher: Bencher<'_, '_>) {
+            repeated::<D>(bencher, ARGUMENTS);
+        }
+
+        #[divan::bench(types = [$($dialect),+], sample_size = 16)]
+        fn item_done<D: Dialect>(bencher: Bencher<'_, '_>) {
+            finished_item::<D>(bencher);
+        }
+
+        #[divan::bench(types = [$($dialect),+], sample_size = 16)]
+        fn completed<D: Dialect>(bencher: Bencher<'_, '_>) {
+            end::<D>(bencher);
+        }
+
+        #[divan::bench(types = [$($dialect),+], sample_size = 4)]
+        fn text_burst<D: Dialect>(bencher: Bencher<'_, '_>) {
+            burst::<D>(bencher);
+        }
+    };
+}
+
+for_each_dialect! { benches! }

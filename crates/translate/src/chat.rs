@@ -1,7 +1,6 @@
 //! The chat completions dialect.
 
 mod chunks;
-mod error;
 mod messages;
 mod parts;
 mod reply;
@@ -12,20 +11,21 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chatmock_protocol::openai::chat::reply::Completion;
-use chatmock_protocol::openai::error::ErrorBody;
 
-use crate::dialect::{Dialect, Framing, Output, Shape};
+use crate::dialect::{Dialect, Output};
 use crate::draft::Draft;
 use crate::either_body::OpenAiBody;
 use crate::failure::Failure;
 use crate::frames::Frames;
+use crate::frames::Framing;
+use crate::openai::OpenAi;
 use crate::reader::ReaderEncoder;
 use crate::reasoning_style::StyledReasoning;
 use crate::reply::{Collector, Reply};
+use crate::shape::Shape;
 use crate::stop::StopAt;
 
 pub use chunks::{Chunks, Ended};
-pub(crate) use error::error_body;
 pub(crate) use request::draft;
 
 /// `POST /v1/chat/completions`.
@@ -37,7 +37,7 @@ impl Dialect for Chat {
     type Encoder = ReaderEncoder<StopAt<StyledReasoning<Chunks>>>;
     type Whole = ReaderEncoder<StopAt<StyledReasoning<Collector>>>;
     type Response<'r> = Completion<'r>;
-    type Error<'f> = ErrorBody<'f>;
+    type Family = OpenAi;
 
     const NAME: &'static str = "chat";
     const FRAMING: Framing = Framing::Sse;
@@ -66,10 +66,6 @@ impl Dialect for Chat {
 
     fn render<'r>(replies: &'r [Reply], shape: &'r Shape, _: Duration) -> Completion<'r> {
         reply::render(replies, shape)
-    }
-
-    fn error(failure: &Failure) -> ErrorBody<'_> {
-        error_body(failure)
     }
 }
 

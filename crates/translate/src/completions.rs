@@ -8,17 +8,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chatmock_protocol::openai::completions::{Choice, Completion, Request};
-use chatmock_protocol::openai::error::ErrorBody;
 use chatmock_protocol::responses::Usage;
 
-use crate::chat::error_body;
-use crate::dialect::{Dialect, Framing, Output, Shape};
+use crate::dialect::{Dialect, Output};
 use crate::draft::Draft;
 use crate::failure::Failure;
 use crate::frames::Frames;
+use crate::frames::Framing;
+use crate::openai::OpenAi;
 use crate::reader::ReaderEncoder;
 use crate::reasoning_style::StyledReasoning;
 use crate::reply::{Collector, Reply};
+use crate::shape::Shape;
 use crate::stop::StopAt;
 use crate::text_only::TextOnly;
 
@@ -33,7 +34,7 @@ impl Dialect for Completions {
     type Encoder = ReaderEncoder<StopAt<StyledReasoning<TextOnly<TextChunks>>>>;
     type Whole = ReaderEncoder<StopAt<StyledReasoning<TextOnly<Collector>>>>;
     type Response<'r> = Completion<'r>;
-    type Error<'f> = ErrorBody<'f>;
+    type Family = OpenAi;
 
     const NAME: &'static str = "completions";
     const FRAMING: Framing = Framing::Sse;
@@ -80,10 +81,6 @@ impl Dialect for Completions {
             choices: choices.collect(),
             usage: usage.map(|usage| Some(usage.into())),
         }
-    }
-
-    fn error(failure: &Failure) -> ErrorBody<'_> {
-        error_body(failure)
     }
 }
 

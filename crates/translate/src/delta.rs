@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 use chatmock_protocol::json::{RawStr, RawValue};
 use chatmock_protocol::responses::event::Channel;
 
-use crate::dialect::Finish;
+use crate::end::Finish;
 
 /// One step of a reply, as every translating dialect understands it.
 #[derive(Debug)]

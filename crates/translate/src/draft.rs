@@ -7,9 +7,10 @@ use chatmock_protocol::openai::chat::request::StreamOptions;
 use chatmock_protocol::responses::Request;
 
 use crate::backend::OptionalParam;
-use crate::dialect::{EchoedParams, Finish};
+use crate::end::Finish;
 use crate::failure::Failure;
 use crate::notice::{self, Notice, NoticeKind};
+use crate::shape::EchoedParams;
 use crate::stop::StopCriteria;
 use crate::tool_names::ShortenedName;
 

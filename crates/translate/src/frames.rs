@@ -7,6 +7,15 @@ use serde::Serialize;
 
 use crate::delta::Piece;
 
+/// How a stream's messages are delimited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Framing {
+    /// Server-sent events.
+    Sse,
+    /// One JSON object a line.
+    Ndjson,
+}
+
 /// Bytes on their way to the client.
 #[derive(Debug, Default)]
 pub struct Frames(BytesMut);

@@ -1,14 +1,14 @@
 //! Ollama's two dialects: chat, and an answer to a single prompt.
 
 mod chat;
-mod error;
+mod family;
 mod generate;
 mod history;
 mod lines;
 mod request;
 
 pub use chat::OllamaChat;
-pub use error::error_body;
+pub use family::Ollama;
 pub use generate::OllamaGenerate;
 pub use lines::{Lines, timestamp};
 

@@ -12,11 +12,12 @@ use chatmock_protocol::tier::Tier;
 
 use crate::backend::{self, Backend};
 use crate::catalog::{self, Catalog, Resolved, UnknownModel};
-use crate::dialect::{Finish, Shape};
 use crate::draft::Draft;
+use crate::end::Finish;
 use crate::failure::{Failure, FailureKind};
 use crate::notice::{Notice, NoticeKind};
 use crate::reasoning_style::ReasoningStyle;
+use crate::shape::Shape;
 use crate::tokens::{Estimate, Tokenizer};
 
 /// What the person who runs the server decided for all requests.

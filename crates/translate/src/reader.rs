@@ -13,7 +13,7 @@ use chatmock_protocol::responses::item::OutputKind;
 use chatmock_protocol::responses::{Event, OutputItem, Response};
 
 use crate::delta::{Delta, Piece, Sink};
-use crate::dialect::{End, Finish, Step};
+use crate::end::{End, Finish, Step};
 use crate::failure::Failure;
 use slot::Slot;
 

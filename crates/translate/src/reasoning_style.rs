@@ -6,9 +6,11 @@ use std::time::Duration;
 use chatmock_protocol::json::RawString;
 
 use crate::delta::{Annotation, Delta, Piece};
-use crate::dialect::{DeltaEncoder, End, Finish, Shape};
+use crate::dialect::DeltaEncoder;
+use crate::end::{End, Finish};
 use crate::failure::Failure;
 use crate::frames::Frames;
+use crate::shape::Shape;
 
 /// How reasoning is worded in replies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -8,7 +8,8 @@ use chatmock_protocol::json::RawValue;
 use chatmock_protocol::responses::event::Channel;
 
 use crate::delta::{Annotation, Delta};
-use crate::dialect::{DeltaEncoder, End, Finish};
+use crate::dialect::DeltaEncoder;
+use crate::end::{End, Finish};
 use crate::failure::Failure;
 use crate::frames::Frames;
 

@@ -10,14 +10,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chatmock_protocol::json::RawValue;
-use chatmock_protocol::openai::error::ErrorBody;
 
-use crate::chat::error_body;
-use crate::dialect::{Dialect, Framing, Output, Shape};
+use crate::dialect::{Dialect, Output};
 use crate::draft::Draft;
 use crate::either_body::OpenAiBody;
 use crate::failure::Failure;
 use crate::frames::Frames;
+use crate::frames::Framing;
+use crate::openai::OpenAi;
+use crate::shape::Shape;
 
 pub use passthrough::Passthrough;
 pub(crate) use request::draft;
@@ -31,7 +32,7 @@ impl Dialect for Responses {
     type Encoder = Passthrough;
     type Whole = Passthrough;
     type Response<'r> = &'r RawValue;
-    type Error<'f> = ErrorBody<'f>;
+    type Family = OpenAi;
 
     const NAME: &'static str = "responses";
     const FRAMING: Framing = Framing::Sse;
@@ -58,10 +59,6 @@ impl Dialect for Responses {
 
     fn render<'r>(replies: &'r [Option<Box<RawValue>>], _: &'r Shape, _: Duration) -> &'r RawValue {
         replies.iter().flatten().next().map_or(RawValue::NULL, |reply| reply)
-    }
-
-    fn error(failure: &Failure) -> ErrorBody<'_> {
-        error_body(failure)
     }
 }
 

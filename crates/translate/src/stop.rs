@@ -7,9 +7,11 @@ use chatmock_protocol::openai::chat::request::Stop;
 use chatmock_protocol::responses::Usage;
 
 use crate::delta::{Delta, Piece};
-use crate::dialect::{DeltaEncoder, End, Finish, Shape};
+use crate::dialect::DeltaEncoder;
+use crate::end::{End, Finish};
 use crate::failure::Failure;
 use crate::frames::Frames;
+use crate::shape::Shape;
 use crate::tokens::TokenCount;
 
 /// Where a reply is cut.

@@ -4,7 +4,8 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 use crate::delta::Delta;
-use crate::dialect::{DeltaEncoder, End, Finish};
+use crate::dialect::DeltaEncoder;
+use crate::end::{End, Finish};
 use crate::failure::Failure;
 use crate::frames::Frames;
 

@@ -8,12 +8,11 @@ use bytes::Bytes;
 use chatmock_protocol::effort::Effort;
 use chatmock_protocol::responses::Event;
 use chatmock_protocol::sse::{Decoder, Frame};
-use chatmock_translate::stop::StopCriteria;
-use chatmock_translate::dialect::End;
 use chatmock_translate::reasoning_style::ReasoningStyle;
+use chatmock_translate::stop::StopCriteria;
 use chatmock_translate::tokens::Estimate;
 use chatmock_translate::{
-    Catalog, Dialect, Encoder, Failure, Frames, Framing, Policy, Shape, settle,
+    Catalog, Dialect, Encoder, End, Failure, Family, Frames, Framing, Policy, Shape, settle,
 };
 use serde_json::Value;
 
@@ -52,7 +51,7 @@ pub fn lower<D: Dialect>(body: &[u8]) {
 
 /// Words a failure.
 pub fn told<D: Dialect>(failure: &Failure) {
-    let error = serde_json::to_value(D::error(failure)).expect("an error is written");
+    let error = serde_json::to_value(D::Family::error(failure)).expect("an error is written");
     assert!(error.is_object());
 }
 
@@ -99,7 +98,10 @@ pub fn shapes() -> [Arc<Shape>; 2] {
         reasoning: ReasoningStyle::ThinkTags,
         hide_commentary: true,
         legacy_functions: true,
-        stop: StopCriteria { sequences: vec!["ab".to_owned(), "\u{e9}".to_owned()], max_tokens: Some(9) },
+        stop: StopCriteria {
+            sequences: vec!["ab".to_owned(), "\u{e9}".to_owned()],
+            max_tokens: Some(9),
+        },
         echo: vec!["Once".to_owned()],
         keep: true,
         ..plain.clone()

@@ -8,8 +8,9 @@ use bytes::Bytes;
 use chatmock_protocol::json::RawValue;
 use chatmock_protocol::responses::Event;
 use chatmock_protocol::sse::Decoder;
-use chatmock_translate::dialect::{Encoder, End};
-use chatmock_translate::{Catalog, Dialect, Failure, Frames, Policy, Shape, Turn, settle};
+use chatmock_translate::{
+    Catalog, Dialect, Encoder, End, Failure, Family, Frames, Policy, Shape, Turn, settle,
+};
 use serde::Serialize;
 
 use super::pretty::pretty;
@@ -123,7 +124,7 @@ fn refused<D: Dialect>(failure: &Failure) -> String {
         body: B,
     }
 
-    json(&Refused { status: failure.status(), body: D::error(failure) })
+    json(&Refused { status: D::Family::status(failure), body: D::Family::error(failure) })
 }
 
 fn json<T: Serialize>(value: &T) -> String {

@@ -5,7 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use chatmock_translate::notice::{self, Notice};
-use chatmock_translate::{Chat, Dialect, Failure, FailureKind, OllamaChat};
+use chatmock_translate::{Failure, FailureKind, Family, Ollama, OpenAi};
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use http_body::Body;
@@ -95,9 +95,9 @@ where
 /// A failure, worded in the dialect of the path.
 pub(crate) fn failure(failure: &Failure, path: &str) -> Reply {
     let body = if route::is_ollama(path) {
-        serde_json::to_vec(&OllamaChat::error(failure))
+        serde_json::to_vec(&Ollama::error(failure))
     } else {
-        serde_json::to_vec(&Chat::error(failure))
+        serde_json::to_vec(&OpenAi::error(failure))
     };
     let body = body.unwrap_or_default();
     let status = StatusCode::from_u16(failure.status()).unwrap_or(StatusCode::BAD_GATEWAY);

@@ -11,8 +11,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use chatmock_translate::dialect::Shape;
-use chatmock_translate::{Dialect, Failure, FailureKind, Frames, Framing};
+use chatmock_translate::{Dialect, Failure, FailureKind, Frames, Framing, Shape};
 use futures::FutureExt;
 use http_body::{Body, Frame};
 use tokio::time::{Instant, Sleep};

@@ -7,8 +7,7 @@ use std::time::Duration;
 
 use chatmock_protocol::responses::Usage;
 use chatmock_protocol::responses::event::Phase;
-use chatmock_translate::dialect::End;
-use chatmock_translate::{Encoder, Failure, Frames};
+use chatmock_translate::{Encoder, End, Failure, Frames};
 
 use crate::app::App;
 use crate::clock::Moment;

@@ -6,8 +6,9 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use chatmock_protocol::json::RawValue;
-use chatmock_translate::dialect::{Finish, Shape};
-use chatmock_translate::{Dialect, Encoder, Failure, Frames, Framing, Notice, settle};
+use chatmock_translate::{
+    Dialect, Encoder, Failure, Finish, Frames, Framing, Notice, Shape, settle,
+};
 use chatmock_upstream::{Credentials, Prepared};
 use http::HeaderMap;
 use http::request::Parts;

@@ -9,12 +9,15 @@ use chatmock_protocol::openai::chat::reply::{
 };
 use chatmock_protocol::responses;
 
-use super::error::error_body;
 use super::reply::{self, finish_reason};
 use crate::delta::{Delta, Piece};
-use crate::dialect::{DeltaEncoder, End, Finish, Shape};
+use crate::dialect::DeltaEncoder;
+use crate::end::{End, Finish};
 use crate::failure::Failure;
+use crate::family::Family;
 use crate::frames::Frames;
+use crate::openai::OpenAi;
+use crate::shape::Shape;
 use crate::template::{PLACE, Template};
 use crate::tool_names;
 use chatmock_protocol::responses::event::Channel;
@@ -190,7 +193,7 @@ impl DeltaEncoder for Chunks {
 pub(super) fn tail(outcome: Result<&[Ended], &Failure>, shape: &Shape, frames: &mut Frames) {
     let ended = match outcome {
         Ok(ended) => ended,
-        Err(failure) => return frames.event_json(None, &error_body(failure)),
+        Err(failure) => return frames.event_json(None, &OpenAi::error(failure)),
     };
     let usage = ended.iter().filter_map(|choice| choice.usage).reduce(responses::Usage::plus);
     if let (true, Some(usage), Some(first)) = (shape.stream_usage, usage, ended.first()) {

@@ -9,9 +9,10 @@ use chatmock_protocol::openai::chat::reply::{
 use chatmock_protocol::responses;
 use chatmock_protocol::responses::event::Channel;
 
-use crate::dialect::{Finish, Shape};
+use crate::end::Finish;
 use crate::reasoning_style::ReasoningStyle;
 use crate::reply::{Reply, ReplyAnnotation, ReplyCall};
+use crate::shape::Shape;
 use crate::tool_names;
 
 /// The reply's id: the backend's, under this API's prefix; all choices share the first one's.

@@ -7,7 +7,6 @@ mod history;
 mod messages;
 mod options;
 mod replies;
-mod same;
 mod styles;
 mod tools;
 

@@ -8,11 +8,14 @@ use std::time::Duration;
 use chatmock_protocol::openai::completions::{Choice, Completion};
 use chatmock_protocol::responses::Usage;
 
-use crate::chat::error_body;
 use crate::delta::Delta;
-use crate::dialect::{DeltaEncoder, End, Finish, Shape};
+use crate::dialect::DeltaEncoder;
+use crate::end::{End, Finish};
 use crate::failure::Failure;
+use crate::family::Family;
 use crate::frames::Frames;
+use crate::openai::OpenAi;
+use crate::shape::Shape;
 use crate::template::{PLACE, Template};
 
 /// Writes the chunks of one choice.
@@ -82,7 +85,7 @@ impl DeltaEncoder for TextChunks {
 pub(super) fn tail(outcome: Result<&[Ended], &Failure>, shape: &Shape, frames: &mut Frames) {
     let ended = match outcome {
         Ok(ended) => ended,
-        Err(failure) => return frames.event_json(None, &error_body(failure)),
+        Err(failure) => return frames.event_json(None, &OpenAi::error(failure)),
     };
     let usage = ended.iter().filter_map(|choice| choice.usage).reduce(Usage::plus);
     if let (true, Some(usage), Some(first)) = (shape.stream_usage, usage, ended.first()) {

@@ -4,17 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chatmock_protocol::ollama::chat::{Reply as Wire, ReplyMessage, Request};
-use chatmock_protocol::ollama::error::ErrorBody;
 
 use super::lines::{self, Kind};
-use super::{Streamed, Whole, error_body, request};
-use crate::dialect::{Dialect, Framing, Output, Shape};
+use super::{Ollama, Streamed, Whole, request};
+use crate::dialect::{Dialect, Output};
 use crate::draft::Draft;
 use crate::failure::Failure;
 use crate::frames::Frames;
+use crate::frames::Framing;
 use crate::reader::ReaderEncoder;
 use crate::reasoning_style::StyledReasoning;
 use crate::reply::{Collector, Reply, ReplyCall};
+use crate::shape::Shape;
 use crate::stop::StopAt;
 use crate::text_only::TextOnly;
 
@@ -27,7 +28,7 @@ impl Dialect for OllamaChat {
     type Encoder = Streamed;
     type Whole = Whole;
     type Response<'r> = Wire<'r>;
-    type Error<'f> = ErrorBody<'f>;
+    type Family = Ollama;
 
     const NAME: &'static str = "ollama-chat";
     const FRAMING: Framing = Framing::Ndjson;
@@ -72,9 +73,5 @@ impl Dialect for OllamaChat {
             done: true,
             figures: reply.map(|reply| lines::figures(&reply.end, reply.first_at, took)),
         }
-    }
-
-    fn error(failure: &Failure) -> ErrorBody<'_> {
-        error_body(failure)
     }
 }

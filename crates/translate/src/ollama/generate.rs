@@ -3,16 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chatmock_protocol::ollama::error::ErrorBody;
 use chatmock_protocol::ollama::generate::{Reply as Wire, Request};
 
 use super::lines::{self, Kind};
-use super::{OllamaChat, Streamed, Whole, error_body, request};
-use crate::dialect::{Dialect, Framing, Output, Shape};
+use super::{Ollama, OllamaChat, Streamed, Whole, request};
+use crate::dialect::{Dialect, Output};
 use crate::draft::Draft;
 use crate::failure::Failure;
 use crate::frames::Frames;
+use crate::frames::Framing;
 use crate::reply::Reply;
+use crate::shape::Shape;
 
 /// `POST /api/generate`.
 #[derive(Clone, Copy, Debug)]
@@ -23,7 +24,7 @@ impl Dialect for OllamaGenerate {
     type Encoder = Streamed;
     type Whole = Whole;
     type Response<'r> = Wire<'r>;
-    type Error<'f> = ErrorBody<'f>;
+    type Family = Ollama;
 
     const NAME: &'static str = "ollama-generate";
     const FRAMING: Framing = Framing::Ndjson;
@@ -58,9 +59,5 @@ impl Dialect for OllamaGenerate {
             done: true,
             figures: reply.map(|reply| lines::figures(&reply.end, reply.first_at, took)),
         }
-    }
-
-    fn error(failure: &Failure) -> ErrorBody<'_> {
-        error_body(failure)
     }
 }

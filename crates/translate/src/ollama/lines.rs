@@ -12,14 +12,17 @@ use chatmock_protocol::ollama::shared::Figures;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::{Streamed, error_body};
+use super::{Ollama, Streamed};
 use crate::delta::{Delta, Piece};
-use crate::dialect::{DeltaEncoder, End, Finish, Shape};
+use crate::dialect::DeltaEncoder;
+use crate::end::{End, Finish};
 use crate::failure::Failure;
+use crate::family::Family;
 use crate::frames::Frames;
 use crate::reader::ReaderEncoder;
 use crate::reasoning_style::StyledReasoning;
 use crate::reply::ReplyCall as Call;
+use crate::shape::Shape;
 use crate::stop::StopAt;
 use crate::template::{PLACE, Template};
 use crate::text_only::TextOnly;
@@ -167,7 +170,7 @@ impl DeltaEncoder for Lines {
 /// Ends the stream: nothing after the last line, or the failure as one, without `done`.
 pub(super) fn tail(outcome: Result<&[()], &Failure>, frames: &mut Frames) {
     if let Err(failure) = outcome {
-        frames.json(&error_body(failure));
+        frames.json(&Ollama::error(failure));
         frames.text("\n");
     }
 }

@@ -10,8 +10,8 @@ use chatmock_protocol::responses::item::{ContentPart, InputItem, Role};
 
 use super::history::{History, with_images};
 use crate::conversation::Conversation;
-use crate::dialect::Finish;
 use crate::draft::{Draft, NOT_OF_API, NOT_STORED};
+use crate::end::Finish;
 use crate::failure::Failure;
 use crate::field_path::FieldPath;
 use crate::format::{self, Format};

@@ -10,7 +10,7 @@ use chatmock_protocol::responses::{OutputItem, Response};
 use super::EventReader;
 use super::slot::{Slot, missing};
 use crate::delta::{Delta, Sink};
-use crate::dialect::Finish;
+use crate::end::Finish;
 
 impl EventReader {
     /// Takes the finished item: what its deltas did not bring comes from here.

@@ -6,10 +6,12 @@ use chatmock_protocol::responses::Event;
 use chatmock_protocol::sse::Frame;
 
 use crate::delta::Delta;
-use crate::dialect::{DeltaEncoder, Encoder, End, Shape, Step};
+use crate::dialect::{DeltaEncoder, Encoder};
+use crate::end::{End, Step};
 use crate::failure::Failure;
 use crate::frames::Frames;
 use crate::reader::EventReader;
+use crate::shape::Shape;
 
 /// Reads events and gives their steps to the encoder under it.
 #[derive(Debug)]

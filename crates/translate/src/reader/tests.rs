@@ -12,7 +12,7 @@ use serde_json::json;
 
 use super::EventReader;
 use crate::delta::{Annotation, Delta};
-use crate::dialect::{End, Finish};
+use crate::end::{End, Finish};
 use crate::failure::{Failure, FailureKind};
 use crate::tests::support::{
     added, call, citation, completed, created, done, event, failed, incomplete, message,

@@ -14,9 +14,11 @@ use chatmock_protocol::sse::Frame;
 use super::partial::Partials;
 use super::synthesized::{self, OutputText, PartDone};
 use crate::delta::Piece;
-use crate::dialect::{EchoedParams, Encoder, End, Finish, Shape, Step};
+use crate::dialect::Encoder;
+use crate::end::{End, Finish, Step};
 use crate::failure::Failure;
 use crate::frames::Frames;
+use crate::shape::{EchoedParams, Shape};
 use crate::tokens::TokenCount;
 
 /// Copies events, keeps finished items, and mends an empty `output` at the end.

@@ -7,8 +7,8 @@ use chatmock_protocol::json::{RawObject, RawValue, raw};
 use chatmock_protocol::sse::Frame;
 use serde::{Deserialize, Serialize};
 
-use crate::dialect::EchoedParams;
 use crate::failure::Failure;
+use crate::shape::EchoedParams;
 
 /// The kind of a response's failed end.
 pub(super) const FAILED: &str = "response.failed";

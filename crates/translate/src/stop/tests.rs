@@ -8,10 +8,12 @@ use proptest::prelude::*;
 
 use super::{StopAt, StopCriteria};
 use crate::delta::Delta;
-use crate::dialect::{DeltaEncoder, End, Finish, Shape};
+use crate::dialect::DeltaEncoder;
+use crate::end::{End, Finish};
 use crate::failure::Failure;
 use crate::frames::Frames;
 use crate::reply::{Collector, Reply};
+use crate::shape::Shape;
 use crate::tests::support::shape;
 use crate::tokens::CHARACTERS_PER_TOKEN;
 

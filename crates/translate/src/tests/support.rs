@@ -10,10 +10,12 @@ use chatmock_protocol::responses::Event;
 use chatmock_protocol::sse::Frame;
 use serde_json::{Value, json};
 
-use crate::dialect::{Dialect, Encoder, End, Finish, Output, Shape};
+use crate::dialect::{Dialect, Encoder, Output};
+use crate::end::{End, Finish};
 use crate::reasoning_style::ReasoningStyle;
+use crate::shape::Shape;
 use crate::stop::StopCriteria;
-use crate::{Catalog, Failure, Frames, Notice, Policy, settle};
+use crate::{Catalog, Failure, Family, Frames, Notice, Policy, settle};
 
 /// A moment for `created`.
 pub(crate) const CREATED: u64 = 1_795_338_734;
@@ -273,6 +275,11 @@ pub(crate) fn wholes<D: Dialect>(
     }
     assert!(out.is_empty(), "a whole reply writes no frames");
     Ok(serde_json::to_value(D::render(&replies, &shape, took)).unwrap())
+}
+
+/// A failure in the shape of the dialect's family.
+pub(crate) fn error<D: Dialect>(failure: &Failure) -> Value {
+    serde_json::to_value(D::Family::error(failure)).unwrap()
 }
 
 fn written(out: &mut Frames) -> String {

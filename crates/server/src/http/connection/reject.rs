@@ -4,7 +4,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chatmock_translate::{Chat, Dialect, Failure, FailureKind};
+use chatmock_translate::{Failure, FailureKind, Family, OpenAi};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -16,7 +16,7 @@ pub(super) fn answer() -> Bytes {
     let kind = FailureKind::Unavailable { retry_after: Some(1) };
     let message = "too many connections (--max-connections); try again in a second";
     let failure = Failure::new(kind, message).with_code("too_many_connections");
-    let body = serde_json::to_string(&Chat::error(&failure)).unwrap_or_default();
+    let body = serde_json::to_string(&OpenAi::error(&failure)).unwrap_or_default();
     let answer = format!(
         "HTTP/1.1 503 Service Unavailable\r\n\
          content-type: application/json\r\n\

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::Chat;
-use crate::dialect::Shape;
+use crate::shape::Shape;
 use crate::tests::support::{completed, created, data, shape, streams, text, wholes};
 
 /// A response of its own id.

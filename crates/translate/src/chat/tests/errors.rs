@@ -6,7 +6,7 @@ use crate::Chat;
 use crate::dialect::Dialect;
 use crate::failure::Failure;
 use crate::policy::Policy;
-use crate::tests::support::settled;
+use crate::tests::support::{error, settled};
 
 fn refused(body: &str) -> Failure {
     match settled::<Chat>(body, &Policy::default()) {
@@ -16,7 +16,7 @@ fn refused(body: &str) -> Failure {
 }
 
 fn wire(failure: &Failure) -> Value {
-    serde_json::to_value(Chat::error(failure)).unwrap()
+    error::<Chat>(failure)
 }
 
 #[test]

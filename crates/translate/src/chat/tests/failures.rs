@@ -3,9 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::Chat;
-use crate::dialect::Dialect;
 use crate::failure::{Failure, FailureKind};
-use crate::tests::support::{created, data, event, failed, shape, stream, text, whole};
+use crate::tests::support::{created, data, error, event, failed, shape, stream, text, whole};
 
 #[test]
 fn a_stream_that_fails_ends_in_the_error_and_nothing_else() {
@@ -58,7 +57,7 @@ fn the_backend_s_codes_have_their_status() {
         ("brand_new", 502, "server_error"),
     ] {
         let failure = whole::<Chat>(&shape(), &[created(), failed(code, "m")]).unwrap_err();
-        let error = serde_json::to_value(Chat::error(&failure)).unwrap()["error"].clone();
+        let error = error::<Chat>(&failure)["error"].clone();
         assert_eq!((failure.status(), error["type"].as_str()), (status, Some(class)), "{code}");
         assert_eq!((&error["code"], &error["message"]), (&json!(code), &json!("m")));
     }
@@ -72,7 +71,7 @@ fn both_shapes_of_an_error_event_end_the_reply() {
     for members in [flat, json!({"error": nested})] {
         let events = [created(), event("error", &members), text(0, "never")];
         let failure = whole::<Chat>(&shape(), &events).unwrap_err();
-        let error = serde_json::to_value(Chat::error(&failure)).unwrap();
+        let error = error::<Chat>(&failure);
         let expected = json!({"error": {"message": "busy", "type": "service_unavailable_error", "param": "model", "code": "server_is_overloaded"}});
         assert_eq!((failure.status(), error), (503, expected));
         assert!(!stream::<Chat>(&shape(), &events).contains("never"));
@@ -83,7 +82,7 @@ fn both_shapes_of_an_error_event_end_the_reply() {
 fn a_failure_without_words_gets_some() {
     let silent = event("response.failed", &json!({"response": {"error": null}}));
     let failure = whole::<Chat>(&shape(), &[silent]).unwrap_err();
-    let error = serde_json::to_value(Chat::error(&failure)).unwrap()["error"].clone();
+    let error = error::<Chat>(&failure)["error"].clone();
     assert_eq!(
         (failure.status(), &error["type"], &error["code"]),
         (502, &json!("server_error"), &Value::Null)
@@ -164,7 +163,7 @@ fn every_kind_has_a_status_and_a_class() {
         (FailureKind::Internal, 500, "server_error"),
     ] {
         let failure = Failure::new(kind, "m");
-        let error = serde_json::to_value(Chat::error(&failure)).unwrap();
+        let error = error::<Chat>(&failure);
         assert_eq!(
             (failure.status(), error["error"]["type"].as_str()),
             (status, Some(class)),

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use crate::Chat;
-use crate::dialect::Shape;
+use crate::shape::Shape;
 use crate::stop::StopCriteria;
 use crate::tests::support::{
     CREATED, added, arguments, call, citation, completed, created, data, done, event, incomplete,

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::Chat;
-use crate::dialect::Shape;
 use crate::reasoning_style::ReasoningStyle;
+use crate::shape::Shape;
 use crate::tests::support::{
     call, citation, completed, created, data, done, raw_reasoning, reasoning, shape, stream, text,
     whole,

@@ -4,8 +4,8 @@ use serde_json::{Value, json};
 use std::time::Duration;
 
 use crate::Completions;
-use crate::dialect::Shape;
 use crate::reasoning_style::ReasoningStyle;
+use crate::shape::Shape;
 use crate::stop::StopCriteria;
 use crate::tests::support::{
     CREATED, call, completed, created, data, done, failed, incomplete, reasoning, refusal, shape,

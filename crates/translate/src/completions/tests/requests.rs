@@ -3,13 +3,12 @@
 use serde_json::{Value, json};
 
 use crate::Completions;
-use crate::dialect::Dialect;
 use crate::failure::Failure;
 use crate::format::FILL_IN;
 use crate::policy::Policy;
 use crate::reasoning_style::ReasoningStyle;
 use crate::stop::StopCriteria;
-use crate::tests::support::{Settled, settled};
+use crate::tests::support::{Settled, error, settled};
 
 fn ask(more: &Value) -> Result<Settled, Failure> {
     let mut body = json!({"model": "gpt-6-sol"});
@@ -166,7 +165,7 @@ fn failures_are_worded_as_in_chat_completions() {
         ("{", Value::Null),
     ] {
         let failure = settled::<Completions>(body, &Policy::default()).unwrap_err();
-        let error = serde_json::to_value(Completions::error(&failure)).unwrap()["error"].clone();
+        let error = error::<Completions>(&failure)["error"].clone();
         assert_eq!((failure.status(), &error["param"]), (400, &param), "{body}");
         assert_eq!(error["type"], "invalid_request_error");
     }

@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::super::{OllamaChat, model_name};
 use super::{hi, plain, refused, said, with};
-use crate::dialect::Finish;
+use crate::end::Finish;
 use crate::policy::Policy;
 use crate::reasoning_style::ReasoningStyle;
 use crate::stop::StopCriteria;

@@ -6,11 +6,11 @@ use super::super::{OllamaChat, OllamaGenerate};
 use crate::dialect::Dialect;
 use crate::failure::Failure;
 use crate::policy::Policy;
-use crate::tests::support::{created, failed, lines, settled, shape, stream, text, whole};
+use crate::tests::support::{created, error, failed, lines, settled, shape, stream, text, whole};
 
 /// The failure's words, after a look that the body holds nothing else.
 fn wire<D: Dialect>(failure: &Failure) -> String {
-    let body = serde_json::to_value(D::error(failure)).unwrap();
+    let body = error::<D>(failure);
     let members = body.as_object().unwrap();
     assert_eq!(members.len(), 1, "{body}");
     members["error"].as_str().unwrap().to_owned()

@@ -5,7 +5,8 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::super::{OllamaChat, OllamaGenerate, timestamp};
-use crate::dialect::{Dialect, Shape};
+use crate::dialect::Dialect;
+use crate::shape::Shape;
 use crate::stop::StopCriteria;
 use crate::tests::support::{
     CREATED, completed, created, event, incomplete, lines, reasoning, shape, stream_at, text,

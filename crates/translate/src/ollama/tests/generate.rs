@@ -4,7 +4,7 @@ use serde_json::json;
 
 use super::super::OllamaGenerate;
 use super::{asked, extended, plain, said};
-use crate::dialect::Finish;
+use crate::end::Finish;
 use crate::format::FILL_IN;
 
 const PNG: &str = "iVBORw0KGgoAAAANSUhEUg==";

@@ -3,8 +3,9 @@
 use serde_json::{Value, json};
 
 use super::super::{OllamaChat, OllamaGenerate};
-use crate::dialect::{Finish, Shape};
+use crate::end::Finish;
 use crate::reasoning_style::ReasoningStyle;
+use crate::shape::Shape;
 use crate::stop::StopCriteria;
 use crate::tests::support::{
     added, arguments, at_once, call, citation, completed, created, done, event, incomplete, lines,

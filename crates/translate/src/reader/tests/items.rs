@@ -3,7 +3,7 @@
 use serde_json::json;
 
 use super::{end, steps};
-use crate::dialect::Finish;
+use crate::end::Finish;
 use crate::tests::support::{added, arguments, call, completed, created, done, event};
 
 #[test]

@@ -4,9 +4,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::Responses;
-use crate::dialect::Shape;
 use crate::failure::Failure;
 use crate::policy::Policy;
+use crate::shape::Shape;
 use crate::stop::StopCriteria;
 use crate::tests::support::{
     added, arguments, call, completed, created, data, done, event, message, settled, shape, stream,

@@ -3,8 +3,8 @@
 use serde_json::{Value, json};
 
 use crate::Responses;
-use crate::dialect::Shape;
 use crate::policy::Policy;
+use crate::shape::Shape;
 use crate::tests::support::{
     added, completed, created, data, event, failed, incomplete, settled, stream, text, whole,
 };

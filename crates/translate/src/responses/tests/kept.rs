@@ -10,10 +10,11 @@ use chatmock_protocol::sse::Frame;
 use serde_json::{Value, json};
 
 use crate::Responses;
-use crate::dialect::{Dialect, Encoder, Shape};
+use crate::dialect::{Dialect, Encoder};
 use crate::failure::Failure;
 use crate::frames::Frames;
 use crate::policy::Policy;
+use crate::shape::Shape;
 use crate::stop::StopCriteria;
 use crate::tests::support::{
     added, completed, created, data, done, incomplete, message, settled, shape, stream, text,

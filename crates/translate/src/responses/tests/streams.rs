@@ -4,10 +4,9 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::Responses;
-use crate::dialect::Dialect;
 use crate::tests::support::{
-    call, completed, created, data, done, event, failed, incomplete, message, shape, stream, text,
-    whole,
+    call, completed, created, data, done, error, event, failed, incomplete, message, shape, stream,
+    text, whole,
 };
 
 fn streamed(events: &[String]) -> String {
@@ -174,7 +173,7 @@ fn a_whole_reply_is_the_terminal_response_or_a_failure() {
     let failure =
         whole::<Responses>(&shape(), &[created(), failed("context_length_exceeded", "m")])
             .unwrap_err();
-    let error = serde_json::to_value(Responses::error(&failure)).unwrap();
+    let error = error::<Responses>(&failure);
     assert_eq!(
         (failure.status(), &error["error"]["code"]),
         (400, &json!("context_length_exceeded"))

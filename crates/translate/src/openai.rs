@@ -1,18 +1,32 @@
-//! A failure as OpenAI's API words it.
+//! OpenAI's family: the error object that all of its endpoints share.
 
 use chatmock_protocol::openai::error::{ErrorBody, ErrorObject};
 
 use crate::failure::{Failure, FailureKind};
+use crate::family::Family;
 
-/// Words a failure; the backend's own class is kept where it gave one.
-pub(crate) fn error_body(failure: &Failure) -> ErrorBody<'_> {
-    ErrorBody {
-        error: ErrorObject {
-            message: &failure.message,
-            kind: failure.class.as_deref().unwrap_or_else(|| class(failure.kind)),
-            param: failure.param.as_deref(),
-            code: failure.code.as_deref(),
-        },
+/// Chat completions, completions and the Responses API.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenAi;
+
+impl Family for OpenAi {
+    type Error<'f> = ErrorBody<'f>;
+
+    fn error(failure: &Failure) -> ErrorBody<'_> {
+        // The backend's own class is kept where it gave one, since clients of this API know it.
+        let kind = failure.class.as_deref().unwrap_or_else(|| class(failure.kind));
+        ErrorBody {
+            error: ErrorObject {
+                message: &failure.message,
+                kind,
+                param: failure.param.as_deref(),
+                code: failure.code.as_deref(),
+            },
+        }
+    }
+
+    fn status(failure: &Failure) -> u16 {
+        failure.status()
     }
 }
 

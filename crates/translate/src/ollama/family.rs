@@ -1,0 +1,32 @@
+//! Ollama's family: its errors are one text.
+
+use std::borrow::Cow;
+
+use chatmock_protocol::ollama::error::ErrorBody;
+
+use crate::failure::Failure;
+use crate::family::Family;
+
+/// Ollama's API.
+#[derive(Clone, Copy, Debug)]
+pub struct Ollama;
+
+impl Family for Ollama {
+    type Error<'f> = ErrorBody<'f>;
+
+    fn error(failure: &Failure) -> ErrorBody<'_> {
+        // This API has no member for the parameter at fault, so the text begins with it.
+        let message = failure.message.as_str();
+        let param = failure.param.as_deref().filter(|param| !message.contains(param));
+        ErrorBody {
+            error: match param {
+                Some(param) => Cow::Owned(format!("{param}: {message}")),
+                None => Cow::Borrowed(message),
+            },
+        }
+    }
+
+    fn status(failure: &Failure) -> u16 {
+        failure.status()
+    }
+}

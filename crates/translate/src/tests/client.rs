@@ -1,0 +1,223 @@
+//! Clients of every dialect: they put a stream together, so that it can be compared with the whole reply.
+
+use serde_json::{Map, Value, json};
+
+use super::support::{data, lines};
+use crate::{Chat, Completions, Dialect, Framing, OllamaChat, OllamaGenerate, Responses, Shape};
+
+/// What the program at the other end of a dialect makes of an answer.
+///
+/// The list of dialects asks it of each, so a new dialect does not compile in the tests of the
+/// invariants until it says how its answers are read.
+pub(crate) trait Client: Dialect {
+    /// Where the visible text is in a message of a stream and in a whole reply; `None` in a dialect
+    /// that copies what the backend sent instead of wording it.
+    const TEXT: Option<[&'static str; 2]>;
+
+    /// Puts a stream together.
+    fn of_stream(stream: &str) -> Value;
+
+    /// Brings a whole reply into the form of [`Self::of_stream`].
+    fn of_reply(reply: &Value, shape: &Shape) -> Value;
+
+    /// Brings an error body into the form of [`Self::of_stream`].
+    fn of_error(error: &Value) -> Value {
+        json!({"error": error["error"]})
+    }
+
+    /// The messages of a stream.
+    fn messages(stream: &str) -> Vec<Value> {
+        match Self::FRAMING {
+            Framing::Sse => data(stream),
+            Framing::Ndjson => lines(stream),
+        }
+    }
+}
+
+impl Client for Chat {
+    const TEXT: Option<[&'static str; 2]> =
+        Some(["/choices/0/delta/content", "/choices/0/message/content"]);
+
+    fn of_stream(stream: &str) -> Value {
+        let chunks = data(stream);
+        let mut message = Map::new();
+        let (mut finish, mut usage) = (Value::Null, Value::Null);
+        for chunk in &chunks {
+            if let Some(error) = chunk.get("error") {
+                return json!({"error": error});
+            }
+            let Some(choices) = chunk["choices"].as_array() else { continue };
+            if choices.is_empty() {
+                usage = chunk["usage"].clone();
+            }
+            for choice in choices {
+                assert!(finish.is_null(), "a chunk after the finish: {chunk}");
+                finish = choice["finish_reason"].clone();
+                merge(&mut message, choice["delta"].as_object().unwrap());
+            }
+        }
+        assert_eq!(chunks.last(), Some(&json!("[DONE]")));
+        json!({"message": message, "finish_reason": finish, "usage": usage})
+    }
+
+    fn of_reply(reply: &Value, shape: &Shape) -> Value {
+        let choice = &reply["choices"][0];
+        let mut message = choice["message"].clone();
+        let members = message.as_object_mut().unwrap();
+        members.retain(|_, value| !value.is_null());
+        members.entry("content").or_insert_with(|| "".into());
+        let usage = if shape.stream_usage { reply["usage"].clone() } else { Value::Null };
+        json!({"message": message, "finish_reason": choice["finish_reason"], "usage": usage})
+    }
+}
+
+/// Merges a chunk's `delta` into the message so far.
+fn merge(into: &mut Map<String, Value>, delta: &Map<String, Value>) {
+    for (name, value) in delta {
+        match (into.get_mut(name), value) {
+            (Some(Value::String(text)), Value::String(more)) => text.push_str(more),
+            (Some(Value::Object(object)), Value::Object(more)) => merge(object, more),
+            (_, Value::Array(more)) if name == "tool_calls" => {
+                let calls = into.entry(name.clone()).or_insert_with(|| json!([]));
+                merge_calls(calls.as_array_mut().unwrap(), more);
+            }
+            (Some(Value::Array(content)), Value::Array(more)) if name == "content" => {
+                let more = more[0]["text"].as_str().unwrap();
+                let text = format!("{}{more}", content[0]["text"].as_str().unwrap());
+                content[0]["text"] = text.into();
+            }
+            (Some(Value::Array(list)), Value::Array(more)) => list.extend(more.clone()),
+            (_, value) => {
+                into.insert(name.clone(), value.clone());
+            }
+        }
+    }
+}
+
+fn merge_calls(calls: &mut Vec<Value>, pieces: &[Value]) {
+    for piece in pieces {
+        let piece = piece.as_object().unwrap();
+        let at = usize::try_from(piece["index"].as_u64().unwrap()).unwrap();
+        assert!(at <= calls.len(), "an index was left out");
+        if at == calls.len() {
+            assert!(piece.contains_key("id"), "a call begins without its id");
+            calls.push(json!({}));
+        }
+        let mut piece = piece.clone();
+        piece.remove("index");
+        merge(calls[at].as_object_mut().unwrap(), &piece);
+    }
+}
+
+impl Client for Completions {
+    const TEXT: Option<[&'static str; 2]> = Some(["/choices/0/text"; 2]);
+
+    fn of_stream(stream: &str) -> Value {
+        let mut chunks = data(stream);
+        let last = chunks.pop().unwrap();
+        if let Some(error) = last.get("error") {
+            return json!({"error": error});
+        }
+        assert_eq!(last, "[DONE]");
+        let mut reply = Map::new();
+        for chunk in chunks {
+            for choice in chunk["choices"].as_array().unwrap() {
+                assert!(
+                    reply.get("finish_reason").is_none_or(Value::is_null),
+                    "text after the end"
+                );
+                append(&mut reply, "text", choice.get("text"));
+                reply.insert("finish_reason".to_owned(), choice["finish_reason"].clone());
+            }
+            for name in ["id", "usage", "created", "model"] {
+                reply.insert(name.to_owned(), chunk[name].clone());
+            }
+        }
+        Value::Object(reply)
+    }
+
+    fn of_reply(reply: &Value, shape: &Shape) -> Value {
+        let choice = &reply["choices"][0];
+        // A stream gives the counts only where they are asked for.
+        let usage = if shape.stream_usage { reply["usage"].clone() } else { Value::Null };
+        json!({
+            "text": choice["text"], "finish_reason": choice["finish_reason"], "id": reply["id"],
+            "usage": usage, "created": reply["created"], "model": reply["model"],
+        })
+    }
+}
+
+impl Client for OllamaChat {
+    const TEXT: Option<[&'static str; 2]> = Some(["/message/content"; 2]);
+
+    fn of_stream(stream: &str) -> Value {
+        of_lines(stream)
+    }
+
+    fn of_reply(reply: &Value, _: &Shape) -> Value {
+        of_lines(&format!("{reply}\n"))
+    }
+}
+
+impl Client for OllamaGenerate {
+    const TEXT: Option<[&'static str; 2]> = Some(["/response"; 2]);
+
+    fn of_stream(stream: &str) -> Value {
+        of_lines(stream)
+    }
+
+    fn of_reply(reply: &Value, _: &Shape) -> Value {
+        of_lines(&format!("{reply}\n"))
+    }
+}
+
+/// A stream of Ollama's lines put together.
+fn of_lines(stream: &str) -> Value {
+    let lines = lines(stream);
+    let (last, before) = lines.split_last().unwrap();
+    if let Some(error) = last.get("error") {
+        return json!({"error": error});
+    }
+    assert!(before.iter().all(|line| line["done"] == json!(false)), "done comes last");
+    let (mut reply, mut calls) = (Map::new(), Vec::new());
+    for line in &lines {
+        let part = line.get("message").unwrap_or(line);
+        append(&mut reply, "text", part.get("content").or_else(|| part.get("response")));
+        append(&mut reply, "thinking", part.get("thinking"));
+        calls.extend(part["tool_calls"].as_array().into_iter().flatten().cloned());
+    }
+    calls.sort_by_key(|call| call["function"]["index"].as_u64());
+    reply.insert("calls".to_owned(), calls.into());
+    for name in ["model", "created_at", "done", "done_reason", "prompt_eval_count", "eval_count"] {
+        reply.insert(name.to_owned(), last.get(name).cloned().unwrap_or_default());
+    }
+    Value::Object(reply)
+}
+
+impl Client for Responses {
+    const TEXT: Option<[&'static str; 2]> = None;
+
+    fn of_stream(stream: &str) -> Value {
+        let last = data(stream).pop().unwrap();
+        match last["type"].as_str().unwrap() {
+            "response.failed" => json!({"error": last["response"]["error"]["code"]}),
+            "error" => json!({"error": last["code"]}),
+            _ => last["response"].clone(),
+        }
+    }
+
+    fn of_reply(reply: &Value, _: &Shape) -> Value {
+        reply.clone()
+    }
+
+    fn of_error(error: &Value) -> Value {
+        json!({"error": error["error"]["code"]})
+    }
+}
+
+/// Appends a text to the member `to`.
+fn append(into: &mut Map<String, Value>, to: &str, text: Option<&Value>) {
+    let more = text.and_then(Value::as_str).unwrap_or_default();
+    let whole = into.entry(to).or_insert_with(|| "".into());
+    *whole = format!("{}{more}", whole.as_str().unwrap()).into();
+}
