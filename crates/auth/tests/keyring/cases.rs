@@ -16,7 +16,7 @@ use time::OffsetDateTime;
 /// The case that has no bus at all.
 pub(crate) const WITHOUT_BUS: &str = "a_machine_without_a_keyring_falls_back_to_the_file";
 
-pub(crate) const NAMES: [&str; 8] = [
+pub(crate) const NAMES: [&str; 9] = [
     "a_keyring_that_is_there_keeps_the_sign_in_and_a_keeper_renews_it",
     "a_keeper_sees_a_change_in_the_keyring_at_once",
     "a_large_sign_in_fits",
@@ -25,6 +25,7 @@ pub(crate) const NAMES: [&str; 8] = [
     "a_keyring_that_was_never_set_up_falls_back_to_the_file",
     WITHOUT_BUS,
     "a_keyring_that_hangs_is_given_up_on_within_its_time",
+    "an_entry_has_the_attributes_by_which_every_version_finds_it",
 ];
 
 /// The longest a decision may take, in the slowest of environments.
@@ -42,7 +43,8 @@ pub(crate) fn run(name: &str) {
         4 => locked(),
         // The bus starts the service, which finds no keyring of this person; or there is no bus.
         5 | 6 => falls_back(),
-        _ => hanging(),
+        7 => hanging(),
+        _ => attributes(),
     }
 }
 
@@ -267,6 +269,45 @@ fn locked() {
     assert!(matches!(loaded, Err(StoreError::Keyring(_))), "{loaded:?}");
     assert!(start.elapsed() < DECISION, "{:?}", start.elapsed());
     falls_back();
+}
+
+/// Entries are found by their attributes alone, so these are a contract with former versions, which
+/// used another library: a change of either attribute would leave their sign-ins behind.
+fn attributes() {
+    let _daemon = Daemon::unlocked();
+    let (_folder, home) = home(StoreChoice::Keyring);
+    let file = AuthFile::parse(br#"{"tokens":{"access_token":"a","refresh_token":"r"}}"#).unwrap();
+    home.store().save(&file).unwrap();
+    let call = |path: &str, method: &str, arguments: &[&str]| {
+        let output = Command::new("dbus-send")
+            .args(["--session", "--print-reply=literal", "--dest=org.freedesktop.secrets"])
+            .args([path, method])
+            .args(arguments)
+            .output()
+            .unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let found = call(
+        "/org/freedesktop/secrets",
+        "org.freedesktop.Secret.Service.SearchItems",
+        &["dict:string:string:service,ChatMock"],
+    );
+    let items: Vec<&str> =
+        found.split_whitespace().filter(|word| word.starts_with("/org/")).collect();
+    assert_eq!(items.len(), 1, "{found}");
+    let attributes = call(
+        items[0],
+        "org.freedesktop.DBus.Properties.Get",
+        &["string:org.freedesktop.Secret.Item", "string:Attributes"],
+    );
+    let words: Vec<&str> = attributes.split_whitespace().collect();
+    let of = |name: &str| words.iter().position(|word| *word == name).map(|at| words[at + 1]);
+    assert_eq!(of("service"), Some("ChatMock"), "{attributes}");
+    let name = of("username").unwrap_or_default();
+    let hexadecimal = name.len() == 16 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    assert!(hexadecimal, "{attributes}");
+    assert_eq!(of("target"), None, "{attributes}");
 }
 
 fn hanging() {
