@@ -107,7 +107,7 @@ impl Question {
     ) -> Result<Self, BoxError> {
         let (address, path, dialect) = match target {
             Target::Program => (harness.program.address, Dialect::Chat.path(), Dialect::Chat),
-            Target::Backend => (harness.simulator.address(), BACKEND, Dialect::Responses),
+            Target::Backend => (harness.simulator().address(), BACKEND, Dialect::Responses),
         };
         let request = Request::post(path, history.body(&fast.mark())).bytes();
         Self::ready(harness, (address, request), (dialect, true), fast)
@@ -129,7 +129,7 @@ impl Question {
         (dialect, stream): (Dialect, bool),
         fast: Fast,
     ) -> Result<Self, BoxError> {
-        let clock = harness.simulator.clock().ok_or("the backend gives no fast answers")?;
+        let clock = harness.simulator().clock().ok_or("the backend gives no fast answers")?;
         let stamps = match fast {
             Fast::Paced(count, _) => Some(count as usize),
             _ => None,

@@ -2,78 +2,67 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
+use std::process::{Command, Stdio};
+use std::thread::JoinHandle;
 use std::time::Duration;
 
-use chatmock_testkit::client::with_deadline;
-use rustix::process::{Pid, Resource, Rlimit, Signal, getrlimit, kill_process, setrlimit};
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::{Child, Command};
+use chatmock_testkit::process::{self, Reading};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 
 use crate::BoxError;
 
-/// The child; killed when dropped.
+/// The program under test, ended when dropped.
 #[derive(Debug)]
 pub(crate) struct Program {
-    child: Child,
-    id: u32,
+    child: process::Program,
     /// Where it listens.
     pub(crate) address: SocketAddr,
+    /// The thread that reads its log to the end, as a person does who keeps it.
+    log: Option<JoinHandle<()>>,
 }
 
 impl Program {
-    /// Starts the program that was built beside this one, and waits until it listens.
+    /// Starts the program that was built next to this one, and waits until it listens.
     ///
     /// It trusts the certificates of one file alone, where there is such.
-    pub(crate) async fn start(
+    pub(crate) fn start(
         home: &Path,
         flags: &[String],
         trusted: Option<&Path>,
     ) -> Result<Self, BoxError> {
-        let mut child = Command::new(path()?)
-            .args(["--port", "0", "--home"])
-            .arg(home)
-            .args(flags)
-            // Nothing that is set here may steer it, proxies among them.
-            .env_clear()
-            .env("HOME", home)
-            .envs(trusted.map(|file| ("SSL_CERT_FILE", file)))
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true)
-            .spawn()?;
-        let id = child.id().ok_or("the program ended at once")?;
-        let stderr = child.stderr.take().ok_or("no standard error")?;
-        let mut lines = BufReader::new(stderr).lines();
-        let mut seen = String::new();
-        let address = loop {
-            let line = with_deadline(lines.next_line()).await??;
-            let line = line.ok_or_else(|| format!("the program did not start: {seen}"))?;
-            if let Some((_, address)) = line.split_once("listening on http://") {
-                break address.trim().parse()?;
-            }
-            seen.push_str(&line);
-        };
-        // The log is read to its end, as by a person who keeps it.
-        tokio::spawn(async move { while matches!(lines.next_line().await, Ok(Some(_))) {} });
-        Ok(Self { child, id, address })
+        let mut command = Command::new(path()?);
+        command.args(["--port", "0"]).args(flags);
+        // Nothing that is set here may steer it, proxies among them.
+        command.env_clear().env("HOME", home);
+        command.envs(trusted.map(|file| ("SSL_CERT_FILE", file)));
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let mut child = process::Program::start(&mut command, Reading::Eager)?;
+        let address = child.err.listening()?.parse()?;
+        let log = Some(child.err.discard());
+        Ok(Self { child, address, log })
     }
 
     /// Asks it to stop.
-    pub(crate) fn terminate(&self) -> Result<(), BoxError> {
-        let id = i32::try_from(self.id)?;
-        Ok(kill_process(Pid::from_raw(id).ok_or("no process")?, Signal::TERM)?)
+    pub(crate) fn terminate(&self) {
+        self.child.signal("TERM");
     }
 
-    /// Waits for its end; gives the exit code.
+    /// Waits for its end; returns the exit code.
     pub(crate) async fn ended(&mut self, limit: Duration) -> Result<Option<i32>, BoxError> {
-        Ok(tokio::time::timeout(limit, self.child.wait()).await??.code())
+        let log = self.log.take().ok_or("it has ended already")?;
+        // The log ends with the program.
+        let ended = tokio::task::spawn_blocking(move || log.join());
+        tokio::time::timeout(limit, ended).await??.map_err(|_| "the log could not be read")?;
+        Ok(self.child.child.wait()?.code())
     }
 
     /// Whether it is the process that was started, and runs.
-    pub(crate) fn lives(&mut self) -> bool {
-        matches!(self.child.try_wait(), Ok(None))
+    pub(crate) fn is_alive(&mut self) -> bool {
+        matches!(self.child.child.try_wait(), Ok(None))
+    }
+
+    fn id(&self) -> u32 {
+        self.child.child.id()
     }
 
     /// The memory it has in use, in bytes.
@@ -88,13 +77,13 @@ impl Program {
 
     /// How many files and connections it has open.
     pub(crate) fn files(&self) -> Result<usize, BoxError> {
-        Ok(std::fs::read_dir(format!("/proc/{}/fd", self.id))?.count())
+        Ok(std::fs::read_dir(format!("/proc/{}/fd", self.id()))?.count())
     }
 
     /// The processor time that it has used.
     pub(crate) fn processor_time(&self) -> Result<Duration, BoxError> {
         let mut time = Duration::ZERO;
-        for thread in std::fs::read_dir(format!("/proc/{}/task", self.id))? {
+        for thread in std::fs::read_dir(format!("/proc/{}/task", self.id()))? {
             time += thread_time(&thread?.path())?;
         }
         Ok(time)
@@ -103,14 +92,14 @@ impl Program {
     /// How often one of its threads has gone to sleep.
     pub(crate) fn sleeps(&self) -> Result<u64, BoxError> {
         let mut sleeps = 0;
-        for thread in std::fs::read_dir(format!("/proc/{}/task", self.id))? {
+        for thread in std::fs::read_dir(format!("/proc/{}/task", self.id()))? {
             sleeps += figure(&thread?.path(), "voluntary_ctxt_switches:")?;
         }
         Ok(sleeps)
     }
 
     fn status(&self, member: &str) -> Result<u64, BoxError> {
-        Ok(figure(format!("/proc/{}", self.id).as_ref(), member)? * 1024)
+        Ok(figure(format!("/proc/{}", self.id()).as_ref(), member)? * 1024)
     }
 }
 

@@ -20,13 +20,12 @@ mod sharing;
 #[path = "cli/systemd.rs"]
 mod systemd;
 
-use std::io::{BufRead, BufReader, Read};
 use std::net::TcpListener;
 use std::path::Path;
 
 use tempfile::TempDir;
 
-use process::{Running, chat, demo, program, refused};
+use process::{Running, chat, demo, program, refused, text};
 
 /// Every flag, in the order of the alphabet.
 const FLAGS: &str = "\
@@ -229,13 +228,11 @@ fn a_first_signal_lets_open_answers_finish() {
     for name in ["TERM", "INT"] {
         let mut running = Running::start(&mut demo());
         let body = chat("MODE:slow:20:50", true);
-        let mut stream = BufReader::new(running.open("POST", "/v1/chat/completions", &body));
-        let mut answer = String::new();
-        while !answer.contains("data: ") {
-            assert_ne!(stream.read_line(&mut answer).unwrap(), 0, "{answer}");
-        }
+        let mut connection = running.open("POST", "/v1/chat/completions", &body);
+        connection.head().unwrap();
+        connection.chunks_until("data: ").unwrap();
         running.signal(name);
-        stream.read_to_string(&mut answer).unwrap();
+        let answer = text(connection);
         assert!(answer.contains("data: [DONE]"), "{answer}");
         assert_eq!(running.code(), Some(0));
         assert!(is_empty(running.temporary.path()));
@@ -259,10 +256,8 @@ fn a_second_signal_ends_at_once() {
     for (name, code) in [("TERM", 143), ("INT", 130)] {
         let mut running = Running::start(&mut demo());
         let body = chat("MODE:slow:1000:60000", true);
-        let mut stream = BufReader::new(running.open("POST", "/v1/chat/completions", &body));
-        let mut head = String::new();
-        stream.read_line(&mut head).unwrap();
-        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        let mut connection = running.open("POST", "/v1/chat/completions", &body);
+        assert_eq!(connection.head().unwrap().status, 200);
         running.signal(name);
         running.line("stopping");
         running.signal(name);
@@ -276,9 +271,8 @@ fn a_second_signal_ends_at_once() {
 fn answers_that_outlast_the_drain_are_cut_off_and_the_stop_is_still_a_success() {
     let mut running = Running::start(demo().args(["--drain", "0.05"]));
     let body = chat("MODE:slow:1000:60000", true);
-    let mut stream = BufReader::new(running.open("POST", "/v1/chat/completions", &body));
-    let mut head = String::new();
-    stream.read_line(&mut head).unwrap();
+    let mut connection = running.open("POST", "/v1/chat/completions", &body);
+    connection.head().unwrap();
     running.signal("TERM");
     running.line("cut off");
     assert_eq!(running.code(), Some(0));
@@ -320,7 +314,7 @@ fn a_verbose_log_holds_no_words_of_a_conversation() {
     command.args(["--verbose", "--verbose-obfuscation"]);
     let mut running = Running::start(&mut command);
     running.ask("POST", "/v1/chat/completions", &chat("marzipan", true));
-    running.child.kill().unwrap();
-    let written: Vec<String> = running.lines.iter().collect();
-    assert!(!written.iter().any(|line| line.contains("marzipan")), "{written:?}");
+    running.program.child.kill().unwrap();
+    let written = running.program.err.rest();
+    assert!(!written.contains("marzipan"), "{written}");
 }

@@ -17,7 +17,7 @@ const TEXTS: [Fast; 4] =
     [Fast::Split(100, 37), Fast::Escaped(100), Fast::Large(400_000), Fast::Flood(50)];
 
 pub(super) async fn measure() -> Result<Vec<Line>, BoxError> {
-    let harness = Harness::fast().await?;
+    let harness = Harness::fast()?;
     let mut questions = Vec::new();
     for dialect in Dialect::ALL {
         for way in [(dialect, true), (dialect, false)] {

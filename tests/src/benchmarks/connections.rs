@@ -13,13 +13,13 @@ use crate::suite::Options;
 const EACH: f64 = 0.01;
 
 pub(super) async fn measure(options: &Options) -> Result<Vec<Line>, BoxError> {
-    let harness = Harness::fast().await?;
+    let harness = Harness::fast()?;
     let question = Question::new(&harness, Target::Program, SHORT.fast, History::Nothing)?;
     let time = Duration::from_millis(options.number(2000, 500) as u64);
     let load = Load { clients: 8, time, beginning: Duration::ZERO };
-    let before = harness.simulator.stats();
+    let before = harness.simulator().stats();
     let run = load.run(&harness, &question).await?;
-    let after = harness.simulator.stats();
+    let after = harness.simulator().stats();
     let calls = after.streams - before.streams;
     let made = after.connections - before.connections;
     let each = made as f64 / calls.max(1) as f64;

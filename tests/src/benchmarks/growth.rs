@@ -29,7 +29,7 @@ const WHILE: Duration = Duration::from_secs(2);
 const SIZES: [usize; 4] = [10_000, 100_000, 1_000_000, 10_000_000];
 
 pub(super) async fn measure(options: &Options) -> Result<Vec<Line>, BoxError> {
-    let harness = Harness::fast().await?;
+    let harness = Harness::fast()?;
     let rounds = options.number(3, 1);
     let mut lines = vec![events(&harness, rounds).await?];
     lines.extend(bytes(&harness, rounds, options.number(700, 200) as u64).await?);

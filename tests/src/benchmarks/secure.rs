@@ -24,16 +24,16 @@ const WORKLOADS: [(&str, Workload, f64); 4] = [
 const CONNECTIONS: u64 = 2;
 
 pub(super) async fn measure(options: &Options) -> Result<Vec<Line>, BoxError> {
-    let harness = Harness::secure().await?;
+    let harness = Harness::secure()?;
     let bare = Bare::new(&harness)?;
-    let before = harness.simulator.stats().connections;
+    let before = harness.simulator().stats().connections;
     let mut lines = Vec::new();
     for (name, workload, limit) in WORKLOADS {
         let figures = Figures::of(workload, (&harness, &bare), options).await?;
         lines.extend(figures.lines(name, limit));
     }
     // The other one is the bare client's.
-    let made = harness.simulator.stats().connections - before;
+    let made = harness.simulator().stats().connections - before;
     let limit = CONNECTIONS + 1;
     lines.push(Line::new(
         "TLS: connections to the backend",

@@ -18,11 +18,11 @@ const SIZE: f64 = 13.0;
 const HEALTH: &[u8] = b"GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n";
 
 pub(super) async fn measure(options: &Options) -> Result<Vec<Line>, BoxError> {
-    let mut harness = Harness::fast().await?;
+    let mut harness = Harness::fast()?;
     let mut times = Spread::default();
     for _ in 0..options.number(15, 5) {
         let begun = Instant::now();
-        harness.restart().await?;
+        harness.restart()?;
         let reply = harness.ask(HEALTH).await?;
         times.push(milliseconds(begun.elapsed()));
         if reply.status != 200 {

@@ -28,7 +28,7 @@ pub(super) async fn measure(options: &Options) -> Result<Vec<Line>, BoxError> {
     if options.files < 4 * count as u64 {
         return Ok(vec![Line::skipped("streams", "too few open files are allowed")]);
     }
-    let harness = Harness::fast().await?;
+    let harness = Harness::fast()?;
     let idle = harness.program.memory()?;
     let short = Question::new(&harness, Target::Program, SHORT.fast, History::Nothing)?;
     let load = Load { clients: 8, time: Duration::from_millis(100), beginning: Duration::ZERO };

@@ -35,7 +35,7 @@ const PICTURE: Workload = Workload { history: History::Picture, clients: 2, time
 const LARGEST: History = History::Text((64 << 20) - 4096);
 
 pub(super) async fn latency(options: &Options) -> Result<Vec<Line>, BoxError> {
-    let figures = SHORT.rounds(&Harness::fast().await?, options).await?;
+    let figures = SHORT.rounds(&Harness::fast()?, options).await?;
     Ok(vec![
         figures.right("short answer"),
         compared("  first text, added p50", (&figures.added_first, &figures.first), 0.6),
@@ -46,7 +46,7 @@ pub(super) async fn latency(options: &Options) -> Result<Vec<Line>, BoxError> {
 }
 
 pub(super) async fn paced(options: &Options) -> Result<Vec<Line>, BoxError> {
-    let figures = PACED.rounds(&Harness::fast().await?, options).await?;
+    let figures = PACED.rounds(&Harness::fast()?, options).await?;
     Ok(vec![
         figures.right("8 streams at 100 deltas a second"),
         compared("  a delta's way, p50", (&figures.age[0], &figures.age_direct[0]), 1.0),
@@ -57,12 +57,12 @@ pub(super) async fn paced(options: &Options) -> Result<Vec<Line>, BoxError> {
 }
 
 pub(super) async fn flood(options: &Options) -> Result<Vec<Line>, BoxError> {
-    let figures = FLOOD.rounds(&Harness::fast().await?, options).await?;
+    let figures = FLOOD.rounds(&Harness::fast()?, options).await?;
     streamed("8 floods, an event a write", &figures, 20.0)
 }
 
 pub(super) async fn burst(options: &Options) -> Result<Vec<Line>, BoxError> {
-    let figures = BURST.rounds(&Harness::fast().await?, options).await?;
+    let figures = BURST.rounds(&Harness::fast()?, options).await?;
     streamed("8 bursts in writes of 16 KiB", &figures, 5.0)
 }
 
@@ -76,7 +76,7 @@ fn streamed(name: &str, figures: &Figures, limit: f64) -> Result<Vec<Line>, BoxE
 }
 
 pub(super) async fn conversation(options: &Options) -> Result<Vec<Line>, BoxError> {
-    let figures = CONVERSATION.rounds(&Harness::fast().await?, options).await?;
+    let figures = CONVERSATION.rounds(&Harness::fast()?, options).await?;
     Ok(vec![
         figures.right("conversation of 215 KB"),
         at_most("  processor an answer", &figures.processor, "ms", 3.0),
@@ -84,7 +84,7 @@ pub(super) async fn conversation(options: &Options) -> Result<Vec<Line>, BoxErro
 }
 
 pub(super) async fn picture(options: &Options) -> Result<Vec<Line>, BoxError> {
-    let harness = Harness::fast().await?;
+    let harness = Harness::fast()?;
     let figures = PICTURE.rounds(&harness, options).await?;
     let question = Question::new(&harness, Target::Program, SHORT.fast, LARGEST)?;
     let mut connection = Connection::open(harness.program.address).await?;

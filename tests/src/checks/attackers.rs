@@ -40,7 +40,7 @@ const WINDOW: u32 = 4096;
 pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
     let count = options.number(500, 50);
     let quiet = Duration::from_secs(options.number(20, 5) as u64);
-    let harness = Harness::start().await?;
+    let harness = Harness::start()?;
     let address = harness.program.address;
     let normal = Normal::start(address);
     tokio::time::sleep(quiet).await;

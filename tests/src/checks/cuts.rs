@@ -26,7 +26,7 @@ struct Tally {
 
 pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
     let places = options.number(1000, 15);
-    let harness = Harness::start().await?;
+    let harness = Harness::start()?;
     let (mut tally, mut random) = (Tally::default(), Random(0x2545_F491_4F6C_DD1D));
     for dialect in Dialect::ALL {
         let bytes = recording(dialect)?;
@@ -57,11 +57,11 @@ async fn one(
     script: Script,
     tally: &mut Tally,
 ) -> Result<(), BoxError> {
-    let before = harness.simulator.stats().responses();
-    harness.simulator.enqueue(script);
+    let before = harness.simulator().stats().responses();
+    harness.simulator().enqueue(script);
     let reply = harness.ask(&dialect.request("hello", stream)).await?;
     tally.cuts += 1;
-    if harness.simulator.stats().responses() != before + 1 {
+    if harness.simulator().stats().responses() != before + 1 {
         tally.repeated += 1;
         return Ok(());
     }
@@ -77,7 +77,7 @@ async fn uncut(
     bytes: &Bytes,
     tally: &mut Tally,
 ) -> Result<(), BoxError> {
-    harness.simulator.enqueue(Script::stream(vec![Step::Raw(bytes.clone())]));
+    harness.simulator().enqueue(Script::stream(vec![Step::Raw(bytes.clone())]));
     let reply = harness.ask(&dialect.request("hello", stream)).await?;
     let complete = dialect.is_complete(&reply, stream) && reply.status == 200;
     tally.complete += usize::from(complete && !Dialect::reports_failure(&reply));

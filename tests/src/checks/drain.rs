@@ -16,12 +16,12 @@ const LIMIT: Duration = Duration::from_secs(1);
 
 pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
     let count = options.number(200, 100);
-    let mut harness = Harness::start().await?;
+    let mut harness = Harness::start()?;
     let request = Dialect::Chat.request("MODE:slow:50:60", true);
     let address = harness.program.address;
     let open = try_join_all((0..count).map(|_| begin(address, &request))).await?;
-    harness.program.terminate()?;
-    let still_open = harness.simulator.stats().open_streams as usize;
+    harness.program.terminate();
+    let still_open = harness.simulator().stats().open_streams as usize;
     let whole = join_all(open.into_iter().map(whole)).await;
     let whole = whole.into_iter().filter(|whole| *whole).count();
     let last = Instant::now();

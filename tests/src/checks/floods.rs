@@ -19,7 +19,7 @@ const LOOK: Duration = Duration::from_millis(50);
 pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
     let count = options.number(100, 20);
     let looks = options.number(400, 60);
-    let harness = Harness::start().await?;
+    let harness = Harness::start()?;
     // What a first answer costs is not the flood's.
     let warm = Dialect::Chat.request("hello", true);
     try_join_all((0..count).map(|_| harness.ask(&warm))).await?;
@@ -34,7 +34,7 @@ pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
         ticks.tick().await;
         most = most.max(harness.program.memory()?);
     }
-    let open = harness.simulator.stats().open_streams as usize;
+    let open = harness.simulator().stats().open_streams as usize;
     drop(connections);
     let stats = harness.wait_for(|stats| stats.open_streams == 0).await?;
     let grown = most.saturating_sub(before) / count as u64;

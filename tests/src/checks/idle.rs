@@ -25,7 +25,7 @@ pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
         let files = options.files;
         return Ok(vec![Line::skipped("idle", format!("only {files} open files are allowed"))]);
     }
-    let harness = Harness::start().await?;
+    let harness = Harness::start()?;
     let address = harness.program.address;
     let opening = stream::iter(0..count).map(|_| Connection::open(address));
     let mut connections: Vec<_> = opening.buffered(SIDE_BY_SIDE).try_collect().await?;

@@ -22,7 +22,7 @@ const STATES: [(&str, &str, Option<&str>); 3] = [
 
 pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
     let count = options.number(1000, 50);
-    let harness = Harness::start().await?;
+    let harness = Harness::start()?;
     let mut lines = Vec::new();
     for (name, text, seen) in STATES {
         let mut times = Vec::with_capacity(count);
@@ -31,7 +31,7 @@ pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
         }
         lines.push(Line::within(name, percentile(&mut times, 99), LIMIT));
     }
-    let stats = harness.simulator.stats();
+    let stats = harness.simulator().stats();
     let cancelled = stats.cancelled_streams as usize;
     lines.push(Line::exactly("  calls cancelled", cancelled, STATES.len() * count));
     lines.push(Line::exactly("  calls open in the end", stats.open_streams as usize, 0));

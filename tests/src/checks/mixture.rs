@@ -26,7 +26,7 @@ pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
     let count = options.requests.unwrap_or_else(|| options.number(100_000, 6_000));
     // What is said is what is sent.
     let count = count / FEWEST * FEWEST;
-    let harness = Harness::start().await?;
+    let harness = Harness::start()?;
     let (mut wrong, mut memory, mut files) = (0, Vec::new(), Vec::new());
     for _ in 0..PARTS {
         let each = (0..CLIENTS).map(|_| row(harness.program.address, count / PARTS / CLIENTS));

@@ -18,7 +18,7 @@ const HEADER: &str = "x-test-panic";
 
 pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
     let count = options.number(10_000, 800);
-    let mut harness = Harness::start().await?;
+    let mut harness = Harness::start()?;
     let probe = harness.ask(&forcing(Dialect::Chat, false)).await?;
     if probe.status == 200 {
         let absent = Line::new("panics cannot be forced", "absent", "absent", true);
@@ -27,10 +27,10 @@ pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
     let reported = force(harness.program.address, count).await;
     let served = harness.ask(&Dialect::Chat.request("hello", false)).await?.status;
     harness.wait_for(|stats| stats.open_streams == 0).await?;
-    let lives = harness.program.lives();
+    let alive = harness.program.is_alive();
     Ok(vec![
         Line::exactly("panics answered in words", reported, count),
-        Line::new("  same process", lives, true, lives),
+        Line::new("  same process", alive, true, alive),
         Line::exactly("  status of the next request", served.into(), 200),
     ])
 }
@@ -77,10 +77,10 @@ mod inside {
 
     pub(super) async fn check(harness: &Harness, count: usize) -> Result<Line, BoxError> {
         let home = tempfile::tempdir()?;
-        std::fs::write(home.path().join("auth.json"), harness.simulator.auth_json())?;
-        let issuer = harness.simulator.issuer();
+        std::fs::write(home.path().join("auth.json"), harness.simulator().auth_json())?;
+        let issuer = harness.simulator().issuer();
         let keeper = KeeperSettings { issuer, ..KeeperSettings::new("chatmock", "chatmock/test") };
-        let route = UpstreamRoute::codex().at(harness.simulator.upstream_url());
+        let route = UpstreamRoute::codex().at(harness.simulator().upstream_url());
         let server = Server::new(Settings {
             http: HttpSettings::default(),
             policy: Policy::default(),

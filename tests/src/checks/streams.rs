@@ -25,7 +25,7 @@ const BEGINNING: Duration = Duration::from_secs(1);
 
 pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
     let count = options.number(1000, 100);
-    let harness = Harness::fast().await?;
+    let harness = Harness::fast()?;
     let direct = run(&harness, Target::Backend, count).await?;
     let through = run(&harness, Target::Program, count).await?;
     let (mut direct_ages, mut through_ages) = (ages(&direct), ages(&through));

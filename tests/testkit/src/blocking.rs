@@ -53,6 +53,18 @@ impl Connection {
         self.runtime.block_on(self.connection.head())
     }
 
+    /// Reads a head and its body, as [`client::Connection::head`] and [`client::Connection::body`] do.
+    ///
+    /// # Errors
+    ///
+    /// The same.
+    pub fn reply(&mut self) -> io::Result<Reply> {
+        self.runtime.block_on(async {
+            let head = self.connection.head().await?;
+            self.connection.body(head).await
+        })
+    }
+
     /// As [`client::Connection::chunks_until`].
     ///
     /// # Errors

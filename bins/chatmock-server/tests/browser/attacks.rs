@@ -1,5 +1,7 @@
 //! Attacks from a page of another origin, and the one that is let in.
 
+use chatmock_testkit::client::Request;
+
 use crate::attacker::Attacker;
 use crate::harness::Harness;
 
@@ -72,10 +74,12 @@ pub(crate) fn web_socket() {
     assert_eq!(attack(&harness, script), "closed 1006");
     harness.refused("GET", "/v1/responses");
     // A program with the same handshake is not taken for a page: it is told how to ask.
-    let handshake = "connection: upgrade, close\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
-                     sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==";
-    let answer = harness.ask("GET /v1/responses", handshake, "");
-    assert!(answer.starts_with("HTTP/1.1 426 "), "{answer}");
+    let handshake = Request::get("/v1/responses")
+        .with("connection", "upgrade, close")
+        .with("upgrade", "websocket")
+        .with("sec-websocket-version", "13")
+        .with("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
+    assert_eq!(harness.ask(&handshake).status, 426);
     harness.untouched("application/json");
 }
 

@@ -1,20 +1,17 @@
 //! The daemon, its backend, the attacker and the browser.
 
-use std::fs;
-use std::io::{Read, Write};
-use std::net::TcpStream;
-use std::process::{Child, Command, Stdio};
-use std::time::Duration;
+use std::io::Read;
+use std::process::{Child, Command};
 
-use chatmock_simulator::{Settings, Simulator};
+use chatmock_simulator::Settings;
+use chatmock_testkit::backend::Backend;
+use chatmock_testkit::client::{Reply, Request};
+use chatmock_testkit::process::PATIENCE;
+use chatmock_testkit::{blocking, chromium};
 use tempfile::TempDir;
-use tokio::runtime::{Builder, Runtime};
 
 use crate::attacker::Attacker;
 use crate::process::{Running, program};
-
-/// How long a browser may take for anything.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The name that the attacker lets lead to this machine.
 pub(crate) const REBOUND: &str = "rebind.test";
@@ -41,24 +38,16 @@ const PRELUDE: &str = r#"
 /// A daemon that is signed in at a backend of its own, so that what reaches the backend can be counted.
 pub(crate) struct Harness {
     pub(crate) daemon: Running,
-    simulator: Simulator,
-    _home: TempDir,
-    _runtime: Runtime,
+    backend: Backend,
 }
 
 impl Harness {
     pub(crate) fn new(flags: &[&str]) -> Self {
-        let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let simulator = runtime.block_on(Simulator::start(Settings::default())).unwrap();
-        let home = TempDir::new().unwrap();
-        fs::write(home.path().join("auth.json"), simulator.auth_json()).unwrap();
+        let backend = Backend::signed_in(Settings::default()).unwrap();
         // The list of models would be fetched by itself, and be counted.
         let mut command = program(&["--port", "0", "--model-sync", "false"]);
-        command.args(["--upstream-url", &simulator.upstream_url()]);
-        command.args(["--issuer", &simulator.issuer()]);
-        command.args(flags).arg("--home").arg(home.path()).env("CHATMOCK_STORE", "file");
-        let daemon = Running::start(&mut command);
-        Self { daemon, simulator, _home: home, _runtime: runtime }
+        command.args(backend.flags()).args(flags).env("CHATMOCK_STORE", "file");
+        Self { daemon: Running::start(&mut command), backend }
     }
 
     /// Shows a page of the attacker's in the browser; gives what its script, an async function, returns.
@@ -84,32 +73,23 @@ impl Harness {
 
     /// All that the backend was asked so far.
     pub(crate) fn calls(&self) -> u64 {
-        self.simulator.stats().requests.values().sum()
+        self.backend.simulator.stats().requests.values().sum()
     }
 
     /// Looks that the backend heard of nothing, and that it hears of the same request of a program.
     pub(crate) fn untouched(&self, content_type: &str) {
         assert_eq!(self.calls(), 0);
-        let headers = format!(
-            "connection: close\r\ncontent-type: {content_type}\r\ncontent-length: {}",
-            QUESTION.len()
-        );
-        let answer = self.ask("POST /v1/chat/completions", &headers, QUESTION);
-        assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
-        assert!(answer.contains("You said: marzipan"), "{answer}");
-        assert_eq!((self.calls(), self.simulator.stats().responses()), (1, 1));
+        let question = Request::new("POST", "/v1/chat/completions").body(QUESTION);
+        let reply = self.ask(&question.with("content-type", content_type));
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        assert!(reply.text().contains("You said: marzipan"), "{}", reply.text());
+        assert_eq!((self.calls(), self.backend.simulator.stats().responses()), (1, 1));
     }
 
     /// Asks as a program does, which names no origin.
-    pub(crate) fn ask(&self, line: &str, headers: &str, body: &str) -> String {
-        let mut stream = TcpStream::connect(&self.daemon.address).unwrap();
-        stream.set_read_timeout(Some(PATIENCE)).unwrap();
-        let host = &self.daemon.address;
-        let head = format!("{line} HTTP/1.1\r\nhost: {host}\r\n{headers}\r\n\r\n");
-        stream.write_all(&[head.as_bytes(), body.as_bytes()].concat()).unwrap();
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+    pub(crate) fn ask(&self, request: &Request) -> Reply {
+        let request = request.clone().with("host", &self.daemon.address);
+        blocking::send(&self.daemon.address, &request).unwrap()
     }
 }
 
@@ -143,20 +123,9 @@ pub(crate) fn shown(address: &str) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// Chromium with the flags that it needs without windows, also for the user root in a container.
+/// Chromium, for which the attacker's name leads to this machine.
 fn chromium(profile: &TempDir) -> Command {
-    let mut command = Command::new("chromium");
-    command.args([
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--no-first-run",
-        "--no-proxy-server",
-    ]);
+    let mut command = chromium::command(profile.path());
     command.arg(format!("--host-resolver-rules=MAP {REBOUND} 127.0.0.1"));
-    command.arg(format!("--user-data-dir={}", profile.path().display()));
-    command.env("HOME", profile.path()).env("TMPDIR", profile.path());
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
     command
 }

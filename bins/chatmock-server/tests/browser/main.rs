@@ -12,10 +12,10 @@ mod harness;
 mod process;
 mod rebinding;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use chatmock_testkit::prerequisite::with_programs;
+use libtest_mimic::{Arguments, Trial};
 
 fn main() -> ExitCode {
     let trials = vec![
@@ -34,22 +34,9 @@ fn main() -> ExitCode {
 
 fn trial(name: &str, test: fn()) -> Trial {
     Trial::ignorable_test(name, move || {
-        let forced = std::env::var_os("CI").is_some_and(|ci| ci == "true");
-        match found("chromium") {
-            Some(_) => {
-                test();
-                Ok(Completion::Completed)
-            }
-            None if forced => {
-                Err(Failed::from("chromium is missing, and CI=true does not let it be skipped"))
-            }
-            None => Ok(Completion::ignored_with("chromium is not installed")),
-        }
+        with_programs(&["chromium"], || {
+            test();
+            Ok(())
+        })
     })
-}
-
-/// Looks a program up where the shell would.
-fn found(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }

@@ -1,10 +1,11 @@
 //! The program as a process: who may ask it, how many at once, and what its log looks like.
 
-use std::io::Read;
 use std::net::TcpStream;
 use std::time::Duration;
 
-use crate::process::{Running, after, chat, demo, program, refused};
+use chatmock_testkit::client::Request;
+
+use crate::process::{Running, after, chat, demo, program, refused, text};
 
 const KEY: &str = "a-key-of-sixteen-and-more";
 
@@ -33,15 +34,15 @@ fn a_key_of_the_file_or_the_variable_lets_in_and_nothing_else_does() {
     let running = Running::start(&mut command);
     let warned = running.started.contains("chmod 600");
     assert_eq!(warned, cfg!(unix), "{}", running.started);
-    let ask =
-        |header: &str| running.ask_with(header, "POST /v1/chat/completions", &chat("hi", false));
-    for right in
-        [format!("authorization: Bearer {KEY}"), "x-api-key: another-long-key-of-ben".into()]
-    {
-        assert!(ask(&right).starts_with("HTTP/1.1 200 "), "{right}");
+    let ask = |header| running.ask_with(header, "POST /v1/chat/completions", &chat("hi", false));
+    let bearer = format!("Bearer {KEY}");
+    for right in [("authorization", &*bearer), ("x-api-key", "another-long-key-of-ben")] {
+        assert!(ask(right).starts_with("HTTP/1.1 200 "), "{right:?}");
     }
-    for wrong in ["x-a: b", "authorization: Bearer wrong-key-of-nobody", "x-api-key: ann"] {
-        assert!(ask(wrong).starts_with("HTTP/1.1 401 "), "{wrong}");
+    for wrong in
+        [("x-a", "b"), ("authorization", "Bearer wrong-key-of-nobody"), ("x-api-key", "ann")]
+    {
+        assert!(ask(wrong).starts_with("HTTP/1.1 401 "), "{wrong:?}");
     }
     assert!(running.ask("GET", "/health", "").starts_with("HTTP/1.1 200 "));
     let (seen, _) = running.line("caller=\"ben\"");
@@ -70,15 +71,13 @@ fn a_listed_page_and_a_listed_name_are_answered() {
     command.args(["--allow-host", "nas.lan"]);
     command.env("CHATMOCK_ALLOW_ORIGIN", "http://localhost:3000,app://obsidian.md");
     let running = Running::start(&mut command);
-    let ask = |header: &str| running.ask_with(header, "GET /v1/models", "");
-    let answer = ask("origin: app://obsidian.md");
+    let ask = |origin| running.ask_with(("origin", origin), "GET /v1/models", "");
+    let answer = ask("app://obsidian.md");
     assert!(answer.contains("access-control-allow-origin: app://obsidian.md"), "{answer}");
-    assert!(ask("origin: http://localhost:3001").starts_with("HTTP/1.1 403 "));
+    assert!(ask("http://localhost:3001").starts_with("HTTP/1.1 403 "));
     for (host, expected) in [("nas.lan", "HTTP/1.1 200 "), ("evil.lan", "--allow-host evil.lan")] {
-        let host = format!("host: {host}");
-        let mut answer = String::new();
-        let mut stream = running.send("GET /v1/models", &host, "").unwrap();
-        stream.read_to_string(&mut answer).unwrap();
+        let request = Request::get("/v1/models").with("host", host).with("connection", "close");
+        let answer = text(running.send(&request).unwrap());
         assert!(answer.contains(expected), "{answer}");
     }
 }
@@ -90,12 +89,11 @@ fn a_log_in_json_is_json_in_every_line() {
     let mut running = Running::start(&mut command);
     running.ask("POST", "/v1/chat/completions", &chat("marzipan", true));
     running.ask("GET", "/%1b[2J", "");
-    running.child.kill().unwrap();
-    let rest: Vec<String> = running.lines.iter().collect();
-    assert!(rest.iter().any(|line| line.contains(",\"status\":200,")), "{rest:?}");
-    assert!(!rest.iter().any(|line| line.contains("milliseconds\":\"")), "{rest:?}");
-    let all = running.started.lines().map(str::to_owned).chain(rest);
-    for line in all {
+    running.program.child.kill().unwrap();
+    let rest = running.program.err.rest();
+    assert!(rest.contains(",\"status\":200,"), "{rest}");
+    assert!(!rest.contains("milliseconds\":\""), "{rest}");
+    for line in running.started.lines().chain(rest.lines()) {
         assert!(line.starts_with("{\"timestamp\":\"") && line.ends_with('}'), "{line}");
         assert!(!line.contains('\u{1b}') && !line.contains("marzipan"), "{line}");
     }
@@ -134,11 +132,8 @@ fn a_flood_beyond_the_limit_of_open_files_is_survived() {
     held.clear();
     // A connection of the flood may still be in the way of the first ones after it.
     let served = (0..500).any(|_| {
-        let mut answer = String::new();
-        let host = format!("host: {}", running.address);
-        let read = running.send("GET /health", &host, "");
-        read.and_then(|mut stream| stream.read_to_string(&mut answer)).is_ok()
-            && answer.starts_with("HTTP/1.1 200 ")
+        let reply = running.send(&Request::get("/health")).and_then(|mut sent| sent.reply());
+        reply.is_ok_and(|reply| reply.status == 200)
     });
     assert!(served);
 }

@@ -186,9 +186,9 @@ fn a_server_does_what_the_file_says() {
     let running = Running::start(&mut command);
     assert!(running.started.contains("--log-bodies is on"), "{}", running.started);
     assert!(!running.started.contains("chmod"), "{}", running.started);
-    let ask = |header: &str| running.ask_with(header, "GET /v1/models", "");
-    assert!(ask("x-a: b").starts_with("HTTP/1.1 401 "));
-    let models = ask("authorization: Bearer a-key-of-sixteen-and-more");
+    let ask = |header| running.ask_with(header, "GET /v1/models", "");
+    assert!(ask(("x-a", "b")).starts_with("HTTP/1.1 401 "));
+    let models = ask(("authorization", "Bearer a-key-of-sixteen-and-more"));
     assert!(models.contains("\"mine\""), "{models}");
     drop(running);
     let running = Running::start(
@@ -198,7 +198,7 @@ fn a_server_does_what_the_file_says() {
             .arg("another-key-of-sixteen"),
     );
     assert!(!running.started.contains("--log-bodies"), "{}", running.started);
-    let header = "authorization: Bearer another-key-of-sixteen";
+    let header = ("authorization", "Bearer another-key-of-sixteen");
     let answer = running.ask_with(header, "POST /v1/chat/completions", &chat("hi", false));
     assert!(answer.starts_with("HTTP/1.1 200 "), "{answer}");
 }

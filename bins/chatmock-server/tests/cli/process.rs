@@ -1,15 +1,12 @@
 //! The program as a child process: started, asked, read and ended.
 
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
-use std::process::{Child, Command, Output, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::time::Duration;
+use std::io;
+use std::process::{Command, Output, Stdio};
 
+use chatmock_testkit::blocking::Connection;
+use chatmock_testkit::client::Request;
+use chatmock_testkit::process::{Program, Reading};
 use tempfile::TempDir;
-
-/// How long anything may take that is expected to come.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// The program with nothing in its environment that steers it.
 pub(crate) fn program(arguments: &[&str]) -> Command {
@@ -59,8 +56,7 @@ pub(crate) fn refused(command: &mut Command) -> (i32, String) {
 
 /// A running server, ended when dropped.
 pub(crate) struct Running {
-    pub(crate) child: Child,
-    pub(crate) lines: Receiver<String>,
+    pub(crate) program: Program,
     /// What was written before the program listened.
     pub(crate) started: String,
     pub(crate) address: String,
@@ -75,81 +71,66 @@ impl Running {
         for name in ["TMPDIR", "TEMP", "TMP"] {
             command.env(name, temporary.path());
         }
-        let mut child = command.spawn().unwrap();
-        let stderr = BufReader::new(child.stderr.take().unwrap());
-        // What no test reads stays in the pipe, which must stop nobody.
-        let (sender, lines) = mpsc::sync_channel(0);
-        std::thread::spawn(move || {
-            for line in stderr.lines().map_while(Result::ok) {
-                if sender.send(line).is_err() {
-                    // Nobody listens any more.
-                    break;
-                }
-            }
-        });
-        let (started, address) = Default::default();
-        let mut running = Self { child, lines, started, address, temporary };
-        let (started, line) = running.line("listening on ");
-        let (_, address) = line.split_once("listening on http://").unwrap();
-        // In a log of JSON the line ends with more than the address.
-        running.address = address.split('"').next().unwrap().to_owned();
-        running.started = started;
-        running
+        // What no test reads stays in the pipe, which must not stop the program.
+        let program = Program::start(command, Reading::OnDemand).unwrap();
+        let address = program.err.listening().unwrap_or_else(|words| panic!("{words}"));
+        let started = program.err.take_seen();
+        Self { program, started, address, temporary }
     }
 
-    /// Waits for a line of standard error; gives what came before it, too.
+    /// Waits for a line of standard error; returns what came before it, too.
     pub(crate) fn line(&self, wanted: &str) -> (String, String) {
-        let mut seen = String::new();
-        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
-            if line.contains(wanted) {
-                return (seen, line);
-            }
-            seen.push_str(&line);
-            seen.push('\n');
-        }
-        panic!("no line with {wanted:?} in:\n{seen}");
+        self.program.err.take_seen();
+        let line = self.program.err.until(wanted);
+        let seen = self.program.err.take_seen();
+        let before = seen.strip_suffix(&format!("{line}\n")).unwrap_or_default();
+        (before.to_owned(), line)
+    }
+
+    /// A request that asks for the connection to be closed after the answer.
+    fn request(&self, line: &str, body: &str) -> Request {
+        let (method, path) = line.split_once(' ').unwrap();
+        let request = Request::new(method, path).body(body).with("host", &self.address);
+        request.with("connection", "close").with("content-type", "application/json")
     }
 
     /// Sends one request and leaves the answer to be read.
-    pub(crate) fn open(&self, method: &str, path: &str, body: &str) -> TcpStream {
-        let line = format!("{method} {path}");
-        self.send(&line, &format!("host: {}", self.address), body).unwrap()
+    pub(crate) fn open(&self, method: &str, path: &str, body: &str) -> Connection {
+        self.send(&self.request(&format!("{method} {path}"), body)).unwrap()
     }
 
-    /// Sends one request of a method and a path, with header lines of its own, the host among them.
-    pub(crate) fn send(&self, line: &str, headers: &str, body: &str) -> io::Result<TcpStream> {
-        send(&self.address, line, headers, body)
+    /// Sends a request and leaves the answer to be read.
+    pub(crate) fn send(&self, request: &Request) -> io::Result<Connection> {
+        let mut connection = Connection::open(&self.address)?;
+        connection.write(&request.bytes())?;
+        Ok(connection)
     }
 
+    /// Sends one request; returns the answer as it is on the wire.
     pub(crate) fn ask(&self, method: &str, path: &str, body: &str) -> String {
-        let mut answer = String::new();
-        self.open(method, path, body).read_to_string(&mut answer).unwrap();
-        answer
+        text(self.open(method, path, body))
     }
 
-    /// Asks with one header line more.
-    pub(crate) fn ask_with(&self, header: &str, line: &str, body: &str) -> String {
-        let headers = format!("host: {}\r\n{header}", self.address);
-        let mut answer = String::new();
-        let mut stream = self.send(line, &headers, body).unwrap();
-        stream.read_to_string(&mut answer).unwrap();
-        answer
+    /// Asks with one header more.
+    pub(crate) fn ask_with(&self, (name, value): (&str, &str), line: &str, body: &str) -> String {
+        text(self.send(&self.request(line, body).with(name, value)).unwrap())
     }
 
-    /// Asks for the same so many times over one connection, many at a time; gives how many answers
+    /// Asks for the same so many times over one connection, many at a time; returns how many answers
     /// came.
     pub(crate) fn flood(&self, line: &str, count: usize) -> usize {
         const AT_A_TIME: usize = 100;
-        let mut stream = BufReader::new(TcpStream::connect(&self.address).unwrap());
-        stream.get_ref().set_read_timeout(Some(PATIENCE)).unwrap();
+        let mut connection = Connection::open(&self.address).unwrap();
         let request = format!("{line} HTTP/1.1\r\nhost: {}\r\n\r\n", self.address);
-        let (mut answers, mut read) = (0, String::new());
-        for sent in (0..count).step_by(AT_A_TIME).map(|sent| (sent + AT_A_TIME).min(count)) {
-            let requests = request.repeat(sent.saturating_sub(answers));
-            stream.get_mut().write_all(requests.as_bytes()).unwrap();
-            while answers < sent && stream.read_line(&mut read).unwrap() > 0 {
-                answers += read.matches("HTTP/1.1 ").count();
-                read.clear();
+        let mut answers = 0;
+        while answers < count {
+            let batch = AT_A_TIME.min(count - answers);
+            connection.write(request.repeat(batch).as_bytes()).unwrap();
+            for _ in 0..batch {
+                if connection.reply().is_err() {
+                    return answers;
+                }
+                answers += 1;
             }
         }
         answers
@@ -157,37 +138,19 @@ impl Running {
 
     #[cfg(unix)]
     pub(crate) fn signal(&self, name: &str) {
-        let id = self.child.id().to_string();
-        assert!(Command::new("kill").args([&format!("-{name}"), &*id]).status().unwrap().success());
+        self.program.signal(name);
     }
 
     /// Waits until the program has ended, which closes its standard error.
     #[cfg(unix)]
     pub(crate) fn code(&mut self) -> Option<i32> {
-        while self.lines.recv_timeout(PATIENCE).is_ok() {}
-        self.child.wait().unwrap().code()
+        self.program.wait()
     }
 }
 
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended already; either way it is collected.
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
-
-/// Sends one request to any server.
-pub(crate) fn send(address: &str, line: &str, headers: &str, body: &str) -> io::Result<TcpStream> {
-    let mut stream = TcpStream::connect(address)?;
-    stream.set_read_timeout(Some(PATIENCE))?;
-    write!(
-        stream,
-        "{line} HTTP/1.1\r\n{headers}\r\nconnection: close\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len(),
-    )?;
-    Ok(stream)
+/// Reads an answer up to the end of its connection.
+pub(crate) fn text(mut connection: Connection) -> String {
+    String::from_utf8(connection.rest().unwrap().to_vec()).unwrap()
 }
 
 pub(crate) fn demo() -> Command {

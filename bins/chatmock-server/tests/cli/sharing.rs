@@ -2,39 +2,32 @@
 
 use std::time::Duration;
 
-use chatmock_simulator::{Claims, Settings, Simulator};
-use tempfile::TempDir;
-use tokio::runtime::{Builder, Runtime};
+use chatmock_simulator::{Claims, Settings};
+use chatmock_testkit::backend::Backend;
 
-use super::process::{Running, chat, program};
+use super::process::{Running, chat, program, text};
 
 /// How many rounds of an access token that has ended.
 const ROUNDS: u64 = 20;
 
-/// A simulator that ends a sign-in whose refresh token comes twice, and what drives it.
-fn simulator() -> (Runtime, Simulator) {
-    let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
+/// A backend that ends a sign-in whose refresh token comes twice.
+fn backend() -> Backend {
     let token_delay = Duration::from_millis(50);
     let settings = Settings { revoke_on_reuse: true, token_delay, ..Settings::default() };
-    let simulator = runtime.block_on(Simulator::start(settings)).unwrap();
-    (runtime, simulator)
+    Backend::start(settings).unwrap()
 }
 
-fn server(simulator: &Simulator, home: &TempDir) -> Running {
-    let mut command = program(&["--port", "0", "--home"]);
-    command.arg(home.path()).args(["--issuer", &simulator.issuer()]);
-    Running::start(command.args(["--upstream-url", &simulator.upstream_url()]))
+fn server(backend: &Backend) -> Running {
+    Running::start(program(&["--port", "0"]).args(backend.flags()))
 }
 
 #[test]
 fn of_two_servers_with_one_sign_in_one_renews_it_and_both_answer() {
-    let (_runtime, simulator) = simulator();
-    let home = TempDir::new().unwrap();
-    let signed_in = simulator.tokens(Claims::expiring_in(-60)).auth_json();
-    std::fs::write(home.path().join("auth.json"), signed_in).unwrap();
+    let backend = backend();
+    backend.sign_in(Claims::expiring_in(-60)).unwrap();
     // Both find a token that has ended at their start, and then one that is refused.
     let servers = std::thread::scope(|scope| {
-        let starting = [0, 1].map(|_| scope.spawn(|| server(&simulator, &home)));
+        let starting = [0, 1].map(|_| scope.spawn(|| server(&backend)));
         starting.map(|server| server.join().unwrap())
     });
     for round in 1..=ROUNDS {
@@ -42,11 +35,11 @@ fn of_two_servers_with_one_sign_in_one_renews_it_and_both_answer() {
         let asked =
             servers.each_ref().map(|server| server.open("POST", "/v1/chat/completions", &body));
         for answer in asked {
-            let answer = std::io::read_to_string(answer).unwrap();
+            let answer = text(answer);
             assert!(answer.contains("You said: hello there"), "round {round}: {answer}");
         }
-        let stats = simulator.stats();
+        let stats = backend.simulator.stats();
         assert_eq!((stats.refreshes, stats.refreshes_refused), (round, 0), "round {round}");
-        simulator.invalidate_access_tokens();
+        backend.simulator.invalidate_access_tokens();
     }
 }

@@ -6,8 +6,6 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use libtest_mimic::{Completion, Failed};
-
 /// A written marker: the install beside it is complete.
 const COMPLETE: &str = "complete";
 
@@ -94,14 +92,6 @@ impl From<io::Error> for Problem {
     fn from(error: io::Error) -> Self {
         Self::Failed(error.to_string())
     }
-}
-
-/// What becomes of a test that lacks something: it is ignored, except under `CI=true`, where it fails.
-pub(crate) fn missing_tool(what: &str) -> Result<Completion, Failed> {
-    if std::env::var_os("CI").is_some_and(|ci| ci == "true") {
-        return Err(Failed::from(format!("{what}, and CI=true does not let it be skipped")));
-    }
-    Ok(Completion::ignored_with(what))
 }
 
 /// The folder below the target folder that all of this lives in.

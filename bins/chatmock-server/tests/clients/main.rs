@@ -8,10 +8,11 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use chatmock_testkit::prerequisite::lacking;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::demo::Demo;
-use crate::environment::{Language, NODE, PYTHON, RUST, missing_tool};
+use crate::environment::{Language, NODE, PYTHON, RUST};
 use crate::suite::{Outcome, Sdk, Suite};
 
 mod background;
@@ -99,6 +100,6 @@ fn settle(answer: Outcome) -> Result<Completion, Failed> {
     match answer {
         Outcome::Passed => Ok(Completion::Completed),
         Outcome::Failed(why) => Err(Failed::from(why)),
-        Outcome::Missing(what) => missing_tool(what),
+        Outcome::Missing(what) => lacking(what),
     }
 }

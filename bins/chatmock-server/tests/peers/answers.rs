@@ -1,12 +1,12 @@
 //! What comes back through the proxy: texts, usage, the list of models, and what went out to it.
 
-use std::io::Read;
-
+use chatmock_testkit::blocking;
+use chatmock_testkit::client::Request;
 use serde_json::{Value, json};
 
 use crate::harness::Harness;
 use crate::litellm::{KEY, MODEL};
-use crate::process::send;
+
 use crate::reply::{Reply, text};
 
 const SAID: &str = "You said: hello there";
@@ -69,16 +69,14 @@ pub(crate) fn ollama_stream(harness: &Harness) {
 
 pub(crate) fn models(harness: &Harness) {
     let address = harness.proxy.url.strip_prefix("http://").unwrap();
-    let headers = format!("host: {address}\r\nauthorization: Bearer {KEY}");
-    let mut answer = String::new();
-    let mut stream = send(address, "GET /v1/models", &headers, "").unwrap();
-    stream.read_to_string(&mut answer).unwrap();
-    let wanted = Reply::of(&answer).json();
-    let list = Reply::of(&harness.front.ask("GET", "/v1/models", "")).json();
+    let request = Request::get("/v1/models").with("host", address);
+    let request = request.with("authorization", &format!("Bearer {KEY}"));
+    let wanted = Reply::from(&blocking::send(address, &request).unwrap()).json();
+    let list = Reply::of(harness.front.open("GET", "/v1/models", "")).json();
     assert_eq!(list["data"], wanted["data"]);
     let first = &list["data"][0];
     assert_eq!((&first["id"], &first["owned_by"]), (&json!(MODEL), &json!("openai")), "{list}");
-    let tags = Reply::of(&harness.front.ask("GET", "/api/tags", "")).json();
+    let tags = Reply::of(harness.front.open("GET", "/api/tags", "")).json();
     assert_eq!(tags["models"][0]["name"], MODEL, "{tags}");
 }
 

@@ -37,7 +37,7 @@ impl Harness {
 
     /// The answer to a POST.
     pub(crate) fn post(&self, path: &str, body: &serde_json::Value) -> Reply {
-        Reply::of(&self.front.ask("POST", path, &body.to_string()))
+        Reply::of(self.front.open("POST", path, &body.to_string()))
     }
 
     /// Another server under test, at another address or with another key.

@@ -26,9 +26,10 @@ use std::cell::OnceCell;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use chatmock_testkit::prerequisite::lacking;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
-use crate::environment::{Problem, missing_tool};
+use crate::environment::Problem;
 use crate::harness::Harness;
 
 /// The variable that asks for these tests.
@@ -90,7 +91,7 @@ fn perform(harness: &Shared, test: Test) -> Result<Completion, Failed> {
             test(harness);
             Ok(Completion::Completed)
         }
-        Err(Problem::Missing(what)) => missing_tool(what),
+        Err(Problem::Missing(what)) => lacking(what),
         Err(Problem::Failed(why)) => Err(Failed::from(why)),
     }
 }

@@ -1,6 +1,5 @@
 //! What goes wrong at the proxy or on the way to it, and a client that leaves.
 
-use std::io::Read;
 use std::net::TcpListener;
 
 use serde_json::{Value, json};
@@ -49,10 +48,12 @@ pub(crate) fn refused_key(harness: &Harness) {
 pub(crate) fn unknown_key(harness: &Harness) {
     let wrong = "sk-a-key-that-nobody-knows";
     let front = harness.other(&format!("{}/v1", harness.proxy.url), wrong);
-    let list = Reply::of(&front.ask("GET", "/v1/models", "")).json();
+    let list = Reply::of(front.open("GET", "/v1/models", "")).json();
     assert_eq!(list["data"], json!([]));
-    let answer = front.ask("POST", "/v1/chat/completions", &chat_body("hello").to_string());
-    told(&Reply::of(&answer).error(400)["message"], "No connected db");
+    let body = chat_body("hello").to_string();
+    let answer = front.open("POST", "/v1/chat/completions", &body).reply().unwrap();
+    told(&Reply::from(&answer).error(400)["message"], "No connected db");
+    let answer = format!("{:?}{}", answer.headers, answer.text());
     let (before, line) = front.line("status=400");
     let log = format!("{}{before}{line}", front.started);
     assert!(log.contains("no models are listed"), "{log}");
@@ -70,7 +71,7 @@ pub(crate) fn no_path(harness: &Harness) {
 pub(crate) fn wrong_path(harness: &Harness) {
     let front = harness.other(&format!("{}/v2", harness.proxy.url), KEY);
     let body = chat_body("hello").to_string();
-    let error = Reply::of(&front.ask("POST", "/v1/chat/completions", &body)).error(404);
+    let error = Reply::of(front.open("POST", "/v1/chat/completions", &body)).error(404);
     told(&error["message"], "is the path of --upstream-url right");
 }
 
@@ -80,23 +81,18 @@ pub(crate) fn nobody(harness: &Harness) {
     drop(listener);
     let front = harness.other(&url, KEY);
     let body = chat_body("hello").to_string();
-    let error = Reply::of(&front.ask("POST", "/v1/chat/completions", &body)).error(502);
+    let error = Reply::of(front.open("POST", "/v1/chat/completions", &body)).error(502);
     assert_eq!(error["code"], "upstream_refused", "{error}");
-    let error = Reply::of(&front.ask("POST", "/api/chat", &body)).error(502);
+    let error = Reply::of(front.open("POST", "/api/chat", &body)).error(502);
     told(&error, "refused");
 }
 
 pub(crate) fn leaving(harness: &Harness) {
     let body = chat("MODE:slow:1000:100", true).replace("gpt-5.5", MODEL);
-    let mut stream = harness.front.open("POST", "/v1/chat/completions", &body);
-    let mut seen = Vec::new();
-    while !String::from_utf8_lossy(&seen).contains("\"content\":\"2 \"") {
-        let mut piece = [0; 4096];
-        let count = stream.read(&mut piece).unwrap();
-        assert!(count > 0, "{}", String::from_utf8_lossy(&seen));
-        seen.extend(&piece[..count]);
-    }
-    drop(stream);
+    let mut connection = harness.front.open("POST", "/v1/chat/completions", &body);
+    connection.head().unwrap();
+    connection.chunks_until("\"content\":\"2 \"").unwrap();
+    drop(connection);
     harness.front.line("outcome=\"left\"");
     harness.provider.line("outcome=\"left\"");
 }

@@ -1,5 +1,7 @@
 //! An answer over HTTP, taken apart.
 
+use chatmock_testkit::blocking::Connection;
+use chatmock_testkit::client;
 use serde_json::Value;
 
 /// An answer that came to its announced end.
@@ -9,13 +11,15 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// Takes the whole text of an answer apart.
-    pub(crate) fn of(text: &str) -> Self {
-        let (head, body) = text.split_once("\r\n\r\n").unwrap();
-        let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-        let chunked = head.to_ascii_lowercase().contains("\r\ntransfer-encoding: chunked");
-        let body = if chunked { joined(body.as_bytes()) } else { body.to_owned() };
-        Self { status, body }
+    /// Reads the answer of a connection.
+    pub(crate) fn of(mut connection: Connection) -> Self {
+        Self::from(&connection.reply().unwrap())
+    }
+
+    /// Takes an answer, which must be whole.
+    pub(crate) fn from(reply: &client::Reply) -> Self {
+        assert!(reply.whole, "{reply:?}");
+        Self { status: reply.status, body: reply.text() }
     }
 
     /// The body of a whole answer that is no failure.
@@ -49,19 +53,4 @@ impl Reply {
 /// The texts at one place of many values, joined.
 pub(crate) fn text(values: &[Value], place: &str) -> String {
     values.iter().filter_map(|value| value.pointer(place)?.as_str()).collect()
-}
-
-/// Joins the chunks of a body; the last must be there.
-fn joined(mut rest: &[u8]) -> String {
-    let mut body = Vec::new();
-    loop {
-        let end = rest.windows(2).position(|two| two == b"\r\n").unwrap();
-        let size = usize::from_str_radix(str::from_utf8(&rest[..end]).unwrap(), 16).unwrap();
-        let start = end + 2;
-        if size == 0 {
-            return String::from_utf8(body).unwrap();
-        }
-        body.extend(&rest[start..start + size]);
-        rest = &rest[start + size + 2..];
-    }
 }

@@ -27,13 +27,13 @@ pub(super) struct Bare {
 
 impl Bare {
     pub(super) fn new(harness: &Harness) -> Result<Self, BoxError> {
-        let certificate = harness.simulator.certificate().ok_or("the backend speaks no TLS")?;
+        let certificate = harness.simulator().certificate().ok_or("the backend speaks no TLS")?;
         // An error says that the process has a provider already, which serves as well.
         let _ = ring::default_provider().install_default();
         let certificate = Certificate::from_pem(certificate.as_bytes())?;
         let http = reqwest::Client::builder().tls_certs_only([certificate]).no_proxy().build()?;
-        let url = format!("{}/responses", harness.simulator.upstream_url());
-        let clock = harness.simulator.clock().ok_or("the backend gives no fast answers")?;
+        let url = format!("{}/responses", harness.simulator().upstream_url());
+        let clock = harness.simulator().clock().ok_or("the backend gives no fast answers")?;
         Ok(Self { http, url, clock })
     }
 
