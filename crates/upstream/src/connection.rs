@@ -6,8 +6,9 @@ use std::time::Duration;
 use reqwest::ClientBuilder;
 use rustls::crypto::ring;
 
+use crate::config::{Config, Proxy};
+use crate::error::Error;
 use crate::route::Endpoints;
-use crate::{Config, Error};
 
 /// How many bytes of one stream may be under way unread.
 ///
@@ -27,18 +28,6 @@ const PING_INTERVAL: Duration = Duration::from_secs(15);
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 const MAX_HEADER_BYTES: u32 = 64 * 1024;
-
-/// Which proxy leads to the backend. A backend on a loopback address is always called directly.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum Proxy {
-    /// What the environment says: `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY` and the system's settings.
-    #[default]
-    Environment,
-    /// None.
-    Off,
-    /// The proxy at this address: `http://`, `https://`, `socks5://` or `socks5h://`.
-    At(String),
-}
 
 /// Builds the client: no redirects, no total time limit, no cookies, no compression.
 ///

@@ -7,7 +7,7 @@ use chatmock_protocol::codex::limits::Snapshot;
 use chatmock_protocol::responses::ApiError;
 use chatmock_protocol::sse::FrameTooLarge;
 
-use crate::CredentialError;
+use crate::credentials::CredentialError;
 
 /// Why a call to the backend gave no answer that can be used.
 ///
@@ -119,7 +119,7 @@ impl Error {
     }
 
     /// Tells the reasons apart why no head of an answer came.
-    pub(crate) fn opening(error: reqwest::Error) -> Self {
+    pub(crate) fn before_head(error: reqwest::Error) -> Self {
         let error = error.without_url();
         let cause = Cause::of(&error);
         match cause {

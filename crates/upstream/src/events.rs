@@ -11,8 +11,9 @@ use futures::Stream;
 use futures::stream::BoxStream;
 use tokio::time::{Instant, Sleep};
 
+use crate::config::Limits;
+use crate::error::Error;
 use crate::namespace::Namespace;
-use crate::{Error, Limits};
 
 /// A running answer: owned frames, in order.
 ///
@@ -42,7 +43,7 @@ impl Events {
     }
 
     /// Takes the client's tools out of the namespace that they were put into.
-    pub(crate) fn leaving(self, namespace: Option<Arc<Namespace>>) -> Self {
+    pub(crate) fn without_namespace(self, namespace: Option<Arc<Namespace>>) -> Self {
         Self { namespace, ..self }
     }
 

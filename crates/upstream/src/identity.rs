@@ -2,7 +2,7 @@
 
 use reqwest::header::HeaderValue;
 
-use crate::Error;
+use crate::error::Error;
 
 /// The Codex version whose models are asked for, as `major.minor.patch`.
 ///

@@ -22,37 +22,33 @@
 
 mod adjustment;
 mod client;
+mod config;
 mod connection;
 mod credentials;
 mod error;
 mod events;
 mod identity;
 mod item_type;
-mod models;
 mod namespace;
 mod prepare;
 pub mod rate_limits;
+mod request_headers;
 mod residency;
 mod response;
 mod retry;
 mod retry_after;
 mod route;
 mod session;
-mod stored;
-#[cfg(test)]
-mod testing;
 mod turn_state;
-mod usage;
 mod via;
 
 pub use adjustment::Adjustment;
-pub use client::{Client, Config, Limits, Opened};
-pub use connection::Proxy;
+pub use client::{Client, ModelList, Opened};
+pub use config::{Config, Limits, Proxy};
 pub use credentials::{CredentialError, CredentialSource, Credentials, FixedCredentials};
 pub use error::{Error, ErrorResponse, TlsFault};
 pub use events::Events;
 pub use identity::{CLIENT_VERSION, Identity};
-pub use models::ModelList;
 pub use prepare::{Prepared, prepare};
 pub use retry::back_off;
 pub use route::{ApiFlavor, UnknownRoute, UpstreamRoute};

@@ -8,7 +8,7 @@ use chatmock_protocol::responses::Request;
 use chatmock_protocol::sse::Frame;
 use serde::Serialize;
 
-use crate::Error;
+use crate::error::Error;
 use crate::item_type::ItemType;
 
 /// What the namespace is called, unless the client has one of that name.

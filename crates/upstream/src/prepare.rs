@@ -6,14 +6,14 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chatmock_protocol::json::{RawObject, RawValue, Text};
 use chatmock_protocol::responses::Request;
-
 use reqwest::header::HeaderMap;
 
+use crate::error::Error;
 use crate::item_type::ItemType;
 use crate::namespace::{self, Namespace};
-use crate::route::{Required, Tools};
+use crate::route::{Required, ToolLayout, UpstreamRoute};
+use crate::session::SessionId;
 use crate::via;
-use crate::{Error, SessionId, UpstreamRoute};
 
 /// The item of `include` without which the backend keeps reasoning to itself, so that it could
 /// not be replayed on the next turn.
@@ -129,8 +129,8 @@ pub fn prepare(
         fill_metadata(&mut request, session)?;
     }
     let namespace = match route.profile().tools {
-        Tools::Flat => None,
-        Tools::Namespaced => namespace::group(&mut request)?.map(Arc::new),
+        ToolLayout::Flat => None,
+        ToolLayout::Namespaced => namespace::group(&mut request)?.map(Arc::new),
     };
     let model = request.text("model").unwrap_or_default().into_owned();
     let (body, session) = (written(&request)?, session.clone());

@@ -1,45 +1,58 @@
-//! `GET /wham/accounts/check`: where an account's data must stay, read once per account.
+//! Where an account's data must stay, and how its calls are directed there.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use chatmock_protocol::codex::accounts::read_accounts;
+use chatmock_protocol::codex::accounts::Account;
 use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderValue};
 
-use crate::route::usage_headers;
-use crate::{Client, Credentials, Error, response};
+use crate::credentials::Credentials;
 
-/// The header by which a call is led.
+/// The header that directs a call to a region.
 const HEADER: &str = "x-openai-account-routing-override";
 
-/// The words with which the backend says that there is nothing to mind.
-const FREE: &str = "NO_CONSTRAINT";
+/// The value with which the backend says that an account may be served anywhere.
+const NO_CONSTRAINT: &str = "NO_CONSTRAINT";
 
-/// Hosts that an account may be led to, beside the configured one.
+/// Hosts to which calls with tokens may be directed, subdomains included.
+///
+/// The new host is taken from an answer of the backend. An answer that someone tampered with must
+/// not be able to send an access token elsewhere, so no host but OpenAI's own is followed.
 const HOSTS: [&str; 2] = ["chatgpt.com", "openai.com"];
 
-/// Where the calls of an account go.
+/// Where the calls of one account go.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Place {
+struct Residence {
     account: String,
-    /// The origin that takes the place of the configured one.
+    /// The origin that replaces the configured one.
     origin: Option<Url>,
+    /// The value of the routing header.
     routing: Option<HeaderValue>,
 }
 
-/// What was read of the account in use.
+/// The residence of the account in use, once it is known.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Residency(Arc<Mutex<Option<Place>>>);
+pub(crate) struct Residency(Arc<Mutex<Option<Residence>>>);
 
 impl Residency {
-    fn of(&self, credentials: &Credentials) -> Option<Place> {
-        let place = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        place.clone().filter(|place| credentials.account_id() == Some(&place.account))
+    /// Whether the residence of this account is known.
+    pub(crate) fn is_known(&self, credentials: &Credentials) -> bool {
+        self.of(credentials).is_some()
     }
 
-    /// Leads a call of the account to where its data must stay.
-    pub(crate) fn lead(&self, credentials: &Credentials, url: &mut Url, headers: &mut HeaderMap) {
-        let Some(Place { origin, routing, .. }) = self.of(credentials) else { return };
+    /// Remembers the residence of `account`; one without `details` has no constraint.
+    pub(crate) fn set(&self, account: String, details: Option<&Account>) {
+        let origin = details
+            .and_then(|details| allowed_origin(details.workspace_backend_origin.as_deref()?));
+        let routing =
+            details.and_then(|details| routing_value(details.account_routing_override.as_deref()?));
+        let residence = Residence { account, origin, routing };
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(residence);
+    }
+
+    /// Directs a call of the account to where its data must stay.
+    pub(crate) fn apply(&self, credentials: &Credentials, url: &mut Url, headers: &mut HeaderMap) {
+        let Some(Residence { origin, routing, .. }) = self.of(credentials) else { return };
         if let Some(origin) = origin {
             let _ = url.set_host(origin.host_str());
             let _ = url.set_port(origin.port());
@@ -48,46 +61,16 @@ impl Residency {
             headers.insert(HEADER, routing);
         }
     }
-}
 
-impl Client {
-    /// Reads where the account's data must stay, unless that is known: later calls are led there.
-    ///
-    /// A backend that does not tell has nothing to say about it.
-    ///
-    /// # Errors
-    /// Any [`Error`] but the ones of a running stream.
-    pub async fn read_residency(&self) -> Result<(), Error> {
-        let Some(address) = &self.endpoints.accounts else { return Ok(()) };
-        let credentials = self.credentials().await?;
-        let Some(account) = credentials.account_id().map(str::to_owned) else { return Ok(()) };
-        if self.residency.of(&credentials).is_some() {
-            return Ok(());
-        }
-        let request = |credentials: &Credentials| {
-            self.get(address.clone(), usage_headers(self.route(), &self.caller, credentials))
-        };
-        let response = self.exchange(&credentials, self.limits.list, request).await?;
-        let body = response::read_list(response, self.limits.list).await?;
-        let accounts = read_accounts(&body)
-            .map_err(|fault| Error::Malformed { what: "accounts", message: fault.message })?;
-        let told = accounts.into_iter().find(|told| told.id == account);
-        let place = told.map_or_else(
-            || Place { account: account.clone(), origin: None, routing: None },
-            |told| Place {
-                account: account.clone(),
-                origin: told.workspace_backend_origin.as_deref().and_then(origin),
-                routing: told.account_routing_override.as_deref().and_then(routing),
-            },
-        );
-        *self.residency.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(place);
-        Ok(())
+    fn of(&self, credentials: &Credentials) -> Option<Residence> {
+        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        known.clone().filter(|known| credentials.account_id() == Some(&known.account))
     }
 }
 
-/// An origin that calls with tokens may be led to.
-fn origin(word: &str) -> Option<Url> {
-    let url = Url::parse(word).ok().filter(|_| word != FREE)?;
+/// Parses the origin of a residence; `None` for one to which no token may be sent.
+fn allowed_origin(word: &str) -> Option<Url> {
+    let url = Url::parse(word).ok().filter(|_| word != NO_CONSTRAINT)?;
     let host = url.host_str()?;
     let known = HOSTS.iter().any(|known| {
         host == *known || host.strip_suffix(known).is_some_and(|rest| rest.ends_with('.'))
@@ -95,20 +78,20 @@ fn origin(word: &str) -> Option<Url> {
     if url.scheme() == "https" && known {
         return Some(url);
     }
-    tracing::warn!("the account is led to an address that is not OpenAI's, which is not followed");
+    tracing::warn!("the backend directs the account to a host that is not OpenAI's; ignoring it");
     None
 }
 
-fn routing(word: &str) -> Option<HeaderValue> {
+/// Parses the value of the routing header; `None` where it would not be a plain word.
+fn routing_value(word: &str) -> Option<HeaderValue> {
     let fits = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-    let word = Some(word).filter(|word| *word != FREE && word.len() <= 32)?;
+    let word = Some(word).filter(|word| *word != NO_CONSTRAINT && word.len() <= 32)?;
     word.bytes().all(fits).then(|| HeaderValue::from_str(word).ok())?
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Backend, Source, answer, stream};
 
     #[test]
     fn only_openai_s_own_hosts_are_followed() {
@@ -121,42 +104,11 @@ mod tests {
             ("https://notchatgpt.com", false),
             ("NO_CONSTRAINT", false),
         ] {
-            assert_eq!(origin(word).is_some(), followed, "{word}");
+            assert_eq!(allowed_origin(word).is_some(), followed, "{word}");
         }
-        assert_eq!(routing("us_cr").unwrap(), "us_cr");
+        assert_eq!(routing_value("us_cr").unwrap(), "us_cr");
         for word in ["NO_CONSTRAINT", "a b", "a\r\nb: c"] {
-            assert_eq!(routing(word), None, "{word}");
+            assert_eq!(routing_value(word), None, "{word}");
         }
-    }
-
-    #[tokio::test]
-    async fn the_place_is_read_once_and_calls_are_led_there() {
-        let body = r#"{"accounts":[{"id":"other","account_routing_override":"us_cr"},
-            {"id":"acct-1","account_routing_override":"us","workspace_backend_origin":"NO_CONSTRAINT"}]}"#;
-        let backend = Backend::start([answer("200 OK", &[], body), stream(&[], "")]).await;
-        let client = backend.client(&Source::new());
-        client.read_residency().await.unwrap();
-        client.read_residency().await.unwrap();
-        let credentials = client.credentials().await.unwrap();
-        let request = chatmock_protocol::json::read_text(r#"{"model":"m","input":[]}"#).unwrap();
-        let prepared = client.prepare(request, &credentials, None).unwrap();
-        client.send(&prepared, &credentials).await.unwrap();
-        let requests = backend.requests();
-        assert_eq!(requests.len(), 2);
-        assert!(requests[0].starts_with("GET /backend-api/wham/accounts/check HTTP/1.1"));
-        assert!(requests[1].contains("x-openai-account-routing-override: us\r\n"));
-    }
-
-    #[tokio::test]
-    async fn an_account_that_is_not_told_of_is_led_nowhere() {
-        let body = r#"{"accounts":{"other":{"id":"other","account_routing_override":"us"}}}"#;
-        let backend = Backend::start([answer("200 OK", &[], body)]).await;
-        let client = backend.client(&Source::new());
-        client.read_residency().await.unwrap();
-        let credentials = client.credentials().await.unwrap();
-        let mut headers = HeaderMap::new();
-        let mut url: Url = "https://chatgpt.com/x".parse().unwrap();
-        client.residency.lead(&credentials, &mut url, &mut headers);
-        assert_eq!((url.as_str(), headers.is_empty()), ("https://chatgpt.com/x", true));
     }
 }

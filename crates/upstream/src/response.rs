@@ -7,7 +7,8 @@ use chatmock_protocol::sse::FrameTooLarge;
 use reqwest::header::{CONTENT_TYPE, HeaderMap, RETRY_AFTER};
 use reqwest::{Response, StatusCode};
 
-use crate::{Error, ErrorResponse, rate_limits, retry_after};
+use crate::error::{Error, ErrorResponse};
+use crate::{rate_limits, retry_after};
 
 /// How much of an error's body is read.
 const MAX_ERROR: usize = 64 * 1024;

@@ -3,7 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
-use crate::Error;
+use crate::error::Error;
 
 /// The pause before the first repetition; each further one is twice as long.
 const FIRST: Duration = Duration::from_millis(200);
@@ -41,7 +41,7 @@ pub fn back_off(tries: u32) -> Duration {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::ErrorResponse;
+    use crate::error::ErrorResponse;
 
     fn refused(status: u16, retry_after: Option<u64>) -> Error {
         Error::Refused(Box::new(ErrorResponse { status, retry_after, ..ErrorResponse::default() }))

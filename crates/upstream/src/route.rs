@@ -1,18 +1,18 @@
-//! Which backend is called: its addresses, its headers, and what it refuses.
+//! Which backend is called, as data.
 
 mod backend_profile;
-mod headers;
+mod endpoints;
 
 use std::fmt;
 use std::str::FromStr;
 
 use reqwest::Url;
 
-use backend_profile::BackendProfile;
-pub(crate) use backend_profile::{Headers, List, Required, Tools};
-pub(crate) use headers::{list_headers, turn_headers, usage_headers};
+use crate::error::Error;
 
-use crate::Error;
+use backend_profile::BackendProfile;
+pub(crate) use backend_profile::{HeaderSet, ModelListShape, Required, ToolLayout};
+pub(crate) use endpoints::Endpoints;
 
 /// A backend that speaks the Responses API to one account.
 ///
@@ -156,7 +156,7 @@ impl UpstreamRoute {
     /// Whether the models of a Codex client stand in for the backend's own list.
     #[must_use]
     pub fn lists_codex_models(&self) -> bool {
-        self.profile.list == List::Versioned
+        self.profile.list == ModelListShape::Versioned
     }
 
     /// Where a person sees what is left, where the backend does not tell it.
@@ -183,44 +183,7 @@ impl UpstreamRoute {
 
     /// The addresses of the calls.
     pub(crate) fn endpoints(&self) -> Result<Endpoints, Error> {
-        let wrong = |why: &str| Error::settings(format!("the backend's address {why}"));
-        let base = Url::parse(&self.base).map_err(|_| wrong("is not a URL"))?;
-        if !base.username().is_empty() || base.password().is_some() {
-            return Err(wrong("must not hold a user name or password"));
-        }
-        if base.query().is_some() || base.fragment().is_some() {
-            return Err(wrong("must end with its path"));
-        }
-        let loopback = is_loopback(&base);
-        match base.scheme() {
-            "https" => {}
-            "http" if loopback => {}
-            "http" => return Err(wrong("must be https, since it is not on this machine")),
-            _ => return Err(wrong("must begin with https://")),
-        }
-        let under = |tail: &[&str], up: bool| -> Result<Url, Error> {
-            let mut url = base.clone();
-            let mut path = url.path_segments_mut().map_err(|()| wrong("has no path"))?;
-            path.pop_if_empty();
-            if up {
-                path.pop();
-            }
-            path.extend(tail);
-            drop(path);
-            Ok(url)
-        };
-        let beside = |tail: &[&str]| {
-            let told = self.profile.reports_limits;
-            told.then(|| under(&[&["wham"], tail].concat(), true)).transpose()
-        };
-        Ok(Endpoints {
-            responses: under(&["responses"], false)?,
-            models: under(&["models"], false)?,
-            usage: beside(&["usage"])?,
-            accounts: beside(&["accounts", "check"])?,
-            loopback,
-            plain: base.scheme() == "http",
-        })
+        Endpoints::under(&self.base, self.profile.reports_limits)
     }
 }
 
@@ -241,39 +204,6 @@ impl fmt::Debug for UpstreamRoute {
             .field("name", &self.profile.name)
             .field("base", &self.base)
             .finish()
-    }
-}
-
-/// Whether the host is this machine without asking a resolver.
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
-}
-
-/// Where the calls go.
-#[derive(Clone, Debug)]
-pub(crate) struct Endpoints {
-    pub(crate) responses: Url,
-    models: Url,
-    /// Where limits are asked for, where they are told.
-    pub(crate) usage: Option<Url>,
-    /// Where it is told where an account's data must stay.
-    pub(crate) accounts: Option<Url>,
-    /// Whether the backend is on this machine.
-    pub(crate) loopback: bool,
-    /// Whether it is called without TLS.
-    pub(crate) plain: bool,
-}
-
-impl Endpoints {
-    /// The list of models; a list that is filtered by it is asked for with the client's version.
-    pub(crate) fn models(&self, client_version: Option<&str>) -> Url {
-        let mut url = self.models.clone();
-        if let Some(version) = client_version {
-            url.query_pairs_mut().append_pair("client_version", version);
-        }
-        url
     }
 }
 

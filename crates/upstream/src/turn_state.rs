@@ -10,7 +10,7 @@ use chatmock_protocol::json::{items, members};
 use reqwest::header::HeaderValue;
 use sha2::{Digest, Sha256};
 
-use crate::SessionId;
+use crate::session::SessionId;
 
 /// The header's name.
 pub(crate) const HEADER: &str = "x-codex-turn-state";

@@ -21,7 +21,7 @@ impl ViaLoop {
     }
 
     /// Whether a request has been here, or at so many such programs that it must be in a circle.
-    pub(crate) fn knows(&self, headers: &HeaderMap) -> bool {
+    pub(crate) fn is_loop(&self, headers: &HeaderMap) -> bool {
         let stations = stations(headers);
         stations.len() >= MOST || stations.contains(&self.0.as_str())
     }
@@ -63,11 +63,11 @@ mod tests {
     fn a_request_that_comes_back_is_known_also_by_way_of_others() {
         let (here, there) = (ViaLoop::new(), ViaLoop::new());
         assert_ne!(here.0, there.0);
-        assert!(!here.knows(&HeaderMap::new()));
+        assert!(!here.is_loop(&HeaderMap::new()));
         let out = headers(&[HeaderValue::from_static("1.0 fred"), here.header(None).unwrap()]);
-        assert!(here.knows(&out) && !there.knows(&out));
+        assert!(here.is_loop(&out) && !there.is_loop(&out));
         let on = headers(&[there.header(received_via(&out).as_deref()).unwrap()]);
-        assert!(here.knows(&on) && there.knows(&on));
+        assert!(here.is_loop(&on) && there.is_loop(&on));
     }
 
     #[test]
@@ -81,9 +81,9 @@ mod tests {
         let mut request = HeaderMap::new();
         for _ in 0..MOST {
             let station = ViaLoop::new();
-            assert!(!station.knows(&request));
+            assert!(!station.is_loop(&request));
             request = headers(&[station.header(received_via(&request).as_deref()).unwrap()]);
         }
-        assert!(ViaLoop::new().knows(&request));
+        assert!(ViaLoop::new().is_loop(&request));
     }
 }

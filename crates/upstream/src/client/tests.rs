@@ -3,8 +3,8 @@
 use chatmock_protocol::json::read_text;
 
 use super::*;
-use crate::testing::{Answer, Backend, SOON, Source, answer, open_stream, stream};
-use crate::{CredentialError, TlsFault};
+use crate::client::testing::{Answer, Backend, SOON, Source, answer, open_stream, stream};
+use crate::{Adjustment, CredentialError, Opened, Proxy, TlsFault};
 
 const BODY: &str = r#"{"model":"m","input":[{"role":"user","content":"hi"}]}"#;
 

@@ -16,15 +16,15 @@ pub(crate) struct BackendProfile {
     /// What a request must hold.
     pub(crate) required: Required,
     /// How functions and freeform tools are offered.
-    pub(crate) tools: Tools,
+    pub(crate) tools: ToolLayout,
     /// Whether it is called with a key rather than with a sign-in.
     pub(crate) uses_key: bool,
     /// Which headers a call carries.
-    pub(crate) headers: Headers,
+    pub(crate) headers: HeaderSet,
     /// Whether request bodies may be compressed.
     pub(crate) compresses: bool,
     /// The shape of the list of models.
-    pub(crate) list: List,
+    pub(crate) list: ModelListShape,
     /// Whether names that the list does not have may be asked for all the same.
     pub(crate) allows_unlisted_models: bool,
     /// Whether the model is asked for a summary of its reasoning unasked.
@@ -54,7 +54,7 @@ pub(crate) struct Required {
 
 /// How functions and freeform tools are offered.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Tools {
+pub(crate) enum ToolLayout {
     /// One beside the other.
     Flat,
     /// Inside a namespace.
@@ -63,7 +63,7 @@ pub(crate) enum Tools {
 
 /// Which headers a call carries.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Headers {
+pub(crate) enum HeaderSet {
     /// Account, originator, version and the conversation's id, as the Codex backend reads them.
     Codex,
     /// A bearer token, and who calls.
@@ -72,7 +72,7 @@ pub(crate) enum Headers {
 
 /// The shape of `GET /models`.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum List {
+pub(crate) enum ModelListShape {
     /// `{"models":[{"slug":…}]}`, filtered by the client's version.
     Versioned,
     /// `{"models":[{"slug":…}]}`.
@@ -121,11 +121,11 @@ pub(crate) static CODEX: BackendProfile = BackendProfile {
     refused_tools: &[],
     accepts: &[],
     required: Required { metadata: true, ..STATELESS },
-    tools: Tools::Flat,
+    tools: ToolLayout::Flat,
     uses_key: false,
-    headers: Headers::Codex,
+    headers: HeaderSet::Codex,
     compresses: true,
-    list: List::Versioned,
+    list: ModelListShape::Versioned,
     allows_unlisted_models: false,
     summarizes_reasoning: true,
     reports_limits: true,
@@ -170,11 +170,11 @@ pub(crate) static PLAN: BackendProfile = BackendProfile {
     ],
     accepts: &[],
     required: STATELESS,
-    tools: Tools::Namespaced,
+    tools: ToolLayout::Namespaced,
     uses_key: false,
-    headers: Headers::Bearer,
+    headers: HeaderSet::Bearer,
     compresses: false,
-    list: List::Slugs,
+    list: ModelListShape::Slugs,
     allows_unlisted_models: false,
     summarizes_reasoning: true,
     reports_limits: false,
@@ -198,11 +198,11 @@ const API: BackendProfile = BackendProfile {
         cache_key: false,
         metadata: false,
     },
-    tools: Tools::Flat,
+    tools: ToolLayout::Flat,
     uses_key: true,
-    headers: Headers::Bearer,
+    headers: HeaderSet::Bearer,
     compresses: false,
-    list: List::Public,
+    list: ModelListShape::Public,
     allows_unlisted_models: true,
     summarizes_reasoning: false,
     reports_limits: false,

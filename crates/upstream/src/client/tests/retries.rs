@@ -1,7 +1,7 @@
 //! Calls that are made again, and those that are not.
 
 use super::{refusal, send};
-use crate::testing::{Answer, Backend, Source, answer, stream};
+use crate::client::testing::{Answer, Backend, Source, answer, stream};
 use crate::{Error, Limits};
 
 #[tokio::test(start_paused = true)]

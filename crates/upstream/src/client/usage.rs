@@ -4,8 +4,11 @@ use std::time::SystemTime;
 
 use chatmock_protocol::codex::usage::{Usage, read_usage};
 
-use crate::route::usage_headers;
-use crate::{Client, Credentials, Error, response, retry_after};
+use super::Client;
+use crate::credentials::Credentials;
+use crate::error::Error;
+use crate::request_headers::usage_headers;
+use crate::{response, retry_after};
 
 impl Client {
     /// Fetches what the account may use and has used; `Snapshot::from` gives it as a snapshot.
@@ -33,7 +36,7 @@ mod tests {
     use chatmock_protocol::codex::limits::Snapshot;
 
     use super::*;
-    use crate::testing::{Backend, Source, answer};
+    use crate::client::testing::{Backend, Source, answer};
 
     #[tokio::test]
     async fn usage_is_asked_for_beside_the_codex_path() {

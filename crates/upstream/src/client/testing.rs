@@ -11,9 +11,8 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
-use crate::{
-    Client, Config, CredentialError, CredentialSource, Credentials, Limits, UpstreamRoute,
-};
+use super::Client;
+use crate::{Config, CredentialError, CredentialSource, Credentials, Limits, UpstreamRoute};
 
 /// What the backend does with one connection once the request is read.
 pub(crate) enum Answer {

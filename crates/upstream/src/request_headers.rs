@@ -4,9 +4,10 @@ use reqwest::header::{
     ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
 
-use super::{Headers, UpstreamRoute};
+use crate::credentials::Credentials;
 use crate::identity::Caller;
-use crate::{Credentials, SessionId};
+use crate::route::{HeaderSet, UpstreamRoute};
+use crate::session::SessionId;
 
 /// Where a turn names its conversation to the Codex backend.
 const CONVERSATION: [HeaderName; 3] = [
@@ -34,7 +35,7 @@ pub(crate) fn turn_headers(
     let mut headers = list_headers(route, caller, credentials);
     headers.insert(ACCEPT, HeaderValue::from_static("text/event-stream"));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    if route.profile().headers == Headers::Codex {
+    if route.profile().headers == HeaderSet::Codex {
         let session = session.header();
         headers.extend(CONVERSATION.map(|name| (name, session.clone())));
     }
@@ -48,7 +49,7 @@ pub(crate) fn list_headers(
     credentials: &Credentials,
 ) -> HeaderMap {
     let mut headers = usage_headers(route, caller, credentials);
-    if route.profile().headers == Headers::Codex {
+    if route.profile().headers == HeaderSet::Codex {
         headers.insert(ORIGINATOR, caller.originator.clone());
         headers.insert(VERSION, caller.version.clone());
     }
@@ -65,7 +66,7 @@ pub(crate) fn usage_headers(
     if let Some(authorization) = credentials.authorization() {
         headers.insert(AUTHORIZATION, authorization.clone());
     }
-    if route.profile().headers == Headers::Codex {
+    if route.profile().headers == HeaderSet::Codex {
         if let Some(account) = credentials.account() {
             headers.insert(ACCOUNT, account.clone());
         }

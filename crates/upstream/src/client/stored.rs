@@ -2,8 +2,11 @@
 
 use reqwest::Method;
 
-use crate::route::list_headers;
-use crate::{Client, Credentials, Error, response};
+use super::Client;
+use crate::credentials::Credentials;
+use crate::error::Error;
+use crate::request_headers::list_headers;
+use crate::response;
 
 impl Client {
     /// Asks for a response that the backend keeps, or for its `input_items`, or deletes it.
@@ -26,7 +29,7 @@ impl Client {
         let credentials = self.credentials().await?;
         let request = |credentials: &Credentials| {
             let headers = list_headers(self.route(), &self.caller, credentials);
-            self.list(method.clone(), url.clone(), headers)
+            self.short_call(method.clone(), url.clone(), headers)
         };
         let response = self.exchange(&credentials, self.limits.list, request).await?;
         response::read_list(response, self.limits.list).await
@@ -36,7 +39,7 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::{Backend, Source, answer};
+    use crate::client::testing::{Backend, Source, answer};
 
     #[tokio::test]
     async fn a_kept_response_is_asked_for_under_its_id() {

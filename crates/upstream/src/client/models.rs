@@ -3,8 +3,12 @@
 use chatmock_protocol::codex::models::{Entry, read_list, read_public_list};
 use reqwest::header::ETAG;
 
-use crate::route::{List, list_headers};
-use crate::{Client, Credentials, Error, response};
+use super::Client;
+use crate::credentials::Credentials;
+use crate::error::Error;
+use crate::request_headers::list_headers;
+use crate::response;
+use crate::route::ModelListShape;
 
 /// The version to ask with when the configured one yields nothing: the backend is said to answer
 /// unknown versions with an empty list, and this one with all.
@@ -28,7 +32,7 @@ impl Client {
     /// Any [`Error`] but the ones of a running stream; [`Error::Malformed`] for a body that is no
     /// list.
     pub async fn models(&self) -> Result<ModelList, Error> {
-        if self.route().profile().list != List::Versioned {
+        if self.route().profile().list != ModelListShape::Versioned {
             return self.models_for(None).await;
         }
         let version = self.caller.version.to_str().unwrap_or(ANY_VERSION);
@@ -50,8 +54,8 @@ impl Client {
         let etag = response::text(response.headers(), ETAG.as_str()).map(str::to_owned);
         let body = response::read_list(response, self.limits.list).await?;
         let entries = match self.route().profile().list {
-            List::Versioned | List::Slugs => read_list(&body),
-            List::Public => read_public_list(&body),
+            ModelListShape::Versioned | ModelListShape::Slugs => read_list(&body),
+            ModelListShape::Public => read_public_list(&body),
         };
         let entries = entries
             .map_err(|fault| Error::Malformed { what: "model list", message: fault.message })?;
@@ -63,7 +67,7 @@ impl Client {
 mod tests {
     use super::*;
     use crate::Limits;
-    use crate::testing::{Answer, Backend, SOON, Source, answer};
+    use crate::client::testing::{Answer, Backend, SOON, Source, answer};
 
     const LIST: &str = r#"{"models":[{"slug":"gpt-6-sol","priority":3,"base_instructions":"long"},
         {"no":"slug"},{"slug":"gpt-5.5"}]}"#;

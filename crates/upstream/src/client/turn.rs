@@ -1,0 +1,164 @@
+//! `POST /responses`: one turn, sent and answered as a stream.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use bytes::Bytes;
+use chatmock_protocol::codex::limits::Snapshot;
+use chatmock_protocol::responses;
+use futures::TryStreamExt;
+use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, VIA};
+use reqwest::{Method, Response};
+use ruzstd::encoding::CompressionLevel;
+
+use super::{Client, request};
+use crate::adjustment::Adjustment;
+use crate::config::Limits;
+use crate::credentials::Credentials;
+use crate::error::Error;
+use crate::events::Events;
+use crate::prepare::{Prepared, prepare};
+use crate::request_headers::turn_headers;
+use crate::session::SessionId;
+use crate::{rate_limits, response, retry_after, turn_state};
+
+/// The header of a turn's state.
+const TURN_STATE: HeaderName = HeaderName::from_static(turn_state::HEADER);
+
+impl Client {
+    /// Brings a request into the form that the backend accepts; see [`prepare`].
+    ///
+    /// `session` is the name of the conversation from a header of the client. A
+    /// `prompt_cache_key` in the request takes precedence over it.
+    ///
+    /// # Errors
+    /// [`Error::Request`] when the request cannot be brought into that form.
+    pub fn prepare(
+        &self,
+        request: responses::Request<'_>,
+        credentials: &Credentials,
+        session: Option<&str>,
+    ) -> Result<Prepared, Error> {
+        let session = SessionId::of(&request, credentials.account_id(), session);
+        prepare(request, &session, &self.route)
+    }
+
+    /// Sends a request and returns the running answer.
+    ///
+    /// Status 401 renews the credentials and sends once more. A connection that was never made and
+    /// a 5xx answer are tried again, as [`Limits::retries`] says; a request that the backend may
+    /// have worked on is not.
+    ///
+    /// Reasoning of earlier turns is encrypted for the account that produced it. Where the backend
+    /// answers `invalid_encrypted_content`, the request is sent once more without that reasoning:
+    /// the model loses some context, but the alternative is a conversation that can never continue
+    /// after a change of account. The answer carries [`Adjustment::ReasoningLeftOut`].
+    ///
+    /// # Errors
+    /// Any [`Error`] except those of a running stream.
+    pub async fn send(
+        &self,
+        prepared: &Prepared,
+        credentials: &Arc<Credentials>,
+    ) -> Result<Opened, Error> {
+        let refused = match self.post(prepared, credentials).await {
+            Err(Error::Refused(refused)) => refused,
+            other => return other,
+        };
+        let unreadable = refused.error.code.as_deref() == Some("invalid_encrypted_content");
+        let Some(rest) = unreadable.then(|| prepared.without_reasoning()).flatten() else {
+            return Err(Error::Refused(refused));
+        };
+        tracing::info!("the backend cannot read the reasoning of earlier turns, leaving it out");
+        let mut opened = self.post(&rest, credentials).await?;
+        opened.adjustments.push(Adjustment::ReasoningLeftOut);
+        Ok(opened)
+    }
+
+    async fn post(
+        &self,
+        prepared: &Prepared,
+        credentials: &Arc<Credentials>,
+    ) -> Result<Opened, Error> {
+        let (body, coding) = self.encode(prepared.body());
+        let state = self.turn_states.find(prepared.session(), prepared.body());
+        // The real backend never calls this program, so it is not told the way of a request.
+        let custom_base = self.route.has_custom_base();
+        let via = custom_base.then(|| self.via.header(prepared.received_via())).flatten();
+        let call = |credentials: &Credentials| {
+            let session = prepared.session();
+            let mut headers = turn_headers(&self.route, &self.caller, credentials, session);
+            let mut url = self.endpoints.responses.clone();
+            self.residency.apply(credentials, &mut url, &mut headers);
+            let more = [(VIA, &via), (CONTENT_ENCODING, &coding), (TURN_STATE, &state)];
+            let more = more.into_iter().filter_map(|(name, value)| Some((name, value.clone()?)));
+            headers.extend(more);
+            let mut request = request(Method::POST, url, headers);
+            *request.body_mut() = Some(body.clone().into());
+            request
+        };
+        let response = self.exchange(credentials, self.limits.header, call).await?;
+        if !is_event_stream(response.headers()) {
+            return Err(response::unexpected(&response));
+        }
+        if let Some(state) = response.headers().get(TURN_STATE) {
+            self.turn_states.keep(prepared.session(), prepared.body(), state);
+        }
+        Ok(Opened::new(response, &self.limits, prepared))
+    }
+
+    /// Compresses a large body where that is configured; returns it with its content coding.
+    fn encode(&self, body: &Bytes) -> (Bytes, Option<HeaderValue>) {
+        match self.compress_above {
+            Some(least) if body.len() >= least => {
+                let packed = ruzstd::encoding::compress_to_vec(&**body, CompressionLevel::Fastest);
+                (packed.into(), Some(HeaderValue::from_static("zstd")))
+            }
+            _ => (body.clone(), None),
+        }
+    }
+}
+
+/// Whether an answer is an event stream. One without a content type is accepted: some servers send
+/// none, and the first frame shows soon enough whether it is one.
+fn is_event_stream(headers: &HeaderMap) -> bool {
+    let Some(value) = headers.get(CONTENT_TYPE) else { return true };
+    let value = value.to_str().unwrap_or_default().to_ascii_lowercase();
+    value.split(';').next().unwrap_or_default().trim() == "text/event-stream"
+}
+
+/// A running answer with what its head reported.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Opened {
+    /// The account's limits, if the head reported any.
+    pub limits: Option<Snapshot>,
+    /// The headers about limits as received, for a client that wants to see them.
+    pub limit_headers: Vec<(HeaderName, HeaderValue)>,
+    /// The version of the model list; where it differs from [`ModelList::etag`](crate::ModelList),
+    /// the list has changed.
+    pub models_etag: Option<String>,
+    /// What differs from the request.
+    pub adjustments: Vec<Adjustment>,
+    /// The backend's id of the call.
+    pub request_id: Option<String>,
+    /// The events, as they arrive.
+    pub events: Events,
+}
+
+impl Opened {
+    fn new(response: Response, limits: &Limits, prepared: &Prepared) -> Self {
+        let headers = response.headers();
+        let word = |name: &str| response::text(headers, name).map(str::to_owned);
+        let served = response::text(headers, "openai-model");
+        Self {
+            limits: rate_limits::read_headers(headers, retry_after::unix(SystemTime::now())),
+            limit_headers: rate_limits::forwarded(headers),
+            models_etag: word("x-models-etag"),
+            adjustments: Adjustment::of_model(prepared.model(), served).into_iter().collect(),
+            request_id: response::request_id(headers),
+            events: Events::new(response.bytes_stream().map_err(Error::cut), limits)
+                .without_namespace(prepared.namespace().cloned()),
+        }
+    }
+}
