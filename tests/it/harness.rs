@@ -5,7 +5,7 @@ use std::path::Path;
 
 use chatmock_server::auth::{KeeperSettings, Secret};
 use chatmock_server::translate::Policy;
-use chatmock_server::upstream::{Config, Limits, UpstreamRoute};
+use chatmock_server::upstream::{Config, RetryPolicy, UpstreamRoute};
 use chatmock_server::{
     Access, HttpSettings, KeySettings, ModelSettings, Served, Server, Settings, SignInSettings,
 };
@@ -92,7 +92,7 @@ pub(crate) fn settings(simulator: &Simulator, home: &Path) -> Settings {
         upstream: Config {
             route: UpstreamRoute::codex().at(simulator.upstream_url()),
             // Tests of single failures count single calls.
-            limits: Limits { retries: 0, ..Limits::default() },
+            retry: RetryPolicy { calls: 0, ..RetryPolicy::default() },
             ..Config::default()
         },
         access: Access::SignIn(SignInSettings {

@@ -19,10 +19,11 @@ use crate::credentials::{CredentialSource, Credentials};
 use crate::error::Error;
 use crate::identity::Caller;
 use crate::residency::Residency;
+use crate::retry::RetryPolicy;
 use crate::route::{Endpoints, UpstreamRoute};
 use crate::turn_state::TurnStates;
 use crate::via::ViaLoop;
-use crate::{connection, response, retry};
+use crate::{connection, response};
 
 pub use models::ModelList;
 pub use turn::Opened;
@@ -36,6 +37,7 @@ pub struct Client {
     endpoints: Endpoints,
     caller: Caller,
     limits: Limits,
+    retry: RetryPolicy,
     residency: Residency,
     turn_states: TurnStates,
     via: ViaLoop,
@@ -58,6 +60,7 @@ impl Client {
             source,
             endpoints,
             limits: config.limits,
+            retry: config.retry,
             residency: Residency::default(),
             turn_states: TurnStates::default(),
             via: ViaLoop::new(),
@@ -70,6 +73,12 @@ impl Client {
     #[must_use]
     pub fn route(&self) -> &UpstreamRoute {
         &self.route
+    }
+
+    /// Which failures are tried again; a stream's reader asks it about overloads.
+    #[must_use]
+    pub fn retry_policy(&self) -> &RetryPolicy {
+        &self.retry
     }
 
     /// Whether a request with these headers has passed through this client before.
@@ -129,8 +138,7 @@ impl Client {
                 },
                 Err(error) => error,
             };
-            let pause = retry::pause(&error, tries).filter(|_| tries < self.limits.retries);
-            let Some(pause) = pause else { return Err(error) };
+            let Some(pause) = self.retry.after_error(&error, tries) else { return Err(error) };
             tries += 1;
             tracing::info!(tries, "the backend failed, trying again: {error}");
             tokio::time::sleep(pause).await;

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::identity::Identity;
+use crate::retry::RetryPolicy;
 use crate::route::UpstreamRoute;
 
 /// What a [`Client`](crate::Client) is made of.
@@ -14,6 +15,8 @@ pub struct Config {
     pub identity: Identity,
     /// How long and how large things may be.
     pub limits: Limits,
+    /// Which failures are tried again.
+    pub retry: RetryPolicy,
     /// Through which proxy.
     pub proxy: Proxy,
     /// From how many bytes on a request's body is compressed, where the backend reads that.
@@ -26,6 +29,7 @@ impl Default for Config {
             route: UpstreamRoute::codex(),
             identity: Identity::default(),
             limits: Limits::default(),
+            retry: RetryPolicy::default(),
             proxy: Proxy::default(),
             compress_above: None,
         }
@@ -45,8 +49,6 @@ pub struct Limits {
     pub list: Duration,
     /// Bytes of one event: 64 MiB.
     pub frame: usize,
-    /// How often a call is made again that a repetition may mend: twice.
-    pub retries: u32,
 }
 
 impl Default for Limits {
@@ -57,7 +59,6 @@ impl Default for Limits {
             idle: Duration::from_secs(300),
             list: Duration::from_secs(30),
             frame: 64 * 1024 * 1024,
-            retries: 2,
         }
     }
 }

@@ -50,6 +50,6 @@ pub use error::{Error, ErrorResponse, TlsFault};
 pub use events::Events;
 pub use identity::{CLIENT_VERSION, Identity};
 pub use prepare::{Prepared, prepare};
-pub use retry::back_off;
+pub use retry::RetryPolicy;
 pub use route::{ApiFlavor, UnknownRoute, UpstreamRoute};
 pub use session::SessionId;

@@ -9,7 +9,7 @@ use chatmock_protocol::responses::event::Body;
 use chatmock_protocol::responses::{ApiError, Event};
 use chatmock_protocol::sse::Frame;
 use chatmock_translate::{Failure, FailureKind, Finish, Notice};
-use chatmock_upstream::{Credentials, Events, Prepared, back_off};
+use chatmock_upstream::{Credentials, Events, Prepared};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{HeaderName, HeaderValue};
@@ -17,9 +17,6 @@ use http::{HeaderName, HeaderValue};
 use crate::app::App;
 use crate::failure;
 use crate::http::response::unix_now;
-
-/// The longest wait that the backend may ask for and get, in seconds.
-const LONGEST_WAIT: u64 = 5;
 
 /// The most that is taken beside the first output before the head is sent, in bytes.
 const MOST_TAKEN: usize = 64 * 1024;
@@ -155,29 +152,37 @@ enum Unopened {
     Stream(Failure),
 }
 
-/// Sends the request and waits for the first output; an overload told in its place is no one's
-/// loss yet, so the request is sent once more.
+/// Sends the request and waits for the first output.
+///
+/// A stream that reports an overload in place of output is asked for again, as the retry policy
+/// says: no client has seen anything of it yet.
 async fn open(
     app: &Arc<App>,
     prepared: &Prepared,
     credentials: &Arc<Credentials>,
 ) -> Result<Opening, Failure> {
-    match attempt(app, prepared, credentials).await {
-        Ok(opening) => return Ok(opening),
-        Err(Unopened::Stream(failure)) if is_overload(&failure) => {
-            tracing::info!("the backend is overloaded, trying once more");
-        }
-        Err(Unopened::Call(failure) | Unopened::Stream(failure)) => return Err(failure),
+    let mut tries = 0;
+    loop {
+        let (failure, pause) = match attempt(app, prepared, credentials).await {
+            Ok(opening) => return Ok(opening),
+            Err(Unopened::Call(failure)) => return Err(failure),
+            Err(Unopened::Stream(failure)) => {
+                let pause = pause(app, &failure, tries);
+                (failure, pause)
+            }
+        };
+        let Some(pause) = pause else { return Err(failure) };
+        tracing::info!("the backend is overloaded, trying once more");
+        tries += 1;
+        tokio::time::sleep(pause).await;
     }
-    tokio::time::sleep(back_off(0)).await;
-    attempt(app, prepared, credentials).await.map_err(|unopened| match unopened {
-        Unopened::Call(failure) | Unopened::Stream(failure) => failure,
-    })
 }
 
-fn is_overload(failure: &Failure) -> bool {
-    let wait = failure.retry_after().unwrap_or(0);
-    matches!(failure.kind, FailureKind::Unavailable { .. }) && wait <= LONGEST_WAIT
+/// The pause after which a turn that failed in its stream is tried again, if it is.
+fn pause(app: &App, failure: &Failure, tries: u32) -> Option<Duration> {
+    let overload = matches!(failure.kind, FailureKind::Unavailable { .. });
+    let wait = failure.retry_after().map(Duration::from_secs);
+    app.client.retry_policy().after_overload(wait, tries).filter(|_| overload)
 }
 
 async fn attempt(

@@ -12,7 +12,9 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
 use super::Client;
-use crate::{Config, CredentialError, CredentialSource, Credentials, Limits, UpstreamRoute};
+use crate::{
+    Config, CredentialError, CredentialSource, Credentials, Limits, RetryPolicy, UpstreamRoute,
+};
 
 /// What the backend does with one connection once the request is read.
 pub(crate) enum Answer {
@@ -84,16 +86,26 @@ impl Backend {
         self.closed.recv().await.unwrap();
     }
 
-    /// A client of this backend with limits.
+    /// A client of this backend with limits, which retries nothing.
     pub(crate) fn client_within(&self, source: &Arc<Source>, limits: Limits) -> Client {
+        self.client_of(source, limits, RetryPolicy { calls: 0, ..RetryPolicy::default() })
+    }
+
+    fn client_of(&self, source: &Arc<Source>, limits: Limits, retry: RetryPolicy) -> Client {
         let base = format!("http://127.0.0.1:{}/backend-api/codex", self.port);
-        let config = Config { route: UpstreamRoute::codex().at(base), limits, ..Config::default() };
+        let route = UpstreamRoute::codex().at(base);
+        let config = Config { route, limits, retry, ..Config::default() };
         Client::new(config, Arc::clone(source) as Arc<dyn CredentialSource>).unwrap()
     }
 
-    /// A client of this backend that tries nothing again.
+    /// A client of this backend that retries as it usually does.
+    pub(crate) fn retrying_client(&self, source: &Arc<Source>) -> Client {
+        self.client_of(source, Limits::default(), RetryPolicy::default())
+    }
+
+    /// A client of this backend that retries nothing.
     pub(crate) fn client(&self, source: &Arc<Source>) -> Client {
-        self.client_within(source, Limits { retries: 0, ..Limits::default() })
+        self.client_within(source, Limits::default())
     }
 }
 

@@ -46,7 +46,7 @@ impl Client {
     /// Sends a request and returns the running answer.
     ///
     /// Status 401 renews the credentials and sends once more. A connection that was never made and
-    /// a 5xx answer are tried again, as [`Limits::retries`] says; a request that the backend may
+    /// a 5xx answer are tried again, as [`RetryPolicy`](crate::RetryPolicy) says; a request that the backend may
     /// have worked on is not.
     ///
     /// Reasoning of earlier turns is encrypted for the account that produced it. Where the backend

@@ -1,8 +1,8 @@
 //! Calls that are made again, and those that are not.
 
 use super::{refusal, send};
+use crate::Error;
 use crate::client::testing::{Answer, Backend, Source, answer, stream};
-use crate::{Error, Limits};
 
 #[tokio::test(start_paused = true)]
 async fn a_failure_that_the_backend_answers_is_tried_again_twice() {
@@ -10,7 +10,7 @@ async fn a_failure_that_the_backend_answers_is_tried_again_twice() {
     for (failures, expected) in [(0, Ok(())), (2, Ok(())), (3, Err(503))] {
         let script = (0..failures).map(|_| failing()).chain([stream(&[], "")]);
         let backend = Backend::start(script).await;
-        let sent = send(&backend.client_within(&Source::new(), Limits::default())).await;
+        let sent = send(&backend.retrying_client(&Source::new())).await;
         let outcome = sent.map(drop).map_err(|error| refusal(error).status);
         assert_eq!(outcome, expected, "{failures} failures");
         assert_eq!(backend.requests().len(), 3.min(failures + 1), "{failures} failures");
@@ -20,7 +20,7 @@ async fn a_failure_that_the_backend_answers_is_tried_again_twice() {
 #[tokio::test]
 async fn a_long_wait_is_passed_on_and_not_waited_for() {
     let backend = Backend::start([answer("503 Unavailable", &["retry-after: 60"], "{}")]).await;
-    let sent = send(&backend.client_within(&Source::new(), Limits::default())).await;
+    let sent = send(&backend.retrying_client(&Source::new())).await;
     assert_eq!(refusal(sent.unwrap_err()).retry_after, Some(60));
     assert_eq!(backend.requests().len(), 1);
 }
@@ -28,7 +28,7 @@ async fn a_long_wait_is_passed_on_and_not_waited_for() {
 #[tokio::test]
 async fn a_request_that_may_have_been_worked_on_is_not_sent_again() {
     let backend = Backend::start([Answer::Close(Vec::new()), stream(&[], "")]).await;
-    let sent = send(&backend.client_within(&Source::new(), Limits::default())).await;
+    let sent = send(&backend.retrying_client(&Source::new())).await;
     assert!(matches!(sent.unwrap_err(), Error::Broken(_)));
     assert_eq!(backend.requests().len(), 1);
 }
