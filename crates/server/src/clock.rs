@@ -6,12 +6,12 @@ use tokio::time::Instant;
 
 /// The time since a request arrived: the same for all that is done in one go, and not looked up
 /// where nothing is done.
-pub(crate) struct Moment {
+pub(crate) struct LazyElapsed {
     arrived: Instant,
     at: Option<Duration>,
 }
 
-impl Moment {
+impl LazyElapsed {
     pub(crate) fn since(arrived: Instant) -> Self {
         Self { arrived, at: None }
     }

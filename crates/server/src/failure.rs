@@ -9,12 +9,12 @@ use chatmock_upstream::{Adjustment, CredentialError, Error, ErrorResponse, Upstr
 const SIGN_IN: &str = "sign_in_required";
 
 /// Says what an error of the upstream means to a client.
-pub(crate) fn of_upstream(error: Error) -> Failure {
+pub(crate) fn from_upstream(error: Error) -> Failure {
     let message = error.to_string();
     let failed = |kind, code: &'static str| Failure::new(kind, message.clone()).with_code(code);
     let (failed_kind, unreachable) = (FailureKind::Failed, FailureKind::Unreachable);
     match error {
-        Error::Refused(refusal) => of_refusal(*refusal),
+        Error::Refused(refusal) => from_refusal(*refusal),
         Error::Credentials(CredentialError::Unavailable(_)) => {
             failed(FailureKind::Unavailable { retry_after: None }, "sign_in_unavailable")
         }
@@ -40,7 +40,7 @@ pub(crate) fn of_upstream(error: Error) -> Failure {
 }
 
 /// Keeps what the backend said; a page that says nothing becomes a plain bad gateway.
-fn of_refusal(refusal: ErrorResponse) -> Failure {
+fn from_refusal(refusal: ErrorResponse) -> Failure {
     let silent = refusal.error == ApiError::default();
     let mut failure = Failure::from_api(refusal.error, Some(refusal.status), refusal.retry_after);
     if silent && matches!(failure.kind, FailureKind::Rejected(500..)) {
@@ -57,7 +57,7 @@ fn of_refusal(refusal: ErrorResponse) -> Failure {
 
 /// Names the setting of an address that could not be reached, where a person set it; the address
 /// itself is not a client's to know.
-pub(crate) fn placed(mut failure: Failure, route: &UpstreamRoute) -> Failure {
+pub(crate) fn with_address_hint(mut failure: Failure, route: &UpstreamRoute) -> Failure {
     if failure.kind == FailureKind::Unreachable && route.has_custom_base() {
         failure.message.push_str("; is --upstream-url right?");
     }
@@ -65,7 +65,7 @@ pub(crate) fn placed(mut failure: Failure, route: &UpstreamRoute) -> Failure {
 }
 
 /// A request that has been here already.
-pub(crate) fn of_loop() -> Failure {
+pub(crate) fn via_loop() -> Failure {
     let message =
         "this request has come back to the server that sent it: --upstream-url leads here";
     Failure::new(FailureKind::Rejected(508), message).with_code("loop_detected")

@@ -2,7 +2,7 @@
 
 use http::HeaderMap;
 
-use crate::state::credentials::Holder;
+use crate::state::credentials::UpstreamAuth;
 
 /// The header that forces a fault: `request`, `body` or `renewal` says where the panic is to be.
 #[cfg(feature = "fault-injection")]
@@ -11,7 +11,7 @@ const HEADER: &str = "x-test-panic";
 /// Panics in the handling of a request, or has the next renewal of the sign-in panic, if it asks for
 /// that.
 #[cfg(feature = "fault-injection")]
-pub(crate) fn request(headers: &HeaderMap, holder: &Holder) {
+pub(crate) fn request(headers: &HeaderMap, holder: &UpstreamAuth) {
     if asks(headers, "renewal") {
         holder.fault_in_next_renewal();
     }
@@ -31,7 +31,7 @@ fn asks(headers: &HeaderMap, place: &str) -> bool {
 
 /// Does nothing: no request can force a fault in this build.
 #[cfg(not(feature = "fault-injection"))]
-pub(crate) fn request(_: &HeaderMap, _: &Holder) {}
+pub(crate) fn request(_: &HeaderMap, _: &UpstreamAuth) {}
 
 /// No: no request can force a fault in this build.
 #[cfg(not(feature = "fault-injection"))]

@@ -23,16 +23,16 @@ use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use crate::app::App;
-use crate::http::connection::{Connections, Io, Link, Local};
+use crate::http::connection::{ConnectionIo, ConnectionPhase, Connections, LocalAddress};
 use crate::http::guard::Guard;
-use crate::http::log_limiter::{AtEnd, Refusals};
-use crate::http::memory_budget::Budget;
+use crate::http::log_limiter::{LogLimiter, ReportOnDrop};
+use crate::http::memory_budget::MemoryBudget;
 use crate::service;
 use crate::settings::Settings;
-use crate::state::credentials::{Account, Holder};
+use crate::state::credentials::{Account, UpstreamAuth};
 use crate::state::limits::LastLimits;
 use crate::state::models::Models;
-use crate::state::responses::{Store, StoreError};
+use crate::state::responses::{ResponseStore, StoreError};
 use crate::tasks::Tasks;
 
 /// The pause after an accept that failed, such as for want of file descriptors.
@@ -59,7 +59,7 @@ pub enum ServerError {
     SignIn(#[from] EndpointError),
     /// The place for kept responses cannot be used.
     #[error("responses cannot be kept: {0}")]
-    Store(#[from] StoreError),
+    ResponseStore(#[from] StoreError),
 }
 
 /// How a server ended.
@@ -93,19 +93,19 @@ impl Server {
             takes: upstream.route.accepts(),
             reasons: upstream.route.summarizes_reasoning(),
         };
-        let holder = Arc::new(Holder::new(access, upstream.route.remedy())?);
+        let holder = Arc::new(UpstreamAuth::new(access, upstream.route.remedy())?);
         let client = Client::new(upstream, holder.credentials())?;
         let tasks = Tasks::default();
-        tasks.spawn(Arc::clone(&models).keep(client.clone()));
-        tasks.spawn(Arc::clone(&limits).follow());
-        let store = Arc::new(Store::open(http.responses.clone())?);
-        tasks.spawn(Store::sweep(Arc::downgrade(&store)));
-        let refusals = Arc::<Refusals>::default();
-        tasks.spawn(Arc::clone(&refusals).follow());
+        tasks.spawn(Arc::clone(&models).run(client.clone()));
+        tasks.spawn(Arc::clone(&limits).run());
+        let store = Arc::new(ResponseStore::open(http.responses.clone())?);
+        tasks.spawn(ResponseStore::sweep(Arc::downgrade(&store)));
+        let log_limiter = Arc::<LogLimiter>::default();
+        tasks.spawn(Arc::clone(&log_limiter).run());
         let app = App {
             guard: Guard::new(&http),
             connections: Connections::new(&http),
-            budget: Budget::of(&http),
+            budget: MemoryBudget::from_settings(&http),
             http,
             policy,
             client,
@@ -116,7 +116,7 @@ impl Server {
             tasks,
             draining: AtomicBool::new(false),
             cut_off: watch::Sender::new(false),
-            refusals,
+            log_limiter,
             panics: AtomicU64::new(0),
         };
         Ok(Self { app: Arc::new(app) })
@@ -143,7 +143,7 @@ impl Server {
         shutdown: impl Future<Output = ()> + Send,
     ) -> Served {
         let graceful = GracefulShutdown::new();
-        let _last = AtEnd(Arc::clone(&self.app.refusals));
+        let _last = ReportOnDrop(Arc::clone(&self.app.log_limiter));
         let mut connections = JoinSet::new();
         let mut shutdown = std::pin::pin!(shutdown);
         let mut clearing = tokio::time::interval(CLEAR);
@@ -157,12 +157,12 @@ impl Server {
             while connections.try_join_next().is_some() {}
             let Some(accepted) = accepted else { continue };
             match accepted {
-                Ok(stream) => match self.app.connections.place() {
-                    Some(place) => {
+                Ok(stream) => match self.app.connections.acquire() {
+                    Some(slot) => {
                         let connection = connection(Arc::clone(&self.app), stream, &graceful);
-                        connections.spawn(connection.map(move |()| drop(place)));
+                        connections.spawn(connection.map(move |()| drop(slot)));
                     }
-                    None => self.turn_away(stream),
+                    None => self.reject(stream),
                 },
                 Err(error) => {
                     tracing::warn!("no connection accepted: {error}");
@@ -175,12 +175,12 @@ impl Server {
     }
 
     /// Tells a client that there are too many connections.
-    fn turn_away(&self, stream: TcpStream) {
+    fn reject(&self, stream: TcpStream) {
         let status = StatusCode::SERVICE_UNAVAILABLE;
-        if self.app.refusals.has_line(status) {
+        if self.app.log_limiter.admits(status) {
             tracing::info!(status = status.as_u16(), "a connection too many was turned away");
         }
-        self.app.connections.turn_away(stream, &self.app.tasks);
+        self.app.connections.reject(stream, &self.app.tasks);
     }
 
     async fn drain(self, graceful: GracefulShutdown, mut connections: JoinSet<()>) -> Served {
@@ -229,22 +229,22 @@ fn connection(
     if let Err(error) = stream.set_nodelay(true) {
         tracing::debug!("no TCP_NODELAY: {error}");
     }
-    let local = Local::of(&stream);
-    let link = Arc::new(Link::default());
-    let io = Io::new(stream, Arc::clone(&link), &app.http);
+    let local = LocalAddress::of(&stream);
+    let phase = Arc::new(ConnectionPhase::default());
+    let io = ConnectionIo::new(stream, Arc::clone(&phase), &app.http);
     let mut http = http1::Builder::new();
-    // Hyper's own limit on heads runs while a connection is idle, too; `Io` keeps the shorter one.
+    // Hyper's own limit on heads runs while a connection is idle, too; `ConnectionIo` keeps the shorter one.
     http.timer(TokioTimer::new()).header_read_timeout(app.http.idle);
     http.max_header_size(app.http.max_head);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        link.begin();
+        phase.begin_answer();
         if let Some(local) = local {
             request.extensions_mut().insert(local);
         }
         // Hyper keeps room for what is returned here also while a connection is idle: a pointer then.
         let answer = Box::pin(service::answer(Arc::clone(&app), request));
-        let link = Arc::clone(&link);
-        answer.map_ok(move |reply| link.follow(reply))
+        let phase = Arc::clone(&phase);
+        answer.map_ok(move |reply| phase.track(reply))
     });
     let connection = http.serve_connection(TokioIo::new(io), service);
     // An `async` block would keep room twice for a future that it waits for.

@@ -20,44 +20,47 @@ use crate::api::{ollama, openai, responses, status};
 use crate::app::App;
 use crate::failure;
 use crate::fault_injection;
-use crate::http::access_log::{Recorded, milliseconds};
+use crate::http::access_log::{LoggedByBody, milliseconds};
 use crate::http::api_keys::Caller;
 use crate::http::guard::{Admitted, Guard};
-use crate::http::memory_budget::Hold;
+use crate::http::memory_budget::Reservation;
 use crate::http::request_body;
-use crate::http::response::{self, Reply};
+use crate::http::response::{self, HttpResponse};
 use crate::http::sanitize;
 use crate::panics;
-use crate::turn::pipeline::{self, Call};
+use crate::turn::pipeline::{self, TurnRequest};
 
 /// The most of a body that is logged where that was asked for, in bytes.
 const LONGEST_LOGGED: usize = 64 * 1024;
 
 /// A request on its way through the server.
-struct Visit<'r> {
+struct RequestContext<'r> {
     app: &'r Arc<App>,
-    asked: &'r Asked,
+    asked: &'r RequestSummary,
     arrived: Instant,
     request_id: &'r str,
 }
 
 /// What of a request's head is needed to the end. The head itself holds the whole buffer into which
 /// the connection read it, too much to keep while an answer is waited for.
-struct Asked {
+struct RequestSummary {
     method: Method,
     path: String,
     caller: Caller,
 }
 
 /// Answers a request; every failure becomes an answer too, a panic as well.
-pub(crate) async fn answer(app: Arc<App>, request: Request<Incoming>) -> Result<Reply, Infallible> {
+pub(crate) async fn answer(
+    app: Arc<App>,
+    request: Request<Incoming>,
+) -> Result<HttpResponse, Infallible> {
     let (mut head, body) = request.into_parts();
     let arrived = Instant::now();
     let request_id = request_id();
     let admitted = app.guard.admit(&mut head);
-    let page = app.guard.listed(&head.headers);
-    let asked = Asked::of(&head);
-    let visit = Visit { app: &app, asked: &asked, arrived, request_id: &request_id };
+    let page = app.guard.listed_origin(&head.headers);
+    let asked = RequestSummary::of(&head);
+    let visit = RequestContext { app: &app, asked: &asked, arrived, request_id: &request_id };
     let turned_away = admitted.is_err();
     let outcome = match admitted {
         Ok(Admitted::Preflight) => Ok(Guard::preflight(&head)),
@@ -71,13 +74,13 @@ pub(crate) async fn answer(app: Arc<App>, request: Request<Incoming>) -> Result<
     if turned_away {
         response::close(&mut reply);
     }
-    response::standing(&mut reply, &request_id);
-    app.guard.share(page, &mut reply);
+    response::default_headers(&mut reply, &request_id);
+    app.guard.allow_origin(page, &mut reply);
     visit.record(&reply);
     Ok(reply)
 }
 
-impl Asked {
+impl RequestSummary {
     fn of(head: &Parts) -> Self {
         Self {
             method: head.method.clone(),
@@ -87,16 +90,16 @@ impl Asked {
     }
 }
 
-impl Visit<'_> {
-    async fn handle(&self, head: &mut Parts, body: Incoming) -> Result<Reply, Failure> {
-        let (app, Asked { path, caller, .. }) = (self.app, self.asked);
+impl RequestContext<'_> {
+    async fn handle(&self, head: &mut Parts, body: Incoming) -> Result<HttpResponse, Failure> {
+        let (app, RequestSummary { path, caller, .. }) = (self.app, self.asked);
         if head.method == Method::OPTIONS {
             return route::methods(path).map(response::options).ok_or_else(|| no_path(path));
         }
         let route = match Route::of(&head.method, path) {
             Ok(route) => route,
             Err(none) => {
-                request_body::pass_over(body, &head.headers, app.http.linger).await;
+                request_body::discard(body, &head.headers, app.http.linger).await;
                 return Err(no_route(none, head));
             }
         };
@@ -108,7 +111,7 @@ impl Visit<'_> {
             Route::OllamaChat => self.turn::<OllamaChat>(head, body).await,
             Route::OllamaGenerate => self.turn::<OllamaGenerate>(head, body).await,
             Route::Ollama(endpoint) => {
-                let (body, _hold) = self.body(&head.headers, body).await?;
+                let (body, _reservation) = self.body(&head.headers, body).await?;
                 ollama::answer(app, endpoint, &body).await
             }
             Route::Response(id) if responses::are_kept_there(app) => {
@@ -134,21 +137,29 @@ impl Visit<'_> {
     }
 
     /// Reads the body, and logs it where that was asked for.
-    async fn body(&self, headers: &HeaderMap, body: Incoming) -> Result<(Bytes, Hold), Failure> {
-        let (body, hold) = request_body::read(body, headers, self.app).await?;
+    async fn body(
+        &self,
+        headers: &HeaderMap,
+        body: Incoming,
+    ) -> Result<(Bytes, Reservation), Failure> {
+        let (body, reservation) = request_body::read(body, headers, self.app).await?;
         if self.app.http.log_bodies {
             let text = sanitize::escaped(&String::from_utf8_lossy(&body), LONGEST_LOGGED);
             tracing::info!(request_id = self.request_id, bytes = body.len(), body = text, "body");
         }
-        Ok((body, hold))
+        Ok((body, reservation))
     }
 
-    async fn turn<D: Dialect>(&self, head: &mut Parts, body: Incoming) -> Result<Reply, Failure> {
-        let (body, hold) = self.body(&head.headers, body).await?;
-        let call = Call {
+    async fn turn<D: Dialect>(
+        &self,
+        head: &mut Parts,
+        body: Incoming,
+    ) -> Result<HttpResponse, Failure> {
+        let (body, reservation) = self.body(&head.headers, body).await?;
+        let call = TurnRequest {
             head,
             body,
-            hold: Some(hold),
+            reservation: Some(reservation),
             arrived: self.arrived,
             request_id: self.request_id.to_owned(),
             caller: self.asked.caller.label().map(str::to_owned),
@@ -156,7 +167,7 @@ impl Visit<'_> {
         pipeline::turn::<D>(self.app, call).await
     }
 
-    fn refusal(&self, failure: &Failure) -> Reply {
+    fn refusal(&self, failure: &Failure) -> HttpResponse {
         tracing::debug!(
             request_id = self.request_id,
             code = ?failure.code,
@@ -168,9 +179,9 @@ impl Visit<'_> {
     }
 
     /// Writes the access record, unless the answer's own body does, or there are too many like it.
-    fn record(&self, reply: &Reply) {
-        let own = reply.extensions().get::<Recorded>().is_some();
-        if own || !self.app.refusals.has_line(reply.status()) {
+    fn record(&self, reply: &HttpResponse) {
+        let own = reply.extensions().get::<LoggedByBody>().is_some();
+        if own || !self.app.log_limiter.admits(reply.status()) {
             return;
         }
         tracing::info!(
@@ -212,7 +223,7 @@ fn is_upgrade(head: &Parts) -> bool {
         && head.headers.contains_key(http::header::UPGRADE)
 }
 
-fn refusal(failure: &Failure, asked: &Asked) -> Reply {
+fn refusal(failure: &Failure, asked: &RequestSummary) -> HttpResponse {
     let mut reply = response::failure(failure, &asked.path);
     if failure.kind == FailureKind::MethodNotAllowed
         && let Some(methods) = route::methods(&asked.path)

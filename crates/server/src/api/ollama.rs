@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 
 use crate::api::route::Ollama;
 use crate::app::App;
-use crate::http::response::{self, Head, Reply};
+use crate::http::response::{self, HttpResponse, ReplyHeaders};
 
 /// The prefix of a model's facts; `general.architecture` names it, as clients look it up there.
 const ARCHITECTURE: &str = "chatmock";
@@ -50,13 +50,17 @@ fn digest(entry: &Entry) -> String {
 ///
 /// # Errors
 /// 400 without a name, 404 for an unknown one, 501 for what cannot be done here.
-pub(crate) async fn answer(app: &App, endpoint: Ollama<'_>, body: &[u8]) -> Result<Reply, Failure> {
+pub(crate) async fn answer(
+    app: &App,
+    endpoint: Ollama<'_>,
+    body: &[u8],
+) -> Result<HttpResponse, Failure> {
     match endpoint {
         Ollama::Tags => Ok(all(app).await),
         Ollama::Show => show(app, body).await,
-        Ollama::Ps => response::json(Head::default(), &Loaded::default()),
+        Ollama::Ps => response::json(ReplyHeaders::default(), &Loaded::default()),
         Ollama::Version => {
-            response::json(Head::default(), &Version { version: &app.http.ollama_version })
+            response::json(ReplyHeaders::default(), &Version { version: &app.http.ollama_version })
         }
         Ollama::Pull => pull(app, body).await,
         Ollama::Delete => delete(app, body).await,
@@ -70,7 +74,7 @@ pub(crate) async fn answer(app: &App, endpoint: Ollama<'_>, body: &[u8]) -> Resu
 }
 
 /// Answers with the list of models.
-async fn all(app: &App) -> Reply {
+async fn all(app: &App) -> HttpResponse {
     app.models.ready().await;
     response::bytes(StatusCode::OK, "application/json", app.models.current().tags())
 }
@@ -79,7 +83,7 @@ async fn all(app: &App) -> Reply {
 ///
 /// # Errors
 /// 400 without a name, 404 for a name that the catalogue does not have.
-async fn show(app: &App, body: &[u8]) -> Result<Reply, Failure> {
+async fn show(app: &App, body: &[u8]) -> Result<HttpResponse, Failure> {
     let request: Show<'_> = json::read(body)?;
     app.models.ready().await;
     let published = app.models.current();
@@ -93,7 +97,7 @@ async fn show(app: &App, body: &[u8]) -> Result<Reply, Failure> {
         model_info.insert(format!("{ARCHITECTURE}.context_length"), Fact::Number(tokens));
     }
     response::json(
-        Head::default(),
+        ReplyHeaders::default(),
         &Shown {
             license: "",
             modelfile: "",
@@ -138,14 +142,14 @@ fn capabilities(model: &Model) -> Vec<&'static str> {
 ///
 /// # Errors
 /// 400 without a name, 404 for a name that the catalogue does not have.
-async fn pull(app: &App, body: &[u8]) -> Result<Reply, Failure> {
+async fn pull(app: &App, body: &[u8]) -> Result<HttpResponse, Failure> {
     let request: Pull<'_> = json::read(body)?;
     app.models.ready().await;
     let published = app.models.current();
     known(published.catalog(), required(request.model.or(request.name))?.trim())?;
     let progress = Progress { status: "success" };
     if request.stream == Some(false) {
-        return response::json(Head::default(), &progress);
+        return response::json(ReplyHeaders::default(), &progress);
     }
     let mut line = serde_json::to_vec(&progress)?;
     line.push(b'\n');
@@ -156,7 +160,7 @@ async fn pull(app: &App, body: &[u8]) -> Result<Reply, Failure> {
 ///
 /// # Errors
 /// Always.
-async fn delete(app: &App, body: &[u8]) -> Result<Reply, Failure> {
+async fn delete(app: &App, body: &[u8]) -> Result<HttpResponse, Failure> {
     let request: Pull<'_> = json::read(body)?;
     app.models.ready().await;
     let published = app.models.current();

@@ -11,7 +11,7 @@ use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
 use crate::app::App;
-use crate::http::response::{self, Head, Reply};
+use crate::http::response::{self, HttpResponse, ReplyHeaders};
 
 /// Who runs a model of a list that does not say it, as the catalogues behind a ChatGPT sign-in do.
 const OWNER: &str = "openai";
@@ -47,7 +47,7 @@ fn model<'a>(id: &'a str, entry: &'a Entry, catalog: &Catalog) -> Model<'a> {
 }
 
 /// Answers with the whole list.
-pub(crate) async fn all(app: &App) -> Reply {
+pub(crate) async fn all(app: &App) -> HttpResponse {
     app.models.ready().await;
     response::bytes(http::StatusCode::OK, "application/json", app.models.current().list())
 }
@@ -56,7 +56,7 @@ pub(crate) async fn all(app: &App) -> Reply {
 ///
 /// # Errors
 /// 404 for a name that the catalogue does not have.
-pub(crate) async fn one(app: &App, name: &str) -> Result<Reply, Failure> {
+pub(crate) async fn one(app: &App, name: &str) -> Result<HttpResponse, Failure> {
     app.models.ready().await;
     let published = app.models.current();
     let catalog = published.catalog();
@@ -67,5 +67,5 @@ pub(crate) async fn one(app: &App, name: &str) -> Result<Reply, Failure> {
     let Some(entry) = entries.find(|entry| entry.model.slug == resolved.slug) else {
         return Err(unknown_model(name, &UnknownModel { nearest: Vec::new() }));
     };
-    response::json(Head::default(), &model(name, entry, catalog))
+    response::json(ReplyHeaders::default(), &model(name, entry, catalog))
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::app::App;
 use crate::failure;
 use crate::http::api_keys::Caller;
-use crate::http::response::{self, Head, Reply, unix_now};
+use crate::http::response::{self, HttpResponse, ReplyHeaders, unix_now};
 use crate::state::responses::{self, Owner};
 
 #[derive(Serialize)]
@@ -28,7 +28,7 @@ pub(crate) async fn one(
     caller: &Caller,
     id: &str,
     query: Option<&str>,
-) -> Result<Reply, Failure> {
+) -> Result<HttpResponse, Failure> {
     let mut members = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     if members.any(|(name, value)| name == "stream" && value == "true") {
         let message = "a kept response is given whole: leave stream out";
@@ -42,11 +42,11 @@ pub(crate) async fn one(
 ///
 /// # Errors
 /// 404 for an id that is not here or not this account's.
-pub(crate) async fn delete(app: &App, caller: &Caller, id: &str) -> Result<Reply, Failure> {
+pub(crate) async fn delete(app: &App, caller: &Caller, id: &str) -> Result<HttpResponse, Failure> {
     if !app.store.delete(&owner(app, caller).await?, id) {
         return Err(responses::unknown(id));
     }
-    response::json(Head::default(), &Deleted { id, object: "response", deleted: true })
+    response::json(ReplyHeaders::default(), &Deleted { id, object: "response", deleted: true })
 }
 
 /// Answers with a page of the items that went to the backend.
@@ -58,11 +58,11 @@ pub(crate) async fn input_items(
     caller: &Caller,
     id: &str,
     query: Option<&str>,
-) -> Result<Reply, Failure> {
+) -> Result<HttpResponse, Failure> {
     let query = page::Query::read(query)?;
     let kept = app.store.find(&owner(app, caller).await?, id, unix_now())?;
     let items = page::Item::all(id, &kept)?;
-    response::json(Head::default(), &query.page(&items)?)
+    response::json(ReplyHeaders::default(), &query.page(&items)?)
 }
 
 /// Whether responses are kept at the backend rather than here.
@@ -80,14 +80,14 @@ pub(crate) async fn there(
     method: &Method,
     path: &[&str],
     query: Option<&str>,
-) -> Result<Reply, Failure> {
-    let answer = app.client.stored(method, path, query).await.map_err(failure::of_upstream)?;
+) -> Result<HttpResponse, Failure> {
+    let answer = app.client.stored(method, path, query).await.map_err(failure::from_upstream)?;
     Ok(response::bytes(StatusCode::OK, "application/json", answer.into()))
 }
 
 /// Whose responses a request may see.
 async fn owner(app: &App, caller: &Caller) -> Result<Owner, Failure> {
-    let credentials = app.client.credentials().await.map_err(failure::of_upstream)?;
+    let credentials = app.client.credentials().await.map_err(failure::from_upstream)?;
     Ok(Owner::of(&credentials, caller.label()))
 }
 

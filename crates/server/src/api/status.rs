@@ -10,7 +10,7 @@ use http::{HeaderMap, StatusCode};
 use serde::Serialize;
 
 use crate::app::App;
-use crate::http::response::{self, Head, Reply};
+use crate::http::response::{self, HttpResponse, ReplyHeaders};
 
 #[derive(Serialize)]
 struct About {
@@ -45,7 +45,7 @@ struct Limits {
 }
 
 /// Says what this server is; to Ollama's clients, in the words by which they know theirs.
-pub(crate) fn root(headers: &HeaderMap) -> Result<Reply, Failure> {
+pub(crate) fn root(headers: &HeaderMap) -> Result<HttpResponse, Failure> {
     let accepts = |kind: &str| {
         let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
         accept.is_some_and(|accept| accept.contains(kind))
@@ -72,32 +72,33 @@ pub(crate) fn root(headers: &HeaderMap) -> Result<Reply, Failure> {
             "GET /health",
         ],
     };
-    response::json(Head::default(), &about)
+    response::json(ReplyHeaders::default(), &about)
 }
 
 /// Says whether requests are taken.
-pub(crate) fn health(app: &App, query: Option<&str>) -> Result<Reply, Failure> {
+pub(crate) fn health(app: &App, query: Option<&str>) -> Result<HttpResponse, Failure> {
     let mut members = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     let verbose = members.any(|(name, value)| name == "verbose" && value != "false");
     let route = app.client.route();
     let version = env!("CARGO_PKG_VERSION");
     let more = verbose.then(|| More { version, route: route.name(), upstream: route.base() });
     if app.draining.load(Ordering::Relaxed) {
-        let mut reply = response::json(Head::default(), &Health { status: "stopping", more })?;
+        let mut reply =
+            response::json(ReplyHeaders::default(), &Health { status: "stopping", more })?;
         *reply.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
         return Ok(reply);
     }
-    response::json(Head::default(), &Health { status: "ok", more })
+    response::json(ReplyHeaders::default(), &Health { status: "ok", more })
 }
 
 /// Gives the last snapshot of the account's limits; nothing is asked of the backend. Of nobody
 /// there is none.
-pub(crate) async fn limits(app: &App) -> Result<Reply, Failure> {
+pub(crate) async fn limits(app: &App) -> Result<HttpResponse, Failure> {
     let credentials = app.client.credentials().await.ok();
     let last = credentials.and_then(|account| app.limits.last(&account));
     let (as_of, limits) = last.unzip();
     response::json(
-        Head::default(),
+        ReplyHeaders::default(),
         &Limits { as_of, limits, page: app.client.route().usage_page() },
     )
 }

@@ -10,11 +10,11 @@ use crate::http::sanitize;
 
 /// Marks an answer whose record its own body writes.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Recorded;
+pub(crate) struct LoggedByBody;
 
 /// What is recorded of a turn.
 #[derive(Debug)]
-pub(crate) struct Record {
+pub(crate) struct TurnRecord {
     /// The request's id.
     pub(crate) request_id: String,
     /// Which API was spoken.
@@ -45,7 +45,7 @@ pub(crate) enum Outcome<'f> {
     Left,
 }
 
-impl Record {
+impl TurnRecord {
     /// Writes the line.
     pub(crate) fn write(
         &self,

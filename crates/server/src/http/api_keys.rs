@@ -63,23 +63,23 @@ impl Caller {
 
 /// The keys that let requests in; with none, everybody may ask.
 #[derive(Debug)]
-pub(crate) struct Keys {
+pub(crate) struct ApiKeys {
     keys: Vec<ApiKey>,
-    wrong: Mutex<Wrong>,
+    wrong: Mutex<WrongKeys>,
     most_wrong: u32,
 }
 
 /// How many wrong keys came in the second that began at `since`.
 #[derive(Debug)]
-struct Wrong {
+struct WrongKeys {
     since: Instant,
     count: u32,
 }
 
-impl Keys {
+impl ApiKeys {
     /// Takes these keys, and tells at most `most_wrong` a second that theirs is none of them.
     pub(crate) fn new(keys: Vec<ApiKey>, most_wrong: u32) -> Self {
-        let wrong = Mutex::new(Wrong { since: Instant::now(), count: 0 });
+        let wrong = Mutex::new(WrongKeys { since: Instant::now(), count: 0 });
         Self { keys, wrong, most_wrong }
     }
 
@@ -92,7 +92,7 @@ impl Keys {
             return Ok(Caller::default());
         }
         let mut callers = Vec::new();
-        for sent in sent(headers)? {
+        for sent in presented_keys(headers)? {
             let key = self.find(sent).ok_or_else(|| self.wrong())?;
             callers.push(Caller(Some(Arc::clone(&key.label))));
         }
@@ -116,7 +116,7 @@ impl Keys {
         let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         if now.duration_since(wrong.since) >= Duration::from_secs(1) {
-            *wrong = Wrong { since: now, count: 0 };
+            *wrong = WrongKeys { since: now, count: 0 };
         }
         wrong.count = wrong.count.saturating_add(1);
         if wrong.count > self.most_wrong {
@@ -129,7 +129,7 @@ impl Keys {
 }
 
 /// The keys in the headers, each of which has to be right.
-fn sent(headers: &HeaderMap) -> Result<Vec<&[u8]>, Failure> {
+fn presented_keys(headers: &HeaderMap) -> Result<Vec<&[u8]>, Failure> {
     let mut sent = Vec::new();
     if let Some(authorization) = only(headers, AUTHORIZATION.as_str())? {
         let bearer = bearer(authorization.as_bytes());

@@ -11,20 +11,20 @@ use bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-pub(crate) use self::io::Io;
-pub(crate) use self::phase::Link;
+pub(crate) use self::io::ConnectionIo;
+pub(crate) use self::phase::ConnectionPhase;
 use crate::settings::Host;
 use crate::settings::HttpSettings;
 use crate::tasks::Tasks;
 
 /// How many connections are told at a time, with patience, that there are too many.
-const TOLD: usize = 64;
+const MAX_REJECTING: usize = 64;
 
 /// The address of this machine that a client connected to, where other machines can.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Local(IpAddr);
+pub(crate) struct LocalAddress(IpAddr);
 
-impl Local {
+impl LocalAddress {
     /// Looks where a connection ends; loopback addresses are known without.
     pub(crate) fn of(stream: &TcpStream) -> Option<Self> {
         let local = stream.local_addr().ok()?.ip().to_canonical();
@@ -38,51 +38,54 @@ impl Local {
     }
 }
 
-/// The places for connections.
+/// The slots for connections.
 #[derive(Debug)]
 pub(crate) struct Connections {
-    places: Arc<Semaphore>,
-    told: Arc<Semaphore>,
-    answer: Bytes,
+    slots: Arc<Semaphore>,
+    rejecting: Arc<Semaphore>,
+    rejection: Bytes,
 }
 
 impl Connections {
-    /// Makes as many places as the settings and the limit of open files allow.
+    /// Makes as many slots as the settings and the limit of open files allow.
     pub(crate) fn new(settings: &HttpSettings) -> Self {
-        let most = most(settings.max_connections);
-        if most < settings.max_connections {
-            tracing::warn!(most, "fewer connections than set: the limit of open files is too low");
+        let allowed = max_connections(settings.max_connections);
+        if allowed < settings.max_connections {
+            tracing::warn!(
+                most = allowed,
+                "fewer connections than set: the limit of open files is too low"
+            );
         }
         Self {
-            places: Arc::new(Semaphore::new(most)),
-            told: Arc::new(Semaphore::new(TOLD)),
-            answer: reject::answer(),
+            slots: Arc::new(Semaphore::new(allowed)),
+            rejecting: Arc::new(Semaphore::new(MAX_REJECTING)),
+            rejection: reject::response(),
         }
     }
 
     /// Takes a place, if there is one.
-    pub(crate) fn place(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.places).try_acquire_owned().ok()
+    pub(crate) fn acquire(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.slots).try_acquire_owned().ok()
     }
 
     /// Tells a client that there are too many, and closes.
-    pub(crate) fn turn_away(&self, stream: TcpStream, tasks: &Tasks) {
-        match Arc::clone(&self.told).try_acquire_owned() {
+    pub(crate) fn reject(&self, stream: TcpStream, tasks: &Tasks) {
+        match Arc::clone(&self.rejecting).try_acquire_owned() {
             Ok(permit) => {
-                let answer = self.answer.clone();
+                let rejection = self.rejection.clone();
                 tasks.spawn(async move {
-                    reject::tell(stream, answer).await;
+                    reject::send(stream, rejection).await;
                     drop(permit);
                 });
             }
-            Err(_) => reject::tell_at_once(stream, &self.answer),
+            Err(_) => reject::send_at_once(stream, &self.rejection),
         }
     }
 }
 
 /// Four fifths of the open files that this process may have: calls to the backend and files need
 /// the rest.
-fn most(set: usize) -> usize {
+fn max_connections(set: usize) -> usize {
     let set = set.clamp(1, Semaphore::MAX_PERMITS);
     open_files().map_or(set, |files| set.min((files / 5).saturating_mul(4).max(1)))
 }

@@ -11,7 +11,7 @@ use flate2::bufread::MultiGzDecoder;
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 
-use crate::http::memory_budget::{Budget, Hold};
+use crate::http::memory_budget::{MemoryBudget, Reservation};
 
 /// The most that is decoded before the whole length is known, in bytes. A larger body is decoded
 /// twice: first to count, so that one which is refused never takes the memory.
@@ -19,7 +19,7 @@ const UNCOUNTED: usize = 4 * 1024 * 1024;
 
 /// How a body is coded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Coding {
+pub(crate) enum ContentCoding {
     /// Not at all.
     Identity,
     /// RFC 1952, of one or more members.
@@ -30,20 +30,20 @@ pub(crate) enum Coding {
 
 /// Why a body was not decoded.
 #[derive(Debug)]
-enum Fault {
+enum DecodeError {
     TooLarge,
     Broken(io::Error),
     /// All bodies together are too large.
     NoRoom(Failure),
 }
 
-impl From<io::Error> for Fault {
+impl From<io::Error> for DecodeError {
     fn from(error: io::Error) -> Self {
         Self::Broken(error)
     }
 }
 
-impl Coding {
+impl ContentCoding {
     /// The coding that the headers name.
     ///
     /// # Errors
@@ -76,7 +76,7 @@ impl Coding {
         match self {
             Self::Identity => Box::new(body),
             Self::Gzip => Box::new(MultiGzDecoder::new(body)),
-            Self::Zstd => Box::new(zstd::Frames::new(body)),
+            Self::Zstd => Box::new(zstd::FramesReader::new(body)),
         }
     }
 }
@@ -89,18 +89,18 @@ impl Coding {
 /// 413 when more than `limit` bytes come out, 400 when the body is cut short or not of the coding,
 /// 503 when all bodies together are too large.
 pub(crate) async fn decoded(
-    (body, hold): (Bytes, Hold),
-    coding: Coding,
-    (budget, limit): (&Arc<Budget>, usize),
-) -> Result<(Bytes, Hold), Failure> {
-    if coding == Coding::Identity {
-        return Ok((body, hold));
+    (body, reservation): (Bytes, Reservation),
+    coding: ContentCoding,
+    (budget, limit): (&Arc<MemoryBudget>, usize),
+) -> Result<(Bytes, Reservation), Failure> {
+    if coding == ContentCoding::Identity {
+        return Ok((body, reservation));
     }
-    let mut room = budget.hold();
-    let decoder = budget.decoder().await;
+    let mut room = budget.reservation();
+    let decoder = budget.decoder_permit().await;
     let decoding = tokio::task::spawn_blocking(move || {
         // Both last as long as the work, also when nobody waits for it any more.
-        let _kept = (hold, decoder);
+        let _held = (reservation, decoder);
         decode(&body, coding, (limit, &mut room)).map(|decoded| (decoded.into(), room))
     });
     let broken = |why: String| {
@@ -109,38 +109,38 @@ pub(crate) async fn decoded(
     };
     match decoding.await {
         Ok(Ok(decoded)) => Ok(decoded),
-        Ok(Err(Fault::TooLarge)) => {
+        Ok(Err(DecodeError::TooLarge)) => {
             let message = format!(
                 "the request body, decoded, is larger than the limit of {limit} bytes (--max-body)"
             );
             Err(Failure::new(FailureKind::TooLarge, message))
         }
-        Ok(Err(Fault::Broken(error))) => Err(broken(error.to_string())),
-        Ok(Err(Fault::NoRoom(failure))) => Err(failure),
+        Ok(Err(DecodeError::Broken(error))) => Err(broken(error.to_string())),
+        Ok(Err(DecodeError::NoRoom(failure))) => Err(failure),
         Err(_) => Err(broken("the decoder broke off".to_owned())),
     }
 }
 
 fn decode(
     body: &[u8],
-    coding: Coding,
-    (limit, room): (usize, &mut Hold),
-) -> Result<Vec<u8>, Fault> {
+    coding: ContentCoding,
+    (limit, reservation): (usize, &mut Reservation),
+) -> Result<Vec<u8>, DecodeError> {
     let uncounted = limit.min(UNCOUNTED);
     let mut reader = coding.reader(body);
     let mut decoded = Vec::new();
     reader.by_ref().take(uncounted as u64 + 1).read_to_end(&mut decoded)?;
     if decoded.len() <= uncounted {
-        room.grow(decoded.len()).map_err(Fault::NoRoom)?;
+        reservation.grow(decoded.len()).map_err(DecodeError::NoRoom)?;
         return Ok(decoded);
     }
     drop(decoded);
     let left = limit - uncounted;
     let more = io::copy(&mut reader.take(left as u64), &mut io::sink())? as usize;
     if more == left {
-        return Err(Fault::TooLarge);
+        return Err(DecodeError::TooLarge);
     }
-    room.grow(uncounted + 1 + more).map_err(Fault::NoRoom)?;
+    reservation.grow(uncounted + 1 + more).map_err(DecodeError::NoRoom)?;
     let mut decoded = Vec::with_capacity(uncounted + 1 + more);
     coding.reader(body).read_to_end(&mut decoded)?;
     Ok(decoded)

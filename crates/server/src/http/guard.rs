@@ -9,8 +9,8 @@ use http::Method;
 use http::header::HOST;
 use http::request::Parts;
 
-use crate::http::api_keys::{Caller, Keys};
-use crate::http::connection::Local;
+use crate::http::api_keys::{ApiKeys, Caller};
+use crate::http::connection::LocalAddress;
 use crate::settings::{Host, HostName, HttpSettings, Origin};
 
 /// Who may ask: programs that use a name of this server, pages that are listed, holders of a key.
@@ -18,7 +18,7 @@ use crate::settings::{Host, HostName, HttpSettings, Origin};
 pub(crate) struct Guard {
     hosts: Vec<HostName>,
     origins: Vec<Origin>,
-    keys: Keys,
+    keys: ApiKeys,
     longest_target: usize,
 }
 
@@ -37,7 +37,7 @@ impl Guard {
         Self {
             hosts: settings.hosts.clone(),
             origins: settings.origins.clone(),
-            keys: Keys::new(settings.keys.clone(), settings.wrong_keys),
+            keys: ApiKeys::new(settings.keys.clone(), settings.wrong_keys),
             longest_target: settings.max_target,
         }
     }
@@ -54,21 +54,21 @@ impl Guard {
             let message = "the request target is too long";
             return Err(Failure::new(FailureKind::Rejected(414), message));
         }
-        self.host(head)?;
-        self.page(&head.headers)?;
+        self.check_host(head)?;
+        self.check_browser(&head.headers)?;
         if self.is_preflight(head) {
             // Browsers send no key with these, so none can be asked for.
             return Ok(Admitted::Preflight);
         }
         framing::check(&head.headers)?;
         let caller =
-            if is_open(head) { Caller::default() } else { self.keys.check(&head.headers)? };
+            if needs_no_key(head) { Caller::default() } else { self.keys.check(&head.headers)? };
         head.extensions.insert(caller);
         Ok(Admitted::Request)
     }
 
     /// The name must be ours, or a page could reach this server under its own (DNS rebinding).
-    fn host(&self, head: &Parts) -> Result<(), Failure> {
+    fn check_host(&self, head: &Parts) -> Result<(), Failure> {
         let mut hosts = head.headers.get_all(HOST).iter();
         let (Some(host), None) = (hosts.next(), hosts.next()) else {
             return Err(bad("a request needs exactly one Host header"));
@@ -80,9 +80,9 @@ impl Guard {
                 .ok_or_else(|| bad("the request target's authority is malformed"))?,
             None => host.clone(),
         };
-        let local = head.extensions.get::<Local>();
-        let ours = |host: &Host| self.ours(host) || local.is_some_and(|local| local.is(host));
-        if let Some(foreign) = [&host, &named].into_iter().find(|host| !ours(host)) {
+        let local = head.extensions.get::<LocalAddress>();
+        let is_ours = |host: &Host| self.is_ours(host) || local.is_some_and(|local| local.is(host));
+        if let Some(foreign) = [&host, &named].into_iter().find(|host| !is_ours(host)) {
             return Err(foreign_host(foreign));
         }
         if host != named {
@@ -91,13 +91,13 @@ impl Guard {
         Ok(())
     }
 
-    fn ours(&self, host: &Host) -> bool {
+    fn is_ours(&self, host: &Host) -> bool {
         host.is_local() || self.hosts.iter().any(|name| name.0 == *host)
     }
 }
 
 /// Whether a request is answered without a key: it says nothing and costs nothing.
-fn is_open(head: &Parts) -> bool {
+fn needs_no_key(head: &Parts) -> bool {
     head.uri.path() == "/health" && matches!(head.method, Method::GET | Method::HEAD)
 }
 

@@ -15,22 +15,22 @@ const LINES: usize = 50;
 
 /// Decides which failures have a line.
 #[derive(Debug, Default)]
-pub(crate) struct Refusals {
-    state: Mutex<State>,
+pub(crate) struct LogLimiter {
+    state: Mutex<Window>,
     begun: Notify,
 }
 
 #[derive(Debug, Default)]
-struct State {
+struct Window {
     lines: usize,
     /// How many more there were, by their status.
     more: BTreeMap<u16, u64>,
 }
 
-impl Refusals {
+impl LogLimiter {
     /// Whether an answer is to have a line: one that is no failure always has, and a failure that
     /// has none is counted.
-    pub(crate) fn has_line(&self, status: StatusCode) -> bool {
+    pub(crate) fn admits(&self, status: StatusCode) -> bool {
         if !(status.is_client_error() || status.is_server_error()) {
             return true;
         }
@@ -47,17 +47,17 @@ impl Refusals {
     }
 
     /// Tells of those without a line at the end of each while.
-    pub(crate) async fn follow(self: Arc<Self>) {
+    pub(crate) async fn run(self: Arc<Self>) {
         loop {
             self.begun.notified().await;
             tokio::time::sleep(Duration::from_secs(SECONDS)).await;
-            self.tell();
+            self.report();
         }
     }
 
     /// Tells of those without a line, and begins anew.
-    fn tell(&self) {
-        let State { more, .. } = std::mem::take(&mut *self.state());
+    fn report(&self) {
+        let Window { more, .. } = std::mem::take(&mut *self.state());
         if more.is_empty() {
             return;
         }
@@ -71,18 +71,18 @@ impl Refusals {
         );
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, Window> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// Tells of the last ones when it is dropped, however a server ends.
 #[derive(Debug)]
-pub(crate) struct AtEnd(pub(crate) Arc<Refusals>);
+pub(crate) struct ReportOnDrop(pub(crate) Arc<LogLimiter>);
 
-impl Drop for AtEnd {
+impl Drop for ReportOnDrop {
     fn drop(&mut self) {
-        self.0.tell();
+        self.0.report();
     }
 }
 
@@ -90,33 +90,33 @@ impl Drop for AtEnd {
 mod tests {
     use super::*;
 
-    fn lines(refusals: &Refusals, status: u16, count: usize) -> usize {
+    fn lines(limiter: &LogLimiter, status: u16, count: usize) -> usize {
         let status = StatusCode::from_u16(status).unwrap();
-        (0..count).filter(|_| refusals.has_line(status)).count()
+        (0..count).filter(|_| limiter.admits(status)).count()
     }
 
     #[test]
     fn successes_always_have_a_line_and_failures_only_the_first() {
-        let refusals = Refusals::default();
-        assert_eq!(lines(&refusals, 404, LINES - 1), LINES - 1);
-        assert_eq!(lines(&refusals, 502, 7), 1);
-        assert_eq!(lines(&refusals, 404, 100), 0);
+        let limiter = LogLimiter::default();
+        assert_eq!(lines(&limiter, 404, LINES - 1), LINES - 1);
+        assert_eq!(lines(&limiter, 502, 7), 1);
+        assert_eq!(lines(&limiter, 404, 100), 0);
         for status in [200, 204, 304] {
-            assert_eq!(lines(&refusals, status, 1000), 1000);
+            assert_eq!(lines(&limiter, status, 1000), 1000);
         }
-        assert_eq!(refusals.state().more, BTreeMap::from([(404, 100), (502, 6)]));
+        assert_eq!(limiter.state().more, BTreeMap::from([(404, 100), (502, 6)]));
     }
 
     #[tokio::test(start_paused = true)]
     async fn each_while_begins_anew_with_its_first_failure() {
-        let refusals = Arc::new(Refusals::default());
-        let following = tokio::spawn(Arc::clone(&refusals).follow());
+        let limiter = Arc::new(LogLimiter::default());
+        let following = tokio::spawn(Arc::clone(&limiter).run());
         for _ in 0..3 {
-            assert_eq!(lines(&refusals, 401, 2 * LINES), LINES);
+            assert_eq!(lines(&limiter, 401, 2 * LINES), LINES);
             tokio::time::sleep(Duration::from_secs(SECONDS - 1)).await;
-            assert_eq!(lines(&refusals, 401, LINES), 0);
+            assert_eq!(lines(&limiter, 401, LINES), 0);
             tokio::time::sleep(Duration::from_secs(2)).await;
-            assert!(refusals.state().more.is_empty());
+            assert!(limiter.state().more.is_empty());
         }
         following.abort();
     }

@@ -14,14 +14,14 @@ const DECODERS: usize = 8;
 
 /// What is held by all, and how much that may be.
 #[derive(Debug)]
-pub(crate) struct Budget {
+pub(crate) struct MemoryBudget {
     held: AtomicUsize,
     limit: usize,
     /// Leave to decode a body.
     decoders: Arc<Semaphore>,
 }
 
-impl Budget {
+impl MemoryBudget {
     /// Makes a budget of `limit` bytes.
     pub(crate) fn new(limit: usize) -> Arc<Self> {
         let decoders = Arc::new(Semaphore::new(DECODERS));
@@ -29,29 +29,29 @@ impl Budget {
     }
 
     /// Makes the budget of a server: at least one body, as sent and as decoded, always fits.
-    pub(crate) fn of(settings: &HttpSettings) -> Arc<Self> {
+    pub(crate) fn from_settings(settings: &HttpSettings) -> Arc<Self> {
         Self::new(settings.max_in_flight.max(settings.max_body.saturating_mul(2)))
     }
 
     /// Begins to hold, with nothing.
-    pub(crate) fn hold(self: &Arc<Self>) -> Hold {
-        Hold { budget: Arc::clone(self), bytes: 0 }
+    pub(crate) fn reservation(self: &Arc<Self>) -> Reservation {
+        Reservation { budget: Arc::clone(self), bytes: 0 }
     }
 
     /// Waits for leave to decode a body; there is none when the server is gone.
-    pub(crate) async fn decoder(&self) -> Option<OwnedSemaphorePermit> {
+    pub(crate) async fn decoder_permit(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.decoders).acquire_owned().await.ok()
     }
 }
 
 /// Bytes that are held until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Hold {
-    budget: Arc<Budget>,
+pub(crate) struct Reservation {
+    budget: Arc<MemoryBudget>,
     bytes: usize,
 }
 
-impl Hold {
+impl Reservation {
     /// Holds more.
     ///
     /// # Errors
@@ -70,7 +70,7 @@ impl Hold {
     }
 }
 
-impl Drop for Hold {
+impl Drop for Reservation {
     fn drop(&mut self) {
         self.budget.held.fetch_sub(self.bytes, Ordering::Relaxed);
     }
@@ -81,16 +81,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_count_until_their_hold_is_gone() {
-        let budget = Budget::new(10);
-        let mut hold = budget.hold();
-        hold.grow(2).unwrap();
-        hold.grow(4).unwrap();
-        let mut other = budget.hold();
+    fn bytes_are_held_until_the_reservation_is_dropped() {
+        let budget = MemoryBudget::new(10);
+        let mut reservation = budget.reservation();
+        reservation.grow(2).unwrap();
+        reservation.grow(4).unwrap();
+        let mut other = budget.reservation();
         let refused = other.grow(5).unwrap_err();
         assert_eq!((refused.status(), refused.retry_after()), (503, Some(1)));
         other.grow(4).unwrap();
-        drop(hold);
+        drop(reservation);
         other.grow(6).unwrap();
         assert!(other.grow(1).is_err() && other.grow(usize::MAX).is_err());
         drop(other);

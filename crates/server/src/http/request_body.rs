@@ -11,8 +11,8 @@ use hyper::body::{Body, Incoming};
 use tokio::time::Instant;
 
 use crate::app::App;
-use crate::http::decompress::{self, Coding};
-use crate::http::memory_budget::Hold;
+use crate::http::decompress::{self, ContentCoding};
+use crate::http::memory_budget::Reservation;
 
 /// How much of an oversized body is read to its end, in bytes: a client that is still writing
 /// does not see an answer, so a refusal is only readable once it has finished.
@@ -33,43 +33,52 @@ pub(crate) async fn read(
     body: Incoming,
     headers: &HeaderMap,
     app: &App,
-) -> Result<(Bytes, Hold), Failure> {
+) -> Result<(Bytes, Reservation), Failure> {
     let (limit, linger) = (app.http.max_body, app.http.linger);
     let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
     if announced > limit {
-        pass_over(body, headers, linger).await;
+        discard(body, headers, linger).await;
         return Err(too_large(limit));
     }
-    let mut arriving = Arriving::new(body, app.http.body_progress);
-    let (mut read, mut hold) = (Buffer::Empty, app.budget.hold());
-    while let Some(next) = arriving.next().await? {
-        let room = room(&mut hold, (read.len(), next.len()), limit);
-        if let Err(refused) = room {
-            drop((read, hold));
-            drain(&mut arriving.body, linger).await;
+    let mut incoming = IncomingBody::new(body, app.http.body_progress);
+    let (mut read, mut reservation) = (BodyBuffer::Empty, app.budget.reservation());
+    while let Some(next) = incoming.next().await? {
+        let reserved = reserve(&mut reservation, (read.len(), next.len()), limit);
+        if let Err(refused) = reserved {
+            drop((read, reservation));
+            drain(&mut incoming.body, linger).await;
             return Err(refused);
         }
-        read = read.plus(next, announced);
+        read = read.append(next, announced);
     }
-    decompress::decoded((read.freeze(), hold), Coding::of(headers)?, (&app.budget, limit)).await
+    decompress::decoded(
+        (read.freeze(), reservation),
+        ContentCoding::of(headers)?,
+        (&app.budget, limit),
+    )
+    .await
 }
 
 /// Takes room for a next piece.
-fn room(hold: &mut Hold, (read, next): (usize, usize), limit: usize) -> Result<(), Failure> {
+fn reserve(
+    reservation: &mut Reservation,
+    (read, next): (usize, usize),
+    limit: usize,
+) -> Result<(), Failure> {
     if read.saturating_add(next) > limit {
         return Err(too_large(limit));
     }
-    hold.grow(next)
+    reservation.grow(next)
 }
 
 /// One buffer, copied only when there are several pieces.
-enum Buffer {
+enum BodyBuffer {
     Empty,
     One(Bytes),
     Joined(BytesMut),
 }
 
-impl Buffer {
+impl BodyBuffer {
     fn len(&self) -> usize {
         match self {
             Self::Empty => 0,
@@ -78,7 +87,7 @@ impl Buffer {
         }
     }
 
-    fn plus(self, next: Bytes, announced: usize) -> Self {
+    fn append(self, next: Bytes, announced: usize) -> Self {
         let mut joined = match self {
             Self::Empty => return Self::One(next),
             Self::One(first) => {
@@ -107,7 +116,7 @@ impl Buffer {
 }
 
 /// A body on its way in, and the time by which it has to have moved on.
-struct Arriving {
+struct IncomingBody {
     body: Incoming,
     patience: Duration,
     deadline: Instant,
@@ -115,7 +124,7 @@ struct Arriving {
     progress: usize,
 }
 
-impl Arriving {
+impl IncomingBody {
     fn new(body: Incoming, patience: Duration) -> Self {
         Self { body, patience, deadline: Instant::now() + patience, progress: 0 }
     }
@@ -136,13 +145,13 @@ impl Arriving {
                 Ok(Some(Ok(frame))) => frame,
             };
             if let Ok(data) = frame.into_data() {
-                self.moved(data.len());
+                self.note_progress(data.len());
                 return Ok(Some(data));
             }
         }
     }
 
-    fn moved(&mut self, by: usize) {
+    fn note_progress(&mut self, by: usize) {
         self.progress += by;
         if self.progress >= PROGRESS {
             (self.progress, self.deadline) = (0, Instant::now() + self.patience);
@@ -153,7 +162,7 @@ impl Arriving {
 /// Reads a body that is not wanted, so that the client gets to read why.
 ///
 /// A client that asked for leave to send it has sent nothing yet, and gets none.
-pub(crate) async fn pass_over(mut body: Incoming, headers: &HeaderMap, linger: Duration) {
+pub(crate) async fn discard(mut body: Incoming, headers: &HeaderMap, linger: Duration) {
     if !(body.is_end_stream() || headers.contains_key(EXPECT)) {
         drain(&mut body, linger).await;
     }

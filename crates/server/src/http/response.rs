@@ -14,25 +14,25 @@ use http_body_util::{BodyExt, Either, Full};
 use serde::Serialize;
 
 use crate::api::route;
-use crate::http::access_log::Recorded;
+use crate::http::access_log::LoggedByBody;
 
 /// A whole body, or a stream.
-pub(crate) type ReplyBody = Either<Full<Bytes>, UnsyncBoxBody<Bytes, Infallible>>;
+pub(crate) type ResponseBody = Either<Full<Bytes>, UnsyncBoxBody<Bytes, Infallible>>;
 
 /// An answer to a client.
-pub(crate) type Reply = Response<ReplyBody>;
+pub(crate) type HttpResponse = Response<ResponseBody>;
 
 /// What a turn's reply says beside its body.
 #[derive(Debug, Default)]
-pub(crate) struct Head {
+pub(crate) struct ReplyHeaders {
     /// The backend's headers about limits.
     pub(crate) forwarded: Vec<(HeaderName, HeaderValue)>,
     /// What was not simply honoured.
     pub(crate) notices: Vec<Notice>,
 }
 
-impl Head {
-    fn put(self, reply: &mut Reply) {
+impl ReplyHeaders {
+    fn put(self, reply: &mut HttpResponse) {
         let headers = reply.headers_mut();
         headers.extend(self.forwarded);
         if !self.notices.is_empty()
@@ -49,7 +49,7 @@ pub(crate) fn unix_now() -> u64 {
 }
 
 /// A reply whose body is written.
-pub(crate) fn bytes(status: StatusCode, media_type: &'static str, body: Bytes) -> Reply {
+pub(crate) fn bytes(status: StatusCode, media_type: &'static str, body: Bytes) -> HttpResponse {
     let mut reply = Response::new(Either::Left(Full::new(body)));
     *reply.status_mut() = status;
     reply.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
@@ -60,7 +60,7 @@ pub(crate) fn bytes(status: StatusCode, media_type: &'static str, body: Bytes) -
 ///
 /// # Errors
 /// When the value cannot be written, which is this program's fault.
-pub(crate) fn json<T: Serialize>(head: Head, value: &T) -> Result<Reply, Failure> {
+pub(crate) fn json<T: Serialize>(head: ReplyHeaders, value: &T) -> Result<HttpResponse, Failure> {
     let body = serde_json::to_vec(value)?;
     let mut reply = bytes(StatusCode::OK, "application/json", body.into());
     head.put(&mut reply);
@@ -71,14 +71,14 @@ pub(crate) fn json<T: Serialize>(head: Head, value: &T) -> Result<Reply, Failure
 ///
 /// # Errors
 /// When the value cannot be written, which is this program's fault.
-pub(crate) fn turn<T: Serialize>(head: Head, value: &T) -> Result<Reply, Failure> {
+pub(crate) fn turn<T: Serialize>(head: ReplyHeaders, value: &T) -> Result<HttpResponse, Failure> {
     let mut reply = json(head, value)?;
-    reply.extensions_mut().insert(Recorded);
+    reply.extensions_mut().insert(LoggedByBody);
     Ok(reply)
 }
 
 /// A streamed reply, whose body writes its record.
-pub(crate) fn stream<B>(head: Head, media_type: &'static str, body: B) -> Reply
+pub(crate) fn stream<B>(head: ReplyHeaders, media_type: &'static str, body: B) -> HttpResponse
 where
     B: Body<Data = Bytes, Error = Infallible> + Send + 'static,
 {
@@ -88,12 +88,12 @@ where
     // nginx and its kin would hold a stream back otherwise.
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     head.put(&mut reply);
-    reply.extensions_mut().insert(Recorded);
+    reply.extensions_mut().insert(LoggedByBody);
     reply
 }
 
 /// A failure, worded in the dialect of the path.
-pub(crate) fn failure(failure: &Failure, path: &str) -> Reply {
+pub(crate) fn failure(failure: &Failure, path: &str) -> HttpResponse {
     let body = if route::is_ollama(path) {
         serde_json::to_vec(&Ollama::error(failure))
     } else {
@@ -113,32 +113,32 @@ pub(crate) fn failure(failure: &Failure, path: &str) -> Reply {
 }
 
 /// A reply without a body that names the methods of a path.
-pub(crate) fn options(methods: &'static str) -> Reply {
+pub(crate) fn options(methods: &'static str) -> HttpResponse {
     let mut reply = empty(StatusCode::NO_CONTENT);
     allow(&mut reply, methods);
     reply
 }
 
 /// A reply without a body.
-pub(crate) fn empty(status: StatusCode) -> Reply {
+pub(crate) fn empty(status: StatusCode) -> HttpResponse {
     let mut reply = Response::new(Either::Left(Full::default()));
     *reply.status_mut() = status;
     reply
 }
 
 /// Names the methods of a path.
-pub(crate) fn allow(reply: &mut Reply, methods: &'static str) {
+pub(crate) fn allow(reply: &mut HttpResponse, methods: &'static str) {
     reply.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
 }
 
 /// Ends the connection after a reply: who was turned away, or cannot be understood without doubt,
 /// is not listened to further.
-pub(crate) fn close(reply: &mut Reply) {
+pub(crate) fn close(reply: &mut HttpResponse) {
     reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
 }
 
 /// Headers of every reply: nothing here is for a browser to keep, guess at or hand on.
-pub(crate) fn standing(reply: &mut Reply, request_id: &str) {
+pub(crate) fn default_headers(reply: &mut HttpResponse, request_id: &str) {
     let headers = reply.headers_mut();
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert("x-content-type-options", HeaderValue::from_static("nosniff"));

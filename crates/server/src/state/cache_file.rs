@@ -5,7 +5,7 @@ use std::path::Path;
 use chatmock_auth::{PrivateFileError, write_private};
 
 /// Replaces a file whole; where there is no folder for one, nothing is kept. May block.
-pub(crate) fn keep(file: &Path, text: &[u8]) -> Result<(), PrivateFileError> {
+pub(crate) fn replace(file: &Path, text: &[u8]) -> Result<(), PrivateFileError> {
     if !file.parent().is_some_and(Path::is_dir) {
         return Ok(());
     }

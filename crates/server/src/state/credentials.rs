@@ -23,14 +23,14 @@ pub struct Account {
 }
 
 /// What this server calls the backend with.
-pub(crate) enum Holder {
+pub(crate) enum UpstreamAuth {
     /// A person's sign-in.
     SignIn(TokenKeeper),
     /// A key, or nothing.
     Key(Arc<FixedCredentials>),
 }
 
-impl Holder {
+impl UpstreamAuth {
     pub(crate) fn new(access: Access, remedy: &'static str) -> Result<Self, ServerError> {
         match access {
             Access::SignIn(settings) => Ok(Self::SignIn(keeper(settings)?)),
@@ -64,7 +64,7 @@ impl Holder {
     }
 
     /// Adds whose sign-in it is to a failure that only a new sign-in mends.
-    pub(crate) async fn named_in(&self, mut failure: Failure) -> Failure {
+    pub(crate) async fn name_account(&self, mut failure: Failure) -> Failure {
         if failure.kind == FailureKind::SignedOut
             && let Ok(Some(Account { email: Some(email), .. })) = self.account().await
             && !failure.message.contains(&email)

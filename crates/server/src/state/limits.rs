@@ -39,13 +39,13 @@ pub fn stored_limits(home: &Path, sign_in: &AuthFile) -> Option<StoredLimits> {
     let tokens = sign_in.tokens()?;
     let workspace = tokens.account_id().or_else(|| tokens.claims().account_id);
     let account = account(&tokens.access_token()?, workspace.as_deref())?;
-    let told = read(&home.join(FILE)).filter(|told| told.account == account)?;
-    Some(StoredLimits { as_of: told.as_of, limits: told.limits })
+    let stored = read(&home.join(FILE)).filter(|stored| stored.account == account)?;
+    Some(StoredLimits { as_of: stored.as_of, limits: stored.limits })
 }
 
 /// The file: a snapshot, when it was taken, and whose it is.
 #[derive(Debug, Deserialize, Serialize)]
-struct Told {
+struct LimitsFile {
     as_of: u64,
     account: String,
     limits: Snapshot,
@@ -53,20 +53,20 @@ struct Told {
 
 /// A snapshot in memory.
 #[derive(Debug)]
-struct Held {
+struct Latest {
     as_of: u64,
-    whose: Whose,
+    whose: SnapshotOwner,
     limits: Snapshot,
 }
 
 /// Whose a snapshot is. Reading that from a token takes longer than a turn has for it.
 #[derive(Debug)]
-enum Whose {
+enum SnapshotOwner {
     Holder(Arc<Credentials>),
     Account(Option<String>),
 }
 
-impl Whose {
+impl SnapshotOwner {
     fn account(&self) -> Option<String> {
         match self {
             Self::Holder(credentials) => account_of(credentials),
@@ -76,8 +76,8 @@ impl Whose {
 }
 
 #[derive(Debug, Default)]
-struct State {
-    held: Option<Held>,
+struct LimitsState {
+    held: Option<Latest>,
     /// The file lacks it.
     unwritten: bool,
 }
@@ -87,7 +87,7 @@ struct State {
 pub(crate) struct LastLimits {
     /// Without a folder to keep it in, there is none.
     file: Option<PathBuf>,
-    state: Mutex<State>,
+    state: Mutex<LimitsState>,
     changed: Notify,
     /// Held while the file is written, so that an older snapshot never comes last.
     writing: tokio::sync::Mutex<()>,
@@ -97,12 +97,12 @@ impl LastLimits {
     /// Begins with what an earlier server left in the home folder.
     pub(crate) fn open(home: Option<&Path>) -> Self {
         let file = home.map(|home| home.join(FILE));
-        let held = file.as_deref().and_then(read).map(|told| Held {
-            as_of: told.as_of,
-            whose: Whose::Account(Some(told.account)),
-            limits: told.limits,
+        let held = file.as_deref().and_then(read).map(|stored| Latest {
+            as_of: stored.as_of,
+            whose: SnapshotOwner::Account(Some(stored.account)),
+            limits: stored.limits,
         });
-        let state = State { held, unwritten: false };
+        let state = LimitsState { held, unwritten: false };
         Self {
             file,
             state: Mutex::new(state),
@@ -112,16 +112,16 @@ impl LastLimits {
     }
 
     /// Keeps a snapshot of the holder's account; `now` is in seconds of the Unix epoch.
-    pub(crate) fn keep(&self, limits: Snapshot, holder: &Arc<Credentials>, now: u64) {
-        let held = Held { as_of: now, whose: Whose::Holder(Arc::clone(holder)), limits };
-        *self.state() = State { held: Some(held), unwritten: true };
+    pub(crate) fn record(&self, limits: Snapshot, holder: &Arc<Credentials>, now: u64) {
+        let held = Latest { as_of: now, whose: SnapshotOwner::Holder(Arc::clone(holder)), limits };
+        *self.state() = LimitsState { held: Some(held), unwritten: true };
         self.changed.notify_one();
     }
 
     /// Keeps what a `codex.rate_limits` event tells.
-    pub(crate) fn keep_event(&self, frame: &Frame, holder: &Arc<Credentials>, now: u64) {
+    pub(crate) fn record_event(&self, frame: &Frame, holder: &Arc<Credentials>, now: u64) {
         if let Some(snapshot) = rate_limits::read_event(frame.text(), now) {
-            self.keep(snapshot, holder, now);
+            self.record(snapshot, holder, now);
         }
     }
 
@@ -134,7 +134,7 @@ impl LastLimits {
     }
 
     /// Writes the file after each change, once a minute at most.
-    pub(crate) async fn follow(self: Arc<Self>) {
+    pub(crate) async fn run(self: Arc<Self>) {
         loop {
             self.changed.notified().await;
             self.write().await;
@@ -146,15 +146,15 @@ impl LastLimits {
     pub(crate) async fn write(&self) {
         let _turn = self.writing.lock().await;
         let Some(file) = self.file.clone() else { return };
-        let Some(told) = self.unwritten() else { return };
-        match tokio::task::spawn_blocking(move || write(&file, &told)).await {
+        let Some(stored) = self.unwritten() else { return };
+        match tokio::task::spawn_blocking(move || write(&file, &stored)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!("the limits were not kept: {error}"),
             Err(error) => tracing::debug!("the limits were not kept: {error}"),
         }
     }
 
-    fn unwritten(&self) -> Option<Told> {
+    fn unwritten(&self) -> Option<LimitsFile> {
         let mut state = self.state();
         if !std::mem::take(&mut state.unwritten) {
             return None;
@@ -162,11 +162,11 @@ impl LastLimits {
         let held = state.held.as_mut()?;
         let account = held.whose.account();
         // The token is not held for longer than it takes to know.
-        held.whose = Whose::Account(account.clone());
-        Some(Told { as_of: held.as_of, account: account?, limits: held.limits.clone() })
+        held.whose = SnapshotOwner::Account(account.clone());
+        Some(LimitsFile { as_of: held.as_of, account: account?, limits: held.limits.clone() })
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn state(&self) -> MutexGuard<'_, LimitsState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -193,7 +193,7 @@ fn account(access_token: &Secret, workspace: Option<&str>) -> Option<String> {
 }
 
 /// Reads the file; one that is damaged is passed over, since the next answer replaces it.
-fn read(file: &Path) -> Option<Told> {
+fn read(file: &Path) -> Option<LimitsFile> {
     match read_private(file) {
         Ok(text) => serde_json::from_slice(&text?).ok(),
         Err(error) => {
@@ -203,9 +203,9 @@ fn read(file: &Path) -> Option<Told> {
     }
 }
 
-fn write(file: &Path, told: &Told) -> Result<(), PrivateFileError> {
+fn write(file: &Path, stored: &LimitsFile) -> Result<(), PrivateFileError> {
     // A snapshot is names and numbers, which always can be written.
-    serde_json::to_vec(told).map_or(Ok(()), |text| cache_file::keep(file, &text))
+    serde_json::to_vec(stored).map_or(Ok(()), |text| cache_file::replace(file, &text))
 }
 
 #[cfg(test)]
@@ -230,11 +230,11 @@ mod tests {
     async fn the_file_is_written_at_once_and_then_once_a_minute() {
         let home = tempfile::tempdir().unwrap();
         let limits = Arc::new(LastLimits::open(Some(home.path())));
-        let writer = tokio::spawn(Arc::clone(&limits).follow());
+        let writer = tokio::spawn(Arc::clone(&limits).run());
         for (plan, written_at) in [("plus", 0), ("pro", 60)] {
             let begin = tokio::time::Instant::now();
-            limits.keep(of("older"), &holder(Some("ws")), 1);
-            limits.keep(of(plan), &holder(Some("ws")), 2);
+            limits.record(of("older"), &holder(Some("ws")), 1);
+            limits.record(of(plan), &holder(Some("ws")), 2);
             while stored(home.path(), "ws").as_deref() != Some(plan) {
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
@@ -249,10 +249,10 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let limits = LastLimits::open(Some(home.path()));
         limits.write().await;
-        limits.keep(of("plus"), &holder(None), 1);
+        limits.record(of("plus"), &holder(None), 1);
         limits.write().await;
         assert!(!home.path().join(FILE).exists(), "nobody could tell whose it is");
-        limits.keep(of("plus"), &holder(Some("ws")), 2);
+        limits.record(of("plus"), &holder(Some("ws")), 2);
         limits.write().await;
         assert_eq!(stored(home.path(), "ws").as_deref(), Some("plus"));
         assert_eq!(stored(home.path(), "other"), None);
@@ -266,7 +266,7 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let folder = home.path().join("none");
         let limits = LastLimits::open(Some(&folder));
-        limits.keep(of("plus"), &holder(Some("ws")), 1);
+        limits.record(of("plus"), &holder(Some("ws")), 1);
         limits.write().await;
         assert!(!folder.exists());
     }

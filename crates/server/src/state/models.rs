@@ -76,7 +76,7 @@ pub(crate) struct Models {
 }
 
 impl Models {
-    /// Begins with the built-in table; [`Models::keep`] brings better ones.
+    /// Begins with the built-in table; [`Models::run`] brings better ones.
     pub(crate) fn new(
         mut settings: ModelSettings,
         route: &UpstreamRoute,
@@ -117,7 +117,7 @@ impl Models {
     }
 
     /// Looks at the list's version in an answer; another one means that the list has changed.
-    pub(crate) fn seen(&self, etag: Option<&str>) {
+    pub(crate) fn note_etag(&self, etag: Option<&str>) {
         if !self.settings.sync {
             return;
         }
@@ -130,7 +130,7 @@ impl Models {
 
     /// Reads the file, then fetches the list at once, at each interval and whenever an answer shows
     /// a newer one; where lists are not to be fetched, the file is all.
-    pub(crate) async fn keep(self: Arc<Self>, client: Client) {
+    pub(crate) async fn run(self: Arc<Self>, client: Client) {
         let account = client.credentials().await.ok();
         let account = account.and_then(|account| account.account_id().map(str::to_owned));
         if self.settings.list.is_empty()
@@ -148,9 +148,9 @@ impl Models {
                 tracing::debug!("where the account's data must stay is not known: {error}");
             }
             match client.models().await {
-                Ok(list) if !list.entries.is_empty() => self.take(list, &client).await,
+                Ok(list) if !list.entries.is_empty() => self.accept(list, &client).await,
                 Ok(_) => tracing::warn!("the backend's list of models is empty"),
-                Err(error) => self.missed(&error),
+                Err(error) => self.report_missing(&error),
             }
             self.tried.send_replace(true);
             let asked = async {
@@ -165,7 +165,7 @@ impl Models {
     }
 
     /// Tells that there is no list: aloud the first time, where nothing else stands in for it.
-    fn missed(&self, error: &Error) {
+    fn report_missing(&self, error: &Error) {
         let bare = self.open && self.published.borrow().catalog.entries().is_empty();
         if bare && !*self.tried.borrow() {
             tracing::warn!(
@@ -176,7 +176,7 @@ impl Models {
         }
     }
 
-    async fn take(&self, list: ModelList, client: &Client) {
+    async fn accept(&self, list: ModelList, client: &Client) {
         tracing::debug!(models = list.entries.len(), "list of models fetched");
         let account = client.credentials().await.ok();
         let account = account.as_ref().and_then(|account| account.account_id());
@@ -216,8 +216,8 @@ impl Models {
         let (backend, etag) = (self.backend.as_str(), list.etag.as_deref());
         let cache = Cache { fetched_at, backend, etag, account_id, models };
         let bytes = serde_json::to_vec(&cache)?;
-        let kept = tokio::task::spawn_blocking(move || cache_file::keep(&file, &bytes));
-        kept.await.map_err(io::Error::other)?.map_err(io::Error::other)
+        let written = tokio::task::spawn_blocking(move || cache_file::replace(&file, &bytes));
+        written.await.map_err(io::Error::other)?.map_err(io::Error::other)
     }
 }
 

@@ -14,10 +14,10 @@ use std::time::Duration;
 use chatmock_translate::{Failure, FailureKind};
 
 pub use error::StoreError;
-use memory::Shelf;
+use memory::MemoryStore;
 pub(crate) use owner::Owner;
-pub(crate) use stored::Kept;
-use writer::Writer;
+pub(crate) use stored::StoredResponse;
+use writer::DatabaseWriter;
 
 use crate::http::response::unix_now;
 use crate::http::sanitize;
@@ -56,62 +56,62 @@ impl Default for StoreSettings {
 /// The kept responses of all owners, bounded by count, bytes and age.
 ///
 /// All of them are in memory and every answer comes from there; a database, where one is wanted,
-/// is a copy that a thread of its own brings up to date. So no call here waits for a disk, and a
+/// is a copy that a thread of its own brings up to date. So no call here waits for a database, and a
 /// disk that fails costs the next start its memory, not this one.
 ///
 /// `now` is in seconds of the Unix epoch throughout.
-pub(crate) struct Store {
-    shelf: Arc<Mutex<Shelf>>,
-    writer: Option<Writer>,
+pub(crate) struct ResponseStore {
+    memory: Arc<Mutex<MemoryStore>>,
+    writer: Option<DatabaseWriter>,
 }
 
-impl Store {
+impl ResponseStore {
     /// Makes a store, with what an earlier process kept in the settings' directory.
     ///
     /// # Errors
     /// When the directory cannot be used, its database is damaged, or another process has it.
     pub(crate) fn open(settings: StoreSettings) -> Result<Self, StoreError> {
-        let mut shelf = Shelf::new(&settings);
-        let disk = match settings.directory {
+        let mut memory = MemoryStore::new(&settings);
+        let database = match settings.directory {
             Some(directory) => {
-                let (disk, records) = database::Disk::open(&directory)?;
-                shelf.restore(records);
-                Some((disk, directory))
+                let (database, records) = database::ResponseDatabase::open(&directory)?;
+                memory.restore(records);
+                Some((database, directory))
             }
             None => None,
         };
-        let shelf = Arc::new(Mutex::new(shelf));
-        let writer = match disk {
-            Some((disk, directory)) => {
-                let writer = Writer::start(Arc::clone(&shelf), disk);
+        let memory = Arc::new(Mutex::new(memory));
+        let writer = match database {
+            Some((database, directory)) => {
+                let writer = DatabaseWriter::start(Arc::clone(&memory), database);
                 Some(writer.map_err(|source| StoreError::Io { path: directory, source })?)
             }
             None => None,
         };
-        let store = Self { shelf, writer };
+        let store = Self { memory, writer };
         // Smaller bounds than the last process had leave records to be removed.
         store.changed();
         Ok(store)
     }
 
     /// Gives an owner's response.
-    pub(crate) fn get(&self, owner: &Owner, id: &str, now: u64) -> Option<Arc<Kept>> {
-        self.with(|shelf| shelf.get(&owner.key(id), now))
+    pub(crate) fn get(&self, owner: &Owner, id: &str, now: u64) -> Option<Arc<StoredResponse>> {
+        self.with(|memory| memory.get(&owner.key(id), now))
     }
 
     /// Keeps a response, in place of older ones where it would be too many.
     ///
     /// Nothing is kept of one that is larger than all may be together.
-    pub(crate) fn keep(&self, (owner, id): (&Owner, &str), kept: Kept, now: u64) {
+    pub(crate) fn keep(&self, (owner, id): (&Owner, &str), kept: StoredResponse, now: u64) {
         let key = owner.key(id);
         // What is evicted may be large: it is freed outside the lock.
-        let _evicted = self.with(|shelf| shelf.keep(key, kept, now));
+        let _evicted = self.with(|memory| memory.keep(key, kept, now));
         self.changed();
     }
 
     /// Deletes an owner's response; tells whether there was one.
     pub(crate) fn delete(&self, owner: &Owner, id: &str) -> bool {
-        let deleted = self.with(|shelf| shelf.remove(&owner.key(id)));
+        let deleted = self.with(|memory| memory.remove(&owner.key(id)));
         if deleted.is_some() {
             self.changed();
         }
@@ -120,7 +120,7 @@ impl Store {
 
     /// Drops what is too old.
     pub(crate) fn expire(&self, now: u64) {
-        let expired = self.with(|shelf| shelf.evict(now));
+        let expired = self.with(|memory| memory.evict(now));
         if !expired.is_empty() {
             self.changed();
         }
@@ -139,7 +139,12 @@ impl Store {
     ///
     /// # Errors
     /// 404 in OpenAI's words.
-    pub(crate) fn find(&self, owner: &Owner, id: &str, now: u64) -> Result<Arc<Kept>, Failure> {
+    pub(crate) fn find(
+        &self,
+        owner: &Owner,
+        id: &str,
+        now: u64,
+    ) -> Result<Arc<StoredResponse>, Failure> {
         self.get(owner, id, now).ok_or_else(|| unknown(id))
     }
 
@@ -147,7 +152,12 @@ impl Store {
     ///
     /// # Errors
     /// 400 in OpenAI's words.
-    pub(crate) fn previous(&self, owner: &Owner, id: &str, now: u64) -> Result<Arc<Kept>, Failure> {
+    pub(crate) fn previous(
+        &self,
+        owner: &Owner,
+        id: &str,
+        now: u64,
+    ) -> Result<Arc<StoredResponse>, Failure> {
         self.get(owner, id, now).ok_or_else(|| {
             let message =
                 format!("Previous response with id '{}' not found.", sanitize::escaped(id, SHOWN));
@@ -155,8 +165,8 @@ impl Store {
         })
     }
 
-    fn with<T>(&self, work: impl FnOnce(&mut Shelf) -> T) -> T {
-        work(&mut self.shelf.lock().unwrap_or_else(PoisonError::into_inner))
+    fn with<T>(&self, work: impl FnOnce(&mut MemoryStore) -> T) -> T {
+        work(&mut self.memory.lock().unwrap_or_else(PoisonError::into_inner))
     }
 
     fn changed(&self) {

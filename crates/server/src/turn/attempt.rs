@@ -27,7 +27,7 @@ const TURNS: u32 = 3;
 
 /// What an answer's head tells a client.
 #[derive(Default)]
-pub(crate) struct Told {
+pub(crate) struct ResponseMeta {
     /// The backend's headers about limits.
     pub(crate) forwarded: Vec<(HeaderName, HeaderValue)>,
     /// What became otherwise than asked.
@@ -35,25 +35,25 @@ pub(crate) struct Told {
 }
 
 /// Events that have been read and not yet told; a failure is the last of them.
-type Held = VecDeque<Result<Frame, Failure>>;
+type HeldFrames = VecDeque<Result<Frame, Failure>>;
 
 /// An answer whose first output has arrived.
-pub(crate) struct Opening {
+pub(crate) struct Attempt {
     /// What was held back: the handshake, the first output and what arrived together with it.
-    held: Held,
+    held: HeldFrames,
     /// What comes after it.
     pub(crate) events: Events,
-    told: Told,
+    meta: ResponseMeta,
     /// Whose answer it is.
     credentials: Arc<Credentials>,
 }
 
 /// Where a choice's events come from.
-pub(crate) enum Source {
+pub(crate) enum EventSource {
     /// The answer is still being opened.
-    Opening(BoxFuture<'static, Result<Opening, Failure>>),
+    Attempt(BoxFuture<'static, Result<Attempt, Failure>>),
     /// The answer runs.
-    Running(Box<Opening>),
+    Running(Box<Attempt>),
     /// Nothing is asked of the backend.
     AtOnce(Finish),
     /// There is nothing more to come.
@@ -61,25 +61,25 @@ pub(crate) enum Source {
 }
 
 /// What a source gives.
-pub(crate) enum Next {
+pub(crate) enum NextEvent {
     /// An event.
     Frame(Frame),
     /// The end of a reply for which nothing was asked.
     AtOnce(Finish),
 }
 
-impl Source {
+impl EventSource {
     /// Begins to open an answer.
     pub(crate) fn open(app: &Arc<App>, prepared: Prepared, credentials: &Arc<Credentials>) -> Self {
         let (app, credentials) = (Arc::clone(app), Arc::clone(credentials));
-        Self::Opening(async move { open(&app, &prepared, &credentials).await }.boxed())
+        Self::Attempt(async move { open(&app, &prepared, &credentials).await }.boxed())
     }
 
     /// Ready once the answer has been opened.
     fn poll_open(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Failure>> {
-        if let Self::Opening(opening) = self {
-            match ready!(opening.poll_unpin(cx)) {
-                Ok(opening) => *self = Self::Running(Box::new(opening)),
+        if let Self::Attempt(attempt) = self {
+            match ready!(attempt.poll_unpin(cx)) {
+                Ok(attempt) => *self = Self::Running(Box::new(attempt)),
                 Err(failure) => {
                     *self = Self::Over;
                     return Poll::Ready(Err(failure));
@@ -90,32 +90,32 @@ impl Source {
     }
 
     /// The next event.
-    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<Next, Failure>> {
+    pub(crate) fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Result<NextEvent, Failure>> {
         if let Err(failure) = ready!(self.poll_open(cx)) {
             return Poll::Ready(Err(failure));
         }
         match self {
-            Self::Running(opening) => match opening.held.pop_front() {
-                Some(next) => Poll::Ready(next.map(Next::Frame)),
-                None => opening.events.poll_frame(cx).map(|next| frame(next).map(Next::Frame)),
+            Self::Running(attempt) => match attempt.held.pop_front() {
+                Some(next) => Poll::Ready(next.map(NextEvent::Frame)),
+                None => attempt.events.poll_frame(cx).map(|next| frame(next).map(NextEvent::Frame)),
             },
-            Self::AtOnce(finish) => Poll::Ready(Ok(Next::AtOnce(*finish))),
-            Self::Opening(_) | Self::Over => Poll::Ready(Err(Failure::incomplete())),
+            Self::AtOnce(finish) => Poll::Ready(Ok(NextEvent::AtOnce(*finish))),
+            Self::Attempt(_) | Self::Over => Poll::Ready(Err(Failure::incomplete())),
         }
     }
 
     /// Whose answer it is, while it runs.
     pub(crate) fn credentials(&self) -> Option<&Arc<Credentials>> {
         match self {
-            Self::Running(opening) => Some(&opening.credentials),
+            Self::Running(attempt) => Some(&attempt.credentials),
             _ => None,
         }
     }
 
     /// Takes what the answer's head tells, once it is known.
-    pub(crate) fn take_told(&mut self) -> Option<Told> {
+    pub(crate) fn take_meta(&mut self) -> Option<ResponseMeta> {
         match self {
-            Self::Running(opening) => Some(std::mem::take(&mut opening.told)),
+            Self::Running(attempt) => Some(std::mem::take(&mut attempt.meta)),
             _ => None,
         }
     }
@@ -126,7 +126,10 @@ impl Source {
 ///
 /// # Errors
 /// The first failure.
-pub(crate) async fn hold(sources: &mut [Source], limit: Option<Duration>) -> Result<(), Failure> {
+pub(crate) async fn wait_until_open(
+    sources: &mut [EventSource],
+    limit: Option<Duration>,
+) -> Result<(), Failure> {
     let opened = std::future::poll_fn(|cx| {
         let mut open = false;
         for source in &mut *sources {
@@ -145,7 +148,7 @@ pub(crate) async fn hold(sources: &mut [Source], limit: Option<Duration>) -> Res
 }
 
 /// Why an answer was not opened.
-enum Unopened {
+enum AttemptError {
     /// The call failed; what may be tried again of that has been.
     Call(Failure),
     /// A stream began and told a failure in place of output.
@@ -160,13 +163,13 @@ async fn open(
     app: &Arc<App>,
     prepared: &Prepared,
     credentials: &Arc<Credentials>,
-) -> Result<Opening, Failure> {
+) -> Result<Attempt, Failure> {
     let mut tries = 0;
     loop {
         let (failure, pause) = match attempt(app, prepared, credentials).await {
-            Ok(opening) => return Ok(opening),
-            Err(Unopened::Call(failure)) => return Err(failure),
-            Err(Unopened::Stream(failure)) => {
+            Ok(attempt) => return Ok(attempt),
+            Err(AttemptError::Call(failure)) => return Err(failure),
+            Err(AttemptError::Stream(failure)) => {
                 let pause = pause(app, &failure, tries);
                 (failure, pause)
             }
@@ -189,31 +192,32 @@ async fn attempt(
     app: &Arc<App>,
     prepared: &Prepared,
     credentials: &Arc<Credentials>,
-) -> Result<Opening, Unopened> {
+) -> Result<Attempt, AttemptError> {
     let opened = match app.client.send(prepared, credentials).await {
         Ok(opened) => opened,
         Err(error) => {
             if let Some(limits) = failure::limits(&error) {
-                app.limits.keep(limits.clone(), credentials, unix_now());
+                app.limits.record(limits.clone(), credentials, unix_now());
             }
-            let failure = failure::placed(failure::of_upstream(error), app.client.route());
-            return Err(Unopened::Call(app.holder.named_in(failure).await));
+            let failure =
+                failure::with_address_hint(failure::from_upstream(error), app.client.route());
+            return Err(AttemptError::Call(app.holder.name_account(failure).await));
         }
     };
     if let Some(limits) = opened.limits {
-        app.limits.keep(limits, credentials, unix_now());
+        app.limits.record(limits, credentials, unix_now());
     }
-    app.models.seen(opened.models_etag.as_deref());
-    let (events, held) = first_output(opened.events).await.map_err(Unopened::Stream)?;
+    app.models.note_etag(opened.models_etag.as_deref());
+    let (events, held) = first_output(opened.events).await.map_err(AttemptError::Stream)?;
     let credentials = Arc::clone(credentials);
     let notices = opened.adjustments.into_iter().map(failure::notice).collect();
-    let told = Told { forwarded: opened.limit_headers, notices };
-    Ok(Opening { held, events, told, credentials })
+    let meta = ResponseMeta { forwarded: opened.limit_headers, notices };
+    Ok(Attempt { held, events, meta, credentials })
 }
 
 /// Reads up to the first output; a failure in its place is given as one.
-async fn first_output(mut events: Events) -> Result<(Events, Held), Failure> {
-    let mut held = Held::new();
+async fn first_output(mut events: Events) -> Result<(Events, HeldFrames), Failure> {
+    let mut held = HeldFrames::new();
     loop {
         let frame = frame(events.next().await)?;
         // Its events repeat the whole request, and are read when they are encoded.
@@ -238,7 +242,7 @@ async fn first_output(mut events: Events) -> Result<(Events, Held), Failure> {
 ///
 /// The backend's connection hands over one piece a turn, and so gets some turns for it, as do those
 /// tasks that are ready; nothing is waited for.
-async fn take_arrived(events: &mut Events, held: &mut Held) {
+async fn take_arrived(events: &mut Events, held: &mut HeldFrames) {
     let (mut turns, mut size) = (0, 0);
     std::future::poll_fn(|cx| {
         let before = held.len();
@@ -247,7 +251,7 @@ async fn take_arrived(events: &mut Events, held: &mut Held) {
         {
             let Some(next) = next else { return Poll::Ready(()) };
             size += next.as_ref().map_or(0, |frame| frame.data().len());
-            held.push_back(next.map_err(failure::of_upstream));
+            held.push_back(next.map_err(failure::from_upstream));
         }
         turns += 1;
         let more = turns == 1 || held.len() > before;
@@ -267,7 +271,7 @@ fn failed(error: ApiError) -> Failure {
 
 fn frame(next: Option<Result<Frame, chatmock_upstream::Error>>) -> Result<Frame, Failure> {
     match next {
-        Some(frame) => frame.map_err(failure::of_upstream),
+        Some(frame) => frame.map_err(failure::from_upstream),
         None => Err(Failure::incomplete()),
     }
 }

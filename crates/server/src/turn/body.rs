@@ -16,14 +16,14 @@ use futures::FutureExt;
 use http_body::{Body, Frame};
 use tokio::time::{Instant, Sleep};
 
-use self::coalesce::Pause;
-use self::shutdown::CutOff;
+use self::coalesce::Coalescer;
+use self::shutdown::ShutdownWatch;
 use crate::app::App;
-use crate::clock::Moment;
-use crate::http::access_log::{Outcome, Record};
+use crate::clock::LazyElapsed;
+use crate::http::access_log::{Outcome, TurnRecord};
 use crate::panics;
-use crate::turn::choice::{self, Branch};
-use crate::turn::store_on_complete::Ticket;
+use crate::turn::choice::{self, Choice};
+use crate::turn::store_on_complete::StoreOnComplete;
 
 /// A comment that says only that the connection lives.
 const HEARTBEAT: &str = ": keep-alive\n\n";
@@ -38,45 +38,45 @@ const SOON: Duration = Duration::from_millis(1);
 ///
 /// There is no task and no channel; a client that leaves drops the body and with it the calls.
 pub(crate) struct TurnBody<D: Dialect> {
-    branches: Vec<Branch<D::Encoder>>,
+    choices: Vec<Choice<D::Encoder>>,
     shape: Arc<Shape>,
     app: Arc<App>,
     frames: Frames,
-    ticket: Option<Ticket>,
-    record: Record,
+    store_on_complete: Option<StoreOnComplete>,
+    record: TurnRecord,
     heartbeat: Option<Heartbeat>,
-    cut_off: CutOff,
+    shutdown: ShutdownWatch,
     /// When an event last came, and when a piece was last given out, since the request arrived.
     at: Duration,
     given_at: Option<Duration>,
     /// The wait for what has arrived together with what is there.
-    pause: Pause,
+    coalescer: Coalescer,
     /// A panic that a test has asked for.
     panics: bool,
     over: bool,
 }
 
 impl<D: Dialect> TurnBody<D> {
-    /// Begins a reply of these branches.
+    /// Begins a reply of these choices.
     pub(crate) fn new(
         app: &Arc<App>,
-        branches: Vec<Branch<D::Encoder>>,
-        (shape, ticket): (Arc<Shape>, Option<Ticket>),
-        record: Record,
+        choices: Vec<Choice<D::Encoder>>,
+        (shape, store_on_complete): (Arc<Shape>, Option<StoreOnComplete>),
+        record: TurnRecord,
     ) -> Self {
         let heartbeat = app.http.heartbeat;
         Self {
-            branches,
+            choices,
             shape,
             app: Arc::clone(app),
             frames: Frames::default(),
-            ticket,
+            store_on_complete,
             record,
             heartbeat: (D::FRAMING == Framing::Sse).then(|| Heartbeat::new(heartbeat)),
-            cut_off: CutOff::of(app),
+            shutdown: ShutdownWatch::of(app),
             at: Duration::ZERO,
             given_at: None,
-            pause: Pause::default(),
+            coalescer: Coalescer::default(),
             panics: false,
             over: false,
         }
@@ -91,17 +91,17 @@ impl<D: Dialect> TurnBody<D> {
     /// Writes what there is; ready once the reply is over.
     fn fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         assert!(!self.panics, "forced by the request");
-        let mut moment = Moment::since(self.record.arrived);
-        let place = (&self.app, &mut moment);
-        let advanced = choice::advance(&mut self.branches, cx, place, &mut self.frames);
-        self.at = moment.known().unwrap_or(self.at);
+        let mut elapsed = LazyElapsed::since(self.record.arrived);
+        let place = (&self.app, &mut elapsed);
+        let advanced = choice::advance(&mut self.choices, cx, place, &mut self.frames);
+        self.at = elapsed.known().unwrap_or(self.at);
         match advanced {
             Ok(true) => self.complete(),
-            Err(failure) => self.break_off(&failure),
-            Ok(false) if self.cut_off.is_over(&self.app, cx) => {
+            Err(failure) => self.abort(&failure),
+            Ok(false) if self.shutdown.is_over(&self.app, cx) => {
                 let message = "the server is stopping and has no more time for this answer";
                 let kind = FailureKind::Unavailable { retry_after: None };
-                self.break_off(&Failure::new(kind, message).with_code("server_stopping"));
+                self.abort(&Failure::new(kind, message).with_code("server_stopping"));
             }
             Ok(false) => {
                 self.beat(cx);
@@ -114,43 +114,43 @@ impl<D: Dialect> TurnBody<D> {
     /// Whether to wait a moment for what has arrived together with what is there: over HTTP/1.1 the
     /// backend's connection hands over one chunk a turn, also of many that it has read at once, and
     /// turns cost far less than writes. What comes first, or after a silence, is given out at once.
-    fn gathers(&mut self, cx: &mut Context<'_>) -> bool {
+    fn coalesces(&mut self, cx: &mut Context<'_>) -> bool {
         if self.frames.is_empty() || self.frames.len() >= MOST_GATHERED {
             return false;
         }
         let soon = self.given_at.is_some_and(|given| self.at.saturating_sub(given) < SOON);
-        (soon || self.pause.is_begun()) && self.pause.poll(cx).is_pending()
+        (soon || self.coalescer.is_begun()) && self.coalescer.poll(cx).is_pending()
     }
 
     fn complete(&mut self) {
         self.over = true;
-        let figures = choice::figures(&self.branches);
-        let outputs = choice::outputs(std::mem::take(&mut self.branches));
-        if let Some(ticket) = self.ticket.take() {
-            ticket.keep::<D::Encoder>(&self.app, &outputs);
+        let metrics = choice::metrics(&self.choices);
+        let outputs = choice::outputs(std::mem::take(&mut self.choices));
+        if let Some(store_on_complete) = self.store_on_complete.take() {
+            store_on_complete.store::<D::Encoder>(&self.app, &outputs);
         }
         D::tail(Ok(&outputs), &self.shape, &mut self.frames);
-        self.record.write(Outcome::Complete, figures);
+        self.record.write(Outcome::Complete, metrics);
     }
 
     /// Ends with a failure: of one choice, which has told it, or of all.
-    fn break_off(&mut self, failure: &Failure) {
+    fn abort(&mut self, failure: &Failure) {
         self.over = true;
-        let figures = choice::figures(&self.branches);
-        for branch in &mut self.branches {
-            branch.fail(failure, &mut self.frames);
+        let metrics = choice::metrics(&self.choices);
+        for choice in &mut self.choices {
+            choice.fail(failure, &mut self.frames);
         }
-        self.branches.clear();
+        self.choices.clear();
         D::tail(Err(failure), &self.shape, &mut self.frames);
-        self.record.write(Outcome::Broken(failure), figures);
+        self.record.write(Outcome::Broken(failure), metrics);
     }
 
     /// Ends after a panic, which may have left the encoders in any state: if they panic once more,
     /// they get no word.
-    fn break_off_after_panic(&mut self) {
+    fn abort_after_panic(&mut self) {
         let failure = panics::caught(&self.app.panics);
-        if catch_unwind(AssertUnwindSafe(|| self.break_off(&failure))).is_err() {
-            self.branches.clear();
+        if catch_unwind(AssertUnwindSafe(|| self.abort(&failure))).is_err() {
+            self.choices.clear();
             self.over = true;
         }
     }
@@ -181,17 +181,17 @@ impl<D: Dialect> Body for TurnBody<D> {
         let filled = match catch_unwind(AssertUnwindSafe(|| this.fill(cx))) {
             Ok(filled) => filled,
             Err(_) => {
-                this.break_off_after_panic();
+                this.abort_after_panic();
                 Poll::Ready(())
             }
         };
-        if filled.is_pending() && this.gathers(cx) {
+        if filled.is_pending() && this.coalesces(cx) {
             return Poll::Pending;
         }
         match this.frames.take() {
             Some(bytes) => {
                 this.given_at = Some(this.at);
-                this.pause.stop();
+                this.coalescer.stop();
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
             None => {
@@ -209,7 +209,7 @@ impl<D: Dialect> Body for TurnBody<D> {
 impl<D: Dialect> Drop for TurnBody<D> {
     fn drop(&mut self) {
         if !self.over {
-            self.record.write(Outcome::Left, choice::figures(&self.branches));
+            self.record.write(Outcome::Left, choice::metrics(&self.choices));
         }
     }
 }

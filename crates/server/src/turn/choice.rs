@@ -1,4 +1,4 @@
-//! Branches: one running answer each, from the backend's events to a dialect's output.
+//! Choices: one running answer each, from the backend's events to a dialect's output.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
@@ -10,16 +10,16 @@ use chatmock_protocol::responses::event::Phase;
 use chatmock_translate::{Encoder, End, Failure, Frames};
 
 use crate::app::App;
-use crate::clock::Moment;
+use crate::clock::LazyElapsed;
 use crate::http::response::unix_now;
-use crate::turn::attempt::{Next, Source, parse};
+use crate::turn::attempt::{EventSource, NextEvent, parse};
 
 /// The most that is written before the client is given a turn to read, in bytes.
 const FULL: usize = 64 * 1024;
 
 /// One choice of a reply.
-pub(crate) struct Branch<E: Encoder> {
-    source: Source,
+pub(crate) struct Choice<E: Encoder> {
+    source: EventSource,
     encoder: Option<E>,
     output: Option<E::Output>,
     /// When the first output came, since the request arrived.
@@ -27,7 +27,7 @@ pub(crate) struct Branch<E: Encoder> {
     usage: Option<Usage>,
 }
 
-/// How far a branch has come.
+/// How far a choice has come.
 enum Progress {
     /// More may come.
     Open,
@@ -46,9 +46,9 @@ enum Flow {
     },
 }
 
-impl<E: Encoder> Branch<E> {
+impl<E: Encoder> Choice<E> {
     /// Encodes what comes from `source`.
-    pub(crate) fn new(source: Source, encoder: E) -> Self {
+    pub(crate) fn new(source: EventSource, encoder: E) -> Self {
         Self { source, encoder: Some(encoder), output: None, first_at: None, usage: None }
     }
 
@@ -56,7 +56,7 @@ impl<E: Encoder> Branch<E> {
     fn advance(
         &mut self,
         cx: &mut Context<'_>,
-        (app, moment): (&Arc<App>, &mut Moment),
+        (app, elapsed): (&Arc<App>, &mut LazyElapsed),
         frames: &mut Frames,
     ) -> Result<Progress, Failure> {
         while self.encoder.is_some() {
@@ -66,17 +66,17 @@ impl<E: Encoder> Branch<E> {
             let step = match self.source.poll_next(cx) {
                 Poll::Pending => return Ok(Progress::Open),
                 Poll::Ready(next) => {
-                    next.and_then(|next| self.step(&next, (app, moment.get()), frames))
+                    next.and_then(|next| self.step(&next, (app, elapsed.get()), frames))
                 }
             };
             match step {
                 Ok(Flow::On) => {}
                 Ok(Flow::End { end, whole }) => {
                     self.usage = end.usage;
-                    self.output = self.encoder.take().map(|e| e.finish(end, moment.get(), frames));
-                    let source = std::mem::replace(&mut self.source, Source::Over);
-                    if let (Source::Running(opening), true) = (source, whole) {
-                        app.tasks.drain(opening.events, cx);
+                    self.output = self.encoder.take().map(|e| e.finish(end, elapsed.get(), frames));
+                    let source = std::mem::replace(&mut self.source, EventSource::Over);
+                    if let (EventSource::Running(attempt), true) = (source, whole) {
+                        app.tasks.drain(attempt.events, cx);
                     }
                 }
                 Err(failure) => {
@@ -90,7 +90,7 @@ impl<E: Encoder> Branch<E> {
 
     /// Breaks the choice off, letting the backend go.
     pub(crate) fn fail(&mut self, failure: &Failure, frames: &mut Frames) {
-        self.source = Source::Over;
+        self.source = EventSource::Over;
         if let Some(encoder) = self.encoder.take() {
             encoder.fail(failure, frames);
         }
@@ -98,20 +98,22 @@ impl<E: Encoder> Branch<E> {
 
     fn step(
         &mut self,
-        next: &Next,
+        next: &NextEvent,
         (app, at): (&Arc<App>, Duration),
         frames: &mut Frames,
     ) -> Result<Flow, Failure> {
         let frame = match next {
-            Next::Frame(frame) => frame,
-            Next::AtOnce(finish) => return Ok(Flow::End { end: End::new(*finish), whole: false }),
+            NextEvent::Frame(frame) => frame,
+            NextEvent::AtOnce(finish) => {
+                return Ok(Flow::End { end: End::new(*finish), whole: false });
+            }
         };
         let event = parse(frame)?;
         let phase = event.phase();
         if event.kind == "codex.rate_limits"
             && let Some(credentials) = self.source.credentials()
         {
-            app.limits.keep_event(frame, credentials, unix_now());
+            app.limits.record_event(frame, credentials, unix_now());
         }
         if phase == Phase::Output {
             self.first_at.get_or_insert(at);
@@ -125,19 +127,19 @@ impl<E: Encoder> Branch<E> {
     }
 }
 
-/// Advances every branch; tells whether all have ended. One failed branch fails the turn.
+/// Advances every choice; tells whether all have ended. One failed choice fails the turn.
 ///
 /// # Errors
 /// The first failure.
 pub(crate) fn advance<E: Encoder>(
-    branches: &mut [Branch<E>],
+    choices: &mut [Choice<E>],
     cx: &mut Context<'_>,
-    (app, moment): (&Arc<App>, &mut Moment),
+    (app, elapsed): (&Arc<App>, &mut LazyElapsed),
     frames: &mut Frames,
 ) -> Result<bool, Failure> {
     let mut ended = true;
-    for branch in branches {
-        match branch.advance(cx, (app, moment), frames)? {
+    for choice in choices {
+        match choice.advance(cx, (app, elapsed), frames)? {
             Progress::Ended => {}
             Progress::Open => ended = false,
             Progress::Full => {
@@ -149,14 +151,14 @@ pub(crate) fn advance<E: Encoder>(
     Ok(ended)
 }
 
-/// When the first output of any branch came, and the token counts of all.
-pub(crate) fn figures<E: Encoder>(branches: &[Branch<E>]) -> (Option<Duration>, Option<Usage>) {
-    let first_at = branches.iter().filter_map(|branch| branch.first_at).min();
-    let usage = branches.iter().filter_map(|branch| branch.usage).reduce(Usage::plus);
+/// When the first output of any choice came, and the token counts of all.
+pub(crate) fn metrics<E: Encoder>(choices: &[Choice<E>]) -> (Option<Duration>, Option<Usage>) {
+    let first_at = choices.iter().filter_map(|choice| choice.first_at).min();
+    let usage = choices.iter().filter_map(|choice| choice.usage).reduce(Usage::plus);
     (first_at, usage)
 }
 
 /// What the encoders handed back at their ends.
-pub(crate) fn outputs<E: Encoder>(branches: Vec<Branch<E>>) -> Vec<E::Output> {
-    branches.into_iter().filter_map(|branch| branch.output).collect()
+pub(crate) fn outputs<E: Encoder>(choices: Vec<Choice<E>>) -> Vec<E::Output> {
+    choices.into_iter().filter_map(|choice| choice.output).collect()
 }

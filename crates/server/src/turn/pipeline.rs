@@ -15,18 +15,18 @@ use http::request::Parts;
 use tokio::time::Instant;
 
 use crate::app::App;
-use crate::clock::Moment;
+use crate::clock::LazyElapsed;
 use crate::failure;
 use crate::fault_injection;
-use crate::http::access_log::{Outcome, Record};
-use crate::http::memory_budget::Hold;
-use crate::http::response::{self, Head, Reply, unix_now};
+use crate::http::access_log::{Outcome, TurnRecord};
+use crate::http::memory_budget::Reservation;
+use crate::http::response::{self, HttpResponse, ReplyHeaders, unix_now};
 use crate::state::responses::Owner;
 use crate::tasks;
-use crate::turn::attempt::{self, Source};
+use crate::turn::attempt::{self, EventSource};
 use crate::turn::body::TurnBody;
-use crate::turn::choice::{self, Branch};
-use crate::turn::store_on_complete::Ticket;
+use crate::turn::choice::{self, Choice};
+use crate::turn::store_on_complete::StoreOnComplete;
 
 /// Headers in which clients name their conversation, the first that is there wins.
 const SESSION_HEADERS: [&str; 3] = ["session-id", "session_id", "x-session-id"];
@@ -38,12 +38,12 @@ const PREVIOUS: &str = "previous_response_id";
 const LARGE: usize = 1024 * 1024;
 
 /// A request for a turn.
-pub(crate) struct Call<'c> {
+pub(crate) struct TurnRequest<'c> {
     /// Emptied as soon as the turn is planned.
     pub(crate) head: &'c mut Parts,
     pub(crate) body: Bytes,
     /// What the body, and then the request made of it, holds of the budget.
-    pub(crate) hold: Option<Hold>,
+    pub(crate) reservation: Option<Reservation>,
     pub(crate) arrived: Instant,
     pub(crate) request_id: String,
     /// Who asks, where keys are set.
@@ -51,7 +51,7 @@ pub(crate) struct Call<'c> {
 }
 
 /// What a turn will do, owned: nothing of the body is borrowed any more.
-struct Plan {
+struct TurnPlan {
     /// One request for each prompt; none where nothing is asked of the backend.
     prepared: Vec<Prepared>,
     /// How the reply ends where nothing is asked of the backend.
@@ -60,24 +60,27 @@ struct Plan {
     stream: bool,
     choices: u32,
     notices: Vec<Notice>,
-    ticket: Option<Ticket>,
+    store_on_complete: Option<StoreOnComplete>,
 }
 
 /// Serves a turn of dialect `D`.
 ///
 /// # Errors
 /// A failure that came before the reply was begun, to be worded with its status.
-pub(crate) async fn turn<D: Dialect>(app: &Arc<App>, mut call: Call<'_>) -> Result<Reply, Failure> {
-    if app.client.is_loop(&call.head.headers) {
-        return Err(failure::of_loop());
+pub(crate) async fn turn<D: Dialect>(
+    app: &Arc<App>,
+    mut request: TurnRequest<'_>,
+) -> Result<HttpResponse, Failure> {
+    if app.client.is_loop(&request.head.headers) {
+        return Err(failure::via_loop());
     }
-    let credentials = app.client.credentials().await.map_err(failure::of_upstream)?;
+    let credentials = app.client.credentials().await.map_err(failure::from_upstream)?;
     app.models.ready().await;
-    let plan = planned::<D>(app, &mut call, &credentials).await?;
-    let fault = fault_injection::body(&call.head.headers);
+    let plan = plan_request::<D>(app, &mut request, &credentials).await?;
+    let fault = fault_injection::body(&request.head.headers);
     // Both hold whole buffers, for nothing while the answer is waited for.
-    (call.head.headers, call.head.uri) = Default::default();
-    drop(call.body);
+    (request.head.headers, request.head.uri) = Default::default();
+    drop(request.body);
     tracing::debug!(
         dialect = D::NAME,
         session = ?plan.prepared.first().map(|prepared| prepared.session()),
@@ -85,68 +88,72 @@ pub(crate) async fn turn<D: Dialect>(app: &Arc<App>, mut call: Call<'_>) -> Resu
         notices = ?plan.notices,
         "turn"
     );
-    let asked = asked(plan.prepared, plan.choices);
+    let requests = requests(plan.prepared, plan.choices);
     let mut sources = match plan.at_once {
-        Some(finish) => vec![Source::AtOnce(finish)],
-        None => asked.map(|prepared| Source::open(app, prepared, &credentials)).collect(),
+        Some(finish) => vec![EventSource::AtOnce(finish)],
+        None => requests.map(|prepared| EventSource::open(app, prepared, &credentials)).collect(),
     };
-    attempt::hold(&mut sources, plan.stream.then_some(app.http.hold)).await?;
-    let told = sources.iter_mut().find_map(Source::take_told).unwrap_or_default();
+    attempt::wait_until_open(&mut sources, plan.stream.then_some(app.http.hold)).await?;
+    let meta = sources.iter_mut().find_map(EventSource::take_meta).unwrap_or_default();
     let mut notices = plan.notices;
-    notices.extend(told.notices);
-    let head = Head { notices, forwarded: told.forwarded };
-    let record = Record {
-        request_id: call.request_id,
+    notices.extend(meta.notices);
+    let head = ReplyHeaders { notices, forwarded: meta.forwarded };
+    let record = TurnRecord {
+        request_id: request.request_id,
         dialect: D::NAME,
         model: plan.shape.model.clone(),
-        caller: call.caller,
+        caller: request.caller,
         stream: plan.stream,
-        arrived: call.arrived,
+        arrived: request.arrived,
     };
     let sources = (0..).zip(sources);
     if plan.stream {
-        let encoder = |(choice, source)| Branch::new(source, D::encoder(&plan.shape, choice));
-        let branches = sources.map(encoder).collect();
-        let body =
-            TurnBody::<D>::new(app, branches, (Arc::clone(&plan.shape), plan.ticket), record);
+        let encoder = |(choice, source)| Choice::new(source, D::encoder(&plan.shape, choice));
+        let choices = sources.map(encoder).collect();
+        let body = TurnBody::<D>::new(
+            app,
+            choices,
+            (Arc::clone(&plan.shape), plan.store_on_complete),
+            record,
+        );
         let body = body.with_fault(fault);
         return Ok(response::stream(head, media_type(D::FRAMING), body));
     }
-    let encoder = |(choice, source)| Branch::new(source, D::whole(&plan.shape, choice));
+    let encoder = |(choice, source)| Choice::new(source, D::whole(&plan.shape, choice));
     let outputs = whole(app, sources.map(encoder).collect(), &record).await?;
-    if let Some(ticket) = plan.ticket {
-        ticket.keep::<D::Whole>(app, &outputs);
+    if let Some(store_on_complete) = plan.store_on_complete {
+        store_on_complete.store::<D::Whole>(app, &outputs);
     }
-    let response = D::render(&outputs, &plan.shape, call.arrived.elapsed());
+    let response = D::render(&outputs, &plan.shape, request.arrived.elapsed());
     response::turn(head, &response)
 }
 
 /// One request for each choice of each prompt, in the order in which choices are numbered.
-fn asked(prepared: Vec<Prepared>, choices: u32) -> impl Iterator<Item = Prepared> {
+fn requests(prepared: Vec<Prepared>, choices: u32) -> impl Iterator<Item = Prepared> {
     let choices = usize::try_from(choices).unwrap_or(usize::MAX);
     prepared.into_iter().flat_map(move |prepared| std::iter::repeat_n(prepared, choices))
 }
 
 /// Makes the plan, of a large request beside the other connections.
-async fn planned<D: Dialect>(
+async fn plan_request<D: Dialect>(
     app: &Arc<App>,
-    call: &mut Call<'_>,
+    request: &mut TurnRequest<'_>,
     credentials: &Arc<Credentials>,
-) -> Result<Plan, Failure> {
-    let (headers, body, caller) = (&call.head.headers, &call.body, &call.caller);
+) -> Result<TurnPlan, Failure> {
+    let (headers, body, caller) = (&request.head.headers, &request.body, &request.caller);
     if body.len() <= LARGE {
         return plan::<D>(app, (headers, body, caller.as_deref()), credentials);
     }
     let (app, credentials) = (Arc::clone(app), Arc::clone(credentials));
     let (headers, body, caller) = (headers.clone(), body.clone(), caller.clone());
     // It lasts as long as the work, also when nobody waits for it any more.
-    let hold = call.hold.take();
+    let reservation = request.reservation.take();
     let work = move || {
         let plan = plan::<D>(&app, (&headers, &body, caller.as_deref()), &credentials)?;
-        Ok((plan, hold))
+        Ok((plan, reservation))
     };
-    let (plan, hold) = tasks::compute(work).await?;
-    call.hold = hold;
+    let (plan, reservation) = tasks::compute(work).await?;
+    request.reservation = reservation;
     Ok(plan)
 }
 
@@ -155,7 +162,7 @@ fn plan<D: Dialect>(
     app: &App,
     (headers, body, caller): (&HeaderMap, &[u8], Option<&str>),
     credentials: &Credentials,
-) -> Result<Plan, Failure> {
+) -> Result<TurnPlan, Failure> {
     let mut draft = D::draft(D::read(body)?)?;
     let owner = Owner::of(credentials, caller);
     if app.policy.backend.takes(PREVIOUS) {
@@ -171,11 +178,11 @@ fn plan<D: Dialect>(
     let turn = settle(draft, catalog.catalog(), &app.policy, unix_now())?;
     let input = turn.request.get("input").filter(|_| turn.shape.keep);
     let input = input.map(|input| Bytes::copy_from_slice(input.get().as_bytes()));
-    let ticket = input.map(|input| Ticket::new(owner, input));
+    let store_on_complete = input.map(|input| StoreOnComplete::new(owner, input));
     let session = session(headers);
     let prepare = |request| {
         let prepared = app.client.prepare(request, credentials, session.as_deref());
-        prepared.map(|prepared| prepared.with_via(headers)).map_err(failure::of_upstream)
+        prepared.map(|prepared| prepared.with_via(headers)).map_err(failure::from_upstream)
     };
     let mut prepared = Vec::new();
     for input in turn.more_inputs {
@@ -192,7 +199,15 @@ fn plan<D: Dialect>(
     }
     app.policy.accept(&notices)?;
     let (shape, stream, choices) = (turn.shape, turn.stream, turn.choices);
-    Ok(Plan { prepared, at_once: turn.at_once, shape, stream, choices, notices, ticket })
+    Ok(TurnPlan {
+        prepared,
+        at_once: turn.at_once,
+        shape,
+        stream,
+        choices,
+        notices,
+        store_on_complete,
+    })
 }
 
 /// The name that the client gave its conversation; bytes that are no text are replaced, so that
@@ -203,16 +218,16 @@ fn session(headers: &HeaderMap) -> Option<Cow<'_, str>> {
     named.find(|name| !name.is_empty())
 }
 
-/// Folds all branches to their outputs.
+/// Folds all choices to their outputs.
 async fn whole<E: Encoder>(
     app: &Arc<App>,
-    mut branches: Vec<Branch<E>>,
-    record: &Record,
+    mut choices: Vec<Choice<E>>,
+    record: &TurnRecord,
 ) -> Result<Vec<E::Output>, Failure> {
     let mut frames = Frames::default();
     std::future::poll_fn(|cx| {
-        let mut moment = Moment::since(record.arrived);
-        let outcome = choice::advance(&mut branches, cx, (app, &mut moment), &mut frames);
+        let mut elapsed = LazyElapsed::since(record.arrived);
+        let outcome = choice::advance(&mut choices, cx, (app, &mut elapsed), &mut frames);
         // A whole reply is gathered, not written: what an encoder wrote all the same is dropped.
         frames.take();
         match outcome {
@@ -222,8 +237,8 @@ async fn whole<E: Encoder>(
         }
     })
     .await?;
-    record.write(Outcome::Complete, choice::figures(&branches));
-    Ok(choice::outputs(branches))
+    record.write(Outcome::Complete, choice::metrics(&choices));
+    Ok(choice::outputs(choices))
 }
 
 fn media_type(framing: Framing) -> &'static str {

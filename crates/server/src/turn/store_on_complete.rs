@@ -6,29 +6,29 @@ use chatmock_translate::Encoder;
 
 use crate::app::App;
 use crate::http::response::unix_now;
-use crate::state::responses::{Kept, Owner};
+use crate::state::responses::{Owner, StoredResponse};
 
 /// Of one turn.
-pub(crate) struct Ticket {
+pub(crate) struct StoreOnComplete {
     owner: Owner,
     /// The conversation as it goes upstream.
     input: Bytes,
 }
 
-impl Ticket {
+impl StoreOnComplete {
     /// Takes note of whose turn it is and of what goes upstream.
     pub(crate) fn new(owner: Owner, input: Bytes) -> Self {
         Self { owner, input }
     }
 
     /// Keeps the final response, if there is one.
-    pub(crate) fn keep<E: Encoder>(self, app: &App, outputs: &[E::Output]) {
+    pub(crate) fn store<E: Encoder>(self, app: &App, outputs: &[E::Output]) {
         let Some(response) = outputs.first().and_then(E::kept) else { return };
         let read: Option<Response<'_>> = serde_json::from_str(response.get()).ok();
         let Some(id) = read.and_then(|read| read.id) else { return };
         let response = Bytes::copy_from_slice(response.get().as_bytes());
         let now = unix_now();
-        let kept = Kept { created_at: now, input: self.input, response };
-        app.store.keep((&self.owner, &id), kept, now);
+        let stored = StoredResponse { created_at: now, input: self.input, response };
+        app.store.keep((&self.owner, &id), stored, now);
     }
 }

@@ -9,7 +9,7 @@ use chatmock_translate::Failure;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use crate::state::responses::Kept;
+use crate::state::responses::StoredResponse;
 
 /// The most items of a page.
 const MAX_LIMIT: usize = 100;
@@ -97,7 +97,7 @@ fn ascending(value: &str) -> Result<bool, Failure> {
 
 impl<'k> Item<'k> {
     /// Lists a response's items; one without an id gets one that is the same each time.
-    pub(super) fn all(response: &str, kept: &'k Kept) -> Result<Vec<Self>, Failure> {
+    pub(super) fn all(response: &str, kept: &'k StoredResponse) -> Result<Vec<Self>, Failure> {
         let items = kept.items()?.into_iter().enumerate();
         items.map(|(index, item)| Self::new(item, response, index)).collect()
     }

@@ -8,7 +8,7 @@ use http_body_util::BodyExt;
 
 use super::*;
 use crate::settings::{Access, HttpSettings, ModelSettings, Settings, SignInSettings};
-use crate::state::responses::Kept;
+use crate::state::responses::StoredResponse;
 use crate::{Server, StoreSettings};
 
 const SIGN_IN: &str = r#"{"auth_mode":"chatgpt","tokens":{"id_token":"i","access_token":"a",
@@ -33,7 +33,7 @@ fn settings(home: &Path) -> Settings {
 
 fn app(home: &Path) -> Arc<App> {
     let app = Server::new(settings(home)).unwrap().app;
-    let kept = || Kept {
+    let kept = || StoredResponse {
         created_at: 1,
         input: r#"[{"id":"msg_1"},{"id":"msg_2"}]"#.into(),
         response: RESPONSE.into(),
@@ -49,7 +49,7 @@ fn signed_in(home: &Path) -> Arc<App> {
     app(home)
 }
 
-async fn text(reply: Result<Reply, Failure>) -> String {
+async fn text(reply: Result<HttpResponse, Failure>) -> String {
     let body = reply.unwrap().into_body().collect().await.unwrap().to_bytes();
     String::from_utf8(body.to_vec()).unwrap()
 }

@@ -4,8 +4,8 @@ use std::hash::BuildHasher;
 
 use super::*;
 
-fn keys() -> Keys {
-    Keys::new(vec![ApiKey::new("ann", "first-key"), ApiKey::new("ben", "other:key")], 1000)
+fn keys() -> ApiKeys {
+    ApiKeys::new(vec![ApiKey::new("ann", "first-key"), ApiKey::new("ben", "other:key")], 1000)
 }
 
 fn label(headers: &[(&'static str, &str)]) -> Result<String, u16> {
@@ -73,7 +73,7 @@ fn anything_else_does_not() {
 
 #[test]
 fn without_keys_everybody_may_ask() {
-    let none = Keys::new(Vec::new(), 0);
+    let none = ApiKeys::new(Vec::new(), 0);
     let mut headers = HeaderMap::new();
     assert_eq!(none.check(&headers), Ok(Caller::default()));
     headers.insert(AUTHORIZATION, HeaderValue::from_static("Bearer anything"));
@@ -92,7 +92,7 @@ fn the_time_of_a_check_does_not_tell_how_much_of_a_key_was_right() {
 fn difference() -> f64 {
     const CHECKS: u32 = 200_000;
     let right = "0123456789abcdef0123456789abcdef";
-    let keys = Keys::new(vec![ApiKey::new("ann", right)], u32::MAX);
+    let keys = ApiKeys::new(vec![ApiKey::new("ann", right)], u32::MAX);
     let sent = ["x".repeat(32), format!("{}x", &right[..31])].map(|key| format!("Bearer {key}"));
     let mut times = [Vec::new(), Vec::new()];
     let chance = std::hash::RandomState::new();

@@ -11,7 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
-use super::phase::Link;
+use super::phase::ConnectionPhase;
 use crate::settings::HttpSettings;
 
 /// The most that is read of what nobody wants, in bytes.
@@ -19,25 +19,29 @@ const MOST_UNREAD: usize = 64 * 1024 * 1024;
 
 /// A connection's stream.
 #[derive(Debug)]
-pub(crate) struct Io {
+pub(crate) struct ConnectionIo {
     stream: TcpStream,
-    link: Arc<Link>,
-    head: Timer,
-    write: Timer,
-    linger: Timer,
+    phase: Arc<ConnectionPhase>,
+    head: LazyTimer,
+    write: LazyTimer,
+    linger: LazyTimer,
     unread: usize,
     shut: bool,
 }
 
-impl Io {
+impl ConnectionIo {
     /// Puts a stream under the limits.
-    pub(crate) fn new(stream: TcpStream, link: Arc<Link>, settings: &HttpSettings) -> Self {
+    pub(crate) fn new(
+        stream: TcpStream,
+        phase: Arc<ConnectionPhase>,
+        settings: &HttpSettings,
+    ) -> Self {
         Self {
             stream,
-            link,
-            head: Timer::new(settings.head),
-            write: Timer::new(settings.write_progress),
-            linger: Timer::new(settings.linger),
+            phase,
+            head: LazyTimer::new(settings.head),
+            write: LazyTimer::new(settings.write_progress),
+            linger: LazyTimer::new(settings.linger),
             unread: 0,
             shut: false,
         }
@@ -82,7 +86,7 @@ impl Io {
     }
 }
 
-impl AsyncRead for Io {
+impl AsyncRead for ConnectionIo {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -91,12 +95,12 @@ impl AsyncRead for Io {
         let this = self.get_mut();
         let before = buffer.filled().len();
         if let Poll::Ready(read) = this.stream().poll_read(cx, buffer) {
-            if buffer.filled().len() > before && this.link.bytes() {
+            if buffer.filled().len() > before && this.phase.bytes_arrived() {
                 this.head.start();
             }
             return Poll::Ready(read);
         }
-        if !this.link.is_head() {
+        if !this.phase.is_head() {
             this.head.stop();
             return Poll::Pending;
         }
@@ -105,7 +109,7 @@ impl AsyncRead for Io {
     }
 }
 
-impl AsyncWrite for Io {
+impl AsyncWrite for ConnectionIo {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -140,7 +144,7 @@ impl AsyncWrite for Io {
             ready!(this.stream().poll_shutdown(cx))?;
             this.shut = true;
         }
-        if this.link.is_unread() { this.read_unread(cx) } else { Poll::Ready(Ok(())) }
+        if this.phase.has_unread_rest() { this.read_unread(cx) } else { Poll::Ready(Ok(())) }
     }
 }
 
@@ -150,14 +154,14 @@ fn timed_out(what: &str) -> io::Error {
 
 /// A limit of time that is only measured while there is something to wait for.
 #[derive(Debug)]
-struct Timer {
+struct LazyTimer {
     limit: Duration,
     deadline: Option<Instant>,
     /// Made only once it is waited for, which most requests and answers never are.
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
-impl Timer {
+impl LazyTimer {
     fn new(limit: Duration) -> Self {
         Self { limit, deadline: None, sleep: None }
     }

@@ -10,7 +10,7 @@ use http::header::CONNECTION;
 use http::{HeaderValue, Response};
 use http_body::{Body, Frame, SizeHint};
 
-use crate::http::response::{Reply, ReplyBody};
+use crate::http::response::{HttpResponse, ResponseBody};
 
 /// Nothing of a next request has come.
 const IDLE: u8 = 0;
@@ -21,27 +21,27 @@ const BUSY: u8 = 2;
 
 /// How far a connection is.
 #[derive(Debug, Default)]
-pub(crate) struct Link {
+pub(crate) struct ConnectionPhase {
     phase: AtomicU8,
     /// The connection ends with the rest of a request unread.
     unread: AtomicBool,
 }
 
-impl Link {
+impl ConnectionPhase {
     /// Notes that a request has begun to be answered.
-    pub(crate) fn begin(&self) {
+    pub(crate) fn begin_answer(&self) {
         self.phase.store(BUSY, Ordering::Relaxed);
     }
 
     /// Notes when a reply has ended, which is when its body is done with.
-    pub(crate) fn follow(self: &Arc<Self>, reply: Reply) -> Response<Followed> {
+    pub(crate) fn track(self: &Arc<Self>, reply: HttpResponse) -> Response<TrackedBody> {
         let closes = reply.headers().get(CONNECTION) == Some(&HeaderValue::from_static("close"));
         self.unread.fetch_or(closes, Ordering::Relaxed);
-        reply.map(|body| Followed { body, _end: End(Arc::clone(self)) })
+        reply.map(|body| TrackedBody { body, _end: End(Arc::clone(self)) })
     }
 
     /// Notes that bytes came; says whether they begin a request.
-    pub(super) fn bytes(&self) -> bool {
+    pub(super) fn bytes_arrived(&self) -> bool {
         let (now, next) = (Ordering::Relaxed, Ordering::Relaxed);
         self.phase.compare_exchange(IDLE, HEAD, now, next).is_ok()
     }
@@ -52,12 +52,12 @@ impl Link {
     }
 
     /// Whether the rest of a request may still be coming that nobody wants.
-    pub(super) fn is_unread(&self) -> bool {
+    pub(super) fn has_unread_rest(&self) -> bool {
         self.unread.load(Ordering::Relaxed)
     }
 }
 
-struct End(Arc<Link>);
+struct End(Arc<ConnectionPhase>);
 
 impl Drop for End {
     fn drop(&mut self) {
@@ -66,14 +66,14 @@ impl Drop for End {
 }
 
 /// A reply's body, whose end is noted.
-pub(crate) struct Followed {
-    body: ReplyBody,
+pub(crate) struct TrackedBody {
+    body: ResponseBody,
     _end: End,
 }
 
-impl Body for Followed {
+impl Body for TrackedBody {
     type Data = Bytes;
-    type Error = <ReplyBody as Body>::Error;
+    type Error = <ResponseBody as Body>::Error;
 
     fn poll_frame(
         self: Pin<&mut Self>,

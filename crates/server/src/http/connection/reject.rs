@@ -12,12 +12,12 @@ use tokio::net::TcpStream;
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Writes the answer once. Which API was asked is not known: the request is not read.
-pub(super) fn answer() -> Bytes {
+pub(super) fn response() -> Bytes {
     let kind = FailureKind::Unavailable { retry_after: Some(1) };
     let message = "too many connections (--max-connections); try again in a second";
     let failure = Failure::new(kind, message).with_code("too_many_connections");
     let body = serde_json::to_string(&OpenAi::error(&failure)).unwrap_or_default();
-    let answer = format!(
+    let response = format!(
         "HTTP/1.1 503 Service Unavailable\r\n\
          content-type: application/json\r\n\
          content-length: {}\r\n\
@@ -28,26 +28,26 @@ pub(super) fn answer() -> Bytes {
          connection: close\r\n\r\n{body}",
         body.len()
     );
-    answer.into()
+    response.into()
 }
 
 /// Sends the answer, and reads for a moment so that it arrives.
-pub(super) async fn tell(mut stream: TcpStream, answer: Bytes) {
-    let told = async {
-        stream.write_all(&answer).await?;
+pub(super) async fn send(mut stream: TcpStream, response: Bytes) {
+    let sent = async {
+        stream.write_all(&response).await?;
         stream.shutdown().await?;
         let mut unread = [0; 1024];
         while stream.read(&mut unread).await? > 0 {}
         std::io::Result::Ok(())
     };
     // Whether it arrived or not, the connection is over.
-    let _ = tokio::time::timeout(PATIENCE, told).await;
+    let _ = tokio::time::timeout(PATIENCE, sent).await;
 }
 
 /// Sends what goes out at once: so many come that there is no time for any.
-pub(super) fn tell_at_once(stream: TcpStream, answer: &[u8]) {
+pub(super) fn send_at_once(stream: TcpStream, response: &[u8]) {
     if let Ok(mut stream) = stream.into_std() {
         // A client that is not there any more needs no answer.
-        let _ = stream.write(answer);
+        let _ = stream.write(response);
     }
 }

@@ -63,22 +63,22 @@ fn gzip_zeros(mebibytes: usize) -> Vec<u8> {
 }
 
 /// Decodes with room for whatever comes out.
-fn decode(body: &[u8], coding: Coding, limit: usize) -> Result<Vec<u8>, Fault> {
-    super::decode(body, coding, (limit, &mut Budget::new(usize::MAX).hold()))
+fn decode(body: &[u8], coding: ContentCoding, limit: usize) -> Result<Vec<u8>, DecodeError> {
+    super::decode(body, coding, (limit, &mut MemoryBudget::new(usize::MAX).reservation()))
 }
 
 /// Decodes with room for `room` bytes.
-async fn within(room: usize, body: Vec<u8>, coding: Coding) -> Result<Bytes, Failure> {
-    let budget = Budget::new(room);
-    decoded((body.into(), budget.hold()), coding, (&budget, MIB)).await.map(|(body, _)| body)
+async fn within(room: usize, body: Vec<u8>, coding: ContentCoding) -> Result<Bytes, Failure> {
+    let budget = MemoryBudget::new(room);
+    decoded((body.into(), budget.reservation()), coding, (&budget, MIB)).await.map(|(body, _)| body)
 }
 
-fn broken(body: &[u8], coding: Coding) -> bool {
-    matches!(decode(body, coding, MIB), Err(Fault::Broken(_)))
+fn broken(body: &[u8], coding: ContentCoding) -> bool {
+    matches!(decode(body, coding, MIB), Err(DecodeError::Broken(_)))
 }
 
-fn too_large(body: &[u8], coding: Coding, limit: usize) -> bool {
-    matches!(decode(body, coding, limit), Err(Fault::TooLarge))
+fn too_large(body: &[u8], coding: ContentCoding, limit: usize) -> bool {
+    matches!(decode(body, coding, limit), Err(DecodeError::TooLarge))
 }
 
 fn headers(codings: &[&'static str]) -> HeaderMap {
@@ -89,14 +89,14 @@ fn headers(codings: &[&'static str]) -> HeaderMap {
 #[test]
 fn one_coding_is_understood_in_any_case_of_letters() {
     for (named, coding) in [
-        (&[][..], Coding::Identity),
-        (&[""], Coding::Identity),
-        (&["Identity"], Coding::Identity),
-        (&["gzip"], Coding::Gzip),
-        (&["x-GZIP"], Coding::Gzip),
-        (&["ZSTD"], Coding::Zstd),
+        (&[][..], ContentCoding::Identity),
+        (&[""], ContentCoding::Identity),
+        (&["Identity"], ContentCoding::Identity),
+        (&["gzip"], ContentCoding::Gzip),
+        (&["x-GZIP"], ContentCoding::Gzip),
+        (&["ZSTD"], ContentCoding::Zstd),
     ] {
-        assert_eq!(Coding::of(&headers(named)), Ok(coding), "{named:?}");
+        assert_eq!(ContentCoding::of(&headers(named)), Ok(coding), "{named:?}");
     }
 }
 
@@ -110,7 +110,7 @@ fn other_codings_and_several_are_refused() {
         &["gzip", "gzip"],
         &["identity", "identity"],
     ] {
-        let failure = Coding::of(&headers(named)).unwrap_err();
+        let failure = ContentCoding::of(&headers(named)).unwrap_err();
         assert_eq!(failure.status(), 415, "{named:?}");
     }
 }
@@ -119,7 +119,9 @@ fn other_codings_and_several_are_refused() {
 fn what_was_coded_comes_back() {
     let large: Vec<u8> = (0..9 * MIB).map(|n| (n / 7) as u8).collect();
     for text in [Vec::new(), b"{}".to_vec(), said(), large[..MIB].to_vec(), large.clone()] {
-        for (body, coding) in [(gzip(&text), Coding::Gzip), (zstd(&text), Coding::Zstd)] {
+        for (body, coding) in
+            [(gzip(&text), ContentCoding::Gzip), (zstd(&text), ContentCoding::Zstd)]
+        {
             let decoded = decode(&body, coding, 64 * MIB).unwrap();
             assert!(decoded == text, "{coding:?} of {}", text.len());
         }
@@ -129,7 +131,7 @@ fn what_was_coded_comes_back() {
 #[test]
 fn frames_of_the_reference_encoder_are_read() {
     for body in [WITH_CHECKSUM, STREAMED] {
-        assert_eq!(decode(body, Coding::Zstd, MIB).unwrap(), said());
+        assert_eq!(decode(body, ContentCoding::Zstd, MIB).unwrap(), said());
     }
 }
 
@@ -138,16 +140,18 @@ fn several_frames_and_members_are_one_body() {
     let twice = [said(), said()].concat();
     let skipped = b"\x50\x2a\x4d\x18\x03\x00\x00\x00abc";
     let frames = [WITH_CHECKSUM, skipped, STREAMED].concat();
-    assert_eq!(decode(&frames, Coding::Zstd, MIB).unwrap(), twice);
+    assert_eq!(decode(&frames, ContentCoding::Zstd, MIB).unwrap(), twice);
     let members = [gzip(&said()), gzip(&said())].concat();
-    assert_eq!(decode(&members, Coding::Gzip, MIB).unwrap(), twice);
+    assert_eq!(decode(&members, ContentCoding::Gzip, MIB).unwrap(), twice);
 }
 
 #[test]
 fn the_limit_is_of_decoded_bytes_and_exact() {
     for size in [0, 1, 1000, UNCOUNTED, UNCOUNTED + 1, UNCOUNTED + 2, UNCOUNTED + 70_000] {
         let text = vec![b' '; size];
-        for (body, coding) in [(gzip(&text), Coding::Gzip), (zstd(&text), Coding::Zstd)] {
+        for (body, coding) in
+            [(gzip(&text), ContentCoding::Gzip), (zstd(&text), ContentCoding::Zstd)]
+        {
             assert_eq!(decode(&body, coding, size).unwrap().len(), size, "{coding:?}");
             assert_eq!(decode(&body, coding, size + 1).unwrap().len(), size, "{coding:?}");
             assert!(size == 0 || too_large(&body, coding, size - 1), "{coding:?} of {size}");
@@ -160,29 +164,29 @@ fn a_bomb_is_refused_at_the_limit() {
     let bomb = zeros(80 * 1024, 23);
     assert!(bomb.len() < MIB);
     for limit in [0, 1, MIB, 64 * MIB] {
-        assert!(too_large(&bomb, Coding::Zstd, limit), "{limit}");
+        assert!(too_large(&bomb, ContentCoding::Zstd, limit), "{limit}");
     }
-    assert!(too_large(&gzip_zeros(10 * 1024), Coding::Gzip, 64 * MIB));
+    assert!(too_large(&gzip_zeros(10 * 1024), ContentCoding::Gzip, 64 * MIB));
 }
 
 #[test]
 fn a_window_over_the_limit_is_refused() {
-    assert_eq!(decode(&zeros(2, 23), Coding::Zstd, MIB).unwrap().len(), MIB / 4);
+    assert_eq!(decode(&zeros(2, 23), ContentCoding::Zstd, MIB).unwrap().len(), MIB / 4);
     for window in [24, 27, 31, 41] {
-        assert!(broken(&zeros(2, window), Coding::Zstd), "{window}");
+        assert!(broken(&zeros(2, window), ContentCoding::Zstd), "{window}");
     }
     // 8 MiB and an eighth.
     let mut frame = zeros(2, 23);
     frame[5] |= 1;
-    assert!(broken(&frame, Coding::Zstd));
+    assert!(broken(&frame, ContentCoding::Zstd));
 }
 
 #[test]
 fn a_body_cut_short_anywhere_is_refused() {
     for (body, coding) in [
-        (gzip(&said()), Coding::Gzip),
-        (WITH_CHECKSUM.to_vec(), Coding::Zstd),
-        (STREAMED.to_vec(), Coding::Zstd),
+        (gzip(&said()), ContentCoding::Gzip),
+        (WITH_CHECKSUM.to_vec(), ContentCoding::Zstd),
+        (STREAMED.to_vec(), ContentCoding::Zstd),
     ] {
         for cut in 1..body.len() {
             assert!(broken(&body[..cut], coding), "{coding:?} at {cut}");
@@ -192,22 +196,24 @@ fn a_body_cut_short_anywhere_is_refused() {
 
 #[test]
 fn bytes_after_the_end_are_refused() {
-    assert!(broken(&[&gzip(b"{}"), &b"{}"[..]].concat(), Coding::Gzip));
-    assert!(broken(&[STREAMED, b"{}"].concat(), Coding::Zstd));
-    assert!(broken(b"{}", Coding::Gzip));
-    assert!(broken(b"{\"model\":\"gpt-6-sol\"}", Coding::Zstd));
+    assert!(broken(&[&gzip(b"{}"), &b"{}"[..]].concat(), ContentCoding::Gzip));
+    assert!(broken(&[STREAMED, b"{}"].concat(), ContentCoding::Zstd));
+    assert!(broken(b"{}", ContentCoding::Gzip));
+    assert!(broken(b"{\"model\":\"gpt-6-sol\"}", ContentCoding::Zstd));
 }
 
 #[test]
 fn a_changed_byte_never_gives_other_text() {
-    for (body, coding) in [(gzip(&said()), Coding::Gzip), (WITH_CHECKSUM.to_vec(), Coding::Zstd)] {
+    for (body, coding) in
+        [(gzip(&said()), ContentCoding::Gzip), (WITH_CHECKSUM.to_vec(), ContentCoding::Zstd)]
+    {
         for (at, flip) in (0..body.len()).flat_map(|at| (0..8).map(move |bit| (at, 1 << bit))) {
             let mut body = body.clone();
             body[at] ^= flip;
             // Some bytes mean nothing to a decoder, such as the time in gzip's head; and a flag
             // can say that there is no sum.
             if let Ok(decoded) = decode(&body, coding, MIB) {
-                let unchecked = coding == Coding::Zstd && at == 4;
+                let unchecked = coding == ContentCoding::Zstd && at == 4;
                 assert!(decoded == said() || unchecked, "{coding:?} at {at}");
             }
         }
@@ -217,8 +223,8 @@ fn a_changed_byte_never_gives_other_text() {
 #[test]
 fn more_frames_than_a_client_needs_are_refused() {
     let empty = [&zeros(0, 10)[..], &[1, 0, 0]].concat();
-    assert_eq!(decode(&empty.repeat(1_000), Coding::Zstd, MIB).unwrap(), b"");
-    assert!(broken(&empty.repeat(1_001), Coding::Zstd));
+    assert_eq!(decode(&empty.repeat(1_000), ContentCoding::Zstd, MIB).unwrap(), b"");
+    assert!(broken(&empty.repeat(1_001), ContentCoding::Zstd));
 }
 
 #[tokio::test]
@@ -227,30 +233,35 @@ async fn refusals_have_their_status_and_say_what_is_wrong() {
         let failure = within(2 * MIB, body, coding).await.unwrap_err();
         (failure.status(), failure.message)
     };
-    let (status, message) = failed(zeros(1000, 23), Coding::Zstd).await;
+    let (status, message) = failed(zeros(1000, 23), ContentCoding::Zstd).await;
     assert_eq!(status, 413);
     assert!(message.contains("limit of 1048576 bytes (--max-body)"), "{message}");
-    let (status, message) = failed(gzip(&said())[..30].to_vec(), Coding::Gzip).await;
+    let (status, message) = failed(gzip(&said())[..30].to_vec(), ContentCoding::Gzip).await;
     assert_eq!(status, 400);
     assert!(message.contains("as gzip"), "{message}");
-    assert_eq!(failed(zeros(1, 24), Coding::Zstd).await.0, 400);
+    assert_eq!(failed(zeros(1, 24), ContentCoding::Zstd).await.0, 400);
 }
 
 #[tokio::test]
 async fn a_plain_body_is_passed_on_as_it_is() {
     let body = Bytes::from_static(b"{}");
-    let budget = Budget::new(0);
-    let held = (body.clone(), budget.hold());
-    let (same, _) = decoded(held, Coding::Identity, (&budget, 0)).await.unwrap();
+    let budget = MemoryBudget::new(0);
+    let held = (body.clone(), budget.reservation());
+    let (same, _) = decoded(held, ContentCoding::Identity, (&budget, 0)).await.unwrap();
     assert_eq!(same.as_ptr(), body.as_ptr());
 }
 
 #[tokio::test]
 async fn what_comes_out_is_held_and_refused_where_there_is_no_room() {
     for size in [1000, MIB / 2] {
-        for coding in [Coding::Gzip, Coding::Zstd] {
-            let body =
-                || if coding == Coding::Gzip { gzip(&vec![7; size]) } else { zstd(&vec![7; size]) };
+        for coding in [ContentCoding::Gzip, ContentCoding::Zstd] {
+            let body = || {
+                if coding == ContentCoding::Gzip {
+                    gzip(&vec![7; size])
+                } else {
+                    zstd(&vec![7; size])
+                }
+            };
             let refused = within(size - 1, body(), coding).await.unwrap_err();
             assert_eq!((refused.status(), refused.retry_after()), (503, Some(1)), "{coding:?}");
             assert_eq!(within(size, body(), coding).await.unwrap().len(), size, "{coding:?}");

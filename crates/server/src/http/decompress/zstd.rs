@@ -12,13 +12,13 @@ const WINDOW: u64 = 8 * 1024 * 1024;
 const MAX_FRAMES: usize = 1_000;
 
 /// Decodes frame after frame; skippable ones are skipped.
-pub(super) struct Frames<'b> {
+pub(super) struct FramesReader<'b> {
     rest: &'b [u8],
     decoder: FrameDecoder,
     count: usize,
 }
 
-impl<'b> Frames<'b> {
+impl<'b> FramesReader<'b> {
     /// Begins before the first frame.
     pub(super) fn new(body: &'b [u8]) -> Self {
         let mut decoder = FrameDecoder::new();
@@ -56,7 +56,7 @@ impl<'b> Frames<'b> {
     }
 }
 
-impl Read for Frames<'_> {
+impl Read for FramesReader<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         loop {
             if self.decoder.can_collect() > 0 || buffer.is_empty() {

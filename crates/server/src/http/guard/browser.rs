@@ -14,8 +14,8 @@ impl Guard {
     ///
     /// A page whose origin is listed passes. Programs send no `Origin`; what else a browser says of
     /// itself is looked at where it is missing.
-    pub(super) fn page(&self, headers: &HeaderMap) -> Result<(), Failure> {
-        if self.listed(headers).is_some() {
+    pub(super) fn check_browser(&self, headers: &HeaderMap) -> Result<(), Failure> {
+        if self.listed_origin(headers).is_some() {
             return Ok(());
         }
         if let Some(origin) = headers.get(ORIGIN) {
@@ -24,7 +24,7 @@ impl Guard {
         let sites = headers.get_all("sec-fetch-site").iter();
         let mut foreign = sites.filter(|site| !matches!(site.as_bytes(), b"none" | b"same-origin"));
         let mut referers = headers.get_all(REFERER).iter();
-        if foreign.next().is_some() || referers.any(|page| !self.knows(page)) {
+        if foreign.next().is_some() || referers.any(|page| !self.trusts_referer(page)) {
             let message = "requests from other sites' pages are not answered; a page that you \
                            trust can be named with --allow-origin";
             return Err(forbidden(message));
@@ -33,19 +33,19 @@ impl Guard {
     }
 
     /// The origin of a request, where it has one and that one is listed.
-    pub(crate) fn listed(&self, headers: &HeaderMap) -> Option<&Origin> {
+    pub(crate) fn listed_origin(&self, headers: &HeaderMap) -> Option<&Origin> {
         let mut sent = headers.get_all(ORIGIN).iter();
         let (Some(origin), None) = (sent.next(), sent.next()) else { return None };
         self.origins.iter().find(|listed| listed.as_str().as_bytes() == origin.as_bytes())
     }
 
     /// Whether a page is of this machine, or of a listed origin.
-    fn knows(&self, page: &HeaderValue) -> bool {
+    fn trusts_referer(&self, page: &HeaderValue) -> bool {
         let Ok(page) = page.to_str() else { return false };
         let Some((scheme, rest)) = page.split_once("://") else { return false };
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let ours = matches!(scheme, "http" | "https")
-            && Host::of(authority).is_some_and(|host| self.ours(&host));
+            && Host::of(authority).is_some_and(|host| self.is_ours(&host));
         ours || self.origins.iter().any(|listed| {
             listed.as_str().split_once("://").is_some_and(|listed| listed == (scheme, authority))
         })

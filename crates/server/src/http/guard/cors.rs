@@ -8,7 +8,7 @@ use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode};
 
 use super::Guard;
-use crate::http::response::{self, Reply};
+use crate::http::response::{self, HttpResponse};
 use crate::settings::Origin;
 
 /// The methods of all routes.
@@ -34,11 +34,11 @@ impl Guard {
     pub(super) fn is_preflight(&self, head: &Parts) -> bool {
         head.method == Method::OPTIONS
             && head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)
-            && self.listed(&head.headers).is_some()
+            && self.listed_origin(&head.headers).is_some()
     }
 
     /// Answers a preflight. The lists are the same whatever was asked for.
-    pub(crate) fn preflight(head: &Parts) -> Reply {
+    pub(crate) fn preflight(head: &Parts) -> HttpResponse {
         let mut reply = response::empty(StatusCode::NO_CONTENT);
         let headers = reply.headers_mut();
         headers.insert(ACCESS_CONTROL_ALLOW_METHODS, HeaderValue::from_static(METHODS));
@@ -53,7 +53,7 @@ impl Guard {
     }
 
     /// Lets a page of a listed origin read a reply; never with the browser's cookies.
-    pub(crate) fn share(&self, page: Option<&Origin>, reply: &mut Reply) {
+    pub(crate) fn allow_origin(&self, page: Option<&Origin>, reply: &mut HttpResponse) {
         if self.origins.is_empty() {
             return;
         }

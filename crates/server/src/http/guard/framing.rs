@@ -5,7 +5,7 @@ use http::header::{CONTENT_TYPE, EXPECT, SEC_WEBSOCKET_KEY, TRANSFER_ENCODING, U
 use http::{HeaderMap, HeaderName};
 
 use super::bad;
-use crate::http::decompress::Coding;
+use crate::http::decompress::ContentCoding;
 
 /// Refuses an ambiguous message.
 pub(super) fn check(headers: &HeaderMap) -> Result<(), Failure> {
@@ -20,7 +20,7 @@ pub(super) fn check(headers: &HeaderMap) -> Result<(), Failure> {
         return Err(Failure::new(FailureKind::Rejected(417), message));
     }
     web_socket(headers)?;
-    Coding::of(headers).map(drop)
+    ContentCoding::of(headers).map(drop)
 }
 
 fn several(headers: &HeaderMap, name: HeaderName) -> bool {

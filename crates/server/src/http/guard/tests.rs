@@ -221,7 +221,7 @@ fn shared(method: &str, headers: &[(&str, &str)]) -> HeaderMap {
         Ok(Admitted::Preflight) => Guard::preflight(&head),
         _ => crate::http::response::options("GET"),
     };
-    guard.share(guard.listed(&head.headers), &mut reply);
+    guard.allow_origin(guard.listed_origin(&head.headers), &mut reply);
     reply.headers().clone()
 }
 

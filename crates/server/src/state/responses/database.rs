@@ -1,4 +1,4 @@
-//! The database beside the memory: a copy of the shelf that the next process begins with.
+//! The database beside the memory: a copy of the memory that the next process begins with.
 
 mod record;
 
@@ -11,7 +11,7 @@ use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
 use super::StoreError;
 use super::memory::Entry;
-use super::owner::Key;
+use super::owner::StoreKey;
 
 /// The database's name in its directory.
 const FILE: &str = "responses.redb";
@@ -23,31 +23,31 @@ const TABLE: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("responses
 const CACHE: usize = 4 * 1024 * 1024;
 
 /// An open database, and what is in it.
-pub(super) struct Disk {
+pub(super) struct ResponseDatabase {
     directory: PathBuf,
     /// `None` once a write has failed, until it is opened anew.
     database: Option<Database>,
     /// The numbers of the entries in the database.
-    written: HashMap<Key, u64>,
+    written: HashMap<StoreKey, u64>,
 }
 
-impl Disk {
+impl ResponseDatabase {
     /// Opens the database of a directory and reads all of it, the oldest entry first.
-    pub(super) fn open(directory: &Path) -> Result<(Self, Vec<(Key, Entry)>), StoreError> {
+    pub(super) fn open(directory: &Path) -> Result<(Self, Vec<(StoreKey, Entry)>), StoreError> {
         let (database, records) = open(directory)?;
-        let disk = Self {
+        let database = Self {
             directory: directory.to_owned(),
             database: Some(database),
             written: numbers(&records),
         };
-        Ok((disk, records))
+        Ok((database, records))
     }
 
     /// Makes the database equal to `entries`, in one transaction.
     ///
     /// After an error the next call opens the database anew: one that has failed once refuses all
     /// that follows.
-    pub(super) fn follow(&mut self, entries: &[(Key, Entry)]) -> Result<(), StoreError> {
+    pub(super) fn follow(&mut self, entries: &[(StoreKey, Entry)]) -> Result<(), StoreError> {
         let database = match self.database.take() {
             Some(database) => database,
             None => {
@@ -63,10 +63,11 @@ impl Disk {
         Ok(())
     }
 
-    fn write(&self, database: &Database, entries: &[(Key, Entry)]) -> Result<(), redb::Error> {
-        let present: HashSet<&Key> = entries.iter().map(|(key, _)| key).collect();
+    fn write(&self, database: &Database, entries: &[(StoreKey, Entry)]) -> Result<(), redb::Error> {
+        let present: HashSet<&StoreKey> = entries.iter().map(|(key, _)| key).collect();
         let gone: Vec<_> = self.written.keys().filter(|key| !present.contains(key)).collect();
-        let is_new = |(key, entry): &&(Key, Entry)| self.written.get(key) != Some(&entry.number);
+        let is_new =
+            |(key, entry): &&(StoreKey, Entry)| self.written.get(key) != Some(&entry.number);
         let new: Vec<_> = entries.iter().filter(is_new).collect();
         if gone.is_empty() && new.is_empty() {
             return Ok(());
@@ -85,11 +86,11 @@ impl Disk {
     }
 }
 
-fn numbers(entries: &[(Key, Entry)]) -> HashMap<Key, u64> {
-    entries.iter().map(|(key, entry)| (Key::clone(key), entry.number)).collect()
+fn numbers(entries: &[(StoreKey, Entry)]) -> HashMap<StoreKey, u64> {
+    entries.iter().map(|(key, entry)| (StoreKey::clone(key), entry.number)).collect()
 }
 
-fn open(directory: &Path) -> Result<(Database, Vec<(Key, Entry)>), StoreError> {
+fn open(directory: &Path) -> Result<(Database, Vec<(StoreKey, Entry)>), StoreError> {
     let path = directory.join(FILE);
     let file = open_private(&path)?;
     let open = || -> Result<_, redb::Error> {
@@ -109,7 +110,7 @@ fn open(directory: &Path) -> Result<(Database, Vec<(Key, Entry)>), StoreError> {
 }
 
 /// Reads every record; `None` stands for one that is not of its shape.
-fn read(database: &Database) -> Result<Vec<Option<(Key, Entry)>>, redb::Error> {
+fn read(database: &Database) -> Result<Vec<Option<(StoreKey, Entry)>>, redb::Error> {
     let transaction = database.begin_read()?;
     let table = match transaction.open_table(TABLE) {
         Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
@@ -118,7 +119,7 @@ fn read(database: &Database) -> Result<Vec<Option<(Key, Entry)>>, redb::Error> {
     let mut records = Vec::new();
     for row in table.iter()? {
         let (key, value) = row?;
-        records.push(record::read(value.value()).map(|entry| (Key::from(key.value()), entry)));
+        records.push(record::read(value.value()).map(|entry| (StoreKey::from(key.value()), entry)));
     }
     Ok(records)
 }

@@ -3,13 +3,13 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
-use super::owner::Key;
-use super::{Kept, StoreSettings};
+use super::owner::StoreKey;
+use super::{StoreSettings, StoredResponse};
 
 /// What an entry takes beside its texts, about: the maps' nodes, the key's and the counters.
 const OVERHEAD: usize = 256;
 
-/// An entry of the shelf.
+/// An entry of the memory.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
     /// Its place in the order of keeping, never used twice.
@@ -17,13 +17,13 @@ pub(super) struct Entry {
     /// When it was kept, in seconds of the Unix epoch.
     pub(super) kept_at: u64,
     /// The response.
-    pub(super) kept: Arc<Kept>,
+    pub(super) kept: Arc<StoredResponse>,
 }
 
 /// The responses in memory.
-pub(super) struct Shelf {
-    entries: HashMap<Key, Entry>,
-    order: BTreeMap<u64, Key>,
+pub(super) struct MemoryStore {
+    entries: HashMap<StoreKey, Entry>,
+    order: BTreeMap<u64, StoreKey>,
     next: u64,
     bytes: usize,
     max_count: usize,
@@ -31,8 +31,8 @@ pub(super) struct Shelf {
     max_age: u64,
 }
 
-impl Shelf {
-    /// Makes an empty shelf with the bounds of the settings.
+impl MemoryStore {
+    /// Makes an empty memory with the bounds of the settings.
     pub(super) fn new(settings: &StoreSettings) -> Self {
         Self {
             entries: HashMap::new(),
@@ -46,7 +46,7 @@ impl Shelf {
     }
 
     /// Takes over entries with their numbers; those over the bounds fall away, the oldest first.
-    pub(super) fn restore(&mut self, records: Vec<(Key, Entry)>) {
+    pub(super) fn restore(&mut self, records: Vec<(StoreKey, Entry)>) {
         for (key, entry) in records {
             self.put(key, entry);
         }
@@ -54,13 +54,13 @@ impl Shelf {
     }
 
     /// Gives an entry that is not too old.
-    pub(super) fn get(&self, key: &[u8], now: u64) -> Option<Arc<Kept>> {
+    pub(super) fn get(&self, key: &[u8], now: u64) -> Option<Arc<StoredResponse>> {
         let entry = self.entries.get(key).filter(|entry| !self.expired(entry, now))?;
         Some(Arc::clone(&entry.kept))
     }
 
     /// Adds an entry and hands back those that had to go for it.
-    pub(super) fn keep(&mut self, key: Key, kept: Kept, now: u64) -> Vec<Entry> {
+    pub(super) fn keep(&mut self, key: StoreKey, kept: StoredResponse, now: u64) -> Vec<Entry> {
         if cost(&key, &kept) > self.max_bytes {
             return Vec::new();
         }
@@ -94,11 +94,11 @@ impl Shelf {
     }
 
     /// All entries, in no order.
-    pub(super) fn all(&self) -> Vec<(Key, Entry)> {
+    pub(super) fn all(&self) -> Vec<(StoreKey, Entry)> {
         self.entries.iter().map(|(key, entry)| (Arc::clone(key), entry.clone())).collect()
     }
 
-    fn put(&mut self, key: Key, entry: Entry) -> Option<Entry> {
+    fn put(&mut self, key: StoreKey, entry: Entry) -> Option<Entry> {
         let replaced = self.remove(&key);
         self.next = self.next.max(entry.number + 1);
         self.bytes += cost(&key, &entry.kept);
@@ -112,7 +112,7 @@ impl Shelf {
     }
 }
 
-fn cost(key: &[u8], kept: &Kept) -> usize {
+fn cost(key: &[u8], kept: &StoredResponse) -> usize {
     key.len() + kept.input.len() + kept.response.len() + OVERHEAD
 }
 

@@ -10,7 +10,7 @@ use serde::Deserialize;
 /// Both texts should have buffers of their own: a slice of a larger one keeps all of it in memory,
 /// where the store counts the slice alone.
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) struct Kept {
+pub(crate) struct StoredResponse {
     /// Seconds of the Unix epoch.
     pub(crate) created_at: u64,
     /// The whole input that went to the backend, a JSON list.
@@ -25,7 +25,7 @@ struct Output<'k> {
     output: Vec<&'k RawValue>,
 }
 
-impl Kept {
+impl StoredResponse {
     /// The items of the input.
     ///
     /// # Errors
@@ -52,8 +52,8 @@ impl Kept {
 mod tests {
     use super::*;
 
-    fn kept(input: &'static str, response: &'static str) -> Kept {
-        Kept { created_at: 1, input: input.into(), response: response.into() }
+    fn kept(input: &'static str, response: &'static str) -> StoredResponse {
+        StoredResponse { created_at: 1, input: input.into(), response: response.into() }
     }
 
     fn next(text: &str) -> Box<RawValue> {

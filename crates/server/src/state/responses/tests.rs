@@ -14,25 +14,25 @@ fn me() -> Owner {
     owner(Some("acct-1"), None)
 }
 
-fn kept(text: &str) -> Kept {
+fn kept(text: &str) -> StoredResponse {
     let (input, response) = (format!("[{text}]").into(), format!("{{{text}}}").into());
-    Kept { created_at: NOW, input, response }
+    StoredResponse { created_at: NOW, input, response }
 }
 
-fn memory() -> Store {
-    Store::open(StoreSettings::default()).unwrap()
+fn memory() -> ResponseStore {
+    ResponseStore::open(StoreSettings::default()).unwrap()
 }
 
 fn settings(directory: &Path) -> StoreSettings {
     StoreSettings { directory: Some(directory.to_owned()), ..StoreSettings::default() }
 }
 
-fn disk(directory: &Path) -> Store {
-    Store::open(settings(directory)).unwrap()
+fn disk(directory: &Path) -> ResponseStore {
+    ResponseStore::open(settings(directory)).unwrap()
 }
 
 fn refused(directory: &Path) -> StoreError {
-    Store::open(settings(directory)).err().unwrap()
+    ResponseStore::open(settings(directory)).err().unwrap()
 }
 
 #[test]
@@ -126,11 +126,13 @@ fn a_restart_goes_on_with_the_order_and_smaller_bounds() {
     }
     drop(store);
     for (max_count, left) in [(5, 15..20), (1_000, 15..20)] {
-        let store = Store::open(StoreSettings { max_count, ..settings(home.path()) }).unwrap();
+        let store =
+            ResponseStore::open(StoreSettings { max_count, ..settings(home.path()) }).unwrap();
         let there = |n: &i32| store.get(&me(), &format!("resp_{n}"), NOW).is_some();
         assert_eq!((0..20).filter(there).collect::<Vec<_>>(), left.collect::<Vec<_>>());
     }
-    let store = Store::open(StoreSettings { max_count: 5, ..settings(home.path()) }).unwrap();
+    let store =
+        ResponseStore::open(StoreSettings { max_count: 5, ..settings(home.path()) }).unwrap();
     store.keep((&me(), "resp_20"), kept("1"), NOW);
     assert!(store.get(&me(), "resp_15", NOW).is_none());
     assert!(store.get(&me(), "resp_16", NOW).is_some());
@@ -152,7 +154,7 @@ fn much_coming_and_going_keeps_the_file_bounded() {
     let bounds = StoreSettings { max_bytes: 1024 * 1024, ..settings(home.path()) };
     let large = "x".repeat(100_000);
     for round in 0..4 {
-        let store = Store::open(bounds.clone()).unwrap();
+        let store = ResponseStore::open(bounds.clone()).unwrap();
         for number in 0..100 {
             store.keep((&me(), &format!("resp_{round}_{number}")), kept(&large), NOW);
         }
@@ -175,7 +177,7 @@ async fn what_is_too_old_goes_though_nothing_comes() {
     let store = Arc::new(memory());
     let long_ago = unix_now() - 25 * 3600;
     store.keep((&me(), "resp_1"), kept("1"), long_ago);
-    let sweep = tokio::spawn(Store::sweep(Arc::downgrade(&store)));
+    let sweep = tokio::spawn(ResponseStore::sweep(Arc::downgrade(&store)));
     tokio::task::yield_now().await;
     assert!(store.get(&me(), "resp_1", long_ago).is_none());
     sweep.abort();

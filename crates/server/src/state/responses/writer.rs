@@ -1,32 +1,35 @@
-//! The thread that brings the database up to date with the shelf.
+//! The thread that brings the database up to date with the memory.
 
 use std::io;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
-use super::database::Disk;
-use super::memory::Shelf;
+use super::database::ResponseDatabase;
+use super::memory::MemoryStore;
 
 /// A thread that writes while its owner goes on.
 ///
 /// It is told that there is a change, not which: it compares what it has written with what is
-/// there. So nothing queues up behind a slow disk, and changes during a write become one.
-pub(super) struct Writer {
+/// there. So nothing queues up behind a slow database, and changes during a write become one.
+pub(super) struct DatabaseWriter {
     wake: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
 }
 
-impl Writer {
+impl DatabaseWriter {
     /// Starts the thread.
-    pub(super) fn start(shelf: Arc<Mutex<Shelf>>, disk: Disk) -> io::Result<Self> {
+    pub(super) fn start(
+        memory: Arc<Mutex<MemoryStore>>,
+        database: ResponseDatabase,
+    ) -> io::Result<Self> {
         let (wake, woken) = sync_channel(1);
         let thread = std::thread::Builder::new().name("store".to_owned());
-        let thread = thread.spawn(move || follow(&shelf, disk, &woken))?;
+        let thread = thread.spawn(move || follow(&memory, database, &woken))?;
         Ok(Self { wake: Some(wake), thread: Some(thread) })
     }
 
-    /// Says that the shelf has changed.
+    /// Says that the memory has changed.
     pub(super) fn wake(&self) {
         if let Some(wake) = &self.wake {
             // A full channel means that the thread has yet to look at all.
@@ -35,7 +38,7 @@ impl Writer {
     }
 }
 
-impl Drop for Writer {
+impl Drop for DatabaseWriter {
     /// Waits until the last change is written.
     fn drop(&mut self) {
         self.wake = None;
@@ -45,10 +48,10 @@ impl Drop for Writer {
     }
 }
 
-fn follow(shelf: &Mutex<Shelf>, mut disk: Disk, woken: &Receiver<()>) {
+fn follow(memory: &Mutex<MemoryStore>, mut database: ResponseDatabase, woken: &Receiver<()>) {
     while woken.recv().is_ok() {
-        let entries = shelf.lock().unwrap_or_else(PoisonError::into_inner).all();
-        if let Err(error) = disk.follow(&entries) {
+        let entries = memory.lock().unwrap_or_else(PoisonError::into_inner).all();
+        if let Err(error) = database.follow(&entries) {
             tracing::warn!("kept responses were not written and are in memory alone: {error}");
         }
     }

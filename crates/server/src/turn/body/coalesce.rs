@@ -9,9 +9,9 @@ use std::task::{Context, Poll, Wake, Waker};
 ///
 /// Waking the own task is not enough: the connection's code polls a body again in the same turn.
 #[derive(Debug, Default)]
-pub(super) struct Pause(Option<Arc<Turn>>);
+pub(super) struct Coalescer(Option<Arc<YieldWaker>>);
 
-impl Pause {
+impl Coalescer {
     /// Whether it has been begun and is not over.
     pub(super) fn is_begun(&self) -> bool {
         self.0.is_some()
@@ -25,7 +25,7 @@ impl Pause {
     /// Ready once the others have had their turn; the next poll begins another pause.
     pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let Some(turn) = &self.0 else {
-            let turn = Arc::new(Turn::new(cx.waker().clone()));
+            let turn = Arc::new(YieldWaker::new(cx.waker().clone()));
             self.0 = Some(Arc::clone(&turn));
             let waker = Waker::from(turn);
             // Polled once, it has told the runtime whom to wake, and that is all it is for.
@@ -42,18 +42,18 @@ impl Pause {
 
 /// What the runtime wakes when it has no other task to run.
 #[derive(Debug)]
-struct Turn {
+struct YieldWaker {
     over: AtomicBool,
     task: Mutex<Option<Waker>>,
 }
 
-impl Turn {
+impl YieldWaker {
     fn new(task: Waker) -> Self {
         Self { over: AtomicBool::new(false), task: Mutex::new(Some(task)) }
     }
 }
 
-impl Wake for Turn {
+impl Wake for YieldWaker {
     fn wake(self: Arc<Self>) {
         self.over.store(true, Ordering::Release);
         if let Some(task) = self.task.lock().unwrap_or_else(PoisonError::into_inner).take() {
@@ -77,7 +77,7 @@ mod tests {
             tokio::spawn(async move { turns.fetch_add(1, Ordering::Relaxed) })
         });
         let others: Vec<_> = others.collect();
-        let mut pause = Pause::default();
+        let mut pause = Coalescer::default();
         poll_fn(|cx| {
             for _ in 0..3 {
                 if pause.poll(cx).is_ready() {

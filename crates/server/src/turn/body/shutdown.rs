@@ -8,20 +8,20 @@ use futures::future::BoxFuture;
 use crate::app::App;
 
 /// Wakes an answer that the server has no more time for.
-pub(super) struct CutOff {
-    told: BoxFuture<'static, ()>,
+pub(super) struct ShutdownWatch {
+    aborted: BoxFuture<'static, ()>,
     /// Whom it wakes: an answer is polled for each piece of it, so it is only asked anew for another.
     waker: Option<Waker>,
 }
 
-impl CutOff {
+impl ShutdownWatch {
     pub(super) fn of(app: &App) -> Self {
         let mut stopping = app.cut_off.subscribe();
-        let told = async move {
+        let aborted = async move {
             // An error says that the server is gone, which comes to the same.
             let _ = stopping.wait_for(|stopping| *stopping).await;
         };
-        Self { told: told.boxed(), waker: None }
+        Self { aborted: aborted.boxed(), waker: None }
     }
 
     /// Whether the time is over; the task is woken when it will be.
@@ -30,6 +30,6 @@ impl CutOff {
             return *app.cut_off.borrow();
         }
         self.waker = Some(cx.waker().clone());
-        self.told.poll_unpin(cx).is_ready()
+        self.aborted.poll_unpin(cx).is_ready()
     }
 }

@@ -7,11 +7,11 @@ const INPUT: &str = concat!(
     r#"{"type":"function_call","call_id":"c"},{"type":"message","id":null},"text"]"#
 );
 
-fn kept(input: &'static str) -> Kept {
-    Kept { created_at: 0, input: input.into(), response: "{}".into() }
+fn kept(input: &'static str) -> StoredResponse {
+    StoredResponse { created_at: 0, input: input.into(), response: "{}".into() }
 }
 
-fn page(kept: &Kept, query: &str) -> serde_json::Value {
+fn page(kept: &StoredResponse, query: &str) -> serde_json::Value {
     let items = Item::all("resp_1", kept).unwrap();
     let query = Query::read(Some(query)).unwrap();
     serde_json::to_value(query.page(&items).unwrap()).unwrap()
@@ -61,7 +61,7 @@ fn the_newest_come_first_unless_asked_otherwise() {
 }
 
 /// The ids of all pages of two items.
-fn paged(kept: &Kept, order: &str) -> Vec<String> {
+fn paged(kept: &StoredResponse, order: &str) -> Vec<String> {
     let (mut after, mut seen) = (String::new(), Vec::new());
     loop {
         let page = page(kept, &format!("limit=2&order={order}&after={after}"));

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::state::responses::Kept;
+use crate::state::responses::StoredResponse;
 use crate::state::responses::memory::Entry;
 
 /// Writes an entry; numbers are little-endian, of eight bytes.
 pub(super) fn write(entry: &Entry) -> Vec<u8> {
-    let Kept { created_at, input, response } = &*entry.kept;
+    let StoredResponse { created_at, input, response } = &*entry.kept;
     let mut record = Vec::with_capacity(32 + input.len() + response.len());
     for number in [entry.number, entry.kept_at, *created_at, input.len() as u64] {
         record.extend(number.to_le_bytes());
@@ -27,7 +27,7 @@ pub(super) fn read(mut record: &[u8]) -> Option<Entry> {
     let length = usize::try_from(self::number(&mut record)?).ok()?;
     let (input, response) = record.split_at_checked(length)?;
     let (input, response) = (Bytes::copy_from_slice(input), Bytes::copy_from_slice(response));
-    Some(Entry { number, kept_at, kept: Arc::new(Kept { created_at, input, response }) })
+    Some(Entry { number, kept_at, kept: Arc::new(StoredResponse { created_at, input, response }) })
 }
 
 fn number(record: &mut &[u8]) -> Option<u64> {

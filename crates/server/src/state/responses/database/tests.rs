@@ -4,15 +4,15 @@ use std::fs;
 use std::sync::Arc;
 
 use super::*;
-use crate::state::responses::Kept;
+use crate::state::responses::StoredResponse;
 
-fn entry(number: u64, text: &str) -> (Key, Entry) {
+fn entry(number: u64, text: &str) -> (StoreKey, Entry) {
     let (input, response) = (format!("[{text}]").into(), format!("{{{text}}}").into());
-    let kept = Arc::new(Kept { created_at: number, input, response });
-    (Key::from(number.to_le_bytes()), Entry { number, kept_at: number, kept })
+    let kept = Arc::new(StoredResponse { created_at: number, input, response });
+    (StoreKey::from(number.to_le_bytes()), Entry { number, kept_at: number, kept })
 }
 
-fn shown(records: &[(Key, Entry)]) -> Vec<String> {
+fn shown(records: &[(StoreKey, Entry)]) -> Vec<String> {
     records.iter().map(|record| format!("{record:?}")).collect()
 }
 
@@ -20,49 +20,49 @@ fn shown(records: &[(Key, Entry)]) -> Vec<String> {
 fn records_come_back_in_the_order_of_keeping() {
     let home = tempfile::tempdir().unwrap();
     let entries = [entry(300, "third"), entry(1, ""), entry(256, "second")];
-    let (mut disk, records) = Disk::open(home.path()).unwrap();
+    let (mut database, records) = ResponseDatabase::open(home.path()).unwrap();
     assert!(records.is_empty());
-    disk.follow(&entries).unwrap();
-    drop(disk);
+    database.follow(&entries).unwrap();
+    drop(database);
     let [third, first, second] = entries;
-    let records = Disk::open(home.path()).unwrap().1;
+    let records = ResponseDatabase::open(home.path()).unwrap().1;
     assert_eq!(shown(&records), shown(&[first, second, third]));
 }
 
 #[test]
 fn a_database_that_failed_is_opened_anew_and_catches_up() {
     let home = tempfile::tempdir().unwrap();
-    let (mut disk, _) = Disk::open(home.path()).unwrap();
-    disk.follow(&[entry(1, "a"), entry(2, "b")]).unwrap();
-    disk.database = None;
-    disk.written.clear();
-    disk.follow(&[entry(2, "b"), entry(3, "c")]).unwrap();
-    drop(disk);
-    let records = Disk::open(home.path()).unwrap().1;
+    let (mut database, _) = ResponseDatabase::open(home.path()).unwrap();
+    database.follow(&[entry(1, "a"), entry(2, "b")]).unwrap();
+    database.database = None;
+    database.written.clear();
+    database.follow(&[entry(2, "b"), entry(3, "c")]).unwrap();
+    drop(database);
+    let records = ResponseDatabase::open(home.path()).unwrap().1;
     assert_eq!(shown(&records), shown(&[entry(2, "b"), entry(3, "c")]));
 }
 
 #[test]
 fn what_a_killed_process_had_written_is_there() {
     let (home, copy) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
-    let (mut disk, _) = Disk::open(home.path()).unwrap();
-    disk.follow(&[entry(1, "a")]).unwrap();
-    disk.follow(&[entry(1, "a"), entry(2, "b")]).unwrap();
+    let (mut database, _) = ResponseDatabase::open(home.path()).unwrap();
+    database.follow(&[entry(1, "a")]).unwrap();
+    database.follow(&[entry(1, "a"), entry(2, "b")]).unwrap();
     // The file as it stands while it is open, which no one closes.
     fs::copy(home.path().join(FILE), copy.path().join(FILE)).unwrap();
-    let records = Disk::open(copy.path()).unwrap().1;
+    let records = ResponseDatabase::open(copy.path()).unwrap().1;
     assert_eq!(shown(&records), shown(&[entry(1, "a"), entry(2, "b")]));
 }
 
 #[test]
 fn a_record_of_another_shape_is_damage() {
     let home = tempfile::tempdir().unwrap();
-    let (disk, _) = Disk::open(home.path()).unwrap();
-    let write = disk.database.as_ref().unwrap().begin_write().unwrap();
+    let (database, _) = ResponseDatabase::open(home.path()).unwrap();
+    let write = database.database.as_ref().unwrap().begin_write().unwrap();
     write.open_table(TABLE).unwrap().insert(&b"key"[..], &[0xff; 40][..]).unwrap();
     write.commit().unwrap();
-    drop(disk);
-    let error = Disk::open(home.path()).err().unwrap();
+    drop(database);
+    let error = ResponseDatabase::open(home.path()).err().unwrap();
     assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
 }
 
@@ -72,7 +72,7 @@ fn a_file_that_is_no_database_is_refused_and_left_alone() {
     let file = home.path().join(FILE);
     for text in [&b"hello"[..], &[0; 5000], &[0xff; 100_000]] {
         fs::write(&file, text).unwrap();
-        let error = Disk::open(home.path()).err().unwrap();
+        let error = ResponseDatabase::open(home.path()).err().unwrap();
         assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
         assert!(error.to_string().contains("move it away"), "{error}");
         assert_eq!(fs::read(&file).unwrap(), text);
@@ -84,14 +84,14 @@ fn no_changed_or_missing_byte_is_taken_for_a_conversation() {
     let home = tempfile::tempdir().unwrap();
     let file = home.path().join(FILE);
     let entries = [entry(1, &"a".repeat(3_000)), entry(2, "b")];
-    let (mut disk, _) = Disk::open(home.path()).unwrap();
-    disk.follow(&entries).unwrap();
-    drop(disk);
+    let (mut database, _) = ResponseDatabase::open(home.path()).unwrap();
+    database.follow(&entries).unwrap();
+    drop(database);
     let whole = fs::read(&file).unwrap();
     let states = [Vec::new(), shown(&entries)];
     let check = |bytes: &[u8], what: &str| {
         fs::write(&file, bytes).unwrap();
-        if let Ok((_, records)) = Disk::open(home.path()) {
+        if let Ok((_, records)) = ResponseDatabase::open(home.path()) {
             assert!(states.contains(&shown(&records)), "{what}");
         }
     };
