@@ -9,4 +9,4 @@ pub(crate) mod log_limiter;
 pub(crate) mod memory_budget;
 pub(crate) mod request_body;
 pub(crate) mod response;
-pub(crate) mod sanitize;
+pub mod sanitize;

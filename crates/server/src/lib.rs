@@ -16,6 +16,7 @@ mod tokenizer;
 mod turn;
 
 pub use crate::http::api_keys::ApiKey;
+pub use crate::http::sanitize;
 pub use serve::{Served, Server, ServerError};
 pub use settings::{
     Access, HostName, HttpSettings, KeySettings, ModelSettings, OLLAMA_VERSION, Origin, Settings,

@@ -144,7 +144,7 @@ impl RequestContext<'_> {
     ) -> Result<(Bytes, Reservation), Failure> {
         let (body, reservation) = request_body::read(body, headers, self.app).await?;
         if self.app.http.log_bodies {
-            let text = sanitize::escaped(&String::from_utf8_lossy(&body), LONGEST_LOGGED);
+            let text = sanitize::text_within(&String::from_utf8_lossy(&body), LONGEST_LOGGED);
             tracing::info!(request_id = self.request_id, bytes = body.len(), body = text, "body");
         }
         Ok((body, reservation))
@@ -187,8 +187,8 @@ impl RequestContext<'_> {
         tracing::info!(
             request_id = self.request_id,
             caller = self.asked.caller.label(),
-            method = sanitize::shown(self.asked.method.as_str()),
-            path = sanitize::shown(&self.asked.path),
+            method = sanitize::text(self.asked.method.as_str()),
+            path = sanitize::text(&self.asked.path),
             status = reply.status().as_u16(),
             milliseconds = milliseconds(self.arrived.elapsed()),
             "request"
@@ -197,7 +197,7 @@ impl RequestContext<'_> {
 }
 
 fn no_path(path: &str) -> Failure {
-    let shown = sanitize::shown(path);
+    let shown = sanitize::text(path);
     Failure::new(FailureKind::NotFound, format!("nothing is served at {shown}"))
         .with_code("unknown_url")
 }

@@ -61,7 +61,7 @@ impl TurnRecord {
             request_id = self.request_id,
             caller = self.caller,
             dialect = self.dialect,
-            model = sanitize::shown(&self.model),
+            model = sanitize::text(&self.model),
             stream = self.stream,
             status = 200,
             outcome,

@@ -1,32 +1,39 @@
-//! Words from outside, made fit for a log or a message: escaped and cut.
+//! Text from outside, made harmless for a log, a terminal or a message.
+//!
+//! One rule serves all of them: a character that could steer a terminal, end a line, hide text or turn its
+//! direction is written as an escape such as `\u{1b}`, and a text that is too long is cut, with an ellipsis.
+//! Dropping such characters, which looks neater, would let two different texts look the same and hide
+//! that someone tried. Quotes and backslashes stay as they are, so that JSON and Windows paths can
+//! be read; the price is that an escape cannot be told from a text that spells one out.
 
-/// The most of one that is shown, in bytes.
-const LONGEST: usize = 256;
+/// The longest value that is shown, in bytes, before the ellipsis.
+const MAX_BYTES: usize = 256;
 
-/// Shows a text on one line: whatever could steer a terminal, end a line or turn its direction is
-/// escaped, and what is too long is cut.
-pub(crate) fn shown(text: &str) -> String {
-    escaped(text, LONGEST)
+/// Returns a value on one line, without anything that acts on a terminal, cut to 256 bytes.
+#[must_use]
+pub fn text(text: &str) -> String {
+    text_within(text, MAX_BYTES)
 }
 
-/// Shows bytes that should be a text.
-pub(crate) fn shown_bytes(bytes: &[u8]) -> String {
-    let end = bytes.len().min(LONGEST);
-    shown(&String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()))
+/// Returns bytes that should be text as [`text`] does; what is not UTF-8 becomes U+FFFD.
+#[must_use]
+pub fn bytes(bytes: &[u8]) -> String {
+    let end = bytes.len().min(MAX_BYTES);
+    text(&String::from_utf8_lossy(bytes.get(..end).unwrap_or_default()))
 }
 
-/// Shows as much of a text as fits into `longest` bytes, an ellipsis beside them where it is cut.
-pub(crate) fn escaped(text: &str, longest: usize) -> String {
-    let mut shown = String::with_capacity(text.len().min(longest));
+/// Returns a text as [`text`] does, cut to `max_bytes` and then followed by an ellipsis.
+#[must_use]
+pub fn text_within(text: &str, max_bytes: usize) -> String {
+    let mut shown = String::with_capacity(text.len().min(max_bytes));
     for c in text.chars() {
         let before = shown.len();
         match c {
-            // Quotes are harmless, and escaping them makes JSON hard to read.
-            '"' | '\'' => shown.push(c),
-            // Everything that has no form of its own to print is written as a number.
+            '"' | '\'' | '\\' => shown.push(c),
+            // It escapes whatever Unicode does not class as printable, bidirectional controls included.
             _ => shown.extend(c.escape_debug()),
         }
-        if shown.len() > longest {
+        if shown.len() > max_bytes {
             shown.truncate(before);
             shown.push('\u{2026}');
             break;
@@ -41,28 +48,29 @@ mod tests {
 
     #[test]
     fn nothing_shown_steers_a_terminal_or_ends_a_line() {
-        let hostile =
-            "a\u{1b}[2J\r\nb\0\u{7f}\u{85}\u{9b}\u{2028}\u{2029}\u{202e}\u{2066}\u{200f}\u{feff}c";
-        let shown = shown(hostile);
+        let hostile = "a\u{1b}[2J\r\nb\0\u{7f}\u{85}\u{9b}\u{200b}\u{2028}\u{2029}\u{202e}\u{2060}\
+                       \u{2066}\u{200f}\u{61c}\u{feff}c";
+        let shown = text(hostile);
         assert!(shown.starts_with("a\\u{1b}[2J\\r\\nb\\0") && shown.ends_with('c'), "{shown}");
         assert!(shown.chars().all(|c| (' '..='~').contains(&c)), "{shown}");
     }
 
     #[test]
     fn plain_words_stay_as_they_are() {
-        for text in ["/v1/models/gpt-5.5", "größer \"als\" '1'", "日本語", ""] {
-            assert_eq!(shown(text), text);
+        for plain in ["/v1/models/gpt-5.5", "größer \"als\" '1'", "日本語", r"C:\Users\ann", ""]
+        {
+            assert_eq!(text(plain), plain);
         }
     }
 
     #[test]
     fn long_words_are_cut_at_a_whole_character() {
-        assert_eq!(shown(&"x".repeat(256)).len(), 256);
-        for text in ["x".repeat(300), "\u{1b}".repeat(300), "é".repeat(300), "\u{1f600}".repeat(99)]
+        assert_eq!(text(&"x".repeat(256)).len(), 256);
+        for long in ["x".repeat(300), "\u{1b}".repeat(300), "é".repeat(300), "\u{1f600}".repeat(99)]
         {
-            let shown = shown(&text);
+            let shown = text(&long);
             assert!(shown.len() <= 256 + 3 && shown.ends_with('\u{2026}'), "{shown}");
         }
-        assert!(shown_bytes(&[0xff; 1000]).len() <= 259);
+        assert!(bytes(&[0xff; 1000]).len() <= 259);
     }
 }

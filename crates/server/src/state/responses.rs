@@ -159,8 +159,10 @@ impl ResponseStore {
         now: u64,
     ) -> Result<Arc<StoredResponse>, Failure> {
         self.get(owner, id, now).ok_or_else(|| {
-            let message =
-                format!("Previous response with id '{}' not found.", sanitize::escaped(id, SHOWN));
+            let message = format!(
+                "Previous response with id '{}' not found.",
+                sanitize::text_within(id, SHOWN)
+            );
             Failure::param("previous_response_id", message).with_code("previous_response_not_found")
         })
     }
@@ -178,7 +180,7 @@ impl ResponseStore {
 
 /// The failure of a response that is not there, or not this owner's.
 pub(crate) fn unknown(id: &str) -> Failure {
-    let message = format!("Response with id '{}' not found.", sanitize::escaped(id, SHOWN));
+    let message = format!("Response with id '{}' not found.", sanitize::text_within(id, SHOWN));
     Failure::new(FailureKind::NotFound, message)
 }
 

@@ -53,7 +53,7 @@ impl Guard {
 }
 
 fn refused(origin: &HeaderValue) -> Failure {
-    let origin = sanitize::shown_bytes(origin.as_bytes());
+    let origin = sanitize::bytes(origin.as_bytes());
     let message = match origin.as_str() {
         "null" | "" => "requests from web pages without an origin of their own are never \
                         answered"
