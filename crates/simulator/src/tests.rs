@@ -3,8 +3,8 @@
 mod answers;
 mod api;
 mod caching;
-mod client;
 mod contract;
+mod harness;
 mod issuer;
 mod lifecycle;
 mod modes;

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::client::{Harness, question, weather_tool};
+use super::harness::{Harness, question, weather_tool};
 use crate::{Script, Settings};
 
 #[tokio::test]
@@ -152,7 +152,7 @@ async fn the_prompt_cache_wants_the_header_and_the_key() {
     let cached = async |session: Option<&str>| {
         let mut headers = harness.headers();
         headers.extend(session.map(|id| ("session-id".to_owned(), id.to_owned())));
-        let reply = harness.call(super::client::RESPONSES, &headers, &body.to_string()).await;
+        let reply = harness.call(super::harness::RESPONSES, &headers, &body.to_string()).await;
         let completed = reply.of("response.completed").remove(0);
         completed["response"]["usage"]["input_tokens_details"]["cached_tokens"].clone()
     };

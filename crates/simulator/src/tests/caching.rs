@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::client::{Harness, RESPONSES, Reply, bearer, question};
+use super::harness::{Harness, RESPONSES, Reply, bearer, question};
 use crate::Endpoint;
 
 fn cached(reply: &Reply) -> (u64, u64) {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::client::{Harness, RESPONSES, question, weather_tool};
+use super::harness::{Harness, RESPONSES, question, weather_tool};
 use crate::{Claims, Residency, Settings};
 
 /// Sends a good request with one change, and gives the status, the message and the code.

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use super::client::{Harness, Reply};
+use super::harness::{Harness, Reply};
 use crate::{CLIENT_ID, Claims, Endpoint, Script, Settings, Tokens};
 
 const FORM: &str = "application/x-www-form-urlencoded";

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::client::{Harness, question, weather_tool};
+use super::harness::{Harness, question, weather_tool};
 use crate::Mode;
 
 #[tokio::test]

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::client::{Harness, Reply, bearer, question, weather_tool};
+use super::harness::{Harness, Reply, bearer, question, weather_tool};
 use crate::{Backend, Bases, Endpoint, Mode, Settings, Simulator};
 
 const TOKEN: &str = "plan-simulated";

@@ -6,7 +6,7 @@ use ring::signature::{RSA_PKCS1_2048_8192_SHA256, RsaPublicKeyComponents};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use super::client::{Harness, Reply};
+use super::harness::{Harness, Reply};
 use crate::url_form::encode;
 use crate::{Claims, Flaw, Settings};
 

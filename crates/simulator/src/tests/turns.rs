@@ -3,7 +3,7 @@
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use serde_json::{Value, json};
 
-use super::client::{Harness, RESPONSES, Reply, question, weather_tool};
+use super::harness::{Harness, RESPONSES, Reply, question, weather_tool};
 use crate::{Claims, Settings, TurnStates};
 
 async fn ask(harness: &Harness, body: &Value, state: Option<&str>) -> Reply {

@@ -105,19 +105,9 @@ impl Connection {
     /// A deadline that has passed, and framing that is no HTTP.
     pub async fn body(&mut self, mut head: Reply) -> io::Result<Reply> {
         if head.header("transfer-encoding").is_some() {
-            let mut body = Vec::new();
-            head.whole = loop {
-                match self.chunk().await {
-                    Ok(Some(piece)) => body.extend(piece),
-                    Ok(None) => break true,
-                    Err(error) if is_end(&error) => {
-                        self.buffer.clear();
-                        break false;
-                    }
-                    Err(error) => return Err(error),
-                }
-            };
-            head.body = body.into();
+            let mut body = BytesMut::new();
+            head.whole = self.chunked(&mut body).await?;
+            head.body = body.freeze();
             return Ok(head);
         }
         let Some(length) = head.header("content-length") else {
@@ -161,10 +151,7 @@ impl Connection {
     /// [`ErrorKind::UnexpectedEof`] where the connection ends before the last chunk, and whatever
     /// the socket reports.
     pub async fn chunk(&mut self) -> io::Result<Option<Bytes>> {
-        let line = self.until(b"\r\n").await?;
-        let size = std::str::from_utf8(&line).ok();
-        let size = size.and_then(|size| usize::from_str_radix(size.trim_end(), 16).ok());
-        let size = size.ok_or_else(|| invalid("a chunk's size", &line))?;
+        let size = self.chunk_size().await?;
         while self.buffer.len() < size + 2 {
             self.fill().await?;
         }
@@ -239,6 +226,35 @@ impl Connection {
                 }
             }
         }
+    }
+
+    /// Reads chunks to the last one; `false` where the connection ends before, with what came.
+    async fn chunked(&mut self, body: &mut BytesMut) -> io::Result<bool> {
+        loop {
+            let size = match self.chunk_size().await {
+                Ok(size) => size,
+                Err(error) if is_end(&error) => break,
+                Err(error) => return Err(error),
+            };
+            let whole = self.at_least(size + 2).await?;
+            body.extend_from_slice(&self.buffer.split_to(size.min(self.buffer.len())));
+            if !whole {
+                break;
+            }
+            self.buffer.advance(2);
+            if size == 0 {
+                return Ok(true);
+            }
+        }
+        self.buffer.clear();
+        Ok(false)
+    }
+
+    async fn chunk_size(&mut self) -> io::Result<usize> {
+        let line = self.until(b"\r\n").await?;
+        let size = std::str::from_utf8(&line).ok();
+        let size = size.and_then(|size| usize::from_str_radix(size.trim_end(), 16).ok());
+        size.ok_or_else(|| invalid("a chunk's size", &line))
     }
 
     /// Reads until so many bytes are in the buffer; `false` where the connection ends before.
@@ -328,7 +344,7 @@ mod tests {
                 true,
             ),
             (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n", "ok", false),
-            (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\nok", "", false),
+            (b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n9\r\nok", "ok", false),
             (b"HTTP/1.0 200 OK\r\n\r\nok", "ok", true),
         ] {
             let reply = read(bytes).await;

@@ -48,11 +48,11 @@ impl Request {
         if !has("host") {
             head.push_str("host: 127.0.0.1\r\n");
         }
-        if !(self.body.is_empty() || has("content-length") || has("transfer-encoding")) {
-            head.push_str(&format!("content-length: {}\r\n", self.body.len()));
-        }
         for (name, value) in &self.headers {
             head.push_str(&format!("{name}: {value}\r\n"));
+        }
+        if !(self.body.is_empty() || has("content-length") || has("transfer-encoding")) {
+            head.push_str(&format!("content-length: {}\r\n", self.body.len()));
         }
         head.push_str("\r\n");
         [head.as_bytes(), &self.body].concat()

@@ -1,31 +1,35 @@
-//! A tiny HTTP client that shows what is on the wire.
+//! The harness: a simulator, somebody who is signed in, and the calls that they make.
 
-use std::time::Duration;
-
+use chatmock_testkit::client::{self, Connection, Request};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use crate::{Claims, Endpoint, Settings, Simulator, Tokens};
 
 pub(super) const RESPONSES: &str = "POST /backend-api/codex/responses";
 
-/// What came back.
+/// An answer, with what these tests ask of it.
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) status: u16,
+    /// The header lines, names in lower case.
     pub(super) head: String,
     pub(super) body: Vec<u8>,
     /// Whether the body reached its announced end.
     pub(super) complete: bool,
 }
 
+impl From<client::Reply> for Reply {
+    fn from(reply: client::Reply) -> Self {
+        let lines = reply.headers.iter().map(|(name, value)| format!("{name}: {value}\n"));
+        let (head, body) = (lines.collect(), reply.body.to_vec());
+        Self { status: reply.status, head, body, complete: reply.whole }
+    }
+}
+
 impl Reply {
     pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.head.lines().find_map(|line| {
-            let (known, value) = line.split_once(": ")?;
-            known.eq_ignore_ascii_case(name).then_some(value)
-        })
+        let mut lines = self.head.lines().filter_map(|line| line.split_once(": "));
+        lines.find(|(known, _)| *known == name).map(|(_, value)| value)
     }
 
     pub(super) fn text(&self) -> String {
@@ -117,11 +121,9 @@ impl Harness {
         headers: &[(String, String)],
         body: impl AsRef<[u8]>,
     ) -> Reply {
-        let mut stream = self.send(request, headers, body).await;
-        let mut bytes = Vec::new();
-        let read = stream.read_to_end(&mut bytes);
-        tokio::time::timeout(Duration::from_secs(20), read).await.unwrap().unwrap();
-        parse(&bytes)
+        let mut connection = self.send(request, headers, body).await;
+        let head = connection.head().await.unwrap();
+        connection.body(head).await.unwrap().into()
     }
 
     /// Sends a request and leaves the answer to be read.
@@ -130,16 +132,13 @@ impl Harness {
         request: &str,
         headers: &[(String, String)],
         body: impl AsRef<[u8]>,
-    ) -> TcpStream {
-        let body = body.as_ref();
-        let mut text = format!("{request} HTTP/1.1\r\nhost: simulator\r\nconnection: close\r\n");
-        for (name, value) in headers {
-            text.push_str(&format!("{name}: {value}\r\n"));
-        }
-        text.push_str(&format!("content-length: {}\r\n\r\n", body.len()));
-        let mut stream = TcpStream::connect(self.simulator.address()).await.unwrap();
-        stream.write_all(&[text.as_bytes(), body].concat()).await.unwrap();
-        stream
+    ) -> Connection {
+        let (method, target) = request.split_once(' ').unwrap();
+        let request = Request::new(method, target).body(body.as_ref()).with("host", "simulator");
+        let request = request.with("connection", "close");
+        let with = |request: Request, (name, value): &(String, String)| request.with(name, value);
+        let bytes = headers.iter().fold(request, with).bytes();
+        Connection::begin(self.simulator.address(), &bytes).await.unwrap()
     }
 }
 
@@ -164,38 +163,4 @@ pub(super) fn weather_tool() -> Value {
     json!({"type": "function", "name": "get_weather", "description": "Weather", "strict": false,
         "parameters": {"type": "object", "properties": {
             "city": {"type": "string"}, "days": {"type": "integer"}}, "required": ["city"]}})
-}
-
-fn parse(bytes: &[u8]) -> Reply {
-    let end = bytes.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
-    let head = String::from_utf8_lossy(&bytes[..end]).into_owned();
-    let status = head.split(' ').nth(1).unwrap().parse().unwrap();
-    let rest = &bytes[end + 4..];
-    let mut reply = Reply { status, head, body: rest.to_vec(), complete: true };
-    if status == 103 {
-        return parse(rest);
-    }
-    if reply.header("transfer-encoding") == Some("chunked") {
-        (reply.body, reply.complete) = dechunk(rest);
-    }
-    reply
-}
-
-fn dechunk(mut rest: &[u8]) -> (Vec<u8>, bool) {
-    let mut body = Vec::new();
-    while let Some(end) = rest.windows(2).position(|two| two == b"\r\n") {
-        let size = std::str::from_utf8(&rest[..end]).unwrap();
-        let size = usize::from_str_radix(size, 16).unwrap();
-        rest = &rest[end + 2..];
-        if size == 0 {
-            return (body, true);
-        }
-        if rest.len() < size + 2 {
-            body.extend_from_slice(&rest[..rest.len().min(size)]);
-            return (body, false);
-        }
-        body.extend_from_slice(&rest[..size]);
-        rest = &rest[size + 2..];
-    }
-    (body, false)
 }
