@@ -5,20 +5,20 @@ use std::process::ExitCode;
 use anyhow::Context;
 use chatmock_auth::Account;
 
-use crate::Desk;
-use crate::exit::Fault;
+use crate::CommandContext;
+use crate::exit::CommandError;
 use crate::login::named;
-use crate::logout::fault;
+use crate::logout::command_error;
 use crate::screen::{Paint, Screen, shown};
 
 /// Lists the accounts; a star stands at the one in use.
-pub(crate) fn list(desk: &Desk) -> Result<ExitCode, Fault> {
-    let accounts = desk.means.home.accounts().context("the accounts cannot be listed")?;
+pub(crate) fn list(context: &CommandContext) -> Result<ExitCode, CommandError> {
+    let accounts = context.config.home.accounts().context("the accounts cannot be listed")?;
     if accounts.is_empty() {
-        desk.screen.line("No accounts. Sign in first: chatmock-auth login");
+        context.screen.line("No accounts. Sign in first: chatmock-auth login");
     }
     for account in &accounts {
-        desk.screen.line(row(desk.screen, account));
+        context.screen.line(row(context.screen, account));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -37,9 +37,9 @@ fn row(screen: Screen, account: &Account) -> String {
 }
 
 /// Makes another account the one in use.
-pub(crate) async fn switch(desk: &Desk, word: &str) -> Result<ExitCode, Fault> {
-    let account = desk.means.home.switch(word).await.map_err(fault)?;
+pub(crate) async fn switch(context: &CommandContext, word: &str) -> Result<ExitCode, CommandError> {
+    let account = context.config.home.switch(word).await.map_err(command_error)?;
     let who = shown(named(&account));
-    desk.screen.line(format_args!("In use now: {who}. A running server takes it up by itself."));
+    context.screen.line(format_args!("In use now: {who}. A running server takes it up by itself."));
     Ok(ExitCode::SUCCESS)
 }

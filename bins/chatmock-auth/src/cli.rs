@@ -27,7 +27,7 @@ pub(crate) struct Cli {
     #[command(subcommand)]
     pub(crate) task: Task,
     #[command(flatten)]
-    pub(crate) everywhere: Everywhere,
+    pub(crate) global: GlobalOptions,
 }
 
 /// What is to be done.
@@ -136,7 +136,7 @@ pub(crate) struct Use {
 /// What counts for every task.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Everywhere")]
-pub(crate) struct Everywhere {
+pub(crate) struct GlobalOptions {
     /// The folder of the sign-ins [default: ~/.chatgpt-local]
     #[arg(long, global = true, env = env::HOME, value_name = "FOLDER")]
     pub(crate) home: Option<PathBuf>,
@@ -265,7 +265,7 @@ mod tests {
     #[test]
     fn flags_for_every_task_stand_before_or_behind_it() {
         for arguments in [["--store", "file", "refresh"], ["refresh", "--store", "FILE"]] {
-            assert_eq!(Cli::typed(&arguments).unwrap().everywhere.store, Store::File);
+            assert_eq!(Cli::typed(&arguments).unwrap().global.store, Store::File);
         }
     }
 

@@ -81,7 +81,7 @@ impl Folders {
 
 /// What decides whether a browser can be opened here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Surroundings {
+pub(crate) struct Environment {
     /// The browsers that the person named.
     pub(crate) browser: Option<OsString>,
     /// Whether windows can be shown.
@@ -92,8 +92,8 @@ pub(crate) struct Surroundings {
     pub(crate) container: bool,
 }
 
-impl Surroundings {
-    /// Looks around.
+impl Environment {
+    /// Reads it from the variables and files that this program knows.
     pub(crate) fn read() -> Self {
         let windows = cfg!(any(target_os = "macos", windows));
         Self {

@@ -25,7 +25,7 @@ const LONGEST: usize = 1000;
 
 /// Why the program did not do what it was asked.
 #[derive(Debug)]
-pub(crate) enum Fault {
+pub(crate) enum CommandError {
     /// What was asked for cannot work; the same call fails again.
     Settings(anyhow::Error),
     /// Only a sign-in helps.
@@ -38,7 +38,7 @@ pub(crate) enum Fault {
     Other(anyhow::Error),
 }
 
-impl Fault {
+impl CommandError {
     /// Tells the person, and gives the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         let (code, message) = match self {
@@ -54,17 +54,17 @@ impl Fault {
     }
 }
 
-impl From<anyhow::Error> for Fault {
+impl From<anyhow::Error> for CommandError {
     fn from(error: anyhow::Error) -> Self {
         Self::Other(error)
     }
 }
 
-impl From<EndpointError> for Fault {
+impl From<EndpointError> for CommandError {
     fn from(error: EndpointError) -> Self {
         match error {
             EndpointError::Issuer => Self::Settings(anyhow!(error).context("--issuer")),
-            EndpointError::Identity | EndpointError::Route => Self::Settings(error.into()),
+            EndpointError::Identity | EndpointError::UnknownRoute => Self::Settings(error.into()),
             EndpointError::Unreachable(_) => Self::Other(
                 anyhow!(error).context("no answer (chatmock-auth doctor looks for the reason)"),
             ),
@@ -73,7 +73,7 @@ impl From<EndpointError> for Fault {
     }
 }
 
-impl From<StoreError> for Fault {
+impl From<StoreError> for CommandError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Keyring(_) => Self::Other(anyhow!(error).context(KEYRING)),
@@ -82,7 +82,7 @@ impl From<StoreError> for Fault {
     }
 }
 
-impl From<LockError> for Fault {
+impl From<LockError> for CommandError {
     fn from(error: LockError) -> Self {
         match error {
             LockError::File(error) => Self::Other(error.into()),
@@ -91,7 +91,7 @@ impl From<LockError> for Fault {
     }
 }
 
-impl From<KeeperError> for Fault {
+impl From<KeeperError> for CommandError {
     fn from(error: KeeperError) -> Self {
         match error {
             KeeperError::Io(cause) if matches!(*cause, StoreError::Keyring(_)) => {

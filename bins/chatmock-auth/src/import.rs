@@ -5,51 +5,54 @@ use std::process::ExitCode;
 use anyhow::{Context, anyhow};
 use chatmock_auth::import::{Advice, Found, Writer, examine};
 
-use crate::Desk;
-use crate::exit::Fault;
+use crate::CommandContext;
+use crate::exit::CommandError;
 use crate::login::{self, named};
-use crate::logout::fault;
+use crate::logout::command_error;
 use crate::screen::shown;
 use crate::settings::{Import, Login};
 
 /// Looks at the first file that is there, and does what is safe.
-pub(crate) async fn run(desk: &Desk, import: Import) -> Result<ExitCode, Fault> {
+pub(crate) async fn run(
+    context: &CommandContext,
+    import: Import,
+) -> Result<ExitCode, CommandError> {
     let Import { files, take_over, login } = import;
-    let found = look(desk, &files)?;
-    tell(desk, &found);
+    let found = look(context, &files)?;
+    tell(context, &found);
     match found.advice {
         Advice::UseAsIs => {
-            desk.screen.line("It is in use here already: nothing is to be done.");
+            context.screen.line("It is in use here already: nothing is to be done.");
             Ok(ExitCode::SUCCESS)
         }
-        Advice::SignInAnew if take_over => self::take_over(desk, found).await,
-        Advice::SignInAnew | Advice::SharedAlready => sign_in_anew(desk, &found, login).await,
-        Advice::OnlyApiKey => Err(Fault::SignedOut(anyhow!(
+        Advice::SignInAnew if take_over => self::take_over(context, found).await,
+        Advice::SignInAnew | Advice::SharedAlready => sign_in_anew(context, &found, login).await,
+        Advice::OnlyApiKey => Err(CommandError::SignedOut(anyhow!(
             "it holds an API key and no sign-in: sign in with chatmock-auth login"
         ))),
-        _ => {
-            Err(Fault::SignedOut(anyhow!("it holds no sign-in: sign in with chatmock-auth login")))
-        }
+        _ => Err(CommandError::SignedOut(anyhow!(
+            "it holds no sign-in: sign in with chatmock-auth login"
+        ))),
     }
 }
 
-fn look(desk: &Desk, files: &[std::path::PathBuf]) -> Result<Found, Fault> {
+fn look(context: &CommandContext, files: &[std::path::PathBuf]) -> Result<Found, CommandError> {
     for file in files {
-        let looked = examine(file, &desk.means.home);
+        let looked = examine(file, &context.config.home);
         let found = looked.with_context(|| format!("cannot look at {}", file.display()))?;
         if let Some(found) = found {
             return Ok(found);
         }
     }
     let places: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
-    Err(Fault::SignedOut(anyhow!(
+    Err(CommandError::SignedOut(anyhow!(
         "there is no {}: sign in with chatmock-auth login, or name the file",
         places.join(" and no ")
     )))
 }
 
-fn tell(desk: &Desk, found: &Found) {
-    let screen = desk.screen;
+fn tell(context: &CommandContext, found: &Found) {
+    let screen = context.screen;
     screen.line(format_args!("Found {}.", shown(&found.path.display().to_string())));
     screen.field("Written by", writer(found.writer));
     if let Some(account) = &found.account {
@@ -69,17 +72,21 @@ fn writer(writer: Writer) -> &'static str {
     }
 }
 
-async fn take_over(desk: &Desk, found: Found) -> Result<ExitCode, Fault> {
+async fn take_over(context: &CommandContext, found: Found) -> Result<ExitCode, CommandError> {
     let writer = writer(found.writer);
-    let account = found.take_over(&desk.means.home).await.map_err(fault)?;
+    let account = found.take_over(&context.config.home).await.map_err(command_error)?;
     let who = shown(named(&account));
-    desk.screen.line(format_args!("Taken over: {who}. Do not use {writer} with it any more."));
+    context.screen.line(format_args!("Taken over: {who}. Do not use {writer} with it any more."));
     Ok(ExitCode::SUCCESS)
 }
 
 /// A token that is good once must not have two owners.
-async fn sign_in_anew(desk: &Desk, found: &Found, login: Login) -> Result<ExitCode, Fault> {
-    let (screen, writer) = (desk.screen, writer(found.writer));
+async fn sign_in_anew(
+    context: &CommandContext,
+    found: &Found,
+    login: Login,
+) -> Result<ExitCode, CommandError> {
+    let (screen, writer) = (context.screen, writer(found.writer));
     screen.line("Its tokens stay where they are: two programs that renew one sign-in end it for");
     screen.line("both. Sign in once more with the same account, and each has its own.");
     match found.writer {
@@ -97,5 +104,5 @@ async fn sign_in_anew(desk: &Desk, found: &Found, login: Login) -> Result<ExitCo
         false => login.workspaces,
     };
     let route = found.account.as_ref().map(|account| account.route.clone());
-    login::run(desk, &Login { workspaces, route, ..login }).await
+    login::run(context, &Login { workspaces, route, ..login }).await
 }

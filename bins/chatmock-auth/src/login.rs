@@ -1,117 +1,117 @@
 //! `login`: the sign-in, from the question how to the saved tokens.
 
-mod code;
-mod opening;
-mod page;
+mod browser;
+mod browser_launch;
+mod device;
+mod method;
 mod route;
-mod way;
 
 use std::process::ExitCode;
 
 use anyhow::anyhow;
 use chatmock_auth::{
-    Account, CLIENT_ID, CodeExchange, Endpoint, EndpointError, Obtained, Practice, Registration,
-    Route, SignIn, SignInError, SignedIn, StoreChoice, StoreError,
+    Account, AuthProfile, CLIENT_ID, CodeExchange, Endpoint, EndpointError, Obtained, Registration,
+    SignIn, SignInError, SignInRoute, SignedIn, StoreChoice, StoreError,
 };
 
-use crate::env::Surroundings;
-use crate::exit::Fault;
+use crate::env::Environment;
+use crate::exit::CommandError;
 use crate::screen::{self, Paint, shown};
 use crate::settings::Login;
-use crate::{Desk, dates};
-use way::{Way, way};
+use crate::{CommandContext, dates};
+use method::{LoginMethod, choose};
 
 /// What a stopped sign-in leaves behind.
 const NOTHING_CHANGED: &str = "nothing was changed";
 
 /// A sign-in under way.
-pub(crate) struct Attendant<'a> {
-    desk: &'a Desk,
+pub(crate) struct LoginFlow<'a> {
+    context: &'a CommandContext,
     login: &'a Login,
     endpoint: Endpoint,
-    route: Route,
-    practice: &'static Practice,
+    route: SignInRoute,
+    profile: &'static AuthProfile,
     /// This installation, where each registers.
     registration: Option<Registration>,
 }
 
 /// Signs in.
-pub(crate) async fn run(desk: &Desk, login: &Login) -> Result<ExitCode, Fault> {
-    let attendant = Attendant::new(desk, login).await?;
-    let surroundings = Surroundings::read();
-    attendant.preface();
-    let signed_in = match attendant.way(&surroundings) {
-        Way::Device { chosen: true } => attendant.by_code().await,
+pub(crate) async fn run(context: &CommandContext, login: &Login) -> Result<ExitCode, CommandError> {
+    let flow = LoginFlow::new(context, login).await?;
+    let environment = Environment::read();
+    flow.preface();
+    let signed_in = match flow.method(&environment) {
+        LoginMethod::Device { chosen: true } => flow.by_device().await,
         // Who did not ask for a code is not sent away for want of one.
-        Way::Device { chosen: false } => match attendant.by_code().await {
-            Err(Failure::NoCodes) => {
-                desk.screen.line("Sign-in by code is not offered here, so by browser:\n");
-                attendant.by_page(None).await
+        LoginMethod::Device { chosen: false } => match flow.by_device().await {
+            Err(MethodError::NoCodes) => {
+                context.screen.line("Sign-in by code is not offered here, so by browser:\n");
+                flow.by_browser(None).await
             }
             outcome => outcome,
         },
-        Way::Address => attendant.by_page(None).await,
-        Way::Browser => attendant.by_page(Some(&surroundings)).await,
+        LoginMethod::Address => flow.by_browser(None).await,
+        LoginMethod::Browser => flow.by_browser(Some(&environment)).await,
     };
     let signed_in = signed_in.map_err(|failure| match failure {
-        Failure::NoCodes => Fault::from(EndpointError::NoDeviceSignIn),
-        Failure::Fault(fault) => fault,
+        MethodError::NoCodes => CommandError::from(EndpointError::NoDeviceSignIn),
+        MethodError::Fatal(fault) => fault,
     })?;
-    attendant.farewell(&signed_in);
+    flow.farewell(&signed_in);
     Ok(ExitCode::SUCCESS)
 }
 
 /// Why one way to sign in did not lead to the end.
 #[derive(Debug)]
-enum Failure {
+enum MethodError {
     /// The issuer gives no device codes.
     NoCodes,
     /// It is over.
-    Fault(Fault),
+    Fatal(CommandError),
 }
 
-impl<T: Into<Fault>> From<T> for Failure {
+impl<T: Into<CommandError>> From<T> for MethodError {
     fn from(fault: T) -> Self {
-        Self::Fault(fault.into())
+        Self::Fatal(fault.into())
     }
 }
 
-impl<'a> Attendant<'a> {
+impl<'a> LoginFlow<'a> {
     /// Settles what the sign-in is for, and refuses what cannot be had there.
-    async fn new(desk: &'a Desk, login: &'a Login) -> Result<Self, Fault> {
-        let endpoint = desk.means.endpoint()?;
-        let route = route::chosen(desk, login).await?;
-        let practice = route.practice().ok_or(EndpointError::Route)?;
-        login.check(practice).map_err(Fault::Settings)?;
-        if practice.registers && endpoint.client_id() != CLIENT_ID {
+    async fn new(context: &'a CommandContext, login: &'a Login) -> Result<Self, CommandError> {
+        let endpoint = context.config.endpoint()?;
+        let route = route::chosen(context, login).await?;
+        let profile = route.profile().ok_or(EndpointError::UnknownRoute)?;
+        login.check(profile).map_err(CommandError::Settings)?;
+        if profile.registers && endpoint.client_id() != CLIENT_ID {
             let why = "--client-id does not count on the plan route: its client is issued";
-            return Err(Fault::Settings(anyhow!(why)));
+            return Err(CommandError::Settings(anyhow!(why)));
         }
-        let registration = if practice.registers {
-            Some(Registration::of(&desk.means.home).await.map_err(unregistered)?)
+        let registration = if profile.registers {
+            Some(Registration::of(&context.config.home).await.map_err(unregistered)?)
         } else {
             None
         };
-        Ok(Self { desk, login, endpoint, route, practice, registration })
+        Ok(Self { context, login, endpoint, route, profile, registration })
     }
 
-    fn way(&self, around: &Surroundings) -> Way {
+    fn method(&self, environment: &Environment) -> LoginMethod {
         // Where there are no codes, the address is the way without a browser.
-        let reachable = self.login.bind.is_some() || !self.practice.device_codes;
-        way(self.login.wanted, reachable, around)
+        let reachable = self.login.bind.is_some() || !self.profile.device_codes;
+        choose(self.login.requested, reachable, environment)
     }
 
     /// Says what is going to happen.
     fn preface(&self) {
-        let (screen, home) = (self.desk.screen, self.desk.means.home.path());
+        let (screen, home) = (self.context.screen, self.context.config.home.path());
         let file = home.join("auth.json");
-        let place = match self.desk.means.store {
+        let place = match self.context.config.store {
             StoreChoice::Auto => format!("in the keyring, else in {}", file.display()),
             StoreChoice::Keyring => "in the keyring".to_owned(),
             StoreChoice::File => format!("in {}", file.display()),
         };
         screen.line("Signing in with your ChatGPT account, for chatmock-server on this machine.");
-        screen.field("Route", self.practice.name);
+        screen.field("Route", self.profile.name);
         screen.field("Service", self.endpoint.issuer());
         screen.field("To be kept", &place);
         if let Some(name) = &self.login.name {
@@ -121,27 +121,29 @@ impl<'a> Attendant<'a> {
     }
 
     /// Buys the tokens, shows whose they are, and saves them.
-    async fn complete(&self, exchange: &CodeExchange) -> Result<SignedIn, Failure> {
-        self.desk.screen.line("Approved. Fetching the tokens ...");
+    async fn complete(&self, exchange: &CodeExchange) -> Result<SignedIn, MethodError> {
+        self.context.screen.line("Approved. Fetching the tokens ...");
         let obtained = tokio::select! {
-            obtained = self.sign_in().obtain(exchange) => obtained.map_err(fault)?,
-            code = self.desk.stop.asked() => return Err(stopped(code)),
+            obtained = self.sign_in().obtain(exchange) => obtained.map_err(command_error)?,
+            code = self.context.stop.asked() => return Err(stopped(code)),
         };
         self.show(obtained.account());
         Ok(self.save(obtained).await?)
     }
 
-    async fn save(&self, obtained: Obtained<'_>) -> Result<SignedIn, Fault> {
+    async fn save(&self, obtained: Obtained<'_>) -> Result<SignedIn, CommandError> {
         let saved = obtained.save(async |other: &Account| self.may_replace(other).await).await;
-        match (saved, self.desk.stop.was_asked()) {
-            (Err(SignInError::Kept), Some(code)) => Err(Fault::Stopped(NOTHING_CHANGED, code)),
-            (saved, _) => saved.map_err(fault),
+        match (saved, self.context.stop.was_asked()) {
+            (Err(SignInError::Kept), Some(code)) => {
+                Err(CommandError::Stopped(NOTHING_CHANGED, code))
+            }
+            (saved, _) => saved.map_err(command_error),
         }
     }
 
     fn sign_in(&self) -> SignIn<'_> {
         SignIn {
-            home: &self.desk.means.home,
+            home: &self.context.config.home,
             endpoint: &self.endpoint,
             workspaces: &self.login.workspaces,
             name: self.login.name.as_deref(),
@@ -149,7 +151,7 @@ impl<'a> Attendant<'a> {
     }
 
     fn show(&self, account: &Account) {
-        let screen = self.desk.screen;
+        let screen = self.context.screen;
         screen.line("");
         for (name, value) in
             [("E-mail", &account.email), ("Plan", &account.plan), ("Workspace", &account.workspace)]
@@ -164,7 +166,7 @@ impl<'a> Attendant<'a> {
         if self.login.replace {
             return true;
         }
-        let Desk { screen, keyboard, stop, .. } = self.desk;
+        let CommandContext { screen, keyboard, stop, .. } = self.context;
         let mut who = shown(named(other));
         if other.route != self.route {
             who = format!("{who} (route {})", shown(other.route.as_str()));
@@ -186,7 +188,7 @@ impl<'a> Attendant<'a> {
     }
 
     fn farewell(&self, signed_in: &SignedIn) {
-        let screen = self.desk.screen;
+        let screen = self.context.screen;
         let who = screen.paint(Paint::Strong, &shown(named(&signed_in.account)));
         screen.line(format_args!("{} as {who}.", screen.paint(Paint::Good, "Signed in")));
         screen.field("Saved in", &signed_in.place);
@@ -198,7 +200,7 @@ impl<'a> Attendant<'a> {
             let key = aside.name.as_deref().or(aside.email.as_deref()).unwrap_or(&aside.key);
             screen.field("Kept aside", &format!("{key}: chatmock-auth use {key}"));
         }
-        if self.route != Route::CODEX {
+        if self.route != SignInRoute::CODEX {
             screen.field("Used by", &format!("chatmock-server --route {}", self.route));
         }
         if !signed_in.usable {
@@ -216,28 +218,28 @@ pub(crate) fn named(account: &Account) -> &str {
     account.email.as_deref().or(account.name.as_deref()).unwrap_or(&account.key)
 }
 
-fn stopped(code: u8) -> Failure {
-    Failure::Fault(Fault::Stopped(NOTHING_CHANGED, code))
+fn stopped(code: u8) -> MethodError {
+    MethodError::Fatal(CommandError::Stopped(NOTHING_CHANGED, code))
 }
 
-fn unregistered(error: SignInError) -> Fault {
+fn unregistered(error: SignInError) -> CommandError {
     match error {
-        SignInError::Store(error @ StoreError::Corrupt { .. }) => Fault::Other(
+        SignInError::Store(error @ StoreError::Corrupt { .. }) => CommandError::Other(
             anyhow!(error).context("remove this file, and this installation is registered anew"),
         ),
-        error => fault(error),
+        error => command_error(error),
     }
 }
 
-fn fault(error: SignInError) -> Fault {
+fn command_error(error: SignInError) -> CommandError {
     match error {
-        SignInError::Kept => Fault::Declined(anyhow!(
+        SignInError::Kept => CommandError::Declined(anyhow!(
             "another account is signed in, and was kept: say --yes to replace it, or \
              --account NAME to have both"
         )),
         SignInError::Endpoint(error) => error.into(),
         SignInError::Lock(error) => error.into(),
         SignInError::Store(error) => error.into(),
-        error => Fault::Other(error.into()),
+        error => CommandError::Other(error.into()),
     }
 }

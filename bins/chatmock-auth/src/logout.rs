@@ -4,8 +4,8 @@ use std::process::ExitCode;
 
 use chatmock_auth::{AccountError, Revocation, SignedOut, sign_out};
 
-use crate::Desk;
-use crate::exit::Fault;
+use crate::CommandContext;
+use crate::exit::CommandError;
 use crate::login::named;
 use crate::screen::{self, Screen, shown};
 
@@ -14,17 +14,22 @@ const BY_HAND: &str =
     "to end them now, use \"Log out of all devices\" in ChatGPT's settings, under Security";
 
 /// Signs out.
-pub(crate) async fn run(desk: &Desk, account: Option<&str>) -> Result<ExitCode, Fault> {
-    let endpoint = desk.means.endpoint()?;
-    let Some(left) = sign_out(&desk.means.home, &endpoint, account).await.map_err(fault)? else {
-        desk.screen.line("Nobody is signed in.");
+pub(crate) async fn run(
+    context: &CommandContext,
+    account: Option<&str>,
+) -> Result<ExitCode, CommandError> {
+    let endpoint = context.config.endpoint()?;
+    let Some(left) =
+        sign_out(&context.config.home, &endpoint, account).await.map_err(command_error)?
+    else {
+        context.screen.line("Nobody is signed in.");
         return Ok(ExitCode::SUCCESS);
     };
-    tell(desk.screen, endpoint.issuer(), left);
-    let others = desk.means.home.accounts().unwrap_or_default();
+    tell(context.screen, endpoint.issuer(), left);
+    let others = context.config.home.accounts().unwrap_or_default();
     if let Some(other) = others.first().filter(|other| !other.active) {
         let key = other.name.as_ref().or(other.email.as_ref()).unwrap_or(&other.key);
-        desk.screen.line(format_args!("Still kept aside: chatmock-auth use {}", shown(key)));
+        context.screen.line(format_args!("Still kept aside: chatmock-auth use {}", shown(key)));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -33,8 +38,8 @@ fn tell(screen: Screen, issuer: &str, left: SignedOut) {
     let SignedOut { account, revocation, .. } = left;
     let who = account.as_ref().map_or("the sign-in", named);
     screen.line(format_args!("Signed out {}. The tokens are deleted here.", shown(who)));
-    let practice = account.as_ref().and_then(|account| account.route.practice());
-    if practice.is_some_and(|practice| practice.registers) {
+    let profile = account.as_ref().and_then(|account| account.route.profile());
+    if profile.is_some_and(|profile| profile.registers) {
         screen.line("This installation stays registered for the next sign-in.");
     }
     match revocation {
@@ -53,11 +58,13 @@ fn tell(screen: Screen, issuer: &str, left: SignedOut) {
 }
 
 /// Accounts that are not there are a matter of what was asked for.
-pub(crate) fn fault(error: AccountError) -> Fault {
+pub(crate) fn command_error(error: AccountError) -> CommandError {
     match error {
-        AccountError::Unknown(_) | AccountError::Ambiguous(_) => Fault::Settings(error.into()),
+        AccountError::Unknown(_) | AccountError::Ambiguous(_) => {
+            CommandError::Settings(error.into())
+        }
         AccountError::Lock(error) => error.into(),
         AccountError::Store(error) => error.into(),
-        error => Fault::Other(error.into()),
+        error => CommandError::Other(error.into()),
     }
 }

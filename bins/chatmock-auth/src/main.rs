@@ -30,20 +30,20 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cli::Cli;
 use crate::env::Folders;
-use crate::exit::Fault;
+use crate::exit::CommandError;
 use crate::keyboard::Keyboard;
 use crate::screen::Screen;
-use crate::settings::{Decided, Means, Task};
+use crate::settings::{Config, ResolvedCommand, Task};
 use crate::stop::Stop;
 
 /// The start of the crates' names.
 const OURS: &str = "chatmock";
 
-/// A task's surroundings: what it works with, and where it talks with a person.
+/// What a command runs in: what it works with, and where it talks with a person.
 #[derive(Debug)]
-pub(crate) struct Desk {
+pub(crate) struct CommandContext {
     /// What it works with.
-    pub(crate) means: Means,
+    pub(crate) config: Config,
     /// Where it writes.
     pub(crate) screen: Screen,
     /// Where it reads.
@@ -61,30 +61,31 @@ fn main() -> ExitCode {
     start(Cli::read()).unwrap_or_else(|fault| fault.report())
 }
 
-fn start(cli: Cli) -> Result<ExitCode, Fault> {
-    let decided = settings::decide(cli, Folders::read()).map_err(Fault::Settings)?;
-    log(decided.verbose);
+fn start(cli: Cli) -> Result<ExitCode, CommandError> {
+    let resolved = settings::resolve(cli, Folders::read()).map_err(CommandError::Settings)?;
+    log(resolved.verbose);
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.context("cannot start the runtime")?;
-    let ended = runtime.block_on(run(decided));
+    let ended = runtime.block_on(run(resolved));
     // A keyring that hangs, or a line that nobody types, must not hold up the end.
     runtime.shutdown_background();
     ended
 }
 
-async fn run(decided: Decided) -> Result<ExitCode, Fault> {
-    let Decided { task, means, verbose: _ } = decided;
+async fn run(resolved: ResolvedCommand) -> Result<ExitCode, CommandError> {
+    let ResolvedCommand { task, config, verbose: _ } = resolved;
     let stop = Stop::listen().context("cannot receive signals")?;
-    let desk = Desk { means, screen: Screen::read(), keyboard: Keyboard::default(), stop };
+    let context =
+        CommandContext { config, screen: Screen::read(), keyboard: Keyboard::default(), stop };
     match task {
-        Task::Login(login) => login::run(&desk, &login).await,
-        Task::Status { json, borrowed } => status::run(&desk, json, borrowed.as_deref()).await,
-        Task::Logout(account) => logout::run(&desk, account.as_deref()).await,
-        Task::Refresh => refresh::run(&desk).await,
-        Task::Import(import) => import::run(&desk, import).await,
-        Task::Accounts => accounts::list(&desk),
-        Task::Use(account) => accounts::switch(&desk, &account).await,
-        Task::Doctor => doctor::run(&desk).await,
+        Task::Login(login) => login::run(&context, &login).await,
+        Task::Status { json, borrowed } => status::run(&context, json, borrowed.as_deref()).await,
+        Task::Logout(account) => logout::run(&context, account.as_deref()).await,
+        Task::Refresh => refresh::run(&context).await,
+        Task::Import(import) => import::run(&context, import).await,
+        Task::Accounts => accounts::list(&context),
+        Task::Use(account) => accounts::switch(&context, &account).await,
+        Task::Doctor => doctor::run(&context).await,
     }
 }
 

@@ -2,30 +2,30 @@
 
 use std::process::ExitCode;
 
-use chatmock_auth::{BorrowedStore, EndpointError, KeeperSettings, Route, TokenKeeper};
+use chatmock_auth::{BorrowedStore, EndpointError, KeeperSettings, SignInRoute, TokenKeeper};
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::exit::Fault;
+use crate::exit::CommandError;
 use crate::screen::{Paint, shown};
-use crate::{Desk, dates};
+use crate::{CommandContext, dates};
 
 /// What a renewal that was stopped leaves behind: it had to come to its end.
 const FINISHED: &str = "a renewal that was under way came to its end first";
 
-impl Desk {
+impl CommandContext {
     /// The keeper of the active sign-in, or of another program's file while there is none.
     pub(crate) fn keeper(&self, borrowed: Option<&Path>) -> Result<TokenKeeper, EndpointError> {
-        let store = self.means.home.store();
-        let settings = KeeperSettings { route: self.route(), ..self.means.keeper.clone() };
+        let store = self.config.home.store();
+        let settings = KeeperSettings { route: self.route(), ..self.config.keeper.clone() };
         let borrowed = borrowed.map(|path| Arc::new(BorrowedStore::new(path)) as Arc<_>);
         TokenKeeper::new(settings, store, borrowed)
     }
 
     /// What the active sign-in is for. One that cannot be read is told of by whoever uses it.
-    pub(crate) fn route(&self) -> Route {
-        let file = self.means.home.load().ok().flatten();
-        file.map_or(Route::CODEX, |file| file.origin().route)
+    pub(crate) fn route(&self) -> SignInRoute {
+        let file = self.config.home.load().ok().flatten();
+        file.map_or(SignInRoute::CODEX, |file| file.provenance().route)
     }
 
     /// Does something with a keeper, unless the person stops it. A renewal is never cut off: its
@@ -34,10 +34,10 @@ impl Desk {
         &self,
         keeper: &TokenKeeper,
         work: impl Future<Output = T>,
-    ) -> Result<T, Fault> {
+    ) -> Result<T, CommandError> {
         let done = tokio::select! {
             done = work => Ok(done),
-            code = self.stop.asked() => Err(Fault::Stopped(FINISHED, code)),
+            code = self.stop.asked() => Err(CommandError::Stopped(FINISHED, code)),
         };
         keeper.finish().await;
         done
@@ -45,13 +45,13 @@ impl Desk {
 }
 
 /// Renews the active sign-in.
-pub(crate) async fn run(desk: &Desk) -> Result<ExitCode, Fault> {
-    let keeper = desk.keeper(None)?;
-    let session = desk.unless_stopped(&keeper, keeper.refresh()).await??;
-    let screen = desk.screen;
+pub(crate) async fn run(context: &CommandContext) -> Result<ExitCode, CommandError> {
+    let keeper = context.keeper(None)?;
+    let session = context.unless_stopped(&keeper, keeper.refresh()).await??;
+    let screen = context.screen;
     let who = shown(session.email.as_deref().unwrap_or("the sign-in"));
     screen.line(format_args!("{} {who}.", screen.paint(Paint::Good, "Renewed")));
-    let file = desk.means.home.load().ok().flatten();
+    let file = context.config.home.load().ok().flatten();
     if let Some(end) = file.and_then(|file| file.lifetime().expires()) {
         screen.field("Ends", &dates::from_now(end, dates::unix_now()));
     }

@@ -14,7 +14,7 @@ pub(crate) enum Paint {
     /// As it should be.
     Good,
     /// Worth a look.
-    Care,
+    Warning,
     /// Wrong, or used up.
     Bad,
     /// Of less weight than the rest.
@@ -27,7 +27,7 @@ impl Paint {
     fn code(self) -> &'static str {
         match self {
             Self::Good => "32",
-            Self::Care => "33",
+            Self::Warning => "33",
             Self::Bad => "31",
             Self::Faint => "2",
             Self::Strong => "1",

@@ -5,28 +5,28 @@ use std::path::{PathBuf, absolute};
 
 use anyhow::{Context, ensure};
 use chatmock_auth::{
-    self as auth, Endpoint, EndpointError, EndpointSettings, Home, KeeperSettings,
-    LoopbackSettings, Practice, RedirectHost, StoreChoice,
+    self as auth, AuthProfile, Endpoint, EndpointError, EndpointSettings, Home, KeeperSettings,
+    LoopbackSettings, RedirectHost, StoreChoice,
 };
 use chatmock_server::upstream::{self, Identity, UpstreamRoute};
 
-use crate::cli::{self, Cli, Everywhere, Host, Program, RouteName, Store};
+use crate::cli::{self, Cli, GlobalOptions, Host, Program, RouteName, Store};
 use crate::env::Folders;
 
 /// Everything that this program needs to know.
 #[derive(Debug)]
-pub(crate) struct Decided {
+pub(crate) struct ResolvedCommand {
     /// What is to be done.
     pub(crate) task: Task,
     /// What it is done with.
-    pub(crate) means: Means,
+    pub(crate) config: Config,
     /// Whether more is told.
     pub(crate) verbose: bool,
 }
 
 /// What every task works with.
 #[derive(Debug)]
-pub(crate) struct Means {
+pub(crate) struct Config {
     /// Where the sign-ins are.
     pub(crate) home: Home,
     /// Where new ones are put.
@@ -71,9 +71,9 @@ pub(crate) enum Task {
 #[derive(Debug)]
 pub(crate) struct Login {
     /// What it is for, where the person said so.
-    pub(crate) route: Option<auth::Route>,
+    pub(crate) route: Option<auth::SignInRoute>,
     /// What the person said about the way.
-    pub(crate) wanted: Wanted,
+    pub(crate) requested: RequestedMethod,
     /// This machine's name where the browser comes back to, where the person said so.
     pub(crate) host: Option<RedirectHost>,
     /// The port, likewise.
@@ -90,7 +90,7 @@ pub(crate) struct Login {
 
 /// What the person said about the way to sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wanted {
+pub(crate) enum RequestedMethod {
     /// Nothing.
     Either,
     /// Open no browser.
@@ -110,7 +110,7 @@ pub(crate) struct Import {
     pub(crate) login: Login,
 }
 
-impl Means {
+impl Config {
     /// The issuer's endpoints.
     pub(crate) fn endpoint(&self) -> Result<Endpoint, EndpointError> {
         Endpoint::new(EndpointSettings {
@@ -122,9 +122,9 @@ impl Means {
     }
 }
 
-impl Means {
+impl Config {
     /// The backend of a sign-in for a route, and who calls it.
-    pub(crate) fn upstream(&self, route: &auth::Route) -> upstream::Config {
+    pub(crate) fn upstream(&self, route: &auth::SignInRoute) -> upstream::Config {
         let backend = route.as_str().parse().unwrap_or_else(|_| UpstreamRoute::codex());
         let base = self.upstream_url.clone().unwrap_or_else(|| backend.base().to_owned());
         let (route, identity) = (backend.at(base), self.identity.clone());
@@ -132,10 +132,10 @@ impl Means {
     }
 }
 
-/// Decides what a command line means.
-pub(crate) fn decide(cli: Cli, folders: Folders) -> anyhow::Result<Decided> {
-    let Cli { task, everywhere } = cli;
-    let Everywhere {
+/// Resolves a command line to what will be done.
+pub(crate) fn resolve(cli: Cli, folders: Folders) -> anyhow::Result<ResolvedCommand> {
+    let Cli { task, global } = cli;
+    let GlobalOptions {
         home,
         store,
         verbose,
@@ -144,7 +144,7 @@ pub(crate) fn decide(cli: Cli, folders: Folders) -> anyhow::Result<Decided> {
         upstream_url,
         originator,
         user_agent,
-    } = everywhere;
+    } = global;
     let keeper = KeeperSettings {
         issuer,
         client_id,
@@ -154,8 +154,8 @@ pub(crate) fn decide(cli: Cli, folders: Folders) -> anyhow::Result<Decided> {
     let store = self::store(store);
     let home = Home::new(self::home(home, &folders)?, store);
     let task = self::task(task, &folders)?;
-    let means = Means { home, store, keeper, identity, upstream_url, folders };
-    Ok(Decided { task, means, verbose })
+    let config = Config { home, store, keeper, identity, upstream_url, folders };
+    Ok(ResolvedCommand { task, config, verbose })
 }
 
 fn home(home: Option<PathBuf>, folders: &Folders) -> anyhow::Result<PathBuf> {
@@ -177,8 +177,8 @@ fn task(task: cli::Task, folders: &Folders) -> anyhow::Result<Task> {
     Ok(match task {
         cli::Task::Login(cli::Login { route, how }) => {
             let route = route.map(|name| match name {
-                RouteName::Codex => auth::Route::CODEX,
-                RouteName::Plan => auth::Route::PLAN,
+                RouteName::Codex => auth::SignInRoute::CODEX,
+                RouteName::Plan => auth::SignInRoute::PLAN,
             });
             Task::Login(login(how, route))
         }
@@ -195,7 +195,7 @@ fn task(task: cli::Task, folders: &Folders) -> anyhow::Result<Task> {
     })
 }
 
-fn login(how: cli::How, route: Option<auth::Route>) -> Login {
+fn login(how: cli::How, route: Option<auth::SignInRoute>) -> Login {
     let cli::How {
         no_browser,
         device,
@@ -206,10 +206,10 @@ fn login(how: cli::How, route: Option<auth::Route>) -> Login {
         bind,
         callback_port,
     } = how;
-    let wanted = match (no_browser, device) {
-        (_, true) => Wanted::Device,
-        (true, _) => Wanted::Address,
-        _ => Wanted::Either,
+    let requested = match (no_browser, device) {
+        (_, true) => RequestedMethod::Device,
+        (true, _) => RequestedMethod::Address,
+        _ => RequestedMethod::Either,
     };
     let host = redirect_host.map(|host| match host {
         Host::Ip => RedirectHost::Ip,
@@ -217,7 +217,7 @@ fn login(how: cli::How, route: Option<auth::Route>) -> Login {
     });
     Login {
         route,
-        wanted,
+        requested,
         host,
         port: callback_port,
         bind,
@@ -229,29 +229,29 @@ fn login(how: cli::How, route: Option<auth::Route>) -> Login {
 
 impl Login {
     /// Where the browser comes back to on a route.
-    pub(crate) fn loopback(&self, practice: &Practice) -> LoopbackSettings {
+    pub(crate) fn loopback(&self, profile: &AuthProfile) -> LoopbackSettings {
         LoopbackSettings {
             host: self.host.unwrap_or_default(),
-            ports: self.port.map_or_else(|| practice.callback_ports.to_vec(), |port| vec![port]),
+            ports: self.port.map_or_else(|| profile.callback_ports.to_vec(), |port| vec![port]),
             bind: self.bind,
         }
     }
 
     /// Refuses what was asked for and cannot be had on a route.
-    pub(crate) fn check(&self, practice: &Practice) -> anyhow::Result<()> {
-        let route = practice.name;
+    pub(crate) fn check(&self, profile: &AuthProfile) -> anyhow::Result<()> {
+        let route = profile.name;
         ensure!(
-            practice.localhost || self.host.is_none(),
+            profile.localhost || self.host.is_none(),
             "--redirect-host does not count on the {route} route: the browser comes back to \
              127.0.0.1 only"
         );
         ensure!(
-            practice.device_codes || self.wanted != Wanted::Device,
+            profile.device_codes || self.requested != RequestedMethod::Device,
             "there is no --device on the {route} route: say --no-browser, and open the address on \
              any machine"
         );
         ensure!(
-            practice.workspaces || self.workspaces.is_empty(),
+            profile.workspaces || self.workspaces.is_empty(),
             "--workspace does not count on the {route} route: it is for personal workspaces"
         );
         Ok(())
@@ -281,46 +281,46 @@ mod tests {
 
     use super::*;
 
-    fn decided(arguments: &[&str]) -> anyhow::Result<Decided> {
+    fn resolved(arguments: &[&str]) -> anyhow::Result<ResolvedCommand> {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         let codex = Some(root.join("codex"));
-        decide(Cli::typed(arguments).unwrap(), Folders { person: Some(root), codex })
+        resolve(Cli::typed(arguments).unwrap(), Folders { person: Some(root), codex })
     }
 
     fn login(arguments: &[&str]) -> Login {
         let arguments: Vec<&str> =
             std::iter::once("login").chain(arguments.iter().copied()).collect();
-        let Task::Login(login) = decided(&arguments).unwrap().task else { panic!("no login") };
+        let Task::Login(login) = resolved(&arguments).unwrap().task else { panic!("no login") };
         login
     }
 
     #[test]
     fn what_nobody_says_is_as_for_the_server() {
-        let Decided { means, verbose, .. } = decided(&["refresh"]).unwrap();
-        assert!(!verbose && means.home.path().ends_with(".chatgpt-local"));
-        assert_eq!((&*means.keeper.issuer, &*means.keeper.client_id), (ISSUER, CLIENT_ID));
+        let ResolvedCommand { config, verbose, .. } = resolved(&["refresh"]).unwrap();
+        assert!(!verbose && config.home.path().ends_with(".chatgpt-local"));
+        assert_eq!((&*config.keeper.issuer, &*config.keeper.client_id), (ISSUER, CLIENT_ID));
         for (route, expected) in [
-            (auth::Route::CODEX, UpstreamRoute::codex()),
-            (auth::Route::PLAN, UpstreamRoute::plan()),
+            (auth::SignInRoute::CODEX, UpstreamRoute::codex()),
+            (auth::SignInRoute::PLAN, UpstreamRoute::plan()),
         ] {
-            assert_eq!(means.upstream(&route).route, expected);
+            assert_eq!(config.upstream(&route).route, expected);
         }
-        assert_eq!(means.identity, Identity::default());
-        assert_eq!(means.keeper.originator, means.identity.originator);
-        assert_eq!(means.store, StoreChoice::Auto);
+        assert_eq!(config.identity, Identity::default());
+        assert_eq!(config.keeper.originator, config.identity.originator);
+        assert_eq!(config.store, StoreChoice::Auto);
     }
 
     #[test]
     fn flags_of_login_arrive_where_they_are_needed() {
         let plain = login(&[]);
-        assert_eq!((plain.wanted, plain.replace), (Wanted::Either, false));
+        assert_eq!((plain.requested, plain.replace), (RequestedMethod::Either, false));
         assert_eq!((plain.route.as_ref(), plain.host), (None, None));
-        let (codex, plan) = (practice(&auth::Route::CODEX), practice(&auth::Route::PLAN));
+        let (codex, plan) = (profile(&auth::SignInRoute::CODEX), profile(&auth::SignInRoute::PLAN));
         assert_eq!(plain.loopback(codex).ports, CALLBACK_PORTS);
         assert_eq!(plain.loopback(plan).ports, [1455, 0]);
-        assert_eq!(login(&["--route=plan"]).route, Some(auth::Route::PLAN));
-        assert_eq!(login(&["--device"]).wanted, Wanted::Device);
-        assert_eq!(login(&["--no-browser"]).wanted, Wanted::Address);
+        assert_eq!(login(&["--route=plan"]).route, Some(auth::SignInRoute::PLAN));
+        assert_eq!(login(&["--device"]).requested, RequestedMethod::Device);
+        assert_eq!(login(&["--no-browser"]).requested, RequestedMethod::Address);
         let full = login(&[
             "--redirect-host=localhost",
             "--workspace=a,b",
@@ -337,25 +337,25 @@ mod tests {
         assert_eq!(full.name.as_deref(), Some("work"));
     }
 
-    fn practice(route: &auth::Route) -> &'static Practice {
-        route.practice().unwrap()
+    fn profile(route: &auth::SignInRoute) -> &'static AuthProfile {
+        route.profile().unwrap()
     }
 
     #[test]
     fn what_the_plan_route_does_not_have_is_refused_in_one_line() {
-        let plan = practice(&auth::Route::PLAN);
+        let plan = profile(&auth::SignInRoute::PLAN);
         for flag in ["--redirect-host=127.0.0.1", "--device", "--workspace=a"] {
             let error = login(&[flag]).check(plan).unwrap_err().to_string();
             assert!(error.contains(flag.split('=').next().unwrap()), "{error}");
             assert_eq!(error.lines().count(), 1, "{error}");
-            login(&[flag]).check(practice(&auth::Route::CODEX)).unwrap();
+            login(&[flag]).check(profile(&auth::SignInRoute::CODEX)).unwrap();
         }
         login(&["--no-browser", "--callback-port=7", "--account=a"]).check(plan).unwrap();
     }
 
     #[test]
     fn an_import_looks_where_the_programs_keep_their_files() {
-        let files = |arguments: &[&str]| match decided(arguments).unwrap().task {
+        let files = |arguments: &[&str]| match resolved(arguments).unwrap().task {
             Task::Import(import) => import.files,
             task => panic!("{task:?}"),
         };
@@ -368,7 +368,7 @@ mod tests {
 
     #[test]
     fn a_home_is_needed() {
-        let error = decide(Cli::typed(&["refresh"]).unwrap(), Folders::default()).unwrap_err();
+        let error = resolve(Cli::typed(&["refresh"]).unwrap(), Folders::default()).unwrap_err();
         assert!(error.to_string().contains("--home"), "{error}");
     }
 }

@@ -9,19 +9,19 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 use chatmock_auth::{
-    Account, AuthFile, BorrowedStore, KeeperError, Origin, StoreError, TokenStore,
+    Account, AuthFile, BorrowedStore, KeeperError, Provenance, StoreError, TokenStore,
 };
 
-use crate::Desk;
-use crate::exit::{Fault, SIGNED_OUT};
+use crate::CommandContext;
+use crate::exit::{CommandError, SIGNED_OUT};
 use crate::json::Json;
-use usage::{NoUsage, Stored, Usage};
+use usage::{StoredUsage, Usage, UsageError};
 
 /// A sign-in as far as it may be told.
 #[derive(Debug)]
 struct Status {
     account: Account,
-    origin: Origin,
+    provenance: Provenance,
     /// Where the tokens are.
     place: String,
     /// Whether they are another program's.
@@ -32,39 +32,39 @@ struct Status {
     expires: Option<i64>,
     /// When it was last renewed, likewise.
     renewed: Option<i64>,
-    usage: Result<Usage, NoUsage>,
+    usage: Result<Usage, UsageError>,
     /// What a server was told earlier, where nothing can be read now.
-    stored: Option<Stored>,
+    stored: Option<StoredUsage>,
 }
 
 /// Tells the status.
 pub(crate) async fn run(
-    desk: &Desk,
+    context: &CommandContext,
     json: bool,
     borrowed: Option<&Path>,
-) -> Result<ExitCode, Fault> {
-    if load(desk, borrowed)?.is_none() {
+) -> Result<ExitCode, CommandError> {
+    if load(context, borrowed)?.is_none() {
         let nobody = Json::Object(vec![("signed_in", false.into())]);
-        desk.screen.line(if json { nobody.to_string() } else { NOBODY.to_owned() });
+        context.screen.line(if json { nobody.to_string() } else { NOBODY.to_owned() });
         return Ok(ExitCode::from(SIGNED_OUT));
     }
-    let keeper = desk.keeper(borrowed)?;
-    let usage = desk.unless_stopped(&keeper, usage::read(desk, &keeper)).await?;
-    if let Err(NoUsage::Settings(error)) = usage {
-        return Err(Fault::Settings(error));
+    let keeper = context.keeper(borrowed)?;
+    let usage = context.unless_stopped(&keeper, usage::read(context, &keeper)).await?;
+    if let Err(UsageError::Settings(error)) = usage {
+        return Err(CommandError::Settings(error));
     }
     // The tokens may have been renewed for this.
-    let Some((file, place)) = load(desk, borrowed)? else { return Err(gone(usage)) };
+    let Some((file, place)) = load(context, borrowed)? else { return Err(gone(usage)) };
     let allowed = file.is_allowed();
     let stored = match &usage {
-        Err(NoUsage::Unavailable(_)) if allowed.is_none() => {
-            usage::stored(desk.means.home.path(), &file)
+        Err(UsageError::Unavailable(_)) if allowed.is_none() => {
+            usage::stored(context.config.home.path(), &file)
         }
         _ => None,
     };
     let status = Status {
         account: Account::of(&file),
-        origin: file.origin(),
+        provenance: file.provenance(),
         borrowed: borrowed.is_some_and(|path| place == BorrowedStore::new(path).description()),
         place,
         expires: file.lifetime().expires(),
@@ -74,12 +74,12 @@ pub(crate) async fn run(
         stored,
     };
     if json {
-        desk.screen.line(status.json());
+        context.screen.line(status.json());
     } else {
-        status.tell(desk.screen);
+        status.tell(context.screen);
     }
     Ok(match status.usage {
-        Err(NoUsage::SignedOut(_)) => ExitCode::from(SIGNED_OUT),
+        Err(UsageError::SignedOut(_)) => ExitCode::from(SIGNED_OUT),
         _ => ExitCode::SUCCESS,
     })
 }
@@ -87,20 +87,23 @@ pub(crate) async fn run(
 const NOBODY: &str = "Nobody is signed in. Sign in with: chatmock-auth login";
 
 /// Why the sign-in is not there any more: it ended just now, or somebody signed out.
-fn gone(usage: Result<Usage, NoUsage>) -> Fault {
-    Fault::SignedOut(match usage {
-        Err(NoUsage::SignedOut(why)) => anyhow!(why),
+fn gone(usage: Result<Usage, UsageError>) -> CommandError {
+    CommandError::SignedOut(match usage {
+        Err(UsageError::SignedOut(why)) => anyhow!(why),
         _ => anyhow!("somebody signed out meanwhile: chatmock-auth login"),
     })
 }
 
 /// The sign-in in use and where it is: ours, else the borrowed one.
-fn load(desk: &Desk, borrowed: Option<&Path>) -> Result<Option<(AuthFile, String)>, Fault> {
+fn load(
+    context: &CommandContext,
+    borrowed: Option<&Path>,
+) -> Result<Option<(AuthFile, String)>, CommandError> {
     let signed_in = |loaded: Result<Option<AuthFile>, StoreError>, place: String| {
         let file = loaded.map_err(KeeperError::from)?;
         Ok::<_, KeeperError>(file.filter(|file| file.tokens().is_some()).map(|file| (file, place)))
     };
-    let store = desk.means.home.store();
+    let store = context.config.home.store();
     if let Some(own) = signed_in(store.load(), store.description())? {
         return Ok(Some(own));
     }

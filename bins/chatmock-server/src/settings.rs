@@ -205,7 +205,7 @@ fn sign_in(
     let keeper = KeeperSettings {
         issuer,
         client_id,
-        route: auth::Route::named(route.name()),
+        route: auth::SignInRoute::named(route.name()),
         ..KeeperSettings::new(identity.originator.as_str(), identity.user_agent.as_str())
     };
     // A demo makes a folder of its own, and needs no person's.

@@ -5,12 +5,12 @@ use std::fmt::Write;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use crate::blocking::{LostTask, blocking};
 use crate::home::Home;
 use crate::lock::LockError;
-use crate::off_thread::{LostTask, off_thread};
 use crate::private::PrivateFileError;
-use crate::route::Route;
-use crate::store::{Mark, Place, StoreError, TokenStore};
+use crate::sign_in_route::SignInRoute;
+use crate::store::{Location, LocationFile, StoreError, TokenStore};
 use crate::tokens::AuthFile;
 
 /// The longest key that is used as it is; what is longer could not be a file's name.
@@ -23,7 +23,7 @@ pub struct Account {
     /// User, workspace and route, which together tell accounts apart; the name of its file.
     pub key: String,
     /// What its tokens are for.
-    pub route: Route,
+    pub route: SignInRoute,
     /// The name that the person gave it.
     pub name: Option<String>,
     /// The e-mail address: a label, since one may have several workspaces.
@@ -64,12 +64,13 @@ pub enum AccountError {
 impl Account {
     /// Describes the account of a sign-in.
     pub fn of(file: &AuthFile) -> Self {
-        Self::from_mark(Mark::describing(Some(file)))
+        Self::from_location_file(LocationFile::describing(Some(file)))
     }
 
-    fn from_mark(mark: Mark) -> Self {
-        let Mark { name, email, plan, user, workspace, route, generation: _, place: _ } = mark;
-        let route = route.map_or(Route::CODEX, Route::named);
+    fn from_location_file(file: LocationFile) -> Self {
+        let LocationFile { name, email, plan, user, workspace, route, generation: _, location: _ } =
+            file;
+        let route = route.map_or(SignInRoute::CODEX, SignInRoute::named);
         let key = key(user.as_deref(), workspace.as_deref(), &route);
         Self { key, route, name, email, plan, user_id: user, workspace, active: false }
     }
@@ -104,10 +105,12 @@ impl Home {
 
     /// The account in use.
     pub fn active_account(&self) -> Result<Option<Account>, StoreError> {
-        let slot = self.active();
-        let account = match slot.place()? {
-            Place::Keyring => Some(Account::from_mark(Mark::read(&slot.mark)?)),
-            Place::File => signed_in(slot.load())?.map(|file| Account::of(&file)),
+        let store = self.active();
+        let account = match store.location()? {
+            Location::Keyring => {
+                Some(Account::from_location_file(LocationFile::read(&store.location_file)?))
+            }
+            Location::File => signed_in(store.load())?.map(|file| Account::of(&file)),
         };
         Ok(account.map(|account| Account { active: true, ..account }))
     }
@@ -116,7 +119,7 @@ impl Home {
     pub async fn switch(&self, word: &str) -> Result<Account, AccountError> {
         let _lock = self.lock().await?;
         let (home, word) = (self.clone(), word.to_owned());
-        off_thread(move || home.switch_locked(&word)).await?
+        blocking(move || home.switch_locked(&word)).await?
     }
 
     fn switch_locked(&self, word: &str) -> Result<Account, AccountError> {
@@ -156,15 +159,17 @@ impl Home {
     }
 
     /// The store of an account, active or not.
-    pub(crate) fn store_of(&self, account: &Account) -> crate::store::SlotStore {
+    pub(crate) fn store_of(&self, account: &Account) -> crate::store::AccountStore {
         if account.active { self.active() } else { self.parked(&account.key) }
     }
 
     fn parked_account(&self, key: &str) -> Result<Option<Account>, StoreError> {
-        let slot = self.parked(key);
-        let account = match slot.place()? {
-            Place::Keyring => Some(Account::from_mark(Mark::read(&slot.mark)?)),
-            Place::File => signed_in(slot.load())?.map(|file| Account::of(&file)),
+        let store = self.parked(key);
+        let account = match store.location()? {
+            Location::Keyring => {
+                Some(Account::from_location_file(LocationFile::read(&store.location_file)?))
+            }
+            Location::File => signed_in(store.load())?.map(|file| Account::of(&file)),
         };
         // The place decides, whatever the file says of itself.
         Ok(account.map(|account| Account { key: key.to_owned(), ..account }))
@@ -204,12 +209,12 @@ pub(crate) fn signed_in(
 
 /// `<user>@<workspace>`, and `+<route>` on others than the Codex one, as the name of a file. What
 /// could be a path or a hidden file is escaped.
-fn key(user: Option<&str>, workspace: Option<&str>, route: &Route) -> String {
+fn key(user: Option<&str>, workspace: Option<&str>, route: &SignInRoute) -> String {
     let mut key = String::new();
     escape(user.unwrap_or("unknown"), &mut key);
     key.push('@');
     escape(workspace.unwrap_or("unknown"), &mut key);
-    if *route != Route::CODEX {
+    if *route != SignInRoute::CODEX {
         key.push('+');
         escape(route.as_str(), &mut key);
     }

@@ -1,7 +1,7 @@
 //! Claims of a JWT payload, read without checking the signature: for display and routing, never for trust.
 
-use crate::members::Members;
 use crate::secret::Secret;
+use crate::secret_object::SecretObject;
 use crate::tokens::AuthFile;
 
 const AUTH: &str = "https://api.openai.com/auth";
@@ -30,10 +30,11 @@ pub struct Claims {
 impl Claims {
     /// Reads a token's claims. A token that is no JWT has none.
     pub fn read(token: &Secret) -> Self {
-        let decoded = jsonwebtoken::dangerous::insecure_decode_claims::<Members>(token.expose());
+        let decoded =
+            jsonwebtoken::dangerous::insecure_decode_claims::<SecretObject>(token.expose());
         let Ok(payload) = decoded else { return Self::default() };
-        let auth: Members = payload.read(AUTH).unwrap_or_default();
-        let profile: Members = payload.read(PROFILE).unwrap_or_default();
+        let auth: SecretObject = payload.read(AUTH).unwrap_or_default();
+        let profile: SecretObject = payload.read(PROFILE).unwrap_or_default();
         let expires = payload.raw("exp").and_then(seconds);
         Self {
             email: text(&payload, "email").or_else(|| text(&profile, "email")),
@@ -71,7 +72,7 @@ impl Claims {
     }
 }
 
-fn text(members: &Members, name: &str) -> Option<String> {
+fn text(members: &SecretObject, name: &str) -> Option<String> {
     members.read::<String>(name).filter(|text| !text.is_empty())
 }
 
@@ -86,12 +87,12 @@ fn seconds(raw: &str) -> Option<i64> {
 /// Who a sign-in belongs to: two members of one team share the workspace, and one person may
 /// have several workspaces, so both count. What is unknown contradicts nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Identity {
+pub(crate) struct AccountIdentity {
     pub(crate) user: Option<String>,
     pub(crate) account: Option<String>,
 }
 
-impl Identity {
+impl AccountIdentity {
     pub(crate) fn of(claims: &Claims) -> Self {
         Self { user: claims.person(), account: claims.account_id.clone() }
     }
@@ -205,7 +206,7 @@ mod tests {
 
     #[test]
     fn identities_differ_only_in_what_both_know() {
-        let who = |user: Option<&str>, account: Option<&str>| Identity {
+        let who = |user: Option<&str>, account: Option<&str>| AccountIdentity {
             user: user.map(Into::into),
             account: account.map(Into::into),
         };

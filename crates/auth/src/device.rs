@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::auth_profile::CODEX;
 use crate::endpoint::code;
 use crate::login::CodeExchange;
-use crate::route::CODEX;
 use crate::secret::Secret;
 
 /// How long a device code is good for.
@@ -218,7 +218,7 @@ impl Device {
             code: body.authorization_code,
             verifier: body.code_verifier,
             redirect_uri,
-            practice: &CODEX,
+            profile: &CODEX,
             client_id: None,
             nonce: None,
         })

@@ -9,10 +9,10 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::accounts::Account;
+use crate::blocking::blocking;
 use crate::endpoint::{Endpoint, EndpointError, client};
 use crate::home::Home;
 use crate::lock::{HomeLock, LockError};
-use crate::off_thread::off_thread;
 use crate::store::{BorrowedStore, KeyringError, StoreError, TokenStore, VaultError};
 use crate::tokens::AuthFile;
 
@@ -159,7 +159,7 @@ pub async fn keyring(home: &Home) -> Check {
     let Some(keyring) = home.keyring().cloned() else {
         return Check::warn(name, KeyringError::NotBuilt.to_string(), file);
     };
-    let tried = off_thread(move || {
+    let tried = blocking(move || {
         keyring.write(PROBE, b"chatmock")?;
         keyring.delete(PROBE)
     });
@@ -230,7 +230,7 @@ pub async fn backend(address: &str) -> Check {
 pub async fn sharing(home: &Home, others: &[PathBuf]) -> Check {
     let name = "sharing";
     let (own, files) = (home.clone(), others.to_vec());
-    let shared = off_thread(move || shared_with(&own, &files)).await;
+    let shared = blocking(move || shared_with(&own, &files)).await;
     if let Ok(Some(path)) = shared {
         let detail = format!("{} holds the same refresh token", path.display());
         let fix = "chatmock-auth login: each program needs a sign-in of its own";
@@ -241,7 +241,7 @@ pub async fn sharing(home: &Home, others: &[PathBuf]) -> Check {
     }
     match HomeLock::acquire(&home.path().join("auth.lock"), Duration::ZERO).await {
         Ok(_) => Check::ok(name, "no other program uses this sign-in"),
-        Err(LockError::Busy { .. }) => Check::warn(
+        Err(LockError::ActiveRequests { .. }) => Check::warn(
             name,
             "another program is renewing or changing this sign-in just now",
             "nothing, if it is the server; else look again in a minute",

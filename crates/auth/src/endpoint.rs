@@ -8,9 +8,11 @@ use serde::Serialize;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
+use crate::auth_profile::AuthProfile;
 use crate::device::{DeviceCode, DeviceReply};
 use crate::login::CodeExchange;
-use crate::route::{Origin, Practice, Route};
+use crate::provenance::Provenance;
+use crate::sign_in_route::SignInRoute;
 use crate::tokens::{AuthFile, Grant};
 
 mod calls;
@@ -23,7 +25,7 @@ pub(crate) use calls::{Renewal, form};
 pub(crate) use client::{Issuer, client};
 use client::{identity, unreachable, whole};
 pub(crate) use error::code;
-pub use error::{CodeRefusal, EndpointError, Refusal};
+pub use error::{CodeRefusal, EndpointError, RefreshRefusal};
 use error::{classify, not_redeemed};
 
 /// The longest a revocation is waited for: the person has already decided to leave.
@@ -44,7 +46,7 @@ pub struct Endpoint {
 /// Why a renewal is made; the issuer is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Reason {
+pub enum RefreshReason {
     /// The access token ends within minutes, or has ended.
     ProactiveExpiry,
     /// The access token does not say when it ends, and the last renewal is days ago.
@@ -84,44 +86,44 @@ impl Endpoint {
         &self.client_id
     }
 
-    /// The origin of what this endpoint issues for a route, as far as it knows without asking.
-    pub fn origin(&self, route: Route) -> Origin {
-        let registers = route.practice().is_some_and(|practice| practice.registers);
+    /// The provenance of what this endpoint issues for a route, as far as it knows without asking.
+    pub fn provenance(&self, route: SignInRoute) -> Provenance {
+        let registers = route.profile().is_some_and(|profile| profile.registers);
         let client_id = (!registers).then(|| self.client_id.clone());
-        Origin { route, issuer: Some(self.issuer().to_owned()), client_id }
+        Provenance { route, issuer: Some(self.issuer().to_owned()), client_id }
     }
 
     /// The OAuth client of a sign-in: its own where installations register.
     pub(crate) fn client_of<'a>(
         &'a self,
-        practice: &Practice,
-        origin: &'a Origin,
+        profile: &AuthProfile,
+        provenance: &'a Provenance,
     ) -> Option<&'a str> {
-        if practice.registers { origin.client_id.as_deref() } else { Some(&self.client_id) }
+        if profile.registers { provenance.client_id.as_deref() } else { Some(&self.client_id) }
     }
 
     /// Spends a refresh token.
     pub(crate) async fn renew(
         &self,
-        practice: &Practice,
+        profile: &AuthProfile,
         renewal: Renewal<'_>,
     ) -> Result<Grant, EndpointError> {
-        let place = self.issuer.at(practice.token)?;
-        let call = match practice.resource {
+        let place = self.issuer.at(profile.token)?;
+        let call = match profile.resource {
             Some(resource) => self.post_form(place, &renewal.form(resource)),
             None => self.post(&place, &renewal.object())?,
         };
         let (status, body) = self.call(call).await?;
         if !status.is_success() {
             // A refusal's body only refines it, so one that breaks off does not hide the status.
-            return Err(classify(practice, status, &body.unwrap_or_default()));
+            return Err(classify(profile, status, &body.unwrap_or_default()));
         }
         serde_json::from_slice(&body?).map_err(|_| EndpointError::Unreadable)
     }
 
     /// Redeems a code for the tokens of a new sign-in. The code is spent whatever comes of it.
     pub async fn redeem(&self, exchange: &CodeExchange) -> Result<Grant, EndpointError> {
-        let place = self.issuer.at(exchange.practice.token)?;
+        let place = self.issuer.at(exchange.profile.token)?;
         let call = self.post_form(place, &exchange.form(&self.client_id));
         let (status, body) = self.call(call).await?;
         if !status.is_success() {
@@ -157,14 +159,14 @@ impl Endpoint {
     /// Ends a sign-in at the issuer: by its refresh token, else by its access token.
     pub async fn revoke(&self, sign_in: &AuthFile) -> Result<(), EndpointError> {
         let Some(tokens) = sign_in.tokens() else { return Ok(()) };
-        let origin = sign_in.origin();
-        let practice = origin.route.practice().ok_or(EndpointError::Route)?;
+        let provenance = sign_in.provenance();
+        let profile = provenance.route.profile().ok_or(EndpointError::UnknownRoute)?;
         let refresh = tokens.refresh_token();
-        let client_id = refresh.as_ref().and_then(|_| self.client_of(practice, &origin));
+        let client_id = refresh.as_ref().and_then(|_| self.client_of(profile, &provenance));
         let hint = if refresh.is_some() { "refresh_token" } else { "access_token" };
         let Some(token) = refresh.or_else(|| tokens.access_token()) else { return Ok(()) };
         let call = Revocation { token: &token, token_type_hint: hint, client_id };
-        let call = if practice.discovery {
+        let call = if profile.discovery {
             self.post_form(self.discover().await?.revocation()?, &call.form())
         } else {
             self.post(&self.issuer.at("/oauth/revoke")?, &call)?

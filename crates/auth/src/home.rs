@@ -8,7 +8,7 @@ use std::sync::atomic::AtomicBool;
 use sha2::{Digest, Sha256};
 
 use crate::lock::{HomeLock, LOCK_WAIT, LockError};
-use crate::store::{FileStore, Keyring, SlotStore, StoreChoice, StoreError, TokenStore};
+use crate::store::{AccountStore, FileStore, Keyring, StoreChoice, StoreError, TokenStore};
 use crate::tokens::AuthFile;
 
 /// A home directory and where its sign-ins are kept. Clones share the keyring's thread.
@@ -68,25 +68,25 @@ impl Home {
         self.path.join("auth.lock")
     }
 
-    pub(crate) fn active(&self) -> SlotStore {
-        self.slot(self.path.join("auth.json"), self.path.join("generation"), self.entry())
+    pub(crate) fn active(&self) -> AccountStore {
+        self.store_at(self.path.join("auth.json"), self.path.join("generation"), self.entry())
     }
 
     /// The place of a sign-in that is not the active one.
-    pub(crate) fn parked(&self, key: &str) -> SlotStore {
+    pub(crate) fn parked(&self, key: &str) -> AccountStore {
         let folder = self.accounts_folder();
         let entry = format!("{}/{key}", self.entry());
-        self.slot(folder.join(format!("{key}.json")), folder.join(format!("{key}.mark")), entry)
+        self.store_at(folder.join(format!("{key}.json")), folder.join(format!("{key}.mark")), entry)
     }
 
     pub(crate) fn accounts_folder(&self) -> PathBuf {
         self.path.join("accounts")
     }
 
-    fn slot(&self, file: PathBuf, mark: PathBuf, entry: String) -> SlotStore {
-        SlotStore {
+    fn store_at(&self, file: PathBuf, location_file: PathBuf, entry: String) -> AccountStore {
+        AccountStore {
             file: FileStore::at(file, self.lock_path()),
-            mark,
+            location_file,
             entry,
             choice: self.choice,
             keyring: self.keyring.clone(),

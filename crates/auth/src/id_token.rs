@@ -4,8 +4,8 @@ use time::OffsetDateTime;
 
 use crate::endpoint::Endpoint;
 use crate::keeper::ISSUER;
-use crate::members::Members;
 use crate::secret::Secret;
+use crate::secret_object::SecretObject;
 
 mod keys;
 mod verified;
@@ -61,7 +61,7 @@ pub(crate) fn check(
 ) -> Result<(), BadIdToken> {
     // `none` is not among the algorithms that it knows.
     jsonwebtoken::decode_header(token.expose()).map_err(|_| BadIdToken::Unsigned)?;
-    let payload = jsonwebtoken::dangerous::insecure_decode_claims::<Members>(token.expose());
+    let payload = jsonwebtoken::dangerous::insecure_decode_claims::<SecretObject>(token.expose());
     let payload = payload.map_err(|_| BadIdToken::Unreadable)?;
     // Behind another address (a gateway, a stand-in) the service still goes by its own name.
     let names = [endpoint.issuer(), ISSUER];

@@ -82,7 +82,7 @@ impl Found {
         let _lock = home.lock().await?;
         let home = home.clone();
         let account = Account { active: true, ..Account::of(&self.file) };
-        crate::off_thread::off_thread(move || {
+        crate::blocking::blocking(move || {
             home.park_active()?;
             home.active().save(&self.file.adopted())
         })

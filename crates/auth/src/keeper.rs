@@ -5,24 +5,25 @@ use std::time::Duration;
 
 use crate::endpoint::{Endpoint, EndpointError, EndpointSettings};
 use crate::lock::LOCK_WAIT;
-use crate::route::{Origin, Route};
+use crate::provenance::Provenance;
 use crate::secret::Secret;
+use crate::sign_in_route::SignInRoute;
 use crate::store::TokenStore;
 
-mod custody;
+mod decision;
 mod error;
-mod flight;
-mod holding;
-mod renewal;
+mod loaded;
+mod refresher;
 mod saving;
-mod step;
+mod single_flight;
 #[cfg(test)]
 pub(crate) mod tests;
+mod token_cache;
 
-use custody::Custody;
+use decision::RefreshRequest;
 pub use error::KeeperError;
-pub use holding::Session;
-use step::Order;
+pub use loaded::Session;
+use token_cache::TokenCache;
 
 /// The issuer of ChatGPT sign-ins.
 pub const ISSUER: &str = "https://auth.openai.com";
@@ -39,8 +40,8 @@ pub struct KeeperSettings {
     /// The OAuth client of routes where one is known to all; [`CLIENT_ID`] by default. Where every
     /// installation has its own, that stands in the stored sign-in.
     pub client_id: String,
-    /// The route whose tokens are handed out, and no other's; [`Route::CODEX`] by default.
-    pub route: Route,
+    /// The route whose tokens are handed out, and no other's; [`SignInRoute::CODEX`] by default.
+    pub route: SignInRoute,
     /// The program's name for the issuer.
     pub originator: String,
     /// The `user-agent` for the issuer.
@@ -59,7 +60,7 @@ impl KeeperSettings {
         Self {
             issuer: ISSUER.to_owned(),
             client_id: CLIENT_ID.to_owned(),
-            route: Route::CODEX,
+            route: SignInRoute::CODEX,
             originator: originator.into(),
             user_agent: user_agent.into(),
             lock_wait: LOCK_WAIT,
@@ -70,10 +71,10 @@ impl KeeperSettings {
 }
 
 impl KeeperSettings {
-    /// The origin that a sign-in must have to be used.
-    pub fn origin(&self) -> Origin {
-        let fixed = self.route.practice().is_none_or(|practice| !practice.registers);
-        Origin {
+    /// The provenance that a sign-in must have to be used.
+    pub fn provenance(&self) -> Provenance {
+        let fixed = self.route.profile().is_none_or(|profile| !profile.registers);
+        Provenance {
             route: self.route.clone(),
             issuer: Some(self.issuer.clone()),
             client_id: fixed.then(|| self.client_id.clone()),
@@ -84,7 +85,7 @@ impl KeeperSettings {
 /// Keeps one sign-in usable. Clones share everything.
 #[derive(Clone)]
 pub struct TokenKeeper {
-    custody: Arc<Custody>,
+    cache: Arc<TokenCache>,
 }
 
 impl TokenKeeper {
@@ -101,7 +102,7 @@ impl TokenKeeper {
             originator: &settings.originator,
             user_agent: &settings.user_agent,
         })?;
-        Ok(Self { custody: Arc::new(Custody::new(settings, endpoint, store, borrowed)?) })
+        Ok(Self { cache: Arc::new(TokenCache::new(settings, endpoint, store, borrowed)?) })
     }
 
     /// Gives the session as it stands. An access token that has ended is renewed first; one that
@@ -110,38 +111,38 @@ impl TokenKeeper {
     /// Looks at the store each time, so a sign-in or sign-out elsewhere counts at once. A caller
     /// that goes away stops nothing: the renewal runs on by itself.
     pub async fn current(&self) -> Result<Arc<Session>, KeeperError> {
-        let session = match self.custody.glance() {
+        let session = match self.cache.glance() {
             Some(outcome) => outcome?,
-            None => self.custody.join(&Order::Current).await?,
+            None => self.cache.join(&RefreshRequest::Current).await?,
         };
-        self.custody.renew_ahead();
+        self.cache.renew_ahead();
         Ok(session)
     }
 
     /// Gives another session after the backend refused `stale`: one that is already there for the
     /// same account, else a renewed one.
     pub async fn renew(&self, stale: &Secret) -> Result<Arc<Session>, KeeperError> {
-        let order = self.custody.replacing(stale);
-        self.custody.join(&order).await
+        let request = self.cache.replacing(stale);
+        self.cache.join(&request).await
     }
 
     /// Renews now, whether or not the access token would last. Gives the renewed session.
     pub async fn refresh(&self) -> Result<Arc<Session>, KeeperError> {
-        let held = self.custody.reload().await?;
-        let stale = held.holding.as_ref().ok_or_else(|| self.custody.signed_out())?.token().clone();
+        let held = self.cache.reload().await?;
+        let stale = held.loaded.as_ref().ok_or_else(|| self.cache.signed_out())?.token().clone();
         self.renew(&stale).await
     }
 
     /// Waits for a renewal under way and tries once more to save what could not be saved. Call it
     /// before the runtime ends: a renewal cut off there has spent its token for nothing.
     pub async fn finish(&self) {
-        self.custody.finish().await;
+        self.cache.finish().await;
     }
 
     /// Has the next renewal panic while it holds the lock, for tests of what becomes of that.
     #[cfg(feature = "fault-injection")]
     pub fn fault_in_next_renewal(&self) {
-        self.custody.faults.in_next_renewal();
+        self.cache.faults.in_next_renewal();
     }
 }
 

@@ -14,8 +14,8 @@
 //! # #[cfg(feature = "loopback")]
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
 //! use chatmock_auth::{
-//!     Attempt, CLIENT_ID, Endpoint, EndpointSettings, Ending, Home, ISSUER, Login, LoginSettings,
-//!     Loopback, LoopbackSettings, Route, SignIn, StoreChoice,
+//!     LoginAttempt, CLIENT_ID, Endpoint, EndpointSettings, LoginOutcome, Home, ISSUER, Login, LoginSettings,
+//!     Loopback, LoopbackSettings, SignInRoute, SignIn, StoreChoice,
 //! };
 //!
 //! let home = Home::new("/home/me/.chatgpt-local", StoreChoice::Auto);
@@ -24,38 +24,40 @@
 //! })?;
 //! let loopback = Loopback::bind(&LoopbackSettings::default()).await?;
 //! let (login, address) = Login::begin(LoginSettings {
-//!     route: &Route::CODEX, issuer: endpoint.issuer(), client_id: endpoint.client_id(),
+//!     route: &SignInRoute::CODEX, issuer: endpoint.issuer(), client_id: endpoint.client_id(),
 //!     registration: None, originator: "chatmock", redirect: loopback.redirect(), workspaces: &[],
 //! })?;
-//! let attempt = Attempt::new(login);
+//! let attempt = LoginAttempt::new(login);
 //! let listening = loopback.serve(&attempt);
 //! println!("open {address}, or paste here where it led you");
 //! // Beside this, each pasted line goes to `attempt.offer(line)`.
-//! let exchange = attempt.outcome().await?;
+//! let exchange = attempt.code().await?;
 //! let sign_in = SignIn { home: &home, endpoint: &endpoint, workspaces: &[], name: None };
 //! let obtained = sign_in.obtain(&exchange).await?;
 //! println!("{:?}", obtained.account());
 //! let saved = obtained.save(async |other| { println!("replace {other:?}?"); true }).await;
-//! attempt.settle(if saved.is_ok() { Ending::SignedIn } else { Ending::NotSignedIn });
+//! attempt.settle(if saved.is_ok() { LoginOutcome::SignedIn } else { LoginOutcome::NotSignedIn });
 //! listening.close().await;
 //! println!("saved in {}", saved?.place);
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! For the plan route: [`Route::PLAN`], the [`Registration`] of the home, a loopback with the
-//! `callback_ports` of its [`Practice`], and the same.
+//! For the plan route: [`SignInRoute::PLAN`], the [`Registration`] of the home, a loopback with the
+//! `callback_ports` of its [`AuthProfile`], and the same.
 //!
 //! Without a browser: [`Endpoint::device_code`], [`Device::new`], [`SignIn::await_device`], then
 //! the same. Afterwards [`TokenKeeper`] over [`Home::store`] hands out tokens, [`sign_out`] ends
 //! the sign-in, and [`doctor`] says what is wrong.
 
 mod accounts;
+mod auth_profile;
+mod blocking;
 mod claims;
 mod device;
 pub mod doctor;
 mod endpoint;
-mod faults;
+mod fault_injection;
 mod hardening;
 mod home;
 mod id_token;
@@ -65,43 +67,47 @@ mod lock;
 mod login;
 #[cfg(feature = "loopback")]
 mod loopback;
-mod members;
-mod off_thread;
 mod private;
+mod provenance;
 mod registration;
-mod route;
 #[cfg(test)]
 mod sample;
 mod secret;
+mod secret_object;
 mod sign_in;
+mod sign_in_route;
 mod sign_out;
 mod store;
 mod tokens;
 
 pub use accounts::{Account, AccountError};
+pub use auth_profile::{AuthProfile, CALLBACK_PORTS};
+pub use blocking::LostTask;
 pub use claims::Claims;
 pub use device::{DEVICE_CODE_LIFE, Device, DeviceCode, DeviceRefusal, DeviceReply, DeviceStep};
-pub use endpoint::{CodeRefusal, Endpoint, EndpointError, EndpointSettings, Reason, Refusal};
+pub use endpoint::{
+    CodeRefusal, Endpoint, EndpointError, EndpointSettings, RefreshReason, RefreshRefusal,
+};
 pub use hardening::harden_process;
 pub use home::Home;
 pub use id_token::BadIdToken;
 pub use keeper::{CLIENT_ID, ISSUER, KeeperError, KeeperSettings, Session, TokenKeeper};
 pub use lock::{HomeLock, LOCK_WAIT, LockError};
 pub use login::{
-    Attempt, CALLBACK_PATH, CodeExchange, Denial, Ending, Login, LoginSettings, QUERY_LIMIT,
-    Redirect, RedirectHost, Rejected, Stray, Verdict,
+    CALLBACK_PATH, CallbackRejection, CallbackVerdict, CodeExchange, Denial, Login, LoginAttempt,
+    LoginOutcome, LoginSettings, QUERY_LIMIT, Redirect, RedirectHost, UnexpectedCallback,
 };
 #[cfg(feature = "loopback")]
 pub use loopback::{Listening, Loopback, LoopbackError, LoopbackSettings};
-pub use off_thread::LostTask;
 pub use private::{PrivateFileError, open_private, read_private, write_private};
+pub use provenance::Provenance;
 pub use registration::Registration;
-pub use route::{CALLBACK_PORTS, Origin, Practice, Route};
 pub use secret::Secret;
 pub use sign_in::{Obtained, SignIn, SignInError, SignedIn};
+pub use sign_in_route::SignInRoute;
 pub use sign_out::{Revocation, SignedOut, sign_out};
 pub use store::{
-    Access, BorrowedStore, FileStore, Keyring, KeyringError, KeyringLimits, MemoryStore,
+    BorrowedStore, FileStore, Keyring, KeyringError, KeyringLimits, MemoryStore, Ownership,
     Reservation, Stamp, StoreChoice, StoreError, TokenStore, UnknownStore, Vault, VaultError,
 };
 pub use tokens::{

@@ -27,7 +27,7 @@ pub struct HomeLock {
 pub enum LockError {
     /// Another program held it all the time.
     #[error("another program is holding {path}")]
-    Busy {
+    ActiveRequests {
         /// The lock file.
         path: String,
     },
@@ -48,7 +48,7 @@ impl HomeLock {
                 Ok(()) => return Ok(Self { _file: file }),
                 Err(TryLockError::WouldBlock) if Instant::now() < deadline => {}
                 Err(TryLockError::WouldBlock) => {
-                    return Err(LockError::Busy { path: path.display().to_string() });
+                    return Err(LockError::ActiveRequests { path: path.display().to_string() });
                 }
                 // Some network and container file systems have no locks; one program alone is
                 // the rule there, and a sign-in that can never be renewed would be worse.
@@ -76,7 +76,7 @@ mod tests {
         let path = home.path().join("deep").join("auth.lock");
         let first = HomeLock::acquire(&path, LOCK_WAIT).await.unwrap();
         let busy = HomeLock::acquire(&path, Duration::ZERO).await;
-        assert!(matches!(busy, Err(LockError::Busy { .. })));
+        assert!(matches!(busy, Err(LockError::ActiveRequests { .. })));
         let waiter = {
             let path = path.clone();
             tokio::spawn(async move { HomeLock::acquire(&path, LOCK_WAIT).await.is_ok() })

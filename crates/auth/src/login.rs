@@ -7,18 +7,19 @@ use oauth2::{AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, RedirectUrl, Scope
 use reqwest::Url;
 use zeroize::Zeroizing;
 
+use crate::auth_profile::AuthProfile;
 use crate::endpoint::{EndpointError, Issuer, form};
 use crate::registration::Registration;
-use crate::route::{Practice, Route};
 use crate::secret::Secret;
+use crate::sign_in_route::SignInRoute;
 
-mod answer;
 mod attempt;
-mod client;
+mod callback;
+mod oauth_client;
 
-use answer::Answer;
-pub use attempt::{Attempt, Ending, Verdict};
-use client::Client;
+pub use attempt::{CallbackVerdict, LoginAttempt, LoginOutcome};
+use callback::Callback;
+use oauth_client::OAuthClient;
 
 /// The longest query that is looked at, in bytes.
 pub const QUERY_LIMIT: usize = 8 * 1024;
@@ -85,7 +86,7 @@ impl fmt::Display for Redirect {
 #[derive(Clone, Copy, Debug)]
 pub struct LoginSettings<'a> {
     /// What the tokens are to be for.
-    pub route: &'a Route,
+    pub route: &'a SignInRoute,
     /// The issuer's address.
     pub issuer: &'a str,
     /// The OAuth client, on routes where one is known to all.
@@ -105,9 +106,9 @@ pub struct Login {
     state: Secret,
     verifier: Secret,
     redirect_uri: String,
-    practice: &'static Practice,
+    profile: &'static AuthProfile,
     nonce: Option<Secret>,
-    client: Client,
+    client: OAuthClient,
 }
 
 /// A code and what must be shown with it.
@@ -116,7 +117,7 @@ pub struct CodeExchange {
     pub(crate) code: Secret,
     pub(crate) verifier: Secret,
     pub(crate) redirect_uri: String,
-    pub(crate) practice: &'static Practice,
+    pub(crate) profile: &'static AuthProfile,
     /// The client of this installation, on routes where it has its own.
     pub(crate) client_id: Option<String>,
     /// What the id token must repeat.
@@ -125,22 +126,22 @@ pub struct CodeExchange {
 
 /// Why no code came of what came back.
 #[derive(Debug)]
-pub enum Rejected {
+pub enum CallbackRejection {
     /// It was not the answer to this sign-in, which goes on.
-    Stray {
+    Unexpected {
         /// The sign-in, to be asked again.
         login: Box<Login>,
         /// What was wrong.
-        stray: Stray,
+        cause: UnexpectedCallback,
     },
     /// The issuer, or the person there, said no. It is over.
-    Ended(Denial),
+    Denied(Denial),
 }
 
 /// What was wrong with an answer that did not end the sign-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Stray {
+pub enum UnexpectedCallback {
     /// No `state`, or that of another attempt.
     #[error("it belongs to another sign-in: use the address that was opened last")]
     State,
@@ -182,22 +183,22 @@ fn described(detail: &Option<String>) -> String {
 impl Login {
     /// Begins a sign-in, and gives the address to open.
     pub fn begin(settings: LoginSettings<'_>) -> Result<(Self, Url), EndpointError> {
-        let practice = settings.route.practice().ok_or(EndpointError::Route)?;
-        let client = Client::of(practice, settings)?;
-        let address = Issuer::parse(settings.issuer)?.at(practice.authorize)?;
+        let profile = settings.route.profile().ok_or(EndpointError::UnknownRoute)?;
+        let client = OAuthClient::of(profile, settings)?;
+        let address = Issuer::parse(settings.issuer)?.at(profile.authorize)?;
         let redirect_uri = settings.redirect.to_string();
         let redirect = RedirectUrl::new(redirect_uri.clone()).map_err(|_| EndpointError::Issuer)?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256_len(VERIFIER_BYTES);
         let basic = BasicClient::new(ClientId::new(client.name(settings).to_owned()))
             .set_auth_uri(AuthUrl::from_url(address))
             .set_redirect_uri(redirect);
-        let nonce = practice.discovery.then(|| CsrfToken::new_random_len(NONCE_BYTES));
+        let nonce = profile.discovery.then(|| CsrfToken::new_random_len(NONCE_BYTES));
         let nonce = nonce.map(|nonce| Secret::new(nonce.into_secret()));
         let mut request = basic
             .authorize_url(|| CsrfToken::new_random_len(STATE_BYTES))
-            .add_scopes(practice.scopes.iter().map(|scope| Scope::new((*scope).to_owned())))
+            .add_scopes(profile.scopes.iter().map(|scope| Scope::new((*scope).to_owned())))
             .set_pkce_challenge(challenge);
-        for (name, value) in client.parameters(practice, settings) {
+        for (name, value) in client.parameters(profile, settings) {
             request = request.add_extra_param(name, value);
         }
         if let Some(nonce) = &nonce {
@@ -208,7 +209,7 @@ impl Login {
             state: Secret::new(state.into_secret()),
             verifier: Secret::new(verifier.into_secret()),
             redirect_uri,
-            practice,
+            profile,
             nonce,
             client,
         };
@@ -216,17 +217,19 @@ impl Login {
     }
 
     /// Takes what came back: a query, or the whole address as a person pastes it.
-    pub fn redeem(self, text: &str) -> Result<CodeExchange, Rejected> {
-        let answer = match Answer::read(text, &self.state) {
+    pub fn redeem(self, text: &str) -> Result<CodeExchange, CallbackRejection> {
+        let callback = match Callback::read(text, &self.state) {
             Ok(answer) => answer,
-            Err(stray) => return Err(Rejected::Stray { login: Box::new(self), stray }),
+            Err(cause) => {
+                return Err(CallbackRejection::Unexpected { login: Box::new(self), cause });
+            }
         };
-        match answer {
-            Answer::Denied(denial) => Err(Rejected::Ended(denial)),
-            Answer::Code { code, client_id } => {
-                let Self { verifier, redirect_uri, practice, nonce, client, state: _ } = self;
-                let client_id = client.answered(client_id).map_err(Rejected::Ended)?;
-                Ok(CodeExchange { code, verifier, redirect_uri, practice, client_id, nonce })
+        match callback {
+            Callback::Denied(denial) => Err(CallbackRejection::Denied(denial)),
+            Callback::Code { code, client_id } => {
+                let Self { verifier, redirect_uri, profile, nonce, client, state: _ } = self;
+                let client_id = client.answered(client_id).map_err(CallbackRejection::Denied)?;
+                Ok(CodeExchange { code, verifier, redirect_uri, profile, client_id, nonce })
             }
         }
     }
@@ -243,7 +246,7 @@ impl CodeExchange {
             ("redirect_uri", &self.redirect_uri),
             ("code_verifier", self.verifier.expose()),
         ];
-        pairs.extend(self.practice.resource.map(|resource| ("resource", resource)));
+        pairs.extend(self.profile.resource.map(|resource| ("resource", resource)));
         form(&pairs)
     }
 }

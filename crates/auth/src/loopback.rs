@@ -11,14 +11,14 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
-use crate::login::{Attempt, Redirect, RedirectHost};
-use crate::route::CALLBACK_PORTS;
+use crate::auth_profile::CALLBACK_PORTS;
+use crate::login::{LoginAttempt, Redirect, RedirectHost};
 
-mod answer;
-mod guests;
+mod connections;
 mod page;
+mod respond;
 
-use guests::Guests;
+use connections::Connections;
 
 /// Connections at a time; an idle one gives way to a new one.
 const MOST_CONNECTIONS: usize = 32;
@@ -86,7 +86,7 @@ pub struct Loopback {
 #[derive(Debug)]
 pub struct Listening {
     tasks: JoinSet<()>,
-    guests: Arc<Guests>,
+    connections: Arc<Connections>,
 }
 
 impl Loopback {
@@ -116,27 +116,28 @@ impl Loopback {
     }
 
     /// Serves an attempt until [`Listening::close`], or until that is dropped.
-    pub fn serve(self, attempt: &Attempt) -> Listening {
-        let (mut tasks, guests) = (JoinSet::new(), Arc::new(Guests::new(MOST_CONNECTIONS)));
+    pub fn serve(self, attempt: &LoginAttempt) -> Listening {
+        let (mut tasks, connections) =
+            (JoinSet::new(), Arc::new(Connections::new(MOST_CONNECTIONS)));
         for listener in self.listeners {
-            tasks.spawn(accept(listener, attempt.clone(), Arc::clone(&guests)));
+            tasks.spawn(accept(listener, attempt.clone(), Arc::clone(&connections)));
         }
-        Listening { tasks, guests }
+        Listening { tasks, connections }
     }
 }
 
 impl Listening {
     /// Stops listening, once the browser has its page. Say first how it ended, with
-    /// [`Attempt::settle`]; a page that is not fetched is not waited for long.
+    /// [`LoginAttempt::settle`]; a page that is not fetched is not waited for long.
     pub async fn close(mut self) {
         self.tasks.abort_all();
-        let _ = tokio::time::timeout(FAREWELL, self.guests.gone()).await;
+        let _ = tokio::time::timeout(FAREWELL, self.connections.drained()).await;
     }
 }
 
 impl Drop for Listening {
     fn drop(&mut self) {
-        self.guests.dismiss();
+        self.connections.abort_all();
     }
 }
 
@@ -168,22 +169,22 @@ async fn bind(address: SocketAddr) -> Result<Option<TcpListener>, LoopbackError>
     }
 }
 
-async fn accept(listener: TcpListener, attempt: Attempt, guests: Arc<Guests>) {
+async fn accept(listener: TcpListener, attempt: LoginAttempt, connections: Arc<Connections>) {
     loop {
         match listener.accept().await {
-            Ok((stream, _)) => guests.admit(|busy| serve(stream, attempt.clone(), busy)),
+            Ok((stream, _)) => connections.admit(|busy| serve(stream, attempt.clone(), busy)),
             // Out of files, most likely: idle connections will give some back.
             Err(_) => tokio::time::sleep(ACCEPT_PAUSE).await,
         }
     }
 }
 
-async fn serve(stream: TcpStream, attempt: Attempt, busy: guests::Busy) {
+async fn serve(stream: TcpStream, attempt: LoginAttempt, busy: connections::ActiveRequests) {
     let service = service_fn(move |request| {
         let (attempt, busy) = (attempt.clone(), busy.clone());
         async move {
             let _at_work = busy.begin();
-            answer::answer(&attempt, &request).await
+            respond::respond(&attempt, &request).await
         }
     });
     let connection = http1::Builder::new()

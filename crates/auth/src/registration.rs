@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 
+use crate::blocking::blocking;
 use crate::home::Home;
-use crate::off_thread::off_thread;
 use crate::private::{PrivateFileError, read_private, write_private};
 use crate::sign_in::SignInError;
 use crate::store::StoreError;
@@ -42,7 +42,7 @@ impl Registration {
     pub async fn of(home: &Home) -> Result<Self, SignInError> {
         let _lock = home.lock().await?;
         let path = path(home.path());
-        off_thread(move || match Self::load(&path)? {
+        blocking(move || match Self::load(&path)? {
             Some(known) => Ok(known),
             None => {
                 let made = Self { host_id: host_id()?, ..Self::default() };

@@ -5,15 +5,15 @@ use std::time::Instant;
 use time::OffsetDateTime;
 
 use crate::accounts::{Account, signed_in};
+use crate::blocking::{LostTask, blocking};
 use crate::device::{Device, DeviceRefusal, DeviceStep};
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::home::Home;
 use crate::id_token::BadIdToken;
 use crate::lock::LockError;
 use crate::login::CodeExchange;
-use crate::off_thread::{LostTask, off_thread};
 use crate::registration::{self, Registration};
-use crate::route::Route;
+use crate::sign_in_route::SignInRoute;
 use crate::store::{StoreError, TokenStore};
 use crate::tokens::AuthFile;
 
@@ -105,7 +105,7 @@ impl<'a> SignIn<'a> {
     /// Redeems a code. Nothing is saved yet.
     pub async fn obtain(self, exchange: &CodeExchange) -> Result<Obtained<'a>, SignInError> {
         // Before the code is spent: without it there is nothing to believe the tokens by.
-        let proof = if exchange.practice.discovery { Some(self.proof().await?) } else { None };
+        let proof = if exchange.profile.discovery { Some(self.proof().await?) } else { None };
         let grant = self.endpoint.redeem(exchange).await?;
         for (part, name) in [
             (&grant.id_token, ID_TOKEN),
@@ -117,9 +117,10 @@ impl<'a> SignIn<'a> {
             }
         }
         let registration = self.believe(&grant, exchange, proof)?;
-        let mut origin = self.endpoint.origin(Route::named(exchange.practice.name));
-        origin.client_id = exchange.client_id.clone().or(origin.client_id);
-        let mut file = AuthFile::signed_in(&grant, OffsetDateTime::now_utc()).with_origin(&origin);
+        let mut provenance = self.endpoint.provenance(SignInRoute::named(exchange.profile.name));
+        provenance.client_id = exchange.client_id.clone().or(provenance.client_id);
+        let mut file =
+            AuthFile::signed_in(&grant, OffsetDateTime::now_utc()).with_provenance(&provenance);
         if let Some(name) = self.name {
             file = file.with_name(name);
         }
@@ -193,7 +194,7 @@ impl Obtained<'_> {
     /// making it durable.
     async fn is_held(&self) -> bool {
         let home = self.sign_in.home.clone();
-        let held = off_thread(move || home.active().load()).await;
+        let held = blocking(move || home.active().load()).await;
         matches!(held, Ok(Ok(Some(held))) if held.tokens() == self.file.tokens())
     }
 
@@ -203,7 +204,7 @@ impl Obtained<'_> {
             return Ok(None);
         }
         let home = self.sign_in.home.clone();
-        let present = off_thread(move || home.active_account()).await?;
+        let present = blocking(move || home.active_account()).await?;
         let present = present.or_else(|error| match error {
             // A keyring that is locked is no reason not to sign in.
             StoreError::Keyring(_) => Ok(None),
@@ -216,7 +217,7 @@ impl Obtained<'_> {
         let (file, account) = (self.file.clone(), self.account.clone());
         let (home, named) = (self.sign_in.home.clone(), self.sign_in.name.is_some());
         let registration = self.registration.clone();
-        off_thread(move || {
+        blocking(move || {
             // First: without it the issuer would not know these tokens' client again.
             if let Some(registration) = registration {
                 registration.save(&registration::path(home.path())).map_err(StoreError::from)?;

@@ -1,9 +1,9 @@
 //! Signing out: the issuer is told first, and the tokens are deleted whatever it says.
 
 use crate::accounts::{Account, AccountError};
+use crate::blocking::{LostTask, blocking};
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::home::Home;
-use crate::off_thread::{LostTask, off_thread};
 use crate::store::{StoreError, TokenStore};
 use crate::tokens::AuthFile;
 
@@ -49,7 +49,7 @@ pub async fn sign_out(
         None => Revocation::Nothing,
     };
     let (home, account) = (home.clone(), leaving.account.clone());
-    let removed = off_thread(move || match &account {
+    let removed = blocking(move || match &account {
         Some(account) => home.store_of(account).remove(),
         None => home.active().remove(),
     });
@@ -64,9 +64,9 @@ pub async fn sign_out(
 /// Removes what killed programs left of saves: a file of the kind may hold tokens that are good.
 async fn sweep(home: &Home, account: Option<&Account>) -> Result<(), LostTask> {
     let parked = account.map(|account| home.parked(&account.key));
-    let slots: Vec<_> = std::iter::once(home.active()).chain(parked).collect();
-    off_thread(move || {
-        for error in slots.iter().filter_map(|slot| slot.sweep().err()) {
+    let stores: Vec<_> = std::iter::once(home.active()).chain(parked).collect();
+    blocking(move || {
+        for error in stores.iter().filter_map(|store| store.sweep().err()) {
             tracing::warn!(%error, "a file that may hold tokens stays");
         }
     })
@@ -80,7 +80,7 @@ struct Leaving {
 
 async fn find(home: &Home, word: Option<String>) -> Result<Option<Leaving>, AccountError> {
     let home = home.clone();
-    off_thread(move || {
+    blocking(move || {
         let account = word.map(|word| home.account(&word)).transpose()?;
         let store = account.as_ref().map_or_else(|| home.active(), |known| home.store_of(known));
         match store.load() {
@@ -105,8 +105,10 @@ async fn revoke(endpoint: &Endpoint, file: &AuthFile) -> Revocation {
     if file.tokens().is_none() {
         return Revocation::Nothing;
     }
-    let origin = file.origin();
-    if origin.route.practice().is_none() || !endpoint.origin(origin.route.clone()).agrees(&origin) {
+    let provenance = file.provenance();
+    if provenance.route.profile().is_none()
+        || !endpoint.provenance(provenance.route.clone()).agrees(&provenance)
+    {
         return Revocation::OtherIssuer;
     }
     match endpoint.revoke(file).await {

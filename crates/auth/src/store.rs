@@ -3,27 +3,27 @@
 use std::path::Path;
 use std::time::{Duration, SystemTime};
 
-use crate::off_thread::LostTask;
+use crate::blocking::LostTask;
 use crate::private::PrivateFileError;
 use crate::tokens::AuthFile;
 
+mod account_store;
 mod borrowed;
 mod disk;
 mod file;
 mod keyring;
-mod mark;
+mod location_file;
 mod memory;
-mod slot;
 #[cfg(test)]
 mod torture;
 
+pub(crate) use account_store::AccountStore;
+pub use account_store::{StoreChoice, UnknownStore};
 pub use borrowed::BorrowedStore;
 pub use file::FileStore;
 pub use keyring::{Keyring, KeyringError, KeyringLimits, Vault, VaultError};
-pub(crate) use mark::{Mark, Place};
+pub(crate) use location_file::{Location, LocationFile};
 pub use memory::MemoryStore;
-pub(crate) use slot::SlotStore;
-pub use slot::{StoreChoice, UnknownStore};
 
 /// A place for one sign-in. The calls may block; [`TokenStore::stamp`] costs a few small looks at
 /// the file system at most.
@@ -51,7 +51,7 @@ pub trait TokenStore: Send + Sync {
     fn description(&self) -> String;
 
     /// Says whose sign-in it is.
-    fn access(&self) -> Access;
+    fn access(&self) -> Ownership;
 }
 
 /// Room that was claimed for a renewal; dropping it gives the room back.
@@ -63,7 +63,7 @@ pub trait Reservation: Send {
 
 /// Whose sign-in a store holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
+pub enum Ownership {
     /// Ours, to renew and write.
     Owned,
     /// Another program's, to read only: two owners of one single-use token lose it.

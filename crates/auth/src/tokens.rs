@@ -8,14 +8,15 @@ use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
 use crate::claims::Claims;
-use crate::members::Members;
-use crate::route::{Origin, Route};
+use crate::provenance::Provenance;
 use crate::secret::Secret;
+use crate::secret_object::SecretObject;
+use crate::sign_in_route::SignInRoute;
 
+mod lenient;
 mod lifetime;
 #[cfg(test)]
 mod tests;
-mod told;
 
 pub use lifetime::{Freshness, Lifetime, RENEW_AHEAD, RENEW_EVERY, freshness};
 
@@ -41,13 +42,13 @@ pub struct Grant {
     #[serde(default)]
     pub refresh_token: Option<Secret>,
     /// How long the access token lives, in seconds.
-    #[serde(default, deserialize_with = "told::whole")]
+    #[serde(default, deserialize_with = "lenient::whole")]
     pub expires_in: Option<i64>,
     /// What was granted, parted by spaces.
-    #[serde(default, deserialize_with = "told::text")]
+    #[serde(default, deserialize_with = "lenient::text")]
     pub scope: Option<String>,
     /// When the tokens may be renewed at the earliest, in seconds since 1970.
-    #[serde(default, deserialize_with = "told::moment")]
+    #[serde(default, deserialize_with = "lenient::moment")]
     pub earliest_refresh_at: Option<i64>,
 }
 
@@ -61,7 +62,7 @@ impl Grant {
 /// The content of `auth.json`: known members typed, unknown ones kept by value and place.
 #[derive(Clone, PartialEq, Eq)]
 pub struct AuthFile {
-    members: Members,
+    members: SecretObject,
     tokens: Option<Tokens>,
 }
 
@@ -73,10 +74,12 @@ pub struct Malformed;
 impl AuthFile {
     /// Reads the file's text; an object without tokens is well formed, but not a sign-in.
     pub fn parse(text: &[u8]) -> Result<Self, Malformed> {
-        let members: Members = serde_json::from_slice(text).map_err(|_| Malformed)?;
+        let members: SecretObject = serde_json::from_slice(text).map_err(|_| Malformed)?;
         let tokens = match members.raw("tokens") {
             None => None,
-            Some(raw) => serde_json::from_str::<Option<Members>>(raw).map_err(|_| Malformed)?,
+            Some(raw) => {
+                serde_json::from_str::<Option<SecretObject>>(raw).map_err(|_| Malformed)?
+            }
         };
         let tokens = tokens.map(Tokens::checked).transpose()?;
         Ok(Self { members, tokens })
@@ -84,13 +87,13 @@ impl AuthFile {
 
     /// Makes the file of a new sign-in; the workspace comes from the tokens' claims.
     pub fn signed_in(grant: &Grant, now: OffsetDateTime) -> Self {
-        let mut tokens = Tokens(Members::default());
+        let mut tokens = Tokens(SecretObject::default());
         tokens.take(grant, now);
         let claims = Claims::of(grant.id_token.as_ref(), grant.access_token.as_ref());
         if let Some(account) = claims.account_id {
             tokens.0.set("account_id", &account);
         }
-        let mut members = Members::default();
+        let mut members = SecretObject::default();
         members.set("auth_mode", "chatgpt");
         members.set_raw("OPENAI_API_KEY", "null".to_owned());
         members.set_raw("tokens", "null".to_owned());
@@ -100,16 +103,16 @@ impl AuthFile {
 
     /// Writes down who issued the sign-in and where it may be used.
     #[must_use]
-    pub fn with_origin(mut self, origin: &Origin) -> Self {
-        self.members.set("route", origin.route.as_str());
-        let mut provenance = Members::default();
-        for (name, part) in [("issuer", &origin.issuer), ("client_id", &origin.client_id)] {
+    pub fn with_provenance(mut self, provenance: &Provenance) -> Self {
+        self.members.set("route", provenance.route.as_str());
+        let mut object = SecretObject::default();
+        for (name, part) in [("issuer", &provenance.issuer), ("client_id", &provenance.client_id)] {
             if let Some(text) = part {
-                provenance.set(name, text);
+                object.set(name, text);
             }
         }
         if let Some(tokens) = &mut self.tokens {
-            tokens.0.set_raw("oauth_provenance", String::clone(&provenance.render(4)));
+            tokens.0.set_raw("oauth_provenance", String::clone(&object.render(4)));
         }
         self
     }
@@ -123,11 +126,13 @@ impl AuthFile {
 
     /// Who issued the sign-in and where it may be used. Programs that write no route know only
     /// the Codex one.
-    pub fn origin(&self) -> Origin {
-        let provenance = self.tokens.as_ref().and_then(|t| t.0.read::<Members>("oauth_provenance"));
+    pub fn provenance(&self) -> Provenance {
+        let provenance =
+            self.tokens.as_ref().and_then(|t| t.0.read::<SecretObject>("oauth_provenance"));
         let part = |name| provenance.as_ref().and_then(|members| members.read::<String>(name));
-        let route = self.members.read::<String>("route").map_or(Route::CODEX, Route::named);
-        Origin { route, issuer: part("issuer"), client_id: part("client_id") }
+        let route =
+            self.members.read::<String>("route").map_or(SignInRoute::CODEX, SignInRoute::named);
+        Provenance { route, issuer: part("issuer"), client_id: part("client_id") }
     }
 
     /// The name that the person gave the account.
@@ -148,7 +153,7 @@ impl AuthFile {
 
     /// The file as ours, once another program has given it up.
     pub(crate) fn adopted(mut self) -> Self {
-        let route = self.origin().route;
+        let route = self.provenance().route;
         self.members.set("route", route.as_str());
         self
     }
@@ -161,7 +166,7 @@ impl AuthFile {
     /// Gives the file after a renewal: new tokens where the issuer sent some, the rest as it was.
     pub fn renewed(&self, grant: &Grant, now: OffsetDateTime) -> Self {
         let mut next = self.clone();
-        next.tokens.get_or_insert_with(|| Tokens(Members::default())).take(grant, now);
+        next.tokens.get_or_insert_with(|| Tokens(SecretObject::default())).take(grant, now);
         if next.members.raw("tokens").is_none() {
             next.members.set_raw("tokens", "null".to_owned());
         }
@@ -176,7 +181,7 @@ impl AuthFile {
 
     /// Whether the person allowed the use of the plan; `None` on routes that ask for no such leave.
     pub fn is_allowed(&self) -> Option<bool> {
-        let needed = self.origin().route.practice().and_then(|practice| practice.needed)?;
+        let needed = self.provenance().route.profile().and_then(|profile| profile.needed)?;
         let granted = self.tokens().and_then(Tokens::scope).unwrap_or_default();
         Some(granted.split(' ').any(|scope| scope == needed))
     }
@@ -233,7 +238,7 @@ impl fmt::Debug for AuthFile {
     }
 }
 
-fn set_time(members: &mut Members, now: OffsetDateTime) {
+fn set_time(members: &mut SecretObject, now: OffsetDateTime) {
     if let Ok(text) = now.format(&Rfc3339) {
         members.set("last_refresh", &text);
     }
@@ -241,10 +246,10 @@ fn set_time(members: &mut Members, now: OffsetDateTime) {
 
 /// The `tokens` object of the file.
 #[derive(Clone, PartialEq, Eq)]
-pub struct Tokens(Members);
+pub struct Tokens(SecretObject);
 
 impl Tokens {
-    fn checked(members: Members) -> Result<Self, Malformed> {
+    fn checked(members: SecretObject) -> Result<Self, Malformed> {
         for raw in TOKEN_NAMES.iter().filter_map(|name| members.raw(name)) {
             serde_json::from_str::<Option<Secret>>(raw).map_err(|_| Malformed)?;
         }

@@ -3,7 +3,8 @@
 #![no_main]
 
 use chatmock_auth::{
-    CLIENT_ID, ISSUER, Login, LoginSettings, Redirect, RedirectHost, Registration, Rejected, Route,
+    CLIENT_ID, CallbackRejection, ISSUER, Login, LoginSettings, Redirect, RedirectHost,
+    Registration, SignInRoute,
 };
 use libfuzzer_sys::fuzz_target;
 
@@ -15,12 +16,12 @@ const HOST: &str = r#"{"host_id":"urn:uuid:9b2f6d0c-5d0e-4a39-8f0a-0d6a4c1f2e3b"
 
 fuzz_target!(|text: &str| {
     let registration: Registration = serde_json::from_str(HOST).expect("a registration");
-    for route in [Route::CODEX, Route::PLAN] {
+    for route in [SignInRoute::CODEX, SignInRoute::PLAN] {
         answer(text, &route, &registration);
     }
 });
 
-fn answer(text: &str, route: &Route, registration: &Registration) {
+fn answer(text: &str, route: &SignInRoute, registration: &Registration) {
     let settings = LoginSettings {
         route,
         issuer: ISSUER,
@@ -35,10 +36,10 @@ fn answer(text: &str, route: &Route, registration: &Registration) {
     let answer = text.replace(STATE, &state);
     match login.redeem(&answer) {
         Ok(_) => assert!(text.contains(STATE), "a code without the state"),
-        Err(Rejected::Ended(denial)) => {
+        Err(CallbackRejection::Denied(denial)) => {
             assert!(text.contains(STATE), "an end without the state");
             assert!(!denial.to_string().contains(char::is_control), "{denial}");
         }
-        Err(Rejected::Stray { stray, .. }) => assert!(!stray.to_string().is_empty()),
+        Err(CallbackRejection::Unexpected { cause, .. }) => assert!(!cause.to_string().is_empty()),
     }
 }

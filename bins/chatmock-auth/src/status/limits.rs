@@ -37,7 +37,7 @@ fn bar(window: &Window, now: i64, screen: Screen) -> String {
     let bar = format!("{}{}", full.repeat(cells), empty.repeat(BAR - cells));
     let paint = match used {
         LITTLE.. => Paint::Bad,
-        CARE.. => Paint::Care,
+        CARE.. => Paint::Warning,
         _ => Paint::Good,
     };
     let resets = window.resets.map(|at| match at {

@@ -1,6 +1,6 @@
 //! The status in words, and as an object for programs.
 
-use super::usage::{Credits, Limit, NoUsage, Stored, Usage, Window};
+use super::usage::{Credits, Limit, StoredUsage, Usage, UsageError, Window};
 use super::{Status, limits};
 use crate::dates;
 use crate::json::Json;
@@ -18,7 +18,7 @@ impl Status {
         }
         screen.field("Plan", self.plan().unwrap_or("not told"));
         screen.field("Workspace", account.workspace.as_deref().unwrap_or("not told"));
-        screen.field("Route", self.origin.route.as_str());
+        screen.field("Route", self.provenance.route.as_str());
         if let Some(allowed) = self.allowed {
             screen.field("Plan use", if allowed { "allowed" } else { "off: not allowed" });
         }
@@ -29,7 +29,7 @@ impl Status {
         screen.field("Ends", &self.end(now));
         screen.line("");
         if self.allowed == Some(false) {
-            let off = format!("{PLAN_USE_OFF}{}", self.origin.route.login_command());
+            let off = format!("{PLAN_USE_OFF}{}", self.provenance.route.login_command());
             screen.line(screen.paint(Paint::Bad, &off));
         }
         match &self.usage {
@@ -37,10 +37,10 @@ impl Status {
                 screen.line("Limits");
                 limits::draw(usage, now, screen).iter().for_each(|line| screen.line(line));
             }
-            Err(NoUsage::SignedOut(why)) => {
+            Err(UsageError::SignedOut(why)) => {
                 screen.line(format_args!("{}: {}", screen.paint(Paint::Bad, "Ended"), shown(why)));
             }
-            Err(NoUsage::Elsewhere(page)) => {
+            Err(UsageError::Elsewhere(page)) => {
                 screen.line(format_args!("Limits are not told on this route; they are at {page}"));
             }
             Err(why) => self.tell_earlier(why, now, screen),
@@ -48,10 +48,10 @@ impl Status {
     }
 
     /// Tells why the limits are not known now, and how they were earlier, as far as that is known.
-    fn tell_earlier(&self, why: &NoUsage, now: i64, screen: Screen) {
+    fn tell_earlier(&self, why: &UsageError, now: i64, screen: Screen) {
         let doctor = "chatmock-auth doctor looks for the reason";
         let why = shown(why.words());
-        let Some(Stored { as_of, usage }) = &self.stored else {
+        let Some(StoredUsage { as_of, usage }) = &self.stored else {
             screen.line(format_args!("Limits are not known now: {why} ({doctor})"));
             return;
         };
@@ -65,19 +65,19 @@ impl Status {
         let account = &self.account;
         let (usage, as_of) = match (&self.usage, &self.stored) {
             (Ok(usage), _) => (Some(usage), Some(dates::unix_now())),
-            (_, Some(Stored { as_of, usage })) => (Some(usage), Some(*as_of)),
+            (_, Some(StoredUsage { as_of, usage })) => (Some(usage), Some(*as_of)),
             _ => (None, None),
         };
         Json::Object(vec![
-            ("signed_in", (!matches!(self.usage, Err(NoUsage::SignedOut(_)))).into()),
+            ("signed_in", (!matches!(self.usage, Err(UsageError::SignedOut(_)))).into()),
             ("email", account.email.clone().into()),
             ("name", account.name.clone().into()),
             ("plan", self.plan().into()),
             ("workspace", account.workspace.clone().into()),
             ("key", account.key.as_str().into()),
-            ("route", self.origin.route.as_str().into()),
+            ("route", self.provenance.route.as_str().into()),
             ("plan_use", self.allowed.into()),
-            ("issuer", self.origin.issuer.clone().into()),
+            ("issuer", self.provenance.issuer.clone().into()),
             ("place", self.place.as_str().into()),
             ("borrowed", self.borrowed.into()),
             ("expires_at", self.expires.into()),
@@ -85,7 +85,7 @@ impl Status {
             ("usage", usage.map(Usage::json).into()),
             ("usage_live", self.usage.is_ok().into()),
             ("usage_as_of", as_of.into()),
-            ("usage_error", self.usage.as_ref().err().map(NoUsage::words).into()),
+            ("usage_error", self.usage.as_ref().err().map(UsageError::words).into()),
         ])
     }
 
@@ -106,7 +106,7 @@ impl Status {
     }
 }
 
-impl NoUsage {
+impl UsageError {
     fn words(&self) -> &str {
         match self {
             Self::SignedOut(why) | Self::Unavailable(why) => why,

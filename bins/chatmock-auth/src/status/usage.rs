@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use anyhow::anyhow;
 use chatmock_auth::{AuthFile, KeeperError, TokenKeeper};
-use chatmock_server::protocol::codex::limits as told;
+use chatmock_server::protocol::codex::limits as backend;
 use chatmock_server::upstream::{Client, CredentialError, Error as UpstreamError};
 use chatmock_server::{KeeperCredentials, stored_limits};
 
-use crate::Desk;
+use crate::CommandContext;
 use crate::dates;
 
 /// How much of an account's limits is used.
@@ -58,7 +58,7 @@ pub(super) struct Credits {
 
 /// Limits that the backend told a server earlier.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct Stored {
+pub(super) struct StoredUsage {
     /// When it told them, in seconds since 1970.
     pub(super) as_of: i64,
     pub(super) usage: Usage,
@@ -66,7 +66,7 @@ pub(super) struct Stored {
 
 /// Why the limits are not known.
 #[derive(Debug)]
-pub(super) enum NoUsage {
+pub(super) enum UsageError {
     /// Only a new sign-in helps.
     SignedOut(String),
     /// They may be had another time.
@@ -78,8 +78,11 @@ pub(super) enum NoUsage {
 }
 
 /// Asks the backend; an access token that has ended is renewed first.
-pub(super) async fn read(desk: &Desk, keeper: &TokenKeeper) -> Result<Usage, NoUsage> {
-    let upstream = desk.means.upstream(&desk.route());
+pub(super) async fn read(
+    context: &CommandContext,
+    keeper: &TokenKeeper,
+) -> Result<Usage, UsageError> {
+    let upstream = context.config.upstream(&context.route());
     if let Some(page) = upstream.route.usage_page() {
         return Err(elsewhere(keeper, page).await);
     }
@@ -100,19 +103,19 @@ pub(super) async fn read(desk: &Desk, keeper: &TokenKeeper) -> Result<Usage, NoU
     Ok(Usage { plan: usage.plan, limits, credits: usage.credits.map(Credits::from) })
 }
 
-/// Tells whether the sign-in works, where the limits are not told.
-async fn elsewhere(keeper: &TokenKeeper, page: &'static str) -> NoUsage {
+/// Tells whether the sign-in works, where the backend does not report the limits.
+async fn elsewhere(keeper: &TokenKeeper, page: &'static str) -> UsageError {
     match keeper.current().await {
-        Ok(_) | Err(KeeperError::NotAllowed { .. }) => NoUsage::Elsewhere(page),
+        Ok(_) | Err(KeeperError::NotAllowed { .. }) => UsageError::Elsewhere(page),
         Err(error @ (KeeperError::Unavailable(_) | KeeperError::Io(_))) => {
-            NoUsage::Unavailable(error.to_string())
+            UsageError::Unavailable(error.to_string())
         }
-        Err(error) => NoUsage::SignedOut(error.to_string()),
+        Err(error) => UsageError::SignedOut(error.to_string()),
     }
 }
 
 /// Reads what a server that uses this home was told last about a sign-in's account.
-pub(super) fn stored(home: &Path, sign_in: &AuthFile) -> Option<Stored> {
+pub(super) fn stored(home: &Path, sign_in: &AuthFile) -> Option<StoredUsage> {
     let stored = stored_limits(home, sign_in)?;
     let (as_of, limits) = (i64::try_from(stored.as_of).ok()?, stored.limits);
     let main = windows(limits.primary, limits.secondary);
@@ -128,10 +131,10 @@ pub(super) fn stored(home: &Path, sign_in: &AuthFile) -> Option<Stored> {
     let all = std::iter::once(Limit { name: None, reached, windows: main }).chain(further);
     let all = all.filter(|limit| limit.reached || !limit.windows.is_empty()).collect();
     let credits = limits.credits.map(Credits::from);
-    Some(Stored { as_of, usage: Usage { plan: limits.plan, limits: all, credits } })
+    Some(StoredUsage { as_of, usage: Usage { plan: limits.plan, limits: all, credits } })
 }
 
-fn windows(primary: Option<told::Window>, secondary: Option<told::Window>) -> Vec<Window> {
+fn windows(primary: Option<backend::Window>, secondary: Option<backend::Window>) -> Vec<Window> {
     let windows = [primary, secondary].into_iter().flatten().map(|window| Window {
         used: window.used_percent,
         minutes: window.window_minutes,
@@ -140,17 +143,19 @@ fn windows(primary: Option<told::Window>, secondary: Option<told::Window>) -> Ve
     windows.collect()
 }
 
-impl From<told::Credits> for Credits {
-    fn from(told: told::Credits) -> Self {
-        Self { some: told.has_credits, unlimited: told.unlimited, balance: told.balance }
+impl From<backend::Credits> for Credits {
+    fn from(credits: backend::Credits) -> Self {
+        Self { some: credits.has_credits, unlimited: credits.unlimited, balance: credits.balance }
     }
 }
 
-fn no_usage(error: UpstreamError) -> NoUsage {
+fn no_usage(error: UpstreamError) -> UsageError {
     match error {
-        UpstreamError::Credentials(CredentialError::Unavailable(why)) => NoUsage::Unavailable(why),
-        UpstreamError::Credentials(error) => NoUsage::SignedOut(error.to_string()),
-        UpstreamError::Settings { .. } => NoUsage::Settings(anyhow!(error)),
-        error => NoUsage::Unavailable(error.to_string()),
+        UpstreamError::Credentials(CredentialError::Unavailable(why)) => {
+            UsageError::Unavailable(why)
+        }
+        UpstreamError::Credentials(error) => UsageError::SignedOut(error.to_string()),
+        UpstreamError::Settings { .. } => UsageError::Settings(anyhow!(error)),
+        error => UsageError::Unavailable(error.to_string()),
     }
 }

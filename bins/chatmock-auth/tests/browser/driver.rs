@@ -7,7 +7,7 @@ use std::process::Command;
 use serde_json::{Value, json};
 
 use crate::Fault;
-use crate::bench::{Bench, FLAGS, PATIENCE, Running};
+use crate::harness::{FLAGS, Harness, PATIENCE, Running};
 
 /// The name under which the protocol hands out elements.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -28,10 +28,10 @@ pub(crate) fn clicked_at_localhost() -> Result<(), Fault> {
 }
 
 fn click(route: &str, arguments: &[&str], last: &str) -> Result<(), Fault> {
-    let bench = Bench::new(false)?;
-    let mut login = Running::start(&mut bench.login(arguments))?;
+    let harness = Harness::new(false)?;
+    let mut login = Running::start(&mut harness.login(arguments))?;
     let address = login.until("/authorize?")?;
-    let browser = Browser::start(&bench)?;
+    let browser = Browser::start(&harness)?;
     browser.open(address.trim())?;
     browser.click(if route == "plan" { "Continue with ChatGPT" } else { "Continue" })?;
     let text = browser.text()?;
@@ -44,7 +44,7 @@ fn click(route: &str, arguments: &[&str], last: &str) -> Result<(), Fault> {
         return Err(format!("the last address is {place}").into());
     }
     login.end()?;
-    bench.check(route)
+    harness.check(route)
 }
 
 /// A Chromium and its driver; both end when it is dropped.
@@ -55,9 +55,12 @@ struct Browser {
 }
 
 impl Browser {
-    fn start(bench: &Bench) -> Result<Self, Fault> {
+    fn start(harness: &Harness) -> Result<Self, Fault> {
         let mut command = Command::new("chromedriver");
-        command.arg("--port=0").env("HOME", bench.place.path()).env("TMPDIR", bench.place.path());
+        command
+            .arg("--port=0")
+            .env("HOME", harness.place.path())
+            .env("TMPDIR", harness.place.path());
         let mut driver = Running::start(&mut command)?;
         let line = driver.until("started successfully on port ")?;
         let port = line.rsplit(' ').next().unwrap_or_default().trim_end_matches('.');

@@ -3,8 +3,8 @@
 //! Where Chromium or its driver is missing (Debian's packages `chromium` and `chromium-driver`) these tests are
 //! reported as ignored, except under `CI=true`, where they fail.
 
-mod bench;
 mod driver;
+mod harness;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,7 +16,7 @@ type Fault = Box<dyn std::error::Error + Send + Sync>;
 
 fn main() -> ExitCode {
     let trials = vec![
-        trial("a_browser_that_the_program_opens_signs_in", bench::opened_by_the_program),
+        trial("a_browser_that_the_program_opens_signs_in", harness::opened_by_the_program),
         trial("a_person_who_clicks_in_chromium_signs_in", driver::clicked),
         trial("a_click_on_the_plan_routes_own_label_signs_in", driver::clicked_on_the_plan_route),
         trial("localhost_works_as_well", driver::clicked_at_localhost),

@@ -1,19 +1,19 @@
 //! The program as a process, against a simulated issuer and backend over real sockets.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test reports by stopping")]
 
-mod bench;
-mod care;
-mod codes;
-mod crowd;
-mod imports;
+mod accounts;
+mod browser_login;
+mod command_line;
+mod concurrency;
+mod device_code;
+mod doctor;
+mod harness;
+mod import;
 mod kills;
-mod leaving;
-mod pages;
+mod logout;
 mod plan;
-mod replacing;
-mod running;
+mod process;
 mod server;
 mod status;
 #[cfg(unix)]
 mod terminal;
-mod words;

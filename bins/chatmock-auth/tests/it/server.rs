@@ -1,4 +1,4 @@
-//! A server over a bench's home, for what it leaves there.
+//! A server over a harness's home, for what it leaves there.
 
 use std::io::{Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -13,15 +13,15 @@ use chatmock_simulator::Backend;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
-use crate::bench::Bench;
-use crate::running::PATIENCE;
+use crate::harness::Harness;
+use crate::process::PATIENCE;
 
 /// Asks a server of a route one question and stops it; gives the answer.
-pub(crate) async fn ask_once(bench: &Bench, backend: Backend) -> String {
+pub(crate) async fn ask_once(harness: &Harness, backend: Backend) -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     let (stop, stopped) = oneshot::channel::<()>();
-    let served = Server::new(settings(bench, backend)).unwrap().serve(vec![listener], async {
+    let served = Server::new(settings(harness, backend)).unwrap().serve(vec![listener], async {
         stopped.await.ok();
     });
     let served = tokio::spawn(served);
@@ -31,20 +31,20 @@ pub(crate) async fn ask_once(bench: &Bench, backend: Backend) -> String {
     answer
 }
 
-fn settings(bench: &Bench, backend: Backend) -> Settings {
+fn settings(harness: &Harness, backend: Backend) -> Settings {
     let route =
         if backend == Backend::Plan { UpstreamRoute::plan() } else { UpstreamRoute::codex() };
     let keeper = KeeperSettings {
-        issuer: bench.simulator.issuer(),
-        route: auth::Route::named(route.name()),
+        issuer: harness.simulator.issuer(),
+        route: auth::SignInRoute::named(route.name()),
         ..KeeperSettings::new("chatmock", "chatmock/test")
     };
-    let route = route.at(bench.simulator.url_of(backend));
+    let route = route.at(harness.simulator.url_of(backend));
     Settings {
         http: HttpSettings::default(),
         policy: Policy::default(),
         upstream: Config { route, ..Config::default() },
-        access: Access::SignIn(SignInSettings { home: bench.home(), borrow_codex: None, keeper }),
+        access: Access::SignIn(SignInSettings { home: harness.home(), borrow_codex: None, keeper }),
         models: ModelSettings::default(),
     }
 }

@@ -7,7 +7,7 @@ use std::sync::mpsc::{self, Receiver};
 
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use crate::running::{PATIENCE, assert_silent};
+use crate::process::{PATIENCE, assert_silent};
 
 /// A program at a terminal.
 pub(crate) struct Terminal {

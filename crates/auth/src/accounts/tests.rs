@@ -33,10 +33,10 @@ fn emails(home: &Home) -> Vec<(String, bool)> {
 
 #[test]
 fn the_key_is_user_and_workspace_and_always_a_plain_file_name() {
-    let key = |user, workspace| key(user, workspace, &Route::CODEX);
+    let key = |user, workspace| key(user, workspace, &SignInRoute::CODEX);
     assert_eq!(key(Some("user-abc"), Some("1111-22")), "user-abc@1111-22");
     assert_eq!(key(None, Some("w")), "unknown@w");
-    assert_eq!(super::key(Some("u"), None, &Route::PLAN), "u@unknown+plan");
+    assert_eq!(super::key(Some("u"), None, &SignInRoute::PLAN), "u@unknown+plan");
     for hostile in ["../../etc/passwd", ".hidden", "a/b\\c:d", "\u{0}\n", "é", "CON.", "a@b"] {
         let key = key(Some(hostile), Some(hostile));
         let plain = |c: char| c.is_ascii_alphanumeric() || "-_%@".contains(c);
@@ -53,7 +53,7 @@ fn members_of_one_team_and_workspaces_of_one_person_are_apart() {
     assert!(!one.is_same(&Account::of(&file("u2", "team", "b@example.org"))));
     assert!(!one.is_same(&Account::of(&file("u1", "home", "a@example.org"))));
     assert!(one.is_same(&Account::of(&file("u1", "team", "renamed@example.org"))));
-    let nobody = Account::from_mark(Mark::default());
+    let nobody = Account::from_location_file(LocationFile::default());
     assert!(!nobody.is_same(&nobody.clone()));
 }
 
@@ -87,10 +87,14 @@ async fn a_switch_bumps_the_generation_and_shows_in_the_stamp() {
     let (_folder, home) = home();
     home.parked("u2@team").save(&file("u2", "team", "b@example.org")).unwrap();
     home.active().save(&file("u1", "team", "a@example.org")).unwrap();
-    let (stamp, mark) = (home.active().stamp().unwrap(), Mark::read(&home.active().mark).unwrap());
+    let (stamp, before) =
+        (home.active().stamp().unwrap(), LocationFile::read(&home.active().location_file).unwrap());
     home.switch("u2@team").await.unwrap();
     assert_ne!(home.active().stamp().unwrap(), stamp);
-    assert_eq!(Mark::read(&home.active().mark).unwrap().generation, mark.generation + 1);
+    assert_eq!(
+        LocationFile::read(&home.active().location_file).unwrap().generation,
+        before.generation + 1
+    );
     assert_eq!(emails(&home)[0], ("b@example.org".to_owned(), true));
 }
 

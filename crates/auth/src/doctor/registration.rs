@@ -1,8 +1,8 @@
 //! The registration of this installation, and whether the sign-in is of its client.
 
 use super::Check;
+use crate::blocking::blocking;
 use crate::home::Home;
-use crate::off_thread::off_thread;
 use crate::registration::{Registration, path};
 use crate::store::StoreError;
 
@@ -10,7 +10,7 @@ use crate::store::StoreError;
 pub async fn registration(home: &Home) -> Check {
     let name = "registration";
     let (place, own) = (path(home.path()), home.clone());
-    let read = off_thread(move || (Registration::load(&place), own.load().ok().flatten())).await;
+    let read = blocking(move || (Registration::load(&place), own.load().ok().flatten())).await;
     let (known, file) = match read {
         Ok((Ok(Some(known)), file)) => (known, file),
         Ok((Ok(None), _)) => return Check::ok(name, "none: the plan route makes one"),
@@ -20,9 +20,11 @@ pub async fn registration(home: &Home) -> Check {
     let (Some(client_id), Some(issuer)) = (&known.client_id, &known.issuer) else {
         return Check::ok(name, "none yet: the next sign-in on the plan route makes one");
     };
-    let origin = file.filter(|file| file.tokens().is_some()).map(|file| file.origin());
-    let registers = |origin: &crate::Origin| origin.route.practice().is_some_and(|p| p.registers);
-    let other = origin.filter(registers).is_some_and(|it| it.client_id.as_ref() != Some(client_id));
+    let provenance = file.filter(|file| file.tokens().is_some()).map(|file| file.provenance());
+    let registers =
+        |provenance: &crate::Provenance| provenance.route.profile().is_some_and(|p| p.registers);
+    let other =
+        provenance.filter(registers).is_some_and(|it| it.client_id.as_ref() != Some(client_id));
     if other {
         let detail = "the sign-in is of another client than this installation's";
         return Check::warn(name, detail, "nothing as long as it is renewed, else sign in again");

@@ -96,13 +96,13 @@ async fn a_registration_that_is_damaged_or_does_not_fit_the_sign_in_is_found() {
     let path = folder.path().join("registration.json");
     known.save(&path).unwrap();
     assert_eq!(registration(&home).await.detail, "oaiapp_1, issued by https://i.test");
-    let origin = |client: &str| crate::Origin {
-        route: crate::Route::PLAN,
+    let provenance = |client: &str| crate::Provenance {
+        route: crate::SignInRoute::PLAN,
         issuer: Some("https://i.test".to_owned()),
         client_id: Some(client.to_owned()),
     };
     for (client, expected) in [("oaiapp_1", Health::Ok), ("oaiapp_2", Health::Warn)] {
-        home.active().save(&file(99).with_origin(&origin(client))).unwrap();
+        home.active().save(&file(99).with_provenance(&provenance(client))).unwrap();
         assert_eq!(registration(&home).await.health, expected, "{client}");
     }
     std::fs::write(&path, "{").unwrap();
@@ -113,8 +113,9 @@ async fn a_registration_that_is_damaged_or_does_not_fit_the_sign_in_is_found() {
 
 #[test]
 fn a_sign_in_that_may_not_use_the_plan_is_found() {
-    let origin = crate::Origin { route: crate::Route::PLAN, issuer: None, client_id: None };
-    let check = sign_in(Ok(Some(file(7200).with_origin(&origin))), now());
+    let provenance =
+        crate::Provenance { route: crate::SignInRoute::PLAN, issuer: None, client_id: None };
+    let check = sign_in(Ok(Some(file(7200).with_provenance(&provenance))), now());
     assert_eq!(check.health, Health::Fail);
     assert!(check.fix.unwrap().starts_with("chatmock-auth login --route plan"));
 }

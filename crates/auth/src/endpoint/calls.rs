@@ -3,7 +3,7 @@
 use serde::Serialize;
 use zeroize::Zeroizing;
 
-use super::Reason;
+use super::RefreshReason;
 use crate::secret::Secret;
 
 const REFRESH: &str = "refresh_token";
@@ -13,7 +13,7 @@ const REFRESH: &str = "refresh_token";
 pub(crate) struct Renewal<'a> {
     pub(crate) token: &'a Secret,
     pub(crate) client_id: &'a str,
-    pub(crate) reason: Reason,
+    pub(crate) reason: RefreshReason,
 }
 
 impl Renewal<'_> {
@@ -22,7 +22,7 @@ impl Renewal<'_> {
         struct Object<'a> {
             client_id: &'a str,
             grant_type: &'static str,
-            refresh_reason: Reason,
+            refresh_reason: RefreshReason,
             refresh_token: &'a Secret,
         }
         Object {

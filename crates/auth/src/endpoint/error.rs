@@ -3,12 +3,12 @@
 use reqwest::StatusCode;
 use serde::Deserialize;
 
-use crate::route::Practice;
+use crate::auth_profile::AuthProfile;
 
 /// Why a sign-in cannot be renewed any more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum Refusal {
+pub enum RefreshRefusal {
     /// `refresh_token_expired` or `token_expired`.
     #[error("its refresh token has expired")]
     Expired,
@@ -44,7 +44,7 @@ pub enum EndpointError {
     Issuer,
     /// No sign-ins can be made for a route of this name.
     #[error("this version knows no such route: codex or plan")]
-    Route,
+    UnknownRoute,
     /// A sign-in was begun without a registration where every installation has one.
     #[error("this route needs a registration of the installation")]
     NoRegistration,
@@ -62,7 +62,7 @@ pub enum EndpointError {
     Tls(#[source] rustls::Error),
     /// For good: the person must sign in again.
     #[error("the sign-in cannot be renewed: {0}")]
-    Refused(Refusal),
+    Refused(RefreshRefusal),
     /// No whole answer within the time limit.
     #[error("the sign-in service did not answer")]
     Unreachable(#[source] reqwest::Error),
@@ -109,14 +109,16 @@ pub(super) fn not_redeemed(status: StatusCode, body: &[u8]) -> EndpointError {
 }
 
 /// Sorts the refusal of a renewal.
-pub(super) fn classify(practice: &Practice, status: StatusCode, body: &[u8]) -> EndpointError {
+pub(super) fn classify(profile: &AuthProfile, status: StatusCode, body: &[u8]) -> EndpointError {
     let code = code(body).unwrap_or_default();
-    let told = practice.terminal.iter().find(|(known, counts, _)| {
+    let told = profile.terminal.iter().find(|(known, counts, _)| {
         *known == code && counts.is_none_or(|counts| counts == status.as_u16())
     });
     match told {
         Some((_, _, refusal)) => EndpointError::Refused(*refusal),
-        None if status == StatusCode::UNAUTHORIZED => EndpointError::Refused(Refusal::Unauthorized),
+        None if status == StatusCode::UNAUTHORIZED => {
+            EndpointError::Refused(RefreshRefusal::Unauthorized)
+        }
         None => EndpointError::Status(status.as_u16()),
     }
 }
@@ -145,17 +147,17 @@ mod tests {
     #[test]
     fn each_answer_falls_into_its_class() {
         for (status, body, expected) in [
-            (400, r#"{"error":{"code":"refresh_token_reused"}}"#, Some(Refusal::Reused)),
-            (403, r#"{"error":{"code":"refresh_token_expired"}}"#, Some(Refusal::Expired)),
-            (500, r#"{"code":"refresh_token_invalidated"}"#, Some(Refusal::Invalidated)),
+            (400, r#"{"error":{"code":"refresh_token_reused"}}"#, Some(RefreshRefusal::Reused)),
+            (403, r#"{"error":{"code":"refresh_token_expired"}}"#, Some(RefreshRefusal::Expired)),
+            (500, r#"{"code":"refresh_token_invalidated"}"#, Some(RefreshRefusal::Invalidated)),
             (
                 400,
                 r#"{"error":"invalid_grant","error_description":"x"}"#,
-                Some(Refusal::InvalidGrant),
+                Some(RefreshRefusal::InvalidGrant),
             ),
-            (401, r#"{"error":"invalid_grant"}"#, Some(Refusal::Unauthorized)),
-            (401, "<html>", Some(Refusal::Unauthorized)),
-            (401, r#"{"error":"refresh_token_reused"}"#, Some(Refusal::Reused)),
+            (401, r#"{"error":"invalid_grant"}"#, Some(RefreshRefusal::Unauthorized)),
+            (401, "<html>", Some(RefreshRefusal::Unauthorized)),
+            (401, r#"{"error":"refresh_token_reused"}"#, Some(RefreshRefusal::Reused)),
             (403, r#"{"error":"invalid_grant"}"#, None),
             (400, r#"{"error":{"message":"invalid_grant"}}"#, None),
             (400, r#"{"error":null,"code":5}"#, None),
@@ -163,7 +165,7 @@ mod tests {
             (500, "", None),
             (307, "", None),
         ] {
-            let codex = crate::route::Route::CODEX.practice().unwrap();
+            let codex = crate::sign_in_route::SignInRoute::CODEX.profile().unwrap();
             let got = classify(codex, StatusCode::from_u16(status).unwrap(), body.as_bytes());
             match (got, expected) {
                 (EndpointError::Refused(got), Some(expected)) => {
@@ -177,7 +179,7 @@ mod tests {
 
     #[test]
     fn every_end_of_the_plan_route_is_one_whatever_its_status() {
-        let plan = crate::route::Route::PLAN.practice().unwrap();
+        let plan = crate::sign_in_route::SignInRoute::PLAN.profile().unwrap();
         for code in [
             "invalid_grant",
             "invalid_refresh_token",
@@ -190,7 +192,7 @@ mod tests {
                 let body = format!(r#"{{"error":"{code}"}}"#);
                 let got = classify(plan, StatusCode::from_u16(status).unwrap(), body.as_bytes());
                 assert!(
-                    matches!(got, EndpointError::Refused(refusal) if refusal != Refusal::Unauthorized),
+                    matches!(got, EndpointError::Refused(refusal) if refusal != RefreshRefusal::Unauthorized),
                     "{status} {code}: {got:?}"
                 );
             }

@@ -3,8 +3,8 @@
 use time::OffsetDateTime;
 
 use super::{BadIdToken, KeySet, LEEWAY};
-use crate::members::Members;
 use crate::secret::Secret;
+use crate::secret_object::SecretObject;
 
 /// What an id token must say.
 #[derive(Clone, Copy)]
@@ -25,7 +25,7 @@ pub(crate) fn verify(
     now: OffsetDateTime,
 ) -> Result<String, BadIdToken> {
     keys.check(token)?;
-    let payload = jsonwebtoken::dangerous::insecure_decode_claims::<Members>(token.expose());
+    let payload = jsonwebtoken::dangerous::insecure_decode_claims::<SecretObject>(token.expose());
     let payload = payload.map_err(|_| BadIdToken::Unreadable)?;
     let issuer = payload.read::<String>("iss").ok_or(BadIdToken::Incomplete)?;
     if issuer.trim_end_matches('/') != expected.issuer.trim_end_matches('/') {

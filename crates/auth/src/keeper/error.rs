@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use crate::endpoint::Refusal;
-use crate::route::Route;
+use crate::endpoint::RefreshRefusal;
+use crate::sign_in_route::SignInRoute;
 use crate::store::StoreError;
 
 /// Why there is no session. Cheap to clone: all who wait for one renewal get the same.
@@ -15,7 +15,7 @@ pub enum KeeperError {
     #[error("sign in first: {}", route.login_command())]
     SignedOut {
         /// What one is needed for.
-        route: Route,
+        route: SignInRoute,
     },
     /// The sign-in cannot be renewed any more.
     #[error(
@@ -23,11 +23,11 @@ pub enum KeeperError {
     )]
     SignInExpired {
         /// The cause.
-        refusal: Refusal,
+        refusal: RefreshRefusal,
         /// Whose it is, where its e-mail address is known.
         account: Option<String>,
         /// What it was for.
-        route: Route,
+        route: SignInRoute,
     },
     /// The person is signed in, but did not allow what the tokens are needed for.
     #[error(
@@ -38,7 +38,7 @@ pub enum KeeperError {
         /// Whose it is, where its e-mail address is known.
         account: Option<String>,
         /// What it is for.
-        route: Route,
+        route: SignInRoute,
     },
     /// The stored sign-in cannot be read; it was left as it is.
     #[error("{place} is damaged; sign in again: chatmock-auth login")]
@@ -59,9 +59,9 @@ pub enum KeeperError {
     )]
     OtherRoute {
         /// What it is for.
-        stored: Route,
+        stored: SignInRoute,
         /// What one is needed for.
-        wanted: Route,
+        wanted: SignInRoute,
     },
     /// The stored sign-in is of another issuer or client, and its tokens go there only.
     #[error(
@@ -70,7 +70,7 @@ pub enum KeeperError {
     )]
     OtherIssuer {
         /// What one is needed for.
-        route: Route,
+        route: SignInRoute,
     },
     /// Someone signed in to another account while a request was under way.
     #[error("the sign-in changed to another account meanwhile: send the request again")]
@@ -104,7 +104,7 @@ impl From<StoreError> for KeeperError {
 
 /// Causes of [`KeeperError::Unavailable`] that no other part has a word for.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-pub(super) enum Hitch {
+pub(super) enum TransientCause {
     #[error("the renewal was cut off")]
     CutOff,
     #[error("the sign-in changed during its renewal")]

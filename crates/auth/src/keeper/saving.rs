@@ -2,10 +2,10 @@
 
 use std::sync::{Arc, Weak};
 
-use super::custody::{Custody, blocking};
-use super::holding::Holding;
-use crate::off_thread::LostTask;
-use crate::store::{Access, Reservation, StoreError};
+use super::loaded::LoadedCredentials;
+use super::token_cache::{TokenCache, blocking};
+use crate::blocking::LostTask;
+use crate::store::{Ownership, Reservation, StoreError};
 use crate::tokens::AuthFile;
 
 /// Renewed tokens that are only in memory, and the stored file they were renewed from.
@@ -14,7 +14,7 @@ pub(super) struct Unsaved {
     pub(super) next: Arc<AuthFile>,
 }
 
-impl Custody {
+impl TokenCache {
     /// Puts `next` where `stored` is.
     pub(super) async fn commit(
         self: &Arc<Self>,
@@ -35,24 +35,24 @@ impl Custody {
     /// Publishes tokens that could not be saved, and sees to it that they will be.
     pub(super) async fn go_on_unsaved(
         self: &Arc<Self>,
-        holding: &Holding,
+        loaded: &LoadedCredentials,
         next: &Arc<AuthFile>,
         error: &StoreError,
     ) {
         let cause = std::error::Error::source(error).map(ToString::to_string);
         tracing::error!(%error, cause, "renewed tokens are not saved: trying again; do not stop now");
-        let stored = Arc::clone(&holding.stored);
+        let stored = Arc::clone(&loaded.stored);
         let unsaved = Arc::new(Unsaved { stored: Arc::clone(&stored), next: Arc::clone(next) });
         self.state().unsaved = Some(Arc::clone(&unsaved));
-        self.publish(Holding::new(Access::Owned, stored, Arc::clone(next)));
-        // With the store's marks beside them, these tokens can be given out without reading it.
+        self.publish(LoadedCredentials::new(Ownership::Owned, stored, Arc::clone(next)));
+        // With the store's stamps beside them, these tokens can be given out without reading it.
         let _ = self.reload().await;
-        let (custody, pause) = (Arc::downgrade(self), self.settings.save_again);
+        let (cache, pause) = (Arc::downgrade(self), self.settings.save_again);
         let unsaved = Arc::downgrade(&unsaved);
         tokio::spawn(async move {
             loop {
                 tokio::time::sleep(pause).await;
-                if !save_again(&custody, &unsaved).await {
+                if !save_again(&cache, &unsaved).await {
                     return;
                 }
             }
@@ -90,15 +90,15 @@ impl Custody {
 }
 
 /// Says whether there is still something to save. Holds the keeper only while it works.
-async fn save_again(custody: &Weak<Custody>, unsaved: &Weak<Unsaved>) -> bool {
-    let Some(custody) = custody.upgrade() else { return false };
+async fn save_again(cache: &Weak<TokenCache>, unsaved: &Weak<Unsaved>) -> bool {
+    let Some(cache) = cache.upgrade() else { return false };
     let pending = || {
-        let held = custody.state().unsaved.clone();
+        let held = cache.state().unsaved.clone();
         held.is_some_and(|held| Weak::ptr_eq(&Arc::downgrade(&held), unsaved))
     };
     if !pending() {
         return false;
     }
-    custody.save_now().await;
+    cache.save_now().await;
     pending()
 }

@@ -10,10 +10,10 @@ use crate::sample;
 use crate::store::{FileStore, TokenStore};
 use crate::tokens::{AuthFile, Grant};
 
-mod failing;
+mod failing_store;
+mod failures;
 mod issuer;
-mod origins;
-mod refusals;
+mod provenance;
 mod saving;
 mod sharing;
 mod stores;

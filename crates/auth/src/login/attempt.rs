@@ -5,104 +5,104 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::watch;
 
-use super::answer::state_of;
-use super::{CodeExchange, Denial, Login, Rejected, Stray};
+use super::callback::state_of;
+use super::{CallbackRejection, CodeExchange, Denial, Login, UnexpectedCallback};
 use crate::secret::Secret;
 
 /// A sign-in that may be answered from several sides; the first right answer counts. Clones are
 /// the same attempt.
 #[derive(Clone)]
-pub struct Attempt {
+pub struct LoginAttempt {
     shared: Arc<Shared>,
 }
 
 struct Shared {
     state: Secret,
     login: Mutex<Option<Login>>,
-    outcome: watch::Sender<Option<Result<CodeExchange, Denial>>>,
-    ending: watch::Sender<Option<Ending>>,
+    code: watch::Sender<Option<Result<CodeExchange, Denial>>>,
+    outcome: watch::Sender<Option<LoginOutcome>>,
 }
 
 /// What an answer came to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Verdict {
-    /// The right one: [`Attempt::outcome`] has it.
-    Taken,
+pub enum CallbackVerdict {
+    /// The right one: [`LoginAttempt::code`] has it.
+    Accepted,
     /// Not the answer to this sign-in, which goes on.
-    Stray(Stray),
+    Unexpected(UnexpectedCallback),
     /// A right one, but there was one before.
-    Again,
+    Repeated,
 }
 
 /// How the sign-in ended, for the page in the browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Ending {
+pub enum LoginOutcome {
     /// The tokens are saved.
     SignedIn,
     /// They are not; the terminal says why.
     NotSignedIn,
 }
 
-impl Attempt {
+impl LoginAttempt {
     /// Waits for an answer to this sign-in.
     pub fn new(login: Login) -> Self {
         let shared = Shared {
             state: login.state.clone(),
             login: Mutex::new(Some(login)),
+            code: watch::Sender::new(None),
             outcome: watch::Sender::new(None),
-            ending: watch::Sender::new(None),
         };
         Self { shared: Arc::new(shared) }
     }
 
     /// Offers what came back: a query, or a pasted address.
-    pub fn offer(&self, text: &str) -> Verdict {
+    pub fn offer(&self, text: &str) -> CallbackVerdict {
         let mut waiting = self.login();
         let Some(login) = waiting.take() else { return self.late(text) };
-        let outcome = match login.redeem(text) {
+        let code = match login.redeem(text) {
             Ok(exchange) => Ok(exchange),
-            Err(Rejected::Ended(denial)) => Err(denial),
-            Err(Rejected::Stray { login, stray }) => {
+            Err(CallbackRejection::Denied(denial)) => Err(denial),
+            Err(CallbackRejection::Unexpected { login, cause }) => {
                 *waiting = Some(*login);
-                return Verdict::Stray(stray);
+                return CallbackVerdict::Unexpected(cause);
             }
         };
-        self.shared.outcome.send_replace(Some(outcome));
-        Verdict::Taken
+        self.shared.code.send_replace(Some(code));
+        CallbackVerdict::Accepted
     }
 
     /// Waits for the right answer: a code, or the issuer's refusal.
-    pub async fn outcome(&self) -> Result<CodeExchange, Denial> {
-        let mut outcome = self.shared.outcome.subscribe();
+    pub async fn code(&self) -> Result<CodeExchange, Denial> {
+        let mut code = self.shared.code.subscribe();
         loop {
-            if let Some(outcome) = outcome.borrow_and_update().clone() {
-                return outcome;
+            if let Some(code) = code.borrow_and_update().clone() {
+                return code;
             }
             // The sender lives in `self`, so it cannot have gone.
-            if outcome.changed().await.is_err() {
+            if code.changed().await.is_err() {
                 std::future::pending::<()>().await;
             }
         }
     }
 
     /// Says how it ended, which the page in the browser waits for.
-    pub fn settle(&self, ending: Ending) {
-        self.shared.ending.send_replace(Some(ending));
+    pub fn settle(&self, outcome: LoginOutcome) {
+        self.shared.outcome.send_replace(Some(outcome));
     }
 
-    /// Waits for [`Attempt::settle`].
+    /// Waits for [`LoginAttempt::settle`].
     #[cfg_attr(not(feature = "loopback"), expect(dead_code, reason = "only a page waits for it"))]
-    pub(crate) async fn ending(&self) -> Option<Ending> {
-        let mut ending = self.shared.ending.subscribe();
-        ending.wait_for(Option::is_some).await.ok().and_then(|ending| *ending)
+    pub(crate) async fn outcome(&self) -> Option<LoginOutcome> {
+        let mut outcome = self.shared.outcome.subscribe();
+        outcome.wait_for(Option::is_some).await.ok().and_then(|outcome| *outcome)
     }
 
-    fn late(&self, text: &str) -> Verdict {
+    fn late(&self, text: &str) -> CallbackVerdict {
         let given = state_of(text).unwrap_or_default();
         if self.shared.state.matches(&given) {
-            Verdict::Again
+            CallbackVerdict::Repeated
         } else {
-            Verdict::Stray(Stray::State)
+            CallbackVerdict::Unexpected(UnexpectedCallback::State)
         }
     }
 
@@ -111,8 +111,8 @@ impl Attempt {
     }
 }
 
-impl fmt::Debug for Attempt {
+impl fmt::Debug for LoginAttempt {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Attempt").field("open", &self.login().is_some()).finish()
+        f.debug_struct("LoginAttempt").field("open", &self.login().is_some()).finish()
     }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::*;
 
-static CODEX: Route = Route::CODEX;
+static CODEX: SignInRoute = SignInRoute::CODEX;
 
 fn settings(workspaces: &[String]) -> LoginSettings<'_> {
     LoginSettings {
@@ -28,10 +28,10 @@ fn parameters(url: &Url) -> HashMap<String, String> {
     url.query_pairs().into_owned().collect()
 }
 
-fn stray(outcome: Result<CodeExchange, Rejected>) -> (Login, Stray) {
+fn unexpected(outcome: Result<CodeExchange, CallbackRejection>) -> (Login, UnexpectedCallback) {
     match outcome {
-        Err(Rejected::Stray { login, stray }) => (*login, stray),
-        other => panic!("a stray expected, not {other:?}"),
+        Err(CallbackRejection::Unexpected { login, cause }) => (*login, cause),
+        other => panic!("an unexpected callback was expected, not {other:?}"),
     }
 }
 
@@ -95,21 +95,21 @@ fn an_answer_may_come_as_a_query_or_as_the_whole_address() {
 fn what_is_not_the_answer_leaves_the_sign_in_alive() {
     let (mut login, state) = begin();
     for (text, expected) in [
-        (String::new(), Stray::State),
-        ("code=ac_1".to_owned(), Stray::State),
-        ("code=ac_1&state=".to_owned(), Stray::State),
-        (format!("code=ac_1&state={state}x"), Stray::State),
-        (format!("code=ac_1&state={}", &state[..42]), Stray::State),
-        ("error=access_denied".to_owned(), Stray::State),
-        ("error=access_denied&state=other".to_owned(), Stray::State),
-        (format!("state={state}"), Stray::NoCode),
-        (format!("state={state}&code="), Stray::NoCode),
-        (format!("state={state}&state={state}&code=ac_1"), Stray::Malformed),
-        (format!("state={state}&code=ac_1&code=ac_2"), Stray::Malformed),
-        (format!("state={state}&code={}", "a".repeat(100_000)), Stray::TooLong),
+        (String::new(), UnexpectedCallback::State),
+        ("code=ac_1".to_owned(), UnexpectedCallback::State),
+        ("code=ac_1&state=".to_owned(), UnexpectedCallback::State),
+        (format!("code=ac_1&state={state}x"), UnexpectedCallback::State),
+        (format!("code=ac_1&state={}", &state[..42]), UnexpectedCallback::State),
+        ("error=access_denied".to_owned(), UnexpectedCallback::State),
+        ("error=access_denied&state=other".to_owned(), UnexpectedCallback::State),
+        (format!("state={state}"), UnexpectedCallback::NoCode),
+        (format!("state={state}&code="), UnexpectedCallback::NoCode),
+        (format!("state={state}&state={state}&code=ac_1"), UnexpectedCallback::Malformed),
+        (format!("state={state}&code=ac_1&code=ac_2"), UnexpectedCallback::Malformed),
+        (format!("state={state}&code={}", "a".repeat(100_000)), UnexpectedCallback::TooLong),
     ] {
-        let (same, stray) = stray(login.redeem(&text));
-        assert_eq!(stray, expected, "{}", &text[..text.len().min(99)]);
+        let (same, cause) = unexpected(login.redeem(&text));
+        assert_eq!(cause, expected, "{}", &text[..text.len().min(99)]);
         login = same;
     }
     assert!(login.redeem(&format!("code=ac_1&state={state}")).is_ok());
@@ -122,7 +122,9 @@ fn an_error_with_the_right_state_ends_it_in_harmless_words() {
         "error=access_denied&error_description=%3Cscript%3E%1b%5B2J%0A\u{202e}ok%00{}&state={state}",
         "x".repeat(999)
     );
-    let Err(Rejected::Ended(denial)) = login.redeem(&text) else { panic!("an end expected") };
+    let Err(CallbackRejection::Denied(denial)) = login.redeem(&text) else {
+        panic!("an end expected")
+    };
     let Denial::Refused { code, detail: Some(detail) } = &denial else { panic!("{denial:?}") };
     assert_eq!(code, "access_denied");
     assert!(detail.starts_with("<script>?[2J??ok?xx"), "{detail}");
@@ -130,7 +132,8 @@ fn an_error_with_the_right_state_ends_it_in_harmless_words() {
     assert!(denial.to_string().starts_with("the sign-in service refused: access_denied (<script>"));
 
     let (login, state) = begin();
-    let Err(Rejected::Ended(denial)) = login.redeem(&format!("error=&state={state}")) else {
+    let Err(CallbackRejection::Denied(denial)) = login.redeem(&format!("error=&state={state}"))
+    else {
         panic!("an end expected")
     };
     assert_eq!(denial.to_string(), "the sign-in service refused: no reason given");
@@ -142,7 +145,7 @@ fn the_form_has_its_fields_in_order() {
         code: Secret::new("ac 1"),
         verifier: Secret::new("v"),
         redirect_uri: Redirect { host: RedirectHost::Localhost, port: 1457 }.to_string(),
-        practice: Route::CODEX.practice().unwrap(),
+        profile: SignInRoute::CODEX.profile().unwrap(),
         client_id: None,
         nonce: None,
     };
@@ -164,7 +167,7 @@ fn host(client_id: Option<&str>) -> Registration {
 }
 
 fn begin_plan(host: &Registration) -> (Login, Url) {
-    let route = Route::PLAN;
+    let route = SignInRoute::PLAN;
     let settings = settings(&[]);
     let registration = Some(host);
     Login::begin(LoginSettings { route: &route, registration, ..settings }).unwrap()
@@ -198,11 +201,11 @@ fn a_first_sign_in_of_the_plan_route_asks_to_be_registered_and_later_ones_do_not
 
 #[test]
 fn the_plan_route_needs_a_registration_and_a_route_must_be_known() {
-    let (plan, other) = (Route::PLAN, Route::named("other"));
+    let (plan, other) = (SignInRoute::PLAN, SignInRoute::named("other"));
     let begun = Login::begin(LoginSettings { route: &plan, ..settings(&[]) });
     assert!(matches!(begun, Err(EndpointError::NoRegistration)));
     let begun = Login::begin(LoginSettings { route: &other, ..settings(&[]) });
-    assert!(matches!(begun, Err(EndpointError::Route)));
+    assert!(matches!(begun, Err(EndpointError::UnknownRoute)));
 }
 
 #[test]
@@ -224,15 +227,16 @@ fn an_answer_must_bring_this_installations_client() {
         let state = parameters(&url)["state"].clone();
         let got = match login.redeem(&format!("code=ac&state={state}{named}")) {
             Ok(exchange) => Ok(exchange.client_id.unwrap()),
-            Err(Rejected::Ended(denial)) => Err(denial),
-            Err(stray) => panic!("{stray:?}"),
+            Err(CallbackRejection::Denied(denial)) => Err(denial),
+            Err(other) => panic!("{other:?}"),
         };
         assert_eq!(got, expected.map(str::to_owned), "{own:?} {named}");
     }
     let (login, url) = begin_plan(&host(None));
     let state = parameters(&url)["state"].clone();
-    let (_, stray) = stray(login.redeem(&format!("code=a&state={state}&client_id=a&client_id=b")));
-    assert_eq!(stray, Stray::Malformed);
+    let (_, cause) =
+        unexpected(login.redeem(&format!("code=a&state={state}&client_id=a&client_id=b")));
+    assert_eq!(cause, UnexpectedCallback::Malformed);
 }
 
 #[test]
@@ -270,12 +274,18 @@ fn nothing_of_a_sign_in_under_way_is_printed() {
 #[tokio::test]
 async fn the_first_right_answer_of_an_attempt_counts() {
     let (login, state) = begin();
-    let attempt = Attempt::new(login);
-    assert_eq!(attempt.offer("code=a&state=x"), Verdict::Stray(Stray::State));
-    assert_eq!(attempt.offer(&format!("code=first&state={state}")), Verdict::Taken);
-    assert_eq!(attempt.offer(&format!("code=second&state={state}")), Verdict::Again);
-    assert_eq!(attempt.offer("code=a&state=x"), Verdict::Stray(Stray::State));
-    assert_eq!(attempt.outcome().await.unwrap().code.expose(), "first");
-    assert_eq!(attempt.clone().outcome().await.unwrap().code.expose(), "first");
-    assert_eq!(format!("{attempt:?}"), "Attempt { open: false }");
+    let attempt = LoginAttempt::new(login);
+    assert_eq!(
+        attempt.offer("code=a&state=x"),
+        CallbackVerdict::Unexpected(UnexpectedCallback::State)
+    );
+    assert_eq!(attempt.offer(&format!("code=first&state={state}")), CallbackVerdict::Accepted);
+    assert_eq!(attempt.offer(&format!("code=second&state={state}")), CallbackVerdict::Repeated);
+    assert_eq!(
+        attempt.offer("code=a&state=x"),
+        CallbackVerdict::Unexpected(UnexpectedCallback::State)
+    );
+    assert_eq!(attempt.code().await.unwrap().code.expose(), "first");
+    assert_eq!(attempt.clone().code().await.unwrap().code.expose(), "first");
+    assert_eq!(format!("{attempt:?}"), "LoginAttempt { open: false }");
 }

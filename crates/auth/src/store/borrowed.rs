@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{Access, Reservation, Stamp, StoreError, TokenStore, disk};
+use super::{Ownership, Reservation, Stamp, StoreError, TokenStore, disk};
 use crate::tokens::AuthFile;
 
 /// A sign-in another program owns and renews.
@@ -47,7 +47,7 @@ impl TokenStore for BorrowedStore {
         self.path.display().to_string()
     }
 
-    fn access(&self) -> Access {
-        Access::Borrowed
+    fn access(&self) -> Ownership {
+        Ownership::Borrowed
     }
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::{Access, Reservation, Stamp, StoreError, TokenStore, disk};
+use super::{Ownership, Reservation, Stamp, StoreError, TokenStore, disk};
 use crate::private::{self, PrivateFileError, TempFile};
 use crate::tokens::AuthFile;
 
@@ -86,8 +86,8 @@ impl TokenStore for FileStore {
         self.path.display().to_string()
     }
 
-    fn access(&self) -> Access {
-        Access::Owned
+    fn access(&self) -> Ownership {
+        Ownership::Owned
     }
 }
 

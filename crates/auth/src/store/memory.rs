@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::{Access, Reservation, Stamp, StoreError, TokenStore};
+use super::{Ownership, Reservation, Stamp, StoreError, TokenStore};
 use crate::tokens::AuthFile;
 
 /// A store for embedders that keep tokens elsewhere. Clones share the content.
@@ -72,8 +72,8 @@ impl TokenStore for MemoryStore {
         "memory".to_owned()
     }
 
-    fn access(&self) -> Access {
-        Access::Owned
+    fn access(&self) -> Ownership {
+        Ownership::Owned
     }
 }
 

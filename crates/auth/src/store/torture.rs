@@ -22,18 +22,18 @@ fn home() -> (tempfile::TempDir, Home) {
 
 /// What the work did, with each of its calls failed in turn; gives the number of calls.
 fn each_call(
-    work: impl Fn(&SlotStore) -> Result<(), StoreError>,
+    work: impl Fn(&AccountStore) -> Result<(), StoreError>,
     allowed: &[Option<&str>],
 ) -> usize {
     let done = allowed.last().copied().flatten();
     for nth in 1.. {
         let (folder, home) = home();
-        let slot = home.active();
+        let store = home.active();
         let fault = Fault::at(folder.path(), nth);
-        let outcome = work(&slot);
+        let outcome = work(&store);
         let happened = fault.happened();
         drop(fault);
-        let held = slot.load().unwrap_or_else(|error| panic!("call {nth}: {error}"));
+        let held = store.load().unwrap_or_else(|error| panic!("call {nth}: {error}"));
         let allowed = allowed.iter().any(|refresh| held == refresh.map(file));
         assert!(allowed, "call {nth} left something else");
         if outcome.is_ok() {
@@ -42,7 +42,7 @@ fn each_call(
         let left = std::fs::read_dir(folder.path()).unwrap().flatten();
         let left = left.filter(|entry| entry.file_name().to_string_lossy().ends_with(".tmp"));
         assert_eq!(left.count(), 0, "call {nth} left a file behind");
-        work(&slot).unwrap_or_else(|error| panic!("after call {nth}: {error}"));
+        work(&store).unwrap_or_else(|error| panic!("after call {nth}: {error}"));
         if !happened {
             outcome.unwrap();
             return nth - 1;
@@ -53,15 +53,15 @@ fn each_call(
 
 #[test]
 fn a_save_leaves_the_old_sign_in_or_the_new_one() {
-    let calls = each_call(|slot| slot.save(&file("new")), &[Some("old"), Some("new")]);
+    let calls = each_call(|store| store.save(&file("new")), &[Some("old"), Some("new")]);
     assert!(calls > 15, "{calls} calls were failed");
 }
 
 #[test]
 fn a_renewal_leaves_the_old_sign_in_or_the_new_one() {
-    let renew = |slot: &SlotStore| {
-        let room = slot.reserve(20_000)?;
-        let held = slot.load()?.ok_or_else(|| StoreError::Corrupt { place: String::new() })?;
+    let renew = |store: &AccountStore| {
+        let room = store.reserve(20_000)?;
+        let held = store.load()?.ok_or_else(|| StoreError::Corrupt { place: String::new() })?;
         room.commit(&held, &file("new"))
     };
     let calls = each_call(renew, &[Some("old"), Some("new")]);
@@ -70,7 +70,7 @@ fn a_renewal_leaves_the_old_sign_in_or_the_new_one() {
 
 #[test]
 fn a_sign_out_leaves_the_sign_in_or_nothing() {
-    let calls = each_call(|slot| slot.remove(), &[Some("old"), None]);
+    let calls = each_call(|store| store.remove(), &[Some("old"), None]);
     assert!(calls > 5, "{calls} calls were failed");
 }
 

@@ -201,19 +201,19 @@ fn the_earliest_renewal_holds_back_until_the_access_token_has_ended() {
 
 #[test]
 fn only_the_route_that_needs_a_scope_asks_for_it() {
-    let scoped = |scope: Option<&str>, route: Route| {
-        let origin = Origin { route, issuer: None, client_id: None };
+    let scoped = |scope: Option<&str>, route: SignInRoute| {
+        let provenance = Provenance { route, issuer: None, client_id: None };
         let grant = Grant {
             refresh_token: Some(Secret::new("r")),
             scope: scope.map(str::to_owned),
             ..Grant::default()
         };
-        AuthFile::signed_in(&grant, now()).with_origin(&origin).is_usable()
+        AuthFile::signed_in(&grant, now()).with_provenance(&provenance).is_usable()
     };
     let all = "openid resource.invoke chatgpt.tokens.use.direct";
-    assert!(scoped(Some(all), Route::PLAN) && scoped(None, Route::CODEX));
+    assert!(scoped(Some(all), SignInRoute::PLAN) && scoped(None, SignInRoute::CODEX));
     for scope in [None, Some(""), Some("openid"), Some("chatgpt.tokens.use.direct2")] {
-        assert!(!scoped(scope, Route::PLAN), "{scope:?}");
+        assert!(!scoped(scope, SignInRoute::PLAN), "{scope:?}");
     }
 }
 

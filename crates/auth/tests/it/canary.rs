@@ -3,13 +3,13 @@
 use std::io::Write;
 use std::sync::{Arc, LazyLock, Mutex};
 
-use chatmock_auth::{AuthFile, Ending, sign_out};
+use chatmock_auth::{AuthFile, LoginOutcome, sign_out};
 use chatmock_simulator::{Endpoint, Flaw, Script};
 use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::bench::Bench;
-use crate::wire::get;
+use crate::harness::Harness;
+use crate::http::get;
 
 static LOG: LazyLock<Log> = LazyLock::new(Log::default);
 
@@ -36,8 +36,8 @@ impl<'a> MakeWriter<'a> for Log {
 }
 
 /// Tokens that can be found again. The id token's payload is what it must be, its signature is not.
-fn grant(bench: &Bench, serial: u32) -> Script {
-    let good = bench.simulator.tokens(Default::default());
+fn grant(harness: &Harness, serial: u32) -> Script {
+    let good = harness.simulator.tokens(Default::default());
     let body = good.id_token.rsplit_once('.').unwrap().0;
     Script::json(
         200,
@@ -60,42 +60,42 @@ fn chain(error: &dyn std::error::Error) -> String {
 async fn no_secret_is_ever_printed() {
     let finest = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE);
     tracing::subscriber::set_global_default(finest.with_writer(LOG.clone()).finish()).unwrap();
-    let (bench, mut seen) = (Bench::new().await, String::new());
+    let (harness, mut seen) = (Harness::new().await, String::new());
 
-    let under_way = bench.begin().await;
+    let under_way = harness.begin().await;
     let state = under_way.state();
-    bench.simulator.enqueue_at(Endpoint::Token, grant(&bench, 1));
-    under_way.attempt.settle(Ending::SignedIn);
+    harness.simulator.enqueue_at(Endpoint::Token, grant(&harness, 1));
+    under_way.attempt.settle(LoginOutcome::SignedIn);
     let path = format!("/auth/callback?code=canary-code&state={state}");
     for _ in 0..2 {
         note(&mut seen, &get(under_way.address, &path, "").await);
     }
-    note(&mut seen, &(&under_way.attempt, &under_way.listening, &bench.home, &bench.endpoint));
-    let exchange = under_way.attempt.outcome().await.unwrap();
+    note(&mut seen, &(&under_way.attempt, &under_way.listening, &harness.home, &harness.endpoint));
+    let exchange = under_way.attempt.code().await.unwrap();
     note(&mut seen, &exchange);
-    let obtained = bench.sign_in().obtain(&exchange).await.unwrap();
+    let obtained = harness.sign_in().obtain(&exchange).await.unwrap();
     note(&mut seen, &obtained);
     note(&mut seen, &obtained.save(async |_| true).await.unwrap());
 
-    let keeper = bench.keeper();
+    let keeper = harness.keeper();
     for (status, body) in [(500, "canary-body"), (200, "canary-body"), (400, "canary-body")] {
         let script = Script::json(status, &json!({"error": body, "access_token": 5}));
-        bench.simulator.enqueue_at(Endpoint::Token, script);
+        harness.simulator.enqueue_at(Endpoint::Token, script);
         seen.push_str(&chain(&keeper.refresh().await.unwrap_err()));
     }
-    bench.simulator.enqueue_at(Endpoint::Token, grant(&bench, 2));
+    harness.simulator.enqueue_at(Endpoint::Token, grant(&harness, 2));
     note(&mut seen, &keeper.refresh().await.unwrap());
-    note(&mut seen, &(&keeper, bench.home.load().unwrap(), bench.home.accounts().unwrap()));
+    note(&mut seen, &(&keeper, harness.home.load().unwrap(), harness.home.accounts().unwrap()));
 
-    let path = bench.folder.path().join("auth.json");
+    let path = harness.folder.path().join("auth.json");
     let whole = std::fs::read_to_string(&path).unwrap();
     assert!(whole.contains("canary-refresh-2"), "the tokens are real");
     std::fs::write(&path, &whole[..whole.len() - 9]).unwrap();
-    seen.push_str(&chain(&bench.home.load().unwrap_err()));
+    seen.push_str(&chain(&harness.home.load().unwrap_err()));
     note(&mut seen, &AuthFile::parse(&whole.as_bytes()[..99]).unwrap_err());
     std::fs::write(&path, &whole).unwrap();
-    bench.simulator.enqueue_at(Endpoint::Revoke, Script::json(503, &json!("canary-body")));
-    note(&mut seen, &sign_out(&bench.home, &bench.endpoint, None).await.unwrap());
+    harness.simulator.enqueue_at(Endpoint::Revoke, Script::json(503, &json!("canary-body")));
+    note(&mut seen, &sign_out(&harness.home, &harness.endpoint, None).await.unwrap());
 
     on_the_plan_route(&mut seen).await;
 
@@ -113,24 +113,24 @@ async fn no_secret_is_ever_printed() {
 
 /// A whole sign-in of the plan route, and how it ends.
 async fn on_the_plan_route(seen: &mut String) {
-    let bench = Bench::of_plan().await;
-    let under_way = bench.begin().await;
+    let harness = Harness::of_plan().await;
+    let under_way = harness.begin().await;
     under_way.paste().await;
-    let exchange = under_way.attempt.outcome().await.unwrap();
+    let exchange = under_way.attempt.code().await.unwrap();
     note(seen, &(&under_way.attempt, &exchange));
-    let obtained = bench.sign_in().obtain(&exchange).await.unwrap();
+    let obtained = harness.sign_in().obtain(&exchange).await.unwrap();
     note(seen, &obtained);
     note(seen, &obtained.save(async |_| true).await.unwrap());
-    let keeper = bench.keeper();
-    note(seen, &(keeper.refresh().await.unwrap(), bench.home.load().unwrap()));
+    let keeper = harness.keeper();
+    note(seen, &(keeper.refresh().await.unwrap(), harness.home.load().unwrap()));
     let refused = Script::json(400, &json!({"error": "invalid_grant", "more": "canary-body"}));
-    bench.simulator.enqueue_at(Endpoint::PlanToken, refused);
+    harness.simulator.enqueue_at(Endpoint::PlanToken, refused);
     seen.push_str(&chain(&keeper.refresh().await.unwrap_err()));
     for flaw in [Flaw::ForeignKey, Flaw::OtherNonce, Flaw::KeysElsewhere] {
-        bench.simulator.set_flaw(Some(flaw));
-        let under_way = bench.begin().await;
+        harness.simulator.set_flaw(Some(flaw));
+        let under_way = harness.begin().await;
         under_way.paste().await;
-        let exchange = under_way.attempt.outcome().await.unwrap();
-        seen.push_str(&chain(&bench.sign_in().obtain(&exchange).await.unwrap_err()));
+        let exchange = under_way.attempt.code().await.unwrap();
+        seen.push_str(&chain(&harness.sign_in().obtain(&exchange).await.unwrap_err()));
     }
 }

@@ -6,31 +6,31 @@ use chatmock_auth::{Device, DeviceRefusal, DeviceStep, EndpointError};
 use chatmock_simulator::{Endpoint, Script, Settings};
 use serde_json::json;
 
-use crate::bench::Bench;
+use crate::harness::Harness;
 
 fn refusal(status: u16, code: &str) -> Script {
     Script::json(status, &json!({"error": {"code": code, "message": "x"}}))
 }
 
 /// Polls once, with a clock of the test's.
-async fn poll(bench: &Bench, device: &mut Device, now: Instant) -> DeviceStep {
-    let reply = bench.endpoint.poll_device(device.code()).await.unwrap();
+async fn poll(harness: &Harness, device: &mut Device, now: Instant) -> DeviceStep {
+    let reply = harness.endpoint.poll_device(device.code()).await.unwrap();
     device.next(&reply, now)
 }
 
 #[tokio::test]
 async fn a_device_sign_in_waits_until_it_is_approved() {
-    let bench = Bench::with(Settings { device_pending: 1, ..Settings::default() }).await;
-    let code = bench.endpoint.device_code().await.unwrap();
-    assert_eq!(code.page(), format!("{}/codex/device", bench.simulator.issuer()));
+    let harness = Harness::with(Settings { device_pending: 1, ..Settings::default() }).await;
+    let code = harness.endpoint.device_code().await.unwrap();
+    assert_eq!(code.page(), format!("{}/codex/device", harness.simulator.issuer()));
     assert!(code.user_code().starts_with("SIMU-"));
     let mut device = Device::new(code, Instant::now());
-    let exchange = bench.sign_in().await_device(&mut device).await.unwrap();
-    let obtained = bench.sign_in().obtain(&exchange).await.unwrap();
+    let exchange = harness.sign_in().await_device(&mut device).await.unwrap();
+    let obtained = harness.sign_in().obtain(&exchange).await.unwrap();
     obtained.save(async |_| true).await.unwrap();
-    assert!(bench.stored().is_some());
-    assert_eq!(bench.simulator.stats().count("POST /api/accounts/deviceauth/token"), 2);
-    let calls = bench.simulator.requests();
+    assert!(harness.stored().is_some());
+    assert_eq!(harness.simulator.stats().count("POST /api/accounts/deviceauth/token"), 2);
+    let calls = harness.simulator.requests();
     let poll = calls.iter().find(|call| call.path.ends_with("deviceauth/token")).unwrap();
     let names: Vec<String> = poll.json().as_object().unwrap().keys().cloned().collect();
     assert_eq!(names, ["device_auth_id", "user_code"]);
@@ -38,8 +38,8 @@ async fn a_device_sign_in_waits_until_it_is_approved() {
 
 #[tokio::test]
 async fn each_reply_of_a_device_poll_has_its_meaning() {
-    let bench = Bench::new().await;
-    let code = bench.endpoint.device_code().await.unwrap();
+    let harness = Harness::new().await;
+    let code = harness.endpoint.device_code().await.unwrap();
     let now = Instant::now();
     let wait = |seconds| DeviceStep::Wait(Duration::from_secs(seconds));
     for (name, script, expected) in [
@@ -66,18 +66,18 @@ async fn each_reply_of_a_device_poll_has_its_meaning() {
         ),
         ("400", Script::json(400, &json!({})), DeviceStep::Refused(DeviceRefusal::Status(400))),
     ] {
-        bench.simulator.enqueue_at(Endpoint::DeviceToken, script);
+        harness.simulator.enqueue_at(Endpoint::DeviceToken, script);
         let mut device = Device::new(code.clone(), now);
-        assert_eq!(poll(&bench, &mut device, now).await, expected, "{name}");
+        assert_eq!(poll(&harness, &mut device, now).await, expected, "{name}");
     }
-    assert_eq!(bench.token_calls(), 0);
+    assert_eq!(harness.token_calls(), 0);
 }
 
 #[tokio::test]
 async fn an_issuer_that_is_away_for_a_moment_is_asked_again() {
-    let bench = Bench::new().await;
-    let code = bench.endpoint.device_code().await.unwrap();
-    let Bench { simulator, endpoint, .. } = bench;
+    let harness = Harness::new().await;
+    let code = harness.endpoint.device_code().await.unwrap();
+    let Harness { simulator, endpoint, .. } = harness;
     drop(simulator);
     let mut device = Device::new(code, Instant::now());
     let reply = endpoint.poll_device(device.code()).await.unwrap();
@@ -86,10 +86,10 @@ async fn an_issuer_that_is_away_for_a_moment_is_asked_again() {
 
 #[tokio::test]
 async fn an_issuer_without_device_sign_in_is_told_from_a_broken_one() {
-    let bench = Bench::new().await;
+    let harness = Harness::new().await;
     for (status, body) in [(404, json!({})), (500, json!({})), (200, json!({"user_code": "A"}))] {
-        bench.simulator.enqueue_at(Endpoint::DeviceCode, Script::json(status, &body));
-        let error = bench.endpoint.device_code().await.unwrap_err();
+        harness.simulator.enqueue_at(Endpoint::DeviceCode, Script::json(status, &body));
+        let error = harness.endpoint.device_code().await.unwrap_err();
         let told = match status {
             404 => matches!(error, EndpointError::NoDeviceSignIn),
             500 => matches!(error, EndpointError::Status(500)),

@@ -1,17 +1,17 @@
 //! What anyone on this machine, or any page in the browser, may send to the listener.
 
-use chatmock_auth::{Denial, SignInError, Verdict};
+use chatmock_auth::{CallbackVerdict, Denial, SignInError};
 use chatmock_simulator::{Endpoint, Script};
 use serde_json::{Value, json};
 use tokio::net::TcpStream;
 
-use crate::bench::{Bench, UnderWay};
-use crate::wire::{Reply, get, path_of, raw};
+use crate::harness::{Harness, UnderWay};
+use crate::http::{Reply, get, path_of, raw};
 
 /// The sign-in goes on, and its own answer is still taken.
 async fn goes_on(under_way: &UnderWay) {
     let back = under_way.approved().await;
-    assert_eq!(under_way.attempt.offer(&back), Verdict::Taken);
+    assert_eq!(under_way.attempt.offer(&back), CallbackVerdict::Accepted);
 }
 
 fn is_guarded(reply: &Reply) {
@@ -31,9 +31,9 @@ fn is_guarded(reply: &Reply) {
 }
 
 #[tokio::test]
-async fn stray_requests_are_refused_and_the_listener_stays() {
-    let bench = Bench::new().await;
-    let under_way = bench.begin().await;
+async fn unexpected_requests_are_refused_and_the_listener_stays() {
+    let harness = Harness::new().await;
+    let under_way = harness.begin().await;
     let state = under_way.state();
     for (path, status) in [
         ("/auth/callback".to_owned(), 400),
@@ -61,14 +61,14 @@ async fn stray_requests_are_refused_and_the_listener_stays() {
     }
     let huge = format!("/auth/callback?code={}&state={state}", "a".repeat(100_000));
     assert_eq!(get(under_way.address, &huge, "").await.status, 414);
-    assert_eq!(bench.token_calls(), 0);
+    assert_eq!(harness.token_calls(), 0);
     goes_on(&under_way).await;
 }
 
 #[tokio::test]
 async fn only_requests_that_name_this_machine_are_answered() {
-    let bench = Bench::new().await;
-    let under_way = bench.begin().await;
+    let harness = Harness::new().await;
+    let under_way = harness.begin().await;
     let path = path_of(&under_way.approved().await);
     let port = under_way.address.port();
     for head in [
@@ -96,8 +96,8 @@ async fn only_requests_that_name_this_machine_are_answered() {
 
 #[tokio::test]
 async fn looking_ahead_and_other_methods_do_not_spend_the_code() {
-    let bench = Bench::new().await;
-    let under_way = bench.begin().await;
+    let harness = Harness::new().await;
+    let under_way = harness.begin().await;
     let back = under_way.approved().await;
     let path = path_of(&back);
     for ahead in [
@@ -114,60 +114,60 @@ async fn looking_ahead_and_other_methods_do_not_spend_the_code() {
         let reply = raw(host, &text).await;
         assert_eq!((reply.status, reply.header("allow")), (405, Some("GET")), "{method}");
     }
-    assert_eq!(under_way.attempt.offer(&back), Verdict::Taken);
+    assert_eq!(under_way.attempt.offer(&back), CallbackVerdict::Accepted);
 }
 
 #[tokio::test]
 async fn the_right_answer_twice_costs_one_exchange() {
-    let bench = Bench::new().await;
-    let under_way = bench.begin().await;
+    let harness = Harness::new().await;
+    let under_way = harness.begin().await;
     let (address, path) = (under_way.address, path_of(&under_way.approved().await));
     let first = {
         let path = path.clone();
         tokio::spawn(async move { get(address, &path, "").await })
     };
-    let exchange = under_way.attempt.outcome().await.unwrap();
+    let exchange = under_way.attempt.code().await.unwrap();
     let second = get(address, &path, "").await;
     assert_eq!(second.status, 410);
     is_guarded(&second);
-    bench.sign_in().obtain(&exchange).await.unwrap();
-    under_way.attempt.settle(chatmock_auth::Ending::NotSignedIn);
+    harness.sign_in().obtain(&exchange).await.unwrap();
+    under_way.attempt.settle(chatmock_auth::LoginOutcome::NotSignedIn);
     let first = first.await.unwrap();
     assert_eq!(first.status, 200);
     assert!(first.body.contains("not signed in"), "{}", first.body);
     is_guarded(&first);
     assert_eq!(get(address, &path, "").await.status, 410);
-    assert_eq!(bench.token_calls(), 1);
+    assert_eq!(harness.token_calls(), 1);
 }
 
 #[tokio::test]
 async fn an_error_with_the_right_state_ends_it_with_that_reason_and_nothing_is_reflected() {
-    let bench = Bench::new().await;
-    let under_way = bench.begin().await;
+    let harness = Harness::new().await;
+    let under_way = harness.begin().await;
     let query = format!(
         "error=access_denied&error_description=%3Cscript%3Ealert(1)%3C/script%3E&state={}",
         under_way.state()
     );
-    under_way.attempt.settle(chatmock_auth::Ending::NotSignedIn);
+    under_way.attempt.settle(chatmock_auth::LoginOutcome::NotSignedIn);
     let page = get(under_way.address, &format!("/auth/callback?{query}"), "").await;
     assert_eq!(page.status, 200);
     is_guarded(&page);
     assert!(!page.body.contains("alert") && !page.body.contains("access_denied"), "{}", page.body);
-    let denial = under_way.attempt.outcome().await.unwrap_err();
+    let denial = under_way.attempt.code().await.unwrap_err();
     assert!(matches!(denial, Denial::Refused { code, .. } if code == "access_denied"));
-    assert_eq!(bench.token_calls(), 0);
+    assert_eq!(harness.token_calls(), 0);
 }
 
 #[tokio::test]
 async fn idle_connections_do_not_keep_the_browser_out() {
-    let bench = Bench::new().await;
-    let under_way = bench.begin().await;
+    let harness = Harness::new().await;
+    let under_way = harness.begin().await;
     let mut idle = Vec::new();
     for _ in 0..200 {
         idle.push(TcpStream::connect(under_way.address).await.unwrap());
     }
     let path = path_of(&under_way.approved().await);
-    under_way.attempt.settle(chatmock_auth::Ending::SignedIn);
+    under_way.attempt.settle(chatmock_auth::LoginOutcome::SignedIn);
     assert_eq!(get(under_way.address, &path, "").await.status, 200);
     under_way.listening.close().await;
     assert!(TcpStream::connect(under_way.address).await.is_err(), "nobody listens any more");
@@ -175,8 +175,8 @@ async fn idle_connections_do_not_keep_the_browser_out() {
 
 #[tokio::test]
 async fn a_grant_that_is_not_whole_is_refused_and_nothing_is_saved() {
-    let bench = Bench::new().await;
-    let good = bench.simulator.tokens(Default::default());
+    let harness = Harness::new().await;
+    let good = harness.simulator.tokens(Default::default());
     let grant = |id_token: &str, refresh: Value| {
         Script::json(
             200,
@@ -200,32 +200,32 @@ async fn a_grant_that_is_not_whole_is_refused_and_nothing_is_saved() {
         ("redirected", Script::json(307, &json!({}))),
         ("broken", Script::json(500, &json!({}))),
     ] {
-        bench.simulator.enqueue_at(Endpoint::Token, script);
-        let under_way = bench.begin().await;
+        harness.simulator.enqueue_at(Endpoint::Token, script);
+        let under_way = harness.begin().await;
         under_way.paste().await;
-        let exchange = under_way.attempt.outcome().await.unwrap();
-        let error = bench.sign_in().obtain(&exchange).await.unwrap_err();
+        let exchange = under_way.attempt.code().await.unwrap();
+        let error = harness.sign_in().obtain(&exchange).await.unwrap_err();
         let told = matches!(
             error,
             SignInError::Incomplete(_) | SignInError::IdToken(_) | SignInError::Endpoint(_)
         );
         assert!(told, "{name}: {error:?}");
-        assert!(!bench.folder.path().join("auth.json").exists(), "{name}");
+        assert!(!harness.folder.path().join("auth.json").exists(), "{name}");
     }
-    assert!(bench.folder.path().read_dir().unwrap().next().is_none());
+    assert!(harness.folder.path().read_dir().unwrap().next().is_none());
 }
 
 #[tokio::test]
 async fn an_id_token_for_another_program_or_of_another_service_is_not_believed() {
-    let bench = Bench::new().await;
+    let harness = Harness::new().await;
     let other = chatmock_simulator::Simulator::start(Default::default()).await.unwrap();
     let tokens = other.tokens(Default::default());
     let grant = json!({"id_token": tokens.id_token, "access_token": tokens.access_token,
         "refresh_token": tokens.refresh_token});
-    bench.simulator.enqueue_at(Endpoint::Token, Script::json(200, &grant));
-    let under_way = bench.begin().await;
+    harness.simulator.enqueue_at(Endpoint::Token, Script::json(200, &grant));
+    let under_way = harness.begin().await;
     under_way.paste().await;
-    let exchange = under_way.attempt.outcome().await.unwrap();
-    let error = bench.sign_in().obtain(&exchange).await.unwrap_err();
+    let exchange = under_way.attempt.code().await.unwrap();
+    let error = harness.sign_in().obtain(&exchange).await.unwrap_err();
     assert!(matches!(error, SignInError::IdToken(_)), "{error:?}");
 }

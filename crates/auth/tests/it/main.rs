@@ -1,15 +1,15 @@
 //! Signing in and out over real sockets, against a simulated issuer.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test reports by stopping")]
 
-mod bench;
 mod browser;
 mod canary;
 mod device;
+mod doctor;
+mod harness;
 mod hostile;
-mod imports;
-mod looks;
+mod http;
+mod import;
 mod plan;
 mod plan_hostile;
 mod saving;
 mod sign_out;
-mod wire;

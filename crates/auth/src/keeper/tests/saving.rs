@@ -2,7 +2,7 @@
 
 use std::sync::atomic::Ordering;
 
-use super::failing::FailingStore;
+use super::failing_store::FailingStore;
 use super::*;
 use crate::store::MemoryStore;
 

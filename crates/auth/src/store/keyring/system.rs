@@ -42,7 +42,7 @@ fn connect() -> keyring_core::Result<Arc<CredentialStore>> {
 impl System {
     /// A new handle each time: one that is kept may keep the value, too.
     fn entry(&self, name: &str) -> Result<Entry, VaultError> {
-        self.0.build(SERVICE, name, None).map_err(told)
+        self.0.build(SERVICE, name, None).map_err(kind_of)
     }
 }
 
@@ -51,25 +51,25 @@ impl Vault for System {
         match self.entry(entry)?.get_secret() {
             Ok(value) => Ok(Some(Zeroizing::new(value))),
             Err(Error::NoEntry) => Ok(None),
-            Err(error) => Err(told(error)),
+            Err(error) => Err(kind_of(error)),
         }
     }
 
     fn write(&self, entry: &str, value: &[u8]) -> Result<(), VaultError> {
-        self.entry(entry)?.set_secret(value).map_err(told)
+        self.entry(entry)?.set_secret(value).map_err(kind_of)
     }
 
     fn delete(&self, entry: &str) -> Result<(), VaultError> {
         match self.entry(entry)?.delete_credential() {
             Ok(()) | Err(Error::NoEntry) => Ok(()),
-            Err(error) => Err(told(error)),
+            Err(error) => Err(kind_of(error)),
         }
     }
 }
 
 /// Keeps the kind of an error and nothing of its text, which may quote the secret.
 #[expect(clippy::needless_pass_by_value, reason = "it is the end of the error")]
-fn told(error: Error) -> VaultError {
+fn kind_of(error: Error) -> VaultError {
     match error {
         Error::NoStorageAccess(_) => VaultError::Locked,
         Error::TooLong(..) => VaultError::TooLong,

@@ -10,31 +10,31 @@ use std::time::Instant;
 
 use super::{KeyringError, KeyringLimits, Maker, Vault, VaultError};
 
-type Job = Box<dyn FnOnce(&mut Owner) + Send>;
+type Job = Box<dyn FnOnce(&mut VaultHolder) + Send>;
 
 /// Hands work to the thread, and gives up on it in time.
 pub(super) struct Worker {
     maker: Arc<Maker>,
     limits: KeyringLimits,
-    desk: Mutex<Desk>,
+    state: Mutex<State>,
     /// A call that was given up on is still under way.
     stuck: Arc<AtomicBool>,
 }
 
 #[derive(Default)]
-struct Desk {
+struct State {
     jobs: Option<Sender<Job>>,
     fault: Option<(KeyringError, Instant)>,
 }
 
 /// What only the thread touches: a vault that is made anew after a fault, because a library may
 /// keep its first failure for ever.
-struct Owner {
+struct VaultHolder {
     maker: Arc<Maker>,
     vault: Option<Box<dyn Vault>>,
 }
 
-impl Owner {
+impl VaultHolder {
     fn vault(&mut self) -> Result<&dyn Vault, VaultError> {
         let vault = match self.vault.take() {
             Some(vault) => vault,
@@ -46,7 +46,7 @@ impl Owner {
 
 impl Worker {
     pub(super) fn new(maker: Arc<Maker>, limits: KeyringLimits) -> Self {
-        Self { maker, limits, desk: Mutex::default(), stuck: Arc::default() }
+        Self { maker, limits, state: Mutex::default(), stuck: Arc::default() }
     }
 
     /// Does some work on the keyring's thread and waits for it, but not for long.
@@ -58,23 +58,23 @@ impl Worker {
             return Err(KeyringError::Hung);
         }
         let (reply, replied) = sync_channel(1);
-        let gone = Arc::new(AtomicBool::new(false));
-        let freeing = Freeing(Arc::clone(&self.stuck));
-        self.submit(job(work, reply, (Arc::clone(&gone), freeing)))?;
+        let abandoned = Arc::new(AtomicBool::new(false));
+        let clearing = ClearStuck(Arc::clone(&self.stuck));
+        self.submit(job(work, reply, Call { abandoned: Arc::clone(&abandoned), clearing }))?;
         let outcome = match replied.recv_timeout(self.limits.wait) {
             Ok(outcome) => outcome,
             Err(RecvTimeoutError::Timeout) => {
-                gone.store(true, Ordering::SeqCst);
+                abandoned.store(true, Ordering::SeqCst);
                 self.stuck.store(true, Ordering::SeqCst);
                 self.overdue(&replied)
             }
             // The thread panicked inside the library; the next call gets another one.
             Err(RecvTimeoutError::Disconnected) => {
-                self.desk().jobs = None;
+                self.state().jobs = None;
                 Err(VaultError::Failed.into())
             }
         };
-        self.note(&outcome);
+        self.remember_fault(&outcome);
         outcome
     }
 
@@ -91,48 +91,48 @@ impl Worker {
     }
 
     fn submit(&self, job: Job) -> Result<(), KeyringError> {
-        let mut desk = self.desk();
-        if let Some((error, until)) = desk.fault {
+        let mut state = self.state();
+        if let Some((error, until)) = state.fault {
             if Instant::now() < until {
                 return Err(error);
             }
-            desk.fault = None;
+            state.fault = None;
         }
-        let job = match &desk.jobs {
+        let job = match &state.jobs {
             None => job,
             Some(jobs) => match jobs.send(job) {
                 Ok(()) => return Ok(()),
                 Err(unsent) => unsent.0,
             },
         };
-        let jobs = self.hire()?;
+        let jobs = self.start_thread()?;
         let sent = jobs.send(job).map_err(|_| KeyringError::Vault(VaultError::Failed));
-        desk.jobs = Some(jobs);
+        state.jobs = Some(jobs);
         sent
     }
 
-    fn hire(&self) -> Result<Sender<Job>, KeyringError> {
+    fn start_thread(&self) -> Result<Sender<Job>, KeyringError> {
         let (jobs, waiting) = channel::<Job>();
         let maker = Arc::clone(&self.maker);
         let started = thread::Builder::new().name("keyring".to_owned()).spawn(move || {
-            let mut owner = Owner { maker, vault: None };
+            let mut holder = VaultHolder { maker, vault: None };
             for job in waiting {
-                job(&mut owner);
+                job(&mut holder);
             }
         });
         started.map(|_| jobs).map_err(|_| VaultError::Failed.into())
     }
 
-    fn desk(&self) -> MutexGuard<'_, Desk> {
-        self.desk.lock().unwrap_or_else(PoisonError::into_inner)
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn note<T>(&self, outcome: &Result<T, KeyringError>) {
+    fn remember_fault<T>(&self, outcome: &Result<T, KeyringError>) {
         let Err(error) = outcome else { return };
         if matches!(error, KeyringError::Damaged | KeyringError::Vault(VaultError::TooLong)) {
             return;
         }
-        self.desk().fault = Some((*error, Instant::now() + self.limits.rest));
+        self.state().fault = Some((*error, Instant::now() + self.limits.rest));
     }
 }
 
@@ -141,26 +141,33 @@ impl Worker {
 fn job<T: Send + 'static>(
     work: impl FnOnce(&dyn Vault) -> Result<T, KeyringError> + Send + 'static,
     reply: SyncSender<Result<T, KeyringError>>,
-    (gone, freeing): (Arc<AtomicBool>, Freeing),
+    call: Call,
 ) -> Job {
-    Box::new(move |owner| {
-        let _freeing = freeing;
-        if gone.load(Ordering::SeqCst) {
+    Box::new(move |holder| {
+        let Call { abandoned, clearing: _clearing } = call;
+        if abandoned.load(Ordering::SeqCst) {
             return;
         }
-        let outcome = owner.vault().map_err(KeyringError::from).and_then(work);
+        let outcome = holder.vault().map_err(KeyringError::from).and_then(work);
         if outcome.is_err() {
-            owner.vault = None;
+            holder.vault = None;
         }
         // The buffer takes it also when nobody waits.
         let _ = reply.send(outcome);
     })
 }
 
-/// Says that nothing is stuck, once its call has ended in whatever way.
-struct Freeing(Arc<AtomicBool>);
+/// One call as its job knows it.
+struct Call {
+    /// Nobody waits for it any more.
+    abandoned: Arc<AtomicBool>,
+    clearing: ClearStuck,
+}
 
-impl Drop for Freeing {
+/// Says that nothing is stuck, once its call has ended in whatever way.
+struct ClearStuck(Arc<AtomicBool>);
+
+impl Drop for ClearStuck {
     fn drop(&mut self) {
         self.0.store(false, Ordering::SeqCst);
     }

@@ -1,0 +1,118 @@
+//! The sign-in with a browser: here, or elsewhere with the address pasted back.
+
+use chatmock_auth::{
+    CallbackVerdict, CodeExchange, Denial, Login, LoginAttempt, LoginOutcome, LoginSettings,
+    Loopback, LoopbackError, SignedIn, UnexpectedCallback,
+};
+
+use super::browser_launch::BrowserLaunch;
+use super::{LoginFlow, MethodError, stopped};
+use crate::env::Environment;
+use crate::exit::CommandError;
+use crate::screen::{self, Paint};
+
+impl LoginFlow<'_> {
+    /// Shows the address, opens it where there is a browser, waits for the answer, and signs in.
+    pub(super) async fn by_browser(
+        &self,
+        open: Option<&Environment>,
+    ) -> Result<SignedIn, MethodError> {
+        let loopback = self.bind().await?;
+        let (login, address) = Login::begin(LoginSettings {
+            route: &self.route,
+            registration: self.registration.as_ref(),
+            issuer: self.endpoint.issuer(),
+            client_id: self.endpoint.client_id(),
+            originator: &self.context.config.keeper.originator,
+            redirect: loopback.redirect(),
+            workspaces: &self.login.workspaces,
+        })?;
+        let place = loopback.redirect().to_string();
+        let attempt = LoginAttempt::new(login);
+        let listening = loopback.serve(&attempt);
+        self.tell_address(address.as_str(), &place, open.is_some());
+        let launch = open.map(|environment| BrowserLaunch::start(environment, address.as_str()));
+        let signed_in = match self.answer(&attempt, launch).await {
+            Ok(exchange) => self.complete(&exchange).await,
+            Err(failure) => Err(failure),
+        };
+        attempt.settle(if signed_in.is_ok() {
+            LoginOutcome::SignedIn
+        } else {
+            LoginOutcome::NotSignedIn
+        });
+        listening.close().await;
+        signed_in
+    }
+
+    async fn bind(&self) -> Result<Loopback, CommandError> {
+        let settings = self.login.loopback(self.profile);
+        if let Some(address) = settings.bind.filter(|address| !address.is_loopback()) {
+            screen::warn(format_args!(
+                "waiting for the browser on {address}, which other machines may reach; only \
+                 requests that name this machine are answered"
+            ));
+        }
+        Loopback::bind(&settings).await.map_err(|error| match error {
+            LoopbackError::Taken(_) => CommandError::Other(error.into()),
+            error => CommandError::Other(
+                anyhow::Error::new(error).context("sign in with --device, or wait elsewhere"),
+            ),
+        })
+    }
+
+    fn tell_address(&self, address: &str, place: &str, opened: bool) {
+        let screen = self.context.screen;
+        let label = self.profile.label.map(|label| format!("{label}. ")).unwrap_or_default();
+        let opened = match opened {
+            true => "Your browser opens this address. If it does not, open it yourself:",
+            false => "Open this address in a browser:",
+        };
+        screen.line(format_args!("{label}{opened}"));
+        screen.line(format_args!("\n  {}\n", screen.paint(Paint::Strong, address)));
+        screen.line(format_args!("At the end it goes to {place} by itself."));
+        screen
+            .line("If the browser is on another machine, it cannot show that last page: copy the");
+        screen.line("whole address of it, paste it here and press Enter. Waiting; Ctrl-C stops.");
+    }
+
+    /// Waits for the browser or for a pasted address, whichever is right first.
+    async fn answer(
+        &self,
+        attempt: &LoginAttempt,
+        mut launch: Option<BrowserLaunch>,
+    ) -> Result<CodeExchange, MethodError> {
+        let (keyboard, stop) = (&self.context.keyboard, &self.context.stop);
+        loop {
+            tokio::select! {
+                outcome = attempt.code() => {
+                    return outcome.map_err(|denial| denied(denial).into());
+                }
+                line = keyboard.line_or_never() => self.offer(attempt, &line),
+                () = BrowserLaunch::failed(&mut launch) => self.context.screen.line(
+                    "The browser could not be opened: open the address above yourself.",
+                ),
+                code = stop.asked() => return Err(stopped(code)),
+            }
+        }
+    }
+
+    fn offer(&self, attempt: &LoginAttempt, line: &str) {
+        if line.is_empty() {
+            return;
+        }
+        if let CallbackVerdict::Unexpected(cause) = attempt.offer(line) {
+            let hint = match cause {
+                UnexpectedCallback::State | UnexpectedCallback::NoCode => {
+                    "paste the address of the last page, all of it"
+                }
+                _ => "copy the address once more",
+            };
+            self.context.screen.line(format_args!("That does not fit: {cause}; {hint}."));
+        }
+    }
+}
+
+fn denied(denial: Denial) -> CommandError {
+    CommandError::Declined(anyhow::Error::new(denial).context("nothing was changed"))
+}

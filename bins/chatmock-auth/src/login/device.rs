@@ -1,0 +1,60 @@
+//! The sign-in with a code that the person types at a page, on any machine.
+
+use std::time::Instant;
+
+use anyhow::anyhow;
+use chatmock_auth::{
+    DEVICE_CODE_LIFE, Device, DeviceCode, DeviceRefusal, EndpointError, SignInError, SignedIn,
+};
+
+use super::{LoginFlow, MethodError, command_error, stopped};
+use crate::exit::CommandError;
+use crate::screen::Paint;
+
+impl LoginFlow<'_> {
+    /// Shows a code, waits until it is approved, and signs in.
+    pub(super) async fn by_device(&self) -> Result<SignedIn, MethodError> {
+        let stop = &self.context.stop;
+        let code = tokio::select! {
+            code = self.endpoint.device_code() => code,
+            code = stop.asked() => return Err(stopped(code)),
+        };
+        let code = code.map_err(|error| match error {
+            EndpointError::NoDeviceSignIn => MethodError::NoCodes,
+            error => error.into(),
+        })?;
+        self.tell_code(&code);
+        let mut device = Device::new(code, Instant::now());
+        let sign_in = self.sign_in();
+        let approved = tokio::select! {
+            approved = sign_in.await_device(&mut device) => approved,
+            code = stop.asked() => return Err(stopped(code)),
+        };
+        self.complete(&approved.map_err(refused)?).await
+    }
+
+    fn tell_code(&self, code: &DeviceCode) {
+        let screen = self.context.screen;
+        screen.line("Open this page in a browser on any machine, and type the code there:");
+        screen.line("");
+        screen.field("Page", code.page());
+        screen.field("Code", code.user_code());
+        screen.line("");
+        let minutes = DEVICE_CODE_LIFE.as_secs() / 60;
+        screen.line(format_args!(
+            "{} type this code only because you started this sign-in yourself, and only at",
+            screen.paint(Paint::Warning, "Beware:")
+        ));
+        screen.line("the page above. A code that somebody sent you would let that person in.");
+        screen.line(format_args!(
+            "Waiting for your approval; the code is good for {minutes} minutes. Ctrl-C stops."
+        ));
+    }
+}
+
+fn refused(error: SignInError) -> MethodError {
+    if matches!(error, SignInError::Device(DeviceRefusal::Denied)) {
+        return CommandError::Declined(anyhow!(error).context("nothing was changed")).into();
+    }
+    command_error(error).into()
+}
