@@ -1,4 +1,5 @@
-//! Ollama's API, as its clients speak it: one file per endpoint, and `shared` for what two of them have in common.
+//! Ollama's API, as its clients speak it: one file per endpoint, and `shared` for what two of them
+//! have in common.
 
 pub mod chat;
 pub mod error;

@@ -188,7 +188,8 @@ impl std::fmt::Debug for Client {
     }
 }
 
-/// Builds a request around headers that are moved in: a `RequestBuilder` would copy them one by one.
+/// Builds a request around headers that are moved in: a `RequestBuilder` would copy them one by
+/// one.
 fn request(method: Method, url: reqwest::Url, headers: HeaderMap) -> Request {
     let mut request = Request::new(method, url);
     *request.headers_mut() = headers;

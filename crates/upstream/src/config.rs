@@ -6,20 +6,21 @@ use crate::identity::Identity;
 use crate::retry::RetryPolicy;
 use crate::route::UpstreamRoute;
 
-/// What a [`Client`](crate::Client) is made of.
+/// The settings of a [`Client`](crate::Client).
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Which backend is called.
+    /// The backend to call.
     pub route: UpstreamRoute,
-    /// Under which name.
+    /// The name under which it is called.
     pub identity: Identity,
-    /// How long and how large things may be.
+    /// Limits on time and size.
     pub limits: Limits,
     /// Which failures are tried again.
     pub retry: RetryPolicy,
-    /// Through which proxy.
+    /// The proxy to call through.
     pub proxy: Proxy,
-    /// From how many bytes on a request's body is compressed, where the backend reads that.
+    /// Request bodies of at least this many bytes are compressed, where the backend accepts that;
+    /// `None` compresses none.
     pub compress_above: Option<usize>,
 }
 
@@ -36,18 +37,21 @@ impl Default for Config {
     }
 }
 
-/// How long things may take and how large they may be.
+/// Limits on time and size.
+///
+/// There is no limit on a whole answer: a model may reason for many minutes while its stream is
+/// alive, so only silence ends a stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limits {
-    /// For a connection, name look-up and TLS included: 10 s.
+    /// Time to open a connection, including name resolution and TLS: 10 s.
     pub connect: Duration,
-    /// From the start of a call to the head of its answer: 120 s.
+    /// Time from the start of a call to the head of its answer: 120 s.
     pub header: Duration,
-    /// Between two arrivals of bytes in a stream: 300 s, as with the real client.
+    /// Time between two arrivals of bytes in a stream: 300 s, the limit of the real client.
     pub idle: Duration,
-    /// For a list (models, usage) as a whole: 30 s.
+    /// Time for a list (models, usage) as a whole: 30 s.
     pub list: Duration,
-    /// Bytes of one event: 64 MiB.
+    /// Size of one event in bytes: 64 MiB.
     pub frame: usize,
 }
 
@@ -63,13 +67,14 @@ impl Default for Limits {
     }
 }
 
-/// Which proxy leads to the backend. A backend on a loopback address is always called directly.
+/// The proxy to call through. A backend on a loopback address is always called directly.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Proxy {
-    /// What the environment says: `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY` and the system's settings.
+    /// The proxy of the environment: `HTTPS_PROXY`, `ALL_PROXY`, `NO_PROXY` and the system's
+    /// settings.
     #[default]
     Environment,
-    /// None.
+    /// No proxy.
     Off,
     /// The proxy at this address: `http://`, `https://`, `socks5://` or `socks5h://`.
     At(String),

@@ -1,4 +1,4 @@
-//! The one HTTP client behind all calls.
+//! The HTTP client behind all calls.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,19 +10,24 @@ use crate::config::{Config, Proxy};
 use crate::error::Error;
 use crate::route::Endpoints;
 
-/// How many bytes of one stream may be under way unread.
+/// HTTP/2 flow-control window of one stream: how many of its bytes may be buffered unread.
 ///
-/// Together with [`CONNECTION_WINDOW`] it keeps readers that pause from stopping the others on
-/// the same connection.
+/// All turns share one HTTP/2 connection. A client that stops reading fills the window of its
+/// stream, and with the default windows a few such clients would fill the connection's too and stop
+/// every other turn. So the connection's window holds 128 full streams. The price is memory: up to
+/// 32 MiB of unread bytes in the worst case. hyper's adaptive window stays off, since it would
+/// override both values.
 const STREAM_WINDOW: u32 = 256 * 1024;
 
-/// How many unread bytes one connection takes: 128 streams' worth.
+/// HTTP/2 flow-control window of a connection: 128 streams' worth.
 const CONNECTION_WINDOW: u32 = 128 * STREAM_WINDOW;
 
-/// Below the 60 s after which servers commonly drop a silent connection.
+/// How long an unused connection is kept: less than the 60 s after which servers commonly close
+/// one.
 const POOL_IDLE: Duration = Duration::from_secs(50);
 
-/// A connection that died, say over a suspend, is noticed within this and [`PING_TIMEOUT`].
+/// How often an HTTP/2 connection is pinged. A connection that died, say while the machine was
+/// suspended, is noticed within this time and [`PING_TIMEOUT`].
 const PING_INTERVAL: Duration = Duration::from_secs(15);
 
 const PING_TIMEOUT: Duration = Duration::from_secs(20);
@@ -31,10 +36,13 @@ const MAX_HEADER_BYTES: u32 = 64 * 1024;
 
 /// Builds the client: no redirects, no total time limit, no cookies, no compression.
 ///
+/// reqwest would send a request's body again to wherever a 307 or 308 points, so a redirect is
+/// reported as an error and not followed.
+///
 /// # Errors
-/// [`Error::Settings`] when the proxy's address is none or the TLS roots cannot be read.
+/// [`Error::Settings`] when the proxy's address is not valid or the TLS roots cannot be read.
 pub(crate) fn build(config: &Config, endpoints: &Endpoints) -> Result<reqwest::Client, Error> {
-    // An error says that the process has a provider already, which serves as well.
+    // An error means that the process already has a provider, which is as good.
     let _ = ring::default_provider().install_default();
     let builder = reqwest::Client::builder()
         .redirect(reqwest::redirect::Policy::none())
@@ -56,22 +64,23 @@ pub(crate) fn build(config: &Config, endpoints: &Endpoints) -> Result<reqwest::C
         Proxy::At(address) => {
             // The address may hold a password, so neither it nor the parser's error is repeated.
             let proxy = reqwest::Proxy::all(address)
-                .map_err(|_| Error::settings("the proxy's address is not one"))?;
+                .map_err(|_| Error::settings("the proxy's address is not a valid URL"))?;
             builder.proxy(proxy)
         }
     };
     let builder = if endpoints.plain { without_roots(builder)? } else { builder };
     builder.build().map_err(|error| {
         let cause = std::error::Error::source(&error).map(ToString::to_string);
-        Error::settings(format!("no HTTP client: {}", cause.unwrap_or_default()))
+        Error::settings(format!("the HTTP client cannot be set up: {}", cause.unwrap_or_default()))
     })
 }
 
-/// Leaves the system's certificates unread: a machine without any can still call itself.
+/// Builds TLS without the system's certificates. A backend that is called in plain HTTP needs none,
+/// and a machine or container without any must still be able to call itself.
 fn without_roots(builder: ClientBuilder) -> Result<ClientBuilder, Error> {
     let tls = rustls::ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
         .with_safe_default_protocol_versions()
-        .map_err(|error| Error::settings(format!("no TLS: {error}")))?
+        .map_err(|error| Error::settings(format!("TLS cannot be set up: {error}")))?
         .with_root_certificates(rustls::RootCertStore::empty())
         .with_no_client_auth();
     Ok(builder.tls_backend_preconfigured(tls))

@@ -1,4 +1,4 @@
-//! The account's credentials, and the seam to whoever keeps them.
+//! The credentials of a call, and the trait by which an embedder supplies them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,12 +6,12 @@ use std::sync::Arc;
 use futures::future::{BoxFuture, FutureExt, ready};
 use reqwest::header::HeaderValue;
 
-/// What a call needs to act for an account.
+/// The access token and account of a call.
 ///
 /// `Debug` shows neither the token nor the account.
 #[derive(Clone)]
 pub struct Credentials {
-    /// Absent for a backend that asks for nothing.
+    /// `None` for a backend that asks for no credentials.
     authorization: Option<HeaderValue>,
     account: Option<HeaderValue>,
     fedramp: bool,
@@ -20,11 +20,11 @@ pub struct Credentials {
 impl Credentials {
     /// Makes credentials of a bare access token (no `Bearer` before it).
     ///
-    /// `account_id` is the workspace that the token was made for, `fedramp` whether that workspace
-    /// is a FedRAMP one; both are claims of the id token.
+    /// `account_id` is the workspace for which the token was issued, and `fedramp` says whether
+    /// that is a FedRAMP workspace; both are claims of the id token.
     ///
     /// # Errors
-    /// [`CredentialError::Unusable`] when the token or the account id cannot stand in a header.
+    /// [`CredentialError::Unusable`] when the token or the account id cannot be sent in a header.
     pub fn new(
         token: &str,
         account_id: Option<&str>,
@@ -49,13 +49,13 @@ impl Credentials {
         Ok(Self { authorization: Some(authorization), account, fedramp })
     }
 
-    /// Credentials of a backend that asks for none, such as a model server on this machine.
+    /// Empty credentials, for a backend that asks for none, such as a model server on this machine.
     #[must_use]
     pub fn none() -> Self {
         Self { authorization: None, account: None, fedramp: false }
     }
 
-    /// The bare access token, for a [`CredentialSource`] to recognise the one that went stale;
+    /// The bare access token, by which a [`CredentialSource`] recognises the one that was refused;
     /// empty where there is none.
     #[must_use]
     pub fn token(&self) -> &str {
@@ -63,15 +63,14 @@ impl Credentials {
         value.and_then(|value| value.strip_prefix("Bearer ")).unwrap_or_default()
     }
 
-    /// The workspace that the token was made for.
+    /// The workspace for which the token was issued.
     #[must_use]
     pub fn account_id(&self) -> Option<&str> {
         self.account.as_ref().and_then(|id| id.to_str().ok())
     }
 
-    /// Whether that workspace is a FedRAMP one.
-    #[must_use]
-    pub fn fedramp(&self) -> bool {
+    /// Whether that is a FedRAMP workspace.
+    pub(crate) fn fedramp(&self) -> bool {
         self.fedramp
     }
 
@@ -86,6 +85,7 @@ impl Credentials {
     }
 }
 
+/// Whether a text is visible ASCII, without blanks.
 fn is_word(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
@@ -100,18 +100,19 @@ impl fmt::Debug for Credentials {
     }
 }
 
-/// Where credentials come from.
+/// Supplies credentials.
 ///
-/// Calls may overlap: the source sees to it that one refresh serves all who ask for it. Its futures
-/// may be dropped at any point, since a client may leave: a refresh under way has to come to its end
-/// all the same, or a rotated token is lost.
+/// This crate does not know how a person signs in, so that an embedder can bring its own storage
+/// and refresh. Two duties come with that. Calls overlap: one refresh must serve all callers that
+/// ask for it. And a returned future may be dropped at any point, since a client may disconnect: a
+/// refresh that has begun must still run to its end, or a rotated refresh token is lost.
 pub trait CredentialSource: Send + Sync + 'static {
-    /// Gives credentials that should be good now, refreshed before if they were about to expire.
+    /// Returns credentials that should be valid now, refreshed first if they were about to expire.
     fn current(&self) -> BoxFuture<'_, Result<Arc<Credentials>, CredentialError>>;
 
-    /// Gives credentials other than `stale`, which the backend has just refused.
+    /// Returns credentials other than `stale`, which the backend has just refused.
     ///
-    /// Where another caller has renewed them meanwhile, those are given and nothing is refreshed.
+    /// Where another caller has renewed them in the meantime, returns those and refreshes nothing.
     fn renew(
         &self,
         stale: &Arc<Credentials>,
@@ -126,11 +127,12 @@ pub struct FixedCredentials {
 }
 
 impl FixedCredentials {
-    /// Takes a key (no `Bearer` before it), or none; `remedy` says what a person does when the
-    /// backend refuses it, as [`UpstreamRoute::remedy`](crate::UpstreamRoute::remedy) does.
+    /// Makes credentials of a key (no `Bearer` before it), or of none. `remedy` says what a person
+    /// can do when the backend refuses it; see
+    /// [`UpstreamRoute::remedy`](crate::UpstreamRoute::remedy).
     ///
     /// # Errors
-    /// [`CredentialError::Unusable`] when the key cannot stand in a header.
+    /// [`CredentialError::Unusable`] when the key cannot be sent in a header.
     pub fn new(key: Option<&str>, remedy: &'static str) -> Result<Self, CredentialError> {
         let credentials = match key {
             None => Credentials::none(),
@@ -154,24 +156,24 @@ impl CredentialSource for FixedCredentials {
     ) -> BoxFuture<'_, Result<Arc<Credentials>, CredentialError>> {
         let refused = match self.credentials.authorization() {
             Some(_) => "the backend refused the key",
-            None => "the backend wants a key",
+            None => "the backend asks for a key",
         };
         let refused = CredentialError::SignedOut(format!("{refused}; {}", self.remedy));
         ready(Err(refused)).boxed()
     }
 }
 
-/// Why there are no credentials. The messages are for a person and say what to do.
+/// Why there are no credentials. The messages are for a person and say what to do about it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CredentialError {
-    /// No one is signed in, or the sign-in is no longer accepted: only a new one helps.
+    /// No one is signed in, or the sign-in is no longer accepted: only a new sign-in helps.
     #[error("{0}")]
     SignedOut(String),
-    /// The credentials cannot be had at the moment; the next call may succeed.
+    /// No valid credentials are available at the moment; the next call may succeed.
     #[error("{0}")]
     Unavailable(String),
-    /// The stored credentials cannot be put into a request.
+    /// The stored credentials cannot be sent in a request.
     #[error("{0}")]
     Unusable(String),
 }
@@ -190,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_that_cannot_stand_in_a_header_is_refused() {
+    fn a_token_that_cannot_be_sent_in_a_header_is_refused() {
         for token in ["", "a b", "a\r\nx-evil: 1", "ä"] {
             let error = Credentials::new(token, None, false).unwrap_err();
             assert!(matches!(error, CredentialError::Unusable(_)), "{token:?}");

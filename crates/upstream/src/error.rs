@@ -1,4 +1,4 @@
-//! What can go wrong between this program and the backend.
+//! Errors of calls to the backend.
 
 use std::error::Error as StdError;
 use std::time::Duration;
@@ -9,106 +9,106 @@ use chatmock_protocol::sse::FrameTooLarge;
 
 use crate::credentials::CredentialError;
 
-/// Why a call to the backend gave no answer that can be used.
+/// Why a call to the backend returned no usable answer.
 ///
-/// No variant holds a token, a request body or HTML.
+/// No variant holds a token, a request body or HTML, so every message can be shown and logged.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The client was configured with values that cannot work.
+    /// The client was configured with values that cannot be used.
     #[error("{message}")]
     Settings {
-        /// What is wrong, for a person.
+        /// The problem, in words for a person.
         message: String,
     },
-    /// The request cannot be turned into what the backend takes.
+    /// The request cannot be brought into the form that the backend accepts.
     #[error("{param}: {message}")]
     Request {
         /// The member at fault.
         param: &'static str,
-        /// What is wrong with it.
+        /// The problem with it.
         message: &'static str,
     },
-    /// The backend does not tell what the account may still use.
-    #[error("this backend does not tell what is left{}", page.map(|page| format!("; see {page}")).unwrap_or_default())]
+    /// The backend does not report how much of the account's limits is left.
+    #[error("this backend does not report what is left of the limits{}", page.map(|page| format!("; see {page}")).unwrap_or_default())]
     UsageUnavailable {
-        /// Where a person sees it.
+        /// The page where a person can see it.
         page: Option<&'static str>,
     },
-    /// There are no credentials to call with, at first or after the backend refused some.
+    /// There are no credentials to call with, or none since the backend refused the last ones.
     #[error(transparent)]
     Credentials(#[from] CredentialError),
     /// The backend's name could not be resolved.
     #[error("the name of the backend could not be resolved")]
     Dns(#[source] reqwest::Error),
-    /// The connection could not be made safe.
+    /// No TLS connection could be made.
     #[error("no safe connection to the backend: {fault}")]
     Tls {
-        /// What is wrong.
+        /// The problem.
         fault: TlsFault,
-        /// The transport's own words.
+        /// The error of the HTTP client.
         source: reqwest::Error,
     },
-    /// The configured proxy did not lead to the backend.
-    #[error("the proxy did not lead to the backend")]
+    /// The proxy made no connection to the backend.
+    #[error("the proxy made no connection to the backend")]
     Proxy(#[source] reqwest::Error),
     /// Nothing listens at the backend's address.
     #[error("the connection to the backend was refused")]
     ConnectRefused(#[source] reqwest::Error),
-    /// No connection was made in time.
-    #[error("no connection to the backend in time")]
+    /// The connection was not made in time.
+    #[error("the connection to the backend was not made in time")]
     ConnectTimeout(#[source] reqwest::Error),
-    /// No connection, for another reason.
-    #[error("no connection to the backend")]
+    /// The connection failed for another reason.
+    #[error("the connection to the backend could not be made")]
     Connect(#[source] reqwest::Error),
-    /// The connection broke before the head of an answer came.
+    /// The connection broke before the head of an answer arrived.
     #[error("the connection to the backend broke before an answer came")]
     Broken(#[source] reqwest::Error),
     /// The head of the answer (for lists: the whole answer) did not come in time.
     #[error("the backend did not answer within {} s", limit.as_secs())]
     HeaderTimeout {
-        /// The time that was given.
+        /// The time limit.
         limit: Duration,
     },
     /// The stream was silent for too long.
     #[error("the backend sent nothing for {} s", limit.as_secs())]
     Stalled {
-        /// The silence that was allowed.
+        /// The longest silence allowed.
         limit: Duration,
     },
     /// The stream broke off.
     #[error("the connection to the backend broke in the middle of the answer")]
     Cut(#[source] reqwest::Error),
-    /// One event of the stream, or a list, is larger than accepted.
+    /// One event of the stream, or a list, exceeds the size limit.
     #[error(transparent)]
     FrameTooLarge(#[from] FrameTooLarge),
     /// The backend answered with an error status.
     #[error(transparent)]
     Refused(Box<ErrorResponse>),
-    /// A bot check in front of the backend answered instead of it.
+    /// A bot check in front of the backend answered in its place.
     ///
-    /// Neither a retry nor fresh credentials help; another network or a browser visit may.
+    /// Neither a retry nor new credentials help; another network or a visit with a browser may.
     #[error("a bot check in front of the backend refused the call (status {status})")]
     Challenge {
         /// The status that came with it.
         status: u16,
-        /// The check's own id of the call, `cf-ray`.
+        /// The id that the check gave the call, `cf-ray`.
         ray: Option<String>,
     },
-    /// The answer is a redirect, or a success of another kind than asked for.
+    /// The answer is a redirect, or a success of another content type than requested.
     #[error("the backend answered with status {status} and {}", content_type.as_deref().unwrap_or("no content type"))]
     Unexpected {
         /// The status.
         status: u16,
-        /// The content type, if one was given.
+        /// The content type, if the answer has one.
         content_type: Option<String>,
     },
-    /// The answer is not the JSON that it should be.
+    /// The answer is not the JSON that was expected.
     #[error("the backend's {what} cannot be read: {message}")]
     Malformed {
-        /// What was asked for.
+        /// What was requested.
         what: &'static str,
-        /// What is wrong.
+        /// The problem.
         message: String,
     },
 }
@@ -118,7 +118,7 @@ impl Error {
         Self::Settings { message: message.into() }
     }
 
-    /// Tells the reasons apart why no head of an answer came.
+    /// Classifies the error of a call for which no head of an answer arrived.
     pub(crate) fn before_head(error: reqwest::Error) -> Self {
         let error = error.without_url();
         let cause = Cause::of(&error);
@@ -133,23 +133,23 @@ impl Error {
         }
     }
 
-    /// A transport error after the head of the answer.
+    /// Wraps a transport error after the head of the answer.
     pub(crate) fn cut(error: reqwest::Error) -> Self {
         Self::Cut(error.without_url())
     }
 }
 
-/// What is wrong with a TLS connection.
+/// Why a TLS connection could not be made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum TlsFault {
-    /// The certificate is past its end or before its start; often this machine's clock is wrong.
+    /// The certificate has expired or is not valid yet; often this machine's clock is wrong.
     Expired,
     /// The certificate is for another host.
     WrongName,
-    /// The certificate's issuer is not trusted: self-signed, or a proxy that looks inside.
+    /// The certificate's issuer is not trusted: self-signed, or that of an inspecting proxy.
     Untrusted,
-    /// The other side does not speak TLS, or not a version in use.
+    /// The other side does not speak TLS, or none of our versions.
     Handshake,
 }
 
@@ -159,7 +159,7 @@ impl std::fmt::Display for TlsFault {
             Self::Expired => "its certificate is not valid at this time",
             Self::WrongName => "its certificate is for another host",
             Self::Untrusted => "its certificate is not trusted",
-            Self::Handshake => "the handshake went wrong",
+            Self::Handshake => "the TLS handshake failed",
         })
     }
 }
@@ -184,7 +184,7 @@ impl TlsFault {
     }
 }
 
-/// The deciding link in a chain of causes.
+/// The deciding error in a chain of sources.
 enum Cause {
     Dns,
     Tls(TlsFault),
@@ -196,7 +196,8 @@ enum Cause {
 impl Cause {
     fn of(error: &reqwest::Error) -> Self {
         let links = || std::iter::successors(error.source(), |link| beneath(*link));
-        // The proxy errors of the HTTP client have no public type: their words are all there is.
+        // The proxy errors of the HTTP client have no public type, so their text must do. The tests
+        // call through failing proxies of each kind and would notice a change of these words.
         let is_proxy = |link: &(dyn StdError + 'static)| {
             let words = link.to_string().to_ascii_lowercase();
             words.starts_with("tunnel error")
@@ -221,30 +222,30 @@ impl Cause {
     }
 }
 
-/// The next link of a chain of causes.
+/// The next error in a chain of sources.
 fn beneath<'e>(link: &'e (dyn StdError + 'static)) -> Option<&'e (dyn StdError + 'static)> {
-    // An io::Error that wraps another error skips it when asked for its source.
+    // An `io::Error` that wraps an error returns that error's source as its own, and so skips it.
     match link.downcast_ref::<std::io::Error>().and_then(std::io::Error::get_ref) {
         Some(wrapped) => Some(wrapped),
         None => link.source(),
     }
 }
 
-/// An answer with an error status, as far as it may be shown.
+/// An answer with an error status, reduced to what may be shown.
 #[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
 pub struct ErrorResponse {
     /// The status, 400 to 599.
     pub status: u16,
-    /// What the body says; the message holds at most 512 characters and never HTML.
+    /// The error in the body; its message has at most 512 characters and is never HTML.
     pub error: ApiError,
-    /// Seconds to wait before another try, 1 to 86,400, where the answer tells.
+    /// Seconds to wait before another try, 1 to 86,400, if the answer says so.
     pub retry_after: Option<u64>,
     /// The backend's id of the call.
     pub request_id: Option<String>,
     /// The limits that came with the answer.
     pub limits: Option<Snapshot>,
-    /// What a person does about it, where this program knows.
+    /// What a person can do about it, if that is known.
     pub hint: Option<String>,
 }
 
@@ -270,7 +271,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn faults_of_certificates_are_told_apart() {
+    fn faults_of_certificates_are_distinguished() {
         let fault = |certificate| TlsFault::of(&rustls::Error::InvalidCertificate(certificate));
         assert_eq!(fault(Certificate::Expired), TlsFault::Expired);
         assert_eq!(fault(Certificate::NotValidYet), TlsFault::Expired);

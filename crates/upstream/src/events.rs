@@ -1,4 +1,10 @@
 //! The events of a running answer, polled from its body as they arrive.
+//!
+//! Frames are owned, and there is no `Stream` of parsed events: a parsed event borrows from its
+//! frame, and a stream whose items borrow from itself does not compile. So the consumer polls a
+//! frame, parses it, and drops it before the next poll. It is polled and not fed through a channel,
+//! so that a slow client slows the backend, and a client that disconnects drops the body and ends
+//! the call.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -17,19 +23,19 @@ use crate::namespace::Namespace;
 
 /// A running answer: owned frames, in order.
 ///
-/// Dropping it ends the call at the backend. After an error or the end there is nothing more. The
-/// end alone does not say that the answer is whole: only its terminal event does.
+/// Dropping it ends the call at the backend. After an error or the end it yields nothing more. The
+/// end alone does not mean that the answer is complete: only its terminal event does.
 pub struct Events {
-    /// `None` once the answer is over; the connection is given back then.
+    /// `None` once the answer is over, which returns the connection to the pool.
     body: Option<BoxStream<'static, Result<Bytes, Error>>>,
     decoder: Decoder,
     idle: Idle,
-    /// The namespace of ours that no event is to speak of.
+    /// The namespace that the request put the client's tools into; it is removed from every event.
     namespace: Option<Arc<Namespace>>,
 }
 
 impl Events {
-    /// Makes events of a body, with the limits on silence and on the size of one event.
+    /// Reads events from a body, within the limits on silence and on the size of one event.
     pub fn new<S>(body: S, limits: &Limits) -> Self
     where
         S: Stream<Item = Result<Bytes, Error>> + Send + 'static,
@@ -42,16 +48,17 @@ impl Events {
         }
     }
 
-    /// Takes the client's tools out of the namespace that they were put into.
+    /// Removes `namespace` from the events, so that the client sees its tools as it offered them.
     pub(crate) fn without_namespace(self, namespace: Option<Arc<Namespace>>) -> Self {
         Self { namespace, ..self }
     }
 
-    /// Gives the next frame; `Pending` means that all that has arrived was given out.
+    /// Polls for the next frame; `Pending` means that every frame that has arrived was returned.
     ///
     /// # Errors
-    /// [`Error::Cut`] when the connection breaks, [`Error::Stalled`] when it is silent beyond the
-    /// limit while it is polled, [`Error::FrameTooLarge`] when one event is beyond the limit.
+    /// [`Error::Cut`] when the connection breaks, [`Error::Stalled`] when it is silent for longer
+    /// than the limit while it is polled, [`Error::FrameTooLarge`] when one event exceeds its
+    /// limit.
     pub fn poll_frame(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Frame, Error>>> {
         let next = match &mut self.body {
             Some(body) => ready!(poll_body(body, &mut self.decoder, &mut self.idle, cx)),
@@ -59,7 +66,7 @@ impl Events {
         };
         match (&next, &self.namespace) {
             (Some(Ok(frame)), Some(namespace)) => {
-                if let Some(frame) = namespace.leave(frame) {
+                if let Some(frame) = namespace.strip(frame) {
                     return Poll::Ready(Some(Ok(frame)));
                 }
             }
@@ -108,10 +115,10 @@ fn poll_body(
     }
 }
 
-/// The limit on silence.
+/// The timer of silence in a stream.
 struct Idle {
     limit: Duration,
-    /// Made on the first wait: a short answer may never wait.
+    /// Made on the first wait, since a short answer may never wait.
     sleep: Option<Pin<Box<Sleep>>>,
     /// Whether the current silence is being timed.
     armed: bool,
@@ -123,7 +130,7 @@ impl Idle {
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep(limit)));
         if !self.armed {
             self.armed = true;
-            // A limit beyond what an instant can hold is none.
+            // A limit beyond the range of `Instant` is no limit.
             if let Some(deadline) = Instant::now().checked_add(limit) {
                 sleep.as_mut().reset(deadline);
             }

@@ -4,16 +4,16 @@ use reqwest::header::HeaderValue;
 
 use crate::error::Error;
 
-/// The Codex version whose models are asked for, as `major.minor.patch`.
+/// The Codex version that calls name, as `major.minor.patch`.
 ///
-/// The backend leaves out models that need a newer client than the version which a call names (in
-/// the query of `/models` and in the header `version`), and answers an empty or short list to
-/// versions it does not know. So a recent release of the real client stands here; 0.169.0 was
-/// published on 2026-11-13. The version is no claim to be that client: `originator` and
-/// `user-agent` carry our own name.
+/// The backend hides models that need a newer client than the version in the query of `/models` and
+/// in the header `version`, and returns an empty or short list for versions that it does not know.
+/// A version number of our own would therefore cost models, so this is a recent release of the real
+/// client; 0.169.0 was published on 2026-11-13. The price is that it has to be raised from time to
+/// time. It does not claim to be that client: `originator` and `user-agent` carry our own name.
 pub const CLIENT_VERSION: &str = "0.169.0";
 
-/// Who calls: sent with every request.
+/// The caller's name, sent with every request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
     /// The header `originator`; `chatmock` unless set otherwise.
@@ -34,7 +34,7 @@ impl Default for Identity {
     }
 }
 
-/// An identity whose values are known to fit into headers.
+/// An identity whose values have been checked to be valid in headers.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
     pub(crate) originator: HeaderValue,
@@ -48,7 +48,7 @@ impl Caller {
             HeaderValue::from_str(text)
                 .ok()
                 .filter(|value| !value.is_empty())
-                .ok_or_else(|| Error::settings(format!("the {name} cannot stand in a header")))
+                .ok_or_else(|| Error::settings(format!("the {name} cannot be sent in a header")))
         };
         let version = &identity.client_version;
         if version.is_empty()

@@ -1,6 +1,6 @@
-//! A Responses backend as a client sees it: one prepared request out, owned events back.
+//! A Responses backend as a client sees it: a prepared request is sent, owned events come back.
 //!
-//! The crate knows no sign-in: whoever embeds it brings a [`CredentialSource`].
+//! The crate knows nothing of sign-ins: an embedder supplies tokens through a [`CredentialSource`].
 //!
 //! ```no_run
 //! # async fn run(source: std::sync::Arc<dyn chatmock_upstream::CredentialSource>)
@@ -31,7 +31,7 @@ mod identity;
 mod item_type;
 mod namespace;
 mod prepare;
-pub mod rate_limits;
+mod rate_limits;
 mod request_headers;
 mod residency;
 mod response;
@@ -49,7 +49,7 @@ pub use credentials::{CredentialError, CredentialSource, Credentials, FixedCrede
 pub use error::{Error, ErrorResponse, TlsFault};
 pub use events::Events;
 pub use identity::{CLIENT_VERSION, Identity};
-pub use prepare::{Prepared, prepare};
+pub use prepare::Prepared;
 pub use retry::RetryPolicy;
 pub use route::{ApiFlavor, UnknownRoute, UpstreamRoute};
 pub use session::SessionId;

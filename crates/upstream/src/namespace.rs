@@ -1,4 +1,10 @@
-//! Tools inside a namespace: grouped on the way out, as the client offered them on the way back.
+//! Tools inside a namespace: grouped in the request, ungrouped in the events.
+//!
+//! Plan usage accepts functions and freeform tools only inside a namespace, while clients offer
+//! them one by one. So the request puts them into a namespace of ours, and every event is rewritten
+//! as if that had not happened: neither the client nor the translation for it needs to know. The
+//! price is a search for one word in every frame of such a turn, and a second pass over those that
+//! contain it.
 
 use std::borrow::Cow;
 
@@ -11,21 +17,21 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::item_type::ItemType;
 
-/// What the namespace is called, unless the client has one of that name.
+/// The name of the namespace, unless the client has one of that name.
 const NAME: &str = "functions";
 
-/// Kinds of tools that stand in a namespace.
+/// Kinds of tools that go into the namespace.
 const GROUPED: [&str; 2] = ["function", "custom"];
 
 /// Kinds of items that call such a tool.
 const CALLS: [&str; 2] = ["function_call", "custom_tool_call"];
 
-/// The client's functions and freeform tools in a namespace of ours.
+/// A namespace of ours that holds the client's functions and freeform tools.
 #[derive(Clone, Debug)]
 pub(crate) struct Namespace {
     name: String,
-    /// What the client offered and chose, as a response repeats it.
-    offered: Vec<(&'static str, Box<RawValue>)>,
+    /// `tools` and `tool_choice` as the client sent them, since a response repeats them.
+    original: Vec<(&'static str, Box<RawValue>)>,
 }
 
 #[derive(Serialize)]
@@ -37,10 +43,11 @@ struct Tool<'a> {
     tools: &'a [&'a RawValue],
 }
 
-/// Puts functions and freeform tools that stand alone into a namespace; `None` where there are none.
+/// Puts the functions and freeform tools of a request into a namespace; returns `None` where it
+/// offers none.
 ///
 /// # Errors
-/// [`Error::Request`] when `tools` is no list.
+/// [`Error::Request`] when `tools` is not a list.
 pub(crate) fn group(request: &mut Request<'_>) -> Result<Option<Namespace>, Error> {
     let Some(offered) = request.present("tools") else { return Ok(None) };
     let tools: Vec<&RawValue> = serde_json::from_str(offered.get())
@@ -53,24 +60,22 @@ pub(crate) fn group(request: &mut Request<'_>) -> Result<Option<Namespace>, Erro
     let inside: Vec<&RawValue> =
         both().filter(|(_, kind)| grouped(kind)).map(|(tool, _)| *tool).collect();
     let description = "The client's tools.";
-    let namespace = Tool { kind: "namespace", name: &name, description, tools: &inside };
-    let namespace = written(&namespace)?;
+    let namespace = to_raw(&Tool { kind: "namespace", name: &name, description, tools: &inside })?;
     let mut outside: Vec<&RawValue> =
         both().filter(|(_, kind)| !grouped(kind)).map(|(tool, _)| *tool).collect();
-    // Whatever stands before the first of them stays before it.
+    // The namespace takes the place of the first tool in it; what came before that still does.
     outside.insert(first.min(outside.len()), &namespace);
-    let tools = written(&outside)?;
-    let echoed = ["tools", "tool_choice"];
-    let echoed =
-        echoed.into_iter().filter_map(|name| Some((name, request.present(name)?.to_owned())));
-    let namespace = Namespace { name, offered: echoed.collect() };
+    let tools = to_raw(&outside)?;
+    let original = ["tools", "tool_choice"].into_iter();
+    let original = original.filter_map(|name| Some((name, request.present(name)?.to_owned())));
+    let namespace = Namespace { name, original: original.collect() };
     request.put("tools", Cow::Owned(tools));
-    namespace.name_calls(request)?;
-    namespace.name_choice(request)?;
+    namespace.add_to_calls(request)?;
+    namespace.add_to_choice(request)?;
     Ok(Some(namespace))
 }
 
-/// The usual name, or the next one that is no namespace of the client's.
+/// The usual name, or the first numbered one that the client does not use for a namespace.
 fn free_name(kinds: &[Option<ItemType<'_>>]) -> String {
     let taken = |name: &str| {
         let mut kinds = kinds.iter().flatten().filter(|kind| kind.is(&["namespace"]));
@@ -82,29 +87,29 @@ fn free_name(kinds: &[Option<ItemType<'_>>]) -> String {
 }
 
 impl Namespace {
-    /// Names the namespace in the calls of earlier turns that name none.
-    fn name_calls(&self, request: &mut Request<'_>) -> Result<(), Error> {
+    /// Adds the namespace's name to those calls of earlier turns that name none.
+    fn add_to_calls(&self, request: &mut Request<'_>) -> Result<(), Error> {
         let Some(input) = request.present("input") else { return Ok(()) };
         let items: Vec<&RawValue> = serde_json::from_str(input.get())
             .map_err(|_| Error::Request { param: "input", message: "must be a list of items" })?;
         let mut named = Vec::with_capacity(items.len());
         for item in items {
             let called = ItemType::of(item).is_some_and(|kind| kind.is(&CALLS));
-            named.push(if called { self.named(item)? } else { Cow::Borrowed(item) });
+            named.push(if called { self.with_name(item)? } else { Cow::Borrowed(item) });
         }
-        let input = written(&named)?;
+        let input = to_raw(&named)?;
         request.put("input", Cow::Owned(input));
         Ok(())
     }
 
-    /// Names the namespace in a choice of one tool, or of some.
-    fn name_choice(&self, request: &mut Request<'_>) -> Result<(), Error> {
+    /// Adds the namespace's name to a choice of one tool, or to each tool in a choice of several.
+    fn add_to_choice(&self, request: &mut Request<'_>) -> Result<(), Error> {
         let Some(choice) = request.present("tool_choice") else { return Ok(()) };
         let Some(kind) = ItemType::of(choice) else { return Ok(()) };
         let choice = if kind.is(&GROUPED) {
-            self.named(choice)?.into_owned()
+            self.with_name(choice)?.into_owned()
         } else if kind.is(&["allowed_tools"]) {
-            self.within(choice, "tools", &GROUPED)?
+            self.with_names(choice)?
         } else {
             return Ok(());
         };
@@ -112,8 +117,8 @@ impl Namespace {
         Ok(())
     }
 
-    /// The object with the namespace's name, unless it names one.
-    fn named<'v>(&self, value: &'v RawValue) -> Result<Cow<'v, RawValue>, Error> {
+    /// Returns the object with the namespace's name added, unless it names one.
+    fn with_name<'v>(&self, value: &'v RawValue) -> Result<Cow<'v, RawValue>, Error> {
         let Ok(mut members) = serde_json::from_str::<RawObject<'_>>(value.get()) else {
             return Ok(Cow::Borrowed(value));
         };
@@ -121,56 +126,54 @@ impl Namespace {
             return Ok(Cow::Borrowed(value));
         }
         members.set("namespace", &self.name).map_err(|_| unwritable())?;
-        Ok(Cow::Owned(written(&members)?))
+        Ok(Cow::Owned(to_raw(&members)?))
     }
 
-    /// The object with the namespace's name in those of a list in it that are of one of the kinds.
-    fn within(
-        &self,
-        value: &RawValue,
-        list: &'static str,
-        kinds: &[&str],
-    ) -> Result<Box<RawValue>, Error> {
+    /// Returns a choice of several tools with the namespace's name added to those inside it.
+    fn with_names(&self, choice: &RawValue) -> Result<Box<RawValue>, Error> {
         let wrong = |_| Error::Request { param: "tool_choice", message: "cannot be read" };
-        let mut members: RawObject<'_> = serde_json::from_str(value.get()).map_err(wrong)?;
-        let entries = members.present(list).map_or("[]", RawValue::get);
+        let mut members: RawObject<'_> = serde_json::from_str(choice.get()).map_err(wrong)?;
+        let entries = members.present("tools").map_or("[]", RawValue::get);
         let entries: Vec<Box<RawValue>> = serde_json::from_str(entries).map_err(wrong)?;
         let mut named = Vec::with_capacity(entries.len());
         for entry in &entries {
-            let ours = ItemType::of(entry).is_some_and(|kind| kind.is(kinds));
-            named.push(if ours { self.named(entry)? } else { Cow::Borrowed(&**entry) });
+            let ours = ItemType::of(entry).is_some_and(|kind| kind.is(&GROUPED));
+            named.push(if ours { self.with_name(entry)? } else { Cow::Borrowed(&**entry) });
         }
-        members.set(list, &named).map_err(|_| unwritable())?;
-        written(&members)
+        members.set("tools", &named).map_err(|_| unwritable())?;
+        to_raw(&members)
     }
 
-    /// An event as if the tools had been offered without the namespace; `None` where nothing in it
-    /// speaks of that.
-    pub(crate) fn leave(&self, frame: &Frame) -> Option<Frame> {
+    /// Rewrites an event as if the tools had been offered without the namespace; `None` for an
+    /// event that mentions no namespace.
+    pub(crate) fn strip(&self, frame: &Frame) -> Option<Frame> {
         if !frame.text().contains("\"namespace\"") {
             return None;
         }
         let mut event: RawObject<'_> = serde_json::from_str(frame.text()).ok()?;
-        self.unname(&mut event);
-        if let Some(item) = event.get("item").and_then(|item| self.without(item)) {
+        self.remove_from(&mut event);
+        if let Some(item) = event.get("item").and_then(|item| self.strip_item(item)) {
             event.put("item", Cow::Owned(item));
         }
-        if let Some(response) = event.get("response").and_then(|response| self.response(response)) {
+        if let Some(response) =
+            event.get("response").and_then(|response| self.strip_response(response))
+        {
             event.put("response", Cow::Owned(response));
         }
         Some(Frame::new(Bytes::from(serde_json::to_vec(&event).ok()?)))
     }
 
-    fn response(&self, response: &RawValue) -> Option<Box<RawValue>> {
+    /// Removes the namespace from a response, and restores the members that it repeats.
+    fn strip_response(&self, response: &RawValue) -> Option<Box<RawValue>> {
         let mut response: RawObject<'_> = serde_json::from_str(response.get()).ok()?;
-        for (name, offered) in &self.offered {
+        for (name, original) in &self.original {
             if response.present(name).is_some() {
-                response.put(*name, Cow::Owned(offered.clone()));
+                response.put(*name, Cow::Owned(original.clone()));
             }
         }
         let output = response.get("output").and_then(|output| {
             let items: Vec<&RawValue> = serde_json::from_str(output.get()).ok()?;
-            let item = |item| self.without(item).map_or(Cow::Borrowed(item), Cow::Owned);
+            let item = |item| self.strip_item(item).map_or(Cow::Borrowed(item), Cow::Owned);
             raw(&items.into_iter().map(item).collect::<Vec<_>>()).ok()
         });
         if let Some(output) = output {
@@ -179,19 +182,20 @@ impl Namespace {
         raw(&response).ok()
     }
 
-    /// An item that does not name the namespace any more; `None` where it did not.
-    fn without(&self, item: &RawValue) -> Option<Box<RawValue>> {
+    /// Removes the namespace's name from an item; `None` where the item has none.
+    fn strip_item(&self, item: &RawValue) -> Option<Box<RawValue>> {
         let mut members: RawObject<'_> = serde_json::from_str(item.get()).ok()?;
-        self.unname(&mut members).then(|| raw(&members).ok())?
+        self.remove_from(&mut members).then(|| raw(&members).ok())?
     }
 
-    fn unname(&self, members: &mut RawObject<'_>) -> bool {
+    /// Removes the namespace's name from an object; returns whether it was there.
+    fn remove_from(&self, members: &mut RawObject<'_>) -> bool {
         let ours = members.text("namespace").as_deref() == Some(&self.name);
         ours && members.remove("namespace").is_some()
     }
 }
 
-fn written<T: Serialize + ?Sized>(value: &T) -> Result<Box<RawValue>, Error> {
+fn to_raw<T: Serialize + ?Sized>(value: &T) -> Result<Box<RawValue>, Error> {
     raw(value).map_err(|_| unwritable())
 }
 
@@ -211,9 +215,9 @@ mod tests {
         (serde_json::to_string(&request).unwrap(), namespace)
     }
 
-    fn left(namespace: &Namespace, event: &str) -> Option<String> {
+    fn stripped(namespace: &Namespace, event: &str) -> Option<String> {
         let frame = Frame::new(Bytes::copy_from_slice(event.as_bytes()));
-        namespace.leave(&frame).map(|frame| frame.text().to_owned())
+        namespace.strip(&frame).map(|frame| frame.text().to_owned())
     }
 
     #[test]
@@ -285,9 +289,9 @@ mod tests {
         let event =
             format!(r#"{{"type":"x","item":{{{call},"namespace":"functions","status":"s"}}}}"#);
         let expected = format!(r#"{{"type":"x","item":{{{call},"status":"s"}}}}"#);
-        assert_eq!(left(&namespace, &event).as_deref(), Some(&*expected));
+        assert_eq!(stripped(&namespace, &event).as_deref(), Some(&*expected));
         let other = event.replace("functions", "mine");
-        assert_eq!(left(&namespace, &other).as_deref(), Some(&*other));
+        assert_eq!(stripped(&namespace, &other).as_deref(), Some(&*other));
         let end = format!(
             r#"{{"type":"response.completed","response":{{"id":"r","tools":[{{"type":"namespace","name":"functions"}}],"output":[{{{call},"namespace":"functions"}},{{"type":"message"}}]}}}}"#
         );
@@ -295,7 +299,10 @@ mod tests {
             r#"{{"type":"response.completed","response":{{"id":"r","tools":{tools},"output":[{{{call}}},{{"type":"message"}}]}}}}"#
         );
         assert!(end.contains("\"namespace\""));
-        assert_eq!(left(&namespace, &end).as_deref(), Some(&*expected));
-        assert_eq!(left(&namespace, r#"{"type":"response.output_text.delta","delta":"x"}"#), None);
+        assert_eq!(stripped(&namespace, &end).as_deref(), Some(&*expected));
+        assert_eq!(
+            stripped(&namespace, r#"{"type":"response.output_text.delta","delta":"x"}"#),
+            None
+        );
     }
 }

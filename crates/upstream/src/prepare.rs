@@ -1,4 +1,9 @@
-//! What the backend insists on and refuses, brought into a request before it is sent.
+//! The last step of a request: what the backend requires is added, what it refuses is removed.
+//!
+//! The backends answer status 400 to members that they do not support, and clients send members of
+//! many APIs. The tables of the route are lists of what is refused and not of what is accepted: a
+//! member that OpenAI adds tomorrow then reaches the backend without a release of this program. The
+//! price is that a member which the backend begins to refuse fails until it is listed.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -15,11 +20,11 @@ use crate::route::{Required, ToolLayout, UpstreamRoute};
 use crate::session::SessionId;
 use crate::via;
 
-/// The item of `include` without which the backend keeps reasoning to itself, so that it could
-/// not be replayed on the next turn.
+/// The item of `include` that makes the backend return its reasoning, encrypted. Without it,
+/// reasoning could not be sent back on the next turn, since nothing is stored at the backend.
 const ENCRYPTED_REASONING: &str = "reasoning.encrypted_content";
 
-/// A request ready to be sent, also more than once.
+/// A request ready to be sent, once or more often.
 #[derive(Clone, Debug)]
 pub struct Prepared {
     body: Bytes,
@@ -31,9 +36,8 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// The body as it goes out.
-    #[must_use]
-    pub fn body(&self) -> &Bytes {
+    /// The body as it will be sent.
+    pub(crate) fn body(&self) -> &Bytes {
         &self.body
     }
 
@@ -43,29 +47,30 @@ impl Prepared {
         &self.session
     }
 
-    /// Members that were taken out although they asked for something, in order of name.
+    /// Members that were removed although they asked for something, in order of name.
     #[must_use]
     pub fn removed(&self) -> &[Cow<'static, str>] {
         &self.removed
     }
 
-    /// The model that is asked for.
+    /// The requested model.
     pub(crate) fn model(&self) -> &str {
         &self.model
     }
 
-    /// Notes the stations that the client's request came through, so that a request that goes in a
-    /// circle is noticed: see [`Client::is_loop`](crate::Client::is_loop).
+    /// Adds the hops of the client's own request, from its header `Via`, so that a request that
+    /// goes in a circle is noticed: see [`Client::is_loop`](crate::Client::is_loop).
     #[must_use]
     pub fn with_via(self, headers: &HeaderMap) -> Self {
         Self { received_via: via::received_via(headers), ..self }
     }
 
+    /// The hops of the client's own request.
     pub(crate) fn received_via(&self) -> Option<&str> {
         self.received_via.as_deref()
     }
 
-    /// The same request without the reasoning of earlier turns; `None` where it holds none.
+    /// Returns the request without the reasoning of earlier turns; `None` where it contains none.
     pub(crate) fn without_reasoning(&self) -> Option<Self> {
         let mut request: Request<'_> = serde_json::from_slice(&self.body).ok()?;
         let items: Vec<&RawValue> = serde_json::from_str(request.get("input")?.get()).ok()?;
@@ -77,29 +82,29 @@ impl Prepared {
         }
         let left = chatmock_protocol::json::raw(&left).ok()?;
         request.put("input", Cow::Owned(left));
-        Some(Self { body: written(&request).ok()?, ..self.clone() })
+        Some(Self { body: serialize(&request).ok()?, ..self.clone() })
     }
 
-    /// The namespace that the client's tools went into.
+    /// The namespace into which the client's tools were put.
     pub(crate) fn namespace(&self) -> Option<&Arc<Namespace>> {
         self.namespace.as_ref()
     }
 }
 
-/// Brings `request` into the form that the backend takes.
+/// Brings a request into the form that the backend accepts.
 ///
-/// What is not named here leaves byte for byte as it came, in its place, unknown members included.
-/// `stream` is `true`; the rest is as the route has it:
-/// * `store` is `false`, `instructions` is a string;
-/// * `include` holds `reasoning.encrypted_content`;
-/// * `prompt_cache_key` and `client_metadata.{session_id,thread_id}` are the session's id;
-/// * functions and freeform tools stand in a namespace;
-/// * members and kinds of tools that the route refuses are taken out, and `tool_choice` and
-///   `parallel_tool_calls` too where there are no tools.
+/// Members that are not named here are sent byte for byte as they came and in their places, unknown
+/// ones included. `stream` is set to `true`; the rest depends on the route:
+/// * `store` becomes `false`, `instructions` a string;
+/// * `include` contains `reasoning.encrypted_content`;
+/// * `prompt_cache_key` and `client_metadata.{session_id,thread_id}` become the session's id;
+/// * functions and freeform tools are put into a namespace;
+/// * members and kinds of tools that the backend refuses are removed, as are `tool_choice` and
+///   `parallel_tool_calls` where no tools are left.
 ///
 /// # Errors
 /// [`Error::Request`] when `input` is not a list, or another of these members is of a wrong type.
-pub fn prepare(
+pub(crate) fn prepare(
     mut request: Request<'_>,
     session: &SessionId,
     route: &UpstreamRoute,
@@ -120,7 +125,7 @@ pub fn prepare(
     if *encrypted_reasoning {
         fill_include(&mut request)?;
     }
-    // What a response continues has a key of its own, which this request does not know.
+    // A response that is continued has its own key, which this request does not know.
     let continues = request.present("previous_response_id").is_some();
     if *cache_key && (!continues || request.present("prompt_cache_key").is_some()) {
         set(&mut request, "prompt_cache_key", session.as_str())?;
@@ -133,25 +138,25 @@ pub fn prepare(
         ToolLayout::Namespaced => namespace::group(&mut request)?.map(Arc::new),
     };
     let model = request.text("model").unwrap_or_default().into_owned();
-    let (body, session) = (written(&request)?, session.clone());
+    let (body, session) = (serialize(&request)?, session.clone());
     Ok(Prepared { body, session, removed, namespace, model, received_via: None })
 }
 
-/// Writes a request, into room made once: a buffer that grows for a last short member after a long
-/// one is twice as large as what it holds.
-fn written(request: &Request<'_>) -> Result<Bytes, Error> {
-    let mut body = Vec::with_capacity(length(request));
+/// Serialises a request into a buffer of the right size. A buffer that grows doubles, and would end
+/// up twice as large as a request whose short last members follow a long `input`.
+fn serialize(request: &Request<'_>) -> Result<Bytes, Error> {
+    let mut body = Vec::with_capacity(serialized_length(request));
     serde_json::to_writer(&mut body, request).map_err(|_| unwritable("input"))?;
     Ok(body.into())
 }
 
-/// The bytes of a written request: quotes, a colon and a comma around each member, braces around all.
-fn length(request: &Request<'_>) -> usize {
-    let length = |(name, value): (&str, &RawValue)| name.len() + value.get().len() + 4;
-    request.iter().map(length).sum::<usize>() + 1
+/// The length of a serialised request: quotes, colon and comma for each member, and the braces.
+fn serialized_length(request: &Request<'_>) -> usize {
+    let of_member = |(name, value): (&str, &RawValue)| name.len() + value.get().len() + 4;
+    request.iter().map(of_member).sum::<usize>() + 1
 }
 
-/// Takes out what would be refused; names what is lost by it.
+/// Removes what the backend would refuse; returns the names of what is lost by that.
 fn remove_refused(
     request: &mut Request<'_>,
     route: &UpstreamRoute,
@@ -164,11 +169,11 @@ fn remove_refused(
     }
     remove_tools(request, route.profile().refused_tools, &mut removed)?;
     if !request.present("tools").is_some_and(has_items) {
-        // Whether calls may run in parallel, or a choice that allows none, says nothing here.
+        // Without tools, neither parallel calls nor a choice that requires no call have a meaning.
         request.remove("parallel_tool_calls");
         let choice = request.remove("tool_choice");
-        let idle = ["null", "\"auto\"", "\"none\""];
-        if choice.is_some_and(|choice| !idle.contains(&choice.get())) {
+        let no_effect = ["null", "\"auto\"", "\"none\""];
+        if choice.is_some_and(|choice| !no_effect.contains(&choice.get())) {
             removed.push("tool_choice".into());
         }
     }
@@ -176,7 +181,7 @@ fn remove_refused(
     Ok(removed)
 }
 
-/// Takes out the tools of kinds that are refused; names each by its place and kind.
+/// Removes the tools of refused kinds; adds the place and kind of each to `removed`.
 fn remove_tools(
     request: &mut Request<'_>,
     refused: &[&str],
@@ -205,13 +210,14 @@ fn remove_tools(
     Ok(())
 }
 
-/// Whether the value is anything but an empty list.
+/// Whether a value is anything but an empty list.
 fn has_items(value: &RawValue) -> bool {
     let inside = value.get().strip_prefix('[');
     !inside.is_some_and(|rest| rest.trim_start().starts_with(']'))
 }
 
-/// Old and new reports disagree on whether the member may be left out; an empty text passes.
+/// Sets `instructions` to an empty string where they are missing. Reports disagree on whether the
+/// member may be left out; an empty string is accepted in any case.
 fn fill_instructions(request: &mut Request<'_>) -> Result<(), Error> {
     match request.present("instructions") {
         Some(value) if value.get().starts_with('"') => Ok(()),
@@ -220,6 +226,7 @@ fn fill_instructions(request: &mut Request<'_>) -> Result<(), Error> {
     }
 }
 
+/// Adds encrypted reasoning to `include`.
 fn fill_include(request: &mut Request<'_>) -> Result<(), Error> {
     let Some(value) = request.present("include") else {
         return set(request, "include", &[ENCRYPTED_REASONING]);
@@ -237,6 +244,7 @@ fn fill_include(request: &mut Request<'_>) -> Result<(), Error> {
     Ok(())
 }
 
+/// Names the session in `client_metadata`, next to what the client put there.
 fn fill_metadata(request: &mut Request<'_>, session: &SessionId) -> Result<(), Error> {
     let mut metadata = match request.present("client_metadata") {
         None => RawObject::default(),
@@ -303,7 +311,7 @@ mod tests {
     fn the_room_for_a_body_is_what_it_takes() {
         for body in [r#"{"a":1}"#, r#"{"input":[ 1E2,"\u00e9" ], "model" : "m","":null}"#] {
             let request = read_text(body).unwrap();
-            assert_eq!(written(&request).unwrap().len(), length(&request));
+            assert_eq!(serialize(&request).unwrap().len(), serialized_length(&request));
         }
     }
 

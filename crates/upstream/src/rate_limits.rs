@@ -1,7 +1,9 @@
-//! The backend's rate-limit headers and events, read into one snapshot.
+//! The backend's rate-limit headers, read into a snapshot.
 //!
-//! Each family of headers names two windows; its prefix is `x-codex-` for the account's own limit
-//! and `x-codex-<limit>-` for a further one. Observed in 2026 on answers with status 200 and 429.
+//! Each family of headers describes two windows. Its prefix is `x-codex-` for the account's own
+//! limit and `x-codex-<limit>-` for an additional one; the names of additional limits are not known
+//! in advance, so families are recognised by the ends of their headers. Observed in 2026 on answers
+//! with status 200 and 429.
 
 use std::collections::BTreeSet;
 
@@ -9,18 +11,16 @@ use bytes::BytesMut;
 use chatmock_protocol::codex::limits::{Credits, Limit, Snapshot, Window};
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 
-pub use chatmock_protocol::codex::limits::read_event;
-
-/// How the names of all headers about limits begin.
+/// The prefix of all headers about limits.
 const PREFIX: &str = "x-codex-";
 
-/// The end of the header with a further limit's display name.
+/// The suffix of the header with the display name of an additional limit.
 const LIMIT_NAME: &str = "-limit-name";
 
-/// What a window's headers end with.
+/// The suffixes of a window's headers.
 const WINDOW: [&str; 4] = ["-used-percent", "-window-minutes", "-reset-at", "-reset-after-seconds"];
 
-/// What headers about limits are called behind [`PREFIX`] that belong to no window.
+/// Names, without [`PREFIX`], of the headers that belong to no window.
 const SINGLE: [&str; 9] = [
     "active-limit",
     "credits-balance",
@@ -33,23 +33,23 @@ const SINGLE: [&str; 9] = [
     "rate-limit-reached-type",
 ];
 
-/// Reads the snapshot from an answer's headers; `None` when they tell nothing.
+/// Reads a snapshot from an answer's headers; `None` where they report no limits.
 ///
-/// `now` is the time in seconds of the Unix epoch, for windows that only tell how long is left.
-/// A window of 0 minutes, or whose headers are empty, does not exist.
-#[must_use]
-pub fn read_headers(headers: &HeaderMap, now: u64) -> Option<Snapshot> {
-    let told = Told::of(headers);
-    let word = |name: &str| told.text(&[], name).map(str::to_owned);
+/// `now` is the time in seconds of the Unix epoch, for windows that only report the time left.
+/// A window of 0 minutes, or with empty headers, does not exist.
+pub(crate) fn read_headers(headers: &HeaderMap, now: u64) -> Option<Snapshot> {
+    let reported = LimitHeaders::of(headers);
+    let word = |name: &str| reported.text(&[], name).map(str::to_owned);
     let snapshot = Snapshot {
         plan: word("plan-type"),
         active_limit: word("active-limit"),
         limit_name: word("limit-name"),
-        primary: told.window(&["primary"], now),
-        secondary: told.window(&["secondary"], now),
-        primary_over_secondary_percent: told.percent(&[], "primary-over-secondary-limit-percent"),
-        further: told.further(now),
-        credits: told.credits(),
+        primary: reported.window(&["primary"], now),
+        secondary: reported.window(&["secondary"], now),
+        primary_over_secondary_percent: reported
+            .percent(&[], "primary-over-secondary-limit-percent"),
+        further: reported.further(now),
+        credits: reported.credits(),
         limit_reached: None,
         reached: word("rate-limit-reached-type"),
         promo: word("promo-message"),
@@ -59,14 +59,15 @@ pub fn read_headers(headers: &HeaderMap, now: u64) -> Option<Snapshot> {
 
 /// The headers about limits, for a client that wants to see them.
 ///
-/// Nothing else is given: no cookie, no server name, nothing of what stands in front of it.
-#[must_use]
-pub fn forwarded(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
+/// No other header is forwarded: cookies, server names and ids of the network in front of the
+/// backend are none of a client's business.
+pub(crate) fn forwarded(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
     let about_limits =
         |name: &str| SINGLE.contains(&name) || is_window(name) || family(name).is_some();
     let chosen = |name: &str| name.strip_prefix(PREFIX).is_some_and(about_limits);
     let chosen: Vec<_> = headers.iter().filter(|(name, _)| chosen(name.as_str())).collect();
-    // A header's value is a slice of what was read together with it, all of which it keeps.
+    // A received header value is a slice of the whole head and keeps all of it in memory. These
+    // values live as long as the answer, so they are copied.
     let mut values = BytesMut::with_capacity(chosen.iter().map(|(_, value)| value.len()).sum());
     let detached = |(name, value): (&HeaderName, &HeaderValue)| {
         values.extend_from_slice(value.as_bytes());
@@ -76,18 +77,18 @@ pub fn forwarded(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
     chosen.into_iter().filter_map(detached).collect()
 }
 
-/// The headers about limits, by their names behind `x-codex-`: a name is looked for in parts, so
-/// that none has to be composed.
-struct Told<'h>(Vec<(&'h str, &'h HeaderValue)>);
+/// The headers about limits, by their names without [`PREFIX`]. A name is compared part by part, so
+/// that no string has to be built for it.
+struct LimitHeaders<'h>(Vec<(&'h str, &'h HeaderValue)>);
 
-impl<'h> Told<'h> {
+impl<'h> LimitHeaders<'h> {
     fn of(headers: &'h HeaderMap) -> Self {
-        let told =
+        let about_limits =
             |(name, value): (&'h HeaderName, _)| Some((name.as_str().strip_prefix(PREFIX)?, value));
-        Self(headers.iter().filter_map(told).collect())
+        Self(headers.iter().filter_map(about_limits).collect())
     }
 
-    /// A non-empty text value of the header whose name is made of `front` and `tail`.
+    /// The text of the header whose name consists of `front` and `tail`, unless it is empty.
     fn text(&self, front: &[&str], tail: &str) -> Option<&'h str> {
         let rest =
             |name: &'h str| front.iter().try_fold(name, |rest, part| rest.strip_prefix(part));
@@ -143,7 +144,7 @@ impl<'h> Told<'h> {
     }
 }
 
-/// The opaque word of the further limit that a header belongs to, from its name behind `x-codex-`.
+/// The id of the additional limit to which a header belongs, from its name without [`PREFIX`].
 fn family(name: &str) -> Option<&str> {
     let id = match name.strip_suffix(LIMIT_NAME) {
         Some(id) => id,
@@ -222,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn values_that_are_no_numbers_give_no_window() {
+    fn values_that_are_not_numbers_yield_no_window() {
         let headers = headers(&[
             ("x-codex-primary-used-percent", "NaN"),
             ("x-codex-primary-window-minutes", "300"),
@@ -234,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn only_headers_about_limits_are_handed_on() {
+    fn only_headers_about_limits_are_forwarded() {
         let headers = headers(&[
             ("set-cookie", "a=b"),
             ("server", "cloudflare"),
@@ -247,8 +248,8 @@ mod tests {
             ("x-codex-plan-type", "plus"),
             ("x-request-id", "r"),
         ]);
-        let handed = forwarded(&headers);
-        let mut names: Vec<_> = handed.iter().map(|(name, _)| name.as_str()).collect();
+        let forwarded = forwarded(&headers);
+        let mut names: Vec<_> = forwarded.iter().map(|(name, _)| name.as_str()).collect();
         names.sort_unstable();
         let expected = [
             "x-codex-bengalfox-secondary-reset-at",
@@ -261,14 +262,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_handed_on_lets_go_of_what_was_read_with_it() {
+    fn forwarded_headers_do_not_keep_the_rest_of_the_head() {
         let read = Bytes::from(b"plus, and all the rest of an answer".to_vec());
         let mut headers = HeaderMap::new();
         let value = HeaderValue::from_maybe_shared(read.slice(..4)).unwrap();
         headers.insert("x-codex-plan-type", value);
-        let handed = forwarded(&headers);
+        let forwarded = forwarded(&headers);
         drop(headers);
-        assert_eq!(handed[0].1, "plus");
+        assert_eq!(forwarded[0].1, "plus");
         assert!(read.is_unique());
     }
 }

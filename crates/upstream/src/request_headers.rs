@@ -9,7 +9,7 @@ use crate::identity::Caller;
 use crate::route::{HeaderSet, UpstreamRoute};
 use crate::session::SessionId;
 
-/// Where a turn names its conversation to the Codex backend.
+/// The headers that carry the session id to the Codex backend.
 const CONVERSATION: [HeaderName; 3] = [
     HeaderName::from_static("session-id"),
     HeaderName::from_static("thread-id"),
@@ -21,11 +21,11 @@ const FEDRAMP: HeaderName = HeaderName::from_static("x-openai-fedramp");
 const ORIGINATOR: HeaderName = HeaderName::from_static("originator");
 const VERSION: HeaderName = HeaderName::from_static("version");
 
-/// The headers of `POST /responses`: the smallest set known to work, and the client's version
-/// where it decides.
+/// The headers of `POST /responses`: the smallest set known to work, and the client's version where
+/// the backend reads it.
 ///
-/// One id stands in all three places, since the Codex backend's prompt cache misses when they
-/// differ.
+/// All three conversation headers carry the same id, since the Codex backend's prompt cache misses
+/// when they differ.
 pub(crate) fn turn_headers(
     route: &UpstreamRoute,
     caller: &Caller,
@@ -56,7 +56,7 @@ pub(crate) fn list_headers(
     headers
 }
 
-/// The headers of `GET /wham/usage`, and what all calls have in common.
+/// The headers of `GET /wham/usage`, which all other calls send too.
 pub(crate) fn usage_headers(
     route: &UpstreamRoute,
     caller: &Caller,

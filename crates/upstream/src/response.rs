@@ -1,4 +1,9 @@
-//! Answers read as a whole: errors in all their shapes, and lists.
+//! Answers that are read as a whole: errors in all their shapes, and lists.
+//!
+//! Errors come from three places with a shape each: the backend itself (`{"error": …}`), the
+//! gateway in front of it (`{"detail": …}`), and the network's edge (HTML, or a line of text). All
+//! end up as one [`ErrorResponse`]. Text from the edge is clipped and HTML dropped, since messages
+//! are shown to people and copied into logs.
 
 use std::time::{Duration, SystemTime};
 
@@ -10,13 +15,13 @@ use reqwest::{Response, StatusCode};
 use crate::error::{Error, ErrorResponse};
 use crate::{rate_limits, retry_after};
 
-/// How much of an error's body is read.
+/// How many bytes of an error's body are read.
 const MAX_ERROR: usize = 64 * 1024;
 
-/// How long an error's body may take; what has come by then has to do.
+/// How long an error's body may take to arrive; after that, the bytes received so far are used.
 const ERROR_TIME: Duration = Duration::from_secs(10);
 
-/// The largest list that is taken; the real catalogue has half a megabyte.
+/// The largest list accepted, in bytes; the real model list has half a megabyte.
 const MAX_LIST: usize = 16 * 1024 * 1024;
 
 /// Characters of an error's message that are kept.
@@ -25,7 +30,7 @@ const MAX_MESSAGE: usize = 512;
 /// Characters of an error's code, kind and param that are kept.
 const MAX_WORD: usize = 128;
 
-/// Gives an answer with a success status back, and turns any other into its error.
+/// Returns an answer with a success status, and the error that any other answer stands for.
 pub(crate) async fn accept(response: Response) -> Result<Response, Error> {
     let status = response.status();
     if status.is_success() {
@@ -46,12 +51,12 @@ pub(crate) async fn accept(response: Response) -> Result<Response, Error> {
     Err(Error::Refused(Box::new(refusal(status, &headers, &body, SystemTime::now()))))
 }
 
-/// Whether a bot check says outright that it answered.
+/// Whether a bot check says in a header that it answered.
 pub(crate) fn is_challenge(response: &Response) -> bool {
     response.headers().contains_key("cf-mitigated")
 }
 
-/// An answer that is neither an error nor what was asked for.
+/// The error for an answer that reports no error and is not what was requested.
 pub(crate) fn unexpected(response: &Response) -> Error {
     let content_type = text(response.headers(), CONTENT_TYPE.as_str());
     Error::Unexpected {
@@ -60,7 +65,7 @@ pub(crate) fn unexpected(response: &Response) -> Error {
     }
 }
 
-/// A header's value, if it is text.
+/// The value of a header, if it is text and not empty.
 pub(crate) fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name)?.to_str().ok().filter(|value| !value.is_empty())
 }
@@ -71,7 +76,7 @@ pub(crate) fn request_id(headers: &HeaderMap) -> Option<String> {
     Some(clipped(id, MAX_WORD))
 }
 
-/// Reads a whole list.
+/// Reads the whole body of a list.
 pub(crate) async fn read_list(mut response: Response, limit: Duration) -> Result<Vec<u8>, Error> {
     let mut body = Vec::new();
     loop {
@@ -87,7 +92,8 @@ pub(crate) async fn read_list(mut response: Response, limit: Duration) -> Result
     }
 }
 
-/// Reads the beginning of an error's body; a transport error only ends it.
+/// Reads the beginning of an error's body. A transport error only ends it: the status is known
+/// already and matters more.
 async fn read_error(mut response: Response) -> Vec<u8> {
     let mut body = Vec::new();
     let read = async {
@@ -108,7 +114,7 @@ fn challenge(status: StatusCode, headers: &HeaderMap) -> Error {
     Error::Challenge { status: status.as_u16(), ray }
 }
 
-/// Whether a body is, or claims to be, a page for a browser.
+/// Whether a body is a page for a browser, by its content type or by its first character.
 fn is_html(headers: &HeaderMap, body: &[u8]) -> bool {
     let claimed = text(headers, CONTENT_TYPE.as_str()).unwrap_or_default();
     claimed.trim_start().to_ascii_lowercase().starts_with("text/html")
@@ -116,7 +122,7 @@ fn is_html(headers: &HeaderMap, body: &[u8]) -> bool {
 }
 
 fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime) -> ErrorResponse {
-    let error = ApiError::read_body(body).unwrap_or_else(|| plain(headers, body));
+    let error = ApiError::read_body(body).unwrap_or_else(|| plain_text_error(headers, body));
     let header = text(headers, RETRY_AFTER.as_str());
     ErrorResponse {
         status: status.as_u16(),
@@ -128,14 +134,14 @@ fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime
     }
 }
 
-/// The error in a body that is not JSON: its text, unless that is a page or no text.
-fn plain(headers: &HeaderMap, body: &[u8]) -> ApiError {
+/// The error in a body that is not JSON: its text, unless it is a page, broken JSON or not UTF-8.
+fn plain_text_error(headers: &HeaderMap, body: &[u8]) -> ApiError {
     let text = std::str::from_utf8(body).unwrap_or_default().trim();
     let shown = !text.is_empty() && !text.starts_with(['{', '[']) && !is_html(headers, body);
     ApiError { message: shown.then(|| text.to_owned()), ..ApiError::default() }
 }
 
-/// Keeps what may be shown: short words, no page, no control characters.
+/// Reduces an error to what may be shown: clipped, without HTML and control characters.
 fn presentable(error: ApiError) -> ApiError {
     let word = |text: Option<String>| text.map(|text| clipped(&text, MAX_WORD));
     ApiError {
@@ -155,10 +161,10 @@ fn holds_html(text: &str) -> bool {
     text.starts_with('<') || text.contains("<html") || text.contains("<!doctype")
 }
 
-/// The first `limit` characters of a text, with control characters made blanks.
+/// The first `limit` characters of a text, with control characters replaced by blanks.
 fn clipped(text: &str, limit: usize) -> String {
-    let calm = |c: char| if c.is_control() { ' ' } else { c };
-    text.trim().chars().map(calm).take(limit).collect()
+    let printable = |c: char| if c.is_control() { ' ' } else { c };
+    text.trim().chars().map(printable).take(limit).collect()
 }
 
 #[cfg(test)]
@@ -210,7 +216,7 @@ mod tests {
         }
         let mut headers = HeaderMap::new();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/HTML; charset=utf-8"));
-        assert_eq!(plain(&headers, b"oops").message, None);
+        assert_eq!(plain_text_error(&headers, b"oops").message, None);
     }
 
     #[test]

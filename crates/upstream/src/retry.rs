@@ -11,11 +11,11 @@ const FIRST: Duration = Duration::from_millis(200);
 /// Which failures of a turn are tried again.
 ///
 /// Retryable are: a connection that was never made, a 5xx answer of the backend itself, and an
-/// overload that the backend reports inside a stream before any output. In all three the backend has
-/// not worked on the request. A connection that broke after the request was sent is never retried:
-/// nothing shows whether the model was already running, and a second run would use up the account's
-/// limits a second time. The price is that a person may see an error where a retry would have
-/// succeeded.
+/// overload that the backend reports inside a stream before any output. In all three the backend
+/// has not worked on the request. A connection that broke after the request was sent is never
+/// retried: nothing shows whether the model was already running, and a second run would use up the
+/// account's limits a second time. The price is that a person may see an error where a retry would
+/// have succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
     /// How often a call is repeated that failed before its answer began: twice.
@@ -54,9 +54,9 @@ impl RetryPolicy {
     /// The pause after which a turn is repeated whose stream reported an overload in place of
     /// output; `None` where it is not repeated.
     ///
-    /// `wait` is the time that the backend asked for. It decides whether the turn is repeated and not
-    /// when: the pause is always the short one, since the client has waited for this stream already.
-    /// `tries` is the number of repetitions so far.
+    /// `wait` is the time that the backend asked for. It decides whether the turn is repeated and
+    /// not when: the pause is always the short one, since the client has waited for this stream
+    /// already. `tries` is the number of repetitions so far.
     #[must_use]
     pub fn after_overload(&self, wait: Option<Duration>, tries: u32) -> Option<Duration> {
         (tries < self.overloads && self.grants(wait)).then(|| back_off(tries))

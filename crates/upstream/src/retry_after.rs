@@ -1,19 +1,19 @@
-//! How long to wait before another try, from whatever part of an answer tells it.
+//! How long the backend asks to wait before another try, from whichever part of an answer says so.
 
 use std::time::SystemTime;
 
 use chatmock_protocol::responses::ApiError;
 
-/// A day, the longest wait that is told.
+/// A day: the longest wait that is reported.
 const LONGEST: u64 = 86_400;
 
-/// Seconds to wait, 1 to 86,400.
+/// Returns the seconds to wait, 1 to 86,400, if the answer says how long.
 ///
-/// The header `retry-after` decides (seconds or an HTTP date), then what the error itself tells.
-/// What cannot be read is passed over.
+/// The header `retry-after` (seconds or an HTTP date) takes precedence over the error itself.
+/// Values that cannot be parsed are ignored.
 pub(crate) fn read(header: Option<&str>, error: &ApiError, now: SystemTime) -> Option<u64> {
-    let told = header.and_then(|value| from_header(value.trim(), now));
-    told.map(|seconds| seconds.clamp(1, LONGEST)).or_else(|| error.wait(unix(now)))
+    let seconds = header.and_then(|value| from_header(value.trim(), now));
+    seconds.map(|seconds| seconds.clamp(1, LONGEST)).or_else(|| error.wait(unix(now)))
 }
 
 /// Seconds since the Unix epoch; 0 for a clock before it.
@@ -54,7 +54,7 @@ mod tests {
     }
 
     #[test]
-    fn junk_in_the_header_is_passed_over() {
+    fn junk_in_the_header_is_ignored() {
         for junk in ["-5", "1e99", "soon", "", "1.5", "٣"] {
             assert_eq!(header(junk), None, "{junk:?}");
             let error = ApiError { resets_in: Some(21_000), ..ApiError::default() };
@@ -63,7 +63,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reset_time_tells_when_the_header_does_not() {
+    fn a_reset_time_decides_when_the_header_is_missing() {
         let at = |at| ApiError { resets_at: Some(at), ..ApiError::default() };
         assert_eq!(read(None, &at(784_111_877), now()), Some(100));
         assert_eq!(read(None, &at(5), now()), Some(1));

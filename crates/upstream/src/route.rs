@@ -1,4 +1,9 @@
-//! Which backend is called, as data.
+//! The provider route: which backend is called, and what is special about it, as data.
+//!
+//! Every difference between backends is a field of a table here, and no other module asks which
+//! backend is in use (a test of the workspace checks that). The alternative, a `match` on the route
+//! wherever one differs, was rejected because a new backend would then have to be found in many
+//! files.
 
 mod backend_profile;
 mod endpoints;
@@ -14,16 +19,14 @@ use backend_profile::BackendProfile;
 pub(crate) use backend_profile::{HeaderSet, ModelListShape, Required, ToolLayout};
 pub(crate) use endpoints::Endpoints;
 
-/// A backend that speaks the Responses API to one account.
-///
-/// What tells routes from one another is data here; no other module asks which one is in use.
+/// The way to one backend that speaks the Responses API: its profile and its address.
 #[derive(Clone, PartialEq, Eq)]
 pub struct UpstreamRoute {
     profile: &'static BackendProfile,
     base: String,
 }
 
-/// What a server of the API route takes.
+/// The kind of server behind the `api` route, which decides which members are sent to it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ApiFlavor {
     /// OpenAI's platform, or Azure's v1 endpoint.
@@ -33,7 +36,7 @@ pub enum ApiFlavor {
 }
 
 impl ApiFlavor {
-    /// The profile of the server at this address: OpenAI's and Azure's hosts are known.
+    /// Guesses the flavor from a server's address: the hosts of OpenAI and Azure are known.
     #[must_use]
     pub fn of(base: &str) -> Self {
         const KNOWN: [&str; 3] = ["api.openai.com", ".openai.azure.com", ".api.openai.com"];
@@ -50,15 +53,12 @@ impl ApiFlavor {
     }
 }
 
-/// A word that names no route.
+/// A word that is not the name of a route.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("no route is called {0:?}; say codex, plan or api")]
+#[error("there is no route {0:?}; use codex, plan or api")]
 pub struct UnknownRoute(String);
 
 impl UpstreamRoute {
-    /// The address of the Codex backend.
-    pub const CODEX: &'static str = backend_profile::CODEX.base;
-
     /// The address of OpenAI's platform.
     pub const PLATFORM: &'static str = backend_profile::OPENAI.base;
 
@@ -68,7 +68,7 @@ impl UpstreamRoute {
         Self::of(&backend_profile::CODEX)
     }
 
-    /// The documented route of plan usage, reached with "Sign in with ChatGPT".
+    /// The documented API of plan usage, reached with "Sign in with ChatGPT".
     #[must_use]
     pub fn plan() -> Self {
         Self::of(&backend_profile::PLAN)
@@ -89,14 +89,14 @@ impl UpstreamRoute {
 
     /// The same kind of backend at another address.
     ///
-    /// `base` stands before `/responses`. [`Client::new`](crate::Client::new) checks it: `https`,
-    /// or `http` to a loopback host.
+    /// `base` is the part before `/responses`. [`Client::new`](crate::Client::new) checks it: it
+    /// must be `https`, or `http` to a loopback host.
     #[must_use]
     pub fn at(self, base: impl Into<String>) -> Self {
         Self { base: base.into(), ..self }
     }
 
-    /// The route's word: `codex`, `plan` or `api`.
+    /// The route's name: `codex`, `plan` or `api`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.profile.name
@@ -108,7 +108,7 @@ impl UpstreamRoute {
         &self.base
     }
 
-    /// The port and the host that are called, for a server that must not call itself.
+    /// The host and the port that are called, for a server that must not call itself.
     #[must_use]
     pub fn host_and_port(&self) -> Option<(String, u16)> {
         let url = Url::parse(&self.base).ok()?;
@@ -116,62 +116,55 @@ impl UpstreamRoute {
         Some((host.to_owned(), url.port_or_known_default()?))
     }
 
-    /// Whether it is called with a key rather than with a sign-in.
+    /// Whether it is called with a key and not with a sign-in.
     #[must_use]
     pub fn uses_key(&self) -> bool {
         self.profile.uses_key
     }
 
-    /// Whether a request with this member would be answered with status 400.
-    #[must_use]
-    pub fn refuses(&self, member: &str) -> bool {
-        self.profile.refused.contains(&member)
-    }
-
-    /// All members that the backend refuses.
-    #[must_use]
-    pub fn refused(&self) -> &'static [&'static str] {
+    /// Members that the backend answers with status 400.
+    pub(crate) fn refused(&self) -> &'static [&'static str] {
         self.profile.refused
     }
 
-    /// Members that this backend takes and others do not, so that what they ask for need not be
-    /// done elsewhere.
+    /// Members that this backend accepts and others do not; what they ask for need not be emulated.
     #[must_use]
     pub fn accepts(&self) -> &'static [&'static str] {
         self.profile.accepts
     }
 
-    /// Whether the model may be asked for a summary of its reasoning unasked.
+    /// Whether a summary of the reasoning is requested where the client asks for none.
     #[must_use]
     pub fn summarizes_reasoning(&self) -> bool {
         self.profile.summarizes_reasoning
     }
 
-    /// Whether models may be asked for that the backend does not list.
+    /// Whether models may be requested that the backend does not list.
     #[must_use]
     pub fn allows_unlisted_models(&self) -> bool {
         self.profile.allows_unlisted_models
     }
 
-    /// Whether the models of a Codex client stand in for the backend's own list.
+    /// Whether the built-in list of Codex models replaces the backend's list while that is empty.
     #[must_use]
     pub fn lists_codex_models(&self) -> bool {
         self.profile.list == ModelListShape::Versioned
     }
 
-    /// Where a person sees what is left, where the backend does not tell it.
+    /// The page where a person can see what is left of the limits, if the backend does not report
+    /// it.
     #[must_use]
     pub fn usage_page(&self) -> Option<&'static str> {
         self.profile.usage_page
     }
 
-    /// What a person does when the backend no longer takes the credentials.
+    /// What a person can do when the backend no longer accepts the credentials.
     #[must_use]
     pub fn remedy(&self) -> &'static str {
         self.profile.remedy
     }
 
-    /// Whether it is called at another address than its own.
+    /// Whether it is called at another address than the usual one.
     #[must_use]
     pub fn has_custom_base(&self) -> bool {
         self.base.trim_end_matches('/') != self.profile.base
@@ -190,7 +183,7 @@ impl UpstreamRoute {
 impl FromStr for UpstreamRoute {
     type Err = UnknownRoute;
 
-    /// Names a route at its usual address; a server of the API route is taken for OpenAI's.
+    /// Parses a route's name. The route has its usual address; `api` is OpenAI's platform.
     fn from_str(word: &str) -> Result<Self, UnknownRoute> {
         let profiles = [&backend_profile::CODEX, &backend_profile::PLAN, &backend_profile::OPENAI];
         let named = profiles.into_iter().find(|profile| profile.name == word);
@@ -245,10 +238,11 @@ mod tests {
     }
 
     #[test]
-    fn refused_members_can_be_asked_for() {
+    fn refused_members_are_known() {
         let route = UpstreamRoute::codex();
-        assert!(route.refuses("temperature") && route.refuses("previous_response_id"));
-        assert!(!route.refuses("model") && !route.refuses("prompt_cache_key"));
+        let refuses = |member| route.refused().contains(&member);
+        assert!(refuses("temperature") && refuses("previous_response_id"));
+        assert!(!refuses("model") && !refuses("prompt_cache_key"));
         assert!(route.refused().is_sorted());
     }
 }

@@ -1,25 +1,30 @@
-//! One id per conversation, made of what does not change over its turns.
+//! The session id of a conversation, derived from what does not change over its turns.
+//!
+//! The backend's prompt cache works by session, while most clients of chat completions send no id
+//! for a conversation: they send all of it with every turn. A table from conversations to ids would
+//! need memory, an expiry, and the same process for every turn. So the id is a hash of how the
+//! conversation begins, which every turn repeats: no state, and the same id after a restart and on
+//! other machines. The price: two conversations that begin with the same message share a session
+//! and its cache.
 
 use chatmock_protocol::json::{RawObject, RawValue, items, members};
 use reqwest::header::HeaderValue;
 use sha2::{Digest, Sha256};
 
-/// Keeps these ids apart from any other use of the same hash, and from older recipes of ours.
+/// Separates these hashes from other uses of the same function, and from other ways to derive ids.
 const DOMAIN: &str = "chatmock session 1";
 
 /// The id of a conversation: 1 to 64 visible ASCII characters.
 ///
-/// The backend's prompt cache works only when the same id stands in the headers and in the body,
-/// turn after turn.
+/// The backend's prompt cache works only when headers and body carry the same id, in every turn.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SessionId(String);
 
 impl SessionId {
-    /// Takes a name that a client chose: as it is when it fits, otherwise its hash.
+    /// Makes an id of a name that a client chose: the name itself where it is valid, else its hash.
     ///
-    /// `None` for an empty name, which would tie unrelated conversations together.
-    #[must_use]
-    pub fn named(name: &str) -> Option<Self> {
+    /// Returns `None` for an empty name, which would join unrelated conversations.
+    pub(crate) fn named(name: &str) -> Option<Self> {
         match name.len() {
             0 => None,
             1..=64 if name.bytes().all(|byte| byte.is_ascii_graphic()) => Some(Self(name.into())),
@@ -27,31 +32,33 @@ impl SessionId {
         }
     }
 
-    /// The id of the conversation that `request` belongs to.
+    /// Returns the id of the conversation to which `request` belongs.
     ///
-    /// A `prompt_cache_key` in the body wins, then `named` (from a header of the client), then a
-    /// hash of the account, the model, the instructions and the first user message. That one
-    /// takes no state: a later turn of the same conversation begins with the same message.
-    #[must_use]
-    pub fn of(request: &RawObject<'_>, account_id: Option<&str>, named: Option<&str>) -> Self {
+    /// A `prompt_cache_key` in the body takes precedence, then `named` (from a header of the
+    /// client), then a hash of the account, the model, the instructions and the first user message.
+    pub(crate) fn of(
+        request: &RawObject<'_>,
+        account_id: Option<&str>,
+        named: Option<&str>,
+    ) -> Self {
         let key = request.text("prompt_cache_key");
         let chosen = key.as_deref().and_then(Self::named);
         chosen.or_else(|| named.and_then(Self::named)).unwrap_or_else(|| {
             let model = request.text("model").unwrap_or_default();
             let instructions = request.text("instructions").unwrap_or_default();
-            let opening = request.get("input").and_then(opening).unwrap_or_default();
-            hashed(&["derived", account_id.unwrap_or_default(), &model, &instructions, opening])
+            let first = request.get("input").and_then(first_message).unwrap_or_default();
+            hashed(&["derived", account_id.unwrap_or_default(), &model, &instructions, first])
         })
     }
 
     /// The id's text.
-    #[must_use]
-    pub fn as_str(&self) -> &str {
+    pub(crate) fn as_str(&self) -> &str {
         &self.0
     }
 
+    /// The id as a header value.
     pub(crate) fn header(&self) -> HeaderValue {
-        // Every way to make an id leaves it within visible ASCII.
+        // Both ways to make an id yield visible ASCII, so the fallback is never used.
         HeaderValue::from_str(&self.0).unwrap_or(HeaderValue::from_static("chatmock"))
     }
 }
@@ -62,11 +69,11 @@ impl std::fmt::Display for SessionId {
     }
 }
 
-/// A hash of the parts in the shape of a UUID of version 8, which is free for such use (RFC 9562).
+/// Hashes the parts into the form of a UUID of version 8, which RFC 9562 leaves to such uses.
 fn hashed(parts: &[&str]) -> SessionId {
     let mut hash = Sha256::new();
     for part in std::iter::once(&DOMAIN).chain(parts) {
-        // The length before each part keeps ("ab", "c") apart from ("a", "bc").
+        // The length before each part distinguishes ("ab", "c") from ("a", "bc").
         hash.update((part.len() as u64).to_be_bytes());
         let (start, end) = ends(part.as_bytes());
         hash.update(start);
@@ -92,7 +99,8 @@ fn hashed(parts: &[&str]) -> SessionId {
     ))
 }
 
-/// The bytes that stand for a part: all of it, or of a long one, such as an image, both its ends.
+/// The bytes of a part that are hashed: all of a short one, both ends of a long one. A first
+/// message may contain megabytes of images, which would be hashed again in every turn.
 fn ends(part: &[u8]) -> (&[u8], &[u8]) {
     const END: usize = 32 * 1024;
     match (part.first_chunk::<END>(), part.last_chunk::<END>()) {
@@ -101,15 +109,15 @@ fn ends(part: &[u8]) -> (&[u8], &[u8]) {
     }
 }
 
-/// The text of what opens the conversation: the content of the first user message.
+/// The content of the first user message.
 ///
-/// Where there is none, the first item stands for it, so that unrelated requests stay apart.
-fn opening(input: &RawValue) -> Option<&str> {
+/// Without one, the whole first item is used, so that unrelated requests get different ids.
+fn first_message(input: &RawValue) -> Option<&str> {
     let user = items(input.get()).find_map(user_content);
     user.or_else(|| items(input.get()).next())
 }
 
-/// The text of an item's content, if the item is a message of the user.
+/// The content of an item, if the item is a user message.
 fn user_content(item: &str) -> Option<&str> {
     let of = |name: &str| members(item).find(|(known, _)| *known == name).map(|(_, value)| value);
     (of("role")? == "\"user\"").then(|| of("content"))?.filter(|content| *content != "null")
@@ -126,7 +134,7 @@ mod tests {
     }
 
     #[test]
-    fn long_openings_are_told_apart_by_both_ends_and_their_length() {
+    fn long_messages_are_distinguished_by_both_ends_and_their_length() {
         let of = |start: &str, middle: usize, end: &str| {
             let text = format!("{start}{}{end}", "x".repeat(middle));
             id(&format!(r#"{{"input":[{{"role":"user","content":"{text}"}}]}}"#))
@@ -201,8 +209,8 @@ mod tests {
     }
 
     #[test]
-    fn what_follows_the_first_user_message_is_not_read() {
+    fn items_after_the_first_user_message_are_not_read() {
         let input = RawValue::from_string(r#"[{"role":"user","content":"a"},{}]"#.into()).unwrap();
-        assert_eq!(opening(&input), Some(r#""a""#));
+        assert_eq!(first_message(&input), Some(r#""a""#));
     }
 }

@@ -1,7 +1,10 @@
-//! The backend's state of a running turn, sent back with the further calls of that turn.
+//! The backend's state of a running turn, sent back with the later calls of that turn.
 //!
-//! The backend gives it in the header `x-codex-turn-state`; a turn is all calls between two
-//! messages of the user, so the rounds in which tools are called.
+//! The backend returns it in the header `x-codex-turn-state`. A turn is all calls between two
+//! messages of the user: the rounds in which tools are called. Clients do not know the header, so
+//! the state of the newest turns is remembered here, and a turn is recognised by its conversation
+//! and its last user message. A state that is lost, after a restart or because there are too many,
+//! costs nothing but whatever the backend would have saved by it.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,57 +24,65 @@ const MOST: usize = 256;
 /// The longest state that is remembered, in bytes.
 const LONGEST: usize = 8 * 1024;
 
-/// A turn: its conversation, and what the user said last in it.
+/// A turn, as a hash of its conversation, its last user message and the number of those before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Turn([u8; 32]);
 
-/// What the backend told of the newest turns.
+/// The state of one turn.
+#[derive(Debug)]
+struct TurnState {
+    session: SessionId,
+    turn: Turn,
+    value: HeaderValue,
+}
+
+/// The states of the newest turns, the newest first, one for each conversation.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct TurnStates(Arc<Mutex<VecDeque<(SessionId, Turn, HeaderValue)>>>);
+pub(crate) struct TurnStates(Arc<Mutex<VecDeque<TurnState>>>);
 
 impl TurnStates {
-    /// The state of the turn that a request belongs to. The request's input is read only where
-    /// its conversation has a state at all.
+    /// Returns the state of the turn to which a request belongs. The request is read only where its
+    /// conversation has a state at all, since reading it takes time in proportion to its length.
     pub(crate) fn find(&self, session: &SessionId, body: &[u8]) -> Option<HeaderValue> {
-        if !self.with(|states| states.iter().any(|(known, ..)| known == session)) {
+        if !self.with(|states| states.iter().any(|state| state.session == *session)) {
             return None;
         }
         let turn = Turn::of(session, body)?;
         self.with(|states| {
-            let mut states = states.iter();
-            states.find(|(_, known, _)| *known == turn).map(|(.., state)| state.clone())
+            states.iter().find(|state| state.turn == turn).map(|state| state.value.clone())
         })
     }
 
     /// Remembers the state that came with the answer to a request.
-    pub(crate) fn keep(&self, session: &SessionId, body: &[u8], state: &HeaderValue) {
-        if state.len() > LONGEST {
+    pub(crate) fn keep(&self, session: &SessionId, body: &[u8], value: &HeaderValue) {
+        if value.len() > LONGEST {
             return;
         }
         let Some(turn) = Turn::of(session, body) else { return };
-        let mut state = state.clone();
-        state.set_sensitive(true);
+        let mut value = value.clone();
+        value.set_sensitive(true);
+        let state = TurnState { session: session.clone(), turn, value };
         self.with(|states| {
-            states.retain(|(known, ..)| known != session);
+            states.retain(|known| known.session != state.session);
             states.truncate(MOST - 1);
-            states.push_front((session.clone(), turn, state));
+            states.push_front(state);
         });
     }
 
-    fn with<T>(&self, run: impl FnOnce(&mut VecDeque<(SessionId, Turn, HeaderValue)>) -> T) -> T {
+    fn with<T>(&self, run: impl FnOnce(&mut VecDeque<TurnState>) -> T) -> T {
         run(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 
 impl Turn {
-    /// The turn of a prepared request; `None` where the user says nothing in it.
+    /// The turn of a prepared request; `None` where it contains no user message.
     fn of(session: &SessionId, body: &[u8]) -> Option<Self> {
         let mut request = members(std::str::from_utf8(body).ok()?);
         let (_, input) = request.find(|(name, _)| *name == "input")?;
-        let says = |item: &&str| members(item).any(|member| member == ("role", "\"user\""));
-        let mut said = items(input).filter(says);
-        let first = said.next()?;
-        let (last, earlier) = said.fold((first, 0_u64), |(_, count), next| (next, count + 1));
+        let by_user = |item: &&str| members(item).any(|member| member == ("role", "\"user\""));
+        let mut messages = items(input).filter(by_user);
+        let first = messages.next()?;
+        let (last, earlier) = messages.fold((first, 0_u64), |(_, count), next| (next, count + 1));
         let mut hash = Sha256::new();
         hash.update(session.as_str());
         hash.update([0]);
@@ -90,7 +101,7 @@ mod tests {
     const NEXT: &str = r#"{"input":[{"role":"user","content":"a"},{"role":"assistant"},{"role":"user","content":"a"}]}"#;
 
     #[test]
-    fn a_state_is_given_back_within_its_turn_only() {
+    fn a_state_is_returned_within_its_turn_only() {
         let (states, session) = (TurnStates::default(), SessionId::named("s").unwrap());
         let find = |session: &SessionId, body: &str| states.find(session, body.as_bytes());
         assert_eq!(find(&session, FIRST), None);
@@ -103,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn only_so_many_turns_are_remembered() {
+    fn the_number_of_remembered_turns_is_limited() {
         let states = TurnStates::default();
         let session = |number: usize| SessionId::named(&number.to_string()).unwrap();
         let state = HeaderValue::from_static("state");

@@ -48,7 +48,8 @@ impl<'b> RawString<'b> {
             return Err(E::invalid_type(kind(json), expected));
         }
         let plain = is_plain(json);
-        // Only half a surrogate can be wrong with it; most strings with escapes have none of that kind.
+        // Only half a surrogate can be wrong with it; most strings with escapes have none of that
+        // kind.
         if !plain && memchr::memmem::find(json.get().as_bytes(), b"\\u").is_some() {
             check::check(json.get()).map_err(E::custom)?;
         }

@@ -1,7 +1,7 @@
 //! Lists and objects taken apart: what is inside is passed over, not read.
 //!
-//! The texts are JSON that has been read before, so nothing is checked. Other texts give some parts or
-//! none.
+//! The texts are JSON that has been read before, so nothing is checked. Other texts give some parts
+//! or none.
 
 use std::iter;
 
@@ -33,7 +33,8 @@ fn past(text: &str, separator: char) -> &str {
     text.strip_prefix(separator).unwrap_or(text).trim_ascii_start()
 }
 
-/// The value that a text begins with, and what follows it; `None` at the end of a list or an object.
+/// The value that a text begins with, and what follows it; `None` at the end of a list or an
+/// object.
 fn value(text: &str) -> Option<(&str, &str)> {
     let bytes = text.as_bytes();
     let end = match bytes.first()? {

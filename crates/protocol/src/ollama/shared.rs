@@ -6,7 +6,8 @@ use crate::json::object;
 use crate::openai::chat::request::Stop;
 
 object! {
-    /// Parameters of the model, where ChatMock can enforce them; the names of all others are in `unknown`.
+    /// Parameters of the model, where ChatMock can enforce them; the names of all others are in
+    /// `unknown`.
     pub struct Options<'b> {
         /// The largest number of tokens to write; zero and below mean no limit.
         num_predict: f64 = "num_predict",

@@ -50,7 +50,8 @@ impl ApiError {
         })
     }
 
-    /// Reads the body of a refused request: `{"error": …}`, `{"detail": …}` in any shape, or neither.
+    /// Reads the body of a refused request: `{"error": …}`, `{"detail": …}` in any shape, or
+    /// neither.
     #[must_use]
     pub fn read_body(body: &[u8]) -> Option<Self> {
         let members: RawObject<'_> = crate::json::read(body).ok()?;

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use chatmock_auth::{AuthFile, Claims, PrivateFileError, Secret, read_private};
-use chatmock_protocol::codex::limits::Snapshot;
+use chatmock_protocol::codex::limits::{Snapshot, read_event};
 use chatmock_protocol::sse::Frame;
-use chatmock_upstream::{Credentials, rate_limits};
+use chatmock_upstream::Credentials;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use tokio::sync::Notify;
@@ -120,7 +120,7 @@ impl LastLimits {
 
     /// Keeps what a `codex.rate_limits` event tells.
     pub(crate) fn record_event(&self, frame: &Frame, holder: &Arc<Credentials>, now: u64) {
-        if let Some(snapshot) = rate_limits::read_event(frame.text(), now) {
+        if let Some(snapshot) = read_event(frame.text(), now) {
             self.record(snapshot, holder, now);
         }
     }

@@ -40,14 +40,14 @@ mod tests {
     use reqwest::Url;
     use reqwest::header::HeaderMap;
 
-    use crate::client::testing::{Backend, Source, answer, stream};
+    use crate::client::testing::{Backend, CountingSource, answer, stream};
 
     #[tokio::test]
     async fn the_residence_is_read_once_and_calls_are_directed_there() {
         let body = r#"{"accounts":[{"id":"other","account_routing_override":"us_cr"},
             {"id":"acct-1","account_routing_override":"us","workspace_backend_origin":"NO_CONSTRAINT"}]}"#;
         let backend = Backend::start([answer("200 OK", &[], body), stream(&[], "")]).await;
-        let client = backend.client(&Source::new());
+        let client = backend.client(&CountingSource::new());
         client.read_residency().await.unwrap();
         client.read_residency().await.unwrap();
         let credentials = client.credentials().await.unwrap();
@@ -64,7 +64,7 @@ mod tests {
     async fn an_account_without_details_is_called_where_it_was() {
         let body = r#"{"accounts":{"other":{"id":"other","account_routing_override":"us"}}}"#;
         let backend = Backend::start([answer("200 OK", &[], body)]).await;
-        let client = backend.client(&Source::new());
+        let client = backend.client(&CountingSource::new());
         client.read_residency().await.unwrap();
         let credentials = client.credentials().await.unwrap();
         let mut headers = HeaderMap::new();

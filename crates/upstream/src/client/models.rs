@@ -1,4 +1,4 @@
-//! `GET /models`: which models the account may use.
+//! `GET /models`: the models that the account may use.
 
 use chatmock_protocol::codex::models::{Entry, read_list, read_public_list};
 use reqwest::header::ETAG;
@@ -10,8 +10,8 @@ use crate::request_headers::list_headers;
 use crate::response;
 use crate::route::ModelListShape;
 
-/// The version to ask with when the configured one yields nothing: the backend is said to answer
-/// unknown versions with an empty list, and this one with all.
+/// The version that is sent when the configured one yields no models. The backend is reported to
+/// return an empty list for unknown versions, and all models for this one.
 const ANY_VERSION: &str = "0.0.0";
 
 /// The backend's list of models.
@@ -26,11 +26,11 @@ pub struct ModelList {
 impl Client {
     /// Fetches the list of models.
     ///
-    /// An empty list is asked for once more with a version that is not filtered by.
+    /// An empty list is requested once more with a version by which the backend does not filter.
     ///
     /// # Errors
-    /// Any [`Error`] but the ones of a running stream; [`Error::Malformed`] for a body that is no
-    /// list.
+    /// Any [`Error`] except those of a running stream; [`Error::Malformed`] for a body that is not
+    /// a list.
     pub async fn models(&self) -> Result<ModelList, Error> {
         if self.route().profile().list != ModelListShape::Versioned {
             return self.models_for(None).await;
@@ -58,7 +58,7 @@ impl Client {
             ModelListShape::Public => read_public_list(&body),
         };
         let entries = entries
-            .map_err(|fault| Error::Malformed { what: "model list", message: fault.message })?;
+            .map_err(|error| Error::Malformed { what: "model list", message: error.message })?;
         Ok(ModelList { entries, etag })
     }
 }
@@ -67,7 +67,7 @@ impl Client {
 mod tests {
     use super::*;
     use crate::Limits;
-    use crate::client::testing::{Answer, Backend, SOON, Source, answer};
+    use crate::client::testing::{Answer, Backend, CountingSource, SOON, answer};
 
     const LIST: &str = r#"{"models":[{"slug":"gpt-6-sol","priority":3,"base_instructions":"long"},
         {"no":"slug"},{"slug":"gpt-5.5"}]}"#;
@@ -77,9 +77,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_list_is_asked_for_with_the_client_version() {
+    async fn the_list_is_requested_with_the_client_version() {
         let backend = Backend::start([list(LIST)]).await;
-        let models = backend.client(&Source::new()).models().await.unwrap();
+        let models = backend.client(&CountingSource::new()).models().await.unwrap();
         assert_eq!(models.etag.as_deref(), Some("W/\"abc\""));
         let slugs: Vec<_> = models.entries.iter().map(|entry| entry.model.slug.as_str()).collect();
         assert_eq!(slugs, ["gpt-6-sol", "gpt-5.5"]);
@@ -102,10 +102,10 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn an_empty_list_is_asked_for_once_more_without_a_version() {
+    async fn an_empty_list_is_requested_once_more_with_another_version() {
         let empty = r#"{"models":[]}"#;
         let backend = Backend::start([list(empty), list(LIST), list(empty), list(empty)]).await;
-        let client = backend.client(&Source::new());
+        let client = backend.client(&CountingSource::new());
         assert_eq!(client.models().await.unwrap().entries.len(), 2);
         assert!(backend.requests()[1].contains("client_version=0.0.0 "));
         assert!(client.models().await.unwrap().entries.is_empty());
@@ -115,15 +115,15 @@ mod tests {
     #[tokio::test]
     async fn a_refused_token_is_renewed_for_lists_too() {
         let backend = Backend::start([answer("401 No", &[], ""), list(LIST)]).await;
-        let source = Source::new();
+        let source = CountingSource::new();
         assert_eq!(backend.client(&source).models().await.unwrap().entries.len(), 2);
         assert_eq!((backend.requests().len(), source.renewals()), (2, 1));
     }
 
     #[tokio::test]
-    async fn a_body_that_is_no_list_is_malformed() {
+    async fn a_body_that_is_not_a_list_is_malformed() {
         let backend = Backend::start([list(r#"{"data":[]}"#)]).await;
-        let error = backend.client(&Source::new()).models().await.unwrap_err();
+        let error = backend.client(&CountingSource::new()).models().await.unwrap_err();
         assert!(matches!(error, Error::Malformed { what: "model list", .. }), "{error:?}");
     }
 
@@ -132,7 +132,8 @@ mod tests {
         let head = b"HTTP/1.1 200 OK\r\ncontent-length: 99\r\n\r\n{".to_vec();
         let mut backend = Backend::start([Answer::Hold(head)]).await;
         let limits = Limits { list: SOON, ..Limits::default() };
-        let error = backend.client_within(&Source::new(), limits).models().await.unwrap_err();
+        let error =
+            backend.client_within(&CountingSource::new(), limits).models().await.unwrap_err();
         assert!(matches!(error, Error::HeaderTimeout { limit } if limit == SOON), "{error:?}");
         backend.closed().await;
     }

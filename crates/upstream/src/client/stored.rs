@@ -1,4 +1,4 @@
-//! `GET` and `DELETE /responses/{id}` and `GET …/input_items`: responses that the backend keeps.
+//! `GET` and `DELETE /responses/{id}` and `GET …/input_items`: responses stored at the backend.
 
 use reqwest::Method;
 
@@ -9,12 +9,13 @@ use crate::request_headers::list_headers;
 use crate::response;
 
 impl Client {
-    /// Asks for a response that the backend keeps, or for its `input_items`, or deletes it.
+    /// Fetches a response stored at the backend, or its `input_items`, or deletes it.
     ///
-    /// `path` is what stands behind `/responses`, in segments; `query` as a client wrote it.
+    /// `path` is the rest of the path after `/responses`, in segments; `query` is passed on as a
+    /// client wrote it.
     ///
     /// # Errors
-    /// Any [`Error`] but the ones of a running stream.
+    /// Any [`Error`] except those of a running stream.
     pub async fn stored(
         &self,
         method: &Method,
@@ -39,13 +40,13 @@ impl Client {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::client::testing::{Backend, Source, answer};
+    use crate::client::testing::{Backend, CountingSource, answer};
 
     #[tokio::test]
-    async fn a_kept_response_is_asked_for_under_its_id() {
+    async fn a_stored_response_is_requested_by_its_id() {
         let backend = Backend::start([answer("200 OK", &[], "{}"), answer("200 OK", &[], "{}")]);
         let backend = backend.await;
-        let client = backend.client(&Source::new());
+        let client = backend.client(&CountingSource::new());
         let items = ["resp_1", "input_items"];
         assert_eq!(client.stored(&Method::GET, &items, Some("limit=2")).await.unwrap(), b"{}");
         client.stored(&Method::DELETE, &["a/../b"], None).await.unwrap();

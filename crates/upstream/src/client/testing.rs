@@ -1,4 +1,4 @@
-//! A tiny backend over raw TCP that plays a script, and a source that counts renewals.
+//! A small scripted backend over raw TCP, and a credential source that counts renewals.
 
 use std::collections::VecDeque;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -16,15 +16,15 @@ use crate::{
     Config, CredentialError, CredentialSource, Credentials, Limits, RetryPolicy, UpstreamRoute,
 };
 
-/// What the backend does with one connection once the request is read.
+/// The reaction of the backend to one request.
 pub(crate) enum Answer {
-    /// Writes the bytes and closes.
+    /// Writes the bytes and closes the connection.
     Close(Vec<u8>),
     /// Writes the bytes and then waits until the other side closes.
     Hold(Vec<u8>),
 }
 
-/// An answer with a status line's tail, header lines and a body, closed after it.
+/// An answer with a status, header lines and a body, after which the connection is closed.
 pub(crate) fn answer(status: &str, headers: &[&str], body: impl AsRef<[u8]>) -> Answer {
     let body = body.as_ref();
     let mut head = format!("HTTP/1.1 {status}\r\nconnection: close\r\n");
@@ -36,19 +36,19 @@ pub(crate) fn answer(status: &str, headers: &[&str], body: impl AsRef<[u8]>) -> 
     Answer::Close([head.as_bytes(), body].concat())
 }
 
-/// A stream of events that ends in good order.
+/// A complete stream of events.
 pub(crate) fn stream(headers: &[&str], body: &str) -> Answer {
     let headers = [headers, &["content-type: text/event-stream"]].concat();
     answer("200 OK", &headers, body)
 }
 
-/// The head of a chunked event stream and one chunk, without an end.
+/// The head and one chunk of a chunked event stream, without its end.
 pub(crate) fn open_stream(body: &str) -> Vec<u8> {
     let head = "HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked";
     format!("{head}\r\n\r\n{:x}\r\n{body}\r\n", body.len()).into_bytes()
 }
 
-/// A backend on a loopback port; its end is its drop.
+/// A backend on a loopback port, which stops when it is dropped.
 pub(crate) struct Backend {
     pub(crate) port: u16,
     seen: Arc<Mutex<Vec<String>>>,
@@ -57,7 +57,7 @@ pub(crate) struct Backend {
 }
 
 impl Backend {
-    /// Plays one answer per connection; connections beyond the script are closed at once.
+    /// Plays one answer for each connection; connections beyond the script are closed at once.
     pub(crate) async fn start(script: impl IntoIterator<Item = Answer>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let port = listener.local_addr().unwrap().port();
@@ -76,7 +76,7 @@ impl Backend {
         Self { port, seen, closed, task }
     }
 
-    /// The requests so far: head and body as one text.
+    /// The requests so far, each as one text of head and body.
     pub(crate) fn requests(&self) -> Vec<String> {
         self.seen.lock().unwrap().clone()
     }
@@ -87,11 +87,16 @@ impl Backend {
     }
 
     /// A client of this backend with limits, which retries nothing.
-    pub(crate) fn client_within(&self, source: &Arc<Source>, limits: Limits) -> Client {
+    pub(crate) fn client_within(&self, source: &Arc<CountingSource>, limits: Limits) -> Client {
         self.client_of(source, limits, RetryPolicy { calls: 0, ..RetryPolicy::default() })
     }
 
-    fn client_of(&self, source: &Arc<Source>, limits: Limits, retry: RetryPolicy) -> Client {
+    fn client_of(
+        &self,
+        source: &Arc<CountingSource>,
+        limits: Limits,
+        retry: RetryPolicy,
+    ) -> Client {
         let base = format!("http://127.0.0.1:{}/backend-api/codex", self.port);
         let route = UpstreamRoute::codex().at(base);
         let config = Config { route, limits, retry, ..Config::default() };
@@ -99,12 +104,12 @@ impl Backend {
     }
 
     /// A client of this backend that retries as it usually does.
-    pub(crate) fn retrying_client(&self, source: &Arc<Source>) -> Client {
+    pub(crate) fn retrying_client(&self, source: &Arc<CountingSource>) -> Client {
         self.client_of(source, Limits::default(), RetryPolicy::default())
     }
 
     /// A client of this backend that retries nothing.
-    pub(crate) fn client(&self, source: &Arc<Source>) -> Client {
+    pub(crate) fn client(&self, source: &Arc<CountingSource>) -> Client {
         self.client_within(source, Limits::default())
     }
 }
@@ -115,7 +120,7 @@ impl Drop for Backend {
     }
 }
 
-/// Reads a head and as many bytes after it as it announces.
+/// Reads a head and the body whose length it announces.
 async fn read_request(socket: &mut TcpStream) -> String {
     let mut request = Vec::new();
     let mut buffer = [0; 4096];
@@ -132,7 +137,7 @@ async fn read_request(socket: &mut TcpStream) -> String {
             Ok(read) => request.extend_from_slice(&buffer[..read]),
         }
         if request.starts_with(&[0x16, 0x03]) {
-            // A TLS greeting: there is no head to wait for.
+            // A TLS handshake begins: no head will follow.
             return "tls".into();
         }
     }
@@ -153,21 +158,21 @@ async fn play(mut socket: TcpStream, answer: Answer, gone: mpsc::UnboundedSender
     }
 }
 
-/// Gives `token-0`, and the next number on each renewal.
+/// Returns `token-0`, and the next number after each renewal.
 #[derive(Default)]
-pub(crate) struct Source {
+pub(crate) struct CountingSource {
     renewals: AtomicUsize,
-    fault: Option<CredentialError>,
+    error: Option<CredentialError>,
 }
 
-impl Source {
+impl CountingSource {
     pub(crate) fn new() -> Arc<Self> {
         Arc::default()
     }
 
     /// A source that cannot renew.
-    pub(crate) fn failing(fault: CredentialError) -> Arc<Self> {
-        Arc::new(Self { fault: Some(fault), ..Self::default() })
+    pub(crate) fn failing(error: CredentialError) -> Arc<Self> {
+        Arc::new(Self { error: Some(error), ..Self::default() })
     }
 
     pub(crate) fn renewals(&self) -> usize {
@@ -179,7 +184,7 @@ impl Source {
     }
 }
 
-impl CredentialSource for Source {
+impl CredentialSource for CountingSource {
     fn current(&self) -> BoxFuture<'_, Result<Arc<Credentials>, CredentialError>> {
         ready(Ok(Self::make(self.renewals()))).boxed()
     }
@@ -190,10 +195,10 @@ impl CredentialSource for Source {
     ) -> BoxFuture<'_, Result<Arc<Credentials>, CredentialError>> {
         let count = self.renewals.fetch_add(1, Ordering::Relaxed);
         assert_eq!(stale.token(), format!("token-{count}"));
-        let renewed = self.fault.clone().map_or_else(|| Ok(Self::make(count + 1)), Err);
+        let renewed = self.error.clone().map_or_else(|| Ok(Self::make(count + 1)), Err);
         ready(renewed).boxed()
     }
 }
 
-/// A limit that is soon reached.
+/// A time limit that is reached soon.
 pub(crate) const SOON: Duration = Duration::from_millis(50);

@@ -1,9 +1,9 @@
-//! Calls against a scripted backend, and against places where none is.
+//! Calls to a scripted backend, and to addresses where there is none.
 
 use chatmock_protocol::json::read_text;
 
 use super::*;
-use crate::client::testing::{Answer, Backend, SOON, Source, answer, open_stream, stream};
+use crate::client::testing::{Answer, Backend, CountingSource, SOON, answer, open_stream, stream};
 use crate::{Adjustment, CredentialError, Opened, Proxy, TlsFault};
 
 const BODY: &str = r#"{"model":"m","input":[{"role":"user","content":"hi"}]}"#;
@@ -14,16 +14,16 @@ async fn send(client: &Client) -> Result<Opened, Error> {
     client.send(&prepared, &credentials).await
 }
 
-/// Sends against one answer and gives the error.
+/// Sends a request to a backend with one answer and returns the error.
 async fn error_of(script: Answer) -> Error {
     let backend = Backend::start([script]).await;
-    let error = send(&backend.client(&Source::new())).await.unwrap_err();
+    let error = send(&backend.client(&CountingSource::new())).await.unwrap_err();
     let shown = format!("{error:?} {error}");
     assert!(!shown.contains("token-0") && !shown.contains("127.0.0.1"), "{shown}");
     error
 }
 
-fn refusal(error: Error) -> crate::ErrorResponse {
+fn error_response(error: Error) -> crate::ErrorResponse {
     match error {
         Error::Refused(refusal) => *refusal,
         other => panic!("{other:?}"),
@@ -33,7 +33,7 @@ fn refusal(error: Error) -> crate::ErrorResponse {
 #[tokio::test]
 async fn exactly_the_honest_headers_are_sent() {
     let backend = Backend::start([stream(&[], "")]).await;
-    let client = backend.client(&Source::new());
+    let client = backend.client(&CountingSource::new());
     let credentials = client.credentials().await.unwrap();
     let prepared = client.prepare(read_text(BODY).unwrap(), &credentials, None).unwrap();
     client.send(&prepared, &credentials).await.unwrap();
@@ -68,7 +68,7 @@ async fn exactly_the_honest_headers_are_sent() {
 #[tokio::test]
 async fn a_fedramp_workspace_is_named_and_an_unknown_account_is_not() {
     let backend = Backend::start([stream(&[], "")]).await;
-    let client = backend.client(&Source::new());
+    let client = backend.client(&CountingSource::new());
     let credentials = Arc::new(Credentials::new("t", None, true).unwrap());
     let prepared = client.prepare(read_text(BODY).unwrap(), &credentials, Some("mine")).unwrap();
     client.send(&prepared, &credentials).await.unwrap();
@@ -79,7 +79,7 @@ async fn a_fedramp_workspace_is_named_and_an_unknown_account_is_not() {
 }
 
 #[tokio::test]
-async fn an_answer_opens_with_what_its_head_tells() {
+async fn an_answer_opens_with_what_its_head_reports() {
     let headers = [
         "x-codex-primary-used-percent: 12",
         "x-codex-primary-window-minutes: 10080",
@@ -89,7 +89,7 @@ async fn an_answer_opens_with_what_its_head_tells() {
         "set-cookie: a=b",
     ];
     let backend = Backend::start([stream(&headers, "data: {\"a\":1}\n\ndata: b\n\n")]).await;
-    let mut opened = send(&backend.client(&Source::new())).await.unwrap();
+    let mut opened = send(&backend.client(&CountingSource::new())).await.unwrap();
     assert_eq!(opened.limits.unwrap().primary.unwrap().window_minutes, 10_080);
     assert_eq!(opened.limit_headers.len(), 2);
     assert_eq!(opened.models_etag.as_deref(), Some("W/\"abc\""));
@@ -101,19 +101,19 @@ async fn an_answer_opens_with_what_its_head_tells() {
 }
 
 #[tokio::test]
-async fn early_hints_before_the_answer_are_passed_over() {
+async fn early_hints_before_the_answer_are_skipped() {
     let Answer::Close(bytes) = stream(&[], "data: a\n\n") else { panic!() };
     let hints = b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n".as_slice();
     let backend = Backend::start([Answer::Close([hints, &bytes].concat())]).await;
-    let mut opened = send(&backend.client(&Source::new())).await.unwrap();
+    let mut opened = send(&backend.client(&CountingSource::new())).await.unwrap();
     assert!(opened.events.next().await.unwrap().is_ok());
 }
 
 #[tokio::test]
-async fn a_refused_token_is_renewed_and_the_call_made_once_more() {
+async fn a_refused_token_is_renewed_and_the_call_repeated_once() {
     let refused = answer("401 Unauthorized", &[], r#"{"detail":"Unauthorized"}"#);
     let backend = Backend::start([refused, stream(&[], "data: a\n\n")]).await;
-    let source = Source::new();
+    let source = CountingSource::new();
     let mut opened = send(&backend.client(&source)).await.unwrap();
     assert!(opened.events.next().await.unwrap().is_ok());
     let requests = backend.requests();
@@ -129,24 +129,24 @@ async fn a_second_refusal_ends_the_call_after_one_renewal() {
         answer("401 Unauthorized", &[], body)
     };
     let backend = Backend::start([refused(), refused(), refused()]).await;
-    let source = Source::new();
-    let refusal = refusal(send(&backend.client(&source)).await.unwrap_err());
-    assert_eq!((refusal.status, refusal.error.code.as_deref()), (401, Some("token_invalidated")));
+    let source = CountingSource::new();
+    let response = error_response(send(&backend.client(&source)).await.unwrap_err());
+    assert_eq!((response.status, response.error.code.as_deref()), (401, Some("token_invalidated")));
     assert_eq!((backend.requests().len(), source.renewals()), (2, 1));
 }
 
 #[tokio::test]
-async fn a_renewal_that_fails_tells_why() {
+async fn a_renewal_that_fails_says_why() {
     let backend = Backend::start([answer("401 Unauthorized", &[], "")]).await;
     let fault = CredentialError::SignedOut("sign in first".into());
-    let error = send(&backend.client(&Source::failing(fault.clone()))).await.unwrap_err();
+    let error = send(&backend.client(&CountingSource::failing(fault.clone()))).await.unwrap_err();
     assert!(matches!(error, Error::Credentials(ref why) if *why == fault), "{error:?}");
     assert_eq!(error.to_string(), "sign in first");
     assert_eq!(backend.requests().len(), 1);
 }
 
 #[tokio::test]
-async fn a_limit_is_told_with_its_reset_and_windows() {
+async fn a_limit_is_reported_with_its_reset_and_windows() {
     let body = r#"{"error":{"type":"usage_limit_reached","message":"The usage limit has been
         reached","plan_type":"plus","resets_at":1795360000,"resets_in_seconds":21000}}"#;
     let body = body.replace("\n        ", " ");
@@ -157,29 +157,30 @@ async fn a_limit_is_told_with_its_reset_and_windows() {
         "x-codex-primary-used-percent: 100",
         "x-codex-primary-window-minutes: 300",
     ];
-    let refusal = refusal(error_of(answer("429 Too Many Requests", &headers, body)).await);
-    assert_eq!((refusal.status, refusal.retry_after), (429, Some(21_000)));
-    assert_eq!(refusal.error.kind.as_deref(), Some("usage_limit_reached"));
-    assert_eq!(refusal.request_id.as_deref(), Some("req-2"));
-    assert_eq!(refusal.limits.unwrap().primary.unwrap().used_percent, 100.0);
+    let response = error_response(error_of(answer("429 Too Many Requests", &headers, body)).await);
+    assert_eq!((response.status, response.retry_after), (429, Some(21_000)));
+    assert_eq!(response.error.kind.as_deref(), Some("usage_limit_reached"));
+    assert_eq!(response.request_id.as_deref(), Some("req-2"));
+    assert_eq!(response.limits.unwrap().primary.unwrap().used_percent, 100.0);
 }
 
 #[tokio::test]
 async fn five_megabytes_of_html_are_neither_read_nor_shown() {
     let page = format!("<html>{}</html>", "x".repeat(5 * 1024 * 1024));
-    let refusal = refusal(error_of(answer("500 Oops", &["content-type: text/html"], page)).await);
-    assert_eq!((refusal.status, refusal.error.message), (500, None));
+    let response =
+        error_response(error_of(answer("500 Oops", &["content-type: text/html"], page)).await);
+    assert_eq!((response.status, response.error.message), (500, None));
 }
 
 #[tokio::test]
 async fn an_error_body_that_is_cut_still_gives_its_status() {
     let head = b"HTTP/1.1 502 Bad Gateway\r\ncontent-length: 100\r\n\r\nshort".to_vec();
-    let refusal = refusal(error_of(Answer::Close(head)).await);
-    assert_eq!((refusal.status, refusal.error.message.as_deref()), (502, Some("short")));
+    let response = error_response(error_of(Answer::Close(head)).await);
+    assert_eq!((response.status, response.error.message.as_deref()), (502, Some("short")));
 }
 
 #[tokio::test]
-async fn a_bot_check_is_told_apart_and_renews_nothing() {
+async fn a_bot_check_is_recognised_and_renews_nothing() {
     let checks = [
         answer("403 Forbidden", &["cf-mitigated: challenge", "cf-ray: ray-1"], "<html>"),
         answer("401 Unauthorized", &["cf-mitigated: challenge"], ""),
@@ -187,12 +188,12 @@ async fn a_bot_check_is_told_apart_and_renews_nothing() {
         answer("403 Forbidden", &[], "\n<!DOCTYPE html>"),
     ];
     let backend = Backend::start(checks).await;
-    let source = Source::new();
+    let source = CountingSource::new();
     let client = backend.client(&source);
     for status in [403, 401, 503, 403] {
         let error = send(&client).await.unwrap_err();
         assert!(
-            matches!(error, Error::Challenge { status: told, .. } if told == status),
+            matches!(error, Error::Challenge { status: seen, .. } if seen == status),
             "{error:?}"
         );
         assert!(!format!("{error} {error:?}").contains('<'));
@@ -201,9 +202,9 @@ async fn a_bot_check_is_told_apart_and_renews_nothing() {
 }
 
 #[tokio::test]
-async fn a_forbidden_call_with_json_is_an_ordinary_refusal() {
+async fn a_forbidden_call_with_json_is_an_ordinary_error_response() {
     let error = error_of(answer("403 Forbidden", &[], r#"{"detail":"no"}"#)).await;
-    assert_eq!(refusal(error).error.message.as_deref(), Some("no"));
+    assert_eq!(error_response(error).error.message.as_deref(), Some("no"));
 }
 
 #[tokio::test]
@@ -216,7 +217,7 @@ async fn a_redirect_is_not_followed() {
 }
 
 #[tokio::test]
-async fn a_success_that_is_no_event_stream_is_not_taken() {
+async fn a_success_that_is_not_an_event_stream_is_refused() {
     let error = error_of(answer("200 OK", &["content-type: text/html"], "<html>")).await;
     let Error::Unexpected { status: 200, content_type } = &error else { panic!("{error:?}") };
     assert_eq!(content_type.as_deref(), Some("text/html"));
@@ -224,10 +225,10 @@ async fn a_success_that_is_no_event_stream_is_not_taken() {
 }
 
 #[tokio::test]
-async fn a_stream_without_or_with_a_wordy_content_type_is_taken() {
-    let wordy = answer("200 OK", &["content-type: Text/Event-Stream; charset=utf-8"], "");
-    let backend = Backend::start([answer("200 OK", &[], "data: a\n\n"), wordy]).await;
-    let client = backend.client(&Source::new());
+async fn a_stream_without_content_type_or_with_parameters_in_it_is_accepted() {
+    let with_parameters = answer("200 OK", &["content-type: Text/Event-Stream; charset=utf-8"], "");
+    let backend = Backend::start([answer("200 OK", &[], "data: a\n\n"), with_parameters]).await;
+    let client = backend.client(&CountingSource::new());
     assert!(send(&client).await.unwrap().events.next().await.unwrap().is_ok());
     assert!(send(&client).await.is_ok());
 }
@@ -235,7 +236,7 @@ async fn a_stream_without_or_with_a_wordy_content_type_is_taken() {
 #[tokio::test]
 async fn a_stream_that_breaks_off_is_cut() {
     let backend = Backend::start([Answer::Close(open_stream("data: a\n\ndata: b"))]).await;
-    let mut opened = send(&backend.client(&Source::new())).await.unwrap();
+    let mut opened = send(&backend.client(&CountingSource::new())).await.unwrap();
     assert_eq!(opened.events.next().await.unwrap().unwrap().text(), "a");
     let error = opened.events.next().await.unwrap().unwrap_err();
     assert!(matches!(error, Error::Cut(_)), "{error:?}");
@@ -244,10 +245,10 @@ async fn a_stream_that_breaks_off_is_cut() {
 }
 
 #[tokio::test]
-async fn a_stream_that_falls_silent_stalls_and_is_let_go() {
+async fn a_stream_that_falls_silent_stalls_and_is_closed() {
     let mut backend = Backend::start([Answer::Hold(open_stream("data: a\n\n"))]).await;
     let limits = Limits { idle: SOON, ..Limits::default() };
-    let mut opened = send(&backend.client_within(&Source::new(), limits)).await.unwrap();
+    let mut opened = send(&backend.client_within(&CountingSource::new(), limits)).await.unwrap();
     assert!(opened.events.next().await.unwrap().is_ok());
     let error = opened.events.next().await.unwrap().unwrap_err();
     assert!(matches!(error, Error::Stalled { limit } if limit == SOON), "{error:?}");
@@ -257,7 +258,7 @@ async fn a_stream_that_falls_silent_stalls_and_is_let_go() {
 #[tokio::test]
 async fn dropping_the_events_closes_the_call() {
     let mut backend = Backend::start([Answer::Hold(open_stream("data: a\n\n"))]).await;
-    let mut opened = send(&backend.client(&Source::new())).await.unwrap();
+    let mut opened = send(&backend.client(&CountingSource::new())).await.unwrap();
     assert!(opened.events.next().await.unwrap().is_ok());
     drop(opened);
     backend.closed().await;
@@ -268,14 +269,14 @@ async fn a_backend_that_never_answers_meets_the_limit() {
     for silence in [Answer::Hold(Vec::new()), Answer::Hold(b"HTTP/1.1 20".to_vec())] {
         let mut backend = Backend::start([silence]).await;
         let limits = Limits { header: SOON, ..Limits::default() };
-        let error = send(&backend.client_within(&Source::new(), limits)).await.unwrap_err();
+        let error = send(&backend.client_within(&CountingSource::new(), limits)).await.unwrap_err();
         assert!(matches!(error, Error::HeaderTimeout { limit } if limit == SOON), "{error:?}");
         backend.closed().await;
     }
 }
 
 #[tokio::test]
-async fn a_head_beyond_all_measure_breaks_the_call() {
+async fn a_head_over_the_limit_breaks_the_call() {
     let many = "x-a: b\r\n".repeat(10_000);
     let large = format!("x-a: {}\r\n", "b".repeat(1024 * 1024));
     for headers in [many, large] {
@@ -287,13 +288,13 @@ async fn a_head_beyond_all_measure_breaks_the_call() {
     assert!(matches!(error, Error::Broken(_)), "{error:?}");
 }
 
-/// A client of an address where no scripted backend is.
+/// A client of an address without a scripted backend.
 fn client_of(base: &str, proxy: Proxy) -> Client {
-    // Ample, since a resolver without a network may take its time.
+    // Long, since a resolver without a network may be slow.
     let limits = Limits { connect: Duration::from_secs(60), ..Limits::default() };
     let config =
         Config { route: UpstreamRoute::codex().at(base), proxy, limits, ..Config::default() };
-    Client::new(config, Source::new()).unwrap()
+    Client::new(config, CountingSource::new()).unwrap()
 }
 
 #[tokio::test]
@@ -318,12 +319,12 @@ async fn a_handshake_that_never_ends_meets_the_connect_limit() {
     let base = format!("https://127.0.0.1:{}/codex", backend.port);
     let limits = Limits { connect: SOON, ..Limits::default() };
     let config = Config { route: UpstreamRoute::codex().at(base), limits, ..Config::default() };
-    let error = send(&Client::new(config, Source::new()).unwrap()).await.unwrap_err();
+    let error = send(&Client::new(config, CountingSource::new()).unwrap()).await.unwrap_err();
     assert!(matches!(error, Error::ConnectTimeout(_)), "{error:?}");
 }
 
 #[tokio::test]
-async fn a_proxy_that_does_not_lead_on_is_named_as_the_cause() {
+async fn a_proxy_that_fails_is_named_as_the_cause() {
     let proxy = Backend::start([answer("407 Who Are You", &[], "")]).await;
     let address = format!("http://name:password@127.0.0.1:{}", proxy.port);
     let client = client_of("https://backend.invalid/codex", Proxy::At(address));
@@ -340,7 +341,7 @@ async fn a_proxy_that_does_not_lead_on_is_named_as_the_cause() {
 }
 
 #[tokio::test]
-async fn no_proxy_stands_before_a_backend_on_this_machine() {
+async fn a_backend_on_this_machine_is_called_without_a_proxy() {
     let proxy = Backend::start([]).await;
     let address = format!("http://127.0.0.1:{}", proxy.port);
     let base = format!("http://127.0.0.1:{}/codex", closed_port());
@@ -354,14 +355,14 @@ fn closed_port() -> u16 {
 }
 
 #[tokio::test]
-async fn a_name_that_does_not_exist_is_told_apart() {
+async fn a_name_that_does_not_exist_is_recognised() {
     let client = client_of("https://backend.invalid/codex", Proxy::Off);
     let error = send(&client).await.unwrap_err();
     assert!(matches!(error, Error::Dns(_)), "{error:?}");
 }
 
 #[tokio::test]
-async fn settings_that_cannot_work_are_told_at_once() {
+async fn settings_that_cannot_work_are_refused_at_once() {
     let config = |base: &str, proxy: &str| Config {
         route: UpstreamRoute::codex().at(base),
         proxy: Proxy::At(proxy.into()),
@@ -371,7 +372,7 @@ async fn settings_that_cannot_work_are_told_at_once() {
         config("http://example.org/codex", "http://127.0.0.1:9"),
         config("https://example.org/codex", "http://user:secret@:::"),
     ] {
-        let error = Client::new(config, Source::new()).unwrap_err();
+        let error = Client::new(config, CountingSource::new()).unwrap_err();
         assert!(matches!(error, Error::Settings { .. }), "{error:?}");
         assert!(!error.to_string().contains("secret"));
     }

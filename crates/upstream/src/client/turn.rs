@@ -26,7 +26,8 @@ use crate::{rate_limits, response, retry_after, turn_state};
 const TURN_STATE: HeaderName = HeaderName::from_static(turn_state::HEADER);
 
 impl Client {
-    /// Brings a request into the form that the backend accepts; see [`prepare`].
+    /// Brings a request into the form that the backend accepts: adds what it requires, removes what
+    /// it would refuse ([`Prepared::removed`]) and leaves everything else byte for byte as it came.
     ///
     /// `session` is the name of the conversation from a header of the client. A
     /// `prompt_cache_key` in the request takes precedence over it.
@@ -46,8 +47,8 @@ impl Client {
     /// Sends a request and returns the running answer.
     ///
     /// Status 401 renews the credentials and sends once more. A connection that was never made and
-    /// a 5xx answer are tried again, as [`RetryPolicy`](crate::RetryPolicy) says; a request that the backend may
-    /// have worked on is not.
+    /// a 5xx answer are tried again, as [`RetryPolicy`](crate::RetryPolicy) says; a request that
+    /// the backend may have worked on is not.
     ///
     /// Reasoning of earlier turns is encrypted for the account that produced it. Where the backend
     /// answers `invalid_encrypted_content`, the request is sent once more without that reasoning:

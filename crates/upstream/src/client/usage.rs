@@ -11,11 +11,11 @@ use crate::request_headers::usage_headers;
 use crate::{response, retry_after};
 
 impl Client {
-    /// Fetches what the account may use and has used; `Snapshot::from` gives it as a snapshot.
+    /// Fetches the account's limits and what of them is used; `Snapshot::from` converts the result.
     ///
     /// # Errors
-    /// Any [`Error`] but the ones of a running stream; [`Error::UsageUnavailable`] where the backend does not
-    /// tell, [`Error::Malformed`] for a body that is no object.
+    /// Any [`Error`] except those of a running stream; [`Error::UsageUnavailable`] where the
+    /// backend does not report limits, [`Error::Malformed`] for a body that is not an object.
     pub async fn usage(&self) -> Result<Usage, Error> {
         let Some(address) = &self.endpoints.usage else {
             return Err(Error::UsageUnavailable { page: self.route().usage_page() });
@@ -27,7 +27,7 @@ impl Client {
         let response = self.exchange(&credentials, self.limits.list, request).await?;
         let body = response::read_list(response, self.limits.list).await?;
         read_usage(&body, retry_after::unix(SystemTime::now()))
-            .map_err(|fault| Error::Malformed { what: "usage", message: fault.message })
+            .map_err(|error| Error::Malformed { what: "usage", message: error.message })
     }
 }
 
@@ -36,14 +36,14 @@ mod tests {
     use chatmock_protocol::codex::limits::Snapshot;
 
     use super::*;
-    use crate::client::testing::{Backend, Source, answer};
+    use crate::client::testing::{Backend, CountingSource, answer};
 
     #[tokio::test]
-    async fn usage_is_asked_for_beside_the_codex_path() {
+    async fn usage_is_requested_next_to_the_codex_path() {
         let body = r#"{"plan_type":"plus","rate_limit":{"primary_window":{"used_percent":12,
             "limit_window_seconds":18000,"reset_after_seconds":9000}}}"#;
         let backend = Backend::start([answer("200 OK", &[], body)]).await;
-        let usage = backend.client(&Source::new()).usage().await.unwrap();
+        let usage = backend.client(&CountingSource::new()).usage().await.unwrap();
         let primary = Snapshot::from(usage).primary.unwrap();
         assert_eq!(primary.window_minutes, 300);
         assert!(primary.resets_at.is_some_and(|at| at > 9_000));
@@ -53,9 +53,9 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_body_that_is_no_object_is_malformed() {
+    async fn a_body_that_is_not_an_object_is_malformed() {
         let backend = Backend::start([answer("200 OK", &[], "nope")]).await;
-        let error = backend.client(&Source::new()).usage().await.unwrap_err();
+        let error = backend.client(&CountingSource::new()).usage().await.unwrap_err();
         assert!(matches!(error, Error::Malformed { what: "usage", .. }), "{error:?}");
     }
 }

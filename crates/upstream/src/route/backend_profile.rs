@@ -1,72 +1,73 @@
-//! The routes as data: what each backend is sent, takes and refuses.
+//! The profiles of the backends: what each requires, accepts and refuses.
 
-/// What tells one route from another.
+/// What differs between backends.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct BackendProfile {
-    /// The word by which people and settings name the route.
+    /// The name of the route in settings and outputs.
     pub(crate) name: &'static str,
-    /// The address before `/responses`, where none is set.
+    /// The usual address, before `/responses`.
     pub(crate) base: &'static str,
     /// Members that the backend answers with status 400; sorted.
     pub(crate) refused: &'static [&'static str],
     /// Kinds of tools that the backend refuses; sorted.
     pub(crate) refused_tools: &'static [&'static str],
-    /// Members beyond those that every backend takes; sorted.
+    /// Members that it accepts and not every backend does; sorted.
     pub(crate) accepts: &'static [&'static str],
-    /// What a request must hold.
+    /// What a request must contain.
     pub(crate) required: Required,
     /// How functions and freeform tools are offered.
     pub(crate) tools: ToolLayout,
-    /// Whether it is called with a key rather than with a sign-in.
+    /// Whether it is called with a key and not with a sign-in.
     pub(crate) uses_key: bool,
-    /// Which headers a call carries.
+    /// Which headers are sent.
     pub(crate) headers: HeaderSet,
     /// Whether request bodies may be compressed.
     pub(crate) compresses: bool,
     /// The shape of the list of models.
     pub(crate) list: ModelListShape,
-    /// Whether names that the list does not have may be asked for all the same.
+    /// Whether models may be requested that the list does not contain.
     pub(crate) allows_unlisted_models: bool,
-    /// Whether the model is asked for a summary of its reasoning unasked.
+    /// Whether a summary of the reasoning is requested where the client asks for none.
     pub(crate) summarizes_reasoning: bool,
-    /// Whether limits are told in headers and asked for at an address of their own.
+    /// Whether limits are reported in headers and at an address of their own.
     pub(crate) reports_limits: bool,
-    /// Where a person sees what is left, where the backend does not tell.
+    /// The page where a person can see what is left of the limits, if the backend does not report
+    /// it.
     pub(crate) usage_page: Option<&'static str>,
-    /// What a person does when the backend no longer takes the credentials.
+    /// What a person can do when the backend no longer accepts the credentials.
     pub(crate) remedy: &'static str,
 }
 
-/// What a request must hold.
+/// What a request must contain.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Required {
-    /// `store` is `false`: nothing is kept at the backend.
+    /// `store` is `false`: nothing is stored at the backend.
     pub(crate) stateless: bool,
-    /// `instructions` is a text, if only an empty one.
+    /// `instructions` is a string, perhaps an empty one.
     pub(crate) instructions: bool,
-    /// Reasoning is given in a form that can be sent back.
+    /// Reasoning is returned in encrypted form, so that it can be sent back.
     pub(crate) encrypted_reasoning: bool,
-    /// `prompt_cache_key` is the conversation's id.
+    /// `prompt_cache_key` is the session id.
     pub(crate) cache_key: bool,
-    /// `client_metadata` names the conversation too.
+    /// `client_metadata` contains the session id.
     pub(crate) metadata: bool,
 }
 
 /// How functions and freeform tools are offered.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ToolLayout {
-    /// One beside the other.
+    /// One by one, at the top of the list.
     Flat,
     /// Inside a namespace.
     Namespaced,
 }
 
-/// Which headers a call carries.
+/// Which headers are sent.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum HeaderSet {
-    /// Account, originator, version and the conversation's id, as the Codex backend reads them.
+    /// Account, originator, version and session id, as the Codex backend reads them.
     Codex,
-    /// A bearer token, and who calls.
+    /// A bearer token and the user agent.
     Bearer,
 }
 
@@ -81,7 +82,7 @@ pub(crate) enum ModelListShape {
     Public,
 }
 
-/// Nothing is kept at the backend, and what a conversation needs goes along with each request.
+/// The requirements of a backend that stores nothing: each request carries the whole conversation.
 const STATELESS: Required = Required {
     stateless: true,
     instructions: true,
@@ -92,7 +93,8 @@ const STATELESS: Required = Required {
 
 const SIGN_IN: &str = "sign in again: chatmock-auth login";
 
-/// The Codex backend, from reports of 2026 and from what the real client leaves out over HTTP.
+/// The Codex backend, from reports of 2026 and from the members that the real client never sends
+/// over HTTP.
 pub(crate) static CODEX: BackendProfile = BackendProfile {
     name: "codex",
     base: "https://chatgpt.com/backend-api/codex",
@@ -184,7 +186,7 @@ pub(crate) static PLAN: BackendProfile = BackendProfile {
 
 const KEY: &str = "check the key in the file of --upstream-key-file, or OPENAI_API_KEY";
 
-/// What both kinds of API server have in common.
+/// What all servers of the `api` route have in common.
 const API: BackendProfile = BackendProfile {
     name: "api",
     base: "https://api.openai.com/v1",
@@ -227,7 +229,7 @@ pub(crate) static OPENAI: BackendProfile = BackendProfile {
     ..API
 };
 
-/// A server of another maker: what those of autumn 2026 have in common.
+/// A server of another maker: what such servers of autumn 2026 have in common.
 pub(crate) static GENERIC: BackendProfile = BackendProfile {
     refused: &["conversation", "generate", "previous_response_id", "prompt", "reasoning_effort"],
     accepts: &["max_output_tokens", "metadata", "temperature", "top_p", "user"],
@@ -240,7 +242,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn tables_are_sorted_and_do_not_contradict_themselves() {
+    fn tables_are_sorted_and_consistent() {
         for profile in [&CODEX, &PLAN, &OPENAI, &GENERIC] {
             let tables = [profile.refused, profile.refused_tools, profile.accepts];
             assert!(tables.iter().all(|table| table.is_sorted()), "{}", profile.name);

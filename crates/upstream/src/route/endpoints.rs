@@ -1,17 +1,17 @@
-//! The addresses of a backend's calls, checked.
+//! The addresses of a backend's calls, checked once when the client is made.
 
 use reqwest::Url;
 
 use crate::error::Error;
 
-/// Where the calls go.
+/// The address of each call.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoints {
     pub(crate) responses: Url,
     models: Url,
-    /// Where limits are asked for, where they are told.
+    /// The account's limits, if the backend reports them.
     pub(crate) usage: Option<Url>,
-    /// Where it is told where an account's data must stay.
+    /// The account's workspaces, which say where their data must stay.
     pub(crate) accounts: Option<Url>,
     /// Whether the backend is on this machine.
     pub(crate) loopback: bool,
@@ -20,7 +20,8 @@ pub(crate) struct Endpoints {
 }
 
 impl Endpoints {
-    /// The addresses of a backend at `base`; `usage` and `accounts` only where it reports limits.
+    /// Derives the addresses from `base`. Usage and accounts are next to the last segment of its
+    /// path, not below it, and exist only where the backend reports limits.
     pub(super) fn under(base: &str, reports_limits: bool) -> Result<Self, Error> {
         let wrong = |why: &str| Error::settings(format!("the backend's address {why}"));
         let base = Url::parse(base).map_err(|_| wrong("is not a URL"))?;
@@ -48,20 +49,20 @@ impl Endpoints {
             drop(path);
             Ok(url)
         };
-        let beside = |tail: &[&str]| {
+        let next_to = |tail: &[&str]| {
             reports_limits.then(|| under(&[&["wham"], tail].concat(), true)).transpose()
         };
         Ok(Self {
             responses: under(&["responses"], false)?,
             models: under(&["models"], false)?,
-            usage: beside(&["usage"])?,
-            accounts: beside(&["accounts", "check"])?,
+            usage: next_to(&["usage"])?,
+            accounts: next_to(&["accounts", "check"])?,
             loopback,
             plain: base.scheme() == "http",
         })
     }
 
-    /// The list of models; a list that is filtered by it is asked for with the client's version.
+    /// The list of models. A backend that filters it reads the client's version from the query.
     pub(crate) fn models(&self, client_version: Option<&str>) -> Url {
         let mut url = self.models.clone();
         if let Some(version) = client_version {
@@ -71,7 +72,8 @@ impl Endpoints {
     }
 }
 
-/// Whether the host is this machine without asking a resolver.
+/// Whether the host is this machine. No resolver is asked: its answer could change later, and a
+/// name that only happens to resolve to this machine must not be called without TLS.
 fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();
     let bare = host.trim_start_matches('[').trim_end_matches(']');

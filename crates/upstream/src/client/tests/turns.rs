@@ -1,4 +1,4 @@
-//! What belongs to a turn beyond its first call: state, reasoning that cannot be read, large bodies.
+//! State of a turn, reasoning that the backend cannot read, and large bodies.
 
 use super::*;
 use crate::ApiFlavor;
@@ -19,21 +19,21 @@ fn unreadable() -> Answer {
 #[tokio::test]
 async fn reasoning_that_the_backend_cannot_read_is_left_out_once() {
     let backend = Backend::start([unreadable(), stream(&[], ""), unreadable()]).await;
-    let client = backend.client(&Source::new());
+    let client = backend.client(&CountingSource::new());
     let opened = send_body(&client, REASONED).await.unwrap();
     assert_eq!(opened.adjustments, [Adjustment::ReasoningLeftOut]);
     let requests = backend.requests();
     assert!(requests[0].contains(r#""type":"reasoning""#));
     assert!(requests[1].contains(r#""input":[{"role":"user","content":"hi"}]"#), "{}", requests[1]);
-    let refusal = refusal(send_body(&client, BODY).await.unwrap_err());
-    assert_eq!((refusal.status, backend.requests().len()), (400, 3));
+    let response = error_response(send_body(&client, BODY).await.unwrap_err());
+    assert_eq!((response.status, backend.requests().len()), (400, 3));
 }
 
 #[tokio::test]
-async fn the_state_of_a_turn_goes_back_with_its_further_calls_only() {
-    let told = || stream(&["x-codex-turn-state: opaque"], "");
-    let backend = Backend::start([told(), stream(&[], ""), stream(&[], "")]).await;
-    let client = backend.client(&Source::new());
+async fn the_state_of_a_turn_is_sent_with_its_later_calls_only() {
+    let with_state = || stream(&["x-codex-turn-state: opaque"], "");
+    let backend = Backend::start([with_state(), stream(&[], ""), stream(&[], "")]).await;
+    let client = backend.client(&CountingSource::new());
     let round = BODY.replace("}]", r#"},{"type":"function_call_output","call_id":"c"}]"#);
     let next = BODY.replace("}]", r#"},{"role":"user","content":"and now?"}]"#);
     for body in [BODY, &round, &next] {
@@ -45,7 +45,7 @@ async fn the_state_of_a_turn_goes_back_with_its_further_calls_only() {
 }
 
 #[tokio::test]
-async fn a_large_body_is_compressed_where_that_is_wanted_and_read() {
+async fn a_large_body_is_compressed_where_that_is_configured_and_accepted() {
     let text = "many words ".repeat(1_000);
     let body = BODY.replace("hi", &text);
     for (route, packed) in
@@ -55,7 +55,7 @@ async fn a_large_body_is_compressed_where_that_is_wanted_and_read() {
         let base = format!("http://127.0.0.1:{}/v1", backend.port);
         let config =
             Config { route: route.at(base), compress_above: Some(4096), ..Config::default() };
-        let client = Client::new(config, Source::new()).unwrap();
+        let client = Client::new(config, CountingSource::new()).unwrap();
         send_body(&client, &body).await.unwrap();
         send_body(&client, BODY).await.unwrap();
         let sent = backend.requests();
@@ -66,15 +66,15 @@ async fn a_large_body_is_compressed_where_that_is_wanted_and_read() {
 }
 
 #[tokio::test]
-async fn refusals_say_what_a_person_does() {
+async fn errors_say_what_a_person_can_do() {
     let error = error_of(answer("404 Not Found", &[], "<html>nothing</html>")).await;
-    assert!(refusal(error).hint.is_some_and(|hint| hint.contains("--upstream-url")));
+    assert!(error_response(error).hint.is_some_and(|hint| hint.contains("--upstream-url")));
     let error = error_of(answer("404 Not Found", &[], r#"{"error":{"code":"model_not_found"}}"#));
-    assert_eq!(refusal(error.await).hint, None);
+    assert_eq!(error_response(error.await).hint, None);
 }
 
 #[tokio::test]
-async fn a_key_that_is_refused_is_not_tried_again() {
+async fn a_refused_key_is_not_tried_again() {
     let backend = Backend::start([answer("401 No", &[], ""), stream(&[], "")]).await;
     let route =
         UpstreamRoute::api(ApiFlavor::Generic).at(format!("http://127.0.0.1:{}/v1", backend.port));
