@@ -1,13 +1,13 @@
 //! Session identity: one id for one conversation, everywhere and always the same.
 
-use chatmock_simulator::Recorded;
+use chatmock_simulator::RecordedRequest;
 use chatmock_testkit::client::Request;
 use serde_json::{Value, json};
 
 use crate::harness::{CHAT, Harness, RESPONSES, Running, chat, responses, settings};
 
 /// The id of a call, after it was found to be the same in every place.
-fn id(call: &Recorded) -> String {
+fn id(call: &RecordedRequest) -> String {
     let body = call.json();
     let id = call.header("session-id").unwrap();
     for header in ["thread-id", "x-client-request-id"] {

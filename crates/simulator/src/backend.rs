@@ -38,7 +38,7 @@ impl Backend {
     }
 
     /// The path that it has unless the settings say otherwise.
-    pub(crate) fn usual_base(self) -> &'static str {
+    pub(crate) fn default_base(self) -> &'static str {
         match self {
             Self::Codex => "/backend-api/codex",
             Self::Plan => "/plan/v1",
@@ -62,7 +62,7 @@ pub struct Bases {
 
 impl Default for Bases {
     fn default() -> Self {
-        let usual = |backend: Backend| Some(backend.usual_base().to_owned());
+        let usual = |backend: Backend| Some(backend.default_base().to_owned());
         Self { codex: usual(Backend::Codex), plan: usual(Backend::Plan), api: usual(Backend::Api) }
     }
 }

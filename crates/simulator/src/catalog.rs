@@ -16,7 +16,7 @@ pub enum Tier {
     /// It can be asked for.
     Offered,
     /// It is the one used when none is asked for.
-    Usual,
+    Default,
 }
 
 /// One model.
@@ -123,10 +123,10 @@ impl Model {
         let fast = object! {"id": "priority", "name": "Fast", "description": "Answers sooner"};
         let (tiers, speeds) = match self.priority_tier {
             Tier::None => (Vec::new(), Vec::new()),
-            Tier::Offered | Tier::Usual => (vec![fast], vec![Json::from("fast")]),
+            Tier::Offered | Tier::Default => (vec![fast], vec![Json::from("fast")]),
         };
         let mut members = members! {"service_tiers": tiers, "additional_speed_tiers": speeds};
-        if self.priority_tier == Tier::Usual {
+        if self.priority_tier == Tier::Default {
             members.push(("default_service_tier", "priority".into()));
         }
         members
@@ -256,8 +256,8 @@ impl Row {
 const ROWS: [Row; 12] = [
     Row("gpt-6.1-sol", 1, true, (272, 872), ("low", "ultra"), Tier::Offered, "0.160.0"),
     Row("gpt-6-astra", 2, true, (272, 872), ("low", "ultra"), Tier::Offered, "0.153.0"),
-    Row("gpt-6-sol", 3, true, (272, 872), ("medium", "ultra"), Tier::Usual, "0.155.0"),
-    Row("gpt-6-luna", 4, true, (272, 872), ("medium", "max"), Tier::Usual, "0.155.0"),
+    Row("gpt-6-sol", 3, true, (272, 872), ("medium", "ultra"), Tier::Default, "0.155.0"),
+    Row("gpt-6-luna", 4, true, (272, 872), ("medium", "max"), Tier::Default, "0.155.0"),
     Row("gpt-5.6-sol", 5, true, (272, 872), ("low", "ultra"), Tier::Offered, "0.146.0"),
     Row("gpt-6.1-terra", 7, true, (500, 872), ("low", "ultra"), Tier::Offered, "0.160.0"),
     Row("gpt-5.6-terra", 8, true, (272, 872), ("medium", "ultra"), Tier::Offered, "0.146.0"),

@@ -33,7 +33,7 @@ impl HeaderContext<'_> {
         };
         headers.extend(self.edge());
         for (name, value) in headers {
-            let withheld = script.withheld.iter().any(|known| known == name);
+            let withheld = script.omitted_headers.iter().any(|known| known == name);
             if !withheld && script.header(name).is_none() {
                 script.headers.push((name.to_owned(), value));
             }

@@ -107,7 +107,7 @@ impl Endpoint {
     fn is_at(self, path: &str, usual: &str, bases: &Bases) -> bool {
         let Some(backend) = self.backend() else { return path == usual };
         let below = bases.of(backend).and_then(|base| path.strip_prefix(base));
-        below.is_some() && below == usual.strip_prefix(backend.usual_base())
+        below.is_some() && below == usual.strip_prefix(backend.default_base())
     }
 
     /// The backend that it belongs to.

@@ -84,7 +84,7 @@
 //! The plan route's sign-in: `GET /.well-known/openid-configuration`, `GET /.well-known/jwks.json`,
 //! `GET /api/accounts/authorize`, `POST /api/accounts/oauth/token` and
 //! `POST /api/accounts/oauth/revoke`. Every installation is registered during its first sign-in, and
-//! id tokens are signed for real; [`Simulator::set_flaw`] makes the issuer a wrong or hostile one.
+//! id tokens are signed for real; [`Simulator::set_issuer_fault`] makes the issuer a wrong or hostile one.
 
 mod account;
 mod authentication;
@@ -100,9 +100,9 @@ mod endpoint;
 mod error_response;
 mod fast;
 mod faulty_stream;
-mod flaws;
 mod http;
 mod issuer;
+mod issuer_fault;
 mod json;
 mod model_request;
 mod modes;
@@ -133,9 +133,9 @@ pub use backend::{Backend, Bases};
 pub use catalog::{Model, Tier};
 pub use endpoint::Endpoint;
 pub use fast::{Clock, Fast};
-pub use flaws::Flaw;
-pub use modes::{Mode, Play};
-pub use record::{Closing, Recorded, Stats, TurnStates};
+pub use issuer_fault::IssuerFault;
+pub use modes::{Mode, QueuedReply};
+pub use record::{ClosedStream, RecordedRequest, Stats, TurnStates};
 pub use script::{Script, Step};
 pub use settings::{Residency, Settings};
 pub use simulator::Simulator;

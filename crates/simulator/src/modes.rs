@@ -226,20 +226,20 @@ impl Mode {
 
 /// What an endpoint does next: a fixed script, or a mode that is composed for the request.
 #[derive(Clone, Debug)]
-pub enum Play {
+pub enum QueuedReply {
     /// A script, played as it is.
     Script(Script),
     /// A mode, composed with the model, tools and texts of the request.
     Mode(Mode),
 }
 
-impl From<Script> for Play {
+impl From<Script> for QueuedReply {
     fn from(script: Script) -> Self {
         Self::Script(script)
     }
 }
 
-impl From<Mode> for Play {
+impl From<Mode> for QueuedReply {
     fn from(mode: Mode) -> Self {
         Self::Mode(mode)
     }

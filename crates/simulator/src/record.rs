@@ -15,7 +15,7 @@ use crate::json::{Json, object};
 use crate::sync::lock;
 
 /// How many closed streams are remembered one by one.
-const CLOSINGS_KEPT: usize = 2048;
+const MAX_CLOSED_STREAMS: usize = 2048;
 
 /// How many bytes of bodies are kept; the last request is kept whatever its size.
 const BODY_BYTES_KEPT: usize = 64 << 20;
@@ -25,7 +25,7 @@ const DECODED: usize = 256 << 20;
 
 /// A request as it arrived.
 #[derive(Clone, Debug)]
-pub struct Recorded {
+pub struct RecordedRequest {
     /// The endpoint, if it was one.
     pub endpoint: Option<Endpoint>,
     /// The method, in capitals.
@@ -40,7 +40,7 @@ pub struct Recorded {
     pub at: Instant,
 }
 
-impl Recorded {
+impl RecordedRequest {
     /// The first value of a header; the name in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
@@ -63,7 +63,7 @@ impl Recorded {
 
 /// How one response stream ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Closing {
+pub struct ClosedStream {
     /// When the simulator noticed.
     pub at: Instant,
     /// Whether the client left before the script was over.
@@ -117,7 +117,7 @@ pub struct Stats {
     /// What became of turn states.
     pub turn_states: TurnStates,
     /// The last closed streams, oldest first.
-    pub closings: VecDeque<Closing>,
+    pub closed_streams: VecDeque<ClosedStream>,
 }
 
 impl Stats {
@@ -135,7 +135,7 @@ impl Stats {
 /// The last requests, and the size of their bodies together.
 #[derive(Debug, Default)]
 struct RequestLog {
-    requests: VecDeque<Recorded>,
+    requests: VecDeque<RecordedRequest>,
     bytes: usize,
 }
 
@@ -173,14 +173,14 @@ impl Recorder {
     }
 
     /// Counts a request before it is answered, and keeps it.
-    pub(crate) fn record(&self, name: &str, request: Recorded) {
+    pub(crate) fn record(&self, name: &str, request: RecordedRequest) {
         if self.keep > 0 {
             self.keep_request(request);
         }
         self.update(|stats| *stats.requests.entry(name.to_owned()).or_default() += 1);
     }
 
-    fn keep_request(&self, request: Recorded) {
+    fn keep_request(&self, request: RecordedRequest) {
         let mut kept = lock(&self.requests);
         kept.bytes += request.body.len();
         kept.requests.push_back(request);
@@ -191,7 +191,7 @@ impl Recorder {
         }
     }
 
-    pub(crate) fn requests(&self) -> Vec<Recorded> {
+    pub(crate) fn requests(&self) -> Vec<RecordedRequest> {
         lock(&self.requests).requests.iter().cloned().collect()
     }
 
@@ -203,10 +203,10 @@ impl Recorder {
         self.update(|stats| {
             stats.open_streams = stats.open_streams.saturating_sub(1);
             stats.cancelled_streams += u64::from(cancelled);
-            if stats.closings.len() == CLOSINGS_KEPT {
-                stats.closings.pop_front();
+            if stats.closed_streams.len() == MAX_CLOSED_STREAMS {
+                stats.closed_streams.pop_front();
             }
-            stats.closings.push_back(Closing { at: Instant::now(), cancelled });
+            stats.closed_streams.push_back(ClosedStream { at: Instant::now(), cancelled });
         });
     }
 
@@ -214,8 +214,8 @@ impl Recorder {
     pub(crate) fn json(&self) -> Json {
         let stats = self.stats.borrow();
         let millis = |at: Instant| at.duration_since(self.started).as_millis() as u64;
-        let closings = stats.closings.iter();
-        let closings = closings.map(|closing| {
+        let closed_streams = stats.closed_streams.iter();
+        let closed_streams = closed_streams.map(|closing| {
             object! {"closed_at_ms": millis(closing.at), "cancelled": closing.cancelled}
         });
         let requests = stats.requests.iter().map(|(name, n)| (name.clone(), Value::from(*n)));
@@ -234,7 +234,7 @@ impl Recorder {
                 "echoed": stats.turn_states.echoed, "missing": stats.turn_states.missing,
                 "stray": stats.turn_states.stray,
             },
-            "closings": closings.collect::<Vec<_>>(),
+            "closings": closed_streams.collect::<Vec<_>>(),
         }
     }
 }

@@ -20,7 +20,7 @@ use crate::error_response::ErrorResponse;
 use crate::http::HttpRequest;
 use crate::json::object;
 use crate::model_request::ModelRequest;
-use crate::modes::{self, Mode, ModeContext, Play};
+use crate::modes::{self, Mode, ModeContext, QueuedReply};
 use crate::non_streaming;
 use crate::prompt_cache::PromptCache;
 use crate::record::header_list;
@@ -85,7 +85,7 @@ impl ModelCalls {
             Turn { calls: self, http, body: &body, backend, caller: &caller, request: &request };
         let meta = turn.meta(&sealer);
         let mut script = turn.answer(&meta);
-        if script.standing_headers {
+        if script.default_headers {
             let context =
                 HeaderContext { backend, caller: &caller, model: &model.slug, meta: &meta };
             context.add_to(state, &mut script);
@@ -211,9 +211,9 @@ impl Turn<'_> {
 
     fn answer(&self, meta: &ResponseMeta) -> Script {
         let state = &*self.calls.shared;
-        let (mode, numbers) = match state.next_play(Endpoint::calls_of(self.backend)) {
-            Some(Play::Script(script)) => return script,
-            Some(Play::Mode(mode)) => (Some(mode), Vec::new()),
+        let (mode, numbers) = match state.next_reply(Endpoint::calls_of(self.backend)) {
+            Some(QueuedReply::Script(script)) => return script,
+            Some(QueuedReply::Mode(mode)) => (Some(mode), Vec::new()),
             None => self.requested_mode(),
         };
         if mode == Some(Mode::CatalogChanged) {

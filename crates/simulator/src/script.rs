@@ -43,13 +43,13 @@ pub struct Script {
     pub headers: Vec<(String, String)>,
     /// Whether the headers the backend sends with every answer (limits, request id, model) are
     /// added where `headers` does not name them.
-    pub standing_headers: bool,
+    pub default_headers: bool,
     /// The names of those that are left out all the same.
-    pub withheld: Vec<String>,
+    pub omitted_headers: Vec<String>,
     /// Bytes written before the head, such as an interim 103 response.
     pub preface: Bytes,
     /// Time before the head is sent.
-    pub hold: Duration,
+    pub delay: Duration,
     /// The body.
     pub steps: Vec<Step>,
 }
@@ -87,20 +87,20 @@ impl Script {
     }
 
     /// This script without the headers the backend sends with every answer.
-    pub fn without_standing_headers(mut self) -> Self {
-        self.standing_headers = false;
+    pub fn without_default_headers(mut self) -> Self {
+        self.default_headers = false;
         self
     }
 
     /// This script without one of the headers the backend sends with every answer.
     pub fn without_header(mut self, name: &str) -> Self {
-        self.withheld.push(name.to_owned());
+        self.omitted_headers.push(name.to_owned());
         self
     }
 
     /// This script with its head held back for a while.
-    pub fn held(mut self, hold: Duration) -> Self {
-        self.hold = hold;
+    pub fn delayed(mut self, delay: Duration) -> Self {
+        self.delay = delay;
         self
     }
 
@@ -114,10 +114,10 @@ impl Script {
         Self {
             status,
             headers: vec![("content-type".to_owned(), media_type.to_owned())],
-            standing_headers: true,
-            withheld: Vec::new(),
+            default_headers: true,
+            omitted_headers: Vec::new(),
             preface: Bytes::new(),
-            hold: Duration::ZERO,
+            delay: Duration::ZERO,
             steps,
         }
     }

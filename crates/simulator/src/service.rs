@@ -16,8 +16,8 @@ use crate::faulty_stream::ConnectionFaults;
 use crate::http::{self, HttpRequest, HttpResult, add_header, html, json};
 use crate::issuer::Issuer;
 use crate::json::object;
-use crate::modes::{self, Play};
-use crate::record::{Recorded, header_list};
+use crate::modes::{self, QueuedReply};
+use crate::record::{RecordedRequest, header_list};
 use crate::responses::ModelCalls;
 use crate::script::{Script, Step};
 use crate::settings::Settings;
@@ -79,9 +79,11 @@ impl Services {
                 Err(error) => http::error(&error),
             };
         }
-        match self.shared.next_play(endpoint) {
-            Some(Play::Script(script)) => self.play(faults, script).await,
-            Some(Play::Mode(mode)) => self.play(faults, modes::for_empty_request(mode)).await,
+        match self.shared.next_reply(endpoint) {
+            Some(QueuedReply::Script(script)) => self.play(faults, script).await,
+            Some(QueuedReply::Mode(mode)) => {
+                self.play(faults, modes::for_empty_request(mode)).await
+            }
             None => {
                 let answer = self.dispatch(endpoint, http).await;
                 answer.unwrap_or_else(|error| http::error(&error))
@@ -132,8 +134,8 @@ impl Services {
     async fn play(&self, faults: &Arc<ConnectionFaults>, script: Script) -> Response<Body> {
         let recorder = &self.shared.recorder;
         let watch = script.is_stream().then(|| StreamWatch::open(Arc::clone(recorder)));
-        if !script.hold.is_zero() {
-            tokio::time::sleep(script.hold).await;
+        if !script.delay.is_zero() {
+            tokio::time::sleep(script.delay).await;
         }
         if !script.preface.is_empty() {
             faults.preface(script.preface);
@@ -152,7 +154,7 @@ impl Services {
     }
 
     fn record(&self, http: &HttpRequest, endpoint: Option<Endpoint>) {
-        let recorded = Recorded {
+        let recorded = RecordedRequest {
             endpoint,
             method: http.parts.method.to_string(),
             path: http.parts.uri.path_and_query().map(ToString::to_string).unwrap_or_default(),

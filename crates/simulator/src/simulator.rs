@@ -18,9 +18,9 @@ use crate::catalog::Model;
 use crate::endpoint::Endpoint;
 use crate::fast::{Clock, FastAnswers};
 use crate::faulty_stream::{ConnectionFaults, FaultyStream};
-use crate::flaws::Flaw;
-use crate::modes::Play;
-use crate::record::{Recorded, Recorder, Stats};
+use crate::issuer_fault::IssuerFault;
+use crate::modes::QueuedReply;
+use crate::record::{RecordedRequest, Recorder, Stats};
 use crate::service::Services;
 use crate::settings::Settings;
 use crate::sync::lock;
@@ -91,7 +91,7 @@ impl Simulator {
     /// The base of a backend; its usual one where it is not served.
     pub fn url_of(&self, backend: Backend) -> String {
         let base = self.services.shared.settings.bases.of(backend);
-        format!("{}{}", self.services.shared.origin, base.unwrap_or_else(|| backend.usual_base()))
+        format!("{}{}", self.services.shared.origin, base.unwrap_or_else(|| backend.default_base()))
     }
 
     /// The issuer of tokens, which is the origin too.
@@ -109,14 +109,14 @@ impl Simulator {
         self.services.issuer.plan.sign_in(claims)
     }
 
-    /// Gives the issuer of the plan route a flaw from now on, or takes it away.
-    pub fn set_flaw(&self, flaw: Option<Flaw>) {
-        self.services.issuer.plan.set_flaw(flaw);
+    /// Gives the issuer of the plan route a fault from now on, or takes it away.
+    pub fn set_issuer_fault(&self, fault: Option<IssuerFault>) {
+        self.services.issuer.plan.set_fault(fault);
     }
 
     /// Changes who signs in, by browser or device code, from now on; their tokens live as long as
     /// the settings say.
-    pub fn seat(&self, claims: Claims) {
+    pub fn set_person(&self, claims: Claims) {
         lock(&self.services.shared.tokens).set_person(claims);
     }
 
@@ -132,14 +132,14 @@ impl Simulator {
     }
 
     /// Queues what the next model call of the Codex backend gets; it must still pass the checks.
-    pub fn enqueue(&self, play: impl Into<Play>) {
-        self.enqueue_at(Endpoint::Responses, play);
+    pub fn enqueue(&self, reply: impl Into<QueuedReply>) {
+        self.enqueue_at(Endpoint::Responses, reply);
     }
 
     /// Queues what the next call of an endpoint gets. Anywhere but on model calls it comes before
     /// all checks.
-    pub fn enqueue_at(&self, endpoint: Endpoint, play: impl Into<Play>) {
-        self.services.shared.enqueue(endpoint, play.into());
+    pub fn enqueue_at(&self, endpoint: Endpoint, reply: impl Into<QueuedReply>) {
+        self.services.shared.enqueue(endpoint, reply.into());
     }
 
     /// The models that the account may use.
@@ -153,13 +153,14 @@ impl Simulator {
     }
 
     /// The last requests, oldest first, to any path.
-    pub fn requests(&self) -> Vec<Recorded> {
+    pub fn requests(&self) -> Vec<RecordedRequest> {
         self.services.shared.recorder.requests()
     }
 
     /// The last model calls of all backends, oldest first.
-    pub fn model_calls(&self) -> Vec<Recorded> {
-        let is_call = |request: &Recorded| request.endpoint.is_some_and(Endpoint::is_model_call);
+    pub fn model_calls(&self) -> Vec<RecordedRequest> {
+        let is_call =
+            |request: &RecordedRequest| request.endpoint.is_some_and(Endpoint::is_model_call);
         self.requests().into_iter().filter(is_call).collect()
     }
 

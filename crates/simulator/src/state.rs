@@ -12,7 +12,7 @@ use crate::catalog::Catalog;
 use crate::endpoint::Endpoint;
 use crate::error_response::ErrorResponse;
 use crate::http::HttpRequest;
-use crate::modes::Play;
+use crate::modes::QueuedReply;
 use crate::record::Recorder;
 use crate::settings::Settings;
 use crate::sync::lock;
@@ -26,7 +26,7 @@ pub(crate) struct SharedState {
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) tokens: Mutex<IssuedTokens>,
     pub(crate) catalog: Mutex<Catalog>,
-    queues: Mutex<HashMap<Endpoint, VecDeque<Play>>>,
+    queues: Mutex<HashMap<Endpoint, VecDeque<QueuedReply>>>,
 }
 
 impl SharedState {
@@ -44,12 +44,12 @@ impl SharedState {
     }
 
     /// Queues what the next call of an endpoint gets.
-    pub(crate) fn enqueue(&self, endpoint: Endpoint, play: Play) {
-        lock(&self.queues).entry(endpoint).or_default().push_back(play);
+    pub(crate) fn enqueue(&self, endpoint: Endpoint, reply: QueuedReply) {
+        lock(&self.queues).entry(endpoint).or_default().push_back(reply);
     }
 
     /// Takes what was queued first for an endpoint.
-    pub(crate) fn next_play(&self, endpoint: Endpoint) -> Option<Play> {
+    pub(crate) fn next_reply(&self, endpoint: Endpoint) -> Option<QueuedReply> {
         lock(&self.queues).get_mut(&endpoint)?.pop_front()
     }
 

@@ -39,7 +39,7 @@ pub(super) async fn measure(options: &Options) -> Result<Vec<Line>, BoxError> {
     let left = Instant::now();
     drop(open);
     let stats = harness.wait_for(|stats| stats.open_streams == 0).await?;
-    let last = stats.closings.back().ok_or("no call was closed")?;
+    let last = stats.closed_streams.back().ok_or("no call was closed")?;
     let let_go = last.at.saturating_duration_since(left);
     Ok(vec![
         Line::memory("memory at the start", idle, IDLE),

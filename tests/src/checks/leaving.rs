@@ -50,7 +50,7 @@ async fn leave(harness: &Harness, text: &str, seen: Option<&str>) -> Result<Dura
     let left = Instant::now();
     drop(connection);
     let stats = harness.wait_for(|stats| stats.open_streams == 0).await?;
-    let closing = stats.closings.back().ok_or("no call was closed")?;
+    let closing = stats.closed_streams.back().ok_or("no call was closed")?;
     if !closing.cancelled {
         return Err("the call was over before its client left".into());
     }

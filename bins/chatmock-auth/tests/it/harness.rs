@@ -32,7 +32,7 @@ impl Harness {
     pub(crate) fn with(settings: Settings) -> Self {
         let runtime = Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let simulator = runtime.block_on(Simulator::start(settings)).unwrap();
-        simulator.seat(person(ADA));
+        simulator.set_person(person(ADA));
         let place = TempDir::new().unwrap();
         Self { simulator, runtime, place }
     }

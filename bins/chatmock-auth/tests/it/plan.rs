@@ -1,6 +1,6 @@
 //! The plan route: `login --route plan` and what comes after it.
 
-use chatmock_simulator::{Backend, Endpoint, Flaw, Script, Settings};
+use chatmock_simulator::{Backend, Endpoint, IssuerFault, Script, Settings};
 use serde_json::{Value, json};
 
 use crate::harness::{ADA, Harness, person};
@@ -93,7 +93,7 @@ fn a_server_of_this_route_uses_the_sign_in_and_one_of_the_other_says_what_to_do(
 #[test]
 fn without_leave_to_use_the_plan_it_is_said_plainly() {
     let harness = Harness::new();
-    harness.simulator.set_flaw(Some(Flaw::NoPlanUse));
+    harness.simulator.set_issuer_fault(Some(IssuerFault::NoPlanUse));
     let ended = sign_in(&harness).with(0).says("Signed in as ada@example.com.");
     ended.complains("use of the plan is off").complains("chatmock-auth login --route plan");
     let ended = harness.run(&["status"]).with(0).says("  Plan use    off");
@@ -139,33 +139,33 @@ fn a_machine_without_a_browser_gets_the_address_and_no_code() {
 fn a_no_and_a_mixed_up_answer_end_it_in_one_line_and_save_nothing() {
     let harness = Harness::new();
     for (flaw, code, words) in [
-        (Flaw::Denied, 4, "access_denied"),
-        (Flaw::NoClientId, 4, "did not register this installation"),
-        (Flaw::OtherNonce, 1, "of another sign-in"),
-        (Flaw::OtherAudience, 1, "for another program"),
-        (Flaw::ForeignKey, 1, "whose signature is wrong"),
-        (Flaw::UnknownKey, 1, "by a key that it does not publish"),
-        (Flaw::Unsigned, 1, "that is not signed"),
-        (Flaw::Expired, 1, "has ended"),
-        (Flaw::DiscoveryOfAnother, 1, "by the name of another one"),
-        (Flaw::KeysElsewhere, 1, "at no https address"),
+        (IssuerFault::Denied, 4, "access_denied"),
+        (IssuerFault::NoClientId, 4, "did not register this installation"),
+        (IssuerFault::OtherNonce, 1, "of another sign-in"),
+        (IssuerFault::OtherAudience, 1, "for another program"),
+        (IssuerFault::ForeignKey, 1, "whose signature is wrong"),
+        (IssuerFault::UnknownKey, 1, "by a key that it does not publish"),
+        (IssuerFault::Unsigned, 1, "that is not signed"),
+        (IssuerFault::Expired, 1, "has ended"),
+        (IssuerFault::DiscoveryOfAnother, 1, "by the name of another one"),
+        (IssuerFault::KeysElsewhere, 1, "at no https address"),
     ] {
-        harness.simulator.set_flaw(Some(flaw));
+        harness.simulator.set_issuer_fault(Some(flaw));
         let ended = sign_in(&harness).with(code).complains(words);
         assert_eq!(ended.err.lines().count(), 1, "{flaw:?}: {ended:?}");
         assert!(!harness.file().exists(), "{flaw:?}");
         assert_eq!(registration(&harness)["client_id"], Value::Null, "{flaw:?}");
     }
-    harness.simulator.set_flaw(None);
+    harness.simulator.set_issuer_fault(None);
     sign_in(&harness).with(0);
-    harness.simulator.set_flaw(Some(Flaw::OtherClientId));
+    harness.simulator.set_issuer_fault(Some(IssuerFault::OtherClientId));
     sign_in(&harness).with(4).complains("for another installation");
 }
 
 #[test]
 fn an_answer_with_another_state_is_a_stray_and_the_right_one_still_counts() {
     let harness = Harness::new();
-    harness.simulator.set_flaw(Some(Flaw::OtherState));
+    harness.simulator.set_issuer_fault(Some(IssuerFault::OtherState));
     let mut login = harness.start(&LOGIN);
     let stray = approve(&login.address());
     assert_eq!(fetch(&stray).status, 400);

@@ -4,7 +4,7 @@ use std::io::Write;
 use std::sync::{Arc, LazyLock, Mutex};
 
 use chatmock_auth::{AuthFile, LoginOutcome, sign_out};
-use chatmock_simulator::{Endpoint, Flaw, Script};
+use chatmock_simulator::{Endpoint, IssuerFault, Script};
 use serde_json::json;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -126,8 +126,8 @@ async fn on_the_plan_route(seen: &mut String) {
     let refused = Script::json(400, &json!({"error": "invalid_grant", "more": "canary-body"}));
     harness.simulator.enqueue_at(Endpoint::PlanToken, refused);
     seen.push_str(&chain(&keeper.refresh().await.unwrap_err()));
-    for flaw in [Flaw::ForeignKey, Flaw::OtherNonce, Flaw::KeysElsewhere] {
-        harness.simulator.set_flaw(Some(flaw));
+    for flaw in [IssuerFault::ForeignKey, IssuerFault::OtherNonce, IssuerFault::KeysElsewhere] {
+        harness.simulator.set_issuer_fault(Some(flaw));
         let under_way = harness.begin().await;
         under_way.paste().await;
         let exchange = under_way.attempt.code().await.unwrap();

@@ -70,7 +70,7 @@ impl Harness {
 
     /// Signs somebody in by their code, and saves.
     pub(crate) async fn signed_in(&self, claims: Claims) -> chatmock_auth::SignedIn {
-        self.simulator.seat(claims);
+        self.simulator.set_person(claims);
         let under_way = self.begin().await;
         under_way.paste().await;
         let exchange = under_way.attempt.code().await.unwrap();

@@ -1,7 +1,7 @@
 //! The plan route from registration to sign-out, against the simulated issuer.
 
 use chatmock_auth::{Account, KeeperError, Revocation, SignIn, SignInRoute, sign_out};
-use chatmock_simulator::{Claims, Endpoint, Flaw, Script, Settings};
+use chatmock_simulator::{Claims, Endpoint, IssuerFault, Script, Settings};
 use serde_json::{Value, json};
 
 use crate::harness::Harness;
@@ -188,7 +188,7 @@ async fn a_refresh_token_that_was_used_elsewhere_ends_the_sign_in() {
 #[tokio::test]
 async fn who_does_not_allow_the_use_of_the_plan_is_signed_in_without_it() {
     let harness = Harness::of_plan().await;
-    harness.simulator.set_flaw(Some(Flaw::NoPlanUse));
+    harness.simulator.set_issuer_fault(Some(IssuerFault::NoPlanUse));
     let signed_in = harness.signed_in(Claims::default()).await;
     assert!(!signed_in.usable);
     let keeper = harness.keeper();
@@ -197,7 +197,7 @@ async fn who_does_not_allow_the_use_of_the_plan_is_signed_in_without_it() {
         assert!(error.to_string().ends_with("chatmock-auth login --route plan"), "{error}");
     }
     assert_eq!(harness.simulator.stats().refreshes, 0);
-    harness.simulator.set_flaw(None);
+    harness.simulator.set_issuer_fault(None);
     assert!(harness.signed_in(Claims::default()).await.usable);
     keeper.current().await.unwrap();
 }

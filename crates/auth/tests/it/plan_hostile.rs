@@ -1,7 +1,7 @@
 //! An issuer of the plan route that is wrong or hostile, and answers that were mixed up.
 
 use chatmock_auth::{BadIdToken, Denial, EndpointError, Revocation, SignInError, sign_out};
-use chatmock_simulator::{Claims, Endpoint, Flaw, Script};
+use chatmock_simulator::{Claims, Endpoint, IssuerFault, Script};
 use serde_json::json;
 
 use crate::harness::Harness;
@@ -19,20 +19,20 @@ async fn tried(harness: &Harness) -> Result<(), SignInError> {
 async fn an_id_token_that_is_not_the_one_asked_for_is_not_believed() {
     let harness = Harness::of_plan().await;
     for (flaw, expected) in [
-        (Flaw::OtherNonce, BadIdToken::OtherSignIn),
-        (Flaw::NoNonce, BadIdToken::OtherSignIn),
-        (Flaw::OtherAudience, BadIdToken::OtherAudience),
-        (Flaw::MoreAudiences, BadIdToken::OtherAudience),
-        (Flaw::OtherIssuer, BadIdToken::OtherIssuer),
-        (Flaw::Expired, BadIdToken::Ended),
-        (Flaw::NoExpiry, BadIdToken::Incomplete),
-        (Flaw::NoSubject, BadIdToken::Incomplete),
-        (Flaw::ForeignKey, BadIdToken::Forged),
-        (Flaw::UnknownKey, BadIdToken::UnknownKey),
-        (Flaw::Unsigned, BadIdToken::Unsigned),
-        (Flaw::Symmetric, BadIdToken::Algorithm),
+        (IssuerFault::OtherNonce, BadIdToken::OtherSignIn),
+        (IssuerFault::NoNonce, BadIdToken::OtherSignIn),
+        (IssuerFault::OtherAudience, BadIdToken::OtherAudience),
+        (IssuerFault::MoreAudiences, BadIdToken::OtherAudience),
+        (IssuerFault::OtherIssuer, BadIdToken::OtherIssuer),
+        (IssuerFault::Expired, BadIdToken::Ended),
+        (IssuerFault::NoExpiry, BadIdToken::Incomplete),
+        (IssuerFault::NoSubject, BadIdToken::Incomplete),
+        (IssuerFault::ForeignKey, BadIdToken::Forged),
+        (IssuerFault::UnknownKey, BadIdToken::UnknownKey),
+        (IssuerFault::Unsigned, BadIdToken::Unsigned),
+        (IssuerFault::Symmetric, BadIdToken::Algorithm),
     ] {
-        harness.simulator.set_flaw(Some(flaw));
+        harness.simulator.set_issuer_fault(Some(flaw));
         let error = tried(&harness).await.unwrap_err();
         let told = matches!(&error, SignInError::IdToken(found) if *found == expected);
         assert!(told, "{flaw:?}: {error:?}");
@@ -41,15 +41,17 @@ async fn an_id_token_that_is_not_the_one_asked_for_is_not_believed() {
             std::fs::read_to_string(harness.folder.path().join("registration.json")).unwrap();
         assert!(!text.contains("oaiapp"), "{flaw:?}: only a sign-in registers");
     }
-    harness.simulator.set_flaw(Some(Flaw::Elliptic));
+    harness.simulator.set_issuer_fault(Some(IssuerFault::Elliptic));
     tried(&harness).await.unwrap();
 }
 
 #[tokio::test]
 async fn a_description_that_points_elsewhere_is_not_followed_and_spends_no_code() {
     let harness = Harness::of_plan().await;
-    for flaw in [Flaw::DiscoveryOfAnother, Flaw::KeysElsewhere, Flaw::NoDiscovery] {
-        harness.simulator.set_flaw(Some(flaw));
+    for flaw in
+        [IssuerFault::DiscoveryOfAnother, IssuerFault::KeysElsewhere, IssuerFault::NoDiscovery]
+    {
+        harness.simulator.set_issuer_fault(Some(flaw));
         let error = tried(&harness).await.unwrap_err();
         let told = matches!(
             error,
@@ -57,7 +59,7 @@ async fn a_description_that_points_elsewhere_is_not_followed_and_spends_no_code(
         );
         assert!(told, "{flaw:?}: {error:?}");
     }
-    harness.simulator.set_flaw(None);
+    harness.simulator.set_issuer_fault(None);
     let huge = Script::body(200, "application/json", " ".repeat(2 << 20));
     for (endpoint, script) in [
         (Endpoint::Discovery, huge.clone()),
@@ -76,7 +78,7 @@ async fn a_description_that_points_elsewhere_is_not_followed_and_spends_no_code(
 async fn a_refresh_token_is_not_sent_to_another_host_to_be_revoked() {
     let harness = Harness::of_plan().await;
     harness.signed_in(Claims::default()).await;
-    harness.simulator.set_flaw(Some(Flaw::RevocationElsewhere));
+    harness.simulator.set_issuer_fault(Some(IssuerFault::RevocationElsewhere));
     let out = sign_out(&harness.home, &harness.endpoint, None).await.unwrap().unwrap();
     let Revocation::Failed(error) = out.revocation else { panic!("{out:?}") };
     assert!(matches!(error, EndpointError::Discovery(_)), "{error:?}");
@@ -86,9 +88,10 @@ async fn a_refresh_token_is_not_sent_to_another_host_to_be_revoked() {
 #[tokio::test]
 async fn an_answer_without_the_right_client_or_with_a_no_ends_it() {
     let harness = Harness::of_plan().await;
-    for (flaw, expected) in [(Flaw::NoClientId, Some(Denial::NotRegistered)), (Flaw::Denied, None)]
+    for (flaw, expected) in
+        [(IssuerFault::NoClientId, Some(Denial::NotRegistered)), (IssuerFault::Denied, None)]
     {
-        harness.simulator.set_flaw(Some(flaw));
+        harness.simulator.set_issuer_fault(Some(flaw));
         let under_way = harness.begin().await;
         under_way.paste().await;
         let denial = under_way.attempt.code().await.unwrap_err();
@@ -97,9 +100,9 @@ async fn an_answer_without_the_right_client_or_with_a_no_ends_it() {
             None => assert!(denial.to_string().contains("access_denied"), "{denial}"),
         }
     }
-    harness.simulator.set_flaw(None);
+    harness.simulator.set_issuer_fault(None);
     harness.signed_in(Claims::default()).await;
-    harness.simulator.set_flaw(Some(Flaw::OtherClientId));
+    harness.simulator.set_issuer_fault(Some(IssuerFault::OtherClientId));
     let under_way = harness.begin().await;
     under_way.paste().await;
     assert_eq!(under_way.attempt.code().await.unwrap_err(), Denial::OtherClient);
@@ -108,7 +111,7 @@ async fn an_answer_without_the_right_client_or_with_a_no_ends_it() {
 #[tokio::test]
 async fn a_client_that_was_mixed_up_at_a_first_sign_in_buys_nothing() {
     let harness = Harness::of_plan().await;
-    harness.simulator.set_flaw(Some(Flaw::OtherClientId));
+    harness.simulator.set_issuer_fault(Some(IssuerFault::OtherClientId));
     let error = tried(&harness).await.unwrap_err();
     assert!(matches!(error, SignInError::Endpoint(EndpointError::NotRedeemed(_))), "{error:?}");
     assert_eq!(harness.stored(), None);
@@ -117,7 +120,7 @@ async fn a_client_that_was_mixed_up_at_a_first_sign_in_buys_nothing() {
 #[tokio::test]
 async fn an_answer_with_another_state_is_unexpected() {
     let harness = Harness::of_plan().await;
-    harness.simulator.set_flaw(Some(Flaw::OtherState));
+    harness.simulator.set_issuer_fault(Some(IssuerFault::OtherState));
     let under_way = harness.begin().await;
     let back = follow(&under_way.url).await;
     let verdict = under_way.attempt.offer(&back);
@@ -129,7 +132,7 @@ async fn an_answer_with_another_state_is_unexpected() {
 async fn renewed_tokens_of_another_person_are_thrown_away() {
     let harness = Harness::of_plan().await;
     harness.signed_in(Claims::default()).await;
-    harness.simulator.set_flaw(Some(Flaw::OtherPerson));
+    harness.simulator.set_issuer_fault(Some(IssuerFault::OtherPerson));
     let error = harness.keeper().refresh().await.unwrap_err();
     assert!(error.to_string().contains("another account"), "{error}");
 }

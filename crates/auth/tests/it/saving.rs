@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::harness::Harness;
 
 async fn code_of(harness: &Harness, claims: Claims) -> CodeExchange {
-    harness.simulator.seat(claims);
+    harness.simulator.set_person(claims);
     let under_way = harness.begin().await;
     under_way.paste().await;
     under_way.attempt.code().await.unwrap()

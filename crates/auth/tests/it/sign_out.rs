@@ -120,7 +120,7 @@ async fn a_left_over_that_cannot_be_removed_keeps_nobody_signed_in() {
 async fn one_of_several_accounts_is_left_and_the_others_stay() {
     let harness = Harness::new().await;
     harness.signed_in(Claims::default()).await;
-    harness.simulator.seat(Claims::of_account("second"));
+    harness.simulator.set_person(Claims::of_account("second"));
     let under_way = harness.begin().await;
     under_way.paste().await;
     let exchange = under_way.attempt.code().await.unwrap();

@@ -207,7 +207,7 @@ async fn several() {
     let (folder, home) = home(StoreChoice::Keyring);
     let endpoint = endpoint(&simulator);
     for (name, workspace) in [("first", "one"), ("second", "two")] {
-        simulator.seat(Claims::of_account(workspace));
+        simulator.set_person(Claims::of_account(workspace));
         let code = code_of(&endpoint).await;
         let sign_in =
             SignIn { home: &home, endpoint: &endpoint, workspaces: &[], name: Some(name) };

@@ -10,8 +10,8 @@ use self::id_token::IdToken;
 use super::oauth::{challenge, oauth_error};
 use crate::body::Body;
 use crate::error_response::ErrorResponse;
-use crate::flaws::Flaw;
 use crate::http::{HttpRequest, HttpResult, html, json, redirect};
+use crate::issuer_fault::IssuerFault;
 use crate::json::{Json, object};
 use crate::signing_keys::SigningKeys;
 use crate::state::SharedState;
@@ -27,27 +27,27 @@ mod id_token;
 /// The scope without which the plan is not used.
 const PLAN_USE: &str = "chatgpt.tokens.use.direct";
 
-/// The issuer of the plan route, with its registered clients and the flaw that it was given.
+/// The issuer of the plan route, with its registered clients and the fault that it was given.
 #[derive(Debug)]
 pub(crate) struct PlanIssuer {
     shared: Arc<SharedState>,
     clients: Mutex<ClientRegistry>,
-    flaw: Mutex<Option<Flaw>>,
+    fault: Mutex<Option<IssuerFault>>,
     keys: OnceLock<SigningKeys>,
 }
 
 impl PlanIssuer {
     pub(crate) fn new(shared: Arc<SharedState>) -> Self {
-        Self { shared, clients: Mutex::default(), flaw: Mutex::default(), keys: OnceLock::new() }
+        Self { shared, clients: Mutex::default(), fault: Mutex::default(), keys: OnceLock::new() }
     }
 
-    /// Gives the issuer a flaw from now on, or takes it away.
-    pub(crate) fn set_flaw(&self, flaw: Option<Flaw>) {
-        *lock(&self.flaw) = flaw;
+    /// Gives the issuer a fault from now on, or takes it away.
+    pub(crate) fn set_fault(&self, fault: Option<IssuerFault>) {
+        *lock(&self.fault) = fault;
     }
 
-    fn has(&self, flaw: Flaw) -> bool {
-        *lock(&self.flaw) == Some(flaw)
+    fn has(&self, fault: IssuerFault) -> bool {
+        *lock(&self.fault) == Some(fault)
     }
 
     /// Returns the keys, which are made when they are first needed.
@@ -73,9 +73,10 @@ impl PlanIssuer {
         let mut registry = lock(&self.clients);
         let authorization = AuthorizationRequest::read(&form, &registry)?;
         registry.mark_used([authorization.state, authorization.nonce]);
-        let state = if self.has(Flaw::OtherState) { "somebody-elses" } else { authorization.state };
+        let state =
+            if self.has(IssuerFault::OtherState) { "somebody-elses" } else { authorization.state };
         let (target, state) = (authorization.redirect_uri, encode(state));
-        if self.has(Flaw::Denied) {
+        if self.has(IssuerFault::Denied) {
             return Ok(redirect(&format!("{target}?error=access_denied&state={state}")));
         }
         let client = match authorization.client_id {
@@ -84,8 +85,8 @@ impl PlanIssuer {
         };
         let code = encode(&registry.issue_code(authorization.grant(&client)));
         let named = match authorization.client_id {
-            _ if self.has(Flaw::OtherClientId) => Some(registry.register("somebody else")),
-            None if !self.has(Flaw::NoClientId) => Some(client),
+            _ if self.has(IssuerFault::OtherClientId) => Some(registry.register("somebody else")),
+            None if !self.has(IssuerFault::NoClientId) => Some(client),
             _ => None,
         };
         let named =
@@ -138,7 +139,7 @@ impl PlanIssuer {
             stats.refreshes_refused += u64::from(refreshed.is_err());
         });
         let (tokens, mut claims) = refreshed?;
-        if self.has(Flaw::OtherPerson) {
+        if self.has(IssuerFault::OtherPerson) {
             claims.user_id.push_str("-other");
         }
         Ok(self.issued_answer(&claims, &tokens, None))
@@ -158,20 +159,20 @@ impl PlanIssuer {
 
     /// `GET /.well-known/openid-configuration`
     pub(crate) fn discovery(&self) -> HttpResult {
-        if self.has(Flaw::NoDiscovery) {
+        if self.has(IssuerFault::NoDiscovery) {
             return Err(ErrorResponse::detail(404, "Not Found"));
         }
         let origin = self.shared.origin.as_str();
-        let at = |flaw, elsewhere: &str, path: &str| {
-            if self.has(flaw) { elsewhere.to_owned() } else { format!("{origin}{path}") }
+        let at = |fault, elsewhere: &str, path: &str| {
+            if self.has(fault) { elsewhere.to_owned() } else { format!("{origin}{path}") }
         };
         let document = object! {
-            "issuer": at(Flaw::DiscoveryOfAnother, "https://other.example", ""),
+            "issuer": at(IssuerFault::DiscoveryOfAnother, "https://other.example", ""),
             "authorization_endpoint": format!("{origin}/api/accounts/authorize"),
             "token_endpoint": format!("{origin}/api/accounts/oauth/token"),
-            "jwks_uri": at(Flaw::KeysElsewhere, "http://192.0.2.1/keys", "/.well-known/jwks.json"),
+            "jwks_uri": at(IssuerFault::KeysElsewhere, "http://192.0.2.1/keys", "/.well-known/jwks.json"),
             "revocation_endpoint":
-                at(Flaw::RevocationElsewhere, "https://other.example/revoke", "/api/accounts/oauth/revoke"),
+                at(IssuerFault::RevocationElsewhere, "https://other.example/revoke", "/api/accounts/oauth/revoke"),
             "id_token_signing_alg_values_supported": vec![Json::from("RS256")],
         };
         Ok(json(200, &document))
@@ -190,16 +191,17 @@ impl PlanIssuer {
     }
 
     fn id_token(&self, claims: &Claims, client_id: &str, nonce: Option<&str>) -> String {
-        let (flaw, issuer) = (*lock(&self.flaw), self.shared.origin.as_str());
-        IdToken { flaw, issuer, claims, client_id, nonce }.sign(self.signing_keys())
+        let (fault, issuer) = (*lock(&self.fault), self.shared.origin.as_str());
+        IdToken { fault, issuer, claims, client_id, nonce }.sign(self.signing_keys())
     }
 
     fn grant(&self, client_id: &str) -> PlanGrant {
         let after = |span: std::time::Duration| {
             unix_now().saturating_add(span.as_secs().try_into().unwrap_or(i64::MAX))
         };
-        let scopes =
-            SCOPE.split(' ').filter(|scope| *scope != PLAN_USE || !self.has(Flaw::NoPlanUse));
+        let scopes = SCOPE
+            .split(' ')
+            .filter(|scope| *scope != PLAN_USE || !self.has(IssuerFault::NoPlanUse));
         PlanGrant {
             client_id: client_id.to_owned(),
             scope: scopes.collect::<Vec<_>>().join(" "),

@@ -33,7 +33,7 @@ pub(super) fn script(mode: Mode, context: &ModeContext<'_>, numbers: &[u64]) -> 
         }
         Mode::Flood => flood(context, number(0, 1000, u64::MAX), number(1, 64 << 10, LARGEST)),
         Mode::HugeEvent => flood(context, 1, number(0, 65 << 20, LARGEST)),
-        Mode::Mute => default_answer::answer(context.request, context.meta).held(FOR_EVER),
+        Mode::Mute => default_answer::answer(context.request, context.meta).delayed(FOR_EVER),
         Mode::HugeHead => {
             let script = default_answer::answer(context.request, context.meta);
             script.with_header("x-huge", &"h".repeat(1 << 20))

@@ -174,7 +174,7 @@ async fn the_terminal_event_repeats_the_output_when_asked_to() {
 async fn queued_scripts_come_first_and_in_order() {
     let harness = Harness::new().await;
     harness.simulator.enqueue(
-        Script::json(418, &json!({"n": 1})).without_standing_headers().with_header("x-n", "1"),
+        Script::json(418, &json!({"n": 1})).without_default_headers().with_header("x-n", "1"),
     );
     harness.simulator.enqueue(Script::events([r#"{"type":"mine"}"#]));
     let first = harness.say("MODE:503").await;

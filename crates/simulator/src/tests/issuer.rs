@@ -91,7 +91,7 @@ async fn a_browser_sign_in_comes_back_with_a_code_that_its_verifier_redeems() {
         )
     };
     let someone = Claims { email: "two@example.invalid".to_owned(), ..Claims::default() };
-    harness.simulator.seat(someone);
+    harness.simulator.set_person(someone);
     let tokens = harness.post("/oauth/token", FORM, &redeem("verifier")).await.json();
     let claims = claims_of(tokens["id_token"].as_str().unwrap());
     assert_eq!(claims["email"], "two@example.invalid");

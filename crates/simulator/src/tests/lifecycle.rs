@@ -27,7 +27,7 @@ async fn a_client_that_leaves_is_noticed_also_in_silence() {
         drop(connection);
         let stats = until(&harness, |stats| stats.open_streams == 0).await;
         assert_eq!(stats.cancelled_streams, before + 1, "{mode}");
-        assert!(stats.closings.back().unwrap().cancelled);
+        assert!(stats.closed_streams.back().unwrap().cancelled);
     }
 }
 

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use super::harness::{Harness, Reply};
 use crate::url_form::encode;
-use crate::{Claims, Flaw, Settings};
+use crate::{Claims, IssuerFault, Settings};
 
 const SCOPE: &str = "openid profile email offline_access resource.invoke chatgpt.tokens.use.direct";
 
@@ -200,13 +200,13 @@ async fn tokens_of_the_plan_route_are_nothing_to_the_codex_backend() {
 #[tokio::test]
 async fn flaws_show_in_what_comes_back() {
     let harness = Harness::new().await;
-    harness.simulator.set_flaw(Some(Flaw::Denied));
+    harness.simulator.set_issuer_fault(Some(IssuerFault::Denied));
     let reply = authorize(&harness, &asked(1)).await;
     assert_eq!(back(&reply, "error").as_deref(), Some("access_denied"));
-    harness.simulator.set_flaw(Some(Flaw::NoClientId));
+    harness.simulator.set_issuer_fault(Some(IssuerFault::NoClientId));
     assert_eq!(back(&authorize(&harness, &asked(2)).await, "client_id"), None);
-    harness.simulator.set_flaw(Some(Flaw::NoDiscovery));
+    harness.simulator.set_issuer_fault(Some(IssuerFault::NoDiscovery));
     assert_eq!(harness.get("/.well-known/openid-configuration").await.status, 404);
-    harness.simulator.set_flaw(None);
+    harness.simulator.set_issuer_fault(None);
     assert_eq!(harness.get("/.well-known/openid-configuration").await.status, 200);
 }

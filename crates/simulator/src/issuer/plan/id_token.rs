@@ -1,6 +1,6 @@
-//! The id token of the plan route: its claims, correct or with a flaw, and its signature.
+//! The id token of the plan route: its claims, correct or with a fault, and its signature.
 
-use crate::flaws::Flaw;
+use crate::issuer_fault::IssuerFault;
 use crate::json::{Json, members};
 use crate::signing_keys::{Signing, SigningKeys};
 use crate::timestamps::unix_now;
@@ -9,7 +9,7 @@ use crate::tokens::Claims;
 /// The content of an id token.
 #[derive(Debug)]
 pub(super) struct IdToken<'a> {
-    pub(super) flaw: Option<Flaw>,
+    pub(super) fault: Option<IssuerFault>,
     pub(super) issuer: &'a str,
     pub(super) claims: &'a Claims,
     pub(super) client_id: &'a str,
@@ -18,45 +18,45 @@ pub(super) struct IdToken<'a> {
 }
 
 impl IdToken<'_> {
-    /// Signs the token, as the flaw demands.
+    /// Signs the token, as the fault demands.
     pub(super) fn sign(&self, keys: &SigningKeys) -> String {
-        let Self { flaw, issuer, claims, client_id, nonce } = *self;
+        let Self { fault, issuer, claims, client_id, nonce } = *self;
         let now = unix_now();
-        let audience = match flaw {
-            Some(Flaw::OtherAudience) => Json::from("oaiapp_other"),
-            Some(Flaw::MoreAudiences) => {
+        let audience = match fault {
+            Some(IssuerFault::OtherAudience) => Json::from("oaiapp_other"),
+            Some(IssuerFault::MoreAudiences) => {
                 vec![Json::from(client_id), Json::from("oaiapp_other")].into()
             }
             _ => client_id.into(),
         };
-        let other_issuer = flaw == Some(Flaw::OtherIssuer);
+        let other_issuer = fault == Some(IssuerFault::OtherIssuer);
         let issuer = if other_issuer { "https://other.example" } else { issuer };
         let mut payload = members! {
             "iss": issuer, "aud": audience, "iat": now, "email": &claims.email, "email_verified": true,
         };
-        if flaw != Some(Flaw::NoExpiry) {
-            let expired = flaw == Some(Flaw::Expired);
+        if fault != Some(IssuerFault::NoExpiry) {
+            let expired = fault == Some(IssuerFault::Expired);
             payload.push(("exp", if expired { now - 86_400 } else { now + 3600 }.into()));
         }
-        if flaw != Some(Flaw::NoSubject) {
+        if fault != Some(IssuerFault::NoSubject) {
             payload.push(("sub", Json::from(&claims.user_id)));
         }
-        let nonce = nonce.filter(|_| flaw != Some(Flaw::NoNonce)).map(|nonce| {
-            let other = flaw == Some(Flaw::OtherNonce);
+        let nonce = nonce.filter(|_| fault != Some(IssuerFault::NoNonce)).map(|nonce| {
+            let other = fault == Some(IssuerFault::OtherNonce);
             ("nonce", Json::from(if other { "somebody-elses" } else { nonce }))
         });
         payload.extend(nonce);
-        keys.sign(&Json::Object(payload), signing(flaw))
+        keys.sign(&Json::Object(payload), signing(fault))
     }
 }
 
-fn signing(flaw: Option<Flaw>) -> Signing {
-    match flaw {
-        Some(Flaw::Elliptic) => Signing::Elliptic,
-        Some(Flaw::ForeignKey) => Signing::Foreign,
-        Some(Flaw::UnknownKey) => Signing::Unknown,
-        Some(Flaw::Symmetric) => Signing::Symmetric,
-        Some(Flaw::Unsigned) => Signing::None,
+fn signing(fault: Option<IssuerFault>) -> Signing {
+    match fault {
+        Some(IssuerFault::Elliptic) => Signing::Elliptic,
+        Some(IssuerFault::ForeignKey) => Signing::Foreign,
+        Some(IssuerFault::UnknownKey) => Signing::Unknown,
+        Some(IssuerFault::Symmetric) => Signing::Symmetric,
+        Some(IssuerFault::Unsigned) => Signing::None,
         _ => Signing::Rsa,
     }
 }

@@ -3,7 +3,7 @@
 /// What is wrong with the issuer of the plan route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Flaw {
+pub enum IssuerFault {
     /// The person says no.
     Denied,
     /// The browser comes back with another state.
