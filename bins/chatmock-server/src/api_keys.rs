@@ -49,7 +49,7 @@ impl LoadedKeys {
                 self.add(line).with_context(|| format!("line {number}"))?;
             }
         }
-        ensure!(self.keys.len() > before, "there is no key in it");
+        ensure!(self.keys.len() > before, "the file holds no key");
         Ok(())
     }
 
@@ -62,13 +62,13 @@ impl LoadedKeys {
         let plain = |b: u8| b.is_ascii_alphanumeric() || b"-_.@".contains(&b);
         if label.is_empty() || label.len() > MAX_LABEL || !label.bytes().all(plain) {
             return Err(anyhow!(
-                "what stands before the colon is a label: letters, digits, and any of - _ . @"
+                "the label before the colon may hold only letters, digits, and - _ . @"
             ));
         }
         ensure!(!key.is_empty(), "the key is empty");
         ensure!(
             key.bytes().all(|b| b.is_ascii_graphic()),
-            "a key has no blanks and is plain ASCII"
+            "a key must be plain ASCII without blanks"
         );
         if key.len() < GUESSABLE_LENGTH {
             self.warnings.push(format!("the API key {label} is short enough to be guessed"));
@@ -81,7 +81,7 @@ impl LoadedKeys {
 /// Warns of a file with keys that others can read.
 pub(crate) fn open_file_warning(path: &Path) -> String {
     let path = path.display();
-    format!("others can read the API keys: make it yours alone, chmod 600 {path}")
+    format!("other users can read the API keys: run chmod 600 {path}")
 }
 
 #[cfg(test)]

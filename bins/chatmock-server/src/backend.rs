@@ -104,7 +104,7 @@ fn api(
     ensure!(!token || !own, "the key for --route api is the token of a sign-in, not an API key");
     let rest = base.split_once("://").map_or("", |(_, rest)| rest).trim_end_matches('/');
     if !rest.contains('/') {
-        warnings.push(format!("--upstream-url {base} has no path; most servers want {base}/v1"));
+        warnings.push(format!("--upstream-url {base} has no path; most servers expect {base}/v1"));
     }
     Ok(UpstreamRoute::api(profile).at(base))
 }
@@ -114,13 +114,13 @@ fn read_key(path: &Path, warnings: &mut Vec<String>) -> anyhow::Result<Secret> {
     let shown = path.display();
     let file = TextFile::read(path).with_context(|| format!("--upstream-key-file {shown}"))?;
     if file.is_open_to_others() {
-        warnings.push(format!("others can read the key: make it yours alone, chmod 600 {shown}"));
+        warnings.push(format!("other users can read the key file: run chmod 600 {shown}"));
     }
     let mut lines = file.text().lines().map(str::trim).filter(|line| !line.is_empty());
     let (key, more) = (lines.next(), lines.next());
     let fits = |key: &&str| more.is_none() && key.bytes().all(|byte| byte.is_ascii_graphic());
     let key = key.filter(fits).with_context(|| {
-        format!("--upstream-key-file {shown}: a file of one line is wanted, with the key alone")
+        format!("--upstream-key-file {shown}: the file must hold the key alone, on one line")
     })?;
     Ok(Secret::new(key))
 }

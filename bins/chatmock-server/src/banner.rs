@@ -78,8 +78,10 @@ fn route_text(route: &UpstreamRoute) -> String {
 }
 
 fn account_text(account: &Account) -> String {
-    let email =
-        account.email.as_deref().map_or_else(|| "an account without email".into(), printable);
+    let email = account
+        .email
+        .as_deref()
+        .map_or_else(|| "an account without an email address".into(), printable);
     match &account.plan {
         Some(plan) => format!("{email} ({})", printable(plan)),
         None => email,

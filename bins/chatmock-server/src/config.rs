@@ -36,8 +36,8 @@ impl Config {
         let shown = path.display();
         ensure!(
             !file.is_writable_by_others(),
-            "{shown}: others can change this file, and with it what this program does: chmod go-w \
-             {shown}"
+            "{shown}: other users can change this file, and with it what this program does: run \
+             chmod go-w {shown}"
         );
         let command = command();
         let base = PathBase { folder: path.with_file_name(""), home: folders.home.clone() };
@@ -65,7 +65,7 @@ impl Config {
     pub(crate) fn explain(&self, error: ExitError) -> ExitError {
         match error {
             ExitError::Settings(error) if !self.is_empty() => ExitError::Settings(anyhow!(
-                "{error:#}\nsome settings are those of {}: see chatmock-server config show",
+                "{error:#}\nsome settings come from {}: run chatmock-server config show",
                 self.location
             )),
             other => other,

@@ -45,7 +45,7 @@ impl ListenTarget {
             .iter()
             .map(|socket| socket.local_addr().map(|address| address.ip().to_canonical()))
             .collect();
-        let addresses = addresses.context("a socket that was handed over has no address")?;
+        let addresses = addresses.context("a socket from the service manager has no address")?;
         Ok(Self { addresses, port: 0, name: None, sockets })
     }
 
@@ -144,8 +144,8 @@ impl BindError {
         let (ip, port) = (self.address.ip(), self.address.port());
         if self.is_taken() {
             return ExitError::PortTaken(anyhow!(
-                "port {port} on {ip} is in use: stop the program that has it, or choose another \
-                 with --port (0 takes a free one)"
+                "port {port} on {ip} is in use: stop the program that uses it, or choose another \
+                 port with --port (0 picks a free one)"
             ));
         }
         let failed = format!("cannot listen on {}", self.address);

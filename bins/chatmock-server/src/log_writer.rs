@@ -105,7 +105,10 @@ impl Shared {
         loop {
             let (batch, news) = self.take();
             if let Some(lost) = news {
-                tracing::warn!(lost, "lines of the log were lost: they were not read in time");
+                tracing::warn!(
+                    lost,
+                    "lines of the log were lost because standard error was not read in time"
+                );
             }
             self.wrote(write(&mut target, &batch));
             self.rest(BATCH_INTERVAL);

@@ -170,7 +170,9 @@ async fn serve(server: Server, listeners: Vec<TcpListener>, mut signals: Signals
     let told = async {
         signals.next().await;
         systemd::notify(ServiceState::Stopping);
-        tracing::info!("stopping: open answers may finish; a second signal ends them");
+        tracing::info!(
+            "stopping: open answers may finish; a second signal ends the program at once"
+        );
         // Nobody listens when the server has ended by itself.
         let _ = stop.send(());
         signals.next().await
@@ -181,7 +183,7 @@ async fn serve(server: Server, listeners: Vec<TcpListener>, mut signals: Signals
     tokio::select! {
         served = server.serve(listeners, shutdown) => {
             if let Served::Aborted { open } = served {
-                tracing::warn!(open, "answers were cut off, since they took longer than --drain");
+                tracing::warn!(open, "answers were cut off because they took longer than --drain");
             }
             ExitCode::SUCCESS
         }

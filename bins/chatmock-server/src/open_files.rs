@@ -15,7 +15,7 @@ pub(crate) fn raise_limit(connections: usize) {
     if limit.current.is_some_and(|current| current < allowed) {
         let raised = Rlimit { current: Some(allowed), maximum: limit.maximum };
         if let Err(error) = setrlimit(Resource::Nofile, raised) {
-            tracing::debug!("the limit of open files stays as it is: {error}");
+            tracing::debug!("the limit of open files cannot be raised: {error}");
         }
     }
 }

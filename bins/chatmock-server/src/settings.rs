@@ -55,7 +55,7 @@ pub(crate) fn resolve(
     http.log_bodies = log_bodies;
     let mut warnings = self::access(access, &listen, &mut http)?;
     if log_bodies {
-        let warning = "--log-bodies is on: everything that is said to the model goes into the log";
+        let warning = "--log-bodies is on: everything that is sent to the model is logged; turn it off after debugging";
         warnings.push(warning.to_owned());
     }
     let backend = if demo { backend.for_demo() } else { backend };
@@ -110,10 +110,10 @@ fn access(
             allow_unauthenticated,
             "cannot listen on {address}: an address that other machines can reach needs an inbound \
              key (--api-key-file FILE); use --host 127.0.0.1 for this machine alone, or \
-             --allow-unauthenticated if you trust everything that can connect"
+             --allow-unauthenticated if you trust everyone who can connect"
         );
         warnings.push(format!(
-            "--allow-unauthenticated: whoever can connect to {address} uses your account"
+            "--allow-unauthenticated: anyone who can connect to {address} can use your account"
         ));
     }
     http.hosts.extend(allow_host);
@@ -217,7 +217,7 @@ fn sign_in(
 fn home(home: Option<PathBuf>, folders: &Folders) -> anyhow::Result<PathBuf> {
     let home = home
         .or_else(|| folders.home.as_ref().map(|home| home.join(".chatgpt-local")))
-        .context("your home folder is not known: name one with --home or CHATGPT_LOCAL_HOME")?;
+        .context("your home folder is unknown: set --home or CHATGPT_LOCAL_HOME")?;
     absolute(&home).with_context(|| format!("cannot use the folder {}", home.display()))
 }
 

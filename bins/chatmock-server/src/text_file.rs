@@ -24,11 +24,11 @@ impl TextFile {
         let metadata = file.metadata()?;
         let mut bytes = Vec::new();
         file.take(LARGEST + 1).read_to_end(&mut bytes)?;
-        ensure!(bytes.len() as u64 <= LARGEST, "this file is too large: at most 1 MiB is read");
+        ensure!(bytes.len() as u64 <= LARGEST, "this file is too large: the limit is 1 MiB");
         let text = String::from_utf8(bytes).map_err(|error| {
             let right = error.utf8_error().valid_up_to();
             let line = 1 + error.as_bytes()[..right].iter().filter(|byte| **byte == b'\n').count();
-            anyhow!("line {line} is not in UTF-8: save the file in that encoding")
+            anyhow!("line {line} is not in UTF-8: save the file in UTF-8")
         })?;
         Ok(Self { text, metadata })
     }

@@ -29,7 +29,7 @@ pub(crate) fn origin(word: &str) -> Result<Origin, String> {
 /// Reads a number of things, at least one.
 pub(crate) fn count(word: &str) -> Result<usize, String> {
     let number = word.trim().parse().ok().filter(|number| *number > 0);
-    number.ok_or_else(|| "say a whole number of at least 1".to_owned())
+    number.ok_or_else(|| "expected a whole number of at least 1".to_owned())
 }
 
 /// Reads a yes or a no.
@@ -37,13 +37,13 @@ pub(crate) fn boolean(word: &str) -> Result<bool, String> {
     match word.trim().to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" | "on" => Ok(true),
         "0" | "false" | "no" | "off" | "" => Ok(false),
-        _ => Err("say true, yes, on or 1, or else false, no, off or 0".to_owned()),
+        _ => Err("expected true, yes, on or 1, or false, no, off or 0".to_owned()),
     }
 }
 
 /// Reads a time in seconds, which may have a fraction.
 pub(crate) fn seconds(word: &str) -> Result<Duration, String> {
-    let wrong = || "say a number of seconds, such as 30 or 2.5, of at most a year".to_owned();
+    let wrong = || "expected a number of seconds, such as 30 or 2.5, of at most a year".to_owned();
     let number: f64 = word.trim().parse().map_err(|_| wrong())?;
     if !(0.0..=LONGEST).contains(&number) {
         return Err(wrong());
@@ -55,7 +55,8 @@ pub(crate) fn seconds(word: &str) -> Result<Duration, String> {
 pub(crate) fn interval(word: &str) -> Result<Duration, String> {
     match seconds(word)? {
         time if time < Duration::from_secs(1) => {
-            Err("say at least 1 second; --model-sync false turns fetching off".to_owned())
+            Err("expected at least 1 second; to turn fetching off, pass --model-sync false"
+                .to_owned())
         }
         time => Ok(time),
     }
@@ -71,7 +72,7 @@ pub(crate) fn version(word: &str) -> Result<String, String> {
     if numeric(parts.next()) && numeric(parts.next()) && numeric(parts.next()) {
         return Ok(word.trim().to_owned());
     }
-    Err("say three numbers parted by dots, such as 0.23.2".to_owned())
+    Err("expected three numbers separated by dots, such as 0.23.2".to_owned())
 }
 
 /// Reads a name for a model: `opus=gpt-6-sol:high`.
@@ -80,14 +81,18 @@ pub(crate) fn alias(word: &str) -> Result<Alias, String> {
         Some((name, target)) if !name.is_empty() && !target.is_empty() => {
             Ok(Alias { name: name.to_owned(), target: target.to_owned() })
         }
-        _ => Err("say a name, an equals sign and a model, such as opus=gpt-6-sol:high".to_owned()),
+        _ => {
+            Err("expected a name, an equals sign and a model, such as opus=gpt-6-sol:high"
+                .to_owned())
+        }
     }
 }
 
 /// Reads a number of bytes with or without a unit, each a power of 1024: `65536`, `64m`, `64MiB`.
 pub(crate) fn size(word: &str) -> Result<usize, String> {
-    let wrong =
-        || "say a number of bytes, or one with a unit, such as 512k, 64m or 1GiB".to_owned();
+    let wrong = || {
+        "expected a number of bytes, or a number with a unit, such as 512k, 64m or 1GiB".to_owned()
+    };
     let word = word.trim().to_ascii_lowercase();
     let digits = word.bytes().take_while(u8::is_ascii_digit).count();
     let (number, unit) = word.split_at(digits);
@@ -100,9 +105,9 @@ pub(crate) fn size(word: &str) -> Result<usize, String> {
     };
     let number: usize = number.parse().map_err(|_| wrong())?;
     match number.checked_mul(1 << shift) {
-        Some(0) => Err("say at least 1 byte".to_owned()),
+        Some(0) => Err("expected at least 1 byte".to_owned()),
         Some(bytes) => Ok(bytes),
-        None => Err("this many bytes cannot be counted here".to_owned()),
+        None => Err("this size is too large".to_owned()),
     }
 }
 
@@ -128,7 +133,9 @@ pub(crate) fn unknown_word_hint(word: &OsStr) -> &'static str {
     match word.to_str() {
         Some("login") => "to sign in, run: chatmock-auth login",
         Some("info") => "to see who is signed in, run: chatmock-auth status",
-        _ => "this program takes flags, and the words `config show` and `config path`; see --help",
+        _ => {
+            "unknown command: this program takes flags, `config show` and `config path`; see --help"
+        }
     }
 }
 

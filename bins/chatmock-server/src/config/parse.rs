@@ -82,11 +82,11 @@ fn entry(
 fn unknown(command: &Command, name: &str, value: &DeValue<'_>) -> String {
     let near = nearest(command, name);
     match near {
-        Some(near) => format!("there is no key {name:?}: did you mean {}?", key(near)),
+        Some(near) => format!("unknown key {name:?}: did you mean {}?", key(near)),
         None if value.is_table() => {
-            format!("there is no table {name:?}: every key stands at the top, as in port = 8000")
+            format!("unknown table {name:?}: write every key at the top level, as in port = 8000")
         }
-        None => format!("there is no key {name:?}: keys are names of flags, see --help"),
+        None => format!("unknown key {name:?}: keys are the names of flags, see --help"),
     }
 }
 
@@ -151,10 +151,10 @@ mod tests {
             assert!(error.ends_with(&format!("did you mean {near}?")), "{text}: {error}");
         }
         assert!(wrong("colour = 1").contains("names of flags"), "{}", wrong("colour = 1"));
-        assert!(wrong("port = 1\n[listening]\nport = 2").starts_with("2: there is no table"));
+        assert!(wrong("port = 1\n[listening]\nport = 2").starts_with("2: unknown table"));
         for text in ["config = 'x'", "help = true", "'' = 1", "\"a\\u0085\" = 1"] {
             let error = wrong(text);
-            assert!(error.starts_with("1: there is no key"), "{error}");
+            assert!(error.starts_with("1: unknown key"), "{error}");
             assert!(!error.chars().any(char::is_control), "{error}");
         }
     }

@@ -43,7 +43,7 @@ impl SettingOrigin {
         match self {
             Self::Flag(name) => format!("flag {name}"),
             Self::Variable(name) => format!("variable {name}"),
-            Self::Fallback(name) => format!("variable {name} counts instead"),
+            Self::Fallback(name) => format!("variable {name} is used instead"),
             Self::File(line) => format!("file {}:{line}", config.location),
             Self::Default => "default".to_owned(),
         }
@@ -64,7 +64,7 @@ impl SettingOrigin {
 /// Writes the settings as a configuration file that says the same, but for secrets.
 pub(crate) fn text(config: &Config, matches: &ArgMatches) -> String {
     let (command, mut heading) = (config.command(), None);
-    let there = if config.found { "" } else { " (not there)" };
+    let there = if config.found { "" } else { " (not found)" };
     let mut text = format!("# {}{there}\n", config.location);
     for arg in keys(&command) {
         if arg.get_help_heading() != heading {

@@ -71,7 +71,7 @@ pub(super) fn parse_value(
         (ValueKind::Number, DeValue::Float(number)) => number.as_str().into(),
         (ValueKind::Number, DeValue::String(text)) => text.as_ref().into(),
         (ValueKind::Text, DeValue::String(text)) if text.contains('\0') => {
-            return Err("a value holds no NUL".to_owned());
+            return Err("a value cannot contain NUL".to_owned());
         }
         (ValueKind::Text, DeValue::String(text)) => resolve_path(arg, text, base)?,
         _ => return Err(wanted(arg).to_owned()),
@@ -83,10 +83,12 @@ pub(super) fn parse_value(
 /// The type of value that a flag wants.
 fn wanted(arg: &Arg) -> &'static str {
     match (ValueKind::of(arg), is_list(arg)) {
-        (ValueKind::Bool, _) => "say true or false, without quotes",
-        (ValueKind::Number, _) => "say a number",
-        (ValueKind::Text, false) => "say a text in quotes, such as \"this\"",
-        (ValueKind::Text, true) => "say a list of texts in quotes, such as [\"this\", \"that\"]",
+        (ValueKind::Bool, _) => "expected true or false, without quotes",
+        (ValueKind::Number, _) => "expected a number",
+        (ValueKind::Text, false) => "expected a text in quotes, such as \"this\"",
+        (ValueKind::Text, true) => {
+            "expected a list of texts in quotes, such as [\"this\", \"that\"]"
+        }
     }
 }
 
@@ -105,7 +107,7 @@ fn resolve_path(arg: &Arg, text: &str, base: &PathBase) -> Result<OsString, Stri
     }
     match (Path::new(text).strip_prefix("~"), &base.home) {
         (Ok(rest), Some(person)) => Ok(person.join(rest).into()),
-        (Ok(_), None) => Err("your home folder is not known: write the whole path".to_owned()),
+        (Ok(_), None) => Err("your home folder is unknown: write an absolute path".to_owned()),
         (Err(_), _) => Ok(base.folder.join(text).into()),
     }
 }
@@ -133,15 +135,15 @@ fn check(arg: &Arg, word: &OsStr) -> Result<(), String> {
 fn reason(error: &clap::Error) -> String {
     if let Some(source) = error.source() {
         return match source.is::<ParseIntError>() {
-            true => "say a whole number".to_owned(),
+            true => "expected a whole number".to_owned(),
             false => source.to_string(),
         };
     }
     match error.get(ContextKind::ValidValue) {
         Some(ContextValue::Strings(words)) if !words.is_empty() => {
-            format!("say one of {}", words.join(", "))
+            format!("expected one of {}", words.join(", "))
         }
-        _ => "say something: the value is empty".to_owned(),
+        _ => "the value is empty".to_owned(),
     }
 }
 

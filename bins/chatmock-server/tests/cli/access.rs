@@ -19,7 +19,7 @@ fn what_others_can_reach_needs_a_key_or_a_clear_word_that_is_warned_of() {
         "{error}"
     );
     let running = Running::start(program(&open).arg("--allow-unauthenticated"));
-    assert!(running.started.contains("whoever can connect"), "{}", running.started);
+    assert!(running.started.contains("anyone who can connect"), "{}", running.started);
     let running = Running::start(program(&open).env("CHATMOCK_API_KEY", KEY));
     assert!(!running.started.contains("WARN"), "{}", running.started);
 }

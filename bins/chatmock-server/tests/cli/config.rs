@@ -284,11 +284,11 @@ fn no_secret_is_shown_or_told() {
 fn a_file_that_cannot_be_used_is_one_clear_line() {
     for (text, expected) in [
         (&b"port = 70000\n"[..], ":1: port: 70000 is not in 0..=65535"),
-        (b"\n\nprot = 1\n", ":3: there is no key \"prot\": did you mean port?"),
-        (b"verbose = 'yes'", ":1: verbose: say true or false"),
+        (b"\n\nprot = 1\n", ":3: unknown key \"prot\": did you mean port?"),
+        (b"verbose = 'yes'", ":1: verbose: expected true or false"),
         (b"host = 'x\n", ":1:10: "),
         (b"port = 1\nport = 2\n", ":2:1: duplicate key"),
-        (b"[listening]\nport = 1\n", ":1: there is no table"),
+        (b"[listening]\nport = 1\n", ":1: unknown table"),
         (b"host = 'a\0'", ":1:"),
         (b"\0\0\0\0", ":1:"),
         (b"port = 1\n\xff\n", "line 2 is not in UTF-8"),
@@ -315,8 +315,11 @@ fn what_only_the_whole_of_the_settings_shows_is_told_with_the_file_too() {
         let mut command = written.program(&["--port=0", "--model-sync=false"]);
         let (code, error) = refused(command.arg("--home").arg(written.folder.path()));
         assert_eq!(code, 2, "{error}");
-        let told = format!("those of {}: see chatmock-server config show", written.file.display());
-        assert!(error.contains(expected) && error.contains(&told), "{error}");
+        let hint = format!(
+            "some settings come from {}: run chatmock-server config show",
+            written.file.display()
+        );
+        assert!(error.contains(expected) && error.contains(&hint), "{error}");
     }
 }
 
@@ -354,7 +357,7 @@ fn a_file_that_others_can_change_is_refused_and_one_with_a_key_that_they_can_rea
     assert!(written.refused().contains("chmod go-w"), "{}", written.refused());
     written.set_mode(0o604);
     let running = Running::start(&mut written.program(&[]));
-    assert!(running.started.contains("others can read the API keys"), "{}", running.started);
+    assert!(running.started.contains("other users can read the API keys"), "{}", running.started);
     let open = Written::new("demo = true\nport = 0\n");
     open.set_mode(0o644);
     let running = Running::start(&mut open.program(&[]));
@@ -375,7 +378,7 @@ fn the_usual_place_is_read_unless_told_otherwise_and_may_be_empty() {
     };
     let usual = home.join(".config/chatmock/chatmock.toml");
     let text = printed(&mut with("HOME", home));
-    assert!(text.starts_with(&format!("# {} (not there)\n", usual.display())), "{text}");
+    assert!(text.starts_with(&format!("# {} (not found)\n", usual.display())), "{text}");
     std::fs::create_dir_all(usual.parent().unwrap()).unwrap();
     std::fs::write(&usual, "port = 9001\n").unwrap();
     assert_eq!(shown(&mut with("HOME", home))["port"].0, "9001");

@@ -54,7 +54,7 @@ fn what_cannot_work_is_one_line_that_names_the_setting() {
     for (arguments, named) in [
         (&["--route=api"][..], "--upstream-key-file"),
         (&["--route=plan", "--upstream-key-file", path], "--upstream-key-file needs --route api"),
-        (&["--route=api", "--upstream-key-file", path], "a file of one line is wanted"),
+        (&["--route=api", "--upstream-key-file", path], "the file must hold the key alone"),
         (&["--profile=openai"], "--profile needs --route api"),
         (&["--route=plan", "--borrow-codex"], "--borrow-codex needs --route codex"),
         (&["--upstream-url=not an address"], "address"),
@@ -74,7 +74,11 @@ fn an_address_without_a_path_is_warned_of() {
     let base = format!("http://127.0.0.1:{}", free_port());
     let arguments = ["--port=0", "--route=api", "--upstream-url", &base];
     let server = Running::start(&mut program(&arguments));
-    assert!(server.started.contains(&format!("most servers want {base}/v1")), "{}", server.started);
+    assert!(
+        server.started.contains(&format!("most servers expect {base}/v1")),
+        "{}",
+        server.started
+    );
 }
 
 #[test]
@@ -87,12 +91,12 @@ fn what_openai_s_programs_read_counts_on_the_api_route_only() {
     };
     let server = Running::start(&mut with(&["--port=0", "--route=api"]));
     assert!(server.started.contains(&format!("route api ({base})")), "{}", server.started);
-    for (route, counts) in [("api", true), ("codex", false), ("plan", false)] {
+    for (route, used) in [("api", true), ("codex", false), ("plan", false)] {
         let shown = with(&["config", "show", "--route", route]).output().unwrap().stdout;
         let shown = String::from_utf8(shown).unwrap();
         for name in ["OPENAI_API_KEY", "OPENAI_BASE_URL"] {
-            let words = format!("variable {name} counts instead");
-            assert_eq!(shown.contains(&words), counts, "{shown}");
+            let words = format!("variable {name} is used instead");
+            assert_eq!(shown.contains(&words), used, "{shown}");
         }
         assert!(!shown.contains("sk-secret"));
     }

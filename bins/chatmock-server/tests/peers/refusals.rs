@@ -63,7 +63,7 @@ pub(crate) fn unknown_key(harness: &Harness) {
 pub(crate) fn no_path(harness: &Harness) {
     let url = &harness.proxy.url;
     let started = &harness.other(url, KEY).started;
-    let advice = format!("--upstream-url {url} has no path; most servers want {url}/v1");
+    let advice = format!("--upstream-url {url} has no path; most servers expect {url}/v1");
     assert!(started.contains("WARN") && started.contains(&advice), "{started}");
     assert!(!harness.front.started.contains("WARN"), "{}", harness.front.started);
 }
