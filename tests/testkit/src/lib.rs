@@ -13,3 +13,4 @@ pub mod chromium;
 pub mod client;
 pub mod prerequisite;
 pub mod process;
+pub mod wording;
