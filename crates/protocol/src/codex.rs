@@ -1,4 +1,4 @@
-//! The Codex backend's own endpoints and headers beside the Responses API.
+//! The Codex backend's own endpoints and events, next to the Responses API.
 
 pub mod accounts;
 pub mod limits;

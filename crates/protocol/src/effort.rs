@@ -1,9 +1,9 @@
-//! Reasoning effort: the closed set of words that go over the wire.
+//! Reasoning effort: the closed set of values that clients and backend use.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// How much a model thinks before it answers, from least to most.
+/// How much a model reasons before it answers, from least to most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effort {
     /// Not at all.
@@ -20,7 +20,8 @@ pub enum Effort {
     Xhigh,
     /// As much as the model can.
     Max,
-    /// A level of the backend's own client; no wire word, see the catalogue for what goes out.
+    /// A level of the backend's own client. It is never sent: the model list says which effort it
+    /// stands for.
     Ultra,
 }
 
@@ -37,7 +38,7 @@ impl Effort {
         Self::Ultra,
     ];
 
-    /// The effort's word.
+    /// The name of the effort.
     #[must_use]
     pub fn as_str(self) -> &'static str {
         match self {
@@ -59,7 +60,7 @@ impl fmt::Display for Effort {
     }
 }
 
-/// A word that names no effort.
+/// A word that is not the name of an effort.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UnknownEffort;
 

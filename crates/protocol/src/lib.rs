@@ -1,4 +1,4 @@
-//! Wire types of the Responses, OpenAI and Codex APIs, and SSE framing: no IO, no clock.
+//! Wire types of the Responses, OpenAI, Ollama and Codex APIs, and SSE framing. No IO, no clock.
 
 pub mod codex;
 pub mod effort;

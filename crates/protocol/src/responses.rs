@@ -18,13 +18,13 @@ pub use response::Response;
 pub use tool::{Tool, ToolChoice};
 pub use usage::Usage;
 
-/// A request body, member by member: what no one reads or changes leaves as it came.
+/// A request body. Members that are neither read nor changed are sent on as they came.
 pub type Request<'b> = RawObject<'b>;
 
 /// The `reasoning` member of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Reasoning<'a> {
-    /// One of the words of [`crate::effort::Effort`], or a number as configured.
+    /// A word of [`crate::effort::Effort`], or a number as configured.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub effort: Option<&'a str>,
     /// `auto`, `concise` or `detailed`.

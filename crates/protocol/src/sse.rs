@@ -1,4 +1,10 @@
-//! Server-sent events, decoded by the WHATWG rules from bytes cut anywhere.
+//! Server-sent events, decoded by the WHATWG rules from bytes that may be cut anywhere.
+//!
+//! The decoder does no IO: bytes are pushed, frames are taken. So the same code serves a socket, a
+//! test that cuts the bytes at every position, and a fuzz target, and the result does not depend on
+//! the cuts. Data within one pushed buffer is sliced and not copied, since that is the usual case
+//! and a stream has thousands of frames; the price is that a frame keeps the whole buffer alive,
+//! which [`Frame::detached`] avoids.
 
 mod line;
 
@@ -8,15 +14,15 @@ use line::Line;
 
 /// One dispatched event: its `data`, with several lines joined by a line feed.
 ///
-/// The data is always UTF-8 (bytes that are not become U+FFFD). The `event` name is not kept: on
-/// this protocol the `type` inside the data decides.
+/// The data is always UTF-8 (invalid bytes become U+FFFD). The `event` name is dropped: in this
+/// protocol, the `type` inside the data decides.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     data: Bytes,
 }
 
 impl Frame {
-    /// Makes a frame of `data`, mending what is not UTF-8.
+    /// Makes a frame of `data`, replacing bytes that are not UTF-8.
     #[must_use]
     pub fn new(data: Bytes) -> Self {
         match std::str::from_utf8(&data) {
@@ -31,8 +37,8 @@ impl Frame {
         &self.data
     }
 
-    /// The same event in memory of its own. A frame is mostly a slice of what was read together
-    /// with it, all of which it keeps.
+    /// Copies the frame into memory of its own. A frame is usually a slice of the buffer with which
+    /// it was received, and keeps all of that alive; a frame that is held for long should not.
     #[must_use]
     pub fn detached(&self) -> Self {
         Self { data: Bytes::copy_from_slice(&self.data) }
@@ -60,25 +66,24 @@ impl std::fmt::Display for FrameTooLarge {
 
 impl std::error::Error for FrameTooLarge {}
 
-/// A decoder without IO: bytes go in as they arrive, whole events come out.
+/// A decoder without IO: takes bytes as they arrive and returns whole events.
 ///
-/// Data that lies within one pushed buffer is sliced, not copied. An event without its closing
-/// blank line is never given out, as the standard demands.
+/// An event without its closing blank line is never returned, as the standard demands.
 #[derive(Debug)]
 pub struct Decoder {
     limit: usize,
     input: Bytes,
-    /// How much of `input` has been read.
+    /// The position in `input` up to which it has been decoded.
     at: usize,
-    /// The part of a line that earlier buffers held.
+    /// The beginning of the current line, from earlier buffers.
     line: BytesMut,
     data: Data,
     first_line: bool,
-    /// The last line ended in a CR, so a LF that follows belongs to it.
+    /// Whether the last line ended in a CR, so that a LF which follows belongs to it.
     after_cr: bool,
 }
 
-/// What an event's `data` lines have given so far.
+/// The `data` lines of the current event so far.
 #[derive(Debug)]
 enum Data {
     Absent,
@@ -87,8 +92,8 @@ enum Data {
 }
 
 impl Decoder {
-    /// Makes a decoder that refuses events over `limit` bytes, counted as the data so far and the
-    /// line at hand with its field's name.
+    /// Makes a decoder that refuses events of more than `limit` bytes: the data so far and the
+    /// current line including its field name.
     #[must_use]
     pub fn new(limit: usize) -> Self {
         Self {
@@ -116,7 +121,7 @@ impl Decoder {
         self.at = 0;
     }
 
-    /// Gives the next whole event, or `None` until more bytes are pushed.
+    /// Returns the next whole event, or `None` until more bytes are pushed.
     ///
     /// # Errors
     /// [`FrameTooLarge`] as soon as an unfinished event exceeds the limit.
@@ -140,6 +145,7 @@ impl Decoder {
         Ok(None)
     }
 
+    /// Returns the next whole line; keeps the beginning of an unfinished one.
     fn next_line(&mut self) -> Result<Option<Line>, FrameTooLarge> {
         let mut rest = self.input.get(self.at..).unwrap_or_default();
         if self.after_cr && !rest.is_empty() {
@@ -169,8 +175,9 @@ impl Decoder {
         Ok(Some(if first { line.without_mark(&self.input) } else { line }))
     }
 
-    /// Checks a line, finished or not, together with the event's data so far: the same sum for
-    /// any cut of the bytes.
+    /// Checks the length of a line, finished or not, plus the event's data so far. The sum is the
+    /// same for any cut of the bytes, so whether an event is refused does not depend on the
+    /// network.
     fn within_limit(&self, line: usize) -> Result<(), FrameTooLarge> {
         if line.saturating_add(self.data.len()) > self.limit {
             return Err(FrameTooLarge { limit: self.limit });
@@ -180,6 +187,7 @@ impl Decoder {
 }
 
 impl Data {
+    /// Adds a line, after a line feed if it is not the first.
     fn append(&mut self, value: Bytes) {
         *self = match std::mem::replace(self, Self::Absent) {
             Self::Absent => Self::One(value),
@@ -205,7 +213,7 @@ impl Data {
         }
     }
 
-    /// The data of an event; an event without a `data` line is not dispatched.
+    /// The data of the event; `None` for an event without a `data` line, which is not dispatched.
     fn take(self) -> Option<Bytes> {
         match self {
             Self::Absent => None,

@@ -1,18 +1,19 @@
-//! Service tiers: which queue a request waits in.
+//! Service tiers: the queue in which a request waits.
 
-/// The tier a client asked for, and the word for it on this backend.
+/// A tier that a client may request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tier {
-    /// The ordinary queue: nothing is sent.
+    /// The standard queue, for which nothing is sent.
     Standard,
-    /// Faster, counted more: `priority`.
+    /// Faster, and uses up more of the limits: `priority`.
     Priority,
-    /// Slower, counted less: `flex`.
+    /// Slower, and uses up less of the limits: `flex`.
     Flex,
 }
 
 impl Tier {
-    /// Reads a client's word; `auto` and `default` mean the ordinary queue, `fast` is `priority`.
+    /// Parses a client's value; `auto` and `default` mean the standard queue, `fast` means
+    /// `priority`.
     #[must_use]
     pub fn read(word: &str) -> Option<Self> {
         match word {
@@ -23,7 +24,7 @@ impl Tier {
         }
     }
 
-    /// The word that goes out, if any.
+    /// The value that is sent, if any.
     #[must_use]
     pub fn wire(self) -> Option<&'static str> {
         match self {

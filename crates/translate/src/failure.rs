@@ -101,7 +101,7 @@ impl Failure {
     /// seconds.
     #[must_use]
     pub fn from_api(error: ApiError, status: Option<u16>, retry_after: Option<u64>) -> Self {
-        let retry_after = retry_after.or_else(|| error.told_wait());
+        let retry_after = retry_after.or_else(|| error.relative_wait());
         let said = || {
             let words = [error.code.as_deref(), error.kind.as_deref()];
             words.into_iter().flatten().find_map(|word| of_word(word, retry_after))

@@ -1,4 +1,4 @@
-//! `GET /wham/accounts/check`: the workspaces of a person, and where their data must stay.
+//! `GET /wham/accounts/check`: a person's workspaces, and where their data must stay.
 
 use std::collections::BTreeMap;
 
@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::json::{ReadError, read};
 
-/// A workspace; only its id is sure to be there.
+/// A workspace. Everything but the id may be missing.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 pub struct Account {
     /// The id, as in the header `chatgpt-account-id`.
@@ -15,12 +15,12 @@ pub struct Account {
     /// `NO_CONSTRAINT`, or the origin that calls must go to.
     #[serde(default)]
     pub workspace_backend_origin: Option<String>,
-    /// `NO_CONSTRAINT`, or the word that calls must carry, such as `us`.
+    /// `NO_CONSTRAINT`, or the region that calls must name, such as `us`.
     #[serde(default)]
     pub account_routing_override: Option<String>,
 }
 
-/// Reads `{"accounts": …}`, which is a list, or a map by id.
+/// Parses `{"accounts": …}`, which is a list, or a map by id.
 ///
 /// # Errors
 /// A [`ReadError`] when the body is neither.

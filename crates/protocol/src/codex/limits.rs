@@ -1,20 +1,24 @@
 //! Rate limits: a snapshot of how much of an account's allowance is used.
+//!
+//! Nothing here is documented by the backend, and all of it has changed before. So every member is
+//! optional, and one of an unexpected type is treated as absent: limits are a convenience, and must
+//! never fail a turn.
 
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-/// How much of an account's allowance is used, as one answer of the backend told it.
+/// How much of an account's allowance is used, as reported by one answer of the backend.
 ///
-/// Which windows there are differs from plan to plan: read [`Window::window_minutes`] instead of
-/// taking the first for five hours and the second for a week.
+/// The windows differ between plans: read [`Window::window_minutes`] and do not assume that the
+/// first is five hours and the second a week.
 ///
-/// What is written with [`Serialize`] reads back the same; members left out count as absent.
+/// The [`Serialize`] form deserialises to the same value; missing members are treated as absent.
 #[derive(Clone, Debug, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default)]
 pub struct Snapshot {
-    /// The plan's word, such as `plus`; an open set.
+    /// The name of the plan, such as `plus`; an open set.
     pub plan: Option<String>,
-    /// The family of limits that the call counts against, such as `codex` or `premium`.
+    /// The family of limits that applies to the call, such as `codex` or `premium`.
     pub active_limit: Option<String>,
     /// The display name of that family.
     pub limit_name: Option<String>,
@@ -22,13 +26,13 @@ pub struct Snapshot {
     pub primary: Option<Window>,
     /// The second window.
     pub secondary: Option<Window>,
-    /// How large the first window's allowance is beside the second's, in percent.
+    /// The first window's allowance in percent of the second's.
     pub primary_over_secondary_percent: Option<f64>,
-    /// Further metered limits, such as one of a single model.
+    /// Additional limits, such as one for a single model.
     pub further: Vec<Limit>,
-    /// Credits beside the plan's allowance.
+    /// Credits on top of the plan's allowance.
     pub credits: Option<Credits>,
-    /// Whether a limit is reached, where the answer says so outright.
+    /// Whether a limit is reached, if the answer says so.
     pub limit_reached: Option<bool>,
     /// Which kind of limit is reached, such as `workspace_owner_credits_depleted`.
     pub reached: Option<String>,
@@ -37,7 +41,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Whether nothing at all is known.
+    /// Whether nothing is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -47,18 +51,18 @@ impl Snapshot {
 /// One window of a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Window {
-    /// How much is used, in percent; 100 and more means that nothing is left.
+    /// The used share in percent; at 100 and above, nothing is left.
     pub used_percent: f64,
     /// The window's length, in minutes; never 0.
     pub window_minutes: u64,
-    /// When the window starts anew, in seconds of the Unix epoch.
+    /// When the window restarts, in seconds of the Unix epoch.
     pub resets_at: Option<u64>,
 }
 
-/// A metered limit of its own.
+/// An additional limit with windows of its own.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Limit {
-    /// The backend's word for it, opaque, such as `bengalfox`.
+    /// The backend's opaque id for it, such as `bengalfox`.
     pub id: String,
     /// A name for people.
     pub name: Option<String>,
@@ -68,22 +72,22 @@ pub struct Limit {
     pub secondary: Option<Window>,
 }
 
-/// Credits that are used once the plan's allowance is not enough.
+/// Credits, which are used once the plan's allowance is used up.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Credits {
     /// Whether the account has any.
     pub has_credits: bool,
-    /// Whether they have no bound.
+    /// Whether they are unlimited.
     pub unlimited: bool,
-    /// What is left, as the backend writes it; absent where it writes an empty text.
+    /// The balance, as the backend writes it; absent where that is empty.
     pub balance: Option<String>,
 }
 
-/// Reads the event `codex.rate_limits`; `None` for any other text or when it tells nothing.
+/// Parses the event `codex.rate_limits`; `None` for any other text, or when it reports nothing.
 ///
-/// `now` is the time in seconds of the Unix epoch, for windows that only tell how long is left.
-/// An event that names a metered limit fills [`Snapshot::further`] and leaves the main windows
-/// alone. Members of an unexpected type count as absent.
+/// `now` is the time in seconds of the Unix epoch, for windows that only report the time left. An
+/// event about an additional limit fills [`Snapshot::further`] and leaves the main windows empty.
+/// Members of an unexpected type are treated as absent.
 #[must_use]
 pub fn read_event(text: &str, now: u64) -> Option<Snapshot> {
     let event: WireEvent = serde_json::from_str(text).ok()?;
@@ -138,8 +142,8 @@ struct WireLimits {
     secondary: Option<WireWindow>,
 }
 
-/// A window as events write it (`window_minutes`) and as the usage endpoint does
-/// (`limit_window_seconds`).
+/// A window on the wire: events write `window_minutes`, the usage endpoint
+/// `limit_window_seconds`.
 #[derive(Deserialize)]
 pub(super) struct WireWindow {
     #[serde(default, deserialize_with = "lenient")]
@@ -165,7 +169,7 @@ impl WireWindow {
     }
 }
 
-/// Credits as events and the usage endpoint write them.
+/// Credits on the wire, in events and in the usage endpoint.
 #[derive(Deserialize)]
 pub(super) struct WireCredits {
     #[serde(default, deserialize_with = "lenient")]
@@ -186,7 +190,7 @@ impl WireCredits {
     }
 }
 
-/// Reads a member that is no list and may be of any type: one that does not fit counts as absent.
+/// Deserialises a member that may be of any type; one that does not fit is treated as absent.
 pub(super) fn lenient<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -196,7 +200,7 @@ where
     Ok(read_lenient(raw))
 }
 
-/// Reads a list whose elements may be of any type: those that do not fit are passed over.
+/// Deserialises a list whose elements may be of any type; those that do not fit are skipped.
 pub(super) fn lenient_list<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
 where
     D: Deserializer<'de>,
@@ -208,7 +212,7 @@ where
 }
 
 fn read_lenient<'de, T: Deserialize<'de>>(raw: &'de RawValue) -> Option<T> {
-    // A list would pass for an object whose members stand in order.
+    // A derived `Deserialize` would accept a list as an object whose members are in order.
     if raw.get().starts_with('[') {
         return None;
     }
@@ -222,7 +226,7 @@ mod tests {
     const NOW: u64 = 1_795_338_000;
 
     #[test]
-    fn an_event_gives_windows_plan_and_credits() {
+    fn an_event_reports_windows_plan_and_credits() {
         let text = r#"{"type":"codex.rate_limits","plan_type":"plus","rate_limits":{"allowed":true,
             "limit_reached":false,"primary":{"used_percent":12,"window_minutes":10080,
             "reset_after_seconds":400000,"reset_at":1795740000},"secondary":null},
@@ -239,7 +243,7 @@ mod tests {
     }
 
     #[test]
-    fn an_event_of_a_metered_limit_leaves_the_main_windows_alone() {
+    fn an_event_of_an_additional_limit_leaves_the_main_windows_empty() {
         let text = r#"{"type":"codex.rate_limits","metered_limit_name":"bengalfox",
             "limit_name":"Spark","rate_limits":{"limit_reached":true,
             "primary":{"used_percent":100,"window_minutes":300,"reset_after_seconds":60}}}"#;
@@ -251,7 +255,7 @@ mod tests {
     }
 
     #[test]
-    fn members_of_other_types_and_empty_windows_count_as_absent() {
+    fn members_of_other_types_and_empty_windows_are_treated_as_absent() {
         let text = r#"{"type":"codex.rate_limits","plan_type":7,"promo":{"a":1},"rate_limits":{
             "primary":{"used_percent":0,"window_minutes":0,"reset_at":null},
             "secondary":{"used_percent":-3,"window_minutes":300}},"credits":[]}"#;

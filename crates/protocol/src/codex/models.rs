@@ -1,14 +1,14 @@
-//! `GET /models`: the backend's catalogue of models.
+//! `GET /models`: the backend's list of models.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::json::{RawObject, ReadError, read};
 
-/// One model of the catalogue; only the slug is sure to be there.
+/// One model of the list. Everything but the slug may be missing.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Model {
-    /// The name to ask for.
+    /// The name to request it by.
     pub slug: String,
     /// A name for people.
     #[serde(default)]
@@ -34,7 +34,7 @@ pub struct Model {
     /// The largest window that can be configured, in tokens.
     #[serde(default)]
     pub max_context_window: Option<u64>,
-    /// Service tiers beside the ordinary one.
+    /// Service tiers other than the standard one.
     #[serde(default)]
     pub service_tiers: Option<Vec<ServiceTier>>,
     /// `text`, `image`.
@@ -49,7 +49,7 @@ pub struct Model {
     /// Who runs the model; in OpenAI's public list only.
     #[serde(default)]
     pub owned_by: Option<String>,
-    /// The wire effort behind the level `ultra`.
+    /// The effort that is sent for the level `ultra`.
     #[serde(default)]
     pub multi_agent_reasoning_effort: Option<String>,
 }
@@ -57,7 +57,7 @@ pub struct Model {
 /// An effort that a model offers.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct ReasoningLevel {
-    /// The effort's word.
+    /// The name of the effort.
     pub effort: String,
     /// A sentence about it.
     #[serde(default)]
@@ -67,7 +67,7 @@ pub struct ReasoningLevel {
 /// A service tier that a model offers.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
 pub struct ServiceTier {
-    /// The wire word, such as `priority`.
+    /// The value that is sent, such as `priority`.
     pub id: String,
     /// A name for people.
     #[serde(default)]
@@ -77,20 +77,20 @@ pub struct ServiceTier {
     pub description: String,
 }
 
-/// A model as read, and its object without the backend's own prompts.
+/// A model, with its object as received but without the backend's own prompts.
 #[derive(Clone, Debug)]
 pub struct Entry {
-    /// What is read of it.
+    /// The members that are read.
     pub model: Model,
-    /// The object as it came, less the backend's prompts: hundreds of kilobytes, and not ours to
-    /// hand on.
+    /// The object as received, without the backend's prompts: they have hundreds of kilobytes and
+    /// are not ours to pass on.
     ///
-    /// `model_messages` is left out and `base_instructions` is an empty text, since the Codex CLI
-    /// (0.169.0) takes no list in which a model has neither.
+    /// `model_messages` is left out and `base_instructions` is an empty string, since the Codex CLI
+    /// (0.169.0) refuses a list in which a model has neither.
     pub raw: Box<RawValue>,
 }
 
-/// Reads `{"models": […]}`; entries without a slug are passed over.
+/// Parses `{"models": […]}`; entries without a slug are skipped.
 ///
 /// # Errors
 /// A [`ReadError`] when the body is not an object with a list under `models`.
@@ -105,10 +105,10 @@ pub fn read_list(body: &[u8]) -> Result<Vec<Entry>, ReadError> {
     Ok(list.models.into_iter().filter_map(read_entry).collect())
 }
 
-/// Reads OpenAI's public list, `{"data":[{"id":…}]}`, as the same entries.
+/// Parses OpenAI's public list, `{"data":[{"id":…}]}`, into the same entries.
 ///
-/// Of a model only its name is told there, and by some servers the size of its window: vLLM says
-/// `max_model_len`, gateways say `context_length`. Entries without an id are passed over.
+/// It contains only the names of models, and from some servers the size of their windows: vLLM
+/// sends `max_model_len`, gateways send `context_length`. Entries without an id are skipped.
 ///
 /// # Errors
 /// A [`ReadError`] when the body is not an object with a list under `data`.
@@ -127,7 +127,7 @@ pub fn read_public_list(body: &[u8]) -> Result<Vec<Entry>, ReadError> {
     Ok(list.data.into_iter().filter_map(entry).collect())
 }
 
-/// Makes an entry of a model of which nothing but its name is known.
+/// Makes an entry for a model of which only the name is known.
 #[must_use]
 pub fn named(slug: &str) -> Option<Entry> {
     let (slug, owned_by) = (slug.to_owned(), unknown());
@@ -135,7 +135,7 @@ pub fn named(slug: &str) -> Option<Entry> {
     read_entry(&crate::json::raw(&public).ok()?)
 }
 
-/// A model of OpenAI's public list, written as one of the catalogue.
+/// A model of OpenAI's public list, serialised as one of the backend's own list.
 #[derive(Deserialize, Serialize)]
 struct Public {
     #[serde(rename(deserialize = "id"))]
@@ -153,7 +153,7 @@ struct Public {
     context_window: Option<u64>,
 }
 
-/// The owner of a model where no one says who runs it: clients want a word there.
+/// The owner of a model whose list names none; clients expect a string there.
 fn unknown() -> String {
     "unknown".to_owned()
 }
@@ -172,20 +172,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_public_list_tells_names_owners_dates_and_windows() {
+    fn a_public_list_contains_names_owners_dates_and_windows() {
         let list = br#"{"object":"list","data":[
             {"id":"a","object":"model","created":7,"owned_by":"me","max_model_len":4096},
             {"id":"b","context_length":8192,"pricing":{"prompt":"0"}},{"object":"model"}]}"#;
         let entries = read_public_list(list).unwrap();
-        let told: Vec<_> = entries
+        let known: Vec<_> = entries
             .iter()
             .map(|Entry { model, .. }| {
                 let owner = model.owned_by.as_deref().unwrap();
                 (model.slug.as_str(), owner, model.created, model.context_window)
             })
             .collect();
-        assert_eq!(told, [("a", "me", Some(7), Some(4096)), ("b", "unknown", None, Some(8192))]);
-        // The Codex CLI takes no list in which a model has no instructions.
+        assert_eq!(known, [("a", "me", Some(7), Some(4096)), ("b", "unknown", None, Some(8192))]);
+        // The Codex CLI refuses a list in which a model has no instructions.
         assert!(entries.iter().all(|entry| entry.raw.get().contains("base_instructions")));
         assert!(read_public_list(br#"{"models":[]}"#).is_err());
     }

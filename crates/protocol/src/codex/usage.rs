@@ -7,20 +7,21 @@ use super::limits::{
 };
 use crate::json::{RawObject, ReadError, read};
 
-/// What the account may use and has used.
+/// The account's limits, and what of them is used.
 ///
-/// The answer's members about the person (user id, account id, e-mail) are not kept.
+/// The answer's members about the person (user id, account id, e-mail) are not read, so that they
+/// cannot reach a log or an output by accident.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Usage {
-    /// The plan's word, such as `plus`; an open set.
+    /// The name of the plan, such as `plus`; an open set.
     pub plan: Option<String>,
     /// The limits of ordinary use.
     pub rate_limit: Option<RateLimit>,
     /// The limits of code reviews.
     pub code_review: Option<RateLimit>,
-    /// Limits metered on their own, such as one of a single model.
+    /// Additional limits, such as one for a single model.
     pub additional: Vec<AdditionalLimit>,
-    /// Credits beside the plan's allowance.
+    /// Credits on top of the plan's allowance.
     pub credits: Option<Credits>,
     /// Which kind of limit is reached, if one is.
     pub reached: Option<String>,
@@ -28,7 +29,7 @@ pub struct Usage {
     pub promo: Option<String>,
 }
 
-/// Whether calls are allowed, and the windows behind it.
+/// Whether calls are allowed, and the windows that decide it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RateLimit {
     /// Whether a call would be served.
@@ -41,26 +42,26 @@ pub struct RateLimit {
     pub secondary: Option<Window>,
 }
 
-/// A limit metered on its own.
+/// An additional limit.
 #[derive(Clone, Debug, PartialEq)]
 pub struct AdditionalLimit {
     /// A name for people.
     pub name: Option<String>,
-    /// The backend's word for what is metered, such as `codex_bengalfox`.
+    /// The backend's name of the limited feature, such as `codex_bengalfox`.
     pub feature: String,
     /// Its state.
     pub rate_limit: RateLimit,
 }
 
-/// Reads the endpoint's body.
+/// Parses the endpoint's body.
 ///
-/// `now` is the time in seconds of the Unix epoch, for windows that only tell how long is left.
-/// Members of an unexpected type count as absent.
+/// `now` is the time in seconds of the Unix epoch, for windows that only report the time left.
+/// Members of an unexpected type are treated as absent.
 ///
 /// # Errors
 /// A [`ReadError`] when the body is not a JSON object.
 pub fn read_usage(body: &[u8], now: u64) -> Result<Usage, ReadError> {
-    // A list would pass for an object whose members stand in order.
+    // A derived `Deserialize` would accept a list as an object whose members are in order.
     read::<RawObject<'_>>(body)?;
     let wire: WireUsage = read(body)?;
     let limit = |wire: Option<WireRateLimit>| wire.map(|wire| wire.rate_limit(now));
@@ -221,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn members_of_other_types_count_as_absent() {
+    fn members_of_other_types_are_treated_as_absent() {
         let body = br#"{"plan_type":[],"rate_limit":"no","code_review_rate_limit":[],
             "additional_rate_limits":[1,{},[]],"credits":1}"#;
         assert_eq!(read_usage(body, 0).unwrap(), Usage::default());

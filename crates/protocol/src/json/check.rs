@@ -1,11 +1,16 @@
-//! One iterative pass over a raw JSON value for what serde_json does not check there.
+//! The checks that serde_json omits inside raw values, in one iterative pass.
+//!
+//! serde_json skips a raw value without recursion, so nesting of any depth gets through, as do lone
+//! surrogates and numbers like `1e999`. The next parser might overflow its stack or refuse the
+//! request with an error that nobody can place, so such values are refused here, with their path.
 
-/// The deepest nesting of arrays and objects that is accepted inside a raw value.
-pub const MAX_DEPTH: usize = 127;
+/// The deepest nesting of arrays and objects accepted inside a raw value: the limit of serde_json,
+/// less the object around it.
+pub(super) const MAX_DEPTH: usize = 127;
 
 /// Refuses nesting beyond [`MAX_DEPTH`], lone surrogates and numbers outside the range of `f64`.
 ///
-/// `text` is known to be well-formed JSON: serde_json has already skipped over it.
+/// `text` must be well-formed JSON, which it is once serde_json has skipped over it.
 pub(super) fn check(text: &str) -> Result<(), &'static str> {
     let bytes = text.as_bytes();
     let (mut at, mut depth) = (0, 0_usize);
@@ -30,7 +35,7 @@ pub(super) fn check(text: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// Passes a string whose opening quote is before `at`; returns the place after its end.
+/// Skips a string whose opening quote is before `at`; returns the position after its end.
 fn string(bytes: &[u8], mut at: usize) -> Result<usize, &'static str> {
     loop {
         let rest = bytes.get(at..).unwrap_or_default();
@@ -51,13 +56,13 @@ fn string(bytes: &[u8], mut at: usize) -> Result<usize, &'static str> {
     }
 }
 
-/// The code unit of a `\uXXXX` escape at `at`.
+/// Parses the code unit of a `\uXXXX` escape at `at`.
 fn escape(bytes: &[u8], at: usize) -> Option<u16> {
     let escape = bytes.get(at..at + 6)?.strip_prefix(b"\\u")?;
     u16::from_str_radix(std::str::from_utf8(escape).ok()?, 16).ok()
 }
 
-/// Passes a number; one with an exponent or very many digits must be finite as `f64`.
+/// Skips a number. One with an exponent or very many digits must be finite as `f64`.
 fn number(text: &str, at: usize) -> Result<usize, &'static str> {
     let rest = text.get(at..).unwrap_or_default();
     let end = rest

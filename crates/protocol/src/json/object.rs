@@ -1,10 +1,11 @@
-//! The macro behind request objects: one borrowed pass, duplicates refused, unknown names kept.
+//! The macro that declares request objects: one borrowed pass, which refuses duplicate members and
+//! collects the names of unknown ones.
 
 /// Declares a request object whose members are all optional.
 ///
-/// `null` counts as absent. The names of members that are not declared are collected in
-/// `unknown`, so that what is not understood can be reported. Which members must be there is for
-/// the reader to say, since only it knows the path.
+/// A member that is `null` is treated as absent. The names of undeclared members are collected in
+/// `unknown`, so that they can be reported. Required members are checked by the caller, which knows
+/// the path of the object and can name it in the error; a `Deserialize` implementation does not.
 macro_rules! object {
     (
         $(#[$meta:meta])*
@@ -16,7 +17,7 @@ macro_rules! object {
         #[derive(Clone, Debug, Default)]
         pub struct $name<'b> {
             $($(#[$field_meta])* pub $field: Option<$type>,)*
-            /// Names of members that this type does not know, in order.
+            /// Names of undeclared members, in order.
             pub unknown: Vec<std::borrow::Cow<'b, str>>,
         }
 

@@ -1,4 +1,4 @@
-//! The members of a JSON object in order, each value kept as it was written.
+//! Objects as ordered pairs of name and raw value.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,7 +10,11 @@ use serde_json::value::RawValue;
 use super::raw_value::{Raw, raw};
 use super::text::Text;
 
-/// A JSON object read once: what is not changed leaves byte for byte as it came.
+/// A JSON object whose members keep their order and their text: members that are not changed are
+/// written byte for byte as they were read.
+///
+/// Members are searched one after another, which is no burden for the few dozen that requests have;
+/// a map would not keep their order.
 #[derive(Clone, Debug, Default)]
 pub struct RawObject<'b>(Vec<(Cow<'b, str>, Cow<'b, RawValue>)>);
 
@@ -21,7 +25,7 @@ impl<'b> RawObject<'b> {
         self.0.iter().find(|(n, _)| n == name).map(|(_, value)| &**value)
     }
 
-    /// The value under `name` as it stands in the text that was read, unless it was put since.
+    /// The value under `name` as borrowed from the text that was read; `None` once it was replaced.
     #[must_use]
     pub fn as_read(&self, name: &str) -> Option<&'b RawValue> {
         match self.0.iter().find(|(n, _)| n == name) {
@@ -42,16 +46,16 @@ impl<'b> RawObject<'b> {
         serde_json::from_str::<Text<'_>>(self.get(name)?.get()).ok().map(|text| text.0)
     }
 
-    /// Whether `name` is there, also as `null`.
+    /// Whether there is a member `name`, even if it is `null`.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
         self.get(name).is_some()
     }
 
-    /// Puts `value` under `name`: in its old place if there is one, at the end otherwise.
+    /// Sets `name` to `value`, in the member's place if there is one, else at the end.
     ///
     /// # Errors
-    /// Only where a `Serialize` implementation fails by itself.
+    /// Only when a `Serialize` implementation returns an error of its own.
     pub fn set<T: Serialize + ?Sized>(
         &mut self,
         name: impl Into<Cow<'b, str>>,
@@ -61,7 +65,7 @@ impl<'b> RawObject<'b> {
         Ok(())
     }
 
-    /// Puts an already written value under `name`; see [`RawObject::set`].
+    /// Sets `name` to a value that is JSON text already; see [`RawObject::set`].
     pub fn put(&mut self, name: impl Into<Cow<'b, str>>, value: Cow<'b, RawValue>) {
         let name = name.into();
         match self.0.iter_mut().find(|(n, _)| *n == name) {
@@ -70,19 +74,19 @@ impl<'b> RawObject<'b> {
         }
     }
 
-    /// Takes `name` out; tells what was under it.
+    /// Removes `name`; returns its value.
     pub fn remove(&mut self, name: &str) -> Option<Cow<'b, RawValue>> {
         let at = self.0.iter().position(|(n, _)| n == name)?;
         Some(self.0.remove(at).1)
     }
 
-    /// Whether there is no member.
+    /// Whether the object has no members.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
 
-    /// Names and values in order.
+    /// Iterates over names and values in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &RawValue)> {
         self.0.iter().map(|(name, value)| (&**name, &**value))
     }
@@ -115,7 +119,8 @@ impl<'de: 'b, 'b> Deserialize<'de> for RawObject<'b> {
     }
 }
 
-/// A name that occurs twice; sorted, so that very many names do not take their square in time.
+/// Finds a name that occurs twice. The names are sorted first: comparing each with each would let a
+/// request of a hundred thousand members block a thread.
 fn duplicate<'m>(members: &'m [(Cow<'_, str>, Cow<'_, RawValue>)]) -> Option<&'m str> {
     let mut names: Vec<&str> = members.iter().map(|(name, _)| &**name).collect();
     names.sort_unstable();

@@ -1,46 +1,52 @@
-//! JSON strings that keep their escapes, so that they can be copied to the wire unread.
+//! Borrowed JSON strings that keep their escapes, so that they can be copied into other JSON.
+//!
+//! A stream consists of thousands of short deltas, and each is copied from one JSON text into
+//! another. Decoding and escaping every one again would cost two passes and an allocation, so this
+//! type finds the end of a string and what escapes it contains in one pass, eight bytes at a time.
+//! It accepts exactly the strings that serde_json accepts, which property tests and a fuzz target
+//! check.
 
 use serde::de::{Deserialize, Deserializer, Error};
 use serde_json::value::RawValue;
 
-/// A JSON string still in its escapes.
+/// A JSON string with its escapes kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RawStr<'b> {
-    /// What stands between the quotes.
+    /// The text between the quotes.
     inside: &'b str,
     escapes: Escapes,
 }
 
-/// Which escapes a string holds.
+/// The escapes that a string contains, from harmless to not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Escapes {
-    /// None: it stands as it reads.
+    /// No escapes: the text is the string.
     None,
-    /// Such that every reader takes.
-    Whole,
-    /// Also a surrogate without its other half, which not every reader takes.
-    Lone,
+    /// Escapes that every JSON parser accepts.
+    Valid,
+    /// Also a surrogate without its other half, which not every parser accepts.
+    LoneSurrogate,
 }
 
 impl<'b> RawStr<'b> {
-    /// Reads the string whose opening quote stands before `bytes`: gives it, and what follows its
-    /// closing quote. `None` where serde_json would not take it.
+    /// Parses the string whose opening quote is before `bytes`; returns it with the rest after its
+    /// closing quote, or `None` where serde_json would refuse it.
     pub(crate) fn read_prefix(bytes: &'b [u8]) -> Option<(Self, &'b [u8])> {
         let (inside, escapes, rest) = split(bytes)?;
         let inside = std::str::from_utf8(inside).ok()?;
         Some((Self { inside, escapes }, rest))
     }
 
-    /// What follows such a string, which is not read.
+    /// Skips such a string; returns the rest after its closing quote.
     pub(crate) fn skip(bytes: &[u8]) -> Option<&[u8]> {
         split(bytes).map(|(_, _, rest)| rest)
     }
 
-    /// What stands between the quotes, to be copied into other JSON; `None` where that would hand
-    /// on a lone surrogate.
+    /// The text between the quotes, to be copied into other JSON; `None` where that would pass on a
+    /// lone surrogate.
     #[must_use]
     pub fn raw(self) -> Option<&'b str> {
-        (self.escapes != Escapes::Lone).then_some(self.inside)
+        (self.escapes != Escapes::LoneSurrogate).then_some(self.inside)
     }
 
     /// The decoded text; `scratch` is used only when escapes occur.
@@ -57,9 +63,9 @@ impl<'b> RawStr<'b> {
         let mut rest = self.inside;
         while let Some((before, escaped)) = rest.split_once('\\') {
             scratch.push_str(before);
-            // A string is made only where every escape in it could be read.
+            // Every escape was parsed when the string was made, so this loop never ends early.
             let Some(escape) = Escape::at(escaped.as_bytes()) else { break };
-            scratch.push(escape.stands_for.unwrap_or(char::REPLACEMENT_CHARACTER));
+            scratch.push(escape.character.unwrap_or(char::REPLACEMENT_CHARACTER));
             rest = escaped.get(escape.length..).unwrap_or_default();
         }
         scratch.push_str(rest);
@@ -80,16 +86,17 @@ impl<'b> RawStr<'b> {
     }
 }
 
-/// The inside of a string whose opening quote stands before `bytes`, and what follows it.
+/// Splits at the end of the string whose opening quote is before `bytes`: returns its inside, the
+/// escapes in it and the rest after its closing quote.
 fn split(bytes: &[u8]) -> Option<(&[u8], Escapes, &[u8])> {
-    let (mut at, mut escapes) = (plain(bytes, 0), Escapes::None);
+    let (mut at, mut escapes) = (end_of_plain(bytes, 0), Escapes::None);
     loop {
         match bytes.get(at)? {
             b'"' => break,
             b'\\' => {
                 let escape = Escape::at(bytes.get(at + 1..)?)?;
                 escapes = escapes.max(escape.kind());
-                at = plain(bytes, at + 1 + escape.length);
+                at = end_of_plain(bytes, at + 1 + escape.length);
             }
             _ => return None,
         }
@@ -98,7 +105,7 @@ fn split(bytes: &[u8]) -> Option<(&[u8], Escapes, &[u8])> {
     Some((inside, escapes, rest.get(1..)?))
 }
 
-/// The characters of the inside of a string, decoded one by one.
+/// Decodes the inside of a string, character by character.
 pub(super) struct Decoded<'b>(&'b str);
 
 impl<'b> Decoded<'b> {
@@ -116,7 +123,7 @@ impl Iterator for Decoded<'_> {
             '\\' => {
                 let escape = Escape::at(rest.as_str().as_bytes())?;
                 self.0 = rest.as_str().get(escape.length..)?;
-                return Some(escape.stands_for.unwrap_or(char::REPLACEMENT_CHARACTER));
+                return Some(escape.character.unwrap_or(char::REPLACEMENT_CHARACTER));
             }
             same => same,
         };
@@ -125,18 +132,18 @@ impl Iterator for Decoded<'_> {
     }
 }
 
-/// An escape, or the two that stand for one character.
+/// An escape, or the two of a surrogate pair.
 struct Escape {
     /// Bytes after the backslash.
     length: usize,
     /// `None` for a lone surrogate.
-    stands_for: Option<char>,
+    character: Option<char>,
 }
 
 impl Escape {
-    /// Reads what follows a backslash.
+    /// Parses the text after a backslash.
     fn at(bytes: &[u8]) -> Option<Self> {
-        let stands_for = match bytes.first()? {
+        let character = match bytes.first()? {
             b'u' => return Self::unicode(bytes),
             b'n' => '\n',
             b'r' => '\r',
@@ -146,7 +153,7 @@ impl Escape {
             same @ (b'"' | b'\\' | b'/') => char::from(*same),
             _ => return None,
         };
-        Some(Self { length: 1, stands_for: Some(stands_for) })
+        Some(Self { length: 1, character: Some(character) })
     }
 
     fn unicode(bytes: &[u8]) -> Option<Self> {
@@ -157,25 +164,25 @@ impl Escape {
             && (0xDC00..0xE000).contains(&second)
         {
             let code = 0x1_0000 + ((first - 0xD800) << 10 | (second - 0xDC00));
-            return Some(Self { length: 11, stands_for: char::from_u32(code) });
+            return Some(Self { length: 11, character: char::from_u32(code) });
         }
-        Some(Self { length: 5, stands_for: char::from_u32(first) })
+        Some(Self { length: 5, character: char::from_u32(first) })
     }
 
     fn kind(&self) -> Escapes {
-        if self.stands_for.is_some() { Escapes::Whole } else { Escapes::Lone }
+        if self.character.is_some() { Escapes::Valid } else { Escapes::LoneSurrogate }
     }
 }
 
-/// The code unit of an escape that begins with `u` and four hexadecimal digits.
+/// Parses `u` and four hexadecimal digits as a UTF-16 code unit.
 fn code_unit(bytes: &[u8]) -> Option<u32> {
     let digits = bytes.first_chunk::<5>()?.strip_prefix(b"u")?;
     let digit = |byte: &u8| char::from(*byte).to_digit(16);
     digits.iter().try_fold(0, |code, byte| Some(code << 4 | digit(byte)?))
 }
 
-/// The first place from `at` on with a quote, a backslash or a control character.
-fn plain(bytes: &[u8], mut at: usize) -> usize {
+/// The first position from `at` on with a quote, a backslash or a control character.
+fn end_of_plain(bytes: &[u8], mut at: usize) -> usize {
     while let Some(word) = bytes.get(at..).and_then(|rest| rest.first_chunk::<8>()) {
         let found = special(u64::from_le_bytes(*word));
         if found != 0 {
@@ -188,7 +195,8 @@ fn plain(bytes: &[u8], mut at: usize) -> usize {
     at + rest.iter().position(ends).unwrap_or(rest.len())
 }
 
-/// The high bit of the first of eight bytes that ends plain text, perhaps with others above it.
+/// Sets the high bit of the first of eight bytes that ends plain text; bits above it may be set as
+/// well. This is the usual arithmetic for finding a byte in a word without a branch for each byte.
 fn special(word: u64) -> u64 {
     const ONES: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x80 * ONES;

@@ -1,4 +1,4 @@
-//! Strings on their way from one JSON text into another.
+//! Owned or borrowed strings that keep their escapes on the way from one JSON text into another.
 
 use std::borrow::Cow;
 
@@ -10,36 +10,38 @@ use super::check;
 use super::raw_str::Decoded;
 use super::raw_value::Raw;
 
-/// A string that leaves in the escapes in which it came, or that was made here.
+/// A string that is written with the escapes in which it was read, or one that was made here.
 ///
-/// What is only handed on, such as a tool's result or an image, is so neither decoded nor escaped.
+/// Strings that are only passed on, such as images and the results of tools, are neither decoded
+/// nor escaped again: they may have megabytes.
 #[derive(Clone, Debug)]
 pub struct RawString<'b>(Form<'b>);
 
 #[derive(Clone, Debug)]
 enum Form<'b> {
-    /// A JSON string that every reader takes.
-    Written {
+    /// A JSON string that every parser accepts.
+    Json {
         json: Cow<'b, RawValue>,
-        /// Whether it holds no escape.
+        /// Whether it contains no escape.
         plain: bool,
     },
     Text(Cow<'b, str>),
 }
 
 impl<'b> RawString<'b> {
-    /// The string in a value, if it is one.
+    /// Takes the string of a checked value, if it is one.
     #[must_use]
     pub fn of(value: Raw<'b>) -> Option<Self> {
         let json = value.get();
-        let written = Form::Written { json: Cow::Borrowed(json), plain: is_plain(json) };
+        let written = Form::Json { json: Cow::Borrowed(json), plain: is_plain(json) };
         json.get().starts_with('"').then_some(Self(written))
     }
 
-    /// The string in a value that has not been checked.
+    /// Takes the string of a value that has not been checked.
     ///
     /// # Errors
-    /// When it is none, or one that not every reader takes.
+    /// When the value is not a string, or contains a lone surrogate, which not every parser
+    /// accepts.
     pub(crate) fn checked<E: Error>(
         json: &'b RawValue,
         expected: &dyn Expected,
@@ -48,15 +50,16 @@ impl<'b> RawString<'b> {
             return Err(E::invalid_type(kind(json), expected));
         }
         let plain = is_plain(json);
-        // Only half a surrogate can be wrong with it; most strings with escapes have none of that
-        // kind.
+        // serde_json has checked everything except surrogates, which only `\u` can introduce; most
+        // strings with escapes contain no `\u`, and finding that out is cheap.
         if !plain && memchr::memmem::find(json.get().as_bytes(), b"\\u").is_some() {
             check::check(json.get()).map_err(E::custom)?;
         }
-        Ok(Self(Form::Written { json: Cow::Borrowed(json), plain }))
+        Ok(Self(Form::Json { json: Cow::Borrowed(json), plain }))
     }
 
-    /// Joins texts; where they need no escapes, the sum is not searched for what does.
+    /// Concatenates texts. Where they need no escapes, as base64 does not, the result is JSON
+    /// already and will not be searched for characters to escape.
     #[must_use]
     pub fn concat(texts: &[&str]) -> Self {
         let inside: usize = texts.iter().map(|text| text.len()).sum();
@@ -65,9 +68,7 @@ impl<'b> RawString<'b> {
         json.extend(texts.iter().copied());
         json.push('"');
         match RawValue::from_string(json) {
-            Ok(json) if is_plain(&json) => {
-                Self(Form::Written { json: Cow::Owned(json), plain: true })
-            }
+            Ok(json) if is_plain(&json) => Self(Form::Json { json: Cow::Owned(json), plain: true }),
             _ => Self(Form::Text(Cow::Owned(texts.concat()))),
         }
     }
@@ -76,24 +77,25 @@ impl<'b> RawString<'b> {
     #[must_use]
     pub fn text(&self) -> Cow<'_, str> {
         match &self.0 {
-            Form::Written { json, plain: true } => Cow::Borrowed(inside(json)),
-            Form::Written { json, .. } => {
-                // The escapes were checked when the string was read.
+            Form::Json { json, plain: true } => Cow::Borrowed(inside(json)),
+            Form::Json { json, .. } => {
+                // Decoding cannot fail: the escapes were checked when the string was read.
                 Cow::Owned(serde_json::from_str(json.get()).unwrap_or_default())
             }
             Form::Text(text) => Cow::Borrowed(text),
         }
     }
 
-    /// Whether the text begins like that, white space left out; no more of it is decoded.
+    /// Whether the text starts with `start` after white space. Only as much of it is decoded as is
+    /// needed for the answer.
     #[must_use]
     pub fn trimmed_starts_with(&self, start: &str) -> bool {
         let plain = match &self.0 {
-            Form::Written { json, plain: false } => {
+            Form::Json { json, plain: false } => {
                 let mut text = Decoded::of(inside(json)).skip_while(|c| c.is_whitespace());
                 return start.chars().all(|c| text.next() == Some(c));
             }
-            Form::Written { json, .. } => inside(json),
+            Form::Json { json, .. } => inside(json),
             Form::Text(text) => text,
         };
         plain.trim_start().starts_with(start)
@@ -103,13 +105,13 @@ impl<'b> RawString<'b> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         match &self.0 {
-            Form::Written { json, .. } => inside(json).is_empty(),
+            Form::Json { json, .. } => inside(json).is_empty(),
             Form::Text(text) => text.is_empty(),
         }
     }
 }
 
-/// What a value that is no string is, in the words of serde.
+/// Describes a value that is not a string, in the terms of serde.
 fn kind(json: &RawValue) -> Unexpected<'_> {
     match json.get() {
         "null" => Unexpected::Unit,
@@ -125,7 +127,7 @@ fn is_plain(json: &RawValue) -> bool {
     memchr::memchr(b'\\', json.get().as_bytes()).is_none()
 }
 
-/// What stands between the quotes.
+/// The text between the quotes.
 fn inside(json: &RawValue) -> &str {
     let json = json.get();
     json.get(1..json.len().saturating_sub(1)).unwrap_or_default()
@@ -158,7 +160,7 @@ impl From<String> for RawString<'_> {
 impl Serialize for RawString<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         match &self.0 {
-            Form::Written { json, .. } => json.serialize(serializer),
+            Form::Json { json, .. } => json.serialize(serializer),
             Form::Text(text) => serializer.serialize_str(text),
         }
     }

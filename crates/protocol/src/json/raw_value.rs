@@ -1,4 +1,4 @@
-//! Values of any kind, kept as the text in which they were written.
+//! Values of any kind, kept as the JSON text in which they were written.
 
 use serde::de::{Deserialize, Deserializer, Error};
 use serde::ser::{Serialize, Serializer};
@@ -7,12 +7,12 @@ use serde_json::value::RawValue;
 use super::check;
 use super::text::Text;
 
-/// Any JSON value, kept as its text after a check of depth, surrogates and number range.
+/// Any JSON value, kept as its text after a check of depth, surrogates and the range of numbers.
 #[derive(Clone, Copy, Debug)]
 pub struct Raw<'b>(&'b RawValue);
 
 impl<'b> Raw<'b> {
-    /// The value as it was written.
+    /// The value, as it was written.
     #[must_use]
     pub fn get(self) -> &'b RawValue {
         self.0
@@ -24,7 +24,7 @@ impl<'b> Raw<'b> {
         self.0.get()
     }
 
-    /// The string it holds, if it is one.
+    /// The decoded string, if the value is one.
     #[must_use]
     pub fn as_text(self) -> Option<Text<'b>> {
         serde_json::from_str(self.text()).ok()
@@ -51,7 +51,7 @@ impl<'de: 'b, 'b> Deserialize<'de> for Raw<'b> {
     }
 }
 
-/// Any JSON value, checked as a [`Raw`] is: only that it is there counts.
+/// Any JSON value, checked like a [`Raw`] and then dropped: only its presence matters.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Present;
 
@@ -64,7 +64,7 @@ impl<'de> Deserialize<'de> for Present {
 /// Serialises `value` to a raw value.
 ///
 /// # Errors
-/// Only where a `Serialize` implementation fails by itself.
+/// Only when a `Serialize` implementation returns an error of its own.
 pub fn raw<T: Serialize + ?Sized>(value: &T) -> Result<Box<RawValue>, serde_json::Error> {
     serde_json::value::to_raw_value(value)
 }

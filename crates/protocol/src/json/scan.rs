@@ -1,57 +1,57 @@
-//! Lists and objects taken apart: what is inside is passed over, not read.
+//! Splitting of lists and objects into the texts of their elements, which are skipped and not
+//! parsed.
 //!
-//! The texts are JSON that has been read before, so nothing is checked. Other texts give some parts
-//! or none.
+//! Nothing is checked, since every text comes from JSON that was parsed before. Other texts yield
+//! some parts or none, but no error and no endless loop.
 
 use std::iter;
 
-/// The items of a list; none of what is no list.
+/// Iterates over the items of a list; yields none where the text is not a list.
 pub fn items(list: &str) -> impl Iterator<Item = &str> {
     let mut rest = list.trim_ascii_start().strip_prefix('[').unwrap_or_default();
     iter::from_fn(move || {
-        let (item, after) = value(past(rest, ','))?;
+        let (item, after) = split_value(skip_separator(rest, ','))?;
         rest = after;
         Some(item)
     })
 }
 
-/// The names, in the escapes in which they stand, and the values of an object; none of what is no
-/// object.
+/// Iterates over the names, with their escapes kept, and the values of an object; yields none where
+/// the text is not an object.
 pub fn members(object: &str) -> impl Iterator<Item = (&str, &str)> {
     let mut rest = object.trim_ascii_start().strip_prefix('{').unwrap_or_default();
     iter::from_fn(move || {
-        let (name, after) = value(past(rest, ','))?;
-        let (member, after) = value(past(after, ':'))?;
+        let (name, after) = split_value(skip_separator(rest, ','))?;
+        let (member, after) = split_value(skip_separator(after, ':'))?;
         rest = after;
         Some((name.strip_prefix('"')?.strip_suffix('"')?, member))
     })
 }
 
-/// What follows white space and perhaps a separator among it.
-fn past(text: &str, separator: char) -> &str {
+/// Skips white space and a separator, if there is one.
+fn skip_separator(text: &str, separator: char) -> &str {
     let text = text.trim_ascii_start();
     text.strip_prefix(separator).unwrap_or(text).trim_ascii_start()
 }
 
-/// The value that a text begins with, and what follows it; `None` at the end of a list or an
-/// object.
-fn value(text: &str) -> Option<(&str, &str)> {
+/// Splits off the value at the beginning of a text; `None` at the end of a list or an object.
+fn split_value(text: &str) -> Option<(&str, &str)> {
     let bytes = text.as_bytes();
     let end = match bytes.first()? {
-        b'"' => string(bytes, 1),
-        b'[' | b'{' => nested(bytes),
+        b'"' => end_of_string(bytes, 1),
+        b'[' | b'{' => end_of_nested(bytes),
         _ => bytes.iter().position(|byte| b",]} \t\n\r".contains(byte)).unwrap_or(bytes.len()),
     };
     text.split_at_checked(end).filter(|_| end > 0)
 }
 
-/// The place after the list or object that begins here.
-fn nested(bytes: &[u8]) -> usize {
+/// The position after the list or object that begins `bytes`.
+fn end_of_nested(bytes: &[u8]) -> usize {
     let (mut at, mut depth) = (0, 0_usize);
     while let Some(byte) = bytes.get(at) {
         at += 1;
         match byte {
-            b'"' => at = string(bytes, at),
+            b'"' => at = end_of_string(bytes, at),
             b'[' | b'{' => depth += 1,
             b']' | b'}' if depth == 1 => return at,
             b']' | b'}' => depth -= 1,
@@ -61,8 +61,8 @@ fn nested(bytes: &[u8]) -> usize {
     at
 }
 
-/// The place after the string whose opening quote stands before `at`.
-fn string(bytes: &[u8], mut at: usize) -> usize {
+/// The position after the string whose opening quote is before `at`.
+fn end_of_string(bytes: &[u8], mut at: usize) -> usize {
     while let Some(step) = bytes.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
         at += step + 1;
         if bytes.get(at - 1) == Some(&b'"') {

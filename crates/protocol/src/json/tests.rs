@@ -1,10 +1,11 @@
-//! Tests of lossless reading: members, raw values, paths of faults, strings.
+//! Tests of lossless reading: objects, raw values, paths of errors, strings.
 #![allow(unreachable_pub, reason = "the macro declares public objects")]
 
 use proptest::prelude::*;
 use serde::Deserialize;
 
-use super::{MAX_DEPTH, Raw, RawObject, RawStr, RawValue, ReadError, Text, read, read_text};
+use super::check::MAX_DEPTH;
+use super::{Raw, RawObject, RawStr, RawValue, ReadError, Text, read, read_text};
 use crate::openai::chat::request::Request as ChatRequest;
 
 object! {
@@ -27,10 +28,10 @@ object! {
     }
 }
 
-fn fault<'b, T: Deserialize<'b>>(text: &'b str) -> ReadError {
+fn error_of<'b, T: Deserialize<'b>>(text: &'b str) -> ReadError {
     match read_text::<T>(text) {
         Ok(_) => panic!("{text} was accepted"),
-        Err(fault) => fault,
+        Err(error) => error,
     }
 }
 
@@ -55,8 +56,8 @@ mod members {
     #[test]
     fn a_name_that_occurs_twice_is_refused_also_in_another_spelling() {
         for text in [r#"{"a":1,"a":1}"#, r#"{"a":1,"b":2,"\u0061":3}"#] {
-            let fault = fault::<RawObject<'_>>(text);
-            assert!(fault.message.starts_with("duplicate field `a`"), "{fault:?}");
+            let error = error_of::<RawObject<'_>>(text);
+            assert!(error.message.starts_with("duplicate field `a`"), "{error:?}");
         }
     }
 
@@ -68,11 +69,11 @@ mod members {
         };
         assert!(read_text::<RawObject<'_>>(&many("new")).is_ok());
         let again = many("n7");
-        assert!(fault::<RawObject<'_>>(&again).message.starts_with("duplicate field `n7`"));
+        assert!(error_of::<RawObject<'_>>(&again).message.starts_with("duplicate field `n7`"));
     }
 
     #[test]
-    fn a_value_is_put_in_its_old_place_and_a_new_one_at_the_end() {
+    fn a_value_is_set_in_its_old_place_and_a_new_one_at_the_end() {
         let mut members: RawObject<'_> = read_text(r#"{"a":1,"b":2,"c":3}"#).unwrap();
         members.set("b", "two").unwrap();
         members.set("d", &4).unwrap();
@@ -83,7 +84,7 @@ mod members {
     }
 
     #[test]
-    fn null_is_there_but_not_present() {
+    fn null_is_contained_but_not_present() {
         let members: RawObject<'_> = read_text(r#"{"a":null,"b":false}"#).unwrap();
         assert!(members.contains("a") && !members.contains("c"));
         assert!(members.present("a").is_none());
@@ -99,7 +100,7 @@ mod members {
     }
 
     #[test]
-    fn a_value_that_was_put_is_not_as_it_was_read() {
+    fn a_value_that_was_set_is_not_as_it_was_read() {
         let mut members: RawObject<'_> = read_text(r#"{"a":1,"b":2}"#).unwrap();
         members.set("b", &3).unwrap();
         assert_eq!(members.as_read("a").map(RawValue::get), Some("1"));
@@ -107,9 +108,12 @@ mod members {
     }
 
     #[test]
-    fn what_is_no_object_is_refused() {
+    fn values_that_are_not_objects_are_refused() {
         for text in ["null", "[]", "1", "\"a\"", "true"] {
-            assert!(fault::<RawObject<'_>>(text).message.contains("expected an object"), "{text}");
+            assert!(
+                error_of::<RawObject<'_>>(text).message.contains("expected an object"),
+                "{text}"
+            );
         }
     }
 }
@@ -122,20 +126,20 @@ mod raw_values {
         assert_eq!(MAX_DEPTH, 127);
         assert!(read_text::<Raw<'_>>(&nested(127)).is_ok());
         let deep = nested(128);
-        let fault = fault::<Raw<'_>>(&deep);
-        assert!(fault.message.contains("limit of 128 levels"), "{fault:?}");
+        let error = error_of::<Raw<'_>>(&deep);
+        assert!(error.message.contains("limit of 128 levels"), "{error:?}");
     }
 
     #[test]
     fn very_deep_nesting_is_refused_without_recursion() {
         let deep = format!("{{\"a\":{}}}", nested(1_000_000));
-        let fault = fault::<RawObject<'_>>(&deep);
-        assert!(fault.message.contains("limit of 128 levels"));
-        assert_eq!(fault.path, "a");
+        let error = error_of::<RawObject<'_>>(&deep);
+        assert!(error.message.contains("limit of 128 levels"));
+        assert_eq!(error.path, "a");
     }
 
     #[test]
-    fn brackets_in_strings_are_no_nesting() {
+    fn brackets_in_strings_are_not_nesting() {
         let text = format!("\"{}\\\"{}\"", "[".repeat(500), "{".repeat(500));
         assert!(read_text::<Raw<'_>>(&text).is_ok());
     }
@@ -149,22 +153,25 @@ mod raw_values {
     #[test]
     fn lone_surrogates_are_refused_and_pairs_accepted() {
         for text in [r#""\ud800""#, r#""a\udbffb""#, r#""\ud800\u0041""#, r#""\ud800\ud800""#] {
-            assert!(fault::<Raw<'_>>(text).message.contains("lone leading"), "{text}");
+            assert!(error_of::<Raw<'_>>(text).message.contains("lone leading"), "{text}");
         }
         for text in [r#""\udc00""#, r#""\ud83d\ude00\ude00""#] {
-            assert!(fault::<Raw<'_>>(text).message.contains("lone trailing"), "{text}");
+            assert!(error_of::<Raw<'_>>(text).message.contains("lone trailing"), "{text}");
         }
         for text in [r#""\ud83d\ude00""#, r#""\\ud800""#, r#""\\\\ud800""#, r#""\uD83D\uDE00""#] {
             assert!(read_text::<Raw<'_>>(text).is_ok(), "{text}");
         }
-        assert!(fault::<Raw<'_>>(r#""\\\ud800""#).message.contains("lone leading"));
-        assert!(fault::<Raw<'_>>(r#"{"\ud800":1}"#).message.contains("lone leading"));
+        assert!(error_of::<Raw<'_>>(r#""\\\ud800""#).message.contains("lone leading"));
+        assert!(error_of::<Raw<'_>>(r#"{"\ud800":1}"#).message.contains("lone leading"));
     }
 
     #[test]
     fn numbers_beyond_the_range_are_refused() {
         for text in ["1e400", "[1,-1E+999]", &"9".repeat(5000)] {
-            assert!(fault::<Raw<'_>>(text).message.contains("number out of range"), "{text:.20}");
+            assert!(
+                error_of::<Raw<'_>>(text).message.contains("number out of range"),
+                "{text:.20}"
+            );
         }
         for text in ["1e308", "1E-400", "-0", "123456789012345678901234567890", "0.1e1", "[1,2]"] {
             assert!(read_text::<Raw<'_>>(text).is_ok(), "{text}");
@@ -196,28 +203,28 @@ mod bodies {
     }
 
     #[test]
-    fn a_body_that_is_no_utf_8_is_refused_with_its_place() {
-        let fault = read::<Small<'_>>(b"{\"name\":\"\xff\xfe\"}").unwrap_err();
-        assert_eq!(fault.message, "body is not UTF-8 at byte 9");
-        assert_eq!(fault.path, "");
+    fn a_body_that_is_not_utf_8_is_refused_with_its_position() {
+        let error = read::<Small<'_>>(b"{\"name\":\"\xff\xfe\"}").unwrap_err();
+        assert_eq!(error.message, "body is not UTF-8 at byte 9");
+        assert_eq!(error.path, "");
     }
 
     #[test]
-    fn what_is_no_json_is_refused_without_a_path() {
+    fn text_that_is_not_json_is_refused_without_a_path() {
         for body in ["", " ", "{\"name\":\"a\",}", "{}{}", "// c\n{}", "{'name':'a'}", "{\"name\""]
         {
-            let fault = fault::<Small<'_>>(body);
-            assert!(!fault.message.is_empty(), "{body}");
+            let error = error_of::<Small<'_>>(body);
+            assert!(!error.message.is_empty(), "{body}");
         }
         for body in ["{}{}", "{\"name\":\"a\",}", "{", "{\"inner\":{,"] {
-            assert!(!fault::<Small<'_>>(body).path.contains('?'), "{body}");
+            assert!(!error_of::<Small<'_>>(body).path.contains('?'), "{body}");
         }
-        assert_eq!(fault::<Small<'_>>("{}{}").path, "");
-        assert_eq!(fault::<Small<'_>>("{\"name\":\"a\",}").path, "");
+        assert_eq!(error_of::<Small<'_>>("{}{}").path, "");
+        assert_eq!(error_of::<Small<'_>>("{\"name\":\"a\",}").path, "");
     }
 
     #[test]
-    fn the_path_of_a_fault_names_the_value() {
+    fn the_path_of_an_error_names_the_value() {
         let call = r#"{"messages":[{},{},{"tool_calls":[{"function":5}]}]}"#;
         for (body, path) in [
             (call, "messages[2].tool_calls[0].function"),
@@ -241,12 +248,12 @@ mod bodies {
             (r#"{"messages":[{"content":"\ud800"}]}"#, "messages[0].content"),
             (r#"{"metadata":{"a":1e400}}"#, "metadata"),
         ] {
-            assert_eq!(fault::<ChatRequest<'_>>(body).path, path, "{body}");
+            assert_eq!(error_of::<ChatRequest<'_>>(body).path, path, "{body}");
         }
         let deep = format!(r#"{{"tools":[{{"function":{{"parameters":{}}}}}]}}"#, nested(128));
-        let fault = fault::<ChatRequest<'_>>(&deep);
-        assert_eq!(fault.path, "tools[0].function.parameters");
-        assert!(fault.message.contains("limit of 128 levels"));
+        let error = error_of::<ChatRequest<'_>>(&deep);
+        assert_eq!(error.path, "tools[0].function.parameters");
+        assert!(error.message.contains("limit of 128 levels"));
     }
 }
 
@@ -269,12 +276,12 @@ mod objects {
 
     #[test]
     fn a_known_name_that_occurs_twice_is_refused() {
-        let fault = fault::<Small<'_>>(r#"{"count":1,"count":1}"#);
-        assert!(fault.message.contains("duplicate field `count`"), "{fault:?}");
+        let error = error_of::<Small<'_>>(r#"{"count":1,"count":1}"#);
+        assert!(error.message.contains("duplicate field `count`"), "{error:?}");
     }
 
     #[test]
-    fn unknown_values_are_checked_all_the_same() {
+    fn unknown_values_are_checked_too() {
         assert!(read_text::<Small<'_>>(r#"{"x":"\ud800"}"#).is_err());
         assert!(read_text::<Small<'_>>(&format!(r#"{{"x":{}}}"#, nested(128))).is_err());
     }
@@ -282,10 +289,10 @@ mod objects {
     #[test]
     fn a_number_of_the_wrong_kind_is_refused() {
         for body in [r#"{"count":-1}"#, r#"{"count":1.5}"#, r#"{"count":"1"}"#] {
-            assert_eq!(fault::<Small<'_>>(body).path, "count", "{body}");
+            assert_eq!(error_of::<Small<'_>>(body).path, "count", "{body}");
         }
         let long = format!(r#"{{"count":{}}}"#, "1".repeat(5000));
-        assert_eq!(fault::<Small<'_>>(&long).path, "count");
+        assert_eq!(error_of::<Small<'_>>(&long).path, "count");
     }
 }
 

@@ -1,4 +1,4 @@
-//! Strings, decoded and borrowed where that is possible.
+//! Decoded strings, borrowed from the JSON text where that is possible.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,7 +7,7 @@ use std::ops::Deref;
 use serde::de::{Deserialize, Deserializer, Error, Visitor};
 use serde::ser::{Serialize, Serializer};
 
-/// A string that is borrowed from the JSON text wherever it holds no escape.
+/// A decoded string, borrowed from the JSON text unless it contains escapes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Text<'b>(pub Cow<'b, str>);
 

@@ -10,7 +10,7 @@ use crate::json::{Raw, RawString, Text, object};
 use crate::openai::chat::request::Tool;
 
 object! {
-    /// A chat request; it is streamed unless it says otherwise.
+    /// A chat request; the answer is streamed unless the request says otherwise.
     pub struct Request<'b> {
         /// The model's name, perhaps with a tag.
         model: Text<'b> = "model",
@@ -26,11 +26,11 @@ object! {
         stream: bool = "stream",
         /// How long the model stays loaded: seconds, or a text such as `5m`.
         keep_alive: Raw<'b> = "keep_alive",
-        /// Whether, or how much, to think.
+        /// Whether to reason, or the effort.
         think: Raw<'b> = "think",
-        /// Whether to give log probabilities.
+        /// Whether to return log probabilities.
         logprobs: bool = "logprobs",
-        /// How many alternatives to give log probabilities of.
+        /// The number of alternatives to return log probabilities of.
         top_logprobs: u32 = "top_logprobs",
     }
 }
@@ -60,9 +60,9 @@ object! {
 object! {
     /// A call in the assistant's history.
     pub struct ToolCall<'b> {
-        /// Joins call and result, where the client keeps it.
+        /// The id that links call and result, if the client keeps it.
         id: Text<'b> = "id",
-        /// Always `function`, where it is sent.
+        /// Always `function`, if it is sent.
         kind: Text<'b> = "type",
         /// The called function.
         function: CalledFunction<'b> = "function",
@@ -81,14 +81,14 @@ object! {
     }
 }
 
-/// One line of a streamed reply, or the whole of one that is not streamed.
+/// One line of a streamed reply, or all of a reply that is not streamed.
 #[derive(Clone, Debug, Serialize)]
 pub struct Reply<'a> {
     /// The model as the client named it.
     pub model: &'a str,
-    /// When the line was made, in the form of RFC 3339.
+    /// When the line was written, in the format of RFC 3339.
     pub created_at: String,
-    /// What the assistant says, or a piece of it.
+    /// The assistant's message, or a piece of it.
     pub message: ReplyMessage<'a>,
     /// Whether this is the last line.
     pub done: bool,
@@ -97,25 +97,25 @@ pub struct Reply<'a> {
     pub figures: Option<Figures>,
 }
 
-/// What the assistant says.
+/// The assistant's message.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct ReplyMessage<'a> {
     /// Always `assistant`.
     pub role: &'static str,
-    /// The text, also where it is empty.
+    /// The text, which may be empty.
     pub content: &'a str,
     /// The reasoning.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub thinking: Cow<'a, str>,
-    /// Calls, each whole.
+    /// Calls, each complete.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tool_calls: Vec<ReplyCall<'a>>,
 }
 
-/// A call, whole.
+/// A complete call.
 #[derive(Clone, Debug, Serialize)]
 pub struct ReplyCall<'a> {
-    /// Joins call and result.
+    /// The id that links call and result.
     pub id: &'a str,
     /// The called function.
     pub function: ReplyFunction<'a>,

@@ -7,6 +7,6 @@ use serde::Serialize;
 /// `{"error": "…"}`.
 #[derive(Clone, Debug, Serialize)]
 pub struct ErrorBody<'a> {
-    /// Words for a person.
+    /// A message for a person.
     pub error: Cow<'a, str>,
 }

@@ -8,13 +8,13 @@ use super::shared::{Figures, Options};
 use crate::json::{Raw, RawString, Text, object};
 
 object! {
-    /// A generate request; it is streamed unless it says otherwise.
+    /// A generate request; the answer is streamed unless the request says otherwise.
     pub struct Request<'b> {
         /// The model's name, perhaps with a tag.
         model: Text<'b> = "model",
         /// The prompt; empty to load the model.
         prompt: RawString<'b> = "prompt",
-        /// Text after the place to fill in.
+        /// The text after the gap to fill in.
         suffix: Text<'b> = "suffix",
         /// Images in base64.
         images: Vec<RawString<'b>> = "images",
@@ -30,25 +30,25 @@ object! {
         context: Raw<'b> = "context",
         /// Whether to answer as a stream.
         stream: bool = "stream",
-        /// Whether the prompt goes to the model without a template.
+        /// Whether the prompt is sent to the model without a template.
         raw: bool = "raw",
         /// How long the model stays loaded.
         keep_alive: Raw<'b> = "keep_alive",
-        /// Whether, or how much, to think.
+        /// Whether to reason, or the effort.
         think: Raw<'b> = "think",
-        /// Whether to give log probabilities.
+        /// Whether to return log probabilities.
         logprobs: bool = "logprobs",
-        /// How many alternatives to give log probabilities of.
+        /// The number of alternatives to return log probabilities of.
         top_logprobs: u32 = "top_logprobs",
     }
 }
 
-/// One line of a streamed reply, or the whole of one that is not streamed.
+/// One line of a streamed reply, or all of a reply that is not streamed.
 #[derive(Clone, Debug, Serialize)]
 pub struct Reply<'a> {
     /// The model as the client named it.
     pub model: &'a str,
-    /// When the line was made, in the form of RFC 3339.
+    /// When the line was written, in the format of RFC 3339.
     pub created_at: String,
     /// The text, or a piece of it.
     pub response: &'a str,

@@ -13,7 +13,7 @@ object! {
         name: Text<'b> = "name",
         /// Whether to report progress as a stream.
         stream: bool = "stream",
-        /// Whether a connection may be unsafe; no connection is made.
+        /// Whether connections may be insecure; no connection is made.
         insecure: bool = "insecure",
     }
 }

@@ -1,4 +1,4 @@
-//! `POST /api/show`: what is known of one model.
+//! `POST /api/show`: details of one model.
 
 use std::collections::BTreeMap;
 
@@ -14,12 +14,12 @@ object! {
         model: Text<'b> = "model",
         /// An older name of `model`.
         name: Text<'b> = "name",
-        /// Whether to give everything.
+        /// Whether to return everything.
         verbose: bool = "verbose",
     }
 }
 
-/// What is known of a model.
+/// Details of a model.
 #[derive(Clone, Debug, Serialize)]
 pub struct Model<'a> {
     /// Empty: there is no model file.
@@ -30,13 +30,13 @@ pub struct Model<'a> {
     pub parameters: &'static str,
     /// Empty: there is no model file.
     pub template: &'static str,
-    /// What a model file would tell.
+    /// Properties of a model file.
     pub details: Details,
-    /// Facts by name; `general.architecture` says under which prefix the others stand.
+    /// Facts by name; `general.architecture` is the prefix of the other names.
     pub model_info: BTreeMap<String, Fact<'a>>,
     /// `completion`, `tools`, `thinking`, `vision`.
     pub capabilities: Vec<&'static str>,
-    /// When the catalogue was fetched, in the form of RFC 3339.
+    /// When the model list was fetched, in the format of RFC 3339.
     pub modified_at: &'a str,
 }
 
@@ -44,7 +44,7 @@ pub struct Model<'a> {
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 pub enum Fact<'a> {
-    /// Words.
+    /// A string.
     Text(&'a str),
     /// A number.
     Number(u64),

@@ -1,4 +1,4 @@
-//! `GET /api/tags`: the models that can be asked for.
+//! `GET /api/tags`: the models that can be requested.
 
 use serde::Serialize;
 
@@ -12,21 +12,21 @@ pub struct Tags<'a> {
 /// One model of the list.
 #[derive(Clone, Debug, Serialize)]
 pub struct Model<'a> {
-    /// The name to ask for.
+    /// The name to request it by.
     pub name: &'a str,
     /// The same name.
     pub model: &'a str,
-    /// When the catalogue was fetched, in the form of RFC 3339.
+    /// When the model list was fetched, in the format of RFC 3339.
     pub modified_at: &'a str,
-    /// Always 0: nothing is stored here, and clients demand a number.
+    /// Always 0: nothing is stored here, but clients require a number.
     pub size: u64,
-    /// SHA-256 of the model's catalogue entry, in hexadecimal.
+    /// SHA-256 of the model's entry in the list, in hexadecimal.
     pub digest: &'a str,
-    /// What a model file would tell.
+    /// Properties of a model file.
     pub details: Details,
 }
 
-/// What a model file would tell; there is none, so every field is neutral.
+/// Properties of a model file. There is no file, so every field is neutral.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Details {
     /// Empty.

@@ -1,10 +1,10 @@
-//! `GET /api/version`: the version of Ollama's contract that is kept to.
+//! `GET /api/version`: the version of Ollama's API that is implemented.
 
 use serde::Serialize;
 
 /// The version, numeric.
 #[derive(Clone, Debug, Serialize)]
 pub struct Version<'a> {
-    /// Such as `0.13.4`.
+    /// The version, such as `0.13.4`.
     pub version: &'a str,
 }

@@ -1,4 +1,4 @@
-//! `POST /v1/chat/completions`: the request, the reply and the stream's chunks.
+//! `POST /v1/chat/completions`: the request, the reply and the chunks of a stream.
 
 pub mod reply;
 pub mod request;

@@ -11,37 +11,37 @@ use super::chat::request::{Stop, StreamOptions};
 use crate::json::{Raw, Text, object};
 
 object! {
-    /// A completion request; what must be there is checked by its reader.
+    /// A completion request. Required members are checked by the caller.
     pub struct Request<'b> {
         /// The model's name.
         model: Text<'b> = "model",
-        /// What to continue.
+        /// The text to continue.
         prompt: Prompt<'b> = "prompt",
-        /// Text after the place to fill in.
+        /// The text after the gap to fill in.
         suffix: Text<'b> = "suffix",
-        /// The most tokens to write.
+        /// The largest number of tokens to write.
         max_tokens: u64 = "max_tokens",
         /// Sampling temperature.
         temperature: f64 = "temperature",
         /// Nucleus sampling.
         top_p: f64 = "top_p",
-        /// How many answers per prompt.
+        /// The number of answers for each prompt.
         n: u32 = "n",
         /// Whether to answer as a stream.
         stream: bool = "stream",
-        /// What the stream is to contain.
+        /// Options of the stream.
         stream_options: StreamOptions<'b> = "stream_options",
-        /// How many alternatives to give log probabilities of.
+        /// The number of alternatives to return log probabilities of.
         logprobs: u32 = "logprobs",
         /// Whether the answer repeats the prompt.
         echo: bool = "echo",
-        /// Texts before which the answer ends.
+        /// Sequences before which the answer ends.
         stop: Stop<'b> = "stop",
         /// Penalty on tokens that occurred.
         presence_penalty: f64 = "presence_penalty",
         /// Penalty on frequent tokens.
         frequency_penalty: f64 = "frequency_penalty",
-        /// Answers to make of which the best are given.
+        /// The number of answers to generate, of which the best are returned.
         best_of: u32 = "best_of",
         /// Bias of single tokens.
         logit_bias: Raw<'b> = "logit_bias",
@@ -52,12 +52,12 @@ object! {
     }
 }
 
-/// What to continue: one prompt or several.
+/// One prompt or several.
 #[derive(Clone, Debug)]
 pub enum Prompt<'b> {
     /// Texts.
     Texts(Vec<Text<'b>>),
-    /// Token ids, which cannot be read here.
+    /// Token ids, which cannot be decoded here.
     Tokens,
 }
 
@@ -117,8 +117,8 @@ pub struct Completion<'a> {
     pub model: &'a str,
     /// The answers, or pieces of them.
     pub choices: Vec<Choice<'a>>,
-    /// Token counts, where the backend gave them; `Some(None)` is `null`, as in a stream's chunks
-    /// before the counts.
+    /// Token counts, if the backend reported them; `Some(None)` is `null`, as in the chunks of a
+    /// stream before the counts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Option<Usage>>,
 }
@@ -130,7 +130,7 @@ pub struct Choice<'a> {
     pub text: Cow<'a, str>,
     /// Its position.
     pub index: u32,
-    /// Always `null`: the backend gives none.
+    /// Always `null`: the backend returns none.
     pub logprobs: Option<()>,
     /// `stop`, `length` or `content_filter`; `null` until the end.
     pub finish_reason: Option<&'static str>,

@@ -5,15 +5,15 @@ use serde::Serialize;
 /// One model, as OpenAI's clients read it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Model<'a> {
-    /// The name to ask for.
+    /// The name to request it by.
     pub id: &'a str,
     /// Always `model`.
     pub object: &'static str,
-    /// Seconds of the Unix epoch. Where the backend gives no such date, it is that of the list.
+    /// Seconds of the Unix epoch. Where the backend reports no date, it is that of the list.
     pub created: u64,
     /// Who runs the model.
     pub owned_by: &'a str,
-    /// Tokens that fit, where the backend says so; a widespread addition to the shape.
+    /// The size of the context window, if the backend reports it; a common addition to the shape.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context_window: Option<u64>,
 }

@@ -1,4 +1,4 @@
-//! The backend's error object, in every envelope it comes in.
+//! The backend's error object, in all its envelopes.
 
 use std::borrow::Cow;
 
@@ -6,21 +6,21 @@ use serde_json::value::RawValue;
 
 use crate::json::{RawObject, Text};
 
-/// A day, the longest wait that is told, in seconds.
+/// A day in seconds: the longest wait that is reported.
 const LONGEST_WAIT: u64 = 86_400;
 
-/// What the backend says of a failure, in a body or in a stream.
+/// An error as the backend describes it, in a body or in a stream.
 ///
-/// Members are empty where the backend left them out.
+/// Members that the backend left out are `None`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ApiError {
     /// The class, such as `invalid_request_error`.
     pub kind: Option<String>,
     /// The code, such as `context_length_exceeded`.
     pub code: Option<String>,
-    /// Words for a person.
+    /// A message for a person.
     pub message: Option<String>,
-    /// The member at fault.
+    /// The request's member that caused it.
     pub param: Option<String>,
     /// Seconds until a limit resets, from `resets_in_seconds`.
     pub resets_in: Option<u64>,
@@ -29,9 +29,9 @@ pub struct ApiError {
 }
 
 impl ApiError {
-    /// Reads an error object as it stands under `error`; a string there is its message.
+    /// Reads the value of `error`: an object, or a string, which becomes the message.
     ///
-    /// A member of an unexpected type counts as absent, so that the rest is not lost.
+    /// A member of an unexpected type is treated as absent, so that the rest is not lost.
     #[must_use]
     pub fn read(raw: &RawValue) -> Option<Self> {
         if let Ok(Text(message)) = serde_json::from_str::<Text<'_>>(raw.get()) {
@@ -50,7 +50,7 @@ impl ApiError {
         })
     }
 
-    /// Reads the body of a refused request: `{"error": …}`, `{"detail": …}` in any shape, or
+    /// Reads the body of a refused request, which has `error` or `detail`; `None` where it has
     /// neither.
     #[must_use]
     pub fn read_body(body: &[u8]) -> Option<Self> {
@@ -68,7 +68,7 @@ impl ApiError {
         members.present("detail").map(Self::read_detail)
     }
 
-    /// Reads the gateway's `detail`: a sentence, an object with a code, or a list of either.
+    /// Reads the gateway's `detail`: a sentence, an object with a code, or a list of such values.
     fn read_detail(raw: &RawValue) -> Self {
         if let Ok(Text(sentence)) = serde_json::from_str::<Text<'_>>(raw.get()) {
             return Self { message: Some(sentence.into_owned()), ..Self::default() };
@@ -84,26 +84,26 @@ impl ApiError {
         error
     }
 
-    /// Seconds until another try may succeed, 1 to 86,400, where the error tells; `now` is in
-    /// seconds of the Unix epoch.
+    /// Returns the seconds until another try may succeed, 1 to 86,400, if the error says so; `now`
+    /// is in seconds of the Unix epoch.
     ///
-    /// A reset time decides, then the words "try again in …" of the message.
+    /// A reset time takes precedence over the words "try again in …" of the message.
     #[must_use]
     pub fn wait(&self, now: u64) -> Option<u64> {
         let at = |at: u64| at.saturating_sub(now).clamp(1, LONGEST_WAIT);
-        self.resets_at.filter(|_| self.resets_in.is_none()).map(at).or_else(|| self.told_wait())
+        self.resets_at.filter(|_| self.resets_in.is_none()).map(at).or_else(|| self.relative_wait())
     }
 
-    /// Seconds until another try may succeed, 1 to 86,400, where the error tells them outright:
-    /// [`ApiError::wait`] without a clock.
+    /// Returns the seconds until another try may succeed, 1 to 86,400, if the error contains them
+    /// as a duration: [`ApiError::wait`] without a clock.
     #[must_use]
-    pub fn told_wait(&self) -> Option<u64> {
-        let told = self.resets_in.or_else(|| self.message.as_deref().and_then(from_words))?;
-        Some(told.clamp(1, LONGEST_WAIT))
+    pub fn relative_wait(&self) -> Option<u64> {
+        let wait = self.resets_in.or_else(|| self.message.as_deref().and_then(from_words))?;
+        Some(wait.clamp(1, LONGEST_WAIT))
     }
 }
 
-/// Reads "try again in 1.5s", "… 250ms", "… 2 seconds", "… 6m0s", rounded up.
+/// Parses "try again in 1.5s", "… 250ms", "… 2 seconds", "… 6m0s"; rounds up.
 fn from_words(message: &str) -> Option<u64> {
     let words = message.to_ascii_lowercase();
     let mut rest = words.split_once("try again in ")?.1;
@@ -112,11 +112,11 @@ fn from_words(message: &str) -> Option<u64> {
         total = Some(total.unwrap_or(0.0) + seconds);
         rest = after;
     }
-    // A float beyond the range of an integer becomes its end.
+    // The conversion saturates for a float beyond the range of `u64`.
     total.map(|seconds: f64| seconds.ceil() as u64)
 }
 
-/// Reads a number and its unit as seconds; gives what follows.
+/// Parses a number and its unit as seconds; returns the rest too.
 fn quantity(text: &str) -> Option<(f64, &str)> {
     let split = |text: &'_ str, is: fn(char) -> bool| text.find(|c| !is(c)).unwrap_or(text.len());
     let (number, rest) = text.split_at_checked(split(text, |c| c.is_ascii_digit() || c == '.'))?;
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reset_time_tells_how_long_to_wait() {
+    fn a_reset_time_decides_how_long_to_wait() {
         let at = |at| ApiError { resets_at: Some(at), ..ApiError::default() };
         assert_eq!(at(1_100).wait(1_000), Some(100));
         assert_eq!(at(5).wait(1_000), Some(1));
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn the_words_of_a_message_tell_last() {
+    fn the_words_of_a_message_decide_last() {
         assert_eq!(message("Please try again in 11.054s."), Some(12));
         assert_eq!(message("Please try again in 250ms."), Some(1));
         assert_eq!(message("Try again in 1.5 seconds"), Some(2));

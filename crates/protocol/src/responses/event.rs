@@ -1,4 +1,11 @@
 //! Stream events: the kind, phase and payload of each, read once for every consumer.
+//!
+//! Events are read by hand-written dispatch on the leading `type`, with a small struct for each
+//! kind that someone needs. serde's own `tag` was tried and took 739 ns against 198 ns for an
+//! event, since it buffers the whole object before it knows the kind; it also cannot keep raw
+//! values. Delta events, which fill a stream, have a faster path of their own in `delta`; it
+//! accepts only the backend's usual spelling, and a property test compares it with the general
+//! path.
 
 mod body;
 mod delta;
@@ -15,12 +22,12 @@ use delta::DeltaEvent;
 
 pub use body::{Body, Channel};
 
-/// Where in a response an event stands.
+/// The part of a response to which an event belongs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Before any output: may be held back, and the turn may still be tried again.
+    /// Before any output: events may be held back, and the turn may still be retried.
     Handshake,
-    /// Output, or something that belongs to it.
+    /// Output, or something about it.
     Output,
     /// The response's last event.
     End,
@@ -31,19 +38,19 @@ pub enum Phase {
 pub struct Event<'a> {
     /// The `type`, such as `response.output_text.delta`.
     pub kind: Cow<'a, str>,
-    /// What the event says.
+    /// The payload.
     pub body: Body<'a>,
-    /// The `sequence_number`, where it was met on the way; it is not looked for.
+    /// The `sequence_number`, if it was found on the way: only the fast path for deltas reads it.
     pub sequence_number: Option<u64>,
 }
 
 impl<'a> Event<'a> {
-    /// Reads the event of a frame.
+    /// Parses the event of a frame.
     ///
     /// # Errors
-    /// When the data is not JSON of the shape that its `type` demands. `[DONE]` and other text
-    /// that is no JSON object is not an error but [`Body::Private`], since this API has no such
-    /// event and some servers send it all the same.
+    /// When the data is not JSON of the shape that its `type` requires. `[DONE]` and other text
+    /// that is not an object is no error but [`Body::Private`]: this API has no such event, but
+    /// some servers send it.
     pub fn parse(frame: &'a Frame) -> Result<Self, serde_json::Error> {
         match delta::read(frame.data()) {
             Some(DeltaEvent { kind, body, sequence_number }) => {
@@ -53,7 +60,7 @@ impl<'a> Event<'a> {
         }
     }
 
-    /// Reads any event, its members one by one.
+    /// Parses an event of any kind, member by member.
     fn parse_typed(text: &'a str) -> Result<Self, serde_json::Error> {
         if !is_object(text) {
             return Ok(Self {
@@ -67,11 +74,12 @@ impl<'a> Event<'a> {
         Ok(Self { kind, body, sequence_number: None })
     }
 
-    /// Whether the event of a frame is one of [`Phase::Handshake`]. Its kind alone tells: what the
-    /// event holds is not read, and may turn out to be unreadable.
+    /// Whether the event of a frame belongs to [`Phase::Handshake`], by its kind alone. The payload
+    /// is not parsed, since it repeats the whole request and will be parsed later; it may be
+    /// invalid.
     ///
     /// # Errors
-    /// When a kind is not found at its usual place and the data is not JSON.
+    /// When the kind is not in its usual place and the data is not JSON.
     pub fn is_handshake(frame: &Frame) -> Result<bool, serde_json::Error> {
         let text = frame.text();
         if !is_object(text) {
@@ -83,7 +91,7 @@ impl<'a> Event<'a> {
         Ok(begins || is_private(&kind))
     }
 
-    /// Where in the response this event stands.
+    /// The part of the response to which this event belongs.
     #[must_use]
     pub fn phase(&self) -> Phase {
         match &self.body {
@@ -106,7 +114,7 @@ struct KindOnly<'a> {
     kind: Option<Text<'a>>,
 }
 
-/// The kind without a parse where it leads, as it always does on this backend.
+/// Returns the kind, without parsing where it comes first, as it always does on this backend.
 fn kind(text: &str) -> Result<Cow<'_, str>, serde_json::Error> {
     if let Some(rest) = text.strip_prefix("{\"type\":\"")
         && let Some((kind, _)) = rest.split_once('"')

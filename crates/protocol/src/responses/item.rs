@@ -1,4 +1,4 @@
-//! Items: what goes into a conversation, and what a response is made of.
+//! Items: the elements of a request's `input` and of a response's `output`.
 
 use std::borrow::Cow;
 
@@ -8,7 +8,7 @@ use serde_json::value::RawValue;
 
 use crate::json::{RawStr, RawString, Text};
 
-/// Who a message is from.
+/// The author of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Role {
@@ -16,31 +16,31 @@ pub enum Role {
     User,
     /// The model.
     Assistant,
-    /// Whoever built the program; the backend refuses `system`.
+    /// The developer of the client; the backend refuses `system`.
     Developer,
 }
 
-/// An item of a request's `input` that a lowering writes.
+/// An item of a request's `input`, as this program writes it.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum InputItem<'a> {
-    /// Something said.
+    /// A message.
     Message {
-        /// Who said it.
+        /// Its author.
         role: Role,
         /// Its parts.
         content: Vec<ContentPart<'a>>,
     },
     /// The model's call of a function.
     FunctionCall {
-        /// Joins call and output; 64 characters at most.
+        /// The id that links call and output; 64 characters at most.
         call_id: Cow<'a, str>,
         /// The function's name.
         name: Cow<'a, str>,
         /// The arguments as the model wrote them.
         arguments: RawString<'a>,
     },
-    /// What a function gave back.
+    /// The output of a function.
     FunctionCallOutput {
         /// The call's id.
         call_id: Cow<'a, str>,
@@ -49,14 +49,14 @@ pub enum InputItem<'a> {
     },
     /// The model's call of a freeform tool.
     CustomToolCall {
-        /// Joins call and output; 64 characters at most.
+        /// The id that links call and output; 64 characters at most.
         call_id: Cow<'a, str>,
         /// The tool's name.
         name: Cow<'a, str>,
         /// The input as the model wrote it.
         input: RawString<'a>,
     },
-    /// What a freeform tool gave back.
+    /// The output of a freeform tool.
     CustomToolCallOutput {
         /// The call's id.
         call_id: Cow<'a, str>,
@@ -65,7 +65,7 @@ pub enum InputItem<'a> {
     },
 }
 
-/// A tool's result: plain text, or parts.
+/// The result of a tool: plain text, or parts.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 pub enum ToolOutput<'a> {
@@ -76,7 +76,7 @@ pub enum ToolOutput<'a> {
 }
 
 impl<'a> From<Vec<ContentPart<'a>>> for ToolOutput<'a> {
-    /// Text alone is plain text.
+    /// A single text part becomes plain text.
     fn from(parts: Vec<ContentPart<'a>>) -> Self {
         match <[ContentPart<'a>; 1]>::try_from(parts) {
             Ok([ContentPart::InputText { text }]) => Self::Text(text),
@@ -102,7 +102,7 @@ pub enum ContentPart<'a> {
     },
     /// A refusal from the model.
     Refusal {
-        /// The refusal's words.
+        /// The text of the refusal.
         refusal: Cow<'a, str>,
     },
     /// An image.
@@ -131,14 +131,14 @@ pub enum ContentPart<'a> {
     },
 }
 
-/// An item of a response, as far as it is read.
+/// An item of a response, with the members that someone needs.
 #[derive(Debug)]
 pub struct OutputItem<'a> {
-    /// What kind of item it is.
+    /// The kind of the item.
     pub kind: OutputKind<'a>,
 }
 
-/// The kinds of output items that a consumer tells apart.
+/// The kinds of output items that consumers distinguish.
 #[derive(Debug)]
 pub enum OutputKind<'a> {
     /// `message`.
@@ -159,7 +159,7 @@ pub enum OutputKind<'a> {
     Call {
         /// Whether it is a freeform tool's call.
         custom: bool,
-        /// Joins call and output.
+        /// The id that links call and output.
         call_id: Text<'a>,
         /// The tool's name.
         name: Text<'a>,
@@ -186,7 +186,7 @@ pub struct OutputPart<'a> {
     /// The text of an `output_text`.
     #[serde(borrow, default)]
     pub text: Option<RawStr<'a>>,
-    /// The words of a `refusal`.
+    /// The text of a `refusal`.
     #[serde(borrow, default)]
     pub refusal: Option<RawStr<'a>>,
     /// Citations of an `output_text`.
@@ -200,8 +200,8 @@ struct TextPart<'a> {
     text: Option<RawStr<'a>>,
 }
 
-/// The members of every kind of item, read in one pass: which of them count, and whether they are
-/// of the right type, is for the kind to say.
+/// The members of all kinds of items, read in one pass. Which of them matter and of which type they
+/// must be depends on the kind, which may come after them.
 #[derive(Deserialize)]
 struct WireItem<'a> {
     #[serde(rename = "type", borrow, default)]
@@ -227,8 +227,8 @@ struct WireItem<'a> {
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for OutputItem<'a> {
-    /// Reads an item in one pass, since it repeats all that came in deltas; a kind that is not
-    /// known is [`OutputKind::Other`].
+    /// Reads an item in one pass, since it repeats everything that came in deltas. An unknown kind
+    /// becomes [`OutputKind::Other`].
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let kind = WireItem::deserialize(deserializer)?.kind().map_err(D::Error::custom)?;
         Ok(Self { kind })
@@ -236,7 +236,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for OutputItem<'a> {
 }
 
 impl<'a> WireItem<'a> {
-    /// Fails when an item of a known kind lacks what its kind demands.
+    /// Converts to the item's kind; fails when a required member of that kind is missing.
     fn kind(self) -> Result<OutputKind<'a>, serde_json::Error> {
         Ok(match self.kind.as_deref().unwrap_or_default() {
             "message" => OutputKind::Message {
@@ -249,8 +249,8 @@ impl<'a> WireItem<'a> {
             },
             kind @ ("function_call" | "custom_tool_call") => OutputKind::Call {
                 custom: kind == "custom_tool_call",
-                call_id: demanded(self.call_id, "call_id")?,
-                name: demanded(self.name, "name")?,
+                call_id: required(self.call_id, "call_id")?,
+                name: required(self.name, "name")?,
                 arguments: member(self.arguments.or(self.input))?,
             },
             "image_generation_call" => OutputKind::Image {
@@ -268,7 +268,7 @@ fn member<'a, T: Deserialize<'a>>(
     raw.map(|raw| serde_json::from_str(raw.get())).transpose()
 }
 
-fn demanded<'a, T: Deserialize<'a>>(
+fn required<'a, T: Deserialize<'a>>(
     raw: Option<&'a RawValue>,
     name: &'static str,
 ) -> Result<T, serde_json::Error> {

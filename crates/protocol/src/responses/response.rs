@@ -1,4 +1,4 @@
-//! The `response` object that events carry.
+//! The `response` object in events.
 
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
@@ -9,7 +9,7 @@ use super::api_error::ApiError;
 use super::usage::Usage;
 use crate::json::Text;
 
-/// A `response` object as far as it is read.
+/// A `response` object, with the members that someone needs.
 #[derive(Clone, Debug)]
 pub struct Response<'a> {
     /// The response's id, such as `resp_0a1b`.
@@ -18,13 +18,13 @@ pub struct Response<'a> {
     pub model: Option<Text<'a>>,
     /// Why the response is incomplete: `max_output_tokens`, `content_filter` or another word.
     pub incomplete: Option<Text<'a>>,
-    /// What went wrong, for a failed response.
+    /// The error of a failed response.
     pub error: Option<ApiError>,
-    /// Token counts, once known.
+    /// Token counts, once they are known.
     pub usage: Option<Usage>,
     /// The service tier that was used.
     pub service_tier: Option<Text<'a>>,
-    /// The items, as far as the backend put them there; often an empty list.
+    /// The items. The backend often sends an empty list although there was output.
     pub output: Option<&'a RawValue>,
 }
 
@@ -53,14 +53,15 @@ struct WireIncomplete<'a> {
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for Response<'a> {
-    /// Reads a `response` object in one pass, since it repeats the whole of the instructions and
-    /// tools; a member of an unexpected type counts as absent.
+    /// Reads a `response` object in one pass, since it repeats all of the instructions and tools. A
+    /// member of an unexpected type is treated as absent: a change of one member on the backend's
+    /// side must not end a stream whose text is fine.
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         Ok(deserializer.deserialize_map(ResponseVisitor)?.read())
     }
 }
 
-/// A derived struct would read a list too, member after member.
+/// Reads objects only: a derived `Deserialize` would also accept a list, member after member.
 struct ResponseVisitor;
 
 impl<'de> Visitor<'de> for ResponseVisitor {
@@ -95,7 +96,7 @@ impl<'a> WireResponse<'a> {
 }
 
 impl<'a> Response<'a> {
-    /// The items under `output`, if any.
+    /// The items of `output`; empty where it is absent or not a list.
     #[must_use]
     pub fn output(&self) -> Vec<&'a RawValue> {
         self.output.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()

@@ -1,4 +1,4 @@
-//! Tests of usage, errors and responses as they are read.
+//! Tests of usage, errors and responses.
 
 use super::{ApiError, Response, Usage};
 use crate::json::RawValue;
@@ -15,14 +15,14 @@ fn usage_is_read_with_its_details() {
 }
 
 #[test]
-fn missing_details_and_a_missing_total_are_made_up_for() {
+fn missing_details_and_a_missing_total_are_filled_in() {
     let text = r#"{"input_tokens":3,"output_tokens":4,"output_tokens_details":null}"#;
     let usage = Usage { input: 3, output: 4, total: 7, ..Usage::default() };
     assert_eq!(Usage::read(raw(text)), Some(usage));
 }
 
 #[test]
-fn counts_that_are_no_whole_numbers_count_as_absent() {
+fn counts_that_are_not_integers_are_treated_as_absent() {
     for input in ["1.5", "-1", "1e3", "\"4\"", "null", "18446744073709551616"] {
         let text = format!(r#"{{"input_tokens":{input},"output_tokens":4}}"#);
         assert_eq!(Usage::read(raw(&text)), None, "{input}");
@@ -32,7 +32,7 @@ fn counts_that_are_no_whole_numbers_count_as_absent() {
 }
 
 #[test]
-fn what_is_no_usage_object_gives_none() {
+fn other_values_are_not_usage() {
     for text in ["null", "[1,2,3]", "{}", "5", r#"{"input_tokens":1}"#, r#"{"output_tokens":1}"#] {
         assert_eq!(Usage::read(raw(text)), None, "{text}");
     }
@@ -91,20 +91,20 @@ fn a_string_under_error_is_a_code_in_a_body() {
 }
 
 #[test]
-fn members_of_an_unexpected_type_count_as_absent() {
+fn members_of_an_unexpected_type_are_treated_as_absent() {
     let error = ApiError::read(raw(r#"{"code":429,"message":"m","param":["a"],"type":null}"#));
     assert_eq!(error, Some(ApiError { message: Some("m".to_owned()), ..ApiError::default() }));
 }
 
 #[test]
-fn a_body_that_says_nothing_of_an_error_gives_none() {
+fn a_body_without_an_error_yields_none() {
     for body in [&b"<html>"[..], b"", b"{}", b"[]", br#"{"error":null}"#, b"\xff"] {
         assert_eq!(ApiError::read_body(body), None);
     }
 }
 
 #[test]
-fn a_response_is_read_with_wrong_members_left_out() {
+fn a_response_is_read_without_its_invalid_members() {
     let text = r#"{"id":5,"model":"m\u0041","error":null,"incomplete_details":{"reason":"max_output_tokens"},"usage":"x","output":[{"a":1},2],"service_tier":null}"#;
     let response: Response<'_> = serde_json::from_str(text).unwrap();
     assert!(response.id.is_none() && response.service_tier.is_none());
@@ -116,7 +116,7 @@ fn a_response_is_read_with_wrong_members_left_out() {
 }
 
 #[test]
-fn an_output_that_is_no_list_is_empty() {
+fn an_output_that_is_not_a_list_is_empty() {
     for text in [r#"{"output":null}"#, "{}", r#"{"output":{}}"#, r#"{"output":[]}"#] {
         let response: Response<'_> = serde_json::from_str(text).unwrap();
         assert!(response.output().is_empty(), "{text}");

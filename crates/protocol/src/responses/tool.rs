@@ -1,11 +1,11 @@
-//! Tools that a request offers, and how the model is to choose among them.
+//! Tools that a request offers, and the choice among them.
 
 use std::borrow::Cow;
 
 use serde::Serialize;
 use serde_json::value::RawValue;
 
-/// A tool that a lowering writes; on this API functions are flat.
+/// A tool, as this program writes it. In this API, functions are not nested in an object.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum Tool<'a> {
@@ -16,7 +16,7 @@ pub enum Tool<'a> {
         /// What it does.
         #[serde(skip_serializing_if = "Option::is_none")]
         description: Option<Cow<'a, str>>,
-        /// Whether arguments must keep to the schema.
+        /// Whether arguments must match the schema.
         strict: bool,
         /// The schema of the arguments.
         parameters: Cow<'a, RawValue>,
@@ -37,10 +37,10 @@ pub enum Tool<'a> {
         /// `low`, `medium` or `high`.
         #[serde(skip_serializing_if = "Option::is_none")]
         search_context_size: Option<Cow<'a, str>>,
-        /// Where the person is, roughly.
+        /// The person's approximate location.
         #[serde(skip_serializing_if = "Option::is_none")]
         user_location: Option<&'a RawValue>,
-        /// Which sites may be searched.
+        /// The sites that may be searched.
         #[serde(skip_serializing_if = "Option::is_none")]
         filters: Option<&'a RawValue>,
     },
@@ -61,7 +61,7 @@ pub enum CustomFormat<'a> {
     },
 }
 
-/// The `tool_choice` member, in the forms that a lowering writes.
+/// The `tool_choice` member, in the forms that this program writes.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum ToolChoice<'a> {

@@ -19,7 +19,7 @@ pub struct Usage {
 }
 
 impl Usage {
-    /// Adds another response's counts.
+    /// Adds the counts of another response.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
         Self {
@@ -32,7 +32,7 @@ impl Usage {
     }
 }
 
-/// Reads counts tolerantly: a float or a negative number counts as absent.
+/// Token counts on the wire. A float or a negative number is treated as absent.
 #[derive(Deserialize)]
 struct WireUsage {
     #[serde(default)]
@@ -55,7 +55,7 @@ struct WireDetails {
     reasoning_tokens: Count,
 }
 
-/// A token count; anything but a whole number of `u64` is `None`.
+/// A token count; `None` for anything but an integer within `u64`.
 #[derive(Clone, Copy, Default)]
 struct Count(Option<u64>);
 
@@ -67,7 +67,7 @@ impl<'de> Deserialize<'de> for Count {
 }
 
 impl Usage {
-    /// Reads a `usage` object; `None` for anything that is not one with readable counts.
+    /// Reads a `usage` object; `None` for anything but an object with input and output counts.
     #[must_use]
     pub fn read(raw: &RawValue) -> Option<Self> {
         let raw = raw.get().starts_with('{').then(|| raw.get())?;

@@ -1,10 +1,10 @@
-//! Lines of a stream, and the one field of theirs that counts.
+//! Lines of a stream, and the one field that is read: `data`.
 
 use std::ops::Range;
 
 use bytes::Bytes;
 
-/// A line without its end: a place in the input, or joined of several inputs.
+/// A line without its line break: a range of the input, or joined from several inputs.
 pub(super) enum Line {
     Within(Range<usize>),
     Joined(Bytes),
@@ -18,7 +18,7 @@ impl Line {
         }
     }
 
-    /// The line without a byte order mark before it.
+    /// Removes a byte order mark at the beginning.
     pub(super) fn without_mark(self, input: &[u8]) -> Self {
         const MARK: &[u8] = b"\xef\xbb\xbf";
         match self {
@@ -35,16 +35,16 @@ impl Line {
     }
 }
 
-/// How long the line is that begins `rest`, if its end is there.
+/// The length of the line at the beginning of `rest`, if its end has arrived.
 pub(super) fn length(rest: &[u8]) -> Option<usize> {
     match rest {
-        // An event's last line, for which a search does not pay.
+        // The blank line after an event, for which setting up a search is not worth it.
         [b'\n', ..] => Some(0),
         _ => memchr::memchr2(b'\n', b'\r', rest),
     }
 }
 
-/// Where the value of a `data` field begins; comments and other fields have none.
+/// The position at which the value of a `data` field begins; `None` for comments and other fields.
 pub(super) fn data_value(line: &[u8]) -> Option<usize> {
     match line.strip_prefix(b"data")? {
         [] => Some(4),

@@ -7,7 +7,7 @@ use super::{Decoder, Frame, FrameTooLarge};
 
 const LIMIT: usize = 1 << 20;
 
-/// Pushes `pieces` one after the other and drains the decoder after each.
+/// Pushes `pieces` one by one and drains the decoder after each.
 fn decode<'p>(
     limit: usize,
     pieces: impl IntoIterator<Item = &'p [u8]>,
@@ -33,7 +33,7 @@ fn frames(stream: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_detached_frame_lets_go_of_what_was_read_with_it() {
+fn a_detached_frame_does_not_keep_the_buffer_alive() {
     let read = Bytes::from(b"data: a\n\ndata: b\n\n".to_vec());
     let mut decoder = Decoder::new(LIMIT);
     decoder.push(read.clone());
@@ -46,7 +46,7 @@ fn a_detached_frame_lets_go_of_what_was_read_with_it() {
     assert!(read.is_unique());
 }
 
-/// The standard's rules for whole streams, as plainly as they can be written.
+/// The standard's rules for whole streams, written as simply as possible.
 fn reference(stream: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(stream).into_owned();
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
@@ -78,7 +78,7 @@ fn lines_may_end_in_lf_cr_or_crlf() {
 }
 
 #[test]
-fn mixed_line_ends_make_no_blank_line_of_a_crlf() {
+fn a_crlf_among_mixed_line_ends_is_not_a_blank_line() {
     assert_eq!(frames("data: a\r\ndata: b\r\rdata: c\n\r\n"), ["a\nb", "c"]);
 }
 
@@ -101,14 +101,14 @@ fn a_byte_order_mark_later_in_the_stream_is_an_unknown_field() {
 }
 
 #[test]
-fn comments_and_other_fields_give_nothing() {
+fn comments_and_other_fields_yield_nothing() {
     let stream = ": ping\nevent: x\nid: 1\nretry: 5\ndatum: no\nDATA: no\n data: no\ndata: a\n\n";
     assert_eq!(frames(stream), ["a"]);
     assert_eq!(frames(": ping\n\nevent: x\n\n"), [""; 0]);
 }
 
 #[test]
-fn one_space_after_the_colon_is_left_out_and_no_more() {
+fn one_space_after_the_colon_is_removed_and_no_more() {
     assert_eq!(frames("data:a\n\ndata: b\n\ndata:  c\n\n"), ["a", "b", " c"]);
 }
 
@@ -130,13 +130,13 @@ fn an_unfinished_event_is_never_dispatched() {
 }
 
 #[test]
-fn bytes_that_are_no_utf_8_become_replacement_characters() {
+fn bytes_that_are_not_utf_8_become_replacement_characters() {
     let (frames, error) = decode(LIMIT, [&b"data: a\xff\xc3z\n\ndata: b\n\n"[..]]);
     assert_eq!((frames, error), (vec!["a\u{fffd}\u{fffd}z".to_owned(), "b".to_owned()], None));
 }
 
 #[test]
-fn separators_of_other_standards_are_no_line_ends() {
+fn separators_of_other_standards_are_not_line_ends() {
     let stream = "data: a\u{2028}b\u{85}c\u{b}d\n\n";
     assert_eq!(frames(stream), ["a\u{2028}b\u{85}c\u{b}d"]);
 }
@@ -153,7 +153,7 @@ fn an_event_over_the_limit_is_refused_before_its_end_arrives() {
 }
 
 #[test]
-fn many_events_under_the_limit_pass_it_together() {
+fn many_events_below_the_limit_may_exceed_it_together() {
     let stream = "data: 12345678\n\n".repeat(100);
     let (frames, error) = decode(32, [stream.as_bytes()]);
     assert_eq!((frames.len(), error), (100, None));
@@ -175,7 +175,7 @@ fn a_frame_made_of_bytes_is_always_text() {
     assert_eq!(Frame::new(Bytes::from_static(b"a\xffb")).text(), "a\u{fffd}b");
 }
 
-/// Streams of pieces that matter to the rules.
+/// Streams made of pieces that the rules treat specially.
 fn stream() -> impl Strategy<Value = Vec<u8>> {
     let piece = prop_oneof![
         4 => Just(&b"data: "[..]),
@@ -198,7 +198,7 @@ fn stream() -> impl Strategy<Value = Vec<u8>> {
     prop::collection::vec(piece, 0..40).prop_map(|pieces| pieces.concat())
 }
 
-/// Cuts `stream` at the given places.
+/// Cuts `stream` at the given positions.
 fn cut(stream: &[u8], mut at: Vec<usize>) -> Vec<&[u8]> {
     at.iter_mut().for_each(|place| *place %= stream.len() + 1);
     at.sort_unstable();
@@ -234,7 +234,7 @@ proptest! {
         limit in 0_usize..24,
         at in prop::collection::vec(any::<usize>(), 0..12),
     ) {
-        // The line end settles whether the last line is over the limit.
+        // A line end makes it certain whether the last line exceeds the limit.
         let stream = [&stream[..], b"\n"].concat();
         let whole = decode(limit, [&stream[..]]);
         prop_assert_eq!(&decode(limit, cut(&stream, at)), &whole);

@@ -83,7 +83,7 @@ impl Client {
     ) -> Result<Opened, Error> {
         let (body, coding) = self.encode(prepared.body());
         let state = self.turn_states.find(prepared.session(), prepared.body());
-        // The real backend never calls this program, so it is not told the way of a request.
+        // The usual backend never calls this program, so it need not see the hops of a request.
         let custom_base = self.route.has_custom_base();
         let via = custom_base.then(|| self.via.header(prepared.received_via())).flatten();
         let call = |credentials: &Credentials| {

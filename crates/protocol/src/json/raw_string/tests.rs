@@ -1,4 +1,4 @@
-//! Tests of strings that are handed on.
+//! Tests of strings that are passed on.
 
 use proptest::prelude::*;
 
@@ -9,7 +9,7 @@ fn read(json: &str) -> RawString<'_> {
 }
 
 #[test]
-fn a_string_leaves_as_it_came() {
+fn a_string_is_written_as_it_was_read() {
     for json in [r#""""#, r#""a""#, r#""\u00e9\/\ud83d\ude00\u0000\n\"\\é""#] {
         assert_eq!(serde_json::to_string(&read(json)).unwrap(), json);
         assert_eq!(read(json).text(), serde_json::from_str::<String>(json).unwrap());
@@ -17,14 +17,14 @@ fn a_string_leaves_as_it_came() {
 }
 
 #[test]
-fn what_not_every_reader_takes_is_refused() {
+fn strings_that_not_every_parser_accepts_are_refused() {
     for json in [r#""\ud800""#, r#""\udc00""#, r#""\x""#, "5", "null", "[]", "{}", "\"a\nb\""] {
         assert!(serde_json::from_str::<RawString<'_>>(json).is_err(), "{json}");
     }
 }
 
 #[test]
-fn the_beginning_is_found_behind_white_space_and_escapes() {
+fn the_beginning_is_found_after_white_space_and_in_escapes() {
     for json in [r#""<think>a""#, r#"" \n\t<think>""#, r#""\u003cthink\u003e""#] {
         assert!(read(json).trimmed_starts_with("<think>"), "{json}");
     }
@@ -43,11 +43,11 @@ fn emptiness_is_seen_without_decoding() {
 
 proptest! {
     #[test]
-    fn texts_are_joined_whatever_they_hold(texts in prop::collection::vec("[ -~\\n\u{e9}]{0,6}", 0..4)) {
+    fn any_texts_are_concatenated(texts in prop::collection::vec("[ -~\\n\u{e9}]{0,6}", 0..4)) {
         let texts: Vec<&str> = texts.iter().map(String::as_str).collect();
-        let joined = RawString::concat(&texts);
-        prop_assert_eq!(joined.text(), texts.concat());
-        let written = serde_json::to_string(&joined).unwrap();
+        let concatenated = RawString::concat(&texts);
+        prop_assert_eq!(concatenated.text(), texts.concat());
+        let written = serde_json::to_string(&concatenated).unwrap();
         prop_assert_eq!(written, serde_json::to_string(&texts.concat()).unwrap());
     }
 

@@ -1,4 +1,4 @@
-//! Tests of taking apart, against serde_json.
+//! Tests of splitting, against serde_json.
 
 use proptest::prelude::*;
 use serde_json::Value;
@@ -7,17 +7,17 @@ use super::{items, members};
 use crate::json::{RawObject, RawValue};
 
 #[test]
-fn parts_are_the_text_as_it_stands() {
+fn parts_are_the_text_as_written() {
     let list = " [ 1E2 ,\"a\\\"],\\\\\",[[],{\"]\":\"}\"}] ,null,{} ] ";
-    let apart: Vec<_> = items(list).collect();
-    assert_eq!(apart, ["1E2", "\"a\\\"],\\\\\"", "[[],{\"]\":\"}\"}]", "null", "{}"]);
+    let parts: Vec<_> = items(list).collect();
+    assert_eq!(parts, ["1E2", "\"a\\\"],\\\\\"", "[[],{\"]\":\"}\"}]", "null", "{}"]);
     let object = r#"{"a": 1 , "b\u0063":[2,3],"":"x" }"#;
-    let apart: Vec<_> = members(object).collect();
-    assert_eq!(apart, [("a", "1"), (r"b\u0063", "[2,3]"), ("", "\"x\"")]);
+    let parts: Vec<_> = members(object).collect();
+    assert_eq!(parts, [("a", "1"), (r"b\u0063", "[2,3]"), ("", "\"x\"")]);
 }
 
 #[test]
-fn what_is_no_list_or_object_has_no_parts() {
+fn other_values_have_no_parts() {
     for text in ["", "[]", "{ }", "\"[1]\"", "12", "null", " "] {
         assert_eq!((items(text).count(), members(text).count()), (0, 0), "{text}");
     }
@@ -42,7 +42,7 @@ fn json() -> impl Strategy<Value = Value> {
 
 proptest! {
     #[test]
-    fn the_parts_are_those_that_serde_finds(value in json(), pretty in any::<bool>()) {
+    fn the_parts_are_those_that_serde_json_finds(value in json(), pretty in any::<bool>()) {
         let written = if pretty { serde_json::to_string_pretty } else { serde_json::to_string };
         let text = written(&value).unwrap();
         let list = serde_json::from_str::<Vec<&RawValue>>(&text).unwrap_or_default();

@@ -18,10 +18,10 @@ pub struct Completion<'a> {
     pub model: &'a str,
     /// The answers.
     pub choices: Vec<Choice<'a>>,
-    /// Token counts, where the backend gave them.
+    /// Token counts, if the backend reported them.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub usage: Option<Usage>,
-    /// The tier that was used, where the backend said so.
+    /// The service tier that was used, if the backend reported it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_tier: Option<&'a str>,
 }
@@ -31,9 +31,9 @@ pub struct Completion<'a> {
 pub struct Choice<'a> {
     /// Its position.
     pub index: u32,
-    /// What the assistant says.
+    /// The assistant's message.
     pub message: Message<'a>,
-    /// Always `null`: the backend gives none.
+    /// Always `null`: the backend returns none.
     pub logprobs: Option<()>,
     /// `stop`, `length`, `tool_calls`, `function_call` or `content_filter`.
     pub finish_reason: &'static str,
@@ -46,12 +46,12 @@ pub struct Message<'a> {
     pub role: &'static str,
     /// The text; `null` when there are only calls or a refusal.
     pub content: Option<Cow<'a, str>>,
-    /// The refusal's words.
+    /// The text of the refusal.
     pub refusal: Option<&'a str>,
     /// Citations.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub annotations: Vec<Annotation<'a>>,
-    /// Reasoning, in the wording that was chosen.
+    /// Reasoning, in the configured style.
     #[serde(flatten)]
     pub reasoning: Reasoning<'a>,
     /// Calls.
@@ -60,21 +60,21 @@ pub struct Message<'a> {
     /// The old form of a call, for clients that offered `functions`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub function_call: Option<FunctionCall<'a>>,
-    /// Generated images; not of OpenAI's shape, but what several programs read.
+    /// Generated images; not part of OpenAI's shape, but read by several programs.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub images: Vec<Image>,
 }
 
-/// Reasoning text in one of its wordings.
+/// Reasoning text in one of its fields.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Reasoning<'a> {
-    /// The wording that most programs read.
+    /// The field that most programs read.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reasoning_content: Option<Cow<'a, str>>,
-    /// ChatMock's old wording, of summaries.
+    /// ChatMock's former field for summaries.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reasoning_summary: Option<Cow<'a, str>>,
-    /// ChatMock's `o3` wording, or its old wording of raw reasoning.
+    /// The field of ChatMock's `o3` style, and its former field for raw reasoning.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<ReasoningField<'a>>,
 }
@@ -92,7 +92,7 @@ pub enum ReasoningField<'a> {
     },
 }
 
-/// A part of the `o3` wording.
+/// A part in the `o3` style.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ReasoningPart<'a> {
     /// Always `text`.
@@ -105,10 +105,10 @@ pub struct ReasoningPart<'a> {
 /// A call in a message (whole) or in a chunk (a piece, with its `index`).
 #[derive(Clone, Debug, Serialize)]
 pub struct ToolCall<'a> {
-    /// Which call of the message this belongs to; chunks only.
+    /// The index of the call in the message; chunks only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub index: Option<usize>,
-    /// Joins call and result; in the first piece only.
+    /// The id that links call and result; in the first piece only.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub id: Option<&'a str>,
     /// `function` or `custom`; in the first piece only.
@@ -142,7 +142,7 @@ pub struct CustomCall<'a> {
     pub input: &'a str,
 }
 
-/// A citation in OpenAI's shape, or another annotation as the backend gave it.
+/// A citation in OpenAI's shape, or another annotation as the backend sent it.
 #[derive(Clone, Debug, Serialize)]
 #[serde(untagged)]
 pub enum Annotation<'a> {
@@ -229,7 +229,7 @@ impl From<crate::responses::Usage> for Usage {
     }
 }
 
-/// What all chunks of a stream begin with.
+/// The members with which all chunks of a stream begin.
 #[derive(Clone, Debug, Serialize)]
 pub struct ChunkHead<'a> {
     /// The reply's id.
@@ -247,15 +247,15 @@ pub struct ChunkHead<'a> {
 pub struct ChunkChoice<'a> {
     /// Its position.
     pub index: u32,
-    /// What is new.
+    /// The new parts of the message.
     pub delta: Delta<'a>,
-    /// Always `null`: the backend gives none.
+    /// Always `null`: the backend returns none.
     pub logprobs: Option<()>,
     /// Why the choice ended; only in its last chunk.
     pub finish_reason: Option<&'static str>,
 }
 
-/// What a chunk adds to the message.
+/// The parts that a chunk adds to the message.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Delta<'a> {
     /// `assistant`, in the first chunk only.

@@ -16,7 +16,7 @@ pub use tools::{
 };
 
 object! {
-    /// A chat completion request; what must be there is checked by its reader.
+    /// A chat completion request. Required members are checked by the caller.
     pub struct Request<'b> {
         /// The model's name.
         model: Text<'b> = "model",
@@ -24,15 +24,15 @@ object! {
         messages: Vec<Message<'b>> = "messages",
         /// Whether to answer as a stream.
         stream: bool = "stream",
-        /// What the stream is to contain.
+        /// Options of the stream.
         stream_options: StreamOptions<'b> = "stream_options",
-        /// How many answers.
+        /// The number of answers.
         n: u32 = "n",
-        /// Texts before which the answer ends.
+        /// Sequences before which the answer ends.
         stop: Stop<'b> = "stop",
         /// The old name of `max_completion_tokens`.
         max_tokens: u64 = "max_tokens",
-        /// The most tokens to write.
+        /// The largest number of tokens to write.
         max_completion_tokens: u64 = "max_completion_tokens",
         /// Sampling temperature.
         temperature: f64 = "temperature",
@@ -46,9 +46,9 @@ object! {
         seed: f64 = "seed",
         /// Bias of single tokens.
         logit_bias: Raw<'b> = "logit_bias",
-        /// Whether to give log probabilities.
+        /// Whether to return log probabilities.
         logprobs: bool = "logprobs",
-        /// How many alternatives to give log probabilities of.
+        /// The number of alternatives to return log probabilities of.
         top_logprobs: u32 = "top_logprobs",
         /// The end user's id.
         user: Text<'b> = "user",
@@ -56,11 +56,11 @@ object! {
         safety_identifier: Text<'b> = "safety_identifier",
         /// Free labels.
         metadata: Raw<'b> = "metadata",
-        /// Whether the answer is kept for the dashboard.
+        /// Whether the answer is stored for the dashboard.
         store: bool = "store",
         /// Functions and freeform tools.
         tools: Vec<Tool<'b>> = "tools",
-        /// How the model is to choose among the tools.
+        /// How the model chooses among the tools.
         tool_choice: Raw<'b> = "tool_choice",
         /// Whether several tools may be called at once.
         parallel_tool_calls: bool = "parallel_tool_calls",
@@ -68,19 +68,19 @@ object! {
         functions: Vec<Function<'b>> = "functions",
         /// The old form of `tool_choice`.
         function_call: Raw<'b> = "function_call",
-        /// The shape that the answer must have.
+        /// The format of the answer.
         response_format: ResponseFormat<'b> = "response_format",
-        /// How much to think.
+        /// The reasoning effort.
         reasoning_effort: Text<'b> = "reasoning_effort",
         /// Effort and summary, in the form of the Responses API.
         reasoning: Reasoning<'b> = "reasoning",
         /// `low`, `medium` or `high`.
         verbosity: Text<'b> = "verbosity",
-        /// Which queue to wait in.
+        /// The service tier.
         service_tier: Text<'b> = "service_tier",
         /// Asks for a web search.
         web_search_options: WebSearchOptions<'b> = "web_search_options",
-        /// Joins requests that share a prefix.
+        /// A key shared by requests with the same prefix.
         prompt_cache_key: Text<'b> = "prompt_cache_key",
         /// How long a cached prefix is kept.
         prompt_cache_retention: Text<'b> = "prompt_cache_retention",
@@ -88,7 +88,7 @@ object! {
         modalities: Vec<Text<'b>> = "modalities",
         /// Form of the audio output.
         audio: Raw<'b> = "audio",
-        /// A guess at the answer.
+        /// A predicted answer.
         prediction: Raw<'b> = "prediction",
         /// Hosted tools in the form of the Responses API; ChatMock's own addition.
         responses_tools: Vec<Raw<'b>> = "responses_tools",

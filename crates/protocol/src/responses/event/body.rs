@@ -1,4 +1,4 @@
-//! The payload of an event, and its reading member by member.
+//! The payload of an event, parsed member by member.
 
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -8,18 +8,19 @@ use crate::responses::api_error::ApiError;
 use crate::responses::item::OutputItem;
 use crate::responses::response::Response;
 
-/// Which kind of reasoning text a delta carries.
+/// The kind of reasoning text in a delta.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Channel {
     /// A summary made for people.
     Summary,
-    /// The model's own text, as open-weight models give it.
+    /// The model's own text, as open-weight models return it.
     Raw,
 }
 
-/// The payload of an event, as far as a consumer needs it.
+/// The payload of an event, with the members that some consumer needs.
 ///
-/// What comes once in a response is boxed, so that the thousands of others are small.
+/// Large payloads that come once in a response are boxed, so that the thousands of others stay
+/// small.
 #[derive(Debug)]
 pub enum Body<'a> {
     /// `response.created`.
@@ -96,14 +97,14 @@ pub enum Body<'a> {
     Failed(Box<Response<'a>>),
     /// `error`, in either of its two shapes.
     Error(Box<ApiError>),
-    /// Meant for the backend's own client: limits, metadata, timing, keep-alive.
+    /// Events for the backend's own client: limits, metadata, timing, keep-alive.
     Private,
-    /// Everything else: `done` copies of text, parts, tool progress, kinds not known here.
+    /// Everything else: `done` copies of text, parts, progress of tools, unknown kinds.
     Other,
 }
 
 impl<'a> Body<'a> {
-    /// Reads the payload of an event of this kind, member by member.
+    /// Parses the payload of an event of this kind.
     pub(super) fn read(kind: &str, text: &'a str) -> Result<Self, serde_json::Error> {
         Ok(match kind {
             "response.output_text.delta" => {
@@ -152,6 +153,7 @@ impl<'a> Body<'a> {
     }
 }
 
+/// Parses the payload of an event about the response as a whole, or of a kind that has none.
 fn life_cycle<'a>(kind: &str, text: &'a str) -> Result<Body<'a>, serde_json::Error> {
     let response = || Ok(Box::new(serde_json::from_str::<Whole<'a>>(text)?.response));
     Ok(match kind {
@@ -166,19 +168,19 @@ fn life_cycle<'a>(kind: &str, text: &'a str) -> Result<Body<'a>, serde_json::Err
     })
 }
 
-/// Whether events of a kind are meant for the backend's own client.
+/// Whether a kind is meant for the backend's own client.
 pub(super) fn is_private(kind: &str) -> bool {
     matches!(kind, "keepalive" | "response.metadata" | "response.safety_buffering")
         || kind.starts_with("codex.")
         || kind.starts_with("responsesapi.")
 }
 
-/// Reads both shapes of an `error` event: members at the top, or under `error`.
+/// Parses both shapes of an `error` event: members at the top, or under `error`.
 fn api_error(text: &str) -> Result<ApiError, serde_json::Error> {
     let whole: &RawValue = serde_json::from_str(text)?;
     let nested = serde_json::from_str::<Nested<'_>>(text)?.error.and_then(ApiError::read);
     Ok(nested.or_else(|| ApiError::read(whole)).map_or_else(ApiError::default, |mut error| {
-        // At the top, `type` names the event and not a class of errors.
+        // At the top, `type` is the kind of the event and not a class of errors.
         if error.kind.as_deref() == Some("error") {
             error.kind = None;
         }

@@ -1,9 +1,14 @@
-//! Delta events read in one pass: the lines that fill a stream, as the backend writes them.
+//! The fast path for delta events, which fill a stream: one pass, no serde.
+//!
+//! It accepts the backend's plain spelling, with known members in any order and no white space, and
+//! returns `None` for everything else, which the general path then parses. So it may be as strict
+//! as is convenient, and is correct as long as both paths agree on what it accepts: property tests
+//! and a fuzz target compare them.
 
 use super::body::{Body, Channel};
 use crate::json::RawStr;
 
-/// A delta event, read.
+/// A parsed delta event.
 pub(super) struct DeltaEvent<'a> {
     pub(super) kind: &'static str,
     pub(super) body: Body<'a>,
@@ -22,9 +27,9 @@ enum DeltaKind {
 }
 
 impl DeltaKind {
-    /// Reads a kind up to its closing quote; gives what follows that.
+    /// Parses a kind and its closing quote; returns the rest after that.
     fn read(rest: &[u8]) -> Option<(Self, &[u8])> {
-        // The first letters in which the names differ.
+        // The kind is guessed from the first letters in which the names differ, then compared.
         let kind = match rest.get("response.".len()..)? {
             [b'o', ..] => Self::Text,
             [b'f', ..] => Self::FunctionArguments,
@@ -51,7 +56,7 @@ impl DeltaKind {
     }
 }
 
-/// The members of such an event, as far as they are needed.
+/// The members of a delta event that are needed.
 #[derive(Default)]
 struct DeltaFields<'a> {
     kind: Option<DeltaKind>,
@@ -62,9 +67,7 @@ struct DeltaFields<'a> {
     sequence_number: Option<u64>,
 }
 
-/// Reads a delta event of plain shape: known members in any order, without white space.
-///
-/// All else is `None` and left to the typed reading, which gives the same for what is taken here.
+/// Parses a delta event in the backend's plain spelling; returns `None` for any other data.
 pub(super) fn read(data: &[u8]) -> Option<DeltaEvent<'_>> {
     let mut fields = DeltaFields::default();
     let mut rest = data.strip_prefix(b"{\"")?;
@@ -78,17 +81,17 @@ pub(super) fn read(data: &[u8]) -> Option<DeltaEvent<'_>> {
 }
 
 impl<'a> DeltaFields<'a> {
-    /// Takes the member whose name begins `rest`; gives what follows its value.
+    /// Parses the member whose name begins `rest`; returns the rest after its value.
     fn member(&mut self, rest: &'a [u8]) -> Option<&'a [u8]> {
         match rest {
             [b't', ..] => {
                 let (kind, rest) = DeltaKind::read(rest.strip_prefix(b"type\":\"")?)?;
-                once(&mut self.kind, kind)?;
+                set_once(&mut self.kind, kind)?;
                 Some(rest)
             }
             [b'd', ..] => {
                 let (delta, rest) = RawStr::read_prefix(rest.strip_prefix(b"delta\":\"")?)?;
-                once(&mut self.delta, delta)?;
+                set_once(&mut self.delta, delta)?;
                 Some(rest)
             }
             [b'o', b'u', ..] => {
@@ -102,13 +105,14 @@ impl<'a> DeltaFields<'a> {
             }
             [b's', ..] => {
                 let (number, rest) = number(rest.strip_prefix(b"sequence_number\":")?)?;
-                once(&mut self.sequence_number, number)?;
+                set_once(&mut self.sequence_number, number)?;
                 Some(rest)
             }
-            _ => unneeded(rest),
+            _ => skip_member(rest),
         }
     }
 
+    /// Builds the event, if it had a kind and a delta.
     fn event(self) -> Option<DeltaEvent<'a>> {
         let (kind, delta) = (self.kind?, self.delta?);
         let output_index = self.output_index.unwrap_or(0);
@@ -133,8 +137,8 @@ impl<'a> DeltaFields<'a> {
     }
 }
 
-/// Passes over a member that no one needs, also where it occurs twice.
-fn unneeded(rest: &[u8]) -> Option<&[u8]> {
+/// Skips a member that no consumer needs, even if it occurs twice.
+fn skip_member(rest: &[u8]) -> Option<&[u8]> {
     match rest {
         [b'i', ..] => RawStr::skip(rest.strip_prefix(b"item_id\":\"")?),
         [b'o', ..] => RawStr::skip(rest.strip_prefix(b"obfuscation\":\"")?),
@@ -144,21 +148,23 @@ fn unneeded(rest: &[u8]) -> Option<&[u8]> {
     }
 }
 
-/// Keeps a value unless there is one: a second one is for the typed reading to refuse.
-fn once<T>(slot: &mut Option<T>, value: T) -> Option<()> {
+/// Stores a value; `None` where there is one already, so that the general path refuses the event.
+fn set_once<T>(slot: &mut Option<T>, value: T) -> Option<()> {
     slot.replace(value).is_none().then_some(())
 }
 
+/// Parses an index into `slot`; returns the rest after it.
 fn index<'a>(rest: &'a [u8], slot: &mut Option<usize>) -> Option<&'a [u8]> {
     let (number, rest) = number(rest)?;
-    once(slot, usize::try_from(number).ok()?)?;
+    set_once(slot, usize::try_from(number).ok()?)?;
     Some(rest)
 }
 
-/// The most digits that fit `u64` whatever they are.
+/// The number of digits that fit `u64` whichever they are.
 const DIGITS: usize = 19;
 
-/// Reads a whole number; what follows it shows whether that was all of it.
+/// Parses an integer; returns the rest after it, from which the caller sees whether it was
+/// complete.
 fn number(rest: &[u8]) -> Option<(u64, &[u8])> {
     let (mut number, mut after, mut length) = (0_u64, rest, 0);
     while let [digit @ b'0'..=b'9', more @ ..] = after {

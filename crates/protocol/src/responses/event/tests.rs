@@ -1,4 +1,4 @@
-//! Tests of events: each known shape, and shapes that are not.
+//! Tests of events: every known shape, and unknown ones.
 
 use bytes::Bytes;
 use serde_json::json;
@@ -35,7 +35,7 @@ fn name(body: &Body<'_>) -> &'static str {
     }
 }
 
-/// What the event of that kind must be read as.
+/// The payload and phase expected of a kind.
 fn expected(kind: &str) -> (&'static str, Phase) {
     use Phase::{End, Handshake, Output};
     match kind {
@@ -84,7 +84,7 @@ fn every_known_shape_is_read_as_its_kind_and_phase() {
 }
 
 #[test]
-fn the_kind_is_found_wherever_it_stands() {
+fn the_kind_is_found_at_any_position() {
     for line in SAMPLES.lines() {
         let mut value: serde_json::Value = serde_json::from_str(line).unwrap();
         let kind = value.as_object_mut().unwrap().remove("type").unwrap();
@@ -106,7 +106,7 @@ fn an_escaped_kind_is_decoded() {
 }
 
 #[test]
-fn data_that_is_no_object_is_private() {
+fn data_that_is_not_an_object_is_private() {
     for data in ["[DONE]", "", "null", "1", "\"text\"", "ping"] {
         let frame = frame(data);
         let event = Event::parse(&frame).unwrap();
@@ -140,7 +140,7 @@ fn broken_events_of_a_known_kind_are_errors() {
 }
 
 #[test]
-fn kinds_not_known_here_need_no_members() {
+fn unknown_kinds_need_no_members() {
     for data in [r#"{"type":"response.brand_new"}"#, r#"{"type":"response.in_progress"}"#] {
         let frame = frame(data);
         assert!(Event::parse(&frame).is_ok(), "{data}");
@@ -148,7 +148,7 @@ fn kinds_not_known_here_need_no_members() {
 }
 
 #[test]
-fn a_text_delta_keeps_its_place_and_escapes() {
+fn a_text_delta_keeps_its_position_and_escapes() {
     let frame = frame(
         r#"{"type":"response.output_text.delta","output_index":3,"content_index":2,"delta":"a\n\ud83d\ude00","logprobs":[],"obfuscation":"k2Jd"}"#,
     );

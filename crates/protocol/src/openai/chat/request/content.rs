@@ -26,11 +26,11 @@ object! {
         function_call: Box<CallFunction<'b>> = "function_call",
         /// The assistant's refusal.
         refusal: Text<'b> = "refusal",
-        /// The assistant's reasoning, as replies word it.
+        /// The assistant's reasoning, in the field that replies use.
         reasoning_content: Present = "reasoning_content",
-        /// The assistant's reasoning, in other programs' wording.
+        /// The assistant's reasoning, in the field that other programs use.
         reasoning: Present = "reasoning",
-        /// The assistant's reasoning, in ChatMock's old wording.
+        /// The assistant's reasoning, in ChatMock's former field.
         reasoning_summary: Present = "reasoning_summary",
         /// Citations of the assistant's text.
         annotations: Present = "annotations",
@@ -46,8 +46,9 @@ object! {
 pub enum Content<'b> {
     /// Plain text.
     Text(RawString<'b>),
-    /// A list of text, images, files and audio, each a [`Part`]; read when it is lowered, so that
-    /// plain text, of which conversations are made, need not be decoded.
+    /// A list of text, images, files and audio, each a [`Part`]. It is parsed only when it is
+    /// lowered: an untagged enum would make serde decode every plain text first to find out that it
+    /// is one.
     Parts(&'b RawValue),
 }
 
@@ -62,13 +63,13 @@ impl<'de: 'b, 'b> Deserialize<'de> for Content<'b> {
 }
 
 object! {
-    /// One part of a message's content; the Responses API's names are understood too.
+    /// One part of a message's content. The names of the Responses API are accepted too.
     pub struct Part<'b> {
         /// `text`, `image_url`, `file`, `input_audio`, `refusal`, or a Responses kind.
         kind: Text<'b> = "type",
         /// The text.
         text: RawString<'b> = "text",
-        /// The refusal's words.
+        /// The text of the refusal.
         refusal: Text<'b> = "refusal",
         /// The image.
         image_url: PartImage<'b> = "image_url",
@@ -87,14 +88,14 @@ object! {
     }
 }
 
-/// An image: an address alone, or with the detail to look at it in.
+/// An image: its address alone, or with the level of detail.
 #[derive(Clone, Debug)]
 pub struct PartImage<'b> {
     /// A `data:` or `https:` address.
     pub url: Option<RawString<'b>>,
     /// `auto`, `low` or `high`.
     pub detail: Option<Text<'b>>,
-    /// Names of members that the object form does not know.
+    /// Names of unknown members of the object form.
     pub unknown: Vec<Cow<'b, str>>,
 }
 
@@ -154,7 +155,7 @@ object! {
 object! {
     /// A call in the assistant's history.
     pub struct ToolCall<'b> {
-        /// Joins call and result.
+        /// The id that links call and result.
         id: Text<'b> = "id",
         /// `function` or `custom`; absent means `function`.
         kind: Text<'b> = "type",
@@ -172,7 +173,7 @@ object! {
     pub struct CallFunction<'b> {
         /// The function's name.
         name: Text<'b> = "name",
-        /// The arguments: JSON in a string; a bare object is understood too.
+        /// The arguments: JSON in a string; a bare object is accepted too.
         arguments: Raw<'b> = "arguments",
     }
 }

@@ -8,13 +8,13 @@ use serde::de::{Deserializer, Error, SeqAccess, Visitor, value};
 use crate::json::{Raw, Text, object};
 
 object! {
-    /// The shape that the answer must have.
+    /// The format of the answer.
     pub struct ResponseFormat<'b> {
         /// `text`, `json_object` or `json_schema`.
         kind: Text<'b> = "type",
         /// The schema with its name.
         json_schema: JsonSchema<'b> = "json_schema",
-        /// A bare schema, as some programs send beside `json_object`.
+        /// A bare schema, which some programs send next to `json_object`.
         schema: Raw<'b> = "schema",
     }
 }
@@ -24,11 +24,11 @@ object! {
     pub struct JsonSchema<'b> {
         /// The schema's name.
         name: Text<'b> = "name",
-        /// What the schema is for.
+        /// The purpose of the schema.
         description: Text<'b> = "description",
         /// The schema.
         schema: Raw<'b> = "schema",
-        /// Whether the answer must keep to it.
+        /// Whether the answer must match it.
         strict: bool = "strict",
     }
 }
@@ -36,7 +36,7 @@ object! {
 object! {
     /// Effort and summary.
     pub struct Reasoning<'b> {
-        /// How much to think.
+        /// The reasoning effort.
         effort: Text<'b> = "effort",
         /// `auto`, `concise`, `detailed` or `none`.
         summary: Text<'b> = "summary",
@@ -46,16 +46,16 @@ object! {
 }
 
 object! {
-    /// What a stream is to contain.
+    /// Options of a stream.
     pub struct StreamOptions<'b> {
-        /// Whether a last chunk gives the token counts.
+        /// Whether a last chunk contains the token counts.
         include_usage: bool = "include_usage",
         /// Whether deltas are padded with random text.
         include_obfuscation: bool = "include_obfuscation",
     }
 }
 
-/// Texts before which the answer ends.
+/// Sequences before which the answer ends.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stop<'b>(pub Vec<Text<'b>>);
 

@@ -1,9 +1,10 @@
-//! Tools of a chat request, and how the model is to choose among them.
+//! Tools of a chat request, and the choice among them.
 
 use crate::json::{Raw, Text, object};
 
 object! {
-    /// A tool on offer; a function's members may also stand beside `type`, as in the Responses API.
+    /// A tool on offer. The members of a function may also be next to `type` (the flat form), as in
+    /// the Responses API.
     pub struct Tool<'b> {
         /// `function`, `custom` or `web_search`.
         kind: Text<'b> = "type",
@@ -17,15 +18,15 @@ object! {
         description: Text<'b> = "description",
         /// Flat form: the schema.
         parameters: Raw<'b> = "parameters",
-        /// Flat form: whether to keep to the schema.
+        /// Flat form: whether arguments must match the schema.
         strict: bool = "strict",
-        /// Flat form: what a freeform tool accepts.
+        /// Flat form: the format of a freeform tool's input.
         format: Raw<'b> = "format",
-        /// Web search: how much to read.
+        /// Web search: the amount of context to read.
         search_context_size: Text<'b> = "search_context_size",
-        /// Web search: where the person is.
+        /// Web search: the person's location.
         user_location: Raw<'b> = "user_location",
-        /// Web search: which sites.
+        /// Web search: the sites that may be searched.
         filters: Raw<'b> = "filters",
     }
 }
@@ -39,7 +40,7 @@ object! {
         description: Text<'b> = "description",
         /// The schema of its arguments.
         parameters: Raw<'b> = "parameters",
-        /// Whether arguments must keep to the schema.
+        /// Whether arguments must match the schema.
         strict: bool = "strict",
     }
 }
@@ -51,13 +52,13 @@ object! {
         name: Text<'b> = "name",
         /// What it does.
         description: Text<'b> = "description",
-        /// What it accepts.
+        /// The format of its input.
         format: Raw<'b> = "format",
     }
 }
 
 object! {
-    /// What a freeform tool accepts.
+    /// The format of a freeform tool's input.
     pub struct CustomFormat<'b> {
         /// `text` or `grammar`.
         kind: Text<'b> = "type",
@@ -91,7 +92,7 @@ object! {
         custom: Named<'b> = "custom",
         /// Flat form: the name.
         name: Text<'b> = "name",
-        /// Some of the tools.
+        /// A choice among some of the tools.
         allowed_tools: AllowedTools<'b> = "allowed_tools",
         /// Flat form: `auto` or `required`.
         mode: Text<'b> = "mode",
@@ -101,7 +102,7 @@ object! {
 }
 
 object! {
-    /// Something with a name.
+    /// An object with a name.
     pub struct Named<'b> {
         /// The name.
         name: Text<'b> = "name",
@@ -119,13 +120,13 @@ object! {
 }
 
 object! {
-    /// How to search the web.
+    /// Options of a web search.
     pub struct WebSearchOptions<'b> {
         /// `low`, `medium` or `high`.
         search_context_size: Text<'b> = "search_context_size",
-        /// Where the person is: flat, or under `approximate`.
+        /// The person's location: flat, or under `approximate`.
         user_location: Raw<'b> = "user_location",
-        /// Which sites may be searched.
+        /// The sites that may be searched.
         filters: Raw<'b> = "filters",
     }
 }

@@ -1,5 +1,4 @@
-//! Tests of the quick reading: it takes what the backend writes, and what it takes it reads as the
-//! typed reading does.
+//! Tests of the fast path: it accepts what the backend writes, and agrees with the general path.
 
 use proptest::prelude::*;
 use serde::Deserialize;
@@ -15,8 +14,8 @@ struct Numbered {
     sequence_number: Option<u64>,
 }
 
-/// Whether the line is taken; if so, the typed reading must say the same of it.
-fn taken(line: &str) -> bool {
+/// Whether the fast path accepts a line; if so, the general path must agree with it.
+fn accepted(line: &str) -> bool {
     let Some(quick) = read(line.as_bytes()) else { return false };
     let typed = Event::parse_typed(line).unwrap_or_else(|error| panic!("{line}: {error}"));
     assert_eq!(quick.kind, typed.kind, "{line}");
@@ -27,11 +26,11 @@ fn taken(line: &str) -> bool {
 }
 
 #[test]
-fn every_delta_that_the_backend_is_known_to_send_is_taken() {
+fn every_delta_that_the_backend_is_known_to_send_is_accepted() {
     for line in SAMPLES.lines() {
         let kind = line.split('"').nth(3).unwrap();
         let known = kind.ends_with(".delta") && !kind.contains("code");
-        assert_eq!(taken(line), known, "{line}");
+        assert_eq!(accepted(line), known, "{line}");
     }
 }
 
@@ -50,14 +49,14 @@ fn members_may_come_in_any_order() {
     ];
     for turn in 0..members.len() {
         let (after, before) = members.split_at(turn);
-        assert!(taken(&format!("{{{}}}", [before, after].concat().join(","))));
+        assert!(accepted(&format!("{{{}}}", [before, after].concat().join(","))));
     }
-    // What is not needed may be there twice, as for the typed reading.
-    assert!(taken(&format!("{{{},{}}}", members.join(","), members[5..].join(","))));
+    // Members that no one needs may occur twice, as in the general path.
+    assert!(accepted(&format!("{{{},{}}}", members.join(","), members[5..].join(","))));
 }
 
 #[test]
-fn what_is_not_plain_is_left_to_the_typed_reading() {
+fn other_spellings_are_left_to_the_general_path() {
     let kind = r#"{"type":"response.output_text.delta","#;
     for rest in [
         r#""delta":"a","delta":"b"}"#,
@@ -95,15 +94,15 @@ fn what_is_not_plain_is_left_to_the_typed_reading() {
         "}",
         "",
     ] {
-        assert!(!taken(&format!("{kind}{rest}")), "{rest}");
+        assert!(!accepted(&format!("{kind}{rest}")), "{rest}");
     }
     for line in ["", "{", "{}", "{\"", "[]", "null", r#"{"delta":"a"}"#, r#"{"type":"error"}"#] {
-        assert!(!taken(line), "{line}");
+        assert!(!accepted(line), "{line}");
     }
 }
 
 #[test]
-fn a_lone_surrogate_is_taken_and_marked() {
+fn a_lone_surrogate_is_accepted_and_marked() {
     for (text, raw) in [
         (r"\ud800", None),
         (r"\udc00a", None),
@@ -111,7 +110,7 @@ fn a_lone_surrogate_is_taken_and_marked() {
         (r"\uD83D\uDE00", Some(r"\uD83D\uDE00")),
     ] {
         let line = format!(r#"{{"type":"response.refusal.delta","delta":"{text}"}}"#);
-        assert!(taken(&line));
+        assert!(accepted(&line));
         let Some(DeltaEvent { body: super::Body::Refusal { delta, .. }, .. }) =
             read(line.as_bytes())
         else {
@@ -121,7 +120,7 @@ fn a_lone_surrogate_is_taken_and_marked() {
     }
 }
 
-/// A value or name that belongs in such an event, or nearly does.
+/// A value or name that is valid in such an event, or almost.
 fn piece() -> impl Strategy<Value = String> {
     let words = prop::sample::select(vec![
         "\"type\":\"response.output_text.delta\"",
@@ -155,7 +154,7 @@ proptest! {
     #![proptest_config(ProptestConfig::with_cases(4096))]
 
     #[test]
-    fn what_is_taken_is_read_as_the_typed_reading_does(
+    fn the_fast_path_agrees_with_the_general_path(
         leads in any::<bool>(),
         pieces in prop::collection::vec(piece(), 0..6),
         cut in prop_oneof![3 => Just(None), 1 => any::<prop::sample::Index>().prop_map(Some)],
@@ -167,6 +166,6 @@ proptest! {
             let places: Vec<usize> = line.char_indices().map(|(at, _)| at).collect();
             line.insert_str(places[cut.index(places.len())], &put);
         }
-        taken(&line);
+        accepted(&line);
     }
 }
