@@ -31,7 +31,7 @@ async fn look(
     tell: &mut impl FnMut(&[Check]),
 ) -> Result<(), EndpointError> {
     let config = &context.config;
-    let endpoint = config.endpoint()?;
+    let endpoint = config.keeper.endpoint()?;
     tell(&[doctor::sign_in(config.home.load(), OffsetDateTime::now_utc())]);
     tell(&[doctor::files(&config.home)]);
     if config.store != StoreChoice::File {

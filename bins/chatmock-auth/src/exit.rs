@@ -4,7 +4,7 @@ use std::io::{Write, stderr};
 use std::process::ExitCode;
 
 use anyhow::anyhow;
-use chatmock_auth::{EndpointError, KeeperError, LockError, StoreError};
+use chatmock_auth::{EndpointError, KeeperError, LockError, RegistrationError, StoreError};
 
 use crate::screen::printable;
 
@@ -63,7 +63,7 @@ impl From<anyhow::Error> for CommandError {
 impl From<EndpointError> for CommandError {
     fn from(error: EndpointError) -> Self {
         match error {
-            EndpointError::Issuer => Self::Settings(anyhow!(error).context("--issuer")),
+            EndpointError::Issuer(_) => Self::Settings(anyhow!(error).context("--issuer")),
             EndpointError::Identity | EndpointError::UnknownRoute => Self::Settings(error.into()),
             EndpointError::Unreachable(_) => Self::Other(
                 anyhow!(error).context("no answer (chatmock-auth doctor looks for the reason)"),
@@ -91,13 +91,25 @@ impl From<LockError> for CommandError {
     }
 }
 
+impl From<RegistrationError> for CommandError {
+    fn from(error: RegistrationError) -> Self {
+        match error {
+            RegistrationError::Lock(error) => error.into(),
+            RegistrationError::Damaged(_) => Self::Other(
+                anyhow!(error).context("remove this file, and this installation registers anew"),
+            ),
+            error => Self::Other(error.into()),
+        }
+    }
+}
+
 impl From<KeeperError> for CommandError {
     fn from(error: KeeperError) -> Self {
         match error {
-            KeeperError::Io(cause) if matches!(*cause, StoreError::Keyring(_)) => {
+            KeeperError::Store(cause) if matches!(*cause, StoreError::Keyring(_)) => {
                 Self::Other(anyhow!(cause).context(KEYRING))
             }
-            KeeperError::Unavailable(_) | KeeperError::Io(_) | KeeperError::AccountChanged => {
+            KeeperError::Unavailable(_) | KeeperError::Store(_) | KeeperError::AccountChanged => {
                 Self::Other(error.into())
             }
             error => Self::SignedOut(error.into()),

@@ -11,7 +11,7 @@ use std::process::ExitCode;
 use anyhow::anyhow;
 use chatmock_auth::{
     Account, AuthProfile, CLIENT_ID, CodeExchange, Endpoint, EndpointError, Obtained, Registration,
-    SignIn, SignInError, SignInRoute, SignedIn, StoreChoice, StoreError,
+    SignIn, SignInError, SignInRoute, SignedIn, StoreChoice,
 };
 
 use crate::env::Environment;
@@ -79,7 +79,7 @@ impl<T: Into<CommandError>> From<T> for MethodError {
 impl<'a> LoginFlow<'a> {
     /// Settles what the sign-in is for, and refuses what cannot be had there.
     async fn new(context: &'a CommandContext, login: &'a Login) -> Result<Self, CommandError> {
-        let endpoint = context.config.endpoint()?;
+        let endpoint = context.config.keeper.endpoint()?;
         let route = route::chosen(context, login).await?;
         let profile = route.profile().ok_or(EndpointError::UnknownRoute)?;
         login.check(profile).map_err(CommandError::Settings)?;
@@ -88,7 +88,7 @@ impl<'a> LoginFlow<'a> {
             return Err(CommandError::Settings(anyhow!(why)));
         }
         let registration = if profile.registers {
-            Some(Registration::of(&context.config.home).await.map_err(unregistered)?)
+            Some(Registration::of(&context.config.home).await?)
         } else {
             None
         };
@@ -222,15 +222,6 @@ fn stopped(code: u8) -> MethodError {
     MethodError::Fatal(CommandError::Stopped(NOTHING_CHANGED, code))
 }
 
-fn unregistered(error: SignInError) -> CommandError {
-    match error {
-        SignInError::Store(error @ StoreError::Corrupt { .. }) => CommandError::Other(
-            anyhow!(error).context("remove this file, and this installation is registered anew"),
-        ),
-        error => command_error(error),
-    }
-}
-
 fn command_error(error: SignInError) -> CommandError {
     match error {
         SignInError::Kept => CommandError::Declined(anyhow!(
@@ -238,6 +229,7 @@ fn command_error(error: SignInError) -> CommandError {
              --account NAME to have both"
         )),
         SignInError::Endpoint(error) => error.into(),
+        SignInError::Registration(error) => error.into(),
         SignInError::Lock(error) => error.into(),
         SignInError::Store(error) => error.into(),
         error => CommandError::Other(error.into()),

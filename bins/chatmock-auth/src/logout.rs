@@ -18,7 +18,7 @@ pub(crate) async fn run(
     context: &CommandContext,
     account: Option<&str>,
 ) -> Result<ExitCode, CommandError> {
-    let endpoint = context.config.endpoint()?;
+    let endpoint = context.config.keeper.endpoint()?;
     let Some(left) =
         sign_out(&context.config.home, &endpoint, account).await.map_err(command_error)?
     else {

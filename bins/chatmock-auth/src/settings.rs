@@ -5,8 +5,7 @@ use std::path::{PathBuf, absolute};
 
 use anyhow::{Context, ensure};
 use chatmock_auth::{
-    self as auth, AuthProfile, Endpoint, EndpointError, EndpointSettings, Home, KeeperSettings,
-    LoopbackSettings, RedirectHost, StoreChoice,
+    self as auth, AuthProfile, Home, KeeperSettings, LoopbackSettings, RedirectHost, StoreChoice,
 };
 use chatmock_server::upstream::{self, Identity, UpstreamRoute};
 
@@ -108,18 +107,6 @@ pub(crate) struct Import {
     pub(crate) take_over: bool,
     /// How to sign in otherwise.
     pub(crate) login: Login,
-}
-
-impl Config {
-    /// The issuer's endpoints.
-    pub(crate) fn endpoint(&self) -> Result<Endpoint, EndpointError> {
-        Endpoint::new(EndpointSettings {
-            issuer: &self.keeper.issuer,
-            client_id: &self.keeper.client_id,
-            originator: &self.keeper.originator,
-            user_agent: &self.keeper.user_agent,
-        })
-    }
 }
 
 impl Config {

@@ -108,7 +108,7 @@ impl Home {
         let store = self.active();
         let account = match store.location()? {
             Location::Keyring => {
-                Some(Account::from_location_file(LocationFile::read(&store.location_file)?))
+                Some(Account::from_location_file(LocationFile::read(store.location_file())?))
             }
             Location::File => signed_in(store.load())?.map(|file| Account::of(&file)),
         };
@@ -167,7 +167,7 @@ impl Home {
         let store = self.parked(key);
         let account = match store.location()? {
             Location::Keyring => {
-                Some(Account::from_location_file(LocationFile::read(&store.location_file)?))
+                Some(Account::from_location_file(LocationFile::read(store.location_file())?))
             }
             Location::File => signed_in(store.load())?.map(|file| Account::of(&file)),
         };

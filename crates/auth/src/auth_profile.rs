@@ -1,59 +1,94 @@
-//! How each route's sign-ins are asked for, proved, renewed and ended: the one table of it.
+//! The one table of what differs between the sign-ins of the provider routes.
+//!
+//! Two routes differ in a dozen points: addresses, scopes, ports, which refusals are final. A trait
+//! with two implementations would spread them over as many methods, and an `if route == PLAN` at
+//! each place could not be checked. As one row of constants for each route they are read side by
+//! side, and a third route is a third row.
 
-use crate::endpoint::RefreshRefusal;
+use crate::refresh_refusal::RefreshRefusal;
 
 /// The ports that the issuer lets a browser come back to on the Codex route, in the order in which
 /// they are tried.
 pub const CALLBACK_PORTS: [u16; 2] = [1455, 1457];
 
-/// What differs between the sign-ins of one route and of another.
+/// What differs between the sign-ins of one route and those of another.
 #[derive(Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AuthProfile {
-    /// The route's word.
+    /// The route's name.
     pub name: &'static str,
-    /// What the issuer wants a link or button to say that begins the sign-in.
+    /// The words that the issuer prescribes for a link or button that begins the sign-in.
     pub label: Option<&'static str>,
     /// The ports that the browser may come back to, in the order in which they are tried; 0 is any
     /// free one.
     pub callback_ports: &'static [u16],
     /// Whether the browser may come back to `localhost` as well as to `127.0.0.1`.
     pub localhost: bool,
-    /// Whether there are codes to be typed at a page.
+    /// Whether the issuer gives codes to be typed at a page.
     pub device_codes: bool,
     /// Whether a sign-in can be limited to workspaces.
     pub workspaces: bool,
-    /// Whether every installation has an OAuth client of its own, issued at its first sign-in. Else
-    /// one is known to all.
+    /// Whether every installation has an OAuth client of its own, issued at its first sign-in;
+    /// otherwise all share one.
     pub registers: bool,
     /// The path of the sign-in page.
-    pub(crate) authorize: &'static str,
+    pub(crate) authorize_path: &'static str,
     /// The path where codes and refresh tokens are spent.
-    pub(crate) token: &'static str,
-    /// What is asked for.
+    pub(crate) token_path: &'static str,
+    /// The scopes that a sign-in asks for.
     pub(crate) scopes: &'static [&'static str],
     /// The scope without which the tokens are of no use.
-    pub(crate) needed: Option<&'static str>,
-    /// Parameters that stand in every sign-in address.
-    pub(crate) constants: &'static [(&'static str, &'static str)],
-    /// What the tokens are for, named wherever some are asked for.
+    pub(crate) needed_scope: Option<&'static str>,
+    /// Parameters of every sign-in address, by name and value.
+    pub(crate) fixed_parameters: &'static [(&'static str, &'static str)],
+    /// The resource that the tokens are for, named in every request for tokens.
     pub(crate) resource: Option<&'static str>,
-    /// Whether the issuer describes itself: the keys of id tokens, which are then verified, and
-    /// where tokens are revoked.
+    /// Whether the issuer publishes a description of itself: the keys of id tokens, which are then
+    /// verified, and the address where tokens are revoked.
     pub(crate) discovery: bool,
-    /// What an ended sign-in is told by, with the status where it counts.
-    pub(crate) terminal: &'static [(&'static str, Option<u16>, RefreshRefusal)],
-    /// Whether tokens that are refused for good are deleted.
-    pub(crate) drops_ended: bool,
+    /// The error codes that end a sign-in for good.
+    pub(crate) terminal: &'static [TerminalCode],
+    /// Whether tokens that were refused for good are deleted.
+    pub(crate) deletes_ended: bool,
 }
 
-/// The client of a first sign-in, where every installation registers.
+/// An error code of the issuer that ends a sign-in for good.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct TerminalCode {
+    code: &'static str,
+    /// The only status with which the code has this meaning; `None` for any.
+    status: Option<u16>,
+    refusal: RefreshRefusal,
+}
+
+impl TerminalCode {
+    const fn any(code: &'static str, refusal: RefreshRefusal) -> Self {
+        Self { code, status: None, refusal }
+    }
+}
+
+impl AuthProfile {
+    /// Returns the refusal that an error code and a status mean, where that is final.
+    pub(crate) fn refusal(&self, code: &str, status: u16) -> Option<RefreshRefusal> {
+        let matches = |known: &&TerminalCode| {
+            known.code == code && known.status.is_none_or(|expected| expected == status)
+        };
+        self.terminal.iter().find(matches).map(|known| known.refusal)
+    }
+
+    /// Returns whether the issuer has an error code for a refusal.
+    pub(crate) fn has_code_for(&self, refusal: RefreshRefusal) -> bool {
+        self.terminal.iter().any(|known| known.refusal == refusal)
+    }
+}
+
+/// The client of a first sign-in, on routes where every installation registers.
 pub(crate) const UNREGISTERED: &str = "dynamic_agent_client";
 
-/// All routes that sign-ins can be made for.
+/// The profiles of all routes that sign-ins can be made for.
 pub(crate) static ALL: [&AuthProfile; 2] = [&CODEX, &PLAN];
 
-/// The Codex route's.
+/// The profile of the Codex route.
 pub(crate) static CODEX: AuthProfile = AuthProfile {
     name: "codex",
     label: None,
@@ -62,26 +97,33 @@ pub(crate) static CODEX: AuthProfile = AuthProfile {
     device_codes: true,
     workspaces: true,
     registers: false,
-    authorize: "/oauth/authorize",
-    token: "/oauth/token",
-    // Who it is, and tokens that can be renewed. The Codex CLI asks for its connectors as
+    authorize_path: "/oauth/authorize",
+    token_path: "/oauth/token",
+    // The person's name and tokens that can be renewed. The Codex CLI asks for its connectors as
     // well, which no model call needs.
     scopes: &["openid", "profile", "email", "offline_access"],
-    needed: None,
-    constants: &[("id_token_add_organizations", "true"), ("codex_cli_simplified_flow", "true")],
+    needed_scope: None,
+    fixed_parameters: &[
+        ("id_token_add_organizations", "true"),
+        ("codex_cli_simplified_flow", "true"),
+    ],
     resource: None,
     discovery: false,
     terminal: &[
-        ("refresh_token_expired", None, RefreshRefusal::Expired),
-        ("refresh_token_reused", None, RefreshRefusal::Reused),
-        ("refresh_token_invalidated", None, RefreshRefusal::Invalidated),
-        ("invalid_grant", Some(400), RefreshRefusal::InvalidGrant),
+        TerminalCode::any("refresh_token_expired", RefreshRefusal::Expired),
+        TerminalCode::any("refresh_token_reused", RefreshRefusal::Reused),
+        TerminalCode::any("refresh_token_invalidated", RefreshRefusal::Invalidated),
+        TerminalCode {
+            code: "invalid_grant",
+            status: Some(400),
+            refusal: RefreshRefusal::InvalidGrant,
+        },
     ],
-    // The file may be another program's, too.
-    drops_ended: false,
+    // Another program may use the same file.
+    deletes_ended: false,
 };
 
-/// The plan route's.
+/// The profile of the plan route.
 static PLAN: AuthProfile = AuthProfile {
     name: "plan",
     label: Some("Continue with ChatGPT"),
@@ -90,8 +132,8 @@ static PLAN: AuthProfile = AuthProfile {
     device_codes: false,
     workspaces: false,
     registers: true,
-    authorize: "/api/accounts/authorize",
-    token: "/api/accounts/oauth/token",
+    authorize_path: "/api/accounts/authorize",
+    token_path: "/api/accounts/oauth/token",
     scopes: &[
         "openid",
         "profile",
@@ -100,17 +142,17 @@ static PLAN: AuthProfile = AuthProfile {
         "resource.invoke",
         "chatgpt.tokens.use.direct",
     ],
-    needed: Some("chatgpt.tokens.use.direct"),
-    constants: &[],
+    needed_scope: Some("chatgpt.tokens.use.direct"),
+    fixed_parameters: &[],
     resource: Some("https://api.openai.com/v1"),
     discovery: true,
     terminal: &[
-        ("invalid_grant", None, RefreshRefusal::InvalidGrant),
-        ("invalid_refresh_token", None, RefreshRefusal::InvalidGrant),
-        ("token_expired", None, RefreshRefusal::Expired),
-        ("refresh_token_expired", None, RefreshRefusal::Expired),
-        ("refresh_token_invalidated", None, RefreshRefusal::Invalidated),
-        ("refresh_token_reused", None, RefreshRefusal::Reused),
+        TerminalCode::any("invalid_grant", RefreshRefusal::InvalidGrant),
+        TerminalCode::any("invalid_refresh_token", RefreshRefusal::InvalidGrant),
+        TerminalCode::any("token_expired", RefreshRefusal::Expired),
+        TerminalCode::any("refresh_token_expired", RefreshRefusal::Expired),
+        TerminalCode::any("refresh_token_invalidated", RefreshRefusal::Invalidated),
+        TerminalCode::any("refresh_token_reused", RefreshRefusal::Reused),
     ],
-    drops_ended: true,
+    deletes_ended: true,
 };

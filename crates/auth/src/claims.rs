@@ -2,7 +2,9 @@
 
 use crate::secret::Secret;
 use crate::secret_object::SecretObject;
-use crate::tokens::AuthFile;
+
+#[cfg(test)]
+pub(crate) mod sample;
 
 const AUTH: &str = "https://api.openai.com/auth";
 const PROFILE: &str = "https://api.openai.com/profile";
@@ -97,14 +99,6 @@ impl AccountIdentity {
         Self { user: claims.person(), account: claims.account_id.clone() }
     }
 
-    /// Whose file it is; the workspace written down at sign-in fills a gap.
-    pub(crate) fn of_file(file: &AuthFile) -> Self {
-        let Some(tokens) = file.tokens() else { return Self::default() };
-        let mut identity = Self::of(&tokens.claims());
-        identity.account = identity.account.or_else(|| tokens.account_id());
-        identity
-    }
-
     /// Says whether nothing known on both sides differs.
     pub(crate) fn agrees(&self, other: &Self) -> bool {
         let same = |a: &Option<String>, b: &Option<String>| a.is_none() || b.is_none() || a == b;
@@ -114,8 +108,8 @@ impl AccountIdentity {
 
 #[cfg(test)]
 mod tests {
+    use super::sample::jwt;
     use super::*;
-    use crate::sample::jwt;
 
     #[test]
     fn every_claim_is_found_at_both_paths() {

@@ -7,9 +7,11 @@ use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
 use crate::auth_profile::CODEX;
-use crate::endpoint::code;
-use crate::login::CodeExchange;
+use crate::code_exchange::CodeExchange;
+use crate::endpoint::error_code;
 use crate::secret::Secret;
+
+mod calls;
 
 /// How long a device code is good for.
 pub const DEVICE_CODE_LIFE: Duration = Duration::from_secs(15 * 60);
@@ -175,7 +177,7 @@ impl Device {
             let done = self.exchange(&reply.body).map(DeviceStep::Done);
             return done.unwrap_or(DeviceStep::Refused(DeviceRefusal::Status(reply.status)));
         }
-        let word = code(&reply.body);
+        let word = error_code(&reply.body);
         let word = word.as_deref().map(|word| word.trim_start_matches("deviceauth_"));
         let refusal = match (word, reply.status) {
             (Some("access_denied"), _) => DeviceRefusal::Denied,

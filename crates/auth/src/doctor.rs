@@ -12,6 +12,7 @@ use crate::accounts::Account;
 use crate::blocking::blocking;
 use crate::endpoint::{Endpoint, EndpointError, client};
 use crate::home::Home;
+use crate::issuer::InvalidIssuer;
 use crate::lock::{HomeLock, LockError};
 use crate::store::{BorrowedStore, KeyringError, StoreError, TokenStore, VaultError};
 use crate::tokens::AuthFile;
@@ -186,8 +187,8 @@ pub fn network(proxies: &[(String, String)]) -> [Check; 2] {
         Check::ok("proxy", shown.join(", "))
     };
     let trust = Url::parse("https://localhost/")
-        .map_err(|_| EndpointError::Issuer)
-        .and_then(|url| client(&url, true, HeaderMap::new()));
+        .map_err(|_| InvalidIssuer.into())
+        .and_then(|url| client(&url, HeaderMap::new()));
     let trust = match trust {
         Ok(_) => Check::ok("trust store", "the system's certificates can be read"),
         Err(error) => {
@@ -210,9 +211,7 @@ pub async fn backend(address: &str) -> Check {
         return Check::fail(name, "the address cannot be read", fix);
     };
     let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']).to_owned();
-    let local =
-        host == "localhost" || host.parse().is_ok_and(|ip: std::net::IpAddr| ip.is_loopback());
-    let client = match client(&url, local, HeaderMap::new()) {
+    let client = match client(&url, HeaderMap::new()) {
         Ok(client) => client,
         Err(error) => return Check::fail(name, describe(&error), fix),
     };

@@ -1,4 +1,4 @@
-//! The issuer's endpoints: renewal, code exchange, device codes, revocation, and its clock.
+//! The issuer's endpoints: refresh, code exchange, revocation, its description and its clock.
 
 use std::time::Duration;
 
@@ -9,8 +9,8 @@ use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use crate::auth_profile::AuthProfile;
-use crate::device::{DeviceCode, DeviceReply};
-use crate::login::CodeExchange;
+use crate::code_exchange::CodeExchange;
+use crate::issuer::IssuerAddress;
 use crate::provenance::Provenance;
 use crate::sign_in_route::SignInRoute;
 use crate::tokens::{AuthFile, Grant};
@@ -20,36 +20,35 @@ mod client;
 mod discovery;
 mod error;
 
-use calls::Revocation;
-pub(crate) use calls::{Renewal, form};
-pub(crate) use client::{Issuer, client};
-use client::{identity, unreachable, whole};
-pub(crate) use error::code;
-pub use error::{CodeRefusal, EndpointError, RefreshRefusal};
+pub(crate) use calls::RefreshCall;
+use calls::RevokeCall;
+pub(crate) use client::client;
+use client::{identity, read_body, unreachable};
+pub(crate) use error::error_code;
+pub use error::{CodeRefusal, EndpointError};
 use error::{classify, not_redeemed};
 
-/// The longest a revocation is waited for: the person has already decided to leave.
+/// The longest wait for a revocation: the person has already decided to leave.
 const REVOKE_LIMIT: Duration = Duration::from_secs(10);
+/// The longest wait for the issuer's clock.
+const CLOCK_LIMIT: Duration = Duration::from_secs(5);
 const FORM: &str = "application/x-www-form-urlencoded";
-
-/// The longest a look at the issuer's clock may take.
-const LOOK_LIMIT: Duration = Duration::from_secs(5);
 
 /// One issuer as one OAuth client sees it, with the HTTP client that calls it.
 #[derive(Debug)]
 pub struct Endpoint {
     client: Client,
-    issuer: Issuer,
+    issuer: IssuerAddress,
     client_id: String,
 }
 
-/// Why a renewal is made; the issuer is told.
+/// Why a refresh is made; it is sent to the issuer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
-pub enum RefreshReason {
+pub(crate) enum RefreshReason {
     /// The access token ends within minutes, or has ended.
     ProactiveExpiry,
-    /// The access token does not say when it ends, and the last renewal is days ago.
+    /// The access token does not say when it ends, and the last refresh is days ago.
     Scheduled,
     /// The backend refused the access token.
     UnauthorizedRecovery,
@@ -60,7 +59,7 @@ pub enum RefreshReason {
 pub struct EndpointSettings<'a> {
     /// The issuer's address, without `/oauth/token`.
     pub issuer: &'a str,
-    /// The OAuth client of routes where one is known to all.
+    /// The OAuth client of routes where all installations share one.
     pub client_id: &'a str,
     /// The program's name, for the `originator` header.
     pub originator: &'a str,
@@ -68,32 +67,38 @@ pub struct EndpointSettings<'a> {
     pub user_agent: &'a str,
 }
 
+/// A reply's status, and its body as a result of its own: a refusal whose body breaks off is still
+/// a refusal.
+type Reply = (StatusCode, Result<Zeroizing<Vec<u8>>, EndpointError>);
+
 impl Endpoint {
-    /// Makes the client, which takes some milliseconds: once per program.
+    /// Makes the HTTP client, which takes some milliseconds: once per program.
     pub fn new(settings: EndpointSettings<'_>) -> Result<Self, EndpointError> {
-        let issuer = Issuer::parse(settings.issuer)?;
-        let client = issuer.client(identity(settings.originator, settings.user_agent)?)?;
+        let issuer = IssuerAddress::parse(settings.issuer)?;
+        let headers = identity(settings.originator, settings.user_agent)?;
+        let client = client(issuer.url(), headers)?;
         Ok(Self { client, issuer, client_id: settings.client_id.to_owned() })
     }
 
-    /// The issuer's address, without a slash at its end.
+    /// Returns the issuer's address, without a slash at its end.
     pub fn issuer(&self) -> &str {
         self.issuer.as_str()
     }
 
-    /// The OAuth client of routes where one is known to all.
+    /// Returns the OAuth client of routes where all installations share one.
     pub fn client_id(&self) -> &str {
         &self.client_id
     }
 
-    /// The provenance of what this endpoint issues for a route, as far as it knows without asking.
-    pub fn provenance(&self, route: SignInRoute) -> Provenance {
+    /// Returns the provenance of what this endpoint issues for a route, as far as it is known
+    /// without a call.
+    pub(crate) fn provenance(&self, route: SignInRoute) -> Provenance {
         let registers = route.profile().is_some_and(|profile| profile.registers);
         let client_id = (!registers).then(|| self.client_id.clone());
         Provenance { route, issuer: Some(self.issuer().to_owned()), client_id }
     }
 
-    /// The OAuth client of a sign-in: its own where installations register.
+    /// Returns the OAuth client of a sign-in: its own where installations register.
     pub(crate) fn client_of<'a>(
         &'a self,
         profile: &AuthProfile,
@@ -103,28 +108,28 @@ impl Endpoint {
     }
 
     /// Spends a refresh token.
-    pub(crate) async fn renew(
+    pub(crate) async fn refresh(
         &self,
         profile: &AuthProfile,
-        renewal: Renewal<'_>,
+        refresh: RefreshCall<'_>,
     ) -> Result<Grant, EndpointError> {
-        let place = self.issuer.at(profile.token)?;
         let call = match profile.resource {
-            Some(resource) => self.post_form(place, &renewal.form(resource)),
-            None => self.post(&place, &renewal.object())?,
+            Some(resource) => {
+                self.post_form(self.issuer.at(profile.token_path)?, &refresh.form(resource))
+            }
+            None => self.post(profile.token_path, &refresh.object())?,
         };
         let (status, body) = self.call(call).await?;
         if !status.is_success() {
-            // A refusal's body only refines it, so one that breaks off does not hide the status.
             return Err(classify(profile, status, &body.unwrap_or_default()));
         }
         serde_json::from_slice(&body?).map_err(|_| EndpointError::Unreadable)
     }
 
-    /// Redeems a code for the tokens of a new sign-in. The code is spent whatever comes of it.
-    pub async fn redeem(&self, exchange: &CodeExchange) -> Result<Grant, EndpointError> {
-        let place = self.issuer.at(exchange.profile.token)?;
-        let call = self.post_form(place, &exchange.form(&self.client_id));
+    /// Exchanges a code for the tokens of a new sign-in. The code is spent whatever the result.
+    pub(crate) async fn redeem(&self, exchange: &CodeExchange) -> Result<Grant, EndpointError> {
+        let address = self.issuer.at(exchange.profile.token_path)?;
+        let call = self.post_form(address, &exchange.form(&self.client_id));
         let (status, body) = self.call(call).await?;
         if !status.is_success() {
             return Err(not_redeemed(status, &body.unwrap_or_default()));
@@ -132,32 +137,8 @@ impl Endpoint {
         serde_json::from_slice(&body?).map_err(|_| EndpointError::Unreadable)
     }
 
-    /// Asks for a device code.
-    pub async fn device_code(&self) -> Result<DeviceCode, EndpointError> {
-        let place = self.issuer.at("/api/accounts/deviceauth/usercode")?;
-        let call = self.post(&place, &ForClient { client_id: &self.client_id })?;
-        let (status, body) = self.call(call).await?;
-        match status {
-            StatusCode::NOT_FOUND => Err(EndpointError::NoDeviceSignIn),
-            status if status.is_success() => {
-                DeviceCode::read(&body?, self.issuer()).ok_or(EndpointError::Unreadable)
-            }
-            status => Err(EndpointError::Status(status.as_u16())),
-        }
-    }
-
-    /// Asks once whether a device code was approved. Not to be reached counts as a reply, too:
-    /// the person may be approving it meanwhile.
-    pub async fn poll_device(&self, device: &DeviceCode) -> Result<DeviceReply, EndpointError> {
-        let place = self.issuer.at("/api/accounts/deviceauth/token")?;
-        let Ok((status, body)) = self.call(self.post(&place, &device.poll())?).await else {
-            return Ok(DeviceReply::lost());
-        };
-        Ok(DeviceReply::new(status.as_u16(), body.unwrap_or_default()))
-    }
-
     /// Ends a sign-in at the issuer: by its refresh token, else by its access token.
-    pub async fn revoke(&self, sign_in: &AuthFile) -> Result<(), EndpointError> {
+    pub(crate) async fn revoke(&self, sign_in: &AuthFile) -> Result<(), EndpointError> {
         let Some(tokens) = sign_in.tokens() else { return Ok(()) };
         let provenance = sign_in.provenance();
         let profile = provenance.route.profile().ok_or(EndpointError::UnknownRoute)?;
@@ -165,11 +146,11 @@ impl Endpoint {
         let client_id = refresh.as_ref().and_then(|_| self.client_of(profile, &provenance));
         let hint = if refresh.is_some() { "refresh_token" } else { "access_token" };
         let Some(token) = refresh.or_else(|| tokens.access_token()) else { return Ok(()) };
-        let call = Revocation { token: &token, token_type_hint: hint, client_id };
+        let revoke = RevokeCall { token: &token, token_type_hint: hint, client_id };
         let call = if profile.discovery {
-            self.post_form(self.discover().await?.revocation()?, &call.form())
+            self.post_form(self.discover().await?.revocation()?, &revoke.form())
         } else {
-            self.post(&self.issuer.at("/oauth/revoke")?, &call)?
+            self.post("/oauth/revoke", &revoke)?
         };
         let reply = call.timeout(REVOKE_LIMIT).send().await;
         match reply.map_err(unreachable)?.status() {
@@ -178,36 +159,33 @@ impl Endpoint {
         }
     }
 
-    /// The issuer's clock, when it answers with one. Sends no token.
-    pub async fn clock(&self) -> Result<Option<OffsetDateTime>, EndpointError> {
-        let place = self.issuer.at("/")?;
-        let reply = self.client.get(place).timeout(LOOK_LIMIT).send().await.map_err(unreachable)?;
+    /// Returns the issuer's time, when it answers with one. Sends no token.
+    pub(crate) async fn clock(&self) -> Result<Option<OffsetDateTime>, EndpointError> {
+        let call = self.client.get(self.issuer.at("/")?).timeout(CLOCK_LIMIT);
+        let reply = call.send().await.map_err(unreachable)?;
         let date = reply.headers().get(DATE).and_then(|date| date.to_str().ok());
         let date = date.and_then(|date| httpdate::parse_http_date(date).ok());
         Ok(date.map(OffsetDateTime::from))
     }
 
-    fn post(&self, place: &Url, body: &impl Serialize) -> Result<RequestBuilder, EndpointError> {
-        let body = serde_json::to_vec(body).map_err(|_| EndpointError::Unreadable)?;
-        Ok(self.client.post(place.clone()).body(body))
-    }
-
-    fn post_form(&self, place: Url, form: &Zeroizing<String>) -> RequestBuilder {
-        let form = form.as_bytes().to_vec();
-        self.client.post(place).header(CONTENT_TYPE, FORM).body(form)
-    }
-
-    /// Makes a call; the body is a result of its own, since a refusal without one is still one.
-    async fn call(
+    /// Prepares a call with a JSON body to a path of the issuer.
+    pub(crate) fn post(
         &self,
-        call: RequestBuilder,
-    ) -> Result<(StatusCode, Result<Zeroizing<Vec<u8>>, EndpointError>), EndpointError> {
-        let reply = call.send().await.map_err(unreachable)?;
-        Ok((reply.status(), whole(reply).await))
+        path: &str,
+        body: &impl Serialize,
+    ) -> Result<RequestBuilder, EndpointError> {
+        let body = serde_json::to_vec(body).map_err(|_| EndpointError::Unreadable)?;
+        Ok(self.client.post(self.issuer.at(path)?).body(body))
     }
-}
 
-#[derive(Serialize)]
-struct ForClient<'a> {
-    client_id: &'a str,
+    fn post_form(&self, address: Url, form: &Zeroizing<String>) -> RequestBuilder {
+        let form = form.as_bytes().to_vec();
+        self.client.post(address).header(CONTENT_TYPE, FORM).body(form)
+    }
+
+    /// Makes a call.
+    pub(crate) async fn call(&self, call: RequestBuilder) -> Result<Reply, EndpointError> {
+        let reply = call.send().await.map_err(unreachable)?;
+        Ok((reply.status(), read_body(reply).await))
+    }
 }

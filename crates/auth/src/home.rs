@@ -3,21 +3,20 @@
 use std::fmt::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use sha2::{Digest, Sha256};
 
 use crate::lock::{HomeLock, LOCK_WAIT, LockError};
-use crate::store::{AccountStore, FileStore, Keyring, StoreChoice, StoreError, TokenStore};
+use crate::store::{
+    AccountStore, FileStore, Keyring, StoreChoice, StoreError, StoreOptions, TokenStore,
+};
 use crate::tokens::AuthFile;
 
 /// A home directory and where its sign-ins are kept. Clones share the keyring's thread.
 #[derive(Clone)]
 pub struct Home {
     path: PathBuf,
-    choice: StoreChoice,
-    keyring: Option<Keyring>,
-    warned: Arc<AtomicBool>,
+    options: StoreOptions,
 }
 
 impl Home {
@@ -36,7 +35,7 @@ impl Home {
         choice: StoreChoice,
         keyring: Option<Keyring>,
     ) -> Self {
-        Self { path: path.into(), choice, keyring, warned: Arc::default() }
+        Self { path: path.into(), options: StoreOptions::new(choice, keyring) }
     }
 
     /// The directory.
@@ -46,7 +45,7 @@ impl Home {
 
     /// The keyring, used or not.
     pub fn keyring(&self) -> Option<&Keyring> {
-        self.keyring.as_ref()
+        self.options.keyring()
     }
 
     /// The store of the active sign-in, for a [`TokenKeeper`](crate::TokenKeeper).
@@ -84,14 +83,8 @@ impl Home {
     }
 
     fn store_at(&self, file: PathBuf, location_file: PathBuf, entry: String) -> AccountStore {
-        AccountStore {
-            file: FileStore::at(file, self.lock_path()),
-            location_file,
-            entry,
-            choice: self.choice,
-            keyring: self.keyring.clone(),
-            warned: Arc::clone(&self.warned),
-        }
+        let file = FileStore::at(file, self.lock_path());
+        AccountStore::new(file, location_file, entry, &self.options)
     }
 
     /// This home's name in the keyring: a copy of the home elsewhere is not the same sign-in.

@@ -2,8 +2,7 @@
 
 use time::OffsetDateTime;
 
-use crate::endpoint::Endpoint;
-use crate::keeper::ISSUER;
+use crate::issuer::ISSUER;
 use crate::secret::Secret;
 use crate::secret_object::SecretObject;
 
@@ -56,7 +55,8 @@ pub enum BadIdToken {
 /// from the issuer that would have made it, and nothing here trusts it beyond that.
 pub(crate) fn check(
     token: &Secret,
-    endpoint: &Endpoint,
+    issuer: &str,
+    client_id: &str,
     now: OffsetDateTime,
 ) -> Result<(), BadIdToken> {
     // `none` is not among the algorithms that it knows.
@@ -64,14 +64,14 @@ pub(crate) fn check(
     let payload = jsonwebtoken::dangerous::insecure_decode_claims::<SecretObject>(token.expose());
     let payload = payload.map_err(|_| BadIdToken::Unreadable)?;
     // Behind another address (a gateway, a stand-in) the service still goes by its own name.
-    let names = [endpoint.issuer(), ISSUER];
+    let names = [issuer, ISSUER];
     let issuer = payload.read::<String>("iss");
     if issuer.is_some_and(|issuer| !names.contains(&issuer.trim_end_matches('/'))) {
         return Err(BadIdToken::OtherIssuer);
     }
     let one = payload.read::<String>("aud").map(|one| vec![one]);
     let audience = one.or_else(|| payload.read::<Vec<String>>("aud"));
-    if audience.is_some_and(|all| !all.iter().any(|one| one == endpoint.client_id())) {
+    if audience.is_some_and(|all| !all.iter().any(|one| one == client_id)) {
         return Err(BadIdToken::OtherAudience);
     }
     let end = payload.read::<i64>("exp");

@@ -1,13 +1,16 @@
-//! The keeper: hands out a usable session and renews it, one renewal at a time.
+//! The keeper: hands out a valid access token and renews it, one renewal at a time.
+//!
+//! Requests arrive by the hundred, and a refresh token is good for one use. So whoever needs a new
+//! token waits for the one refresh under way ([`single_flight`]), and programs wait for each other
+//! by a lock file. A token's trip goes down through the files: `keeper` (who waits for whom),
+//! `refresher` (spends the refresh token), `saving`, `token_cache` (the stores); `decision` alone
+//! says what to do, free of IO. A task that renews by the clock would need no waiting, but it would
+//! renew for programs that nobody uses, and a laptop that sleeps misses its alarm.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use crate::endpoint::{Endpoint, EndpointError, EndpointSettings};
-use crate::lock::LOCK_WAIT;
-use crate::provenance::Provenance;
+use crate::endpoint::EndpointError;
 use crate::secret::Secret;
-use crate::sign_in_route::SignInRoute;
 use crate::store::TokenStore;
 
 mod decision;
@@ -15,135 +18,164 @@ mod error;
 mod loaded;
 mod refresher;
 mod saving;
+mod settings;
 mod single_flight;
 #[cfg(test)]
-pub(crate) mod tests;
+mod tests;
 mod token_cache;
 
-use decision::RefreshRequest;
+use decision::{RefreshDecision, RefreshRequest};
 pub use error::KeeperError;
+use error::TransientCause;
 pub use loaded::Session;
+use loaded::SessionResult;
+use refresher::Refresher;
+use saving::Saver;
+pub use settings::KeeperSettings;
+use single_flight::{LostRun, SingleFlight};
 use token_cache::TokenCache;
-
-/// The issuer of ChatGPT sign-ins.
-pub const ISSUER: &str = "https://auth.openai.com";
-
-/// The public OAuth client that ChatGPT sign-ins for Codex are issued to. It is no secret: it
-/// stands in every sign-in address. The issuer accepts a refresh token only from its own client.
-pub const CLIENT_ID: &str = "app_EMoamEEZ73f0CkXaXp7hrann";
-
-/// What a [`TokenKeeper`] needs to know.
-#[derive(Clone, Debug)]
-pub struct KeeperSettings {
-    /// The issuer's address; [`ISSUER`] by default.
-    pub issuer: String,
-    /// The OAuth client of routes where one is known to all; [`CLIENT_ID`] by default. Where every
-    /// installation has its own, that stands in the stored sign-in.
-    pub client_id: String,
-    /// The route whose tokens are handed out, and no other's; [`SignInRoute::CODEX`] by default.
-    pub route: SignInRoute,
-    /// The program's name for the issuer.
-    pub originator: String,
-    /// The `user-agent` for the issuer.
-    pub user_agent: String,
-    /// How long another program's renewal is waited for; [`LOCK_WAIT`] by default.
-    pub lock_wait: Duration,
-    /// Pause before renewed tokens that could not be saved are saved again; 5 s by default.
-    pub save_again: Duration,
-    /// Pause after an early renewal that brought nothing; 30 s by default.
-    pub renew_again: Duration,
-}
-
-impl KeeperSettings {
-    /// Takes the caller's name and the defaults for the rest.
-    pub fn new(originator: impl Into<String>, user_agent: impl Into<String>) -> Self {
-        Self {
-            issuer: ISSUER.to_owned(),
-            client_id: CLIENT_ID.to_owned(),
-            route: SignInRoute::CODEX,
-            originator: originator.into(),
-            user_agent: user_agent.into(),
-            lock_wait: LOCK_WAIT,
-            save_again: Duration::from_secs(5),
-            renew_again: Duration::from_secs(30),
-        }
-    }
-}
-
-impl KeeperSettings {
-    /// The provenance that a sign-in must have to be used.
-    pub fn provenance(&self) -> Provenance {
-        let fixed = self.route.profile().is_none_or(|profile| !profile.registers);
-        Provenance {
-            route: self.route.clone(),
-            issuer: Some(self.issuer.clone()),
-            client_id: fixed.then(|| self.client_id.clone()),
-        }
-    }
-}
 
 /// Keeps one sign-in usable. Clones share everything.
 #[derive(Clone)]
 pub struct TokenKeeper {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
     cache: Arc<TokenCache>,
+    refresher: Arc<Refresher>,
+    flights: SingleFlight<Work, SessionResult>,
+}
+
+/// What runs once for all who need it. Reading the stores does not wait behind a refresh, or callers
+/// whose token is still valid would.
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
+enum Work {
+    Load,
+    Refresh,
 }
 
 impl TokenKeeper {
-    /// Makes a keeper over a store of ours and, when the caller opted in, another program's file
+    /// Makes a keeper over a store of our own and, when the caller opted in, another program's file
     /// that is read while ours is absent.
     pub fn new(
         settings: KeeperSettings,
         store: Arc<dyn TokenStore>,
         borrowed: Option<Arc<dyn TokenStore>>,
     ) -> Result<Self, EndpointError> {
-        let endpoint = Endpoint::new(EndpointSettings {
-            issuer: &settings.issuer,
-            client_id: &settings.client_id,
-            originator: &settings.originator,
-            user_agent: &settings.user_agent,
-        })?;
-        Ok(Self { cache: Arc::new(TokenCache::new(settings, endpoint, store, borrowed)?) })
+        let endpoint = settings.endpoint()?;
+        let profile = settings.route.profile().ok_or(EndpointError::UnknownRoute)?;
+        let (wanted, lock_wait) = (settings.provenance(), settings.lock_wait);
+        let cache = Arc::new(TokenCache::new(store, borrowed, wanted, lock_wait));
+        let saver = Arc::new(Saver::new(Arc::clone(&cache), settings.save_again));
+        let (faults, state) = Default::default();
+        let refresher = Arc::new(Refresher {
+            cache: Arc::clone(&cache),
+            saver,
+            endpoint,
+            profile,
+            pause: settings.renew_again,
+            faults,
+            state,
+        });
+        let shared = Shared { cache, refresher, flights: SingleFlight::default() };
+        Ok(Self { shared: Arc::new(shared) })
     }
 
-    /// Gives the session as it stands. An access token that has ended is renewed first; one that
-    /// ends soon is given as it is while its renewal runs beside.
+    /// Returns a session that can be used now. An access token that has ended is renewed first; one
+    /// that ends soon is returned while its renewal runs in the background.
     ///
-    /// Looks at the store each time, so a sign-in or sign-out elsewhere counts at once. A caller
-    /// that goes away stops nothing: the renewal runs on by itself.
+    /// Looks at the stores each time, so a sign-in or sign-out by another program takes effect at
+    /// once. A caller that goes away stops nothing: the renewal goes on.
     pub async fn current(&self) -> Result<Arc<Session>, KeeperError> {
-        let session = match self.cache.glance() {
-            Some(outcome) => outcome?,
-            None => self.cache.join(&RefreshRequest::Current).await?,
+        let session = match self.shared.peek() {
+            Some(result) => result?,
+            None => self.shared.load().await?,
         };
-        self.cache.renew_ahead();
+        self.shared.refresh_early();
         Ok(session)
     }
 
-    /// Gives another session after the backend refused `stale`: one that is already there for the
-    /// same account, else a renewed one.
+    /// Returns another session after the backend refused the token `stale`: one that is already
+    /// there for the same account, else a renewed one.
     pub async fn renew(&self, stale: &Secret) -> Result<Arc<Session>, KeeperError> {
-        let request = self.cache.replacing(stale);
-        self.cache.join(&request).await
+        let identity = self.shared.cache.identity_of(stale);
+        self.shared.refresh(RefreshRequest::Replace { stale: stale.clone(), identity }).await
     }
 
-    /// Renews now, whether or not the access token would last. Gives the renewed session.
+    /// Renews now, also when the access token is still valid, and returns the renewed session.
     pub async fn refresh(&self) -> Result<Arc<Session>, KeeperError> {
-        let held = self.cache.reload().await?;
-        let stale = held.loaded.as_ref().ok_or_else(|| self.cache.signed_out())?.token().clone();
-        self.renew(&stale).await
+        let snapshot = self.shared.cache.load().await?;
+        let loaded = snapshot.loaded.as_ref().ok_or_else(|| self.shared.cache.signed_out())?;
+        self.renew(loaded.token()).await
     }
 
     /// Waits for a renewal under way and tries once more to save what could not be saved. Call it
-    /// before the runtime ends: a renewal cut off there has spent its token for nothing.
+    /// before the runtime ends: a renewal that is cut off there has spent its token for nothing.
     pub async fn finish(&self) {
-        self.cache.finish().await;
+        // A load may start a refresh, so it is waited for first.
+        for work in [Work::Load, Work::Refresh] {
+            self.shared.flights.finish(&work).await;
+        }
+        self.shared.refresher.saver.save_now().await;
     }
 
-    /// Has the next renewal panic while it holds the lock, for tests of what becomes of that.
+    /// Makes the next renewal panic while it holds the lock, for tests of the consequences.
     #[cfg(feature = "fault-injection")]
     pub fn fault_in_next_renewal(&self) {
-        self.cache.faults.in_next_renewal();
+        self.shared.refresher.faults.in_next_renewal();
     }
+}
+
+impl Shared {
+    /// Answers from memory; `None` when a store must be read or the token refreshed.
+    fn peek(&self) -> Option<SessionResult> {
+        let snapshot = self.cache.peek()?;
+        match self.refresher.decide(&RefreshRequest::Current, &snapshot) {
+            RefreshDecision::Use(session) => Some(Ok(session)),
+            RefreshDecision::Refuse(error) => Some(Err(error)),
+            RefreshDecision::Refresh(..) => None,
+        }
+    }
+
+    /// Reads the stores, or waits for a read under way.
+    async fn load(self: &Arc<Self>) -> SessionResult {
+        let work = || Arc::clone(self).read();
+        let accepts = |result: &SessionResult| RefreshRequest::Current.accepts(result);
+        self.flights.run(Work::Load, work, accepts).await.unwrap_or_else(cut_off)
+    }
+
+    async fn read(self: Arc<Self>) -> SessionResult {
+        let request = RefreshRequest::Current;
+        let result = match self.cache.load().await {
+            Err(error) => Err(error),
+            Ok(snapshot) => match self.refresher.decide(&request, &snapshot) {
+                RefreshDecision::Use(session) => Ok(session),
+                RefreshDecision::Refuse(error) => Err(error),
+                RefreshDecision::Refresh(..) => self.refresh(RefreshRequest::Early).await,
+            },
+        };
+        result.or_else(|error| self.refresher.fall_back(&request, error))
+    }
+
+    /// Refreshes the sign-in, or waits for a refresh under way.
+    async fn refresh(&self, request: RefreshRequest) -> SessionResult {
+        let work = || Arc::clone(&self.refresher).run(request.clone());
+        let accepts = |result: &SessionResult| request.accepts(result);
+        self.flights.run(Work::Refresh, work, accepts).await.unwrap_or_else(cut_off)
+    }
+
+    /// Starts an early refresh when one is due. Nobody waits for it.
+    fn refresh_early(&self) {
+        if self.refresher.is_due_early() {
+            let work = || Arc::clone(&self.refresher).run(RefreshRequest::Early);
+            self.flights.join(Work::Refresh, work);
+        }
+    }
+}
+
+fn cut_off(_: LostRun) -> SessionResult {
+    Err(KeeperError::unavailable(TransientCause::CutOff))
 }
 
 impl std::fmt::Debug for TokenKeeper {

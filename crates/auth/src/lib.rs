@@ -54,14 +54,17 @@ mod accounts;
 mod auth_profile;
 mod blocking;
 mod claims;
+mod code_exchange;
 mod device;
 pub mod doctor;
 mod endpoint;
 mod fault_injection;
+mod form;
 mod hardening;
 mod home;
 mod id_token;
 pub mod import;
+mod issuer;
 mod keeper;
 mod lock;
 mod login;
@@ -69,9 +72,8 @@ mod login;
 mod loopback;
 mod private;
 mod provenance;
+mod refresh_refusal;
 mod registration;
-#[cfg(test)]
-mod sample;
 mod secret;
 mod secret_object;
 mod sign_in;
@@ -84,24 +86,25 @@ pub use accounts::{Account, AccountError};
 pub use auth_profile::{AuthProfile, CALLBACK_PORTS};
 pub use blocking::LostTask;
 pub use claims::Claims;
+pub use code_exchange::CodeExchange;
 pub use device::{DEVICE_CODE_LIFE, Device, DeviceCode, DeviceRefusal, DeviceReply, DeviceStep};
-pub use endpoint::{
-    CodeRefusal, Endpoint, EndpointError, EndpointSettings, RefreshReason, RefreshRefusal,
-};
+pub use endpoint::{CodeRefusal, Endpoint, EndpointError, EndpointSettings};
 pub use hardening::harden_process;
 pub use home::Home;
 pub use id_token::BadIdToken;
-pub use keeper::{CLIENT_ID, ISSUER, KeeperError, KeeperSettings, Session, TokenKeeper};
+pub use issuer::{CLIENT_ID, ISSUER, InvalidIssuer};
+pub use keeper::{KeeperError, KeeperSettings, Session, TokenKeeper};
 pub use lock::{HomeLock, LOCK_WAIT, LockError};
 pub use login::{
-    CALLBACK_PATH, CallbackRejection, CallbackVerdict, CodeExchange, Denial, Login, LoginAttempt,
-    LoginOutcome, LoginSettings, QUERY_LIMIT, Redirect, RedirectHost, UnexpectedCallback,
+    CALLBACK_PATH, CallbackRejection, CallbackVerdict, Denial, Login, LoginAttempt, LoginOutcome,
+    LoginSettings, QUERY_LIMIT, Redirect, RedirectHost, UnexpectedCallback,
 };
 #[cfg(feature = "loopback")]
 pub use loopback::{Listening, Loopback, LoopbackError, LoopbackSettings};
 pub use private::{PrivateFileError, open_private, read_private, write_private};
 pub use provenance::Provenance;
-pub use registration::Registration;
+pub use refresh_refusal::RefreshRefusal;
+pub use registration::{Registration, RegistrationError};
 pub use secret::Secret;
 pub use sign_in::{Obtained, SignIn, SignInError, SignedIn};
 pub use sign_in_route::SignInRoute;

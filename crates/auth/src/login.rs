@@ -5,10 +5,11 @@ use std::fmt;
 use oauth2::basic::BasicClient;
 use oauth2::{AuthUrl, ClientId, CsrfToken, PkceCodeChallenge, RedirectUrl, Scope};
 use reqwest::Url;
-use zeroize::Zeroizing;
 
 use crate::auth_profile::AuthProfile;
-use crate::endpoint::{EndpointError, Issuer, form};
+use crate::code_exchange::CodeExchange;
+use crate::endpoint::EndpointError;
+use crate::issuer::{InvalidIssuer, IssuerAddress};
 use crate::registration::Registration;
 use crate::secret::Secret;
 use crate::sign_in_route::SignInRoute;
@@ -111,19 +112,6 @@ pub struct Login {
     client: OAuthClient,
 }
 
-/// A code and what must be shown with it.
-#[derive(Clone, PartialEq, Eq)]
-pub struct CodeExchange {
-    pub(crate) code: Secret,
-    pub(crate) verifier: Secret,
-    pub(crate) redirect_uri: String,
-    pub(crate) profile: &'static AuthProfile,
-    /// The client of this installation, on routes where it has its own.
-    pub(crate) client_id: Option<String>,
-    /// What the id token must repeat.
-    pub(crate) nonce: Option<Secret>,
-}
-
 /// Why no code came of what came back.
 #[derive(Debug)]
 pub enum CallbackRejection {
@@ -185,9 +173,9 @@ impl Login {
     pub fn begin(settings: LoginSettings<'_>) -> Result<(Self, Url), EndpointError> {
         let profile = settings.route.profile().ok_or(EndpointError::UnknownRoute)?;
         let client = OAuthClient::of(profile, settings)?;
-        let address = Issuer::parse(settings.issuer)?.at(profile.authorize)?;
+        let address = IssuerAddress::parse(settings.issuer)?.at(profile.authorize_path)?;
         let redirect_uri = settings.redirect.to_string();
-        let redirect = RedirectUrl::new(redirect_uri.clone()).map_err(|_| EndpointError::Issuer)?;
+        let redirect = RedirectUrl::new(redirect_uri.clone()).map_err(|_| InvalidIssuer)?;
         let (challenge, verifier) = PkceCodeChallenge::new_random_sha256_len(VERIFIER_BYTES);
         let basic = BasicClient::new(ClientId::new(client.name(settings).to_owned()))
             .set_auth_uri(AuthUrl::from_url(address))
@@ -235,32 +223,9 @@ impl Login {
     }
 }
 
-impl CodeExchange {
-    /// The form that redeems the code, in the order in which the issuer's own client sends it.
-    /// `client_id` counts where this installation has no client of its own.
-    pub(crate) fn form(&self, client_id: &str) -> Zeroizing<String> {
-        let mut pairs = vec![
-            ("grant_type", "authorization_code"),
-            ("client_id", self.client_id.as_deref().unwrap_or(client_id)),
-            ("code", self.code.expose()),
-            ("redirect_uri", &self.redirect_uri),
-            ("code_verifier", self.verifier.expose()),
-        ];
-        pairs.extend(self.profile.resource.map(|resource| ("resource", resource)));
-        form(&pairs)
-    }
-}
-
 impl fmt::Debug for Login {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Login").field("redirect_uri", &self.redirect_uri).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for CodeExchange {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut text = f.debug_struct("CodeExchange");
-        text.field("redirect_uri", &self.redirect_uri).finish_non_exhaustive()
     }
 }
 

@@ -5,13 +5,12 @@ use std::path::{Path, PathBuf};
 use ring::rand::{SecureRandom, SystemRandom};
 use serde::{Deserialize, Serialize};
 
-use crate::blocking::blocking;
+use crate::blocking::{LostTask, blocking};
 use crate::home::Home;
+use crate::lock::LockError;
 use crate::private::{PrivateFileError, read_private, write_private};
-use crate::sign_in::SignInError;
-use crate::store::StoreError;
 
-/// What begins the name of this installation.
+/// The beginning of every host id.
 const HOST: &str = "urn:uuid:";
 
 /// This installation as an issuer knows it. None of it is secret, and it outlasts the sign-in.
@@ -19,47 +18,68 @@ const HOST: &str = "urn:uuid:";
 #[non_exhaustive]
 pub struct Registration {
     /// The name of this installation, made once: `urn:uuid:` and a random UUID.
-    pub host_id: String,
-    /// Who registered it.
+    pub(crate) host_id: String,
+    /// The issuer that registered it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub issuer: Option<String>,
+    pub(crate) issuer: Option<String>,
     /// The OAuth client that was issued to it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) client_id: Option<String>,
-    /// Who signed in last, as the issuer knows them.
+    /// The person who signed in last, as the issuer names them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub subject: Option<String>,
+    pub(crate) subject: Option<String>,
     /// Their e-mail address: a label.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub email: Option<String>,
-    /// What was granted, parted by spaces.
+    pub(crate) email: Option<String>,
+    /// The scopes that were granted, separated by spaces.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub scope: Option<String>,
+    pub(crate) scope: Option<String>,
+}
+
+/// Why a registration could not be read or made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum RegistrationError {
+    /// The file cannot be read as a registration; it was left as it is.
+    #[error("{} is damaged", .0.display())]
+    Damaged(PathBuf),
+    /// The file could not be used.
+    #[error(transparent)]
+    File(#[from] PrivateFileError),
+    /// Another program is at work.
+    #[error(transparent)]
+    Lock(#[from] LockError),
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers")]
+    NoRandom,
+    /// The work was cut off.
+    #[error(transparent)]
+    Lost(#[from] LostTask),
 }
 
 impl Registration {
-    /// Reads a home's registration, or makes the name of a new one and keeps it.
-    pub async fn of(home: &Home) -> Result<Self, SignInError> {
+    /// Reads a home's registration, or makes the name of a new one and saves it.
+    pub async fn of(home: &Home) -> Result<Self, RegistrationError> {
         let _lock = home.lock().await?;
         let path = path(home.path());
         blocking(move || match Self::load(&path)? {
             Some(known) => Ok(known),
             None => {
                 let made = Self { host_id: host_id()?, ..Self::default() };
-                made.save(&path).map_err(StoreError::from)?;
+                made.save(&path)?;
                 Ok(made)
             }
         })
         .await?
     }
 
-    /// The client that this issuer gave to this installation.
-    pub fn client_id(&self, issuer: &str) -> Option<&str> {
+    /// Returns the client that this issuer gave to this installation.
+    pub(crate) fn client_id(&self, issuer: &str) -> Option<&str> {
         let known = self.issuer.as_deref()?.trim_end_matches('/');
         self.client_id.as_deref().filter(|_| known == issuer.trim_end_matches('/'))
     }
 
-    /// Notes a client, and who issued it.
+    /// Writes down a client and who issued it.
     #[must_use]
     pub(crate) fn issued(self, issuer: &str, client_id: &str) -> Self {
         let (issuer, client_id) = (Some(issuer.to_owned()), Some(client_id.to_owned()));
@@ -67,12 +87,11 @@ impl Registration {
     }
 
     /// Reads the file; `None` when there is none.
-    pub(crate) fn load(path: &Path) -> Result<Option<Self>, StoreError> {
+    pub(crate) fn load(path: &Path) -> Result<Option<Self>, RegistrationError> {
         let Some(text) = read_private(path)? else { return Ok(None) };
         let read = serde_json::from_slice::<Self>(&text).ok();
         let read = read.filter(|read| read.host_id.starts_with(HOST));
-        let damaged = || StoreError::Corrupt { place: path.display().to_string() };
-        read.map(Some).ok_or_else(damaged)
+        read.map(Some).ok_or_else(|| RegistrationError::Damaged(path.to_owned()))
     }
 
     /// Writes the file. The caller holds the home's lock.
@@ -83,15 +102,15 @@ impl Registration {
     }
 }
 
-/// The file in a home.
+/// Returns the file of a home.
 pub(crate) fn path(home: &Path) -> PathBuf {
     home.join("registration.json")
 }
 
-/// A new name: a UUID of version 4, RFC 9562.
-fn host_id() -> Result<String, SignInError> {
+/// Makes a host id from a UUID of version 4, RFC 9562.
+fn host_id() -> Result<String, RegistrationError> {
     let mut bytes = [0; 16];
-    SystemRandom::new().fill(&mut bytes).map_err(|_| SignInError::NoRandom)?;
+    SystemRandom::new().fill(&mut bytes).map_err(|_| RegistrationError::NoRandom)?;
     let number = u128::from_be_bytes(bytes);
     let versioned = number & !(0xf << 76) & !(0x3 << 62) | 0x4 << 76 | 0x2 << 62;
     let digits = format!("{versioned:032x}");
@@ -140,13 +159,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_damaged_registration_is_told_and_not_replaced() {
+    async fn a_damaged_registration_is_reported_and_not_replaced() {
         let (folder, home) = home();
         let path = folder.path().join("registration.json");
         for text in ["{", "{}", r#"{"host_id":"me"}"#] {
             write_private(&path, text.as_bytes()).unwrap();
             let error = Registration::of(&home).await.unwrap_err();
-            assert!(matches!(error, SignInError::Store(StoreError::Corrupt { .. })), "{error}");
+            assert!(matches!(error, RegistrationError::Damaged(_)), "{error}");
             assert_eq!(std::fs::read_to_string(&path).unwrap(), text);
         }
     }

@@ -6,13 +6,13 @@ use time::OffsetDateTime;
 
 use crate::accounts::{Account, signed_in};
 use crate::blocking::{LostTask, blocking};
+use crate::code_exchange::CodeExchange;
 use crate::device::{Device, DeviceRefusal, DeviceStep};
 use crate::endpoint::{Endpoint, EndpointError};
 use crate::home::Home;
 use crate::id_token::BadIdToken;
 use crate::lock::LockError;
-use crate::login::CodeExchange;
-use crate::registration::{self, Registration};
+use crate::registration::{self, Registration, RegistrationError};
 use crate::sign_in_route::SignInRoute;
 use crate::store::{StoreError, TokenStore};
 use crate::tokens::AuthFile;
@@ -56,9 +56,9 @@ pub enum SignInError {
         /// The workspace that was obtained.
         got: String,
     },
-    /// The system gives no random numbers.
-    #[error("the system gives no random numbers")]
-    NoRandom,
+    /// The registration of this installation could not be read or made.
+    #[error(transparent)]
+    Registration(#[from] RegistrationError),
     /// The person kept the account that is there.
     #[error("the present sign-in was kept")]
     Kept,

@@ -17,7 +17,7 @@ mod memory;
 #[cfg(test)]
 mod torture;
 
-pub(crate) use account_store::AccountStore;
+pub(crate) use account_store::{AccountStore, StoreOptions};
 pub use account_store::{StoreChoice, UnknownStore};
 pub use borrowed::BorrowedStore;
 pub use file::FileStore;
@@ -51,7 +51,7 @@ pub trait TokenStore: Send + Sync {
     fn description(&self) -> String;
 
     /// Says whose sign-in it is.
-    fn access(&self) -> Ownership;
+    fn ownership(&self) -> Ownership;
 }
 
 /// Room that was claimed for a renewal; dropping it gives the room back.

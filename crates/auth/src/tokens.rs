@@ -7,7 +7,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
-use crate::claims::Claims;
+use crate::claims::{AccountIdentity, Claims};
 use crate::provenance::Provenance;
 use crate::secret::Secret;
 use crate::secret_object::SecretObject;
@@ -15,6 +15,8 @@ use crate::sign_in_route::SignInRoute;
 
 mod lenient;
 mod lifetime;
+#[cfg(test)]
+pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 
@@ -179,9 +181,17 @@ impl AuthFile {
         self.tokens.as_ref().filter(|tokens| !tokens.is_empty())
     }
 
+    /// Returns whose sign-in it is. The workspace that was written down at sign-in fills a gap.
+    pub(crate) fn identity(&self) -> AccountIdentity {
+        let Some(tokens) = self.tokens() else { return AccountIdentity::default() };
+        let mut identity = AccountIdentity::of(&tokens.claims());
+        identity.account = identity.account.or_else(|| tokens.account_id());
+        identity
+    }
+
     /// Whether the person allowed the use of the plan; `None` on routes that ask for no such leave.
     pub fn is_allowed(&self) -> Option<bool> {
-        let needed = self.provenance().route.profile().and_then(|profile| profile.needed)?;
+        let needed = self.provenance().route.profile().and_then(|profile| profile.needed_scope)?;
         let granted = self.tokens().and_then(Tokens::scope).unwrap_or_default();
         Some(granted.split(' ').any(|scope| scope == needed))
     }

@@ -107,7 +107,7 @@ pub(super) async fn read(
 async fn elsewhere(keeper: &TokenKeeper, page: &'static str) -> UsageError {
     match keeper.current().await {
         Ok(_) | Err(KeeperError::NotAllowed { .. }) => UsageError::Elsewhere(page),
-        Err(error @ (KeeperError::Unavailable(_) | KeeperError::Io(_))) => {
+        Err(error @ (KeeperError::Unavailable(_) | KeeperError::Store(_))) => {
             UsageError::Unavailable(error.to_string())
         }
         Err(error) => UsageError::SignedOut(error.to_string()),

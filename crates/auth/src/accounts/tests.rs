@@ -3,7 +3,7 @@
 use time::OffsetDateTime;
 
 use super::*;
-use crate::sample;
+use crate::claims::sample;
 use crate::store::StoreChoice;
 use crate::tokens::Grant;
 
@@ -87,12 +87,14 @@ async fn a_switch_bumps_the_generation_and_shows_in_the_stamp() {
     let (_folder, home) = home();
     home.parked("u2@team").save(&file("u2", "team", "b@example.org")).unwrap();
     home.active().save(&file("u1", "team", "a@example.org")).unwrap();
-    let (stamp, before) =
-        (home.active().stamp().unwrap(), LocationFile::read(&home.active().location_file).unwrap());
+    let (stamp, before) = (
+        home.active().stamp().unwrap(),
+        LocationFile::read(home.active().location_file()).unwrap(),
+    );
     home.switch("u2@team").await.unwrap();
     assert_ne!(home.active().stamp().unwrap(), stamp);
     assert_eq!(
-        LocationFile::read(&home.active().location_file).unwrap().generation,
+        LocationFile::read(home.active().location_file()).unwrap().generation,
         before.generation + 1
     );
     assert_eq!(emails(&home)[0], ("b@example.org".to_owned(), true));

@@ -3,8 +3,7 @@
 use super::Check;
 use crate::blocking::blocking;
 use crate::home::Home;
-use crate::registration::{Registration, path};
-use crate::store::StoreError;
+use crate::registration::{Registration, RegistrationError, path};
 
 /// Looks at the registration, which only some routes need.
 pub async fn registration(home: &Home) -> Check {
@@ -32,7 +31,7 @@ pub async fn registration(home: &Home) -> Check {
     Check::ok(name, format!("{client_id}, issued by {issuer}"))
 }
 
-fn broken(name: &'static str, error: &StoreError) -> Check {
+fn broken(name: &'static str, error: &RegistrationError) -> Check {
     let fix = "remove the file: the next sign-in on the plan route makes a new one";
     Check::fail(name, error.to_string(), fix)
 }

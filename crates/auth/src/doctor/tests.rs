@@ -1,8 +1,8 @@
 //! Checks that need no network.
 
 use super::*;
-use crate::sample;
 use crate::store::StoreChoice;
+use crate::tokens::sample;
 
 fn now() -> OffsetDateTime {
     OffsetDateTime::from_unix_timestamp(1_800_000_000).unwrap()

@@ -1,22 +1,23 @@
-//! What is sent to the issuer, as an object or as a form.
+//! The bodies of calls to the issuer, as an object or as a form.
 
 use serde::Serialize;
 use zeroize::Zeroizing;
 
 use super::RefreshReason;
+use crate::form::form;
 use crate::secret::Secret;
 
 const REFRESH: &str = "refresh_token";
 
 /// A refresh token to be spent.
 #[derive(Clone, Copy)]
-pub(crate) struct Renewal<'a> {
+pub(crate) struct RefreshCall<'a> {
     pub(crate) token: &'a Secret,
     pub(crate) client_id: &'a str,
     pub(crate) reason: RefreshReason,
 }
 
-impl Renewal<'_> {
+impl RefreshCall<'_> {
     pub(super) fn object(&self) -> impl Serialize + '_ {
         #[derive(Serialize)]
         struct Object<'a> {
@@ -43,22 +44,16 @@ impl Renewal<'_> {
     }
 }
 
-/// The pairs as the body of a form.
-pub(crate) fn form(pairs: &[(&str, &str)]) -> Zeroizing<String> {
-    let mut form = form_urlencoded::Serializer::new(String::new());
-    Zeroizing::new(form.extend_pairs(pairs).finish())
-}
-
-/// A token to be ended.
+/// A token to be revoked.
 #[derive(Serialize)]
-pub(super) struct Revocation<'a> {
+pub(super) struct RevokeCall<'a> {
     pub(super) token: &'a Secret,
     pub(super) token_type_hint: &'static str,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) client_id: Option<&'a str>,
 }
 
-impl Revocation<'_> {
+impl RevokeCall<'_> {
     pub(super) fn form(&self) -> Zeroizing<String> {
         let mut pairs =
             vec![("token", self.token.expose()), ("token_type_hint", self.token_type_hint)];

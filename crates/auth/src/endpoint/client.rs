@@ -1,6 +1,5 @@
-//! The HTTP client of the issuer, and which issuers it may call.
+//! The HTTP client that calls an issuer.
 
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,66 +8,16 @@ use reqwest::{Client, ClientBuilder, Response, Url, redirect};
 use zeroize::Zeroizing;
 
 use super::error::EndpointError;
+use crate::issuer::is_local;
 
-/// The longest a call may take, a renewal or an exchange included.
-pub(super) const CALL_LIMIT: Duration = Duration::from_secs(30);
+/// The longest a call may take, a refresh or an exchange included.
+const CALL_LIMIT: Duration = Duration::from_secs(30);
 const CONNECT_LIMIT: Duration = Duration::from_secs(10);
-const MAX_REPLY: usize = 1 << 20;
+/// The largest body that is read, in bytes.
+const MAX_BODY: usize = 1 << 20;
 const ORIGINATOR: HeaderName = HeaderName::from_static("originator");
 
-/// An issuer's address.
-#[derive(Clone, Debug)]
-pub(crate) struct Issuer {
-    base: String,
-    url: Url,
-    /// Whether it is on this machine.
-    local: bool,
-}
-
-impl Issuer {
-    /// Takes an `https` address, or `http` on this machine, without query or user.
-    pub(crate) fn parse(issuer: &str) -> Result<Self, EndpointError> {
-        let base = issuer.trim_end_matches('/').to_owned();
-        let url = Url::parse(&base).map_err(|_| EndpointError::Issuer)?;
-        let host = url.host_str().unwrap_or_default().trim_matches(['[', ']']);
-        let local = host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback());
-        let plain = url.username().is_empty() && url.password().is_none();
-        let plain = plain && url.query().is_none() && url.fragment().is_none();
-        match url.scheme() {
-            "https" if plain => Ok(Self { base, url, local }),
-            "http" if plain && local => Ok(Self { base, url, local }),
-            _ => Err(EndpointError::Issuer),
-        }
-    }
-
-    /// The address as it was given, without a slash at its end.
-    pub(crate) fn as_str(&self) -> &str {
-        &self.base
-    }
-
-    /// A place below it.
-    pub(crate) fn at(&self, path: &str) -> Result<Url, EndpointError> {
-        Url::parse(&format!("{}{path}", self.base)).map_err(|_| EndpointError::Issuer)
-    }
-
-    /// Says whether a place is on the same host and port, reached in the same way.
-    pub(crate) fn holds(&self, place: &Url) -> bool {
-        self.url.origin() == place.origin()
-    }
-
-    /// Takes an address that the issuer gives: `https`, or on this machine where it is, too.
-    pub(crate) fn names(&self, place: &str) -> Option<Url> {
-        let told = Self::parse(place).ok()?;
-        (told.url.scheme() == "https" || (told.local && self.local)).then_some(told.url)
-    }
-
-    /// Makes a client with these headers on every call.
-    pub(super) fn client(&self, headers: HeaderMap) -> Result<Client, EndpointError> {
-        client(&self.url, self.local, headers)
-    }
-}
-
-/// The headers that say who calls.
+/// Makes the headers that name the caller.
 pub(super) fn identity(originator: &str, user_agent: &str) -> Result<HeaderMap, EndpointError> {
     let header = |text| HeaderValue::from_str(text).map_err(|_| EndpointError::Identity);
     Ok(HeaderMap::from_iter([
@@ -78,9 +27,9 @@ pub(super) fn identity(originator: &str, user_agent: &str) -> Result<HeaderMap, 
     ]))
 }
 
-/// Makes a client for one address; takes some milliseconds.
-pub(crate) fn client(url: &Url, local: bool, headers: HeaderMap) -> Result<Client, EndpointError> {
-    // Another part of the program may have installed one already, which serves as well.
+/// Makes a client for one address, with these headers on every call. Takes some milliseconds.
+pub(crate) fn client(url: &Url, headers: HeaderMap) -> Result<Client, EndpointError> {
+    // Another part of the program may have installed a provider already, which works as well.
     let _ = rustls::crypto::ring::default_provider().install_default();
     // A redirect would carry the refresh token along to wherever it points.
     let mut builder = Client::builder()
@@ -88,7 +37,7 @@ pub(crate) fn client(url: &Url, local: bool, headers: HeaderMap) -> Result<Clien
         .redirect(redirect::Policy::none())
         .connect_timeout(CONNECT_LIMIT)
         .timeout(CALL_LIMIT);
-    if local {
+    if is_local(url) {
         builder = builder.no_proxy();
     }
     if url.scheme() == "http" {
@@ -108,50 +57,19 @@ fn without_roots(builder: ClientBuilder) -> Result<ClientBuilder, EndpointError>
     Ok(builder.tls_backend_preconfigured(tls))
 }
 
-/// Takes the address out of an error: it may carry what is not for a log.
+/// Takes the address out of an error: it may carry what does not belong in a log.
 pub(super) fn unreachable(error: reqwest::Error) -> EndpointError {
     EndpointError::Unreachable(error.without_url())
 }
 
-/// Reads a body up to the cap.
-pub(super) async fn whole(mut reply: Response) -> Result<Zeroizing<Vec<u8>>, EndpointError> {
+/// Reads a body whole, up to [`MAX_BODY`].
+pub(super) async fn read_body(mut reply: Response) -> Result<Zeroizing<Vec<u8>>, EndpointError> {
     let mut body = Zeroizing::new(Vec::new());
     while let Some(chunk) = reply.chunk().await.map_err(unreachable)? {
-        if body.len() + chunk.len() > MAX_REPLY {
+        if body.len() + chunk.len() > MAX_BODY {
             return Err(EndpointError::Unreadable);
         }
         body.extend_from_slice(&chunk);
     }
     Ok(body)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_https_or_loopback_issuers_are_taken() {
-        for good in [
-            "https://auth.openai.com",
-            "https://auth.example.org/base/",
-            "http://127.0.0.1:8080",
-            "http://[::1]:8080",
-            "http://localhost",
-        ] {
-            assert!(Issuer::parse(good).is_ok(), "{good}");
-        }
-        for bad in [
-            "http://auth.openai.com",
-            "http://127.0.0.1.example.org",
-            "http://localhost.example.org",
-            "https://user@auth.openai.com",
-            "https://auth.openai.com?x=1",
-            "https://auth.openai.com#x",
-            "file:///etc",
-            "auth.openai.com",
-            "",
-        ] {
-            assert!(Issuer::parse(bad).is_err(), "{bad}");
-        }
-    }
 }

@@ -6,9 +6,8 @@ use reqwest::Url;
 use serde::Deserialize;
 use zeroize::Zeroizing;
 
-use super::client::Issuer;
 use super::{Endpoint, EndpointError};
-use crate::id_token::KeySet;
+use crate::issuer::IssuerAddress;
 
 /// The longest one of these looks may take.
 const LOOK_LIMIT: Duration = Duration::from_secs(10);
@@ -30,17 +29,17 @@ struct Document {
 }
 
 impl Discovery {
-    fn read(body: &[u8], at: &Issuer) -> Result<Self, EndpointError> {
+    fn read(body: &[u8], at: &IssuerAddress) -> Result<Self, EndpointError> {
         let document: Document =
             serde_json::from_slice(body).map_err(|_| EndpointError::Unreadable)?;
         if document.issuer.trim_end_matches('/') != at.as_str() {
             return Err(EndpointError::Discovery("it goes by the name of another one"));
         }
-        let keys = at.names(&document.jwks_uri);
+        let keys = at.accept(&document.jwks_uri);
         let keys = keys.ok_or(EndpointError::Discovery("its keys are at no https address"))?;
         // A refresh token is sent there, and that goes to its own issuer only.
-        let revocation = document.revocation_endpoint.and_then(|place| at.names(&place));
-        let revocation = revocation.filter(|place| at.holds(place));
+        let revocation = document.revocation_endpoint.and_then(|place| at.accept(&place));
+        let revocation = revocation.filter(|place| at.is_origin_of(place));
         Ok(Self { issuer: document.issuer, keys, revocation })
     }
 
@@ -55,16 +54,18 @@ impl Endpoint {
     /// Asks the issuer what it says of itself.
     pub(crate) async fn discover(&self) -> Result<Discovery, EndpointError> {
         let place = self.issuer.at("/.well-known/openid-configuration")?;
-        Discovery::read(&self.look(place).await?, &self.issuer)
+        Discovery::read(&self.fetch(place).await?, &self.issuer)
     }
 
     /// Fetches the keys that id tokens are verified with.
-    pub(crate) async fn keys(&self, discovery: &Discovery) -> Result<KeySet, EndpointError> {
-        let body = self.look(discovery.keys.clone()).await?;
-        KeySet::read(&body).ok_or(EndpointError::Unreadable)
+    pub(crate) async fn keys(
+        &self,
+        discovery: &Discovery,
+    ) -> Result<Zeroizing<Vec<u8>>, EndpointError> {
+        self.fetch(discovery.keys.clone()).await
     }
 
-    async fn look(&self, place: Url) -> Result<Zeroizing<Vec<u8>>, EndpointError> {
+    async fn fetch(&self, place: Url) -> Result<Zeroizing<Vec<u8>>, EndpointError> {
         let (status, body) = self.call(self.client.get(place).timeout(LOOK_LIMIT)).await?;
         if status.is_success() { body } else { Err(EndpointError::Status(status.as_u16())) }
     }
@@ -75,7 +76,7 @@ mod tests {
     use super::*;
 
     fn read(issuer: &str, document: &serde_json::Value) -> Result<Discovery, EndpointError> {
-        Discovery::read(document.to_string().as_bytes(), &Issuer::parse(issuer).unwrap())
+        Discovery::read(document.to_string().as_bytes(), &IssuerAddress::parse(issuer).unwrap())
     }
 
     #[test]

@@ -4,44 +4,16 @@ use reqwest::StatusCode;
 use serde::Deserialize;
 
 use crate::auth_profile::AuthProfile;
-
-/// Why a sign-in cannot be renewed any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum RefreshRefusal {
-    /// `refresh_token_expired` or `token_expired`.
-    #[error("its refresh token has expired")]
-    Expired,
-    /// `refresh_token_reused`.
-    #[error("its refresh token was already used, perhaps by another program")]
-    Reused,
-    /// `refresh_token_invalidated`.
-    #[error("its refresh token was withdrawn")]
-    Invalidated,
-    /// `invalid_grant`, on the Codex route with status 400, or `invalid_refresh_token`.
-    #[error("its refresh token is not accepted")]
-    InvalidGrant,
-    /// Status 401 with no such code.
-    #[error("the sign-in service refused it")]
-    Unauthorized,
-    /// There was nothing to send.
-    #[error("it has no refresh token")]
-    NoRefreshToken,
-    /// The file does not say which client's it is, which the issuer asks for.
-    #[error("it does not say which client it was issued to")]
-    NoClient,
-    /// The renewed tokens belong to someone else, and were thrown away.
-    #[error("the sign-in service answered for another account")]
-    OtherAccount,
-}
+use crate::issuer::InvalidIssuer;
+use crate::refresh_refusal::RefreshRefusal;
 
 /// How a call to the issuer went wrong. No part of the reply is in it.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EndpointError {
     /// The issuer is neither an `https` address nor `http` on this machine.
-    #[error("the issuer must be an https address, or http on a loopback address")]
-    Issuer,
+    #[error(transparent)]
+    Issuer(#[from] InvalidIssuer),
     /// No sign-ins can be made for a route of this name.
     #[error("this version knows no such route: codex or plan")]
     UnknownRoute,
@@ -97,7 +69,7 @@ pub enum CodeRefusal {
 
 /// Sorts the refusal of a code.
 pub(super) fn not_redeemed(status: StatusCode, body: &[u8]) -> EndpointError {
-    let refusal = match code(body).as_deref() {
+    let refusal = match error_code(body).as_deref() {
         _ if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => {
             return EndpointError::Status(status.as_u16());
         }
@@ -108,14 +80,11 @@ pub(super) fn not_redeemed(status: StatusCode, body: &[u8]) -> EndpointError {
     EndpointError::NotRedeemed(refusal)
 }
 
-/// Sorts the refusal of a renewal.
+/// Sorts the refusal of a refresh.
 pub(super) fn classify(profile: &AuthProfile, status: StatusCode, body: &[u8]) -> EndpointError {
-    let code = code(body).unwrap_or_default();
-    let told = profile.terminal.iter().find(|(known, counts, _)| {
-        *known == code && counts.is_none_or(|counts| counts == status.as_u16())
-    });
-    match told {
-        Some((_, _, refusal)) => EndpointError::Refused(*refusal),
+    let code = error_code(body).unwrap_or_default();
+    match profile.refusal(&code, status.as_u16()) {
+        Some(refusal) => EndpointError::Refused(refusal),
         None if status == StatusCode::UNAUTHORIZED => {
             EndpointError::Refused(RefreshRefusal::Unauthorized)
         }
@@ -124,7 +93,7 @@ pub(super) fn classify(profile: &AuthProfile, status: StatusCode, body: &[u8]) -
 }
 
 /// Finds the code where issuers put it: `error.code`, `error` itself, or `code`.
-pub(crate) fn code(body: &[u8]) -> Option<String> {
+pub(crate) fn error_code(body: &[u8]) -> Option<String> {
     #[derive(Deserialize)]
     struct Body {
         error: Option<serde_json::Value>,
@@ -203,8 +172,8 @@ mod tests {
 
     #[test]
     fn the_code_is_looked_up_in_order() {
-        assert_eq!(code(br#"{"error":{"code":"a"},"code":"b"}"#).as_deref(), Some("a"));
-        assert_eq!(code(br#"{"error":"a","code":"b"}"#).as_deref(), Some("a"));
-        assert_eq!(code(br#"{"error":{"code":null},"code":"b"}"#).as_deref(), Some("b"));
+        assert_eq!(error_code(br#"{"error":{"code":"a"},"code":"b"}"#).as_deref(), Some("a"));
+        assert_eq!(error_code(br#"{"error":"a","code":"b"}"#).as_deref(), Some("a"));
+        assert_eq!(error_code(br#"{"error":{"code":null},"code":"b"}"#).as_deref(), Some("b"));
     }
 }

@@ -1,35 +1,37 @@
 //! The decision what to do with a sign-in, free of IO.
 
+use std::sync::Arc;
+
 use time::OffsetDateTime;
 
 use super::error::{KeeperError, TransientCause};
-use super::loaded::LoadedCredentials;
-use super::single_flight::Outcome;
+use super::loaded::{LoadedCredentials, Session, SessionResult};
 use crate::claims::AccountIdentity;
-use crate::endpoint::{RefreshReason, RefreshRefusal};
+use crate::endpoint::RefreshReason;
+use crate::refresh_refusal::RefreshRefusal;
 use crate::secret::Secret;
 use crate::store::Ownership;
 use crate::tokens::Freshness;
 
-/// What a caller wants.
+/// What a caller needs.
 #[derive(Clone)]
 pub(super) enum RefreshRequest {
-    /// A session that can be used.
+    /// A session that can be used now.
     Current,
-    /// A session for longer, while the present one still lives.
+    /// A session that lasts longer, while the present one is still valid.
     Early,
-    /// A session other than the refused one, of the same person and workspace.
+    /// A session other than the one that was refused, of the same person and workspace.
     Replace { stale: Secret, identity: AccountIdentity },
 }
 
-/// What is to be done.
+/// What to do for a request.
 pub(super) enum RefreshDecision {
-    Use,
-    Refresh(RefreshReason),
+    Use(Arc<Session>),
+    Refresh(Arc<LoadedCredentials>, RefreshReason),
     Refuse(KeeperError),
 }
 
-/// A refresh token that is known to be of no use, and why.
+/// A refresh token that the issuer refused for good.
 #[derive(Clone)]
 pub(super) struct RejectedToken {
     pub(super) token: Option<Secret>,
@@ -37,44 +39,42 @@ pub(super) struct RejectedToken {
 }
 
 impl RefreshRequest {
-    pub(super) fn next(
+    /// Decides what to do for this request at a moment.
+    pub(super) fn decide(
         &self,
-        loaded: &LoadedCredentials,
+        loaded: &Arc<LoadedCredentials>,
         rejected: Option<&RejectedToken>,
         now: OffsetDateTime,
     ) -> RefreshDecision {
         if let Some(error) = loaded.not_allowed() {
             return RefreshDecision::Refuse(error);
         }
+        let use_it = || RefreshDecision::Use(Arc::clone(&loaded.session));
         let freshness = loaded.lifetime.freshness(now);
         let reason = match self {
-            Self::Current | Self::Early if freshness == Freshness::Fresh => {
-                return RefreshDecision::Use;
-            }
-            Self::Current if freshness == Freshness::Stale => return RefreshDecision::Use,
+            Self::Current | Self::Early if freshness == Freshness::Fresh => return use_it(),
+            Self::Current if freshness == Freshness::Stale => return use_it(),
             Self::Replace { stale, .. } if loaded.token() == stale => {
                 RefreshReason::UnauthorizedRecovery
             }
             Self::Replace { identity, .. } if !identity.agrees(&loaded.identity) => {
                 return RefreshDecision::Refuse(KeeperError::AccountChanged);
             }
-            Self::Replace { .. } if freshness != Freshness::Expired => return RefreshDecision::Use,
+            Self::Replace { .. } if freshness != Freshness::Expired => return use_it(),
             _ if loaded.lifetime.expires().is_some() => RefreshReason::ProactiveExpiry,
             _ if freshness == Freshness::Expired => RefreshReason::ProactiveExpiry,
             _ => RefreshReason::Scheduled,
         };
         match obstacle(loaded, rejected, now) {
-            None => RefreshDecision::Refresh(reason),
-            Some(_) if matches!(self, Self::Early) && freshness == Freshness::Stale => {
-                RefreshDecision::Use
-            }
+            None => RefreshDecision::Refresh(Arc::clone(loaded), reason),
+            Some(_) if matches!(self, Self::Early) && freshness == Freshness::Stale => use_it(),
             Some(error) => RefreshDecision::Refuse(error),
         }
     }
 
-    /// Says whether this request's caller can take what a flight of another request came to.
-    pub(super) fn accepts(&self, outcome: &Outcome) -> bool {
-        match (self, outcome) {
+    /// Returns whether this request's caller can use the result of a run for another request.
+    pub(super) fn accepts(&self, result: &SessionResult) -> bool {
+        match (self, result) {
             (Self::Replace { stale, .. }, Ok(session)) => session.access_token != *stale,
             (Self::Current | Self::Early, Err(KeeperError::AccountChanged)) => false,
             _ => true,
@@ -82,12 +82,13 @@ impl RefreshRequest {
     }
 }
 
+/// Returns why the sign-in cannot be refreshed, if it cannot.
 fn obstacle(
     loaded: &LoadedCredentials,
     rejected: Option<&RejectedToken>,
     now: OffsetDateTime,
 ) -> Option<KeeperError> {
-    if loaded.access == Ownership::Borrowed {
+    if loaded.ownership == Ownership::Borrowed {
         return Some(KeeperError::BorrowedExpired);
     }
     if loaded.refresh_token.is_none() {

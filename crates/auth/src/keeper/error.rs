@@ -1,20 +1,21 @@
-//! Why there is no session, in words that say what to do.
+//! The errors of a keeper, in words that say what to do.
 
 use std::error::Error;
 use std::sync::Arc;
 
-use crate::endpoint::RefreshRefusal;
+use crate::blocking::LostTask;
+use crate::refresh_refusal::RefreshRefusal;
 use crate::sign_in_route::SignInRoute;
 use crate::store::StoreError;
 
-/// Why there is no session. Cheap to clone: all who wait for one renewal get the same.
+/// Why there is no session. Cheap to clone: all who wait for one renewal get the same error.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeeperError {
     /// There is no sign-in.
     #[error("sign in first: {}", route.login_command())]
     SignedOut {
-        /// What one is needed for.
+        /// The route that needs one.
         route: SignInRoute,
     },
     /// The sign-in cannot be renewed any more.
@@ -24,9 +25,9 @@ pub enum KeeperError {
     SignInExpired {
         /// The cause.
         refusal: RefreshRefusal,
-        /// Whose it is, where its e-mail address is known.
+        /// The e-mail address of the account, where it is known.
         account: Option<String>,
-        /// What it was for.
+        /// The route of the sign-in.
         route: SignInRoute,
     },
     /// The person is signed in, but did not allow what the tokens are needed for.
@@ -35,9 +36,9 @@ pub enum KeeperError {
         of(account), route.login_command()
     )]
     NotAllowed {
-        /// Whose it is, where its e-mail address is known.
+        /// The e-mail address of the account, where it is known.
         account: Option<String>,
-        /// What it is for.
+        /// The route of the sign-in.
         route: SignInRoute,
     },
     /// The stored sign-in cannot be read; it was left as it is.
@@ -52,35 +53,35 @@ pub enum KeeperError {
          chatmock-auth login"
     )]
     BorrowedExpired,
-    /// The stored sign-in is of another route, whose tokens go elsewhere.
+    /// The stored sign-in is for another route, whose tokens go to another backend.
     #[error(
-        "the stored sign-in is for another route: say --route {stored} to use it, or sign in for \
+        "the stored sign-in is for another route: pass --route {stored} to use it, or sign in for \
          this one: {}", wanted.login_command()
     )]
     OtherRoute {
-        /// What it is for.
+        /// The route of the stored sign-in.
         stored: SignInRoute,
-        /// What one is needed for.
+        /// The route that needs one.
         wanted: SignInRoute,
     },
-    /// The stored sign-in is of another issuer or client, and its tokens go there only.
+    /// The stored sign-in is of another issuer or client, and its tokens go only there.
     #[error(
         "the stored sign-in is for another sign-in service and is not used for this one; sign in \
          for this one: {}", route.login_command()
     )]
     OtherIssuer {
-        /// What one is needed for.
+        /// The route that needs one.
         route: SignInRoute,
     },
-    /// Someone signed in to another account while a request was under way.
-    #[error("the sign-in changed to another account meanwhile: send the request again")]
+    /// Somebody signed in to another account during a request.
+    #[error("somebody signed in to another account meanwhile: send the request again")]
     AccountChanged,
-    /// No renewal just now; a later attempt may do.
+    /// The renewal failed for a reason that may pass.
     #[error("the sign-in could not be renewed just now: try again")]
     Unavailable(#[source] Arc<dyn Error + Send + Sync>),
     /// The store could not be used.
     #[error(transparent)]
-    Io(Arc<StoreError>),
+    Store(Arc<StoreError>),
 }
 
 impl KeeperError {
@@ -97,12 +98,18 @@ impl From<StoreError> for KeeperError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Corrupt { place } => Self::Corrupt { place },
-            other => Self::Io(Arc::new(other)),
+            other => Self::Store(Arc::new(other)),
         }
     }
 }
 
-/// Causes of [`KeeperError::Unavailable`] that no other part has a word for.
+impl From<LostTask> for KeeperError {
+    fn from(_: LostTask) -> Self {
+        Self::unavailable(TransientCause::CutOff)
+    }
+}
+
+/// Causes of [`KeeperError::Unavailable`] that no other module has an error for.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
 pub(super) enum TransientCause {
     #[error("the renewal was cut off")]

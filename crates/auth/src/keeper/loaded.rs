@@ -1,16 +1,18 @@
-//! A stored sign-in prepared for use.
+//! A stored sign-in, read once and prepared for use.
 
 use std::sync::Arc;
 
+use time::OffsetDateTime;
+
 use super::error::KeeperError;
 use crate::claims::AccountIdentity;
-use crate::endpoint::RefreshRefusal;
 use crate::provenance::Provenance;
+use crate::refresh_refusal::RefreshRefusal;
 use crate::secret::Secret;
-use crate::store::{Ownership, Stamp};
-use crate::tokens::{AuthFile, Lifetime};
+use crate::store::Ownership;
+use crate::tokens::{AuthFile, Freshness, Lifetime};
 
-/// What a request to the backend needs, and what a person may be told.
+/// What a request to the backend needs, and what a person may be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Session {
@@ -18,7 +20,7 @@ pub struct Session {
     pub access_token: Secret,
     /// For the `chatgpt-account-id` header.
     pub account_id: Option<String>,
-    /// Whether `x-openai-fedramp: true` is to be sent.
+    /// Whether `x-openai-fedramp: true` must be sent.
     pub fedramp: bool,
     /// The person's e-mail address.
     pub email: Option<String>,
@@ -26,11 +28,13 @@ pub struct Session {
     pub plan: Option<String>,
 }
 
-/// One sign-in: the file, and what was read from it once.
-#[derive(Clone)]
+/// A session, or why there is none.
+pub(super) type SessionResult = Result<Arc<Session>, KeeperError>;
+
+/// One sign-in: the file, and what was read from it.
 pub(super) struct LoadedCredentials {
-    pub(super) access: Ownership,
-    /// What the store holds; it lags behind `file` when a save failed.
+    pub(super) ownership: Ownership,
+    /// The file that the store holds; it lags behind `file` when a save failed.
     pub(super) stored: Arc<AuthFile>,
     pub(super) file: Arc<AuthFile>,
     pub(super) session: Arc<Session>,
@@ -44,13 +48,12 @@ pub(super) struct LoadedCredentials {
 impl LoadedCredentials {
     /// Prepares a file; `None` when it holds no tokens.
     pub(super) fn new(
-        access: Ownership,
+        ownership: Ownership,
         stored: Arc<AuthFile>,
         file: Arc<AuthFile>,
-    ) -> Option<Self> {
+    ) -> Option<Arc<Self>> {
         let tokens = file.tokens()?;
         let claims = tokens.claims();
-        let identity = AccountIdentity::of_file(&file);
         let session = Session {
             access_token: tokens.access_token().unwrap_or_else(|| Secret::new("")),
             account_id: tokens.account_id().or(claims.account_id),
@@ -58,48 +61,41 @@ impl LoadedCredentials {
             email: claims.email,
             plan: claims.plan,
         };
-        let (session, lifetime) = (Arc::new(session), file.lifetime());
-        let refresh_token = tokens.refresh_token();
-        let (provenance, usable) = (file.provenance(), file.is_usable());
-        Some(Self {
-            access,
+        Some(Arc::new(Self {
+            ownership,
+            session: Arc::new(session),
+            lifetime: file.lifetime(),
+            refresh_token: tokens.refresh_token(),
+            identity: file.identity(),
+            provenance: file.provenance(),
+            usable: file.is_usable(),
             stored,
             file,
-            session,
-            lifetime,
-            refresh_token,
-            identity,
-            provenance,
-            usable,
-        })
-    }
-
-    /// Why it is of no use for its route, if it is not.
-    pub(super) fn not_allowed(&self) -> Option<KeeperError> {
-        let (account, route) = (self.session.email.clone(), self.provenance.route.clone());
-        (!self.usable).then_some(KeeperError::NotAllowed { account, route })
-    }
-
-    /// Why it is of no more use.
-    pub(super) fn ended(&self, refusal: RefreshRefusal) -> KeeperError {
-        let (account, route) = (self.session.email.clone(), self.provenance.route.clone());
-        KeeperError::SignInExpired { refusal, account, route }
+        }))
     }
 
     pub(super) fn token(&self) -> &Secret {
         &self.session.access_token
     }
-}
 
-/// How the stores looked when they were read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) struct Stamps {
-    pub(super) own: Stamp,
-    pub(super) borrowed: Stamp,
-}
+    pub(super) fn freshness(&self) -> Freshness {
+        self.lifetime.freshness(OffsetDateTime::now_utc())
+    }
 
-/// The sign-in at a moment; `stamps` is `None` when the stores must be read again.
-pub(super) struct Snapshot {
-    pub(super) stamps: Option<Stamps>,
-    pub(super) loaded: Option<LoadedCredentials>,
+    /// Returns whether the access token has ended.
+    pub(super) fn has_ended(&self) -> bool {
+        self.freshness() == Freshness::Expired
+    }
+
+    /// Returns an error when the person did not allow what the tokens are needed for.
+    pub(super) fn not_allowed(&self) -> Option<KeeperError> {
+        let (account, route) = (self.session.email.clone(), self.provenance.route.clone());
+        (!self.usable).then_some(KeeperError::NotAllowed { account, route })
+    }
+
+    /// Makes the error for a sign-in that cannot be renewed any more.
+    pub(super) fn ended(&self, refusal: RefreshRefusal) -> KeeperError {
+        let (account, route) = (self.session.email.clone(), self.provenance.route.clone());
+        KeeperError::SignInExpired { refusal, account, route }
+    }
 }

@@ -1,71 +1,157 @@
-//! The renewal: lock, look again, claim room, spend the token, keep what came.
+//! The refresher: spends a refresh token and saves what comes back.
+//!
+//! The issuer takes a refresh token once; a second use, or a new token that is not saved, ends the
+//! sign-in. So the order is fixed: lock, read the store again (another program may have renewed),
+//! reserve space on the disk, spend the token, save, publish. Space is reserved before anything is
+//! spent, because a full disk afterwards would cost the sign-in; and when saving fails all the same
+//! the new tokens are used from memory while saving is tried again, because they are the only ones
+//! that are still valid. Programs that take no lock are met by comparing the stored file just before
+//! it is replaced: whoever signed in or out meanwhile is right.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use time::OffsetDateTime;
+use tokio::time::Instant;
 
 use super::decision::{RefreshDecision, RefreshRequest, RejectedToken};
 use super::error::{KeeperError, TransientCause};
-use super::loaded::{LoadedCredentials, Snapshot};
-use super::single_flight::Outcome;
-use super::token_cache::{TokenCache, blocking};
-use crate::claims::{AccountIdentity, Claims};
-use crate::endpoint::{EndpointError, RefreshReason, RefreshRefusal, Renewal};
-use crate::lock::{HomeLock, LockError};
+use super::loaded::{LoadedCredentials, SessionResult};
+use super::saving::Saver;
+use super::token_cache::{Snapshot, TokenCache};
+use crate::auth_profile::AuthProfile;
+use crate::blocking::blocking;
+use crate::claims::AccountIdentity;
+use crate::endpoint::{Endpoint, EndpointError, RefreshCall, RefreshReason};
+use crate::fault_injection::FaultInjection;
+use crate::refresh_refusal::RefreshRefusal;
 use crate::store::{Reservation, StoreError};
 use crate::tokens::{Freshness, Grant};
 
-/// Room beyond the present size, for tokens that grow with their claims.
-const SPARE_ROOM: usize = 16 * 1024;
+/// Space beyond the present size of the file, for tokens that grow with their claims.
+const SPARE_SPACE: usize = 16 * 1024;
 
-impl TokenCache {
-    /// Renews what `before` holds, unless another program did so meanwhile.
-    pub(super) async fn renew(
-        self: &Arc<Self>,
-        request: &RefreshRequest,
-        before: &LoadedCredentials,
-    ) -> Outcome {
-        let _lock = self.lock().await?;
+/// Renews the sign-in of a cache.
+pub(super) struct Refresher {
+    pub(super) cache: Arc<TokenCache>,
+    pub(super) saver: Arc<Saver>,
+    pub(super) endpoint: Endpoint,
+    pub(super) profile: &'static AuthProfile,
+    /// The pause after an early refresh that brought nothing.
+    pub(super) pause: Duration,
+    pub(super) faults: FaultInjection,
+    pub(super) state: Mutex<State>,
+}
+
+#[derive(Default)]
+pub(super) struct State {
+    rejected: Option<RejectedToken>,
+    /// No early refresh before this moment.
+    paused_until: Option<Instant>,
+}
+
+/// What a refresh brought, and the space that was reserved for it.
+struct Refreshed {
+    grant: Grant,
+    space: Option<Box<dyn Reservation>>,
+}
+
+impl Refresher {
+    /// Decides about the sign-in now.
+    pub(super) fn decide(&self, request: &RefreshRequest, snapshot: &Snapshot) -> RefreshDecision {
+        let Some(loaded) = &snapshot.loaded else {
+            return RefreshDecision::Refuse(self.cache.signed_out());
+        };
+        let rejected = self.state().rejected.clone();
+        request.decide(loaded, rejected.as_ref(), OffsetDateTime::now_utc())
+    }
+
+    /// Returns whether the sign-in should be refreshed although its access token is still valid.
+    pub(super) fn is_due_early(&self) -> bool {
+        let Some(snapshot) = self.cache.snapshot() else { return false };
+        let decision = self.decide(&RefreshRequest::Early, &snapshot);
+        let is_paused = || self.state().paused_until.is_some_and(|end| Instant::now() < end);
+        matches!(decision, RefreshDecision::Refresh(..)) && !is_paused()
+    }
+
+    /// Reads the sign-in and refreshes it when the request needs that.
+    pub(super) async fn run(self: Arc<Self>, request: RefreshRequest) -> SessionResult {
+        let result = self.load_and_refresh(&request).await;
+        result.or_else(|error| self.fall_back(&request, error))
+    }
+
+    async fn load_and_refresh(&self, request: &RefreshRequest) -> SessionResult {
+        let snapshot = self.cache.load().await?;
+        match self.decide(request, &snapshot) {
+            RefreshDecision::Use(session) => Ok(session),
+            RefreshDecision::Refuse(error) => Err(error),
+            RefreshDecision::Refresh(loaded, _) => {
+                let session = self.refresh(request, &loaded).await?;
+                self.pause_unless_fresh();
+                Ok(session)
+            }
+        }
+    }
+
+    /// Returns the session of an access token that is still valid in place of an error: a refresh
+    /// that failed, or a store that cannot be read, does not end a token that the backend has not
+    /// refused.
+    pub(super) fn fall_back(&self, request: &RefreshRequest, error: KeeperError) -> SessionResult {
+        let snapshot = self.cache.snapshot();
+        let loaded = snapshot.as_ref().and_then(|snapshot| snapshot.loaded.as_ref());
+        let valid = loaded.filter(|loaded| !loaded.has_ended() && loaded.not_allowed().is_none());
+        match (request, valid) {
+            (RefreshRequest::Current | RefreshRequest::Early, Some(loaded)) => {
+                let cause = std::error::Error::source(&error).map(ToString::to_string);
+                tracing::warn!(%error, cause, "using the access token that is still valid");
+                self.state().paused_until = Some(Instant::now() + self.pause);
+                Ok(Arc::clone(&loaded.session))
+            }
+            _ => Err(error),
+        }
+    }
+
+    /// Tokens that are short-lived from the start would otherwise be refreshed with each request.
+    fn pause_unless_fresh(&self) {
+        let snapshot = self.cache.snapshot();
+        let loaded = snapshot.as_ref().and_then(|snapshot| snapshot.loaded.as_ref());
+        let fresh = loaded.is_some_and(|loaded| loaded.freshness() == Freshness::Fresh);
+        self.state().paused_until = (!fresh).then(|| Instant::now() + self.pause);
+    }
+
+    /// Refreshes what `before` holds, unless another program did so meanwhile.
+    async fn refresh(&self, request: &RefreshRequest, before: &LoadedCredentials) -> SessionResult {
+        let _lock = self.cache.lock().await?;
         self.faults.renewal();
-        let snapshot = self.reload().await?;
-        let Some(loaded) = &snapshot.loaded else { return Err(self.signed_out()) };
-        let reason = match self.step(&snapshot, request) {
-            RefreshDecision::Use => return Ok(Arc::clone(&loaded.session)),
+        let snapshot = self.cache.load().await?;
+        let (loaded, reason) = match self.decide(request, &snapshot) {
+            RefreshDecision::Use(session) => return Ok(session),
             RefreshDecision::Refuse(error) => return Err(error),
-            RefreshDecision::Refresh(_) if is_news(before, loaded) => {
+            RefreshDecision::Refresh(loaded, _) if is_news(before, &loaded) => {
                 return Ok(Arc::clone(&loaded.session));
             }
-            RefreshDecision::Refresh(reason) => reason,
+            RefreshDecision::Refresh(loaded, reason) => (loaded, reason),
         };
-        let room = self.room(request, loaded).await?;
-        match self.spend(loaded, reason).await {
-            Ok(grant) => self.keep(loaded, Refreshed { grant, room }, request).await,
-            Err(EndpointError::Refused(refusal)) => self.refused(request, loaded, refusal).await,
+        let space = self.reserve(request, &loaded).await?;
+        match self.spend(&loaded, reason).await {
+            Ok(grant) => self.keep(request, &loaded, Refreshed { grant, space }).await,
+            Err(EndpointError::Refused(refusal)) => self.refused(request, &loaded, refusal).await,
             Err(error) => Err(KeeperError::unavailable(error)),
         }
     }
 
-    pub(super) async fn lock(&self) -> Result<Option<HomeLock>, KeeperError> {
-        let Some(path) = self.store.lock_path() else { return Ok(None) };
-        match HomeLock::acquire(path, self.settings.lock_wait).await {
-            Ok(lock) => Ok(Some(lock)),
-            Err(LockError::File(error)) => Err(StoreError::from(error).into()),
-            Err(busy) => Err(KeeperError::unavailable(busy)),
-        }
-    }
-
-    /// Claims the room. Without room, a token that still lives is not renewed; one that does not
-    /// is, since new tokens in memory are better than none.
-    async fn room(
-        self: &Arc<Self>,
+    /// Reserves space for the new tokens. Without space, a token that is still valid is not
+    /// refreshed; one that has ended is, since new tokens in memory are better than none.
+    async fn reserve(
+        &self,
         request: &RefreshRequest,
         loaded: &LoadedCredentials,
     ) -> Result<Option<Box<dyn Reservation>>, KeeperError> {
-        let store = Arc::clone(&self.store);
-        let size = loaded.file.render().len() + SPARE_ROOM;
+        let store = Arc::clone(&self.cache.store);
+        let size = loaded.file.render().len() + SPARE_SPACE;
         match blocking(move || store.reserve(size)).await? {
-            Ok(room) => Ok(Some(room)),
-            Err(error) if matches!(request, RefreshRequest::Early) && !has_ended(loaded) => {
+            Ok(space) => Ok(Some(space)),
+            Err(error) if matches!(request, RefreshRequest::Early) && !loaded.has_ended() => {
                 Err(error.into())
             }
             Err(error) => {
@@ -86,99 +172,95 @@ impl TokenCache {
         let token = token.ok_or_else(refused(RefreshRefusal::NoRefreshToken))?;
         let client_id = self.endpoint.client_of(self.profile, &loaded.provenance);
         let client_id = client_id.ok_or_else(refused(RefreshRefusal::NoClient))?;
-        self.endpoint.renew(self.profile, Renewal { token, client_id, reason }).await
+        self.endpoint.refresh(self.profile, RefreshCall { token, client_id, reason }).await
     }
 
-    /// Saves and publishes a grant; publishes it even if it cannot be saved.
+    /// Saves and publishes a grant; publishes it also when it cannot be saved.
     async fn keep(
-        self: &Arc<Self>,
-        loaded: &LoadedCredentials,
-        delivery: Refreshed,
+        &self,
         request: &RefreshRequest,
-    ) -> Outcome {
-        let Refreshed { grant, room } = delivery;
-        let claims = Claims::of(grant.id_token.as_ref(), grant.access_token.as_ref());
-        if !loaded.identity.agrees(&AccountIdentity::of(&claims)) {
+        loaded: &LoadedCredentials,
+        refreshed: Refreshed,
+    ) -> SessionResult {
+        let Refreshed { grant, space } = refreshed;
+        if !loaded.identity.agrees(&AccountIdentity::of(&grant.claims())) {
             let error = self.reject(loaded, RefreshRefusal::OtherAccount);
             tracing::warn!(%error, "threw the renewed tokens away");
             return Err(error);
         }
         let next = Arc::new(loaded.file.renewed(&grant, OffsetDateTime::now_utc()));
-        let renewed = LoadedCredentials::new(loaded.access, Arc::clone(&next), Arc::clone(&next));
-        match self.commit(room, &loaded.stored, &next).await {
-            Ok(()) => self.publish(renewed.clone()),
+        let renewed =
+            LoadedCredentials::new(loaded.ownership, Arc::clone(&next), Arc::clone(&next));
+        match self.saver.commit(space, &loaded.stored, &next).await {
+            Ok(()) => self.cache.publish(renewed.clone()),
             Err(StoreError::Changed { place }) => {
-                tracing::warn!(place, "the sign-in changed during its renewal, and stands");
-                return self.adopt(request).await;
+                tracing::warn!(
+                    place,
+                    "the sign-in was replaced while it was renewed; using the new one"
+                );
+                return self.reload(request).await;
             }
-            Err(error) => self.go_on_unsaved(loaded, &next, &error).await,
+            Err(error) => self.saver.keep_unsaved(loaded, &next, &error).await,
         }
-        let session = renewed.filter(|renewed| !has_ended(renewed)).map(|renewed| renewed.session);
-        match session.map(Ok) {
+        let session = renewed.filter(|renewed| !renewed.has_ended());
+        match session.map(|renewed| Ok(Arc::clone(&renewed.session))) {
             Some(renewed) if request.accepts(&renewed) => renewed,
             _ => Err(KeeperError::unavailable(TransientCause::NoNewToken)),
         }
     }
 
-    /// Looks once more, since another program may have renewed without our lock; else the sign-in
-    /// has ended until its file changes.
+    /// Reads the store once more, since a program that takes no lock may have renewed; otherwise
+    /// the sign-in has ended until its file changes.
     async fn refused(
-        self: &Arc<Self>,
+        &self,
         request: &RefreshRequest,
         loaded: &LoadedCredentials,
         refusal: RefreshRefusal,
-    ) -> Outcome {
+    ) -> SessionResult {
         let error = self.reject(loaded, refusal);
         tracing::warn!(%error, "the sign-in service refused the renewal");
-        let outcome = self.adopt(request).await;
-        let ended = matches!(outcome, Err(KeeperError::SignInExpired { .. }));
-        let told = self.profile.terminal.iter().any(|(_, _, known)| *known == refusal);
-        if self.profile.drops_ended && ended && told {
-            self.drop_tokens().await;
+        let result = self.reload(request).await;
+        let ended = matches!(result, Err(KeeperError::SignInExpired { .. }));
+        if self.profile.deletes_ended && ended && self.profile.has_code_for(refusal) {
+            self.delete_tokens().await;
         }
-        outcome
+        result
     }
 
     /// Deletes tokens that were refused for good. The caller holds the lock.
-    async fn drop_tokens(self: &Arc<Self>) {
-        let store = Arc::clone(&self.store);
+    async fn delete_tokens(&self) {
+        let store = Arc::clone(&self.cache.store);
         if let Ok(Err(error)) = blocking(move || store.remove()).await {
-            tracing::warn!(%error, "tokens of no more use could not be deleted");
+            tracing::warn!(%error, "tokens that have ended could not be deleted");
         }
     }
 
+    /// Remembers that a refresh token is of no use, and makes the error that says so.
     fn reject(&self, loaded: &LoadedCredentials, refusal: RefreshRefusal) -> KeeperError {
         let token = loaded.refresh_token.clone();
         self.state().rejected = Some(RejectedToken { token, refusal });
         loaded.ended(refusal)
     }
 
-    async fn adopt(self: &Arc<Self>, request: &RefreshRequest) -> Outcome {
-        let snapshot = self.reload().await?;
-        match (self.step(&snapshot, request), &snapshot.loaded) {
-            (RefreshDecision::Use, Some(loaded)) => Ok(Arc::clone(&loaded.session)),
-            (RefreshDecision::Refuse(error), _) => Err(error),
-            _ => Err(KeeperError::unavailable(TransientCause::Overtaken)),
+    /// Reads the store again and uses what is there, without another refresh.
+    async fn reload(&self, request: &RefreshRequest) -> SessionResult {
+        let snapshot = self.cache.load().await?;
+        match self.decide(request, &snapshot) {
+            RefreshDecision::Use(session) => Ok(session),
+            RefreshDecision::Refuse(error) => Err(error),
+            RefreshDecision::Refresh(..) => {
+                Err(KeeperError::unavailable(TransientCause::Overtaken))
+            }
         }
     }
 
-    /// Makes this the state, to be compared with the store at the next glance.
-    pub(super) fn publish(&self, loaded: Option<LoadedCredentials>) {
-        self.state().snapshot = Some(Arc::new(Snapshot { stamps: None, loaded }));
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// What a renewal brought, and where it may be put.
-struct Refreshed {
-    grant: Grant,
-    room: Option<Box<dyn Reservation>>,
-}
-
-/// Another access token that lives is taken even if it, too, ends soon.
+/// Returns whether another program renewed: any other access token that is valid is taken, even if
+/// it ends soon, too.
 fn is_news(before: &LoadedCredentials, now: &LoadedCredentials) -> bool {
-    before.token() != now.token() && !has_ended(now)
-}
-
-fn has_ended(loaded: &LoadedCredentials) -> bool {
-    loaded.lifetime.freshness(OffsetDateTime::now_utc()) == Freshness::Expired
+    before.token() != now.token() && !now.has_ended()
 }

@@ -1,69 +1,77 @@
-//! Saving renewed tokens, at once or as soon as the store lets us.
+//! Saves renewed tokens, at once or as soon as the store takes them.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use super::loaded::LoadedCredentials;
-use super::token_cache::{TokenCache, blocking};
-use crate::blocking::LostTask;
+use super::token_cache::{TokenCache, UnsavedTokens};
+use crate::blocking::{LostTask, blocking};
 use crate::store::{Ownership, Reservation, StoreError};
 use crate::tokens::AuthFile;
 
-/// Renewed tokens that are only in memory, and the stored file they were renewed from.
-pub(super) struct Unsaved {
-    pub(super) stored: Arc<AuthFile>,
-    pub(super) next: Arc<AuthFile>,
+/// Saves tokens to the store of a cache.
+pub(super) struct Saver {
+    cache: Arc<TokenCache>,
+    /// The pause before tokens that could not be saved are saved again.
+    pause: Duration,
 }
 
-impl TokenCache {
-    /// Puts `next` where `stored` is.
+impl Saver {
+    pub(super) fn new(cache: Arc<TokenCache>, pause: Duration) -> Self {
+        Self { cache, pause }
+    }
+
+    /// Replaces `stored` by `next`. The caller holds the lock of the store.
     pub(super) async fn commit(
-        self: &Arc<Self>,
-        room: Option<Box<dyn Reservation>>,
+        &self,
+        space: Option<Box<dyn Reservation>>,
         stored: &Arc<AuthFile>,
         next: &Arc<AuthFile>,
     ) -> Result<(), StoreError> {
-        let store = Arc::clone(&self.store);
+        let store = Arc::clone(&self.cache.store);
         let (stored, next) = (Arc::clone(stored), Arc::clone(next));
         let done = blocking(move || {
-            let room = room.map_or_else(|| store.reserve(next.render().len()), Ok)?;
-            room.commit(&stored, &next)
+            let space = space.map_or_else(|| store.reserve(next.render().len()), Ok)?;
+            space.commit(&stored, &next)
         });
-        // Even a save that was cut off must leave the caller with the tokens in hand.
-        done.await.unwrap_or_else(|_| Err(LostTask.into()))
+        // Even a save that was cut off must leave the tokens with the caller.
+        done.await.unwrap_or_else(|LostTask| Err(LostTask.into()))
     }
 
-    /// Publishes tokens that could not be saved, and sees to it that they will be.
-    pub(super) async fn go_on_unsaved(
+    /// Publishes tokens that could not be saved, and goes on trying.
+    pub(super) async fn keep_unsaved(
         self: &Arc<Self>,
         loaded: &LoadedCredentials,
         next: &Arc<AuthFile>,
         error: &StoreError,
     ) {
         let cause = std::error::Error::source(error).map(ToString::to_string);
-        tracing::error!(%error, cause, "renewed tokens are not saved: trying again; do not stop now");
+        tracing::error!(
+            %error, cause, "renewed tokens are not saved yet; do not stop the program now"
+        );
         let stored = Arc::clone(&loaded.stored);
-        let unsaved = Arc::new(Unsaved { stored: Arc::clone(&stored), next: Arc::clone(next) });
-        self.state().unsaved = Some(Arc::clone(&unsaved));
-        self.publish(LoadedCredentials::new(Ownership::Owned, stored, Arc::clone(next)));
-        // With the store's stamps beside them, these tokens can be given out without reading it.
-        let _ = self.reload().await;
-        let (cache, pause) = (Arc::downgrade(self), self.settings.save_again);
+        let unsaved =
+            Arc::new(UnsavedTokens { stored: Arc::clone(&stored), next: Arc::clone(next) });
+        self.cache.hold_unsaved(Arc::clone(&unsaved));
+        self.cache.publish(LoadedCredentials::new(Ownership::Owned, stored, Arc::clone(next)));
+        // With the store's stamps next to them, these tokens can be handed out without reading it.
+        let _ = self.cache.load().await;
+        let (saver, pause) = (Arc::downgrade(self), self.pause);
         let unsaved = Arc::downgrade(&unsaved);
         tokio::spawn(async move {
             loop {
                 tokio::time::sleep(pause).await;
-                if !save_again(&cache, &unsaved).await {
+                if !save_again(&saver, &unsaved).await {
                     return;
                 }
             }
         });
     }
 
-    /// Tries to save what is unsaved, once.
-    pub(super) async fn save_now(self: &Arc<Self>) {
-        let unsaved = self.state().unsaved.clone();
-        let Some(unsaved) = unsaved else { return };
-        let saved = match self.lock().await {
+    /// Tries once to save what is unsaved.
+    pub(super) async fn save_now(&self) {
+        let Some(unsaved) = self.cache.unsaved() else { return };
+        let saved = match self.cache.lock().await {
             Ok(_lock) => self.commit(None, &unsaved.stored, &unsaved.next).await,
             Err(error) => {
                 tracing::error!(%error, "renewed tokens are still not saved");
@@ -73,32 +81,31 @@ impl TokenCache {
         match saved {
             Ok(()) => tracing::info!("renewed tokens are saved now"),
             Err(StoreError::Changed { place }) => {
-                tracing::warn!(place, "the sign-in changed before renewed tokens were saved");
+                tracing::warn!(
+                    place,
+                    "the sign-in was replaced before renewed tokens could be saved"
+                );
             }
             Err(error) => {
                 tracing::error!(%error, "renewed tokens are still not saved");
                 return;
             }
         }
-        // A later renewal may have put its own in the meantime.
-        let mut state = self.state();
-        if state.unsaved.as_ref().is_some_and(|held| Arc::ptr_eq(held, &unsaved)) {
-            state.unsaved = None;
-            state.snapshot = None;
-        }
+        self.cache.release_unsaved(&unsaved);
     }
 }
 
-/// Says whether there is still something to save. Holds the keeper only while it works.
-async fn save_again(cache: &Weak<TokenCache>, unsaved: &Weak<Unsaved>) -> bool {
-    let Some(cache) = cache.upgrade() else { return false };
-    let pending = || {
-        let held = cache.state().unsaved.clone();
+/// Tries again, and returns whether there is still something to save. Holds the keeper's parts only
+/// while it works, so that a keeper that is dropped ends this.
+async fn save_again(saver: &Weak<Saver>, unsaved: &Weak<UnsavedTokens>) -> bool {
+    let Some(saver) = saver.upgrade() else { return false };
+    let is_pending = || {
+        let held = saver.cache.unsaved();
         held.is_some_and(|held| Weak::ptr_eq(&Arc::downgrade(&held), unsaved))
     };
-    if !pending() {
+    if !is_pending() {
         return false;
     }
-    cache.save_now().await;
-    pending()
+    saver.save_now().await;
+    is_pending()
 }

@@ -1,138 +1,120 @@
-//! One piece of work at a time, run in a task of its own, whose result all callers share.
+//! Single flight: concurrent callers share one run of an operation and its result.
+//!
+//! A run has a task of its own, so it does not end with the caller that started it: a client that
+//! closes its connection must not cancel the refresh that others wait for, and whose token is spent
+//! by then. A mutex around the operation would cancel it, and a `OnceCell` would keep its first
+//! result for ever. The price is that a run must be waited for before the runtime ends
+//! ([`SingleFlight::finish`]), and that results are cloned.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use time::OffsetDateTime;
 use tokio::sync::watch;
-use tokio::time::Instant;
 
-use super::decision::{RefreshDecision, RefreshRequest};
-use super::error::{KeeperError, TransientCause};
-use super::loaded::Session;
-use super::token_cache::TokenCache;
-use crate::tokens::Freshness;
+/// The most runs that one caller waits for. It takes a second one when a result of somebody else's
+/// run is of no use to it, which hardly ever happens twice in a row.
+const MOST_RUNS: usize = 4;
 
-pub(super) type Outcome = Result<Arc<Session>, KeeperError>;
-/// Holds the outcome once there is one; closed without one when the task was lost.
-pub(super) type Flight = watch::Receiver<Option<Outcome>>;
-
-/// A flight of another request may end in what this caller cannot take; two such in a row are
-/// already rare.
-const BOARDINGS: usize = 4;
-
-/// The work under way. A look at the stores does not wait behind a renewal, or callers with a
-/// token that still lives would.
-#[derive(Default)]
-pub(super) struct Flights {
-    look: Option<Flight>,
-    renewal: Option<Flight>,
+/// The runs under way, by key.
+pub(super) struct SingleFlight<K, T> {
+    running: Mutex<HashMap<K, watch::Receiver<Option<T>>>>,
 }
 
-impl Flights {
-    fn slot(&mut self, request: &RefreshRequest) -> &mut Option<Flight> {
-        match request {
-            RefreshRequest::Current => &mut self.look,
-            RefreshRequest::Early | RefreshRequest::Replace { .. } => &mut self.renewal,
-        }
+/// One run, as somebody who waits for it sees it.
+pub(super) struct Flight<T> {
+    /// Whether this caller started it.
+    is_new: bool,
+    /// Holds the result once there is one; closed without one when the run was lost.
+    result: watch::Receiver<Option<T>>,
+}
+
+/// The run ended without a result: it panicked, or its runtime ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct LostRun;
+
+impl<K, T> Default for SingleFlight<K, T> {
+    fn default() -> Self {
+        Self { running: Mutex::default() }
     }
 }
 
-impl TokenCache {
-    /// Waits for the flight under way, or starts one.
-    pub(super) async fn join(self: &Arc<Self>, request: &RefreshRequest) -> Outcome {
-        for _ in 0..BOARDINGS {
-            let (mut flight, own) = self.board(request);
-            let landed = flight.wait_for(Option::is_some).await.ok().and_then(|seen| seen.clone());
-            match landed {
-                Some(outcome) if own || request.accepts(&outcome) => return outcome,
-                None if own => break,
+impl<K: Clone + Eq + Hash, T: Clone + Send + Sync + 'static> SingleFlight<K, T> {
+    /// Joins the run under way for a key, or starts one. Dropping the flight stops nothing.
+    pub(super) fn join<F>(&self, key: K, work: impl FnOnce() -> F) -> Flight<T>
+    where
+        F: Future<Output = T> + Send + 'static,
+    {
+        let mut running = self.running();
+        running.retain(|_, result| is_under_way(result));
+        if let Some(result) = running.get(&key) {
+            return Flight { is_new: false, result: result.clone() };
+        }
+        let (publish, result) = watch::channel(None);
+        running.insert(key, result.clone());
+        let work = work();
+        tokio::spawn(async move {
+            let done = work.await;
+            publish.send_replace(Some(done));
+        });
+        Flight { is_new: true, result }
+    }
+
+    /// Runs an operation, or waits for the run under way, and returns the result. A result of
+    /// somebody else's run that `accepts` refuses is not returned; another run follows it.
+    pub(super) async fn run<F>(
+        &self,
+        key: K,
+        work: impl Fn() -> F,
+        accepts: impl Fn(&T) -> bool,
+    ) -> Result<T, LostRun>
+    where
+        F: Future<Output = T> + Send + 'static,
+    {
+        for _ in 0..MOST_RUNS {
+            let flight = self.join(key.clone(), &work);
+            let is_new = flight.is_new;
+            match flight.wait().await {
+                Ok(result) if is_new || accepts(&result) => return Ok(result),
+                // Its own run is not repeated: what made it panic may do so again.
+                Err(LostRun) if is_new => break,
                 _ => {}
             }
         }
-        Err(KeeperError::unavailable(TransientCause::CutOff))
+        Err(LostRun)
     }
 
-    /// Gives the flight under way, or a new one, and whether it is new.
-    pub(super) fn board(self: &Arc<Self>, request: &RefreshRequest) -> (Flight, bool) {
-        let mut state = self.state();
-        let slot = state.flights.slot(request);
-        if let Some(flight) = slot.as_ref().filter(|flight| is_under_way(flight)) {
-            return (flight.clone(), false);
-        }
-        let (landing, flight) = watch::channel(None);
-        *slot = Some(flight.clone());
-        let (cache, request) = (Arc::clone(self), request.clone());
-        tokio::spawn(async move {
-            let outcome = cache.fly(&request).await;
-            landing.send_replace(Some(outcome));
-        });
-        (flight, true)
+    /// Gives the run under way for a key, and starts none.
+    pub(super) fn peek(&self, key: &K) -> Option<Flight<T>> {
+        let running = self.running();
+        let result = running.get(key).filter(|result| is_under_way(result))?;
+        Some(Flight { is_new: false, result: result.clone() })
     }
 
-    async fn fly(self: &Arc<Self>, request: &RefreshRequest) -> Outcome {
-        self.attempt(request).await.or_else(|error| self.fall_back(request, error))
-    }
-
-    async fn attempt(self: &Arc<Self>, request: &RefreshRequest) -> Outcome {
-        let snapshot = self.reload().await?;
-        match (self.step(&snapshot, request), &snapshot.loaded, request) {
-            (RefreshDecision::Refuse(error), _, _) => Err(error),
-            (RefreshDecision::Use, Some(loaded), _) => Ok(Arc::clone(&loaded.session)),
-            (RefreshDecision::Refresh(_), Some(_), RefreshRequest::Current) => {
-                self.join(&RefreshRequest::Early).await
-            }
-            (RefreshDecision::Refresh(_), Some(loaded), _) => {
-                let session = self.renew(request, loaded).await?;
-                self.rest_unless_fresh();
-                Ok(session)
-            }
-            (_, None, _) => Err(self.signed_out()),
+    /// Waits until no run is under way for a key.
+    pub(super) async fn finish(&self, key: &K) {
+        while let Some(flight) = self.peek(key) {
+            // Lost or not, it is over.
+            let _ = flight.wait().await;
         }
     }
 
-    /// A renewal that failed, or a store that cannot be read, does not end an access token that
-    /// still lives and that the backend has not refused.
-    fn fall_back(&self, request: &RefreshRequest, error: KeeperError) -> Outcome {
-        let mut state = self.state();
-        let snapshot = state.snapshot.clone();
-        let loaded = snapshot.as_ref().and_then(|snapshot| snapshot.loaded.as_ref());
-        let alive = loaded.filter(|loaded| {
-            let freshness = loaded.lifetime.freshness(OffsetDateTime::now_utc());
-            freshness != Freshness::Expired && loaded.not_allowed().is_none()
-        });
-        match (request, alive) {
-            (RefreshRequest::Current | RefreshRequest::Early, Some(loaded)) => {
-                let cause = std::error::Error::source(&error).map(ToString::to_string);
-                tracing::warn!(%error, cause, "going on with the access token that still lives");
-                state.rest_until = Some(Instant::now() + self.settings.renew_again);
-                Ok(Arc::clone(&loaded.session))
-            }
-            _ => Err(error),
-        }
-    }
-
-    /// Tokens that are short-lived from the start would otherwise be renewed with each request.
-    fn rest_unless_fresh(&self) {
-        let mut state = self.state();
-        let snapshot = state.snapshot.clone();
-        let loaded = snapshot.as_ref().and_then(|snapshot| snapshot.loaded.as_ref());
-        let now = OffsetDateTime::now_utc();
-        let fresh = loaded.is_some_and(|h| h.lifetime.freshness(now) == Freshness::Fresh);
-        state.rest_until = (!fresh).then(|| Instant::now() + self.settings.renew_again);
-    }
-
-    pub(super) async fn finish(self: &Arc<Self>) {
-        // A look may still start a renewal.
-        for request in [RefreshRequest::Current, RefreshRequest::Early] {
-            let flight = self.state().flights.slot(&request).clone();
-            if let Some(mut flight) = flight {
-                let _ = flight.wait_for(Option::is_some).await;
-            }
-        }
-        self.save_now().await;
+    fn running(&self) -> MutexGuard<'_, HashMap<K, watch::Receiver<Option<T>>>> {
+        self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn is_under_way(flight: &Flight) -> bool {
-    flight.borrow().is_none() && flight.has_changed().is_ok()
+impl<T: Clone> Flight<T> {
+    /// Waits for the result.
+    pub(super) async fn wait(mut self) -> Result<T, LostRun> {
+        let seen = self.result.wait_for(Option::is_some).await;
+        seen.ok().and_then(|result| result.clone()).ok_or(LostRun)
+    }
 }
+
+fn is_under_way<T>(result: &watch::Receiver<Option<T>>) -> bool {
+    result.borrow().is_none() && result.has_changed().is_ok()
+}
+
+#[cfg(test)]
+mod tests;

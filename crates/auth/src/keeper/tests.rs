@@ -6,8 +6,9 @@ use std::time::Duration;
 use time::OffsetDateTime;
 
 use super::{KeeperError, KeeperSettings, TokenKeeper};
-use crate::sample;
+use crate::claims::sample::{ACCOUNT, jwt, payload};
 use crate::store::{FileStore, TokenStore};
+use crate::tokens::sample;
 use crate::tokens::{AuthFile, Grant};
 
 mod failing_store;
@@ -17,6 +18,7 @@ mod provenance;
 mod saving;
 mod sharing;
 mod stores;
+mod torture;
 
 use issuer::{Answer, Issuer};
 
@@ -27,7 +29,7 @@ fn now() -> i64 {
 }
 
 /// A sign-in whose access token ends `seconds` from now.
-pub(crate) fn lasting(seconds: i64, refresh: &str) -> AuthFile {
+fn lasting(seconds: i64, refresh: &str) -> AuthFile {
     AuthFile::signed_in(&sample::grant(now() + seconds, refresh), OffsetDateTime::now_utc())
 }
 
@@ -36,7 +38,7 @@ fn fresh_grant(refresh: &str) -> Grant {
 }
 
 /// An issuer that renews `rt-1` to `rt-2` to `rt-3`, and knows each token once.
-pub(crate) async fn rotating() -> Issuer {
+async fn rotating() -> Issuer {
     Issuer::start(|number, post| rotate(number, &post.body)).await
 }
 
@@ -56,7 +58,7 @@ fn settings(issuer: &Issuer) -> KeeperSettings {
     }
 }
 
-pub(crate) fn keeper(issuer: &Issuer, store: impl TokenStore + 'static) -> TokenKeeper {
+fn keeper(issuer: &Issuer, store: impl TokenStore + 'static) -> TokenKeeper {
     TokenKeeper::new(settings(issuer), Arc::new(store), None).unwrap()
 }
 

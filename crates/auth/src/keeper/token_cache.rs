@@ -1,137 +1,128 @@
-//! The keeper's state: what is held, what is known of the stores, and reading them.
+//! The token cache: loads the sign-in, stamps it, and publishes what a refresh brought.
+//!
+//! A keyring or a file may change at any time: another program signs in, signs out or renews. So
+//! every request compares the stores' stamps with those of the last read, which costs a `stat` or
+//! two, and reads again only when they differ. Watching the file would miss keyrings and network
+//! file systems, and a time to live would serve a signed-out account until it ends.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
-use time::OffsetDateTime;
-use tokio::time::Instant;
-
-use super::KeeperSettings;
-use super::decision::{RefreshDecision, RefreshRequest, RejectedToken};
-use super::error::{KeeperError, TransientCause};
-use super::loaded::{LoadedCredentials, Session, Snapshot, Stamps};
-use super::saving::Unsaved;
-use super::single_flight::Flights;
-use crate::auth_profile::AuthProfile;
+use super::error::KeeperError;
+use super::loaded::LoadedCredentials;
+use crate::blocking::blocking;
 use crate::claims::{AccountIdentity, Claims};
-use crate::endpoint::{Endpoint, EndpointError};
-use crate::fault_injection::FaultInjection;
+use crate::lock::{HomeLock, LockError};
+use crate::provenance::Provenance;
 use crate::secret::Secret;
-use crate::store::{Ownership, Stamp, TokenStore};
+use crate::store::{Ownership, Stamp, StoreError, TokenStore};
 use crate::tokens::AuthFile;
 
-/// All that clones of a keeper share.
+/// The sign-in in memory, and the stores that it comes from.
 pub(super) struct TokenCache {
-    pub(super) settings: KeeperSettings,
-    pub(super) endpoint: Endpoint,
-    pub(super) profile: &'static AuthProfile,
     pub(super) store: Arc<dyn TokenStore>,
+    /// Another program's file, which is read while our own store is empty.
     borrowed: Option<Arc<dyn TokenStore>>,
-    pub(super) faults: FaultInjection,
+    /// The provenance that a sign-in must have.
+    wanted: Provenance,
+    lock_wait: Duration,
     state: Mutex<State>,
 }
 
 #[derive(Default)]
-pub(super) struct State {
-    pub(super) snapshot: Option<Arc<Snapshot>>,
-    pub(super) flights: Flights,
-    pub(super) rejected: Option<RejectedToken>,
-    pub(super) unsaved: Option<Arc<Unsaved>>,
-    /// No early renewal before this moment.
-    pub(super) rest_until: Option<Instant>,
+struct State {
+    snapshot: Option<Arc<Snapshot>>,
+    unsaved: Option<Arc<UnsavedTokens>>,
+}
+
+/// The sign-in at a moment.
+pub(super) struct Snapshot {
+    /// The stamps of the stores when they were read; `None` when they must be read again.
+    stamps: Option<Stamps>,
+    pub(super) loaded: Option<Arc<LoadedCredentials>>,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Stamps {
+    own: Stamp,
+    borrowed: Stamp,
+}
+
+/// Renewed tokens that are only in memory, and the stored file that they were renewed from.
+pub(super) struct UnsavedTokens {
+    pub(super) stored: Arc<AuthFile>,
+    pub(super) next: Arc<AuthFile>,
 }
 
 impl TokenCache {
     pub(super) fn new(
-        settings: KeeperSettings,
-        endpoint: Endpoint,
         store: Arc<dyn TokenStore>,
         borrowed: Option<Arc<dyn TokenStore>>,
-    ) -> Result<Self, EndpointError> {
-        let profile = settings.route.profile().ok_or(EndpointError::UnknownRoute)?;
-        let (faults, state) = Default::default();
-        Ok(Self { settings, endpoint, profile, store, borrowed, faults, state })
+        wanted: Provenance,
+        lock_wait: Duration,
+    ) -> Self {
+        Self { store, borrowed, wanted, lock_wait, state: Mutex::default() }
     }
 
-    pub(super) fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Answers from memory when the stores look as they did; `None` when it takes a flight.
-    pub(super) fn glance(self: &Arc<Self>) -> Option<Result<Arc<Session>, KeeperError>> {
-        let stamps = self.stamps();
-        let state = self.state();
-        let snapshot = state.snapshot.as_deref()?;
-        if stamps.is_none() || snapshot.stamps != stamps {
-            return None;
-        }
-        let (loaded, rejected) = (snapshot.loaded.as_ref(), state.rejected.as_ref());
-        match (self.decide(&RefreshRequest::Current, loaded, rejected), loaded) {
-            (RefreshDecision::Refuse(error), _) => Some(Err(error)),
-            (RefreshDecision::Use, Some(loaded)) => Some(Ok(Arc::clone(&loaded.session))),
-            _ => None,
+    /// Waits for the lock of the store; `None` when no other program can reach that.
+    pub(super) async fn lock(&self) -> Result<Option<HomeLock>, KeeperError> {
+        let Some(path) = self.store.lock_path() else { return Ok(None) };
+        match HomeLock::acquire(path, self.lock_wait).await {
+            Ok(lock) => Ok(Some(lock)),
+            Err(LockError::File(error)) => Err(StoreError::from(error).into()),
+            Err(busy) => Err(KeeperError::unavailable(busy)),
         }
     }
 
-    /// Starts an early renewal when one is due.
-    pub(super) fn renew_ahead(self: &Arc<Self>) {
-        let state = self.state();
-        let loaded = state.snapshot.as_deref().and_then(|snapshot| snapshot.loaded.as_ref());
-        let step = self.decide(&RefreshRequest::Early, loaded, state.rejected.as_ref());
-        let resting = || state.rest_until.is_some_and(|end| Instant::now() < end);
-        if matches!(step, RefreshDecision::Refresh(_)) && !resting() {
-            drop(state);
-            self.board(&RefreshRequest::Early);
-        }
+    /// Returns the sign-in as it was last loaded.
+    pub(super) fn snapshot(&self) -> Option<Arc<Snapshot>> {
+        self.state().snapshot.clone()
     }
 
-    /// Makes the request for a refused token. Who it belonged to is known while it is still held;
-    /// later its own claims tell, where it has some.
-    pub(super) fn replacing(&self, stale: &Secret) -> RefreshRequest {
-        let state = self.state();
-        let held = state.snapshot.as_deref().and_then(|snapshot| snapshot.loaded.as_ref());
-        let identity = match held.filter(|loaded| loaded.token() == stale) {
-            Some(loaded) => loaded.identity.clone(),
-            None => AccountIdentity::of(&Claims::of(None, Some(stale))),
-        };
-        RefreshRequest::Replace { stale: stale.clone(), identity }
+    /// Returns the sign-in when the stores look as they did when it was loaded. May look at the
+    /// file system, but not wait.
+    pub(super) fn peek(&self) -> Option<Arc<Snapshot>> {
+        let stamps = self.stamps()?;
+        self.snapshot().filter(|snapshot| snapshot.stamps == Some(stamps))
     }
 
-    /// Reads the stores anew, makes that the state, and gives it.
-    pub(super) async fn reload(self: &Arc<Self>) -> Result<Arc<Snapshot>, KeeperError> {
+    /// Reads the stores again.
+    pub(super) async fn load(self: &Arc<Self>) -> Result<Arc<Snapshot>, KeeperError> {
         let cache = Arc::clone(self);
         let read = blocking(move || cache.read()).await?;
         if let Err(KeeperError::OtherRoute { .. } | KeeperError::OtherIssuer { .. }) = &read {
-            // What was held before is no longer the sign-in, so nothing may fall back to it.
+            // What was loaded before is no longer the sign-in, so nothing may fall back to it.
             self.state().snapshot = None;
         }
         Ok(self.absorb(read?))
     }
 
     fn read(&self) -> Result<Snapshot, KeeperError> {
-        // Stamps first: what is written after them shows as a difference at the next glance.
+        // Stamps first: whatever is written after them shows as a difference at the next peek.
         let settled = |stamps: &Stamps| stamps.own.is_settled() && stamps.borrowed.is_settled();
         let stamps = self.stamps().filter(settled);
-        let mut found = self.store.load()?.map(|file| (self.store.access(), file));
+        let mut found = self.store.load()?.map(|file| (self.store.ownership(), file));
         if let (None, Some(borrowed)) = (&found, &self.borrowed) {
-            found = borrowed.load()?.map(|file| (borrowed.access(), file));
+            found = borrowed.load()?.map(|file| (borrowed.ownership(), file));
         }
         if let Some((_, file)) = &found {
-            self.check_origin(file)?;
+            self.check_provenance(file)?;
         }
-        let loaded = found.and_then(|(access, file)| {
+        let loaded = found.and_then(|(ownership, file)| {
             let file = Arc::new(file);
-            LoadedCredentials::new(access, Arc::clone(&file), file)
+            LoadedCredentials::new(ownership, Arc::clone(&file), file)
         });
         Ok(Snapshot { stamps, loaded })
     }
 
-    /// A token goes to the hosts of its own route, and a refresh token to its own issuer, only.
-    fn check_origin(&self, file: &AuthFile) -> Result<(), KeeperError> {
-        let (wanted, provenance) = (self.settings.provenance(), file.provenance());
-        if file.tokens().is_none() || wanted.agrees(&provenance) {
+    /// Refuses tokens of another route or issuer: a token goes to the hosts of its own route, and a
+    /// refresh token to its own issuer, only.
+    fn check_provenance(&self, file: &AuthFile) -> Result<(), KeeperError> {
+        let provenance = file.provenance();
+        if file.tokens().is_none() || self.wanted.agrees(&provenance) {
             return Ok(());
         }
-        let (stored, wanted) = (provenance.route, wanted.route);
+        let (stored, wanted) = (provenance.route, self.wanted.route.clone());
         Err(match stored == wanted {
             true => KeeperError::OtherIssuer { route: wanted },
             false => KeeperError::OtherRoute { stored, wanted },
@@ -147,8 +138,8 @@ impl TokenCache {
         Some(Stamps { own, borrowed })
     }
 
-    /// Tokens that could not be saved stand in for the file as long as it is the one they
-    /// were renewed from.
+    /// Makes what was read the snapshot. Tokens that could not be saved take the place of the file
+    /// as long as it is the one that they were renewed from.
     fn absorb(&self, mut read: Snapshot) -> Arc<Snapshot> {
         let mut state = self.state();
         if let Some(unsaved) = &state.unsaved {
@@ -165,34 +156,47 @@ impl TokenCache {
         snapshot
     }
 
-    /// Decides about a snapshot now.
-    pub(super) fn step(&self, snapshot: &Snapshot, request: &RefreshRequest) -> RefreshDecision {
-        let rejected = self.state().rejected.clone();
-        self.decide(request, snapshot.loaded.as_ref(), rejected.as_ref())
+    /// Makes these the credentials, to be compared with the store at the next peek.
+    pub(super) fn publish(&self, loaded: Option<Arc<LoadedCredentials>>) {
+        self.state().snapshot = Some(Arc::new(Snapshot { stamps: None, loaded }));
     }
 
-    fn decide(
-        &self,
-        request: &RefreshRequest,
-        loaded: Option<&LoadedCredentials>,
-        rejected: Option<&RejectedToken>,
-    ) -> RefreshDecision {
-        match loaded {
-            Some(loaded) => request.next(loaded, rejected, OffsetDateTime::now_utc()),
-            None => RefreshDecision::Refuse(self.signed_out()),
+    /// Returns the renewed tokens that are only in memory.
+    pub(super) fn unsaved(&self) -> Option<Arc<UnsavedTokens>> {
+        self.state().unsaved.clone()
+    }
+
+    /// Holds renewed tokens that could not be saved.
+    pub(super) fn hold_unsaved(&self, unsaved: Arc<UnsavedTokens>) {
+        self.state().unsaved = Some(unsaved);
+    }
+
+    /// Lets the store be read again once tokens are saved, unless a later renewal holds its own.
+    pub(super) fn release_unsaved(&self, saved: &Arc<UnsavedTokens>) {
+        let mut state = self.state();
+        if state.unsaved.as_ref().is_some_and(|held| Arc::ptr_eq(held, saved)) {
+            state.unsaved = None;
+            state.snapshot = None;
         }
     }
 
-    /// Why there is no session where nobody is signed in.
-    pub(super) fn signed_out(&self) -> KeeperError {
-        KeeperError::SignedOut { route: self.settings.route.clone() }
+    /// Returns whose an access token is: as the file says while it is loaded, and later as its own
+    /// claims say, where it has some.
+    pub(super) fn identity_of(&self, token: &Secret) -> AccountIdentity {
+        let snapshot = self.snapshot();
+        let loaded = snapshot.as_ref().and_then(|snapshot| snapshot.loaded.as_ref());
+        match loaded.filter(|loaded| loaded.token() == token) {
+            Some(loaded) => loaded.identity.clone(),
+            None => AccountIdentity::of(&Claims::of(None, Some(token))),
+        }
     }
-}
 
-/// Runs blocking work off the runtime's threads, to its end even if the caller goes away.
-pub(super) async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> T + Send + 'static,
-) -> Result<T, KeeperError> {
-    let done = tokio::task::spawn_blocking(work).await;
-    done.map_err(|_| KeeperError::unavailable(TransientCause::CutOff))
+    /// Makes the error for a store without a sign-in.
+    pub(super) fn signed_out(&self) -> KeeperError {
+        KeeperError::SignedOut { route: self.wanted.route.clone() }
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }

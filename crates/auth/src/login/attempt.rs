@@ -6,7 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 
 use super::callback::state_of;
-use super::{CallbackRejection, CodeExchange, Denial, Login, UnexpectedCallback};
+use super::{CallbackRejection, Denial, Login, UnexpectedCallback};
+use crate::code_exchange::CodeExchange;
 use crate::secret::Secret;
 
 /// A sign-in that may be answered from several sides; the first right answer counts. Clones are

@@ -44,7 +44,8 @@ impl OAuthClient {
         profile: &AuthProfile,
         settings: LoginSettings<'_>,
     ) -> Vec<(&'static str, String)> {
-        let constants = profile.constants.iter().map(|(name, value)| (*name, (*value).to_owned()));
+        let constants =
+            profile.fixed_parameters.iter().map(|(name, value)| (*name, (*value).to_owned()));
         let mut parameters: Vec<_> = constants.collect();
         parameters.extend(profile.resource.map(|resource| ("resource", resource.to_owned())));
         match self {

@@ -251,7 +251,7 @@ fn the_plan_routes_form_names_its_own_client_and_the_resource() {
 #[test]
 fn only_an_https_or_local_issuer_is_opened() {
     let plain = LoginSettings { issuer: "http://issuer.test", ..settings(&[]) };
-    assert!(matches!(Login::begin(plain), Err(EndpointError::Issuer)));
+    assert!(matches!(Login::begin(plain), Err(EndpointError::Issuer(_))));
 }
 
 #[test]

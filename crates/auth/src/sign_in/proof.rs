@@ -3,8 +3,9 @@
 use time::OffsetDateTime;
 
 use super::{ID_TOKEN, SignIn, SignInError};
+use crate::code_exchange::CodeExchange;
+use crate::endpoint::EndpointError;
 use crate::id_token::{self, BadIdToken, Expected, KeySet};
-use crate::login::CodeExchange;
 use crate::registration::Registration;
 use crate::tokens::Grant;
 
@@ -20,6 +21,7 @@ impl SignIn<'_> {
         let installation = Registration::of(self.home).await?;
         let discovery = self.endpoint.discover().await?;
         let keys = self.endpoint.keys(&discovery).await?;
+        let keys = KeySet::read(&keys).ok_or(EndpointError::Unreadable)?;
         Ok(Proof { issuer: discovery.issuer, keys, installation })
     }
 
@@ -33,7 +35,7 @@ impl SignIn<'_> {
         let now = OffsetDateTime::now_utc();
         let token = grant.id_token.as_ref().ok_or(SignInError::Incomplete(ID_TOKEN))?;
         let Some(Proof { issuer, keys, installation }) = proof else {
-            id_token::check(token, self.endpoint, now)?;
+            id_token::check(token, self.endpoint.issuer(), self.endpoint.client_id(), now)?;
             return Ok(None);
         };
         let (Some(client_id), Some(nonce)) = (&exchange.client_id, &exchange.nonce) else {

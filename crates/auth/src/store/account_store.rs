@@ -41,29 +41,58 @@ impl FromStr for StoreChoice {
     }
 }
 
-/// One sign-in's place. A file that is there counts before the keyring: another program, which
-/// knows files only, may have signed in.
+/// What all account stores of one home have in common. Clones share the warning.
+#[derive(Clone)]
+pub(crate) struct StoreOptions {
+    choice: StoreChoice,
+    keyring: Option<Keyring>,
+    /// Whether the person was warned that the file is used.
+    warned: Arc<AtomicBool>,
+}
+
+impl StoreOptions {
+    pub(crate) fn new(choice: StoreChoice, keyring: Option<Keyring>) -> Self {
+        Self { choice, keyring, warned: Arc::default() }
+    }
+
+    pub(crate) fn keyring(&self) -> Option<&Keyring> {
+        self.keyring.as_ref()
+    }
+}
+
+/// The store of one account: in the keyring or in a file.
 #[derive(Clone)]
 pub(crate) struct AccountStore {
-    pub(crate) file: FileStore,
-    /// The note that says where it is kept.
-    pub(crate) location_file: PathBuf,
-    /// Its name in the keyring.
-    pub(crate) entry: String,
-    pub(crate) choice: StoreChoice,
-    pub(crate) keyring: Option<Keyring>,
-    /// The warning was given.
-    pub(crate) warned: Arc<AtomicBool>,
+    file: FileStore,
+    /// The file that says where the sign-in is.
+    location_file: PathBuf,
+    /// The name of the sign-in in the keyring.
+    entry: String,
+    options: StoreOptions,
 }
 
 impl AccountStore {
+    pub(crate) fn new(
+        file: FileStore,
+        location_file: PathBuf,
+        entry: String,
+        options: &StoreOptions,
+    ) -> Self {
+        Self { file, location_file, entry, options: options.clone() }
+    }
+
+    /// Returns the file that says where the sign-in is.
+    pub(crate) fn location_file(&self) -> &Path {
+        &self.location_file
+    }
+
     /// Says whether both are the same place.
     pub(crate) fn is(&self, other: &Self) -> bool {
         self.entry == other.entry
     }
 
     fn keyring(&self) -> Result<&Keyring, KeyringError> {
-        self.keyring.as_ref().ok_or(KeyringError::NotBuilt)
+        self.options.keyring.as_ref().ok_or(KeyringError::NotBuilt)
     }
 
     /// Removes what a crash left of saves, which may hold tokens. The caller holds the lock.
@@ -106,7 +135,7 @@ impl AccountStore {
         let was_there = LocationFile::read(&self.location_file)
             .is_ok_and(|file| file.location == Location::Keyring);
         LocationFile::bump(&self.location_file, Location::File, file)?;
-        match &self.keyring {
+        match &self.options.keyring {
             Some(keyring) if was_there => Ok(keyring.delete(&self.entry)?),
             _ => Ok(()),
         }
@@ -114,7 +143,7 @@ impl AccountStore {
 
     /// Says once why the file is used, and what to do about it.
     fn warn(&self, error: &KeyringError) {
-        if *error == KeyringError::NotBuilt || self.warned.swap(true, Ordering::SeqCst) {
+        if *error == KeyringError::NotBuilt || self.options.warned.swap(true, Ordering::SeqCst) {
             return;
         }
         tracing::warn!(
@@ -126,7 +155,7 @@ impl AccountStore {
     }
 
     fn fall_back(&self, error: StoreError, file: &AuthFile) -> Result<(), StoreError> {
-        match (self.choice, error) {
+        match (self.options.choice, error) {
             (StoreChoice::Auto, StoreError::Keyring(error)) => {
                 self.warn(&error);
                 self.save_to_file(file)
@@ -151,7 +180,7 @@ impl TokenStore for AccountStore {
     }
 
     fn save(&self, file: &AuthFile) -> Result<(), StoreError> {
-        if self.choice == StoreChoice::File {
+        if self.options.choice == StoreChoice::File {
             return self.save_to_file(file);
         }
         self.save_to_keyring(file).or_else(|error| self.fall_back(error, file))
@@ -195,7 +224,7 @@ impl TokenStore for AccountStore {
         }
     }
 
-    fn access(&self) -> Ownership {
+    fn ownership(&self) -> Ownership {
         Ownership::Owned
     }
 }

@@ -47,7 +47,7 @@ impl TokenStore for BorrowedStore {
         self.path.display().to_string()
     }
 
-    fn access(&self) -> Ownership {
+    fn ownership(&self) -> Ownership {
         Ownership::Borrowed
     }
 }

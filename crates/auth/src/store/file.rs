@@ -86,7 +86,7 @@ impl TokenStore for FileStore {
         self.path.display().to_string()
     }
 
-    fn access(&self) -> Ownership {
+    fn ownership(&self) -> Ownership {
         Ownership::Owned
     }
 }

@@ -72,7 +72,7 @@ impl TokenStore for MemoryStore {
         "memory".to_owned()
     }
 
-    fn access(&self) -> Ownership {
+    fn ownership(&self) -> Ownership {
         Ownership::Owned
     }
 }
@@ -91,7 +91,7 @@ impl Reservation for MemoryStore {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sample;
+    use crate::tokens::sample;
     use time::OffsetDateTime;
 
     #[test]

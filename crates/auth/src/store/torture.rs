@@ -3,21 +3,22 @@
 use time::OffsetDateTime;
 
 use super::*;
-use crate::home::Home;
-use crate::keeper::tests::{keeper, lasting, rotating};
 use crate::private::faults::Fault;
-use crate::sample;
+use crate::tokens::sample;
 
 fn file(refresh: &str) -> AuthFile {
     let file = AuthFile::signed_in(&sample::grant(1, refresh), OffsetDateTime::UNIX_EPOCH);
     AuthFile::parse(file.render().as_bytes()).unwrap()
 }
 
-fn home() -> (tempfile::TempDir, Home) {
+fn signed_in() -> (tempfile::TempDir, AccountStore) {
     let folder = tempfile::tempdir().unwrap();
-    let home = Home::with_keyring(folder.path(), StoreChoice::File, None);
-    home.active().save(&file("old")).unwrap();
-    (folder, home)
+    let (file_store, location_file) =
+        (FileStore::new(folder.path()), folder.path().join("generation"));
+    let options = StoreOptions::new(StoreChoice::File, None);
+    let store = AccountStore::new(file_store, location_file, "entry".to_owned(), &options);
+    store.save(&file("old")).unwrap();
+    (folder, store)
 }
 
 /// What the work did, with each of its calls failed in turn; gives the number of calls.
@@ -27,8 +28,7 @@ fn each_call(
 ) -> usize {
     let done = allowed.last().copied().flatten();
     for nth in 1.. {
-        let (folder, home) = home();
-        let store = home.active();
+        let (folder, store) = signed_in();
         let fault = Fault::at(folder.path(), nth);
         let outcome = work(&store);
         let happened = fault.happened();
@@ -72,31 +72,4 @@ fn a_renewal_leaves_the_old_sign_in_or_the_new_one() {
 fn a_sign_out_leaves_the_sign_in_or_nothing() {
     let calls = each_call(|store| store.remove(), &[Some("old"), None]);
     assert!(calls > 5, "{calls} calls were failed");
-}
-
-#[tokio::test]
-async fn a_renewal_with_one_failing_call_never_loses_the_sign_in() {
-    for nth in 1.. {
-        let issuer = rotating().await;
-        let folder = tempfile::tempdir().unwrap();
-        let home = Home::with_keyring(folder.path(), StoreChoice::File, None);
-        home.active().save(&lasting(-10, "rt-1")).unwrap();
-        let keeper = keeper(&issuer, home.active());
-        let fault = Fault::at(folder.path(), nth);
-        let first = keeper.current().await;
-        let happened = fault.happened();
-        drop(fault);
-        // Tokens that were spent for are used at once, saved or not.
-        assert!(first.is_ok() || issuer.posts().is_empty(), "call {nth}: {first:?}");
-        let session = keeper.current().await.unwrap_or_else(|error| panic!("call {nth}: {error}"));
-        keeper.finish().await;
-        let stored = home.load().unwrap().unwrap();
-        let stored = stored.tokens().unwrap();
-        assert_eq!(stored.access_token().as_ref(), Some(&session.access_token), "call {nth}");
-        assert_eq!(issuer.posts().len(), 1, "call {nth}: the refresh token is good once");
-        if !happened {
-            assert!(nth > 20, "{nth} calls were failed");
-            return;
-        }
-    }
 }

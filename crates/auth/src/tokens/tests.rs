@@ -3,7 +3,7 @@
 use time::Duration;
 
 use super::*;
-use crate::sample::{self, jwt};
+use crate::claims::sample::{ACCOUNT, jwt};
 
 const FULL: &str = r#"{
   "future_top": {"z": 1E2, "a": [12345678901234567890123]},
@@ -110,7 +110,7 @@ fn empty_tokens_in_a_grant_replace_nothing() {
 #[test]
 fn a_new_sign_in_takes_the_workspace_from_the_claims() {
     let file = AuthFile::signed_in(&sample::grant(1_900_000_000, "refresh"), now());
-    assert_eq!(file.tokens().unwrap().account_id().as_deref(), Some(sample::ACCOUNT));
+    assert_eq!(file.tokens().unwrap().account_id().as_deref(), Some(ACCOUNT));
     let again = AuthFile::parse(file.render().as_bytes()).unwrap();
     assert_eq!(again.render(), file.render());
     assert_eq!(again.auth_mode().as_deref(), Some("chatgpt"));

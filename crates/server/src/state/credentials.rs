@@ -137,7 +137,7 @@ fn credentials(
         KeeperError::Unavailable(ref cause) => {
             CredentialError::Unavailable(format!("{error} ({cause})"))
         }
-        KeeperError::Io(_) | KeeperError::AccountChanged => {
+        KeeperError::Store(_) | KeeperError::AccountChanged => {
             CredentialError::Unavailable(error.to_string())
         }
         _ => CredentialError::SignedOut(error.to_string()),

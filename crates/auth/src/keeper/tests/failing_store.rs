@@ -55,7 +55,7 @@ impl TokenStore for FailingStore {
         "test".to_owned()
     }
 
-    fn access(&self) -> Ownership {
+    fn ownership(&self) -> Ownership {
         Ownership::Owned
     }
 }

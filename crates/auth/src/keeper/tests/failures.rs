@@ -1,7 +1,7 @@
 //! What each failure of the issuer comes to.
 
 use super::*;
-use crate::endpoint::RefreshRefusal;
+use crate::refresh_refusal::RefreshRefusal;
 
 #[tokio::test]
 async fn a_final_refusal_ends_the_sign_in_until_the_file_changes() {
@@ -135,7 +135,7 @@ async fn an_answer_without_an_access_token_saves_the_rest_and_is_no_success() {
 #[tokio::test]
 async fn renewed_tokens_of_another_account_are_thrown_away() {
     let issuer = Issuer::start(|_, _| {
-        let id = sample::jwt(&sample::payload(now() + HOUR, "someone-else", "x"));
+        let id = jwt(&payload(now() + HOUR, "someone-else", "x"));
         Answer::grant(&Grant { id_token: Some(id), ..fresh_grant("rt-2") })
     })
     .await;

@@ -10,7 +10,7 @@ use crate::tokens::Grant;
 
 /// One call as it arrived.
 #[derive(Clone, Debug)]
-pub(crate) struct Post {
+pub(super) struct Post {
     pub(super) head: String,
     pub(super) body: String,
 }
@@ -39,7 +39,7 @@ impl Answer {
 type Script = dyn Fn(usize, &Post) -> Answer + Send + Sync;
 
 #[derive(Clone)]
-pub(crate) struct Issuer {
+pub(super) struct Issuer {
     pub(super) address: String,
     posts: Arc<Mutex<Vec<Post>>>,
     arrived: watch::Sender<usize>,
@@ -81,7 +81,7 @@ impl Issuer {
         self.gate.add_permits(1000);
     }
 
-    pub(crate) fn posts(&self) -> Vec<Post> {
+    pub(super) fn posts(&self) -> Vec<Post> {
         self.posts.lock().unwrap().clone()
     }
 

@@ -19,7 +19,7 @@ async fn a_sign_in_of_another_route_is_neither_handed_out_nor_renewed() {
         let error = keeper.current().await.unwrap_err();
         assert_eq!(
             error.to_string(),
-            "the stored sign-in is for another route: say --route plan to use it, or sign in for \
+            "the stored sign-in is for another route: pass --route plan to use it, or sign in for \
              this one: chatmock-auth login"
         );
         let renewal = keeper.renew(&access_token(&file)).await;
@@ -40,7 +40,7 @@ async fn a_keeper_of_another_route_does_not_hand_out_ours() {
         let settings = KeeperSettings { route: SignInRoute::PLAN, ..settings(&issuer) };
         let keeper = TokenKeeper::new(settings, Arc::new(store), None).unwrap();
         let error = keeper.current().await.unwrap_err();
-        assert!(error.to_string().contains("say --route codex to use it"), "{error}");
+        assert!(error.to_string().contains("pass --route codex to use it"), "{error}");
         assert!(error.to_string().ends_with("chatmock-auth login --route plan"), "{error}");
     }
 }

@@ -14,7 +14,7 @@ async fn a_fresh_token_is_handed_out_without_a_call() {
     let first = keeper.current().await.unwrap();
     let second = keeper.current().await.unwrap();
     assert!(Arc::ptr_eq(&first, &second));
-    assert_eq!(first.account_id.as_deref(), Some(sample::ACCOUNT));
+    assert_eq!(first.account_id.as_deref(), Some(ACCOUNT));
     assert_eq!(first.email.as_deref(), Some("user@example.org"));
     assert_eq!(first.plan.as_deref(), Some("plus"));
     assert!(!first.fedramp);
@@ -116,7 +116,7 @@ async fn a_refused_token_never_gives_way_to_another_account() {
     let (_home, store) = home(&lasting(HOUR, "rt-1"));
     let keeper = keeper(&issuer, store.clone());
     let stale = keeper.current().await.unwrap().access_token.clone();
-    let token = sample::jwt(&sample::payload(now() + HOUR, "other", "x"));
+    let token = jwt(&payload(now() + HOUR, "other", "x"));
     let other = Grant { id_token: None, access_token: Some(token), ..fresh_grant("theirs") };
     store.save(&AuthFile::signed_in(&other, OffsetDateTime::now_utc())).unwrap();
     assert!(matches!(keeper.renew(&stale).await, Err(KeeperError::AccountChanged)));

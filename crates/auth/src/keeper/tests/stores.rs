@@ -43,7 +43,7 @@ async fn a_sign_in_or_sign_out_elsewhere_counts_at_once() {
 #[tokio::test]
 async fn a_renewal_keeps_what_other_programs_wrote_and_closes_the_file() {
     let issuer = rotating().await;
-    let access = sample::jwt(&sample::payload(now() - 10, sample::ACCOUNT, "x"));
+    let access = jwt(&payload(now() - 10, ACCOUNT, "x"));
     let home = tempfile::tempdir().unwrap();
     let store = FileStore::new(home.path());
     let text = format!(
@@ -104,7 +104,7 @@ async fn a_directory_in_the_files_place_is_an_error_of_the_store() {
     let store = FileStore::new(home.path());
     std::fs::create_dir(store.path()).unwrap();
     let error = keeper(&issuer, store).current().await.unwrap_err();
-    assert!(matches!(error, KeeperError::Io(_)));
+    assert!(matches!(error, KeeperError::Store(_)));
     assert!(error.to_string().ends_with("is not a plain file: move it away"), "{error}");
 }
 

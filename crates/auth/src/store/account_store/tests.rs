@@ -7,9 +7,8 @@ use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
 use super::*;
-use crate::home::Home;
-use crate::sample;
 use crate::store::{KeyringLimits, Vault, VaultError};
+use crate::tokens::sample;
 
 /// A keyring in memory that can be locked.
 #[derive(Clone, Default)]
@@ -64,6 +63,11 @@ fn file(refresh: &str) -> AuthFile {
     AuthFile::parse(file.render().as_bytes()).unwrap()
 }
 
+fn store(home: &Path, options: &StoreOptions) -> AccountStore {
+    let (file, location_file) = (FileStore::new(home), home.join("generation"));
+    AccountStore::new(file, location_file, "entry".to_owned(), options)
+}
+
 struct Harness {
     _home: tempfile::TempDir,
     path: PathBuf,
@@ -77,7 +81,7 @@ impl Harness {
     }
 
     fn store(&self, choice: StoreChoice) -> AccountStore {
-        Home::with_keyring(&self.path, choice, Some(self.memory.keyring())).active()
+        store(&self.path, &StoreOptions::new(choice, Some(self.memory.keyring())))
     }
 
     fn has_file(&self) -> bool {
@@ -127,7 +131,7 @@ fn a_locked_keyring_makes_way_for_the_file_unless_it_was_insisted_on() {
     assert!(!harness.has_file());
     let store = harness.store(StoreChoice::Auto);
     store.save(&file("first")).unwrap();
-    assert!(harness.has_file() && store.warned.load(Ordering::SeqCst));
+    assert!(harness.has_file() && store.options.warned.load(Ordering::SeqCst));
     assert_eq!(store.load().unwrap(), Some(file("first")));
     harness.memory.lock(false);
     store.save(&file("second")).unwrap();
@@ -138,10 +142,10 @@ fn a_locked_keyring_makes_way_for_the_file_unless_it_was_insisted_on() {
 #[test]
 fn without_a_keyring_the_file_is_used_and_nobody_is_warned() {
     let home = tempfile::tempdir().unwrap();
-    let store = Home::with_keyring(home.path(), StoreChoice::Auto, None).active();
+    let store = store(home.path(), &StoreOptions::new(StoreChoice::Auto, None));
     store.save(&file("x")).unwrap();
     assert_eq!(store.load().unwrap(), Some(file("x")));
-    assert!(!store.warned.load(Ordering::SeqCst));
+    assert!(!store.options.warned.load(Ordering::SeqCst));
 }
 
 #[test]
@@ -234,14 +238,15 @@ impl std::io::Write for Log {
 fn the_fallback_is_said_once_and_says_how_to_change_it() {
     let (harness, log) = (Harness::new(), Log::default());
     harness.memory.lock(true);
-    let home = Home::with_keyring(&harness.path, StoreChoice::Auto, Some(harness.memory.keyring()));
+    let options = StoreOptions::new(StoreChoice::Auto, Some(harness.memory.keyring()));
     let writer = log.clone();
     let subscriber =
         tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
     tracing::subscriber::with_default(subscriber, || {
         for token in ["first", "second", "third"] {
-            home.active().save(&file(token)).unwrap();
-            home.parked("a@b").save(&file(token)).unwrap();
+            for home in [harness.path.clone(), harness.path.join("accounts")] {
+                store(&home, &options).save(&file(token)).unwrap();
+            }
         }
     });
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();

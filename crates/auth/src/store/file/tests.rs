@@ -4,8 +4,8 @@ use std::io::Write;
 
 use super::*;
 use crate::private::PrivateFileError;
-use crate::sample;
 use crate::tokens::AuthFile;
+use crate::tokens::sample;
 use time::OffsetDateTime;
 
 fn file(token: &str) -> AuthFile {

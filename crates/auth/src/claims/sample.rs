@@ -1,12 +1,11 @@
-//! Made-up tokens for the tests.
+//! Made-up JWTs for the tests.
 
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use crate::secret::Secret;
-use crate::tokens::Grant;
 
-/// The workspace in every token of [`grant`].
+/// The workspace in every sample grant.
 pub(crate) const ACCOUNT: &str = "11111111-2222-3333-4444-555555555555";
 
 /// An unsigned JWT with this payload.
@@ -21,15 +20,4 @@ pub(crate) fn payload(exp: i64, account: &str, serial: &str) -> String {
         "https://api.openai.com/auth": {"chatgpt_account_id": account,
             "chatgpt_plan_type": "plus", "chatgpt_user_id": "user-abc"}})
     .to_string()
-}
-
-/// A whole grant whose refresh token is `refresh`.
-pub(crate) fn grant(exp: i64, refresh: &str) -> Grant {
-    let access = jwt(&payload(exp, ACCOUNT, refresh));
-    Grant {
-        id_token: Some(jwt(&payload(1, ACCOUNT, "id"))),
-        access_token: Some(access),
-        refresh_token: Some(Secret::new(refresh)),
-        ..Grant::default()
-    }
 }
