@@ -34,6 +34,7 @@ impl Column {
             ending: match D::FRAMING {
                 Framing::Sse => "sse",
                 Framing::Ndjson => "ndjson",
+                Framing::Message => unreachable!("no dialect has this for its own"),
             },
             asked,
             streamed: streamed::<D>,

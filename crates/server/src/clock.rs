@@ -19,9 +19,4 @@ impl LazyElapsed {
     pub(crate) fn get(&mut self) -> Duration {
         *self.at.get_or_insert_with(|| self.arrived.elapsed())
     }
-
-    /// The moment, if it was asked for.
-    pub(crate) fn known(&self) -> Option<Duration> {
-        self.at
-    }
 }

@@ -10,7 +10,7 @@ use chatmock_protocol::sse::{Decoder, Frame};
 use chatmock_translate::reasoning_style::ReasoningStyle;
 use chatmock_translate::stop::StopCriteria;
 use chatmock_translate::tokens::Estimate;
-use chatmock_translate::{Dialect, Encoder, Frames, Shape, for_each_dialect};
+use chatmock_translate::{Dialect, Encoder, Out, Shape, for_each_dialect};
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{AllocProfiler, Bencher, black_box};
 
@@ -65,32 +65,33 @@ fn frame(data: &'static str) -> Frame {
 }
 
 /// Reads a frame and gives its event to the encoder, as the stream's body does.
-fn give<E: Encoder>(encoder: &mut E, frame: &Frame, at: Duration, out: &mut Frames) {
+fn give<E: Encoder>(encoder: &mut E, frame: &Frame, out: &mut Out) {
     if let Ok(event) = Event::parse(black_box(frame)) {
-        let step = encoder.event(frame, &event, at, out);
+        let step = encoder.event(frame, &event, out);
         drop(black_box(step));
     }
 }
 
 /// An encoder in the middle of an answer.
-fn begun<D: Dialect>(shape: &Arc<Shape>, out: &mut Frames) -> D::Encoder {
+fn begun<D: Dialect>(shape: &Arc<Shape>, out: &mut Out) -> D::Encoder {
+    out.at = AT;
     let mut encoder = D::encoder(shape, 0);
     for data in [CREATED, MESSAGE, TEXT, CALL] {
-        give(&mut encoder, &frame(data), AT, out);
+        give(&mut encoder, &frame(data), out);
     }
-    out.take();
+    out.frames.take();
     encoder
 }
 
 /// One event over and over in a long answer, each time at a later moment.
 fn repeated<D: Dialect>(bencher: Bencher<'_, '_>, data: &'static str) {
-    let (shape, mut out, frame) = (shape(), Frames::default(), frame(data));
-    let (mut encoder, mut at) = (begun::<D>(&shape, &mut out), AT);
+    let (shape, mut out, frame) = (shape(), Out::new(D::FRAMING), frame(data));
+    let mut encoder = begun::<D>(&shape, &mut out);
     bencher.counter(BytesCount::new(data.len())).bench_local(|| {
-        at += Duration::from_micros(20_011);
-        give(&mut encoder, &frame, at, &mut out);
-        if out.len() > PIECE {
-            drop(black_box(out.take()));
+        out.at += Duration::from_micros(20_011);
+        give(&mut encoder, &frame, &mut out);
+        if out.frames.len() > PIECE {
+            drop(black_box(out.frames.take()));
         }
     });
 }
@@ -99,10 +100,10 @@ fn repeated<D: Dialect>(bencher: Bencher<'_, '_>, data: &'static str) {
 fn finished_item<D: Dialect>(bencher: Bencher<'_, '_>) {
     let (shape, frame) = (shape(), frame(CALL_DONE));
     let prepared = || {
-        let mut out = Frames::default();
+        let mut out = Out::new(D::FRAMING);
         (begun::<D>(&shape, &mut out), out)
     };
-    let give = |(encoder, out): &mut (D::Encoder, Frames)| give(encoder, &frame, AT, out);
+    let give = |(encoder, out): &mut (D::Encoder, Out)| give(encoder, &frame, out);
     bencher.counter(BytesCount::new(CALL_DONE.len())).with_inputs(prepared).bench_local_refs(give);
 }
 
@@ -110,18 +111,18 @@ fn finished_item<D: Dialect>(bencher: Bencher<'_, '_>) {
 fn end<D: Dialect>(bencher: Bencher<'_, '_>) {
     let (shape, frame) = (shape(), frame(COMPLETED));
     let prepared = || {
-        let mut out = Frames::default();
+        let mut out = Out::new(D::FRAMING);
         (begun::<D>(&shape, &mut out), out)
     };
-    let end = |(mut encoder, mut out): (D::Encoder, Frames)| {
+    let end = |(mut encoder, mut out): (D::Encoder, Out)| {
         let event = Event::parse(black_box(&frame)).ok()?;
-        let at = Duration::from_secs(2);
-        let ControlFlow::Break(Ok(end)) = encoder.event(&frame, &event, at, &mut out) else {
+        out.at = Duration::from_secs(2);
+        let ControlFlow::Break(Ok(end)) = encoder.event(&frame, &event, &mut out) else {
             return None;
         };
-        let output = encoder.finish(end, at, &mut out);
+        let output = encoder.finish(end, &mut out);
         D::tail(Ok(&[output]), &shape, &mut out);
-        out.take()
+        out.frames.take()
     };
     assert!(end(prepared()).is_some(), "the answer ends");
     bencher.counter(BytesCount::new(COMPLETED.len())).with_inputs(prepared).bench_local_values(end);
@@ -131,16 +132,16 @@ fn end<D: Dialect>(bencher: Bencher<'_, '_>) {
 fn burst<D: Dialect>(bencher: Bencher<'_, '_>) {
     let event = format!("event: response.output_text.delta\ndata: {TEXT}\n\n");
     let burst = Bytes::from(event.repeat(BURST));
-    let (shape, mut out) = (shape(), Frames::default());
+    let (shape, mut out) = (shape(), Out::new(D::FRAMING));
     let mut encoder = begun::<D>(&shape, &mut out);
     let mut decoder = Decoder::new(64 << 20);
     bencher.counter(BytesCount::new(burst.len())).counter(ItemsCount::new(BURST)).bench_local(
         || {
             decoder.push(burst.clone());
             while let Ok(Some(frame)) = decoder.next_frame() {
-                give(&mut encoder, &frame, AT, &mut out);
+                give(&mut encoder, &frame, &mut out);
             }
-            black_box(out.take())
+            black_box(out.frames.take())
         },
     );
 }

@@ -16,8 +16,7 @@ use crate::dialect::{Dialect, Output};
 use crate::draft::Draft;
 use crate::either_body::OpenAiBody;
 use crate::failure::Failure;
-use crate::frames::Frames;
-use crate::frames::Framing;
+use crate::frames::{Framing, Out};
 use crate::openai::OpenAi;
 use crate::reader::ReaderEncoder;
 use crate::reasoning_style::StyledReasoning;
@@ -60,8 +59,8 @@ impl Dialect for Chat {
         ReaderEncoder::new(shape, StopAt::new(shape, styled))
     }
 
-    fn tail(outcome: Result<&[Output<Self>], &Failure>, shape: &Shape, frames: &mut Frames) {
-        chunks::tail(outcome, shape, frames);
+    fn tail(outcome: Result<&[Output<Self>], &Failure>, shape: &Shape, out: &mut Out) {
+        chunks::tail(outcome, shape, out);
     }
 
     fn render<'r>(replies: &'r [Reply], shape: &'r Shape, _: Duration) -> Completion<'r> {

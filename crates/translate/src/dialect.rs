@@ -14,7 +14,7 @@ use crate::draft::Draft;
 use crate::end::{End, Finish, Step};
 use crate::failure::Failure;
 use crate::family::Family;
-use crate::frames::{Frames, Framing};
+use crate::frames::{Framing, Out};
 use crate::shape::Shape;
 
 /// One inbound API: reading its requests, wording its replies.
@@ -54,7 +54,7 @@ pub trait Dialect: 'static {
     fn whole(shape: &Arc<Shape>, choice: u32) -> Self::Whole;
 
     /// Writes what ends a stream, once for all its choices.
-    fn tail(outcome: Result<&[Output<Self>], &Failure>, shape: &Shape, frames: &mut Frames);
+    fn tail(outcome: Result<&[Output<Self>], &Failure>, shape: &Shape, out: &mut Out);
 
     /// Words a whole reply; `took` is the time since the request arrived.
     fn render<'r>(
@@ -75,20 +75,14 @@ pub trait Encoder: Send + Unpin + 'static {
     /// What the end hands back.
     type Output: Send + Unpin + 'static;
 
-    /// Takes one event; `at` is the time since the request arrived.
-    fn event(
-        &mut self,
-        frame: &Frame,
-        event: &Event<'_>,
-        at: Duration,
-        frames: &mut Frames,
-    ) -> Step;
+    /// Takes one event.
+    fn event(&mut self, frame: &Frame, event: &Event<'_>, out: &mut Out) -> Step;
 
     /// Ends the choice.
-    fn finish(self, end: End, at: Duration, frames: &mut Frames) -> Self::Output;
+    fn finish(self, end: End, out: &mut Out) -> Self::Output;
 
     /// Breaks the choice off.
-    fn fail(self, failure: &Failure, frames: &mut Frames);
+    fn fail(self, failure: &Failure, out: &mut Out);
 
     /// The final response object, where the dialect lets clients ask for it later.
     fn kept(_: &Self::Output) -> Option<&RawValue> {
@@ -102,12 +96,11 @@ pub trait DeltaEncoder: Send + Unpin + 'static {
     type Output: Send + Unpin + 'static;
 
     /// Takes one step of the reply.
-    fn delta(&mut self, delta: Delta<'_>, at: Duration, frames: &mut Frames)
-    -> ControlFlow<Finish>;
+    fn delta(&mut self, delta: Delta<'_>, out: &mut Out) -> ControlFlow<Finish>;
 
     /// Ends the choice.
-    fn end(self, end: End, at: Duration, frames: &mut Frames) -> Self::Output;
+    fn end(self, end: End, out: &mut Out) -> Self::Output;
 
     /// Breaks the choice off; the dialect's tail words the failure.
-    fn fail(self, failure: &Failure, frames: &mut Frames);
+    fn fail(self, failure: &Failure, out: &mut Out);
 }

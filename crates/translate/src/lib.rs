@@ -55,7 +55,7 @@ pub use either_body::OpenAiBody;
 pub use end::{End, Finish, Step};
 pub use failure::{Failure, FailureKind};
 pub use family::Family;
-pub use frames::{Frames, Framing};
+pub use frames::{Frames, Framing, Out};
 pub use notice::{Notice, NoticeKind};
 pub use ollama::{Ollama, OllamaChat, OllamaGenerate};
 pub use openai::OpenAi;

@@ -1,7 +1,6 @@
 //! Reasoning, worded as the person wants it shown.
 
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 use chatmock_protocol::json::RawString;
 
@@ -9,7 +8,7 @@ use crate::delta::{Annotation, Delta, Piece};
 use crate::dialect::DeltaEncoder;
 use crate::end::{End, Finish};
 use crate::failure::Failure;
-use crate::frames::Frames;
+use crate::frames::Out;
 use crate::shape::Shape;
 
 /// How reasoning is worded in replies.
@@ -62,28 +61,23 @@ impl<E: DeltaEncoder> StyledReasoning<E> {
     }
 
     /// Writes reasoning as text while the tags are open or can be opened.
-    fn tagged(
-        &mut self,
-        text: Piece<'_>,
-        at: Duration,
-        frames: &mut Frames,
-    ) -> ControlFlow<Finish> {
+    fn tagged(&mut self, text: Piece<'_>, out: &mut Out) -> ControlFlow<Finish> {
         if self.tags == Tags::Unopened {
             self.tags = Tags::Open;
-            self.write(OPEN.into(), at, frames)?;
+            self.write(OPEN.into(), out)?;
         }
-        self.write(text, at, frames)
+        self.write(text, out)
     }
 
-    fn write(&mut self, text: Piece<'_>, at: Duration, frames: &mut Frames) -> ControlFlow<Finish> {
+    fn write(&mut self, text: Piece<'_>, out: &mut Out) -> ControlFlow<Finish> {
         self.shift += text.text().chars().count() as u64;
-        self.encoder.delta(Delta::Text(text), at, frames)
+        self.encoder.delta(Delta::Text(text), out)
     }
 
     /// Closes the tags before anything but reasoning.
-    fn close(&mut self, at: Duration, frames: &mut Frames) -> ControlFlow<Finish> {
+    fn close(&mut self, out: &mut Out) -> ControlFlow<Finish> {
         match std::mem::replace(&mut self.tags, Tags::Closed) {
-            Tags::Open => self.write(CLOSE.into(), at, frames),
+            Tags::Open => self.write(CLOSE.into(), out),
             Tags::Unopened | Tags::Closed => ControlFlow::Continue(()),
         }
     }
@@ -92,12 +86,7 @@ impl<E: DeltaEncoder> StyledReasoning<E> {
 impl<E: DeltaEncoder> DeltaEncoder for StyledReasoning<E> {
     type Output = E::Output;
 
-    fn delta(
-        &mut self,
-        delta: Delta<'_>,
-        at: Duration,
-        frames: &mut Frames,
-    ) -> ControlFlow<Finish> {
+    fn delta(&mut self, delta: Delta<'_>, out: &mut Out) -> ControlFlow<Finish> {
         match (self.style, delta) {
             (ReasoningStyle::None, Delta::Reasoning { .. } | Delta::ReasoningBreak(_)) => {
                 ControlFlow::Continue(())
@@ -105,10 +94,10 @@ impl<E: DeltaEncoder> DeltaEncoder for StyledReasoning<E> {
             (ReasoningStyle::ThinkTags, Delta::Reasoning { text, .. })
                 if self.tags != Tags::Closed =>
             {
-                self.tagged(text, at, frames)
+                self.tagged(text, out)
             }
             (ReasoningStyle::ThinkTags, Delta::ReasoningBreak(_)) if self.tags == Tags::Open => {
-                self.write("\n\n".into(), at, frames)
+                self.write("\n\n".into(), out)
             }
             (
                 ReasoningStyle::ThinkTags,
@@ -117,25 +106,25 @@ impl<E: DeltaEncoder> DeltaEncoder for StyledReasoning<E> {
                 | Delta::CallStart { .. }
                 | Delta::Image { .. }),
             ) => {
-                self.close(at, frames)?;
-                self.encoder.delta(delta, at, frames)
+                self.close(out)?;
+                self.encoder.delta(delta, out)
             }
             (ReasoningStyle::ThinkTags, Delta::Annotation(annotation)) => {
                 let moved = shifted(annotation, self.shift);
-                self.encoder.delta(Delta::Annotation(moved), at, frames)
+                self.encoder.delta(Delta::Annotation(moved), out)
             }
-            (_, delta) => self.encoder.delta(delta, at, frames),
+            (_, delta) => self.encoder.delta(delta, out),
         }
     }
 
-    fn end(mut self, end: End, at: Duration, frames: &mut Frames) -> E::Output {
+    fn end(mut self, end: End, out: &mut Out) -> E::Output {
         // The reply ends here in any case.
-        let _ = self.close(at, frames);
-        self.encoder.end(end, at, frames)
+        let _ = self.close(out);
+        self.encoder.end(end, out)
     }
 
-    fn fail(self, failure: &Failure, frames: &mut Frames) {
-        self.encoder.fail(failure, frames);
+    fn fail(self, failure: &Failure, out: &mut Out) {
+        self.encoder.fail(failure, out);
     }
 }
 

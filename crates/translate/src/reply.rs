@@ -11,7 +11,7 @@ use crate::delta::{Annotation, Delta};
 use crate::dialect::DeltaEncoder;
 use crate::end::{End, Finish};
 use crate::failure::Failure;
-use crate::frames::Frames;
+use crate::frames::Out;
 
 /// A whole reply, before a dialect has worded it.
 #[derive(Debug)]
@@ -140,10 +140,10 @@ impl Default for Collector {
 impl DeltaEncoder for Collector {
     type Output = Reply;
 
-    fn delta(&mut self, delta: Delta<'_>, at: Duration, _: &mut Frames) -> ControlFlow<Finish> {
+    fn delta(&mut self, delta: Delta<'_>, out: &mut Out) -> ControlFlow<Finish> {
         let reply = &mut self.0;
         if !matches!(delta, Delta::Begin { .. }) {
-            reply.first_at.get_or_insert(at);
+            reply.first_at.get_or_insert(out.at);
         }
         match delta {
             Delta::Begin { response_id } => response_id.clone_into(&mut reply.response_id),
@@ -172,12 +172,12 @@ impl DeltaEncoder for Collector {
         ControlFlow::Continue(())
     }
 
-    fn end(mut self, end: End, _: Duration, _: &mut Frames) -> Reply {
+    fn end(mut self, end: End, _: &mut Out) -> Reply {
         self.0.end = end;
         self.0
     }
 
-    fn fail(self, _: &Failure, _: &mut Frames) {}
+    fn fail(self, _: &Failure, _: &mut Out) {}
 }
 
 impl From<Annotation<'_>> for ReplyAnnotation {
@@ -197,12 +197,12 @@ mod tests {
 
     /// A reply of these steps, each a second after the one before.
     fn gathered(deltas: Vec<Delta<'_>>) -> Reply {
-        let (mut collector, mut frames) = (Collector::new(), Frames::default());
+        let (mut collector, mut out) = (Collector::new(), Out::default());
         for (second, delta) in (1..).zip(deltas) {
-            let flow = collector.delta(delta, Duration::from_secs(second), &mut frames);
-            assert!(flow.is_continue());
+            out.at = Duration::from_secs(second);
+            assert!(collector.delta(delta, &mut out).is_continue());
         }
-        collector.end(End::new(Finish::Stop), Duration::from_secs(99), &mut frames)
+        collector.end(End::new(Finish::Stop), &mut out)
     }
 
     #[test]

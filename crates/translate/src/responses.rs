@@ -15,8 +15,7 @@ use crate::dialect::{Dialect, Output};
 use crate::draft::Draft;
 use crate::either_body::OpenAiBody;
 use crate::failure::Failure;
-use crate::frames::Frames;
-use crate::frames::Framing;
+use crate::frames::{Framing, Out};
 use crate::openai::OpenAi;
 use crate::shape::Shape;
 
@@ -53,7 +52,7 @@ impl Dialect for Responses {
         Passthrough::new(shape, false)
     }
 
-    fn tail(_: Result<&[Output<Self>], &Failure>, _: &Shape, _: &mut Frames) {
+    fn tail(_: Result<&[Output<Self>], &Failure>, _: &Shape, _: &mut Out) {
         // The terminal event is the end; there is nothing to write after it.
     }
 

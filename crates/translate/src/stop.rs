@@ -1,7 +1,6 @@
 //! Stop sequences and token caps, which the backend does not take: cut here, for every dialect.
 
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 use chatmock_protocol::openai::chat::request::Stop;
 use chatmock_protocol::responses::Usage;
@@ -10,7 +9,7 @@ use crate::delta::{Delta, Piece};
 use crate::dialect::DeltaEncoder;
 use crate::end::{End, Finish};
 use crate::failure::Failure;
-use crate::frames::Frames;
+use crate::frames::Out;
 use crate::shape::Shape;
 use crate::tokens::TokenCount;
 
@@ -61,20 +60,20 @@ impl<E: DeltaEncoder> StopAt<E> {
         Self { criteria, encoder, held: String::new(), count, cut: false, open: 0, over: None }
     }
 
-    fn text(&mut self, text: Piece<'_>, at: Duration, frames: &mut Frames) -> ControlFlow<Finish> {
+    fn text(&mut self, text: Piece<'_>, out: &mut Out) -> ControlFlow<Finish> {
         if self.criteria.sequences.is_empty() {
-            return self.write(text, at, frames);
+            return self.write(text, out);
         }
         self.held.push_str(text.text());
         let held = std::mem::take(&mut self.held);
         // The sequence that is complete first wins, so that the cut of the deltas does not matter.
         let found = |stop: &String| held.find(stop).map(|start| (start + stop.len(), start));
         if let Some((_, start)) = self.criteria.sequences.iter().filter_map(found).min() {
-            self.write(held.get(..start).unwrap_or_default().into(), at, frames)?;
+            self.write(held.get(..start).unwrap_or_default().into(), out)?;
             return self.end_text(Finish::Stop);
         }
         let safe = held.len() - self.possible_start(&held);
-        let flow = self.write(held.get(..safe).unwrap_or_default().into(), at, frames);
+        let flow = self.write(held.get(..safe).unwrap_or_default().into(), out);
         held.get(safe..).unwrap_or_default().clone_into(&mut self.held);
         flow
     }
@@ -91,12 +90,7 @@ impl<E: DeltaEncoder> StopAt<E> {
     }
 
     /// Writes text up to the token cap.
-    fn write(
-        &mut self,
-        piece: Piece<'_>,
-        at: Duration,
-        frames: &mut Frames,
-    ) -> ControlFlow<Finish> {
+    fn write(&mut self, piece: Piece<'_>, out: &mut Out) -> ControlFlow<Finish> {
         let text = piece.text();
         if text.is_empty() {
             return ControlFlow::Continue(());
@@ -109,10 +103,10 @@ impl<E: DeltaEncoder> StopAt<E> {
         };
         let (written, over) = text.split_at_checked(fits).unwrap_or((text, ""));
         if over.is_empty() {
-            return self.encoder.delta(Delta::Text(piece), at, frames);
+            return self.encoder.delta(Delta::Text(piece), out);
         }
         if !written.is_empty() {
-            self.encoder.delta(Delta::Text(written.into()), at, frames)?;
+            self.encoder.delta(Delta::Text(written.into()), out)?;
         }
         self.end_text(Finish::Length)
     }
@@ -126,45 +120,40 @@ impl<E: DeltaEncoder> StopAt<E> {
     }
 
     /// Writes what was held back, since no stop sequence can complete any more.
-    fn release(&mut self, at: Duration, frames: &mut Frames) -> ControlFlow<Finish> {
+    fn release(&mut self, out: &mut Out) -> ControlFlow<Finish> {
         if self.cut {
             return ControlFlow::Continue(());
         }
         let held = std::mem::take(&mut self.held);
-        self.write(held.as_str().into(), at, frames)
+        self.write(held.as_str().into(), out)
     }
 }
 
 impl<E: DeltaEncoder> DeltaEncoder for StopAt<E> {
     type Output = E::Output;
 
-    fn delta(
-        &mut self,
-        delta: Delta<'_>,
-        at: Duration,
-        frames: &mut Frames,
-    ) -> ControlFlow<Finish> {
+    fn delta(&mut self, delta: Delta<'_>, out: &mut Out) -> ControlFlow<Finish> {
         match delta {
             Delta::Text(_) if self.cut => ControlFlow::Continue(()),
-            Delta::Text(text) => self.text(text, at, frames),
+            Delta::Text(text) => self.text(text, out),
             Delta::CallStart { .. } => {
-                self.release(at, frames)?;
+                self.release(out)?;
                 self.open += 1;
-                self.encoder.delta(delta, at, frames)
+                self.encoder.delta(delta, out)
             }
             Delta::CallEnd { .. } => {
                 self.open = self.open.saturating_sub(1);
-                self.encoder.delta(delta, at, frames)?;
+                self.encoder.delta(delta, out)?;
                 let over = self.over.filter(|_| self.open == 0);
                 over.map_or(ControlFlow::Continue(()), ControlFlow::Break)
             }
-            _ => self.encoder.delta(delta, at, frames),
+            _ => self.encoder.delta(delta, out),
         }
     }
 
-    fn end(mut self, mut end: End, at: Duration, frames: &mut Frames) -> E::Output {
+    fn end(mut self, mut end: End, out: &mut Out) -> E::Output {
         // The reply ends here in any case.
-        let _ = self.release(at, frames);
+        let _ = self.release(out);
         end.finish = self.over.unwrap_or(end.finish);
         if self.cut && end.usage.is_none() {
             // The turn is let go at the cut, so the backend never says what it used: what was
@@ -172,13 +161,13 @@ impl<E: DeltaEncoder> DeltaEncoder for StopAt<E> {
             let output = self.count.tokens();
             end.usage = Some(Usage { output, total: output, ..Usage::default() });
         }
-        self.encoder.end(end, at, frames)
+        self.encoder.end(end, out)
     }
 
-    fn fail(mut self, failure: &Failure, frames: &mut Frames) {
+    fn fail(mut self, failure: &Failure, out: &mut Out) {
         // A failure follows in any case, so whether this reaches a bound does not matter.
-        let _ = self.release(Duration::ZERO, frames);
-        self.encoder.fail(failure, frames);
+        let _ = self.release(out);
+        self.encoder.fail(failure, out);
     }
 }
 

@@ -1,7 +1,7 @@
 //! JSON that is written once, with places for the strings that differ each time.
 
 use crate::delta::Piece;
-use crate::frames::Frames;
+use crate::frames::{Frames, Framing};
 
 /// The string that keeps a place free.
 pub(crate) const PLACE: &str = "\0";
@@ -24,9 +24,9 @@ impl<const PLACES: usize> Default for Template<PLACES> {
 }
 
 impl<const PLACES: usize> Template<PLACES> {
-    /// Makes a template of what is written; its last strings of [`PLACE`] are the places.
-    pub(crate) fn of(write: impl FnOnce(&mut Frames)) -> Self {
-        let (mut template, mut frames) = (Self::default(), Frames::default());
+    /// Makes a template of the message that is written; its last strings of [`PLACE`] are the places.
+    pub(crate) fn of(framing: Framing, write: impl FnOnce(&mut Frames)) -> Self {
+        let (mut template, mut frames) = (Self::default(), Frames::new(framing));
         write(&mut frames);
         // From the end, since what a client named may stand before and hold anything.
         let mut parts = frames.as_text().rsplitn(PLACES + 1, WRITTEN).map(str::to_owned);
@@ -44,6 +44,7 @@ impl<const PLACES: usize> Template<PLACES> {
             frames.string(string);
         }
         frames.text(&self.after);
+        frames.count_message();
     }
 }
 
@@ -63,7 +64,7 @@ mod tests {
 
     fn filled(model: &str, strings: [&str; 2]) -> String {
         let value = Named { model, at: PLACE, text: PLACE, done: false };
-        let template = Template::of(|frames| frames.event_json(None, &value));
+        let template = Template::of(Framing::Sse, |frames| frames.message_json(None, &value));
         let mut frames = Frames::default();
         template.write(strings.map(Piece::from), &mut frames);
         String::from_utf8(frames.take().unwrap().to_vec()).unwrap()

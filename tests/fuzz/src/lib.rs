@@ -12,7 +12,7 @@ use chatmock_translate::reasoning_style::ReasoningStyle;
 use chatmock_translate::stop::StopCriteria;
 use chatmock_translate::tokens::Estimate;
 use chatmock_translate::{
-    Catalog, Dialect, Encoder, End, Failure, Family, Frames, Framing, Policy, Shape, settle,
+    Catalog, Dialect, Encoder, End, Failure, Family, Framing, Out, Policy, Shape, settle,
 };
 use serde_json::Value;
 
@@ -111,13 +111,13 @@ pub fn shapes() -> [Arc<Shape>; 2] {
 
 /// Drives a stream and a whole reply over the same frames; they must agree about the end.
 pub fn reply<D: Dialect>(frames: &[Frame], shape: &Arc<Shape>) {
-    let (mut out, mut encoder) = (Frames::default(), D::encoder(shape, 0));
+    let (mut out, mut encoder) = (Out::new(D::FRAMING), D::encoder(shape, 0));
     let streamed = run(&mut encoder, frames, &mut out);
     let whole = wholly::<D>(frames, shape);
     assert_eq!(streamed.is_ok(), whole, "a stream and a whole reply end differently");
     match &streamed {
         Ok(end) => {
-            let output = encoder.finish(end.clone(), Duration::ZERO, &mut out);
+            let output = encoder.finish(end.clone(), &mut out);
             D::tail(Ok(&[output]), shape, &mut out);
         }
         Err(failure) => {
@@ -126,7 +126,7 @@ pub fn reply<D: Dialect>(frames: &[Frame], shape: &Arc<Shape>) {
             D::tail(Err(failure), shape, &mut out);
         }
     }
-    let bytes = out.take().unwrap_or_default();
+    let bytes = out.frames.take().unwrap_or_default();
     let text = std::str::from_utf8(&bytes).expect("a stream is UTF-8");
     well_formed::<D>(text);
     if streamed.is_err() {
@@ -137,19 +137,19 @@ pub fn reply<D: Dialect>(frames: &[Frame], shape: &Arc<Shape>) {
 }
 
 fn wholly<D: Dialect>(frames: &[Frame], shape: &Arc<Shape>) -> bool {
-    let (mut out, mut encoder) = (Frames::default(), D::whole(shape, 0));
+    let (mut out, mut encoder) = (Out::default(), D::whole(shape, 0));
     let Ok(end) = run(&mut encoder, frames, &mut out) else { return false };
-    let replies = [encoder.finish(end, Duration::ZERO, &mut out)];
-    assert!(out.is_empty(), "a whole reply writes no frames");
+    let replies = [encoder.finish(end, &mut out)];
+    assert!(out.frames.is_empty(), "a whole reply writes nothing");
     let reply = serde_json::to_value(D::render(&replies, shape, Duration::ZERO));
     assert!(reply.expect("a reply is written").is_object());
     true
 }
 
-fn run<E: Encoder>(encoder: &mut E, frames: &[Frame], out: &mut Frames) -> Result<End, Failure> {
+fn run<E: Encoder>(encoder: &mut E, frames: &[Frame], out: &mut Out) -> Result<End, Failure> {
     for frame in frames {
         let Ok(event) = Event::parse(frame) else { break };
-        if let ControlFlow::Break(end) = encoder.event(frame, &event, Duration::ZERO, out) {
+        if let ControlFlow::Break(end) = encoder.event(frame, &event, out) {
             return end;
         }
     }
@@ -160,7 +160,7 @@ fn run<E: Encoder>(encoder: &mut E, frames: &[Frame], out: &mut Frames) -> Resul
 fn well_formed<D: Dialect>(text: &str) {
     for line in text.lines().filter(|line| !line.is_empty()) {
         let json = match D::FRAMING {
-            Framing::Ndjson => line,
+            Framing::Ndjson | Framing::Message => line,
             Framing::Sse if D::NAME == "responses" => continue,
             Framing::Sse => line.strip_prefix("data: ").expect("a line is data"),
         };

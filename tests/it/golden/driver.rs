@@ -9,7 +9,7 @@ use chatmock_protocol::json::RawValue;
 use chatmock_protocol::responses::Event;
 use chatmock_protocol::sse::Decoder;
 use chatmock_translate::{
-    Catalog, Dialect, Encoder, End, Failure, Family, Frames, Policy, Shape, Turn, settle,
+    Catalog, Dialect, Encoder, End, Failure, Family, Out, Policy, Shape, Turn, settle,
 };
 use serde::Serialize;
 
@@ -61,30 +61,30 @@ pub(super) fn settled<D: Dialect>(body: &[u8]) -> String {
 /// The bytes of a streamed answer.
 pub(super) fn streamed<D: Dialect>(asked: &str, upstream: &[u8]) -> String {
     let shape = shape::<D>(asked);
-    let (mut encoder, mut frames) = (D::encoder(&shape, 0), Frames::default());
-    match run(&mut encoder, upstream, &mut frames) {
-        (Ok(end), at) => {
-            let output = encoder.finish(end, at, &mut frames);
-            D::tail(Ok(&[output]), &shape, &mut frames);
+    let (mut encoder, mut out) = (D::encoder(&shape, 0), Out::new(D::FRAMING));
+    match run(&mut encoder, upstream, &mut out) {
+        Ok(end) => {
+            let output = encoder.finish(end, &mut out);
+            D::tail(Ok(&[output]), &shape, &mut out);
         }
-        (Err(failure), _) => {
-            encoder.fail(&failure, &mut frames);
-            D::tail(Err(&failure), &shape, &mut frames);
+        Err(failure) => {
+            encoder.fail(&failure, &mut out);
+            D::tail(Err(&failure), &shape, &mut out);
         }
     }
-    String::from_utf8(frames.take().unwrap_or_default().to_vec()).unwrap()
+    String::from_utf8(out.frames.take().unwrap_or_default().to_vec()).unwrap()
 }
 
 /// A whole answer, or the error body with its status.
 pub(super) fn whole<D: Dialect>(asked: &str, upstream: &[u8]) -> String {
     let shape = shape::<D>(asked);
-    let (mut encoder, mut frames) = (D::whole(&shape, 0), Frames::default());
-    match run(&mut encoder, upstream, &mut frames) {
-        (Ok(end), at) => {
-            let replies = [encoder.finish(end, at, &mut frames)];
-            json(&D::render(&replies, &shape, at))
+    let (mut encoder, mut out) = (D::whole(&shape, 0), Out::default());
+    match run(&mut encoder, upstream, &mut out) {
+        Ok(end) => {
+            let replies = [encoder.finish(end, &mut out)];
+            json(&D::render(&replies, &shape, out.at))
         }
-        (Err(failure), _) => refused::<D>(&failure),
+        Err(failure) => refused::<D>(&failure),
     }
 }
 
@@ -97,24 +97,20 @@ fn shape<D: Dialect>(asked: &str) -> Arc<Shape> {
     turn::<D>(asked.as_bytes()).unwrap().shape
 }
 
-/// Gives a recording to an encoder, piece by piece; tells the moment of the last event too.
-fn run<E: Encoder>(
-    encoder: &mut E,
-    upstream: &[u8],
-    frames: &mut Frames,
-) -> (Result<End, Failure>, Duration) {
-    let (mut decoder, mut at) = (Decoder::new(1 << 20), Duration::ZERO);
+/// Gives a recording to an encoder, piece by piece.
+fn run<E: Encoder>(encoder: &mut E, upstream: &[u8], out: &mut Out) -> Result<End, Failure> {
+    let mut decoder = Decoder::new(1 << 20);
     for piece in upstream.chunks(PIECE) {
         decoder.push(Bytes::copy_from_slice(piece));
         while let Some(frame) = decoder.next_frame().unwrap() {
             let event = Event::parse(&frame).unwrap();
-            at += STEP;
-            if let ControlFlow::Break(end) = encoder.event(&frame, &event, at, frames) {
-                return (end, at);
+            out.at += STEP;
+            if let ControlFlow::Break(end) = encoder.event(&frame, &event, out) {
+                return end;
             }
         }
     }
-    (Err(Failure::incomplete()), at)
+    Err(Failure::incomplete())
 }
 
 fn refused<D: Dialect>(failure: &Failure) -> String {

@@ -11,7 +11,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
-use chatmock_translate::{Dialect, Failure, FailureKind, Frames, Framing, Shape};
+use chatmock_translate::{Dialect, Failure, FailureKind, Framing, Out, Shape};
 use futures::FutureExt;
 use http_body::{Body, Frame};
 use tokio::time::{Instant, Sleep};
@@ -26,7 +26,7 @@ use crate::turn::choice::{self, Choice};
 use crate::turn::store_on_complete::StoreOnComplete;
 
 /// A comment that says only that the connection lives.
-const HEARTBEAT: &str = ": keep-alive\n\n";
+const HEARTBEAT: &str = "keep-alive";
 
 /// The most that waits for more to come with it, in bytes.
 const MOST_GATHERED: usize = 16 * 1024;
@@ -41,13 +41,12 @@ pub(crate) struct TurnBody<D: Dialect> {
     choices: Vec<Choice<D::Encoder>>,
     shape: Arc<Shape>,
     app: Arc<App>,
-    frames: Frames,
+    out: Out,
     store_on_complete: Option<StoreOnComplete>,
     record: TurnRecord,
     heartbeat: Option<Heartbeat>,
     shutdown: ShutdownWatch,
-    /// When an event last came, and when a piece was last given out, since the request arrived.
-    at: Duration,
+    /// When a piece was last given out, since the request arrived.
     given_at: Option<Duration>,
     /// The wait for what has arrived together with what is there.
     coalescer: Coalescer,
@@ -69,12 +68,11 @@ impl<D: Dialect> TurnBody<D> {
             choices,
             shape,
             app: Arc::clone(app),
-            frames: Frames::default(),
+            out: Out::new(D::FRAMING),
             store_on_complete,
             record,
             heartbeat: (D::FRAMING == Framing::Sse).then(|| Heartbeat::new(heartbeat)),
             shutdown: ShutdownWatch::of(app),
-            at: Duration::ZERO,
             given_at: None,
             coalescer: Coalescer::default(),
             panics: false,
@@ -93,8 +91,7 @@ impl<D: Dialect> TurnBody<D> {
         assert!(!self.panics, "forced by the request");
         let mut elapsed = LazyElapsed::since(self.record.arrived);
         let place = (&self.app, &mut elapsed);
-        let advanced = choice::advance(&mut self.choices, cx, place, &mut self.frames);
-        self.at = elapsed.known().unwrap_or(self.at);
+        let advanced = choice::advance(&mut self.choices, cx, place, &mut self.out);
         match advanced {
             Ok(true) => self.complete(),
             Err(failure) => self.abort(&failure),
@@ -115,10 +112,10 @@ impl<D: Dialect> TurnBody<D> {
     /// backend's connection hands over one chunk a turn, also of many that it has read at once, and
     /// turns cost far less than writes. What comes first, or after a silence, is given out at once.
     fn coalesces(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.frames.is_empty() || self.frames.len() >= MOST_GATHERED {
+        if self.out.frames.is_empty() || self.out.frames.len() >= MOST_GATHERED {
             return false;
         }
-        let soon = self.given_at.is_some_and(|given| self.at.saturating_sub(given) < SOON);
+        let soon = self.given_at.is_some_and(|given| self.out.at.saturating_sub(given) < SOON);
         (soon || self.coalescer.is_begun()) && self.coalescer.poll(cx).is_pending()
     }
 
@@ -129,7 +126,7 @@ impl<D: Dialect> TurnBody<D> {
         if let Some(store_on_complete) = self.store_on_complete.take() {
             store_on_complete.store::<D::Encoder>(&self.app, &outputs);
         }
-        D::tail(Ok(&outputs), &self.shape, &mut self.frames);
+        D::tail(Ok(&outputs), &self.shape, &mut self.out);
         self.record.write(Outcome::Complete, metrics);
     }
 
@@ -138,10 +135,10 @@ impl<D: Dialect> TurnBody<D> {
         self.over = true;
         let metrics = choice::metrics(&self.choices);
         for choice in &mut self.choices {
-            choice.fail(failure, &mut self.frames);
+            choice.fail(failure, &mut self.out);
         }
         self.choices.clear();
-        D::tail(Err(failure), &self.shape, &mut self.frames);
+        D::tail(Err(failure), &self.shape, &mut self.out);
         self.record.write(Outcome::Broken(failure), metrics);
     }
 
@@ -158,10 +155,10 @@ impl<D: Dialect> TurnBody<D> {
     /// Writes a comment after a long silence, so that nothing between takes the connection for dead.
     fn beat(&mut self, cx: &mut Context<'_>) {
         let Some(heartbeat) = &mut self.heartbeat else { return };
-        if !self.frames.is_empty() {
-            heartbeat.last = self.record.arrived + self.at;
+        if !self.out.frames.is_empty() {
+            heartbeat.last = self.record.arrived + self.out.at;
         } else if heartbeat.poll_due(cx).is_ready() {
-            self.frames.text(HEARTBEAT);
+            self.out.frames.comment(HEARTBEAT);
         }
     }
 }
@@ -188,9 +185,9 @@ impl<D: Dialect> Body for TurnBody<D> {
         if filled.is_pending() && this.coalesces(cx) {
             return Poll::Pending;
         }
-        match this.frames.take() {
+        match this.out.frames.take() {
             Some(bytes) => {
-                this.given_at = Some(this.at);
+                this.given_at = Some(this.out.at);
                 this.coalescer.stop();
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
             }
@@ -202,7 +199,7 @@ impl<D: Dialect> Body for TurnBody<D> {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.over && self.frames.is_empty()
+        self.over && self.out.frames.is_empty()
     }
 }
 

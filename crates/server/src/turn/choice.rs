@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use chatmock_protocol::responses::Usage;
 use chatmock_protocol::responses::event::Phase;
-use chatmock_translate::{Encoder, End, Failure, Frames};
+use chatmock_translate::{Encoder, End, Failure, Out};
 
 use crate::app::App;
 use crate::clock::LazyElapsed;
@@ -57,30 +57,31 @@ impl<E: Encoder> Choice<E> {
         &mut self,
         cx: &mut Context<'_>,
         (app, elapsed): (&Arc<App>, &mut LazyElapsed),
-        frames: &mut Frames,
+        out: &mut Out,
     ) -> Result<Progress, Failure> {
         while self.encoder.is_some() {
-            if frames.len() >= FULL {
+            if out.frames.len() >= FULL {
                 return Ok(Progress::Full);
             }
             let step = match self.source.poll_next(cx) {
                 Poll::Pending => return Ok(Progress::Open),
                 Poll::Ready(next) => {
-                    next.and_then(|next| self.step(&next, (app, elapsed.get()), frames))
+                    out.at = elapsed.get();
+                    next.and_then(|next| self.step(&next, app, out))
                 }
             };
             match step {
                 Ok(Flow::On) => {}
                 Ok(Flow::End { end, whole }) => {
                     self.usage = end.usage;
-                    self.output = self.encoder.take().map(|e| e.finish(end, elapsed.get(), frames));
+                    self.output = self.encoder.take().map(|e| e.finish(end, out));
                     let source = std::mem::replace(&mut self.source, EventSource::Over);
                     if let (EventSource::Running(attempt), true) = (source, whole) {
                         app.tasks.drain(attempt.events, cx);
                     }
                 }
                 Err(failure) => {
-                    self.fail(&failure, frames);
+                    self.fail(&failure, out);
                     return Err(failure);
                 }
             }
@@ -89,19 +90,14 @@ impl<E: Encoder> Choice<E> {
     }
 
     /// Breaks the choice off, letting the backend go.
-    pub(crate) fn fail(&mut self, failure: &Failure, frames: &mut Frames) {
+    pub(crate) fn fail(&mut self, failure: &Failure, out: &mut Out) {
         self.source = EventSource::Over;
         if let Some(encoder) = self.encoder.take() {
-            encoder.fail(failure, frames);
+            encoder.fail(failure, out);
         }
     }
 
-    fn step(
-        &mut self,
-        next: &NextEvent,
-        (app, at): (&Arc<App>, Duration),
-        frames: &mut Frames,
-    ) -> Result<Flow, Failure> {
+    fn step(&mut self, next: &NextEvent, app: &Arc<App>, out: &mut Out) -> Result<Flow, Failure> {
         let frame = match next {
             NextEvent::Frame(frame) => frame,
             NextEvent::AtOnce(finish) => {
@@ -116,10 +112,10 @@ impl<E: Encoder> Choice<E> {
             app.limits.record_event(frame, credentials, unix_now());
         }
         if phase == Phase::Output {
-            self.first_at.get_or_insert(at);
+            self.first_at.get_or_insert(out.at);
         }
         let Some(encoder) = self.encoder.as_mut() else { return Err(Failure::incomplete()) };
-        match encoder.event(frame, &event, at, frames) {
+        match encoder.event(frame, &event, out) {
             ControlFlow::Continue(()) => Ok(Flow::On),
             ControlFlow::Break(Ok(end)) => Ok(Flow::End { end, whole: phase == Phase::End }),
             ControlFlow::Break(Err(failure)) => Err(failure),
@@ -135,11 +131,11 @@ pub(crate) fn advance<E: Encoder>(
     choices: &mut [Choice<E>],
     cx: &mut Context<'_>,
     (app, elapsed): (&Arc<App>, &mut LazyElapsed),
-    frames: &mut Frames,
+    out: &mut Out,
 ) -> Result<bool, Failure> {
     let mut ended = true;
     for choice in choices {
-        match choice.advance(cx, (app, elapsed), frames)? {
+        match choice.advance(cx, (app, elapsed), out)? {
             Progress::Ended => {}
             Progress::Open => ended = false,
             Progress::Full => {

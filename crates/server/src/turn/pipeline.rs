@@ -6,9 +6,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use chatmock_protocol::json::RawValue;
-use chatmock_translate::{
-    Dialect, Encoder, Failure, Finish, Frames, Framing, Notice, Shape, settle,
-};
+use chatmock_translate::{Dialect, Encoder, Failure, Finish, Framing, Notice, Out, Shape, settle};
 use chatmock_upstream::{Credentials, Prepared};
 use http::HeaderMap;
 use http::request::Parts;
@@ -224,12 +222,12 @@ async fn whole<E: Encoder>(
     mut choices: Vec<Choice<E>>,
     record: &TurnRecord,
 ) -> Result<Vec<E::Output>, Failure> {
-    let mut frames = Frames::default();
+    let mut out = Out::default();
     std::future::poll_fn(|cx| {
         let mut elapsed = LazyElapsed::since(record.arrived);
-        let outcome = choice::advance(&mut choices, cx, (app, &mut elapsed), &mut frames);
+        let outcome = choice::advance(&mut choices, cx, (app, &mut elapsed), &mut out);
         // A whole reply is gathered, not written: what an encoder wrote all the same is dropped.
-        frames.take();
+        out.frames.take();
         match outcome {
             Ok(true) => Poll::Ready(Ok(())),
             Ok(false) => Poll::Pending,
@@ -245,5 +243,7 @@ fn media_type(framing: Framing) -> &'static str {
     match framing {
         Framing::Sse => "text/event-stream; charset=utf-8",
         Framing::Ndjson => "application/x-ndjson",
+        // Each message is a body of its own.
+        Framing::Message => "application/json",
     }
 }

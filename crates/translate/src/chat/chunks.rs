@@ -2,7 +2,6 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chatmock_protocol::openai::chat::reply::{
     ChunkChoice, ChunkHead, CustomCall, Delta as Wire, FunctionCall, ToolCall, Usage,
@@ -15,7 +14,7 @@ use crate::dialect::DeltaEncoder;
 use crate::end::{End, Finish};
 use crate::failure::Failure;
 use crate::family::Family;
-use crate::frames::Frames;
+use crate::frames::{Frames, Framing, Out};
 use crate::openai::OpenAi;
 use crate::shape::Shape;
 use crate::template::{PLACE, Template};
@@ -68,12 +67,12 @@ impl Chunks {
         // A head of strings and a number always serialises.
         let mut prefix = serde_json::to_string(&head).unwrap_or_default();
         prefix.pop();
-        prefix.insert_str(0, "data: ");
         self.prefix = prefix + ",\"choices\":[";
-        self.text = self.template(Wire { content: Some(PLACE), ..Wire::default() });
+        let framing = frames.framing();
+        self.text = self.template(framing, Wire { content: Some(PLACE), ..Wire::default() });
         self.reasoning = [Channel::Summary, Channel::Raw].map(|channel| {
             let reasoning = reply::reasoning(self.shape.reasoning, channel, PLACE.into());
-            self.template(Wire { reasoning, ..Wire::default() })
+            self.template(framing, Wire { reasoning, ..Wire::default() })
         });
         self.write(Wire { role: Some("assistant"), content: Some(""), ..Wire::default() }, frames);
     }
@@ -83,14 +82,16 @@ impl Chunks {
     }
 
     fn chunk(&self, delta: Wire<'_>, finish_reason: Option<&'static str>, frames: &mut Frames) {
+        frames.begin_message(None);
         frames.text(&self.prefix);
         frames.json(&ChunkChoice { index: self.choice, delta, logprobs: None, finish_reason });
-        frames.text(if self.shape.stream_usage { "],\"usage\":null}\n\n" } else { "]}\n\n" });
+        frames.text(if self.shape.stream_usage { "],\"usage\":null}" } else { "]}" });
+        frames.end_message();
     }
 
     /// A chunk with a place in it.
-    fn template(&self, delta: Wire<'_>) -> Template<1> {
-        Template::of(|frames| self.write(delta, frames))
+    fn template(&self, framing: Framing, delta: Wire<'_>) -> Template<1> {
+        Template::of(framing, |frames| self.write(delta, frames))
     }
 
     fn reason(&self, channel: Channel, text: Piece<'_>, frames: &mut Frames) {
@@ -104,7 +105,7 @@ impl Chunks {
 
     fn call_start(&mut self, call: (usize, &str, &str, bool), frames: &mut Frames) {
         let (slot, id, name, custom) = call;
-        self.calls.push(self.arguments(slot, custom));
+        self.calls.push(self.arguments(slot, custom, frames.framing()));
         let shape = Arc::clone(&self.shape);
         let name = Some(tool_names::original(&shape.shortened, name));
         if shape.legacy_functions {
@@ -126,15 +127,15 @@ impl Chunks {
     }
 
     /// What pieces of a call's arguments stand in; the old form has a place for the first alone.
-    fn arguments(&self, slot: usize, custom: bool) -> Template<1> {
+    fn arguments(&self, slot: usize, custom: bool, framing: Framing) -> Template<1> {
         if self.shape.legacy_functions {
             let function_call = Some(FunctionCall { name: None, arguments: PLACE });
-            return self.template(Wire { function_call, ..Wire::default() });
+            return self.template(framing, Wire { function_call, ..Wire::default() });
         }
         let function = (!custom).then_some(FunctionCall { name: None, arguments: PLACE });
         let custom = custom.then_some(CustomCall { name: None, input: PLACE });
         let call = ToolCall { index: Some(slot), id: None, kind: None, function, custom };
-        self.template(Wire { tool_calls: Some([call]), ..Wire::default() })
+        self.template(framing, Wire { tool_calls: Some([call]), ..Wire::default() })
     }
 
     fn call_arguments(&self, slot: usize, fragment: Piece<'_>, frames: &mut Frames) {
@@ -150,7 +151,8 @@ impl Chunks {
 impl DeltaEncoder for Chunks {
     type Output = Ended;
 
-    fn delta(&mut self, delta: Delta<'_>, _: Duration, frames: &mut Frames) -> ControlFlow<Finish> {
+    fn delta(&mut self, delta: Delta<'_>, out: &mut Out) -> ControlFlow<Finish> {
+        let frames = &mut out.frames;
         match delta {
             Delta::Begin { response_id } => self.begin(response_id, frames),
             Delta::Text(text) => self.text.write([text], frames),
@@ -177,7 +179,8 @@ impl DeltaEncoder for Chunks {
         ControlFlow::Continue(())
     }
 
-    fn end(mut self, end: End, _: Duration, frames: &mut Frames) -> Ended {
+    fn end(mut self, end: End, out: &mut Out) -> Ended {
+        let frames = &mut out.frames;
         if self.prefix.is_empty() {
             self.begin("", frames);
         }
@@ -186,21 +189,24 @@ impl DeltaEncoder for Chunks {
         Ended { prefix: self.prefix, usage: end.usage }
     }
 
-    fn fail(self, _: &Failure, _: &mut Frames) {}
+    fn fail(self, _: &Failure, _: &mut Out) {}
 }
 
 /// Ends the stream: token counts if asked for and `[DONE]`, or the failure alone.
-pub(super) fn tail(outcome: Result<&[Ended], &Failure>, shape: &Shape, frames: &mut Frames) {
+pub(super) fn tail(outcome: Result<&[Ended], &Failure>, shape: &Shape, out: &mut Out) {
+    let frames = &mut out.frames;
     let ended = match outcome {
         Ok(ended) => ended,
-        Err(failure) => return frames.event_json(None, &OpenAi::error(failure)),
+        Err(failure) => return frames.message_json(None, &OpenAi::error(failure)),
     };
     let usage = ended.iter().filter_map(|choice| choice.usage).reduce(responses::Usage::plus);
     if let (true, Some(usage), Some(first)) = (shape.stream_usage, usage, ended.first()) {
+        frames.begin_message(None);
         frames.text(&first.prefix);
         frames.text("],\"usage\":");
         frames.json(&Usage::from(usage));
-        frames.text("}\n\n");
+        frames.text("}");
+        frames.end_message();
     }
-    frames.text("data: [DONE]\n\n");
+    frames.done();
 }

@@ -3,7 +3,6 @@
 use std::borrow::Cow;
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chatmock_protocol::openai::completions::{Choice, Completion};
 use chatmock_protocol::responses::Usage;
@@ -13,7 +12,7 @@ use crate::dialect::DeltaEncoder;
 use crate::end::{End, Finish};
 use crate::failure::Failure;
 use crate::family::Family;
-use crate::frames::Frames;
+use crate::frames::{Frames, Out};
 use crate::openai::OpenAi;
 use crate::shape::Shape;
 use crate::template::{PLACE, Template};
@@ -44,7 +43,7 @@ impl TextChunks {
 
     fn begin(&mut self, response_id: &str, frames: &mut Frames) {
         self.id = id(response_id, &self.shape);
-        self.text = Template::of(|frames| self.write(PLACE, None, frames));
+        self.text = Template::of(frames.framing(), |frames| self.write(PLACE, None, frames));
         if let Some(prompt) = echo(&self.shape, self.choice) {
             self.write(prompt, None, frames);
         }
@@ -53,14 +52,15 @@ impl TextChunks {
     fn write(&self, text: &str, finish_reason: Option<&'static str>, frames: &mut Frames) {
         let text = Cow::Borrowed(text);
         let choice = Choice { text, index: self.choice, logprobs: None, finish_reason };
-        frames.event_json(None, &completion(&self.id, &self.shape, vec![choice], None));
+        frames.message_json(None, &completion(&self.id, &self.shape, vec![choice], None));
     }
 }
 
 impl DeltaEncoder for TextChunks {
     type Output = Ended;
 
-    fn delta(&mut self, delta: Delta<'_>, _: Duration, frames: &mut Frames) -> ControlFlow<Finish> {
+    fn delta(&mut self, delta: Delta<'_>, out: &mut Out) -> ControlFlow<Finish> {
+        let frames = &mut out.frames;
         match delta {
             Delta::Begin { response_id } => self.begin(response_id, frames),
             Delta::Text(text) => self.text.write([text], frames),
@@ -70,7 +70,8 @@ impl DeltaEncoder for TextChunks {
         ControlFlow::Continue(())
     }
 
-    fn end(mut self, end: End, _: Duration, frames: &mut Frames) -> Ended {
+    fn end(mut self, end: End, out: &mut Out) -> Ended {
+        let frames = &mut out.frames;
         if self.id.is_empty() {
             self.begin("", frames);
         }
@@ -78,20 +79,21 @@ impl DeltaEncoder for TextChunks {
         Ended { id: self.id, usage: end.usage }
     }
 
-    fn fail(self, _: &Failure, _: &mut Frames) {}
+    fn fail(self, _: &Failure, _: &mut Out) {}
 }
 
 /// Ends the stream: token counts if asked for and `[DONE]`, or the failure alone.
-pub(super) fn tail(outcome: Result<&[Ended], &Failure>, shape: &Shape, frames: &mut Frames) {
+pub(super) fn tail(outcome: Result<&[Ended], &Failure>, shape: &Shape, out: &mut Out) {
+    let frames = &mut out.frames;
     let ended = match outcome {
         Ok(ended) => ended,
-        Err(failure) => return frames.event_json(None, &OpenAi::error(failure)),
+        Err(failure) => return frames.message_json(None, &OpenAi::error(failure)),
     };
     let usage = ended.iter().filter_map(|choice| choice.usage).reduce(Usage::plus);
     if let (true, Some(usage), Some(first)) = (shape.stream_usage, usage, ended.first()) {
-        frames.event_json(None, &completion(&first.id, shape, Vec::new(), Some(usage)));
+        frames.message_json(None, &completion(&first.id, shape, Vec::new(), Some(usage)));
     }
-    frames.text("data: [DONE]\n\n");
+    frames.done();
 }
 
 fn completion<'a>(

@@ -10,8 +10,7 @@ use super::{Ollama, OllamaChat, Streamed, Whole, request};
 use crate::dialect::{Dialect, Output};
 use crate::draft::Draft;
 use crate::failure::Failure;
-use crate::frames::Frames;
-use crate::frames::Framing;
+use crate::frames::{Framing, Out};
 use crate::reply::Reply;
 use crate::shape::Shape;
 
@@ -45,8 +44,8 @@ impl Dialect for OllamaGenerate {
         OllamaChat::whole(shape, choice)
     }
 
-    fn tail(outcome: Result<&[Output<Self>], &Failure>, _: &Shape, frames: &mut Frames) {
-        lines::tail(outcome, frames);
+    fn tail(outcome: Result<&[Output<Self>], &Failure>, _: &Shape, out: &mut Out) {
+        lines::tail(outcome, out);
     }
 
     fn render<'r>(replies: &'r [Reply], shape: &'r Shape, took: Duration) -> Wire<'r> {

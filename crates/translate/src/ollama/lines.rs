@@ -18,7 +18,7 @@ use crate::dialect::DeltaEncoder;
 use crate::end::{End, Finish};
 use crate::failure::Failure;
 use crate::family::Family;
-use crate::frames::Frames;
+use crate::frames::{Frames, Framing, Out};
 use crate::reader::ReaderEncoder;
 use crate::reasoning_style::StyledReasoning;
 use crate::reply::ReplyCall as Call;
@@ -70,7 +70,7 @@ struct Line<'l> {
 
 impl Lines {
     fn new(shape: &Arc<Shape>, kind: Kind) -> Self {
-        let mut lines = Self {
+        Self {
             shape: Arc::clone(shape),
             kind,
             text: Template::default(),
@@ -78,18 +78,20 @@ impl Lines {
             time: LineTime::default(),
             first_at: None,
             calls: Vec::new(),
-        };
-        lines.text = lines.template(Line { text: PLACE, ..Line::default() });
-        lines.thinking = lines.template(Line { thinking: PLACE, ..Line::default() });
-        lines
+        }
     }
 
-    fn template(&self, line: Line<'_>) -> Template<2> {
-        Template::of(|frames| self.line(line, PLACE.to_owned(), frames))
+    fn begin(&mut self, framing: Framing) {
+        self.text = self.template(framing, Line { text: PLACE, ..Line::default() });
+        self.thinking = self.template(framing, Line { thinking: PLACE, ..Line::default() });
     }
 
-    fn write(&self, line: Line<'_>, at: Duration, frames: &mut Frames) {
-        self.line(line, line_time(self.shape.created, at), frames);
+    fn template(&self, framing: Framing, line: Line<'_>) -> Template<2> {
+        Template::of(framing, |frames| self.line(line, PLACE.to_owned(), frames))
+    }
+
+    fn write(&self, line: Line<'_>, out: &mut Out) {
+        self.line(line, line_time(self.shape.created, out.at), &mut out.frames);
     }
 
     fn line(&self, line: Line<'_>, created_at: String, frames: &mut Frames) {
@@ -101,46 +103,46 @@ impl Lines {
                 let tool_calls = line.call.into_iter().collect();
                 let (role, content) = ("assistant", line.text);
                 let message = ReplyMessage { role, content, thinking, tool_calls };
-                frames.json(&ChatLine { model, created_at, message, done, figures });
+                frames.message_json(None, &ChatLine { model, created_at, message, done, figures });
             }
             Kind::Generate => {
                 let response = line.text;
-                frames.json(&GenerateLine { model, created_at, response, thinking, done, figures });
+                frames.message_json(
+                    None,
+                    &GenerateLine { model, created_at, response, thinking, done, figures },
+                );
             }
         }
-        frames.text("\n");
     }
 
-    fn think(&mut self, text: Piece<'_>, at: Duration, frames: &mut Frames) {
-        self.thinking.write([self.time.of(self.shape.created, at), text], frames);
+    fn think(&mut self, text: Piece<'_>, out: &mut Out) {
+        let time = self.time.of(self.shape.created, out.at);
+        self.thinking.write([time, text], &mut out.frames);
     }
 
-    fn call_end(&self, slot: usize, at: Duration, frames: &mut Frames) {
+    fn call_end(&self, slot: usize, out: &mut Out) {
         // An answer to a single prompt has no place for calls.
         let Some(call) = self.calls.get(slot).filter(|_| self.kind == Kind::Chat) else { return };
         let call = Some(reply_call(slot, call, &self.shape.shortened));
-        self.write(Line { call, ..Line::default() }, at, frames);
+        self.write(Line { call, ..Line::default() }, out);
     }
 }
 
 impl DeltaEncoder for Lines {
     type Output = ();
 
-    fn delta(
-        &mut self,
-        delta: Delta<'_>,
-        at: Duration,
-        frames: &mut Frames,
-    ) -> ControlFlow<Finish> {
+    fn delta(&mut self, delta: Delta<'_>, out: &mut Out) -> ControlFlow<Finish> {
         if !matches!(delta, Delta::Begin { .. }) {
-            self.first_at.get_or_insert(at);
+            self.first_at.get_or_insert(out.at);
         }
         match delta {
+            Delta::Begin { .. } => self.begin(out.frames.framing()),
             Delta::Text(text) => {
-                self.text.write([self.time.of(self.shape.created, at), text], frames);
+                let time = self.time.of(self.shape.created, out.at);
+                self.text.write([time, text], &mut out.frames);
             }
-            Delta::Reasoning { text, .. } => self.think(text, at, frames),
-            Delta::ReasoningBreak(_) => self.think("\n\n".into(), at, frames),
+            Delta::Reasoning { text, .. } => self.think(text, out),
+            Delta::ReasoningBreak(_) => self.think("\n\n".into(), out),
             Delta::CallStart { id, name, custom, .. } => {
                 self.calls.push(Call::begun(id, name, custom));
             }
@@ -149,29 +151,25 @@ impl DeltaEncoder for Lines {
                     call.arguments.push_str(fragment.text());
                 }
             }
-            Delta::CallEnd { slot } => self.call_end(slot, at, frames),
-            // The first needs no line; refusals and images came as text, citations stand in it.
-            Delta::Begin { .. }
-            | Delta::Refusal(_)
-            | Delta::Annotation(_)
-            | Delta::Image { .. } => {}
+            Delta::CallEnd { slot } => self.call_end(slot, out),
+            // Refusals and images came as text, and citations are in it.
+            Delta::Refusal(_) | Delta::Annotation(_) | Delta::Image { .. } => {}
         }
         ControlFlow::Continue(())
     }
 
-    fn end(self, end: End, at: Duration, frames: &mut Frames) {
-        let figures = Some(figures(&end, self.first_at, at));
-        self.write(Line { figures, ..Line::default() }, at, frames);
+    fn end(self, end: End, out: &mut Out) {
+        let figures = Some(figures(&end, self.first_at, out.at));
+        self.write(Line { figures, ..Line::default() }, out);
     }
 
-    fn fail(self, _: &Failure, _: &mut Frames) {}
+    fn fail(self, _: &Failure, _: &mut Out) {}
 }
 
 /// Ends the stream: nothing after the last line, or the failure as one, without `done`.
-pub(super) fn tail(outcome: Result<&[()], &Failure>, frames: &mut Frames) {
+pub(super) fn tail(outcome: Result<&[()], &Failure>, out: &mut Out) {
     if let Err(failure) = outcome {
-        frames.json(&Ollama::error(failure));
-        frames.text("\n");
+        out.frames.message_json(None, &Ollama::error(failure));
     }
 }
 

@@ -1,7 +1,5 @@
 //! The adapter from events to steps: any [`DeltaEncoder`] becomes an [`Encoder`].
 
-use std::time::Duration;
-
 use chatmock_protocol::responses::Event;
 use chatmock_protocol::sse::Frame;
 
@@ -9,7 +7,7 @@ use crate::delta::Delta;
 use crate::dialect::{DeltaEncoder, Encoder};
 use crate::end::{End, Step};
 use crate::failure::Failure;
-use crate::frames::Frames;
+use crate::frames::Out;
 use crate::reader::EventReader;
 use crate::shape::Shape;
 
@@ -31,16 +29,16 @@ impl<E> ReaderEncoder<E> {
 impl<E: DeltaEncoder> Encoder for ReaderEncoder<E> {
     type Output = E::Output;
 
-    fn event(&mut self, _: &Frame, event: &Event<'_>, at: Duration, frames: &mut Frames) -> Step {
+    fn event(&mut self, _: &Frame, event: &Event<'_>, out: &mut Out) -> Step {
         let encoder = &mut self.encoder;
-        self.reader.read(event, &mut |delta: Delta<'_>| encoder.delta(delta, at, frames))
+        self.reader.read(event, &mut |delta: Delta<'_>| encoder.delta(delta, out))
     }
 
-    fn finish(self, end: End, at: Duration, frames: &mut Frames) -> Self::Output {
-        self.encoder.end(end, at, frames)
+    fn finish(self, end: End, out: &mut Out) -> Self::Output {
+        self.encoder.end(end, out)
     }
 
-    fn fail(self, failure: &Failure, frames: &mut Frames) {
-        self.encoder.fail(failure, frames);
+    fn fail(self, failure: &Failure, out: &mut Out) {
+        self.encoder.fail(failure, out);
     }
 }

@@ -3,7 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
 
 use chatmock_protocol::json::{RawStr, RawValue};
 use chatmock_protocol::responses::event::Body;
@@ -17,7 +16,7 @@ use crate::delta::Piece;
 use crate::dialect::Encoder;
 use crate::end::{End, Finish, Step};
 use crate::failure::Failure;
-use crate::frames::Frames;
+use crate::frames::Out;
 use crate::shape::{EchoedParams, Shape};
 use crate::tokens::TokenCount;
 
@@ -114,9 +113,9 @@ impl Passthrough {
         }
     }
 
-    fn copy(&mut self, frame: &Frame, event: &Event<'_>, frames: &mut Frames) {
+    fn copy(&mut self, frame: &Frame, event: &Event<'_>, out: &mut Out) {
         if self.streams {
-            frames.event(Some(&event.kind), frame.data());
+            out.frames.message(Some(&event.kind), frame.data());
             self.last = Last::of(frame, event);
         }
     }
@@ -127,7 +126,7 @@ impl Passthrough {
         frame: &Frame,
         event: &Event<'_>,
         response: &Response<'_>,
-        frames: &mut Frames,
+        out: &mut Out,
     ) {
         self.finish_partials();
         let whole = self.items.is_empty() || !response.output().is_empty();
@@ -135,12 +134,12 @@ impl Passthrough {
         let Some(mended) = mended else {
             let gathered = self.gathers.then(|| synthesized::response(frame)).flatten();
             self.reply = gathered.map(ToOwned::to_owned);
-            return self.copy(frame, event, frames);
+            return self.copy(frame, event, out);
         };
         if self.streams
             && let Some(whole) = synthesized::with_response(frame, &mended)
         {
-            frames.event(Some(&event.kind), whole.get().as_bytes());
+            out.frames.message(Some(&event.kind), whole.get().as_bytes());
         }
         self.reply = self.gathers.then_some(mended);
     }
@@ -169,7 +168,7 @@ impl Passthrough {
         &mut self,
         frame: &Frame,
         (output_index, content_index, delta): (usize, usize, RawStr<'_>),
-        frames: &mut Frames,
+        out: &mut Out,
     ) -> Option<Step> {
         let place = (output_index, content_index);
         if let (None, Some(raw)) = (&self.cap, delta.raw()) {
@@ -185,29 +184,29 @@ impl Passthrough {
         self.partials.text(place, within);
         let over = within.text().len() < piece.text().len();
         let end = over.then(|| {
-            self.copy_part(frame, within.text(), frames);
-            self.cut(frames)
+            self.copy_part(frame, within.text(), out);
+            self.cut(out)
         });
         self.scratch = scratch;
         end
     }
 
     /// Writes the text delta of `frame` with less text in it.
-    fn copy_part(&mut self, frame: &Frame, within: &str, frames: &mut Frames) {
+    fn copy_part(&mut self, frame: &Frame, within: &str, out: &mut Out) {
         if !within.is_empty()
             && self.streams
             && let Some(event) = synthesized::with_delta(frame, within)
         {
-            frames.event(Some("response.output_text.delta"), event.get().as_bytes());
+            out.frames.message(Some("response.output_text.delta"), event.get().as_bytes());
             self.last = Last::Frame(frame.clone());
         }
     }
 
     /// Ends the response at the cap, with the events by which the API ends one.
-    fn cut(&mut self, frames: &mut Frames) -> Step {
+    fn cut(&mut self, out: &mut Out) -> Step {
         let mut sequence = self.next_sequence();
         if self.streams {
-            self.write_partial_ends(&mut sequence, frames);
+            self.write_partial_ends(&mut sequence, out);
         }
         self.finish_partials();
         let tokens = self.cap.as_ref().map_or(0, |cap| cap.count.tokens());
@@ -217,14 +216,14 @@ impl Passthrough {
         };
         if self.streams {
             let event = synthesized::event(synthesized::INCOMPLETE, &response, sequence);
-            frames.event_json(Some(synthesized::INCOMPLETE), &event);
+            out.frames.message_json(Some(synthesized::INCOMPLETE), &event);
         }
         self.reply = self.gathers.then_some(response);
         let usage = Usage { output: tokens, total: tokens, ..Usage::default() };
         ControlFlow::Break(Ok(End { usage: Some(usage), ..End::new(Finish::Length) }))
     }
 
-    fn write_partial_ends(&self, sequence: &mut u64, frames: &mut Frames) {
+    fn write_partial_ends(&self, sequence: &mut u64, out: &mut Out) {
         let mut next = || std::mem::replace(sequence, *sequence + 1);
         for (output_index, partial) in self.partials.iter() {
             let item_id = partial.id().unwrap_or_default();
@@ -242,13 +241,13 @@ impl Passthrough {
                 };
                 let kind = "response.output_text.done";
                 let event = done(kind, next(), Some(text), Some([]), None);
-                frames.event_json(Some(kind), &event);
+                out.frames.message_json(Some(kind), &event);
                 let kind = "response.content_part.done";
                 let event = done(kind, next(), None, None, Some(OutputText::new(text)));
-                frames.event_json(Some(kind), &event);
+                out.frames.message_json(Some(kind), &event);
             }
             if let Some(event) = partial.item_done(output_index, next()) {
-                frames.event(Some(synthesized::ITEM_DONE), event.data());
+                out.frames.message(Some(synthesized::ITEM_DONE), event.data());
             }
         }
     }
@@ -256,25 +255,25 @@ impl Passthrough {
 
 impl Passthrough {
     /// Takes an event as it is to be told.
-    fn take(&mut self, frame: &Frame, event: &Event<'_>, frames: &mut Frames) -> Step {
+    fn take(&mut self, frame: &Frame, event: &Event<'_>, out: &mut Out) -> Step {
         match &event.body {
             Body::Private => return ControlFlow::Continue(()),
             Body::Completed(response) => {
-                self.terminal(frame, event, response, frames);
+                self.terminal(frame, event, response, out);
                 return ended(Finish::Stop, response);
             }
             Body::Incomplete(response) => {
-                self.terminal(frame, event, response, frames);
+                self.terminal(frame, event, response, out);
                 return ended(Finish::Length, response);
             }
             Body::Failed(response) => {
-                self.copy(frame, event, frames);
+                self.copy(frame, event, out);
                 self.told = Told::Failed;
                 let error = response.error.clone().unwrap_or_default();
                 return ControlFlow::Break(Err(Failure::from_api(error, None, None)));
             }
             Body::Error(error) => {
-                self.copy(frame, event, frames);
+                self.copy(frame, event, out);
                 self.told = Told::Error;
                 return ControlFlow::Break(Err(Failure::from_api((**error).clone(), None, None)));
             }
@@ -293,13 +292,13 @@ impl Passthrough {
             }
             Body::Text { output_index, content_index, delta } => {
                 let place = (*output_index, *content_index, *delta);
-                if let Some(end) = self.text(frame, place, frames) {
+                if let Some(end) = self.text(frame, place, out) {
                     return end;
                 }
             }
             _ => {}
         }
-        self.copy(frame, event, frames);
+        self.copy(frame, event, out);
         ControlFlow::Continue(())
     }
 }
@@ -307,25 +306,19 @@ impl Passthrough {
 impl Encoder for Passthrough {
     type Output = Option<Box<RawValue>>;
 
-    fn event(
-        &mut self,
-        frame: &Frame,
-        event: &Event<'_>,
-        _: Duration,
-        frames: &mut Frames,
-    ) -> Step {
+    fn event(&mut self, frame: &Frame, event: &Event<'_>, out: &mut Out) -> Step {
         // What is done here stands in the response as the client asked for it.
         if !self.echoed_params.is_empty()
             && holds_response(&event.body)
             && let Some(frame) = synthesized::with_echoes(frame, &self.echoed_params)
             && let Ok(event) = Event::parse(&frame)
         {
-            return self.take(&frame, &event, frames);
+            return self.take(&frame, &event, out);
         }
-        self.take(frame, event, frames)
+        self.take(frame, event, out)
     }
 
-    fn finish(self, _: End, _: Duration, _: &mut Frames) -> Self::Output {
+    fn finish(self, _: End, _: &mut Out) -> Self::Output {
         self.reply
     }
 
@@ -333,7 +326,7 @@ impl Encoder for Passthrough {
         reply.as_deref()
     }
 
-    fn fail(self, failure: &Failure, frames: &mut Frames) {
+    fn fail(self, failure: &Failure, out: &mut Out) {
         if self.told == Told::Failed || !self.streams {
             return;
         }
@@ -344,11 +337,11 @@ impl Encoder for Passthrough {
             .as_ref()
             .and_then(|f| synthesized::failed(f, &self.items, failure, sequence))
         {
-            Some(event) => frames.event(Some(synthesized::FAILED), event.get().as_bytes()),
+            Some(event) => out.frames.message(Some(synthesized::FAILED), event.get().as_bytes()),
             None if self.told == Told::Error => {}
-            None => {
-                frames.event_json(Some(synthesized::ERROR), &synthesized::error(failure, sequence))
-            }
+            None => out
+                .frames
+                .message_json(Some(synthesized::ERROR), &synthesized::error(failure, sequence)),
         }
     }
 }

@@ -1,7 +1,6 @@
 //! Tests of stop sequences and token caps: where text is cut, whatever its pieces.
 
 use std::ops::ControlFlow;
-use std::time::Duration;
 
 use chatmock_protocol::responses::Usage;
 use proptest::prelude::*;
@@ -11,7 +10,7 @@ use crate::delta::Delta;
 use crate::dialect::DeltaEncoder;
 use crate::end::{End, Finish};
 use crate::failure::Failure;
-use crate::frames::Frames;
+use crate::frames::Out;
 use crate::reply::{Collector, Reply};
 use crate::shape::Shape;
 use crate::tests::support::shape;
@@ -24,15 +23,13 @@ fn stopping(stop: &[&str], max_tokens: Option<u64>) -> Shape {
 
 /// Feeds text pieces; a break ends the reply, otherwise it ends with `Stop` and `usage`.
 fn reply(shape: &Shape, pieces: &[&str], usage: Option<Usage>) -> Reply {
-    let (mut encoder, mut frames) = (StopAt::new(shape, Collector::new()), Frames::default());
+    let (mut encoder, mut out) = (StopAt::new(shape, Collector::new()), Out::default());
     for piece in pieces {
-        if let ControlFlow::Break(finish) =
-            encoder.delta(Delta::Text((*piece).into()), Duration::ZERO, &mut frames)
-        {
-            return encoder.end(End::new(finish), Duration::ZERO, &mut frames);
+        if let ControlFlow::Break(finish) = encoder.delta(Delta::Text((*piece).into()), &mut out) {
+            return encoder.end(End::new(finish), &mut out);
         }
     }
-    encoder.end(End { usage, ..End::new(Finish::Stop) }, Duration::ZERO, &mut frames)
+    encoder.end(End { usage, ..End::new(Finish::Stop) }, &mut out)
 }
 
 fn cut(stop: &[&str], max_tokens: Option<u64>, pieces: &[&str]) -> (String, Finish) {
@@ -75,13 +72,13 @@ fn sequences_of_several_bytes_a_letter_are_found() {
 
 #[test]
 fn held_text_comes_before_a_call_and_the_sequence_begins_anew_after_it() {
-    let (mut encoder, mut frames) =
-        (StopAt::new(&stopping(&["END"], None), Collector::new()), Frames::default());
+    let (mut encoder, mut out) =
+        (StopAt::new(&stopping(&["END"], None), Collector::new()), Out::default());
     let call = Delta::CallStart { slot: 0, id: "a", name: "f", custom: false };
     for delta in [Delta::Text("one EN".into()), call, Delta::Text("D".into())] {
-        assert!(encoder.delta(delta, Duration::ZERO, &mut frames).is_continue());
+        assert!(encoder.delta(delta, &mut out).is_continue());
     }
-    let reply = encoder.end(End::new(Finish::ToolCalls), Duration::ZERO, &mut frames);
+    let reply = encoder.end(End::new(Finish::ToolCalls), &mut out);
     assert_eq!((reply.text.as_str(), reply.calls.len()), ("one END", 1));
     assert_eq!(reply.end.finish, Finish::ToolCalls);
 }
@@ -92,27 +89,21 @@ fn held_text_is_written_before_a_failure() {
     struct Echo;
     impl DeltaEncoder for Echo {
         type Output = ();
-        fn delta(
-            &mut self,
-            delta: Delta<'_>,
-            _: Duration,
-            frames: &mut Frames,
-        ) -> ControlFlow<Finish> {
+        fn delta(&mut self, delta: Delta<'_>, out: &mut Out) -> ControlFlow<Finish> {
             if let Delta::Text(text) = delta {
-                frames.text(text.text());
+                out.frames.text(text.text());
             }
             ControlFlow::Continue(())
         }
-        fn end(self, _: End, _: Duration, _: &mut Frames) {}
-        fn fail(self, _: &Failure, frames: &mut Frames) {
-            frames.text("!");
+        fn end(self, _: End, _: &mut Out) {}
+        fn fail(self, _: &Failure, out: &mut Out) {
+            out.frames.text("!");
         }
     }
-    let (mut encoder, mut frames) =
-        (StopAt::new(&stopping(&["END"], None), Echo), Frames::default());
-    assert!(encoder.delta(Delta::Text("one EN".into()), Duration::ZERO, &mut frames).is_continue());
-    encoder.fail(&Failure::incomplete(), &mut frames);
-    assert_eq!(frames.take().unwrap(), "one EN!");
+    let (mut encoder, mut out) = (StopAt::new(&stopping(&["END"], None), Echo), Out::default());
+    assert!(encoder.delta(Delta::Text("one EN".into()), &mut out).is_continue());
+    encoder.fail(&Failure::incomplete(), &mut out);
+    assert_eq!(out.frames.take().unwrap(), "one EN!");
 }
 
 #[test]
@@ -137,8 +128,8 @@ fn a_cap_reached_by_held_text_ends_in_length() {
 
 #[test]
 fn reasoning_and_calls_are_not_counted() {
-    let (mut encoder, mut frames) =
-        (StopAt::new(&stopping(&["x"], Some(1)), Collector::new()), Frames::default());
+    let (mut encoder, mut out) =
+        (StopAt::new(&stopping(&["x"], Some(1)), Collector::new()), Out::default());
     let channel = chatmock_protocol::responses::event::Channel::Summary;
     let long = "x".repeat(100);
     for delta in [
@@ -146,7 +137,7 @@ fn reasoning_and_calls_are_not_counted() {
         Delta::CallStart { slot: 0, id: "a", name: "f", custom: false },
         Delta::CallArguments { slot: 0, fragment: long.as_str().into() },
     ] {
-        assert!(encoder.delta(delta, Duration::ZERO, &mut frames).is_continue());
+        assert!(encoder.delta(delta, &mut out).is_continue());
     }
 }
 
@@ -206,13 +197,13 @@ proptest! {
 
 /// A reply of these steps, and how many of them were taken.
 fn steps(shape: &Shape, deltas: Vec<Delta<'_>>) -> (Reply, usize) {
-    let (mut encoder, mut frames) = (StopAt::new(shape, Collector::new()), Frames::default());
+    let (mut encoder, mut out) = (StopAt::new(shape, Collector::new()), Out::default());
     for (taken, delta) in (1..).zip(deltas) {
-        if let ControlFlow::Break(finish) = encoder.delta(delta, Duration::ZERO, &mut frames) {
-            return (encoder.end(End::new(finish), Duration::ZERO, &mut frames), taken);
+        if let ControlFlow::Break(finish) = encoder.delta(delta, &mut out) {
+            return (encoder.end(End::new(finish), &mut out), taken);
         }
     }
-    (encoder.end(End::new(Finish::ToolCalls), Duration::ZERO, &mut frames), usize::MAX)
+    (encoder.end(End::new(Finish::ToolCalls), &mut out), usize::MAX)
 }
 
 #[test]

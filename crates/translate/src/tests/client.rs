@@ -30,6 +30,7 @@ pub(crate) trait Client: Dialect {
         match Self::FRAMING {
             Framing::Sse => data(stream),
             Framing::Ndjson => lines(stream),
+            Framing::Message => unreachable!("no dialect has this for its own"),
         }
     }
 }

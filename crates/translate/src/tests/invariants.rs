@@ -6,7 +6,7 @@ use serde_json::Value;
 
 use super::client::Client;
 use super::support::script::{item, script};
-use super::support::{completed, created, error, shape, stream, text, whole};
+use super::support::{completed, created, error, messages, shape, stream, text, whole};
 use crate::for_each_dialect;
 use crate::reasoning_style::ReasoningStyle;
 use crate::stop::StopCriteria;
@@ -115,6 +115,32 @@ proptest! {
         let pieces: Vec<&str> = words.iter().map(String::as_str).collect();
         for shown in texts(&stopping(&[&stop]), &pieces) {
             prop_assert_eq!(&shown, &expected);
+        }
+    }
+}
+
+/// The messages of a stream in its dialect's own framing, less the marker that is no JSON.
+fn delimited<D: Client>(shape: &Shape, events: &[String]) -> Vec<Value> {
+    let mut messages = D::messages(&stream::<D>(shape, events));
+    messages.retain(|message| message != "[DONE]");
+    messages
+}
+
+proptest! {
+    #[test]
+    fn one_message_per_event_holds_what_the_own_framing_holds(
+        items in prop::collection::vec(item(), 0..6),
+        turns in prop::collection::vec(any::<usize>(), 0..20),
+        end in 0_usize..10,
+        usage in any::<bool>(),
+    ) {
+        let shape = Shape { stream_usage: usage, ..shape() };
+        let script = script(&items, &turns, end);
+        let both = for_each_dialect!(D => {
+            (messages::<D>(&shape, &script), delimited::<D>(&shape, &script))
+        });
+        for (messages, delimited) in both {
+            prop_assert_eq!(messages, delimited);
         }
     }
 }

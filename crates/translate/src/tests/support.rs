@@ -15,7 +15,7 @@ use crate::end::{End, Finish};
 use crate::reasoning_style::ReasoningStyle;
 use crate::shape::Shape;
 use crate::stop::StopCriteria;
-use crate::{Catalog, Failure, Family, Frames, Notice, Policy, settle};
+use crate::{Catalog, Failure, Family, Framing, Notice, Out, Policy, settle};
 
 /// A moment for `created`.
 pub(crate) const CREATED: u64 = 1_795_338_734;
@@ -179,23 +179,23 @@ pub(crate) fn call(id: &str, name: &str, arguments: &str) -> Value {
 
 /// Gives `events` to an encoder until it breaks off; their end without that is a failure.
 ///
-/// Each comes `step` after the one before; the moment of the last is given back.
+/// Each comes `step` after the one before.
 fn run<E: Encoder>(
     encoder: &mut E,
     events: &[String],
     step: Duration,
-    out: &mut Frames,
-) -> (Result<End, Failure>, Duration) {
-    let mut at = Duration::ZERO;
+    out: &mut Out,
+) -> Result<End, Failure> {
+    out.at = Duration::ZERO;
     for event in events {
         let frame = Frame::new(Bytes::copy_from_slice(event.as_bytes()));
         let event = Event::parse(&frame).unwrap();
-        at += step;
-        if let std::ops::ControlFlow::Break(end) = encoder.event(&frame, &event, at, out) {
-            return (end, at);
+        out.at += step;
+        if let std::ops::ControlFlow::Break(end) = encoder.event(&frame, &event, out) {
+            return end;
         }
     }
-    (Err(Failure::incomplete()), at)
+    Err(Failure::incomplete())
 }
 
 /// The bytes of a streamed reply of one choice.
@@ -205,29 +205,42 @@ pub(crate) fn stream<D: Dialect>(shape: &Shape, events: &[String]) -> String {
 
 /// The same where each event comes `step` after the one before.
 pub(crate) fn stream_at<D: Dialect>(shape: &Shape, events: &[String], step: Duration) -> String {
+    let mut out = Out::new(D::FRAMING);
+    write_stream::<D>(shape, events, step, &mut out);
+    written(&mut out)
+}
+
+/// The same as one message per event.
+pub(crate) fn messages<D: Dialect>(shape: &Shape, events: &[String]) -> Vec<Value> {
+    let mut out = Out::new(Framing::Message);
+    write_stream::<D>(shape, events, Duration::ZERO, &mut out);
+    let messages = std::iter::from_fn(|| out.frames.take_message());
+    messages.map(|message| serde_json::from_slice(&message).unwrap()).collect()
+}
+
+fn write_stream<D: Dialect>(shape: &Shape, events: &[String], step: Duration, out: &mut Out) {
     let shape = Arc::new(shape.clone());
-    let (mut out, mut encoder) = (Frames::default(), D::encoder(&shape, 0));
-    match run(&mut encoder, events, step, &mut out) {
-        (Ok(end), at) => {
-            let output = encoder.finish(end, at, &mut out);
-            D::tail(Ok(&[output]), &shape, &mut out);
+    let mut encoder = D::encoder(&shape, 0);
+    match run(&mut encoder, events, step, out) {
+        Ok(end) => {
+            let output = encoder.finish(end, out);
+            D::tail(Ok(&[output]), &shape, out);
         }
-        (Err(failure), _) => {
-            encoder.fail(&failure, &mut out);
-            D::tail(Err(&failure), &shape, &mut out);
+        Err(failure) => {
+            encoder.fail(&failure, out);
+            D::tail(Err(&failure), &shape, out);
         }
     }
-    written(&mut out)
 }
 
 /// The bytes of a streamed reply of several choices, one after the other; all come to their end.
 pub(crate) fn streams<D: Dialect>(shape: &Shape, choices: &[Vec<String>]) -> String {
     let shape = Arc::new(shape.clone());
-    let mut out = Frames::default();
+    let mut out = Out::new(D::FRAMING);
     let choices = (0..).zip(choices).map(|(choice, events)| {
         let mut encoder = D::encoder(&shape, choice);
-        let end = run(&mut encoder, events, Duration::ZERO, &mut out).0.unwrap();
-        encoder.finish(end, Duration::ZERO, &mut out)
+        let end = run(&mut encoder, events, Duration::ZERO, &mut out).unwrap();
+        encoder.finish(end, &mut out)
     });
     let outputs: Vec<Output<D>> = choices.collect();
     D::tail(Ok(&outputs), &shape, &mut out);
@@ -237,11 +250,11 @@ pub(crate) fn streams<D: Dialect>(shape: &Shape, choices: &[Vec<String>]) -> Str
 /// A reply to what asks nothing, as a stream and whole.
 pub(crate) fn at_once<D: Dialect>(shape: &Shape, finish: Finish) -> (String, Value) {
     let shape = Arc::new(shape.clone());
-    let mut out = Frames::default();
-    let output = D::encoder(&shape, 0).finish(End::new(finish), Duration::ZERO, &mut out);
+    let mut out = Out::new(D::FRAMING);
+    let output = D::encoder(&shape, 0).finish(End::new(finish), &mut out);
     D::tail(Ok(&[output]), &shape, &mut out);
     let stream = written(&mut out);
-    let replies = [D::whole(&shape, 0).finish(End::new(finish), Duration::ZERO, &mut out)];
+    let replies = [D::whole(&shape, 0).finish(End::new(finish), &mut out)];
     (stream, serde_json::to_value(D::render(&replies, &shape, Duration::ZERO)).unwrap())
 }
 
@@ -266,15 +279,14 @@ pub(crate) fn wholes<D: Dialect>(
     step: Duration,
 ) -> Result<Value, Failure> {
     let shape = Arc::new(shape.clone());
-    let (mut out, mut took, mut replies) = (Frames::default(), Duration::ZERO, Vec::new());
+    let (mut out, mut replies) = (Out::default(), Vec::new());
     for (choice, events) in (0..).zip(choices) {
         let mut encoder = D::whole(&shape, choice);
-        let (end, at) = run(&mut encoder, events, step, &mut out);
-        replies.push(encoder.finish(end?, at, &mut out));
-        took = at;
+        let end = run(&mut encoder, events, step, &mut out)?;
+        replies.push(encoder.finish(end, &mut out));
     }
-    assert!(out.is_empty(), "a whole reply writes no frames");
-    Ok(serde_json::to_value(D::render(&replies, &shape, took)).unwrap())
+    assert!(out.frames.is_empty(), "a whole reply writes nothing");
+    Ok(serde_json::to_value(D::render(&replies, &shape, out.at)).unwrap())
 }
 
 /// A failure in the shape of the dialect's family.
@@ -282,8 +294,8 @@ pub(crate) fn error<D: Dialect>(failure: &Failure) -> Value {
     serde_json::to_value(D::Family::error(failure)).unwrap()
 }
 
-fn written(out: &mut Frames) -> String {
-    String::from_utf8(out.take().unwrap_or_default().to_vec()).unwrap()
+fn written(out: &mut Out) -> String {
+    String::from_utf8(out.frames.take().unwrap_or_default().to_vec()).unwrap()
 }
 
 /// A JSON text as a value.

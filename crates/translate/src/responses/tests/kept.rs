@@ -2,7 +2,6 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::time::Duration;
 
 use bytes::Bytes;
 use chatmock_protocol::responses::Event;
@@ -12,7 +11,7 @@ use serde_json::{Value, json};
 use crate::Responses;
 use crate::dialect::{Dialect, Encoder};
 use crate::failure::Failure;
-use crate::frames::Frames;
+use crate::frames::Out;
 use crate::policy::Policy;
 use crate::shape::Shape;
 use crate::stop::StopCriteria;
@@ -24,14 +23,14 @@ use crate::tests::support::{
 /// The response that a stream hands back at its end, beside what it wrote.
 fn kept(shape: &Shape, events: &[String]) -> (Option<Value>, String) {
     let shape = Arc::new(shape.clone());
-    let (mut encoder, mut out) = (Responses::encoder(&shape, 0), Frames::default());
+    let (mut encoder, mut out) = (Responses::encoder(&shape, 0), Out::default());
     for event in events {
         let frame = Frame::new(Bytes::copy_from_slice(event.as_bytes()));
         let event = Event::parse(&frame).unwrap();
-        if let ControlFlow::Break(end) = encoder.event(&frame, &event, Duration::ZERO, &mut out) {
-            let output = encoder.finish(end.unwrap(), Duration::ZERO, &mut out);
+        if let ControlFlow::Break(end) = encoder.event(&frame, &event, &mut out) {
+            let output = encoder.finish(end.unwrap(), &mut out);
             let kept = <Responses as Dialect>::Encoder::kept(&output).map(|raw| value(raw.get()));
-            return (kept, String::from_utf8(out.take().unwrap().to_vec()).unwrap());
+            return (kept, String::from_utf8(out.frames.take().unwrap().to_vec()).unwrap());
         }
     }
     panic!("the script has no end");
