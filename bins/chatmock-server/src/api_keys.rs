@@ -1,4 +1,4 @@
-//! Inbound keys as a person gives them: typed, in the environment, or in a file.
+//! The API keys that clients must send: typed, in the environment, or in a file.
 
 use std::path::Path;
 
@@ -8,13 +8,13 @@ use chatmock_server::ApiKey;
 use crate::text_file::TextFile;
 use chatmock_server::auth::Secret;
 
-/// Below this length a key could be guessed, in bytes.
+/// The length in bytes below which a key could be guessed.
 const GUESSABLE_LENGTH: usize = 16;
 
-/// The longest label, in bytes.
+/// The largest length of a label, in bytes.
 const MAX_LABEL: usize = 64;
 
-/// The keys, and what a person should be warned of.
+/// The keys that were loaded, and the warnings about them.
 #[derive(Debug, Default)]
 pub(crate) struct LoadedKeys {
     /// The keys.
@@ -24,7 +24,7 @@ pub(crate) struct LoadedKeys {
 }
 
 impl LoadedKeys {
-    /// Reads typed keys and those of a file. No error repeats a key.
+    /// Loads the typed keys and those of a file. No error message repeats a key.
     pub(crate) fn read(typed: &[Secret], file: Option<&Path>) -> anyhow::Result<Self> {
         let mut found = Self::default();
         for key in typed {
@@ -53,7 +53,7 @@ impl LoadedKeys {
         Ok(())
     }
 
-    /// Adds `KEY` or `LABEL:KEY`.
+    /// Adds a key that is written `KEY` or `LABEL:KEY`.
     fn add(&mut self, text: &str) -> anyhow::Result<()> {
         let (label, key) = match text.trim().split_once(':') {
             Some((label, key)) => (label.trim().to_owned(), key.trim()),
@@ -78,7 +78,7 @@ impl LoadedKeys {
     }
 }
 
-/// Warns of a file with keys that others can read.
+/// Returns the warning about a file with keys that other users can read.
 pub(crate) fn open_file_warning(path: &Path) -> String {
     let path = path.display();
     format!("other users can read the API keys: run chmod 600 {path}")

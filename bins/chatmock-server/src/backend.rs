@@ -1,4 +1,4 @@
-//! Which backend answers, and with what it is called: flags and environment brought together.
+//! The choice of the backend and of the key for it, from flags and environment.
 
 use std::path::Path;
 
@@ -11,33 +11,33 @@ use crate::env::OpenAiVariables;
 use crate::text_file::TextFile;
 use crate::value_parsers::SizeOrOff;
 
-/// From how many bytes on a request is compressed on its way to a backend far away.
+/// The size in bytes from which requests to a backend on another machine are compressed.
 const COMPRESS_ABOVE: usize = 256 * 1024;
 
-/// With what the tokens of a sign-in begin, which are no keys.
+/// The start of every token of a sign-in. Such a token in place of an API key is a common mistake.
 const JWT_PREFIX: &str = "eyJ";
 
-/// The backend as it is to be called.
+/// The backend as it will be called.
 #[derive(Debug)]
 pub(crate) struct ResolvedBackend {
-    /// The backend.
+    /// The configuration of the client that calls it.
     pub(crate) config: upstream::Config,
-    /// The key, where the backend is called with one.
+    /// The key, if the backend is called with one.
     pub(crate) key: Option<Secret>,
     /// Sentences for the log.
     pub(crate) warnings: Vec<String>,
 }
 
 impl BackendArgs {
-    /// What is left of it in a demo: the simulator takes the backend's place, at an address of its
-    /// own, and asks for no key of the person's.
+    /// Returns the flags for a demo: the simulator will replace the address, and no key of the user
+    /// is needed.
     pub(crate) fn for_demo(self) -> Self {
         let upstream_url = Some("http://127.0.0.1:1/v1".to_owned());
         Self { upstream_url, upstream_key_file: None, ..self }
     }
 }
 
-/// Decides which backend answers.
+/// Resolves the backend, its address and its key.
 pub(crate) fn resolve(
     args: BackendArgs,
     openai: &OpenAiVariables,
@@ -79,7 +79,7 @@ pub(crate) fn resolve(
     Ok(ResolvedBackend { config, key, warnings })
 }
 
-/// Whether a route is called with a key.
+/// Whether the route of this name is called with a key.
 pub(crate) fn uses_key(route: &str) -> bool {
     route.to_ascii_lowercase().parse::<UpstreamRoute>().is_ok_and(|route| route.uses_key())
 }
@@ -109,7 +109,7 @@ fn api(
     Ok(UpstreamRoute::api(profile).at(base))
 }
 
-/// Reads the one line of a file with a key. No error repeats it.
+/// Reads a key from a file of one line. No error message repeats the key.
 fn read_key(path: &Path, warnings: &mut Vec<String>) -> anyhow::Result<Secret> {
     let shown = path.display();
     let file = TextFile::read(path).with_context(|| format!("--upstream-key-file {shown}"))?;
@@ -125,7 +125,7 @@ fn read_key(path: &Path, warnings: &mut Vec<String>) -> anyhow::Result<Secret> {
     Ok(Secret::new(key))
 }
 
-/// Whether a host is this machine without asking a resolver.
+/// Whether a host is this machine, without asking a resolver.
 pub(crate) fn is_loopback(host: &str) -> bool {
     let address = host.parse::<std::net::IpAddr>();
     host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())

@@ -3,25 +3,26 @@
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
-use chatmock_server::Account;
 use chatmock_server::upstream::UpstreamRoute;
+use chatmock_server::{Account, sanitize};
 
 use crate::logging::Log;
 
-/// Who pays for the answers.
+/// The account that pays for the answers.
 #[derive(Debug)]
 pub(crate) enum AccountStatus {
-    /// Nobody: they are made up.
+    /// No account: a simulator makes the answers up.
     Demo,
-    /// The person who signed in.
+    /// The account that is signed in.
     Account(Account),
-    /// Whoever holds the key, if one is asked for.
+    /// An API key, if the backend requires one.
     Key,
-    /// Nobody yet; a sentence that says why.
+    /// No account yet; a sentence that gives the reason.
     Unavailable(String),
 }
 
-/// Tells that the server listens: at length on a terminal, else in one line that programs can read.
+/// Announces that the server listens: with a banner on a terminal, else with one line that programs
+/// can parse.
 pub(crate) fn show(
     addresses: &[SocketAddr],
     route: &UpstreamRoute,
@@ -38,7 +39,7 @@ pub(crate) fn show(
         AccountStatus::Demo => tracing::info!("{DEMO}"),
         AccountStatus::Key => {}
         AccountStatus::Account(account) => tracing::info!("signed in as {}", account_text(account)),
-        AccountStatus::Unavailable(why) => tracing::warn!("{}", printable(why)),
+        AccountStatus::Unavailable(why) => tracing::warn!("{}", sanitize::text(why)),
     }
     let Some((first, others)) = addresses.split_first() else { return };
     for other in others {
@@ -66,7 +67,7 @@ fn text(addresses: &[SocketAddr], route: &UpstreamRoute, account_status: &Accoun
         AccountStatus::Demo => line("Account", DEMO),
         AccountStatus::Key => {}
         AccountStatus::Account(account) => line("Account", &account_text(account)),
-        AccountStatus::Unavailable(why) => line("Account", &printable(why)),
+        AccountStatus::Unavailable(why) => line("Account", &sanitize::text(why)),
     }
     line("Stop", "Ctrl-C");
     text.push('\n');
@@ -74,23 +75,18 @@ fn text(addresses: &[SocketAddr], route: &UpstreamRoute, account_status: &Accoun
 }
 
 fn route_text(route: &UpstreamRoute) -> String {
-    format!("{} ({})", route.name(), printable(route.base()))
+    format!("{} ({})", route.name(), sanitize::text(route.base()))
 }
 
 fn account_text(account: &Account) -> String {
     let email = account
         .email
         .as_deref()
-        .map_or_else(|| "an account without an email address".into(), printable);
+        .map_or_else(|| "an account without an email address".into(), sanitize::text);
     match &account.plan {
-        Some(plan) => format!("{email} ({})", printable(plan)),
+        Some(plan) => format!("{email} ({})", sanitize::text(plan)),
         None => email,
     }
-}
-
-/// Leaves out what could steer a terminal: an account's words come from outside.
-fn printable(words: &str) -> String {
-    words.chars().filter(|c| !c.is_control()).collect()
 }
 
 #[cfg(test)]
@@ -128,6 +124,6 @@ mod tests {
     #[test]
     fn an_account_cannot_steer_the_terminal() {
         let account = Account { email: Some("a\u{1b}[2J\n@b".into()), plan: None };
-        assert_eq!(account_text(&account), "a[2J@b");
+        assert_eq!(account_text(&account), "a\\u{1b}[2J\\n@b");
     }
 }

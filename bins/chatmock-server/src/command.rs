@@ -1,4 +1,4 @@
-//! The command: the flags as declared, with what all of them have in common.
+//! The clap command, with the behaviour that all flags share.
 
 use std::any::TypeId;
 use std::ffi::OsString;
@@ -9,18 +9,18 @@ use crate::cli::Cli;
 use crate::env::Variable;
 use crate::value_parsers;
 
-/// The command, with the variables that say something now.
+/// Returns the command, with the environment variables that have an effect now.
 pub(crate) fn command() -> Command {
     Cli::command().mut_args(|arg| make_global(accept_value(bind_variable(arg))))
 }
 
-/// The command of a program without an environment.
+/// Returns the command without any environment variable.
 #[cfg(test)]
 pub(crate) fn without_environment() -> Command {
     Cli::command().mut_args(|arg| make_global(accept_value(arg.env(None::<&str>))))
 }
 
-/// Reads the words of a command line, the program's name first.
+/// Parses the words of a command line, which begins with the name of the program.
 pub(crate) fn read(
     command: Command,
     words: impl Iterator<Item = OsString>,
@@ -29,12 +29,16 @@ pub(crate) fn read(
     command.try_get_matches_from(words)
 }
 
-/// Whether a flag says yes or no.
+/// Whether a flag takes a boolean.
 pub(crate) fn is_bool(arg: &Arg) -> bool {
     arg.get_value_parser().type_id() == TypeId::of::<bool>()
 }
 
-/// Writes `--no-fast-mode` as `--fast-mode=false`, so that no flag has another one against it.
+/// Rewrites `--no-fast-mode` to `--fast-mode=false`.
+///
+/// Declaring a second flag for each switch would double their number in the help, and every pair
+/// would need a rule that the last one is used. The price is that clap never sees `--no-…`, so it
+/// cannot suggest such a name for a misspelt one.
 fn expand_negation(command: &Command, word: OsString) -> OsString {
     let name = word.to_str().and_then(|word| word.strip_prefix("--no-"));
     let mut flags = command.get_arguments().filter(|arg| is_bool(arg));
@@ -44,14 +48,16 @@ fn expand_negation(command: &Command, word: OsString) -> OsString {
     }
 }
 
-/// Takes a flag behind the words `config show` and `serve`, too, and of a switch the last.
+/// Accepts a flag also behind the words `config show` and `serve`, and lets the last of repeated
+/// switches override the others.
 fn make_global(arg: Arg) -> Arg {
     let id = arg.get_id().clone();
     let arg = if is_bool(&arg) { arg.overrides_with(id) } else { arg };
     arg.global(true)
 }
 
-/// Reads the variable that says something, and keeps its value out of the help text.
+/// Binds a flag to the variable that has an effect, and hides the value of the variable from the
+/// help.
 fn bind_variable(arg: Arg) -> Arg {
     let Some(name) = arg.get_env() else { return arg };
     let variable = Variable::of(name);
@@ -63,7 +69,7 @@ fn bind_variable(arg: Arg) -> Arg {
     }
 }
 
-/// Lets a switch take a value too, so that a flag can turn off what the environment turns on.
+/// Lets a switch take a value, so that a flag can turn off what the environment turns on.
 fn accept_value(arg: Arg) -> Arg {
     if !matches!(arg.get_action(), ArgAction::SetTrue) {
         return arg;
@@ -80,7 +86,7 @@ fn accept_value(arg: Arg) -> Arg {
 
 #[cfg(test)]
 impl Cli {
-    /// What a command line alone says.
+    /// Parses a command line alone, without environment and file.
     pub(crate) fn typed(arguments: &[&str]) -> Result<Self, clap::Error> {
         use clap::FromArgMatches;
         let words = std::iter::once("chatmock-server").chain(arguments.iter().copied());

@@ -1,4 +1,4 @@
-//! The configuration file: what it says, between the environment and the defaults.
+//! The configuration file: the source of settings between the environment and the defaults.
 
 mod location;
 mod parse;
@@ -18,18 +18,18 @@ use crate::exit::ExitError;
 pub(crate) use self::location::ConfigLocation;
 use self::parse::ConfigEntry;
 
-/// The configuration as it was read.
+/// The configuration file as it was read.
 #[derive(Debug)]
 pub(crate) struct Config {
     location: ConfigLocation,
-    /// Whether there is a file.
+    /// Whether the file exists.
     found: bool,
     entries: Vec<ConfigEntry>,
     warnings: Vec<String>,
 }
 
 impl Config {
-    /// Reads the file, unless there is none to be read.
+    /// Reads the file, if there is one.
     pub(crate) fn read(location: ConfigLocation, folders: &Folders) -> anyhow::Result<Self> {
         let mut config = Self { location, found: false, entries: Vec::new(), warnings: Vec::new() };
         let Some((path, file)) = config.location.read()? else { return Ok(config) };
@@ -51,17 +51,17 @@ impl Config {
         Ok(config)
     }
 
-    /// Whether it changes nothing.
+    /// Whether the file sets nothing.
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// What a person is to be warned of.
+    /// Returns the warnings about the file.
     pub(crate) fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
-    /// Says beside what is wrong with the settings that some of them are in a file.
+    /// Adds to an error about the settings that some of them come from the file.
     pub(crate) fn explain(&self, error: ExitError) -> ExitError {
         match error {
             ExitError::Settings(error) if !self.is_empty() => ExitError::Settings(anyhow!(
@@ -72,7 +72,12 @@ impl Config {
         }
     }
 
-    /// The command whose defaults are those of the file: clap looks for them last.
+    /// Returns the command with the values of the file as defaults.
+    ///
+    /// Clap uses defaults last, after flags and variables, which is the order that is promised. So
+    /// the file needs no merging of its own, and a value in it is parsed by the same code as a
+    /// flag. The price is that clap itself reports such a value as a default; `config show`
+    /// therefore asks this module for the source.
     pub(crate) fn command(&self) -> Command {
         command().mut_args(|arg| match self.entry(&arg) {
             Some(entry) => arg.default_values(entry.words.clone()),
@@ -85,21 +90,21 @@ impl Config {
     }
 }
 
-/// What paths in a file start from.
+/// The folders at which paths in the file start.
 #[derive(Debug, Default)]
 struct PathBase {
-    /// The file's folder.
+    /// The folder of the file.
     folder: PathBuf,
-    /// The person's home folder, which `~` stands for.
+    /// The user's home folder, which `~` means.
     home: Option<PathBuf>,
 }
 
-/// The flags that have a key: all but those that are hidden, and the one that names the file.
+/// Returns the flags that have a key: all except hidden ones and the one that names the file.
 fn keys(command: &Command) -> impl Iterator<Item = &Arg> {
     command.get_arguments().filter(|arg| !arg.is_hide_set() && arg.get_id() != "config")
 }
 
-/// The key of a flag.
+/// Returns the key of a flag.
 fn key(arg: &Arg) -> &str {
     arg.get_long().unwrap_or_default()
 }

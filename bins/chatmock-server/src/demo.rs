@@ -1,4 +1,4 @@
-//! The demo: a simulator in this process in place of the backend, and a sign-in of its own.
+//! The demo: a simulator in this process instead of the backend, with its own sign-in.
 
 use std::io;
 use std::time::Duration;
@@ -20,7 +20,7 @@ pub(crate) struct Demo {
 }
 
 impl Demo {
-    /// Starts the simulator and points the settings at it, and away from the person's own folder.
+    /// Starts the simulator and points the settings at it, away from the user's own folder.
     pub(crate) async fn start(settings: &mut Settings) -> anyhow::Result<Self> {
         let simulator = chatmock_simulator::Settings { pace: PACE, ..Default::default() };
         let key = simulator.api_keys.first().map(|key| Secret::new(key.as_str()));
@@ -42,7 +42,7 @@ impl Demo {
     }
 }
 
-/// Makes a folder, closed to others, with a sign-in at the simulator.
+/// Creates a folder that only this user can open, with a sign-in at the simulator.
 fn signed_in(simulator: &Simulator, backend: Backend) -> io::Result<TempDir> {
     let mut folder = tempfile::Builder::new();
     #[cfg(unix)]

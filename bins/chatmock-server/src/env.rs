@@ -1,4 +1,4 @@
-//! The environment: every name that this program reads, and the folders it finds there.
+//! The environment: every variable that this program reads, and the folders that it finds there.
 
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
@@ -11,86 +11,86 @@ pub(crate) const CONFIG: &str = "CHATMOCK_CONFIG";
 pub(crate) const HOST: &str = "CHATMOCK_HOST";
 /// The port to listen on.
 pub(crate) const PORT: &str = "PORT";
-/// Whether more is logged.
+/// Whether to log more detail.
 pub(crate) const VERBOSE: &str = "VERBOSE";
-/// An older switch that adds nothing to [`VERBOSE`] any more.
+/// An older switch with the effect of [`VERBOSE`].
 pub(crate) const VERBOSE_OBFUSCATION: &str = "VERBOSE_OBFUSCATION";
-/// How the log is written.
+/// The format of the log.
 pub(crate) const LOG_FORMAT: &str = "CHATMOCK_LOG_FORMAT";
-/// Whether request bodies are logged.
+/// Whether to log request bodies.
 pub(crate) const LOG_BODIES: &str = "CHATMOCK_LOG_BODIES";
-/// The most connections.
+/// The largest number of connections.
 pub(crate) const MAX_CONNECTIONS: &str = "CHATMOCK_MAX_CONNECTIONS";
 /// API keys.
 pub(crate) const API_KEY: &str = "CHATMOCK_API_KEY";
 /// The file of API keys.
 pub(crate) const API_KEY_FILE: &str = "CHATMOCK_API_KEY_FILE";
-/// Whether other machines may ask without a key.
+/// Whether other machines may send requests without a key.
 pub(crate) const ALLOW_UNAUTHENTICATED: &str = "CHATMOCK_ALLOW_UNAUTHENTICATED";
 /// Names under which this server is reached.
 pub(crate) const ALLOW_HOST: &str = "CHATMOCK_ALLOW_HOST";
-/// Origins of web pages that may ask.
+/// Origins of web pages that may send requests.
 pub(crate) const ALLOW_ORIGIN: &str = "CHATMOCK_ALLOW_ORIGIN";
-/// The version of Ollama that its clients are told.
+/// The version that is reported to clients of Ollama.
 pub(crate) const OLLAMA_VERSION: &str = "CHATMOCK_OLLAMA_VERSION";
-/// The folder where responses are kept.
+/// The folder for responses.
 pub(crate) const STATE_DIR: &str = "CHATMOCK_STATE_DIR";
-/// Names of the person's own for models.
+/// The user's own names for models.
 pub(crate) const ALIAS: &str = "CHATMOCK_ALIAS";
 /// The largest request body.
 pub(crate) const MAX_BODY: &str = "CHATMOCK_MAX_BODY";
-/// How long open answers may go on after a stop.
+/// How long open answers may take to finish after a stop.
 pub(crate) const DRAIN: &str = "CHATMOCK_DRAIN";
-/// Whether a built-in simulator stands in for the backend.
+/// Whether a built-in simulator replaces the backend.
 pub(crate) const DEMO: &str = "CHATMOCK_DEMO";
 
-/// The effort where a request names none.
+/// The effort when a request names none.
 pub(crate) const REASONING_EFFORT: &str = "CHATGPT_LOCAL_REASONING_EFFORT";
-/// The reasoning summary where a request names none.
+/// The reasoning summary when a request names none.
 pub(crate) const REASONING_SUMMARY: &str = "CHATGPT_LOCAL_REASONING_SUMMARY";
-/// How reasoning is worded.
+/// The style in which reasoning is shown.
 pub(crate) const REASONING_COMPAT: &str = "CHATGPT_LOCAL_REASONING_COMPAT";
-/// Whether the fast tier is asked for.
+/// Whether to request the fast tier.
 pub(crate) const FAST_MODE: &str = "CHATGPT_LOCAL_FAST_MODE";
 /// The model used for every request.
 pub(crate) const DEBUG_MODEL: &str = "CHATGPT_LOCAL_DEBUG_MODEL";
-/// Whether a web search is offered to the model.
+/// Whether to offer a web search to the model.
 pub(crate) const ENABLE_WEB_SEARCH: &str = "CHATGPT_LOCAL_ENABLE_WEB_SEARCH";
-/// Whether text between tool calls is left out.
+/// Whether to hide the text between tool calls.
 pub(crate) const HIDE_COMMENTARY: &str = "CHATMOCK_HIDE_COMMENTARY";
-/// Instructions where a request has none.
+/// The instructions when a request has none.
 pub(crate) const INSTRUCTIONS: &str = "CHATMOCK_INSTRUCTIONS";
-/// Whether a request field without effect is refused.
+/// Whether to reject requests with a field that has no effect.
 pub(crate) const STRICT: &str = "CHATMOCK_STRICT";
 
-/// Whether every effort of a model is listed as a model of its own.
+/// Whether to list every effort of a model as a separate model.
 pub(crate) const EXPOSE_REASONING_MODELS: &str = "CHATGPT_LOCAL_EXPOSE_REASONING_MODELS";
-/// Whether the list of models is fetched.
+/// Whether to fetch the list of models.
 pub(crate) const MODEL_SYNC: &str = "CHATGPT_LOCAL_MODEL_SYNC";
-/// How often the list of models is fetched.
+/// The interval between two fetches of the list.
 pub(crate) const MODEL_REFRESH_INTERVAL: &str = "CHATGPT_LOCAL_MODEL_REFRESH_INTERVAL";
 
-/// The way to the models.
+/// The route to the models.
 pub(crate) const ROUTE: &str = "CHATMOCK_ROUTE";
 /// The file with the key for the backend.
 pub(crate) const UPSTREAM_KEY_FILE: &str = "CHATMOCK_UPSTREAM_KEY_FILE";
-/// What a server of the API route takes.
+/// The request fields that a server of the route `api` accepts.
 pub(crate) const PROFILE: &str = "CHATMOCK_PROFILE";
-/// Models that stand in for the backend's list.
+/// Models that replace the backend's list.
 pub(crate) const MODEL_LIST: &str = "CHATMOCK_MODEL_LIST";
-/// From how many bytes on requests are compressed.
+/// The size from which requests are compressed.
 pub(crate) const COMPRESS_ABOVE: &str = "CHATMOCK_COMPRESS_ABOVE";
-/// OpenAI's own name for a key; it counts on the API route only.
+/// OpenAI's own name for a key; used on the route `api` only.
 const OPENAI_API_KEY: &str = "OPENAI_API_KEY";
-/// OpenAI's own name for the address; it counts on the API route only.
+/// OpenAI's own name for the address; used on the route `api` only.
 const OPENAI_BASE_URL: &str = "OPENAI_BASE_URL";
 /// The address of the backend.
 pub(crate) const UPSTREAM_URL: &str = "CHATMOCK_UPSTREAM_URL";
-/// The client version that the backend is told.
+/// The client version that is sent to the backend.
 pub(crate) const CLIENT_VERSION: &str = "CHATMOCK_CLIENT_VERSION";
-/// The program name that the backend and the issuer are told.
+/// The program name that is sent to the backend and the issuer.
 pub(crate) const ORIGINATOR: &str = "CHATMOCK_ORIGINATOR";
-/// The `user-agent` that the backend and the issuer are told.
+/// The `user-agent` that is sent to the backend and the issuer.
 pub(crate) const USER_AGENT: &str = "CHATMOCK_USER_AGENT";
 
 /// The folder of the sign-in and the model cache.
@@ -99,13 +99,13 @@ pub(crate) const HOME: &str = "CHATGPT_LOCAL_HOME";
 pub(crate) const ISSUER: &str = "CHATGPT_LOCAL_ISSUER";
 /// The OAuth client of the sign-in.
 pub(crate) const CLIENT_ID: &str = "CHATGPT_LOCAL_CLIENT_ID";
-/// Whether the Codex CLI's sign-in is read.
+/// Whether to use the Codex CLI's sign-in.
 pub(crate) const BORROW_CODEX: &str = "CHATMOCK_BORROW_CODEX";
-/// The Codex CLI's own folder; `.codex` in the person's home folder when unset.
+/// The Codex CLI's own folder; `.codex` in the home folder when unset.
 const CODEX_HOME: &str = "CODEX_HOME";
-/// Where the platform keeps the settings of programs, where that is not fixed.
+/// The variable for the platform's folder for settings, on platforms that have one.
 const CONFIG_FOLDER: &str = if cfg!(windows) { "APPDATA" } else { "XDG_CONFIG_HOME" };
-/// Where it does so in the person's home folder otherwise.
+/// The folder for settings in the home folder, when the variable is unset.
 const DEFAULT_CONFIG_FOLDER: &str = if cfg!(windows) {
     "AppData/Roaming"
 } else if cfg!(target_os = "macos") {
@@ -114,25 +114,25 @@ const DEFAULT_CONFIG_FOLDER: &str = if cfg!(windows) {
     ".config"
 };
 
-/// Older names that still count while the name before them says nothing.
+/// Older names that are used when the name before them is unset or empty.
 const LEGACY: [(&str, &str); 2] = [
     (VERBOSE, "CHATGPT_LOCAL_VERBOSE"),
     (VERBOSE_OBFUSCATION, "CHATGPT_LOCAL_VERBOSE_OBFUSCATION"),
 ];
 
-/// Which variable speaks for a flag.
+/// The variable that sets a flag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Variable {
-    /// The flag's own, set or not.
+    /// The flag's own variable, set or not.
     Own,
-    /// An older one, since the flag's own says nothing.
+    /// An older variable, because the flag's own is unset or empty.
     Legacy(&'static str),
-    /// None: an empty value counts as unset.
+    /// No variable, because the flag's own is empty.
     Empty,
 }
 
 impl Variable {
-    /// Finds the one for the flag whose own variable has this name.
+    /// Finds the variable for the flag whose own variable has this name.
     pub(crate) fn of(name: &OsStr) -> Self {
         if value(name).is_some() {
             return Self::Own;
@@ -150,7 +150,7 @@ fn value(name: impl AsRef<OsStr>) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
 
-/// What the environment says to every program that calls OpenAI's API.
+/// The variables that every program for OpenAI's API reads.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct OpenAiVariables {
     /// A key.
@@ -160,7 +160,7 @@ pub(crate) struct OpenAiVariables {
 }
 
 impl OpenAiVariables {
-    /// The variable that stands in for the flag of this name, where it says something.
+    /// Returns the variable that replaces the flag of this name, if it is set.
     pub(crate) fn fallback_for(flag: &str) -> Option<&'static str> {
         let name = match flag {
             "upstream-url" => OPENAI_BASE_URL,
@@ -170,31 +170,31 @@ impl OpenAiVariables {
         value(name).map(|_| name)
     }
 
-    /// Asks the environment.
+    /// Reads the variables.
     pub(crate) fn read() -> Self {
         let text = |name| value(name).and_then(|value| value.into_string().ok());
         Self { key: text(OPENAI_API_KEY).map(|key| Secret::new(&key)), base: text(OPENAI_BASE_URL) }
     }
 }
 
-/// Folders that are known without any flag.
+/// The folders that are known without any flag.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Folders {
-    /// The person's home folder.
+    /// The user's home folder.
     pub(crate) home: Option<PathBuf>,
     /// The Codex CLI's folder.
     pub(crate) codex: Option<PathBuf>,
-    /// Where programs keep their settings.
+    /// The platform's folder for settings.
     pub(crate) config: Option<PathBuf>,
 }
 
 impl Folders {
-    /// Asks the environment and, for the person's folder, the system.
+    /// Reads the variables, and asks the system for the home folder.
     pub(crate) fn read() -> Self {
         let home = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
         let below = |folder: &str| home.as_ref().map(|home| home.join(folder));
         let codex = value(CODEX_HOME).map(PathBuf::from).or_else(|| below(".codex"));
-        // A relative path there is to be ignored, says the XDG specification.
+        // The XDG specification says that a relative path there is to be ignored.
         let config = value(CONFIG_FOLDER).filter(|_| !cfg!(target_os = "macos")).map(PathBuf::from);
         let config = config.filter(|folder| folder.is_absolute());
         Self { codex, config: config.or_else(|| below(DEFAULT_CONFIG_FOLDER)), home }

@@ -1,4 +1,4 @@
-//! What is asked of the program: the command line, the environment and the file, put together.
+//! What the user asked the program to do, from the command line, the environment and the file.
 
 use anyhow::anyhow;
 use clap::{ArgMatches, Command, FromArgMatches};
@@ -9,20 +9,21 @@ use crate::config::{Config, ConfigLocation, show};
 use crate::env::Folders;
 use crate::value_parsers;
 
-/// What is to be done.
+/// The task of this run.
 #[derive(Debug)]
 pub(crate) enum Invocation {
-    /// Serve.
+    /// Serves requests.
     Serve(Box<Cli>, Config),
-    /// Print this.
+    /// Prints this text.
     Print(String),
 }
 
 impl Invocation {
-    /// Finds out; ends the program on `--help` and on mistakes in flags and variables.
+    /// Reads the task. Ends the program on `--help` and on mistakes in flags and variables.
     pub(crate) fn read(folders: &Folders) -> anyhow::Result<Self> {
         let matches = read(command());
-        // What says where the file is cannot be in it, so the words are read again below it.
+        // The location of the file cannot be a setting of the file, so the command line is parsed
+        // first without the file and then again with its values as defaults.
         let Cli { command, program, .. } = cli(&matches);
         if let Some(ServerCommand::Other(words)) = command {
             return Err(anyhow!(value_parsers::unknown_word_hint(

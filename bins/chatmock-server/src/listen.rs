@@ -1,4 +1,9 @@
-//! The listening addresses: which ones a host means, and the sockets bound to them.
+//! The listening addresses of a host, and the sockets bound to them.
+//!
+//! A name may mean several addresses, and `localhost` means two. A client picks one of them,
+//! so the server listens on all that this machine has, with the same port on each. Binding the
+//! first alone would fail clients that try `::1` first. The price is the retry below: a port that
+//! is free on one address may be taken on another.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
@@ -7,26 +12,28 @@ use anyhow::{Context, anyhow, ensure};
 
 use crate::exit::ExitError;
 
-/// How often a free port is looked for that is free on every address.
+/// How many times a free port is picked before giving up because it is taken on another address.
 const ATTEMPTS: u32 = 8;
 
-/// How many connections may wait to be accepted, where the system allows it. The standard library's
-/// 128 overflow in a burst of clients, who then wait for a second before they are heard again.
+/// How many connections may wait to be accepted, if the system allows it.
+///
+/// The 128 of the standard library overflow in a burst of clients, which then wait for a second
+/// before they try again.
 #[cfg(unix)]
 const BACKLOG: i32 = 4096;
 
-/// Where the program listens.
+/// The addresses and the port to listen on.
 #[derive(Debug)]
 pub(crate) struct ListenTarget {
     addresses: Vec<IpAddr>,
     port: u16,
     name: Option<String>,
-    /// Sockets that were bound by somebody else, instead.
+    /// Sockets that the service manager bound, which replace the addresses.
     sockets: Vec<TcpListener>,
 }
 
 impl ListenTarget {
-    /// Finds the addresses of a host.
+    /// Resolves a host to its addresses.
     pub(crate) fn resolve(host: &str, port: u16) -> anyhow::Result<Self> {
         let bare = host.strip_prefix('[').and_then(|host| host.strip_suffix(']')).unwrap_or(host);
         let (addresses, name) = match bare.parse::<IpAddr>() {
@@ -39,7 +46,7 @@ impl ListenTarget {
         Ok(Self { addresses, port, name, sockets: Vec::new() })
     }
 
-    /// Takes sockets that listen already.
+    /// Uses sockets that are listening already.
     pub(crate) fn from_sockets(sockets: Vec<TcpListener>) -> anyhow::Result<Self> {
         let addresses: io::Result<Vec<IpAddr>> = sockets
             .iter()
@@ -49,7 +56,7 @@ impl ListenTarget {
         Ok(Self { addresses, port: 0, name: None, sockets })
     }
 
-    /// An address that other machines may reach, if it is one, as it is to be shown.
+    /// Returns the first address that other machines may reach, formatted for a message.
     pub(crate) fn exposed_address(&self) -> Option<String> {
         let address = self.addresses.iter().find(|address| !address.is_loopback())?;
         Some(match &self.name {
@@ -58,12 +65,12 @@ impl ListenTarget {
         })
     }
 
-    /// The name in requests for this host, when it is none that every server knows.
+    /// Returns the name that requests for this host carry, unless every server accepts it anyway.
     pub(crate) fn host_name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
-    /// Binds every address that this machine has, at least one.
+    /// Binds every address that this machine has. At least one must succeed.
     pub(crate) fn bind(self) -> Result<Vec<TcpListener>, ExitError> {
         if !self.sockets.is_empty() {
             return Ok(self.sockets);
@@ -71,7 +78,7 @@ impl ListenTarget {
         let mut bound = self.bind_all();
         for _ in 1..ATTEMPTS {
             match &bound {
-                // A port that is free on one address need not be free on the next.
+                // A port that is free on one address may be taken on the next.
                 Err(failed) if self.port == 0 && failed.is_taken() => bound = self.bind_all(),
                 _ => break,
             }
@@ -90,7 +97,8 @@ impl ListenTarget {
                 }
                 Err(error) => {
                     let why = BindError { address, error };
-                    // Another program's clients would reach it there, and not this one.
+                    // Clients would reach the other program there, so this is an error even if
+                    // other addresses are free.
                     if why.is_taken() {
                         return Err(why);
                     }
@@ -105,7 +113,7 @@ impl ListenTarget {
     }
 }
 
-/// Asks the system for a name's addresses, each once.
+/// Asks the system for the addresses of a name, without duplicates.
 fn addresses_of(host: &str) -> anyhow::Result<Vec<IpAddr>> {
     let found = (host, 0).to_socket_addrs();
     let found = found.with_context(|| format!("the host {host:?} cannot be resolved"))?;
@@ -128,7 +136,7 @@ fn listen_on(address: SocketAddr) -> io::Result<(TcpListener, u16)> {
     Ok((listener, port))
 }
 
-/// An address that could not be bound.
+/// An error of binding an address.
 #[derive(Debug)]
 struct BindError {
     address: SocketAddr,

@@ -1,4 +1,4 @@
-//! The log: what the ChatMock crates tell, on standard error.
+//! The log of the ChatMock crates, on standard error.
 
 use std::io::{IsTerminal, stderr};
 use std::panic;
@@ -12,10 +12,10 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::cli::LogFormat;
 use crate::log_writer::LogWriter;
 
-/// The start of the crates' names.
+/// The common prefix of the crates' names.
 const OURS: &str = "chatmock";
 
-/// The log, once it is started.
+/// The started log.
 #[derive(Debug)]
 pub(crate) struct Log {
     writer: LogWriter,
@@ -23,15 +23,15 @@ pub(crate) struct Log {
 }
 
 impl Log {
-    /// Starts the log, with more in it when `verbose`.
+    /// Starts the log, with more detail when `verbose`.
     pub(crate) fn start(writer: &LogWriter, format: LogFormat, verbose: bool) -> Self {
         let level = if verbose { LevelFilter::DEBUG } else { LevelFilter::INFO };
-        // Other people's crates stay at warnings: what they tell below may hold headers and bodies.
+        // Other crates log warnings only: their finer messages may contain headers and bodies.
         let filter = Targets::new().with_default(LevelFilter::WARN).with_target(OURS, level);
         let log = Self { writer: writer.clone(), format };
         let writer = writer.clone();
         let lines = fmt::layer().with_writer(move || writer.clone()).with_target(verbose);
-        // Only this crate starts a log, and once; colours follow the terminal and NO_COLOR.
+        // Only this crate starts a log, and only once. Colours follow the terminal and NO_COLOR.
         let layers = tracing_subscriber::registry();
         match format {
             LogFormat::Human if log.is_on_terminal() => layers.with(lines).with(filter).init(),
@@ -39,19 +39,19 @@ impl Log {
             LogFormat::Json => layers.with(lines.json().flatten_event(true)).with(filter).init(),
         }
         panic::set_hook(Box::new(|panic| {
-            // Its words are left out: they may quote what was being worked on.
+            // The message of the panic is left out, since it may quote the data of a request.
             let place = panic.location().map(ToString::to_string);
             tracing::error!(place, "a panic");
         }));
         log
     }
 
-    /// Whether a person sees it on a terminal.
+    /// Whether a person reads the log on a terminal.
     pub(crate) fn is_on_terminal(&self) -> bool {
         self.format == LogFormat::Human && stderr().is_terminal()
     }
 
-    /// Says words that programs look for: as they are, or in JSON as an entry like any other.
+    /// Writes words that programs look for: as they are, or in JSON as an ordinary entry.
     pub(crate) fn announce(&self, words: &str) {
         match self.format {
             LogFormat::Human => self.writer.enqueue(words.as_bytes()),

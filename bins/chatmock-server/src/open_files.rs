@@ -1,11 +1,11 @@
-//! The limit of open files: raised as far as the system lets a program, since each connection
-//! takes one and often one more towards the backend.
+//! The limit of open files, raised as far as the system allows: each connection needs one file, and
+//! often one more for the backend.
 
-/// What is needed beside connections: logs, the sign-in, kept responses.
+/// Files that are needed in addition to connections: log, sign-in, stored responses.
 #[cfg(unix)]
 const RESERVED: u64 = 256;
 
-/// Makes room for this many connections, or for as many as may be.
+/// Raises the limit for this many connections, or as far as the system allows.
 #[cfg(unix)]
 pub(crate) fn raise_limit(connections: usize) {
     use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
@@ -20,6 +20,6 @@ pub(crate) fn raise_limit(connections: usize) {
     }
 }
 
-/// Does nothing: there is no such limit here.
+/// Does nothing, because this system has no such limit.
 #[cfg(not(unix))]
 pub(crate) fn raise_limit(_: usize) {}

@@ -1,4 +1,8 @@
-//! The step from what was typed to what is needed; each struct is taken apart completely.
+//! The step from flags to settings.
+//!
+//! Every struct of flags is destructured completely, without `..`, so that a flag that is forgotten
+//! here does not compile. A generic mapping from names to values would be shorter, but it would
+//! move that mistake to run time.
 
 use std::net::TcpListener;
 use std::path::{Path, PathBuf, absolute};
@@ -24,24 +28,24 @@ use crate::listen::ListenTarget;
 const BASE: &str = include_str!("../../../prompts/base.md");
 const CODEX: &str = include_str!("../../../prompts/codex.md");
 
-/// Everything that this program needs to know.
+/// All settings of this run.
 #[derive(Debug)]
 pub(crate) struct ResolvedSettings {
-    /// Where it listens.
+    /// The addresses to listen on.
     pub(crate) listen: ListenTarget,
-    /// Whether a simulator stands in for the backend.
+    /// Whether a simulator replaces the backend.
     pub(crate) demo: bool,
-    /// How it logs.
+    /// The format of the log.
     pub(crate) log: LogFormat,
-    /// Whether it logs more.
+    /// Whether to log more detail.
     pub(crate) verbose: bool,
-    /// What a person is to be warned of at each start.
+    /// The warnings to log at each start.
     pub(crate) warnings: Vec<String>,
-    /// The server's own settings; in a demo, backend and sign-in are still to be named.
+    /// The server's own settings. In a demo, the backend and the sign-in are set later.
     pub(crate) server: Settings,
 }
 
-/// Decides what a command line means; sockets that are open already take the place of an address.
+/// Resolves a command line to settings. Sockets that are open already replace the address.
 pub(crate) fn resolve(
     cli: Cli,
     folders: &Folders,
@@ -96,7 +100,7 @@ fn http(
     Ok((listen, http))
 }
 
-/// Decides who is answered; gives what a person is to be warned of.
+/// Resolves who may send requests; returns the warnings.
 fn access(
     args: AccessArgs,
     listen: &ListenTarget,
@@ -146,7 +150,7 @@ fn policy(args: ReplyArgs) -> anyhow::Result<Policy> {
         debug_model,
         instructions: self::instructions(&instructions)?,
         tokenizer: chatmock_server::tokenizer(),
-        // The server knows what its backend takes.
+        // The server fills in what its backend accepts.
         ..Policy::default()
     })
 }
@@ -208,7 +212,7 @@ fn sign_in(
         route: auth::SignInRoute::named(route.name()),
         ..KeeperSettings::new(identity.originator.as_str(), identity.user_agent.as_str())
     };
-    // A demo makes a folder of its own, and needs no person's.
+    // A demo creates its own folder and does not need the user's.
     let home = if demo { PathBuf::new() } else { self::home(home, folders)? };
     let borrow_codex = folders.codex.clone().filter(|_| borrow_codex && !demo);
     Ok(SignInSettings { home, borrow_codex, keeper })

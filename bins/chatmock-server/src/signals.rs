@@ -5,20 +5,21 @@ use std::io;
 /// The exit code of a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
 
-/// What SIGINT and SIGTERM bring in, from now on instead of ending the program.
+/// SIGINT and SIGTERM, which from now on are received here instead of ending the program.
 #[cfg(unix)]
 #[derive(Debug)]
 pub(crate) struct Signals {
     interrupt: tokio::signal::unix::Signal,
     terminate: tokio::signal::unix::Signal,
-    /// Taken over and never looked at: a server outlives the terminal that it was started from, and
-    /// a file over the limit of sizes, which is an error of the write then.
+    /// Signals that are received and ignored. A server outlives the terminal that it was started
+    /// from. A file beyond the size limit becomes an error of the write instead of the end of the
+    /// program.
     _survived: [tokio::signal::unix::Signal; 2],
 }
 
 #[cfg(unix)]
 impl Signals {
-    /// Takes the signals over.
+    /// Starts receiving the signals.
     pub(crate) fn listen() -> io::Result<Self> {
         use rustix::process::Signal;
         use tokio::signal::unix::{SignalKind, signal};
@@ -32,7 +33,7 @@ impl Signals {
         })
     }
 
-    /// Waits for the next one; gives the exit code of a program that it ends.
+    /// Waits for the next signal; returns the exit code of a program that it ends.
     pub(crate) async fn next(&mut self) -> u8 {
         /// The exit code of a program that SIGTERM ended.
         const TERMINATED: u8 = 143;
@@ -43,7 +44,7 @@ impl Signals {
     }
 }
 
-/// What Ctrl-C brings in, from now on instead of ending the program.
+/// Ctrl-C, which from now on is received here instead of ending the program.
 #[cfg(windows)]
 #[derive(Debug)]
 pub(crate) struct Signals {
@@ -52,12 +53,12 @@ pub(crate) struct Signals {
 
 #[cfg(windows)]
 impl Signals {
-    /// Takes the signal over.
+    /// Starts receiving Ctrl-C.
     pub(crate) fn listen() -> io::Result<Self> {
         Ok(Self { interrupt: tokio::signal::windows::ctrl_c()? })
     }
 
-    /// Waits for the next one; gives the exit code of a program that it ends.
+    /// Waits for the next Ctrl-C; returns the exit code of a program that it ends.
     pub(crate) async fn next(&mut self) -> u8 {
         self.interrupt.recv().await;
         INTERRUPTED

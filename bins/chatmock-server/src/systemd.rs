@@ -1,22 +1,23 @@
-//! The service manager's side: sockets that it hands over, and what it is told of start and stop.
+//! The protocols of the service manager: sockets that it passes, and notifications of start and
+//! stop.
 //!
-//! The protocols are those of `sd_listen_fds(3)` and `sd_notify(3)`; without their variables in the
-//! environment, and where there is no systemd, nothing happens.
+//! They are those of `sd_listen_fds(3)` and `sd_notify(3)`. Without their variables in the
+//! environment, and without systemd, nothing happens.
 
 use std::net::TcpListener;
 
 use anyhow::Context;
 
-/// What the service manager is told.
+/// A state that the service manager is notified of.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum ServiceState {
     /// Requests are answered from now on.
     Ready,
-    /// Open answers are being finished.
+    /// Open answers are finishing.
     Stopping,
 }
 
-/// The listening sockets that were handed over, ready for use without blocking.
+/// Returns the listening sockets that were passed, in non-blocking mode.
 #[cfg(unix)]
 pub(crate) fn sockets() -> anyhow::Result<Vec<TcpListener>> {
     let mut handed = listenfd::ListenFd::from_env();
@@ -32,7 +33,7 @@ pub(crate) fn sockets() -> anyhow::Result<Vec<TcpListener>> {
     Ok(sockets)
 }
 
-/// Tells the service manager; one that does not listen is no reason not to serve.
+/// Notifies the service manager. A failure is only logged, since it is no reason not to serve.
 #[cfg(unix)]
 pub(crate) fn notify(state: ServiceState) {
     let message = match state {
@@ -44,12 +45,12 @@ pub(crate) fn notify(state: ServiceState) {
     }
 }
 
-/// Nothing is handed over here.
+/// Returns no socket: this system passes none.
 #[cfg(not(unix))]
 pub(crate) fn sockets() -> anyhow::Result<Vec<TcpListener>> {
     Ok(Vec::new())
 }
 
-/// Nobody is to be told here.
+/// Does nothing: this system has no service manager to notify.
 #[cfg(not(unix))]
 pub(crate) fn notify(_: ServiceState) {}

@@ -1,4 +1,4 @@
-//! A small text file that a person wrote: its whole text, and who else may read or change it.
+//! A small text file that a person wrote: its content, and who else may read or change it.
 
 use std::fs::{File, Metadata};
 use std::io::Read;
@@ -6,7 +6,7 @@ use std::path::Path;
 
 use anyhow::{anyhow, ensure};
 
-/// The largest file, in bytes.
+/// The largest size of a file, in bytes.
 const LARGEST: u64 = 1024 * 1024;
 
 /// A file that was read.
@@ -17,7 +17,8 @@ pub(crate) struct TextFile {
 }
 
 impl TextFile {
-    /// Reads a file. Fails for a folder, and for what is too large or not in UTF-8.
+    /// Reads a file. Fails for a folder, for a file that is too large, and for one that is not in
+    /// UTF-8.
     pub(crate) fn read(path: &Path) -> anyhow::Result<Self> {
         ensure!(!path.is_dir(), "this is a folder, not a file");
         let file = File::open(path)?;
@@ -33,22 +34,23 @@ impl TextFile {
         Ok(Self { text, metadata })
     }
 
-    /// What it says, without the mark that some editors put before it.
+    /// Returns the text, without the byte order mark that some editors put before it.
     pub(crate) fn text(&self) -> &str {
         self.text.strip_prefix('\u{feff}').unwrap_or(&self.text)
     }
 
-    /// Whether others than its owner may read it; what is no plain file has no lasting content.
+    /// Whether other users may read the file. Pipes and devices have no lasting content, so they do
+    /// not matter.
     #[cfg(unix)]
     pub(crate) fn is_open_to_others(&self) -> bool {
         use std::os::unix::fs::PermissionsExt;
         self.metadata.is_file() && self.metadata.permissions().mode() & 0o077 != 0
     }
 
-    /// Whether others than its owner may change it.
+    /// Whether other users may change the file.
     ///
-    /// A group of the same number as its owner is the owner's own, as many systems make one for each
-    /// person, together with a umask that lets it write.
+    /// A group with the same number as the owner is the owner's own: many systems create one for
+    /// each user, together with a umask that lets it write.
     #[cfg(unix)]
     pub(crate) fn is_writable_by_others(&self) -> bool {
         use std::os::unix::fs::MetadataExt;
@@ -57,14 +59,14 @@ impl TextFile {
         self.metadata.is_file() && (shared || mode & 0o002 != 0)
     }
 
-    /// Not known here: there are no modes.
+    /// Returns false: this system has no file modes.
     #[cfg(not(unix))]
     pub(crate) fn is_open_to_others(&self) -> bool {
         let _ = &self.metadata;
         false
     }
 
-    /// Not known here: there are no modes.
+    /// Returns false: this system has no file modes.
     #[cfg(not(unix))]
     pub(crate) fn is_writable_by_others(&self) -> bool {
         false

@@ -1,4 +1,4 @@
-//! Values of flags and variables: the words of a person, parsed.
+//! The parsers for values of flags and variables.
 
 use std::convert::Infallible;
 use std::ffi::OsStr;
@@ -8,31 +8,31 @@ use chatmock_server::auth::Secret;
 use chatmock_server::translate::catalog::Alias;
 use chatmock_server::{HostName, Origin};
 
-/// The longest time that a flag takes: a year.
+/// The longest time that a flag accepts, in seconds: a year.
 const LONGEST: f64 = 366.0 * 24.0 * 3600.0;
 
-/// Takes a secret as it is: a refusal here would be shown with the text.
+/// Accepts any secret. An error here would be shown together with the text.
 pub(crate) fn secret(word: &str) -> Result<Secret, Infallible> {
     Ok(Secret::new(word))
 }
 
-/// Reads a name or an address of this server.
+/// Parses a name or an address of this server.
 pub(crate) fn host(word: &str) -> Result<HostName, String> {
     word.trim().parse()
 }
 
-/// Reads the origin of web pages.
+/// Parses the origin of web pages.
 pub(crate) fn origin(word: &str) -> Result<Origin, String> {
     word.trim().parse()
 }
 
-/// Reads a number of things, at least one.
+/// Parses a number of at least 1.
 pub(crate) fn count(word: &str) -> Result<usize, String> {
     let number = word.trim().parse().ok().filter(|number| *number > 0);
     number.ok_or_else(|| "expected a whole number of at least 1".to_owned())
 }
 
-/// Reads a yes or a no.
+/// Parses a boolean.
 pub(crate) fn boolean(word: &str) -> Result<bool, String> {
     match word.trim().to_ascii_lowercase().as_str() {
         "1" | "true" | "yes" | "on" => Ok(true),
@@ -41,7 +41,7 @@ pub(crate) fn boolean(word: &str) -> Result<bool, String> {
     }
 }
 
-/// Reads a time in seconds, which may have a fraction.
+/// Parses a time in seconds, which may have a fraction.
 pub(crate) fn seconds(word: &str) -> Result<Duration, String> {
     let wrong = || "expected a number of seconds, such as 30 or 2.5, of at most a year".to_owned();
     let number: f64 = word.trim().parse().map_err(|_| wrong())?;
@@ -51,7 +51,8 @@ pub(crate) fn seconds(word: &str) -> Result<Duration, String> {
     Ok(Duration::from_secs_f64(number))
 }
 
-/// Reads the time between two fetches, which a typing error must not make a flood.
+/// Parses the interval between two fetches. The minimum keeps a typing error from flooding the
+/// backend.
 pub(crate) fn interval(word: &str) -> Result<Duration, String> {
     match seconds(word)? {
         time if time < Duration::from_secs(1) => {
@@ -62,7 +63,7 @@ pub(crate) fn interval(word: &str) -> Result<Duration, String> {
     }
 }
 
-/// Reads a version of three numbers, perhaps with more behind them.
+/// Parses a version of three numbers, with or without a suffix.
 pub(crate) fn version(word: &str) -> Result<String, String> {
     let mut parts = word.trim().splitn(3, '.');
     let numeric = |part: Option<&str>| {
@@ -75,7 +76,7 @@ pub(crate) fn version(word: &str) -> Result<String, String> {
     Err("expected three numbers separated by dots, such as 0.23.2".to_owned())
 }
 
-/// Reads a name for a model: `opus=gpt-6-sol:high`.
+/// Parses a name for a model: `opus=gpt-6-sol:high`.
 pub(crate) fn alias(word: &str) -> Result<Alias, String> {
     match word.split_once('=').map(|(name, target)| (name.trim(), target.trim())) {
         Some((name, target)) if !name.is_empty() && !target.is_empty() => {
@@ -88,7 +89,7 @@ pub(crate) fn alias(word: &str) -> Result<Alias, String> {
     }
 }
 
-/// Reads a number of bytes with or without a unit, each a power of 1024: `65536`, `64m`, `64MiB`.
+/// Parses a number of bytes, with or without a unit, each a power of 1024: `65536`, `64m`, `64MiB`.
 pub(crate) fn size(word: &str) -> Result<usize, String> {
     let wrong = || {
         "expected a number of bytes, or a number with a unit, such as 512k, 64m or 1GiB".to_owned()
@@ -111,16 +112,16 @@ pub(crate) fn size(word: &str) -> Result<usize, String> {
     }
 }
 
-/// A size, or none at all.
+/// A size, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum SizeOrOff {
-    /// From so many bytes on.
+    /// From this number of bytes on.
     Size(usize),
     /// Never.
     Off,
 }
 
-/// Reads a size as [`size`] does, or `off`.
+/// Parses a size as [`size`] does, or `off`.
 pub(crate) fn size_or_off(word: &str) -> Result<SizeOrOff, String> {
     match word.trim().to_ascii_lowercase().as_str() {
         "off" | "none" => Ok(SizeOrOff::Off),
@@ -128,7 +129,7 @@ pub(crate) fn size_or_off(word: &str) -> Result<SizeOrOff, String> {
     }
 }
 
-/// What to do instead of a word that ChatMock had, or that never meant anything.
+/// Returns a hint for a word that ChatMock had, or that has no meaning.
 pub(crate) fn unknown_word_hint(word: &OsStr) -> &'static str {
     match word.to_str() {
         Some("login") => "to sign in, run: chatmock-auth login",

@@ -1,4 +1,4 @@
-//! The program as a process: its flags, its exit codes, its start and its stop.
+//! Tests of the program as a process: flags, exit codes, start and stop.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test reports by stopping")]
 
 #[path = "cli/access.rs"]

@@ -1,4 +1,4 @@
-//! The account: models, usage, workspaces, and the limit headers.
+//! The endpoints of the account: models, usage and workspaces.
 
 use serde_json::Value;
 
@@ -32,7 +32,7 @@ pub(crate) fn plan_models(state: &SharedState, http: &HttpRequest) -> HttpResult
     Ok(json(200, &lock(&state.catalog).plan_json()))
 }
 
-/// `GET /models` of the public API, where the settings have it
+/// `GET /models` of the public API, if the settings enable it
 pub(crate) fn api_models(state: &SharedState, http: &HttpRequest) -> HttpResult {
     authentication::key(state, http)?;
     if !state.settings.api_lists_models {

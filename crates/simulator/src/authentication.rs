@@ -1,4 +1,4 @@
-//! Admission: who may call which backend.
+//! The authentication of calls: who may call which backend.
 
 use crate::backend::Backend;
 use crate::error_response::ErrorResponse;
@@ -7,16 +7,16 @@ use crate::state::SharedState;
 use crate::sync::lock;
 use crate::tokens::Claims;
 
-/// Somebody who was let in.
+/// A caller who was authenticated.
 #[derive(Clone, Debug)]
 pub(crate) struct Caller {
-    /// What their stored responses and sealed reasoning belong to.
+    /// The owner of their stored responses and encrypted reasoning.
     pub(crate) owner: String,
-    /// Their plan, empty where the backend does not tell.
+    /// Their plan; empty if the backend does not report it.
     pub(crate) plan: String,
 }
 
-/// Lets somebody in to a backend's model calls.
+/// Authenticates a model call of a backend.
 pub(crate) fn caller(
     state: &SharedState,
     http: &HttpRequest,
@@ -38,7 +38,7 @@ impl Caller {
     }
 }
 
-/// Lets in the account that the token is for, and no other.
+/// Accepts a token of the Codex sign-in, together with the account that it belongs to.
 fn codex(state: &SharedState, http: &HttpRequest) -> Result<Claims, ErrorResponse> {
     let claims = codex_token(state, http)?;
     match http.header("chatgpt-account-id") {
@@ -56,7 +56,7 @@ pub(crate) fn codex_token(
     lock(&state.tokens).authenticate(http.bearer()?)
 }
 
-/// Lets in a token of the plan's sign-in; those of the Codex sign-in are none.
+/// Accepts a token of the plan's sign-in, but none of the Codex sign-in.
 pub(crate) fn plan<'c>(
     state: &SharedState,
     http: &'c HttpRequest,
@@ -70,7 +70,7 @@ pub(crate) fn plan<'c>(
     }
 }
 
-/// Lets in a key: a bearer token, or the `api-key` header where the settings have it.
+/// Accepts a key: as a bearer token, or in the header `api-key` if the settings enable that.
 pub(crate) fn key<'c>(
     state: &SharedState,
     http: &'c HttpRequest,

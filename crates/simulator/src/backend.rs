@@ -1,4 +1,4 @@
-//! The backends: three that the simulator can be, and where each of them stands.
+//! The three backends of the simulator, and the paths below which they are served.
 
 mod error_style;
 mod rules;
@@ -9,16 +9,17 @@ pub(crate) use rules::Rules;
 /// A backend that answers `POST /responses` and `GET /models`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Backend {
-    /// The backend of the Codex programs, with the tokens of their sign-in.
+    /// The backend of the Codex programs, called with tokens of their sign-in.
     Codex,
-    /// The use of a ChatGPT plan by other programs, with tokens of the plan's own sign-in.
+    /// The backend for other programs that use a ChatGPT plan, called with tokens of the plan's own
+    /// sign-in.
     Plan,
-    /// The public API, with a key.
+    /// The public API, called with a key.
     Api,
 }
 
 impl Backend {
-    /// What it checks.
+    /// Returns the rules that it checks.
     pub(crate) fn rules(self) -> &'static Rules {
         match self {
             Self::Codex => &rules::CODEX,
@@ -27,7 +28,7 @@ impl Backend {
         }
     }
 
-    /// The backend of that name: `codex`, `plan` or `api`.
+    /// Returns the backend of a name: `codex`, `plan` or `api`.
     pub fn named(name: &str) -> Option<Self> {
         match name {
             "codex" => Some(Self::Codex),
@@ -37,7 +38,7 @@ impl Backend {
         }
     }
 
-    /// The path that it has unless the settings say otherwise.
+    /// Returns the path that it has unless the settings change it.
     pub(crate) fn default_base(self) -> &'static str {
         match self {
             Self::Codex => "/backend-api/codex",
@@ -47,14 +48,14 @@ impl Backend {
     }
 }
 
-/// The paths below which the backends stand; one without a path is not served.
+/// The paths below which the backends are served. A backend without a path is not served.
 ///
-/// Of two at one path the first in this order answers.
+/// If two have the same path, the first in this order answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bases {
     /// The Codex backend, `/backend-api/codex`.
     pub codex: Option<String>,
-    /// The plan's backend, `/plan/v1`. The real one stands at `/v1` of another host.
+    /// The plan's backend, `/plan/v1`. The real one is at `/v1` of another host.
     pub plan: Option<String>,
     /// The public API, `/v1`.
     pub api: Option<String>,
@@ -68,7 +69,7 @@ impl Default for Bases {
 }
 
 impl Bases {
-    /// One backend alone, at a path of one's own.
+    /// Serves one backend alone, at this path.
     pub fn only(backend: Backend, base: &str) -> Self {
         let mut bases = Self { codex: None, plan: None, api: None };
         let place = match backend {
@@ -80,7 +81,7 @@ impl Bases {
         bases
     }
 
-    /// The backend whose path a path lies below.
+    /// Returns the backend whose path is a prefix of this path.
     pub(crate) fn above(&self, path: &str) -> Option<Backend> {
         [Backend::Codex, Backend::Plan, Backend::Api].into_iter().find(|backend| {
             let below = self.of(*backend).and_then(|base| path.strip_prefix(base));
@@ -88,7 +89,7 @@ impl Bases {
         })
     }
 
-    /// The path of a backend, if it is served.
+    /// Returns the path of a backend, if it is served.
     pub fn of(&self, backend: Backend) -> Option<&str> {
         match backend {
             Backend::Codex => self.codex.as_deref(),

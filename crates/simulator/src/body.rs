@@ -1,4 +1,4 @@
-//! The response body: plays the steps of a script, and notices when the client leaves.
+//! The response body: it plays the steps of a script, and notices when the client leaves.
 
 use std::collections::VecDeque;
 use std::io;
@@ -26,7 +26,7 @@ pub(crate) struct Body {
 }
 
 impl Body {
-    /// A whole body of known length.
+    /// Returns a complete body of known length.
     pub(crate) fn whole(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         let length = Some(bytes.len() as u64);
@@ -34,7 +34,7 @@ impl Body {
         Self { steps, length, sleep: None, faults: None, watch: None }
     }
 
-    /// A body of steps on a connection that can be made to fail.
+    /// Returns a body of steps, on a connection that can be made to fail.
     pub(crate) fn played(steps: Vec<Step>, faults: Arc<ConnectionFaults>) -> Self {
         let length = match steps.as_slice() {
             [] => Some(0),
@@ -44,13 +44,13 @@ impl Body {
     }
 
     pub(crate) fn watched(mut self, watch: StreamWatch) -> Self {
-        // A stream without steps still has no announced length.
+        // Even a stream without steps announces no length.
         self.length = None;
         self.watch = Some(watch);
         self
     }
 
-    /// Plays one step; `None` when it gives no bytes and the next one is due.
+    /// Plays one step; `None` if it gives no bytes and the next step is due.
     fn play(&mut self, step: Step, context: &mut Context<'_>) -> Option<Poll<Bytes>> {
         match step {
             Step::Event(text) => Some(Poll::Ready(framed(&text))),
@@ -148,7 +148,7 @@ impl StreamWatch {
         Self { recorder, finished: false }
     }
 
-    /// Notes that all has been given out.
+    /// Records that the script has ended.
     pub(crate) fn finished(&mut self) {
         self.finished = true;
     }
@@ -160,7 +160,8 @@ impl Drop for StreamWatch {
     }
 }
 
-/// An event as the backend frames it: an `event:` line, one `data:` line for each line of the text.
+/// Frames an event as the backend does: an `event:` line, and one `data:` line for each line of the
+/// text.
 pub(crate) fn framed(text: &str) -> Bytes {
     let value: Value = serde_json::from_str(text).unwrap_or_default();
     let mut frame = String::with_capacity(text.len() + 64);

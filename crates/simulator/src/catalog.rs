@@ -2,52 +2,52 @@
 
 use crate::json::{Json, Members, members, object};
 
-/// The efforts a model can be asked for, from the least.
+/// The efforts that a model may offer, from the lowest.
 pub(crate) const EFFORTS: [&str; 6] = ["low", "medium", "high", "xhigh", "max", "ultra"];
 
-/// When the public API says that its models were made, in seconds since 1970.
+/// The creation time of every model in the public API, in seconds since 1970.
 const CREATED: i64 = 1_780_000_000;
 
-/// What a model has of the faster `priority` tier.
+/// How a model offers the faster `priority` tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tier {
-    /// Nothing.
+    /// Not at all.
     None,
-    /// It can be asked for.
+    /// On request.
     Offered,
-    /// It is the one used when none is asked for.
+    /// As the tier that is used when none is requested.
     Default,
 }
 
 /// One model.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Model {
-    /// The name to ask for.
+    /// The name in requests.
     pub slug: String,
-    /// The name to show.
+    /// The name for people.
     pub display_name: String,
-    /// Lower comes first.
+    /// The position in the list; lower comes first.
     pub priority: u32,
-    /// Whether it is listed or hidden; both can be asked for.
+    /// Whether it is listed or hidden; both can be used.
     pub listed: bool,
-    /// The usual context, in tokens.
+    /// The usual context window, in tokens.
     pub context_window: u64,
-    /// The largest context, in tokens.
+    /// The largest context window, in tokens.
     pub max_context_window: u64,
-    /// The effort when none is asked for.
+    /// The effort when none is requested.
     pub default_effort: String,
     /// The highest effort, one of low, medium, high, xhigh, max, ultra.
     pub highest_effort: String,
     /// Its `priority` tier.
     pub priority_tier: Tier,
-    /// Whether the Codex programs use their short request shape for it.
+    /// Whether the Codex programs use their short form of requests for it.
     pub lite: bool,
-    /// The oldest client that may use it.
+    /// The oldest client version that may use it.
     pub minimal_client_version: String,
 }
 
 impl Model {
-    /// A listed model of the usual size, for a test to change.
+    /// Returns a listed model of the usual size, for a test to change.
     pub fn named(slug: &str) -> Self {
         Self {
             slug: slug.to_owned(),
@@ -64,7 +64,7 @@ impl Model {
         }
     }
 
-    /// The efforts it offers, from the least.
+    /// Returns the efforts that it offers, from the lowest.
     pub(crate) fn efforts(&self) -> &'static [&'static str] {
         let highest = EFFORTS.iter().position(|effort| *effort == self.highest_effort);
         &EFFORTS[..=highest.unwrap_or(EFFORTS.len() - 1)]
@@ -141,7 +141,7 @@ pub(crate) struct Catalog {
 }
 
 impl Catalog {
-    /// The list of Codex 0.169.0.
+    /// Returns the list of Codex 0.169.0.
     pub(crate) fn bundled() -> Self {
         Self { models: ROWS.iter().map(Row::model).collect(), revision: 1 }
     }
@@ -150,13 +150,13 @@ impl Catalog {
         format!("W/\"simulated-{}\"", self.revision)
     }
 
-    /// Replaces the list; its tag changes.
+    /// Replaces the list and its tag.
     pub(crate) fn replace(&mut self, models: Vec<Model>) {
         self.models = models;
         self.touch();
     }
 
-    /// Changes the tag alone.
+    /// Replaces the tag alone.
     pub(crate) fn touch(&mut self) {
         self.revision += 1;
     }
@@ -165,14 +165,14 @@ impl Catalog {
         self.models.clone()
     }
 
-    /// The answer of `GET /models`, without the models that are too new for a client, if it says
-    /// its version.
+    /// Returns the answer of `GET /models`, without the models that are too new for a client, if
+    /// the client sent its version.
     pub(crate) fn json(&self, client_version: Option<&str>) -> Json {
         let models = self.models.iter().filter(|model| fits(model, client_version));
         object! {"models": models.map(Model::json).collect::<Vec<_>>()}
     }
 
-    /// The list of the plan's backend: what is shown of a model, and its context.
+    /// Returns the list of the plan's backend: the names of the models and their context windows.
     pub(crate) fn plan_json(&self) -> Json {
         let model = |model: &Model| {
             let mut shown = model.names();
@@ -182,7 +182,7 @@ impl Catalog {
         object! {"models": self.models.iter().map(model).collect::<Vec<_>>()}
     }
 
-    /// The list of the public API.
+    /// Returns the list of the public API.
     pub(crate) fn api_json(&self) -> Json {
         let model = |model: &Model| {
             object! {
@@ -194,14 +194,14 @@ impl Catalog {
         }
     }
 
-    /// The model of a slug, if a client of this version may use it.
+    /// Returns the model of a slug, if a client of this version may use it.
     pub(crate) fn find(&self, slug: &str, client_version: Option<&str>) -> Option<&Model> {
         let found = self.models.iter().find(|model| model.slug == slug);
         found.filter(|model| fits(model, client_version))
     }
 }
 
-/// Whether a model is open to a client. Version 0.0.0 gets the whole list, as peers report.
+/// Whether a client may use a model. Version 0.0.0 gets the whole list, as users report.
 fn fits(model: &Model, client_version: Option<&str>) -> bool {
     let Some(version) = client_version else { return true };
     version == "0.0.0" || parts(version) >= parts(&model.minimal_client_version)
@@ -212,7 +212,7 @@ fn parts(version: &str) -> [u64; 3] {
     std::array::from_fn(|_| numbers.next().unwrap_or_default())
 }
 
-/// `gpt-6.1-sol` as `GPT-6.1 Sol`.
+/// Converts `gpt-6.1-sol` to `GPT-6.1 Sol`.
 fn display_name(slug: &str) -> String {
     let mut words = slug.split('-').map(|word| {
         let (first, rest) = word.split_at(word.chars().next().map_or(0, char::len_utf8));
@@ -231,8 +231,8 @@ fn display_name(slug: &str) -> String {
     }
 }
 
-/// A row of the list: slug, priority, whether listed, contexts in thousands of tokens, default and
-/// highest effort, tier, oldest client.
+/// A row of the list: slug, priority, whether it is listed, context windows in thousands of tokens,
+/// default and highest effort, tier, oldest client version.
 struct Row(&'static str, u32, bool, (u64, u64), (&'static str, &'static str), Tier, &'static str);
 
 impl Row {

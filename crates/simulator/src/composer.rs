@@ -1,4 +1,9 @@
-//! The composer: output items in, the events of a response stream out.
+//! The composer: it turns output items into the events of a response stream.
+//!
+//! Every answer of the simulator is composed here, also those of the modes, so that sequence
+//! numbers, ids, padding and usage are consistent everywhere. Recorded streams would be more
+//! faithful, but they could not depend on the request, and each would have to be recorded again
+//! when the real service changes.
 
 mod items;
 
@@ -11,40 +16,40 @@ use crate::model_request::ModelRequest;
 use crate::output_items::{OpenItem, with_member};
 use crate::script::{Script, Step};
 
-/// Random-looking padding, taken from in turn.
+/// Random-looking padding, of which each delta takes a part.
 const PADDING: &str = "k2JdQx7PvTzLmR9bWc4HsY1nGf6E";
 
 const BYTES_PER_TOKEN: u64 = 4;
 
-/// What makes a response this one and no other.
+/// What identifies one response.
 #[derive(Clone, Debug)]
 pub(crate) struct ResponseMeta {
-    /// Counts the responses of a simulator; ids are made of it.
+    /// The number of the response; ids are derived from it.
     pub(crate) serial: u64,
     /// Seconds since 1970.
     pub(crate) created_at: i64,
-    /// Time between deltas.
+    /// The time between deltas.
     pub(crate) pace: Duration,
     /// Whether the last event repeats the output items.
     pub(crate) fill_output: bool,
-    /// What the response counts as used.
+    /// The input tokens that the usage reports.
     pub(crate) input_tokens: u64,
-    /// The part of the input that was cached.
+    /// The input tokens that were cached.
     pub(crate) cached_tokens: u64,
-    /// What stands for its encrypted reasoning, if that is given.
+    /// Its encrypted reasoning, if that is included.
     pub(crate) encrypted_content: Option<String>,
-    /// The state of its turn, empty where there is none.
+    /// The state of its turn; empty if there is none.
     pub(crate) turn_state: String,
 }
 
 impl ResponseMeta {
-    /// The id of the response.
+    /// Returns the id of the response.
     pub(crate) fn response_id(&self) -> String {
         format!("resp_{:08x}", self.serial)
     }
 }
 
-/// Composes a stream.
+/// Composes a stream of events.
 #[derive(Debug)]
 pub(crate) struct Composer {
     steps: Vec<Step>,
@@ -56,14 +61,14 @@ pub(crate) struct Composer {
     done: Vec<Json>,
     output_bytes: usize,
     reasoning_bytes: usize,
-    /// How many tokens the request leaves to the output.
+    /// The limit of output tokens that the request sets.
     most_tokens: Option<u64>,
     padded: bool,
     cut: bool,
 }
 
 impl Composer {
-    /// A composer that has written `response.created` and `response.in_progress`.
+    /// Returns a composer that has written `response.created` and `response.in_progress`.
     pub(crate) fn begin(request: &ModelRequest, meta: &ResponseMeta) -> Self {
         let mut composer = Self {
             steps: Vec::new(),
@@ -86,7 +91,7 @@ impl Composer {
         composer
     }
 
-    /// Writes an event; its kind and number come first.
+    /// Writes an event; its type and number come first.
     pub(crate) fn emit(&mut self, kind: &str, rest: Members) {
         let mut event = members! {"type": kind, "sequence_number": self.sequence};
         event.extend(rest);
@@ -94,12 +99,12 @@ impl Composer {
         self.steps.push(Step::Event(Json::Object(event).text()));
     }
 
-    /// Adds a step between the events.
+    /// Adds a step between events.
     pub(crate) fn step(&mut self, step: Step) {
         self.steps.push(step);
     }
 
-    /// Begins an item whose first form is made from its id.
+    /// Begins an item, whose first form is made from its id.
     pub(crate) fn open(&mut self, prefix: &str, item: impl FnOnce(&str) -> Json) -> OpenItem {
         let open = self.reserve(prefix);
         let item = item(&open.id);
@@ -108,7 +113,7 @@ impl Composer {
         open
     }
 
-    /// Gives the next item its place and id without an event.
+    /// Reserves the index and the id of the next item, without an event.
     pub(crate) fn reserve(&mut self, prefix: &str) -> OpenItem {
         let index = self.opened;
         self.opened += 1;
@@ -123,7 +128,8 @@ impl Composer {
         self.emit("response.output_item.done", event);
     }
 
-    /// The stream, ended by `response.completed`; by `response.incomplete` if something was cut.
+    /// Ends the stream with `response.completed`, or with `response.incomplete` if something was
+    /// cut.
     pub(crate) fn complete(self) -> Script {
         if self.cut {
             return self.incomplete("max_output_tokens");
@@ -132,24 +138,24 @@ impl Composer {
         self.end("completed", members! {"completed_at": now, "end_turn": true})
     }
 
-    /// The stream, ended by `response.incomplete`.
+    /// Ends the stream with `response.incomplete`.
     pub(crate) fn incomplete(self, reason: &str) -> Script {
         self.end("incomplete", members! {"incomplete_details": object! {"reason": reason}})
     }
 
-    /// The stream, ended by `response.failed`.
+    /// Ends the stream with `response.failed`.
     pub(crate) fn fail(mut self, error: Json) -> Script {
         let response = self.response("failed", members! {"error": error, "usage": Value::Null});
         self.emit("response.failed", members! {"response": response});
         Script::stream(self.steps)
     }
 
-    /// The stream without any terminal event.
+    /// Ends the stream without a terminal event.
     pub(crate) fn stop(self) -> Script {
         Script::stream(self.steps)
     }
 
-    /// The terminal event of this stream, as the text of its data.
+    /// Returns the terminal event of this stream, as the text of its data.
     pub(crate) fn terminal(&self, status: &str, mut rest: Members) -> String {
         let output = if self.meta.fill_output { self.done.clone() } else { Vec::new() };
         rest.push(("output", output.into()));
@@ -179,7 +185,7 @@ impl Composer {
         self.emit(kind, event);
     }
 
-    /// The part of a text that the token limit leaves room for.
+    /// Returns the part of a text that fits within the token limit.
     fn within_limit<'t>(&mut self, text: &'t str) -> &'t str {
         let Some(most) = self.most_tokens else { return text };
         if self.cut {
@@ -195,7 +201,7 @@ impl Composer {
         &text[..end.unwrap_or_default()]
     }
 
-    /// The status of an item that is closed now.
+    /// Returns the status of an item that ends now.
     fn closing_status(&self) -> &'static str {
         if self.cut { "incomplete" } else { "completed" }
     }
@@ -219,7 +225,7 @@ impl Composer {
         }
     }
 
-    /// The response object; `rest` replaces members of the same name.
+    /// Returns the response object; `rest` replaces members of the same name.
     fn response(&self, status: &str, rest: Members) -> Json {
         let mut members = members! {
             "id": self.meta.response_id(), "object": "response", "created_at": self.meta.created_at,
@@ -239,7 +245,7 @@ impl Composer {
     }
 }
 
-/// The members of a response that repeat the request.
+/// Returns the members of a response that repeat the request.
 fn echo(request: &ModelRequest) -> Members {
     let or = |name: &str, usual: Value| match request.get(name) {
         Value::Null => usual,

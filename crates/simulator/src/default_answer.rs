@@ -1,4 +1,4 @@
-//! The default answer: what the simulator says when no script and no mode is asked for.
+//! The default answer, which is given when neither a script nor a mode is requested.
 
 use serde_json::Value;
 
@@ -9,7 +9,7 @@ use crate::output_items::{HostedCall, ToolCall};
 use crate::schema_sample;
 use crate::script::Script;
 
-/// Answers a request.
+/// Composes the answer to a request.
 pub(crate) fn answer(request: &ModelRequest, meta: &ResponseMeta) -> Script {
     let mut composer = Composer::begin(request, meta);
     if request.wants_compaction() {
@@ -34,7 +34,8 @@ pub(crate) fn answer(request: &ModelRequest, meta: &ResponseMeta) -> Script {
     composer.complete()
 }
 
-/// The reasoning item: with a summary when one is asked for, else sealed when that is asked for.
+/// Writes the reasoning item: with a summary if one is requested, else encrypted if that is
+/// requested.
 fn think(composer: &mut Composer, request: &ModelRequest) {
     if request.at("/reasoning/summary").is_string() {
         composer.reasoning(&["**Reading the question**\n\nA short answer will do."]);
@@ -43,8 +44,8 @@ fn think(composer: &mut Composer, request: &ModelRequest) {
     }
 }
 
-/// The calls that the request asks for: those that `tool_choice` forces, or those whose tools the
-/// last user message names, unless the last item already answers a call.
+/// Returns the calls that the request provokes: those that `tool_choice` forces, or those whose
+/// tools the last user message names, unless the last item already answers a call.
 fn calls(request: &ModelRequest, meta: &ResponseMeta) -> Vec<ToolCall> {
     let tools = request.tools();
     let text = request.last_user_text();
@@ -69,12 +70,13 @@ fn calls(request: &ModelRequest, meta: &ResponseMeta) -> Vec<ToolCall> {
     numbered.map(|(index, tool)| call(tool, &text, call_id(meta, index))).collect()
 }
 
-/// The id of a response's call.
+/// Returns the id of a call in a response.
 pub(crate) fn call_id(meta: &ResponseMeta, index: usize) -> String {
     format!("call_{:08x}{index:02x}", meta.serial)
 }
 
-/// A call of a tool, with arguments that satisfy its schema and take `name=value` from a text.
+/// Returns a call of a tool, with arguments that satisfy its schema and take `name=value` from a
+/// text.
 pub(crate) fn call(tool: &Tool, text: &str, call_id: String) -> ToolCall {
     let text = match &tool.schema {
         Some(Value::Null) => "{}".to_owned(),
@@ -85,7 +87,7 @@ pub(crate) fn call(tool: &Tool, text: &str, call_id: String) -> ToolCall {
     ToolCall { call_id, name: tool.name.clone(), namespace: tool.namespace.clone(), text, custom }
 }
 
-/// The answer in the format that `text.format` asks for.
+/// Returns the answer in the format of `text.format`.
 fn formatted(request: &ModelRequest, text: &str) -> Option<String> {
     match request.format() {
         "json_schema" => {
@@ -104,7 +106,7 @@ fn echo(text: &str, images: usize) -> String {
     answer
 }
 
-/// A web search, and a message that cites what it found.
+/// Writes a web search, and a message that cites its result.
 pub(crate) fn search(composer: &mut Composer, text: &str) {
     let query = text.chars().take(80).collect::<String>();
     let action = object! {"type": "search", "query": &query, "queries": vec![Json::from(&query)]};
@@ -123,12 +125,12 @@ pub(crate) fn search(composer: &mut Composer, text: &str) {
     composer.cited_message(answer, "final_answer", vec![citation]);
 }
 
-/// Whether a text names a tool, with its underscores as they are or as spaces.
+/// Whether a text names a tool, with underscores or with spaces.
 fn names_tool(text: &str, name: &str) -> bool {
     mentions(text, name) || mentions(text, &name.replace('_', " "))
 }
 
-/// Whether a text holds a word or phrase, whatever its case, with nothing of a word on either side.
+/// Whether a text contains a word or phrase, in any case, and not as part of a longer word.
 fn mentions(text: &str, word: &str) -> bool {
     let (text, word) = (text.to_lowercase(), word.to_lowercase());
     let outside = |letter: Option<char>| letter.is_none_or(|c| !c.is_alphanumeric() && c != '_');

@@ -1,4 +1,4 @@
-//! The standing headers: what each backend sends with every answer.
+//! The default headers, which each backend sends with every answer.
 
 use crate::authentication::Caller;
 use crate::backend::Backend;
@@ -9,12 +9,12 @@ use crate::state::SharedState;
 use crate::sync::lock;
 use crate::timestamps::unix_now;
 
-/// Requests and tokens that the public API allows in a minute.
+/// The limits of requests and tokens per minute of the public API.
 const ALLOWED: (u64, u64) = (5_000, 4_000_000);
 
 type Headers = Vec<(&'static str, String)>;
 
-/// An answer whose headers are written.
+/// The answer whose headers are added.
 #[derive(Debug)]
 pub(crate) struct HeaderContext<'a> {
     pub(crate) backend: Backend,
@@ -24,7 +24,7 @@ pub(crate) struct HeaderContext<'a> {
 }
 
 impl HeaderContext<'_> {
-    /// Adds the headers that the script does not name itself.
+    /// Adds the headers that the script does not set itself.
     pub(crate) fn add_to(&self, state: &SharedState, script: &mut Script) {
         let mut headers = match self.backend {
             Backend::Codex => self.codex(state),
@@ -40,7 +40,7 @@ impl HeaderContext<'_> {
         }
     }
 
-    /// Limits, catalogue and the state of the turn, for the Codex programs.
+    /// Returns limits, catalogue tag and turn state, for the Codex programs.
     fn codex(&self, state: &SharedState) -> Headers {
         let mut headers = rate_limits::headers(&self.caller.plan, unix_now());
         headers.extend([
@@ -52,7 +52,7 @@ impl HeaderContext<'_> {
         headers
     }
 
-    /// Limits of the public API, as they are after this request.
+    /// Returns the limits of the public API, after this request.
     fn limits(&self) -> Headers {
         let (requests, tokens) = ALLOWED;
         let left = tokens.saturating_sub(self.meta.input_tokens);
@@ -68,7 +68,7 @@ impl HeaderContext<'_> {
         ]
     }
 
-    /// What every backend and the network before it send.
+    /// Returns the headers of every backend and of the network in front of it.
     fn edge(&self) -> Headers {
         let id = self.meta.serial;
         let mut headers = vec![

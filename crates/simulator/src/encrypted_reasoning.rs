@@ -1,11 +1,14 @@
-//! The sealer: what stands as encrypted reasoning, and how it is known again.
+//! Encrypted reasoning: made for one owner, and verified when it comes back.
+//!
+//! Nothing is encrypted. A hash of the owner is enough to reject reasoning of another account or
+//! another simulator, which is the mistake that clients must be tested for.
 
 use std::hash::{DefaultHasher, Hash, Hasher};
 
-/// What every seal of the backend begins with.
+/// The start of all encrypted content of the backend.
 const START: &str = "gAAAA";
 
-/// The sealer of one owner.
+/// Makes and verifies the encrypted reasoning of one owner.
 #[derive(Clone, Debug)]
 pub(crate) struct ReasoningSealer {
     owner: u64,
@@ -13,19 +16,20 @@ pub(crate) struct ReasoningSealer {
 }
 
 impl ReasoningSealer {
-    /// The sealer of somebody at one simulator; without `verify`, others hold too.
+    /// Returns the sealer of an owner at one simulator. Without `verify` it also accepts the
+    /// content of others.
     pub(crate) fn new(simulator: &str, owner: &str, verify: bool) -> Self {
         let mut hasher = DefaultHasher::new();
         (simulator, owner).hash(&mut hasher);
         Self { owner: hasher.finish(), verify }
     }
 
-    /// The seal of a response's reasoning.
+    /// Returns the encrypted reasoning of a response.
     pub(crate) fn seal(&self, serial: u64) -> String {
         format!("{START}sim{serial:08x}{:016x}", self.owner)
     }
 
-    /// Whether a seal was made for this owner, or could have been.
+    /// Whether content was made for this owner. Without `verify`, its start is enough.
     pub(crate) fn verifies(&self, seal: &str) -> bool {
         let Some(rest) = seal.strip_prefix(START) else { return false };
         let serial = rest.strip_prefix("sim").and_then(|rest| rest.get(..8));

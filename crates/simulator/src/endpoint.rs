@@ -1,10 +1,10 @@
-//! The endpoints: the only list of methods and paths.
+//! The endpoints of the simulator: the only list of methods and paths.
 
 use hyper::Method;
 
 use crate::backend::{Backend, Bases};
 
-/// What a method and a path stand for.
+/// What a method and a path refer to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
     /// `POST /backend-api/codex/responses`
@@ -27,7 +27,7 @@ pub enum Endpoint {
     AccountsCheck,
     /// `GET /oauth/authorize`
     Authorize,
-    /// `GET /oauth/authorize/continue`, the link on the page of the above
+    /// `GET /oauth/authorize/continue`, the link on the page of `Authorize`
     Continue,
     /// `POST /oauth/token`
     Token,
@@ -35,7 +35,7 @@ pub enum Endpoint {
     Revoke,
     /// `GET /api/accounts/authorize`, of the plan route
     PlanAuthorize,
-    /// `GET /api/accounts/authorize/continue`, the link on the page of the above
+    /// `GET /api/accounts/authorize/continue`, the link on the page of `PlanAuthorize`
     PlanContinue,
     /// `POST /api/accounts/oauth/token`, of the plan route
     PlanToken,
@@ -89,12 +89,12 @@ impl Endpoint {
     pub(crate) const MODEL_CALLS: [Self; 3] =
         [Self::Responses, Self::PlanResponses, Self::ApiResponses];
 
-    /// Whether a model answers here.
+    /// Whether this endpoint is for model calls.
     pub(crate) fn is_model_call(self) -> bool {
         Self::MODEL_CALLS.contains(&self)
     }
 
-    /// The endpoint of a request, if it is one.
+    /// Returns the endpoint of a request, if there is one.
     pub(crate) fn of(method: &Method, path: &str, bases: &Bases) -> Option<Self> {
         let found = Self::ALL.iter().find(|(endpoint, name)| {
             name.split_once(' ')
@@ -103,14 +103,14 @@ impl Endpoint {
         found.map(|(endpoint, _)| *endpoint)
     }
 
-    /// Whether a path is this endpoint's, whose usual path is given.
+    /// Whether a path is that of this endpoint, given the endpoint's default path.
     fn is_at(self, path: &str, usual: &str, bases: &Bases) -> bool {
         let Some(backend) = self.backend() else { return path == usual };
         let below = bases.of(backend).and_then(|base| path.strip_prefix(base));
         below.is_some() && below == usual.strip_prefix(backend.default_base())
     }
 
-    /// The backend that it belongs to.
+    /// Returns the backend that it belongs to.
     pub(crate) fn backend(self) -> Option<Backend> {
         match self {
             Self::Responses | Self::Upgrade | Self::Models => Some(Backend::Codex),
@@ -120,7 +120,7 @@ impl Endpoint {
         }
     }
 
-    /// The endpoint of a backend's model calls.
+    /// Returns the endpoint for model calls of a backend.
     pub(crate) fn calls_of(backend: Backend) -> Self {
         match backend {
             Backend::Codex => Self::Responses,
@@ -129,7 +129,7 @@ impl Endpoint {
         }
     }
 
-    /// The method and the usual path, as in `POST /oauth/token`.
+    /// Returns the method and the default path, as in `POST /oauth/token`.
     pub fn name(self) -> &'static str {
         Self::ALL.iter().find(|(known, _)| *known == self).map_or("other", |(_, name)| name)
     }

@@ -1,4 +1,7 @@
-//! Fast answers, for measurements: composed and encoded once, then replayed without any check.
+//! Fast answers for measurements: composed and encoded once, then replayed without any check.
+//!
+//! A load test measures the server, so the backend behind it must cost as little as possible. The price
+//! is that nothing in such a request is checked.
 
 mod recording;
 mod replay;
@@ -19,43 +22,43 @@ use crate::record::Recorder;
 use crate::sync::lock;
 use crate::timestamps::unix_now;
 
-/// What stands before the name of a fast answer, anywhere in a request's body.
+/// The text before the name of a fast answer, anywhere in the body of a request.
 const MARK: &str = "FAST:";
 
-/// What stands around the time at which a delta was sent; no answer holds it otherwise.
+/// The delimiter of a send time in a delta; no answer contains it otherwise.
 const STAMP: char = '@';
 
-/// An answer of a kind and a size. A request asks for it by [`Fast::mark`], anywhere in its body.
+/// A kind of answer and its size. A request selects it with [`Fast::mark`], anywhere in its body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Fast {
-    /// So many deltas with so many milliseconds before each, each a write of its own and a stamp of
-    /// the [`Clock`].
+    /// A number of deltas with a number of milliseconds before each. Each is written separately and
+    /// holds a stamp of the [`Clock`].
     Paced(u32, u32),
-    /// So many deltas as fast as they go, each a write of its own.
+    /// A number of deltas without pauses, each written separately.
     Flood(u32),
-    /// So many deltas as fast as they go, in writes of 16 KiB.
+    /// A number of deltas without pauses, in writes of 16 KiB.
     Burst(u32),
-    /// So many deltas in writes of so many bytes, wherever that cuts.
+    /// A number of deltas in writes of a number of bytes, cut anywhere.
     Split(u32, u32),
-    /// So many deltas that write everything beyond ASCII as an escape.
+    /// A number of deltas in which every character beyond ASCII is escaped.
     Escaped(u32),
-    /// So many calls of a tool at once, their arguments in deltas.
+    /// A number of parallel tool calls, with their arguments in deltas.
     Calls(u32),
-    /// One delta of so many bytes, or hardly more.
+    /// One delta of at least a number of bytes.
     Large(u32),
 }
 
 impl Fast {
-    /// The words that ask for it, such as `FAST:paced:100:10`.
+    /// Returns the words that select it, such as `FAST:paced:100:10`.
     #[must_use]
     pub fn mark(self) -> String {
         let (name, first, second) = self.words();
         format!("{MARK}{name}:{first}:{second}")
     }
 
-    /// The text of the whole answer, or the arguments of all its calls, one after the other. A stamp
-    /// has another time than here.
+    /// Returns the text of the complete answer, or the arguments of all its calls in order. Stamps
+    /// have no time in it.
     #[must_use]
     pub fn text(self) -> String {
         recording::text(self)
@@ -73,7 +76,7 @@ impl Fast {
         }
     }
 
-    /// What a body asks for.
+    /// Finds the answer that a body selects.
     fn find(body: &[u8]) -> Option<Self> {
         let at = memchr::memmem::find(body, MARK.as_bytes())? + MARK.len();
         let words = &body[at..body.len().min(at + 64)];
@@ -96,12 +99,12 @@ impl Fast {
     }
 }
 
-/// The time since a start that both ends of a stream know, when they are in one process.
+/// The time since the start, which both ends of a stream can read if they are in one process.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock(Instant);
 
 impl Clock {
-    /// Writes the time into a stamp that is still blank.
+    /// Writes the time into a blank stamp.
     fn stamp(self, stamp: &mut [u8]) {
         let text = format!("{STAMP}{:016}{STAMP}", self.0.elapsed().as_nanos());
         if let Some(stamp) = stamp.get_mut(..text.len()) {
@@ -109,8 +112,8 @@ impl Clock {
         }
     }
 
-    /// How old the stamps in a text are. Those of no time, in events that say a text once more, do not
-    /// count.
+    /// Returns the ages of the stamps in a text, without blank ones, which are in events that
+    /// repeat a text.
     pub fn ages(self, text: &str) -> impl Iterator<Item = Duration> {
         let now = self.0.elapsed();
         let stamps = text.split(STAMP).skip(1).step_by(2);
@@ -120,7 +123,7 @@ impl Clock {
     }
 }
 
-/// Every fast answer that was asked for, encoded.
+/// The fast answers that were requested so far, encoded.
 #[derive(Debug)]
 pub(crate) struct FastAnswers {
     clock: Clock,
@@ -145,7 +148,7 @@ impl FastAnswers {
         self.clock
     }
 
-    /// The answer that a body asks for, if it asks for any.
+    /// Returns the answer that a body selects, if it selects one.
     pub(crate) fn answer(&self, body: &[u8], recorder: &Arc<Recorder>) -> Option<Response<Replay>> {
         let fast = Fast::find(body)?;
         let recording = {

@@ -1,4 +1,8 @@
-//! A connection's byte stream, with faults that an HTTP library would not commit by itself.
+//! The byte stream of a connection, with faults that an HTTP library does not produce by itself.
+//!
+//! hyper always ends a response correctly, and that is what a test of broken responses must avoid.
+//! So the faults are made below hyper, where bytes are written. That needs no change of hyper, at
+//! the price of knowing how it ends a chunk.
 
 use std::io;
 use std::pin::Pin;
@@ -13,10 +17,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::sync::lock;
 
-/// How many bytes of the last write a cut keeps back: the line end of a chunk and one byte of it.
+/// How many bytes of the last write a cut withholds: the line end of a chunk and one byte of its
+/// data.
 const WITHHELD_BYTES: usize = 3;
 
-/// The faults asked of one connection.
+/// The faults that one connection will produce.
 #[derive(Debug, Default)]
 pub(crate) struct ConnectionFaults {
     cut: AtomicBool,
@@ -24,18 +29,18 @@ pub(crate) struct ConnectionFaults {
 }
 
 impl ConnectionFaults {
-    /// Closes the connection inside what is written next.
+    /// Closes the connection inside the next write.
     pub(crate) fn cut(&self) {
         self.cut.store(true, Ordering::Release);
     }
 
-    /// Writes these bytes before what is written next.
+    /// Writes these bytes before the next write.
     pub(crate) fn preface(&self, bytes: Bytes) {
         *lock(&self.preface) = bytes;
     }
 }
 
-/// A connection that commits the faults asked of it.
+/// A connection that produces faults.
 #[derive(Debug)]
 pub(crate) struct FaultyStream<S> {
     stream: TokioIo<S>,
@@ -81,7 +86,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Write for FaultyStream<S> {
         if part.is_empty() {
             return Poll::Ready(Err(io::ErrorKind::ConnectionAborted.into()));
         }
-        // What remains comes back here, shorter each time, and ends as the error above.
+        // hyper calls again with the remaining bytes, fewer each time, until the error above.
         Pin::new(&mut self.stream).poll_write(context, part)
     }
 

@@ -22,10 +22,10 @@ mod grants;
 mod oauth;
 mod plan;
 
-/// The verifier of every device sign-in, where the server makes the pair.
+/// The verifier of every device sign-in, for which the server makes both parts.
 const DEVICE_VERIFIER: &str = "simulated-device-verifier-0123456789-0123456789-01";
 
-/// The issuer, with the sign-ins that are under way.
+/// The issuer, with its pending sign-ins.
 #[derive(Debug)]
 pub(crate) struct Issuer {
     shared: Arc<SharedState>,
@@ -40,7 +40,7 @@ impl Issuer {
         Self { shared, grants: Mutex::default(), plan }
     }
 
-    /// `GET /oauth/authorize`: sends the browser back, or shows a link that does.
+    /// `GET /oauth/authorize`: redirects the browser back, or shows a link that does.
     pub(crate) fn authorize(&self, http: &HttpRequest) -> HttpResult {
         if self.shared.settings.approve_sign_in {
             return self.approve(http);
@@ -51,7 +51,7 @@ impl Issuer {
         Ok(html(&link))
     }
 
-    /// `GET /oauth/authorize/continue`: sends the browser back with a code.
+    /// `GET /oauth/authorize/continue`: redirects the browser back with a code.
     pub(crate) fn approve(&self, http: &HttpRequest) -> HttpResult {
         let form = Form::parse(http.query());
         validate_authorization(&form)?;
@@ -139,7 +139,7 @@ impl Issuer {
         Ok(json(200, &body))
     }
 
-    /// `POST /api/accounts/deviceauth/token`: pending so many times, then a code.
+    /// `POST /api/accounts/deviceauth/token`: pending for some polls, then a code.
     pub(crate) fn device_token(&self, http: &HttpRequest) -> HttpResult {
         let fields = Fields::read(http)?;
         let mut grants = lock(&self.grants);

@@ -1,16 +1,16 @@
-//! The flaws that the issuer of the plan route can be given: wrong answers and hostile ones.
+//! The faults of the plan route's issuer: wrong answers and hostile ones.
 
-/// What is wrong with the issuer of the plan route.
+/// A fault of the issuer of the plan route.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum IssuerFault {
-    /// The person says no.
+    /// The person declines.
     Denied,
-    /// The browser comes back with another state.
+    /// The browser returns with another state.
     OtherState,
-    /// A first sign-in comes back without a client id.
+    /// A first sign-in returns without a client id.
     NoClientId,
-    /// The browser comes back with a client id that was issued to another installation.
+    /// The browser returns with the client id of another installation.
     OtherClientId,
     /// The id token has another nonce.
     OtherNonce,
@@ -20,33 +20,33 @@ pub enum IssuerFault {
     OtherAudience,
     /// The id token is for this client and another one.
     MoreAudiences,
-    /// The id token is of another issuer.
+    /// The id token names another issuer.
     OtherIssuer,
-    /// The id token has ended.
+    /// The id token has expired.
     Expired,
-    /// The id token does not say when it ends.
+    /// The id token has no expiry.
     NoExpiry,
-    /// The id token does not say whose it is.
+    /// The id token has no subject.
     NoSubject,
-    /// The id token is signed by another key under a published name.
+    /// The id token is signed by another key under the name of a published one.
     ForeignKey,
     /// The id token names a key that is not published.
     UnknownKey,
-    /// The id token says that it is not signed.
+    /// The id token declares that it is not signed.
     Unsigned,
     /// The id token is signed by HMAC with the public key as its secret.
     Symmetric,
-    /// The id token is signed by ECDSA; right, and not what is usual.
+    /// The id token is signed by ECDSA, which is valid but unusual.
     Elliptic,
-    /// The person does not allow the use of the plan.
+    /// The person does not allow programs to use the plan.
     NoPlanUse,
-    /// Renewals bring an id token of another person.
+    /// A refresh returns an id token of another person.
     OtherPerson,
-    /// The discovery document is another issuer's.
+    /// The discovery document names another issuer.
     DiscoveryOfAnother,
-    /// The discovery document names keys at a plain address of another machine.
+    /// The discovery document names keys at an `http` address of another machine.
     KeysElsewhere,
-    /// The discovery document names another service to revoke tokens at.
+    /// The discovery document names an endpoint of another service for revocation.
     RevocationElsewhere,
     /// There is no discovery document.
     NoDiscovery,

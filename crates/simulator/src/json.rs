@@ -1,7 +1,7 @@
-//! JSON that keeps its members in the order they were written.
+//! JSON that keeps its members in the order in which they were written.
 //!
-//! The backend writes `type` first in every object, and readers may look at the first member alone;
-//! a sorted map would hide that.
+//! The backend writes `type` first in every object, and a reader may look at the first member only.
+//! A sorted map would hide such a reader's mistakes.
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::Value;
@@ -21,7 +21,7 @@ pub(crate) enum Json {
 pub(crate) type Members = Vec<(&'static str, Json)>;
 
 impl Json {
-    /// The compact text of this value.
+    /// Returns the compact text of this value.
     pub(crate) fn text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
@@ -61,7 +61,7 @@ impl From<&String> for Json {
     }
 }
 
-/// Takes the plain kinds over as leaves.
+/// Converts plain types to leaves.
 macro_rules! leaves {
     ($($kind:ty),*) => {$(
         impl From<$kind> for Json {
@@ -73,14 +73,14 @@ macro_rules! leaves {
 }
 leaves!(Value, &str, String, bool, u64, i64, u32, i32, usize, f64);
 
-/// Writes the members of an object in order.
+/// Builds the members of an object, in order.
 macro_rules! members {
     ($($name:literal: $value:expr),* $(,)?) => {
         vec![$(($name, $crate::json::Json::from($value))),*]
     };
 }
 
-/// Writes an object in order.
+/// Builds an object with its members in order.
 macro_rules! object {
     ($($name:literal: $value:expr),* $(,)?) => {
         $crate::json::Json::Object($crate::json::members![$($name: $value),*])

@@ -1,9 +1,9 @@
 //! Scripted backends and a token issuer over real HTTP/1.1 on the loopback interface.
 //!
-//! One [`Simulator`] serves what a client of the ChatGPT sign-in meets: the Responses endpoint, the
-//! model list, the usage and account answers, and the token endpoints of the issuer. It demands what
-//! the real backend demands and refuses what that refuses, in the same words. It is meant for
-//! demonstrations, for tests, and for programs that embed the rest of ChatMock.
+//! One [`Simulator`] serves everything that a client of the ChatGPT sign-in meets: the Responses
+//! endpoint, the model list, usage and account, and the token endpoints of the issuer. It requires
+//! what the real backend requires, and rejects what that rejects, with the same messages. It is
+//! meant for demonstrations, for tests, and for programs that embed the rest of ChatMock.
 //!
 //! ```no_run
 //! # async fn example() -> std::io::Result<()> {
@@ -19,59 +19,60 @@
 //! # }
 //! ```
 //!
-//! # What a model call gets
+//! # The answer to a model call
 //!
-//! After the checks, in this order:
+//! After the checks, the first of these that applies:
 //!
-//! 1. what was queued with [`Simulator::enqueue`], first in first out;
+//! 1. the oldest reply in the queue of [`Simulator::enqueue`];
 //! 2. the mode that the last user message names, as `MODE:<name>` (see [`Mode`]), unless the input
 //!    ends with a tool's output; `slow`, `flood` and `bytewise` take numbers, as in
 //!    `MODE:slow:20:50`;
 //! 3. the default answer, which depends on nothing but the request:
 //!    * a compaction item and nothing else, after a `compaction_trigger`;
-//!    * a reasoning item, with a summary where `reasoning.summary` asks for one;
+//!    * a reasoning item, with a summary if `reasoning.summary` asks for one;
 //!    * a call of every tool that `tool_choice` forces or, under `auto`, that the last user message
 //!      names (with spaces for underscores if you like), unless the input ends with a tool's output;
 //!      the arguments satisfy the tool's schema, and `name=value` in the message sets one;
 //!    * else, under `text.format`, a value that satisfies the schema, or `{"answer": …}`;
 //!    * else, after a tool's output, `The tool said: …`;
 //!    * else, with a `web_search` tool and the word "search" in the message, a search and a citation;
-//!    * else `You said: …`, and how many images arrived.
+//!    * else `You said: …`, with the number of images that arrived.
 //!
-//! Usage counts four bytes as a token.
+//! Usage is computed at four bytes per token.
 //!
 //! # Backends
 //!
-//! Three stand side by side ([`Backend`]), each below a path of [`Settings::bases`]; what they check
-//! is one table each.
+//! There are three ([`Backend`]), each below its own path ([`Settings::bases`]). The rules of each
+//! are one table.
 //!
 //! | | Codex | plan | public API |
 //! |---|---|---|---|
 //! | path | `/backend-api/codex` | `/plan/v1` | `/v1` |
-//! | who | a token of the sign-in, `chatgpt-account-id` | one of `plan_tokens` | one of `api_keys`; under `azure` in `api-key` too |
-//! | refuses as | `{"detail": …}`, then `{"error": …}` | `subscription_sharing_…` with `error.param` | `{"error": …}` |
-//! | request | unstored, streamed, a list | the same | also stored, whole, a text; `previous_response_id` |
+//! | caller | a token of the sign-in, `chatgpt-account-id` | one of `plan_tokens` | one of `api_keys`; under `azure` in `api-key` too |
+//! | errors | `{"detail": …}`, then `{"error": …}` | `subscription_sharing_…` with `error.param` | `{"error": …}` |
+//! | request | not stored, streamed, a list | the same | also stored, without a stream, a text; `previous_response_id` |
 //! | tools | all kinds | in namespaces or `additional_tools`; `web_search` | all kinds |
-//! | sampling, output limit | refused | refused | taken; the limit cuts messages and calls |
-//! | reasoning is sealed | always | when `include` asks | when `include` asks |
-//! | bodies in zstd | decoded | refused | refused |
+//! | sampling, output limit | rejected | rejected | accepted; the limit cuts messages and calls |
+//! | encrypted reasoning | always | if `include` asks | if `include` asks |
+//! | bodies in zstd | decoded | rejected | rejected |
 //! | models | `{"models": …}`, tagged, by client version | `{"models": …}`, some hidden | `{"data": …}`, or none |
-//! | beside the answer | limits, `x-models-etag`, turn state | nothing | `x-ratelimit-…` |
+//! | more headers | limits, `x-models-etag`, turn state | nothing | `x-ratelimit-…` |
 //! | cached by | `session-id`, equal to `prompt_cache_key` | `prompt_cache_key`, or none | the same |
 //!
-//! Cached tokens are the longest common prefix with an earlier prompt under the same key, in steps
-//! of 128 from 1024 on. Of the public API, background responses, conversations and prompt templates
-//! are refused; `top_logprobs` is taken and gives none. A mode fails in the words of the backend it
-//! is made for, whichever backend is asked.
+//! The cached tokens of a prompt are its longest common prefix with an earlier prompt under the
+//! same key, in steps of 128 from 1024 on. The public API rejects background responses,
+//! conversations and prompt templates here; it accepts `top_logprobs` and returns none. A mode
+//! fails with the errors of the backend that it is made for, whichever backend is called.
 //!
-//! A turn of the Codex backend, one user message and all that follows it, has one
-//! `x-codex-turn-state`; [`Stats::turn_states`] tells whether it came back in its turn only.
+//! A turn of the Codex backend is one user message and everything up to the next. It has one
+//! `x-codex-turn-state`; [`Stats::turn_states`] shows whether clients sent it back within its turn
+//! only.
 //!
 //! # Fast answers
 //!
-//! With [`Settings::fast`], a model call that holds the mark of a [`Fast`] answer anywhere gets it at
-//! once, from bytes that were encoded before: its body is read whole, and nothing of it is checked or
-//! recorded. Those are for measurements.
+//! With [`Settings::fast`], a model call whose body contains the mark of a [`Fast`] answer gets
+//! that answer at once, from bytes that were encoded before. Its body is read, but neither checked
+//! nor recorded. These answers are for measurements.
 //!
 //! # Endpoints
 //!
@@ -81,10 +82,11 @@
 //! `POST /api/accounts/deviceauth/token`, and for the person at the keyboard `GET /health`,
 //! `GET /stats` and `GET /codex/device`.
 //!
-//! The plan route's sign-in: `GET /.well-known/openid-configuration`, `GET /.well-known/jwks.json`,
-//! `GET /api/accounts/authorize`, `POST /api/accounts/oauth/token` and
-//! `POST /api/accounts/oauth/revoke`. Every installation is registered during its first sign-in, and
-//! id tokens are signed for real; [`Simulator::set_issuer_fault`] makes the issuer a wrong or hostile one.
+//! The sign-in of the plan route: `GET /.well-known/openid-configuration`, `GET
+//! /.well-known/jwks.json`, `GET /api/accounts/authorize`, `POST /api/accounts/oauth/token` and
+//! `POST /api/accounts/oauth/revoke`. Every installation is registered during its first sign-in,
+//! and id tokens carry real signatures; [`Simulator::set_issuer_fault`] makes the issuer a faulty
+//! or hostile one.
 
 mod account;
 mod authentication;

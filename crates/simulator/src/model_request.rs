@@ -1,4 +1,4 @@
-//! A view of a request body: what the client asks for.
+//! A view of a request body, read on demand.
 
 use serde_json::{Value, json};
 
@@ -7,13 +7,13 @@ use serde_json::{Value, json};
 pub(crate) struct Tool {
     /// Its name.
     pub(crate) name: String,
-    /// The namespace it was declared in.
+    /// The namespace in which it is declared.
     pub(crate) namespace: Option<String>,
     /// The schema of its arguments; none for a custom tool, whose input is plain text.
     pub(crate) schema: Option<Value>,
 }
 
-/// A request body, read on demand.
+/// A request body, with readers for the parts that the simulator uses.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct ModelRequest {
     body: Value,
@@ -32,8 +32,7 @@ impl ModelRequest {
         self.body.pointer(pointer).unwrap_or(&Value::Null)
     }
 
-    /// Writes out what the public API takes for granted: a list of items, a stored response, a
-    /// whole reply.
+    /// Fills in the defaults of the public API: a list of items, a stored response, no stream.
     pub(crate) fn apply_defaults(&mut self) {
         let Some(body) = self.body.as_object_mut() else { return };
         if let Some(text) = body.get("input").and_then(Value::as_str) {
@@ -48,7 +47,7 @@ impl ModelRequest {
         }
     }
 
-    /// Puts stored items in place of the references to them.
+    /// Replaces references by the stored items.
     pub(crate) fn resolve_references(&mut self, stored: impl Fn(&str) -> Option<Value>) {
         let items = self.body.get_mut("input").and_then(Value::as_array_mut);
         for item in items.into_iter().flatten() {
@@ -59,7 +58,7 @@ impl ModelRequest {
         }
     }
 
-    /// Puts the items of earlier responses before the input.
+    /// Inserts the items of earlier responses before the input.
     pub(crate) fn prepend_input(&mut self, mut items: Vec<Value>) {
         if let Some(input) = self.body.get_mut("input").and_then(Value::as_array_mut) {
             items.append(input);
@@ -79,25 +78,25 @@ impl ModelRequest {
         self.get("input").as_array().map_or(&[], Vec::as_slice)
     }
 
-    /// The text of the last user message, parts joined by line ends.
+    /// Returns the text of the last user message, with line ends between its parts.
     pub(crate) fn last_user_text(&self) -> String {
         let last = self.input().iter().rfind(|item| item["role"] == "user");
         last.map(|item| text_of(&item["content"])).unwrap_or_default()
     }
 
-    /// Whether the input ends with the wish to have it compacted.
+    /// Whether the input ends with a request to compact it.
     pub(crate) fn wants_compaction(&self) -> bool {
         self.input().last().is_some_and(|item| item["type"] == "compaction_trigger")
     }
 
-    /// How many images the whole input holds, tool outputs included.
+    /// Returns the number of images in the input, including tool outputs.
     pub(crate) fn images(&self) -> usize {
         let contents = self.input().iter().flat_map(|item| [&item["content"], &item["output"]]);
         let parts = contents.filter_map(Value::as_array).flatten();
         parts.filter(|part| part["type"] == "input_image").count()
     }
 
-    /// The outputs of tools at the very end of the input.
+    /// Returns the tool outputs at the end of the input.
     pub(crate) fn trailing_outputs(&self) -> Vec<String> {
         let is_output =
             |item: &&Value| item["type"].as_str().is_some_and(|kind| kind.ends_with("call_output"));
@@ -112,36 +111,37 @@ impl ModelRequest {
         outputs
     }
 
-    /// Everything that says what tools there are: `tools`, then `additional_tools` items.
+    /// Returns all declarations of tools: `tools`, then `additional_tools` items.
     pub(crate) fn tool_declarations(&self) -> impl Iterator<Item = &Value> {
         let added = self.input().iter().filter(|item| item["type"] == "additional_tools");
         let lists = std::iter::once(self.get("tools")).chain(added.map(|item| &item["tools"]));
         lists.filter_map(Value::as_array).flatten()
     }
 
-    /// The tools that the client runs: functions and custom tools, those in namespaces too.
+    /// Returns the tools that the client runs: functions and custom tools, also those in
+    /// namespaces.
     pub(crate) fn tools(&self) -> Vec<Tool> {
         self.tool_declarations().flat_map(|declared| callable(declared, None)).collect()
     }
 
-    /// Whether a hosted tool was declared.
+    /// Whether a hosted tool is declared.
     pub(crate) fn has_hosted(&self, kind: &str) -> bool {
         self.tool_declarations().any(|tool| tool["type"] == kind)
     }
 
-    /// Whether encrypted reasoning is to be included.
+    /// Whether the request includes encrypted reasoning.
     pub(crate) fn wants_encrypted_reasoning(&self) -> bool {
         let mut included = self.get("include").as_array().into_iter().flatten();
         included.any(|name| name == "reasoning.encrypted_content")
     }
 
-    /// The `text.format.type`.
+    /// Returns the `text.format.type`.
     pub(crate) fn format(&self) -> &str {
         self.at("/text/format/type").as_str().unwrap_or("text")
     }
 }
 
-/// The text of a content or output: a string, or the text parts of a list.
+/// Returns the text of a content or an output: a string, or the text parts of a list.
 pub(crate) fn text_of(content: &Value) -> String {
     if let Some(text) = content.as_str() {
         return text.to_owned();

@@ -1,4 +1,7 @@
-//! The modes: named scripts for the special and the unhappy cases.
+//! The modes: named scripts for special and unhappy cases.
+//!
+//! A mode can be requested in the text of a prompt, so that a person with any client can see how it
+//! handles a failure. A header would be cleaner, but most clients cannot send one of their own.
 
 mod errors;
 mod plan_errors;
@@ -16,10 +19,11 @@ use crate::model_request::{ModelRequest, Tool};
 use crate::output_items::{self, ToolCall};
 use crate::script::Script;
 
-/// Declares the modes, their names and what they are for.
+/// Declares the modes with their names and documentation.
 macro_rules! modes {
     ($($(#[$doc:meta])* $mode:ident = $name:literal,)*) => {
-        /// A special case, to be queued, or asked for by `MODE:<name>` in the last user message.
+        /// A special case, to be queued, or to be requested by `MODE:<name>` in the last user
+        /// message.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Mode {
@@ -30,7 +34,7 @@ macro_rules! modes {
             /// Every mode.
             pub const ALL: &'static [Self] = &[$(Self::$mode),*];
 
-            /// The name, as it stands after `MODE:`.
+            /// Returns the name, as it is written after `MODE:`.
             pub fn name(self) -> &'static str {
                 match self {
                     $(Self::$mode => $name,)*
@@ -204,17 +208,17 @@ modes! {
 }
 
 impl Mode {
-    /// The mode of a name.
+    /// Returns the mode of a name.
     pub fn parse(name: &str) -> Option<Self> {
         Self::ALL.iter().copied().find(|mode| mode.name() == name)
     }
 
-    /// Whether it refuses the first request with a text alone.
+    /// Whether it rejects only the first request with a text.
     pub(crate) fn is_once(self) -> bool {
         matches!(self, Self::UnauthorizedOnce | Self::PlanInvalidUserOnce)
     }
 
-    /// Whether it is the default answer in a stream that is framed in another way.
+    /// Whether it is the default answer with unusual framing.
     pub(crate) fn is_framing(self) -> bool {
         use Mode::{Bom, Bytewise, Cr, Crlf, InvalidUtf8, MultilineData, NoSpace, WrongEventName};
         matches!(
@@ -224,7 +228,7 @@ impl Mode {
     }
 }
 
-/// What an endpoint does next: a fixed script, or a mode that is composed for the request.
+/// The next reply of an endpoint: a fixed script, or a mode that is composed for the request.
 #[derive(Clone, Debug)]
 pub enum QueuedReply {
     /// A script, played as it is.
@@ -246,13 +250,13 @@ impl From<Mode> for QueuedReply {
 }
 
 impl Script {
-    /// Returns the script of a mode, as it answers a request that holds nothing but a model.
+    /// Returns the script of a mode, as it answers a request with nothing but a model.
     pub fn mode(mode: Mode) -> Self {
         for_empty_request(mode)
     }
 }
 
-/// What a mode is composed for.
+/// The context for which a mode is composed.
 pub(crate) struct ModeContext<'a> {
     /// The request.
     pub(crate) request: &'a ModelRequest,
@@ -260,7 +264,7 @@ pub(crate) struct ModeContext<'a> {
     pub(crate) meta: &'a ResponseMeta,
     /// The backend that answers.
     pub(crate) backend: Backend,
-    /// The request as JSON text, made when it is needed.
+    /// Returns the request as JSON text.
     pub(crate) request_json: &'a dyn Fn() -> String,
 }
 
@@ -269,7 +273,7 @@ impl ModeContext<'_> {
         Composer::begin(self.request, self.meta)
     }
 
-    /// A call of one of the request's function tools, or of one that it never declared.
+    /// Returns a call of one of the request's function tools, or of a tool that it never declared.
     fn call(&self, index: usize) -> ToolCall {
         let tools = self.request.tools();
         let functions: Vec<&Tool> = tools.iter().filter(|tool| tool.schema.is_some()).collect();
@@ -284,7 +288,7 @@ impl ModeContext<'_> {
         default_answer::call(tool, &text, call_id)
     }
 
-    /// The default answer as one run of bytes.
+    /// Returns the default answer as bytes.
     fn bytes(&self) -> Vec<u8> {
         let script = default_answer::answer(self.request, self.meta);
         let events = script.steps.iter().filter_map(|step| match step {
@@ -295,8 +299,8 @@ impl ModeContext<'_> {
     }
 }
 
-/// The mode that the last user message names, and the numbers after the name, unless the input ends
-/// with a tool's output, which is a later turn of the same question.
+/// Returns the mode that the last user message names, with the numbers after the name. An input
+/// that ends with a tool's output is a later turn of the same question, and has no mode.
 pub(crate) fn requested_mode(request: &ModelRequest) -> Option<(Mode, Vec<u64>)> {
     if !request.trailing_outputs().is_empty() {
         return None;
@@ -309,7 +313,7 @@ pub(crate) fn requested_mode(request: &ModelRequest) -> Option<(Mode, Vec<u64>)>
     Some((mode, words.map_while(|word| word.parse().ok()).collect()))
 }
 
-/// Composes a mode; the numbers are those after its name.
+/// Composes a mode with the numbers after its name.
 pub(crate) fn script(mode: Mode, context: &ModeContext<'_>, numbers: &[u64]) -> Script {
     replies::script(mode, context)
         .or_else(|| errors::script(mode, context))
@@ -317,7 +321,7 @@ pub(crate) fn script(mode: Mode, context: &ModeContext<'_>, numbers: &[u64]) -> 
         .unwrap_or_else(|| transport::script(mode, context, numbers))
 }
 
-/// Composes a mode for a request that holds nothing.
+/// Composes a mode for an empty request.
 pub(crate) fn for_empty_request(mode: Mode) -> Script {
     let meta = ResponseMeta {
         serial: 0,
@@ -339,7 +343,7 @@ pub(crate) fn for_empty_request(mode: Mode) -> Script {
     )
 }
 
-/// Begins a message and writes its text, without ending it.
+/// Begins a message and writes its text, without ending the message.
 fn half_a_message(composer: &mut Composer, text: &str) {
     let open = composer.open_message("final_answer");
     for piece in output_items::pieces(text) {

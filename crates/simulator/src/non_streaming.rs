@@ -1,4 +1,7 @@
-//! The whole reply: the same answer as its stream, in one JSON body.
+//! The answer without a stream: the same script, collapsed to one JSON body.
+//!
+//! A script is composed as a stream even if the client wants none, so that both forms of an answer
+//! cannot differ and every mode works for both.
 
 use bytes::Bytes;
 use serde::Deserialize;
@@ -8,10 +11,10 @@ use serde_json::value::RawValue;
 use crate::json::object;
 use crate::script::{Script, Step};
 
-/// What is sent of a reply that breaks off.
+/// The part of a body that is sent before it breaks off.
 const PARTIAL_BODY: &str = "{\"id\":\"resp_";
 
-/// The status of a failure; any other code is the server's own fault.
+/// The statuses of failures by their code; any other is a 500.
 const STATUSES: [(&str, u16); 4] = [
     ("context_length_exceeded", 400),
     ("rate_limit_exceeded", 429),
@@ -19,7 +22,7 @@ const STATUSES: [(&str, u16); 4] = [
     ("server_is_overloaded", 503),
 ];
 
-/// An event, as far as it matters here.
+/// The parts of an event that are needed here.
 #[derive(Deserialize)]
 struct Event<'e> {
     #[serde(rename = "type")]
@@ -28,13 +31,13 @@ struct Event<'e> {
     response: Option<&'e RawValue>,
 }
 
-/// The terminal response of a stream, as text.
+/// Returns the terminal response of a stream, as text.
 pub(crate) fn terminal_response(script: &Script) -> Option<String> {
     let ended = |kind: &str| matches!(kind, "response.completed" | "response.incomplete");
     events(script).find(|event| ended(&event.kind))?.response.map(|text| text.get().to_owned())
 }
 
-/// The answer of a stream as one body. Pauses and faults stay; what has no end breaks off.
+/// Collapses a stream to one body. Pauses and faults stay; a stream without an end breaks off.
 pub(crate) fn collapse(script: Script) -> Script {
     if !script.is_stream() {
         return script;
@@ -61,7 +64,7 @@ pub(crate) fn collapse(script: Script) -> Script {
     whole.with_header("content-type", "application/json")
 }
 
-/// The status and body of a stream that failed.
+/// Returns the status and the body of a stream that failed.
 fn failure(script: &Script) -> Option<(u16, String)> {
     let failed = script.steps.iter().find_map(|step| {
         let Step::Event(text) = step else { return None };

@@ -1,4 +1,4 @@
-//! The output items: their shapes, and how a text is cut into deltas.
+//! The output items: their shapes, and the pieces of text that become deltas.
 
 use crate::json::{Json, Members, members, object};
 
@@ -22,7 +22,7 @@ impl ToolCall {
         if self.custom { "custom_tool_call" } else { "function_call" }
     }
 
-    /// The item, with as much of the arguments as is known.
+    /// Returns the item, with the arguments so far.
     pub(crate) fn item(&self, id: &str, text: &str, status: &str) -> Json {
         let mut members = members! {
             "type": self.kind(), "id": id, "call_id": &self.call_id, "name": &self.name,
@@ -36,10 +36,10 @@ impl ToolCall {
     }
 }
 
-/// An output item that was begun.
+/// An output item that has begun.
 #[derive(Clone, Debug)]
 pub(crate) struct OpenItem {
-    /// Its place in the output.
+    /// Its index in the output.
     pub(crate) index: usize,
     /// Its id.
     pub(crate) id: String,
@@ -55,23 +55,23 @@ pub(crate) struct HostedCall<'a> {
     pub(crate) prefix: &'a str,
     /// The progress events, by the last word of their kind.
     pub(crate) stages: Vec<(&'a str, Members)>,
-    /// What the finished item holds besides its status.
+    /// The members of the finished item after its status.
     pub(crate) result: Members,
 }
 
-/// The place of a message's one part.
+/// Returns the position of a message's only part.
 pub(crate) fn part_position(open: &OpenItem) -> Members {
     members! {"item_id": &open.id, "output_index": open.index, "content_index": 0_u64}
 }
 
-/// These members and one more.
+/// Returns the members with one more.
 pub(crate) fn with_member(members: &Members, name: &'static str, value: Json) -> Members {
     let mut members = members.clone();
     members.push((name, value));
     members
 }
 
-/// A message item.
+/// Returns a message item.
 pub(crate) fn message(id: &str, status: &str, phase: &str, content: Vec<Json>) -> Json {
     let mut item = members! {"type": "message", "id": id, "role": "assistant", "status": status};
     if !phase.is_empty() {
@@ -81,13 +81,13 @@ pub(crate) fn message(id: &str, status: &str, phase: &str, content: Vec<Json>) -
     Json::Object(item)
 }
 
-/// A text part of a message.
+/// Returns a text part of a message.
 pub(crate) fn output_text(text: &str, annotations: Vec<Json>) -> Json {
     let logprobs = Vec::<Json>::new();
     object! {"type": "output_text", "text": text, "annotations": annotations, "logprobs": logprobs}
 }
 
-/// A text cut where deltas would be: after spaces, and inside long words between characters.
+/// Splits a text as deltas would be: after spaces, and inside long words between characters.
 pub(crate) fn pieces(text: &str) -> Vec<&str> {
     const LONGEST: usize = 8;
     let mut pieces = Vec::new();

@@ -1,9 +1,9 @@
-//! The prompt cache: how much of a prompt had been sent before.
+//! The prompt cache: how much of a prompt was sent before.
 //!
-//! Prompts share a cache by their bucket: at the Codex backend a `session-id` header that equals the
-//! body's `prompt_cache_key`, elsewhere the key alone, or none. Cached tokens are the longest common
-//! prefix with an earlier prompt of the bucket, at four bytes a token, in steps of 128 and from 1024
-//! on.
+//! Prompts share a cache by bucket. At the Codex backend the bucket is a `session-id` header that
+//! equals the body's `prompt_cache_key`; elsewhere it is the key alone, or none. Cached tokens are
+//! the longest common prefix with an earlier prompt of the bucket, at four bytes per token, in
+//! steps of 128 from 1024 on.
 
 use std::collections::VecDeque;
 
@@ -15,14 +15,14 @@ const BYTES_PER_TOKEN: usize = 4;
 const LEAST_TOKENS: usize = 1024;
 const STEP_TOKENS: usize = 128;
 
-/// The last prompts, each of a conversation's once.
+/// The last prompts, one for each conversation.
 #[derive(Debug, Default)]
 pub(crate) struct PromptCache {
     prompts: VecDeque<(String, Vec<u8>)>,
 }
 
 impl PromptCache {
-    /// Tokens of the prompt, and how many of them were cached.
+    /// Returns the tokens of a prompt, and how many of them were cached.
     pub(crate) fn count(&mut self, bucket: Option<&str>, request: &ModelRequest) -> (u64, u64) {
         let prompt = prompt(request);
         let total = prompt.len().div_ceil(BYTES_PER_TOKEN);
@@ -30,7 +30,7 @@ impl PromptCache {
         (total as u64, cached.min(total) as u64)
     }
 
-    /// Keeps a prompt in place of the one it goes on from; gives the tokens that were cached.
+    /// Stores a prompt, replacing the one that it continues; returns the cached tokens.
     fn put(&mut self, bucket: &str, mut prompt: Vec<u8>) -> usize {
         prompt.truncate(PROMPT_BYTES);
         let in_bucket = self.prompts.iter().enumerate().filter(|(_, (name, _))| name == bucket);
@@ -55,7 +55,7 @@ fn common(old: &[u8], new: &[u8]) -> usize {
     old.iter().zip(new).take_while(|(old, new)| old == new).count()
 }
 
-/// What the model reads, in the order it reads it.
+/// Returns what the model reads, in order.
 fn prompt(request: &ModelRequest) -> Vec<u8> {
     let mut prompt = Vec::new();
     for name in ["model", "instructions", "tools", "input"] {

@@ -5,7 +5,7 @@ use crate::json::{Json, object};
 pub(crate) const PRIMARY: Window = Window { used: 12, minutes: 300, left: 9_000 };
 pub(crate) const SECONDARY: Window = Window { used: 40, minutes: 10_080, left: 300_000 };
 
-/// A limit's window: percent used, length in minutes, seconds until it starts again.
+/// The window of a limit: percent used, length in minutes, seconds until it restarts.
 pub(crate) struct Window {
     used: i64,
     minutes: i64,
@@ -21,7 +21,7 @@ impl Window {
     }
 }
 
-/// Returns the headers with the limits that come with every answer of the Codex backend.
+/// Returns the headers with the limits, which come with every answer of the Codex backend.
 pub(crate) fn headers(plan: &str, now: i64) -> Vec<(&'static str, String)> {
     vec![
         ("x-codex-active-limit", "codex".to_owned()),

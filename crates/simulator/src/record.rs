@@ -1,4 +1,8 @@
-//! The record: requests as they arrived, and counters that can be waited for.
+//! The record of requests as they arrived, and the counters, which tests can wait for.
+//!
+//! Counters are kept in a watch channel, so that a test waits for a number of events instead of
+//! sleeping. Requests themselves are bounded in number and in bytes: a simulator that runs for
+//! hours in a demonstration or a load test must not grow.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Mutex;
@@ -14,19 +18,19 @@ use crate::endpoint::Endpoint;
 use crate::json::{Json, object};
 use crate::sync::lock;
 
-/// How many closed streams are remembered one by one.
+/// How many closed streams are remembered.
 const MAX_CLOSED_STREAMS: usize = 2048;
 
-/// How many bytes of bodies are kept; the last request is kept whatever its size.
+/// How many bytes of bodies are kept; the last request is always kept.
 const BODY_BYTES_KEPT: usize = 64 << 20;
 
-/// The most bytes that a recorded body decodes to.
+/// The largest size to which a recorded body is decoded, in bytes.
 const DECODED: usize = 256 << 20;
 
 /// A request as it arrived.
 #[derive(Clone, Debug)]
 pub struct RecordedRequest {
-    /// The endpoint, if it was one.
+    /// The endpoint, if the path belongs to one.
     pub endpoint: Option<Endpoint>,
     /// The method, in capitals.
     pub method: String,
@@ -41,12 +45,12 @@ pub struct RecordedRequest {
 }
 
 impl RecordedRequest {
-    /// The first value of a header; the name in lower case.
+    /// Returns the first value of a header; the name is in lower case.
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
     }
 
-    /// The body as JSON, decoded where it came in zstd; `null` when it is none.
+    /// Returns the body as JSON, decoded if it came in zstd; `null` if it is not JSON.
     pub fn json(&self) -> Value {
         let decoded = match self.header("content-encoding") {
             Some("zstd") => decode_zstd(&self.body, DECODED),
@@ -55,29 +59,29 @@ impl RecordedRequest {
         serde_json::from_slice(decoded.as_ref().unwrap_or(&self.body)).unwrap_or_default()
     }
 
-    /// The path without its query.
+    /// Returns the path without its query.
     pub fn bare_path(&self) -> &str {
         self.path.split('?').next().unwrap_or_default()
     }
 }
 
-/// How one response stream ended.
+/// The end of a response stream.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ClosedStream {
-    /// When the simulator noticed.
+    /// When the simulator noticed it.
     pub at: Instant,
-    /// Whether the client left before the script was over.
+    /// Whether the client left before the script had ended.
     pub cancelled: bool,
 }
 
-/// What requests of the Codex backend did with the state of their turn (`x-codex-turn-state`).
+/// How requests to the Codex backend treated the state of their turn (`x-codex-turn-state`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TurnStates {
     /// Requests that carried the state of their own turn.
     pub echoed: u64,
-    /// Requests with a tool's output that carried none, although their turn has one.
+    /// Requests with a tool's output that carried no state, although their turn has one.
     pub missing: u64,
-    /// Requests that carried the state of another turn, or one that was never given.
+    /// Requests that carried the state of another turn, or one that was never issued.
     pub stray: u64,
 }
 
@@ -89,57 +93,57 @@ impl TurnStates {
     }
 }
 
-/// Counters since the start.
+/// The counters since the start.
 #[derive(Clone, Debug, Default)]
 pub struct Stats {
     /// Connections accepted.
     pub connections: u64,
     /// Connections open now.
     pub open_connections: u64,
-    /// Requests by method and usual path, such as `POST /oauth/token`; unknown ones are `other`.
+    /// Requests by method and default path, such as `POST /oauth/token`; unknown ones are `other`.
     pub requests: BTreeMap<String, u64>,
-    /// Refresh grants asked for, granted or not.
+    /// Attempts to refresh, granted or not.
     pub refreshes: u64,
-    /// Refresh grants refused.
+    /// Attempts to refresh that were rejected.
     pub refreshes_refused: u64,
     /// Revocations.
     pub revokes: u64,
-    /// Response streams begun.
+    /// Response streams that began.
     pub streams: u64,
     /// Response streams open now.
     pub open_streams: u64,
-    /// Response streams that clients left before their script was over.
+    /// Response streams that clients left before their script had ended.
     pub cancelled_streams: u64,
-    /// Tokens of all prompts.
+    /// The tokens of all prompts.
     pub input_tokens: u64,
-    /// Those of them that were cached.
+    /// The tokens of prompts that were cached.
     pub cached_tokens: u64,
-    /// What became of turn states.
+    /// How requests treated turn states.
     pub turn_states: TurnStates,
     /// The last closed streams, oldest first.
     pub closed_streams: VecDeque<ClosedStream>,
 }
 
 impl Stats {
-    /// How many requests an endpoint got, by its [name](Endpoint::name).
+    /// Returns how many requests an endpoint got, by its [name](Endpoint::name).
     pub fn count(&self, request: &str) -> u64 {
         self.requests.get(request).copied().unwrap_or_default()
     }
 
-    /// How many model calls arrived, at all backends.
+    /// Returns how many model calls arrived at all backends.
     pub fn responses(&self) -> u64 {
         Endpoint::MODEL_CALLS.iter().map(|endpoint| self.count(endpoint.name())).sum()
     }
 }
 
-/// The last requests, and the size of their bodies together.
+/// The last requests, with the total size of their bodies.
 #[derive(Debug, Default)]
 struct RequestLog {
     requests: VecDeque<RecordedRequest>,
     bytes: usize,
 }
 
-/// Keeps what happened.
+/// Records requests and counts events.
 #[derive(Debug)]
 pub(crate) struct Recorder {
     started: Instant,
@@ -167,12 +171,12 @@ impl Recorder {
         let mut reader = self.stats.subscribe();
         match reader.wait_for(met).await {
             Ok(stats) => stats.clone(),
-            // The sender lives in `self`, so it cannot have gone.
+            // The sender lives in `self`, so the channel is open.
             Err(_) => self.stats(),
         }
     }
 
-    /// Counts a request before it is answered, and keeps it.
+    /// Records and counts a request, before it is answered.
     pub(crate) fn record(&self, name: &str, request: RecordedRequest) {
         if self.keep > 0 {
             self.keep_request(request);
@@ -210,7 +214,7 @@ impl Recorder {
         });
     }
 
-    /// The counters as JSON; times in milliseconds since the start.
+    /// Returns the counters as JSON; times are in milliseconds since the start.
     pub(crate) fn json(&self) -> Json {
         let stats = self.stats.borrow();
         let millis = |at: Instant| at.duration_since(self.started).as_millis() as u64;
@@ -239,7 +243,7 @@ impl Recorder {
     }
 }
 
-/// The headers as text, in order.
+/// Returns the headers as text, in order.
 pub(crate) fn header_list(headers: &HeaderMap) -> Vec<(String, String)> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     headers.iter().map(|(name, value)| (name.to_string(), text(value.as_bytes()))).collect()

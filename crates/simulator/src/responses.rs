@@ -1,4 +1,5 @@
-//! `POST /responses`: authenticates the caller, validates the request, and chooses the script of the answer.
+//! The service of `POST /responses`: it authenticates, validates, and chooses the script of the
+//! answer.
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -32,7 +33,7 @@ use crate::timestamps::unix_now;
 use crate::turn_states::TurnTracker;
 use crate::validation::{self, ValidationContext};
 
-/// How many texts that a mode refused once are remembered.
+/// How many texts that a mode rejected once are remembered.
 const MAX_REFUSED_TEXTS: usize = 1024;
 
 /// The service that answers model calls, with what it remembers between them.
@@ -151,7 +152,7 @@ impl ModelCalls {
     }
 }
 
-/// A valid request on its way to an answer.
+/// A valid request that is being answered.
 struct Turn<'a> {
     calls: &'a ModelCalls,
     http: &'a HttpRequest,
@@ -187,7 +188,7 @@ impl Turn<'_> {
 
     /// Returns the bucket of the prompt cache that this prompt belongs to.
     ///
-    /// The Codex backend caches only where the session comes in both places, header and body.
+    /// The Codex backend caches only if the session is in both places, header and body.
     fn cache_bucket(&self) -> Option<String> {
         let key = self.request.get("prompt_cache_key").as_str();
         if self.backend == Backend::Codex {
@@ -197,7 +198,8 @@ impl Turn<'_> {
         Some(format!("{:?} {} {}", self.backend, self.caller.owner, key.unwrap_or_default()))
     }
 
-    /// Returns the state of this turn, where the backend gives one, and counts how the client treats it.
+    /// Returns the state of this turn, if the backend issues one, and counts how the client treats
+    /// it.
     fn turn_state(&self, serial: u64) -> String {
         if !self.backend.rules().codex {
             return String::new();
@@ -251,7 +253,7 @@ impl Turn<'_> {
         }
     }
 
-    /// Stores the response of a script that ends well.
+    /// Stores the response of a script that ends successfully.
     fn store(&self, meta: &ResponseMeta, script: &Script) {
         let Some(response) = non_streaming::terminal_response(script) else { return };
         let response: Value = serde_json::from_str(&response).unwrap_or_default();
@@ -261,7 +263,7 @@ impl Turn<'_> {
     }
 }
 
-/// Returns the request as JSON text, with the text of its body as it came and without its secrets.
+/// Returns the request as JSON text, with its body as it came and without its secrets.
 fn request_text(http: &HttpRequest, body: &[u8]) -> String {
     let headers = header_list(&http.parts.headers).into_iter();
     let shown = headers.map(|(name, value)| {

@@ -1,22 +1,22 @@
-//! A small generator: a value that satisfies a JSON schema, the same one every time.
+//! A generator of values that satisfy a JSON schema, always the same for the same schema.
 //!
-//! Objects hold their required properties (all of them when none is required), arrays as many
-//! elements as they must and at least one, and scalars the values `"text"`, `1`, `1.5` and `true`
-//! within their bounds. Where the hints hold `name=value`, the property of that name takes the value.
+//! Objects have their required properties (all properties if none is required), arrays have the
+//! minimum of elements but at least one, and scalars are `"text"`, `1`, `1.5` and `true` within
+//! their bounds. If the hints contain `name=value`, the property of that name gets the value.
 
 use std::cell::Cell;
 
 use serde_json::{Map, Number, Value};
 
-/// Below this depth optional parts are left out, and nothing is generated below twice of it, so
-/// that a schema that refers to itself comes to an end.
+/// The depth below which optional parts are left out. Below twice this depth nothing is generated,
+/// so that a recursive schema ends.
 const DEPTH: usize = 6;
-/// The most values that one schema gets; the rest are null.
+/// The largest number of values for one schema; the rest are null.
 const VALUES: u32 = 10_000;
-/// The most elements that an array gets, whatever its `minItems` says.
+/// The largest number of elements in an array, even if `minItems` is higher.
 const MOST_ELEMENTS: u64 = 16;
 
-/// A value for a schema; `hints` is a text that may hold `name=value` pairs.
+/// Returns a value for a schema; `hints` is a text that may contain `name=value` pairs.
 pub(crate) fn sample(schema: &Value, hints: &str) -> Value {
     Sampler { root: schema, hints, left: Cell::new(VALUES) }.value(schema, None, 0)
 }
@@ -62,7 +62,7 @@ impl Sampler<'_> {
         }
     }
 
-    /// The value that the hints name, else the first.
+    /// Returns the value that the hints name, or the first.
     fn choice(&self, values: &[Value], name: Option<&str>) -> Value {
         let hinted = self.hint(name).and_then(|hint| values.iter().find(|value| **value == hint));
         hinted.or_else(|| values.first()).cloned().unwrap_or_default()
@@ -143,7 +143,7 @@ impl Sampler<'_> {
     }
 }
 
-/// The value of `name=value` in a text; the value may stand in double quotes.
+/// Returns the value of `name=value` in a text; the value may be in double quotes.
 pub(crate) fn hint<'t>(text: &'t str, name: &str) -> Option<&'t str> {
     let mut starts = text.match_indices(name).filter(|(at, _)| {
         let before = text[..*at].chars().next_back();
@@ -157,7 +157,7 @@ pub(crate) fn hint<'t>(text: &'t str, name: &str) -> Option<&'t str> {
     Some(value[..end].trim_end_matches(['.', '?', '!'])).filter(|value| !value.is_empty())
 }
 
-/// The kind a schema asks for: its `type`, or what its other keywords imply.
+/// Returns the type of a schema: its `type`, or what its other keywords imply.
 fn kind(schema: &Value) -> &str {
     let named = match &schema["type"] {
         Value::String(kind) => Some(kind.as_str()),

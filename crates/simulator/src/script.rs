@@ -1,4 +1,4 @@
-//! A script: what the simulator answers to one request, step by step.
+//! Scripts: the answer of the simulator to one request, step by step.
 
 use std::time::Duration;
 
@@ -10,25 +10,25 @@ use crate::error_response::ErrorResponse;
 /// One step of a response body.
 #[derive(Clone, Debug)]
 pub enum Step {
-    /// One event: the JSON text of its data. The `event:` line is its `type`.
+    /// An event, given as the JSON text of its data. Its `type` becomes the `event:` line.
     Event(String),
     /// Bytes as they are.
     Raw(Bytes),
-    /// The same bytes a number of times, without holding them all at once.
+    /// The same bytes several times, without holding them all in memory.
     Repeat(Bytes, u64),
-    /// A pause that lets what came before leave as a write of its own.
+    /// A pause that lets the previous steps leave as a write of their own.
     Flush,
-    /// Silence for a while.
+    /// Silence for this time.
     Wait(Duration),
-    /// Silence for ever.
+    /// Silence without end.
     Stall,
-    /// The bytes begin as one more chunk, and the connection closes inside it.
+    /// The first bytes of a chunk, inside which the connection closes.
     Cut(Bytes),
 }
 
 impl Step {
-    /// The step for an event given as a value. Members come out in alphabetical order; write the
-    /// text yourself where order matters.
+    /// Returns the step for an event given as a value. Its members are sorted by name; pass the
+    /// text to [`Step::Event`] if their order matters.
     pub fn event(value: &Value) -> Self {
         Self::Event(value.to_string())
     }
@@ -41,70 +41,70 @@ pub struct Script {
     pub status: u16,
     /// The response headers, in order; names may repeat.
     pub headers: Vec<(String, String)>,
-    /// Whether the headers the backend sends with every answer (limits, request id, model) are
-    /// added where `headers` does not name them.
+    /// Whether to add the headers that the backend sends with every answer (limits, request id,
+    /// model), except those in `headers`.
     pub default_headers: bool,
-    /// The names of those that are left out all the same.
+    /// The names of default headers to leave out.
     pub omitted_headers: Vec<String>,
     /// Bytes written before the head, such as an interim 103 response.
     pub preface: Bytes,
-    /// Time before the head is sent.
+    /// The time before the head is sent.
     pub delay: Duration,
     /// The body.
     pub steps: Vec<Step>,
 }
 
 impl Script {
-    /// A stream of server-sent events with status 200.
+    /// Returns a stream of server-sent events with status 200.
     pub fn stream(steps: Vec<Step>) -> Self {
         Self::answer(200, "text/event-stream; charset=utf-8", steps)
     }
 
-    /// A stream of the given events, each the JSON text of one.
+    /// Returns a stream of events, each given as JSON text.
     pub fn events<T: Into<String>>(events: impl IntoIterator<Item = T>) -> Self {
         Self::stream(events.into_iter().map(|text| Step::Event(text.into())).collect())
     }
 
-    /// A JSON body.
+    /// Returns an answer with a JSON body.
     pub fn json(status: u16, body: &Value) -> Self {
         Self::answer(status, "application/json", vec![Step::Raw(body.to_string().into())])
     }
 
-    /// A body of any other type.
+    /// Returns an answer with a body of any other type.
     pub fn body(status: u16, media_type: &str, body: impl Into<Bytes>) -> Self {
         Self::answer(status, media_type, vec![Step::Raw(body.into())])
     }
 
-    /// A refusal.
+    /// Returns the answer for an error.
     pub(crate) fn refusal(refusal: &ErrorResponse) -> Self {
         Self::body(refusal.status, "application/json", refusal.body.text())
     }
 
-    /// This script with one more header.
+    /// Adds a header.
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// This script without the headers the backend sends with every answer.
+    /// Leaves out all default headers.
     pub fn without_default_headers(mut self) -> Self {
         self.default_headers = false;
         self
     }
 
-    /// This script without one of the headers the backend sends with every answer.
+    /// Leaves out one of the default headers.
     pub fn without_header(mut self, name: &str) -> Self {
         self.omitted_headers.push(name.to_owned());
         self
     }
 
-    /// This script with its head held back for a while.
+    /// Delays the head.
     pub fn delayed(mut self, delay: Duration) -> Self {
         self.delay = delay;
         self
     }
 
-    /// This script with one more step at the end.
+    /// Adds a step at the end.
     pub fn then(mut self, step: Step) -> Self {
         self.steps.push(step);
         self

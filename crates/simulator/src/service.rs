@@ -1,4 +1,4 @@
-//! The services of one simulator: a request is read, recorded, and answered by its endpoint.
+//! The services of one simulator: each request is read, recorded, and answered by its endpoint.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -23,12 +23,12 @@ use crate::script::{Script, Step};
 use crate::settings::Settings;
 use crate::state::SharedState;
 
-/// Everything that answers requests; all connections share it.
+/// All services; every connection shares them.
 #[derive(Debug)]
 pub(crate) struct Services {
     pub(crate) shared: Arc<SharedState>,
     pub(crate) issuer: Issuer,
-    /// The fast answers, where the settings offer them.
+    /// The fast answers, if the settings enable them.
     pub(crate) fast: Option<FastAnswers>,
     model_calls: ModelCalls,
 }
@@ -130,7 +130,7 @@ impl Services {
         }
     }
 
-    /// Plays a script: its preface, the time before its head, its head, its steps.
+    /// Plays a script: its preface, its delay, its head, its steps.
     async fn play(&self, faults: &Arc<ConnectionFaults>, script: Script) -> Response<Body> {
         let recorder = &self.shared.recorder;
         let watch = script.is_stream().then(|| StreamWatch::open(Arc::clone(recorder)));

@@ -1,56 +1,59 @@
-//! Settings: what differs between one simulator and another.
+//! The settings of a simulator.
 
 use std::time::Duration;
 
 use crate::backend::Bases;
 
-/// How a simulator behaves. The default is the strict, immediate backend that tests want.
+/// The settings of a simulator. The default is the strict and immediate backend that tests want.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// The port on 127.0.0.1; 0 takes a free one.
+    /// The port on 127.0.0.1; 0 picks a free one.
     pub port: u16,
-    /// Time between the deltas of a composed stream, so that a demonstration is visible.
+    /// The time between the deltas of a composed stream, so that a demonstration is visible.
     pub pace: Duration,
     /// Whether requests that name a [`Fast`](crate::Fast) answer get it without any check.
     pub fast: bool,
-    /// Whether it speaks TLS alone, HTTP/2 or HTTP/1.1 as the client prefers.
+    /// Whether to speak TLS only: HTTP/2 or HTTP/1.1, as the client prefers.
     #[cfg(feature = "tls")]
     pub tls: bool,
-    /// Whether a request without `instructions` is refused.
+    /// Whether to reject a request without `instructions`.
     pub require_instructions: bool,
-    /// Whether the terminal event repeats the output items. The backend usually leaves them out.
+    /// Whether the terminal event repeats the output items. The real backend usually leaves them
+    /// out.
     pub fill_output: bool,
-    /// Whether models are withheld from clients older than their `minimal_client_version`.
+    /// Whether to hide models from clients older than their `minimal_client_version`.
     pub gate_versions: bool,
-    /// Whether `/oauth/authorize` sends the browser back at once, without asking.
+    /// Whether `/oauth/authorize` redirects the browser at once, without showing a page.
     pub approve_sign_in: bool,
-    /// Whether encrypted reasoning is refused unless it was sealed here and for this account.
+    /// Whether to reject encrypted reasoning that was not made here for this account.
     pub verify_reasoning: bool,
-    /// Where the accounts' data must stay.
+    /// Where the data of the accounts must stay.
     pub residency: Residency,
-    /// Which backends are served, and where.
+    /// Which backends are served, and below which paths.
     pub bases: Bases,
-    /// The access tokens that the plan's backend takes.
+    /// The access tokens that the plan's backend accepts.
     pub plan_tokens: Vec<String>,
-    /// The keys that the public API takes.
+    /// The keys that the public API accepts.
     pub api_keys: Vec<String>,
-    /// Whether the public API behaves as Azure's, whose key also comes in the header `api-key`.
+    /// Whether the public API behaves like Azure's, which also accepts the key in the header
+    /// `api-key`.
     pub azure: bool,
-    /// Whether the public API lists its models; 404 otherwise, as some that are like it answer.
+    /// Whether the public API lists its models. If not, it answers 404, as some compatible servers
+    /// do.
     pub api_lists_models: bool,
-    /// How often a device code is pending before it is approved.
+    /// How many polls find a device code pending before it is approved.
     pub device_pending: u32,
     /// The seconds between two polls that a device code announces.
     pub device_interval: u32,
-    /// The life of an access token.
+    /// The lifetime of an access token.
     pub token_life: Duration,
-    /// The life of an access token of the plan route.
+    /// The lifetime of an access token of the plan route.
     pub plan_token_life: Duration,
-    /// How long after it was issued a sign-in of the plan route may not be renewed.
+    /// How long a new sign-in of the plan route may not be renewed.
     pub plan_refresh_after: Duration,
-    /// Time before the token endpoint answers.
+    /// The time before the token endpoint answers.
     pub token_delay: Duration,
-    /// Whether using a spent refresh token signs the whole session out.
+    /// Whether using a refresh token twice ends the whole session.
     pub revoke_on_reuse: bool,
     /// The largest request body, in bytes.
     pub max_body: usize,
@@ -58,12 +61,13 @@ pub struct Settings {
     pub keep_requests: usize,
 }
 
-/// What `wham/accounts/check` tells of an account's place; `NO_CONSTRAINT` for none.
+/// The residency of an account's data, as `wham/accounts/check` reports it; `NO_CONSTRAINT` for
+/// none.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Residency {
-    /// The origin that takes the backend's place, `workspace_backend_origin`.
+    /// The origin that replaces the backend's, `workspace_backend_origin`.
     pub origin: String,
-    /// What calls are to carry as `x-openai-account-routing-override`, such as `us`.
+    /// The value that calls must send as `x-openai-account-routing-override`, such as `us`.
     pub routing: String,
 }
 

@@ -1,4 +1,4 @@
-//! The issuer's keys: signing id tokens, and publishing what verifies them.
+//! The keys of the issuer, which sign id tokens, and their published halves.
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
@@ -18,10 +18,10 @@ const RSA: &str = "simulated-rsa";
 /// The name of the elliptic key.
 const ELLIPTIC: &str = "simulated-ec";
 
-/// How an id token is signed.
+/// The signature of an id token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Signing {
-    /// RS256, as usual.
+    /// RS256, the usual algorithm.
     Rsa,
     /// ES256.
     Elliptic,
@@ -31,11 +31,11 @@ pub(crate) enum Signing {
     Unknown,
     /// HS256 with the public key as the secret.
     Symmetric,
-    /// Not at all, which the token says.
+    /// No signature, as the token declares.
     None,
 }
 
-/// The keys. A part that the system could not make is absent, and then signs nothing.
+/// The keys. A key that the system could not make is absent and signs nothing.
 #[derive(Debug)]
 pub(crate) struct SigningKeys {
     random: SystemRandom,
@@ -54,7 +54,7 @@ impl SigningKeys {
         Self { random, rsa, elliptic, foreign }
     }
 
-    /// The public halves, as a JSON Web Key Set.
+    /// Returns the public halves, as a JSON Web Key Set.
     pub(crate) fn published(&self) -> Json {
         let rsa = self.rsa.iter().map(|key| {
             let PublicKeyComponents { n, e } = PublicKeyComponents::<Vec<u8>>::from(key.public());
@@ -75,7 +75,7 @@ impl SigningKeys {
         object! {"keys": rsa.chain(elliptic).collect::<Vec<Json>>()}
     }
 
-    /// A JWT with this payload.
+    /// Returns a signed JWT with this payload.
     pub(crate) fn sign(&self, payload: &Json, signing: Signing) -> String {
         let (algorithm, name) = match signing {
             Signing::Rsa => ("RS256", RSA),

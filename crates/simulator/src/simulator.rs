@@ -1,4 +1,4 @@
-//! The simulator: its listener, and what a test can ask of it.
+//! The simulator: its listener, and the interface for tests.
 
 use std::convert::Infallible;
 use std::io;
@@ -31,7 +31,7 @@ use crate::tokens::{Claims, Tokens};
 /// The pause after a connection could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
-/// A running simulator. It stops, and drops every connection, when it is dropped.
+/// A running simulator. Dropping it stops it and closes every connection.
 #[derive(Debug)]
 pub struct Simulator {
     address: SocketAddr,
@@ -73,76 +73,76 @@ impl Simulator {
         })
     }
 
-    /// The address it listens on.
+    /// Returns the address that it listens on.
     pub fn address(&self) -> SocketAddr {
         self.address
     }
 
-    /// The origin, such as `http://127.0.0.1:40001`.
+    /// Returns the origin, such as `http://127.0.0.1:40001`.
     pub fn origin(&self) -> String {
         self.services.shared.origin.clone()
     }
 
-    /// The base of the Codex backend: `{origin}/backend-api/codex`.
+    /// Returns the base URL of the Codex backend: `{origin}/backend-api/codex`.
     pub fn upstream_url(&self) -> String {
         self.url_of(Backend::Codex)
     }
 
-    /// The base of a backend; its usual one where it is not served.
+    /// Returns the base URL of a backend; the default one if it is not served.
     pub fn url_of(&self, backend: Backend) -> String {
         let base = self.services.shared.settings.bases.of(backend);
         format!("{}{}", self.services.shared.origin, base.unwrap_or_else(|| backend.default_base()))
     }
 
-    /// The issuer of tokens, which is the origin too.
+    /// Returns the issuer of tokens, which is also the origin.
     pub fn issuer(&self) -> String {
         self.origin()
     }
 
-    /// Signs somebody in, without any request.
+    /// Signs a person in, without any request.
     pub fn tokens(&self, claims: Claims) -> Tokens {
         lock(&self.services.shared.tokens).sign_in(claims)
     }
 
-    /// Signs somebody in on the plan route, without any request.
+    /// Signs a person in on the plan route, without any request.
     pub fn plan_tokens(&self, claims: &Claims) -> Tokens {
         self.services.issuer.plan.sign_in(claims)
     }
 
-    /// Gives the issuer of the plan route a fault from now on, or takes it away.
+    /// Makes the issuer of the plan route faulty from now on, or correct again.
     pub fn set_issuer_fault(&self, fault: Option<IssuerFault>) {
         self.services.issuer.plan.set_fault(fault);
     }
 
-    /// Changes who signs in, by browser or device code, from now on; their tokens live as long as
-    /// the settings say.
+    /// Changes the person who signs in by browser or device code from now on. The lifetime of their
+    /// tokens is that of the settings.
     pub fn set_person(&self, claims: Claims) {
         lock(&self.services.shared.tokens).set_person(claims);
     }
 
-    /// The content of an `auth.json` for a new sign-in of the default person.
+    /// Returns the content of an `auth.json` for a new sign-in of the default person.
     pub fn auth_json(&self) -> String {
         self.tokens(Claims::default()).auth_json()
     }
 
-    /// Makes every access token issued so far a rejected one (401 `token_invalidated`); refresh
-    /// tokens stay good.
+    /// Invalidates all access tokens (401 `token_invalidated`). Refresh tokens stay valid.
     pub fn invalidate_access_tokens(&self) {
         lock(&self.services.shared.tokens).invalidate();
     }
 
-    /// Queues what the next model call of the Codex backend gets; it must still pass the checks.
+    /// Queues the reply to the next model call of the Codex backend. The call must still pass the
+    /// checks.
     pub fn enqueue(&self, reply: impl Into<QueuedReply>) {
         self.enqueue_at(Endpoint::Responses, reply);
     }
 
-    /// Queues what the next call of an endpoint gets. Anywhere but on model calls it comes before
-    /// all checks.
+    /// Queues the reply to the next call of an endpoint. For a model call it comes after the
+    /// checks, for others before them.
     pub fn enqueue_at(&self, endpoint: Endpoint, reply: impl Into<QueuedReply>) {
         self.services.shared.enqueue(endpoint, reply.into());
     }
 
-    /// The models that the account may use.
+    /// Returns the models that the account may use.
     pub fn models(&self) -> Vec<Model> {
         lock(&self.services.shared.catalog).models()
     }
@@ -152,40 +152,40 @@ impl Simulator {
         lock(&self.services.shared.catalog).replace(models);
     }
 
-    /// The last requests, oldest first, to any path.
+    /// Returns the last requests to any path, oldest first.
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.services.shared.recorder.requests()
     }
 
-    /// The last model calls of all backends, oldest first.
+    /// Returns the last model calls of all backends, oldest first.
     pub fn model_calls(&self) -> Vec<RecordedRequest> {
         let is_call =
             |request: &RecordedRequest| request.endpoint.is_some_and(Endpoint::is_model_call);
         self.requests().into_iter().filter(is_call).collect()
     }
 
-    /// Forgets the requests so far; the counters stay.
+    /// Forgets the recorded requests; the counters stay.
     pub fn forget_requests(&self) {
         self.services.shared.recorder.forget_requests();
     }
 
-    /// The clock of the stamps in paced fast answers, where there are such.
+    /// Returns the clock of the stamps in paced fast answers, if those are enabled.
     pub fn clock(&self) -> Option<Clock> {
         self.services.fast.as_ref().map(FastAnswers::clock)
     }
 
-    /// The certificate that a client has to trust, as PEM, where TLS is spoken.
+    /// Returns the certificate that a client must trust, as PEM, if TLS is enabled.
     #[cfg(feature = "tls")]
     pub fn certificate(&self) -> Option<&str> {
         self.tls.as_ref().map(Tls::certificate)
     }
 
-    /// The counters now.
+    /// Returns the current counters.
     pub fn stats(&self) -> Stats {
         self.services.shared.recorder.stats()
     }
 
-    /// Waits until the counters satisfy a condition. It may wait for ever; put a time limit on it.
+    /// Waits until the counters meet a condition. It may wait without end, so use a time limit.
     pub async fn wait_for(&self, met: impl FnMut(&Stats) -> bool) -> Stats {
         self.services.shared.recorder.wait_for(met).await
     }
@@ -197,7 +197,7 @@ impl Drop for Simulator {
     }
 }
 
-/// What a connection is served with.
+/// What connections are served with.
 #[derive(Clone)]
 struct Server {
     services: Arc<Services>,
@@ -250,7 +250,7 @@ where
     });
     let connection =
         http1::Builder::new().timer(TokioTimer::new()).serve_connection(stream, service);
-    // Half of the scripts exist to break connections, so an error here is no news.
+    // Half of the scripts exist to break connections, so an error is expected.
     let _ = connection.await;
 }
 

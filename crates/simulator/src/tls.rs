@@ -1,4 +1,4 @@
-//! TLS under a certificate made for the run: HTTP/2 or HTTP/1.1, as the client prefers.
+//! TLS with a certificate made for the run: HTTP/2 or HTTP/1.1, as the client prefers.
 
 use std::convert::Infallible;
 use std::fmt;
@@ -18,10 +18,10 @@ use tokio_rustls::server::TlsStream;
 use crate::faulty_stream::ConnectionFaults;
 use crate::service::Services;
 
-/// The name of HTTP/2 where protocols are agreed on.
+/// The name of HTTP/2 in the negotiation of protocols.
 const HTTP_2: &[u8] = b"h2";
 
-/// What TLS needs of a server.
+/// What a server needs for TLS.
 #[derive(Clone)]
 pub(crate) struct Tls {
     acceptor: TlsAcceptor,
@@ -29,7 +29,7 @@ pub(crate) struct Tls {
 }
 
 impl Tls {
-    /// Makes a key and its certificate, for names of this machine.
+    /// Makes a key and its certificate, for the names of this machine.
     pub(crate) fn new() -> io::Result<Self> {
         let names = ["localhost".to_owned(), "127.0.0.1".to_owned()];
         let made = rcgen::generate_simple_self_signed(names).map_err(io::Error::other)?;
@@ -45,7 +45,7 @@ impl Tls {
         Ok(Self { acceptor: Arc::new(config).into(), certificate: made.cert.pem() })
     }
 
-    /// The certificate as PEM.
+    /// Returns the certificate as PEM.
     pub(crate) fn certificate(&self) -> &str {
         &self.certificate
     }
@@ -66,7 +66,7 @@ pub(crate) fn is_http2(stream: &TlsStream<TcpStream>) -> bool {
     stream.get_ref().1.alpn_protocol() == Some(HTTP_2)
 }
 
-/// Serves a connection over HTTP/2, which knows nothing of the faults that a script may ask for.
+/// Serves a connection over HTTP/2, which ignores the faults of scripts.
 pub(crate) async fn serve(stream: TlsStream<TcpStream>, services: Arc<Services>) {
     let service = service_fn(move |request| {
         let services = Arc::clone(&services);
@@ -75,6 +75,6 @@ pub(crate) async fn serve(stream: TlsStream<TcpStream>, services: Arc<Services>)
     });
     let mut http = http2::Builder::new(TokioExecutor::new());
     http.timer(TokioTimer::new());
-    // A connection that breaks has been cut by its client.
+    // A client that leaves breaks its connection; that is no error here.
     let _ = http.serve_connection(TokioIo::new(stream), service).await;
 }

@@ -1,4 +1,4 @@
-//! Tokens: made-up sign-ins, and what an `auth.json` holds of them.
+//! Tokens of made-up sign-ins, and the `auth.json` that holds them.
 
 use serde_json::Value;
 use time::OffsetDateTime;
@@ -13,7 +13,7 @@ pub(crate) use issued::IssuedTokens;
 /// The client id of the Codex programs.
 pub const CLIENT_ID: &str = "app_EMoamEEZ73f0CkXaXp7hrann";
 
-/// Who signs in, and how long their access token lives.
+/// A person who signs in, and the lifetime of their access token.
 #[derive(Clone, Debug)]
 pub struct Claims {
     /// The e-mail address.
@@ -24,7 +24,8 @@ pub struct Claims {
     pub account_id: String,
     /// The user.
     pub user_id: String,
-    /// Seconds until the access token expires, negative for one that has; `None` leaves `exp` out.
+    /// Seconds until the access token expires, negative for an expired one; `None` leaves `exp`
+    /// out.
     pub expires_in: Option<i64>,
     /// Whether the workspace is a FedRAMP one.
     pub fedramp: bool,
@@ -44,12 +45,12 @@ impl Default for Claims {
 }
 
 impl Claims {
-    /// The default person with an access token that expires in so many seconds.
+    /// Returns the default person, with an access token that expires in this many seconds.
     pub fn expiring_in(seconds: i64) -> Self {
         Self { expires_in: Some(seconds), ..Self::default() }
     }
 
-    /// The default person in another workspace.
+    /// Returns the default person in another workspace.
     pub fn of_account(account_id: &str) -> Self {
         Self { account_id: account_id.to_owned(), ..Self::default() }
     }
@@ -58,35 +59,35 @@ impl Claims {
 /// The tokens of one sign-in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tokens {
-    /// A JWT that says who signed in.
+    /// A JWT that identifies the person.
     pub id_token: String,
-    /// A JWT that the backend takes.
+    /// A JWT that the backend accepts.
     pub access_token: String,
-    /// An opaque token, good for one refresh.
+    /// An opaque token, valid for one refresh.
     pub refresh_token: String,
     /// The workspace.
     pub account_id: String,
     /// The issuer's origin.
     pub issuer: String,
-    /// What is said beside them on the plan route; `None` for the Codex route.
+    /// The grant of the plan route; `None` for the Codex route.
     pub plan: Option<PlanGrant>,
 }
 
-/// What the plan route says beside its tokens, which say nothing of themselves.
+/// What the plan route returns with its tokens, which are opaque.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanGrant {
     /// The client that was issued to the installation.
     pub client_id: String,
-    /// What was granted, parted by spaces.
+    /// The granted scopes, separated by spaces.
     pub scope: String,
-    /// When the access token ends, in seconds since 1970.
+    /// When the access token expires, in seconds since 1970.
     pub expires_at: i64,
-    /// When it may be renewed at the earliest, likewise.
+    /// The earliest time of a refresh, in seconds since 1970.
     pub earliest_refresh_at: i64,
 }
 
 impl Tokens {
-    /// The content of an `auth.json` that holds these tokens: as the Codex programs write it, or
+    /// Returns the content of an `auth.json` with these tokens: as the Codex programs write it, or
     /// for the plan route as ChatMock does.
     pub fn auth_json(&self) -> String {
         let client = self.plan.as_ref().map_or(CLIENT_ID, |plan| &plan.client_id);

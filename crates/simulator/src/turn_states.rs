@@ -1,7 +1,7 @@
-//! The turns: which state each of them was given, and whether clients send it back.
+//! The states of turns: which one each turn was given, and whether clients send it back.
 //!
 //! A turn is one user message and all calls up to the next: requests whose input is the same up to
-//! the last user message. Its state is to come back in it, and nowhere else.
+//! the last user message. Its state must come back within the turn, and nowhere else.
 
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -19,7 +19,7 @@ pub(crate) struct TurnTracker {
 }
 
 impl TurnTracker {
-    /// The state of a request's turn, and what the request did with it.
+    /// Returns the state of a request's turn, and what the request did with it.
     pub(crate) fn state(
         &mut self,
         request: &ModelRequest,
@@ -50,7 +50,7 @@ impl TurnTracker {
     }
 }
 
-/// What all requests of a turn have in common.
+/// Returns a hash of what all requests of a turn have in common.
 fn turn(request: &ModelRequest) -> u64 {
     let mut hasher = DefaultHasher::new();
     request.get("prompt_cache_key").as_str().hash(&mut hasher);

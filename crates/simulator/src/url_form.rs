@@ -1,8 +1,8 @@
-//! Form encoding: pairs of a query or a form body.
+//! URL encoding: the pairs of a query or a form body.
 
 use std::fmt::Write;
 
-/// The pairs of a query or a form body, decoded.
+/// The decoded pairs of a query or a form body.
 #[derive(Debug, Default)]
 pub(crate) struct Form(Vec<(String, String)>);
 
@@ -16,13 +16,13 @@ impl Form {
         Self(pairs.map(pair).collect())
     }
 
-    /// The value of a name, empty when it is absent.
+    /// Returns the value of a name; empty if the name is absent.
     pub(crate) fn get(&self, name: &str) -> &str {
         self.0.iter().find(|(known, _)| known == name).map_or("", |(_, value)| value)
     }
 }
 
-/// A text as it stands in a query.
+/// Encodes a text for a query.
 pub(crate) fn encode(text: &str) -> String {
     let mut encoded = String::new();
     for byte in text.bytes() {

@@ -1,4 +1,8 @@
-//! The checks: what a backend refuses, in the order and the words in which it refuses it.
+//! The validation of requests: what a backend rejects, in the order in which it checks.
+//!
+//! The order matters, because a request with two mistakes gets the error of the first, and clients
+//! react to it. So the checks run as two stages, as in the real service: the gateway with its
+//! requirements and lists, then the engine with the values.
 
 mod format;
 mod items;
@@ -12,10 +16,10 @@ use crate::encrypted_reasoning::ReasoningSealer;
 use crate::error_response::ErrorResponse;
 use crate::model_request::ModelRequest;
 
-/// The words of `reasoning.effort` on the wire.
+/// The values of `reasoning.effort` on the wire.
 const EFFORTS: [&str; 7] = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
 
-/// What `include` may ask for.
+/// The values of `include`.
 const INCLUDED: [&str; 8] = [
     "code_interpreter_call.outputs",
     "computer_call_output.output.image_url",
@@ -27,7 +31,7 @@ const INCLUDED: [&str; 8] = [
     "web_search_call.results",
 ];
 
-/// The bounds of a number, both allowed.
+/// The bounds of a number, both inclusive.
 struct Range {
     param: &'static str,
     least: f64,
@@ -41,18 +45,18 @@ const RANGES: [Range; 4] = [
     Range { param: "top_logprobs", least: 0.0, most: 20.0 },
 ];
 
-/// What a request is checked against.
+/// The context of the engine's checks.
 #[derive(Debug)]
 pub(crate) struct ValidationContext<'a> {
     /// The backend's rules.
     pub(crate) rules: &'static Rules,
     /// The model.
     pub(crate) model: &'a Model,
-    /// Tells whether reasoning was sealed here.
+    /// Verifies encrypted reasoning.
     pub(crate) sealer: &'a ReasoningSealer,
 }
 
-/// What stands before the engine: demands, members that are not taken, and a model.
+/// Checks what the gateway checks: requirements, unsupported members, and whether a model is named.
 pub(crate) fn gateway(
     request: &ModelRequest,
     rules: &Rules,
@@ -78,7 +82,7 @@ pub(crate) fn gateway(
     Ok(())
 }
 
-/// Refuses references and bare reasoning that no stored response has.
+/// Rejects references, and reasoning without content, that are in no stored response.
 pub(crate) fn references(
     request: &ModelRequest,
     stored: impl Fn(&str) -> bool,
@@ -97,7 +101,7 @@ pub(crate) fn references(
     Err(ErrorResponse { status: 404, ..ErrorResponse::engine(message, "", "input") })
 }
 
-/// What the engine checks of a request for a model that is there.
+/// Checks what the engine checks of a request for a model that exists.
 pub(crate) fn engine(
     request: &ModelRequest,
     context: &ValidationContext<'_>,
@@ -137,7 +141,7 @@ fn included(request: &ModelRequest) -> Result<(), ErrorResponse> {
     }
 }
 
-/// Refuses a number that is out of its bounds, or no number.
+/// Rejects a number out of its bounds, or a value that is not a number.
 fn within(request: &ModelRequest, range: &Range) -> Result<(), ErrorResponse> {
     let Range { param, least, most } = range;
     let value = request.get(param);
@@ -193,7 +197,7 @@ fn one_of(request: &ModelRequest, pointer: &str, words: &[&str]) -> Result<(), E
     Err(wrong_value(value, words, &param))
 }
 
-/// The refusal of a value that is not one of a few.
+/// Returns the error for a value that is not one of the allowed ones.
 fn wrong_value(value: &Value, words: &[&str], param: &str) -> ErrorResponse {
     let shown = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
     let words = words.iter().map(|word| format!("'{word}'")).collect::<Vec<_>>().join(", ");
@@ -208,7 +212,7 @@ fn lengths(request: &ModelRequest) -> Result<(), ErrorResponse> {
     ["client_metadata", "metadata"].iter().try_for_each(|member| strings(request, member))
 }
 
-/// Refuses a member whose own members are not all texts.
+/// Rejects a member that contains anything but strings.
 fn strings(request: &ModelRequest, member: &str) -> Result<(), ErrorResponse> {
     let mut members = request.get(member).as_object().into_iter().flatten();
     let Some((name, _)) = members.find(|(_, value)| !value.is_string()) else { return Ok(()) };
@@ -217,7 +221,7 @@ fn strings(request: &ModelRequest, member: &str) -> Result<(), ErrorResponse> {
     Err(ErrorResponse::engine(message, "invalid_type", &param))
 }
 
-/// Refuses a text of more characters than the engine takes.
+/// Rejects a text that is too long.
 fn at_most(text: &str, most: usize, param: &str) -> Result<(), ErrorResponse> {
     let length = text.chars().count();
     if length <= most {
@@ -230,7 +234,7 @@ fn at_most(text: &str, most: usize, param: &str) -> Result<(), ErrorResponse> {
     Err(ErrorResponse::engine(message, "string_above_max_length", param))
 }
 
-/// The refusal of a member that must be there.
+/// Returns the error for a missing member.
 fn missing(param: &str) -> ErrorResponse {
     let message = format!("Missing required parameter: '{param}'.");
     ErrorResponse::engine(message, "missing_required_parameter", param)

@@ -1,4 +1,5 @@
-//! The place of the configuration file: where the platform keeps settings, or where the person says.
+//! The location of the configuration file: the platform's folder for settings, or the path that the
+//! user gives.
 
 use std::fmt;
 use std::io::ErrorKind;
@@ -9,22 +10,22 @@ use anyhow::Context;
 use crate::env::Folders;
 use crate::text_file::TextFile;
 
-/// The word for no file.
+/// The word that means no file.
 const NONE: &str = "none";
 
-/// Where the file is.
+/// The location of the file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum ConfigLocation {
-    /// Nowhere: none is read.
+    /// No file is read.
     None,
-    /// Where the platform keeps settings; it need not be there.
+    /// The platform's folder for settings. The file may be missing.
     Default(PathBuf),
-    /// Where the person said; it has to be there.
+    /// The path that the user gave. The file must exist.
     Explicit(PathBuf),
 }
 
 impl ConfigLocation {
-    /// Finds the place.
+    /// Finds the location.
     pub(crate) fn find(explicit: Option<&Path>, folders: &Folders) -> anyhow::Result<Self> {
         let default = || folders.config.as_ref().map(|at| at.join("chatmock/chatmock.toml"));
         match explicit {
@@ -37,7 +38,7 @@ impl ConfigLocation {
         }
     }
 
-    /// The file's path.
+    /// Returns the path of the file.
     pub(super) fn path(&self) -> Option<&Path> {
         match self {
             Self::None => None,
@@ -45,7 +46,7 @@ impl ConfigLocation {
         }
     }
 
-    /// Reads the file, if it is there.
+    /// Reads the file, if it exists.
     pub(super) fn read(&self) -> anyhow::Result<Option<(&Path, TextFile)>> {
         let Some(path) = self.path() else { return Ok(None) };
         match TextFile::read(path) {
@@ -65,7 +66,8 @@ impl fmt::Display for ConfigLocation {
     }
 }
 
-/// Whether nothing has this name; a link that leads nowhere is something.
+/// Whether there is nothing at a path. A link to a missing file is something, so a broken link is
+/// reported.
 fn is_missing(path: &Path) -> bool {
     let kind = path.symlink_metadata().err().map(|error| error.kind());
     matches!(kind, Some(ErrorKind::NotFound | ErrorKind::NotADirectory))

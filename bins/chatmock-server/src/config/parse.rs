@@ -1,5 +1,6 @@
-//! The entries of the file: TOML read to keys and values, each with its line.
+//! The parser of the configuration file: TOML to keys and values, each with its line.
 
+use std::borrow::Cow;
 use std::ffi::OsString;
 use std::ops::Range;
 use std::path::Path;
@@ -10,13 +11,13 @@ use toml::de::{DeTable, DeValue};
 
 use super::{PathBase, key, keys, value};
 
-/// How like a key a word must be to be taken for it misspelt.
+/// How similar a word must be to a key to be suggested as a misspelling of it.
 const SIMILARITY: f64 = 0.8;
 
-/// What the file says about one flag.
+/// The setting of one flag in the file.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ConfigEntry {
-    /// The flag.
+    /// The id of the flag.
     pub(super) id: Id,
     /// The line of the key.
     pub(super) line: usize,
@@ -24,7 +25,7 @@ pub(super) struct ConfigEntry {
     pub(super) words: Vec<OsString>,
 }
 
-/// What is wrong, and where in the text.
+/// An error in the file, with its position.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ParseError {
     position: String,
@@ -32,13 +33,13 @@ pub(super) struct ParseError {
 }
 
 impl ParseError {
-    /// The error for a file.
+    /// Returns the error with the path of the file.
     pub(super) fn at(&self, path: &Path) -> anyhow::Error {
         anyhow::anyhow!("{}:{}: {}", path.display(), self.position, self.message)
     }
 }
 
-/// Reads a text. The first thing that is wrong with it ends the reading.
+/// Parses a text. Stops at the first error.
 pub(super) fn parse(
     text: &str,
     command: &Command,
@@ -47,38 +48,46 @@ pub(super) fn parse(
     let table = DeTable::parse(text).map_err(|error| syntax(text, &error))?;
     let mut found: Vec<_> = table.get_ref().iter().collect();
     found.sort_by_key(|(name, _)| name.span().start);
-    found.into_iter().map(|(name, value)| entry(text, command, base, (name, value))).collect()
+    let parser = Parser { text, command, base };
+    found.into_iter().map(|(name, value)| parser.entry(name, value)).collect()
 }
 
-type KeyValue<'a, 'i> = (&'a Spanned<std::borrow::Cow<'i, str>>, &'a Spanned<DeValue<'i>>);
+/// What the entries of a file are parsed with.
+struct Parser<'a> {
+    text: &'a str,
+    command: &'a Command,
+    base: &'a PathBase,
+}
 
-fn entry(
-    text: &str,
-    command: &Command,
-    base: &PathBase,
-    (name, value): KeyValue<'_, '_>,
-) -> Result<ConfigEntry, ParseError> {
-    let line = line_of(text, name.span().start);
-    let Some(arg) = keys(command).find(|arg| key(arg) == name.get_ref()) else {
-        return Err(ParseError {
-            position: line.to_string(),
-            message: unknown(command, name.get_ref(), value.get_ref()),
-        });
-    };
-    let word = |value: &Spanned<DeValue<'_>>| {
-        value::parse_value(arg, value.get_ref(), base).map_err(|message| {
-            let position = line_of(text, value.span().start).to_string();
+impl Parser<'_> {
+    fn entry(
+        &self,
+        name: &Spanned<Cow<'_, str>>,
+        value: &Spanned<DeValue<'_>>,
+    ) -> Result<ConfigEntry, ParseError> {
+        let line = line_of(self.text, name.span().start);
+        let Some(arg) = keys(self.command).find(|arg| key(arg) == name.get_ref()) else {
+            let message = unknown(self.command, name.get_ref(), value.get_ref());
+            return Err(ParseError { position: line.to_string(), message });
+        };
+        let words: Result<Vec<OsString>, ParseError> = match value.get_ref() {
+            DeValue::Array(values) if value::is_list(arg) => {
+                values.iter().map(|value| self.word(arg, value)).collect()
+            }
+            _ => self.word(arg, value).map(|word| vec![word]),
+        };
+        Ok(ConfigEntry { id: arg.get_id().clone(), line, words: words? })
+    }
+
+    fn word(&self, arg: &Arg, value: &Spanned<DeValue<'_>>) -> Result<OsString, ParseError> {
+        value::parse_value(arg, value.get_ref(), self.base).map_err(|message| {
+            let position = line_of(self.text, value.span().start).to_string();
             ParseError { position, message: format!("{}: {message}", key(arg)) }
         })
-    };
-    let words: Result<Vec<OsString>, ParseError> = match value.get_ref() {
-        DeValue::Array(values) if value::is_list(arg) => values.iter().map(word).collect(),
-        _ => word(value).map(|word| vec![word]),
-    };
-    Ok(ConfigEntry { id: arg.get_id().clone(), line, words: words? })
+    }
 }
 
-/// Says that there is no such key, and which is nearest.
+/// Words the error for an unknown key, with the nearest key that exists.
 fn unknown(command: &Command, name: &str, value: &DeValue<'_>) -> String {
     let near = nearest(command, name);
     match near {
@@ -90,7 +99,8 @@ fn unknown(command: &Command, name: &str, value: &DeValue<'_>) -> String {
     }
 }
 
-/// Finds the key that was meant, also by the name of a variable or of a flag that turns it off.
+/// Finds the key that was meant. The word may also be the name of a variable, or of a flag that
+/// turns a switch off.
 fn nearest<'c>(command: &'c Command, name: &str) -> Option<&'c Arg> {
     let name = name.to_lowercase().replace('_', "-");
     let like = |arg: &Arg| match name.strip_suffix(key(arg)) {

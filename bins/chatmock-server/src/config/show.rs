@@ -1,4 +1,4 @@
-//! The settings that count and where each comes from, as `config show` prints them.
+//! The effective settings and their sources, as `config show` prints them.
 
 use std::fmt::Write;
 
@@ -10,35 +10,35 @@ use super::{Config, key, keys};
 use crate::backend::uses_key;
 use crate::env;
 
-/// What is shown in place of a secret.
+/// The text that replaces a secret.
 const HIDDEN: &str = "****";
 
 /// One setting.
 #[derive(Debug, PartialEq, Eq)]
 struct Setting<'a> {
     key: &'a str,
-    /// As TOML and JSON both write it; nothing where it is not set.
+    /// The value as TOML and JSON both write it; nothing if it is not set.
     value: Option<String>,
     origin: SettingOrigin,
 }
 
-/// Where a value comes from.
+/// The source of a value.
 #[derive(Debug, PartialEq, Eq)]
 enum SettingOrigin {
     /// A flag of this name.
     Flag(String),
     /// A variable of this name.
     Variable(String),
-    /// A variable of this name that stands in for a value which is not set.
+    /// A variable of this name that is used because the flag is not set.
     Fallback(&'static str),
-    /// A line of the file.
+    /// This line of the file.
     File(usize),
-    /// The program.
+    /// The program's default.
     Default,
 }
 
 impl SettingOrigin {
-    /// For people.
+    /// Formats the source for people.
     fn text(&self, config: &Config) -> String {
         match self {
             Self::Flag(name) => format!("flag {name}"),
@@ -49,7 +49,7 @@ impl SettingOrigin {
         }
     }
 
-    /// Members of a JSON object.
+    /// Formats the source as members of a JSON object.
     fn json(&self) -> String {
         match self {
             Self::Flag(name) => format!(r#""origin":"flag","name":{}"#, quoted(name)),
@@ -61,7 +61,7 @@ impl SettingOrigin {
     }
 }
 
-/// Writes the settings as a configuration file that says the same, but for secrets.
+/// Formats the settings as a configuration file with the same effect, except for secrets.
 pub(crate) fn text(config: &Config, matches: &ArgMatches) -> String {
     let (command, mut heading) = (config.command(), None);
     let there = if config.found { "" } else { " (not found)" };
@@ -83,7 +83,7 @@ pub(crate) fn text(config: &Config, matches: &ArgMatches) -> String {
     text
 }
 
-/// Writes the settings as one JSON object for programs.
+/// Formats the settings as one JSON object.
 pub(crate) fn json(config: &Config, matches: &ArgMatches) -> String {
     let command = config.command();
     let settings = keys(&command).map(|arg| {
@@ -110,7 +110,7 @@ fn setting<'a>(config: &Config, matches: &ArgMatches, arg: &'a Arg) -> Setting<'
     Setting { key, value: value(matches, arg), origin }
 }
 
-/// The variable that stands in for a value which is not set, on the route where it counts.
+/// Returns the variable that is used because the flag of a key is not set, if the route uses it.
 fn fallback(matches: &ArgMatches, key: &str) -> Option<&'static str> {
     let uses_key = matches.get_one::<String>("route").is_some_and(|route| uses_key(route));
     env::OpenAiVariables::fallback_for(key).filter(|_| uses_key)
@@ -138,7 +138,7 @@ fn value(matches: &ArgMatches, arg: &Arg) -> Option<String> {
     shown.next()
 }
 
-/// A number as TOML and JSON both write it.
+/// Formats a number as TOML and JSON both write it.
 fn number(word: &str) -> Option<String> {
     let word = word.trim();
     let whole = word.parse::<i64>().map(|number| number.to_string());
@@ -146,7 +146,8 @@ fn number(word: &str) -> Option<String> {
     whole.ok().or_else(|| finite().map(|number| number.to_string()))
 }
 
-/// A text as TOML and JSON both write it, with nothing in it that could steer a terminal.
+/// Formats a text as TOML and JSON both write it. Control characters are escaped, so that it cannot
+/// steer a terminal.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from('"');
     for c in text.chars() {

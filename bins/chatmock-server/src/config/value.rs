@@ -1,4 +1,5 @@
-//! Values of keys: from TOML to the word that would be typed behind the flag, and checked as that.
+//! The values of keys: converted from TOML to the word that would be typed, and checked by the
+//! parser of the flag.
 
 use std::any::TypeId;
 use std::error::Error as _;
@@ -16,19 +17,19 @@ use super::PathBase;
 use crate::command::is_bool;
 use crate::value_parsers::SizeOrOff;
 
-/// What kind of value a flag takes.
+/// The type of value that a flag takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ValueKind {
-    /// A yes or a no.
+    /// A boolean.
     Bool,
-    /// A number, or a text that a number is read from.
+    /// A number, or a text that contains one.
     Number,
     /// A text.
     Text,
 }
 
 impl ValueKind {
-    /// Finds the kind by what the flag's values are parsed to.
+    /// Returns the type, which follows from what the parser of the flag returns.
     pub(crate) fn of(arg: &Arg) -> Self {
         let numbers = [
             TypeId::of::<u16>(),
@@ -53,12 +54,12 @@ pub(crate) fn is_list(arg: &Arg) -> bool {
     matches!(arg.get_action(), ArgAction::Append)
 }
 
-/// Whether no message may show the flag's values.
+/// Whether no message may show the values of a flag.
 pub(crate) fn is_secret(arg: &Arg) -> bool {
     arg.get_value_parser().type_id() == TypeId::of::<Secret>()
 }
 
-/// Reads one value for a flag, or says what is wanted.
+/// Parses one value of a flag, or says what is expected.
 pub(super) fn parse_value(
     arg: &Arg,
     value: &DeValue<'_>,
@@ -80,7 +81,7 @@ pub(super) fn parse_value(
     Ok(word)
 }
 
-/// The type of value that a flag wants.
+/// Says which type of value a flag expects.
 fn wanted(arg: &Arg) -> &'static str {
     match (ValueKind::of(arg), is_list(arg)) {
         (ValueKind::Bool, _) => "expected true or false, without quotes",
@@ -92,14 +93,16 @@ fn wanted(arg: &Arg) -> &'static str {
     }
 }
 
-/// Writes a number as it would be typed: TOML has it also as `0x1F40` and `8_000`.
+/// Formats a number as it would be typed. TOML also has `0x1F40` and `8_000`.
 fn decimal(number: &DeInteger<'_>) -> Result<String, String> {
     let read = i128::from_str_radix(number.as_str(), number.radix());
     read.map(|number| number.to_string()).map_err(|_| "this number is too large".to_owned())
 }
 
-/// Lets a path start from the person's folder at `~`, else from the folder of the file: a program
-/// that a desktop starts has no folder of its own that anybody knew.
+/// Resolves a path against the home folder after `~`, else against the folder of the file.
+///
+/// The working directory would be the usual choice, but a program that a desktop starts has one
+/// that its user does not know.
 fn resolve_path(arg: &Arg, text: &str, base: &PathBase) -> Result<OsString, String> {
     let is_path = arg.get_value_parser().type_id() == TypeId::of::<PathBuf>();
     if !is_path || text.is_empty() || is_fixed_word(arg, text) {
@@ -112,14 +115,14 @@ fn resolve_path(arg: &Arg, text: &str, base: &PathBase) -> Result<OsString, Stri
     }
 }
 
-/// Whether a text is one of the fixed words in a name such as `none|builtin|FILE`.
+/// Whether a text is one of the fixed words in a value name such as `none|builtin|FILE`.
 fn is_fixed_word(arg: &Arg, text: &str) -> bool {
     let names = arg.get_value_names().into_iter().flatten();
     let mut words = names.flat_map(|name| name.split('|'));
     words.any(|word| word == text && word.bytes().all(|byte| byte.is_ascii_lowercase()))
 }
 
-/// Lets the flag's own parser read a word.
+/// Checks a word with the parser of the flag.
 fn check(arg: &Arg, word: &OsStr) -> Result<(), String> {
     let probe = Arg::new("value")
         .value_parser(arg.get_value_parser().clone())

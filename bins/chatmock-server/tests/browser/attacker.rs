@@ -4,13 +4,13 @@ use std::io::{self, BufRead, BufReader, Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::mpsc::{self, Receiver, Sender};
 
-/// A port of the attacker's, which is an origin of its own.
+/// A port of the attacker, which is an origin of its own.
 pub(crate) struct Attacker {
     listener: TcpListener,
     pub(crate) port: u16,
 }
 
-/// What the server does with its requests.
+/// How the server answers requests.
 struct Site {
     page: String,
     daemon: String,
@@ -28,7 +28,7 @@ impl Attacker {
         format!("http://127.0.0.1:{}", self.port)
     }
 
-    /// Serves a page from now until the tests end; gives what the page reports.
+    /// Serves a page until the tests end; returns what the page reports.
     pub(crate) fn serve(self, page: String, daemon: &str) -> Receiver<String> {
         let (reports, found) = mpsc::channel();
         let daemon = daemon.to_owned();
@@ -36,7 +36,8 @@ impl Attacker {
             for stream in self.listener.incoming().map_while(Result::ok) {
                 let site =
                     Site { page: page.clone(), daemon: daemon.clone(), reports: reports.clone() };
-                // Browsers open connections that they do not use: one must not keep another waiting.
+                // Browsers open connections that they do not use. One of them must not delay
+                // another.
                 std::thread::spawn(move || site.answer(stream));
             }
         });
@@ -45,7 +46,7 @@ impl Attacker {
 }
 
 impl Site {
-    /// Answers one request. A browser that goes away in the middle is no fault.
+    /// Answers one request. It is no error if the browser leaves early.
     fn answer(&self, stream: TcpStream) -> io::Result<()> {
         let mut stream = BufReader::new(stream);
         let (head, length) = head(&mut stream)?;
@@ -56,7 +57,7 @@ impl Site {
             return self.relay(&head, &body, &mut stream);
         }
         if head.starts_with("POST /report ") {
-            // Nobody listens any more once the test is over.
+            // The receiver is gone once the test has ended.
             self.reports.send(String::from_utf8_lossy(&body).into_owned()).ok();
         }
         let page = &self.page;
@@ -68,10 +69,10 @@ impl Site {
         )
     }
 
-    /// Passes a request on byte for byte, and whatever else comes over its connection.
+    /// Forwards a request byte for byte, and everything else on its connection.
     ///
-    /// To the browser and to the daemon that is what rebinding looks like: the name and the port of the page
-    /// now lead to the daemon.
+    /// This is what rebinding looks like to the browser and to the daemon: the name and the port of
+    /// the page now lead to the daemon.
     fn relay(&self, head: &str, body: &[u8], stream: &mut TcpStream) -> io::Result<()> {
         let mut daemon = TcpStream::connect(&self.daemon)?;
         daemon.write_all(head.as_bytes())?;
@@ -87,7 +88,7 @@ impl Site {
     }
 }
 
-/// Reads the head of a request; gives it with the length of the body.
+/// Reads the head of a request; returns it with the length of the body.
 fn head(stream: &mut impl BufRead) -> io::Result<(String, usize)> {
     let (mut head, mut length) = (String::new(), 0);
     loop {

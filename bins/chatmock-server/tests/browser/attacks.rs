@@ -1,4 +1,4 @@
-//! Attacks from a page of another origin, and the one that is let in.
+//! Attacks from a page of another origin, and the one page that is allowed.
 
 use chatmock_testkit::client::Request;
 
@@ -9,12 +9,12 @@ const CHAT: &str = "/v1/chat/completions";
 
 const FETCH: &str = r#"return attempt(`http://${DAEMON}/v1/chat/completions`, json);"#;
 
-/// Shows a page of an origin that is not listed; gives what it saw.
+/// Shows a page of an origin that is not listed; returns what it saw.
 fn attack(harness: &Harness, script: &str) -> String {
     harness.visit(Attacker::new(), "127.0.0.1", script)
 }
 
-/// JSON makes the browser ask for leave first.
+/// JSON makes the browser send a preflight request.
 pub(crate) fn fetch() {
     let harness = Harness::new(&[]);
     assert_eq!(attack(&harness, FETCH), "TypeError");
@@ -22,7 +22,7 @@ pub(crate) fn fetch() {
     harness.untouched("application/json");
 }
 
-/// Plain text needs no leave: the request arrives, and its answer is kept from the page.
+/// Plain text needs no preflight: the request arrives, but the page cannot read the answer.
 pub(crate) fn simple_post() {
     let harness = Harness::new(&[]);
     let script = r#"
@@ -30,14 +30,16 @@ pub(crate) fn simple_post() {
         const address = `http://${DAEMON}/v1/chat/completions`;
         return `${await attempt(address, { ...plain, mode: "no-cors" })} ${await attempt(address, plain)}`;
     "#;
-    // Not even an opaque answer: the refusal is marked as one for its own origin.
+    // The page does not even get an opaque answer, because the rejection is marked for its own
+    // origin.
     assert_eq!(attack(&harness, script), "TypeError TypeError");
     harness.refused("POST", CHAT);
     harness.refused("POST", CHAT);
     harness.untouched("text/plain");
 }
 
-/// A form needs no script's leave either. What it loads is of another origin, so its frame is closed to the page.
+/// A form needs neither preflight nor script. It loads another origin, so the page cannot read its
+/// frame.
 pub(crate) fn form() {
     let harness = Harness::new(&[]);
     let script = r#"
@@ -61,7 +63,7 @@ pub(crate) fn form() {
     harness.untouched("text/plain");
 }
 
-/// Browsers let every page open every WebSocket; it is the server that has to look at the origin.
+/// Browsers let every page open every WebSocket, so the server must check the origin.
 pub(crate) fn web_socket() {
     let harness = Harness::new(&[]);
     let script = r#"
@@ -73,7 +75,8 @@ pub(crate) fn web_socket() {
     "#;
     assert_eq!(attack(&harness, script), "closed 1006");
     harness.refused("GET", "/v1/responses");
-    // A program with the same handshake is not taken for a page: it is told how to ask.
+    // A program with the same handshake is not treated as a page; the answer explains the supported
+    // way.
     let handshake = Request::get("/v1/responses")
         .with("connection", "upgrade, close")
         .with("upgrade", "websocket")
@@ -83,7 +86,7 @@ pub(crate) fn web_socket() {
     harness.untouched("application/json");
 }
 
-/// The first attack, made by a page that is trusted.
+/// The first attack, from a page that is trusted.
 pub(crate) fn listed() {
     let page = Attacker::new();
     let harness = Harness::new(&["--allow-origin", &page.origin()]);

@@ -13,16 +13,16 @@ use tempfile::TempDir;
 use crate::attacker::Attacker;
 use crate::process::{Running, program};
 
-/// The name that the attacker lets lead to this machine.
+/// The attacker's name, which leads to this machine.
 pub(crate) const REBOUND: &str = "rebind.test";
 
-/// A question whose text a form can send too: the form puts the equals sign into it.
+/// A question that a form can send, too: the form inserts the equals sign.
 pub(crate) const QUESTION: &str = concat!(
     r#"{"model":"gpt-5.5","messages":[{"role":"user","content":"marzipan"}],"#,
     r#""metadata":{"form":"="}}"#
 );
 
-/// What stands before every attack: the daemon, the question, and a fetch that tells how it went.
+/// The start of every attack: the daemon, the question, and a fetch that reports its result.
 const PRELUDE: &str = r#"
     const attempt = async (address, options) => {
         try {
@@ -35,7 +35,7 @@ const PRELUDE: &str = r#"
     const json = { method: "POST", headers: { "content-type": "application/json" }, body: QUESTION };
 "#;
 
-/// A daemon that is signed in at a backend of its own, so that what reaches the backend can be counted.
+/// A daemon that is signed in at its own backend, so that the calls of the backend can be counted.
 pub(crate) struct Harness {
     pub(crate) daemon: Running,
     backend: Backend,
@@ -44,16 +44,18 @@ pub(crate) struct Harness {
 impl Harness {
     pub(crate) fn new(flags: &[&str]) -> Self {
         let backend = Backend::signed_in(Settings::default()).unwrap();
-        // The list of models would be fetched by itself, and be counted.
+        // Fetching the list of models would be counted as well.
         let mut command = program(&["--port", "0", "--model-sync", "false"]);
         command.args(backend.flags()).args(flags).env("CHATMOCK_STORE", "file");
         Self { daemon: Running::start(&mut command), backend }
     }
 
-    /// Shows a page of the attacker's in the browser; gives what its script, an async function, returns.
+    /// Shows a page of the attacker in the browser; returns the result of its script, an async
+    /// function.
     pub(crate) fn visit(&self, attacker: Attacker, name: &str, script: &str) -> String {
         let (address, port) = (&self.daemon.address, attacker.port);
-        // The report has a name of its own: connections of the page's name may by then lead to the daemon.
+        // The report goes to another name, because connections of the page's name may lead to the
+        // daemon by then.
         let reported = format!("{}/report", attacker.origin());
         let page = format!(
             "<!doctype html><body><script type=module>\
@@ -66,17 +68,17 @@ impl Harness {
         reports.recv_timeout(PATIENCE).unwrap()
     }
 
-    /// Waits until the daemon's log says that it refused a request.
+    /// Waits until the daemon has logged that it rejected a request.
     pub(crate) fn refused(&self, method: &str, path: &str) {
         self.daemon.line(&format!("method=\"{method}\" path=\"{path}\" status=403"));
     }
 
-    /// All that the backend was asked so far.
+    /// Returns how many requests the backend has got so far.
     pub(crate) fn calls(&self) -> u64 {
         self.backend.simulator.stats().requests.values().sum()
     }
 
-    /// Looks that the backend heard of nothing, and that it hears of the same request of a program.
+    /// Checks that the backend got no request, and that it gets the same request from a program.
     pub(crate) fn untouched(&self, content_type: &str) {
         assert_eq!(self.calls(), 0);
         let question = Request::new("POST", "/v1/chat/completions").body(QUESTION);
@@ -86,7 +88,7 @@ impl Harness {
         assert_eq!((self.calls(), self.backend.simulator.stats().responses()), (1, 1));
     }
 
-    /// Asks as a program does, which names no origin.
+    /// Sends a request as a program does, without an origin.
     pub(crate) fn ask(&self, request: &Request) -> Reply {
         let request = request.clone().with("host", &self.daemon.address);
         blocking::send(&self.daemon.address, &request).unwrap()
@@ -111,12 +113,13 @@ impl Drop for Browser {
     fn drop(&mut self) {
         self.child.kill().ok();
         self.child.wait().ok();
-        // Its helpers hold the same pipe: its end is theirs, and none writes into the profile any more.
+        // Its helper processes hold the same pipe. When the pipe closes, none of them writes into
+        // the profile any more.
         self.child.stdout.take().map(|mut pipe| pipe.read_to_end(&mut Vec::new()));
     }
 }
 
-/// The text of a page that holds no script.
+/// Returns the text of a page without scripts.
 pub(crate) fn shown(address: &str) -> String {
     let profile = TempDir::new().unwrap();
     let output = chromium(&profile).args(["--dump-dom", address]).output().unwrap();

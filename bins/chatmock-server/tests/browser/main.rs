@@ -1,7 +1,7 @@
-//! Attacks of web pages, made by a real Chromium on the real program; the backend must hear of none.
+//! Attacks by web pages, made with a real Chromium on the real program. None may reach the backend.
 //!
-//! Where Chromium is missing (Debian's package `chromium`) these tests are reported as ignored, except under
-//! `CI=true`, where they fail.
+//! If Chromium is missing (Debian's package `chromium`), these tests are reported as ignored,
+//! except under `CI=true`, where they fail.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test reports by stopping")]
 
 mod attacker;

@@ -1,4 +1,4 @@
-//! DNS rebinding: a name of the attacker's that leads to this machine, so that the browser sees one site.
+//! DNS rebinding: a name of the attacker leads to this machine, so that the browser sees one site.
 
 use crate::attacker::Attacker;
 use crate::harness::{Harness, REBOUND, shown};
@@ -9,7 +9,7 @@ const OWN_PORT: &str = r#"
     return `${post}\n${await attempt("/v1/models")}`;
 "#;
 
-/// The daemon itself opened under the name.
+/// The daemon, opened under the attacker's name.
 pub(crate) fn opened() {
     let harness = Harness::new(&[]);
     let address = harness.daemon.address.replace("127.0.0.1", REBOUND);
@@ -19,7 +19,8 @@ pub(crate) fn opened() {
     harness.untouched("application/json");
 }
 
-/// A page of the name at the attacker's port, which asks the daemon's: the same site, another origin.
+/// A page of that name at the attacker's port, which calls the daemon's port: the same site,
+/// another origin.
 pub(crate) fn other_port() {
     let harness = Harness::new(&[]);
     let script = r#"
@@ -34,7 +35,7 @@ pub(crate) fn other_port() {
     harness.untouched("text/plain");
 }
 
-/// A page whose own port has come to lead to the daemon: the browser holds nothing back from it.
+/// A page whose own port leads to the daemon by now, so that the browser allows it everything.
 pub(crate) fn same_origin() {
     let harness = Harness::new(&[]);
     let report = harness.visit(Attacker::new(), REBOUND, OWN_PORT);
@@ -49,7 +50,7 @@ pub(crate) fn same_origin() {
     harness.untouched("application/json");
 }
 
-/// The same page, of a name that is listed: it was the name that was refused, and the way there works.
+/// The same page with a listed name, which shows that only the name was rejected before.
 pub(crate) fn listed() {
     let page = Attacker::new();
     let origin = page.origin().replace("127.0.0.1", REBOUND);

@@ -1,4 +1,4 @@
-//! The program as a process: who may ask it, how many at once, and what its log looks like.
+//! Tests of the program as a process: access, limits of connections, and the format of the log.
 
 use std::net::TcpStream;
 use std::time::Duration;
@@ -110,7 +110,7 @@ fn logging_bodies_is_said_at_the_start() {
 #[cfg(unix)]
 #[test]
 fn a_limit_of_what_files_may_hold_is_survived() {
-    // So small that the list of models cannot be kept.
+    // The limit is so small that the list of models cannot be stored.
     let script = r#"ulimit -f 4 && exec "$0" "$@""#;
     let mut running = Running::start(&mut after(script, &["--demo", "--port", "0"]));
     let answer = running.ask("POST", "/v1/chat/completions", &chat("hello there", false));
@@ -130,7 +130,7 @@ fn a_flood_beyond_the_limit_of_open_files_is_survived() {
     let mut held: Vec<TcpStream> = (0..500).filter_map(|_| connect().ok()).collect();
     assert!(held.len() > 64, "{}", held.len());
     held.clear();
-    // A connection of the flood may still be in the way of the first ones after it.
+    // The first connections after the flood may still fail because of it.
     let served = (0..500).any(|_| {
         let reply = running.send(&Request::get("/health")).and_then(|mut sent| sent.reply());
         reply.is_ok_and(|reply| reply.status == 200)

@@ -1,4 +1,4 @@
-//! The program as a process: its configuration file, and where its settings come from.
+//! Tests of the program as a process: its configuration file, and the sources of its settings.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use crate::process::{Running, chat, program, refused};
 
-/// A folder with a configuration file that nobody else can read.
+/// A folder with a configuration file that no other user can read.
 struct Written {
     folder: TempDir,
     file: PathBuf,
@@ -48,7 +48,7 @@ impl Written {
     }
 }
 
-/// What `config show` prints: a value and an origin for each key.
+/// Parses the output of `config show`: a value and a source for each key.
 fn shown(command: &mut Command) -> BTreeMap<String, (String, String)> {
     let text = printed(command);
     let lines = text.lines().filter_map(|line| line.split_once(" = "));
@@ -65,7 +65,7 @@ fn printed(command: &mut Command) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// A key with its value in the file, in a variable and behind a flag, and how each is shown.
+/// A key with its value in the file, in a variable and in a flag, and with each as it is shown.
 struct Case {
     key: &'static str,
     default: &'static str,
@@ -364,7 +364,7 @@ fn a_file_that_others_can_change_is_refused_and_one_with_a_key_that_they_can_rea
     assert!(!running.started.contains("WARN"), "{}", running.started);
 }
 
-/// Where macOS and Windows keep settings, no variable of a test should say.
+/// Only Linux has a variable for the folder of settings that a test may change.
 #[cfg(all(unix, not(target_os = "macos")))]
 #[test]
 fn the_usual_place_is_read_unless_told_otherwise_and_may_be_empty() {

@@ -1,4 +1,4 @@
-//! The help of the program and of its commands: complete, documented, and in plain words.
+//! Tests of the help of every command: complete, documented, and in plain words.
 
 use chatmock_testkit::wording::{flags, worn_phrases};
 
@@ -6,7 +6,7 @@ use super::process::program;
 
 const DOCUMENTED: &str = include_str!("../../../../docs/configuration.md");
 
-/// The commands whose help differs.
+/// The commands, each of which has its own help.
 const COMMANDS: [&[&str]; 4] = [&[], &["config"], &["config", "show"], &["config", "path"]];
 
 /// Returns the help of a command, in its long form.

@@ -1,4 +1,5 @@
-//! The log of the program: what nobody reads stops nobody, and what is left out of it is counted.
+//! Tests of the log: a reader that has stopped blocks nothing, and lines that are left out are
+//! counted.
 
 use std::io::Read;
 use std::net::TcpListener;
@@ -8,7 +9,7 @@ use chatmock_testkit::process::PATIENCE;
 
 use super::process::{Running, chat, demo, program};
 
-/// A member of a line, as a number.
+/// Returns a member of a line, as a number.
 fn number(line: &str, name: &str) -> usize {
     let (_, rest) = line.split_once(&format!("{name}=")).unwrap();
     rest.split(|c: char| !c.is_ascii_digit()).next().unwrap().parse().unwrap()
@@ -23,7 +24,7 @@ fn a_standard_error_that_nobody_reads_stops_no_request_and_the_lost_lines_are_co
     assert!(answer.contains("data: [DONE]"), "{answer}");
     let (before, line) = running.line("lines of the log were lost");
     let written = before.lines().filter(|line| line.contains("path=\"/health\"")).count();
-    // The line of the turn was lost with those before it.
+    // The line about the chat completion was lost as well.
     assert_eq!(written + number(&line, "lost"), asked + 1, "{line}");
     running.ask("GET", "/v1/models", "");
     running.line("path=\"/v1/models\"");
@@ -46,7 +47,7 @@ fn a_standard_error_that_nobody_reads_does_not_hold_up_the_end() {
 fn a_closed_standard_error_stops_nobody() {
     let mut running = Running::start(&mut demo());
     running.program.err.close();
-    // The thread that reads ends with the next line, and closes the pipe.
+    // The reading thread ends at the next line, and closes the pipe.
     assert_eq!(running.flood("GET /health", 2_000), 2_000);
     running.signal("TERM");
     assert_eq!(running.program.child.wait().unwrap().code(), Some(0));
@@ -77,7 +78,7 @@ fn what_went_before_a_bad_end_is_written_before_it_too() {
     assert!(warned < ended && written.contains("cannot listen"), "{written}");
 }
 
-/// How many requests a summary of failures is of.
+/// Returns how many requests a summary of failures covers.
 fn summed(line: &str) -> usize {
     if line.contains("more requests failed") { number(line, "requests") } else { 0 }
 }

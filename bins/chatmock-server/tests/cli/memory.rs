@@ -1,4 +1,4 @@
-//! Memory: what large requests need is kept for the next ones.
+//! Tests of memory: buffers of large requests are reused.
 
 use std::fs;
 
@@ -7,10 +7,10 @@ use chatmock_testkit::backend::Backend;
 
 use super::process::{Running, program};
 
-/// How often a page was given to a process, which its kernel counts.
+/// Returns how many pages a process was given, as its kernel counts them.
 fn pages_given(process: u32) -> u64 {
     let stat = fs::read_to_string(format!("/proc/{process}/stat")).unwrap();
-    // The name in parentheses may hold blanks; the count is the eighth word after it.
+    // The name in parentheses may contain blanks. The number is the eighth word after it.
     let (_, words) = stat.rsplit_once(')').unwrap();
     words.split_whitespace().nth(7).unwrap().parse().unwrap()
 }
@@ -32,6 +32,6 @@ fn pictures_do_not_take_fresh_pages_each_time() {
     let before = pages_given(server.program.child.id());
     (0..PICTURES).for_each(|_| ask());
     let given = (pages_given(server.program.child.id()) - before) / PICTURES;
-    // The picture alone has 512.
+    // The picture alone takes 512 pages.
     assert!(given < 256, "{given} pages for each");
 }

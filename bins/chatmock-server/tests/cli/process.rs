@@ -1,4 +1,4 @@
-//! The program as a child process: started, asked, read and ended.
+//! The program as a child process: started, called, read and stopped.
 
 use std::io;
 use std::process::{Command, Output, Stdio};
@@ -8,7 +8,7 @@ use chatmock_testkit::client::Request;
 use chatmock_testkit::process::{Program, Reading};
 use tempfile::TempDir;
 
-/// The program with nothing in its environment that steers it.
+/// Returns the program, with no variable in its environment that changes its behaviour.
 pub(crate) fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chatmock-server"));
     for (name, _) in std::env::vars_os() {
@@ -20,14 +20,14 @@ pub(crate) fn program(arguments: &[&str]) -> Command {
             command.env_remove(name);
         }
     }
-    // Nor is there a file that does.
+    // No file changes it either.
     command.env("CHATMOCK_CONFIG", "none").args(arguments);
     quiet(&mut command);
     command
 }
 
-/// The program as what a shell becomes that first did something: the script ends with
-/// `exec "$0" "$@"`.
+/// Returns the program as the successor of a shell that first runs a script, which ends with `exec
+/// "$0" "$@"`.
 #[cfg(unix)]
 pub(crate) fn after(script: &str, arguments: &[&str]) -> Command {
     let program = program(arguments);
@@ -43,42 +43,42 @@ pub(crate) fn after(script: &str, arguments: &[&str]) -> Command {
     shell
 }
 
-/// Keeps what a command writes to be read here.
+/// Pipes the output of a command, so that it can be read.
 pub(crate) fn quiet(command: &mut Command) -> &mut Command {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped())
 }
 
-/// Runs a program that is expected to end by itself; gives its exit code and standard error.
+/// Runs a program that is expected to end by itself; returns its exit code and standard error.
 pub(crate) fn refused(command: &mut Command) -> (i32, String) {
     let Output { status, stderr, .. } = command.output().unwrap();
     (status.code().unwrap(), String::from_utf8(stderr).unwrap())
 }
 
-/// A running server, ended when dropped.
+/// A running server, which is killed when dropped.
 pub(crate) struct Running {
     pub(crate) program: Program,
-    /// What was written before the program listened.
+    /// The lines before the one that announces the address.
     pub(crate) started: String,
     pub(crate) address: String,
-    /// Where it makes temporary files.
+    /// The folder for its temporary files.
     pub(crate) temporary: TempDir,
 }
 
 impl Running {
-    /// Starts the program and reads its standard error up to the line that says it listens.
+    /// Starts the program and reads its standard error up to the line that announces the address.
     pub(crate) fn start(command: &mut Command) -> Self {
         let temporary = TempDir::new().unwrap();
         for name in ["TMPDIR", "TEMP", "TMP"] {
             command.env(name, temporary.path());
         }
-        // What no test reads stays in the pipe, which must not stop the program.
+        // Lines that no test reads stay in the pipe, which must not block the program.
         let program = Program::start(command, Reading::OnDemand).unwrap();
         let address = program.err.listening().unwrap_or_else(|words| panic!("{words}"));
         let started = program.err.take_seen();
         Self { program, started, address, temporary }
     }
 
-    /// Waits for a line of standard error; returns what came before it, too.
+    /// Waits for a line of standard error; returns it with the lines before it.
     pub(crate) fn line(&self, wanted: &str) -> (String, String) {
         self.program.err.take_seen();
         let line = self.program.err.until(wanted);
@@ -87,19 +87,19 @@ impl Running {
         (before.to_owned(), line)
     }
 
-    /// A request that asks for the connection to be closed after the answer.
+    /// Returns a request that asks for the connection to be closed after the answer.
     fn request(&self, line: &str, body: &str) -> Request {
         let (method, path) = line.split_once(' ').unwrap();
         let request = Request::new(method, path).body(body).with("host", &self.address);
         request.with("connection", "close").with("content-type", "application/json")
     }
 
-    /// Sends one request and leaves the answer to be read.
+    /// Sends a request; the caller reads the answer.
     pub(crate) fn open(&self, method: &str, path: &str, body: &str) -> Connection {
         self.send(&self.request(&format!("{method} {path}"), body)).unwrap()
     }
 
-    /// Sends a request and leaves the answer to be read.
+    /// Sends a request; the caller reads the answer.
     pub(crate) fn send(&self, request: &Request) -> io::Result<Connection> {
         let mut connection = Connection::open(&self.address)?;
         connection.write(&request.bytes())?;
@@ -111,13 +111,13 @@ impl Running {
         text(self.open(method, path, body))
     }
 
-    /// Asks with one header more.
+    /// Sends a request with one more header.
     pub(crate) fn ask_with(&self, (name, value): (&str, &str), line: &str, body: &str) -> String {
         text(self.send(&self.request(line, body).with(name, value)).unwrap())
     }
 
-    /// Asks for the same so many times over one connection, many at a time; returns how many answers
-    /// came.
+    /// Sends the same request several times over one connection, many at a time; returns how many
+    /// answers came.
     pub(crate) fn flood(&self, line: &str, count: usize) -> usize {
         const AT_A_TIME: usize = 100;
         let mut connection = Connection::open(&self.address).unwrap();

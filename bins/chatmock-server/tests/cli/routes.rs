@@ -1,11 +1,12 @@
-//! The program as a process: which backend answers, and what is said of settings that cannot work.
+//! Tests of the program as a process: the choice of the backend, and messages about settings that
+//! cannot work.
 
 use std::io::Write;
 use std::net::TcpListener;
 
 use crate::process::{Running, chat, program, refused};
 
-/// A port that was free a moment ago.
+/// Returns a port that was free a moment ago.
 fn free_port() -> u16 {
     TcpListener::bind(("127.0.0.1", 0)).unwrap().local_addr().unwrap().port()
 }

@@ -1,4 +1,4 @@
-//! Two servers over one home: what one of them renews, both have.
+//! Tests of two servers with one home: a sign-in that one of them renews is used by both.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use chatmock_testkit::backend::Backend;
 
 use super::process::{Running, chat, program, text};
 
-/// How many rounds of an access token that has ended.
+/// How many times the access token ends.
 const ROUNDS: u64 = 20;
 
-/// A backend that ends a sign-in whose refresh token comes twice.
+/// Returns a backend that ends a sign-in whose refresh token is used twice.
 fn backend() -> Backend {
     let token_delay = Duration::from_millis(50);
     let settings = Settings { revoke_on_reuse: true, token_delay, ..Settings::default() };
@@ -25,7 +25,7 @@ fn server(backend: &Backend) -> Running {
 fn of_two_servers_with_one_sign_in_one_renews_it_and_both_answer() {
     let backend = backend();
     backend.sign_in(Claims::expiring_in(-60)).unwrap();
-    // Both find a token that has ended at their start, and then one that is refused.
+    // Both servers find an expired token at their start, and later a rejected one.
     let servers = std::thread::scope(|scope| {
         let starting = [0, 1].map(|_| scope.spawn(|| server(&backend)));
         starting.map(|server| server.join().unwrap())

@@ -1,4 +1,4 @@
-//! Under a service manager: its sockets are used, and it is told of start and stop.
+//! Tests under a service manager: its sockets are used, and it is notified of start and stop.
 
 use std::net::TcpListener;
 use std::os::fd::OwnedFd;
@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 use crate::process::{Running, after, demo, refused};
 
-/// The program with a socket as its third descriptor, as `sd_listen_fds(3)` has it.
+/// Returns the program with a socket as its third descriptor, as `sd_listen_fds(3)` describes it.
 ///
 /// The process id is part of that protocol, so a shell sets it and then becomes the program.
 fn with_socket(socket: TcpListener, arguments: &[&str]) -> Command {

@@ -1,4 +1,4 @@
-//! A program that serves until it is stopped, and what it wrote.
+//! A program that serves until it is stopped, with its output.
 
 use std::process::{Command, Stdio};
 use std::sync::{Mutex, PoisonError};
@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chatmock_testkit::process::{Program, Reading};
 
-/// A running program, ended when dropped.
+/// A running program, which is killed when dropped.
 pub(crate) struct BackgroundProgram {
     /// Its address, such as `http://127.0.0.1:49152`.
     pub(crate) url: String,
@@ -14,7 +14,7 @@ pub(crate) struct BackgroundProgram {
 }
 
 impl BackgroundProgram {
-    /// Starts a program and waits until its standard error has the words that it is ready; its address follows them.
+    /// Starts a program and waits until its standard error has the words that announce the address.
     pub(crate) fn start(
         command: &mut Command,
         ready: &str,
@@ -31,7 +31,7 @@ impl BackgroundProgram {
         Ok(Self { url, program: Mutex::new(program) })
     }
 
-    /// Ends the program and returns what it wrote.
+    /// Stops the program and returns its output.
     pub(crate) fn stop(&self) -> String {
         let mut program = self.program.lock().unwrap_or_else(PoisonError::into_inner);
         // A program that has already ended cannot be killed.

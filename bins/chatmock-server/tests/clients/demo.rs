@@ -1,4 +1,4 @@
-//! The program under test: `chatmock-server --demo` on a port of its own.
+//! The program under test: `chatmock-server --demo` on its own port.
 
 use std::process::Command;
 use std::sync::OnceLock;
@@ -7,29 +7,30 @@ use std::time::Duration;
 use crate::background::BackgroundProgram;
 use crate::environment;
 
-/// How long the program may take to say that it listens.
+/// The longest time until the program announces its address.
 const START: Duration = Duration::from_secs(30);
 
 /// A server that starts when it is first needed.
 pub(crate) struct Demo {
-    /// The route that it answers by.
+    /// The route that it uses.
     pub(crate) route: &'static str,
     served: OnceLock<Result<BackgroundProgram, String>>,
 }
 
 impl Demo {
-    /// A server that answers by a route.
+    /// Returns a server that uses a route.
     pub(crate) fn by(route: &'static str) -> Self {
         Self { route, served: OnceLock::new() }
     }
 
-    /// The server's address, such as `http://127.0.0.1:49152`, or why there is none.
+    /// Returns the server's address, such as `http://127.0.0.1:49152`, or the reason why there is
+    /// none.
     pub(crate) fn url(&self) -> Result<String, String> {
         let served = self.served.get_or_init(|| self.start()).as_ref();
         served.map(|served| served.url.clone()).map_err(Clone::clone)
     }
 
-    /// Ends the program, where it has started, and returns what it wrote.
+    /// Stops the program, if it has started, and returns its output.
     pub(crate) fn stop(&self) -> String {
         let served = self.served.get().and_then(|served| served.as_ref().ok());
         served.map(BackgroundProgram::stop).unwrap_or_default()
@@ -44,7 +45,7 @@ impl Demo {
         }
         command.env("CHATGPT_LOCAL_HOME", &home).env("CODEX_HOME", &home);
         command.env("CHATMOCK_CONFIG", "none");
-        // A program that is killed leaves its own folder behind: in a place that is ours.
+        // A killed program leaves its temporary folder, so that must be in a folder of these tests.
         let temporary = environment::folder().join("temporary");
         std::fs::create_dir_all(&temporary).map_err(|error| format!("a folder: {error}"))?;
         command.envs(["TMPDIR", "TEMP", "TMP"].map(|name| (name, &temporary)));

@@ -1,4 +1,5 @@
-//! The SDKs' environments: a Python venv, an npm install and a Cargo build, made once for each set of pins.
+//! The environments of the SDKs: a Python venv, an npm install and a Cargo build, one for each set
+//! of pins.
 
 use std::fs::{self, File};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -6,20 +7,21 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-/// A written marker: the install beside it is complete.
+/// The name of the file that marks a complete install.
 const COMPLETE: &str = "complete";
 
-/// One language: how its tools are found, what its SDKs need and how their checks are run.
+/// One language: how to find its tools, what its SDKs need, and how to run their checks.
 pub(crate) struct Language {
-    /// The folder of its pins and checks below `tests/clients`.
+    /// The folder of its pins and checks, below `tests/clients`.
     pub(crate) folder: &'static str,
-    /// Commands that must succeed for the tools to count as present.
+    /// Commands that must succeed if the tools are installed.
     pub(crate) probes: &'static [&'static [&'static str]],
-    /// What to say when one of them does not.
+    /// The message if one of them fails.
     pub(crate) missing: &'static str,
-    /// Makes what the checks need and returns the folder that they run in; gets what the probes printed.
+    /// Installs what the checks need and returns the folder where they run; gets the output of the
+    /// probes.
     pub(crate) make: fn(&Self, &[u8]) -> Result<PathBuf, Problem>,
-    /// The command that runs one SDK's checks from that folder.
+    /// Returns the command that runs the checks of one SDK in that folder.
     pub(crate) run: fn(&Path, &str) -> Command,
 }
 
@@ -62,7 +64,7 @@ pub(crate) const NODE: Language = Language {
     },
 };
 
-/// The crates, in a workspace of their own so that what they bring stays out of ours.
+/// The crates, in their own workspace so that their dependencies stay out of ours.
 pub(crate) const RUST: Language = Language {
     folder: "rust",
     probes: &[&["cargo", "--version"]],
@@ -75,16 +77,16 @@ pub(crate) const RUST: Language = Language {
     run: |_, script| cargo(&RUST.source(), &["run", "--", script]),
 };
 
-/// What Python is called where the shell looks.
+/// The name of Python in the shell's path.
 pub(crate) const PYTHON_PROGRAM: &str = if cfg!(windows) { "python" } else { "python3" };
 const VENV_PYTHON: &str = if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" };
 const NPM_PROGRAM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
 
-/// Why an environment is not there.
+/// The reason why there is no environment.
 pub(crate) enum Problem {
-    /// The language itself is not installed.
+    /// The language is not installed.
     Missing(&'static str),
-    /// It is, and something went wrong.
+    /// The language is installed, but something failed.
     Failed(String),
 }
 
@@ -94,13 +96,14 @@ impl From<io::Error> for Problem {
     }
 }
 
-/// The folder below the target folder that all of this lives in.
+/// Returns the folder for all environments, below the target folder.
 pub(crate) fn folder() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).with_file_name("clients")
 }
 
 impl Language {
-    /// Makes the environment where it is not there yet, and returns the command that runs an SDK's checks.
+    /// Creates the environment if it is missing, and returns the command that runs the checks of an
+    /// SDK.
     pub(crate) fn prepare(&self, script: &str) -> Result<Command, Problem> {
         let versions = self.versions().ok_or(Problem::Missing(self.missing))?;
         let folder = (self.make)(self, &versions)?;
@@ -109,7 +112,7 @@ impl Language {
         Ok(command)
     }
 
-    /// What the tools say of themselves, or nothing where one is not there.
+    /// Returns the versions that the tools print, or nothing if a tool is missing.
     fn versions(&self) -> Option<Vec<u8>> {
         let mut versions = Vec::new();
         for probe in self.probes {
@@ -119,7 +122,7 @@ impl Language {
         Some(versions)
     }
 
-    /// Brings the pins and scripts into a folder of these pins, and installs there what it has not yet.
+    /// Copies pins and scripts into a folder for these pins, and installs there what is missing.
     fn install(
         &self,
         versions: &[u8],
@@ -151,7 +154,7 @@ impl Language {
     }
 }
 
-/// Names an environment: other pins or other tools make another one.
+/// Returns the key of an environment, which depends on the pins and the tools.
 fn key(source: &Path, pins: &[&str], versions: &[u8]) -> io::Result<u64> {
     let mut hasher = DefaultHasher::new();
     versions.hash(&mut hasher);
@@ -161,7 +164,7 @@ fn key(source: &Path, pins: &[&str], versions: &[u8]) -> io::Result<u64> {
     Ok(hasher.finish())
 }
 
-/// Copies a file where it differs: another SDK's script may be reading the copy.
+/// Copies a file if it differs. An identical copy may be in use by the script of another SDK.
 fn bring(from: &Path, to: &Path) -> io::Result<()> {
     let text = fs::read(from)?;
     if fs::read(to).is_ok_and(|copy| copy == text) { Ok(()) } else { fs::write(to, text) }
@@ -186,7 +189,7 @@ fn install_node(folder: &Path) -> Result<(), String> {
     })
 }
 
-/// Cargo with a command and its arguments, for the package of a folder.
+/// Returns Cargo with a command and its arguments, for the package in a folder.
 fn cargo(source: &Path, command: &[&str]) -> Command {
     let mut cargo = Command::new("cargo");
     cargo.arg(command[0]).args(["--quiet", "--locked", "--manifest-path"]);
@@ -195,7 +198,7 @@ fn cargo(source: &Path, command: &[&str]) -> Command {
     cargo
 }
 
-/// Runs one step of an install; its output is the reason where it does not succeed.
+/// Runs one step of an install. If it fails, its output is the reason.
 fn finish(mut step: Command) -> Result<(), String> {
     let output = step.output().map_err(|error| format!("{step:?}: {error}"))?;
     if output.status.success() {

@@ -1,8 +1,9 @@
-//! Real SDKs against the real program, which runs against its own scripted backend.
+//! Tests with real SDKs on the real program, which calls its own scripted backend.
 //!
-//! Each SDK is installed once, pinned, below the target folder. Its script runs every check of its section in
-//! `tests/clients/checks.txt` and prints one line for each; each line becomes one test here. Where Python
-//! or Node is missing its tests are reported as ignored, except under `CI=true`, where they fail.
+//! Each SDK is installed once, pinned, below the target folder. Its script runs every check of its
+//! section in `tests/clients/checks.txt` and prints one line for each; each line becomes one test
+//! here. If Python or Node is missing, its tests are reported as ignored, except under `CI=true`,
+//! where they fail.
 #![allow(clippy::print_stderr, reason = "a failed run shows what the server wrote")]
 
 use std::process::ExitCode;
@@ -20,7 +21,7 @@ mod demo;
 mod environment;
 mod suite;
 
-/// The checks of every SDK: a heading in brackets, then one name a line.
+/// The checks of every SDK: a heading in brackets, then one name per line.
 const CHECKS: &str = include_str!("../../../../tests/clients/checks.txt");
 
 /// The SDKs: the official libraries of both APIs, and the strictest parsers of them.
@@ -33,12 +34,13 @@ const SDKS: [Sdk; 6] = [
     sdk("ollama_rs", "ollama_rs", &RUST, "ollama-rs"),
 ];
 
-/// Every route, each with a server of its own.
+/// Every route, each with its own server.
 const ROUTES: [&str; 3] = ["codex", "plan", "api"];
 
 fn main() -> ExitCode {
     let mut arguments = Arguments::from_args();
-    // The first test of an SDK waits for its script, which waits for the server: all of them at once.
+    // The first test of an SDK waits for its script, which waits for the server. So the first tests
+    // run at once.
     arguments.test_threads.get_or_insert(SDKS.len());
     let demos = ROUTES.map(|route| Arc::new(Demo::by(route)));
     let every = demos.iter().flat_map(|demo| SDKS.map(|sdk| trials(sdk, demo)));
@@ -64,13 +66,13 @@ const fn sdk(
     Sdk { name, section, language, script }
 }
 
-/// Everything that is tested with an SDK.
+/// Returns all tests with an SDK.
 fn trials(sdk: Sdk, demo: &Arc<Demo>) -> impl Iterator<Item = Trial> + use<> {
     let suite = Arc::new(Suite::new(sdk, Arc::clone(demo)));
     std::iter::once(unlisted(&suite)).chain(checks(sdk).map(move |check| trial(&suite, check)))
 }
 
-/// The names of an SDK's checks.
+/// Returns the names of an SDK's checks.
 fn checks(sdk: Sdk) -> impl Iterator<Item = &'static str> {
     let lines =
         CHECKS.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
@@ -78,14 +80,15 @@ fn checks(sdk: Sdk) -> impl Iterator<Item = &'static str> {
     lines.skip_while(move |line| *line != heading).skip(1).take_while(|line| !line.starts_with('['))
 }
 
-/// One check of one SDK as a test. The first to run starts the server and the script.
+/// Returns one check of one SDK as a test. The first to run starts the server and the script.
 fn trial(suite: &Arc<Suite>, check: &'static str) -> Trial {
     let suite = Arc::clone(suite);
     let name = format!("{}::{}::{check}", suite.route(), suite.sdk().name);
     Trial::ignorable_test(name, move || settle(suite.outcome(check)))
 }
 
-/// Fails where a script answers for a check that the list does not have, since no test would show it.
+/// Returns a test that fails if the script reports a check that is not in the list, since no other
+/// test would show it.
 fn unlisted(suite: &Arc<Suite>) -> Trial {
     let suite = Arc::clone(suite);
     let name = format!("{}::{}::every_check_is_listed", suite.route(), suite.sdk().name);
@@ -95,7 +98,7 @@ fn unlisted(suite: &Arc<Suite>) -> Trial {
     })
 }
 
-/// An answer as the test runner takes it.
+/// Converts an outcome for the test runner.
 fn settle(answer: Outcome) -> Result<Completion, Failed> {
     match answer {
         Outcome::Passed => Ok(Completion::Completed),

@@ -1,4 +1,4 @@
-//! One SDK's script, run once; its lines answer for every check.
+//! The script of one SDK, which runs once and reports every check.
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
@@ -11,17 +11,17 @@ use std::time::Duration;
 use crate::demo::Demo;
 use crate::environment::{Language, Problem};
 
-/// How long one check may take; a script that is silent for longer is ended.
+/// The longest time for one check. A script that is silent for longer is killed.
 const SILENCE: Duration = Duration::from_secs(90);
 
-/// What became of one check.
+/// The outcome of one check.
 #[derive(Clone)]
 pub(crate) enum Outcome {
-    /// The script said `ok`.
+    /// The script reported `ok`.
     Passed,
-    /// It said otherwise, or nothing.
+    /// The script reported a failure, or nothing.
     Failed(String),
-    /// The language is not installed; this says which.
+    /// The language is not installed; the text says which.
     Missing(&'static str),
 }
 
@@ -34,50 +34,50 @@ impl From<&Problem> for Outcome {
     }
 }
 
-/// One SDK: where its checks are and which they are.
+/// One SDK and its checks.
 #[derive(Clone, Copy)]
 pub(crate) struct Sdk {
-    /// What its tests are called, such as `openai_python`.
+    /// The name of its tests, such as `openai_python`.
     pub(crate) name: &'static str,
-    /// The section of `checks.txt` that it must answer for.
+    /// The section of `checks.txt` with its checks.
     pub(crate) section: &'static str,
-    /// What it is written in.
+    /// The language it is written in.
     pub(crate) language: &'static Language,
-    /// The script that runs its checks, or the word that chooses them.
+    /// The script that runs its checks, or the word that selects them.
     pub(crate) script: &'static str,
 }
 
-/// The checks of one SDK and what they printed.
+/// The checks of one SDK, with their outcomes.
 pub(crate) struct Suite {
     sdk: Sdk,
     demo: Arc<Demo>,
     results: OnceLock<Result<Results, Problem>>,
 }
 
-/// The lines of one finished run.
+/// The outcomes of one finished run.
 struct Results {
     checks: BTreeMap<String, Outcome>,
-    /// How the script ended, for the checks it never came to.
+    /// How the script ended, for the checks that it did not reach.
     ended: String,
 }
 
 impl Suite {
-    /// A suite that has not run yet.
+    /// Returns a suite that has not run yet.
     pub(crate) fn new(sdk: Sdk, demo: Arc<Demo>) -> Self {
         Self { sdk, demo, results: OnceLock::new() }
     }
 
-    /// Whose checks these are.
+    /// Returns the SDK.
     pub(crate) fn sdk(&self) -> Sdk {
         self.sdk
     }
 
-    /// The route of the server that is checked.
+    /// Returns the route of the server.
     pub(crate) fn route(&self) -> &'static str {
         self.demo.route
     }
 
-    /// What became of a check; the first question runs the script.
+    /// Returns the outcome of a check; the first call runs the script.
     pub(crate) fn outcome(&self, check: &str) -> Outcome {
         self.results().map_or_else(Outcome::from, |results| {
             results.checks.get(check).cloned().unwrap_or_else(|| {
@@ -86,7 +86,7 @@ impl Suite {
         })
     }
 
-    /// Whether the script answered for no other checks than these.
+    /// Fails if the script reported other checks than these.
     pub(crate) fn unlisted(&self, known: &[&str]) -> Outcome {
         self.results().map_or_else(Outcome::from, |results| {
             let mut others = results.checks.keys().filter(|name| !known.contains(&name.as_str()));
@@ -139,7 +139,7 @@ fn isolate(command: &mut Command, url: &str) {
     command.env("PYTHONUTF8", "1");
 }
 
-/// Sends each line the script prints, and returns what collects its errors.
+/// Sends each line that the script prints; returns the thread that collects its errors.
 fn read(child: &mut Child, lines: Sender<String>) -> thread::JoinHandle<String> {
     if let Some(stdout) = child.stdout.take() {
         thread::spawn(move || {
@@ -159,7 +159,7 @@ fn read(child: &mut Child, lines: Sender<String>) -> thread::JoinHandle<String> 
     })
 }
 
-/// Reads `ok <name>` or `not ok <name>: <why>`; other lines are the script's own talk.
+/// Parses `ok <name>` or `not ok <name>: <why>`; other lines are output of the script itself.
 fn parse(line: &str) -> Option<(String, Outcome)> {
     if let Some(name) = line.strip_prefix("ok ") {
         return Some((name.to_owned(), Outcome::Passed));

@@ -1,4 +1,5 @@
-//! What comes back through the proxy: texts, usage, the list of models, and what went out to it.
+//! Tests of answers through the proxy: texts, usage, the list of models, and the request that went
+//! out.
 
 use chatmock_testkit::blocking;
 use chatmock_testkit::client::Request;
@@ -80,7 +81,7 @@ pub(crate) fn models(harness: &Harness) {
     assert_eq!(tags["models"][0]["name"], MODEL, "{tags}");
 }
 
-/// The simulated backend answers this text with the request that it was sent.
+/// The simulated backend answers this text with the request that it got.
 pub(crate) fn temperature(harness: &Harness) {
     let mut body = chat_body("MODE:echo");
     body["temperature"] = json!(0.37);
@@ -94,7 +95,7 @@ pub(crate) fn temperature(harness: &Harness) {
     arrived(&harness.post("/api/chat", &body).json()["message"]["content"]);
 }
 
-/// A chat of one message, in OpenAI's API and in Ollama's.
+/// Returns a chat of one message, in OpenAI's API or in Ollama's.
 pub(crate) fn chat_body(content: &str) -> Value {
     json!({"model": MODEL, "messages": [{"role": "user", "content": content}]})
 }
@@ -110,7 +111,7 @@ fn arrived(echo: &Value) {
     assert_eq!(echo["body"]["temperature"], json!(0.37), "{echo}");
 }
 
-/// Checks that tokens were counted and that the total is their sum.
+/// Checks that tokens were counted, and that the total is their sum.
 fn counted(usage: &Value, [asked, answered]: [&str; 2]) {
     let count = |name: &str| usage[format!("{name}_tokens")].as_u64().unwrap();
     assert!(count(asked) > 0 && count(answered) > 0, "{usage}");

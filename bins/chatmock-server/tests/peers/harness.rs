@@ -1,4 +1,4 @@
-//! The programs in their row: the server under test, the proxy before it, the provider behind that.
+//! The chain of programs: the server under test, the proxy behind it, the provider behind that.
 
 use std::io::Write;
 use std::path::Path;
@@ -14,7 +14,7 @@ use crate::reply::Reply;
 /// The key of the provider.
 const KEY: &str = "a-key-of-the-provider-behind";
 
-/// The programs, ended when dropped.
+/// The programs, which are killed when dropped.
 pub(crate) struct Harness {
     /// The server under test.
     pub(crate) front: Running,
@@ -26,7 +26,7 @@ pub(crate) struct Harness {
 }
 
 impl Harness {
-    /// Starts them from the back to the front.
+    /// Starts them, the provider first.
     pub(crate) fn start() -> Result<Self, Problem> {
         let folder = TempDir::new()?;
         let provider = Running::start(demo().args(["--route", "api"]).env("CHATMOCK_API_KEY", KEY));
@@ -35,12 +35,12 @@ impl Harness {
         Ok(Self { front, proxy, provider, folder })
     }
 
-    /// The answer to a POST.
+    /// Returns the answer to a POST.
     pub(crate) fn post(&self, path: &str, body: &serde_json::Value) -> Reply {
         Reply::of(self.front.open("POST", path, &body.to_string()))
     }
 
-    /// Another server under test, at another address or with another key.
+    /// Starts another server under test, with another address or key.
     pub(crate) fn other(&self, upstream: &str, key: &str) -> Running {
         front(self.folder.path(), upstream, key)
     }

@@ -1,4 +1,4 @@
-//! LiteLLM's proxy: installed once for its pins, and started on a port of its own.
+//! LiteLLM's proxy: installed once for its pins, and started on its own port.
 
 use std::path::Path;
 use std::time::Duration;
@@ -8,14 +8,14 @@ use serde_json::json;
 use crate::background::BackgroundProgram;
 use crate::environment::{Language, PYTHON, PYTHON_PROGRAM, Problem};
 
-/// The key that the proxy takes; it knows no other.
+/// The only key that the proxy accepts.
 pub(crate) const KEY: &str = "sk-the-key-of-the-proxy";
-/// The model that the provider answers for.
+/// The model that the provider serves.
 pub(crate) const MODEL: &str = "mock-model";
-/// The model whose provider refuses the proxy's key.
+/// The model whose provider rejects the proxy's key.
 pub(crate) const LOCKED: &str = "locked-model";
 
-/// How long it may take to start: it loads for some ten seconds where nothing else runs.
+/// The longest time to start. It loads for some ten seconds on an idle machine.
 const START: Duration = Duration::from_secs(180);
 
 const PROGRAMS: &str = if cfg!(windows) { "Scripts" } else { "bin" };
@@ -34,7 +34,7 @@ const LITELLM: Language = Language {
     ..PYTHON
 };
 
-/// Starts the proxy before a provider, with a folder for its files.
+/// Starts the proxy in front of a provider, with a folder for its files.
 pub(crate) fn start(
     provider: &str,
     key: &str,
@@ -43,7 +43,7 @@ pub(crate) fn start(
     let file = folder.join("config.yaml");
     std::fs::write(&file, config(provider, key))?;
     let mut command = LITELLM.prepare("litellm")?;
-    // Nothing that is set here may steer it, nor lead it off this machine.
+    // No variable of this environment may change its behaviour or send it to another machine.
     command.env_clear().env("HOME", folder).env("PYTHONUTF8", "1");
     for name in ["PATH", "SYSTEMROOT"] {
         command.envs(std::env::var_os(name).map(|value| (name, value)));
@@ -56,8 +56,8 @@ pub(crate) fn start(
         .map_err(Problem::Failed)
 }
 
-/// The configuration, in JSON, which YAML includes. For a provider of the kind `lm_studio` the proxy makes every event
-/// of the Responses API itself.
+/// The configuration, in JSON, which is valid YAML. For a provider of the type `lm_studio`, the
+/// proxy itself makes every event of the Responses API.
 fn config(provider: &str, key: &str) -> String {
     let model = |name, key| {
         let provider = format!("http://{provider}/v1");
@@ -67,7 +67,7 @@ fn config(provider: &str, key: &str) -> String {
     let config = json!({
         "model_list": [model(MODEL, key), model(LOCKED, "sk-not-the-key-of-the-provider")],
         "general_settings": {"master_key": KEY},
-        // One failure more must not be another answer than the last.
+        // After repeated failures the proxy would answer differently.
         "router_settings": {"disable_cooldowns": true, "num_retries": 0},
     });
     config.to_string()

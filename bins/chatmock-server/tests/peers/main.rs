@@ -1,9 +1,10 @@
-//! The route `api` against a server of another maker: the proxy of LiteLLM, which offers the Responses API.
+//! Tests of the route `api` with a server of another maker: LiteLLM's proxy, which offers the
+//! Responses API.
 //!
-//! Behind it `chatmock-server --demo` is the provider, asked in chat completions, so that every event that the server
-//! under test reads is LiteLLM's own. What LiteLLM brings is large, so these tests run only under
-//! `CHATMOCK_TEST_PEERS=1` and are reported as ignored otherwise. Where Python is missing they are too, except
-//! under `CI=true`, where they fail.
+//! The provider behind it is `chatmock-server --demo`, called with chat completions, so every event
+//! that the server under test reads is LiteLLM's own. LiteLLM is a large install, so these tests
+//! run only under `CHATMOCK_TEST_PEERS=1` and are reported as ignored otherwise. If Python is
+//! missing they are ignored as well, except under `CI=true`, where they fail.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test reports by stopping")]
 #![allow(clippy::print_stderr, reason = "a failed run shows what the proxy wrote")]
 
@@ -32,13 +33,14 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use crate::environment::Problem;
 use crate::harness::Harness;
 
-/// The variable that asks for these tests.
+/// The variable that enables these tests.
 const ASKED: &str = "CHATMOCK_TEST_PEERS";
 
-/// The programs, started by the first test and used by one test at a time: some wait for a line of a log.
+/// The programs, started by the first test and used by one test at a time, since some wait for a
+/// line of a log.
 type Shared = Arc<Mutex<OnceCell<Result<Harness, Problem>>>>;
 
-/// A test, which reports by stopping.
+/// A test, which reports by panicking.
 type Test = fn(&Harness);
 
 fn main() -> ExitCode {

@@ -1,4 +1,4 @@
-//! What goes wrong at the proxy or on the way to it, and a client that leaves.
+//! Tests of failures at the proxy or on the way to it, and of a client that leaves.
 
 use std::net::TcpListener;
 
@@ -37,14 +37,14 @@ pub(crate) fn unknown_model(harness: &Harness) {
     }
 }
 
-/// The proxy's own words for a key that its provider refused are those of any server that refuses a key.
+/// If the provider rejects a key, the proxy answers as any server that rejects a key.
 pub(crate) fn refused_key(harness: &Harness) {
     for (path, error) in everywhere(harness, LOCKED, 401) {
         told(message(path, &error), "--upstream-key-file");
     }
 }
 
-/// Without a database the proxy has only the one key, and calls any other a bad request.
+/// Without a database the proxy has only one key, and rejects any other as a bad request.
 pub(crate) fn unknown_key(harness: &Harness) {
     let wrong = "sk-a-key-that-nobody-knows";
     let front = harness.other(&format!("{}/v1", harness.proxy.url), wrong);
@@ -97,7 +97,7 @@ pub(crate) fn leaving(harness: &Harness) {
     harness.provider.line("outcome=\"left\"");
 }
 
-/// The errors of every dialect for a model.
+/// Returns the errors of every dialect for a model.
 fn everywhere(harness: &Harness, model: &str, status: u16) -> Vec<(&'static str, Value)> {
     let ask = |(path, body): (&'static str, Value)| {
         let mut body = body;
@@ -113,7 +113,7 @@ fn everywhere(harness: &Harness, model: &str, status: u16) -> Vec<(&'static str,
     bodies.into_iter().map(ask).collect()
 }
 
-/// The words of an error: Ollama's errors are nothing else.
+/// Returns the message of an error; Ollama's errors have nothing else.
 fn message<'e>(path: &str, error: &'e Value) -> &'e Value {
     if path.starts_with("/api/") { error } else { &error["message"] }
 }

@@ -1,4 +1,5 @@
-//! Loops of a function: the call comes back through the proxy, its output goes out, an answer follows.
+//! Tests of tool loops: a call comes back through the proxy, its output goes out, an answer
+//! follows.
 
 use serde_json::{Value, json};
 

@@ -1,22 +1,26 @@
-//! The voices: how a backend words what it does not take.
+//! The styles in which backends word their errors.
+//!
+//! The real services reject the same mistake with different statuses, envelopes and codes, and
+//! clients depend on them. So an error is built here from what is wrong and the style of the
+//! backend; the checks themselves do not know the backend.
 
 use serde_json::Value;
 
 use crate::error_response::ErrorResponse;
 
-/// How a backend words a refusal.
+/// The style in which a backend words errors.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ErrorStyle {
-    /// A gateway before the engine, which answers `{"detail": …}`.
+    /// The gateway in front of the engine, which answers `{"detail": …}`.
     Gateway,
-    /// The check of shared plans, with one code for whatever it does not offer.
+    /// The check of shared plans, which has one code for everything that it does not offer.
     SubscriptionSharing,
-    /// The engine itself.
+    /// The engine.
     Engine,
 }
 
 impl ErrorStyle {
-    /// A demand that is not met, or a member that is not taken.
+    /// Returns the error for a requirement that is not met, or a member that is not accepted.
     pub(crate) fn unsupported_member(self, words: &str, param: &str) -> ErrorResponse {
         match self {
             Self::Gateway => ErrorResponse::detail(400, words),
@@ -25,7 +29,7 @@ impl ErrorStyle {
         }
     }
 
-    /// A value that the engine knows and this backend does not offer.
+    /// Returns the error for a value that the engine knows but this backend does not offer.
     pub(crate) fn unsupported_value(self, words: String, code: &str, param: &str) -> ErrorResponse {
         match self {
             Self::SubscriptionSharing => ErrorResponse::capability(words, param),
@@ -33,7 +37,7 @@ impl ErrorStyle {
         }
     }
 
-    /// A model that is not there.
+    /// Returns the error for a model that does not exist.
     pub(crate) fn unknown_model(self, slug: &str) -> ErrorResponse {
         match self {
             Self::Gateway => ErrorResponse::detail(
@@ -57,7 +61,7 @@ impl ErrorStyle {
         }
     }
 
-    /// A request that names no model.
+    /// Returns the error for a request that names no model.
     pub(crate) fn missing_model(self) -> ErrorResponse {
         match self {
             Self::Gateway => ErrorResponse::missing("body", "model"),
@@ -68,7 +72,7 @@ impl ErrorStyle {
         }
     }
 
-    /// A path that is not there.
+    /// Returns the error for a path that does not exist.
     pub(crate) fn not_found(self, request: &str) -> ErrorResponse {
         match self {
             Self::Gateway => ErrorResponse::detail(404, "Not Found"),
@@ -84,7 +88,7 @@ impl ErrorStyle {
         }
     }
 
-    /// A body that is not JSON.
+    /// Returns the error for a body that is not JSON.
     pub(crate) fn invalid_json(self) -> ErrorResponse {
         match self {
             Self::Gateway => ErrorResponse::detail(400, "Request body is not valid JSON"),
@@ -95,7 +99,7 @@ impl ErrorStyle {
         }
     }
 
-    /// A body of another type or coding.
+    /// Returns the error for a body of another type or encoding.
     pub(crate) fn unsupported_media_type(self) -> ErrorResponse {
         let words = "Unsupported Media Type";
         match self {

@@ -1,47 +1,52 @@
 //! The rules of each backend, as tables.
+//!
+//! Everything that differs between the backends is data in one [`Rules`] each, and the checks read
+//! it. The alternative, one module of checks for each backend, was not taken: the rules overlap so
+//! much that a fix in one would be missed in the others. The price is that a rule of a new kind
+//! needs a field here for all of them.
 
 use serde_json::Value;
 
 use super::ErrorStyle;
 use crate::model_request::ModelRequest;
 
-/// What a backend checks, and what sets it apart from the others.
+/// What a backend checks, and how it differs from the others.
 #[derive(Debug)]
 pub(crate) struct Rules {
-    /// How it words what it does not take.
+    /// The style of its errors.
     pub(crate) errors: ErrorStyle,
-    /// What every request must be, in the order in which it is looked at.
+    /// The requirements for every request, in the order in which they are checked.
     pub(crate) demands: &'static [Demand],
-    /// Members that it names as unsupported.
+    /// The members that it rejects as unsupported.
     pub(crate) unsupported: &'static [&'static str],
-    /// Members that it takes; any other is unknown.
+    /// The members that it accepts; any other is unknown.
     pub(crate) known: &'static [&'static str],
-    /// The kinds of tools that it takes.
+    /// The kinds of tools that it accepts.
     pub(crate) tools: &'static [&'static str],
-    /// Whether functions and custom tools may stand in `tools` by themselves.
+    /// Whether `tools` may contain functions and custom tools outside of namespaces.
     pub(crate) flat_tools: bool,
-    /// The kinds of input items that it takes; all of them when there are none here.
+    /// The kinds of input items that it accepts; empty for all.
     pub(crate) items: &'static [&'static str],
-    /// Tiers that it takes for every model.
+    /// The tiers that it accepts for every model.
     pub(crate) tiers: &'static [&'static str],
-    /// Whether `instructions` can be demanded.
+    /// Whether it can require `instructions`.
     pub(crate) instructions: bool,
     /// Whether it decodes bodies in zstd.
     pub(crate) zstd: bool,
-    /// Whether it stores responses, goes on from them, and answers whole.
+    /// Whether it stores responses, continues from them, and answers without a stream.
     pub(crate) stores: bool,
     /// Whether it sends the events and headers that only the Codex programs know.
     pub(crate) codex: bool,
 }
 
-/// Something that a request must be.
+/// A requirement for a request.
 #[derive(Debug)]
 pub(crate) struct Demand {
-    /// The member that it is about.
+    /// The member that it concerns.
     pub(crate) param: &'static str,
-    /// Whether a request is so.
+    /// Whether a request meets it.
     pub(crate) met: fn(&ModelRequest) -> bool,
-    /// What is said when it is not.
+    /// The message when it is not met.
     pub(crate) words: &'static str,
 }
 
@@ -167,7 +172,7 @@ pub(super) const PLAN: Rules = Rules {
     ],
     tools: &["function", "custom", "namespace", "web_search"],
     flat_tools: false,
-    // As a refusal of it lists them.
+    // The list in the error for another kind.
     items: &[
         "message",
         "item_reference",
@@ -187,7 +192,7 @@ pub(super) const PLAN: Rules = Rules {
     codex: false,
 };
 
-/// The public API, from its reference. What the simulator cannot do is refused, not ignored.
+/// The public API, from its reference. Features that the simulator lacks are rejected, not ignored.
 pub(super) const API: Rules = Rules {
     errors: ErrorStyle::Engine,
     demands: &[Demand {

@@ -1,4 +1,4 @@
-//! The item writers: whole output items, with every event that announces them.
+//! The writers of complete output items, with all events that announce them.
 
 use super::Composer;
 use crate::json::{Json, Members, members, object};
@@ -7,7 +7,7 @@ use crate::output_items::{
 };
 
 impl Composer {
-    /// A reasoning item with its summary parts; none of them when no summary was asked for.
+    /// Writes a reasoning item with its summary parts, of which there may be none.
     pub(crate) fn reasoning(&mut self, parts: &[&str]) {
         let seal = self.meta.encrypted_content.clone();
         let item = |id: &str, summary: Vec<Json>| {
@@ -25,7 +25,7 @@ impl Composer {
         self.close(&open, done);
     }
 
-    /// The one item that stands for a whole input from then on.
+    /// Writes the one item that replaces a whole input from then on.
     pub(crate) fn compaction(&mut self) {
         let seal = self.meta.encrypted_content.clone().unwrap_or_default();
         let item = |id: &str| object! {"type": "compaction", "id": id, "encrypted_content": &seal};
@@ -46,12 +46,13 @@ impl Composer {
         self.emit("response.reasoning_summary_part.done", with_member(&place, "part", part(text)));
     }
 
-    /// A whole message.
+    /// Writes a complete message.
     pub(crate) fn message(&mut self, text: &str, phase: &'static str) {
         self.cited_message(text, phase, Vec::new());
     }
 
-    /// A whole message with annotations, which a text that the token limit cuts loses.
+    /// Writes a complete message with annotations. If the token limit cuts the text, the
+    /// annotations are dropped.
     pub(crate) fn cited_message(&mut self, text: &str, phase: &'static str, notes: Vec<Json>) {
         let text = self.within_limit(text);
         if self.cut && text.is_empty() {
@@ -65,7 +66,7 @@ impl Composer {
         self.close_message(&open, text, notes);
     }
 
-    /// Begins a message and its one text part.
+    /// Begins a message with one text part.
     pub(crate) fn open_message(&mut self, phase: &'static str) -> OpenItem {
         let mut open = self.open("msg", |id| message(id, "in_progress", phase, Vec::new()));
         open.phase = phase;
@@ -98,7 +99,8 @@ impl Composer {
         self.close(open, message(&open.id, self.closing_status(), open.phase, vec![part]));
     }
 
-    /// Whole calls, their deltas interleaved; the token limit counts for each by itself.
+    /// Writes complete calls with interleaved deltas. The token limit applies to each call
+    /// separately.
     pub(crate) fn calls(&mut self, calls: &[ToolCall]) {
         let mut calls = calls.to_vec();
         for call in &mut calls {
@@ -156,7 +158,7 @@ impl Composer {
         self.close(open, call.item(&open.id, &call.text, self.closing_status()));
     }
 
-    /// A hosted tool's call: its item, its progress events, its finished item.
+    /// Writes the call of a hosted tool: its item, its progress events, its finished item.
     pub(crate) fn hosted(&mut self, hosted: &HostedCall<'_>) {
         let item = |id: &str, status: &str, rest: Members| {
             let mut item = members! {"type": hosted.kind, "id": id, "status": status};

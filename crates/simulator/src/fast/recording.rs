@@ -1,4 +1,4 @@
-//! A recording: a stream's bytes as they are written, and the times between.
+//! A recording: the bytes of a stream as they are written, and the times between.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -13,14 +13,14 @@ use crate::model_request::ModelRequest;
 use crate::output_items::ToolCall;
 use crate::script::Step;
 
-/// A stamp before it holds a time.
+/// A stamp without a time.
 pub(super) const BLANK: &str = "@0000000000000000@";
 
-/// What a burst writes at once, in bytes.
+/// The size of one write of a burst, in bytes.
 const PIECE: usize = 16 * 1024;
 
-/// Pieces of an answer as long as a model's tokens: plain words, what JSON escapes, and characters of
-/// two, three and four bytes.
+/// Pieces of an answer, as long as the tokens of a model: plain words, characters that JSON
+/// escapes, and characters of two, three and four bytes.
 const TOKENS: [&str; 24] = [
     " the",
     " proxy",
@@ -48,15 +48,15 @@ const TOKENS: [&str; 24] = [
     " then",
 ];
 
-/// One write.
+/// The bytes of one write.
 #[derive(Debug)]
 pub(super) struct Piece {
     pub(super) bytes: Bytes,
-    /// Where the stamp begins, if it holds one.
+    /// The position of the stamp, if it holds one.
     pub(super) stamp: Option<usize>,
 }
 
-/// A stream, encoded.
+/// An encoded stream.
 #[derive(Debug)]
 pub(super) struct Recording {
     pub(super) pieces: Vec<Piece>,
@@ -75,7 +75,7 @@ impl Recording {
             Fast::Escaped(_) => (events.iter().map(|event| escaped(event)).collect(), 0),
             Fast::Flood(_) | Fast::Calls(_) | Fast::Large(_) => (events, 0),
         };
-        // The events that say a text once more hold its stamps too; those are not the first.
+        // Events that repeat a text hold its stamps, too. Only those in deltas get a time.
         let is_delta = |bytes: &[u8]| bytes.starts_with(b"event: response.output_text.delta\n");
         let stamped = |bytes: &Bytes| {
             let at = memchr::memmem::find(bytes, BLANK.as_bytes());
@@ -87,7 +87,7 @@ impl Recording {
     }
 }
 
-/// The text of a whole answer.
+/// Returns the text of a complete answer.
 pub(super) fn text(fast: Fast) -> String {
     match fast {
         Fast::Calls(count) => (0..count as usize).map(|index| call(index).text).collect(),
@@ -115,7 +115,7 @@ fn call(index: usize) -> ToolCall {
     ToolCall { call_id: format!("call_{index:024}"), name, namespace: None, text, custom: false }
 }
 
-/// The events, framed.
+/// Returns the framed events.
 fn events(fast: Fast) -> Vec<Bytes> {
     let instructions = "Be precise. ".repeat(80);
     let request = ModelRequest::new(json!({"model": "gpt-5.5", "instructions": instructions}));
@@ -157,7 +157,7 @@ fn cut(bytes: &[u8], longest: usize) -> Vec<Bytes> {
     bytes.chunks(longest.max(1)).map(Bytes::copy_from_slice).collect()
 }
 
-/// The same with an escape for everything beyond ASCII.
+/// Escapes every character beyond ASCII.
 fn escaped(event: &[u8]) -> Bytes {
     let mut written = BytesMut::with_capacity(2 * event.len());
     for letter in String::from_utf8_lossy(event).chars() {
@@ -166,7 +166,7 @@ fn escaped(event: &[u8]) -> Bytes {
             continue;
         }
         for unit in letter.encode_utf16(&mut [0; 2]) {
-            // Writing into memory does not fail.
+            // Writing to memory cannot fail.
             let _ = write!(written, "\\u{unit:04x}");
         }
     }
@@ -179,7 +179,7 @@ mod tests {
 
     use super::*;
 
-    /// The joined deltas of a kind, read from a recording's bytes.
+    /// Joins the deltas of one kind, read from the bytes of a recording.
     fn joined(recording: &Recording, kind: &str) -> String {
         let bytes: Vec<u8> =
             recording.pieces.iter().flat_map(|piece| piece.bytes.clone()).collect();

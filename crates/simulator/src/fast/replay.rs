@@ -19,10 +19,10 @@ pub(crate) struct Replay {
     recording: Arc<Recording>,
     next: usize,
     clock: Clock,
-    /// When the next piece with a stamp is due.
+    /// The time when the next piece with a stamp is due.
     due: Instant,
     sleep: Option<Pin<Box<Sleep>>>,
-    /// Whether what came before has been given time to leave as a write of its own.
+    /// Whether the previous piece had time to leave in a write of its own.
     flushed: bool,
     watch: StreamWatch,
 }
@@ -33,8 +33,8 @@ impl Replay {
         Self { recording, next: 0, clock, due, sleep: None, flushed: true, watch }
     }
 
-    /// Waits until the next piece is due. Times are counted from the beginning, so that a late timer
-    /// does not make the whole stream slower.
+    /// Waits until the next piece is due. Times are relative to the beginning, so that a late timer
+    /// does not slow down the whole stream.
     fn poll_due(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         let due = self.due;
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(due)));

@@ -1,8 +1,8 @@
-//! Grants under way: codes to redeem and device codes to poll.
+//! The pending grants: codes to redeem and device codes to poll.
 
 use std::collections::HashMap;
 
-/// Grants under way: codes to redeem and device codes to poll.
+/// The pending grants.
 #[derive(Debug, Default)]
 pub(super) struct PendingGrants {
     issued: u64,
@@ -23,10 +23,10 @@ struct DeviceGrant {
     pending: u32,
 }
 
-/// What a poll for a device code finds.
+/// The result of a poll for a device code.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum DevicePoll {
-    /// No such code, or one that was redeemed.
+    /// The code does not exist, or was redeemed.
     Unknown,
     /// The person has not approved it yet.
     Pending,
@@ -52,7 +52,8 @@ impl PendingGrants {
         self.codes.remove(code)
     }
 
-    /// Issues a device code that is pending for so many polls; returns its id and the user's code.
+    /// Issues a device code that stays pending for a number of polls; returns its id and the user's
+    /// code.
     pub(super) fn issue_device(&mut self, pending: u32) -> (String, String) {
         self.issued += 1;
         let id = format!("deviceauth_{:06}", self.issued);

@@ -23,7 +23,7 @@ pub(super) fn device_error(status: u16, code: &str, message: &str) -> ErrorRespo
     ErrorResponse { status, body: object! {"error": object! {"code": code, "message": message}} }
 }
 
-/// The fields of a body, JSON or form.
+/// The fields of a body, which is JSON or a form.
 pub(super) enum Fields {
     Json(Value),
     Form(Form),

@@ -1,4 +1,4 @@
-//! The issuer of the plan route: registration, sign-in, renewal, revocation, discovery and keys.
+//! The issuer of the plan route: registration, sign-in, refresh, revocation, discovery and keys.
 
 use std::sync::{Arc, Mutex, OnceLock};
 
@@ -24,10 +24,10 @@ mod authorization;
 mod clients;
 mod id_token;
 
-/// The scope without which the plan is not used.
+/// The scope without which a program may not use the plan.
 const PLAN_USE: &str = "chatgpt.tokens.use.direct";
 
-/// The issuer of the plan route, with its registered clients and the fault that it was given.
+/// The issuer of the plan route, with its registered clients and its fault.
 #[derive(Debug)]
 pub(crate) struct PlanIssuer {
     shared: Arc<SharedState>,
@@ -41,7 +41,7 @@ impl PlanIssuer {
         Self { shared, clients: Mutex::default(), fault: Mutex::default(), keys: OnceLock::new() }
     }
 
-    /// Gives the issuer a fault from now on, or takes it away.
+    /// Sets the fault of the issuer from now on, or removes it.
     pub(crate) fn set_fault(&self, fault: Option<IssuerFault>) {
         *lock(&self.fault) = fault;
     }
@@ -55,7 +55,7 @@ impl PlanIssuer {
         self.keys.get_or_init(SigningKeys::make)
     }
 
-    /// `GET /api/accounts/authorize`: sends the browser back, or shows a link that does.
+    /// `GET /api/accounts/authorize`: redirects the browser back, or shows a link that does.
     pub(crate) fn authorize(&self, http: &HttpRequest) -> HttpResult {
         if self.shared.settings.approve_sign_in {
             return self.approve(http);
@@ -66,8 +66,8 @@ impl PlanIssuer {
         Ok(html(&format!("<p><a href=\"{place}?{query}\">Continue with ChatGPT</a></p>")))
     }
 
-    /// `GET /api/accounts/authorize/continue`: sends the browser back with a code, and at a first
-    /// sign-in with the client that it registered.
+    /// `GET /api/accounts/authorize/continue`: redirects the browser back with a code. At a first
+    /// sign-in it also returns the client that it registered.
     pub(crate) fn approve(&self, http: &HttpRequest) -> HttpResult {
         let form = Form::parse(http.query());
         let mut registry = lock(&self.clients);
@@ -183,7 +183,7 @@ impl PlanIssuer {
         Ok(json(200, &self.signing_keys().published()))
     }
 
-    /// Signs somebody in without any request: on an installation of their own.
+    /// Signs a person in without any request, on an installation of their own.
     pub(crate) fn sign_in(&self, claims: &Claims) -> Tokens {
         let client = lock(&self.clients).register("urn:uuid:00000000-0000-4000-8000-000000000000");
         let tokens = lock(&self.shared.tokens).sign_in_plan(claims.clone(), self.grant(&client));

@@ -1,4 +1,4 @@
-//! Modes that fail in so many words: error events and error statuses.
+//! The modes that fail explicitly, with error events and error statuses.
 
 use serde_json::{Value, json};
 
@@ -11,7 +11,7 @@ use crate::script::Script;
 const PAGE_BYTES: usize = 5 << 20;
 const OVERLOADED: &str = "Our servers are currently overloaded. Please try again later.";
 
-/// The script of a mode, if it is one of these.
+/// Returns the script of a mode, if it is one of these.
 pub(super) fn script(mode: Mode, context: &ModeContext<'_>) -> Option<Script> {
     in_the_stream(mode, context).or_else(|| by_status(mode, context))
 }

@@ -1,4 +1,4 @@
-//! Modes that refuse as the plan's backend and the public API do, each by its code.
+//! The modes that fail as the plan's backend and the public API do, each with its code.
 
 use super::{Mode, ModeContext, half_a_message};
 use crate::backend::ErrorStyle;
@@ -6,10 +6,10 @@ use crate::error_response::ErrorResponse;
 use crate::json::object;
 use crate::script::Script;
 
-/// What is said when a plan, or a program's part of it, is used up.
+/// The message when a plan, or the share of a program in it, is used up.
 const LIMIT: &str = "The ChatGPT user has reached their Subscription Sharing usage limit.";
 
-/// A refusal: its mode, status, `error.type`, `error.code`, `error.param` (empty for none) and
+/// An error: its mode, status, `error.type`, `error.code`, `error.param` (empty for none) and
 /// message.
 struct Row(Mode, u16, &'static str, &'static str, &'static str, &'static str);
 
@@ -109,7 +109,7 @@ const ROWS: [Row; 12] = [
     ),
 ];
 
-/// The script of a mode, if it is one of these.
+/// Returns the script of a mode, if it is one of these.
 pub(super) fn script(mode: Mode, context: &ModeContext<'_>) -> Option<Script> {
     match mode {
         Mode::PlanLimitLate => {

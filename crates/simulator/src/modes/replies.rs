@@ -1,4 +1,4 @@
-//! Modes that end well, in ways that clients are known to get wrong.
+//! The modes that end well, in ways that clients often handle wrongly.
 
 use serde_json::json;
 
@@ -12,7 +12,7 @@ use crate::script::{Script, Step};
 /// A picture of one pixel.
 const PIXEL: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
-/// The script of a mode, if it is one of these.
+/// Returns the script of a mode, if it is one of these.
 pub(super) fn script(mode: Mode, context: &ModeContext<'_>) -> Option<Script> {
     let mut composer = context.begin();
     match mode {
@@ -58,7 +58,7 @@ pub(super) fn script(mode: Mode, context: &ModeContext<'_>) -> Option<Script> {
     Some(composer.complete())
 }
 
-/// The modes that call tools.
+/// Returns the script of a mode that calls tools.
 fn calls(mode: Mode, context: &ModeContext<'_>, composer: &mut Composer) -> Option<()> {
     let mut call = context.call(0);
     match mode {
@@ -142,7 +142,7 @@ fn image(composer: &mut Composer) {
     composer.message("Here it is.", "final_answer");
 }
 
-/// Events that no client needs, before and inside a message.
+/// Writes events that no client needs, before and inside a message.
 fn noise(context: &ModeContext<'_>, composer: &mut Composer) {
     if context.backend.rules().codex {
         codex_noise(context, composer);
@@ -159,7 +159,7 @@ fn noise(context: &ModeContext<'_>, composer: &mut Composer) {
     composer.close_message(&open, text, Vec::new());
 }
 
-/// Limits and headers as events.
+/// Writes limits and headers as events.
 fn codex_noise(context: &ModeContext<'_>, composer: &mut Composer) {
     let limits = json!({"plan_type": "plus", "rate_limits": {"allowed": true,
         "limit_reached": false, "primary": {"used_percent": 12, "window_minutes": 10080,
@@ -171,7 +171,7 @@ fn codex_noise(context: &ModeContext<'_>, composer: &mut Composer) {
     metadata(context, composer, object! {"x-codex-turn-state": "turn-from-an-event"});
 }
 
-/// Headers as events, under both names that clients know.
+/// Writes headers as events, under both names that clients know.
 fn metadata(context: &ModeContext<'_>, composer: &mut Composer, headers: Json) {
     let id = context.meta.response_id();
     let members = members! {"response_id": id, "headers": headers.clone()};

@@ -1,4 +1,4 @@
-//! Modes that break, delay or disguise the transport.
+//! The modes that break, delay or disguise the transport.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use crate::json::{Json, members};
 use crate::output_items::{part_position, with_member};
 use crate::script::{Script, Step};
 
-/// Longer than anybody waits.
+/// A time that nobody waits for.
 const FOR_EVER: Duration = Duration::from_secs(1 << 32);
-/// The largest delta, in bytes, that a prompt can ask for.
+/// The largest delta that a prompt can request, in bytes.
 const LARGEST: u64 = 256 << 20;
 /// A byte order mark.
 const MARK: &str = "\u{feff}";
 
-/// The script of a mode.
+/// Returns the script of a mode.
 pub(super) fn script(mode: Mode, context: &ModeContext<'_>, numbers: &[u64]) -> Script {
     let number = |index: usize, usual: u64, most: u64| {
         numbers.get(index).copied().unwrap_or(usual).min(most)
@@ -81,7 +81,8 @@ fn slow(context: &ModeContext<'_>, count: u64, gap: Duration) -> Script {
     composer.complete()
 }
 
-/// Deltas of so many bytes each, all with one number; the finished item does not repeat them.
+/// Writes deltas of a number of bytes each, all with the same sequence number; the finished item
+/// does not repeat them.
 fn flood(context: &ModeContext<'_>, count: u64, bytes: u64) -> Script {
     let mut composer = context.begin();
     let open = composer.open_message("final_answer");
@@ -94,7 +95,7 @@ fn flood(context: &ModeContext<'_>, count: u64, bytes: u64) -> Script {
     composer.complete()
 }
 
-/// The default answer in an unusual framing.
+/// Returns the default answer in an unusual framing.
 fn disguised(mode: Mode, context: &ModeContext<'_>) -> Vec<u8> {
     let plain = context.bytes();
     let text = String::from_utf8_lossy(&plain);
@@ -103,7 +104,7 @@ fn disguised(mode: Mode, context: &ModeContext<'_>) -> Vec<u8> {
         Mode::Crlf => text.replace('\n', "\r\n").into_bytes(),
         Mode::Bom => format!("{MARK}{text}").into_bytes(),
         Mode::NoSpace => text.replace("\ndata: ", "\ndata:").into_bytes(),
-        // A JSON text may be broken after any of its commas outside of strings; this one is.
+        // JSON may be split after any comma outside of strings, as here.
         Mode::MultilineData => {
             text.replace(",\"sequence_number\"", ",\ndata: \"sequence_number\"").into_bytes()
         }

@@ -1,4 +1,4 @@
-//! An RSA key for tests, published with this source: what it signs proves nothing to anyone.
+//! An RSA key for tests. It is published with this source, so its signatures prove nothing.
 
 /// The private key, PKCS #8 in base64. Making one at each start would take seconds.
 pub(super) const TEST_KEY: &str = "\

@@ -1,4 +1,4 @@
-//! The public API: keys, members, whole replies, stored responses, failures.
+//! The public API: keys, members, answers without a stream, stored responses, failures.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ async fn ask(harness: &Harness, body: &Value) -> Reply {
     harness.ask_with(Endpoint::ApiResponses, KEY, body).await
 }
 
-/// A request with two members and what a test adds.
+/// Returns a request with two members and those that a test adds.
 fn asking(text: &str, more: &Value) -> Value {
     let mut body = json!({"model": "gpt-5.5", "input": text});
     let more = more.as_object().unwrap().clone();
@@ -20,7 +20,7 @@ fn asking(text: &str, more: &Value) -> Value {
     body
 }
 
-/// The text of a whole response.
+/// Returns the text of a response.
 fn text(reply: &Reply) -> String {
     let output = reply.json()["output"].as_array().unwrap().clone();
     let message = output.iter().find(|item| item["type"] == "message").cloned();

@@ -11,7 +11,8 @@ fn cached(reply: &Reply) -> (u64, u64) {
     (usage["input_tokens"].as_u64().unwrap(), cached.unwrap())
 }
 
-/// A conversation of ten turns, each with all before it; gives tokens and cached tokens of each.
+/// Runs a conversation of ten turns, each with all turns before it; returns the tokens and the
+/// cached tokens of each.
 async fn ten_turns(
     key: Option<&str>,
     opening: &str,
@@ -30,7 +31,8 @@ async fn ten_turns(
     counts
 }
 
-/// The first turn is new; each later one finds the whole prompt before it, down to a step.
+/// Checks that the first turn is new, and that each later one finds the whole prompt before it,
+/// down to a step.
 fn grows(counts: &[(u64, u64)]) {
     assert_eq!(counts[0].1, 0);
     for (before, now) in counts.iter().zip(&counts[1..]) {

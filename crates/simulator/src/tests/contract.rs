@@ -1,11 +1,11 @@
-//! The contract: what is refused, and who is let in.
+//! The contract: rejected requests, and authentication.
 
 use serde_json::{Value, json};
 
 use super::harness::{Harness, RESPONSES, question, weather_tool};
 use crate::{Claims, Residency, Settings};
 
-/// Sends a good request with one change, and gives the status, the message and the code.
+/// Sends a valid request with one change; returns the status, the message and the code.
 async fn refused(harness: &Harness, change: impl FnOnce(&mut Value)) -> (u16, String, String) {
     let mut body = question("hello");
     change(&mut body);

@@ -1,4 +1,4 @@
-//! The harness: a simulator, somebody who is signed in, and the calls that they make.
+//! The harness: a simulator, a person who is signed in, and their calls.
 
 use chatmock_testkit::client::{self, Connection, Request};
 use serde_json::{Value, json};
@@ -7,14 +7,14 @@ use crate::{Claims, Endpoint, Settings, Simulator, Tokens};
 
 pub(super) const RESPONSES: &str = "POST /backend-api/codex/responses";
 
-/// An answer, with what these tests ask of it.
+/// An answer, with readers for these tests.
 #[derive(Debug)]
 pub(super) struct Reply {
     pub(super) status: u16,
     /// The header lines, names in lower case.
     pub(super) head: String,
     pub(super) body: Vec<u8>,
-    /// Whether the body reached its announced end.
+    /// Whether the body is complete.
     pub(super) complete: bool,
 }
 
@@ -46,12 +46,12 @@ impl Reply {
         lines.filter_map(|line| serde_json::from_str(line).ok()).collect()
     }
 
-    /// The events of one kind.
+    /// Returns the events of one kind.
     pub(super) fn of(&self, kind: &str) -> Vec<Value> {
         self.events().into_iter().filter(|event| event["type"] == kind).collect()
     }
 
-    /// All text deltas together.
+    /// Returns all text deltas, joined.
     pub(super) fn said(&self) -> String {
         let deltas = self.of("response.output_text.delta");
         deltas.iter().filter_map(|event| event["delta"].as_str()).collect()
@@ -63,7 +63,7 @@ impl Reply {
     }
 }
 
-/// A simulator and somebody who is signed in.
+/// A simulator and a person who is signed in.
 pub(super) struct Harness {
     pub(super) simulator: Simulator,
     pub(super) tokens: Tokens,
@@ -90,17 +90,17 @@ impl Harness {
         .into()
     }
 
-    /// A model call.
+    /// Sends a model call.
     pub(super) async fn ask(&self, body: &Value) -> Reply {
         self.call(RESPONSES, &self.headers(), &body.to_string()).await
     }
 
-    /// A model call of another backend, with a token or key of its own.
+    /// Sends a model call to another backend, with its own token or key.
     pub(super) async fn ask_with(&self, endpoint: Endpoint, secret: &str, body: &Value) -> Reply {
         self.call(endpoint.name(), &bearer(secret), &body.to_string()).await
     }
 
-    /// A model call with one user message.
+    /// Sends a model call with one user message.
     pub(super) async fn say(&self, text: &str) -> Reply {
         self.ask(&question(text)).await
     }
@@ -109,7 +109,7 @@ impl Harness {
         self.call(&format!("GET {path}"), &self.headers(), "").await
     }
 
-    /// A POST without anybody signed in.
+    /// Sends a POST without a token.
     pub(super) async fn post(&self, path: &str, media_type: &str, body: &str) -> Reply {
         let headers = [("content-type".to_owned(), media_type.to_owned())];
         self.call(&format!("POST {path}"), &headers, body).await
@@ -126,7 +126,7 @@ impl Harness {
         connection.body(head).await.unwrap().into()
     }
 
-    /// Sends a request and leaves the answer to be read.
+    /// Sends a request; the caller reads the answer.
     pub(super) async fn send(
         &self,
         request: &str,
@@ -142,14 +142,14 @@ impl Harness {
     }
 }
 
-/// The headers of a JSON call with a bearer token.
+/// Returns the headers of a JSON call with a bearer token.
 pub(super) fn bearer(secret: &str) -> Vec<(String, String)> {
     [("authorization", format!("Bearer {secret}")), ("content-type", "application/json".to_owned())]
         .map(|(name, value)| (name.to_owned(), value))
         .into()
 }
 
-/// A good request with one user message.
+/// Returns a valid request with one user message.
 pub(super) fn question(text: &str) -> Value {
     json!({
         "model": "gpt-5.5", "stream": true, "store": false, "instructions": "Answer briefly.",
@@ -158,7 +158,7 @@ pub(super) fn question(text: &str) -> Value {
     })
 }
 
-/// A function tool with a city and a number of days.
+/// Returns a function tool with a city and a number of days.
 pub(super) fn weather_tool() -> Value {
     json!({"type": "function", "name": "get_weather", "description": "Weather", "strict": false,
         "parameters": {"type": "object", "properties": {

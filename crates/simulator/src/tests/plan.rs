@@ -1,4 +1,4 @@
-//! The plan's backend: what it refuses, how it answers, how it fails.
+//! The plan's backend: its rejections, its answers, its failures.
 
 use serde_json::{Value, json};
 
@@ -12,7 +12,7 @@ async fn ask(harness: &Harness, body: &Value) -> Reply {
     harness.ask_with(Endpoint::PlanResponses, TOKEN, body).await
 }
 
-/// A good request of this backend.
+/// Returns a valid request for this backend.
 fn asking(text: &str) -> Value {
     let mut body = question(text);
     body["tools"] = namespaced(&weather_tool());
@@ -23,7 +23,7 @@ fn namespaced(tool: &Value) -> Value {
     json!([{"type": "namespace", "name": "functions", "description": "", "tools": [tool]}])
 }
 
-/// Sends a good request with one change; gives the status, the code and the param.
+/// Sends a valid request with one change; returns the status, the code and the param.
 async fn refused(harness: &Harness, name: &str, value: Value) -> (u16, Value, Value) {
     let mut body = asking("hello");
     body[name] = value;

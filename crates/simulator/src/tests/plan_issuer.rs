@@ -17,7 +17,7 @@ const BACK: &str = "http://127.0.0.1:1455/auth/callback";
 const HOST: &str = "urn:uuid:9b2f6d0c-5d0e-4a39-8f0a-0d6a4c1f2e3b";
 const VERIFIER: &str = "a-verifier-that-is-long-enough-for-a-test-0123456789";
 
-/// The parameters of a first sign-in.
+/// Returns the parameters of a first sign-in.
 fn asked(number: u32) -> Vec<(&'static str, String)> {
     let challenge = URL_SAFE_NO_PAD.encode(Sha256::digest(VERIFIER));
     [
@@ -51,7 +51,7 @@ async fn authorize(harness: &Harness, pairs: &[(&'static str, String)]) -> Reply
     harness.get(&format!("/api/accounts/authorize?{}", text(pairs))).await
 }
 
-/// A part of the address that the browser goes back to.
+/// Returns a part of the address to which the browser is redirected.
 fn back(reply: &Reply, name: &str) -> Option<String> {
     let (_, query) = reply.header("location").unwrap().split_once('?').unwrap();
     let pairs = query.split('&').filter_map(|pair| pair.split_once('='));

@@ -1,4 +1,4 @@
-//! What the Codex programs do beyond a plain request: turn states, zstd, replayed reasoning.
+//! The special features of the Codex programs: turn states, zstd, replayed reasoning.
 
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use serde_json::{Value, json};
@@ -16,7 +16,7 @@ fn state_of(reply: &Reply) -> String {
     reply.header("x-codex-turn-state").unwrap().to_owned()
 }
 
-/// The next request of a turn: with the call of a reply and its output.
+/// Returns the next request of a turn: with the call of a reply and its output.
 fn continued(body: &Value, reply: &Reply) -> Value {
     let call = reply.of("response.output_item.done").pop().unwrap()["item"].clone();
     let output = json!({"type": "function_call_output", "call_id": call["call_id"], "output": "3"});
@@ -87,7 +87,7 @@ async fn a_body_in_zstd_is_read_and_recorded() {
     assert_eq!(harness.call(RESPONSES, &headers, &packed).await.status, 400);
 }
 
-/// A request that replays a sealed reasoning item.
+/// Returns a request that replays an encrypted reasoning item.
 fn replaying(seal: &Value) -> Value {
     let mut body = question("hello");
     let item = json!({"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": seal});

@@ -1,4 +1,9 @@
-//! The book of the tokens that were issued, and which of them are good.
+//! The issued tokens, and which of them are valid.
+//!
+//! Tokens form a session (`family`), as they do at the real issuer: each refresh uses up one
+//! refresh token and issues the next. The simulator has to remember used tokens, because the real
+//! issuer ends a whole session when one is used twice, and that is the mistake that clients must be
+//! tested for. Nothing is ever removed; a run is short.
 
 use std::collections::{HashMap, HashSet};
 use std::time::Duration;
@@ -28,14 +33,14 @@ struct RefreshToken {
     plan: Option<PlanGrant>,
 }
 
-/// What a refresh token stood for when it was spent.
+/// A refresh token that was used.
 struct SpentToken {
     family: u64,
     claims: Claims,
     plan: Option<PlanGrant>,
 }
 
-/// The tokens that were issued, and what became of them.
+/// The tokens that were issued, with their state.
 #[derive(Debug)]
 pub(crate) struct IssuedTokens {
     issuer: String,
@@ -76,17 +81,18 @@ impl IssuedTokens {
         self.issue_plan(claims, family, grant)
     }
 
-    /// Changes who signs in from now on.
+    /// Changes the person who signs in from now on.
     pub(crate) fn set_person(&mut self, person: Claims) {
         self.person = person;
     }
 
-    /// Changes the OAuth client that id tokens are for.
+    /// Changes the OAuth client in the audience of id tokens.
     pub(crate) fn set_audience(&mut self, client_id: &str) {
         client_id.clone_into(&mut self.audience);
     }
 
-    /// Claims of the person who signs in now, with the usual life where they have one.
+    /// Returns the claims of the person who signs in now, with the lifetime of the settings if they
+    /// have one.
     pub(crate) fn current_claims(&self) -> Claims {
         let person = self.person.clone();
         Claims { expires_in: person.expires_in.map(|_| self.life), ..person }
@@ -124,7 +130,7 @@ impl IssuedTokens {
         tokens
     }
 
-    /// Writes tokens into the book.
+    /// Records new tokens.
     fn record(&mut self, tokens: &Tokens, family: u64, (claims, exp): (Claims, Option<i64>)) {
         let plan = tokens.plan.clone();
         let access = AccessToken {
@@ -139,14 +145,14 @@ impl IssuedTokens {
         self.refresh.insert(tokens.refresh_token.clone(), refresh);
     }
 
-    /// Spends a refresh token of the Codex route for the next tokens of its session.
+    /// Uses a refresh token of the Codex route; returns the next tokens of its session.
     pub(crate) fn refresh(&mut self, token: &str) -> Result<Tokens, ErrorResponse> {
         let SpentToken { family, mut claims, .. } = self.spend(token, None)?;
         claims.expires_in = claims.expires_in.map(|_| self.life);
         Ok(self.issue(claims, family))
     }
 
-    /// Spends a refresh token of the plan route; `life` is how long the next tokens live.
+    /// Uses a refresh token of the plan route; `life` sets the lifetime of the next tokens.
     pub(crate) fn refresh_plan(
         &mut self,
         token: &str,
@@ -193,12 +199,12 @@ impl IssuedTokens {
         self.ended.extend(family);
     }
 
-    /// Makes every access token issued so far a rejected one; refresh tokens stay good.
+    /// Invalidates all access tokens; refresh tokens stay valid.
     pub(crate) fn invalidate(&mut self) {
         self.access.values_mut().for_each(|access| access.invalidated = true);
     }
 
-    /// Whether this is an access token of the plan route that is good now.
+    /// Whether this is a valid access token of the plan route.
     pub(crate) fn is_valid_plan_token(&self, token: &str) -> bool {
         self.access.get(token).is_some_and(|access| {
             let ended = access.invalidated || self.ended.contains(&access.family);
@@ -206,7 +212,7 @@ impl IssuedTokens {
         })
     }
 
-    /// Whose access token of the Codex route this is.
+    /// Returns whose access token of the Codex route this is.
     pub(crate) fn authenticate(&self, token: &str) -> Result<Claims, ErrorResponse> {
         let access = self.access.get(token).filter(|access| !access.plan);
         let access = access.ok_or_else(ErrorResponse::unauthorized)?;
@@ -257,7 +263,7 @@ impl IssuedTokens {
     }
 }
 
-/// A JWT with a made-up signature: readers refuse one that says that it has none.
+/// Returns a JWT with a made-up signature. Readers reject a token that declares that it has none.
 fn jwt(payload: &Json) -> String {
     let part = |text: &str| URL_SAFE_NO_PAD.encode(text);
     let header = object! {"alg": "RS256", "typ": "JWT", "kid": "simulated"};

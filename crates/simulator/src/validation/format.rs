@@ -1,4 +1,4 @@
-//! Checks of the answer's format, and of strict schemas.
+//! The validation of the answer's format and of strict schemas.
 
 use serde_json::Value;
 
@@ -21,7 +21,8 @@ pub(super) fn check(request: &ModelRequest) -> Result<(), ErrorResponse> {
     }
 }
 
-/// JSON mode wants the word in a message; instructions do not count.
+/// Checks that an input message contains the word "json", which JSON mode requires. Instructions do
+/// not matter.
 fn speaks_of_json(request: &ModelRequest) -> Result<(), ErrorResponse> {
     let says = |item: &Value| text_of(&item["content"]).to_lowercase().contains("json");
     if request.input().iter().any(says) {
@@ -50,7 +51,8 @@ fn schema(format: &Value) -> Result<(), ErrorResponse> {
     })
 }
 
-/// What is wrong with a schema under the strict rules: every object closed, every property required.
+/// Returns what is wrong with a schema under the strict rules: every object closed, every property
+/// required.
 pub(super) fn strict_problem(schema: &Value) -> Option<String> {
     problem_at(schema, &mut Vec::new())
 }
@@ -87,7 +89,7 @@ fn object_problem(schema: &Value) -> Option<String> {
     ))
 }
 
-/// The schemas inside a schema, each with the two steps that lead to it.
+/// Returns the schemas inside a schema, each with the two steps that lead to it.
 fn children(schema: &Value) -> impl Iterator<Item = ([&str; 2], &Value)> {
     let maps = ["properties", "$defs", "definitions"].into_iter().flat_map(|key| {
         let members = schema[key].as_object().into_iter().flatten();
@@ -101,7 +103,7 @@ fn children(schema: &Value) -> impl Iterator<Item = ([&str; 2], &Value)> {
     maps.chain(lists).chain(items)
 }
 
-/// A path as the engine writes it, which is how Python writes a tuple.
+/// Formats a path as the engine does, which is how Python formats a tuple.
 fn context(path: &[&str]) -> String {
     let steps: Vec<String> = path.iter().map(|step| format!("'{step}'")).collect();
     match steps.as_slice() {

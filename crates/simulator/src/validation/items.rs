@@ -1,4 +1,4 @@
-//! Checks of the input items: ids, call pairs, content parts, sealed reasoning.
+//! The validation of input items: ids, call pairs, content parts, encrypted reasoning.
 
 use std::collections::HashSet;
 
@@ -8,7 +8,7 @@ use super::{ValidationContext, at_most, missing, wrong_value};
 use crate::error_response::ErrorResponse;
 use crate::model_request::ModelRequest;
 
-/// The prefix that the id of an item must have.
+/// The required prefix of the id of an item.
 const PREFIXES: [(&str, &str); 7] = [
     ("message", "msg"),
     ("reasoning", "rs"),
@@ -19,7 +19,7 @@ const PREFIXES: [(&str, &str); 7] = [
     ("agent_message", "amsg"),
 ];
 
-/// A call, its output, and the words that the engine has for them.
+/// A call, its output, and their name in messages.
 struct Pair {
     call: &'static str,
     output: &'static str,
@@ -31,7 +31,7 @@ const PAIRS: [Pair; 2] = [
     Pair { call: "custom_tool_call", output: "custom_tool_call_output", words: "custom tool call" },
 ];
 
-/// Checks every item by itself, then the pairs.
+/// Checks every item separately, then the pairs.
 pub(super) fn check(
     request: &ModelRequest,
     context: &ValidationContext<'_>,
@@ -47,13 +47,13 @@ pub(super) fn check(
     PAIRS.iter().try_for_each(|pair| paired(request.input(), pair))
 }
 
-/// The type of an item; a message may leave it out.
+/// Returns the type of an item; a message may omit it.
 fn kind(item: &Value) -> &str {
     let usual = if item["role"].is_string() { "message" } else { "" };
     item["type"].as_str().unwrap_or(usual)
 }
 
-/// Refuses an item that a shared plan does not offer.
+/// Rejects an item that a shared plan does not offer.
 fn kind_allowed(item: &Value, context: &ValidationContext<'_>) -> Result<(), ErrorResponse> {
     let mut parts = item["content"].as_array().into_iter().flatten();
     let foreign = parts.any(|part| part["type"] == "input_audio" || part["file_id"].is_string());
@@ -160,7 +160,7 @@ fn image(url: &Value, param: &str) -> Result<(), ErrorResponse> {
     Err(ErrorResponse::engine(message, "invalid_value", param))
 }
 
-/// Refuses reasoning that this backend cannot have sealed.
+/// Rejects encrypted reasoning that this backend cannot have made.
 fn encrypted_content(item: &Value, context: &ValidationContext<'_>) -> Result<(), ErrorResponse> {
     let content = item["encrypted_content"].as_str();
     let Some(content) = content.filter(|_| kind(item) == "reasoning") else { return Ok(()) };
@@ -171,7 +171,7 @@ fn encrypted_content(item: &Value, context: &ValidationContext<'_>) -> Result<()
     }
 }
 
-/// Checks that every output comes after its call, and that every call has its output.
+/// Checks that every output follows its call, and that every call has its output.
 fn paired(input: &[Value], pair: &Pair) -> Result<(), ErrorResponse> {
     let words = pair.words;
     let (mut called, mut open) = (HashSet::new(), Vec::new());

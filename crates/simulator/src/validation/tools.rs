@@ -1,4 +1,4 @@
-//! Checks of the tools and of the choice among them.
+//! The validation of the tools and of the choice among them.
 
 use serde_json::Value;
 
@@ -7,12 +7,12 @@ use crate::backend::{ErrorStyle, Rules};
 use crate::error_response::ErrorResponse;
 use crate::model_request::ModelRequest;
 
-/// Where tools are declared.
+/// The place where a tool is declared.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Place {
     /// In `tools` itself.
     Flat,
-    /// In a namespace, or in an item of the input.
+    /// In a namespace, or in an input item.
     Inner,
 }
 
@@ -61,7 +61,7 @@ fn tool(tool: &Value, place: &str, (rules, within): (&Rules, Place)) -> Result<(
     }
 }
 
-/// Refuses a tool of a kind that the backend does not take there.
+/// Rejects a tool of a kind that the backend does not accept there.
 fn taken(tool: &Value, place: &str, (rules, within): (&Rules, Place)) -> Result<(), ErrorResponse> {
     let kind = tool["type"].as_str().unwrap_or_default();
     let param = format!("{place}.type");
@@ -122,8 +122,8 @@ fn parameters(tool: &Value, param: &str) -> Result<(), ErrorResponse> {
     })
 }
 
-/// Checks that a demanded tool is there. An object is taken for the name of a client's tool, so that
-/// a hosted tool is never found.
+/// Checks that the required tool is declared. An object is read as the name of a client's tool, so a
+/// hosted tool is never found.
 fn choice(request: &ModelRequest) -> Result<(), ErrorResponse> {
     let refuse =
         |message: String| Err(ErrorResponse::engine(message, "invalid_value", "tool_choice"));

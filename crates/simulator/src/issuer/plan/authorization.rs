@@ -1,19 +1,19 @@
-//! What a sign-in address of the plan route asks for, checked as the real issuer is said to.
+//! The authorization request of the plan route, checked as the documents describe it.
 
 use super::clients::{AuthorizationCode, ClientRegistry};
 use crate::error_response::ErrorResponse;
 use crate::issuer::oauth::oauth_error;
 use crate::url_form::Form;
 
-/// The scopes that a client asks for, and is usually granted.
+/// The scopes that a client requests, and usually gets.
 pub(super) const SCOPE: &str =
     "openid profile email offline_access resource.invoke chatgpt.tokens.use.direct";
 /// The API that the tokens are for.
 pub(super) const RESOURCE: &str = "https://api.openai.com/v1";
-/// The client of an installation that is not registered yet.
+/// The client id of an installation that is not registered yet.
 const DYNAMIC: &str = "dynamic_agent_client";
 
-/// A sign-in that is asked for in the right way.
+/// A valid authorization request.
 #[derive(Debug)]
 pub(super) struct AuthorizationRequest<'f> {
     /// The client; `None` at a first sign-in.
@@ -26,7 +26,7 @@ pub(super) struct AuthorizationRequest<'f> {
 }
 
 impl<'f> AuthorizationRequest<'f> {
-    /// Returns the code that answers this request, for a client.
+    /// Returns the grant for this request, for a client.
     pub(super) fn grant(&self, client_id: &str) -> AuthorizationCode {
         AuthorizationCode {
             challenge: self.challenge.to_owned(),
@@ -86,7 +86,7 @@ impl<'f> AuthorizationRequest<'f> {
     }
 }
 
-/// `urn:uuid:` and a UUID of version 4 in lower case.
+/// Whether this is `urn:uuid:` and a UUID of version 4 in lower case.
 fn is_host(host: &str) -> bool {
     let Some(uuid) = host.strip_prefix("urn:uuid:") else { return false };
     let parts: Vec<&str> = uuid.split('-').collect();
@@ -97,7 +97,7 @@ fn is_host(host: &str) -> bool {
         && parts[3].starts_with(['8', '9', 'a', 'b'])
 }
 
-/// This machine by number, any port, one path.
+/// Whether this is the callback path on 127.0.0.1, at any port.
 fn is_callback(address: &str) -> bool {
     let rest = address.strip_prefix("http://127.0.0.1:");
     let port = rest.and_then(|rest| rest.strip_suffix("/auth/callback"));

@@ -1,15 +1,15 @@
-//! The installations that are registered, and their sign-ins under way.
+//! The registered installations, with their pending sign-ins.
 
 use std::collections::{HashMap, HashSet};
 
-/// The installations that are registered, and sign-ins under way.
+/// The registered installations, with their pending sign-ins.
 #[derive(Debug, Default)]
 pub(super) struct ClientRegistry {
     issued: u64,
     /// The host of each client.
     hosts: HashMap<String, String>,
     codes: HashMap<String, AuthorizationCode>,
-    /// States and nonces, each good for one sign-in.
+    /// States and nonces that were used; each is valid for one sign-in.
     used: HashSet<String>,
 }
 

@@ -13,12 +13,12 @@ pub(super) struct IdToken<'a> {
     pub(super) issuer: &'a str,
     pub(super) claims: &'a Claims,
     pub(super) client_id: &'a str,
-    /// The nonce of a sign-in; a renewal has none.
+    /// The nonce of a sign-in; a refresh has none.
     pub(super) nonce: Option<&'a str>,
 }
 
 impl IdToken<'_> {
-    /// Signs the token, as the fault demands.
+    /// Signs the token, with the fault.
     pub(super) fn sign(&self, keys: &SigningKeys) -> String {
         let Self { fault, issuer, claims, client_id, nonce } = *self;
         let now = unix_now();
