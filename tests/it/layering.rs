@@ -34,10 +34,10 @@ const FILE_LIMIT: usize = 400;
 const ROOMS: [&str; 4] = ["http", "state", "turn", "api"];
 
 /// The modules of the server that put the rooms together: they alone see every room.
-const COMPOSITION: [&str; 2] = ["serve", "service"];
+const COMPOSITION: [&str; 3] = ["app", "serve", "service"];
 
 /// Crates whose circles are still to be opened.
-const CIRCLES: &[&str] = &["auth", "server", "translate"];
+const CIRCLES: &[&str] = &["auth", "translate"];
 
 #[test]
 fn no_crate_has_a_circle_between_its_top_level_modules() {

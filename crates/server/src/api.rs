@@ -1,7 +1,98 @@
-//! The endpoints: which paths are served, and in the shape of which API.
+//! The endpoints: which paths are served, by which API family, and how each answers.
 
-pub(crate) mod ollama;
-pub(crate) mod openai;
-pub(crate) mod responses;
+mod error_response;
+pub(crate) mod family;
+mod ollama;
+mod openai;
+mod responses;
 pub(crate) mod route;
-pub(crate) mod status;
+mod status;
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use chatmock_translate::{Dialect, Failure};
+use futures::future::BoxFuture;
+use http::HeaderMap;
+use http::request::Parts;
+use hyper::body::Incoming;
+use tokio::time::Instant;
+
+pub(crate) use self::error_response::error_response;
+use crate::http::api_keys::Caller;
+use crate::http::memory_budget::HeldBody;
+use crate::http::request_body::BodyReader;
+use crate::http::response::HttpResponse;
+use crate::http::sanitize;
+use crate::state::SharedState;
+use crate::turn::{self, TurnRequest, TurnServices};
+
+/// The most of a body that is logged where that was asked for, in bytes.
+const MAX_LOGGED_BODY: usize = 64 * 1024;
+
+/// The parts of a server that endpoints use.
+pub(crate) struct Services {
+    pub(crate) state: Arc<SharedState>,
+    pub(crate) turns: Arc<TurnServices>,
+    pub(crate) bodies: BodyReader,
+    /// Whether request bodies are logged.
+    pub(crate) log_bodies: bool,
+    /// The version that Ollama's clients are given.
+    pub(crate) ollama_version: String,
+    /// Whether the server finishes its open answers and takes no more requests.
+    pub(crate) draining: AtomicBool,
+}
+
+/// A request's surroundings, which last until it is answered.
+pub(crate) struct RequestContext<'r> {
+    pub(crate) services: &'r Services,
+    pub(crate) caller: &'r Caller,
+    pub(crate) arrived: Instant,
+    pub(crate) request_id: &'r str,
+    /// Whether a test asked for a panic in the response body.
+    pub(crate) panic_in_body: bool,
+}
+
+/// A request at its endpoint.
+pub(crate) struct Exchange<'r> {
+    pub(crate) context: &'r RequestContext<'r>,
+    pub(crate) head: &'r mut Parts,
+    pub(crate) body: Incoming,
+    /// What stands in the path for the endpoint's variable; empty where it has none.
+    pub(crate) variable: &'r str,
+}
+
+/// The answer of an endpoint, still being made.
+pub(crate) type Handling<'r> = BoxFuture<'r, Result<HttpResponse, Failure>>;
+
+impl RequestContext<'_> {
+    /// Reads a body, and logs it where that was asked for.
+    async fn read_body(&self, headers: &HeaderMap, body: Incoming) -> Result<HeldBody, Failure> {
+        let body = self.services.bodies.read(body, headers).await?;
+        if self.services.log_bodies {
+            let text = String::from_utf8_lossy(&body.bytes);
+            let text = sanitize::text_within(&text, MAX_LOGGED_BODY);
+            let bytes = body.bytes.len();
+            tracing::info!(request_id = self.request_id, bytes, body = text, "body");
+        }
+        Ok(body)
+    }
+}
+
+/// Serves a turn of dialect `D`.
+fn serve_turn<D: Dialect>(exchange: Exchange<'_>) -> Handling<'_> {
+    Box::pin(async move {
+        let Exchange { context, head, body, .. } = exchange;
+        let HeldBody { bytes, reservation } = context.read_body(&head.headers, body).await?;
+        let request = TurnRequest {
+            head,
+            body: bytes,
+            reservation: Some(reservation),
+            arrived: context.arrived,
+            request_id: context.request_id.to_owned(),
+            caller: context.caller.label().map(str::to_owned),
+            panic_in_body: context.panic_in_body,
+        };
+        turn::turn::<D>(&context.services.turns, request).await
+    })
+}

@@ -1,41 +1,94 @@
-//! What runs: built once, shared by every connection.
+//! The running server: its parts, built once and shared by every connection.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::AtomicBool;
 
-use chatmock_translate::Policy;
+use chatmock_translate::Backend;
 use chatmock_upstream::Client;
 use tokio::sync::watch;
 
+use crate::api::{Services, family};
+use crate::error::ServerError;
 use crate::http::connection::Connections;
 use crate::http::guard::Guard;
 use crate::http::log_limiter::LogLimiter;
-use crate::http::memory_budget::MemoryBudget;
-use crate::settings::HttpSettings;
+use crate::http::request_body::BodyReader;
+use crate::panics::PanicCounter;
+use crate::settings::{HttpSettings, Settings};
+use crate::state::SharedState;
 use crate::state::credentials::UpstreamAuth;
 use crate::state::limits::LastLimits;
 use crate::state::models::Models;
 use crate::state::responses::ResponseStore;
 use crate::tasks::Tasks;
+use crate::turn::TurnServices;
 
 /// The running server's parts.
+///
+/// Only the composition sees all of them. A room gets those that it needs as a struct of its own
+/// (`Services`, `TurnServices`, `SharedState`), so that nothing can reach up into a room above it.
 pub(crate) struct App {
-    pub(crate) http: HttpSettings,
+    pub(crate) settings: HttpSettings,
     pub(crate) guard: Guard,
     pub(crate) connections: Connections,
-    pub(crate) budget: Arc<MemoryBudget>,
-    pub(crate) policy: Policy,
-    pub(crate) client: Client,
-    pub(crate) holder: Arc<UpstreamAuth>,
-    pub(crate) models: Arc<Models>,
-    pub(crate) limits: Arc<LastLimits>,
-    pub(crate) store: Arc<ResponseStore>,
-    pub(crate) tasks: Tasks,
-    /// The server has been told to stop.
-    pub(crate) draining: AtomicBool,
-    /// The time for open answers is over.
-    pub(crate) cut_off: watch::Sender<bool>,
+    pub(crate) state: Arc<SharedState>,
+    pub(crate) turns: Arc<TurnServices>,
+    pub(crate) endpoints: Services,
+    pub(crate) tasks: Arc<Tasks>,
     pub(crate) log_limiter: Arc<LogLimiter>,
-    /// Panics that were caught.
-    pub(crate) panics: AtomicU64,
+    pub(crate) panics: Arc<PanicCounter>,
+}
+
+impl App {
+    /// Builds the parts and starts the background work.
+    ///
+    /// # Errors
+    /// When the backend's or the issuer's address or the directory for responses cannot be used.
+    pub(crate) fn new(settings: Settings) -> Result<Self, ServerError> {
+        let Settings { http, mut policy, upstream, access, models } = settings;
+        let (route, home) = (&upstream.route, access.home());
+        let models = Arc::new(Models::new(models, route, home, family::list_writers()));
+        let limits = Arc::new(LastLimits::open(home));
+        policy.backend = Backend { takes: route.accepts(), reasons: route.summarizes_reasoning() };
+        let auth = UpstreamAuth::new(access, route.remedy())?;
+        let client = Client::new(upstream, auth.credentials())?;
+        let responses = Arc::new(ResponseStore::open(http.responses.clone())?);
+        let log_limiter = Arc::<LogLimiter>::default();
+        let (tasks, panics) = (Arc::<Tasks>::default(), Arc::<PanicCounter>::default());
+        tasks.spawn(Arc::clone(&models).run(client.clone()));
+        tasks.spawn(Arc::clone(&limits).run());
+        tasks.spawn(ResponseStore::sweep(Arc::downgrade(&responses)));
+        tasks.spawn(Arc::clone(&log_limiter).run());
+        let state = Arc::new(SharedState { client, auth, models, limits, responses });
+        let turns = Arc::new(TurnServices {
+            state: Arc::clone(&state),
+            policy,
+            hold: http.hold,
+            heartbeat: http.heartbeat,
+            tasks: Arc::clone(&tasks),
+            panics: Arc::clone(&panics),
+            abort: watch::Sender::new(false),
+        });
+        let endpoints = Services {
+            state: Arc::clone(&state),
+            turns: Arc::clone(&turns),
+            bodies: BodyReader::new(&http),
+            log_bodies: http.log_bodies,
+            ollama_version: http.ollama_version.clone(),
+            draining: AtomicBool::new(false),
+        };
+        let (guard, connections) = (Guard::new(&http), Connections::new(&http));
+        let settings = http;
+        Ok(Self {
+            settings,
+            guard,
+            connections,
+            state,
+            turns,
+            endpoints,
+            tasks,
+            log_limiter,
+            panics,
+        })
+    }
 }

@@ -1,22 +1,31 @@
-//! A moment in a request's life, looked up when it is first asked for.
+//! The clock: the time of day for records, and the time since a request arrived.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use tokio::time::Instant;
 
-/// The time since a request arrived: the same for all that is done in one go, and not looked up
-/// where nothing is done.
+/// Returns the seconds since the Unix epoch.
+pub(crate) fn unix_now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
+}
+
+/// The time since a request arrived, read when it is first asked for.
+///
+/// All that one poll does happens at the same time, and a poll that finds nothing to do, which most
+/// are, reads no clock.
 pub(crate) struct LazyElapsed {
     arrived: Instant,
-    at: Option<Duration>,
+    elapsed: Option<Duration>,
 }
 
 impl LazyElapsed {
+    /// Starts without a time.
     pub(crate) fn since(arrived: Instant) -> Self {
-        Self { arrived, at: None }
+        Self { arrived, elapsed: None }
     }
 
+    /// Returns the time, the same at each call.
     pub(crate) fn get(&mut self) -> Duration {
-        *self.at.get_or_insert_with(|| self.arrived.elapsed())
+        *self.elapsed.get_or_insert_with(|| self.arrived.elapsed())
     }
 }

@@ -11,9 +11,9 @@ const HEADER: &str = "x-test-panic";
 /// Panics in the handling of a request, or has the next renewal of the sign-in panic, if it asks for
 /// that.
 #[cfg(feature = "fault-injection")]
-pub(crate) fn request(headers: &HeaderMap, holder: &UpstreamAuth) {
+pub(crate) fn request(headers: &HeaderMap, auth: &UpstreamAuth) {
     if asks(headers, "renewal") {
-        holder.fault_in_next_renewal();
+        auth.fault_in_next_renewal();
     }
     assert!(!asks(headers, "request"), "forced by the request");
 }

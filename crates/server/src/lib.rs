@@ -3,6 +3,7 @@
 mod api;
 mod app;
 mod clock;
+mod error;
 mod failure;
 mod fault_injection;
 mod http;
@@ -15,16 +16,15 @@ mod tasks;
 mod tokenizer;
 mod turn;
 
-pub use crate::http::api_keys::ApiKey;
 pub use crate::http::sanitize;
-pub use serve::{Served, Server, ServerError};
+pub use error::{ServerError, StoreError};
+pub use serve::{Served, Server};
 pub use settings::{
-    Access, HostName, HttpSettings, KeySettings, ModelSettings, OLLAMA_VERSION, Origin, Settings,
-    SignInSettings,
+    Access, ApiKey, HostName, HttpSettings, KeySettings, ModelSettings, OLLAMA_VERSION, Origin,
+    Settings, SignInSettings, StoreSettings,
 };
 pub use state::credentials::{Account, KeeperCredentials};
 pub use state::limits::{StoredLimits, stored_limits};
-pub use state::responses::{StoreError, StoreSettings};
 pub use tokenizer::tokenizer;
 
 pub use chatmock_auth as auth;

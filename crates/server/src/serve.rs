@@ -3,12 +3,10 @@
 use std::future::Future;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
-use chatmock_auth::EndpointError;
-use chatmock_translate::Backend;
-use chatmock_upstream::{Client, UpstreamRoute};
+use chatmock_upstream::UpstreamRoute;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt, TryFutureExt};
 use http::{Request, StatusCode};
@@ -18,22 +16,16 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use crate::app::App;
-use crate::http::connection::{ConnectionIo, ConnectionPhase, Connections, LocalAddress};
-use crate::http::guard::Guard;
-use crate::http::log_limiter::{LogLimiter, ReportOnDrop};
-use crate::http::memory_budget::MemoryBudget;
+use crate::error::ServerError;
+use crate::http::connection::{ConnectionIo, ConnectionPhase, LocalAddress};
+use crate::http::log_limiter::ReportOnDrop;
 use crate::service;
 use crate::settings::Settings;
-use crate::state::credentials::{Account, UpstreamAuth};
-use crate::state::limits::LastLimits;
-use crate::state::models::Models;
-use crate::state::responses::{ResponseStore, StoreError};
-use crate::tasks::Tasks;
+use crate::state::credentials::Account;
 
 /// The pause after an accept that failed, such as for want of file descriptors.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
@@ -46,21 +38,6 @@ const CLEAR: Duration = Duration::from_secs(5);
 
 /// How long answers that are cut off may take to say so.
 const LAST_WORDS: Duration = Duration::from_secs(1);
-
-/// Why a server could not be built.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum ServerError {
-    /// The backend's settings cannot be used.
-    #[error("the backend cannot be used: {0}")]
-    Upstream(#[from] chatmock_upstream::Error),
-    /// The issuer's settings cannot be used.
-    #[error("the sign-in cannot be used: {0}")]
-    SignIn(#[from] EndpointError),
-    /// The place for kept responses cannot be used.
-    #[error("responses cannot be kept: {0}")]
-    ResponseStore(#[from] StoreError),
-}
 
 /// How a server ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,41 +62,7 @@ impl Server {
     /// # Errors
     /// When the backend's or the issuer's address or the directory for responses cannot be used.
     pub fn new(settings: Settings) -> Result<Self, ServerError> {
-        let Settings { http, mut policy, upstream, access, models } = settings;
-        let home = access.home();
-        let models = Arc::new(Models::new(models, &upstream.route, home));
-        let limits = Arc::new(LastLimits::open(home));
-        policy.backend = Backend {
-            takes: upstream.route.accepts(),
-            reasons: upstream.route.summarizes_reasoning(),
-        };
-        let holder = Arc::new(UpstreamAuth::new(access, upstream.route.remedy())?);
-        let client = Client::new(upstream, holder.credentials())?;
-        let tasks = Tasks::default();
-        tasks.spawn(Arc::clone(&models).run(client.clone()));
-        tasks.spawn(Arc::clone(&limits).run());
-        let store = Arc::new(ResponseStore::open(http.responses.clone())?);
-        tasks.spawn(ResponseStore::sweep(Arc::downgrade(&store)));
-        let log_limiter = Arc::<LogLimiter>::default();
-        tasks.spawn(Arc::clone(&log_limiter).run());
-        let app = App {
-            guard: Guard::new(&http),
-            connections: Connections::new(&http),
-            budget: MemoryBudget::from_settings(&http),
-            http,
-            policy,
-            client,
-            holder,
-            models,
-            limits,
-            store,
-            tasks,
-            draining: AtomicBool::new(false),
-            cut_off: watch::Sender::new(false),
-            log_limiter,
-            panics: AtomicU64::new(0),
-        };
-        Ok(Self { app: Arc::new(app) })
+        Ok(Self { app: Arc::new(App::new(settings)?) })
     }
 
     /// Says who is signed in; `None` where the backend is called with a key, or with nothing.
@@ -127,13 +70,13 @@ impl Server {
     /// # Errors
     /// Words for a person that say what to do, when no one is.
     pub async fn account(&self) -> Result<Option<Account>, String> {
-        self.app.holder.account().await
+        self.app.state.auth.account().await
     }
 
     /// The backend that answers.
     #[must_use]
     pub fn route(&self) -> &UpstreamRoute {
-        self.app.client.route()
+        self.app.state.client.route()
     }
 
     /// Serves until `shutdown` is ready, then finishes open answers within the time set for it.
@@ -184,18 +127,18 @@ impl Server {
     }
 
     async fn drain(self, graceful: GracefulShutdown, mut connections: JoinSet<()>) -> Served {
-        self.app.draining.store(true, Ordering::Relaxed);
-        let drained = tokio::time::timeout(self.app.http.drain, graceful.shutdown()).await;
+        self.app.endpoints.draining.store(true, Ordering::Relaxed);
+        let drained = tokio::time::timeout(self.app.settings.drain, graceful.shutdown()).await;
         while connections.try_join_next().is_some() {}
         let open = connections.len();
         // Answers that are still open end with words that say so.
-        self.app.cut_off.send_replace(true);
+        self.app.turns.abort.send_replace(true);
         let last_words = async { while connections.join_next().await.is_some() {} };
         if tokio::time::timeout(LAST_WORDS, last_words).await.is_err() {
             connections.shutdown().await;
         }
-        self.app.holder.finish().await;
-        self.app.limits.write().await;
+        self.app.state.auth.finish().await;
+        self.app.state.limits.write().await;
         match drained {
             Ok(()) => Served::Drained,
             Err(_) => Served::Aborted { open },
@@ -231,11 +174,11 @@ fn connection(
     }
     let local = LocalAddress::of(&stream);
     let phase = Arc::new(ConnectionPhase::default());
-    let io = ConnectionIo::new(stream, Arc::clone(&phase), &app.http);
+    let io = ConnectionIo::new(stream, Arc::clone(&phase), &app.settings);
     let mut http = http1::Builder::new();
     // Hyper's own limit on heads runs while a connection is idle, too; `ConnectionIo` keeps the shorter one.
-    http.timer(TokioTimer::new()).header_read_timeout(app.http.idle);
-    http.max_header_size(app.http.max_head);
+    http.timer(TokioTimer::new()).header_read_timeout(app.settings.idle);
+    http.max_header_size(app.settings.max_head);
     let service = service_fn(move |mut request: Request<Incoming>| {
         phase.begin_answer();
         if let Some(local) = local {

@@ -1,5 +1,6 @@
 //! What a server is made of: plain values, decided by whoever starts it.
 
+pub(crate) mod api_key;
 mod host;
 mod origin;
 
@@ -10,11 +11,10 @@ use chatmock_auth::{KeeperSettings, Secret};
 use chatmock_translate::Policy;
 use chatmock_translate::catalog::Alias;
 
+pub use self::api_key::ApiKey;
 pub(crate) use self::host::Host;
 pub use self::host::HostName;
 pub use self::origin::Origin;
-use crate::http::api_keys::ApiKey;
-use crate::state::responses::StoreSettings;
 
 /// Everything that a server needs to know.
 #[derive(Clone, Debug)]
@@ -173,6 +173,31 @@ impl Default for ModelSettings {
             expose_efforts: false,
             aliases: Vec::new(),
             list: Vec::new(),
+        }
+    }
+}
+
+/// The store of responses: its bounds, and where it is saved.
+#[derive(Clone, Debug)]
+pub struct StoreSettings {
+    /// The folder of the database, made when it is not there; without one, nothing outlives the
+    /// process.
+    pub directory: Option<PathBuf>,
+    /// The most responses.
+    pub max_count: usize,
+    /// The most memory that they may take together, in bytes.
+    pub max_bytes: usize,
+    /// How long a response is kept.
+    pub max_age: Duration,
+}
+
+impl Default for StoreSettings {
+    fn default() -> Self {
+        Self {
+            directory: None,
+            max_count: 1_000,
+            max_bytes: 64 * 1024 * 1024,
+            max_age: Duration::from_secs(24 * 3600),
         }
     }
 }

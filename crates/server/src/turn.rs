@@ -1,7 +1,40 @@
 //! One turn, for every dialect: planned, sent, and answered as a stream or whole.
 
-pub(crate) mod attempt;
+mod attempt;
 mod body;
 mod choice;
-pub(crate) mod pipeline;
+mod pipeline;
+mod plan;
 mod store_on_complete;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chatmock_translate::Policy;
+use tokio::sync::watch;
+
+pub(crate) use self::pipeline::{TurnRequest, turn};
+use crate::clock::LazyElapsed;
+use crate::panics::PanicCounter;
+use crate::state::SharedState;
+use crate::tasks::Tasks;
+
+/// The parts of a server that every turn uses.
+pub(crate) struct TurnServices {
+    pub(crate) state: Arc<SharedState>,
+    pub(crate) policy: Policy,
+    /// How long a stream's head waits for the first output.
+    pub(crate) hold: Duration,
+    /// The silence after which a stream gets a comment.
+    pub(crate) heartbeat: Duration,
+    pub(crate) tasks: Arc<Tasks>,
+    pub(crate) panics: Arc<PanicCounter>,
+    /// Becomes true when the server has no more time for open answers.
+    pub(crate) abort: watch::Sender<bool>,
+}
+
+/// The surroundings of one poll of a turn.
+struct TurnContext<'t> {
+    services: &'t TurnServices,
+    elapsed: LazyElapsed,
+}

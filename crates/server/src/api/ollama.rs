@@ -1,4 +1,4 @@
-//! Ollama's endpoints that are no turns: lists, facts, and what cannot be done here.
+//! Ollama's API: its endpoints, its list of models, and refusals of what cannot be done here.
 
 use std::collections::BTreeMap;
 
@@ -13,32 +13,84 @@ use chatmock_protocol::ollama::version::Version;
 use chatmock_translate::catalog::Catalog;
 use chatmock_translate::ollama::{model_name, timestamp};
 use chatmock_translate::policy::unknown_model;
-use chatmock_translate::{Failure, FailureKind};
-use http::StatusCode;
+use chatmock_translate::{Failure, FailureKind, Ollama, OllamaChat, OllamaGenerate};
+use http::{Method, StatusCode};
 use sha2::{Digest, Sha256};
 
-use crate::api::route::Ollama;
-use crate::app::App;
+use super::family::{Api, Endpoint};
+use super::{Exchange, Handling, Services, serve_turn};
 use crate::http::response::{self, HttpResponse, ReplyHeaders};
+use crate::state::models::Models;
 
 /// The prefix of a model's facts; `general.architecture` names it, as clients look it up there.
 const ARCHITECTURE: &str = "chatmock";
 
-/// Writes the list of models once for a catalogue.
-pub(crate) fn tags(catalog: &Catalog, expose_efforts: bool) -> Bytes {
-    let modified_at = timestamp(catalog.fetched_at());
-    let names = catalog.names(expose_efforts);
-    let listed: Vec<(&str, String)> =
-        names.iter().map(|(name, entry)| (name.as_str(), digest(entry))).collect();
-    let models = listed.iter().map(|(name, digest)| Tag {
-        name,
-        model: name,
-        modified_at: &modified_at,
-        size: 0,
-        digest,
-        details: Details::default(),
-    });
-    serde_json::to_vec(&Tags { models: models.collect() }).unwrap_or_default().into()
+/// Where Ollama's clients look for and send model files.
+const BLOBS: &str = "/api/blobs/{digest...}";
+
+const NO_PUSH: Action = Action::Refuse("models belong to the backend and cannot be pushed");
+const NO_MAKING: Action =
+    Action::Refuse("models belong to the backend and cannot be created or copied");
+const NO_EMBEDDINGS: Action = Action::Refuse("the backend makes no embeddings");
+const NO_BLOBS: Action = Action::Refuse("there are no model files here");
+
+/// The endpoints that are no turns.
+#[derive(Clone, Copy)]
+enum Action {
+    /// The list of models.
+    Tags,
+    /// One model.
+    Show,
+    /// The models that are loaded.
+    Ps,
+    /// The version.
+    Version,
+    /// A model that is to be fetched.
+    Pull,
+    /// A model that is to be deleted.
+    Delete,
+    /// Something that cannot be done here, and why.
+    Refuse(&'static str),
+}
+
+impl Api for Ollama {
+    const NAME: &'static str = "ollama";
+    const PREFIX: &'static str = "/api";
+    const ENDPOINTS: &'static [Endpoint] = &[
+        Endpoint::new(Method::POST, "/api/chat", serve_turn::<OllamaChat>),
+        Endpoint::new(Method::POST, "/api/generate", serve_turn::<OllamaGenerate>),
+        Endpoint::new(Method::GET, "/api/tags", |request| with_body(request, Action::Tags)),
+        Endpoint::new(Method::POST, "/api/show", |request| with_body(request, Action::Show)),
+        Endpoint::new(Method::GET, "/api/ps", |request| with_body(request, Action::Ps)),
+        Endpoint::new(Method::GET, "/api/version", |request| with_body(request, Action::Version)),
+        Endpoint::new(Method::POST, "/api/pull", |request| with_body(request, Action::Pull)),
+        Endpoint::new(Method::DELETE, "/api/delete", |request| with_body(request, Action::Delete)),
+        Endpoint::unlisted(Method::POST, "/api/push", |request| with_body(request, NO_PUSH)),
+        Endpoint::unlisted(Method::POST, "/api/create", |request| with_body(request, NO_MAKING)),
+        Endpoint::unlisted(Method::POST, "/api/copy", |request| with_body(request, NO_MAKING)),
+        Endpoint::unlisted(Method::POST, "/api/embed", |request| with_body(request, NO_EMBEDDINGS)),
+        Endpoint::unlisted(Method::POST, "/api/embeddings", |request| {
+            with_body(request, NO_EMBEDDINGS)
+        }),
+        Endpoint::unlisted(Method::HEAD, BLOBS, |request| with_body(request, NO_BLOBS)),
+        Endpoint::unlisted(Method::POST, BLOBS, |request| with_body(request, NO_BLOBS)),
+    ];
+
+    fn models(catalog: &Catalog, expose_efforts: bool) -> Bytes {
+        let modified_at = timestamp(catalog.fetched_at());
+        let names = catalog.names(expose_efforts);
+        let listed: Vec<(&str, String)> =
+            names.iter().map(|(name, entry)| (name.as_str(), digest(entry))).collect();
+        let models = listed.iter().map(|(name, digest)| Tag {
+            name,
+            model: name,
+            modified_at: &modified_at,
+            size: 0,
+            digest,
+            details: Details::default(),
+        });
+        serde_json::to_vec(&Tags { models: models.collect() }).unwrap_or_default().into()
+    }
 }
 
 /// SHA-256 of the model's catalogue entry.
@@ -46,47 +98,49 @@ fn digest(entry: &Entry) -> String {
     Sha256::digest(entry.raw.get()).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// Answers a request to one of the endpoints.
-///
-/// # Errors
-/// 400 without a name, 404 for an unknown one, 501 for what cannot be done here.
-pub(crate) async fn answer(
-    app: &App,
-    endpoint: Ollama<'_>,
-    body: &[u8],
-) -> Result<HttpResponse, Failure> {
-    match endpoint {
-        Ollama::Tags => Ok(all(app).await),
-        Ollama::Show => show(app, body).await,
-        Ollama::Ps => response::json(ReplyHeaders::default(), &Loaded::default()),
-        Ollama::Version => {
-            response::json(ReplyHeaders::default(), &Version { version: &app.http.ollama_version })
-        }
-        Ollama::Pull => pull(app, body).await,
-        Ollama::Delete => delete(app, body).await,
-        Ollama::NotHere(name) => Err(not_here(match name {
-            "embed" | "embeddings" => "the backend makes no embeddings",
-            "push" => "models belong to the backend and cannot be pushed",
-            "blobs" => "there are no model files here",
-            _ => "models belong to the backend and cannot be created or copied",
-        })),
-    }
+/// Reads the body, which every endpoint here may have, and answers.
+fn with_body(exchange: Exchange<'_>, action: Action) -> Handling<'_> {
+    Box::pin(async move {
+        let Exchange { context, head, body, .. } = exchange;
+        let body = context.read_body(&head.headers, body).await?;
+        action.answer(context.services, &body.bytes).await
+    })
 }
 
-/// Answers with the list of models.
-async fn all(app: &App) -> HttpResponse {
-    app.models.ready().await;
-    response::bytes(StatusCode::OK, "application/json", app.models.current().tags())
+impl Action {
+    /// Answers a request.
+    ///
+    /// # Errors
+    /// 400 without a name, 404 for an unknown one, 501 for what cannot be done here.
+    async fn answer(self, services: &Services, body: &[u8]) -> Result<HttpResponse, Failure> {
+        let models = &services.state.models;
+        match self {
+            Self::Tags => {
+                models.ready().await;
+                let tags = models.current().list(Ollama::NAME);
+                Ok(response::bytes(StatusCode::OK, "application/json", tags))
+            }
+            Self::Show => show(models, body).await,
+            Self::Ps => response::json(ReplyHeaders::default(), &Loaded::default()),
+            Self::Version => {
+                let version = Version { version: &services.ollama_version };
+                response::json(ReplyHeaders::default(), &version)
+            }
+            Self::Pull => pull(models, body).await,
+            Self::Delete => delete(models, body).await,
+            Self::Refuse(why) => Err(not_implemented(why)),
+        }
+    }
 }
 
 /// Answers with what is known of one model.
 ///
 /// # Errors
 /// 400 without a name, 404 for a name that the catalogue does not have.
-async fn show(app: &App, body: &[u8]) -> Result<HttpResponse, Failure> {
+async fn show(models: &Models, body: &[u8]) -> Result<HttpResponse, Failure> {
     let request: Show<'_> = json::read(body)?;
-    app.models.ready().await;
-    let published = app.models.current();
+    models.ready().await;
+    let published = models.current();
     let catalog = published.catalog();
     let model = known(catalog, required(request.model.or(request.name))?.trim())?;
     let modified_at = timestamp(catalog.fetched_at());
@@ -142,10 +196,10 @@ fn capabilities(model: &Model) -> Vec<&'static str> {
 ///
 /// # Errors
 /// 400 without a name, 404 for a name that the catalogue does not have.
-async fn pull(app: &App, body: &[u8]) -> Result<HttpResponse, Failure> {
+async fn pull(models: &Models, body: &[u8]) -> Result<HttpResponse, Failure> {
     let request: Pull<'_> = json::read(body)?;
-    app.models.ready().await;
-    let published = app.models.current();
+    models.ready().await;
+    let published = models.current();
     known(published.catalog(), required(request.model.or(request.name))?.trim())?;
     let progress = Progress { status: "success" };
     if request.stream == Some(false) {
@@ -160,15 +214,15 @@ async fn pull(app: &App, body: &[u8]) -> Result<HttpResponse, Failure> {
 ///
 /// # Errors
 /// Always.
-async fn delete(app: &App, body: &[u8]) -> Result<HttpResponse, Failure> {
+async fn delete(models: &Models, body: &[u8]) -> Result<HttpResponse, Failure> {
     let request: Pull<'_> = json::read(body)?;
-    app.models.ready().await;
-    let published = app.models.current();
+    models.ready().await;
+    let published = models.current();
     known(published.catalog(), required(request.model.or(request.name))?.trim())?;
-    Err(not_here("models belong to the backend and cannot be deleted"))
+    Err(not_implemented("models belong to the backend and cannot be deleted"))
 }
 
 /// Says that something cannot be done here, and why.
-fn not_here(why: &str) -> Failure {
+fn not_implemented(why: &str) -> Failure {
     Failure::new(FailureKind::Rejected(501), why).with_code("not_implemented")
 }

@@ -1,17 +1,20 @@
-//! `GET /v1/models` and `GET /v1/models/{id}`: one body for OpenAI's clients and the Codex CLI.
+//! OpenAI's API: its endpoints, and the models for OpenAI's clients and the Codex CLI.
 
 use bytes::Bytes;
 use chatmock_protocol::codex::models::Entry;
 use chatmock_protocol::json::RawValue;
 use chatmock_protocol::openai::models::Model;
-use chatmock_translate::Failure;
 use chatmock_translate::catalog::{Catalog, UnknownModel};
 use chatmock_translate::policy::unknown_model;
+use chatmock_translate::{Chat, Completions, Failure, OpenAi, Responses};
+use http::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
-use crate::app::App;
+use super::family::{Api, Endpoint};
+use super::{Exchange, Handling, responses, serve_turn};
 use crate::http::response::{self, HttpResponse, ReplyHeaders};
+use crate::state::models::Models;
 
 /// Who runs a model of a list that does not say it, as the catalogues behind a ChatGPT sign-in do.
 const OWNER: &str = "openai";
@@ -24,15 +27,29 @@ struct List<'a> {
     models: Vec<&'a RawValue>,
 }
 
-/// Writes the list once for a catalogue.
-pub(crate) fn list(catalog: &Catalog, expose_efforts: bool) -> Bytes {
-    let names = catalog.names(expose_efforts);
-    let list = List {
-        object: "list",
-        data: names.iter().map(|(name, entry)| model(name, entry, catalog)).collect(),
-        models: catalog.entries().iter().map(|entry| &*entry.raw).collect(),
-    };
-    serde_json::to_vec(&list).unwrap_or_default().into()
+impl Api for OpenAi {
+    const NAME: &'static str = "openai";
+    const PREFIX: &'static str = "/v1";
+    const ENDPOINTS: &'static [Endpoint] = &[
+        Endpoint::new(Method::POST, "/v1/chat/completions", serve_turn::<Chat>),
+        Endpoint::new(Method::POST, "/v1/responses", serve_turn::<Responses>),
+        Endpoint::new(Method::POST, "/v1/completions", serve_turn::<Completions>),
+        Endpoint::new(Method::GET, "/v1/responses/{id}", responses::get),
+        Endpoint::new(Method::DELETE, "/v1/responses/{id}", responses::delete),
+        Endpoint::new(Method::GET, "/v1/responses/{id}/input_items", responses::input_items),
+        Endpoint::new(Method::GET, "/v1/models", all),
+        Endpoint::new(Method::GET, "/v1/models/{id...}", one),
+    ];
+
+    fn models(catalog: &Catalog, expose_efforts: bool) -> Bytes {
+        let names = catalog.names(expose_efforts);
+        let list = List {
+            object: "list",
+            data: names.iter().map(|(name, entry)| model(name, entry, catalog)).collect(),
+            models: catalog.entries().iter().map(|entry| &*entry.raw).collect(),
+        };
+        serde_json::to_vec(&list).unwrap_or_default().into()
+    }
 }
 
 fn model<'a>(id: &'a str, entry: &'a Entry, catalog: &Catalog) -> Model<'a> {
@@ -46,19 +63,28 @@ fn model<'a>(id: &'a str, entry: &'a Entry, catalog: &Catalog) -> Model<'a> {
     }
 }
 
-/// Answers with the whole list.
-pub(crate) async fn all(app: &App) -> HttpResponse {
-    app.models.ready().await;
-    response::bytes(http::StatusCode::OK, "application/json", app.models.current().list())
+/// Answers `GET /v1/models`.
+fn all(exchange: Exchange<'_>) -> Handling<'_> {
+    Box::pin(async move {
+        let models = &exchange.context.services.state.models;
+        models.ready().await;
+        let list = models.current().list(OpenAi::NAME);
+        Ok(response::bytes(StatusCode::OK, "application/json", list))
+    })
+}
+
+/// Answers `GET /v1/models/{id}`.
+fn one(exchange: Exchange<'_>) -> Handling<'_> {
+    Box::pin(describe(&exchange.context.services.state.models, exchange.variable))
 }
 
 /// Answers with one model; hidden ones and names with an effort are known too.
 ///
 /// # Errors
 /// 404 for a name that the catalogue does not have.
-pub(crate) async fn one(app: &App, name: &str) -> Result<HttpResponse, Failure> {
-    app.models.ready().await;
-    let published = app.models.current();
+async fn describe(models: &Models, name: &str) -> Result<HttpResponse, Failure> {
+    models.ready().await;
+    let published = models.current();
     let catalog = published.catalog();
     // Some clients write `:` as `%3A`.
     let name = &*percent_decode_str(name).decode_utf8_lossy();

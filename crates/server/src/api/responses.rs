@@ -3,13 +3,16 @@
 mod page;
 
 use chatmock_translate::Failure;
-use http::{Method, StatusCode};
+use http::StatusCode;
+use http::request::Parts;
 use serde::Serialize;
 
-use crate::app::App;
+use super::{Exchange, Handling, Services};
+use crate::clock::unix_now;
 use crate::failure;
 use crate::http::api_keys::Caller;
-use crate::http::response::{self, HttpResponse, ReplyHeaders, unix_now};
+use crate::http::response::{self, HttpResponse, ReplyHeaders};
+use crate::state::SharedState;
 use crate::state::responses::{self, Owner};
 
 #[derive(Serialize)]
@@ -19,12 +22,52 @@ struct Deleted<'a> {
     deleted: bool,
 }
 
+/// Answers `GET /v1/responses/{id}`.
+pub(super) fn get(exchange: Exchange<'_>) -> Handling<'_> {
+    Box::pin(async move {
+        let Exchange { context, head, variable: id, .. } = exchange;
+        match context.services.stores_responses() {
+            true => read(&context.services.state, context.caller, id, head.uri.query()).await,
+            false => at_backend(&context.services.state, head, &[id]).await,
+        }
+    })
+}
+
+/// Answers `DELETE /v1/responses/{id}`.
+pub(super) fn delete(exchange: Exchange<'_>) -> Handling<'_> {
+    Box::pin(async move {
+        let Exchange { context, head, variable: id, .. } = exchange;
+        match context.services.stores_responses() {
+            true => remove(&context.services.state, context.caller, id).await,
+            false => at_backend(&context.services.state, head, &[id]).await,
+        }
+    })
+}
+
+/// Answers `GET /v1/responses/{id}/input_items`.
+pub(super) fn input_items(exchange: Exchange<'_>) -> Handling<'_> {
+    Box::pin(async move {
+        let Exchange { context, head, variable: id, .. } = exchange;
+        match context.services.stores_responses() {
+            true => list_items(&context.services.state, context.caller, id, head.uri.query()).await,
+            false => at_backend(&context.services.state, head, &[id, "input_items"]).await,
+        }
+    })
+}
+
+impl Services {
+    /// Whether responses are stored here; else the backend stores them and is asked.
+    fn stores_responses(&self) -> bool {
+        !self.turns.policy.backend.takes("store")
+    }
+}
+
 /// Answers with the response as its client got it.
 ///
 /// # Errors
 /// 404 for an id that is not here or not this account's, 400 for a stream.
-pub(crate) async fn one(
-    app: &App,
+async fn read(
+    state: &SharedState,
     caller: &Caller,
     id: &str,
     query: Option<&str>,
@@ -34,7 +77,7 @@ pub(crate) async fn one(
         let message = "a kept response is given whole: leave stream out";
         return Err(Failure::param("stream", message).with_code("unsupported_parameter"));
     }
-    let kept = app.store.find(&owner(app, caller).await?, id, unix_now())?;
+    let kept = state.responses.find(&owner(state, caller).await?, id, unix_now())?;
     Ok(response::bytes(StatusCode::OK, "application/json", kept.response.clone()))
 }
 
@@ -42,8 +85,8 @@ pub(crate) async fn one(
 ///
 /// # Errors
 /// 404 for an id that is not here or not this account's.
-pub(crate) async fn delete(app: &App, caller: &Caller, id: &str) -> Result<HttpResponse, Failure> {
-    if !app.store.delete(&owner(app, caller).await?, id) {
+async fn remove(state: &SharedState, caller: &Caller, id: &str) -> Result<HttpResponse, Failure> {
+    if !state.responses.delete(&owner(state, caller).await?, id) {
         return Err(responses::unknown(id));
     }
     response::json(ReplyHeaders::default(), &Deleted { id, object: "response", deleted: true })
@@ -53,41 +96,35 @@ pub(crate) async fn delete(app: &App, caller: &Caller, id: &str) -> Result<HttpR
 ///
 /// # Errors
 /// 404 for an id that is not here or not this account's, 400 for a query that cannot be meant.
-pub(crate) async fn input_items(
-    app: &App,
+async fn list_items(
+    state: &SharedState,
     caller: &Caller,
     id: &str,
     query: Option<&str>,
 ) -> Result<HttpResponse, Failure> {
     let query = page::Query::read(query)?;
-    let kept = app.store.find(&owner(app, caller).await?, id, unix_now())?;
+    let kept = state.responses.find(&owner(state, caller).await?, id, unix_now())?;
     let items = page::Item::all(id, &kept)?;
     response::json(ReplyHeaders::default(), &query.page(&items)?)
 }
 
-/// Whether responses are kept at the backend rather than here.
-pub(crate) fn are_kept_there(app: &App) -> bool {
-    app.policy.backend.takes("store")
-}
-
-/// Answers as the backend does that keeps the responses; `path` is what stands behind
-/// `/v1/responses`.
+/// Answers as the backend does, which stores the responses; `path` follows `/v1/responses`.
 ///
 /// # Errors
 /// The backend's own.
-pub(crate) async fn there(
-    app: &App,
-    method: &Method,
+async fn at_backend(
+    state: &SharedState,
+    head: &Parts,
     path: &[&str],
-    query: Option<&str>,
 ) -> Result<HttpResponse, Failure> {
-    let answer = app.client.stored(method, path, query).await.map_err(failure::from_upstream)?;
+    let stored = state.client.stored(&head.method, path, head.uri.query());
+    let answer = stored.await.map_err(failure::from_upstream)?;
     Ok(response::bytes(StatusCode::OK, "application/json", answer.into()))
 }
 
 /// Whose responses a request may see.
-async fn owner(app: &App, caller: &Caller) -> Result<Owner, Failure> {
-    let credentials = app.client.credentials().await.map_err(failure::from_upstream)?;
+async fn owner(state: &SharedState, caller: &Caller) -> Result<Owner, Failure> {
+    let credentials = state.client.credentials().await.map_err(failure::from_upstream)?;
     Ok(Owner::of(&credentials, caller.label()))
 }
 

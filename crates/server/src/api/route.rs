@@ -1,152 +1,152 @@
-//! Routes: the only list of the paths that are served.
+//! The router: finds the endpoint of a request in the lists of the families.
 
 use http::Method;
 
-/// What a request is for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Route<'p> {
-    /// A turn in the chat completions dialect.
-    Chat,
-    /// A turn in the Responses dialect.
-    Responses,
-    /// A turn in the legacy completions dialect.
-    Completions,
-    /// A turn in Ollama's chat dialect.
-    OllamaChat,
-    /// A turn in Ollama's dialect of single prompts.
-    OllamaGenerate,
-    /// Another of Ollama's endpoints.
-    Ollama(Ollama<'p>),
-    /// A kept response.
-    Response(&'p str),
-    /// The items that a kept response answers.
-    InputItems(&'p str),
-    /// The list of models.
-    Models,
-    /// One model.
-    Model(&'p str),
-    /// What this server is.
-    Root,
-    /// Whether it runs.
-    Health,
-    /// The last rate-limit snapshot.
-    Limits,
+use super::family::{ApiFamily, Endpoint, FAMILIES};
+
+/// Where a request goes.
+pub(crate) struct Route<'p> {
+    pub(crate) endpoint: &'static Endpoint,
+    /// What stands in the path for the endpoint's variable; empty where it has none.
+    pub(crate) variable: &'p str,
 }
 
-/// Ollama's endpoints that are no turns.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ollama<'p> {
-    /// The list of models.
-    Tags,
-    /// One model.
-    Show,
-    /// What is loaded.
-    Ps,
-    /// The version.
-    Version,
-    /// A model that is to be fetched.
-    Pull,
-    /// A model that is to be deleted.
-    Delete,
-    /// What cannot be done here: the endpoint's name.
-    NotHere(&'p str),
-}
-
-/// Why a request is for nothing here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// Why a request goes nowhere.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum NoRoute {
-    /// No such path.
+    /// Nothing is served at the path.
     Path,
-    /// The path has other methods.
-    Method(&'static str),
+    /// The path has other methods, these.
+    Method(String),
 }
 
 impl<'p> Route<'p> {
     /// Finds the route of a request.
-    pub(crate) fn of(method: &Method, path: &'p str) -> Result<Self, NoRoute> {
-        let (route, allowed) = Self::at(path).ok_or(NoRoute::Path)?;
-        let allows = allowed.split(", ").any(|allowed| allowed == method.as_str());
-        if allows { Ok(route) } else { Err(NoRoute::Method(allowed)) }
-    }
-
-    /// What stands at a path, and its methods.
-    fn at(path: &'p str) -> Option<(Self, &'static str)> {
-        const READ: &str = "GET, HEAD";
-        Some(match path {
-            "/" => (Self::Root, READ),
-            "/health" => (Self::Health, READ),
-            "/limits" => (Self::Limits, READ),
-            "/v1/chat/completions" => (Self::Chat, "POST"),
-            "/v1/responses" => (Self::Responses, "POST"),
-            "/v1/completions" => (Self::Completions, "POST"),
-            "/v1/models" => (Self::Models, READ),
-            "/api/chat" => (Self::OllamaChat, "POST"),
-            "/api/generate" => (Self::OllamaGenerate, "POST"),
-            "/api/tags" => (Self::Ollama(Ollama::Tags), READ),
-            "/api/show" => (Self::Ollama(Ollama::Show), "POST"),
-            "/api/ps" => (Self::Ollama(Ollama::Ps), READ),
-            "/api/version" => (Self::Ollama(Ollama::Version), READ),
-            "/api/pull" => (Self::Ollama(Ollama::Pull), "POST"),
-            "/api/delete" => (Self::Ollama(Ollama::Delete), "DELETE"),
-            "/api/push" | "/api/create" | "/api/copy" | "/api/embed" | "/api/embeddings" => {
-                (Self::Ollama(Ollama::NotHere(path.rsplit('/').next().unwrap_or_default())), "POST")
-            }
-            _ if path.starts_with("/api/blobs/") => {
-                (Self::Ollama(Ollama::NotHere("blobs")), "HEAD, POST")
-            }
-            _ => match path.strip_prefix("/v1/responses/") {
-                Some(rest) => response(rest)?,
-                None => (Self::Model(model(path)?), READ),
-            },
-        })
+    ///
+    /// # Errors
+    /// When nothing is served at the path, or not with this method.
+    pub(crate) fn find(method: &Method, path: &'p str) -> Result<Self, NoRoute> {
+        let found = at(path).find(|(_, endpoint, _)| endpoint.takes(method));
+        match found {
+            Some((_, endpoint, variable)) => Ok(Self { endpoint, variable }),
+            None => Err(methods(path).map_or(NoRoute::Path, NoRoute::Method)),
+        }
     }
 }
 
-/// What stands under `/v1/responses/`.
-fn response(rest: &str) -> Option<(Route<'_>, &'static str)> {
-    match rest.split_once('/') {
-        None if !rest.is_empty() => Some((Route::Response(rest), "GET, HEAD, DELETE")),
-        Some((id, "input_items")) if !id.is_empty() => Some((Route::InputItems(id), "GET, HEAD")),
-        _ => None,
+impl Endpoint {
+    fn takes(&self, method: &Method) -> bool {
+        self.method == *method || (self.method == Method::GET && *method == Method::HEAD)
+    }
+
+    /// Matches a path; returns what stands for the variable.
+    ///
+    /// A linear search over some 25 patterns costs less than a microsecond, so there is no tree.
+    fn matches<'p>(&self, path: &'p str) -> Option<&'p str> {
+        let Some((before, rest)) = self.path.split_once('{') else {
+            return (self.path == path).then_some("");
+        };
+        let (name, after) = rest.split_once('}')?;
+        let variable = path.strip_prefix(before)?.strip_suffix(after)?;
+        let fits = name.ends_with("...") || !variable.contains('/');
+        (fits && !variable.is_empty()).then_some(variable)
     }
 }
 
-/// The model's name in `/v1/models/{name}`, as it was written.
-fn model(path: &str) -> Option<&str> {
-    path.strip_prefix("/v1/models/").filter(|name| !name.is_empty())
+/// Returns the family that words the failures of a path.
+pub(crate) fn family(path: &str) -> &'static ApiFamily {
+    let served = at(path).next().map(|(family, ..)| family);
+    let by_prefix = || FAMILIES.iter().find(|family| family.has_prefix(path));
+    // There is always a first one, which words what belongs to none.
+    served.or_else(by_prefix).unwrap_or(&FAMILIES[0])
 }
 
-/// Whether a path belongs to Ollama's API, in whose words its failures are told.
-pub(crate) fn is_ollama(path: &str) -> bool {
-    path == "/api" || path.starts_with("/api/")
+/// Returns the methods of a path, for `Allow`.
+pub(crate) fn methods(path: &str) -> Option<String> {
+    let mut methods = Vec::new();
+    for (_, endpoint, _) in at(path) {
+        methods.push(endpoint.method.as_str());
+        if endpoint.method == Method::GET {
+            methods.push(Method::HEAD.as_str());
+        }
+    }
+    (!methods.is_empty()).then(|| methods.join(", "))
 }
 
-/// The methods of a path, for `Allow`.
-pub(crate) fn methods(path: &str) -> Option<&'static str> {
-    Route::at(path).map(|(_, methods)| methods)
+/// Returns every endpoint that is named at `/`, as its method and path.
+pub(super) fn listed() -> Vec<String> {
+    let endpoints = FAMILIES.iter().flat_map(|family| family.endpoints);
+    let listed = endpoints.filter(|endpoint| endpoint.listed);
+    listed.map(|one| format!("{} {}", one.method, one.path.replace("...", ""))).collect()
+}
+
+/// Returns the endpoints at a path, one for each method.
+fn at(path: &str) -> impl Iterator<Item = (&'static ApiFamily, &'static Endpoint, &str)> {
+    FAMILIES.iter().flat_map(move |family| {
+        let matching = move |endpoint: &'static Endpoint| {
+            endpoint.matches(path).map(|variable| (family, endpoint, variable))
+        };
+        family.endpoints.iter().filter_map(matching)
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// The endpoint's path and the variable of a request.
+    fn found<'p>(method: &Method, path: &'p str) -> Result<(&'static str, &'p str), NoRoute> {
+        Route::find(method, path).map(|route| (route.endpoint.path, route.variable))
+    }
+
+    fn only(methods: &str) -> NoRoute {
+        NoRoute::Method(methods.to_owned())
+    }
+
     #[test]
     fn every_path_has_its_methods() {
-        assert_eq!(Route::of(&Method::POST, "/v1/chat/completions"), Ok(Route::Chat));
-        assert_eq!(Route::of(&Method::GET, "/v1/chat/completions"), Err(NoRoute::Method("POST")));
-        assert_eq!(Route::of(&Method::GET, "/v1/models/gpt-6"), Ok(Route::Model("gpt-6")));
-        assert_eq!(Route::of(&Method::HEAD, "/health"), Ok(Route::Health));
-        for method in [Method::GET, Method::HEAD, Method::DELETE] {
-            assert_eq!(Route::of(&method, "/v1/responses/resp_1"), Ok(Route::Response("resp_1")));
+        let chat = "/v1/chat/completions";
+        assert_eq!(found(&Method::POST, chat), Ok((chat, "")));
+        assert_eq!(found(&Method::GET, chat), Err(only("POST")));
+        for model in ["gpt-6", "meta/llama"] {
+            let path = format!("/v1/models/{model}");
+            assert_eq!(found(&Method::GET, &path), Ok(("/v1/models/{id...}", model)));
         }
+        assert_eq!(found(&Method::HEAD, "/health"), Ok(("/health", "")));
+        let response = ("/v1/responses/{id}", "resp_1");
+        for method in [Method::GET, Method::HEAD, Method::DELETE] {
+            assert_eq!(found(&method, "/v1/responses/resp_1"), Ok(response));
+        }
+        assert_eq!(found(&Method::POST, "/v1/responses/resp_1"), Err(only("GET, HEAD, DELETE")));
         let items = "/v1/responses/resp_1/input_items";
-        assert_eq!(Route::of(&Method::GET, items), Ok(Route::InputItems("resp_1")));
-        assert_eq!(Route::of(&Method::DELETE, items), Err(NoRoute::Method("GET, HEAD")));
+        assert_eq!(found(&Method::GET, items), Ok(("/v1/responses/{id}/input_items", "resp_1")));
+        assert_eq!(found(&Method::DELETE, items), Err(only("GET, HEAD")));
+        assert_eq!(found(&Method::GET, "/api/blobs/sha256:1"), Err(only("HEAD, POST")));
         for path in ["/v1/responses/", "/v1/responses//input_items", "/v1/responses/r/cancel"] {
-            assert_eq!(Route::of(&Method::GET, path), Err(NoRoute::Path), "{path}");
+            assert_eq!(found(&Method::GET, path), Err(NoRoute::Path), "{path}");
         }
         for path in ["/v1/models/", "/v1", "/v2/models", "/../../etc/passwd", "//"] {
-            assert_eq!(Route::of(&Method::GET, path), Err(NoRoute::Path), "{path}");
+            assert_eq!(found(&Method::GET, path), Err(NoRoute::Path), "{path}");
         }
+    }
+
+    #[test]
+    fn the_family_of_a_path_words_its_failures_and_openai_the_rest() {
+        let is_ollama = |path| std::ptr::eq(family(path), &raw const FAMILIES[1]);
+        for path in ["/api", "/api/", "/api/tags", "/api/nothing"] {
+            assert!(is_ollama(path), "{path}");
+        }
+        for path in ["/", "/health", "/v1/chat/completions", "/apis", "/nothing", ""] {
+            assert!(!is_ollama(path), "{path}");
+        }
+    }
+
+    #[test]
+    fn no_endpoint_is_served_twice() {
+        let mut all = listed();
+        let count = all.len();
+        all.sort();
+        all.dedup();
+        assert_eq!(all.len(), count);
     }
 }

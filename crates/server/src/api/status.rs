@@ -6,17 +6,38 @@ use bytes::Bytes;
 use chatmock_protocol::codex::limits::Snapshot;
 use chatmock_translate::Failure;
 use http::header::{ACCEPT, USER_AGENT};
-use http::{HeaderMap, StatusCode};
+use http::{HeaderMap, Method, StatusCode};
 use serde::Serialize;
 
-use crate::app::App;
+use super::family::Endpoint;
+use super::{Exchange, Handling, Services, route};
 use crate::http::response::{self, HttpResponse, ReplyHeaders};
+use crate::state::SharedState;
+
+/// The server's own endpoints, which belong to no vendor's API.
+pub(super) const ENDPOINTS: &[Endpoint] = &[
+    Endpoint::new(Method::GET, "/", root),
+    Endpoint::new(Method::GET, "/health", health),
+    Endpoint::new(Method::GET, "/limits", limits),
+];
+
+fn root(exchange: Exchange<'_>) -> Handling<'_> {
+    Box::pin(async move { about(&exchange.head.headers) })
+}
+
+fn health(exchange: Exchange<'_>) -> Handling<'_> {
+    Box::pin(async move { state_of(exchange.context.services, exchange.head.uri.query()) })
+}
+
+fn limits(exchange: Exchange<'_>) -> Handling<'_> {
+    Box::pin(last_limits(&exchange.context.services.state))
+}
 
 #[derive(Serialize)]
 struct About {
     name: &'static str,
     version: &'static str,
-    endpoints: [&'static str; 10],
+    endpoints: Vec<String>,
 }
 
 #[derive(Serialize)]
@@ -45,7 +66,7 @@ struct Limits {
 }
 
 /// Says what this server is; to Ollama's clients, in the words by which they know theirs.
-pub(crate) fn root(headers: &HeaderMap) -> Result<HttpResponse, Failure> {
+fn about(headers: &HeaderMap) -> Result<HttpResponse, Failure> {
     let accepts = |kind: &str| {
         let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
         accept.is_some_and(|accept| accept.contains(kind))
@@ -56,33 +77,19 @@ pub(crate) fn root(headers: &HeaderMap) -> Result<HttpResponse, Failure> {
         let body = Bytes::from_static(b"Ollama is running");
         return Ok(response::bytes(StatusCode::OK, "text/plain; charset=utf-8", body));
     }
-    let about = About {
-        name: "chatmock",
-        version: env!("CARGO_PKG_VERSION"),
-        endpoints: [
-            "POST /v1/chat/completions",
-            "POST /v1/responses",
-            "POST /v1/completions",
-            "GET /v1/models",
-            "GET /v1/models/{id}",
-            "POST /api/chat",
-            "POST /api/generate",
-            "GET /api/tags",
-            "GET /limits",
-            "GET /health",
-        ],
-    };
+    let about =
+        About { name: "chatmock", version: env!("CARGO_PKG_VERSION"), endpoints: route::listed() };
     response::json(ReplyHeaders::default(), &about)
 }
 
 /// Says whether requests are taken.
-pub(crate) fn health(app: &App, query: Option<&str>) -> Result<HttpResponse, Failure> {
+fn state_of(services: &Services, query: Option<&str>) -> Result<HttpResponse, Failure> {
     let mut members = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     let verbose = members.any(|(name, value)| name == "verbose" && value != "false");
-    let route = app.client.route();
+    let route = services.state.client.route();
     let version = env!("CARGO_PKG_VERSION");
     let more = verbose.then(|| More { version, route: route.name(), upstream: route.base() });
-    if app.draining.load(Ordering::Relaxed) {
+    if services.draining.load(Ordering::Relaxed) {
         let mut reply =
             response::json(ReplyHeaders::default(), &Health { status: "stopping", more })?;
         *reply.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
@@ -93,12 +100,12 @@ pub(crate) fn health(app: &App, query: Option<&str>) -> Result<HttpResponse, Fai
 
 /// Gives the last snapshot of the account's limits; nothing is asked of the backend. Of nobody
 /// there is none.
-pub(crate) async fn limits(app: &App) -> Result<HttpResponse, Failure> {
-    let credentials = app.client.credentials().await.ok();
-    let last = credentials.and_then(|account| app.limits.last(&account));
+async fn last_limits(state: &SharedState) -> Result<HttpResponse, Failure> {
+    let credentials = state.client.credentials().await.ok();
+    let last = credentials.and_then(|account| state.limits.last(&account));
     let (as_of, limits) = last.unzip();
     response::json(
         ReplyHeaders::default(),
-        &Limits { as_of, limits, page: app.client.route().usage_page() },
+        &Limits { as_of, limits, page: state.client.route().usage_page() },
     )
 }

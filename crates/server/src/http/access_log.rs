@@ -34,6 +34,13 @@ pub(crate) fn milliseconds(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// When a turn's first output came, since the request arrived, and the tokens it used.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct TurnMetrics {
+    pub(crate) first_at: Option<Duration>,
+    pub(crate) usage: Option<Usage>,
+}
+
 /// How a turn ended.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Outcome<'f> {
@@ -47,11 +54,8 @@ pub(crate) enum Outcome<'f> {
 
 impl TurnRecord {
     /// Writes the line.
-    pub(crate) fn write(
-        &self,
-        outcome: Outcome<'_>,
-        (first_at, usage): (Option<Duration>, Option<Usage>),
-    ) {
+    pub(crate) fn write(&self, outcome: Outcome<'_>, metrics: TurnMetrics) {
+        let TurnMetrics { first_at, usage } = metrics;
         let (outcome, code) = match outcome {
             Outcome::Complete => ("complete", None),
             Outcome::Broken(failure) => ("broken", failure.code.as_deref()),

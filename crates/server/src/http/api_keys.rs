@@ -1,49 +1,19 @@
 //! Inbound keys: who may ask, and under which label that is recorded.
 
-use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chatmock_translate::{Failure, FailureKind};
 use http::header::AUTHORIZATION;
 use http::{Extensions, HeaderMap, HeaderValue};
-use sha2::{Digest, Sha256};
 use subtle::{ConditionallySelectable, ConstantTimeEq};
 use tokio::time::Instant;
 
+use crate::settings::ApiKey;
+use crate::settings::api_key::digest;
+
 /// The header that carries a key by itself.
 const API_KEY: &str = "x-api-key";
-
-/// A key that lets requests in. Only its hash is kept.
-#[derive(Clone, PartialEq, Eq)]
-pub struct ApiKey {
-    label: Arc<str>,
-    digest: [u8; 32],
-}
-
-impl ApiKey {
-    /// Makes a key; requests that use it are recorded under the label.
-    #[must_use]
-    pub fn new(label: &str, key: &str) -> Self {
-        Self { label: label.into(), digest: digest(key.as_bytes()) }
-    }
-
-    /// The label.
-    #[must_use]
-    pub fn label(&self) -> &str {
-        &self.label
-    }
-}
-
-impl fmt::Debug for ApiKey {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ApiKey").field("label", &self.label).finish_non_exhaustive()
-    }
-}
-
-fn digest(key: &[u8]) -> [u8; 32] {
-    Sha256::digest(key).into()
-}
 
 /// Who sent a request: the label of its key, where keys are set.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -5,13 +5,12 @@ mod zstd;
 use std::io::{self, Read};
 use std::sync::Arc;
 
-use bytes::Bytes;
 use chatmock_translate::{Failure, FailureKind};
 use flate2::bufread::MultiGzDecoder;
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 
-use crate::http::memory_budget::{MemoryBudget, Reservation};
+use crate::http::memory_budget::{HeldBody, MemoryBudget, Reservation};
 
 /// The most that is decoded before the whole length is known, in bytes. A larger body is decoded
 /// twice: first to count, so that one which is refused never takes the memory.
@@ -81,50 +80,70 @@ impl ContentCoding {
     }
 }
 
-/// Undoes a body's coding; what comes out is held as what went in was.
-///
-/// It runs apart from the connections: the largest body takes a good part of a second.
-///
-/// # Errors
-/// 413 when more than `limit` bytes come out, 400 when the body is cut short or not of the coding,
-/// 503 when all bodies together are too large.
-pub(crate) async fn decoded(
-    (body, reservation): (Bytes, Reservation),
-    coding: ContentCoding,
-    (budget, limit): (&Arc<MemoryBudget>, usize),
-) -> Result<(Bytes, Reservation), Failure> {
-    if coding == ContentCoding::Identity {
-        return Ok((body, reservation));
-    }
-    let mut room = budget.reservation();
-    let decoder = budget.decoder_permit().await;
-    let decoding = tokio::task::spawn_blocking(move || {
-        // Both last as long as the work, also when nobody waits for it any more.
-        let _held = (reservation, decoder);
-        decode(&body, coding, (limit, &mut room)).map(|decoded| (decoded.into(), room))
-    });
-    let broken = |why: String| {
-        let message = format!("the request body cannot be decoded as {}: {why}", coding.name());
-        Failure::new(FailureKind::BadRequest, message)
-    };
-    match decoding.await {
-        Ok(Ok(decoded)) => Ok(decoded),
-        Ok(Err(DecodeError::TooLarge)) => {
-            let message = format!(
-                "the request body, decoded, is larger than the limit of {limit} bytes (--max-body)"
-            );
-            Err(Failure::new(FailureKind::TooLarge, message))
+/// Decodes bodies within a size and a budget.
+pub(crate) struct Decoder<'b> {
+    pub(crate) budget: &'b Arc<MemoryBudget>,
+    /// The most bytes that may come out.
+    pub(crate) limit: usize,
+}
+
+impl Decoder<'_> {
+    /// Decodes a body; what comes out is reserved as what went in was.
+    ///
+    /// It runs on a blocking thread: the largest body takes a good part of a second.
+    ///
+    /// # Errors
+    /// 413 when more than the limit comes out, 400 when the body is cut short or not of the coding,
+    /// 503 when all bodies together are too large.
+    pub(crate) async fn decode(
+        &self,
+        body: HeldBody,
+        coding: ContentCoding,
+    ) -> Result<HeldBody, Failure> {
+        if coding == ContentCoding::Identity {
+            return Ok(body);
         }
-        Ok(Err(DecodeError::Broken(error))) => Err(broken(error.to_string())),
-        Ok(Err(DecodeError::NoRoom(failure))) => Err(failure),
-        Err(_) => Err(broken("the decoder broke off".to_owned())),
+        let limit = self.limit;
+        let mut decoded = self.budget.reservation();
+        let permit = self.budget.decoder_permit().await;
+        let decoding = tokio::task::spawn_blocking(move || {
+            // Both last as long as the work, also when nobody waits for it any more.
+            let _held = (body.reservation, permit);
+            let bytes = decode(&body.bytes, coding, limit, &mut decoded)?;
+            Ok(HeldBody { bytes: bytes.into(), reservation: decoded })
+        });
+        match decoding.await {
+            Ok(decoded) => decoded.map_err(|error: DecodeError| error.into_failure(coding, limit)),
+            Err(_) => Err(broken(coding, "the decoder broke off")),
+        }
     }
+}
+
+impl DecodeError {
+    fn into_failure(self, coding: ContentCoding, limit: usize) -> Failure {
+        match self {
+            Self::TooLarge => {
+                let message = format!(
+                    "the request body, decoded, is larger than the limit of {limit} bytes (--max-body)"
+                );
+                Failure::new(FailureKind::TooLarge, message)
+            }
+            Self::Broken(error) => broken(coding, &error.to_string()),
+            Self::NoRoom(failure) => failure,
+        }
+    }
+}
+
+fn broken(coding: ContentCoding, why: &str) -> Failure {
+    let message = format!("the request body cannot be decoded as {}: {why}", coding.name());
+    Failure::new(FailureKind::BadRequest, message)
 }
 
 fn decode(
     body: &[u8],
     coding: ContentCoding,
-    (limit, reservation): (usize, &mut Reservation),
+    limit: usize,
+    reservation: &mut Reservation,
 ) -> Result<Vec<u8>, DecodeError> {
     let uncounted = limit.min(UNCOUNTED);
     let mut reader = coding.reader(body);

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bytes::Bytes;
 use chatmock_translate::{Failure, FailureKind};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -42,6 +43,13 @@ impl MemoryBudget {
     pub(crate) async fn decoder_permit(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.decoders).acquire_owned().await.ok()
     }
+}
+
+/// A request body in memory, with what it reserves of the budget.
+#[derive(Debug)]
+pub(crate) struct HeldBody {
+    pub(crate) bytes: Bytes,
+    pub(crate) reservation: Reservation,
 }
 
 /// Bytes that are held until this is dropped.

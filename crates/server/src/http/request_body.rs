@@ -1,5 +1,6 @@
-//! The request body: read whole, within limits of size, progress and what all hold together.
+//! Request bodies: read whole, within limits of size, of progress and of memory for all together.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -10,9 +11,9 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::time::Instant;
 
-use crate::app::App;
-use crate::http::decompress::{self, ContentCoding};
-use crate::http::memory_budget::Reservation;
+use crate::http::decompress::{ContentCoding, Decoder};
+use crate::http::memory_budget::{HeldBody, MemoryBudget, Reservation};
+use crate::settings::HttpSettings;
 
 /// How much of an oversized body is read to its end, in bytes: a client that is still writing
 /// does not see an answer, so a refusal is only readable once it has finished.
@@ -24,51 +25,76 @@ const RESERVE: usize = 1024 * 1024;
 /// What counts as progress, in bytes: a byte now and then would hold a connection for ever.
 const PROGRESS: usize = 1024;
 
-/// Reads a body; what it holds of the budget is kept as long as what is made of it.
+/// Reads the request bodies of a server.
 ///
-/// # Errors
-/// 413 over the limit, 408 without progress, 503 when all bodies together are too large, 400 when
-/// the connection breaks or the coding is wrong.
-pub(crate) async fn read(
-    body: Incoming,
-    headers: &HeaderMap,
-    app: &App,
-) -> Result<(Bytes, Reservation), Failure> {
-    let (limit, linger) = (app.http.max_body, app.http.linger);
-    let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    if announced > limit {
-        discard(body, headers, linger).await;
-        return Err(too_large(limit));
-    }
-    let mut incoming = IncomingBody::new(body, app.http.body_progress);
-    let (mut read, mut reservation) = (BodyBuffer::Empty, app.budget.reservation());
-    while let Some(next) = incoming.next().await? {
-        let reserved = reserve(&mut reservation, (read.len(), next.len()), limit);
-        if let Err(refused) = reserved {
-            drop((read, reservation));
-            drain(&mut incoming.body, linger).await;
-            return Err(refused);
-        }
-        read = read.append(next, announced);
-    }
-    decompress::decoded(
-        (read.freeze(), reservation),
-        ContentCoding::of(headers)?,
-        (&app.budget, limit),
-    )
-    .await
+/// A body is read whole before anything looks at it: a request is one JSON value, and where it is wrong
+/// decides the answer's status. That costs memory while a slow client sends, so all bodies
+/// together have a budget, and each has to make progress.
+#[derive(Debug)]
+pub(crate) struct BodyReader {
+    budget: Arc<MemoryBudget>,
+    limit: usize,
+    patience: Duration,
+    linger: Duration,
 }
 
-/// Takes room for a next piece.
-fn reserve(
-    reservation: &mut Reservation,
-    (read, next): (usize, usize),
-    limit: usize,
-) -> Result<(), Failure> {
-    if read.saturating_add(next) > limit {
-        return Err(too_large(limit));
+impl BodyReader {
+    /// Creates a reader with the limits of these settings.
+    pub(crate) fn new(settings: &HttpSettings) -> Self {
+        Self {
+            budget: MemoryBudget::from_settings(settings),
+            limit: settings.max_body,
+            patience: settings.body_progress,
+            linger: settings.linger,
+        }
     }
-    reservation.grow(next)
+
+    /// Reads a body and decodes it.
+    ///
+    /// # Errors
+    /// 413 over the limit, 408 without progress, 503 when all bodies together are too large, 400 when
+    /// the connection breaks or the coding is wrong.
+    pub(crate) async fn read(
+        &self,
+        body: Incoming,
+        headers: &HeaderMap,
+    ) -> Result<HeldBody, Failure> {
+        let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+        if announced > self.limit {
+            self.discard(body, headers).await;
+            return Err(too_large(self.limit));
+        }
+        let mut incoming = IncomingBody::new(body, self.patience);
+        let (mut read, mut reservation) = (BodyBuffer::Empty, self.budget.reservation());
+        while let Some(next) = incoming.next().await? {
+            if let Err(refused) = self.reserve(&mut reservation, read.len(), next.len()) {
+                drop((read, reservation));
+                drain(&mut incoming.body, self.linger).await;
+                return Err(refused);
+            }
+            read = read.append(next, announced);
+        }
+        let body = HeldBody { bytes: read.freeze(), reservation };
+        let decoder = Decoder { budget: &self.budget, limit: self.limit };
+        decoder.decode(body, ContentCoding::of(headers)?).await
+    }
+
+    /// Reads a body that is not wanted, so that the client gets to read why.
+    ///
+    /// A client that waits for `100 Continue` has sent nothing yet, so there is nothing to read.
+    pub(crate) async fn discard(&self, mut body: Incoming, headers: &HeaderMap) {
+        if !(body.is_end_stream() || headers.contains_key(EXPECT)) {
+            drain(&mut body, self.linger).await;
+        }
+    }
+
+    /// Reserves memory for a next piece.
+    fn reserve(&self, all: &mut Reservation, read: usize, next: usize) -> Result<(), Failure> {
+        if read.saturating_add(next) > self.limit {
+            return Err(too_large(self.limit));
+        }
+        all.grow(next)
+    }
 }
 
 /// One buffer, copied only when there are several pieces.
@@ -156,15 +182,6 @@ impl IncomingBody {
         if self.progress >= PROGRESS {
             (self.progress, self.deadline) = (0, Instant::now() + self.patience);
         }
-    }
-}
-
-/// Reads a body that is not wanted, so that the client gets to read why.
-///
-/// A client that asked for leave to send it has sent nothing yet, and gets none.
-pub(crate) async fn discard(mut body: Incoming, headers: &HeaderMap, linger: Duration) {
-    if !(body.is_end_stream() || headers.contains_key(EXPECT)) {
-        drain(&mut body, linger).await;
     }
 }
 

@@ -1,19 +1,17 @@
 //! Replies: bodies, headers and the wording of a failure on any path.
 
 use std::convert::Infallible;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use chatmock_translate::Failure;
 use chatmock_translate::notice::{self, Notice};
-use chatmock_translate::{Failure, FailureKind, Family, Ollama, OpenAi};
-use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
 use http::{HeaderName, HeaderValue, Response, StatusCode};
 use http_body::Body;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Either, Full};
 use serde::Serialize;
 
-use crate::api::route;
 use crate::http::access_log::LoggedByBody;
 
 /// A whole body, or a stream.
@@ -41,11 +39,6 @@ impl ReplyHeaders {
             headers.insert("x-chatmock-notices", value);
         }
     }
-}
-
-/// Seconds of the Unix epoch.
-pub(crate) fn unix_now() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_secs())
 }
 
 /// A reply whose body is written.
@@ -92,28 +85,8 @@ where
     reply
 }
 
-/// A failure, worded in the dialect of the path.
-pub(crate) fn failure(failure: &Failure, path: &str) -> HttpResponse {
-    let body = if route::is_ollama(path) {
-        serde_json::to_vec(&Ollama::error(failure))
-    } else {
-        serde_json::to_vec(&OpenAi::error(failure))
-    };
-    let body = body.unwrap_or_default();
-    let status = StatusCode::from_u16(failure.status()).unwrap_or(StatusCode::BAD_GATEWAY);
-    let mut reply = bytes(status, "application/json", body.into());
-    if let Some(seconds) = failure.retry_after() {
-        reply.headers_mut().insert(RETRY_AFTER, HeaderValue::from(seconds));
-    }
-    if failure.kind == FailureKind::SignedOut {
-        let scheme = HeaderValue::from_static("Bearer");
-        reply.headers_mut().insert(http::header::WWW_AUTHENTICATE, scheme);
-    }
-    reply
-}
-
 /// A reply without a body that names the methods of a path.
-pub(crate) fn options(methods: &'static str) -> HttpResponse {
+pub(crate) fn options(methods: &str) -> HttpResponse {
     let mut reply = empty(StatusCode::NO_CONTENT);
     allow(&mut reply, methods);
     reply
@@ -127,8 +100,10 @@ pub(crate) fn empty(status: StatusCode) -> HttpResponse {
 }
 
 /// Names the methods of a path.
-pub(crate) fn allow(reply: &mut HttpResponse, methods: &'static str) {
-    reply.headers_mut().insert(ALLOW, HeaderValue::from_static(methods));
+pub(crate) fn allow(reply: &mut HttpResponse, methods: &str) {
+    if let Ok(methods) = HeaderValue::from_str(methods) {
+        reply.headers_mut().insert(ALLOW, methods);
+    }
 }
 
 /// Ends the connection after a reply: who was turned away, or cannot be understood without doubt,

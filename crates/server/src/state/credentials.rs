@@ -10,7 +10,7 @@ use chatmock_translate::{Failure, FailureKind};
 use chatmock_upstream::{CredentialError, CredentialSource, Credentials, FixedCredentials};
 use futures::future::{BoxFuture, FutureExt};
 
-use crate::serve::ServerError;
+use crate::error::ServerError;
 use crate::settings::{Access, SignInSettings};
 
 /// Who is signed in.

@@ -16,8 +16,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::cache_file;
-use crate::api::{ollama, openai};
-use crate::http::response::unix_now;
+use crate::clock::unix_now;
 use crate::settings::ModelSettings;
 
 /// The file beside `auth.json` that keeps the last list.
@@ -29,39 +28,40 @@ const FIRST: Duration = Duration::from_secs(3);
 /// The least time between two fetches that answers ask for.
 const PAUSE: Duration = Duration::from_secs(30);
 
-/// A catalogue and what is made of it once.
+/// Writes one API family's list of models: the catalog, and whether efforts are listed as models.
+type WriteList = fn(&Catalog, bool) -> Bytes;
+
+/// How a family's list of models is written, under the family's name.
+///
+/// State does not know the families: whoever builds a server hands their writers in.
+#[derive(Clone, Copy)]
+pub(crate) struct ListWriter {
+    pub(crate) family: &'static str,
+    pub(crate) write: WriteList,
+}
+
+/// A catalogue, with the lists that are written once for it.
 pub(crate) struct Published {
     catalog: Catalog,
-    list: Bytes,
-    tags: Bytes,
+    lists: Vec<(&'static str, Bytes)>,
 }
 
 impl Published {
-    fn new(catalog: Catalog, settings: &ModelSettings) -> Self {
-        let catalog = catalog.with_aliases(settings.aliases.clone());
-        let list = openai::list(&catalog, settings.expose_efforts);
-        let tags = ollama::tags(&catalog, settings.expose_efforts);
-        Self { catalog, list, tags }
-    }
-
     pub(crate) fn catalog(&self) -> &Catalog {
         &self.catalog
     }
 
-    /// The body of `GET /api/tags`.
-    pub(crate) fn tags(&self) -> Bytes {
-        self.tags.clone()
-    }
-
-    /// The body of `GET /v1/models`.
-    pub(crate) fn list(&self) -> Bytes {
-        self.list.clone()
+    /// Returns the body of a family's list of models; empty for a family without a writer.
+    pub(crate) fn list(&self, family: &str) -> Bytes {
+        let list = self.lists.iter().find(|(name, _)| *name == family);
+        list.map(|(_, list)| list.clone()).unwrap_or_default()
     }
 }
 
 /// The one catalogue of a server.
 pub(crate) struct Models {
     settings: ModelSettings,
+    writers: Vec<ListWriter>,
     /// Without a folder to keep it in, there is none.
     file: Option<PathBuf>,
     /// The backend whose list counts: by the route where an account decides, else by the address.
@@ -81,6 +81,7 @@ impl Models {
         mut settings: ModelSettings,
         route: &UpstreamRoute,
         home: Option<&std::path::Path>,
+        writers: Vec<ListWriter>,
     ) -> Self {
         let first = match settings.list.as_slice() {
             [] if route.lists_codex_models() => Catalog::builtin(),
@@ -89,7 +90,7 @@ impl Models {
         };
         settings.sync &= settings.list.is_empty();
         let open = route.allows_unlisted_models();
-        let first = Published::new(first.opened(open), &settings);
+        let first = published(first.opened(open), &settings, &writers);
         Self {
             file: home.map(|home| home.join(CACHE_FILE)),
             backend: if open { route.base() } else { route.name() }.to_owned(),
@@ -99,6 +100,7 @@ impl Models {
             etag: Mutex::new(None),
             wanted: Notify::new(),
             settings,
+            writers,
         }
     }
 
@@ -189,8 +191,8 @@ impl Models {
     }
 
     fn publish(&self, catalog: Catalog) {
-        self.published
-            .send_replace(Arc::new(Published::new(catalog.opened(self.open), &self.settings)));
+        let published = published(catalog.opened(self.open), &self.settings, &self.writers);
+        self.published.send_replace(Arc::new(published));
     }
 
     /// Reads the file; a list of another account does not count.
@@ -219,6 +221,14 @@ impl Models {
         let written = tokio::task::spawn_blocking(move || cache_file::replace(&file, &bytes));
         written.await.map_err(io::Error::other)?.map_err(io::Error::other)
     }
+}
+
+fn published(catalog: Catalog, settings: &ModelSettings, writers: &[ListWriter]) -> Published {
+    let catalog = catalog.with_aliases(settings.aliases.clone());
+    let write =
+        |writer: &ListWriter| (writer.family, (writer.write)(&catalog, settings.expose_efforts));
+    let lists = writers.iter().map(write).collect();
+    Published { catalog, lists }
 }
 
 #[derive(Serialize)]

@@ -1,57 +1,31 @@
 //! Responses kept for a while, since the backend keeps none: to fetch, to delete, to continue.
 
 mod database;
-mod error;
 mod memory;
 mod owner;
 mod stored;
 mod writer;
 
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use chatmock_translate::{Failure, FailureKind};
 
-pub use error::StoreError;
 use memory::MemoryStore;
 pub(crate) use owner::Owner;
 pub(crate) use stored::StoredResponse;
 use writer::DatabaseWriter;
 
-use crate::http::response::unix_now;
+use crate::clock::unix_now;
+use crate::error::StoreError;
 use crate::http::sanitize;
+use crate::settings::StoreSettings;
 
 /// The time between two looks for what is too old.
 const SWEEP: Duration = Duration::from_secs(600);
 
 /// The most bytes of an id that a failure shows.
 const SHOWN: usize = 100;
-
-/// What is kept of responses, and where.
-#[derive(Clone, Debug)]
-pub struct StoreSettings {
-    /// The folder of the database, made when it is not there; without one, nothing outlives the
-    /// process.
-    pub directory: Option<PathBuf>,
-    /// The most responses.
-    pub max_count: usize,
-    /// The most memory that they may take together, in bytes.
-    pub max_bytes: usize,
-    /// How long a response is kept.
-    pub max_age: Duration,
-}
-
-impl Default for StoreSettings {
-    fn default() -> Self {
-        Self {
-            directory: None,
-            max_count: 1_000,
-            max_bytes: 64 * 1024 * 1024,
-            max_age: Duration::from_secs(24 * 3600),
-        }
-    }
-}
 
 /// The kept responses of all owners, bounded by count, bytes and age.
 ///
@@ -102,10 +76,10 @@ impl ResponseStore {
     /// Keeps a response, in place of older ones where it would be too many.
     ///
     /// Nothing is kept of one that is larger than all may be together.
-    pub(crate) fn keep(&self, (owner, id): (&Owner, &str), kept: StoredResponse, now: u64) {
+    pub(crate) fn insert(&self, owner: &Owner, id: &str, stored: StoredResponse, now: u64) {
         let key = owner.key(id);
         // What is evicted may be large: it is freed outside the lock.
-        let _evicted = self.with(|memory| memory.keep(key, kept, now));
+        let _evicted = self.with(|memory| memory.keep(key, stored, now));
         self.changed();
     }
 

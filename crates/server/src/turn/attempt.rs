@@ -14,9 +14,9 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{HeaderName, HeaderValue};
 
-use crate::app::App;
+use super::TurnServices;
+use crate::clock::unix_now;
 use crate::failure;
-use crate::http::response::unix_now;
 
 /// The most that is taken beside the first output before the head is sent, in bytes.
 const MOST_TAKEN: usize = 64 * 1024;
@@ -70,9 +70,13 @@ pub(crate) enum NextEvent {
 
 impl EventSource {
     /// Begins to open an answer.
-    pub(crate) fn open(app: &Arc<App>, prepared: Prepared, credentials: &Arc<Credentials>) -> Self {
-        let (app, credentials) = (Arc::clone(app), Arc::clone(credentials));
-        Self::Attempt(async move { open(&app, &prepared, &credentials).await }.boxed())
+    pub(crate) fn open(
+        services: &Arc<TurnServices>,
+        prepared: Prepared,
+        credentials: &Arc<Credentials>,
+    ) -> Self {
+        let (services, credentials) = (Arc::clone(services), Arc::clone(credentials));
+        Self::Attempt(async move { open(&services, &prepared, &credentials).await }.boxed())
     }
 
     /// Ready once the answer has been opened.
@@ -160,17 +164,17 @@ enum AttemptError {
 /// A stream that reports an overload in place of output is asked for again, as the retry policy
 /// says: no client has seen anything of it yet.
 async fn open(
-    app: &Arc<App>,
+    services: &Arc<TurnServices>,
     prepared: &Prepared,
     credentials: &Arc<Credentials>,
 ) -> Result<Attempt, Failure> {
     let mut tries = 0;
     loop {
-        let (failure, pause) = match attempt(app, prepared, credentials).await {
+        let (failure, pause) = match attempt(services, prepared, credentials).await {
             Ok(attempt) => return Ok(attempt),
             Err(AttemptError::Call(failure)) => return Err(failure),
             Err(AttemptError::Stream(failure)) => {
-                let pause = pause(app, &failure, tries);
+                let pause = pause(services, &failure, tries);
                 (failure, pause)
             }
         };
@@ -182,32 +186,33 @@ async fn open(
 }
 
 /// The pause after which a turn that failed in its stream is tried again, if it is.
-fn pause(app: &App, failure: &Failure, tries: u32) -> Option<Duration> {
+fn pause(services: &TurnServices, failure: &Failure, tries: u32) -> Option<Duration> {
     let overload = matches!(failure.kind, FailureKind::Unavailable { .. });
     let wait = failure.retry_after().map(Duration::from_secs);
-    app.client.retry_policy().after_overload(wait, tries).filter(|_| overload)
+    services.state.client.retry_policy().after_overload(wait, tries).filter(|_| overload)
 }
 
 async fn attempt(
-    app: &Arc<App>,
+    services: &Arc<TurnServices>,
     prepared: &Prepared,
     credentials: &Arc<Credentials>,
 ) -> Result<Attempt, AttemptError> {
-    let opened = match app.client.send(prepared, credentials).await {
+    let state = &services.state;
+    let opened = match state.client.send(prepared, credentials).await {
         Ok(opened) => opened,
         Err(error) => {
             if let Some(limits) = failure::limits(&error) {
-                app.limits.record(limits.clone(), credentials, unix_now());
+                state.limits.record(limits.clone(), credentials, unix_now());
             }
             let failure =
-                failure::with_address_hint(failure::from_upstream(error), app.client.route());
-            return Err(AttemptError::Call(app.holder.name_account(failure).await));
+                failure::with_address_hint(failure::from_upstream(error), state.client.route());
+            return Err(AttemptError::Call(state.auth.name_account(failure).await));
         }
     };
     if let Some(limits) = opened.limits {
-        app.limits.record(limits, credentials, unix_now());
+        state.limits.record(limits, credentials, unix_now());
     }
-    app.models.note_etag(opened.models_etag.as_deref());
+    state.models.note_etag(opened.models_etag.as_deref());
     let (events, held) = first_output(opened.events).await.map_err(AttemptError::Stream)?;
     let credentials = Arc::clone(credentials);
     let notices = opened.adjustments.into_iter().map(failure::notice).collect();

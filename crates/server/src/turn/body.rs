@@ -18,12 +18,11 @@ use tokio::time::{Instant, Sleep};
 
 use self::coalesce::Coalescer;
 use self::shutdown::ShutdownWatch;
-use crate::app::App;
+use super::choice::{self, Choice};
+use super::store_on_complete::StoreOnComplete;
+use super::{TurnContext, TurnServices};
 use crate::clock::LazyElapsed;
 use crate::http::access_log::{Outcome, TurnRecord};
-use crate::panics;
-use crate::turn::choice::{self, Choice};
-use crate::turn::store_on_complete::StoreOnComplete;
 
 /// A comment that says only that the connection lives.
 const HEARTBEAT: &str = "keep-alive";
@@ -34,13 +33,21 @@ const MOST_GATHERED: usize = 16 * 1024;
 /// What comes so soon after a piece may have arrived together with it.
 const SOON: Duration = Duration::from_millis(1);
 
+/// The parts that a streamed reply is made of.
+pub(super) struct TurnParts<D: Dialect> {
+    pub(super) choices: Vec<Choice<D::Encoder>>,
+    pub(super) shape: Arc<Shape>,
+    pub(super) store_on_complete: Option<StoreOnComplete>,
+    pub(super) record: TurnRecord,
+}
+
 /// The body of a streamed reply.
 ///
 /// There is no task and no channel; a client that leaves drops the body and with it the calls.
-pub(crate) struct TurnBody<D: Dialect> {
+pub(super) struct TurnBody<D: Dialect> {
     choices: Vec<Choice<D::Encoder>>,
     shape: Arc<Shape>,
-    app: Arc<App>,
+    services: Arc<TurnServices>,
     out: Out,
     store_on_complete: Option<StoreOnComplete>,
     record: TurnRecord,
@@ -56,23 +63,19 @@ pub(crate) struct TurnBody<D: Dialect> {
 }
 
 impl<D: Dialect> TurnBody<D> {
-    /// Begins a reply of these choices.
-    pub(crate) fn new(
-        app: &Arc<App>,
-        choices: Vec<Choice<D::Encoder>>,
-        (shape, store_on_complete): (Arc<Shape>, Option<StoreOnComplete>),
-        record: TurnRecord,
-    ) -> Self {
-        let heartbeat = app.http.heartbeat;
+    /// Begins a reply.
+    pub(super) fn new(services: &Arc<TurnServices>, parts: TurnParts<D>) -> Self {
+        let TurnParts { choices, shape, store_on_complete, record } = parts;
+        let heartbeat = services.heartbeat;
         Self {
             choices,
             shape,
-            app: Arc::clone(app),
+            services: Arc::clone(services),
             out: Out::new(D::FRAMING),
             store_on_complete,
             record,
             heartbeat: (D::FRAMING == Framing::Sse).then(|| Heartbeat::new(heartbeat)),
-            shutdown: ShutdownWatch::of(app),
+            shutdown: ShutdownWatch::of(services),
             given_at: None,
             coalescer: Coalescer::default(),
             panics: false,
@@ -80,22 +83,22 @@ impl<D: Dialect> TurnBody<D> {
         }
     }
 
-    /// Makes the body panic, where `fault` says so; see [`crate::fault_injection`].
-    pub(crate) fn with_fault(mut self, fault: bool) -> Self {
-        self.panics = fault;
+    /// Makes the body panic when it is polled, for tests.
+    pub(super) fn with_panic(mut self, panics: bool) -> Self {
+        self.panics = panics;
         self
     }
 
     /// Writes what there is; ready once the reply is over.
     fn fill(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         assert!(!self.panics, "forced by the request");
-        let mut elapsed = LazyElapsed::since(self.record.arrived);
-        let place = (&self.app, &mut elapsed);
-        let advanced = choice::advance(&mut self.choices, cx, place, &mut self.out);
+        let elapsed = LazyElapsed::since(self.record.arrived);
+        let mut turn = TurnContext { services: &self.services, elapsed };
+        let advanced = choice::advance(&mut self.choices, cx, &mut turn, &mut self.out);
         match advanced {
             Ok(true) => self.complete(),
             Err(failure) => self.abort(&failure),
-            Ok(false) if self.shutdown.is_over(&self.app, cx) => {
+            Ok(false) if self.shutdown.is_over(&self.services, cx) => {
                 let message = "the server is stopping and has no more time for this answer";
                 let kind = FailureKind::Unavailable { retry_after: None };
                 self.abort(&Failure::new(kind, message).with_code("server_stopping"));
@@ -124,7 +127,7 @@ impl<D: Dialect> TurnBody<D> {
         let metrics = choice::metrics(&self.choices);
         let outputs = choice::outputs(std::mem::take(&mut self.choices));
         if let Some(store_on_complete) = self.store_on_complete.take() {
-            store_on_complete.store::<D::Encoder>(&self.app, &outputs);
+            store_on_complete.store::<D::Encoder>(&self.services.state.responses, &outputs);
         }
         D::tail(Ok(&outputs), &self.shape, &mut self.out);
         self.record.write(Outcome::Complete, metrics);
@@ -145,7 +148,7 @@ impl<D: Dialect> TurnBody<D> {
     /// Ends after a panic, which may have left the encoders in any state: if they panic once more,
     /// they get no word.
     fn abort_after_panic(&mut self) {
-        let failure = panics::caught(&self.app.panics);
+        let failure = self.services.panics.caught();
         if catch_unwind(AssertUnwindSafe(|| self.abort(&failure))).is_err() {
             self.choices.clear();
             self.over = true;

@@ -1,7 +1,6 @@
 //! Choices: one running answer each, from the backend's events to a dialect's output.
 
 use std::ops::ControlFlow;
-use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -9,10 +8,10 @@ use chatmock_protocol::responses::Usage;
 use chatmock_protocol::responses::event::Phase;
 use chatmock_translate::{Encoder, End, Failure, Out};
 
-use crate::app::App;
-use crate::clock::LazyElapsed;
-use crate::http::response::unix_now;
-use crate::turn::attempt::{EventSource, NextEvent, parse};
+use super::attempt::{EventSource, NextEvent, parse};
+use super::{TurnContext, TurnServices};
+use crate::clock::unix_now;
+use crate::http::access_log::TurnMetrics;
 
 /// The most that is written before the client is given a turn to read, in bytes.
 const FULL: usize = 64 * 1024;
@@ -56,7 +55,7 @@ impl<E: Encoder> Choice<E> {
     fn advance(
         &mut self,
         cx: &mut Context<'_>,
-        (app, elapsed): (&Arc<App>, &mut LazyElapsed),
+        turn: &mut TurnContext<'_>,
         out: &mut Out,
     ) -> Result<Progress, Failure> {
         while self.encoder.is_some() {
@@ -66,8 +65,8 @@ impl<E: Encoder> Choice<E> {
             let step = match self.source.poll_next(cx) {
                 Poll::Pending => return Ok(Progress::Open),
                 Poll::Ready(next) => {
-                    out.at = elapsed.get();
-                    next.and_then(|next| self.step(&next, app, out))
+                    out.at = turn.elapsed.get();
+                    next.and_then(|next| self.step(&next, turn.services, out))
                 }
             };
             match step {
@@ -77,7 +76,7 @@ impl<E: Encoder> Choice<E> {
                     self.output = self.encoder.take().map(|e| e.finish(end, out));
                     let source = std::mem::replace(&mut self.source, EventSource::Over);
                     if let (EventSource::Running(attempt), true) = (source, whole) {
-                        app.tasks.drain(attempt.events, cx);
+                        turn.services.tasks.drain(attempt.events, cx);
                     }
                 }
                 Err(failure) => {
@@ -97,7 +96,12 @@ impl<E: Encoder> Choice<E> {
         }
     }
 
-    fn step(&mut self, next: &NextEvent, app: &Arc<App>, out: &mut Out) -> Result<Flow, Failure> {
+    fn step(
+        &mut self,
+        next: &NextEvent,
+        services: &TurnServices,
+        out: &mut Out,
+    ) -> Result<Flow, Failure> {
         let frame = match next {
             NextEvent::Frame(frame) => frame,
             NextEvent::AtOnce(finish) => {
@@ -109,7 +113,7 @@ impl<E: Encoder> Choice<E> {
         if event.kind == "codex.rate_limits"
             && let Some(credentials) = self.source.credentials()
         {
-            app.limits.record_event(frame, credentials, unix_now());
+            services.state.limits.record_event(frame, credentials, unix_now());
         }
         if phase == Phase::Output {
             self.first_at.get_or_insert(out.at);
@@ -130,12 +134,12 @@ impl<E: Encoder> Choice<E> {
 pub(crate) fn advance<E: Encoder>(
     choices: &mut [Choice<E>],
     cx: &mut Context<'_>,
-    (app, elapsed): (&Arc<App>, &mut LazyElapsed),
+    turn: &mut TurnContext<'_>,
     out: &mut Out,
 ) -> Result<bool, Failure> {
     let mut ended = true;
     for choice in choices {
-        match choice.advance(cx, (app, elapsed), out)? {
+        match choice.advance(cx, turn, out)? {
             Progress::Ended => {}
             Progress::Open => ended = false,
             Progress::Full => {
@@ -147,14 +151,15 @@ pub(crate) fn advance<E: Encoder>(
     Ok(ended)
 }
 
-/// When the first output of any choice came, and the token counts of all.
-pub(crate) fn metrics<E: Encoder>(choices: &[Choice<E>]) -> (Option<Duration>, Option<Usage>) {
-    let first_at = choices.iter().filter_map(|choice| choice.first_at).min();
-    let usage = choices.iter().filter_map(|choice| choice.usage).reduce(Usage::plus);
-    (first_at, usage)
+/// Returns when the first output of any choice came, and the token counts of all.
+pub(crate) fn metrics<E: Encoder>(choices: &[Choice<E>]) -> TurnMetrics {
+    TurnMetrics {
+        first_at: choices.iter().filter_map(|choice| choice.first_at).min(),
+        usage: choices.iter().filter_map(|choice| choice.usage).reduce(Usage::plus),
+    }
 }
 
-/// What the encoders handed back at their ends.
+/// Returns the outputs that the encoders handed back at their ends.
 pub(crate) fn outputs<E: Encoder>(choices: Vec<Choice<E>>) -> Vec<E::Output> {
     choices.into_iter().filter_map(|choice| choice.output).collect()
 }

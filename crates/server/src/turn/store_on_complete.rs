@@ -4,9 +4,8 @@ use bytes::Bytes;
 use chatmock_protocol::responses::Response;
 use chatmock_translate::Encoder;
 
-use crate::app::App;
-use crate::http::response::unix_now;
-use crate::state::responses::{Owner, StoredResponse};
+use crate::clock::unix_now;
+use crate::state::responses::{Owner, ResponseStore, StoredResponse};
 
 /// Of one turn.
 pub(crate) struct StoreOnComplete {
@@ -22,13 +21,13 @@ impl StoreOnComplete {
     }
 
     /// Keeps the final response, if there is one.
-    pub(crate) fn store<E: Encoder>(self, app: &App, outputs: &[E::Output]) {
+    pub(crate) fn store<E: Encoder>(self, store: &ResponseStore, outputs: &[E::Output]) {
         let Some(response) = outputs.first().and_then(E::kept) else { return };
         let read: Option<Response<'_>> = serde_json::from_str(response.get()).ok();
         let Some(id) = read.and_then(|read| read.id) else { return };
         let response = Bytes::copy_from_slice(response.get().as_bytes());
         let now = unix_now();
         let stored = StoredResponse { created_at: now, input: self.input, response };
-        app.store.keep((&self.owner, &id), stored, now);
+        store.insert(&self.owner, &id, stored, now);
     }
 }

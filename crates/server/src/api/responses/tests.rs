@@ -31,22 +31,22 @@ fn settings(home: &Path) -> Settings {
     }
 }
 
-fn app(home: &Path) -> Arc<App> {
-    let app = Server::new(settings(home)).unwrap().app;
+fn state(home: &Path) -> Arc<SharedState> {
+    let state = Server::new(settings(home)).unwrap().app.state.clone();
     let kept = || StoredResponse {
         created_at: 1,
         input: r#"[{"id":"msg_1"},{"id":"msg_2"}]"#.into(),
         response: RESPONSE.into(),
     };
     let owner = |account: &str| Owner { account: Some(account.to_owned()), key: None };
-    app.store.keep((&owner("acct-1"), "resp_1"), kept(), unix_now());
-    app.store.keep((&owner("acct-2"), "resp_2"), kept(), unix_now());
-    app
+    state.responses.insert(&owner("acct-1"), "resp_1", kept(), unix_now());
+    state.responses.insert(&owner("acct-2"), "resp_2", kept(), unix_now());
+    state
 }
 
-fn signed_in(home: &Path) -> Arc<App> {
+fn signed_in(home: &Path) -> Arc<SharedState> {
     std::fs::write(home.join("auth.json"), SIGN_IN).unwrap();
-    app(home)
+    state(home)
 }
 
 async fn text(reply: Result<HttpResponse, Failure>) -> String {
@@ -57,25 +57,26 @@ async fn text(reply: Result<HttpResponse, Failure>) -> String {
 #[tokio::test]
 async fn a_response_is_given_byte_for_byte_until_it_is_deleted() {
     let home = tempfile::tempdir().unwrap();
-    let app = signed_in(home.path());
+    let state = signed_in(home.path());
     assert_eq!(
-        text(one(&app, &Caller::default(), "resp_1", Some("stream=false&include[]=x")).await).await,
+        text(read(&state, &Caller::default(), "resp_1", Some("stream=false&include[]=x")).await)
+            .await,
         RESPONSE
     );
     assert_eq!(
-        text(delete(&app, &Caller::default(), "resp_1").await).await,
+        text(remove(&state, &Caller::default(), "resp_1").await).await,
         r#"{"id":"resp_1","object":"response","deleted":true}"#
     );
-    assert_eq!(one(&app, &Caller::default(), "resp_1", None).await.unwrap_err().status(), 404);
-    assert_eq!(delete(&app, &Caller::default(), "resp_1").await.unwrap_err().status(), 404);
+    assert_eq!(read(&state, &Caller::default(), "resp_1", None).await.unwrap_err().status(), 404);
+    assert_eq!(remove(&state, &Caller::default(), "resp_1").await.unwrap_err().status(), 404);
 }
 
 #[tokio::test]
 async fn its_input_items_are_listed() {
     let home = tempfile::tempdir().unwrap();
-    let app = signed_in(home.path());
+    let state = signed_in(home.path());
     assert_eq!(
-        text(input_items(&app, &Caller::default(), "resp_1", Some("limit=1")).await).await,
+        text(list_items(&state, &Caller::default(), "resp_1", Some("limit=1")).await).await,
         r#"{"object":"list","data":[{"id":"msg_2"}],"first_id":"msg_2","last_id":"msg_2","has_more":true}"#
     );
 }
@@ -83,13 +84,13 @@ async fn its_input_items_are_listed() {
 #[tokio::test]
 async fn another_accounts_response_is_not_found() {
     let home = tempfile::tempdir().unwrap();
-    let app = signed_in(home.path());
+    let state = signed_in(home.path());
     for failure in [
-        one(&app, &Caller::default(), "resp_2", None).await.unwrap_err(),
-        delete(&app, &Caller::default(), "resp_2").await.unwrap_err(),
-        input_items(&app, &Caller::default(), "resp_2", None).await.unwrap_err(),
+        read(&state, &Caller::default(), "resp_2", None).await.unwrap_err(),
+        remove(&state, &Caller::default(), "resp_2").await.unwrap_err(),
+        list_items(&state, &Caller::default(), "resp_2", None).await.unwrap_err(),
     ] {
-        let body = response::failure(&failure, "/v1/responses/resp_2")
+        let body = crate::api::error_response(&failure, "/v1/responses/resp_2")
             .into_body()
             .collect()
             .await
@@ -109,8 +110,8 @@ async fn another_accounts_response_is_not_found() {
 #[tokio::test]
 async fn a_stream_of_a_kept_response_is_refused() {
     let home = tempfile::tempdir().unwrap();
-    let app = signed_in(home.path());
-    let failure = one(&app, &Caller::default(), "resp_1", Some("starting_after=3&stream=true"))
+    let state = signed_in(home.path());
+    let failure = read(&state, &Caller::default(), "resp_1", Some("starting_after=3&stream=true"))
         .await
         .unwrap_err();
     assert_eq!((failure.status(), failure.param.as_deref()), (400, Some("stream")));
@@ -119,11 +120,11 @@ async fn a_stream_of_a_kept_response_is_refused() {
 #[tokio::test]
 async fn who_is_not_signed_in_sees_and_deletes_nothing() {
     let home = tempfile::tempdir().unwrap();
-    let app = app(home.path());
+    let state = state(home.path());
     for failure in [
-        one(&app, &Caller::default(), "resp_1", None).await.unwrap_err(),
-        delete(&app, &Caller::default(), "resp_1").await.unwrap_err(),
-        input_items(&app, &Caller::default(), "resp_1", None).await.unwrap_err(),
+        read(&state, &Caller::default(), "resp_1", None).await.unwrap_err(),
+        remove(&state, &Caller::default(), "resp_1").await.unwrap_err(),
+        list_items(&state, &Caller::default(), "resp_1", None).await.unwrap_err(),
     ] {
         assert_eq!(failure.status(), 401);
     }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 
+use bytes::Bytes;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use http::HeaderValue;
@@ -64,13 +65,15 @@ fn gzip_zeros(mebibytes: usize) -> Vec<u8> {
 
 /// Decodes with room for whatever comes out.
 fn decode(body: &[u8], coding: ContentCoding, limit: usize) -> Result<Vec<u8>, DecodeError> {
-    super::decode(body, coding, (limit, &mut MemoryBudget::new(usize::MAX).reservation()))
+    super::decode(body, coding, limit, &mut MemoryBudget::new(usize::MAX).reservation())
 }
 
 /// Decodes with room for `room` bytes.
 async fn within(room: usize, body: Vec<u8>, coding: ContentCoding) -> Result<Bytes, Failure> {
     let budget = MemoryBudget::new(room);
-    decoded((body.into(), budget.reservation()), coding, (&budget, MIB)).await.map(|(body, _)| body)
+    let body = HeldBody { bytes: body.into(), reservation: budget.reservation() };
+    let decoder = Decoder { budget: &budget, limit: MIB };
+    decoder.decode(body, coding).await.map(|body| body.bytes)
 }
 
 fn broken(body: &[u8], coding: ContentCoding) -> bool {
@@ -246,9 +249,10 @@ async fn refusals_have_their_status_and_say_what_is_wrong() {
 async fn a_plain_body_is_passed_on_as_it_is() {
     let body = Bytes::from_static(b"{}");
     let budget = MemoryBudget::new(0);
-    let held = (body.clone(), budget.reservation());
-    let (same, _) = decoded(held, ContentCoding::Identity, (&budget, 0)).await.unwrap();
-    assert_eq!(same.as_ptr(), body.as_ptr());
+    let held = HeldBody { bytes: body.clone(), reservation: budget.reservation() };
+    let decoder = Decoder { budget: &budget, limit: 0 };
+    let same = decoder.decode(held, ContentCoding::Identity).await.unwrap();
+    assert_eq!(same.bytes.as_ptr(), body.as_ptr());
 }
 
 #[tokio::test]

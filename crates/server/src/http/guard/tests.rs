@@ -5,7 +5,7 @@ use std::time::Duration;
 use http::{HeaderMap, Request};
 
 use super::*;
-use crate::http::api_keys::ApiKey;
+use crate::settings::ApiKey;
 
 fn settings() -> HttpSettings {
     HttpSettings {

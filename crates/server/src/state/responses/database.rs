@@ -9,9 +9,9 @@ use chatmock_auth::open_private;
 use redb::backends::FileBackend;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
-use super::StoreError;
 use super::memory::Entry;
 use super::owner::StoreKey;
+use crate::error::StoreError;
 
 /// The database's name in its directory.
 const FILE: &str = "responses.redb";

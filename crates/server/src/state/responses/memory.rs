@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
+use super::StoredResponse;
 use super::owner::StoreKey;
-use super::{StoreSettings, StoredResponse};
+use crate::settings::StoreSettings;
 
 /// What an entry takes beside its texts, about: the maps' nodes, the key's and the counters.
 const OVERHEAD: usize = 256;

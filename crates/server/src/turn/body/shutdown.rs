@@ -5,7 +5,7 @@ use std::task::{Context, Waker};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
-use crate::app::App;
+use crate::turn::TurnServices;
 
 /// Wakes an answer that the server has no more time for.
 pub(super) struct ShutdownWatch {
@@ -15,8 +15,8 @@ pub(super) struct ShutdownWatch {
 }
 
 impl ShutdownWatch {
-    pub(super) fn of(app: &App) -> Self {
-        let mut stopping = app.cut_off.subscribe();
+    pub(super) fn of(services: &TurnServices) -> Self {
+        let mut stopping = services.abort.subscribe();
         let aborted = async move {
             // An error says that the server is gone, which comes to the same.
             let _ = stopping.wait_for(|stopping| *stopping).await;
@@ -25,9 +25,9 @@ impl ShutdownWatch {
     }
 
     /// Whether the time is over; the task is woken when it will be.
-    pub(super) fn is_over(&mut self, app: &App, cx: &mut Context<'_>) -> bool {
+    pub(super) fn is_over(&mut self, services: &TurnServices, cx: &mut Context<'_>) -> bool {
         if self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
-            return *app.cut_off.borrow();
+            return *services.abort.borrow();
         }
         self.waker = Some(cx.waker().clone());
         self.aborted.poll_unpin(cx).is_ready()

@@ -59,11 +59,11 @@ impl From<PrivateFileError> for StoreError {
 }
 
 impl StoreError {
-    pub(super) fn damaged(path: &Path, detail: impl Into<String>) -> Self {
+    pub(crate) fn damaged(path: &Path, detail: impl Into<String>) -> Self {
         Self::Damaged { path: path.to_owned(), detail: detail.into() }
     }
 
-    pub(super) fn database(path: &Path, error: redb::Error) -> Self {
+    pub(crate) fn database(path: &Path, error: redb::Error) -> Self {
         match error {
             redb::Error::DatabaseAlreadyOpen => Self::InUse { path: path.to_owned() },
             redb::Error::Corrupted(detail) => Self::damaged(path, detail),

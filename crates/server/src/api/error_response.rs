@@ -1,0 +1,28 @@
+//! Failures as responses, worded by the family of the path.
+
+use chatmock_translate::{Failure, FailureKind};
+use http::HeaderValue;
+use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+
+use super::route;
+use crate::http::response::{self, HttpResponse};
+
+/// Returns the response to a request that failed.
+pub(crate) fn error_response(failure: &Failure, path: &str) -> HttpResponse {
+    let family = route::family(path);
+    let body = (family.error_body)(failure);
+    let mut response = response::bytes(family.status(failure), "application/json", body);
+    let headers = response.headers_mut();
+    if let Some(seconds) = failure.retry_after() {
+        headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if failure.kind == FailureKind::SignedOut {
+        headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
+    }
+    if failure.kind == FailureKind::MethodNotAllowed
+        && let Some(methods) = route::methods(path)
+    {
+        response::allow(&mut response, &methods);
+    }
+    response
+}

@@ -1,0 +1,107 @@
+//! API families: the endpoints, the model list and the error shape of each vendor's API.
+
+use bytes::Bytes;
+use chatmock_translate::{Catalog, Failure, Family, Ollama, OpenAi};
+use http::{Method, StatusCode};
+
+use super::{Exchange, Handling, status};
+use crate::state::models::ListWriter;
+
+/// One API family: what it serves, and in which shape it answers.
+///
+/// A family is data. The router, the list of endpoints at `/`, `Allow` headers and the wording of errors
+/// are made from it, so that a new dialect is one row here and nothing else can disagree about it.
+pub(crate) trait Api: Family {
+    /// The family's name.
+    const NAME: &'static str;
+    /// The path under which failures are worded in this family even where nothing is served.
+    const PREFIX: &'static str;
+    /// What it serves.
+    const ENDPOINTS: &'static [Endpoint];
+
+    /// Writes its list of models.
+    fn models(catalog: &Catalog, expose_efforts: bool) -> Bytes;
+}
+
+/// One method of one path, and what serves it.
+pub(crate) struct Endpoint {
+    /// The method; `GET` includes `HEAD`.
+    pub(crate) method: Method,
+    /// The path. `{id}` stands for one segment, `{id...}` for the rest of the path.
+    pub(crate) path: &'static str,
+    pub(crate) serve: for<'r> fn(Exchange<'r>) -> Handling<'r>,
+    /// Whether it is named at `/`; endpoints that only explain why they serve nothing are not.
+    pub(crate) listed: bool,
+}
+
+impl Endpoint {
+    /// Creates an endpoint that is listed.
+    pub(super) const fn new(
+        method: Method,
+        path: &'static str,
+        serve: for<'r> fn(Exchange<'r>) -> Handling<'r>,
+    ) -> Self {
+        Self { method, path, serve, listed: true }
+    }
+
+    /// Creates an endpoint that is not listed.
+    pub(super) const fn unlisted(
+        method: Method,
+        path: &'static str,
+        serve: for<'r> fn(Exchange<'r>) -> Handling<'r>,
+    ) -> Self {
+        Self { method, path, serve, listed: false }
+    }
+}
+
+/// A family as a value, for whatever depends on the request.
+pub(crate) struct ApiFamily {
+    prefix: &'static str,
+    pub(crate) endpoints: &'static [Endpoint],
+    /// Words a failure as the body of a response.
+    pub(crate) error_body: fn(&Failure) -> Bytes,
+    status: fn(&Failure) -> u16,
+}
+
+impl ApiFamily {
+    const fn of<A: Api>() -> Self {
+        Self {
+            prefix: A::PREFIX,
+            endpoints: A::ENDPOINTS,
+            error_body: error_body::<A>,
+            status: A::status,
+        }
+    }
+
+    /// Returns the status of a failure in this family.
+    pub(crate) fn status(&self, failure: &Failure) -> StatusCode {
+        StatusCode::from_u16((self.status)(failure)).unwrap_or(StatusCode::BAD_GATEWAY)
+    }
+
+    /// Whether a path that no endpoint has is this family's to refuse.
+    pub(super) fn has_prefix(&self, path: &str) -> bool {
+        let rest = path.strip_prefix(self.prefix);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    }
+}
+
+/// All families; the first words what belongs to none. The server's own endpoints answer as it does.
+pub(crate) static FAMILIES: [ApiFamily; 3] = [
+    ApiFamily::of::<OpenAi>(),
+    ApiFamily::of::<Ollama>(),
+    ApiFamily { endpoints: status::ENDPOINTS, prefix: "", ..ApiFamily::of::<OpenAi>() },
+];
+
+/// Returns the writers of all model lists.
+pub(crate) fn list_writers() -> Vec<ListWriter> {
+    vec![list_writer::<OpenAi>(), list_writer::<Ollama>()]
+}
+
+fn list_writer<A: Api>() -> ListWriter {
+    ListWriter { family: A::NAME, write: A::models }
+}
+
+fn error_body<A: Api>(failure: &Failure) -> Bytes {
+    // An error object is strings, which always can be written.
+    serde_json::to_vec(&A::error(failure)).unwrap_or_default().into()
+}

@@ -1,0 +1,22 @@
+//! Errors that keep a server from being built.
+
+mod response_store;
+
+use chatmock_auth::EndpointError;
+
+pub use self::response_store::StoreError;
+
+/// Why a server could not be built.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ServerError {
+    /// The backend's settings cannot be used.
+    #[error("the backend cannot be used: {0}")]
+    Upstream(#[from] chatmock_upstream::Error),
+    /// The issuer's settings cannot be used.
+    #[error("the sign-in cannot be used: {0}")]
+    SignIn(#[from] EndpointError),
+    /// The place for stored responses cannot be used.
+    #[error("responses cannot be kept: {0}")]
+    Store(#[from] StoreError),
+}
