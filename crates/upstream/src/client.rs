@@ -75,7 +75,7 @@ impl Client {
         &self.route
     }
 
-    /// Which failures are tried again; a stream's reader asks it about overloads.
+    /// The retry policy, which the reader of a stream asks about overloads.
     #[must_use]
     pub fn retry_policy(&self) -> &RetryPolicy {
         &self.retry

@@ -15,7 +15,7 @@ pub struct Config {
     pub identity: Identity,
     /// Limits on time and size.
     pub limits: Limits,
-    /// Which failures are tried again.
+    /// The policy for failures that are tried again.
     pub retry: RetryPolicy,
     /// The proxy to call through.
     pub proxy: Proxy,

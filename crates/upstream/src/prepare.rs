@@ -288,7 +288,7 @@ mod tests {
         String::from_utf8(prepared(body).unwrap().body().to_vec()).unwrap()
     }
 
-    /// What is added behind a request that brings nothing of it along.
+    /// The members added to a request that has none of them.
     const TAIL: &str = r#""store":false,"stream":true,"instructions":"","include":["reasoning.encrypted_content"],"prompt_cache_key":"sid","client_metadata":{"session_id":"sid","thread_id":"sid"}}"#;
 
     #[test]

@@ -15,10 +15,10 @@ use reqwest::{Response, StatusCode};
 use crate::error::{Error, ErrorResponse};
 use crate::{rate_limits, retry_after};
 
-/// How many bytes of an error's body are read.
+/// The number of bytes that are read of an error's body.
 const MAX_ERROR: usize = 64 * 1024;
 
-/// How long an error's body may take to arrive; after that, the bytes received so far are used.
+/// The time in which an error's body must arrive; after that, the bytes received so far are used.
 const ERROR_TIME: Duration = Duration::from_secs(10);
 
 /// The largest list accepted, in bytes; the real model list has half a megabyte.

@@ -1,4 +1,4 @@
-//! Which failures are tried again, how often, and after how long a pause.
+//! The retry policy: which failures are tried again, how often, and after which pause.
 
 use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::error::Error;
 /// The pause before the first repetition; each further one is twice as long.
 const FIRST: Duration = Duration::from_millis(200);
 
-/// Which failures of a turn are tried again.
+/// Decides which failures of a turn are tried again.
 ///
 /// Retryable are: a connection that was never made, a 5xx answer of the backend itself, and an
 /// overload that the backend reports inside a stream before any output. In all three the backend
@@ -18,9 +18,9 @@ const FIRST: Duration = Duration::from_millis(200);
 /// have succeeded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RetryPolicy {
-    /// How often a call is repeated that failed before its answer began: twice.
+    /// The number of repetitions of a call that failed before its answer began: 2.
     pub calls: u32,
-    /// How often a turn is repeated that its stream reported as an overload: once.
+    /// The number of repetitions of a turn whose stream reported an overload: 1.
     pub overloads: u32,
     /// The longest wait that the backend may ask for and get: 5 s. A longer one is passed on to the
     /// client, which can show it to a person or switch models in that time.

@@ -1,4 +1,4 @@
-//! How long the backend asks to wait before another try, from whichever part of an answer says so.
+//! The wait before another try, from whichever part of an answer asks for one.
 
 use std::time::SystemTime;
 

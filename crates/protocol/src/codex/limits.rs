@@ -7,7 +7,7 @@
 use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
-/// How much of an account's allowance is used, as reported by one answer of the backend.
+/// The used part of an account's allowance, as reported by one answer of the backend.
 ///
 /// The windows differ between plans: read [`Window::window_minutes`] and do not assume that the
 /// first is five hours and the second a week.
@@ -34,7 +34,7 @@ pub struct Snapshot {
     pub credits: Option<Credits>,
     /// Whether a limit is reached, if the answer says so.
     pub limit_reached: Option<bool>,
-    /// Which kind of limit is reached, such as `workspace_owner_credits_depleted`.
+    /// The kind of limit that is reached, such as `workspace_owner_credits_depleted`.
     pub reached: Option<String>,
     /// An offer of the backend, in words for a person.
     pub promo: Option<String>,

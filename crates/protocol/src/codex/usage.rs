@@ -23,7 +23,7 @@ pub struct Usage {
     pub additional: Vec<AdditionalLimit>,
     /// Credits on top of the plan's allowance.
     pub credits: Option<Credits>,
-    /// Which kind of limit is reached, if one is.
+    /// The kind of limit that is reached, if one is.
     pub reached: Option<String>,
     /// An offer of the backend, in words for a person.
     pub promo: Option<String>,

@@ -1,4 +1,5 @@
-//! What `POST /api/chat` and `POST /api/generate` have in common.
+//! Parts of both `POST /api/chat` and `POST /api/generate`: the model's options, and the figures of
+//! a finished reply.
 
 use serde::Serialize;
 

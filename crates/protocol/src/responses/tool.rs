@@ -13,7 +13,7 @@ pub enum Tool<'a> {
     Function {
         /// Its name; 64 characters at most.
         name: Cow<'a, str>,
-        /// What it does.
+        /// Its description, which the model reads.
         #[serde(skip_serializing_if = "Option::is_none")]
         description: Option<Cow<'a, str>>,
         /// Whether arguments must match the schema.
@@ -25,7 +25,7 @@ pub enum Tool<'a> {
     Custom {
         /// Its name; 64 characters at most.
         name: Cow<'a, str>,
-        /// What it does.
+        /// Its description, which the model reads.
         #[serde(skip_serializing_if = "Option::is_none")]
         description: Option<Cow<'a, str>>,
         /// A grammar, or plain text.
@@ -46,7 +46,7 @@ pub enum Tool<'a> {
     },
 }
 
-/// What a freeform tool accepts.
+/// The format of a freeform tool's input.
 #[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum CustomFormat<'a> {

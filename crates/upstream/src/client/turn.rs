@@ -139,7 +139,7 @@ pub struct Opened {
     /// The version of the model list; where it differs from [`ModelList::etag`](crate::ModelList),
     /// the list has changed.
     pub models_etag: Option<String>,
-    /// What differs from the request.
+    /// The ways in which the answer differs from the request.
     pub adjustments: Vec<Adjustment>,
     /// The backend's id of the call.
     pub request_id: Option<String>,

@@ -1,6 +1,6 @@
 //! The profiles of the backends: what each requires, accepts and refuses.
 
-/// What differs between backends.
+/// The properties in which backends differ.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct BackendProfile {
     /// The name of the route in settings and outputs.
@@ -13,13 +13,13 @@ pub(crate) struct BackendProfile {
     pub(crate) refused_tools: &'static [&'static str],
     /// Members that it accepts and not every backend does; sorted.
     pub(crate) accepts: &'static [&'static str],
-    /// What a request must contain.
+    /// Requirements on a request.
     pub(crate) required: Required,
-    /// How functions and freeform tools are offered.
+    /// The place of functions and freeform tools in a request.
     pub(crate) tools: ToolLayout,
     /// Whether it is called with a key and not with a sign-in.
     pub(crate) uses_key: bool,
-    /// Which headers are sent.
+    /// The headers that are sent.
     pub(crate) headers: HeaderSet,
     /// Whether request bodies may be compressed.
     pub(crate) compresses: bool,
@@ -38,7 +38,7 @@ pub(crate) struct BackendProfile {
     pub(crate) remedy: &'static str,
 }
 
-/// What a request must contain.
+/// Requirements on a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct Required {
     /// `store` is `false`: nothing is stored at the backend.
@@ -53,7 +53,7 @@ pub(crate) struct Required {
     pub(crate) metadata: bool,
 }
 
-/// How functions and freeform tools are offered.
+/// The place of functions and freeform tools in a request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ToolLayout {
     /// One by one, at the top of the list.
@@ -62,7 +62,7 @@ pub(crate) enum ToolLayout {
     Namespaced,
 }
 
-/// Which headers are sent.
+/// The headers that are sent.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum HeaderSet {
     /// Account, originator, version and session id, as the Codex backend reads them.
@@ -186,7 +186,7 @@ pub(crate) static PLAN: BackendProfile = BackendProfile {
 
 const KEY: &str = "check the key in the file of --upstream-key-file, or OPENAI_API_KEY";
 
-/// What all servers of the `api` route have in common.
+/// The common properties of all servers of the `api` route.
 const API: BackendProfile = BackendProfile {
     name: "api",
     base: "https://api.openai.com/v1",

@@ -60,7 +60,7 @@ object! {
         store: bool = "store",
         /// Functions and freeform tools.
         tools: Vec<Tool<'b>> = "tools",
-        /// How the model chooses among the tools.
+        /// The choice among the tools.
         tool_choice: Raw<'b> = "tool_choice",
         /// Whether several tools may be called at once.
         parallel_tool_calls: bool = "parallel_tool_calls",
@@ -82,7 +82,7 @@ object! {
         web_search_options: WebSearchOptions<'b> = "web_search_options",
         /// A key shared by requests with the same prefix.
         prompt_cache_key: Text<'b> = "prompt_cache_key",
-        /// How long a cached prefix is kept.
+        /// The time for which a cached prefix is kept.
         prompt_cache_retention: Text<'b> = "prompt_cache_retention",
         /// Kinds of output: `text`, `audio`.
         modalities: Vec<Text<'b>> = "modalities",

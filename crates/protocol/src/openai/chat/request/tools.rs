@@ -36,7 +36,7 @@ object! {
     pub struct Function<'b> {
         /// Its name.
         name: Text<'b> = "name",
-        /// What it does.
+        /// Its description, which the model reads.
         description: Text<'b> = "description",
         /// The schema of its arguments.
         parameters: Raw<'b> = "parameters",
@@ -50,7 +50,7 @@ object! {
     pub struct CustomTool<'b> {
         /// Its name.
         name: Text<'b> = "name",
-        /// What it does.
+        /// Its description, which the model reads.
         description: Text<'b> = "description",
         /// The format of its input.
         format: Raw<'b> = "format",
