@@ -29,3 +29,4 @@ mod sign_in;
 mod silence;
 mod turns;
 mod upstream_request;
+mod wording;

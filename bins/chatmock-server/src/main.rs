@@ -177,7 +177,7 @@ async fn account_status(server: &Server) -> AccountStatus {
 /// Serves until a first signal and the drain after it, or until a second signal.
 async fn serve(server: Server, listeners: Vec<TcpListener>, mut signals: Signals) -> ExitCode {
     let (stop, stopped) = oneshot::channel::<()>();
-    let told = async {
+    let second_signal = async {
         signals.next().await;
         systemd::notify(ServiceState::Stopping);
         tracing::info!(
@@ -197,6 +197,6 @@ async fn serve(server: Server, listeners: Vec<TcpListener>, mut signals: Signals
             }
             ExitCode::SUCCESS
         }
-        code = told => ExitCode::from(code),
+        code = second_signal => ExitCode::from(code),
     }
 }

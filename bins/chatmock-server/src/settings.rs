@@ -170,8 +170,8 @@ fn instructions(source: &Path) -> anyhow::Result<Instructions> {
         Some("none" | "") => Ok(Instructions::Empty),
         Some("builtin") => Ok(Instructions::Builtin { base: BASE.into(), codex: CODEX.into() }),
         _ => {
-            let told = || format!("cannot read the instructions in {}", source.display());
-            let text = std::fs::read_to_string(source).with_context(told)?;
+            let context = || format!("cannot read the instructions in {}", source.display());
+            let text = std::fs::read_to_string(source).with_context(context)?;
             Ok(Instructions::Text(Arc::from(text)))
         }
     }

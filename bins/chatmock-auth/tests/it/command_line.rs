@@ -1,5 +1,7 @@
 //! Help, exit codes and mistakes on the command line.
 
+use chatmock_testkit::wording::flags;
+
 use crate::harness::Harness;
 
 #[test]
@@ -34,6 +36,24 @@ fn every_flag_variable_and_exit_code_of_the_help_is_documented() {
     for code in ["0", "1", "2", "3", "4", "130", "143"] {
         assert!(documented.contains(&format!("| {code} |")), "exit code {code}");
     }
+}
+
+#[test]
+fn the_help_and_the_documents_list_the_same_flags() {
+    let harness = Harness::new();
+    let tasks = ["login", "status", "logout", "refresh", "import", "accounts", "use", "doctor"];
+    let mut help = harness.run(&["--help"]).with(0).out;
+    for task in tasks {
+        help.push_str(&harness.run(&[task, "--help"]).with(0).out);
+    }
+    let shown = flags::in_help(&help);
+    let documented = flags::in_tables(include_str!("../../../../docs/signing-in.md"));
+    let undocumented: Vec<_> = shown.difference(&documented).collect();
+    assert!(undocumented.is_empty(), "{undocumented:?}");
+    // The help names an alias on the line of its flag.
+    let gone: Vec<_> =
+        documented.difference(&shown).filter(|flag| !help.contains(flag.as_str())).collect();
+    assert!(gone.is_empty(), "{gone:?}");
 }
 
 #[test]

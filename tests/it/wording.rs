@@ -1,0 +1,79 @@
+//! The wording of texts for people: no string of the programs and their crates uses a worn phrase.
+//!
+//! The tests of the programs look at their help in the same way.
+
+use std::path::{Path, PathBuf};
+
+use chatmock_testkit::wording::source::{Text, doc_comments, literals};
+use chatmock_testkit::wording::worn_phrases;
+
+/// Where texts for people are written.
+const FOLDERS: &[&str] = &[
+    "bins/chatmock-auth/src",
+    "bins/chatmock-server/src",
+    "crates/auth/src",
+    "crates/server/src",
+    "crates/translate/src",
+    "crates/upstream/src",
+];
+
+/// Phrases that are still in use, with the end of the path of their file. Remove an entry with its phrase.
+const REMAINING: &[(&str, &str)] = &[
+    ("bins/chatmock-auth/src/cli.rs", "wins over"),
+    ("bins/chatmock-auth/src/cli.rs", "counts as"),
+    ("bins/chatmock-auth/src/cli.rs", "counts for"),
+    ("bins/chatmock-auth/src/cli.rs", "counts"),
+    ("bins/chatmock-auth/src/cli.rs", "is none"),
+    ("bins/chatmock-auth/src/cli.rs", "mends"),
+    ("bins/chatmock-auth/src/cli.rs", "commas part"),
+    ("bins/chatmock-auth/src/exit.rs", "anew"),
+    ("bins/chatmock-auth/src/status/limits.rs", "anew"),
+    ("crates/auth/src/doctor.rs", "count as"),
+    ("crates/auth/src/doctor.rs", "will do"),
+    ("crates/auth/src/doctor.rs", "says so"),
+    ("crates/auth/src/sign_in.rs", "beside"),
+    ("crates/server/src/http/api_keys.rs", "is none"),
+    ("crates/server/src/settings/host.rs", "say a"),
+    ("crates/server/src/settings/origin.rs", "say an"),
+];
+
+#[test]
+fn no_text_for_people_uses_a_worn_phrase() {
+    let files: Vec<PathBuf> =
+        FOLDERS.iter().flat_map(|folder| sources(&root().join(folder))).collect();
+    assert!(files.len() > 100, "{} files", files.len());
+    let faults: Vec<String> = files.iter().flat_map(|file| faults(file)).collect();
+    assert!(faults.is_empty(), "worn phrases, see docs/glossary.md:\n{}", faults.join("\n"));
+}
+
+fn faults(file: &Path) -> Vec<String> {
+    let source = std::fs::read_to_string(file).unwrap();
+    let mut texts = literals(&source);
+    if file.file_name().is_some_and(|name| name == "cli.rs") {
+        texts.extend(doc_comments(&source));
+    }
+    let remains =
+        |phrase: &str| REMAINING.iter().any(|(end, known)| file.ends_with(end) && phrase == *known);
+    let faults = texts.iter().flat_map(|Text { line, text }| {
+        let phrases = worn_phrases(text).into_iter().filter(|phrase| !remains(phrase));
+        phrases.map(move |phrase| format!("{}:{line}: {phrase:?}", file.display()))
+    });
+    faults.collect()
+}
+
+/// Returns the Rust files below a folder, without those of unit tests.
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
+    let (folders, files): (Vec<_>, Vec<_>) = entries.partition(|path| path.is_dir());
+    let is_source = |path: &Path| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.ends_with(".rs") && name != "tests.rs"
+    };
+    let own = files.into_iter().filter(|path| is_source(path));
+    let below = folders.into_iter().filter(|path| !path.ends_with("tests"));
+    own.chain(below.flat_map(|folder| sources(&folder))).collect()
+}
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
+}
