@@ -47,8 +47,12 @@ impl Tried {
 pub(crate) async fn harness() -> Harness {
     Harness::with(|settings| {
         let http = &mut settings.http;
-        (http.head, http.idle, http.body_progress, http.linger) =
-            (SILENCE, SILENCE, SILENCE, SILENCE);
+        (
+            http.timeouts.head,
+            http.timeouts.idle,
+            http.timeouts.body_progress,
+            http.timeouts.linger,
+        ) = (SILENCE, SILENCE, SILENCE, SILENCE);
     })
     .await
 }

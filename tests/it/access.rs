@@ -11,7 +11,10 @@ const ANN: &str = "canary-key-of-ann-0123";
 const BEN: &str = "canary-key-of-ben-0123";
 
 async fn keyed() -> Harness {
-    Harness::with(|s| s.http.keys = vec![ApiKey::new("ann", ANN), ApiKey::new("ben", BEN)]).await
+    Harness::with(|s| {
+        s.http.admission.keys = vec![ApiKey::new("ann", ANN), ApiKey::new("ben", BEN)]
+    })
+    .await
 }
 
 fn bearer(key: &str) -> String {

@@ -308,7 +308,7 @@ async fn an_address_in_a_message_is_handed_on_and_never_fetched() {
 
 #[tokio::test]
 async fn a_body_over_the_limit_is_a_413_that_the_client_gets_to_read() {
-    let harness = Harness::with(|settings| settings.http.max_body = 1 << 20).await;
+    let harness = Harness::with(|settings| settings.http.sizes.max_body = 1 << 20).await;
     let body = chat(&"x".repeat(20 << 20), false).to_string();
     for chunked in [false, true] {
         let mut connection = Connection::open(harness.server.address).await.unwrap();
@@ -340,7 +340,7 @@ async fn a_body_over_the_limit_is_a_413_that_the_client_gets_to_read() {
 
 #[tokio::test]
 async fn a_client_that_waits_for_leave_is_refused_before_it_sends() {
-    let harness = Harness::with(|settings| settings.http.max_body = 1 << 20).await;
+    let harness = Harness::with(|settings| settings.http.sizes.max_body = 1 << 20).await;
     let mut connection = Connection::open(harness.server.address).await.unwrap();
     let request = Request::new("POST", CHAT).with("expect", "100-continue");
     connection.write(&request.with("content-length", "20000000").bytes()).await.unwrap();

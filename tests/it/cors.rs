@@ -9,8 +9,9 @@ const LISTED: &str = "http://localhost:3000";
 
 async fn harness() -> Harness {
     Harness::with(|s| {
-        s.http.origins = vec![LISTED.parse().unwrap(), "app://obsidian.md".parse().unwrap()];
-        s.http.keys = vec![ApiKey::new("ann", "a-key-of-sixteen-and-more")];
+        s.http.admission.origins =
+            vec![LISTED.parse().unwrap(), "app://obsidian.md".parse().unwrap()];
+        s.http.admission.keys = vec![ApiKey::new("ann", "a-key-of-sixteen-and-more")];
     })
     .await
 }

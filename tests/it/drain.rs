@@ -55,7 +55,7 @@ async fn idle_and_silent_connections_do_not_hold_the_end_up() {
 
 #[tokio::test]
 async fn what_does_not_finish_in_time_is_cut_off() {
-    let harness = Harness::with(|s| s.http.drain = Duration::from_millis(300)).await;
+    let harness = Harness::with(|s| s.http.timeouts.drain = Duration::from_millis(300)).await;
     let mut open = Vec::new();
     for text in ["MODE:stall-after", "MODE:mute"] {
         open.push(harness.server.begin(CHAT, &ask(CHAT, text, true)).await);
@@ -77,7 +77,7 @@ async fn a_renewal_under_way_is_finished_and_saved() {
     let simulated = Simulated { token_delay: Duration::from_millis(300), ..Simulated::default() };
     let harness = Harness::of(simulated, Claims::expiring_in(-60), |settings| {
         settings.models.sync = false;
-        settings.http.drain = Duration::ZERO;
+        settings.http.timeouts.drain = Duration::ZERO;
     })
     .await;
     let before = std::fs::read_to_string(harness.home.path().join("auth.json")).unwrap();

@@ -45,7 +45,8 @@ async fn hosts_that_are_not_ours_are_refused() {
 #[tokio::test]
 async fn hosts_that_are_ours_are_answered() {
     let harness =
-        Harness::with(|settings| settings.http.hosts.push("proxy.lan".parse().unwrap())).await;
+        Harness::with(|settings| settings.http.admission.hosts.push("proxy.lan".parse().unwrap()))
+            .await;
     let port = harness.server.address.port();
     for host in ["localhost", "LOCALHOST", "127.0.0.1", "127.0.0.53", "[::1]", "proxy.lan"] {
         for host in [host.to_owned(), format!("{host}:{port}"), format!("{host}:8443")] {

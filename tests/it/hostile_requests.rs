@@ -111,7 +111,7 @@ async fn hosts() {
 
 #[tokio::test]
 async fn pages() {
-    let harness = Harness::with(|s| s.http.origins = vec![LISTED.parse().unwrap()]).await;
+    let harness = Harness::with(|s| s.http.admission.origins = vec![LISTED.parse().unwrap()]).await;
     let foreign = (403, "origin_not_allowed");
     let mut rows = Vec::new();
     for (name, origin) in [
@@ -151,7 +151,7 @@ async fn pages() {
 
 #[tokio::test]
 async fn web_sockets() {
-    let harness = Harness::with(|s| s.http.origins = vec![LISTED.parse().unwrap()]).await;
+    let harness = Harness::with(|s| s.http.admission.origins = vec![LISTED.parse().unwrap()]).await;
     let upgrade = |key: &str, more: &str| {
         let key = format!("Sec-WebSocket-Key: {key}");
         let fixed = ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13"];
@@ -180,8 +180,9 @@ async fn web_sockets() {
 #[tokio::test]
 async fn keys() {
     let harness = Harness::with(|s| {
-        s.http.keys = vec![ApiKey::new("ann", KEY), ApiKey::new("ben", "another-long-key-of-ben")];
-        s.http.origins = vec![LISTED.parse().unwrap()];
+        s.http.admission.keys =
+            vec![ApiKey::new("ann", KEY), ApiKey::new("ben", "another-long-key-of-ben")];
+        s.http.admission.origins = vec![LISTED.parse().unwrap()];
     })
     .await;
     let (no, yes) = ((401, "invalid_api_key"), (200, ""));
@@ -221,7 +222,7 @@ async fn keys() {
 
 #[tokio::test]
 async fn a_wrong_key_is_challenged_in_the_dialect_and_never_repeated() {
-    let harness = Harness::with(|s| s.http.keys = vec![ApiKey::new("ann", KEY)]).await;
+    let harness = Harness::with(|s| s.http.admission.keys = vec![ApiKey::new("ann", KEY)]).await;
     for path in [CHAT, "/v1/responses", "/api/chat", "/api/tags"] {
         let request = Request::post(path, BODY).with("x-api-key", "wrong-key-of-nobody");
         let reply = harness.server.send(request).await;

@@ -186,7 +186,8 @@ async fn an_expectation_is_met_or_refused_and_never_hangs() {
 
 #[tokio::test]
 async fn a_body_that_stops_arriving_is_a_408() {
-    let harness = Harness::with(|s| s.http.body_progress = Duration::from_millis(300)).await;
+    let harness =
+        Harness::with(|s| s.http.timeouts.body_progress = Duration::from_millis(300)).await;
     for path in [CHAT, RESPONSES] {
         let mut connection = Connection::open(harness.server.address).await.unwrap();
         let request = Request::post(path, "{\"model\"").with("content-length", "1000");
@@ -203,8 +204,8 @@ async fn a_body_that_stops_arriving_is_a_408() {
 #[tokio::test]
 async fn a_head_that_stops_arriving_and_an_idle_connection_are_closed() {
     let limits = |s: &mut Settings| {
-        s.http.head = Duration::from_millis(300);
-        s.http.idle = Duration::from_millis(300);
+        s.http.timeouts.head = Duration::from_millis(300);
+        s.http.timeouts.idle = Duration::from_millis(300);
     };
     let harness = Harness::with(limits).await;
     for sent in ["", "POST /v1/chat/completions HTTP/1.1\r\nhost: loc"] {
@@ -221,8 +222,8 @@ async fn a_head_that_stops_arriving_and_an_idle_connection_are_closed() {
 #[tokio::test]
 async fn a_long_answer_outlives_the_limit_on_heads() {
     let limits = |s: &mut Settings| {
-        s.http.head = Duration::from_millis(300);
-        s.http.idle = Duration::from_millis(300);
+        s.http.timeouts.head = Duration::from_millis(300);
+        s.http.timeouts.idle = Duration::from_millis(300);
     };
     let harness = Harness::with(limits).await;
     let reply = harness.server.post(CHAT, &ask(CHAT, "MODE:slow:10:80", true)).await;

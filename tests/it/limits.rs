@@ -31,14 +31,14 @@ async fn drip(harness: &Harness, begin: &[u8], piece: &[u8]) -> (Duration, Strin
 
 #[tokio::test]
 async fn a_head_that_drips_is_closed_by_its_limit_from_the_first_byte() {
-    let harness = Harness::with(|s| s.http.head = SHORT).await;
+    let harness = Harness::with(|s| s.http.timeouts.head = SHORT).await;
     let (took, _) = drip(&harness, b"POST / HTTP/1.1\r\nhost: localhost\r\nx-a: ", b"a").await;
     assert!((SHORT..SHORT + Duration::from_secs(3)).contains(&took), "{took:?}");
 }
 
 #[tokio::test]
 async fn a_second_head_on_a_connection_has_the_same_limit() {
-    let harness = Harness::with(|s| s.http.head = SHORT).await;
+    let harness = Harness::with(|s| s.http.timeouts.head = SHORT).await;
     let mut connection = Connection::open(harness.server.address).await.unwrap();
     assert_eq!(connection.send(&Request::get("/health")).await.unwrap().status, 200);
     connection.write(b"GET /health HT").await.unwrap();
@@ -50,8 +50,8 @@ async fn a_second_head_on_a_connection_has_the_same_limit() {
 #[tokio::test]
 async fn an_idle_connection_outlives_the_limit_on_heads() {
     let harness = Harness::with(|s| {
-        s.http.head = Duration::from_millis(100);
-        s.http.idle = Duration::from_millis(700);
+        s.http.timeouts.head = Duration::from_millis(100);
+        s.http.timeouts.idle = Duration::from_millis(700);
     })
     .await;
     let mut connection = Connection::open(harness.server.address).await.unwrap();
@@ -63,7 +63,7 @@ async fn an_idle_connection_outlives_the_limit_on_heads() {
 
 #[tokio::test]
 async fn a_body_that_drips_is_no_progress() {
-    let harness = Harness::with(|s| s.http.body_progress = SHORT).await;
+    let harness = Harness::with(|s| s.http.timeouts.body_progress = SHORT).await;
     let head = Request::new("POST", CHAT).with("content-length", "100000").bytes();
     let (took, text) = drip(&harness, &head, b" ").await;
     assert!(text.starts_with("HTTP/1.1 408 "), "{text}");
@@ -73,7 +73,7 @@ async fn a_body_that_drips_is_no_progress() {
 
 #[tokio::test]
 async fn a_slow_body_that_does_move_on_is_answered() {
-    let harness = Harness::with(|s| s.http.body_progress = SHORT).await;
+    let harness = Harness::with(|s| s.http.timeouts.body_progress = SHORT).await;
     let body = chat(&"x".repeat(20_000), false).to_string();
     let mut connection = Connection::open(harness.server.address).await.unwrap();
     let head = Request::new("POST", CHAT).with("content-length", &body.len().to_string());
@@ -88,7 +88,7 @@ async fn a_slow_body_that_does_move_on_is_answered() {
 
 #[tokio::test]
 async fn a_client_that_does_not_read_is_let_go_and_the_backend_with_it() {
-    let harness = Harness::with(|s| s.http.write_progress = SHORT).await;
+    let harness = Harness::with(|s| s.http.timeouts.write_progress = SHORT).await;
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(4096).unwrap();
     let stream = soon(socket.connect(harness.server.address)).await.unwrap();
@@ -102,7 +102,7 @@ async fn a_client_that_does_not_read_is_let_go_and_the_backend_with_it() {
 
 #[tokio::test]
 async fn a_connection_too_many_is_told_so_and_a_place_that_is_left_is_taken() {
-    let harness = Harness::with(|s| s.http.max_connections = 2).await;
+    let harness = Harness::with(|s| s.http.sizes.max_connections = 2).await;
     let mut first = Connection::open(harness.server.address).await.unwrap();
     let mut second = Connection::open(harness.server.address).await.unwrap();
     for connection in [&mut first, &mut second] {
@@ -136,9 +136,9 @@ async fn a_connection_too_many_is_told_so_and_a_place_that_is_left_is_taken() {
 #[tokio::test]
 async fn request_bytes_beyond_the_budget_are_put_off() {
     let harness = Harness::with(|s| {
-        s.http.max_body = 1 << 20;
-        s.http.max_in_flight = 2 << 20;
-        s.http.linger = SHORT;
+        s.http.sizes.max_body = 1 << 20;
+        s.http.sizes.max_in_flight = 2 << 20;
+        s.http.timeouts.linger = SHORT;
     })
     .await;
     let mut waiting = Vec::new();
@@ -165,7 +165,8 @@ async fn request_bytes_beyond_the_budget_are_put_off() {
 
 #[tokio::test]
 async fn a_refusal_is_read_by_a_client_that_sends_a_large_body_first() {
-    let harness = Harness::with(|s| s.http.keys = vec![ApiKey::new("ann", "right")]).await;
+    let harness =
+        Harness::with(|s| s.http.admission.keys = vec![ApiKey::new("ann", "right")]).await;
     let body = vec![b' '; 8 << 20];
     for (request, status) in [
         (Request::post(CHAT, body.clone()).with("authorization", "Bearer wrong"), 401),
@@ -181,7 +182,7 @@ async fn a_refusal_is_read_by_a_client_that_sends_a_large_body_first() {
 
 #[tokio::test]
 async fn a_refused_client_that_sends_for_ever_is_left_in_the_end() {
-    let harness = Harness::with(|s| s.http.linger = SHORT).await;
+    let harness = Harness::with(|s| s.http.timeouts.linger = SHORT).await;
     let head = Request::new("POST", CHAT).with("origin", "null").with("content-length", "9999999");
     let (took, text) = drip(&harness, &head.bytes(), b" ").await;
     assert!(text.starts_with("HTTP/1.1 403 "), "{text}");
@@ -191,8 +192,8 @@ async fn a_refused_client_that_sends_for_ever_is_left_in_the_end() {
 #[tokio::test]
 async fn wrong_keys_are_slowed_down_and_right_ones_served() {
     let harness = Harness::with(|s| {
-        s.http.keys = vec![ApiKey::new("ann", "right")];
-        s.http.wrong_keys = 3;
+        s.http.admission.keys = vec![ApiKey::new("ann", "right")];
+        s.http.admission.wrong_keys = 3;
     })
     .await;
     let mut seen = Vec::new();

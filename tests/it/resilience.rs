@@ -53,8 +53,8 @@ async fn nothing_is_tried_again_once_output_was_sent() {
 async fn a_silent_stream_shows_signs_of_life() {
     let soon_after = Duration::from_millis(50);
     let harness = Harness::with(|settings| {
-        settings.http.hold = soon_after;
-        settings.http.heartbeat = soon_after;
+        settings.http.streams.hold = soon_after;
+        settings.http.streams.heartbeat = soon_after;
     })
     .await;
     for (path, mode) in [(CHAT, "MODE:stall-after"), (RESPONSES, "MODE:stall"), (CHAT, "MODE:mute")]
@@ -69,7 +69,7 @@ async fn a_silent_stream_shows_signs_of_life() {
 #[tokio::test]
 async fn a_failure_after_the_head_went_out_alone_is_told_in_the_stream() {
     let harness = Harness::with(|settings| {
-        settings.http.hold = Duration::from_millis(50);
+        settings.http.streams.hold = Duration::from_millis(50);
         settings.upstream.limits.idle = Duration::from_millis(300);
     })
     .await;
@@ -88,7 +88,7 @@ async fn a_failure_after_the_head_went_out_alone_is_told_in_the_stream() {
 
 #[tokio::test]
 async fn an_answer_without_time_left_ends_in_words() {
-    let harness = Harness::with(|s| s.http.drain = Duration::from_millis(100)).await;
+    let harness = Harness::with(|s| s.http.timeouts.drain = Duration::from_millis(100)).await;
     let mut connection = harness.server.begin(CHAT, &ask(CHAT, "MODE:stall-after", true)).await;
     soon(harness.simulator.wait_for(|stats| stats.open_streams == 1)).await;
     connection.head().await.unwrap();

@@ -105,7 +105,7 @@ fn start(
     for warning in config.warnings().iter().chain(&warnings) {
         tracing::warn!("{warning}");
     }
-    open_files::raise_limit(server.http.max_connections);
+    open_files::raise_limit(server.http.sizes.max_connections);
     let listeners = listen.bind()?;
     let runtime = runtime().context("cannot start the runtime")?;
     let ended = runtime.block_on(run(server, demo, listeners, &log));

@@ -88,14 +88,10 @@ fn http(
     };
     let hosts: Result<_, String> = listen.host_name().into_iter().map(str::parse).collect();
     let hosts = hosts.map_err(anyhow::Error::msg).context("--host")?;
-    let mut http = HttpSettings {
-        hosts,
-        max_body,
-        max_connections,
-        drain,
-        ollama_version,
-        ..HttpSettings::default()
-    };
+    let mut http = HttpSettings { ollama_version, ..HttpSettings::default() };
+    http.admission.hosts = hosts;
+    (http.sizes.max_body, http.sizes.max_connections) = (max_body, max_connections);
+    http.timeouts.drain = drain;
     http.responses.directory = state_dir;
     Ok((listen, http))
 }
@@ -120,9 +116,9 @@ fn access(
             "--allow-unauthenticated: anyone who can connect to {address} can use your account"
         ));
     }
-    http.hosts.extend(allow_host);
-    http.origins = allow_origin;
-    http.keys = keys;
+    http.admission.hosts.extend(allow_host);
+    http.admission.origins = allow_origin;
+    http.admission.keys = keys;
     Ok(warnings)
 }
 
@@ -259,10 +255,13 @@ mod tests {
         assert_eq!(format!("{listen:?}"), format!("{usual:?}"));
         assert!(!demo && !verbose);
         let http = HttpSettings::default();
-        assert_eq!((server.http.max_body, server.http.drain), (http.max_body, http.drain));
-        assert_eq!(server.http.max_connections, http.max_connections);
-        assert!(server.http.keys.is_empty() && server.http.origins.is_empty());
-        assert!(server.http.hosts.is_empty() && !server.http.log_bodies);
+        assert_eq!(
+            (server.http.sizes.max_body, server.http.timeouts.drain),
+            (http.sizes.max_body, http.timeouts.drain)
+        );
+        assert_eq!(server.http.sizes.max_connections, http.sizes.max_connections);
+        assert!(server.http.admission.keys.is_empty() && server.http.admission.origins.is_empty());
+        assert!(server.http.admission.hosts.is_empty() && !server.http.log_bodies);
         assert_eq!(server.upstream.route, UpstreamRoute::codex());
         assert_eq!(server.upstream.identity, Identity::default());
         let models = ModelSettings::default();
@@ -308,7 +307,10 @@ mod tests {
         ];
         let ResolvedSettings { verbose, server, .. } = resolved(&arguments).unwrap();
         assert!(verbose);
-        assert_eq!((server.http.max_body, server.http.drain), (1024, Duration::from_secs(2)));
+        assert_eq!(
+            (server.http.sizes.max_body, server.http.timeouts.drain),
+            (1024, Duration::from_secs(2))
+        );
         let policy = &server.policy;
         assert!(policy.fast && policy.web_search && policy.strict && policy.hide_commentary);
         assert_eq!(policy.debug_model.as_deref(), Some("m"));
@@ -363,9 +365,12 @@ mod tests {
         assert_eq!(log, LogFormat::Json);
         assert!(warnings.len() == 1 && warnings[0].contains("--log-bodies"), "{warnings:?}");
         let http = server.http;
-        let labels: Vec<&str> = http.keys.iter().map(|key| key.label()).collect();
+        let labels: Vec<&str> = http.admission.keys.iter().map(|key| key.label()).collect();
         assert_eq!(labels, ["ann", "key-2"]);
-        assert_eq!((http.hosts.len(), http.origins.len(), http.max_connections), (3, 2, 7));
+        assert_eq!(
+            (http.admission.hosts.len(), http.admission.origins.len(), http.sizes.max_connections),
+            (3, 2, 7)
+        );
     }
 
     #[test]

@@ -63,8 +63,8 @@ impl App {
         let turns = Arc::new(TurnServices {
             state: Arc::clone(&state),
             policy,
-            hold: http.hold,
-            heartbeat: http.heartbeat,
+            hold: http.streams.hold,
+            heartbeat: http.streams.heartbeat,
             tasks: Arc::clone(&tasks),
             panics: Arc::clone(&panics),
             abort: watch::Sender::new(false),
@@ -77,7 +77,8 @@ impl App {
             ollama_version: http.ollama_version.clone(),
             draining: AtomicBool::new(false),
         };
-        let (guard, connections) = (Guard::new(&http), Connections::new(&http));
+        let (guard, connections) =
+            (Guard::new(&http.admission, http.sizes.max_target), Connections::new(&http));
         let settings = http;
         Ok(Self {
             settings,

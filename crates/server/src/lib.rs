@@ -20,8 +20,9 @@ pub use crate::http::sanitize;
 pub use error::{ServerError, StoreError};
 pub use serve::{Served, Server};
 pub use settings::{
-    Access, ApiKey, HostName, HttpSettings, KeySettings, ModelSettings, OLLAMA_VERSION, Origin,
-    Settings, SignInSettings, StoreSettings,
+    Access, AdmissionSettings, ApiKey, HostName, HttpSettings, KeySettings, ModelSettings,
+    OLLAMA_VERSION, Origin, Settings, SignInSettings, SizeLimits, StoreSettings, StreamSettings,
+    Timeouts,
 };
 pub use state::credentials::{Account, KeeperCredentials};
 pub use state::limits::{StoredLimits, stored_limits};

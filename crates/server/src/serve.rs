@@ -128,7 +128,8 @@ impl Server {
 
     async fn drain(self, graceful: GracefulShutdown, mut connections: JoinSet<()>) -> Served {
         self.app.endpoints.draining.store(true, Ordering::Relaxed);
-        let drained = tokio::time::timeout(self.app.settings.drain, graceful.shutdown()).await;
+        let drained =
+            tokio::time::timeout(self.app.settings.timeouts.drain, graceful.shutdown()).await;
         while connections.try_join_next().is_some() {}
         let open = connections.len();
         // Answers that are still open end with words that say so.
@@ -177,8 +178,8 @@ fn connection(
     let io = ConnectionIo::new(stream, Arc::clone(&phase), &app.settings);
     let mut http = http1::Builder::new();
     // Hyper's own limit on heads runs while a connection is idle, too; `ConnectionIo` keeps the shorter one.
-    http.timer(TokioTimer::new()).header_read_timeout(app.settings.idle);
-    http.max_header_size(app.settings.max_head);
+    http.timer(TokioTimer::new()).header_read_timeout(app.settings.timeouts.idle);
+    http.max_header_size(app.settings.sizes.max_head);
     let service = service_fn(move |mut request: Request<Incoming>| {
         phase.begin_answer();
         if let Some(local) = local {

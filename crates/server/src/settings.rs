@@ -37,62 +37,103 @@ pub const OLLAMA_VERSION: &str = "0.23.2";
 /// The listening side.
 #[derive(Clone, Debug)]
 pub struct HttpSettings {
-    /// Hosts that a request may be for, beside `localhost`, loopback addresses and, where another
-    /// machine can connect, the address that it connected to.
-    pub hosts: Vec<HostName>,
-    /// Origins of web pages that may ask; requests of all others are refused.
-    pub origins: Vec<Origin>,
-    /// Keys of which each request must carry one; with none, everybody who can connect may ask.
-    pub keys: Vec<ApiKey>,
-    /// How many requests with a wrong key are told so within a second; more are put off.
-    pub wrong_keys: u32,
-    /// The most connections, also bound by four fifths of the process's limit of open files.
-    pub max_connections: usize,
-    /// The largest head of a request, in bytes.
-    pub max_head: usize,
-    /// The longest request target, in bytes.
-    pub max_target: usize,
-    /// The largest request body, in bytes, as it is sent and as it is decoded.
-    pub max_body: usize,
-    /// The most that is held of all request bodies together, in bytes; at least twice `max_body`.
-    pub max_in_flight: usize,
-    /// How long a request's head may take, from its first byte to its end.
-    pub head: Duration,
-    /// How long a connection may be idle before a request.
-    pub idle: Duration,
-    /// How long a request's body may make no progress worth the name, which is 1 KiB.
-    pub body_progress: Duration,
-    /// How long a client may take nothing of what there is to be sent.
-    pub write_progress: Duration,
-    /// How long the rest of a refused request is read, so that its client gets to read why.
-    pub linger: Duration,
-    /// Whether request bodies are logged, which holds what people say.
+    /// Who may send requests.
+    pub admission: AdmissionSettings,
+    /// How large requests may be, and how much the server holds.
+    pub sizes: SizeLimits,
+    /// How long a client or the shutdown may take.
+    pub timeouts: Timeouts,
+    /// When a stream begins, and how it shows that it is alive.
+    pub streams: StreamSettings,
+    /// Whether request bodies are logged; they hold what people wrote.
     pub log_bodies: bool,
-    /// The version of Ollama that its clients are told; numeric, as they compare it.
+    /// The version that Ollama's clients are given; numeric, as they compare it.
     pub ollama_version: String,
-    /// How long open answers may go on once the server is told to stop.
-    pub drain: Duration,
-    /// How long a stream's head waits for the first output, so that a failure in its place gets a
-    /// status; then the head goes out alone.
-    pub hold: Duration,
-    /// After how long a silence a stream of server-sent events gets a comment.
-    pub heartbeat: Duration,
-    /// What is kept of responses.
+    /// The store of responses.
     pub responses: StoreSettings,
 }
 
 impl Default for HttpSettings {
     fn default() -> Self {
         Self {
-            hosts: Vec::new(),
-            origins: Vec::new(),
-            keys: Vec::new(),
-            wrong_keys: 50,
+            admission: AdmissionSettings::default(),
+            sizes: SizeLimits::default(),
+            timeouts: Timeouts::default(),
+            streams: StreamSettings::default(),
+            log_bodies: false,
+            ollama_version: OLLAMA_VERSION.to_owned(),
+            responses: StoreSettings::default(),
+        }
+    }
+}
+
+/// Who may send requests.
+#[derive(Clone, Debug)]
+pub struct AdmissionSettings {
+    /// Hosts that a request may be for, in addition to `localhost`, loopback addresses and, where
+    /// another machine can connect, the address that it connected to.
+    pub hosts: Vec<HostName>,
+    /// Origins of web pages that may send requests; those of all others are refused.
+    pub origins: Vec<Origin>,
+    /// Keys, one of which each request must carry; without any, everyone who can connect is admitted.
+    pub keys: Vec<ApiKey>,
+    /// How many requests with a wrong key are answered with 401 in a second; more get 429.
+    pub wrong_keys: u32,
+}
+
+impl Default for AdmissionSettings {
+    fn default() -> Self {
+        Self { hosts: Vec::new(), origins: Vec::new(), keys: Vec::new(), wrong_keys: 50 }
+    }
+}
+
+/// How large requests may be, and how much the server holds. Sizes are in bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct SizeLimits {
+    /// The most connections; four fifths of the process's limit of open files bound it too.
+    pub max_connections: usize,
+    /// The largest head of a request.
+    pub max_head: usize,
+    /// The longest request target.
+    pub max_target: usize,
+    /// The largest request body, as it is sent and as it is decoded.
+    pub max_body: usize,
+    /// The most that all request bodies together may hold; at least twice `max_body`.
+    pub max_in_flight: usize,
+}
+
+impl Default for SizeLimits {
+    fn default() -> Self {
+        Self {
             max_connections: 4096,
             max_head: 32 * 1024,
             max_target: 8 * 1024,
             max_body: 64 * 1024 * 1024,
             max_in_flight: 256 * 1024 * 1024,
+        }
+    }
+}
+
+/// How long a client or the shutdown may take.
+#[derive(Clone, Copy, Debug)]
+pub struct Timeouts {
+    /// How long a request's head may take, from its first byte to its end.
+    pub head: Duration,
+    /// How long a connection may be idle before a request.
+    pub idle: Duration,
+    /// How long a request's body may go without 1 KiB of progress.
+    pub body_progress: Duration,
+    /// How long a client may read nothing of the bytes that wait for it.
+    pub write_progress: Duration,
+    /// How long the rest of a refused request is read, so that its client gets to read why.
+    pub linger: Duration,
+    /// How long open answers may go on once the server is told to stop.
+    pub drain: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
             head: Duration::from_secs(10),
             // Longer than the 90 s for which common clients keep idle connections, so that they
             // close first and never write into a closing one.
@@ -100,13 +141,24 @@ impl Default for HttpSettings {
             body_progress: Duration::from_secs(30),
             write_progress: Duration::from_secs(60),
             linger: Duration::from_secs(5),
-            log_bodies: false,
-            ollama_version: OLLAMA_VERSION.to_owned(),
             drain: Duration::from_secs(30),
-            hold: Duration::from_secs(10),
-            heartbeat: Duration::from_secs(15),
-            responses: StoreSettings::default(),
         }
+    }
+}
+
+/// When a stream begins, and how it shows that it is alive.
+#[derive(Clone, Copy, Debug)]
+pub struct StreamSettings {
+    /// How long a stream's head waits for the first output, so that a failure in its place gets a
+    /// status; then the head is sent alone.
+    pub hold: Duration,
+    /// The silence after which a stream of server-sent events gets a comment.
+    pub heartbeat: Duration,
+}
+
+impl Default for StreamSettings {
+    fn default() -> Self {
+        Self { hold: Duration::from_secs(10), heartbeat: Duration::from_secs(15) }
     }
 }
 

@@ -49,8 +49,8 @@ pub(crate) struct Connections {
 impl Connections {
     /// Makes as many slots as the settings and the limit of open files allow.
     pub(crate) fn new(settings: &HttpSettings) -> Self {
-        let allowed = max_connections(settings.max_connections);
-        if allowed < settings.max_connections {
+        let allowed = max_connections(settings.sizes.max_connections);
+        if allowed < settings.sizes.max_connections {
             tracing::warn!(
                 most = allowed,
                 "fewer connections than set: the limit of open files is too low"

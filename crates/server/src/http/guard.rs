@@ -11,7 +11,7 @@ use http::request::Parts;
 
 use crate::http::api_keys::{ApiKeys, Caller};
 use crate::http::connection::LocalAddress;
-use crate::settings::{Host, HostName, HttpSettings, Origin};
+use crate::settings::{AdmissionSettings, Host, HostName, Origin};
 
 /// Who may ask: programs that use a name of this server, pages that are listed, holders of a key.
 #[derive(Debug)]
@@ -33,12 +33,12 @@ pub(crate) enum Admitted {
 
 impl Guard {
     /// Makes a guard that goes by these settings.
-    pub(crate) fn new(settings: &HttpSettings) -> Self {
+    pub(crate) fn new(settings: &AdmissionSettings, max_target: usize) -> Self {
         Self {
             hosts: settings.hosts.clone(),
             origins: settings.origins.clone(),
             keys: ApiKeys::new(settings.keys.clone(), settings.wrong_keys),
-            longest_target: settings.max_target,
+            longest_target: max_target,
         }
     }
 

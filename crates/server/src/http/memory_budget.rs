@@ -31,7 +31,7 @@ impl MemoryBudget {
 
     /// Makes the budget of a server: at least one body, as sent and as decoded, always fits.
     pub(crate) fn from_settings(settings: &HttpSettings) -> Arc<Self> {
-        Self::new(settings.max_in_flight.max(settings.max_body.saturating_mul(2)))
+        Self::new(settings.sizes.max_in_flight.max(settings.sizes.max_body.saturating_mul(2)))
     }
 
     /// Begins to hold, with nothing.

@@ -43,9 +43,9 @@ impl BodyReader {
     pub(crate) fn new(settings: &HttpSettings) -> Self {
         Self {
             budget: MemoryBudget::from_settings(settings),
-            limit: settings.max_body,
-            patience: settings.body_progress,
-            linger: settings.linger,
+            limit: settings.sizes.max_body,
+            patience: settings.timeouts.body_progress,
+            linger: settings.timeouts.linger,
         }
     }
 

@@ -39,6 +39,8 @@ pub(super) struct TurnParts<D: Dialect> {
     pub(super) shape: Arc<Shape>,
     pub(super) store_on_complete: Option<StoreOnComplete>,
     pub(super) record: TurnRecord,
+    /// How the stream's messages are delimited: the dialect's way, unless the transport has its own.
+    pub(super) framing: Framing,
 }
 
 /// The body of a streamed reply.
@@ -65,16 +67,16 @@ pub(super) struct TurnBody<D: Dialect> {
 impl<D: Dialect> TurnBody<D> {
     /// Begins a reply.
     pub(super) fn new(services: &Arc<TurnServices>, parts: TurnParts<D>) -> Self {
-        let TurnParts { choices, shape, store_on_complete, record } = parts;
+        let TurnParts { choices, shape, store_on_complete, record, framing } = parts;
         let heartbeat = services.heartbeat;
         Self {
             choices,
             shape,
             services: Arc::clone(services),
-            out: Out::new(D::FRAMING),
+            out: Out::new(framing),
             store_on_complete,
             record,
-            heartbeat: (D::FRAMING == Framing::Sse).then(|| Heartbeat::new(heartbeat)),
+            heartbeat: (framing == Framing::Sse).then(|| Heartbeat::new(heartbeat)),
             shutdown: ShutdownWatch::of(services),
             given_at: None,
             coalescer: Coalescer::default(),

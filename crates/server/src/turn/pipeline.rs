@@ -87,9 +87,10 @@ pub(crate) async fn turn<D: Dialect>(
     if plan.stream {
         let encode = |(number, source)| Choice::new(source, D::encoder(&shape, number));
         let choices = sources.map(encode).collect();
-        let parts = TurnParts { choices, shape, store_on_complete, record };
+        let framing = D::FRAMING;
+        let parts = TurnParts { choices, shape, store_on_complete, record, framing };
         let body = TurnBody::<D>::new(services, parts).with_panic(request.panic_in_body);
-        return Ok(response::stream(headers, media_type(D::FRAMING), body));
+        return Ok(response::stream(headers, media_type(framing), body));
     }
     let gather = |(number, source)| Choice::new(source, D::whole(&shape, number));
     let outputs = whole(services, sources.map(gather).collect(), &record).await?;

@@ -39,9 +39,9 @@ impl ConnectionIo {
         Self {
             stream,
             phase,
-            head: LazyTimer::new(settings.head),
-            write: LazyTimer::new(settings.write_progress),
-            linger: LazyTimer::new(settings.linger),
+            head: LazyTimer::new(settings.timeouts.head),
+            write: LazyTimer::new(settings.timeouts.write_progress),
+            linger: LazyTimer::new(settings.timeouts.linger),
             unread: 0,
             shut: false,
         }

@@ -7,11 +7,13 @@ use http::{HeaderMap, Request};
 use super::*;
 use crate::settings::ApiKey;
 
-fn settings() -> HttpSettings {
-    HttpSettings {
+const MAX_TARGET: usize = 8 * 1024;
+
+fn settings() -> AdmissionSettings {
+    AdmissionSettings {
         hosts: ["proxy.lan", "192.168.1.5", "2001:db8::5"].map(|host| host.parse().unwrap()).into(),
         origins: ["http://localhost:3000", "app://obsidian.md"].map(|o| o.parse().unwrap()).into(),
-        ..HttpSettings::default()
+        ..AdmissionSettings::default()
     }
 }
 
@@ -25,7 +27,7 @@ fn head(method: &str, target: &str, headers: &[(&str, &str)]) -> Parts {
 
 fn check(headers: &[(&str, &str)]) -> Result<(), u16> {
     let mut head = head("POST", "/v1/chat/completions", headers);
-    let admitted = Guard::new(&settings()).admit(&mut head);
+    let admitted = Guard::new(&settings(), MAX_TARGET).admit(&mut head);
     admitted.map(|admitted| assert_eq!(admitted, Admitted::Request)).map_err(|f| f.status())
 }
 
@@ -96,7 +98,7 @@ fn a_malformed_or_ambiguous_host_is_a_bad_request() {
 #[test]
 fn a_refused_host_is_told_the_flag_that_would_allow_it() {
     let mut head = head("GET", "/", &[("host", "nas.lan:8000")]);
-    let failure = Guard::new(&settings()).admit(&mut head).unwrap_err();
+    let failure = Guard::new(&settings(), MAX_TARGET).admit(&mut head).unwrap_err();
     assert!(failure.message.contains("--allow-host nas.lan"), "{failure}");
 }
 
@@ -165,7 +167,7 @@ fn what_else_a_browser_says_of_itself_is_looked_at_without_an_origin() {
 fn a_refused_origin_is_told_the_flag_and_null_that_there_is_none() {
     let said = |origin: &str| {
         let mut head = head("GET", "/", &[("host", "localhost"), ("origin", origin)]);
-        Guard::new(&settings()).admit(&mut head).unwrap_err().message
+        Guard::new(&settings(), MAX_TARGET).admit(&mut head).unwrap_err().message
     };
     assert!(said("https://a.test").ends_with("--allow-origin https://a.test"));
     assert!(!said("null").contains("--allow-origin"), "{}", said("null"));
@@ -175,7 +177,7 @@ fn a_refused_origin_is_told_the_flag_and_null_that_there_is_none() {
 fn an_absolute_target_must_be_for_us_too_and_for_the_same_host() {
     let status = |target: &str, host: &str| {
         let mut head = head("GET", target, &[("host", host)]);
-        Guard::new(&settings()).admit(&mut head).map_err(|failure| failure.status())
+        Guard::new(&settings(), MAX_TARGET).admit(&mut head).map_err(|failure| failure.status())
     };
     assert_eq!(status("http://evil.test/v1/models", "localhost"), Err(403));
     assert_eq!(status("http://localhost/v1/models", "evil.test"), Err(403));
@@ -215,7 +217,7 @@ fn a_web_socket_handshake_needs_a_key() {
 }
 
 fn shared(method: &str, headers: &[(&str, &str)]) -> HeaderMap {
-    let guard = Guard::new(&settings());
+    let guard = Guard::new(&settings(), MAX_TARGET);
     let mut head = head(method, "/v1/models", headers);
     let mut reply = match guard.admit(&mut head) {
         Ok(Admitted::Preflight) => Guard::preflight(&head),
@@ -248,7 +250,7 @@ fn a_listed_origin_may_read_replies_and_no_other() {
 
 #[test]
 fn a_preflight_gets_fixed_lists_without_a_key() {
-    let settings = HttpSettings { keys: vec![ApiKey::new("a", "right")], ..settings() };
+    let settings = AdmissionSettings { keys: vec![ApiKey::new("a", "right")], ..settings() };
     let asks = [
         ("host", "localhost"),
         ("origin", "http://localhost:3000"),
@@ -256,7 +258,7 @@ fn a_preflight_gets_fixed_lists_without_a_key() {
         ("access-control-request-headers", "x-evil"),
     ];
     let mut head = head("OPTIONS", "/v1/models", &asks);
-    assert_eq!(Guard::new(&settings).admit(&mut head), Ok(Admitted::Preflight));
+    assert_eq!(Guard::new(&settings, MAX_TARGET).admit(&mut head), Ok(Admitted::Preflight));
     let headers = shared("OPTIONS", &asks);
     assert_eq!(headers["access-control-allow-methods"], "GET, HEAD, POST, DELETE");
     let allowed = headers["access-control-allow-headers"].to_str().unwrap();
@@ -270,8 +272,8 @@ fn a_preflight_gets_fixed_lists_without_a_key() {
 
 #[test]
 fn all_but_health_needs_a_key_where_keys_are_set() {
-    let settings = HttpSettings { keys: vec![ApiKey::new("ann", "right")], ..settings() };
-    let guard = Guard::new(&settings);
+    let settings = AdmissionSettings { keys: vec![ApiKey::new("ann", "right")], ..settings() };
+    let guard = Guard::new(&settings, MAX_TARGET);
     let asked = |method: &str, path: &str, key: &str| {
         let mut head = head(method, path, &[("host", "localhost"), ("authorization", key)]);
         guard.admit(&mut head).map_err(|failure| failure.status())?;
@@ -289,7 +291,7 @@ fn all_but_health_needs_a_key_where_keys_are_set() {
 #[tokio::test(start_paused = true)]
 async fn many_wrong_keys_are_put_off_and_right_ones_never() {
     let keys = vec![ApiKey::new("ann", "right")];
-    let guard = Guard::new(&HttpSettings { keys, wrong_keys: 3, ..settings() });
+    let guard = Guard::new(&AdmissionSettings { keys, wrong_keys: 3, ..settings() }, MAX_TARGET);
     let status = |key: &str| {
         let mut head = head("GET", "/", &[("host", "localhost"), ("x-api-key", key)]);
         guard.admit(&mut head).map_err(|failure| (failure.status(), failure.retry_after()))
