@@ -1,4 +1,4 @@
-//! `accounts` and `use`: which sign-ins are kept, and which of them is in use.
+//! `accounts` and `use`: the accounts of a home, and the one in use.
 
 use std::process::ExitCode;
 
@@ -11,7 +11,7 @@ use crate::login::named;
 use crate::logout::command_error;
 use crate::screen::{Paint, Screen, shown};
 
-/// Lists the accounts; a star stands at the one in use.
+/// Lists the accounts, with a star at the one in use.
 pub(crate) fn list(context: &CommandContext) -> Result<ExitCode, CommandError> {
     let accounts = context.config.home.accounts().context("the accounts cannot be listed")?;
     if accounts.is_empty() {
@@ -40,6 +40,6 @@ fn row(screen: Screen, account: &Account) -> String {
 pub(crate) async fn switch(context: &CommandContext, word: &str) -> Result<ExitCode, CommandError> {
     let account = context.config.home.switch(word).await.map_err(command_error)?;
     let who = shown(named(&account));
-    context.screen.line(format_args!("In use now: {who}. A running server takes it up by itself."));
+    context.screen.line(format_args!("Now in use: {who}. A running server switches by itself."));
     Ok(ExitCode::SUCCESS)
 }

@@ -43,7 +43,7 @@ pub(crate) fn span(seconds: i64) -> String {
     }
 }
 
-/// The length of a window, such as `5 hours`. A minute more or less in a hundred is not told.
+/// The length of a window, such as `5 hours`. A difference of one percent is ignored.
 pub(crate) fn window(minutes: u64) -> String {
     for (unit, one, many) in [(1440, "day", "days"), (60, "hour", "hours")] {
         let whole = minutes.saturating_add(unit / 2) / unit;

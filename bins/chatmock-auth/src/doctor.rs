@@ -1,4 +1,4 @@
-//! `doctor`: one line for everything that may be wrong, with what mends it.
+//! `doctor`: one line for each check, with a fix where one is needed.
 
 use std::process::ExitCode;
 
@@ -10,7 +10,7 @@ use crate::exit::{CommandError, OTHER};
 use crate::screen::{Paint, Screen, shown};
 use crate::{CommandContext, env};
 
-/// Looks at everything, and tells it line by line.
+/// Runs all checks and prints a line for each.
 pub(crate) async fn run(context: &CommandContext) -> Result<ExitCode, CommandError> {
     let mut failed = false;
     let mut tell = |checks: &[Check]| {
@@ -21,7 +21,7 @@ pub(crate) async fn run(context: &CommandContext) -> Result<ExitCode, CommandErr
     };
     tokio::select! {
         looked = look(context, &mut tell) => looked?,
-        code = context.stop.asked() => return Err(CommandError::Stopped("not everything was looked at", code)),
+        code = context.stop.asked() => return Err(CommandError::Stopped("not everything was checked", code)),
     }
     Ok(if failed { ExitCode::from(OTHER) } else { ExitCode::SUCCESS })
 }

@@ -1,9 +1,9 @@
-//! The environment: every name that this program reads, and what it tells about the machine.
+//! The environment: every variable that this program reads, and what follows from them.
 
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
-/// Whether more is told.
+/// Logs more.
 pub(crate) const VERBOSE: &str = "VERBOSE";
 /// The folder of the sign-ins.
 pub(crate) const HOME: &str = "CHATGPT_LOCAL_HOME";
@@ -15,22 +15,22 @@ pub(crate) const CLIENT_ID: &str = "CHATGPT_LOCAL_CLIENT_ID";
 pub(crate) const LOGIN_BIND: &str = "CHATGPT_LOCAL_LOGIN_BIND";
 /// The port to wait on for the browser.
 pub(crate) const CALLBACK_PORT: &str = "CHATMOCK_CALLBACK_PORT";
-/// Where sign-ins are put.
+/// The store of sign-ins.
 pub(crate) const STORE: &str = "CHATMOCK_STORE";
 /// The address of the backend.
 pub(crate) const UPSTREAM_URL: &str = "CHATMOCK_UPSTREAM_URL";
-/// The program name that the backend and the issuer are told.
+/// The program's name for the backend and the issuer.
 pub(crate) const ORIGINATOR: &str = "CHATMOCK_ORIGINATOR";
-/// The `user-agent` that the backend and the issuer are told.
+/// The `user-agent` for the backend and the issuer.
 pub(crate) const USER_AGENT: &str = "CHATMOCK_USER_AGENT";
-/// Whether the Codex CLI's sign-in is read.
+/// Reads the Codex CLI's sign-in.
 pub(crate) const BORROW_CODEX: &str = "CHATMOCK_BORROW_CODEX";
 
 /// The Codex CLI's own folder; `.codex` in the person's home folder when unset.
 const CODEX_HOME: &str = "CODEX_HOME";
-/// The person's browsers, parted by colons.
+/// The person's browsers, separated by colons.
 const BROWSER: &str = "BROWSER";
-/// Set where the person sits at another machine.
+/// Set when the person sits at another machine.
 const REMOTE: [&str; 2] = ["SSH_CONNECTION", "SSH_TTY"];
 /// Set where windows can be shown.
 const DISPLAYS: [&str; 2] = ["DISPLAY", "WAYLAND_DISPLAY"];
@@ -38,7 +38,7 @@ const DISPLAYS: [&str; 2] = ["DISPLAY", "WAYLAND_DISPLAY"];
 const CONTAINERS: [&str; 2] = ["container", "KUBERNETES_SERVICE_HOST"];
 /// There in containers.
 const CONTAINER_FILES: [&str; 2] = ["/.dockerenv", "/run/.containerenv"];
-/// Lead calls through a proxy, or past it.
+/// Choose a proxy, or none.
 const PROXIES: [&str; 8] = [
     "HTTPS_PROXY",
     "https_proxy",
@@ -49,10 +49,10 @@ const PROXIES: [&str; 8] = [
     "NO_PROXY",
     "no_proxy",
 ];
-/// Say how text is encoded; the first that is set counts.
+/// Name the encoding of text; the first one that is set is used.
 const LOCALES: [&str; 3] = ["LC_ALL", "LC_CTYPE", "LANG"];
 
-/// A variable that says something: an empty one counts as unset.
+/// Returns a variable; an empty one is the same as an unset one.
 pub(crate) fn value(name: impl AsRef<OsStr>) -> Option<OsString> {
     std::env::var_os(name).filter(|value| !value.is_empty())
 }
@@ -79,7 +79,7 @@ impl Folders {
     }
 }
 
-/// What decides whether a browser can be opened here.
+/// The facts that decide whether a browser can be opened here.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Environment {
     /// The browsers that the person named.
@@ -112,12 +112,12 @@ pub(crate) fn proxies() -> Vec<(String, String)> {
     PROXIES.iter().filter_map(|name| set(name)).collect()
 }
 
-/// Whether colours are wanted, where something can show them.
+/// Returns whether colours are wanted.
 pub(crate) fn wants_colour() -> bool {
     !is_set(&"NO_COLOR") && value("TERM").is_none_or(|terminal| terminal != "dumb")
 }
 
-/// Whether block characters can be shown.
+/// Returns whether block characters can be shown.
 pub(crate) fn is_unicode() -> bool {
     let locale = LOCALES.iter().find_map(value);
     let locale = locale.map(|locale| locale.to_string_lossy().to_ascii_lowercase());

@@ -1,4 +1,4 @@
-//! Bad ends: what went wrong, and the exit code that tells a script which kind it was.
+//! Errors of the program, and the exit code of each kind, for scripts.
 
 use std::io::{Write, stderr};
 use std::process::ExitCode;
@@ -8,38 +8,38 @@ use chatmock_auth::{EndpointError, KeeperError, LockError, RegistrationError, St
 
 use crate::screen::printable;
 
-/// Anything that no other code names; also a doctor that found something broken.
+/// Any failure without a code of its own; also a problem that `doctor` found.
 pub(crate) const OTHER: u8 = 1;
-/// A flag, a variable or a setting cannot be used; also the code of clap's own refusals.
+/// A flag, a variable or a setting cannot be used; clap uses this code, too.
 const SETTINGS: u8 = 2;
 /// Nobody is signed in, or the sign-in has ended.
 pub(crate) const SIGNED_OUT: u8 = 3;
 /// A question was answered with no, or could not be asked.
 const DECLINED: u8 = 4;
 
-/// What to do about a keyring that gives or takes nothing.
+/// The advice for a keyring that does not work.
 const KEYRING: &str = "unlock the keyring, or sign in with --store file";
 
 /// The longest message, in characters.
 const LONGEST: usize = 1000;
 
-/// Why the program did not do what it was asked.
+/// Why a command failed.
 #[derive(Debug)]
 pub(crate) enum CommandError {
-    /// What was asked for cannot work; the same call fails again.
+    /// The command line cannot work; the same call fails again.
     Settings(anyhow::Error),
     /// Only a sign-in helps.
     SignedOut(anyhow::Error),
     /// The person said no, or there was nobody to ask.
     Declined(anyhow::Error),
-    /// A signal asked the program to end; what it leaves behind, and its exit code.
+    /// A signal ended the program: what it leaves behind, and its exit code.
     Stopped(&'static str, u8),
     /// Something else.
     Other(anyhow::Error),
 }
 
 impl CommandError {
-    /// Tells the person, and gives the exit code.
+    /// Prints the message and returns the exit code.
     pub(crate) fn report(&self) -> ExitCode {
         let (code, message) = match self {
             Self::Settings(error) => (SETTINGS, format!("error: {error:#}")),
@@ -66,7 +66,7 @@ impl From<EndpointError> for CommandError {
             EndpointError::Issuer(_) => Self::Settings(anyhow!(error).context("--issuer")),
             EndpointError::Identity | EndpointError::UnknownRoute => Self::Settings(error.into()),
             EndpointError::Unreachable(_) => Self::Other(
-                anyhow!(error).context("no answer (chatmock-auth doctor looks for the reason)"),
+                anyhow!(error).context("no answer (find out why: chatmock-auth doctor)"),
             ),
             error => Self::Other(error.into()),
         }

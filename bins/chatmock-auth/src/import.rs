@@ -1,4 +1,4 @@
-//! `import`: another program's sign-in looked at, and one of our own made for the same account.
+//! `import`: finds another program's sign-in and makes a separate one for the same account.
 
 use std::process::ExitCode;
 
@@ -12,7 +12,7 @@ use crate::logout::command_error;
 use crate::screen::shown;
 use crate::settings::{Import, Login};
 
-/// Looks at the first file that is there, and does what is safe.
+/// Examines the first file that exists, and does what is safe.
 pub(crate) async fn run(
     context: &CommandContext,
     import: Import,
@@ -22,7 +22,7 @@ pub(crate) async fn run(
     tell(context, &found);
     match found.advice {
         Advice::UseAsIs => {
-            context.screen.line("It is in use here already: nothing is to be done.");
+            context.screen.line("This sign-in is already in use here; nothing to do.");
             Ok(ExitCode::SUCCESS)
         }
         Advice::SignInAnew if take_over => self::take_over(context, found).await,
@@ -46,7 +46,7 @@ fn look(context: &CommandContext, files: &[std::path::PathBuf]) -> Result<Found,
     }
     let places: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
     Err(CommandError::SignedOut(anyhow!(
-        "there is no {}: sign in with chatmock-auth login, or name the file",
+        "there is no {}: sign in with chatmock-auth login, or pass the path of the file",
         places.join(" and no ")
     )))
 }
@@ -57,8 +57,8 @@ fn tell(context: &CommandContext, found: &Found) {
     screen.field("Written by", writer(found.writer));
     if let Some(account) = &found.account {
         screen.field("E-mail", named(account));
-        screen.field("Plan", account.plan.as_deref().unwrap_or("not told"));
-        screen.field("Workspace", account.workspace.as_deref().unwrap_or("not told"));
+        screen.field("Plan", account.plan.as_deref().unwrap_or("unknown"));
+        screen.field("Workspace", account.workspace.as_deref().unwrap_or("unknown"));
     }
     screen.line("");
 }
@@ -76,25 +76,29 @@ async fn take_over(context: &CommandContext, found: Found) -> Result<ExitCode, C
     let writer = writer(found.writer);
     let account = found.take_over(&context.config.home).await.map_err(command_error)?;
     let who = shown(named(&account));
-    context.screen.line(format_args!("Taken over: {who}. Do not use {writer} with it any more."));
+    context
+        .screen
+        .line(format_args!("Taken over: {who}. Do not use {writer} with this sign-in any more."));
     Ok(ExitCode::SUCCESS)
 }
 
-/// A token that is good once must not have two owners.
+/// Signs in again for the same account: a refresh token is good once, so it must not have two owners.
 async fn sign_in_anew(
     context: &CommandContext,
     found: &Found,
     login: Login,
 ) -> Result<ExitCode, CommandError> {
     let (screen, writer) = (context.screen, writer(found.writer));
-    screen.line("Its tokens stay where they are: two programs that renew one sign-in end it for");
-    screen.line("both. Sign in once more with the same account, and each has its own.");
+    screen.line(
+        "Its tokens are not copied: two programs that renew the same sign-in end it for both.",
+    );
+    screen.line("Sign in again with the same account, so that each program has its own.");
     match found.writer {
         Writer::CodexCli => screen.line(
-            "(chatmock-server --borrow-codex reads this file instead, as long as codex renews it.)",
+            "(Or let chatmock-server read this file with --borrow-codex, as long as codex renews it.)",
         ),
         _ => screen.line(format_args!(
-            "(If {writer} is out of use, --take-over moves the tokens here instead.)"
+            "(If you no longer use {writer}, --take-over moves the tokens here instead.)"
         )),
     }
     screen.line("");

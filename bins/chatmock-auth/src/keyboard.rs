@@ -15,7 +15,7 @@ pub(crate) struct Keyboard {
 }
 
 impl Keyboard {
-    /// Says whether somebody can be asked.
+    /// Returns whether somebody can be asked.
     pub(crate) fn has_person(&self) -> bool {
         stdin().is_terminal()
     }

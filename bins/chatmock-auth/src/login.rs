@@ -1,4 +1,4 @@
-//! `login`: the sign-in, from the question how to the saved tokens.
+//! `login`: the sign-in, from the choice of a method to the saved tokens.
 
 mod browser;
 mod browser_launch;
@@ -21,7 +21,7 @@ use crate::settings::Login;
 use crate::{CommandContext, dates};
 use method::{LoginMethod, choose};
 
-/// What a stopped sign-in leaves behind.
+/// The message of a sign-in that was stopped.
 const NOTHING_CHANGED: &str = "nothing was changed";
 
 /// A sign-in under way.
@@ -42,10 +42,12 @@ pub(crate) async fn run(context: &CommandContext, login: &Login) -> Result<ExitC
     flow.preface();
     let signed_in = match flow.method(&environment) {
         LoginMethod::Device { chosen: true } => flow.by_device().await,
-        // Who did not ask for a code is not sent away for want of one.
+        // A person who did not ask for a code gets the browser where there are no codes.
         LoginMethod::Device { chosen: false } => match flow.by_device().await {
             Err(MethodError::NoCodes) => {
-                context.screen.line("Sign-in by code is not offered here, so by browser:\n");
+                context.screen.line(
+                    "Device codes are not enabled here; signing in with the browser instead:\n",
+                );
                 flow.by_browser(None).await
             }
             outcome => outcome,
@@ -61,12 +63,12 @@ pub(crate) async fn run(context: &CommandContext, login: &Login) -> Result<ExitC
     Ok(ExitCode::SUCCESS)
 }
 
-/// Why one way to sign in did not lead to the end.
+/// Why one method to sign in failed.
 #[derive(Debug)]
 enum MethodError {
     /// The issuer gives no device codes.
     NoCodes,
-    /// It is over.
+    /// No other method helps.
     Fatal(CommandError),
 }
 
@@ -77,14 +79,14 @@ impl<T: Into<CommandError>> From<T> for MethodError {
 }
 
 impl<'a> LoginFlow<'a> {
-    /// Settles what the sign-in is for, and refuses what cannot be had there.
+    /// Chooses the route, and refuses flags that cannot be used on it.
     async fn new(context: &'a CommandContext, login: &'a Login) -> Result<Self, CommandError> {
         let endpoint = context.config.keeper.endpoint()?;
         let route = route::chosen(context, login).await?;
         let profile = route.profile().ok_or(EndpointError::UnknownRoute)?;
         login.check(profile).map_err(CommandError::Settings)?;
         if profile.registers && endpoint.client_id() != CLIENT_ID {
-            let why = "--client-id does not count on the plan route: its client is issued";
+            let why = "--client-id cannot be used on the plan route, which issues a client to each installation";
             return Err(CommandError::Settings(anyhow!(why)));
         }
         let registration = if profile.registers {
@@ -101,7 +103,7 @@ impl<'a> LoginFlow<'a> {
         choose(self.login.requested, reachable, environment)
     }
 
-    /// Says what is going to happen.
+    /// Prints what is going to happen.
     fn preface(&self) {
         let (screen, home) = (self.context.screen, self.context.config.home.path());
         let file = home.join("auth.json");
@@ -113,14 +115,14 @@ impl<'a> LoginFlow<'a> {
         screen.line("Signing in with your ChatGPT account, for chatmock-server on this machine.");
         screen.field("Route", self.profile.name);
         screen.field("Service", self.endpoint.issuer());
-        screen.field("To be kept", &place);
+        screen.field("Store", &place);
         if let Some(name) = &self.login.name {
             screen.field("Account", name);
         }
         screen.line("");
     }
 
-    /// Buys the tokens, shows whose they are, and saves them.
+    /// Fetches the tokens, shows whose they are, and saves them.
     async fn complete(&self, exchange: &CodeExchange) -> Result<SignedIn, MethodError> {
         self.context.screen.line("Approved. Fetching the tokens ...");
         let obtained = tokio::select! {
@@ -156,7 +158,7 @@ impl<'a> LoginFlow<'a> {
         for (name, value) in
             [("E-mail", &account.email), ("Plan", &account.plan), ("Workspace", &account.workspace)]
         {
-            screen.field(name, value.as_deref().unwrap_or("not told"));
+            screen.field(name, value.as_deref().unwrap_or("unknown"));
         }
         screen.line("");
     }
@@ -175,7 +177,7 @@ impl<'a> LoginFlow<'a> {
         if !keyboard.has_person() {
             return false;
         }
-        screen.line("--account NAME would have kept both, each under its name.");
+        screen.line("To keep both accounts, answer no and sign in with --account NAME.");
         keyboard.forget().await;
         screen.prompt(format_args!("Replace {who}? [y/N] "));
         tokio::select! {
@@ -194,11 +196,11 @@ impl<'a> LoginFlow<'a> {
         screen.field("Saved in", &signed_in.place);
         if let Some(end) = signed_in.expires {
             let end = dates::from_now(end, dates::unix_now());
-            screen.field("Ends", &format!("{end}; renewed by itself before"));
+            screen.field("Ends", &format!("{end}; renewed automatically"));
         }
         if let Some(aside) = &signed_in.put_aside {
             let key = aside.name.as_deref().or(aside.email.as_deref()).unwrap_or(&aside.key);
-            screen.field("Kept aside", &format!("{key}: chatmock-auth use {key}"));
+            screen.field("Set aside", &format!("{key}: chatmock-auth use {key}"));
         }
         if self.route != SignInRoute::CODEX {
             screen.field("Used by", &format!("chatmock-server --route {}", self.route));
@@ -209,11 +211,10 @@ impl<'a> LoginFlow<'a> {
     }
 }
 
-/// What a sign-in is that may not use the plan; the command follows.
-pub(crate) const PLAN_USE_OFF: &str =
-    "signed in, but use of the plan is off, since it was not allowed: sign in again and allow it: ";
+/// The message of a sign-in that may not use the plan; the command follows.
+pub(crate) const PLAN_USE_OFF: &str = "signed in, but use of the plan is off because you did not allow it; sign in again and allow it: ";
 
-/// The account's e-mail address, or else what is known of it.
+/// Returns the account's e-mail address, else its name or key.
 pub(crate) fn named(account: &Account) -> &str {
     account.email.as_deref().or(account.name.as_deref()).unwrap_or(&account.key)
 }
@@ -225,8 +226,8 @@ fn stopped(code: u8) -> MethodError {
 fn command_error(error: SignInError) -> CommandError {
     match error {
         SignInError::Kept => CommandError::Declined(anyhow!(
-            "another account is signed in, and was kept: say --yes to replace it, or \
-             --account NAME to have both"
+            "another account is signed in and was kept: use --yes to replace it, or \
+             --account NAME to keep both"
         )),
         SignInError::Endpoint(error) => error.into(),
         SignInError::Registration(error) => error.into(),

@@ -1,4 +1,4 @@
-//! `logout`: the issuer is told, and the tokens are deleted whatever it says.
+//! `logout`: revokes the tokens at the issuer, and deletes them whatever it answers.
 
 use std::process::ExitCode;
 
@@ -9,9 +9,9 @@ use crate::exit::CommandError;
 use crate::login::named;
 use crate::screen::{self, Screen, shown};
 
-/// What ends a sign-in that could not be revoked.
+/// The way to revoke a sign-in by hand.
 const BY_HAND: &str =
-    "to end them now, use \"Log out of all devices\" in ChatGPT's settings, under Security";
+    "to revoke them now, use \"Log out of all devices\" in ChatGPT's settings, under Security";
 
 /// Signs out.
 pub(crate) async fn run(
@@ -29,7 +29,7 @@ pub(crate) async fn run(
     let others = context.config.home.accounts().unwrap_or_default();
     if let Some(other) = others.first().filter(|other| !other.active) {
         let key = other.name.as_ref().or(other.email.as_ref()).unwrap_or(&other.key);
-        context.screen.line(format_args!("Still kept aside: chatmock-auth use {}", shown(key)));
+        context.screen.line(format_args!("Still set aside: chatmock-auth use {}", shown(key)));
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -37,7 +37,7 @@ pub(crate) async fn run(
 fn tell(screen: Screen, issuer: &str, left: SignedOut) {
     let SignedOut { account, revocation, .. } = left;
     let who = account.as_ref().map_or("the sign-in", named);
-    screen.line(format_args!("Signed out {}. The tokens are deleted here.", shown(who)));
+    screen.line(format_args!("Signed out {}. The tokens on this machine are deleted.", shown(who)));
     let profile = account.as_ref().and_then(|account| account.route.profile());
     if profile.is_some_and(|profile| profile.registers) {
         screen.line("This installation stays registered for the next sign-in.");
@@ -46,18 +46,20 @@ fn tell(screen: Screen, issuer: &str, left: SignedOut) {
         Revocation::Done => {
             screen.line(format_args!("{issuer} has ended the sign-in, too."));
         }
-        Revocation::Nothing => screen.line("There was no token to end at the sign-in service."),
+        Revocation::Nothing => screen.line("There was no token to revoke at the sign-in service."),
         Revocation::OtherIssuer => screen::warn(format_args!(
-            "they came from another sign-in service than {issuer}, which was not told; {BY_HAND}"
+            "the tokens came from another sign-in service than {issuer} and were not revoked there; {BY_HAND}"
         )),
-        Revocation::Failed(error) => {
-            screen::warn(format_args!("{error}, so they stay good there until they end; {BY_HAND}"))
-        }
-        _ => screen::warn(format_args!("the sign-in service was not told; {BY_HAND}")),
+        Revocation::Failed(error) => screen::warn(format_args!(
+            "{error}, so the tokens stay valid there until they end; {BY_HAND}"
+        )),
+        _ => screen::warn(format_args!(
+            "the tokens were not revoked at the sign-in service; {BY_HAND}"
+        )),
     }
 }
 
-/// Accounts that are not there are a matter of what was asked for.
+/// Sorts an error; an account that does not exist is a mistake on the command line.
 pub(crate) fn command_error(error: AccountError) -> CommandError {
     match error {
         AccountError::Unknown(_) | AccountError::Ambiguous(_) => {

@@ -1,4 +1,4 @@
-//! The program `chatmock-auth`: signs in, and looks after the sign-in.
+//! The program `chatmock-auth`: signs in and manages the sign-in.
 
 mod accounts;
 mod cli;
@@ -39,16 +39,16 @@ use crate::stop::Stop;
 /// The start of the crates' names.
 const OURS: &str = "chatmock";
 
-/// What a command runs in: what it works with, and where it talks with a person.
+/// The context of a command: its configuration, and where it talks with a person.
 #[derive(Debug)]
 pub(crate) struct CommandContext {
-    /// What it works with.
+    /// The configuration.
     pub(crate) config: Config,
-    /// Where it writes.
+    /// The output.
     pub(crate) screen: Screen,
-    /// Where it reads.
+    /// The input.
     pub(crate) keyboard: Keyboard,
-    /// Whether it is to stop.
+    /// The request to stop.
     pub(crate) stop: Stop,
 }
 
@@ -56,7 +56,7 @@ fn main() -> ExitCode {
     // Before anything else: no token may come to lie in a core dump.
     let hardened = chatmock_auth::harden_process();
     if let Err(error) = hardened {
-        screen::warn(format_args!("core dumps and tracing could not be forbidden: {error}"));
+        screen::warn(format_args!("core dumps and tracing could not be disabled: {error}"));
     }
     start(Cli::read()).unwrap_or_else(|fault| fault.report())
 }
@@ -92,7 +92,7 @@ async fn run(resolved: ResolvedCommand) -> Result<ExitCode, CommandError> {
 /// Starts the log on standard error: warnings, and more when `verbose`.
 fn log(verbose: bool) {
     let level = if verbose { LevelFilter::DEBUG } else { LevelFilter::WARN };
-    // Other people's crates stay at errors: what they tell below may hold headers and bodies.
+    // Other crates log errors only: their finer messages may hold headers and bodies.
     let filter = Targets::new().with_default(LevelFilter::ERROR).with_target(OURS, level);
     let lines = fmt::layer().with_writer(stderr).without_time().with_target(verbose);
     let colours = std::io::IsTerminal::is_terminal(&stderr()) && env::wants_colour();

@@ -1,4 +1,4 @@
-//! `refresh`: a renewal now, and the keeper with which other tasks renew.
+//! `refresh`: renews now; and the keeper with which other tasks renew.
 
 use std::process::ExitCode;
 
@@ -10,11 +10,11 @@ use crate::exit::CommandError;
 use crate::screen::{Paint, shown};
 use crate::{CommandContext, dates};
 
-/// What a renewal that was stopped leaves behind: it had to come to its end.
-const FINISHED: &str = "a renewal that was under way came to its end first";
+/// The message when a signal came during a renewal, which is always completed.
+const FINISHED: &str = "a renewal under way was completed first";
 
 impl CommandContext {
-    /// The keeper of the active sign-in, or of another program's file while there is none.
+    /// Makes the keeper of the active sign-in, or of another program's file while there is none.
     pub(crate) fn keeper(&self, borrowed: Option<&Path>) -> Result<TokenKeeper, EndpointError> {
         let store = self.config.home.store();
         let settings = KeeperSettings { route: self.route(), ..self.config.keeper.clone() };
@@ -22,13 +22,13 @@ impl CommandContext {
         TokenKeeper::new(settings, store, borrowed)
     }
 
-    /// What the active sign-in is for. One that cannot be read is told of by whoever uses it.
+    /// Returns the route of the active sign-in. One that cannot be read is reported by its user.
     pub(crate) fn route(&self) -> SignInRoute {
         let file = self.config.home.load().ok().flatten();
         file.map_or(SignInRoute::CODEX, |file| file.provenance().route)
     }
 
-    /// Does something with a keeper, unless the person stops it. A renewal is never cut off: its
+    /// Works with a keeper until the person stops it. A renewal is never cut off: its
     /// token would be spent for nothing.
     pub(crate) async fn unless_stopped<T>(
         &self,

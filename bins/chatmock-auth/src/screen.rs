@@ -35,7 +35,7 @@ impl Paint {
     }
 }
 
-/// What standard output can show.
+/// Standard output and its abilities.
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Screen {
     colour: bool,

@@ -1,4 +1,4 @@
-//! The step from what was typed to what is needed; each struct is taken apart completely.
+//! The step from the command line to the settings of a task; each struct is destructured completely.
 
 use std::net::IpAddr;
 use std::path::{PathBuf, absolute};
@@ -15,24 +15,24 @@ use crate::env::Folders;
 /// Everything that this program needs to know.
 #[derive(Debug)]
 pub(crate) struct ResolvedCommand {
-    /// What is to be done.
+    /// The task.
     pub(crate) task: Task,
-    /// What it is done with.
+    /// The configuration of the task.
     pub(crate) config: Config,
-    /// Whether more is told.
+    /// Whether to log more.
     pub(crate) verbose: bool,
 }
 
-/// What every task works with.
+/// The configuration of every task.
 #[derive(Debug)]
 pub(crate) struct Config {
-    /// Where the sign-ins are.
+    /// The home of the sign-ins.
     pub(crate) home: Home,
-    /// Where new ones are put.
+    /// The store of new sign-ins.
     pub(crate) store: StoreChoice,
     /// The issuer, and who calls it.
     pub(crate) keeper: KeeperSettings,
-    /// Who calls the backend.
+    /// The identity for the backend.
     pub(crate) identity: Identity,
     /// The backend's address, where the person named one.
     pub(crate) upstream_url: Option<String>,
@@ -40,12 +40,12 @@ pub(crate) struct Config {
     pub(crate) folders: Folders,
 }
 
-/// What is to be done.
+/// The task to run, with its settings.
 #[derive(Debug)]
 pub(crate) enum Task {
     /// Sign in.
     Login(Login),
-    /// Tell who is signed in.
+    /// Show who is signed in.
     Status {
         /// For programs.
         json: bool,
@@ -66,12 +66,12 @@ pub(crate) enum Task {
     Doctor,
 }
 
-/// What to sign in for, and how.
+/// The settings of a sign-in.
 #[derive(Debug)]
 pub(crate) struct Login {
-    /// What it is for, where the person said so.
+    /// The route, if the person chose one.
     pub(crate) route: Option<auth::SignInRoute>,
-    /// What the person said about the way.
+    /// The method that the person asked for.
     pub(crate) requested: RequestedMethod,
     /// This machine's name where the browser comes back to, where the person said so.
     pub(crate) host: Option<RedirectHost>,
@@ -87,7 +87,7 @@ pub(crate) struct Login {
     pub(crate) replace: bool,
 }
 
-/// What the person said about the way to sign in.
+/// The method to sign in that the person asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RequestedMethod {
     /// Nothing.
@@ -98,14 +98,14 @@ pub(crate) enum RequestedMethod {
     Device,
 }
 
-/// What to look at.
+/// The settings of an import.
 #[derive(Debug)]
 pub(crate) struct Import {
-    /// The files, the first that is there counts.
+    /// The files, of which the first that exists is used.
     pub(crate) files: Vec<PathBuf>,
     /// Whether the tokens are taken over.
     pub(crate) take_over: bool,
-    /// How to sign in otherwise.
+    /// The settings of the sign-in otherwise.
     pub(crate) login: Login,
 }
 
@@ -148,7 +148,7 @@ pub(crate) fn resolve(cli: Cli, folders: Folders) -> anyhow::Result<ResolvedComm
 fn home(home: Option<PathBuf>, folders: &Folders) -> anyhow::Result<PathBuf> {
     let home = home
         .or_else(|| folders.person.as_ref().map(|person| person.join(".chatgpt-local")))
-        .context("your home folder is not known: name one with --home or CHATGPT_LOCAL_HOME")?;
+        .context("your home folder is not known: pass one with --home or CHATGPT_LOCAL_HOME")?;
     absolute(&home).with_context(|| format!("cannot use the folder {}", home.display()))
 }
 
@@ -215,7 +215,7 @@ fn login(how: cli::How, route: Option<auth::SignInRoute>) -> Login {
 }
 
 impl Login {
-    /// Where the browser comes back to on a route.
+    /// Returns the settings of the listener on a route.
     pub(crate) fn loopback(&self, profile: &AuthProfile) -> LoopbackSettings {
         LoopbackSettings {
             host: self.host.unwrap_or_default(),
@@ -229,17 +229,17 @@ impl Login {
         let route = profile.name;
         ensure!(
             profile.localhost || self.host.is_none(),
-            "--redirect-host does not count on the {route} route: the browser comes back to \
+            "--redirect-host cannot be used on the {route} route: the browser returns to \
              127.0.0.1 only"
         );
         ensure!(
             profile.device_codes || self.requested != RequestedMethod::Device,
-            "there is no --device on the {route} route: say --no-browser, and open the address on \
-             any machine"
+            "--device cannot be used on the {route} route: use --no-browser, and open the address \
+             on any machine"
         );
         ensure!(
             profile.workspaces || self.workspaces.is_empty(),
-            "--workspace does not count on the {route} route: it is for personal workspaces"
+            "--workspace cannot be used on the {route} route, which is for personal workspaces"
         );
         Ok(())
     }
@@ -257,7 +257,7 @@ fn import(import: cli::Import, folders: &Folders) -> anyhow::Result<Import> {
         (None, None) => vec![codex, python],
     };
     let files: Vec<PathBuf> = places.into_iter().flatten().collect();
-    anyhow::ensure!(!files.is_empty(), "your home folder is not known: name the file");
+    anyhow::ensure!(!files.is_empty(), "your home folder is not known: pass the path of the file");
     // The file that is found says what its sign-in is for.
     Ok(Import { files, take_over, login: login(how, None) })
 }

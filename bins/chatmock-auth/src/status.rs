@@ -17,27 +17,27 @@ use crate::exit::{CommandError, SIGNED_OUT};
 use crate::json::Json;
 use usage::{StoredUsage, Usage, UsageError};
 
-/// A sign-in as far as it may be told.
+/// A sign-in without its tokens.
 #[derive(Debug)]
 struct Status {
     account: Account,
     provenance: Provenance,
-    /// Where the tokens are.
+    /// The place of the tokens.
     place: String,
-    /// Whether they are another program's.
+    /// Whether another program owns them.
     borrowed: bool,
     /// Whether the person allowed the use of the plan, on routes where that is asked.
     allowed: Option<bool>,
-    /// When the access token ends, in seconds since 1970.
+    /// The end of the access token, in seconds since 1970.
     expires: Option<i64>,
-    /// When it was last renewed, likewise.
+    /// The last renewal, in seconds since 1970.
     renewed: Option<i64>,
     usage: Result<Usage, UsageError>,
-    /// What a server was told earlier, where nothing can be read now.
+    /// The limits that a server received earlier, when they cannot be read now.
     stored: Option<StoredUsage>,
 }
 
-/// Tells the status.
+/// Prints the status.
 pub(crate) async fn run(
     context: &CommandContext,
     json: bool,
@@ -86,15 +86,15 @@ pub(crate) async fn run(
 
 const NOBODY: &str = "Nobody is signed in. Sign in with: chatmock-auth login";
 
-/// Why the sign-in is not there any more: it ended just now, or somebody signed out.
+/// Makes the error for a sign-in that disappeared: it ended just now, or somebody signed out.
 fn gone(usage: Result<Usage, UsageError>) -> CommandError {
     CommandError::SignedOut(match usage {
         Err(UsageError::SignedOut(why)) => anyhow!(why),
-        _ => anyhow!("somebody signed out meanwhile: chatmock-auth login"),
+        _ => anyhow!("somebody signed out meanwhile; sign in again: chatmock-auth login"),
     })
 }
 
-/// The sign-in in use and where it is: ours, else the borrowed one.
+/// Loads the sign-in in use and says where it is: our own, else the borrowed one.
 fn load(
     context: &CommandContext,
     borrowed: Option<&Path>,

@@ -1,4 +1,4 @@
-//! The wish to stop: Ctrl-C and, where it exists, SIGTERM, kept until somebody looks.
+//! The request to stop: Ctrl-C and, where it exists, SIGTERM, remembered until it is read.
 
 use std::io;
 
@@ -7,7 +7,7 @@ use tokio::sync::watch;
 /// The exit code of a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
 
-/// Told once a signal came. From then on, signals do nothing else.
+/// Receives a signal. From then on, signals do nothing else.
 #[derive(Clone, Debug)]
 pub(crate) struct Stop(watch::Receiver<Option<u8>>);
 
@@ -36,7 +36,7 @@ impl Stop {
         }
     }
 
-    /// Whether a signal came already.
+    /// Returns the exit code when a signal came already.
     pub(crate) fn was_asked(&self) -> Option<u8> {
         *self.0.borrow()
     }

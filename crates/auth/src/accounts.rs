@@ -1,4 +1,4 @@
-//! Several accounts in one home: one is active, the others are put aside. They are never pooled.
+//! Several accounts in one home: one is in use, the others are set aside. They are never pooled.
 
 use std::fmt::Write;
 
@@ -20,9 +20,9 @@ const LONGEST_KEY: usize = 160;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct Account {
-    /// User, workspace and route, which together tell accounts apart; the name of its file.
+    /// User, workspace and route, which together identify the account; the name of its file.
     pub key: String,
-    /// What its tokens are for.
+    /// The route that its tokens are for.
     pub route: SignInRoute,
     /// The name that the person gave it.
     pub name: Option<String>,
@@ -38,7 +38,7 @@ pub struct Account {
     pub active: bool,
 }
 
-/// Why an account was not found or not moved.
+/// Why an account was not found or not switched to.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum AccountError {
@@ -47,10 +47,10 @@ pub enum AccountError {
     Unknown(String),
     /// Several accounts have this address.
     #[error(
-        "several accounts go by {0}: use the name or the key that `chatmock-auth accounts` shows"
+        "several accounts match {0}: use the name or the key that `chatmock-auth accounts` shows"
     )]
     Ambiguous(String),
-    /// Another program is at work.
+    /// Another program holds the lock.
     #[error(transparent)]
     Lock(#[from] LockError),
     /// A store could not do its work.
@@ -75,13 +75,13 @@ impl Account {
         Self { key, route, name, email, plan, user_id: user, workspace, active: false }
     }
 
-    /// Says whether both are the same person in the same workspace on the same route. Those of whom nothing is known
-    /// are not.
+    /// Returns whether both are the same person in the same workspace on the same route. Accounts
+    /// of which nothing is known are not.
     pub fn is_same(&self, other: &Self) -> bool {
         self.key == other.key && (self.user_id.is_some() || self.workspace.is_some())
     }
 
-    /// Says whether a person may mean this account by a word.
+    /// Returns whether a person may mean this account by a word.
     fn goes_by(&self, word: &str) -> bool {
         let labels = [&self.name, &self.email, &self.workspace];
         self.key == word || labels.into_iter().flatten().any(|label| label == word)
@@ -131,7 +131,7 @@ impl Home {
         let Some(file) = target.load()? else { return Err(AccountError::Unknown(word.to_owned())) };
         self.park_active()?;
         self.active().save(&file)?;
-        // Until here both places hold it, which is harmless: the active one counts.
+        // Until here both places hold it, which is harmless: the active one is used.
         target.remove()?;
         Ok(Account { active: true, ..account })
     }
@@ -197,7 +197,7 @@ fn key_of_file(name: &str) -> Option<String> {
     (!stem.starts_with('.')).then(|| stem.to_owned())
 }
 
-/// A sign-in with tokens; one that is damaged counts as none.
+/// Returns a sign-in with tokens; a damaged one is the same as none.
 pub(crate) fn signed_in(
     loaded: Result<Option<AuthFile>, StoreError>,
 ) -> Result<Option<AuthFile>, StoreError> {

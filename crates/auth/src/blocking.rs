@@ -1,4 +1,4 @@
-//! Blocking work beside the runtime's own threads.
+//! Blocking work, off the runtime's own threads.
 
 /// The work was cut off, because it panicked or the runtime ended.
 #[derive(Clone, Copy, Debug, thiserror::Error)]

@@ -9,7 +9,7 @@ pub(crate) mod sample;
 const AUTH: &str = "https://api.openai.com/auth";
 const PROFILE: &str = "https://api.openai.com/profile";
 
-/// What the tokens say about the person and the workspace; anything unreadable is absent.
+/// The claims of tokens about the person and the workspace; anything unreadable is absent.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Claims {
@@ -68,7 +68,7 @@ impl Claims {
 }
 
 impl Claims {
-    /// Who it is: the user of the workspace, or else whom the issuer names.
+    /// Returns the person: the user of the workspace, or else the subject.
     pub(crate) fn person(&self) -> Option<String> {
         self.user_id.clone().or_else(|| self.subject.clone())
     }
@@ -86,8 +86,8 @@ fn seconds(raw: &str) -> Option<i64> {
     serde_json::from_str::<f64>(raw).ok().filter(|number| number.is_finite()).map(|n| n as i64)
 }
 
-/// Who a sign-in belongs to: two members of one team share the workspace, and one person may
-/// have several workspaces, so both count. What is unknown contradicts nothing.
+/// The owner of a sign-in: two members of one team share the workspace, and one person may
+/// have several workspaces, so both matter. What is unknown contradicts nothing.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct AccountIdentity {
     pub(crate) user: Option<String>,
@@ -99,7 +99,7 @@ impl AccountIdentity {
         Self { user: claims.person(), account: claims.account_id.clone() }
     }
 
-    /// Says whether nothing known on both sides differs.
+    /// Returns whether nothing known on both sides differs.
     pub(crate) fn agrees(&self, other: &Self) -> bool {
         let same = |a: &Option<String>, b: &Option<String>| a.is_none() || b.is_none() || a == b;
         same(&self.user, &other.user) && same(&self.account, &other.account)

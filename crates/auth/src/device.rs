@@ -1,4 +1,9 @@
-//! The sign-in with a device code, free of IO: what each reply of the issuer means.
+//! The sign-in with a device code, free of IO: the meaning of each reply of the issuer.
+//!
+//! The issuer answers "not approved yet" and "refused" with the same statuses, so the error code
+//! decides and the status only where there is none. Time is an argument, so the tests need no clock
+//! and fifteen minutes take none. An unknown refusal ends the wait: polling on with it would keep a
+//! person waiting for a code that cannot be approved any more.
 
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -13,10 +18,10 @@ use crate::secret::Secret;
 
 mod calls;
 
-/// How long a device code is good for.
+/// The time for which a device code is valid.
 pub const DEVICE_CODE_LIFE: Duration = Duration::from_secs(15 * 60);
 
-/// What is added to the interval each time the issuer asks to slow down.
+/// The time added to the interval each time the issuer asks to slow down.
 const SLOW_DOWN: Duration = Duration::from_secs(5);
 const USUAL_INTERVAL: u64 = 5;
 /// The interval is clamped: a hasty one would be refused, a long one would outlast the code.
@@ -56,12 +61,12 @@ impl DeviceCode {
         })
     }
 
-    /// What the person types.
+    /// Returns the code that the person enters.
     pub fn user_code(&self) -> &str {
         &self.user_code
     }
 
-    /// The page where it is typed.
+    /// Returns the page where the code is entered.
     pub fn page(&self) -> &str {
         &self.page
     }
@@ -116,18 +121,18 @@ impl fmt::Debug for DeviceReply {
     }
 }
 
-/// What to do after a reply.
+/// The next step after a reply.
 #[derive(Debug, PartialEq, Eq)]
 pub enum DeviceStep {
     /// Ask again after this time.
     Wait(Duration),
     /// It was approved: redeem this.
     Done(CodeExchange),
-    /// It is over.
+    /// The sign-in is over.
     Refused(DeviceRefusal),
 }
 
-/// Why a device code came to nothing.
+/// Why a device code gave no tokens.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeviceRefusal {
@@ -140,12 +145,12 @@ pub enum DeviceRefusal {
     /// The issuer knows no such code.
     #[error("the sign-in service does not know the code: start the sign-in again")]
     Unknown,
-    /// An answer that no waiting will mend.
+    /// An answer that waiting cannot change.
     #[error("the sign-in service answered with status {0}")]
     Status(u16),
 }
 
-/// A device code that is waited for.
+/// A device code that waits for approval.
 #[derive(Debug)]
 pub struct Device {
     code: DeviceCode,
@@ -170,8 +175,7 @@ impl Device {
         self.interval
     }
 
-    /// Judges a reply. The error code decides, not the status: a code that is dead and one that
-    /// is not approved yet have the same one.
+    /// Decides what to do after a reply.
     pub fn next(&mut self, reply: &DeviceReply, now: Instant) -> DeviceStep {
         if (200..300).contains(&reply.status) {
             let done = self.exchange(&reply.body).map(DeviceStep::Done);
@@ -204,7 +208,7 @@ impl Device {
         DeviceStep::Wait(self.interval)
     }
 
-    /// Here the issuer made the verifier.
+    /// Reads an approval. Here the issuer made the verifier.
     fn exchange(&self, body: &[u8]) -> Option<CodeExchange> {
         #[derive(Deserialize)]
         struct Body {

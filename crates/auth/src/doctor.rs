@@ -1,4 +1,4 @@
-//! The doctor: what may be wrong with a sign-in, one check after another, each with its mending.
+//! The doctor: checks of a sign-in and what it depends on, each with a fix.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -23,32 +23,32 @@ mod registration;
 pub use files::files;
 pub use registration::registration;
 
-/// A clock that is off by less disturbs nothing.
+/// A smaller difference between the clocks does no harm.
 const SKEW: Duration = Duration::from_secs(60);
 const REACH_LIMIT: Duration = Duration::from_secs(8);
 
-/// How a check came out.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Health {
-    /// As it should be.
+    /// Works.
     Ok,
-    /// It works, but may not for long or not everywhere.
+    /// Works, but perhaps not for long or not everywhere.
     Warn,
-    /// It does not work.
+    /// Does not work.
     Fail,
 }
 
 /// One check: a line for a person, or an object for a program.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Check {
-    /// What was looked at.
+    /// The name of the check.
     pub name: &'static str,
-    /// How it came out.
+    /// The result.
     pub health: Health,
-    /// What was seen.
+    /// The finding.
     pub detail: String,
-    /// What mends it.
+    /// The fix.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
 }
@@ -67,15 +67,14 @@ impl Check {
     }
 }
 
-/// Asks the issuer for its time: whether it can be reached, and whether this machine's clock is
-/// right. Two checks.
+/// Asks the issuer for its time. Checks that it can be reached, and this machine's clock.
 pub async fn issuer(endpoint: &Endpoint) -> [Check; 2] {
     let (asked, before) = (OffsetDateTime::now_utc(), Instant::now());
     match endpoint.clock().await {
         Ok(date) => [
             Check::ok("issuer", format!("{} answers", endpoint.issuer())),
             date.map_or_else(
-                || Check::warn("clock", "the sign-in service told no time", "look at the clock"),
+                || Check::warn("clock", "the sign-in service sent no time", "check the clock"),
                 |date| clock(date, asked + before.elapsed() / 2),
             ),
         ],
@@ -92,13 +91,13 @@ pub fn clock(theirs: OffsetDateTime, ours: OffsetDateTime) -> Check {
     if off <= SKEW {
         return Check::ok("clock", format!("within {} s of the sign-in service's", SKEW.as_secs()));
     }
-    let side = if ours > theirs { "ahead" } else { "behind" };
-    let detail = format!("{} s {side} of the sign-in service's", off.as_secs());
-    let fix = "set the clock: tokens would count as ended, or be renewed too late";
+    let side = if ours > theirs { "ahead of" } else { "behind" };
+    let detail = format!("{} s {side} the sign-in service's", off.as_secs());
+    let fix = "set the clock; otherwise valid tokens look ended, or are renewed too late";
     Check::fail("clock", detail, fix)
 }
 
-/// Looks at the sign-in and how long it lasts.
+/// Checks the sign-in and how long it lasts.
 pub fn sign_in(loaded: Result<Option<AuthFile>, StoreError>, now: OffsetDateTime) -> Check {
     let name = "sign-in";
     let file = match loaded {
@@ -127,11 +126,11 @@ pub fn sign_in(loaded: Result<Option<AuthFile>, StoreError>, now: OffsetDateTime
             Check::warn(name, format!("{who}: cannot be renewed when it ends"), &login)
         }
         Some(left) => Check::ok(name, format!("{who}: {} h left, then renewed", left / 3600)),
-        None => Check::ok(name, format!("{who}: does not say when it ends; renewed every 8 days")),
+        None => Check::ok(name, format!("{who}: has no end date; renewed every 8 days")),
     }
 }
 
-/// Tries whether the port that the browser comes back to is free.
+/// Checks that a port is free for the browser to return to.
 pub async fn callback_port(ports: &[u16]) -> Check {
     let name = "callback port";
     let mut taken = Vec::new();
@@ -139,24 +138,28 @@ pub async fn callback_port(ports: &[u16]) -> Check {
         match tokio::net::TcpListener::bind(("127.0.0.1", *port)).await {
             Ok(_) if taken.is_empty() => return Check::ok(name, format!("{port} is free")),
             Ok(_) if *port == 0 => {
-                let detail = format!("{} is taken; any other will do", taken.join(" and "));
+                let detail = format!("{} is taken; any other port works", taken.join(" and "));
                 return Check::ok(name, detail);
             }
             Ok(_) => {
                 let detail = format!("{} is taken, {port} is free", taken.join(" and "));
-                return Check::warn(name, detail, "nothing, or stop the program that has it");
+                return Check::warn(
+                    name,
+                    detail,
+                    "no action needed, or stop the program that uses it",
+                );
             }
             Err(_) => taken.push(port.to_string()),
         }
     }
-    let detail = format!("{} taken by other programs", taken.join(" and "));
+    let detail = format!("other programs use {}", taken.join(" and "));
     Check::fail(name, detail, "stop one of them, or chatmock-auth login --device")
 }
 
 /// Writes to the keyring, reads it back and deletes it again.
 pub async fn keyring(home: &Home) -> Check {
     let name = "keyring";
-    let file = "nothing, if the file will do: --store file says so";
+    let file = "no action needed; pass `--store file` to make this permanent";
     let Some(keyring) = home.keyring().cloned() else {
         return Check::warn(name, KeyringError::NotBuilt.to_string(), file);
     };
@@ -165,9 +168,9 @@ pub async fn keyring(home: &Home) -> Check {
         keyring.delete(PROBE)
     });
     match tried.await.unwrap_or(Err(KeyringError::Vault(VaultError::Failed))) {
-        Ok(()) => Check::ok(name, "keeps what it is given"),
+        Ok(()) => Check::ok(name, "works"),
         Err(error @ KeyringError::Vault(VaultError::Locked)) => {
-            Check::warn(name, error.to_string(), "unlock it, or use --store file")
+            Check::warn(name, error.to_string(), "unlock it, or pass `--store file`")
         }
         Err(error) => Check::warn(name, error.to_string(), file),
     }
@@ -176,8 +179,8 @@ pub async fn keyring(home: &Home) -> Check {
 /// The entry that the check writes and deletes.
 const PROBE: &str = "doctor";
 
-/// Says through which proxies calls go, from the environment's names and values, and whether the
-/// system's certificates can be read. Two checks.
+/// Lists the proxies, given as names and values of variables, and checks that the system's
+/// certificates can be read.
 pub fn network(proxies: &[(String, String)]) -> [Check; 2] {
     let shown: Vec<String> =
         proxies.iter().map(|(name, value)| format!("{name}={}", without_user(value))).collect();
@@ -203,7 +206,7 @@ fn without_user(address: &str) -> String {
     address.rsplit_once('@').map_or(address, |(_, host)| host).to_owned()
 }
 
-/// Tries whether the backend answers at all. Sends no token; any status counts.
+/// Checks that the backend answers, with any status. Sends no token.
 pub async fn backend(address: &str) -> Check {
     let name = "backend";
     let fix = "check the network, the proxy and the address";
@@ -243,7 +246,7 @@ pub async fn sharing(home: &Home, others: &[PathBuf]) -> Check {
         Err(LockError::ActiveRequests { .. }) => Check::warn(
             name,
             "another program is renewing or changing this sign-in just now",
-            "nothing, if it is the server; else look again in a minute",
+            "no action needed if it is the server; otherwise check again in a minute",
         ),
         Err(error) => Check::fail(name, error.to_string(), "check the home's owner and mode"),
     }

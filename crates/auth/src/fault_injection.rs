@@ -3,7 +3,7 @@
 #[cfg(feature = "fault-injection")]
 use std::sync::atomic::{AtomicBool, Ordering};
 
-/// What is to go wrong in a keeper.
+/// The faults of a keeper.
 #[derive(Debug, Default)]
 pub(crate) struct FaultInjection {
     #[cfg(feature = "fault-injection")]

@@ -1,4 +1,4 @@
-//! What keeps tokens in memory from reaching a file or another process of the same user.
+//! Hardening of the process, so that tokens in memory reach no file and no other process.
 
 use std::io;
 

@@ -1,4 +1,4 @@
-//! Whether an id token is to be believed: by its words alone, or by its signature as well.
+//! Checks of an id token: of its claims alone, or of its signature as well.
 
 use time::OffsetDateTime;
 
@@ -15,7 +15,7 @@ pub(crate) use verified::{Expected, verify};
 /// A clock may be off by this much, in seconds.
 const LEEWAY: i64 = 300;
 
-/// Why an id token is not believed.
+/// Why an id token cannot be trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum BadIdToken {

@@ -1,4 +1,4 @@
-//! Other programs' sign-ins: whose they are, and what taking one over would do to its owner.
+//! Other programs' sign-ins: whose they are, and whether they can be taken over.
 
 use std::path::{Path, PathBuf};
 
@@ -7,9 +7,9 @@ use time::OffsetDateTime;
 use crate::accounts::Account;
 use crate::home::Home;
 use crate::store::{BorrowedStore, StoreError, TokenStore};
-use crate::tokens::{AuthFile, Freshness, freshness};
+use crate::tokens::{AuthFile, Freshness};
 
-/// Which program wrote a sign-in file.
+/// The program that wrote a sign-in file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Writer {
@@ -21,7 +21,7 @@ pub enum Writer {
     PythonChatMock,
 }
 
-/// What to do about a sign-in file.
+/// The advice about a sign-in file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Advice {
@@ -42,15 +42,15 @@ pub enum Advice {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Found {
-    /// Where it is.
+    /// The file.
     pub path: PathBuf,
-    /// Who wrote it.
+    /// The program that wrote it.
     pub writer: Writer,
-    /// Whose sign-in it is.
+    /// The account.
     pub account: Option<Account>,
-    /// How its access token stands.
+    /// The state of its access token.
     pub freshness: Freshness,
-    /// What to do.
+    /// The advice.
     pub advice: Advice,
     file: AuthFile,
 }
@@ -69,7 +69,7 @@ pub fn examine(path: &Path, home: &Home) -> Result<Option<Found>, StoreError> {
         path: path.to_owned(),
         writer,
         account: file.tokens().map(|_| Account::of(&file)),
-        freshness: freshness(&file, OffsetDateTime::now_utc()),
+        freshness: file.lifetime().freshness(OffsetDateTime::now_utc()),
         advice: advice(&file, path, home)?,
         file,
     }))

@@ -1,11 +1,11 @@
-//! Sign-in custody: where the tokens are kept, what they say, and how they are renewed.
+//! Sign-ins: signing in and out, storing the tokens, reading their claims and renewing them.
 //!
 //! A [`TokenKeeper`] over a [`TokenStore`] hands out a usable [`Session`]. It makes one renewal at
-//! a time, in this program and across programs, because a refresh token is good for one use: a
+//! a time, in this program and across programs, because a refresh token can be used once: a
 //! second use of it, or a new one that is not saved, ends the sign-in.
 //!
 //! Nothing here reads flags or the environment, prints, or asks: a program brings the paths and
-//! addresses, shows what comes back and asks what must be asked. No token reaches a log line, an
+//! addresses, shows the results and asks the questions. No token reaches a log line, an
 //! error message or a `Debug` text.
 //!
 //! # Signing in
@@ -30,7 +30,7 @@
 //! let attempt = LoginAttempt::new(login);
 //! let listening = loopback.serve(&attempt);
 //! println!("open {address}, or paste here where it led you");
-//! // Beside this, each pasted line goes to `attempt.offer(line)`.
+//! // Meanwhile, each pasted line goes to `attempt.offer(line)`.
 //! let exchange = attempt.code().await?;
 //! let sign_in = SignIn { home: &home, endpoint: &endpoint, workspaces: &[], name: None };
 //! let obtained = sign_in.obtain(&exchange).await?;
@@ -94,10 +94,10 @@ pub use home::Home;
 pub use id_token::BadIdToken;
 pub use issuer::{CLIENT_ID, ISSUER, InvalidIssuer};
 pub use keeper::{KeeperError, KeeperSettings, Session, TokenKeeper};
-pub use lock::{HomeLock, LOCK_WAIT, LockError};
+pub use lock::{HomeLock, LockError};
 pub use login::{
-    CALLBACK_PATH, CallbackRejection, CallbackVerdict, Denial, Login, LoginAttempt, LoginOutcome,
-    LoginSettings, QUERY_LIMIT, Redirect, RedirectHost, UnexpectedCallback,
+    CallbackRejection, CallbackVerdict, Denial, Login, LoginAttempt, LoginOutcome, LoginSettings,
+    Redirect, RedirectHost, UnexpectedCallback,
 };
 #[cfg(feature = "loopback")]
 pub use loopback::{Listening, Loopback, LoopbackError, LoopbackSettings};
@@ -110,9 +110,7 @@ pub use sign_in::{Obtained, SignIn, SignInError, SignedIn};
 pub use sign_in_route::SignInRoute;
 pub use sign_out::{Revocation, SignedOut, sign_out};
 pub use store::{
-    BorrowedStore, FileStore, Keyring, KeyringError, KeyringLimits, MemoryStore, Ownership,
-    Reservation, Stamp, StoreChoice, StoreError, TokenStore, UnknownStore, Vault, VaultError,
+    BorrowedStore, Keyring, KeyringError, MemoryStore, Ownership, Reservation, Stamp, StoreChoice,
+    StoreError, TokenStore, UnknownStore, VaultError,
 };
-pub use tokens::{
-    AuthFile, Freshness, Grant, Lifetime, Malformed, RENEW_AHEAD, RENEW_EVERY, Tokens, freshness,
-};
+pub use tokens::{AuthFile, Freshness, Grant, Lifetime, Malformed, Tokens};

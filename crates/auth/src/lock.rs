@@ -1,4 +1,10 @@
 //! The lock that lets one program at a time renew or replace a sign-in.
+//!
+//! It is an advisory lock of the system on a file, so the kernel releases it when its holder dies: a
+//! file that is created and removed would stay behind after a kill and keep everybody out. Waiting
+//! polls, from 5 ms up to 200 ms, instead of blocking a thread, because a blocking wait cannot be
+//! cancelled. The price is up to 200 ms after a release, next to a call of the issuer that takes
+//! longer.
 
 use std::fs::{File, TryLockError};
 use std::io;
@@ -9,24 +15,24 @@ use tokio::time::{Instant, sleep};
 
 use crate::private::{PrivateFileError, open_lock};
 
-/// How long a lock is waited for: longer than another program's renewal may take.
-pub const LOCK_WAIT: Duration = Duration::from_secs(45);
+/// The longest wait for a lock: longer than another program's renewal may take.
+pub(crate) const LOCK_WAIT: Duration = Duration::from_secs(45);
 
 const FIRST_PAUSE: Duration = Duration::from_millis(5);
 const LONGEST_PAUSE: Duration = Duration::from_millis(200);
 
-/// A held lock; dropping it lets the next program in.
+/// A held lock. Dropping it releases it.
 #[derive(Debug)]
 pub struct HomeLock {
     _file: File,
 }
 
-/// Why a lock was not had.
+/// Why a lock could not be taken.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LockError {
     /// Another program held it all the time.
-    #[error("another program is holding {path}")]
+    #[error("another program holds the lock {path}")]
     ActiveRequests {
         /// The lock file.
         path: String,
@@ -37,8 +43,7 @@ pub enum LockError {
 }
 
 impl HomeLock {
-    /// Waits up to `limit` for the lock file at `path`, which is made when absent. Looks again
-    /// and again instead of parking a thread, which could not be called back.
+    /// Waits up to `limit` for the lock file at `path`, which is made when it does not exist.
     pub async fn acquire(path: &Path, limit: Duration) -> Result<Self, LockError> {
         let file = open_lock(path)?;
         let deadline = Instant::now() + limit;
@@ -50,8 +55,8 @@ impl HomeLock {
                 Err(TryLockError::WouldBlock) => {
                     return Err(LockError::ActiveRequests { path: path.display().to_string() });
                 }
-                // Some network and container file systems have no locks; one program alone is
-                // the rule there, and a sign-in that can never be renewed would be worse.
+                // Some network and container file systems have no locks. Usually one program works
+                // there alone, and a sign-in that can never be renewed would be worse.
                 Err(TryLockError::Error(error)) if error.kind() == io::ErrorKind::Unsupported => {
                     tracing::warn!(path = %path.display(), "the file system has no locks");
                     return Ok(Self { _file: file });

@@ -1,4 +1,10 @@
 //! The sign-in with a browser, free of IO: an address to open, then the query that comes back.
+//!
+//! A sign-in is begun here and redeemed here, and whoever embeds it brings the socket, the browser
+//! and the clock: the same code serves the listener, an address that a person pastes, and tests
+//! without a network. `redeem` consumes the login, so a code cannot be redeemed twice; a callback
+//! that is not the answer gives the login back, because any page can send one, and it must not end
+//! the sign-in. The price is that callers thread the login through, which [`LoginAttempt`] does.
 
 use std::fmt;
 
@@ -22,19 +28,18 @@ pub use attempt::{CallbackVerdict, LoginAttempt, LoginOutcome};
 use callback::Callback;
 use oauth_client::OAuthClient;
 
-/// The longest query that is looked at, in bytes.
-pub const QUERY_LIMIT: usize = 8 * 1024;
+/// The longest query that is read, in bytes.
+pub(crate) const QUERY_LIMIT: usize = 8 * 1024;
 
 /// The path that the browser comes back to.
-pub const CALLBACK_PATH: &str = "/auth/callback";
+pub(crate) const CALLBACK_PATH: &str = "/auth/callback";
 
 const STATE_BYTES: u32 = 32;
 const VERIFIER_BYTES: u32 = 64;
 
 const NONCE_BYTES: u32 = 32;
 
-/// The parameters in the order in which the issuer's own client sends them; those of the plan route
-/// come where they are named here, too.
+/// The parameters in the order in which the issuer's own client sends them.
 const ORDER: [&str; 15] = [
     "response_type",
     "client_id",
@@ -83,22 +88,22 @@ impl fmt::Display for Redirect {
     }
 }
 
-/// What a sign-in with a browser begins from.
+/// The settings of a sign-in with a browser.
 #[derive(Clone, Copy, Debug)]
 pub struct LoginSettings<'a> {
-    /// What the tokens are to be for.
+    /// The route to sign in for.
     pub route: &'a SignInRoute,
     /// The issuer's address.
     pub issuer: &'a str,
-    /// The OAuth client, on routes where one is known to all.
+    /// The OAuth client, on routes where all installations share one.
     pub client_id: &'a str,
     /// This installation, on routes where every installation registers.
     pub registration: Option<&'a Registration>,
     /// The program's name, which the issuer may show.
     pub originator: &'a str,
-    /// Where the browser comes back to.
+    /// The address that the browser returns to.
     pub redirect: Redirect,
-    /// The workspaces that may be signed in to; none restricts nothing.
+    /// The workspaces that are allowed; an empty list allows all.
     pub workspaces: &'a [String],
 }
 
@@ -112,39 +117,39 @@ pub struct Login {
     client: OAuthClient,
 }
 
-/// Why no code came of what came back.
+/// Why a callback gave no code.
 #[derive(Debug)]
 pub enum CallbackRejection {
-    /// It was not the answer to this sign-in, which goes on.
+    /// It was not the answer to this sign-in, which continues.
     Unexpected {
-        /// The sign-in, to be asked again.
+        /// The sign-in, for the next callback.
         login: Box<Login>,
-        /// What was wrong.
+        /// The problem.
         cause: UnexpectedCallback,
     },
-    /// The issuer, or the person there, said no. It is over.
+    /// The issuer, or the person there, refused. The sign-in is over.
     Denied(Denial),
 }
 
-/// What was wrong with an answer that did not end the sign-in.
+/// The problem with a callback that did not end the sign-in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum UnexpectedCallback {
-    /// No `state`, or that of another attempt.
+    /// It has no `state`, or that of another attempt.
     #[error("it belongs to another sign-in: use the address that was opened last")]
     State,
-    /// The right `state`, but neither a code nor an error.
+    /// It has the right `state`, but neither a code nor an error.
     #[error("there is no code in it")]
     NoCode,
-    /// A parameter that must be there once was there twice, or was no text.
+    /// A parameter is repeated or is no text.
     #[error("it cannot be read")]
     Malformed,
-    /// Longer than [`QUERY_LIMIT`].
+    /// It is longer than 8 KiB.
     #[error("it is too long")]
     TooLong,
 }
 
-/// Why the answer to a sign-in ended it.
+/// Why a callback ended the sign-in.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Denial {
@@ -169,7 +174,7 @@ fn described(detail: &Option<String>) -> String {
 }
 
 impl Login {
-    /// Begins a sign-in, and gives the address to open.
+    /// Begins a sign-in and returns the address to open.
     pub fn begin(settings: LoginSettings<'_>) -> Result<(Self, Url), EndpointError> {
         let profile = settings.route.profile().ok_or(EndpointError::UnknownRoute)?;
         let client = OAuthClient::of(profile, settings)?;
@@ -204,7 +209,7 @@ impl Login {
         Ok((login, in_order(url)))
     }
 
-    /// Takes what came back: a query, or the whole address as a person pastes it.
+    /// Takes a callback: a query, or the whole address as a person pastes it.
     pub fn redeem(self, text: &str) -> Result<CodeExchange, CallbackRejection> {
         let callback = match Callback::read(text, &self.state) {
             Ok(answer) => answer,

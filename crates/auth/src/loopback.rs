@@ -1,4 +1,11 @@
-//! The listener that the browser comes back to: this machine only, one path, fixed pages.
+//! The listener that the browser returns to: this machine only, one path, fixed pages.
+//!
+//! Every program and every web page on this machine can send it requests, so it trusts only the
+//! `state` of the sign-in: other requests get a fixed page and change nothing. The pages reflect
+//! nothing of a request, load nothing and take the code out of the address bar. It is hyper rather
+//! than a few lines over a socket because slow, huge and malformed heads are then handled by a
+//! parser that is tested for them. Idle connections give way to new ones, so nobody can keep the
+//! browser out by opening many.
 
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -20,19 +27,19 @@ mod respond;
 
 use connections::Connections;
 
-/// Connections at a time; an idle one gives way to a new one.
+/// The most connections at a time; an idle one gives way to a new one.
 const MOST_CONNECTIONS: usize = 32;
 /// The longest a request's head may take.
 const HEAD_LIMIT: Duration = Duration::from_secs(5);
 /// The largest head. The query has a far lower limit; this one lets us refuse longer ones in our
 /// own words.
 const HEAD_BYTES: usize = 128 * 1024;
-/// The longest the page is waited for at the end.
+/// The longest wait for the browser to fetch its page at the end.
 const FAREWELL: Duration = Duration::from_secs(2);
 /// The pause after a connection could not be accepted.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(20);
 
-/// Where to listen.
+/// The settings of the listener.
 #[derive(Clone, Debug)]
 pub struct LoopbackSettings {
     /// The name in the address; with `localhost`, `::1` is listened on as well.
@@ -50,20 +57,20 @@ impl Default for LoopbackSettings {
     }
 }
 
-/// Why nothing listens.
+/// Why the listener could not be bound.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoopbackError {
-    /// Other programs have every port.
+    /// Other programs use every port.
     #[error(
         "other programs are listening on {}: stop one of them, or sign in without a browser here: \
          chatmock-auth login --device", listed(.0)
     )]
     Taken(Vec<u16>),
-    /// The system said no.
+    /// The system refused.
     #[error("cannot listen on {address}")]
     Io {
-        /// What was tried.
+        /// The address.
         address: SocketAddr,
         /// The system's answer.
         #[source]
@@ -82,7 +89,7 @@ pub struct Loopback {
     redirect: Redirect,
 }
 
-/// A listener at work for one attempt.
+/// A listener that serves one attempt.
 #[derive(Debug)]
 pub struct Listening {
     tasks: JoinSet<()>,
@@ -105,12 +112,12 @@ impl Loopback {
         Err(LoopbackError::Taken(settings.ports.clone()))
     }
 
-    /// The address that the browser is to come back to.
+    /// Returns the address that the browser must return to.
     pub fn redirect(&self) -> Redirect {
         self.redirect
     }
 
-    /// The addresses that are listened on.
+    /// Returns the addresses of the listener.
     pub fn addresses(&self) -> Vec<SocketAddr> {
         self.listeners.iter().filter_map(|listener| listener.local_addr().ok()).collect()
     }
@@ -141,7 +148,7 @@ impl Drop for Listening {
     }
 }
 
-/// Binds one port on every address wanted; `None` when another program has it on any.
+/// Binds one port on every address; `None` when another program uses it on any of them.
 async fn listeners(
     settings: &LoopbackSettings,
     port: u16,
@@ -193,7 +200,7 @@ async fn serve(stream: TcpStream, attempt: LoginAttempt, busy: connections::Acti
         .max_buf_size(HEAD_BYTES)
         .keep_alive(false)
         .serve_connection(TokioIo::new(stream), service);
-    // A browser that leaves, or something that speaks no HTTP, concerns nobody.
+    // A browser that leaves, or a client that speaks no HTTP, is no error.
     let _ = connection.await;
 }
 

@@ -1,11 +1,11 @@
-//! Where a sign-in comes from.
+//! The provenance of a sign-in: its issuer, OAuth client and route.
 
 use crate::sign_in_route::SignInRoute;
 
-/// Who issued a sign-in, to which OAuth client, for which route.
+/// The issuer of a sign-in, the OAuth client and the route that it was issued for.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Provenance {
-    /// Where the tokens may go.
+    /// The route that the tokens are for.
     pub route: SignInRoute,
     /// The issuer's address; unknown in files of older programs.
     pub issuer: Option<String>,
@@ -14,7 +14,7 @@ pub struct Provenance {
 }
 
 impl Provenance {
-    /// Says whether nothing known on both sides differs.
+    /// Returns whether nothing known on both sides differs.
     pub fn agrees(&self, other: &Self) -> bool {
         let plain = |address: &Option<String>| {
             address.as_deref().map(|text| text.trim_end_matches('/').to_ascii_lowercase())
@@ -35,7 +35,7 @@ mod tests {
     }
 
     #[test]
-    fn origins_differ_in_the_route_or_in_what_both_know() {
+    fn provenances_differ_in_the_route_or_in_what_both_know() {
         let known = provenance(SignInRoute::CODEX, Some("https://i.test"), Some("app"));
         assert!(known.agrees(&provenance(SignInRoute::CODEX, None, None)));
         assert!(known.agrees(&provenance(

@@ -46,7 +46,7 @@ pub enum RegistrationError {
     /// The file could not be used.
     #[error(transparent)]
     File(#[from] PrivateFileError),
-    /// Another program is at work.
+    /// Another program holds the lock.
     #[error(transparent)]
     Lock(#[from] LockError),
     /// The system gives no random numbers.

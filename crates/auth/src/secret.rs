@@ -11,12 +11,12 @@ use zeroize::Zeroizing;
 pub struct Secret(Zeroizing<String>);
 
 impl Secret {
-    /// Takes custody of the text.
+    /// Takes the text.
     pub fn new(text: impl Into<String>) -> Self {
         Self(Zeroizing::new(text.into()))
     }
 
-    /// Gives the text itself, for a header or a request body.
+    /// Returns the text, for a header or a request body.
     pub fn expose(&self) -> &str {
         &self.0
     }
@@ -27,7 +27,7 @@ impl Secret {
         !self.is_empty() && bool::from(given.as_bytes().ct_eq(self.expose().as_bytes()))
     }
 
-    /// Says whether the text is empty.
+    /// Returns whether the text is empty.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 pub(crate) struct SecretObject(Vec<(String, Zeroizing<String>)>);
 
 impl SecretObject {
-    /// The raw JSON of a member; of several with one name the last counts, as in most parsers.
+    /// The raw JSON of a member; of several with one name the last one, as in most parsers.
     pub(crate) fn raw(&self, name: &str) -> Option<&str> {
         self.0.iter().rev().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
     }
@@ -21,12 +21,12 @@ impl SecretObject {
         serde_json::from_str::<Option<T>>(self.raw(name)?).ok().flatten()
     }
 
-    /// Puts a string where the member stands, or at the end.
+    /// Sets a member to a string, in its place or at the end.
     pub(crate) fn set(&mut self, name: &str, text: &str) {
         self.set_raw(name, serde_json::Value::from(text).to_string());
     }
 
-    /// Puts raw JSON where the member stands, or at the end.
+    /// Sets a member to raw JSON, in its place or at the end.
     pub(crate) fn set_raw(&mut self, name: &str, raw: String) {
         let raw = Zeroizing::new(raw);
         match self.0.iter_mut().rev().find(|(key, _)| key == name) {

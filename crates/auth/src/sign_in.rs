@@ -1,4 +1,4 @@
-//! The end of a sign-in: tokens for a code, a look at whose they are, and saving them.
+//! The end of a sign-in: fetches tokens for a code, checks whose they are, and saves them.
 
 use std::time::Instant;
 
@@ -19,25 +19,25 @@ use crate::tokens::AuthFile;
 
 mod proof;
 
-/// How often the question about another account is asked when it changes meanwhile.
+/// The most questions about another account, which may change while a person thinks.
 const MOST_QUESTIONS: usize = 3;
 /// The token that says who signed in, in messages.
 const ID_TOKEN: &str = "id token";
 
-/// What a sign-in is made with.
+/// The parts that a sign-in needs.
 #[derive(Clone, Copy, Debug)]
 pub struct SignIn<'a> {
-    /// Where it is saved.
+    /// The home that it is saved in.
     pub home: &'a Home,
-    /// Who issues it.
+    /// The issuer.
     pub endpoint: &'a Endpoint,
-    /// The workspaces that are allowed; none restricts nothing.
+    /// The workspaces that are allowed; an empty list allows all.
     pub workspaces: &'a [String],
-    /// The name of the account. With one, another active account is put aside and not replaced.
+    /// The name of the account. With one, another active account is set aside, not replaced.
     pub name: Option<&'a str>,
 }
 
-/// Why a sign-in was not made.
+/// Why a sign-in failed.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SignInError {
@@ -47,7 +47,7 @@ pub enum SignInError {
     /// The issuer's answer lacks something.
     #[error("the sign-in service sent no {0}: nothing was saved")]
     Incomplete(&'static str),
-    /// The token that says who signed in is not to be believed.
+    /// The token that says who signed in cannot be trusted.
     #[error("{0}: nothing was saved")]
     IdToken(#[from] BadIdToken),
     /// Another workspace than was asked for.
@@ -59,16 +59,16 @@ pub enum SignInError {
     /// The registration of this installation could not be read or made.
     #[error(transparent)]
     Registration(#[from] RegistrationError),
-    /// The person kept the account that is there.
+    /// The person kept the present account.
     #[error("the present sign-in was kept")]
     Kept,
-    /// The device code came to nothing.
+    /// The device code gave no tokens.
     #[error(transparent)]
     Device(#[from] DeviceRefusal),
-    /// Another program is at work.
+    /// Another program holds the lock.
     #[error(transparent)]
     Lock(#[from] LockError),
-    /// The store could not do its work.
+    /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// The work was cut off.
@@ -89,15 +89,15 @@ pub struct Obtained<'a> {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SignedIn {
-    /// Who signed in.
+    /// The account.
     pub account: Account,
-    /// Where the tokens are, for people.
+    /// The place of the tokens, for a person.
     pub place: String,
-    /// When the access token ends, in seconds since 1970.
+    /// The end of the access token, in seconds since 1970.
     pub expires: Option<i64>,
-    /// Whether the tokens are of use for their route: the person may have left out what that needs.
+    /// Whether the tokens can be used on their route: the person may not have allowed that.
     pub usable: bool,
-    /// The account that was active before and was put aside.
+    /// The account that was active before and was set aside.
     pub put_aside: Option<Account>,
 }
 
@@ -130,7 +130,7 @@ impl<'a> SignIn<'a> {
         Ok(obtained)
     }
 
-    /// Waits until the person approves a device code, and gives what it buys.
+    /// Waits until the person approves a device code.
     pub async fn await_device(&self, device: &mut Device) -> Result<CodeExchange, SignInError> {
         let mut wait = device.interval();
         loop {
@@ -146,7 +146,7 @@ impl<'a> SignIn<'a> {
 }
 
 impl Obtained<'_> {
-    /// Who signed in, to be shown before anything is saved.
+    /// Returns the account, to be shown before anything is saved.
     pub fn account(&self) -> &Account {
         &self.account
     }
@@ -154,7 +154,7 @@ impl Obtained<'_> {
     /// Saves the sign-in under the home's lock. `confirm` is asked before the sign-in of another
     /// person or workspace is replaced; it is not asked where that one is put aside instead.
     ///
-    /// What is not saved is ended at the issuer, as far as that can be reached.
+    /// Tokens that are not saved are revoked at the issuer, if that can be reached.
     pub async fn save(
         self,
         confirm: impl AsyncFn(&Account) -> bool,
@@ -190,7 +190,7 @@ impl Obtained<'_> {
         Err(SignInError::Kept)
     }
 
-    /// Whether the tokens are in the store after all: a save may fail at its last step, such as
+    /// Returns whether the tokens are in the store after all: a save may fail at its last step, such as
     /// making it durable.
     async fn is_held(&self) -> bool {
         let home = self.sign_in.home.clone();
@@ -227,7 +227,7 @@ impl Obtained<'_> {
             store.save(&file)?;
             // A copy that was put aside earlier is out of date now.
             if let Err(error) = home.parked(&account.key).remove() {
-                tracing::warn!(%error, "an older copy of this account stays beside it");
+                tracing::warn!(%error, "an older copy of this account could not be removed");
             }
             Ok(SignedIn {
                 place: store.description(),

@@ -1,4 +1,4 @@
-//! Where a sign-in was issued and where its tokens may be sent.
+//! The provider route that a sign-in is for.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -7,8 +7,8 @@ use serde::Serialize;
 
 use crate::auth_profile::{self, AuthProfile};
 
-/// A way to the models, with a sign-in of its own: tokens of one are no good for another, and are
-/// never handed out for it. An open word, since the stored form may come from a later version.
+/// A provider route with sign-ins of its own. Tokens of one are useless for another, and are never
+/// handed out for it. An open word, since the stored form may come from a later version.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(transparent)]
 pub struct SignInRoute(Cow<'static, str>);
@@ -24,17 +24,17 @@ impl SignInRoute {
         Self(Cow::Owned(name.into()))
     }
 
-    /// The word that stands in the stored sign-in.
+    /// Returns the name, as it is stored in the sign-in.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// How its sign-ins are made; `None` for a word that this version does not know.
+    /// Returns the profile of its sign-ins; `None` for a name that this version does not know.
     pub fn profile(&self) -> Option<&'static AuthProfile> {
         auth_profile::ALL.into_iter().find(|profile| profile.name == self.as_str())
     }
 
-    /// The command that signs in for it.
+    /// Returns the command that signs in for it.
     pub fn login_command(&self) -> String {
         let login = "chatmock-auth login";
         if *self == Self::CODEX { login.to_owned() } else { format!("{login} --route {self}") }

@@ -1,4 +1,4 @@
-//! Signing out: the issuer is told first, and the tokens are deleted whatever it says.
+//! Signing out: the tokens are revoked at the issuer, then deleted whatever it answers.
 
 use crate::accounts::{Account, AccountError};
 use crate::blocking::{LostTask, blocking};
@@ -7,29 +7,29 @@ use crate::home::Home;
 use crate::store::{StoreError, TokenStore};
 use crate::tokens::AuthFile;
 
-/// What became of a sign-in.
+/// The result of a sign-out.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct SignedOut {
-    /// Whose it was, as far as that could be read.
+    /// The account, if it could be read.
     pub account: Option<Account>,
-    /// What the issuer did.
+    /// The issuer's part.
     pub revocation: Revocation,
-    /// Why tokens that are out of use stay in the keyring, where they could not be deleted.
+    /// The error, when the unused tokens could not be deleted from the keyring.
     pub left_behind: Option<StoreError>,
 }
 
-/// What the issuer did about a sign-in.
+/// The issuer's part in a sign-out.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Revocation {
-    /// It has ended there, too.
+    /// The sign-in has ended there, too.
     Done,
     /// There was no token to end.
     Nothing,
-    /// Another issuer's, which was not told.
+    /// The tokens are another issuer's, which was not called.
     OtherIssuer,
-    /// It could not be told: the tokens are good there until they expire.
+    /// The call failed: the tokens stay valid there until they expire.
     Failed(EndpointError),
 }
 
@@ -61,7 +61,7 @@ pub async fn sign_out(
     Ok(Some(SignedOut { account: leaving.account, revocation, left_behind }))
 }
 
-/// Removes what killed programs left of saves: a file of the kind may hold tokens that are good.
+/// Removes files that killed programs left while saving: they may hold valid tokens.
 async fn sweep(home: &Home, account: Option<&Account>) -> Result<(), LostTask> {
     let parked = account.map(|account| home.parked(&account.key));
     let stores: Vec<_> = std::iter::once(home.active()).chain(parked).collect();

@@ -1,4 +1,4 @@
-//! Places where a sign-in is kept, seen through one trait.
+//! The places that can hold a sign-in, behind one trait.
 
 use std::path::Path;
 use std::time::{Duration, SystemTime};
@@ -20,43 +20,46 @@ mod torture;
 pub(crate) use account_store::{AccountStore, StoreOptions};
 pub use account_store::{StoreChoice, UnknownStore};
 pub use borrowed::BorrowedStore;
-pub use file::FileStore;
-pub use keyring::{Keyring, KeyringError, KeyringLimits, Vault, VaultError};
+pub(crate) use file::FileStore;
+pub use keyring::{Keyring, KeyringError, VaultError};
+#[cfg(test)]
+pub(crate) use keyring::{KeyringLimits, Vault};
 pub(crate) use location_file::{Location, LocationFile};
 pub use memory::MemoryStore;
 
-/// A place for one sign-in. The calls may block; [`TokenStore::stamp`] costs a few small looks at
-/// the file system at most.
+/// A place for one sign-in. The calls may block; [`TokenStore::stamp`] costs at most a few `stat`
+/// calls and a small read.
 pub trait TokenStore: Send + Sync {
     /// Reads the sign-in; `None` when there is none.
     fn load(&self) -> Result<Option<AuthFile>, StoreError>;
 
-    /// Puts a new sign-in over whatever is there. The caller holds the lock of [`Self::lock_path`].
+    /// Replaces whatever is there by a new sign-in. The caller holds the lock of [`Self::lock_path`].
     fn save(&self, file: &AuthFile) -> Result<(), StoreError>;
 
-    /// Forgets the sign-in; it is no error that there is none. The caller holds the lock.
+    /// Removes the sign-in; it is no error that there is none. The caller holds the lock.
     fn remove(&self) -> Result<(), StoreError>;
 
-    /// Claims the room for a renewal before its token is spent, so that a full disk is noticed in
+    /// Reserves space for a renewal before its token is spent, so that a full disk is noticed in
     /// time. `size` is in bytes. The caller holds the lock.
     fn reserve(&self, size: usize) -> Result<Box<dyn Reservation>, StoreError>;
 
-    /// Tells cheaply whether anything changed since an earlier stamp.
+    /// Returns a stamp that differs from an earlier one when the sign-in has changed.
     fn stamp(&self) -> Result<Stamp, StoreError>;
 
-    /// The file whose lock keeps two programs from renewing at once, if others can reach the store.
+    /// Returns the file whose lock keeps two programs from renewing at once; `None` when no other
+    /// program can reach the store.
     fn lock_path(&self) -> Option<&Path>;
 
-    /// Names the place, for people.
+    /// Describes the place for a person.
     fn description(&self) -> String;
 
-    /// Says whose sign-in it is.
+    /// Returns whose sign-in it is.
     fn ownership(&self) -> Ownership;
 }
 
-/// Room that was claimed for a renewal; dropping it gives the room back.
+/// Space that was reserved for a renewal. Dropping it frees the space.
 pub trait Reservation: Send {
-    /// Puts `next` in place if the store still holds `expected`, else fails with
+    /// Saves `next` if the store still holds `expected`; otherwise fails with
     /// [`StoreError::Changed`] and writes nothing.
     fn commit(self: Box<Self>, expected: &AuthFile, next: &AuthFile) -> Result<(), StoreError>;
 }
@@ -70,7 +73,7 @@ pub enum Ownership {
     Borrowed,
 }
 
-/// What a store looked like at a moment.
+/// The look of a store at a moment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Stamp {
@@ -90,7 +93,7 @@ pub enum Stamp {
 }
 
 impl Stamp {
-    /// Says whether a change after this stamp is sure to show. File systems date a write by the
+    /// Returns whether a later change is sure to change the stamp. File systems date a write by the
     /// clock's last tick, so two writes of one length in one tick look alike.
     pub(crate) fn is_settled(&self) -> bool {
         let Self::File { modified: Some(modified), .. } = self else { return true };
@@ -101,7 +104,7 @@ impl Stamp {
 /// Longer than a tick of the clocks that file systems use.
 const TICK: Duration = Duration::from_millis(20);
 
-/// Why a store could not do its work. Nothing of the content is in it.
+/// Why a store failed. Nothing of its content is in the message.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StoreError {
@@ -111,7 +114,7 @@ pub enum StoreError {
         /// The store's description.
         place: String,
     },
-    /// Another program wrote meanwhile; its content stands.
+    /// Another program wrote meanwhile; its content was kept.
     #[error("{place} was changed by another program")]
     Changed {
         /// The store's description.

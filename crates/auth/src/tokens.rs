@@ -1,4 +1,4 @@
-//! The sign-in file: the tokens, when they were renewed, and every member other programs put there.
+//! The sign-in file: the tokens, the time of their last renewal, and every member that other programs added.
 
 use std::fmt;
 
@@ -20,9 +20,9 @@ pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 
-pub use lifetime::{Freshness, Lifetime, RENEW_AHEAD, RENEW_EVERY, freshness};
+pub use lifetime::{Freshness, Lifetime};
 
-/// What was granted.
+/// The scopes that were granted.
 const SCOPE: &str = "scope";
 /// The end of an access token that does not say so itself, in seconds since 1970.
 const EXPIRES: &str = "expires_at";
@@ -31,7 +31,7 @@ const EARLIEST: &str = "earliest_refresh_at";
 
 const TOKEN_NAMES: [&str; 4] = ["id_token", "access_token", "refresh_token", "account_id"];
 
-/// What the issuer gives at sign-in and at each renewal; every part may be missing.
+/// The issuer's answer to a sign-in or a refresh; every part may be missing.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize)]
 pub struct Grant {
     /// Says who signed in.
@@ -43,13 +43,13 @@ pub struct Grant {
     /// Good for one renewal.
     #[serde(default)]
     pub refresh_token: Option<Secret>,
-    /// How long the access token lives, in seconds.
+    /// The lifetime of the access token, in seconds.
     #[serde(default, deserialize_with = "lenient::whole")]
     pub expires_in: Option<i64>,
-    /// What was granted, parted by spaces.
+    /// The scopes that were granted, separated by spaces.
     #[serde(default, deserialize_with = "lenient::text")]
     pub scope: Option<String>,
-    /// When the tokens may be renewed at the earliest, in seconds since 1970.
+    /// The earliest time of a refresh, in seconds since 1970.
     #[serde(default, deserialize_with = "lenient::moment")]
     pub earliest_refresh_at: Option<i64>,
 }
@@ -126,7 +126,7 @@ impl AuthFile {
         self
     }
 
-    /// Who issued the sign-in and where it may be used. Programs that write no route know only
+    /// Returns the provenance. Programs that write no route know only
     /// the Codex one.
     pub fn provenance(&self) -> Provenance {
         let provenance =
@@ -142,13 +142,13 @@ impl AuthFile {
         self.members.read("account_name")
     }
 
-    /// Says whether the Codex CLI wrote the file: the Python ChatMock writes no such members.
+    /// Returns whether the Codex CLI wrote the file: the Python ChatMock writes no such members.
     pub(crate) fn is_codex_style(&self) -> bool {
         let marked = |tokens: &Tokens| tokens.0.raw("login_owner_id").is_some();
         self.members.raw("auth_mode").is_some() || self.tokens.as_ref().is_some_and(marked)
     }
 
-    /// Says whether there is an API key in the file.
+    /// Returns whether there is an API key in the file.
     pub(crate) fn has_api_key(&self) -> bool {
         self.members.read::<Secret>("OPENAI_API_KEY").is_some_and(|key| !key.is_empty())
     }
@@ -160,12 +160,12 @@ impl AuthFile {
         self
     }
 
-    /// Says whether ChatMock itself wrote the file.
+    /// Returns whether ChatMock itself wrote the file.
     pub(crate) fn is_ours(&self) -> bool {
         self.members.raw("route").is_some()
     }
 
-    /// Gives the file after a renewal: new tokens where the issuer sent some, the rest as it was.
+    /// Returns the file after a renewal: new tokens where the issuer sent some, the rest as it was.
     pub fn renewed(&self, grant: &Grant, now: OffsetDateTime) -> Self {
         let mut next = self.clone();
         next.tokens.get_or_insert_with(|| Tokens(SecretObject::default())).take(grant, now);
@@ -189,19 +189,19 @@ impl AuthFile {
         identity
     }
 
-    /// Whether the person allowed the use of the plan; `None` on routes that ask for no such leave.
+    /// Returns whether the person allowed the use of the plan; `None` on routes that do not ask.
     pub fn is_allowed(&self) -> Option<bool> {
         let needed = self.provenance().route.profile().and_then(|profile| profile.needed_scope)?;
         let granted = self.tokens().and_then(Tokens::scope).unwrap_or_default();
         Some(granted.split(' ').any(|scope| scope == needed))
     }
 
-    /// Whether its tokens are of use for its route: the person may have left out what that needs.
+    /// Returns whether its tokens can be used on its route: the person may not have allowed that.
     pub fn is_usable(&self) -> bool {
         self.is_allowed() != Some(false)
     }
 
-    /// When the tokens were last renewed.
+    /// Returns the time of the last renewal.
     pub fn last_refresh(&self) -> Option<OffsetDateTime> {
         let text: String = self.members.read("last_refresh")?;
         OffsetDateTime::parse(&text, &Rfc3339).ok()
@@ -226,18 +226,18 @@ impl AuthFile {
         text
     }
 
-    /// What decides when the access token must be renewed, read once so that asking is cheap.
+    /// Reads the dates that decide when the access token must be renewed.
     pub fn lifetime(&self) -> Lifetime {
         let tokens = self.tokens();
         let access = tokens.and_then(Tokens::access_token);
-        let told = |name| tokens.and_then(|tokens| tokens.0.read::<i64>(name));
+        let date = |name| tokens.and_then(|tokens| tokens.0.read::<i64>(name));
         Lifetime {
             missing: access.is_none(),
             expires: access
                 .and_then(|token| Claims::read(&token).expires)
-                .or_else(|| told(EXPIRES)),
+                .or_else(|| date(EXPIRES)),
             renewed: self.last_refresh(),
-            earliest: told(EARLIEST),
+            earliest: date(EARLIEST),
         }
     }
 }
@@ -276,7 +276,7 @@ impl Tokens {
         if let Some(scope) = &grant.scope {
             self.0.set(SCOPE, scope);
         }
-        // An access token that says itself when it ends needs nothing beside it.
+        // An access token that contains its end needs no other date.
         let silent = |token: &&Secret| Claims::read(token).expires.is_none();
         let life = grant.access_token.as_ref().filter(silent).and(grant.expires_in);
         self.note(EXPIRES, life.map(|life| now.unix_timestamp().saturating_add(life)));
@@ -315,7 +315,7 @@ impl Tokens {
         self.secret("refresh_token")
     }
 
-    /// What was granted, parted by spaces.
+    /// The scopes that were granted, separated by spaces.
     fn scope(&self) -> Option<String> {
         self.0.read(SCOPE)
     }

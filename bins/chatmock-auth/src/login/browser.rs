@@ -56,7 +56,8 @@ impl LoginFlow<'_> {
         Loopback::bind(&settings).await.map_err(|error| match error {
             LoopbackError::Taken(_) => CommandError::Other(error.into()),
             error => CommandError::Other(
-                anyhow::Error::new(error).context("sign in with --device, or wait elsewhere"),
+                anyhow::Error::new(error)
+                    .context("sign in with --device, or choose another --bind address"),
             ),
         })
     }
@@ -70,10 +71,10 @@ impl LoginFlow<'_> {
         };
         screen.line(format_args!("{label}{opened}"));
         screen.line(format_args!("\n  {}\n", screen.paint(Paint::Strong, address)));
-        screen.line(format_args!("At the end it goes to {place} by itself."));
+        screen.line(format_args!("When you are done, the browser returns to {place} by itself."));
         screen
-            .line("If the browser is on another machine, it cannot show that last page: copy the");
-        screen.line("whole address of it, paste it here and press Enter. Waiting; Ctrl-C stops.");
+            .line("If the browser is on another machine, it cannot show that last page: copy its");
+        screen.line("whole address, paste it here and press Enter. Waiting; Ctrl-C stops.");
     }
 
     /// Waits for the browser or for a pasted address, whichever is right first.
@@ -104,11 +105,13 @@ impl LoginFlow<'_> {
         if let CallbackVerdict::Unexpected(cause) = attempt.offer(line) {
             let hint = match cause {
                 UnexpectedCallback::State | UnexpectedCallback::NoCode => {
-                    "paste the address of the last page, all of it"
+                    "paste the whole address of the last page"
                 }
                 _ => "copy the address once more",
             };
-            self.context.screen.line(format_args!("That does not fit: {cause}; {hint}."));
+            self.context
+                .screen
+                .line(format_args!("That is not the right address: {cause}; {hint}."));
         }
     }
 }

@@ -6,7 +6,7 @@ use tokio::sync::oneshot;
 
 use crate::env::Environment;
 
-/// What parts the person's choices of a browser.
+/// The separator of the person's browsers.
 const PARTING: char = if cfg!(windows) { ';' } else { ':' };
 
 /// The system's own way to open an address.
@@ -28,7 +28,7 @@ pub(super) struct BrowserLaunch {
 }
 
 impl BrowserLaunch {
-    /// Tries one browser after another, beside everything else: some run until they are closed.
+    /// Tries one browser after another, in the background: some run until they are closed.
     pub(super) fn start(environment: &Environment, address: &str) -> Self {
         let browsers = environment.browser.as_ref().map(|browser| browser.to_string_lossy());
         let commands = commands(browsers.as_deref(), address);
@@ -63,7 +63,7 @@ fn commands(browsers: Option<&str>, address: &str) -> Vec<Vec<String>> {
     browsers.filter(|words| !words.is_empty()).collect()
 }
 
-/// One choice: a program and its arguments, parted by spaces, with the address where it wants it.
+/// One choice: a program and its arguments, separated by spaces, with the address where `%s` is.
 fn words(browser: &str, address: &str) -> Vec<String> {
     let mut words: Vec<String> = browser.split_whitespace().map(str::to_owned).collect();
     let mut placed = words.is_empty();

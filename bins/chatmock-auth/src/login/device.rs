@@ -1,4 +1,4 @@
-//! The sign-in with a code that the person types at a page, on any machine.
+//! The sign-in with a code that the person enters at a page, on any machine.
 
 use std::time::Instant;
 
@@ -35,19 +35,21 @@ impl LoginFlow<'_> {
 
     fn tell_code(&self, code: &DeviceCode) {
         let screen = self.context.screen;
-        screen.line("Open this page in a browser on any machine, and type the code there:");
+        screen.line("Open this page in a browser on any machine and enter the code:");
         screen.line("");
         screen.field("Page", code.page());
         screen.field("Code", code.user_code());
         screen.line("");
         let minutes = DEVICE_CODE_LIFE.as_secs() / 60;
         screen.line(format_args!(
-            "{} type this code only because you started this sign-in yourself, and only at",
+            "{} enter this code only if you started this sign-in yourself, and only on the",
             screen.paint(Paint::Warning, "Beware:")
         ));
-        screen.line("the page above. A code that somebody sent you would let that person in.");
+        screen.line(
+            "page above. A code that somebody sends you signs that person in to your account.",
+        );
         screen.line(format_args!(
-            "Waiting for your approval; the code is good for {minutes} minutes. Ctrl-C stops."
+            "Waiting for your approval; the code is valid for {minutes} minutes. Ctrl-C stops."
         ));
     }
 }

@@ -1,9 +1,9 @@
-//! The choice of a way to sign in.
+//! The choice of a method to sign in.
 
 use crate::env::Environment;
 use crate::settings::RequestedMethod;
 
-/// A way to sign in.
+/// A method to sign in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LoginMethod {
     /// Open a browser here.
@@ -17,7 +17,7 @@ pub(crate) enum LoginMethod {
     },
 }
 
-/// Chooses a way. `reachable` says that the person told where the browser can come back to.
+/// Chooses a method. `reachable` means that a browser elsewhere can return to this machine.
 pub(crate) fn choose(
     requested: RequestedMethod,
     reachable: bool,

@@ -1,4 +1,4 @@
-//! The choice of a route: what each is, and the person's answer.
+//! The choice of a route, with a question where a person can answer.
 
 use chatmock_auth::SignInRoute;
 
@@ -6,7 +6,7 @@ use super::{Login, NOTHING_CHANGED};
 use crate::CommandContext;
 use crate::exit::CommandError;
 
-/// What each route is, in a line.
+/// The routes, with a line for each.
 const ROUTES: [(SignInRoute, &str); 2] = [
     (SignInRoute::CODEX, "the Codex sign-in and backend: not a documented third-party API"),
     (
@@ -15,7 +15,7 @@ const ROUTES: [(SignInRoute, &str); 2] = [
     ),
 ];
 
-/// Gives the route that was asked for, or asks for it where somebody can answer.
+/// Returns the route that was asked for, or asks for it where somebody can answer.
 pub(super) async fn chosen(
     context: &CommandContext,
     login: &Login,

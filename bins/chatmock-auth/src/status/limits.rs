@@ -12,7 +12,7 @@ const CARE: f64 = 75.0;
 /// From here on little is left.
 const LITTLE: f64 = 90.0;
 
-/// Draws every window of every limit, and tells the credits.
+/// Draws a bar for every window of every limit, and a line for the credits.
 pub(super) fn draw(usage: &Usage, now: i64, screen: Screen) -> Vec<String> {
     let mut lines = Vec::new();
     for limit in &usage.limits {
@@ -21,7 +21,7 @@ pub(super) fn draw(usage: &Usage, now: i64, screen: Screen) -> Vec<String> {
         lines.extend(limit.reached.then(|| reached(limit, screen)));
     }
     if usage.limits.is_empty() {
-        lines.push("  The backend names no limits.".to_owned());
+        lines.push("  The backend reports no limits.".to_owned());
     }
     lines.extend(
         usage.credits.as_ref().map(|left| format!("  {:<11} {}", "Credits", credits(left))),
@@ -42,7 +42,7 @@ fn bar(window: &Window, now: i64, screen: Screen) -> String {
     };
     let resets = window.resets.map(|at| match at {
         // Of a window that was read earlier.
-        _ if at <= now => format!(", has started anew since ({})", dates::moment(at)),
+        _ if at <= now => format!(", has reset since ({})", dates::moment(at)),
         _ => format!(", resets {}", dates::from_now(at, now)),
     });
     format!(
@@ -62,7 +62,7 @@ fn reached(limit: &Limit, screen: Screen) -> String {
 
 fn credits(credits: &Credits) -> String {
     match (credits.unlimited, credits.some, &credits.balance) {
-        (true, ..) => "without a bound".to_owned(),
+        (true, ..) => "unlimited".to_owned(),
         (false, true, Some(balance)) => format!("{} left", shown(balance)),
         (false, true, None) => "some left".to_owned(),
         (false, false, _) => "none".to_owned(),
@@ -96,10 +96,7 @@ mod tests {
     #[test]
     fn a_window_that_is_over_says_so() {
         let text = bar(&window(50.0, 60, Some(60)), 60, Screen::default());
-        assert!(
-            text.ends_with("50 % used, has started anew since (1970-01-01 00:01 UTC)"),
-            "{text}"
-        );
+        assert!(text.ends_with("50 % used, has reset since (1970-01-01 00:01 UTC)"), "{text}");
     }
 
     #[test]
@@ -129,6 +126,6 @@ mod tests {
         assert_eq!(of(false, false, Some("0")), "none");
         assert_eq!(of(true, false, Some("12.50")), "12.50 left");
         assert_eq!(of(true, false, None), "some left");
-        assert_eq!(of(false, true, None), "without a bound");
+        assert_eq!(of(false, true, None), "unlimited");
     }
 }

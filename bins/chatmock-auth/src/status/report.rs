@@ -8,7 +8,7 @@ use crate::login::{PLAN_USE_OFF, named};
 use crate::screen::{Paint, Screen, shown};
 
 impl Status {
-    /// Tells a person.
+    /// Prints the status for a person.
     pub(super) fn tell(&self, screen: Screen) {
         let (account, now) = (&self.account, dates::unix_now());
         let who = screen.paint(Paint::Strong, &shown(named(account)));
@@ -16,13 +16,13 @@ impl Status {
         if let Some(name) = &account.name {
             screen.field("Account", name);
         }
-        screen.field("Plan", self.plan().unwrap_or("not told"));
-        screen.field("Workspace", account.workspace.as_deref().unwrap_or("not told"));
+        screen.field("Plan", self.plan().unwrap_or("unknown"));
+        screen.field("Workspace", account.workspace.as_deref().unwrap_or("unknown"));
         screen.field("Route", self.provenance.route.as_str());
         if let Some(allowed) = self.allowed {
-            screen.field("Plan use", if allowed { "allowed" } else { "off: not allowed" });
+            screen.field("Plan use", if allowed { "allowed" } else { "off: you did not allow it" });
         }
-        screen.field("Tokens in", &self.place);
+        screen.field("Stored in", &self.place);
         if let Some(at) = self.renewed {
             screen.field("Renewed", &dates::moment(at));
         }
@@ -41,15 +41,15 @@ impl Status {
                 screen.line(format_args!("{}: {}", screen.paint(Paint::Bad, "Ended"), shown(why)));
             }
             Err(UsageError::Elsewhere(page)) => {
-                screen.line(format_args!("Limits are not told on this route; they are at {page}"));
+                screen.line(format_args!("This route does not report the limits; see {page}"));
             }
             Err(why) => self.tell_earlier(why, now, screen),
         }
     }
 
-    /// Tells why the limits are not known now, and how they were earlier, as far as that is known.
+    /// Prints why the limits are not known now, and what they were earlier.
     fn tell_earlier(&self, why: &UsageError, now: i64, screen: Screen) {
-        let doctor = "chatmock-auth doctor looks for the reason";
+        let doctor = "find out why: chatmock-auth doctor";
         let why = shown(why.words());
         let Some(StoredUsage { as_of, usage }) = &self.stored else {
             screen.line(format_args!("Limits are not known now: {why} ({doctor})"));
@@ -60,7 +60,7 @@ impl Status {
         screen.line(format_args!("They could not be read now: {why} ({doctor})"));
     }
 
-    /// Describes itself to programs; no token is in it.
+    /// Makes the object for programs, without tokens.
     pub(super) fn json(&self) -> Json {
         let account = &self.account;
         let (usage, as_of) = match (&self.usage, &self.stored) {
@@ -89,19 +89,18 @@ impl Status {
         ])
     }
 
-    /// The plan as the backend knows it, else as the sign-in told it.
+    /// Returns the plan as the backend reports it, else as the sign-in does.
     fn plan(&self) -> Option<&str> {
         let live = self.usage.as_ref().ok().and_then(|usage| usage.plan.as_deref());
         live.or(self.account.plan.as_deref())
     }
 
     fn end(&self, now: i64) -> String {
-        let by =
-            if self.borrowed { "renewed by the Codex CLI" } else { "renewed by itself before" };
+        let by = if self.borrowed { "renewed by the Codex CLI" } else { "renewed automatically" };
         match self.expires {
             Some(end) if end <= now => format!("ended {}", dates::moment(end)),
             Some(end) => format!("{}; {by}", dates::from_now(end, now)),
-            None => format!("not told; {by}"),
+            None => format!("unknown; {by}"),
         }
     }
 }
@@ -110,7 +109,7 @@ impl UsageError {
     fn words(&self) -> &str {
         match self {
             Self::SignedOut(why) | Self::Unavailable(why) => why,
-            Self::Elsewhere(_) => "this route does not tell them",
+            Self::Elsewhere(_) => "this route does not report them",
             Self::Settings(_) => "the settings cannot be used",
         }
     }

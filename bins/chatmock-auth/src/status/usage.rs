@@ -1,4 +1,4 @@
-//! The account's limits, read from the backend now or told by it earlier.
+//! The account's limits, read from the backend now or saved by a server earlier.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -12,21 +12,21 @@ use chatmock_server::{KeeperCredentials, stored_limits};
 use crate::CommandContext;
 use crate::dates;
 
-/// How much of an account's limits is used.
+/// The use of an account's limits.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Usage {
     /// The plan as the backend knows it.
     pub(super) plan: Option<String>,
     /// The limits that have windows, the main one first.
     pub(super) limits: Vec<Limit>,
-    /// Credits beside the plan.
+    /// Credits next to the plan.
     pub(super) credits: Option<Credits>,
 }
 
 /// One limit.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Limit {
-    /// What it is for; the main one has no name.
+    /// Its name; the main limit has none.
     pub(super) name: Option<String>,
     /// Whether nothing is left.
     pub(super) reached: bool,
@@ -37,29 +37,29 @@ pub(super) struct Limit {
 /// One window of a limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Window {
-    /// How much is used, in percent.
+    /// The used part, in percent.
     pub(super) used: f64,
     /// Its length.
     pub(super) minutes: u64,
-    /// When it starts anew, in seconds since 1970.
+    /// The time of its reset, in seconds since 1970.
     pub(super) resets: Option<i64>,
 }
 
-/// Credits beside the plan.
+/// Credits next to the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Credits {
     /// Whether there are any.
     pub(super) some: bool,
     /// Whether they have no bound.
     pub(super) unlimited: bool,
-    /// What is left, as the backend writes it.
+    /// The rest, as the backend writes it.
     pub(super) balance: Option<String>,
 }
 
-/// Limits that the backend told a server earlier.
+/// Limits that a server received earlier.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct StoredUsage {
-    /// When it told them, in seconds since 1970.
+    /// When it received them, in seconds since 1970.
     pub(super) as_of: i64,
     pub(super) usage: Usage,
 }
@@ -103,7 +103,7 @@ pub(super) async fn read(
     Ok(Usage { plan: usage.plan, limits, credits: usage.credits.map(Credits::from) })
 }
 
-/// Tells whether the sign-in works, where the backend does not report the limits.
+/// Returns whether the sign-in works, where the backend does not report the limits.
 async fn elsewhere(keeper: &TokenKeeper, page: &'static str) -> UsageError {
     match keeper.current().await {
         Ok(_) | Err(KeeperError::NotAllowed { .. }) => UsageError::Elsewhere(page),
@@ -114,7 +114,7 @@ async fn elsewhere(keeper: &TokenKeeper, page: &'static str) -> UsageError {
     }
 }
 
-/// Reads what a server that uses this home was told last about a sign-in's account.
+/// Reads what a server that uses this home last received about a sign-in's account.
 pub(super) fn stored(home: &Path, sign_in: &AuthFile) -> Option<StoredUsage> {
     let stored = stored_limits(home, sign_in)?;
     let (as_of, limits) = (i64::try_from(stored.as_of).ok()?, stored.limits);

@@ -42,12 +42,12 @@ fn a_name_keeps_both_and_use_goes_back_and_forth() {
     login.end().with(0).says("bob@example.com: chatmock-auth use bob@example.com");
     let listed = harness.run(&["accounts"]).with(0).says("* work").says(BOB);
     assert_eq!(listed.out.lines().count(), 2, "{listed:?}");
-    harness.run(&["use", BOB]).with(0).says("In use now: bob@example.com");
+    harness.run(&["use", BOB]).with(0).says("Now in use: bob@example.com");
     harness.run(&["status"]).with(0).says("Signed in as bob@example.com");
     harness.run(&["use", "work"]).with(0).says(ADA);
     harness.run(&["status"]).with(0).says("Signed in as ada@example.com").says("work");
     harness.run(&["use", "nobody"]).with(2).complains("chatmock-auth accounts");
-    harness.run(&["logout"]).with(0).says("Still kept aside: chatmock-auth use bob@example.com");
+    harness.run(&["logout"]).with(0).says("Still set aside: chatmock-auth use bob@example.com");
     harness.run(&["logout", "--account", BOB]).with(0).says("Signed out bob@example.com");
     harness.run(&["accounts"]).with(0).says("No accounts");
 }

@@ -18,7 +18,7 @@ fn a_browser_that_comes_back_signs_in() {
     assert!(!page.body.contains("code="), "nothing of the request is reflected: {page:?}");
     let ended = login.end().with(0).says(ADA).says("plus").says("workspace-ada");
     let file = harness.file().display().to_string();
-    ended.says("Signed in as ada@example.com.").says(&file).says("; renewed by itself before");
+    ended.says("Signed in as ada@example.com.").says(&file).says("; renewed automatically");
     let stored = harness.stored();
     assert_eq!(stored["tokens"]["account_id"], "workspace-ada");
     assert_eq!(stored["route"], "codex");
@@ -44,10 +44,10 @@ fn the_last_address_may_be_pasted_and_wrong_ones_may_come_before() {
     let last = approve(&login.address());
     login.type_line("");
     login.type_line("hello");
-    login.until("That does not fit: it belongs to another sign-in");
+    login.until("That is not the right address: it belongs to another sign-in");
     let (place, _) = last.split_once("state=").unwrap();
     login.type_line(&format!("{place}state=somebody-elses"));
-    login.until("That does not fit");
+    login.until("That is not the right address");
     login.type_line(&format!("  {last}  "));
     login.end().with(0).says("Signed in as ada@example.com.");
     assert!(harness.file().exists());

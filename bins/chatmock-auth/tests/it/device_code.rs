@@ -54,6 +54,6 @@ fn who_did_not_ask_for_one_gets_the_address_instead() {
     let mut login = harness.start(&["login"]);
     let last = approve(&login.address());
     login.type_line(&last);
-    login.end().with(0).says("not offered").says("Signed in as ada@example.com.");
+    login.end().with(0).says("not enabled here").says("Signed in as ada@example.com.");
     assert_eq!(fetch(&format!("{}/health", harness.simulator.origin())).status, 200);
 }

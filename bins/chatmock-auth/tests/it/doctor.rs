@@ -37,7 +37,7 @@ fn a_renewal_that_is_stopped_comes_to_its_end_first() {
     let refresh = harness.start(&["refresh"]);
     harness.wait_for(|stats| stats.count(Endpoint::Token.name()) == 1);
     refresh.signal("INT");
-    refresh.end().with(130).complains("came to its end first");
+    refresh.end().with(130).complains("was completed first");
     assert_ne!(harness.stored()["tokens"]["refresh_token"], before["tokens"]["refresh_token"]);
     harness.run(&["status"]).with(0);
 }

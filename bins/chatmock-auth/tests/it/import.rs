@@ -23,7 +23,7 @@ fn the_codex_clis_account_gets_a_sign_in_of_our_own() {
     let address = import.address();
     assert!(address.contains("allowed_workspace_id=workspace-ada"), "{address}");
     assert_eq!(fetch(&approve(&address)).status, 200);
-    import.end().with(0).says("two programs that renew one sign-in").says("Signed in as ada");
+    import.end().with(0).says("two programs that renew the same sign-in").says("Signed in as ada");
     assert_eq!(std::fs::read(&file).unwrap(), before);
     let theirs: serde_json::Value = serde_json::from_slice(&before).unwrap();
     assert_ne!(harness.stored()["tokens"]["refresh_token"], theirs["tokens"]["refresh_token"]);
@@ -73,5 +73,5 @@ fn our_own_sign_in_is_used_as_it_is() {
     let harness = Harness::new();
     harness.sign_in(person(ADA));
     let home = harness.home().display().to_string();
-    harness.run(&["import", "chatmock", &home]).with(0).says("in use here already");
+    harness.run(&["import", "chatmock", &home]).with(0).says("already in use here");
 }

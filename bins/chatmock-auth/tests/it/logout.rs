@@ -28,8 +28,10 @@ fn an_issuer_that_fails_does_not_keep_the_tokens_here() {
     let harness = Harness::new();
     harness.sign_in(person(ADA));
     harness.simulator.enqueue_at(Endpoint::Revoke, Script::json(500, &json!({})));
-    let ended = harness.run(&["logout"]).with(0).says("deleted here");
-    ended.complains("status 500, so they stay good there").complains("Log out of all devices");
+    let ended = harness.run(&["logout"]).with(0).says("tokens on this machine are deleted");
+    ended
+        .complains("status 500, so the tokens stay valid there")
+        .complains("Log out of all devices");
     assert!(!harness.file().exists());
 }
 
@@ -38,6 +40,6 @@ fn a_damaged_sign_in_can_be_left_too() {
     let harness = Harness::new();
     harness.put(&harness.file(), "{\"tokens\": {\"access_token\": ");
     harness.run(&["status"]).with(3).complains("damaged").complains("chatmock-auth login");
-    harness.run(&["logout"]).with(0).says("no token to end");
+    harness.run(&["logout"]).with(0).says("no token to revoke");
     assert!(!harness.file().exists());
 }

@@ -65,7 +65,7 @@ fn the_status_names_the_route_and_asks_no_backend_for_limits() {
     let harness = signed_in();
     let ended = harness.run(&["status"]).with(0).says("Signed in as ada@example.com");
     let ended = ended.says("  Route       plan\n").says("  Plan use    allowed\n");
-    ended.says("https://chatgpt.com/settings/usage").says("; renewed by itself before");
+    ended.says("https://chatgpt.com/settings/usage").says("; renewed automatically");
     let status: Value =
         serde_json::from_str(&harness.run(&["status", "--json"]).with(0).out).unwrap();
     assert_eq!((&status["route"], &status["plan_use"]), (&json!("plan"), &json!(true)));
@@ -111,11 +111,11 @@ fn without_leave_to_use_the_plan_it_is_said_plainly() {
 fn what_this_route_does_not_have_is_refused_in_one_line() {
     let harness = Harness::new();
     for (more, words) in [
-        (&["--redirect-host", "localhost"][..], "--redirect-host does not count on the plan route"),
+        (&["--redirect-host", "localhost"][..], "--redirect-host cannot be used on the plan route"),
         (&["--redirect-host", "127.0.0.1"], "127.0.0.1 only"),
-        (&["--device"], "there is no --device on the plan route"),
-        (&["--workspace", "w"], "--workspace does not count"),
-        (&["--client-id", "app_mine"], "--client-id does not count"),
+        (&["--device"], "--device cannot be used on the plan route"),
+        (&["--workspace", "w"], "--workspace cannot be used"),
+        (&["--client-id", "app_mine"], "--client-id cannot be used"),
     ] {
         let arguments: Vec<&str> =
             ["login", "--route", "plan"].iter().chain(more).copied().collect();
@@ -147,7 +147,7 @@ fn a_no_and_a_mixed_up_answer_end_it_in_one_line_and_save_nothing() {
         (IssuerFault::UnknownKey, 1, "by a key that it does not publish"),
         (IssuerFault::Unsigned, 1, "that is not signed"),
         (IssuerFault::Expired, 1, "has ended"),
-        (IssuerFault::DiscoveryOfAnother, 1, "by the name of another one"),
+        (IssuerFault::DiscoveryOfAnother, 1, "by the name of another service"),
         (IssuerFault::KeysElsewhere, 1, "at no https address"),
     ] {
         harness.simulator.set_issuer_fault(Some(flaw));
@@ -170,7 +170,7 @@ fn an_answer_with_another_state_is_a_stray_and_the_right_one_still_counts() {
     let stray = approve(&login.address());
     assert_eq!(fetch(&stray).status, 400);
     login.type_line(&stray);
-    login.until("That does not fit: it belongs to another sign-in");
+    login.until("That is not the right address: it belongs to another sign-in");
     drop(login);
     assert_eq!(harness.simulator.stats().count(Endpoint::PlanToken.name()), 0);
 }
@@ -221,7 +221,7 @@ fn a_sign_in_of_the_other_route_is_another_account() {
     assert_eq!(harness.stored()["tokens"]["account_id"], "workspace-ada");
     let mut login = harness.start(&["login", "--route=plan", "--no-browser", "--account=plan"]);
     fetch(&approve(&login.address()));
-    login.end().with(0).says("Kept aside");
+    login.end().with(0).says("Set aside");
     let listed = harness.run(&["accounts"]).with(0);
     assert_eq!(listed.out.lines().count(), 2, "{listed:?}");
     harness.run(&["logout", "--account", "plan"]).with(0).says("stays registered");

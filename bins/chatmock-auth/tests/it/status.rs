@@ -154,7 +154,7 @@ fn what_a_server_was_told_last_stands_in_for_a_backend_that_does_not_answer() {
     let ended = cut_off(&harness, &["status"]);
     for text in [
         "Limits as of 2026-11-18 08:20 UTC\n",
-        "  5 hours     #################### 100 % used, has started anew since (2026-11-18 11:06",
+        "  5 hours     #################### 100 % used, has reset since (2026-11-18 11:06",
         "  7 days      ############--------  61 % used, resets in ",
         "  Spark\n  1 hour      #-------------------   3 % used\n",
         "  Credits     12.50 left\n",

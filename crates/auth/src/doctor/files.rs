@@ -1,4 +1,4 @@
-//! The modes and owners of what is in a home.
+//! The modes and owners of the files in a home.
 
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
@@ -6,10 +6,10 @@ use std::path::{Path, PathBuf};
 use super::Check;
 use crate::home::Home;
 
-/// The end of what is said about a mode.
-const OPEN: &str = ": others may look into it";
+/// The end of the finding about a mode.
+const OPEN: &str = ": other users have access";
 
-/// Looks whether others can read the home or what is in it.
+/// Checks that no other user has access to the home and the files in it.
 pub fn files(home: &Home) -> Check {
     let name = "files";
     let (mut seen, mut warning) = (0, None);
@@ -25,7 +25,7 @@ pub fn files(home: &Home) -> Check {
             return Check::fail(name, detail, &fix);
         }
     }
-    let fine = if seen == 0 { "is not there yet" } else { "is yours alone" };
+    let fine = if seen == 0 { "does not exist yet" } else { "is accessible only to you" };
     warning.unwrap_or_else(|| Check::ok(name, format!("{} {fine}", home.path().display())))
 }
 
@@ -46,11 +46,10 @@ fn problem(metadata: &Metadata) -> Option<String> {
         return Some("is a symbolic link".to_owned());
     }
     if metadata.uid() != rustix::process::geteuid().as_raw() {
-        return Some(format!("belongs to the user {}", metadata.uid()));
+        return Some(format!("belongs to user {}", metadata.uid()));
     }
     let open = metadata.mode() & 0o077;
-    (open != 0)
-        .then(|| format!("has mode {:03o}: others may look into it", metadata.mode() & 0o777))
+    (open != 0).then(|| format!("has mode {:03o}{OPEN}", metadata.mode() & 0o777))
 }
 
 #[cfg(not(unix))]

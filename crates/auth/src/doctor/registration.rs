@@ -1,23 +1,25 @@
-//! The registration of this installation, and whether the sign-in is of its client.
+//! The registration of this installation, compared with the client of the sign-in.
 
 use super::Check;
 use crate::blocking::blocking;
 use crate::home::Home;
 use crate::registration::{Registration, RegistrationError, path};
 
-/// Looks at the registration, which only some routes need.
+/// Checks the registration, which only some routes need.
 pub async fn registration(home: &Home) -> Check {
     let name = "registration";
     let (place, own) = (path(home.path()), home.clone());
     let read = blocking(move || (Registration::load(&place), own.load().ok().flatten())).await;
     let (known, file) = match read {
         Ok((Ok(Some(known)), file)) => (known, file),
-        Ok((Ok(None), _)) => return Check::ok(name, "none: the plan route makes one"),
+        Ok((Ok(None), _)) => {
+            return Check::ok(name, "none; the first sign-in on the plan route makes one");
+        }
         Ok((Err(error), _)) => return broken(name, &error),
-        Err(error) => return Check::warn(name, error.to_string(), "look again"),
+        Err(error) => return Check::warn(name, error.to_string(), "run the check again"),
     };
     let (Some(client_id), Some(issuer)) = (&known.client_id, &known.issuer) else {
-        return Check::ok(name, "none yet: the next sign-in on the plan route makes one");
+        return Check::ok(name, "none yet; the next sign-in on the plan route makes one");
     };
     let provenance = file.filter(|file| file.tokens().is_some()).map(|file| file.provenance());
     let registers =
@@ -25,8 +27,12 @@ pub async fn registration(home: &Home) -> Check {
     let other =
         provenance.filter(registers).is_some_and(|it| it.client_id.as_ref() != Some(client_id));
     if other {
-        let detail = "the sign-in is of another client than this installation's";
-        return Check::warn(name, detail, "nothing as long as it is renewed, else sign in again");
+        let detail = "the sign-in was issued to another client than this installation's";
+        return Check::warn(
+            name,
+            detail,
+            "no action needed while renewals work; otherwise sign in again",
+        );
     }
     Check::ok(name, format!("{client_id}, issued by {issuer}"))
 }

@@ -27,7 +27,7 @@ fn a_clock_may_be_a_minute_off() {
         assert_eq!(check.health, expected, "{seconds}");
     }
     let check = clock(now(), now() - time::Duration::days(3650));
-    assert_eq!(check.detail, "315360000 s behind of the sign-in service's");
+    assert_eq!(check.detail, "315360000 s behind the sign-in service's");
 }
 
 #[test]
@@ -56,7 +56,7 @@ async fn a_taken_port_is_told_from_a_free_one() {
     assert_eq!(callback_port(&[port]).await.health, Health::Fail);
     let another = callback_port(&[port, 0]).await;
     assert_eq!(another.health, Health::Ok);
-    assert!(another.detail.ends_with("is taken; any other will do"), "{another:?}");
+    assert!(another.detail.ends_with("is taken; any other port works"), "{another:?}");
     drop(taken);
     assert_eq!(callback_port(&[0]).await.health, Health::Ok);
 }
@@ -142,7 +142,7 @@ fn files_that_others_can_read_are_found() {
     set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
     let check = files(&home);
     assert_eq!(check.health, Health::Fail);
-    assert!(check.detail.ends_with("auth.json has mode 644: others may look into it"), "{check:?}");
+    assert!(check.detail.ends_with("auth.json has mode 644: other users have access"), "{check:?}");
     assert!(check.fix.unwrap().starts_with("chmod 600 "));
     std::fs::remove_file(&path).unwrap();
     std::os::unix::fs::symlink("/dev/null", &path).unwrap();

@@ -1,4 +1,4 @@
-//! What an issuer says of itself: its name, the keys of its id tokens, and where tokens are revoked.
+//! The issuer's description of itself: its name, the keys of its id tokens, and where tokens are revoked.
 
 use std::time::Duration;
 
@@ -9,13 +9,13 @@ use zeroize::Zeroizing;
 use super::{Endpoint, EndpointError};
 use crate::issuer::IssuerAddress;
 
-/// The longest one of these looks may take.
+/// The longest one of these calls may take.
 const LOOK_LIMIT: Duration = Duration::from_secs(10);
 
 /// An issuer's description of itself, checked against how it was reached.
 #[derive(Debug)]
 pub(crate) struct Discovery {
-    /// Its name, as it stands in its id tokens.
+    /// Its name in its id tokens.
     pub(crate) issuer: String,
     keys: Url,
     revocation: Option<Url>,
@@ -33,7 +33,7 @@ impl Discovery {
         let document: Document =
             serde_json::from_slice(body).map_err(|_| EndpointError::Unreadable)?;
         if document.issuer.trim_end_matches('/') != at.as_str() {
-            return Err(EndpointError::Discovery("it goes by the name of another one"));
+            return Err(EndpointError::Discovery("it goes by the name of another service"));
         }
         let keys = at.accept(&document.jwks_uri);
         let keys = keys.ok_or(EndpointError::Discovery("its keys are at no https address"))?;
@@ -43,15 +43,15 @@ impl Discovery {
         Ok(Self { issuer: document.issuer, keys, revocation })
     }
 
-    /// Where tokens are revoked.
+    /// Returns the address where tokens are revoked.
     pub(crate) fn revocation(self) -> Result<Url, EndpointError> {
         self.revocation
-            .ok_or(EndpointError::Discovery("it names no place of its own to revoke tokens at"))
+            .ok_or(EndpointError::Discovery("it names no address of its own to revoke tokens at"))
     }
 }
 
 impl Endpoint {
-    /// Asks the issuer what it says of itself.
+    /// Fetches the issuer's description of itself.
     pub(crate) async fn discover(&self) -> Result<Discovery, EndpointError> {
         let place = self.issuer.at("/.well-known/openid-configuration")?;
         Discovery::read(&self.fetch(place).await?, &self.issuer)

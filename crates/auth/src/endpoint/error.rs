@@ -1,4 +1,4 @@
-//! What the issuer's refusals mean.
+//! Errors of calls to the issuer, and the meaning of its refusals.
 
 use reqwest::StatusCode;
 use serde::Deserialize;
@@ -7,7 +7,7 @@ use crate::auth_profile::AuthProfile;
 use crate::issuer::InvalidIssuer;
 use crate::refresh_refusal::RefreshRefusal;
 
-/// How a call to the issuer went wrong. No part of the reply is in it.
+/// Why a call to the issuer failed. No part of the reply is in the message.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EndpointError {
@@ -20,7 +20,7 @@ pub enum EndpointError {
     /// A sign-in was begun without a registration where every installation has one.
     #[error("this route needs a registration of the installation")]
     NoRegistration,
-    /// What the issuer says of itself cannot be right.
+    /// The issuer's description of itself cannot be right.
     #[error("the sign-in service describes itself wrongly: {0}")]
     Discovery(&'static str),
     /// Originator or user agent cannot stand in a header.
@@ -52,7 +52,7 @@ pub enum EndpointError {
     Unreadable,
 }
 
-/// Why a code was not redeemed, as far as the issuer says it in words known here.
+/// Why a code was not accepted, where the issuer's error code is known.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CodeRefusal {

@@ -17,7 +17,7 @@ use crate::secret::Secret;
 pub(crate) struct KeySet(Vec<Jwk>);
 
 impl KeySet {
-    /// Reads a JSON Web Key Set; keys of kinds not known here are passed over.
+    /// Reads a JSON Web Key Set; keys of unknown kinds are skipped.
     pub(crate) fn read(body: &[u8]) -> Option<Self> {
         #[derive(Deserialize)]
         struct Body {
@@ -29,7 +29,7 @@ impl KeySet {
     }
 
     /// Checks a token's signature by the key that it names. What else the token says of keys
-    /// (`jku`, `jwk`, `x5u`) counts for nothing.
+    /// (`jku`, `jwk`, `x5u`) has no effect.
     pub(super) fn check(&self, token: &Secret) -> Result<(), BadIdToken> {
         let text = token.expose();
         // `none` is not among the algorithms that it knows.
@@ -54,7 +54,7 @@ impl KeySet {
     }
 }
 
-/// Whether a key is for signatures of this kind, as far as it says.
+/// Returns whether a key may be used for signatures of this kind.
 fn signs(key: &Jwk, algorithm: Algorithm) -> bool {
     let expected = match algorithm {
         Algorithm::RS256 => KeyAlgorithm::RS256,

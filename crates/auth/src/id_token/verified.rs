@@ -1,4 +1,4 @@
-//! An id token that is believed by its signature, and what it must say.
+//! The verification of an id token by its signature and its claims.
 
 use time::OffsetDateTime;
 
@@ -6,7 +6,7 @@ use super::{BadIdToken, KeySet, LEEWAY};
 use crate::secret::Secret;
 use crate::secret_object::SecretObject;
 
-/// What an id token must say.
+/// The claims that an id token must have.
 #[derive(Clone, Copy)]
 pub(crate) struct Expected<'a> {
     /// The issuer's name.

@@ -22,7 +22,7 @@ pub struct KeeperSettings {
     pub originator: String,
     /// The `user-agent` for the issuer.
     pub user_agent: String,
-    /// The longest wait for another program's renewal; [`LOCK_WAIT`] by default.
+    /// The longest wait for another program's renewal; 45 s by default.
     pub lock_wait: Duration,
     /// The pause before renewed tokens that could not be saved are saved again; 5 s by default.
     pub save_again: Duration,

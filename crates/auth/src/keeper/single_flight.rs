@@ -84,7 +84,7 @@ impl<K: Clone + Eq + Hash, T: Clone + Send + Sync + 'static> SingleFlight<K, T> 
         Err(LostRun)
     }
 
-    /// Gives the run under way for a key, and starts none.
+    /// Returns the run under way for a key, and starts none.
     pub(super) fn peek(&self, key: &K) -> Option<Flight<T>> {
         let running = self.running();
         let result = running.get(key).filter(|result| is_under_way(result))?;

@@ -1,4 +1,4 @@
-//! One sign-in, shared by the listener that the browser comes back to and the prompt for pasting.
+//! One sign-in, shared by the listener that the browser returns to and the prompt for pasting.
 
 use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -10,8 +10,8 @@ use super::{CallbackRejection, Denial, Login, UnexpectedCallback};
 use crate::code_exchange::CodeExchange;
 use crate::secret::Secret;
 
-/// A sign-in that may be answered from several sides; the first right answer counts. Clones are
-/// the same attempt.
+/// A sign-in that several sources may answer; the first right callback is taken. Clones are the
+/// same attempt.
 #[derive(Clone)]
 pub struct LoginAttempt {
     shared: Arc<Shared>,
@@ -24,18 +24,18 @@ struct Shared {
     outcome: watch::Sender<Option<LoginOutcome>>,
 }
 
-/// What an answer came to.
+/// The result of offering a callback.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CallbackVerdict {
     /// The right one: [`LoginAttempt::code`] has it.
     Accepted,
-    /// Not the answer to this sign-in, which goes on.
+    /// Not the answer to this sign-in, which continues.
     Unexpected(UnexpectedCallback),
-    /// A right one, but there was one before.
+    /// A right one, but not the first.
     Repeated,
 }
 
-/// How the sign-in ended, for the page in the browser.
+/// The end of the sign-in, for the page in the browser.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LoginOutcome {
     /// The tokens are saved.
@@ -56,7 +56,7 @@ impl LoginAttempt {
         Self { shared: Arc::new(shared) }
     }
 
-    /// Offers what came back: a query, or a pasted address.
+    /// Offers a callback: a query, or a pasted address.
     pub fn offer(&self, text: &str) -> CallbackVerdict {
         let mut waiting = self.login();
         let Some(login) = waiting.take() else { return self.late(text) };
@@ -86,7 +86,7 @@ impl LoginAttempt {
         }
     }
 
-    /// Says how it ended, which the page in the browser waits for.
+    /// Reports how the sign-in ended, which the page in the browser waits for.
     pub fn settle(&self, outcome: LoginOutcome) {
         self.shared.outcome.send_replace(Some(outcome));
     }

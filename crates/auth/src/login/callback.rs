@@ -1,4 +1,4 @@
-//! What came back from the browser, read with care: anyone may have written it.
+//! The callback of the browser, which anybody may have written.
 
 use super::{Denial, QUERY_LIMIT, UnexpectedCallback};
 use crate::secret::Secret;
@@ -12,14 +12,14 @@ const DETAIL_LENGTH: usize = 256;
 pub(super) enum Callback {
     Code {
         code: Secret,
-        /// The client that the issuer names beside it.
+        /// The client that the issuer names with it.
         client_id: Option<String>,
     },
     Denied(Denial),
 }
 
 impl Callback {
-    /// Reads a query, or an address with one. The state is compared before anything else counts.
+    /// Reads a query, or an address with one. The state is compared before anything else is read.
     pub(super) fn read(text: &str, state: &Secret) -> Result<Self, UnexpectedCallback> {
         if text.len() > QUERY_LIMIT {
             return Err(UnexpectedCallback::TooLong);
@@ -60,7 +60,7 @@ fn query_of(text: &str) -> &str {
 struct Query<'a>(&'a str);
 
 impl Query<'_> {
-    /// A parameter that must not be there twice: which of them counts would be a guess.
+    /// Returns a parameter. A repeated one is refused: choosing one of them would be a guess.
     fn one(&self, name: &str) -> Result<Option<String>, UnexpectedCallback> {
         let pairs = form_urlencoded::parse(self.0.as_bytes());
         let mut values = pairs.filter(|(key, _)| key == name).map(|(_, value)| value);

@@ -1,4 +1,4 @@
-//! The OAuth client of a sign-in: one that is known to all, or this installation's own.
+//! The OAuth client of a sign-in: one that all installations share, or this installation's own.
 
 use super::{Denial, LoginSettings};
 use crate::auth_profile::{AuthProfile, UNREGISTERED};
@@ -9,7 +9,7 @@ const CLIENT_LENGTH: usize = 128;
 
 /// The OAuth client that an answer is awaited for.
 pub(super) enum OAuthClient {
-    /// One that is known to all.
+    /// One that all installations share.
     Fixed,
     /// One that is issued with the answer.
     New,
@@ -38,7 +38,7 @@ impl OAuthClient {
         }
     }
 
-    /// What stands in the address beside what OAuth itself demands.
+    /// Returns the parameters of the address that OAuth itself does not demand.
     pub(super) fn parameters(
         &self,
         profile: &AuthProfile,
@@ -73,7 +73,7 @@ impl OAuthClient {
     }
 }
 
-/// Whether a text can be a client that was issued. It goes into files, forms and addresses.
+/// Returns whether a text can be a client that was issued. It goes into files, forms and addresses.
 fn is_issued(client_id: &str) -> bool {
     let plain = |c: u8| c.is_ascii_alphanumeric() || matches!(c, b'_' | b'-');
     (1..=CLIENT_LENGTH).contains(&client_id.len())

@@ -1,4 +1,4 @@
-//! The open connections: so many at most, and an idle one leaves when a new one comes.
+//! The open connections: at most so many, and an idle one is closed when a new one comes.
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -51,7 +51,7 @@ impl Connections {
     }
 
     /// Serves a connection in a task of its own, in place of the oldest idle one if need be. With
-    /// all of them at work it is not served.
+    /// all of them busy it is not served.
     pub(super) fn admit<F>(self: &Arc<Self>, serve: impl FnOnce(ActiveRequests) -> F)
     where
         F: Future<Output = ()> + Send + 'static,
@@ -75,7 +75,7 @@ impl Connections {
         present.push_back(Connection { task: task.abort_handle(), busy });
     }
 
-    /// Waits until those at work have their answers; the idle ones are sent away.
+    /// Closes the idle connections and waits until the others have their answers.
     pub(super) async fn drained(&self) {
         self.present().retain(|connection| {
             let idle = connection.busy.is_idle();
@@ -88,7 +88,7 @@ impl Connections {
         let _ = self.open.subscribe().wait_for(|open| *open == 0).await;
     }
 
-    /// Sends everyone away.
+    /// Closes all connections.
     pub(super) fn abort_all(&self) {
         self.present().drain(..).for_each(|connection| connection.task.abort());
     }

@@ -1,4 +1,4 @@
-//! One request to the listener: who may ask, for what, and which page it gets.
+//! The answer to one request: who may ask, for which path, and the page it gets.
 
 use std::convert::Infallible;
 use std::net::IpAddr;
@@ -12,8 +12,8 @@ use hyper::{Method, Request, Response, StatusCode};
 use super::page::Page;
 use crate::login::{CALLBACK_PATH, CallbackVerdict, LoginAttempt, LoginOutcome, QUERY_LIMIT};
 
-/// The longest the browser is kept waiting for how it ended: a person may be asked something in
-/// the terminal meanwhile.
+/// The longest wait for the end of the sign-in: a person may be asked something in the terminal
+/// meanwhile.
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Answers a request. Its body is never read.
@@ -32,7 +32,7 @@ pub(super) async fn respond(
     Ok(response)
 }
 
-/// What is refused without a look at the query, which stays good.
+/// Refuses a request without a look at its query, which can still be used afterwards.
 fn rejection(request: &Request<Incoming>) -> Option<(StatusCode, Page)> {
     let uri = request.uri();
     if !names_this_machine(request.headers()) || uri.authority().is_some() {
@@ -67,7 +67,7 @@ fn names_this_machine(headers: &HeaderMap) -> bool {
     }
 }
 
-/// A browser may look ahead; the code in the address is good once.
+/// Returns whether the browser only looks ahead; the code in the address can be used once.
 fn is_prefetch(headers: &HeaderMap) -> bool {
     ["sec-purpose", "purpose", "x-purpose", "x-moz"].iter().any(|name| {
         headers.get_all(*name).iter().any(|value| {

@@ -22,7 +22,7 @@ impl Fault {
         Self(folder.to_owned())
     }
 
-    /// Says whether it has happened.
+    /// Returns whether it has happened.
     pub(crate) fn happened(&self) -> bool {
         let armed = ARMED.lock().unwrap_or_else(PoisonError::into_inner);
         armed.iter().any(|fault| fault.folder == self.0 && fault.left == 0)

@@ -1,4 +1,4 @@
-//! Whom a new sign-in belongs to: the id token believed, and the registration that it makes good.
+//! The proof of a new sign-in: its id token, verified, and the registration that follows from it.
 
 use time::OffsetDateTime;
 
@@ -9,7 +9,7 @@ use crate::id_token::{self, BadIdToken, Expected, KeySet};
 use crate::registration::Registration;
 use crate::tokens::Grant;
 
-/// What an id token is verified by, and the installation that it is for.
+/// The keys that verify an id token, and the installation that it is for.
 pub(super) struct Proof {
     issuer: String,
     keys: KeySet,

@@ -1,4 +1,8 @@
-//! The place of one sign-in in a home: the keyring where there is one, else a private file.
+//! The store of one account: in the keyring where there is one, else in a private file.
+//!
+//! A file that exists takes precedence over the keyring, because another program that knows only
+//! files may have signed in. So a save removes the other copy only after its own is complete: a
+//! crash between leaves two, of which the newer one is used.
 
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
@@ -11,13 +15,13 @@ use super::{
 };
 use crate::tokens::AuthFile;
 
-/// Where a new sign-in is put.
+/// Where a new sign-in is stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StoreChoice {
     /// In the keyring; in the file, with a warning, where that does not work.
     #[default]
     Auto,
-    /// In the keyring, or it fails.
+    /// In the keyring, or fail.
     Keyring,
     /// In a file that only its owner can read.
     File,
@@ -86,7 +90,7 @@ impl AccountStore {
         &self.location_file
     }
 
-    /// Says whether both are the same place.
+    /// Returns whether both are the same place.
     pub(crate) fn is(&self, other: &Self) -> bool {
         self.entry == other.entry
     }
@@ -100,7 +104,7 @@ impl AccountStore {
         self.file.sweep()
     }
 
-    /// Where the sign-in is now; `File` also when there is none.
+    /// Returns where the sign-in is now; `File` also when there is none.
     pub(crate) fn location(&self) -> Result<Location, StoreError> {
         match self.file.stamp()? {
             Stamp::Absent => Ok(LocationFile::read(&self.location_file)?.location),
@@ -117,11 +121,11 @@ impl AccountStore {
     fn save_to_keyring(&self, file: &AuthFile) -> Result<(), StoreError> {
         self.keyring()?.write(&self.entry, file.render().as_bytes())?;
         LocationFile::bump(&self.location_file, Location::Keyring, Some(file))?;
-        // From here on the keyring's is the one that counts.
+        // From here on the keyring's copy is the one in use.
         self.file.remove()
     }
 
-    /// Once the file is there it counts, whatever becomes of the note and the keyring.
+    /// Once the file exists it is the one in use, whatever happens to the location file and keyring.
     fn save_to_file(&self, file: &AuthFile) -> Result<(), StoreError> {
         self.file.save(file)?;
         if let Err(error) = self.leave_keyring(Some(file)) {
@@ -130,7 +134,7 @@ impl AccountStore {
         Ok(())
     }
 
-    /// Notes that the keyring does not hold the sign-in any more, and forgets what it holds.
+    /// Records that the keyring does not hold the sign-in any more, and deletes what it holds.
     fn leave_keyring(&self, file: Option<&AuthFile>) -> Result<(), StoreError> {
         let was_there = LocationFile::read(&self.location_file)
             .is_ok_and(|file| file.location == Location::Keyring);
@@ -141,7 +145,7 @@ impl AccountStore {
         }
     }
 
-    /// Says once why the file is used, and what to do about it.
+    /// Logs once why the file is used, and what to do about it.
     fn warn(&self, error: &KeyringError) {
         if *error == KeyringError::NotBuilt || self.options.warned.swap(true, Ordering::SeqCst) {
             return;
@@ -149,8 +153,8 @@ impl AccountStore {
         tracing::warn!(
             %error,
             file = %self.file.path().display(),
-            "the sign-in is kept in a file that only you can read; unlock the keyring and sign in \
-             again with `--store keyring`, or say `--store file` to have it so"
+            "the sign-in is stored in a file that only you can read; unlock the keyring and sign in \
+             again with `--store keyring`, or pass `--store file` to make this permanent"
         );
     }
 

@@ -10,14 +10,15 @@ use crate::tokens::AuthFile;
 /// The sign-in file of one home directory. The directory and its parents are made, closed to
 /// others, when first needed.
 #[derive(Clone, Debug)]
-pub struct FileStore {
+pub(crate) struct FileStore {
     path: PathBuf,
     lock: PathBuf,
 }
 
 impl FileStore {
     /// Names the home directory; nothing is touched yet.
-    pub fn new(home: impl Into<PathBuf>) -> Self {
+    #[cfg(test)]
+    pub(crate) fn new(home: impl Into<PathBuf>) -> Self {
         let home = home.into();
         Self { path: home.join("auth.json"), lock: home.join("auth.lock") }
     }
@@ -28,7 +29,7 @@ impl FileStore {
     }
 
     /// The sign-in file.
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 

@@ -1,4 +1,10 @@
-//! The keyring: secrets of the system, asked by one thread of ours, never waited for long.
+//! The keyring of the system, called from one thread of ours and never waited for long.
+//!
+//! A keyring may show a prompt, hang with its bus, or lose what it was given, and its library may
+//! block for as long. So each call has a time limit, after a fault calls fail at once for a while
+//! (each might open another prompt), and each write is read back. A call per task on the runtime's
+//! blocking threads would pile up behind a hung keyring; one thread of our own cannot. The price is
+//! that calls queue, which is fine: there is one at each renewal.
 
 use std::fmt;
 use std::sync::Arc;
@@ -14,18 +20,18 @@ mod worker;
 use worker::Worker;
 
 /// A place for secrets by name. A [`Keyring`] calls it from one thread only.
-pub trait Vault {
+pub(crate) trait Vault {
     /// Reads a secret; `None` when there is none.
     fn read(&self, entry: &str) -> Result<Option<Zeroizing<Vec<u8>>>, VaultError>;
 
-    /// Puts a secret in place of what is there.
+    /// Writes a secret over whatever is there.
     fn write(&self, entry: &str, value: &[u8]) -> Result<(), VaultError>;
 
-    /// Forgets a secret; it is no error that there is none.
+    /// Deletes a secret; it is no error that there is none.
     fn delete(&self, entry: &str) -> Result<(), VaultError>;
 }
 
-/// Why a [`Vault`] could not do its work, in words of ours: a library's may quote the secret.
+/// Why a [`Vault`] failed, in words of our own: a library's message may quote the secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VaultError {
@@ -36,14 +42,14 @@ pub enum VaultError {
     #[error("the keyring is locked")]
     Locked,
     /// The secret is larger than it takes.
-    #[error("the keyring does not take a value of this size")]
+    #[error("the keyring does not accept a value of this size")]
     TooLong,
     /// Anything else.
     #[error("the keyring does not work")]
     Failed,
 }
 
-/// Why a [`Keyring`] gave nothing.
+/// Why a [`Keyring`] failed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum KeyringError {
@@ -53,10 +59,10 @@ pub enum KeyringError {
     /// No answer within [`KeyringLimits::wait`].
     #[error("the keyring did not answer in time")]
     Hung,
-    /// What was written did not read back.
-    #[error("the keyring forgets what it is given")]
+    /// A value that was written did not read back.
+    #[error("the keyring does not keep what is stored in it")]
     Lossy,
-    /// What is in it is not what was put there.
+    /// Its content is not what was written.
     #[error("the keyring holds a damaged sign-in")]
     Damaged,
     /// This program was built without it.
@@ -64,15 +70,15 @@ pub enum KeyringError {
     NotBuilt,
 }
 
-/// What a keyring is given, and how long it may take.
+/// Limits of a keyring.
 #[derive(Clone, Copy, Debug)]
-pub struct KeyringLimits {
+pub(crate) struct KeyringLimits {
     /// The longest a call is waited for.
-    pub wait: Duration,
+    pub(crate) wait: Duration,
     /// The largest value of one entry, in bytes; a larger one is split over several.
-    pub value: usize,
+    pub(crate) value: usize,
     /// After a fault, the time in which calls fail at once: each may have opened a prompt.
-    pub rest: Duration,
+    pub(crate) rest: Duration,
 }
 
 impl Default for KeyringLimits {
@@ -96,12 +102,12 @@ pub struct Keyring {
 impl Keyring {
     /// The keyring of this system. Nothing is started before the first call.
     #[cfg(feature = "keyring")]
-    pub fn system() -> Self {
+    pub(crate) fn system() -> Self {
         Self::over(system::open, KeyringLimits::default())
     }
 
     /// A keyring over a vault that is made, and remade after a fault, on the keyring's thread.
-    pub fn over(
+    pub(crate) fn over(
         maker: impl Fn() -> Result<Box<dyn Vault>, VaultError> + Send + Sync + 'static,
         limits: KeyringLimits,
     ) -> Self {
@@ -109,13 +115,13 @@ impl Keyring {
     }
 
     /// Reads a secret.
-    pub fn read(&self, entry: &str) -> Result<Option<Zeroizing<Vec<u8>>>, KeyringError> {
+    pub(crate) fn read(&self, entry: &str) -> Result<Option<Zeroizing<Vec<u8>>>, KeyringError> {
         let entry = entry.to_owned();
         self.worker.call(move |vault| parts::read(vault, &entry))
     }
 
-    /// Writes a secret, and reads it back: there are keyrings that forget.
-    pub fn write(&self, entry: &str, value: &[u8]) -> Result<(), KeyringError> {
+    /// Writes a secret and reads it back, since some keyrings do not keep it.
+    pub(crate) fn write(&self, entry: &str, value: &[u8]) -> Result<(), KeyringError> {
         let (entry, limit) = (entry.to_owned(), self.value_limit);
         let value = Zeroizing::new(value.to_vec());
         self.worker.call(move |vault| {
@@ -127,8 +133,8 @@ impl Keyring {
         })
     }
 
-    /// Forgets a secret.
-    pub fn delete(&self, entry: &str) -> Result<(), KeyringError> {
+    /// Deletes a secret.
+    pub(crate) fn delete(&self, entry: &str) -> Result<(), KeyringError> {
         let entry = entry.to_owned();
         self.worker.call(move |vault| parts::delete(vault, &entry))
     }

@@ -1,4 +1,4 @@
-//! The note beside a sign-in that says where it is kept, and whose number grows with each change.
+//! The location file: where a sign-in is stored, and a number that grows with each change.
 
 use std::path::Path;
 
@@ -8,11 +8,11 @@ use super::StoreError;
 use crate::private::{read_private, write_private};
 use crate::tokens::AuthFile;
 
-/// Where a sign-in is kept.
+/// The place of a sign-in.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Location {
-    /// In the file beside the note, or nowhere.
+    /// In the file next to the location file, or nowhere.
     #[default]
     File,
     /// In the keyring.
@@ -58,7 +58,7 @@ impl LocationFile {
         Ok(write_private(path, &text)?)
     }
 
-    /// What a file says of itself.
+    /// Describes a sign-in file.
     pub(crate) fn describing(file: Option<&AuthFile>) -> Self {
         let Some(file) = file else { return Self::default() };
         let claims = file.tokens().map(|tokens| tokens.claims()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! What an issuer tells beside its tokens, read so that an odd form loses nothing else.
+//! Fields of a grant next to its tokens, read leniently so that an odd form loses nothing else.
 
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;

@@ -1,22 +1,20 @@
-//! When an access token must be renewed.
+//! The lifetime of an access token: whether it must be renewed.
 
 use time::{Duration, OffsetDateTime};
 
-use super::AuthFile;
+/// The time before its end at which an access token is renewed.
+pub(crate) const RENEW_AHEAD: Duration = Duration::minutes(5);
+/// The largest age of the last renewal when the access token has no end date.
+pub(crate) const RENEW_EVERY: Duration = Duration::days(8);
 
-/// How long before its end an access token is renewed.
-pub const RENEW_AHEAD: Duration = Duration::minutes(5);
-/// How old the last renewal may be when the access token does not say when it ends.
-pub const RENEW_EVERY: Duration = Duration::days(8);
-
-/// How an access token stands.
+/// The state of an access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Freshness {
-    /// To be used.
+    /// Valid.
     Fresh,
-    /// To be used, and renewed soon.
+    /// Valid, but due for a renewal.
     Stale,
-    /// Of no more use.
+    /// Ended.
     Expired,
 }
 
@@ -35,7 +33,7 @@ impl Lifetime {
         self.expires
     }
 
-    /// Says whether the issuer lets the tokens be renewed at a moment. Once the access token has
+    /// Returns whether the issuer lets the tokens be renewed at a moment. Once the access token has
     /// ended nothing else is left to do, whatever the issuer said.
     pub fn may_be_renewed(&self, now: OffsetDateTime) -> bool {
         let seconds = now.unix_timestamp();
@@ -43,7 +41,7 @@ impl Lifetime {
             || self.expires.is_some_and(|end| end <= seconds)
     }
 
-    /// Judges the access token at a moment. The date of the last renewal counts only when the
+    /// Judges the access token at a moment. The date of the last renewal matters only when the
     /// token itself does not say when it ends.
     pub fn freshness(&self, now: OffsetDateTime) -> Freshness {
         let seconds = now.unix_timestamp();
@@ -58,9 +56,4 @@ impl Lifetime {
             _ => Freshness::Fresh,
         }
     }
-}
-
-/// Judges a file's access token at a moment.
-pub fn freshness(file: &AuthFile, now: OffsetDateTime) -> Freshness {
-    file.lifetime().freshness(now)
 }

@@ -143,7 +143,7 @@ fn freshness_follows_the_table() {
             Some(age) => set_time(&mut file.members, now() - Duration::seconds(age)),
             None => file.members.set_raw("last_refresh", "null".into()),
         }
-        assert_eq!(freshness(&file, now()), expected, "{payload} {age:?}");
+        assert_eq!(file.lifetime().freshness(now()), expected, "{payload} {age:?}");
     }
 }
 
@@ -166,7 +166,7 @@ fn an_access_token_that_says_nothing_ends_when_its_issuer_said() {
     {
         let file = AuthFile::parse(opaque(Some(life), None).render().as_bytes()).unwrap();
         assert_eq!(file.lifetime().expires(), Some(1_800_000_000 + life));
-        assert_eq!(freshness(&file, now()), expected, "{life}");
+        assert_eq!(file.lifetime().freshness(now()), expected, "{life}");
     }
     let renewed = opaque(Some(3600), Some(60)).renewed(
         &Grant { access_token: Some(jwt(r#"{"exp":1800000400}"#)), ..Grant::default() },
@@ -195,7 +195,7 @@ fn the_earliest_renewal_holds_back_until_the_access_token_has_ended() {
     ] {
         let (file, moment) = (opaque(Some(life), Some(earliest)), now() + Duration::seconds(at));
         assert_eq!(file.lifetime().may_be_renewed(moment), may, "{life} {earliest} {at}");
-        assert_eq!(freshness(&file, moment), expected, "{life} {earliest} {at}");
+        assert_eq!(file.lifetime().freshness(moment), expected, "{life} {earliest} {at}");
     }
 }
 
@@ -221,7 +221,7 @@ fn only_the_route_that_needs_a_scope_asks_for_it() {
 fn a_file_with_only_a_refresh_token_needs_a_renewal() {
     let grant = Grant { refresh_token: Some(Secret::new("r")), ..Grant::default() };
     let file = AuthFile::signed_in(&grant, now());
-    assert_eq!(freshness(&file, now()), Freshness::Expired);
+    assert_eq!(file.lifetime().freshness(now()), Freshness::Expired);
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! Signing out: told to the issuer, then deleted, whatever it says.
+//! Signing out: revoked at the issuer, then deleted whatever it answers.
 
 use chatmock_auth::{AccountError, Revocation, SignIn, sign_out};
 use chatmock_simulator::{Claims, Endpoint, Script};

@@ -95,7 +95,7 @@ impl Drop for Daemon {
     }
 }
 
-/// Says whether somebody on the bus is the keyring.
+/// Returns whether somebody on the bus is the keyring.
 fn service_is_up() -> bool {
     let output = Command::new("dbus-send")
         .args(["--session", "--print-reply", "--dest=org.freedesktop.DBus", "/"])

@@ -1,4 +1,4 @@
-//! What the files say counts, as soon as they say it.
+//! Changes of the stores take effect at once.
 
 use super::*;
 use crate::lock::HomeLock;

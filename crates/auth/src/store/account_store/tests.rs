@@ -1,4 +1,4 @@
-//! Where a sign-in is put, and which of two places counts.
+//! Tests of account stores: where a sign-in is stored, and which of two places is used.
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;

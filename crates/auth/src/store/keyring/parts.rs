@@ -64,7 +64,7 @@ pub(super) fn delete(vault: &dyn Vault, entry: &str) -> Result<(), KeyringError>
     before.map_or(Ok(()), |before| before.forget(vault, entry))
 }
 
-/// Where the parts are: they are named by the digest of the whole, so that the parts of two
+/// The index of the parts, which are named by the digest of the whole, so that the parts of two
 /// values never mix.
 #[derive(PartialEq, Eq)]
 struct Index {
@@ -93,7 +93,7 @@ impl Index {
         format!("{entry}#{short}.{number}")
     }
 
-    /// Gives the whole; `None` when a part is missing or another.
+    /// Returns the whole; `None` when a part is missing or another.
     fn join(
         &self,
         vault: &dyn Vault,

@@ -27,7 +27,7 @@ struct State {
     fault: Option<(KeyringError, Instant)>,
 }
 
-/// What only the thread touches: a vault that is made anew after a fault, because a library may
+/// The vault, touched by the thread alone and made anew after a fault, because a library may
 /// keep its first failure for ever.
 struct VaultHolder {
     maker: Arc<Maker>,
@@ -136,7 +136,7 @@ impl Worker {
     }
 }
 
-/// Wraps work into a job that answers, drops a vault that failed, and is not begun when nobody
+/// Wraps work in a job that answers, drops a vault that failed, and is not begun when nobody
 /// waits for it any more.
 fn job<T: Send + 'static>(
     work: impl FnOnce(&dyn Vault) -> Result<T, KeyringError> + Send + 'static,
