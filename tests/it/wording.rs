@@ -19,19 +19,6 @@ const FOLDERS: &[&str] = &[
 
 /// Phrases that are still in use, with the end of the path of their file. Remove an entry with its phrase.
 const REMAINING: &[(&str, &str)] = &[
-    ("bins/chatmock-auth/src/cli.rs", "wins over"),
-    ("bins/chatmock-auth/src/cli.rs", "counts as"),
-    ("bins/chatmock-auth/src/cli.rs", "counts for"),
-    ("bins/chatmock-auth/src/cli.rs", "counts"),
-    ("bins/chatmock-auth/src/cli.rs", "is none"),
-    ("bins/chatmock-auth/src/cli.rs", "mends"),
-    ("bins/chatmock-auth/src/cli.rs", "commas part"),
-    ("bins/chatmock-auth/src/exit.rs", "anew"),
-    ("bins/chatmock-auth/src/status/limits.rs", "anew"),
-    ("crates/auth/src/doctor.rs", "count as"),
-    ("crates/auth/src/doctor.rs", "will do"),
-    ("crates/auth/src/doctor.rs", "says so"),
-    ("crates/auth/src/sign_in.rs", "beside"),
     ("crates/server/src/http/api_keys.rs", "is none"),
     ("crates/server/src/settings/host.rs", "say a"),
     ("crates/server/src/settings/origin.rs", "say an"),

@@ -33,7 +33,7 @@ pub(crate) struct Cli {
 /// The task to run.
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
-    /// Signs in with the browser, or with a code where there is none
+    /// Signs in with the browser, or with a code where no browser can be opened
     Login(Login),
     /// Shows who is signed in, and how much of the limits is used
     #[command(visible_alias = "info")]
@@ -97,7 +97,7 @@ pub(crate) struct Status {
     /// Prints one JSON object for programs, without tokens
     #[arg(long)]
     pub(crate) json: bool,
-    /// Shows the Codex CLI's sign-in ($CODEX_HOME or ~/.codex) while there is none here
+    /// Shows the Codex CLI's sign-in ($CODEX_HOME or ~/.codex) when ChatMock has no sign-in of its own
     #[arg(long, env = env::BORROW_CODEX, value_parser = BoolishValueParser::new())]
     pub(crate) borrow_codex: bool,
 }

@@ -96,7 +96,7 @@ impl From<RegistrationError> for CommandError {
         match error {
             RegistrationError::Lock(error) => error.into(),
             RegistrationError::Damaged(_) => Self::Other(
-                anyhow!(error).context("remove this file, and this installation registers anew"),
+                anyhow!(error).context("remove this file, and this installation registers again"),
             ),
             error => Self::Other(error.into()),
         }
