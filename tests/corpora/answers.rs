@@ -7,7 +7,7 @@ pub(crate) fn find(bytes: &[u8], mark: &[u8]) -> Option<usize> {
     bytes.windows(mark.len()).position(|window| window == mark)
 }
 
-/// What is wrong with an answer as a refusal in the shape of OpenAI's API.
+/// Returns the answer as an error unless it is a refusal in the shape of OpenAI's API.
 pub(crate) fn refusal(answer: &Reply) -> Result<(), String> {
     let strange = || Err(format!("{} {}", answer.status, answer.text()));
     if !(400..500).contains(&answer.status) {
@@ -16,7 +16,7 @@ pub(crate) fn refusal(answer: &Reply) -> Result<(), String> {
     shape(answer).or_else(|()| strange())
 }
 
-/// Whether an answer's body is an error in the shape of OpenAI's API.
+/// Checks that an answer's body is an error in the shape of OpenAI's API.
 fn shape(answer: &Reply) -> Result<(), ()> {
     let body: Value = serde_json::from_slice(&answer.body).map_err(drop)?;
     let error = body["error"].as_object().ok_or(())?;

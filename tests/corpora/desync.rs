@@ -44,7 +44,7 @@ pub(crate) fn tiers() -> Outcome {
     })
 }
 
-/// What is unsafe in how a case was taken.
+/// Returns the reason why the answer to a case is unsafe.
 fn unsafe_in(n: usize, guarded: &Guarded, tried: &Tried, heard: &[String]) -> Option<&'static str> {
     let answers = tried.answers.as_deref().unwrap_or_default();
     let called = heard.contains(&first(n));
@@ -100,7 +100,7 @@ fn aimed(n: usize, guarded: &Guarded) -> Case {
     if guarded.headers.iter().any(codings) {
         bytes.extend(format!("{:x}\r\n{question}\r\n0\r\n\r\n", question.len()).bytes());
     } else {
-        // Spaces fill it up to the length that the head tells.
+        // Spaces fill it up to the length that the head announces.
         let spaces = guarded.length().saturating_sub(question.len());
         bytes.extend(format!("{question}{}", " ".repeat(spaces)).bytes());
     }

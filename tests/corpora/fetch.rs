@@ -7,7 +7,7 @@ use std::process::Command;
 
 use serde_json::Value;
 
-/// A written marker: what is beside it is complete.
+/// A marker file: the download next to it is complete.
 const COMPLETE: &str = "complete";
 
 /// A Cargo project that only names the crates, in a workspace of its own.
@@ -67,6 +67,9 @@ pub(crate) fn crate_source(name: &str) -> Result<PathBuf, Problem> {
     if !succeeds("cargo", &["--version"]) {
         return Err(Problem::Missing("Cargo is not installed"));
     }
+    if !folder.join("Cargo.lock").exists() {
+        announce("the crates of the corpora from crates.io", &folder);
+    }
     let mut metadata = Command::new("cargo");
     metadata.args(["metadata", "--format-version", "1"]).current_dir(&folder);
     let metadata: Value = serde_json::from_slice(&finish(metadata)?)?;
@@ -86,6 +89,7 @@ pub(crate) fn sdist(name: &str, version: &str) -> Result<PathBuf, Problem> {
         if !succeeds(PYTHON_PROGRAM, &["-c", "import ensurepip, venv"]) {
             return Err(Problem::Missing("Python with venv is not installed"));
         }
+        announce(&format!("{name} {version} from PyPI"), &folder);
         // A system's own Python may be without pip.
         let run = |program: &Path, arguments: &[&str]| {
             let mut step = Command::new(program);
@@ -112,6 +116,7 @@ pub(crate) fn npm(name: &str, version: &str) -> Result<PathBuf, Problem> {
         if !succeeds(NPM_PROGRAM, &["--version"]) {
             return Err(Problem::Missing("npm is not installed"));
         }
+        announce(&format!("{name} {version} from npm"), &folder);
         let project = serde_json::json!({"private": true, "dependencies": {name: version}});
         fs::write(folder.join("package.json"), project.to_string())?;
         let mut install = Command::new(NPM_PROGRAM);
@@ -151,6 +156,11 @@ fn lock(folder: &Path) -> io::Result<File> {
     let lock = File::create(folder.join("lock"))?;
     lock.lock()?;
     Ok(lock)
+}
+
+/// Says what is about to be fetched: a first run takes longer and needs a network.
+fn announce(what: &str, folder: &Path) {
+    println!("fetching {what} into {}", folder.display());
 }
 
 fn succeeds(program: &str, arguments: &[&str]) -> bool {

@@ -9,7 +9,7 @@ use crate::fetch::{self, Problem, crate_source};
 use crate::harness::{CHAT, Harness};
 use crate::{Outcome, verdict, wait};
 
-/// What must be read but is refused: numbers beyond a double, and an array deeper than any request is.
+/// Valid JSON that is refused: numbers beyond a double, and an array deeper than any request is.
 const BEYOND_US: [&str; 6] = [
     "y_number_huge_exp.json",
     "y_number_neg_int_huge_exp.json",
@@ -39,7 +39,7 @@ pub(crate) fn whole() -> Outcome {
     })
 }
 
-/// Each as the value of a member that no request has, beside all that a request needs.
+/// Each as the value of a member that no request has, next to all that a request needs.
 pub(crate) fn wrapped() -> Outcome {
     wait(async {
         let (texts, harness) = (texts()?, Harness::new().await);

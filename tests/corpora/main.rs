@@ -10,6 +10,7 @@ use std::panic::PanicHookInfo;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use chatmock_testkit::prerequisite::lacking;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 
 use crate::fetch::Problem;
@@ -26,7 +27,7 @@ mod raw;
 mod requests;
 mod sse;
 
-/// What a test found: its count in words, or why it failed.
+/// The result of a test: its count in words, or why it failed.
 type Outcome = Result<String, Problem>;
 
 /// The panics of this process. A connection's panic ends that connection alone, which looks like a refusal.
@@ -71,10 +72,7 @@ fn settle(name: &str, outcome: Outcome) -> Result<Completion, Failed> {
             Ok(Completion::Completed)
         }
         Err(Problem::Failed(why)) => Err(Failed::from(why)),
-        Err(Problem::Missing(what)) if std::env::var_os("CI").is_some_and(|ci| ci == "true") => {
-            Err(Failed::from(format!("{what}, and CI=true does not let it be skipped")))
-        }
-        Err(Problem::Missing(what)) => Ok(Completion::ignored_with(what)),
+        Err(Problem::Missing(what)) => lacking(what),
     }
 }
 

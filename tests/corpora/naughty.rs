@@ -12,7 +12,7 @@ use crate::{Outcome, verdict, wait};
 const HEADERS: [&str; 5] =
     ["user-agent", "x-request-id", "session-id", "openai-organization", "x-naughty"];
 
-/// Each comes back from the simulator, which repeats what it was told.
+/// Each comes back from the simulator, which repeats its input.
 pub(crate) fn contents() -> Outcome {
     wait(async {
         let (strings, harness) = (strings()?, Harness::new().await);

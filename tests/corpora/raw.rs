@@ -9,11 +9,11 @@ use futures::{StreamExt, stream};
 use crate::answers::{find, refusal};
 use crate::harness::{CHAT, Harness};
 
-/// How long the server lets a request be silent: most cases end by that.
+/// The time for which the server lets a request be silent: most cases end by it.
 const SILENCE: Duration = Duration::from_millis(400);
-/// What no case may take, many of the server's limits and a busy machine included.
+/// The longest that a case may take: many of the server's limits, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(15);
-/// How many cases are under way at a time.
+/// The number of cases under way at a time.
 const AT_ONCE: usize = 32;
 
 /// One connection's bytes.
@@ -30,13 +30,13 @@ pub(crate) struct Tried {
 }
 
 impl Tried {
-    /// Whether any request of the case was done.
+    /// Returns whether any request of the case was carried out.
     pub(crate) fn is_done(&self) -> bool {
         let answers = self.answers.as_deref().unwrap_or_default();
         answers.iter().any(|answer| answer.status < 300)
     }
 
-    /// What is wrong, with the bytes that led to it.
+    /// Formats a fault with the bytes that led to it.
     pub(crate) fn fault(&self, what: &str) -> String {
         let Case { name, bytes } = &self.case;
         format!("{name}: {what}\n    {:?}", String::from_utf8_lossy(bytes))
@@ -78,7 +78,7 @@ async fn exchange_one(address: SocketAddr, case: Case) -> Tried {
     Tried { answers, case }
 }
 
-/// What is wrong with the answers of any case: they are no HTTP, or a failure of the server, or refuse in
+/// Returns the faults that no answer may have: they are no HTTP, or a failure of the server, or refuse in
 /// another shape than the API's. The HTTP library refuses with an empty body what it cannot read.
 pub(crate) fn faults(tried: &[Tried]) -> Vec<String> {
     let each = tried.iter().filter_map(|tried| {
@@ -99,7 +99,7 @@ pub(crate) async fn alive(harness: &Harness) -> Option<String> {
     (status != 200).then(|| format!("/health is answered {status} afterwards"))
 }
 
-/// How the cases ended, in words.
+/// Summarizes how the cases ended.
 pub(crate) fn count(tried: &[Tried]) -> String {
     let done = tried.iter().filter(|tried| tried.is_done()).count();
     let silent = |tried: &&Tried| tried.answers.as_ref().is_ok_and(Vec::is_empty);

@@ -7,7 +7,7 @@ use crate::fetch::{self, Problem, sdist};
 use crate::raw::{self, Case};
 use crate::{Outcome, verdict, wait};
 
-/// What gunicorn refuses and this server does: its limits of headers are lower, it reads forwarding headers
+/// Requests that gunicorn refuses and this server carries out: its limits of headers are lower, it reads forwarding headers
 /// and underscores in names, and none of that is read here.
 const TAKEN: [&str; 5] = [
     "invalid/010.http",
@@ -63,13 +63,13 @@ async fn run(what: String, mut cases: Vec<Case>) -> Outcome {
     verdict(format!("{what}: {}", raw::count(&tried)), &faults)
 }
 
-/// Whether a case, by its file's name, is one to refuse. Of llhttp's files many hold both kinds.
+/// Returns whether a case, by its file's name, is one to refuse. Of llhttp's files many hold both kinds.
 fn is_invalid(name: &str) -> bool {
     let file = name.split(' ').next().unwrap_or_default();
     file.starts_with("invalid/") && !TAKEN.contains(&file)
 }
 
-/// Whether the first head has a `Content-Length` and a `Transfer-Encoding`.
+/// Returns whether the first head has a `Content-Length` and a `Transfer-Encoding`.
 fn both_lengths(bytes: &[u8]) -> bool {
     let text = String::from_utf8_lossy(bytes).to_ascii_lowercase();
     let head = text.split("\r\n\r\n").next().unwrap_or_default();
@@ -126,7 +126,7 @@ fn llhttp_bytes(block: &str) -> Vec<u8> {
     })
 }
 
-/// Replaces what follows a backslash by the bytes it stands for; `meaning` also says how much that was.
+/// Replaces what follows a backslash by the bytes it means; `meaning` also returns its length.
 fn escapes(text: &[u8], meaning: impl Fn(&[u8]) -> Option<(Vec<u8>, usize)>) -> Vec<u8> {
     let mut bytes = Vec::new();
     let mut rest = text;

@@ -1,4 +1,4 @@
-//! What is recorded of a request: who asked and for what, in words that cannot forge a line.
+//! The access log: who asked and for what, in words that cannot forge a line.
 
 use chatmock_server::ApiKey;
 use chatmock_testkit::client::Request;

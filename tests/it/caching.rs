@@ -1,4 +1,4 @@
-//! What a conversation costs: the share of its input that the backend's cache knows, by every route.
+//! Prompt caching: the share of a conversation's input that the backend's cache knows, by every route.
 
 use chatmock_server::Settings;
 use chatmock_server::upstream::{ApiFlavor, UpstreamRoute};
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 use crate::conversation::{Conversation, DIALECTS};
 use crate::harness::{Running, settings, settings_by, sign_in};
 
-/// How many times the person speaks.
+/// The number of turns of a conversation.
 const TURNS: usize = 10;
 
 /// A backend, and the settings by which servers call it.
@@ -48,7 +48,7 @@ fn routes() -> [UpstreamRoute; 3] {
     [UpstreamRoute::codex(), UpstreamRoute::plan(), UpstreamRoute::api(ApiFlavor::OpenAi)]
 }
 
-/// What the person says in a turn: every other time something that a tool is needed for.
+/// The person's words in a turn; every other turn needs a tool.
 fn words(turn: usize) -> String {
     if turn.is_multiple_of(2) {
         format!("get_weather city=Oslo{turn}")

@@ -1,4 +1,4 @@
-//! What the Codex backend tells beside its answers: turn states, residency, another model, and
+//! Side information of the Codex backend: turn states, residency, another model, and
 //! reasoning that it cannot read.
 
 use chatmock_simulator::{Claims, Residency, Settings as Simulated, TurnStates};

@@ -10,14 +10,14 @@ pub(crate) const DIALECTS: [&str; 3] = [CHAT, RESPONSES, OLLAMA];
 
 const OLLAMA: &str = "/api/chat";
 
-/// What has been said so far.
+/// The messages so far.
 pub(crate) struct Conversation {
     path: &'static str,
     system: String,
     said: Vec<Value>,
     /// The tools that were called, with their arguments.
     pub(crate) called: Vec<String>,
-    /// Whether every request names a conversation of its own.
+    /// Makes every request name a conversation of its own.
     pub(crate) renames: bool,
     requests: usize,
 }
@@ -65,7 +65,7 @@ impl Conversation {
         }
     }
 
-    /// Takes a reply in; tells whether a tool was called, whose result is in then too.
+    /// Appends a reply; returns whether a tool was called, whose result is then appended too.
     fn take(&mut self, reply: &Value) -> bool {
         let before = self.called.len();
         match self.path {

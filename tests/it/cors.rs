@@ -1,4 +1,4 @@
-//! Pages that a person trusts: what their browser is told, and that no other page is told anything.
+//! CORS: pages that a person trusts get their headers, and no other page gets any.
 
 use chatmock_server::ApiKey;
 use chatmock_testkit::client::{Reply, Request};

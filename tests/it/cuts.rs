@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::harness::{CHAT, Harness, RESPONSES, ask};
 
-/// How many places are tried.
+/// The number of places that are tried.
 const CUTS: u64 = 200;
 
 /// A recording: commentary, a call, text and the terminal event.

@@ -8,9 +8,9 @@ mod pretty;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use chatmock_translate::{
-    Chat, Completions, Dialect, Framing, OllamaChat, OllamaGenerate, Responses,
-};
+use chatmock_translate::{Dialect, Framing, for_each_dialect};
+
+use crate::dialects::dialect;
 
 use driver::{settled, streamed, whole};
 
@@ -52,21 +52,9 @@ impl Column {
     }
 }
 
-/// Every dialect, with a request of one short message.
-fn columns() -> [Column; 5] {
-    [
-        Column::of::<Chat>(
-            r#"{"model":"gpt-6-sol","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"hi"}]}"#,
-        ),
-        Column::of::<Completions>(
-            r#"{"model":"gpt-6-sol","stream":true,"stream_options":{"include_usage":true},"prompt":"hi"}"#,
-        ),
-        Column::of::<OllamaChat>(
-            r#"{"model":"gpt-6-sol:latest","messages":[{"role":"user","content":"hi"}]}"#,
-        ),
-        Column::of::<OllamaGenerate>(r#"{"model":"gpt-6-sol","prompt":"hi"}"#),
-        Column::of::<Responses>(r#"{"model":"gpt-6-sol","stream":true,"input":"hi"}"#),
-    ]
+/// Every dialect, with the question of its row.
+fn columns() -> Vec<Column> {
+    for_each_dialect!(D => Column::of::<D>(dialect(D::NAME).question)).into()
 }
 
 #[test]

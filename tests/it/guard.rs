@@ -1,4 +1,4 @@
-//! Who is answered: no page of a browser, no name that is not ours, no ambiguous message.
+//! The guard: it refuses pages of browsers, names that are not ours, and ambiguous messages.
 
 use chatmock_testkit::client::{Connection, Reply, Request};
 use serde_json::json;
@@ -66,7 +66,7 @@ async fn malformed_hosts_are_a_bad_request() {
     }
 }
 
-/// Sends text as it stands and reads one answer.
+/// Sends text unchanged and reads one answer.
 async fn raw(harness: &Harness, text: &str) -> Reply {
     let mut connection = Connection::open(harness.server.address).await.unwrap();
     connection.write(text.as_bytes()).await.unwrap();

@@ -71,7 +71,7 @@ impl Harness {
         self.simulator.model_calls().pop().unwrap().json()
     }
 
-    /// How many model calls there were.
+    /// The number of model calls so far.
     pub(crate) fn calls(&self) -> u64 {
         self.simulator.stats().responses()
     }
@@ -104,8 +104,8 @@ pub(crate) fn settings(simulator: &Simulator, home: &Path) -> Settings {
     }
 }
 
-/// Settings of a server that calls one of a simulator's backends by its own route; a key stands in
-/// for the sign-in.
+/// Settings of a server that calls one of a simulator's backends by its own route, with a key in
+/// place of a sign-in.
 pub(crate) fn settings_by(route: UpstreamRoute, simulator: &Simulator) -> Settings {
     let (backend, key) = match route.name() {
         "plan" => (Backend::Plan, "plan-simulated"),

@@ -152,7 +152,7 @@ fn source_files_are_short_documented_and_never_named_mod() {
         let lines = code(&text).lines().count();
         for (fault, holds) in [
             (format!("{path} does not begin with a module doc"), !text.starts_with("//! ")),
-            (format!("{path} should be a file beside its folder"), file.ends_with("mod.rs")),
+            (format!("{path} should be a file next to its folder"), file.ends_with("mod.rs")),
             (format!("{path} has {lines} lines before its tests"), lines > FILE_LIMIT),
         ] {
             faults.extend(holds.then_some(fault));
@@ -161,7 +161,7 @@ fn source_files_are_short_documented_and_never_named_mod() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
-/// What tells routes from one another is data of one module: everything else takes it as it is.
+/// The differences between provider routes are data of one module; all other code is the same for each.
 #[test]
 fn no_one_but_the_module_of_routes_asks_which_route_is_in_use() {
     let asking = [
@@ -213,17 +213,17 @@ fn no_crate_does_what_is_not_its_business() {
     }
 }
 
-/// Whether a crate is the named one or of its family (`hyper-util` is of `hyper`'s).
+/// Returns whether a crate is the named one or of its family (`hyper-util` is of `hyper`'s).
 fn belongs(used: &str, family: &str) -> bool {
     used.strip_prefix(family).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '_']))
 }
 
-/// What stands before the unit tests of a file.
+/// The part of a file before its unit tests.
 fn code(text: &str) -> &str {
     text.split_once("\n#[cfg(test)]\nmod ").map_or(text, |(before, _)| before)
 }
 
-/// What the server's program is built of, on this system.
+/// The dependency tree of the server's program on this system.
 fn tree(options: &[&str]) -> String {
     let output = Command::new(env!("CARGO"))
         .args(["tree", "--offline", "--package", "chatmock-server-bin"])
@@ -235,7 +235,7 @@ fn tree(options: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap()
 }
 
-/// What Cargo says about the packages of this workspace.
+/// Cargo's metadata of the packages of this workspace.
 fn metadata() -> Value {
     let output = Command::new(env!("CARGO"))
         .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])

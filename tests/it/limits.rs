@@ -1,4 +1,4 @@
-//! Limits of time, number and size: whoever is slow or many is let go, and others are served on.
+//! Limits of time, number and size: slow and numerous clients are disconnected, others are served.
 
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};

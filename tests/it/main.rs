@@ -8,6 +8,7 @@ mod codex;
 mod conversation;
 mod cors;
 mod cuts;
+mod dialects;
 mod documented;
 mod drain;
 mod golden;

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{CHAT, Harness, RESPONSES, ask};
 
-/// What a mode must come to.
+/// The required outcome of a mode.
 #[derive(Clone, Copy, Debug)]
 enum Outcome {
     /// A whole answer with this finish reason.
@@ -59,7 +59,7 @@ fn outcome(mode: Mode) -> Outcome {
     }
 }
 
-/// What the failures of the other two backends come to, should this one ever answer so.
+/// The outcomes of the other two backends' failures, should this one ever answer so.
 fn of_other_backends(mode: Mode) -> Option<Outcome> {
     let (status, code) = match mode {
         Mode::PlanInvalidUser => (401, "subscription_sharing_invalid_user"),

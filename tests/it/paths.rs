@@ -1,4 +1,4 @@
-//! Everything that is served beside turns, and what is not served at all.
+//! Everything that is served apart from turns, and the answers to unknown paths and methods.
 
 use chatmock_server::{Served, Server};
 use chatmock_simulator::Claims;

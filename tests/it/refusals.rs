@@ -1,4 +1,4 @@
-//! What the backend refuses or fails at: status, type, code and words are kept, pages are not.
+//! Refusals and failures of the backend: status, type, code and message are kept, HTML pages are not.
 
 use chatmock_simulator::{Mode, Script};
 use serde_json::{Value, json};

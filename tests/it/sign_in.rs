@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 
 use crate::harness::{CHAT, Harness, RESPONSES, Running, ask, settings, sign_in, soon};
 
-/// The command that mends a sign-in.
+/// The command that repairs a sign-in.
 const COMMAND: &str = "chatmock-auth login";
 
 /// Asserts a 401 that says what to do, in OpenAI's shape.

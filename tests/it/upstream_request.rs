@@ -1,4 +1,4 @@
-//! What goes upstream: body, headers, and nothing of the client that it did not mean to send.
+//! The request to the backend: its body and headers, and nothing of the client's that must stay here.
 
 use chatmock_simulator::{Claims, Mode, Settings as Simulated};
 use chatmock_testkit::client::Request;

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use chatmock_testkit::client::{Reply, Request};
+use chatmock_translate::for_each_dialect;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
@@ -13,13 +14,40 @@ pub(crate) enum Dialect {
     Chat,
     Responses,
     Completions,
-    Ollama,
+    OllamaChat,
+    OllamaGenerate,
+}
+
+/// Which of them a dialect of the program is. One that is added there does not compile here without.
+trait Known {
+    const DIALECT: Dialect;
+}
+
+impl Known for chatmock_translate::Chat {
+    const DIALECT: Dialect = Dialect::Chat;
+}
+
+impl Known for chatmock_translate::Responses {
+    const DIALECT: Dialect = Dialect::Responses;
+}
+
+impl Known for chatmock_translate::Completions {
+    const DIALECT: Dialect = Dialect::Completions;
+}
+
+impl Known for chatmock_translate::OllamaChat {
+    const DIALECT: Dialect = Dialect::OllamaChat;
+}
+
+impl Known for chatmock_translate::OllamaGenerate {
+    const DIALECT: Dialect = Dialect::OllamaGenerate;
 }
 
 impl Dialect {
-    /// Every dialect that streams in a way of its own.
-    pub(crate) const ALL: [Self; 4] =
-        [Self::Chat, Self::Responses, Self::Completions, Self::Ollama];
+    /// Every dialect of the program.
+    pub(crate) fn all() -> Vec<Self> {
+        for_each_dialect!(D => <D as Known>::DIALECT).into()
+    }
 
     /// The bytes of a request with one text.
     pub(crate) fn request(self, text: &str, stream: bool) -> Vec<u8> {
@@ -30,9 +58,11 @@ impl Dialect {
     pub(crate) fn post(self, text: &str, stream: bool) -> Request {
         let mut body = json!({"model": "gpt-5.5", "stream": stream});
         let (name, value) = match self {
-            Self::Chat | Self::Ollama => ("messages", json!([{"role": "user", "content": text}])),
+            Self::Chat | Self::OllamaChat => {
+                ("messages", json!([{"role": "user", "content": text}]))
+            }
             Self::Responses => ("input", json!(text)),
-            Self::Completions => ("prompt", json!(text)),
+            Self::Completions | Self::OllamaGenerate => ("prompt", json!(text)),
         };
         body[name] = value;
         if self == Self::Responses {
@@ -42,7 +72,7 @@ impl Dialect {
         Request::post(self.path(), body.to_string())
     }
 
-    /// Whether a client would take a reply for a complete answer.
+    /// Returns whether a client would take a reply for a complete answer.
     pub(crate) fn is_complete(self, reply: &Reply, stream: bool) -> bool {
         if !stream {
             return reply.status == 200;
@@ -56,18 +86,20 @@ impl Dialect {
             Self::Responses => objects(&text).any(|event| {
                 event["type"] == "response.completed" || event["response"]["status"] == "completed"
             }),
-            Self::Ollama => objects(&text).any(|line| line["done"] == true),
+            Self::OllamaChat | Self::OllamaGenerate => {
+                objects(&text).any(|line| line["done"] == true)
+            }
         }
     }
 
-    /// Whether a reply says that something failed.
+    /// Returns whether a reply reports a failure.
     pub(crate) fn reports_failure(reply: &Reply) -> bool {
         let signs = ["\"error\":{", "\"error\":\"", "\"type\":\"error\""];
         let text = reply.text();
         signs.iter().any(|sign| text.contains(sign))
     }
 
-    /// What a reply says: its text, and behind it the arguments of its calls. `None` unless it is
+    /// Returns the text of a reply, followed by the arguments of its calls. `None` unless it is
     /// whole, and ends once and with its last event.
     pub(crate) fn said(self, reply: &str, stream: bool) -> Option<String> {
         if !stream {
@@ -77,12 +109,17 @@ impl Dialect {
         let mut said = Said::default();
         for line in reply.lines() {
             let data = match self {
-                Self::Ollama => line,
+                Self::OllamaChat | Self::OllamaGenerate => line,
                 _ => line.strip_prefix("data: ").unwrap_or_default(),
             };
             match data {
                 "" => {}
                 "[DONE]" => said.ended(),
+                _ if self == Self::OllamaGenerate => {
+                    let Generated { response, done } = serde_json::from_str(data).ok()?;
+                    let message = Some(Part { content: response, tool_calls: None });
+                    said.event(Event { message, done, ..Event::default() })?;
+                }
                 _ => said.event(serde_json::from_str(data).ok()?)?,
             }
         }
@@ -95,12 +132,13 @@ impl Dialect {
             Self::Chat => "/v1/chat/completions",
             Self::Responses => "/v1/responses",
             Self::Completions => "/v1/completions",
-            Self::Ollama => "/api/chat",
+            Self::OllamaChat => "/api/chat",
+            Self::OllamaGenerate => "/api/generate",
         }
     }
 }
 
-/// What a streamed reply has said so far.
+/// The text and calls of a streamed reply so far.
 #[derive(Debug, Default)]
 struct Said {
     text: String,
@@ -151,8 +189,17 @@ impl Said {
     }
 }
 
-/// An event of any dialect, as far as it says something.
+/// A line of Ollama's generate endpoint. Apart, since `response` is an object elsewhere.
 #[derive(Debug, Deserialize)]
+struct Generated<'e> {
+    #[serde(borrow, default)]
+    response: Option<Cow<'e, str>>,
+    #[serde(default)]
+    done: bool,
+}
+
+/// An event of any other dialect: what matters of it here.
+#[derive(Debug, Default, Deserialize)]
 struct Event<'e> {
     #[serde(borrow, default, rename = "type")]
     kind: Option<Cow<'e, str>>,
@@ -208,7 +255,7 @@ struct Function<'e> {
     arguments: Option<Cow<'e, str>>,
 }
 
-/// What a whole reply says.
+/// Returns the text and the arguments of a whole reply.
 fn whole(dialect: Dialect, reply: &Value) -> String {
     let words = |pointers: &[&str]| {
         let texts = pointers.iter().filter_map(|pointer| reply.pointer(pointer));
@@ -224,7 +271,8 @@ fn whole(dialect: Dialect, reply: &Value) -> String {
             words(&["/choices/0/message/content"]) + &calls(&message["tool_calls"])
         }
         Dialect::Completions => words(&["/choices/0/text"]),
-        Dialect::Ollama => words(&["/message/content"]),
+        Dialect::OllamaChat => words(&["/message/content"]),
+        Dialect::OllamaGenerate => words(&["/response"]),
         Dialect::Responses => {
             let items = reply["output"].as_array().into_iter().flatten();
             let texts = items.flat_map(|item| {

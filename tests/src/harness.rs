@@ -7,7 +7,7 @@ use chatmock_testkit::client::{Connection, Reply, with_deadline};
 use crate::BoxError;
 use crate::process::Program;
 
-/// What a check works on; each has one of its own, so that figures do not mix.
+/// A program and its backend; each check has its own, so that figures do not mix.
 #[derive(Debug)]
 pub(crate) struct Harness {
     pub(crate) program: Program,

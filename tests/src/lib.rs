@@ -23,7 +23,7 @@ mod suite;
 use std::io::Write;
 use std::process::ExitCode;
 
-/// Whatever keeps a figure from being had.
+/// Any reason why a figure could not be measured.
 #[cfg(target_os = "linux")]
 type BoxError = Box<dyn std::error::Error + Send + Sync>;
 
@@ -35,7 +35,7 @@ pub fn selftest() -> ExitCode {
     suite::main(runtime, "selftest", &checks::NAMES, checks::run)
 }
 
-/// Runs the bench: what the program costs, beside the backend asked directly.
+/// Runs the bench: the cost of the program, compared with the backend asked directly.
 #[cfg(target_os = "linux")]
 #[must_use]
 pub fn bench() -> ExitCode {
@@ -51,7 +51,7 @@ pub fn selftest() -> ExitCode {
     say("the self test reads /proc and needs Linux", ExitCode::FAILURE)
 }
 
-/// Runs the bench: what the program costs, beside the backend asked directly.
+/// Runs the bench: the cost of the program, compared with the backend asked directly.
 #[cfg(not(target_os = "linux"))]
 #[must_use]
 pub fn bench() -> ExitCode {

@@ -13,13 +13,13 @@ use crate::BoxError;
 use crate::dialect::Dialect;
 use crate::harness::Harness;
 
-/// Where the backend answers.
+/// The path at which the backend answers.
 pub(crate) const BACKEND: &str = "/backend-api/codex/responses";
 
 /// A picture's bytes as text, to be repeated.
 const PICTURE: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJ";
 
-/// Who is asked.
+/// The server that is asked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Target {
     /// The program.
@@ -28,7 +28,7 @@ pub(crate) enum Target {
     Backend,
 }
 
-/// What stands in a request before the question.
+/// The conversation in a request before the question.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum History {
     /// Nothing.
@@ -37,7 +37,7 @@ pub(crate) enum History {
     Conversation,
     /// A picture of 2 MB.
     Picture,
-    /// So many bytes of plain text.
+    /// Plain text of this many bytes.
     Text(usize),
 }
 
@@ -91,7 +91,7 @@ pub(crate) struct Question {
     request: Arc<Vec<u8>>,
     dialect: Dialect,
     stream: bool,
-    /// How many deltas hold a stamp.
+    /// The number of deltas that hold a time stamp.
     stamps: Option<usize>,
     said: Arc<str>,
     clock: Clock,
@@ -184,12 +184,13 @@ impl Question {
         self.judged(answer, std::str::from_utf8(&body)?)
     }
 
-    /// Whether a piece of the answer holds its first text.
+    /// Returns whether a piece of the answer holds its first text.
     fn begins(&self, piece: &[u8]) -> bool {
         let sign: &[u8] = match self.dialect {
             Dialect::Responses => b"response.output_text.delta",
             Dialect::Completions => b"\"text\":\"",
-            Dialect::Chat | Dialect::Ollama => b"\"content\":\"",
+            Dialect::Chat | Dialect::OllamaChat => b"\"content\":\"",
+            Dialect::OllamaGenerate => b"\"response\":\"",
         };
         memchr::memmem::find_iter(piece, sign).any(|at| {
             // A first chunk may name an empty text with the role.
@@ -214,11 +215,11 @@ pub(crate) struct Answer {
     pub(crate) first: Duration,
     /// From the question to the end.
     pub(crate) whole: Duration,
-    /// How long each delta with a stamp was under way.
+    /// The time that each delta with a stamp was under way.
     pub(crate) ages: Vec<Duration>,
 }
 
-/// How many ask, and for how long.
+/// The number of clients, and for how long they ask.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
     /// The clients, each with one connection that is kept.
@@ -229,20 +230,20 @@ pub(crate) struct Load {
     pub(crate) beginning: Duration,
 }
 
-/// What came of a load.
+/// The results of a load.
 #[derive(Debug, Default)]
 pub(crate) struct Run {
     /// The right answers.
     pub(crate) answers: Vec<Answer>,
-    /// How many were wrong.
+    /// The number of wrong answers.
     pub(crate) wrong: usize,
-    /// What was wrong with one of them.
+    /// The reason why one of them was wrong.
     pub(crate) why: Option<String>,
     /// From the first question to the last answer.
     pub(crate) took: Duration,
     /// The processor time of the program.
     pub(crate) processor: Duration,
-    /// How often one of the program's threads went to sleep.
+    /// Sleeps of the program's threads.
     pub(crate) sleeps: u64,
 }
 
@@ -252,7 +253,7 @@ impl Load {
         Self { time: Duration::ZERO, ..self }
     }
 
-    /// Runs the load; measures the program beside it.
+    /// Runs the load and measures the program meanwhile.
     pub(crate) async fn run(self, harness: &Harness, question: &Question) -> Result<Run, BoxError> {
         let program = &harness.program;
         let (processor, sleeps) = (program.processor_time()?, program.sleeps()?);
@@ -269,7 +270,7 @@ impl Load {
         Ok(run)
     }
 
-    /// Waits for all clients. Each is told after which time not to ask again.
+    /// Runs all clients to their end; each gets the time after which it asks no more.
     pub(crate) async fn clients<R: Future>(self, client: impl Fn(Instant) -> R) -> Vec<R::Output> {
         let begun = Instant::now();
         let step = self.beginning / self.clients.try_into().unwrap_or(u32::MAX);

@@ -1,4 +1,4 @@
-//! The program as a child process: started, measured from outside, told to stop.
+//! The program as a child process: started, measured from outside, stopped.
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -15,7 +15,7 @@ use crate::BoxError;
 #[derive(Debug)]
 pub(crate) struct Program {
     child: process::Program,
-    /// Where it listens.
+    /// The address at which it listens.
     pub(crate) address: SocketAddr,
     /// The thread that reads its log to the end, as a person does who keeps it.
     log: Option<JoinHandle<()>>,
@@ -56,7 +56,7 @@ impl Program {
         Ok(self.child.child.wait()?.code())
     }
 
-    /// Whether it is the process that was started, and runs.
+    /// Returns whether the process that was started still runs.
     pub(crate) fn is_alive(&mut self) -> bool {
         matches!(self.child.child.try_wait(), Ok(None))
     }
@@ -75,7 +75,7 @@ impl Program {
         self.status("VmHWM:")
     }
 
-    /// How many files and connections it has open.
+    /// The number of files and connections that it has open.
     pub(crate) fn files(&self) -> Result<usize, BoxError> {
         Ok(std::fs::read_dir(format!("/proc/{}/fd", self.id()))?.count())
     }
@@ -89,7 +89,7 @@ impl Program {
         Ok(time)
     }
 
-    /// How often one of its threads has gone to sleep.
+    /// The number of times that its threads have gone to sleep.
     pub(crate) fn sleeps(&self) -> Result<u64, BoxError> {
         let mut sleeps = 0;
         for thread in std::fs::read_dir(format!("/proc/{}/task", self.id()))? {

@@ -4,7 +4,7 @@ use std::fmt::Display;
 use std::io::{self, Write};
 use std::time::Duration;
 
-/// What a figure came to.
+/// The verdict on a figure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
     /// Within its limit.
@@ -58,7 +58,7 @@ impl Line {
         Self { verdict: Verdict::Skipped, ..Self::new(name, why, "-", true) }
     }
 
-    /// Whether the run may still succeed.
+    /// Returns whether the run may still succeed.
     pub(crate) fn holds(&self) -> bool {
         self.verdict != Verdict::Fail
     }

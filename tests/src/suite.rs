@@ -14,21 +14,21 @@ const MIXTURE: &str = "mixture";
 
 const USAGE: &str = "[--brief] [--only NAME]; for the mixture [--requests COUNT]";
 
-/// What a run is to be.
+/// The options of a run.
 #[derive(Clone, Debug)]
 pub(crate) struct Options {
-    /// Whether the smaller numbers are used.
+    /// Use the smaller numbers.
     pub(crate) brief: bool,
     /// The one part to run; all without it.
     only: Option<String>,
-    /// How many requests a part that counts them is of, if not as many as usual.
+    /// The number of requests of a part that counts them, where it is not the usual one.
     pub(crate) requests: Option<usize>,
-    /// How many files this process may open.
+    /// The number of files that this process may open.
     pub(crate) files: u64,
 }
 
 impl Options {
-    /// Reads the arguments of a program; what cannot be used is told in words.
+    /// Reads the arguments of a program; returns a message for those that cannot be used.
     fn read(
         program: &str,
         names: &[&str],
@@ -64,7 +64,7 @@ fn count(given: Option<String>) -> Result<usize, String> {
     count.ok_or_else(|| format!("--requests needs a number, {FEWEST} at least"))
 }
 
-/// Runs the wanted parts of a suite, in their order; the exit code tells whether all hold.
+/// Runs the wanted parts of a suite, in their order; the exit code says whether all hold.
 pub(crate) fn main<R>(
     runtime: io::Result<Runtime>,
     program: &str,

@@ -24,7 +24,7 @@ const PIECE: usize = 61;
 /// Each event of a recording comes this long after the one before.
 const STEP: Duration = Duration::from_millis(10);
 
-/// What a request settles to, or the refusal.
+/// Settles a request; returns the turn, or the refusal.
 pub(super) fn settled<D: Dialect>(body: &[u8]) -> String {
     #[derive(Serialize)]
     struct Settled<'a, R> {

@@ -61,7 +61,7 @@ impl Graph {
         self.0.get(module).into_iter().flatten().map(|(name, _)| name.as_str())
     }
 
-    /// What a person needs to open a circle: which file names what.
+    /// Lists the edges of a circle with the files that make them, for the person who has to open it.
     pub(super) fn explain(&self, circle: &BTreeSet<&str>) -> String {
         let edges = circle.iter().flat_map(|module| {
             let named = self.0[*module].iter().filter(|(name, _)| circle.contains(name.as_str()));
@@ -112,7 +112,7 @@ fn test_modules(sources: &[Source]) -> Vec<Vec<String>> {
     each.collect()
 }
 
-/// What the root of a crate offers by name, and the top-level module that each leads to.
+/// The names at the root of a crate, and the top-level module that each leads to.
 fn exports(root: &[Source], tops: &BTreeSet<String>) -> BTreeMap<String, String> {
     let mut exports: BTreeMap<String, String> =
         tops.iter().map(|top| (top.clone(), top.clone())).collect();

@@ -9,7 +9,7 @@ use crate::harness::Harness;
 use crate::load::{History, Question, Target};
 use crate::report::Line;
 
-/// How often each is asked for.
+/// The number of times that each is asked for.
 const TIMES: usize = 3;
 
 /// The answers with text: cut anywhere, with escapes, in one large delta, as they usually come.
@@ -19,7 +19,7 @@ const TEXTS: [Fast; 4] =
 pub(super) async fn measure() -> Result<Vec<Line>, BoxError> {
     let harness = Harness::fast()?;
     let mut questions = Vec::new();
-    for dialect in Dialect::ALL {
+    for dialect in Dialect::all() {
         for way in [(dialect, true), (dialect, false)] {
             for fast in TEXTS {
                 questions.push(Question::worded(&harness, way, fast)?);

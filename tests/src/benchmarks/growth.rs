@@ -1,4 +1,4 @@
-//! Growth: what an event costs beside few and many streams, and a byte in small and large requests.
+//! Growth: the cost of an event among few and many streams, and of a byte in small and large requests.
 
 use std::time::{Duration, Instant};
 
@@ -12,7 +12,7 @@ use crate::report::Line;
 use crate::spread::Spread;
 use crate::suite::Options;
 
-/// How much more the most may cost than the fewest.
+/// The largest ratio between the cost of the most and of the fewest.
 const GROWTH: f64 = 1.2;
 
 /// Streams, and the milliseconds between two deltas of each: together two deltas a millisecond.
@@ -89,7 +89,7 @@ async fn bytes(harness: &Harness, rounds: usize, time: u64) -> Result<Vec<Line>,
     }
     let medians = spreads.each_ref().map(Spread::median);
     let shown = medians.map(|median| format!("{median:.2}")).join(" / ");
-    // Those of 10 KB are little beside what any request costs, and change as that does.
+    // Those of 10 KB are little compared with what any request costs, and change as that does.
     let least = medians.into_iter().skip(1).fold(f64::INFINITY, f64::min);
     let growth = medians[SIZES.len() - 1] / least;
     Ok(vec![Line::new(

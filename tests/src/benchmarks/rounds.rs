@@ -12,7 +12,7 @@ use crate::report::{Line, percentile};
 use crate::spread::{Spread, milliseconds};
 use crate::suite::Options;
 
-/// What is asked, by how many, for how long.
+/// A workload: the question, the number of clients, and the time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Workload {
     pub(super) fast: Fast,
@@ -23,7 +23,7 @@ pub(super) struct Workload {
 }
 
 impl Workload {
-    /// How many deltas each answer has.
+    /// The number of deltas in each answer.
     pub(super) fn deltas(self) -> f64 {
         match self.fast {
             Fast::Paced(count, _) | Fast::Flood(count) | Fast::Burst(count) => count.into(),
@@ -89,7 +89,7 @@ pub(super) struct Figures {
     pub(super) processor: Spread,
     /// Seconds of processor time for a million deltas.
     pub(super) million: Spread,
-    /// How often a thread slept for each delta.
+    /// Sleeps of a thread for each delta.
     pub(super) sleeps: Spread,
     /// Deltas in a second.
     pub(super) rate: Spread,
@@ -165,7 +165,7 @@ pub(super) fn at_most(name: &str, spread: &Spread, unit: &str, limit: f64) -> Li
     Line::new(name, figure, format!("at most {limit} {unit}"), spread.median() <= limit)
 }
 
-/// A line for a time beside the backend's own.
+/// A line for a time, compared with the backend's own.
 pub(super) fn compared(name: &str, (spread, direct): (&Spread, &Spread), limit: f64) -> Line {
     let figure = format!("{spread:.3} ms, directly {:.3}", direct.median());
     Line::new(name, figure, format!("at most {limit} ms"), spread.median() <= limit)

@@ -1,4 +1,4 @@
-//! The same over TLS and HTTP/2, beside a bare client of the same library.
+//! The same over TLS and HTTP/2, compared with a bare client of the same library.
 
 mod bare;
 
@@ -12,7 +12,7 @@ use crate::report::{Line, percentile};
 use crate::spread::{Spread, milliseconds};
 use crate::suite::Options;
 
-/// What is asked, and the processor time that a million deltas of it may take, in seconds.
+/// The workloads, each with the processor time that a million deltas of it may take, in seconds.
 const WORKLOADS: [(&str, Workload, f64); 4] = [
     ("short", SHORT, 20.0),
     ("paced", PACED, 120.0),

@@ -1,4 +1,4 @@
-//! A thousand open streams: the memory for each, and how soon the backend is let go.
+//! A thousand open streams: the memory for each, and how soon the calls of the backend are cancelled.
 
 use std::time::{Duration, Instant};
 
@@ -18,9 +18,9 @@ use crate::suite::Options;
 const IDLE: u64 = 12;
 /// The memory for a stream, in KiB.
 const EACH: f64 = 50.0;
-/// How long the backend may be kept after its clients have left.
+/// The longest that a call of the backend may outlive its client.
 const LEFT: Duration = Duration::from_millis(100);
-/// How many streams are opened side by side.
+/// The number of streams that are opened at a time.
 const SIDE_BY_SIDE: usize = 32;
 
 pub(super) async fn measure(options: &Options) -> Result<Vec<Line>, BoxError> {
@@ -51,7 +51,7 @@ pub(super) async fn measure(options: &Options) -> Result<Vec<Line>, BoxError> {
             each <= EACH,
         ),
         Line::new(
-            "backend let go after all have left",
+            "calls cancelled after all have left",
             shown(let_go),
             format!("at most {}", shown(LEFT)),
             let_go <= LEFT,

@@ -1,4 +1,4 @@
-//! What is asked in rounds: a short answer, paced streams, floods, bursts and large requests.
+//! The workloads that are asked in rounds: a short answer, paced streams, floods, bursts and large requests.
 
 use chatmock_simulator::Fast;
 use chatmock_testkit::client::Connection;
@@ -30,7 +30,7 @@ const CONVERSATION: Workload =
 
 const PICTURE: Workload = Workload { history: History::Picture, clients: 2, time: 1000, ..SHORT };
 
-/// The largest request that is taken as the program starts, less than its limit by what stands
+/// The largest request that is taken as the program starts, less than its limit by the JSON
 /// around the text.
 const LARGEST: History = History::Text((64 << 20) - 4096);
 
@@ -98,7 +98,7 @@ pub(super) async fn picture(options: &Options) -> Result<Vec<Line>, BoxError> {
     ])
 }
 
-/// What a figure is made of where an event is little work: each sleep is a wake-up and a system call.
+/// Sleeps explain most of the cost where an event is little work: each is a wake-up and a system call.
 fn slept(figures: &Figures) -> Line {
     informational("  sleeps of its threads for a delta", format!("{:.2}", figures.sleeps))
 }

@@ -23,18 +23,18 @@ use crate::suite::Options;
 const HEAD: Duration = Duration::from_secs(10);
 const BODY: Duration = Duration::from_secs(30);
 const READ: Duration = Duration::from_secs(60);
-/// How much longer than its limit an attacker may stay.
+/// The longest that an attacker may stay beyond its limit.
 const GRACE: Duration = Duration::from_secs(1);
 /// Much longer than any limit, so that an attacker that is never sent away is seen.
 const PATIENCE: Duration = Duration::from_secs(150);
-/// How many attackers of a kind connect side by side: all three together stay below 128, the queue of
+/// The number of attackers of a kind that connect at a time: all three together stay below 128, the queue of
 /// connections that a listener commonly has, or the time in that queue would be measured too.
 const SIDE_BY_SIDE: usize = 16;
-/// How often an attacker sends something.
+/// The interval at which an attacker sends something.
 const DRIP: Duration = Duration::from_secs(1);
 /// The pause between two requests of a normal client.
 const PAUSE: Duration = Duration::from_millis(10);
-/// What a slow reader lets the system hold for it, in bytes.
+/// The receive buffer of a slow reader, in bytes.
 const WINDOW: u32 = 4096;
 
 pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
@@ -55,7 +55,7 @@ pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
     );
     let mut during = normal.stop().await?;
     let (before, during) = (percentile(&mut before, 99), percentile(&mut during, 99));
-    let name = format!("a normal client's p99 beside 3 × {count} attackers");
+    let name = format!("a normal client's p99 among 3 × {count} attackers");
     let limit = format!("at most 2 × {}", shown(before));
     Ok(vec![
         Line::within("slow heads gone", heads?, HEAD + GRACE),

@@ -11,7 +11,7 @@ use crate::harness::Harness;
 use crate::report::Line;
 use crate::suite::Options;
 
-/// How long the program may live after the last stream.
+/// The longest that the program may live after the last stream.
 const LIMIT: Duration = Duration::from_secs(1);
 
 pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {

@@ -13,7 +13,7 @@ use crate::suite::Options;
 
 /// The memory that one such client may hold, in MiB.
 const MEMORY: u64 = 2;
-/// How often memory is looked at.
+/// The interval at which memory is read.
 const LOOK: Duration = Duration::from_millis(50);
 
 pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
@@ -41,6 +41,6 @@ pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
     Ok(vec![
         Line::memory("memory of a client that reads nothing", grown, MEMORY),
         Line::exactly("  floods held back", open, count),
-        Line::exactly("  let go with their clients", stats.cancelled_streams as usize, count),
+        Line::exactly("  cancelled with their clients", stats.cancelled_streams as usize, count),
     ])
 }

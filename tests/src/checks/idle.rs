@@ -12,9 +12,9 @@ use crate::suite::Options;
 
 /// The memory for ten thousand connections, in MiB.
 const MEMORY: u64 = 160;
-/// How many are opened side by side.
+/// The number of connections that are opened at a time.
 const SIDE_BY_SIDE: usize = 64;
-/// How often the program's open files are counted.
+/// The interval at which the program's open files are counted.
 const LOOK: Duration = Duration::from_millis(20);
 /// A question that concerns no backend.
 const REQUEST: &[u8] = b"GET /health HTTP/1.1\r\nhost: 127.0.0.1\r\n\r\n";
@@ -62,7 +62,7 @@ async fn accepted(harness: &Harness, count: usize) -> Result<usize, BoxError> {
 /// Asks on each connection; gives how many were answered.
 async fn serve(connections: &mut [Connection]) -> usize {
     let asking = stream::iter(connections).map(|connection| async move {
-        // A connection that was closed meanwhile counts as none.
+        // A connection that was closed meanwhile is not served.
         connection.exchange(REQUEST).await.is_ok_and(|reply| reply.status == 200)
     });
     let served: Vec<bool> = asking.buffer_unordered(SIDE_BY_SIDE).collect().await;

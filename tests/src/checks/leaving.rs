@@ -1,4 +1,4 @@
-//! Clients that leave: how soon the backend is let go, whatever it was doing.
+//! Clients that leave: how soon their calls of the backend are cancelled, whatever it was doing.
 
 use std::time::{Duration, Instant};
 
@@ -10,14 +10,14 @@ use crate::harness::Harness;
 use crate::report::{Line, percentile};
 use crate::suite::Options;
 
-/// How long the backend may be kept after its client has left.
+/// The longest that a call of the backend may outlive its client.
 const LIMIT: Duration = Duration::from_millis(100);
 
-/// What the backend does, how to ask for it, and what the client has seen when it leaves.
+/// The line's name, the question that brings the backend into a state, and the text after which the client leaves.
 const STATES: [(&str, &str, Option<&str>); 3] = [
-    ("let go while talking, p99", "MODE:slow:2000:5", Some("\"content\":\"1 ")),
-    ("let go while silent, p99", "MODE:stall-after", Some("whole")),
-    ("let go before headers, p99", "MODE:mute", None),
+    ("cancelled while talking, p99", "MODE:slow:2000:5", Some("\"content\":\"1 ")),
+    ("cancelled while silent, p99", "MODE:stall-after", Some("whole")),
+    ("cancelled before headers, p99", "MODE:mute", None),
 ];
 
 pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {

@@ -17,9 +17,9 @@ const CLIENTS: usize = 4;
 const PARTS: usize = 10;
 /// The fewest requests: one of each client in each part.
 pub(crate) const FEWEST: usize = PARTS * CLIENTS;
-/// How much memory may grow after the first parts, in bytes.
+/// The largest growth of memory after the first parts, in bytes.
 const GROWTH: u64 = 2 * MIB;
-/// How many parts go by before memory counts, while pools and caches fill.
+/// The number of parts before memory is compared, while pools and caches fill.
 const WARM: usize = 3;
 
 pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
@@ -95,11 +95,11 @@ fn kinds() -> Vec<(Vec<u8>, u16)> {
         (Request::post("/no/such/path", "{}").bytes(), 404),
         (Dialect::Chat.request("MODE:429", true), 429),
         (Dialect::Responses.request("MODE:cut", false), 502),
-        (Dialect::Ollama.request("MODE:cut-hard", true), 200),
+        (Dialect::OllamaChat.request("MODE:cut-hard", true), 200),
         (Dialect::Chat.request("MODE:fail-after", true), 200),
         (Dialect::Chat.request("MODE:parallel-calls", true), 200),
     ];
-    for dialect in Dialect::ALL {
+    for dialect in Dialect::all() {
         kinds.extend([true, false].map(|stream| (dialect.request("hello", stream), 200)));
     }
     kinds

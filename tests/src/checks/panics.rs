@@ -55,8 +55,8 @@ fn forcing(dialect: Dialect, body: bool) -> Vec<u8> {
 }
 
 async fn one(address: SocketAddr, number: usize) -> Result<bool, BoxError> {
-    let dialect = Dialect::ALL[number % Dialect::ALL.len()];
-    let body = number / Dialect::ALL.len() % 2 == 1;
+    let dialect = Dialect::all()[number % Dialect::all().len()];
+    let body = number / Dialect::all().len() % 2 == 1;
     let request = forcing(dialect, body);
     let reply = Connection::open(address).await?.exchange(&request).await?;
     let status = if body { 200 } else { 500 };

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::BoxError;
 
-/// How often the table is read, which is how exact its times are.
+/// The interval at which the table is read, and so the precision of its times.
 const LOOK: Duration = Duration::from_millis(100);
 /// The table's word for a connection that neither side has closed.
 const ESTABLISHED: &str = "01";

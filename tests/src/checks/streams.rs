@@ -12,9 +12,9 @@ use crate::suite::Options;
 
 /// The memory for a thousand streams, in MiB.
 const MEMORY: u64 = 96;
-/// How much longer a chunk may be under way than from the backend itself.
+/// The longest that a chunk may be delayed, compared with the backend itself.
 const ADDED: Duration = Duration::from_millis(5);
-/// How many deltas each stream has.
+/// The number of deltas in each stream.
 const DELTAS: usize = 60;
 /// The milliseconds before each.
 const PAUSE: u32 = 100;

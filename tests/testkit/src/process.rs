@@ -24,9 +24,9 @@ pub enum Reading {
 pub struct Program {
     /// The process.
     pub child: Child,
-    /// What it writes to standard output; empty unless the command pipes it.
+    /// The lines of its standard output; empty unless the command pipes it.
     pub out: Lines,
-    /// What it writes to standard error; empty unless the command pipes it.
+    /// The lines of its standard error; empty unless the command pipes it.
     pub err: Lines,
 }
 

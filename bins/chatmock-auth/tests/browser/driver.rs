@@ -1,13 +1,13 @@
 //! A person in Chromium, played over the WebDriver protocol: opens, clicks, reads.
 
-use std::io::{BufRead, BufReader, Read, Write};
-use std::net::TcpStream;
 use std::process::Command;
 
+use chatmock_testkit::client::Request;
+use chatmock_testkit::{blocking, chromium};
 use serde_json::{Value, json};
 
 use crate::Fault;
-use crate::harness::{FLAGS, Harness, PATIENCE, Running};
+use crate::harness::{Harness, Running};
 
 /// The name under which the protocol hands out elements.
 const ELEMENT: &str = "element-6066-11e4-a52e-4f735466cecf";
@@ -65,8 +65,7 @@ impl Browser {
         let line = driver.until("started successfully on port ")?;
         let port = line.rsplit(' ').next().unwrap_or_default().trim_end_matches('.');
         let address = format!("127.0.0.1:{port}");
-        let options =
-            json!({"capabilities": {"alwaysMatch": {"goog:chromeOptions": {"args": FLAGS}}}});
+        let options = json!({"capabilities": {"alwaysMatch": {"goog:chromeOptions": {"args": chromium::FLAGS}}}});
         let mut browser = Self { address, session: String::new(), _driver: driver };
         let session = browser.call("POST", "/session", &options)?;
         let id = session["sessionId"].as_str().ok_or("the driver gave no session")?;
@@ -104,40 +103,16 @@ impl Browser {
 
     /// One call of the driver: its answer's `value`.
     fn call(&self, method: &str, path: &str, body: &Value) -> Result<Value, Fault> {
-        let body = if body.is_null() { String::new() } else { body.to_string() };
-        let mut stream = TcpStream::connect(&self.address)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        write!(
-            stream,
-            "{method} {path} HTTP/1.1\r\nhost: {}\r\nconnection: close\r\n\
-             content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-            self.address,
-            body.len(),
-        )?;
-        let (status, mut answer) = read(stream)?;
-        let value = answer["value"].take();
-        if status == 200 { Ok(value) } else { Err(format!("{method} {path}: {value}").into()) }
-    }
-}
-
-/// Reads an answer up to the length that it tells: the driver closes no connection.
-fn read(stream: TcpStream) -> Result<(u16, Value), Fault> {
-    let mut stream = BufReader::new(stream);
-    let (mut status, mut length) = (0, 0);
-    let mut line = String::new();
-    while stream.read_line(&mut line)? > 2 {
-        if let Some((name, value)) = line.trim_end().split_once(':') {
-            if name.eq_ignore_ascii_case("content-length") {
-                length = value.trim().parse()?;
-            }
-        } else {
-            status = line.split(' ').nth(1).unwrap_or_default().parse()?;
+        let mut request = Request::new(method, path).with("content-type", "application/json");
+        if !body.is_null() {
+            request = request.body(body.to_string());
         }
-        line.clear();
+        let reply = blocking::send(&self.address, &request.with("host", &self.address))?;
+        let mut answer: Value = serde_json::from_slice(&reply.body)?;
+        let value = answer["value"].take();
+        let right = reply.status == 200;
+        if right { Ok(value) } else { Err(format!("{method} {path}: {value}").into()) }
     }
-    let mut body = vec![0; length];
-    stream.read_exact(&mut body)?;
-    Ok((status, serde_json::from_slice(&body)?))
 }
 
 impl Drop for Browser {

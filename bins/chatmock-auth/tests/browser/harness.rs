@@ -1,19 +1,15 @@
 //! The program and its simulator, and the run in which the program opens the browser itself.
 
-use std::io::{BufRead, BufReader, Read};
 use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
-use std::sync::mpsc::{self, Receiver};
-use std::time::Duration;
+use std::process::{Command, Stdio};
 
 use chatmock_simulator::{Settings, Simulator};
+use chatmock_testkit::chromium;
+use chatmock_testkit::process::{Program, Reading};
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::Fault;
-
-/// How long a browser may take for anything.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A simulator and folders for the program and the browser.
 pub(crate) struct Harness {
@@ -62,77 +58,34 @@ impl Harness {
     }
 }
 
-/// A program whose output is read line by line; ended when dropped.
-pub(crate) struct Running {
-    child: Child,
-    lines: Receiver<String>,
-    seen: String,
-}
+/// A program whose standard output is read line by line; ended when dropped.
+pub(crate) struct Running(Program);
 
 impl Running {
-    /// Starts a program; what it says goes into one stream of lines.
+    /// Starts a program.
     pub(crate) fn start(command: &mut Command) -> Result<Self, Fault> {
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.spawn()?;
-        let out: Option<Box<dyn Read + Send>> = child.stdout.take().map(|out| Box::new(out) as _);
-        let err: Option<Box<dyn Read + Send>> = child.stderr.take().map(|err| Box::new(err) as _);
-        let (sender, lines) = mpsc::channel();
-        for stream in [out, err].into_iter().flatten() {
-            let sender = sender.clone();
-            std::thread::spawn(move || {
-                let lines = BufReader::new(stream).lines().map_while(Result::ok);
-                // Nobody listens any more once the test is over.
-                lines.for_each(|line| drop(sender.send(line)));
-            });
-        }
-        Ok(Self { child, lines, seen: String::new() })
+        Ok(Self(Program::start(command, Reading::Eager)?))
     }
 
     /// Waits for a line with a text in it.
     pub(crate) fn until(&mut self, text: &str) -> Result<String, Fault> {
-        while let Ok(line) = self.lines.recv_timeout(PATIENCE) {
-            self.seen.extend([&*line, "\n"]);
-            if line.contains(text) {
-                return Ok(line);
-            }
-        }
-        Err(format!("no line with {text:?} in:\n{}", self.seen).into())
+        Ok(self.0.out.find(text)?)
     }
 
     /// Waits for a good end.
     pub(crate) fn end(mut self) -> Result<(), Fault> {
-        let status = self.child.wait()?;
-        if status.success() {
-            return Ok(());
-        }
-        self.seen.extend(self.lines.try_iter());
-        Err(format!("{status} after:\n{}", self.seen).into())
+        let (out, err) = (self.0.out.rest(), self.0.err.rest());
+        let status = self.0.child.wait()?;
+        if status.success() { Ok(()) } else { Err(format!("{status} after:\n{out}{err}").into()) }
     }
 }
-
-impl Drop for Running {
-    fn drop(&mut self) {
-        // It may have ended already; either way it is collected.
-        self.child.kill().ok();
-        self.child.wait().ok();
-    }
-}
-
-/// The flags that a Chromium without windows needs, also for the user root in a container.
-pub(crate) const FLAGS: [&str; 6] = [
-    "--headless=new",
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-dev-shm-usage",
-    "--no-first-run",
-    "--no-proxy-server",
-];
 
 /// The program opens Chromium by `BROWSER`, which goes through the sign-in by itself.
 pub(crate) fn opened_by_the_program() -> Result<(), Fault> {
     let harness = Harness::new(true)?;
     let (script, page) = (harness.place.path().join("browser"), harness.place.path().join("page"));
-    let flags = FLAGS.join(" ");
+    let flags = chromium::FLAGS.join(" ");
     let text = format!(
         "exec chromium {flags} --user-data-dir=\"$HOME/profile\" --dump-dom \"$1\" > \"$PAGE\"\n"
     );

@@ -6,10 +6,10 @@
 mod driver;
 mod harness;
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
-use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use chatmock_testkit::prerequisite::with_programs;
+use libtest_mimic::{Arguments, Trial};
 
 /// What went wrong, in words.
 type Fault = Box<dyn std::error::Error + Send + Sync>;
@@ -26,22 +26,8 @@ fn main() -> ExitCode {
 
 fn trial(name: &str, test: fn() -> Result<(), Fault>) -> Trial {
     Trial::ignorable_test(name, move || {
-        let missing = ["chromium", "chromedriver"].into_iter().find(|name| found(name).is_none());
-        let forced = std::env::var_os("CI").is_some_and(|ci| ci == "true");
-        match missing {
-            Some(name) if forced => Err(Failed::from(format!(
-                "{name} is missing, and CI=true does not let it be skipped"
-            ))),
-            Some(name) => Ok(Completion::ignored_with(format!("{name} is not installed"))),
-            None => {
-                test().map(|()| Completion::Completed).map_err(|fault| fault.to_string().into())
-            }
-        }
+        with_programs(&["chromium", "chromedriver"], || {
+            test().map_err(|fault| fault.to_string().into())
+        })
     })
-}
-
-/// Looks a program up where the shell would.
-fn found(name: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
 }

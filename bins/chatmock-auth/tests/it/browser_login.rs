@@ -3,7 +3,7 @@
 use chatmock_simulator::Endpoint;
 
 use crate::harness::{ADA, Harness, person};
-use crate::process::{approve, fetch};
+use crate::process::{approve, fetch, fetch_as};
 
 const LOGIN: [&str; 2] = ["login", "--no-browser"];
 
@@ -102,20 +102,9 @@ fn another_address_to_wait_on_is_warned_of() {
     let mut login = crate::process::Running::start(&mut command);
     let last = approve(&login.address());
     let page = fetch_as(&last, "evil.example");
-    assert_eq!(page, 403, "the Host check stays on");
+    assert_eq!(page.status, 403, "the Host check stays on");
     assert_eq!(fetch(&last).status, 200);
     login.end().with(0).complains("0.0.0.0, which other machines may reach");
-}
-
-fn fetch_as(address: &str, host: &str) -> u16 {
-    use std::io::{Read, Write};
-    let rest = address.strip_prefix("http://").unwrap();
-    let (real, path) = rest.split_once('/').unwrap();
-    let mut stream = std::net::TcpStream::connect(real).unwrap();
-    write!(stream, "GET /{path} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n\r\n").unwrap();
-    let mut text = String::new();
-    stream.read_to_string(&mut text).unwrap();
-    text.split(' ').nth(1).unwrap().parse().unwrap()
 }
 
 #[test]

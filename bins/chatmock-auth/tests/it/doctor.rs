@@ -116,7 +116,7 @@ fn the_process_writes_no_core_and_takes_no_token_as_an_argument() {
     let harness = Harness::new();
     let mut login = harness.start(&["login", "--no-browser"]);
     login.until("Ctrl-C stops");
-    let limits = format!("/proc/{}/limits", login.child.id());
+    let limits = format!("/proc/{}/limits", login.0.child.id());
     let limits = std::fs::read_to_string(limits).unwrap();
     let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
     let words: Vec<&str> = core.split_whitespace().collect();

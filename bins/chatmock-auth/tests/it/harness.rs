@@ -6,11 +6,12 @@ use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use chatmock_simulator::{Backend, Claims, Settings, Simulator, Stats};
+use chatmock_testkit::process::PATIENCE;
 use serde_json::Value;
 use tempfile::TempDir;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::process::{Ended, PATIENCE, Running};
+use crate::process::{Ended, Running};
 
 /// Where a new person sits.
 pub(crate) const ADA: &str = "ada@example.com";

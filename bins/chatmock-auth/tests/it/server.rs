@@ -1,7 +1,6 @@
 //! A server over a harness's home, for what it leaves there.
 
-use std::io::{Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr};
 
 use chatmock_server::auth::{self, KeeperSettings};
 use chatmock_server::translate::Policy;
@@ -10,11 +9,11 @@ use chatmock_server::{
     Access, HttpSettings, ModelSettings, Served, Server, Settings, SignInSettings,
 };
 use chatmock_simulator::Backend;
+use chatmock_testkit::client::{self, Request};
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 
 use crate::harness::Harness;
-use crate::process::PATIENCE;
 
 /// Asks a server of a route one question and stops it; gives the answer.
 pub(crate) async fn ask_once(harness: &Harness, backend: Backend) -> String {
@@ -25,7 +24,7 @@ pub(crate) async fn ask_once(harness: &Harness, backend: Backend) -> String {
         stopped.await.ok();
     });
     let served = tokio::spawn(served);
-    let answer = tokio::task::spawn_blocking(move || ask(address)).await.unwrap();
+    let answer = ask(address).await;
     drop(stop);
     assert_eq!(served.await.unwrap(), Served::Drained);
     answer
@@ -49,18 +48,10 @@ fn settings(harness: &Harness, backend: Backend) -> Settings {
     }
 }
 
-fn ask(address: SocketAddr) -> String {
+/// One question; returns the body of the answer.
+async fn ask(address: SocketAddr) -> String {
     let body = r#"{"model":"gpt-6-sol","messages":[{"role":"user","content":"hello"}]}"#;
-    let mut stream = TcpStream::connect(address).unwrap();
-    stream.set_read_timeout(Some(PATIENCE)).unwrap();
-    write!(
-        stream,
-        "POST /v1/chat/completions HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n\
-         content-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
-        body.len()
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    answer
+    let request = Request::post("/v1/chat/completions", body).with("connection", "close");
+    let reply = client::send(address, &request).await.unwrap();
+    format!("{} {}", reply.status, reply.text())
 }

@@ -5,9 +5,10 @@ use std::io::{Read, Write};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{self, Receiver};
 
+use chatmock_testkit::process::PATIENCE;
 use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 
-use crate::process::{PATIENCE, assert_silent};
+use crate::process::assert_silent;
 
 /// A program at a terminal.
 pub(crate) struct Terminal {

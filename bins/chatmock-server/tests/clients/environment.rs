@@ -71,6 +71,14 @@ pub(crate) const RUST: Language = Language {
     missing: "Cargo is not installed",
     make: |language, _| {
         fs::create_dir_all(folder())?;
+        if !folder().join("rust").exists() {
+            let (source, target) = (language.source(), folder().join("rust"));
+            eprintln!(
+                "fetching the crates of {} and building into {}",
+                source.display(),
+                target.display()
+            );
+        }
         finish(cargo(&language.source(), &["build"])).map_err(Problem::Failed)?;
         Ok(folder())
     },
@@ -143,6 +151,7 @@ impl Language {
         }
         let complete = folder.join(COMPLETE);
         if !complete.exists() {
+            eprintln!("fetching the packages of {} into {}", source.display(), folder.display());
             install(&folder).map_err(Problem::Failed)?;
             fs::write(complete, "")?;
         }

@@ -24,7 +24,7 @@ fn is_guarded(reply: &Reply) {
         ("referrer-policy", "no-referrer"),
         ("connection", "close"),
     ] {
-        assert_eq!(reply.header(name), Some(value), "{}", reply.head);
+        assert_eq!(reply.header(name), Some(value), "{:?}", reply.head);
     }
     assert!(reply.header("access-control-allow-origin").is_none());
     assert!(reply.header("location").is_none());
@@ -55,7 +55,7 @@ async fn unexpected_requests_are_refused_and_the_listener_stays() {
     ] {
         let reply = get(under_way.address, &path, "").await;
         let shown = &path[..path.len().min(80)];
-        assert_eq!(reply.status, status, "{shown}: {}", reply.head);
+        assert_eq!(reply.status, status, "{shown}: {:?}", reply.head);
         is_guarded(&reply);
         assert!(!reply.body.contains(&state) && !reply.body.contains("wrong"), "{shown}");
     }

@@ -14,7 +14,7 @@ use crate::harness::Harness;
 use crate::load::{Answer, Load, Run};
 use crate::process;
 
-/// What the first text comes in.
+/// The event kind that carries the first text.
 const FIRST: &[u8] = b"response.output_text.delta";
 
 /// The client, as the library makes it.
@@ -89,11 +89,11 @@ impl Bare {
     }
 }
 
-/// What one client got.
+/// The answers that one client got.
 #[derive(Debug, Default)]
 struct Client {
     answers: Vec<Answer>,
     first: Vec<u8>,
-    /// How many answers were not as long as the first.
+    /// The number of answers that were not as long as the first.
     wrong: usize,
 }

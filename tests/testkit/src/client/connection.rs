@@ -9,7 +9,7 @@ use tokio::net::{TcpStream, ToSocketAddrs};
 
 use super::{Reply, Request, with_deadline};
 
-/// How much is read at once, in bytes.
+/// The size of one read, in bytes.
 const READ: usize = 64 * 1024;
 
 /// One connection. Every step has the deadline of [`with_deadline`].
@@ -199,7 +199,7 @@ impl Connection {
         }
     }
 
-    /// Whether the other side is known here to have closed; what came is kept.
+    /// Returns whether the other side is known here to have closed; received bytes are kept.
     pub fn is_closed(&mut self) -> bool {
         match self.stream.try_read_buf(&mut self.buffer) {
             Ok(count) => count == 0,
@@ -289,7 +289,7 @@ impl Connection {
     }
 }
 
-/// Whether an error is a connection that ended, in good order or not.
+/// Returns whether an error is the end of a connection, in good order or not.
 fn is_end(error: &Error) -> bool {
     !matches!(error.kind(), ErrorKind::TimedOut | ErrorKind::InvalidData)
 }

@@ -10,20 +10,21 @@ pub struct Reply {
     pub status: u16,
     /// The headers in their order, names in lower case.
     pub headers: Vec<(String, String)>,
-    /// What came of the body, without the framing of chunks.
+    /// The bytes of the body that arrived, without the framing of chunks.
     pub body: Bytes,
     /// Whether the body came to its announced end.
     pub whole: bool,
 }
 
 impl Reply {
-    /// The first value of a header; the name in lower case.
+    /// The first value of a header, in whichever case its name is given.
     #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
-        self.headers.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str())
+        let mut headers = self.headers.iter().filter(|(known, _)| known.eq_ignore_ascii_case(name));
+        headers.next().map(|(_, value)| value.as_str())
     }
 
-    /// Whether the server closes the connection afterwards.
+    /// Returns whether the server closes the connection afterwards.
     #[must_use]
     pub fn closes(&self) -> bool {
         self.header("connection") == Some("close")

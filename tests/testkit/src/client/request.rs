@@ -58,7 +58,7 @@ impl Request {
         [head.as_bytes(), &self.body].concat()
     }
 
-    /// Whether the answer has a head alone.
+    /// Returns whether the answer has a head alone.
     pub(super) fn is_head(&self) -> bool {
         self.line.starts_with("HEAD ")
     }
