@@ -110,7 +110,7 @@ impl IssuedTokens {
             issuer: self.issuer.clone(),
             plan: None,
         };
-        self.record(&tokens, family, (claims, exp));
+        self.record(&tokens, family, claims, exp);
         tokens
     }
 
@@ -126,12 +126,12 @@ impl IssuedTokens {
             issuer: self.issuer.clone(),
             plan: Some(grant),
         };
-        self.record(&tokens, family, (claims, exp));
+        self.record(&tokens, family, claims, exp);
         tokens
     }
 
     /// Records new tokens.
-    fn record(&mut self, tokens: &Tokens, family: u64, (claims, exp): (Claims, Option<i64>)) {
+    fn record(&mut self, tokens: &Tokens, family: u64, claims: Claims, exp: Option<i64>) {
         let plan = tokens.plan.clone();
         let access = AccessToken {
             claims: claims.clone(),
