@@ -49,7 +49,10 @@ impl App {
         let (route, home) = (&upstream.route, access.home());
         let models = Arc::new(Models::new(models, route, home, family::list_writers()));
         let limits = Arc::new(LastLimits::open(home));
-        policy.backend = Backend { takes: route.accepts(), reasons: route.summarizes_reasoning() };
+        policy.backend = Backend {
+            accepted_params: route.accepts(),
+            default_summary: route.summarizes_reasoning(),
+        };
         let auth = UpstreamAuth::new(access, route.remedy())?;
         let client = Client::new(upstream, auth.credentials())?;
         let responses = Arc::new(ResponseStore::open(http.responses.clone())?);

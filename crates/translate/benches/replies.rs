@@ -1,16 +1,16 @@
 //! One event of each kind, from its frame to the bytes of each dialect.
 
 use std::ops::ControlFlow;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use chatmock_protocol::responses::Event;
 use chatmock_protocol::sse::{Decoder, Frame};
-use chatmock_translate::reasoning_style::ReasoningStyle;
-use chatmock_translate::stop::StopCriteria;
-use chatmock_translate::tokens::Estimate;
-use chatmock_translate::{Dialect, Encoder, Out, Shape, for_each_dialect};
+use chatmock_translate::{
+    Catalog, Chat, Completions, Dialect, Encoder, OllamaChat, OllamaGenerate, Out, Policy,
+    Responses, Shape, for_each_dialect, settle,
+};
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{AllocProfiler, Bencher, black_box};
 
@@ -40,24 +40,37 @@ const ARGUMENTS: &str = r#"{"type":"response.function_call_arguments.delta","del
 const CALL_DONE: &str = r#"{"type":"response.output_item.done","item":{"id":"fc_068d7c1a2b3f40f2","type":"function_call","status":"completed","arguments":"{\"city\":\"Paris\",\"unit\":\"celsius\"}","call_id":"call_9aB3","name":"weather"},"output_index":2,"sequence_number":92}"#;
 const COMPLETED: &str = r#"{"type":"response.completed","response":{"id":"resp_068d7c1a","object":"response","created_at":1795338734,"status":"completed","error":null,"incomplete_details":null,"instructions":"","max_output_tokens":null,"model":"gpt-6-sol","output":[],"parallel_tool_calls":true,"previous_response_id":null,"prompt_cache_key":"0190a1b2","reasoning":{"effort":"medium","summary":"detailed"},"service_tier":"default","store":false,"temperature":1.0,"text":{"format":{"type":"text"},"verbosity":"medium"},"tool_choice":"auto","tools":[],"top_p":1.0,"truncation":"disabled","usage":{"input_tokens":1200,"input_tokens_details":{"cached_tokens":1024},"output_tokens":310,"output_tokens_details":{"reasoning_tokens":128},"total_tokens":1510},"metadata":{}},"sequence_number":120}"#;
 
-fn shape() -> Arc<Shape> {
-    Arc::new(Shape {
-        created: 1_795_338_734,
-        model: "gpt-6-sol".to_owned(),
-        stream_usage: true,
-        reasoning: ReasoningStyle::ReasoningContent,
-        json: false,
-        hide_commentary: false,
-        legacy_functions: false,
-        stop: StopCriteria::default(),
-        tokenizer: Arc::new(Estimate),
-        echo: Vec::new(),
-        choices_per_prompt: 1,
-        keep: false,
-        response_id: OnceLock::new(),
-        echoed_params: Vec::new(),
-        shortened: Vec::new(),
-    })
+/// A request of one short message, whose answer the events are.
+trait Asked: Dialect {
+    const BODY: &'static str;
+}
+
+impl Asked for Chat {
+    const BODY: &'static str = r#"{"model":"gpt-6-sol","stream":true,"stream_options":{"include_usage":true},"messages":[{"role":"user","content":"hi"}]}"#;
+}
+
+impl Asked for Completions {
+    const BODY: &'static str = r#"{"model":"gpt-6-sol","stream":true,"stream_options":{"include_usage":true},"prompt":"hi"}"#;
+}
+
+impl Asked for OllamaChat {
+    const BODY: &'static str =
+        r#"{"model":"gpt-6-sol","messages":[{"role":"user","content":"hi"}]}"#;
+}
+
+impl Asked for OllamaGenerate {
+    const BODY: &'static str = r#"{"model":"gpt-6-sol","prompt":"hi"}"#;
+}
+
+impl Asked for Responses {
+    const BODY: &'static str = r#"{"model":"gpt-6-sol","stream":true,"store":false,"input":"hi"}"#;
+}
+
+fn shape<D: Asked>() -> Arc<Shape<D::Own>> {
+    let drafted = D::read(D::BODY.as_bytes()).and_then(D::draft);
+    let (catalog, policy) = (Catalog::builtin(), Policy::default());
+    let turn = drafted.and_then(|drafted| settle(drafted, &catalog, &policy, 1_795_338_734));
+    turn.map_or_else(|failure| panic!("{failure}"), |turn| turn.shape)
 }
 
 fn frame(data: &'static str) -> Frame {
@@ -73,7 +86,7 @@ fn give<E: Encoder>(encoder: &mut E, frame: &Frame, out: &mut Out) {
 }
 
 /// An encoder in the middle of an answer.
-fn begun<D: Dialect>(shape: &Arc<Shape>, out: &mut Out) -> D::Encoder {
+fn begun<D: Dialect>(shape: &Arc<Shape<D::Own>>, out: &mut Out) -> D::Encoder {
     out.at = AT;
     let mut encoder = D::encoder(shape, 0);
     for data in [CREATED, MESSAGE, TEXT, CALL] {
@@ -84,8 +97,8 @@ fn begun<D: Dialect>(shape: &Arc<Shape>, out: &mut Out) -> D::Encoder {
 }
 
 /// One event over and over in a long answer, each time at a later moment.
-fn repeated<D: Dialect>(bencher: Bencher<'_, '_>, data: &'static str) {
-    let (shape, mut out, frame) = (shape(), Out::new(D::FRAMING), frame(data));
+fn repeated<D: Asked>(bencher: Bencher<'_, '_>, data: &'static str) {
+    let (shape, mut out, frame) = (shape::<D>(), Out::new(D::FRAMING), frame(data));
     let mut encoder = begun::<D>(&shape, &mut out);
     bencher.counter(BytesCount::new(data.len())).bench_local(|| {
         out.at += Duration::from_micros(20_011);
@@ -97,8 +110,8 @@ fn repeated<D: Dialect>(bencher: Bencher<'_, '_>, data: &'static str) {
 }
 
 /// A call's finished item, whose arguments came in deltas before or not at all.
-fn finished_item<D: Dialect>(bencher: Bencher<'_, '_>) {
-    let (shape, frame) = (shape(), frame(CALL_DONE));
+fn finished_item<D: Asked>(bencher: Bencher<'_, '_>) {
+    let (shape, frame) = (shape::<D>(), frame(CALL_DONE));
     let prepared = || {
         let mut out = Out::new(D::FRAMING);
         (begun::<D>(&shape, &mut out), out)
@@ -108,8 +121,8 @@ fn finished_item<D: Dialect>(bencher: Bencher<'_, '_>) {
 }
 
 /// The last event, up to the stream's last byte.
-fn end<D: Dialect>(bencher: Bencher<'_, '_>) {
-    let (shape, frame) = (shape(), frame(COMPLETED));
+fn end<D: Asked>(bencher: Bencher<'_, '_>) {
+    let (shape, frame) = (shape::<D>(), frame(COMPLETED));
     let prepared = || {
         let mut out = Out::new(D::FRAMING);
         (begun::<D>(&shape, &mut out), out)
@@ -129,10 +142,10 @@ fn end<D: Dialect>(bencher: Bencher<'_, '_>) {
 }
 
 /// Text deltas that arrive in one piece: decoded, read, written and taken as one piece.
-fn burst<D: Dialect>(bencher: Bencher<'_, '_>) {
+fn burst<D: Asked>(bencher: Bencher<'_, '_>) {
     let event = format!("event: response.output_text.delta\ndata: {TEXT}\n\n");
     let burst = Bytes::from(event.repeat(BURST));
-    let (shape, mut out) = (shape(), Out::new(D::FRAMING));
+    let (shape, mut out) = (shape::<D>(), Out::new(D::FRAMING));
     let mut encoder = begun::<D>(&shape, &mut out);
     let mut decoder = Decoder::new(64 << 20);
     bencher.counter(BytesCount::new(burst.len())).counter(ItemsCount::new(BURST)).bench_local(
@@ -150,37 +163,37 @@ fn burst<D: Dialect>(bencher: Bencher<'_, '_>) {
 macro_rules! benches {
     ($($dialect:path),+) => {
         #[divan::bench(types = [$($dialect),+], sample_size = 256)]
-        fn text_delta<D: Dialect>(bencher: Bencher<'_, '_>) {
+        fn text_delta<D: Asked>(bencher: Bencher<'_, '_>) {
             repeated::<D>(bencher, TEXT);
         }
 
         #[divan::bench(types = [$($dialect),+], sample_size = 256)]
-        fn text_delta_with_escapes<D: Dialect>(bencher: Bencher<'_, '_>) {
+        fn text_delta_with_escapes<D: Asked>(bencher: Bencher<'_, '_>) {
             repeated::<D>(bencher, ESCAPED);
         }
 
         #[divan::bench(types = [$($dialect),+], sample_size = 256)]
-        fn reasoning_delta<D: Dialect>(bencher: Bencher<'_, '_>) {
+        fn reasoning_delta<D: Asked>(bencher: Bencher<'_, '_>) {
             repeated::<D>(bencher, REASONING);
         }
 
         #[divan::bench(types = [$($dialect),+], sample_size = 256)]
-        fn arguments_delta<D: Dialect>(bencher: Bencher<'_, '_>) {
+        fn arguments_delta<D: Asked>(bencher: Bencher<'_, '_>) {
             repeated::<D>(bencher, ARGUMENTS);
         }
 
         #[divan::bench(types = [$($dialect),+], sample_size = 16)]
-        fn item_done<D: Dialect>(bencher: Bencher<'_, '_>) {
+        fn item_done<D: Asked>(bencher: Bencher<'_, '_>) {
             finished_item::<D>(bencher);
         }
 
         #[divan::bench(types = [$($dialect),+], sample_size = 16)]
-        fn completed<D: Dialect>(bencher: Bencher<'_, '_>) {
+        fn completed<D: Asked>(bencher: Bencher<'_, '_>) {
             end::<D>(bencher);
         }
 
         #[divan::bench(types = [$($dialect),+], sample_size = 4)]
-        fn text_burst<D: Dialect>(bencher: Bencher<'_, '_>) {
+        fn text_burst<D: Asked>(bencher: Bencher<'_, '_>) {
             burst::<D>(bencher);
         }
     };

@@ -1,4 +1,4 @@
-//! The steps of a reply: what every translating dialect is told.
+//! The steps of a reply, as every translating dialect sees them.
 
 use std::ops::ControlFlow;
 
@@ -7,7 +7,12 @@ use chatmock_protocol::responses::event::Channel;
 
 use crate::end::Finish;
 
-/// One step of a reply, as every translating dialect understands it.
+/// One step of a reply.
+///
+/// The vocabulary is that of a reply, not of the backend: an encoder never sees which of the dozens
+/// of event kinds a step came from. Each thing that the backend says has a beginning and an end, also
+/// where the dialects of today word neither, since an API of blocks has to close one before it
+/// opens the next. The end of the reply ends whatever is still open.
 #[derive(Debug)]
 pub enum Delta<'a> {
     /// The reply has begun.
@@ -17,6 +22,8 @@ pub enum Delta<'a> {
     },
     /// The next piece of text.
     Text(Piece<'a>),
+    /// The text of a message is complete; a later message brings more.
+    TextEnd,
     /// The next piece of a refusal.
     Refusal(Piece<'a>),
     /// A citation or other annotation of the text.
@@ -30,28 +37,26 @@ pub enum Delta<'a> {
     },
     /// A new paragraph of reasoning begins.
     ReasoningBreak(Channel),
-    /// A tool call begins.
-    CallStart {
-        /// Position among the reply's calls.
-        slot: usize,
-        /// Joins call and result.
-        id: &'a str,
-        /// The tool's name.
-        name: &'a str,
-        /// Whether it is a freeform tool's call.
-        custom: bool,
+    /// An item of reasoning is complete, which may have had no text.
+    ReasoningEnd {
+        /// The item's id.
+        id: Option<&'a str>,
+        /// The reasoning as only the backend can read it, to be sent back in a later turn.
+        encrypted_content: Option<&'a str>,
     },
+    /// A tool call begins.
+    CallStart(CallStart<'a>),
     /// The next piece of a call's arguments.
     CallArguments {
         /// Position among the reply's calls.
-        slot: usize,
+        index: usize,
         /// The text, exactly as the model wrote it.
         fragment: Piece<'a>,
     },
     /// A call is complete.
     CallEnd {
         /// Position among the reply's calls.
-        slot: usize,
+        index: usize,
     },
     /// A generated image.
     Image {
@@ -60,6 +65,28 @@ pub enum Delta<'a> {
         /// The image in base64.
         base64: &'a str,
     },
+}
+
+impl Delta<'_> {
+    /// Returns whether the step holds something that the model made; beginnings and ends of text and
+    /// reasoning do not, so that they are not timed as the first output.
+    #[must_use]
+    pub fn is_output(&self) -> bool {
+        !matches!(self, Self::Begin { .. } | Self::TextEnd | Self::ReasoningEnd { .. })
+    }
+}
+
+/// The start of a tool call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct CallStart<'a> {
+    /// Position among the reply's calls.
+    pub index: usize,
+    /// Joins call and result.
+    pub id: &'a str,
+    /// The tool's name.
+    pub name: &'a str,
+    /// Whether it is a freeform tool's call.
+    pub custom: bool,
 }
 
 /// A piece of what the model writes.
@@ -75,13 +102,14 @@ impl<'a> Piece<'a> {
         Self { text: string.decode(scratch), raw: string.raw() }
     }
 
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn text(self) -> &'a str {
         self.text
     }
 
-    /// The text as it may stand between the quotes of a JSON string, where it came like that.
+    /// Returns the text as it may be copied between the quotes of a JSON string, where it came in
+    /// such a form.
     #[must_use]
     pub fn raw(self) -> Option<&'a str> {
         self.raw
@@ -112,7 +140,7 @@ pub enum Annotation<'a> {
     Other(&'a RawValue),
 }
 
-/// Takes the steps that the machine gives.
+/// Takes the steps of a reply.
 pub trait Sink {
     /// Takes one step; a break ends the reply there.
     fn step(&mut self, delta: Delta<'_>) -> ControlFlow<Finish>;

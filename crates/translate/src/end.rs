@@ -31,8 +31,11 @@ impl End {
 /// Why a reply ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finish {
-    /// The model was done, or a stop sequence came up.
+    /// The model was done.
     Stop,
+    /// A stop sequence came up: the one of that number in
+    /// [`StopCriteria::sequences`](crate::stop::StopCriteria::sequences).
+    StopSequence(usize),
     /// A token limit.
     Length,
     /// The model waits for tools.

@@ -9,15 +9,14 @@
 
 pub mod backend;
 pub mod catalog;
-pub mod chat;
-pub mod completions;
+mod chain;
 mod content;
 mod conversation;
 pub mod delta;
 pub mod dialect;
 mod dialect_list;
 pub mod draft;
-mod either_body;
+mod encoder;
 mod end;
 pub mod failure;
 mod family;
@@ -26,13 +25,13 @@ mod format;
 pub mod frames;
 pub mod notice;
 pub mod ollama;
-mod openai;
+pub mod openai;
 pub mod policy;
 pub mod reader;
 pub mod reasoning_style;
 pub mod reply;
-pub mod responses;
 mod schema;
+mod settle;
 mod shape;
 pub mod stop;
 mod template;
@@ -47,21 +46,19 @@ mod tests;
 
 pub use backend::Backend;
 pub use catalog::Catalog;
-pub use chat::Chat;
-pub use completions::Completions;
-pub use dialect::{Dialect, Encoder};
-pub use draft::Draft;
-pub use either_body::OpenAiBody;
+pub use dialect::Dialect;
+pub use draft::{Draft, Drafted};
+pub use encoder::Encoder;
 pub use end::{End, Finish, Step};
 pub use failure::{Failure, FailureKind};
 pub use family::Family;
 pub use frames::{Frames, Framing, Out};
 pub use notice::{Notice, NoticeKind};
 pub use ollama::{Ollama, OllamaChat, OllamaGenerate};
-pub use openai::OpenAi;
-pub use policy::{Policy, Turn, settle};
-pub use responses::Responses;
-pub use shape::{EchoedParams, Shape};
+pub use openai::{Chat, Completions, OpenAi, Responses};
+pub use policy::Policy;
+pub use settle::{Turn, settle, unknown_model};
+pub use shape::Shape;
 
 /// Compiles and runs the example in the crate's README.
 #[cfg(doctest)]

@@ -14,17 +14,15 @@ pub use lines::{Lines, timestamp};
 
 pub use request::model_name;
 
-use crate::reader::ReaderEncoder;
-use crate::reasoning_style::StyledReasoning;
+use crate::chain::Chain;
 use crate::reply::Collector;
-use crate::stop::StopAt;
 use crate::text_only::TextOnly;
 
 /// The chain of a streamed reply.
-pub type Streamed = ReaderEncoder<StopAt<StyledReasoning<TextOnly<Lines>>>>;
+pub type Streamed = Chain<TextOnly<Lines>>;
 
 /// The chain of a whole reply.
-pub type Whole = ReaderEncoder<StopAt<StyledReasoning<TextOnly<Collector>>>>;
+pub type Whole = Chain<TextOnly<Collector>>;
 
 #[cfg(test)]
 mod tests;

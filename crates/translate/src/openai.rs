@@ -1,9 +1,19 @@
 //! OpenAI's family: the error object that all of its endpoints share.
 
+pub mod chat;
+pub mod completions;
+mod either_body;
+pub mod responses;
+
 use chatmock_protocol::openai::error::{ErrorBody, ErrorObject};
 
 use crate::failure::{Failure, FailureKind};
 use crate::family::Family;
+
+pub use chat::{Chat, ChatShape};
+pub use completions::{Completions, CompletionsShape};
+pub use either_body::OpenAiBody;
+pub use responses::{Responses, ResponsesShape};
 
 /// Chat completions, completions and the Responses API.
 #[derive(Clone, Copy, Debug)]

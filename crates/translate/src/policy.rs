@@ -1,23 +1,13 @@
-//! Policy: from what a client asked to what is done, with a notice of every difference.
+//! Policy: what the operator decided for all requests.
 
-use std::borrow::Cow;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
-use chatmock_protocol::codex::models::Model;
 use chatmock_protocol::effort::Effort;
-use chatmock_protocol::json::{RawValue, Text, raw};
-use chatmock_protocol::responses::Request;
-use chatmock_protocol::responses::tool::Tool;
-use chatmock_protocol::tier::Tier;
 
-use crate::backend::{self, Backend};
-use crate::catalog::{self, Catalog, Resolved, UnknownModel};
-use crate::draft::Draft;
-use crate::end::Finish;
-use crate::failure::{Failure, FailureKind};
+use crate::backend::Backend;
+use crate::failure::Failure;
 use crate::notice::{Notice, NoticeKind};
 use crate::reasoning_style::ReasoningStyle;
-use crate::shape::Shape;
 use crate::tokens::{Estimate, Tokenizer};
 
 /// What the person who runs the server decided for all requests.
@@ -70,7 +60,7 @@ impl Policy {
     ///
     /// # Errors
     /// A failure that names the member.
-    pub fn accept(&self, notices: &[Notice]) -> Result<(), Failure> {
+    pub fn refuse_ignored(&self, notices: &[Notice]) -> Result<(), Failure> {
         let ignored = notices.iter().find(|notice| notice.kind == NoticeKind::Ignored);
         match ignored.filter(|_| self.strict) {
             Some(notice) => {
@@ -101,7 +91,7 @@ pub enum Instructions {
 }
 
 impl Instructions {
-    fn of(&self, slug: &str) -> &str {
+    pub(crate) fn of(&self, slug: &str) -> &str {
         match self {
             Self::Empty => "",
             Self::Builtin { codex, .. } if slug.contains("codex") => codex,
@@ -109,233 +99,3 @@ impl Instructions {
         }
     }
 }
-
-/// A settled turn: what will be done.
-#[derive(Debug)]
-pub struct Turn<'b> {
-    /// The request for the backend.
-    pub request: Request<'b>,
-    /// Inputs of further prompts, each asked by itself.
-    pub more_inputs: Vec<Box<RawValue>>,
-    /// How the reply ends without a word to the backend, where nothing is asked of it.
-    pub at_once: Option<Finish>,
-    /// What all choices have in common.
-    pub shape: Arc<Shape>,
-    /// Whether to answer as a stream.
-    pub stream: bool,
-    /// How many answers to each prompt.
-    pub choices: u32,
-    /// What was not simply honoured.
-    pub notices: Vec<Notice>,
-}
-
-/// Completes a draft by policy and catalogue; `created` is in seconds of the Unix epoch.
-///
-/// # Errors
-/// When the model is unknown, a word of a closed set is not of it, or `strict` refuses a member.
-pub fn settle<'b>(
-    mut draft: Draft<'b>,
-    catalog: &Catalog,
-    policy: &Policy,
-    created: u64,
-) -> Result<Turn<'b>, Failure> {
-    let resolved = model(&mut draft, catalog, policy)?;
-    let found = catalog.find(&resolved.slug);
-    let changed = effort(&mut draft, &resolved, found, policy)?
-        | summary(&mut draft, &resolved.slug, policy)?;
-    let reasoning = std::mem::take(&mut draft.reasoning);
-    if reasoning.is_empty() {
-        draft.request.remove("reasoning");
-    } else if changed || !draft.request.contains("reasoning") {
-        draft.request.put("reasoning", Cow::Owned(raw(&reasoning)?));
-    }
-    tier(&mut draft, found, policy)?;
-    backend::pass_on(&mut draft, &policy.backend)?;
-    if draft.request.present("instructions").is_none() {
-        draft.request.set("instructions", policy.instructions.of(&resolved.slug))?;
-    }
-    if policy.web_search && draft.web_search.is_none() {
-        offer_web_search(&mut draft.request)?;
-    }
-    policy.accept(&draft.notices)?;
-    let choices = draft.choices.max(1);
-    let shape = Shape {
-        created,
-        model: draft.echoed_model.unwrap_or(draft.model).into_owned(),
-        stream_usage: draft.stream_usage,
-        reasoning: style(draft.own_reasoning, draft.shows_reasoning, policy),
-        json: draft.json,
-        // Commentary beside JSON would break it.
-        hide_commentary: policy.hide_commentary || draft.json,
-        legacy_functions: draft.legacy_functions,
-        stop: draft.stop,
-        tokenizer: Arc::clone(&policy.tokenizer),
-        keep: draft.keep,
-        response_id: OnceLock::new(),
-        echoed_params: draft.echoed_params,
-        echo: draft.echo,
-        choices_per_prompt: choices,
-        shortened: draft.shortened,
-    };
-    Ok(Turn {
-        request: draft.request,
-        shape: Arc::new(shape),
-        stream: draft.stream,
-        choices,
-        more_inputs: draft.more_inputs,
-        at_once: draft.at_once,
-        notices: draft.notices,
-    })
-}
-
-fn model(draft: &mut Draft<'_>, catalog: &Catalog, policy: &Policy) -> Result<Resolved, Failure> {
-    let asked = policy.debug_model.as_deref().unwrap_or(&draft.model);
-    let resolved = catalog.resolve(asked).map_err(|unknown| unknown_model(asked, &unknown))?;
-    if policy.debug_model.is_some() && resolved.slug != draft.model {
-        let detail = format!("{} is used for every request", resolved.slug);
-        draft.notices.push(Notice::new("model", NoticeKind::Changed, detail));
-    }
-    draft.request.set("model", &resolved.slug)?;
-    Ok(resolved)
-}
-
-/// A dialect with a field of its own for reasoning uses that, unless none is to be shown.
-fn style(own_field: bool, shown: bool, policy: &Policy) -> ReasoningStyle {
-    match policy.reasoning_style {
-        ReasoningStyle::None => ReasoningStyle::None,
-        _ if !shown => ReasoningStyle::None,
-        _ if own_field => ReasoningStyle::ReasoningContent,
-        style => style,
-    }
-}
-
-/// Words the failure of a name that the catalogue does not have.
-#[must_use]
-pub fn unknown_model(name: &str, unknown: &UnknownModel) -> Failure {
-    let near = match unknown.nearest.as_slice() {
-        [] => String::new(),
-        near => format!("; near names are {}", near.join(", ")),
-    };
-    let shown: String = name.chars().take(100).collect();
-    let message =
-        format!("the model {shown:?} does not exist or this account may not use it{near}");
-    Failure { param: Some("model".to_owned()), ..Failure::new(FailureKind::NotFound, message) }
-        .with_code("model_not_found")
-}
-
-/// The request's own effort wins, then the name's, then the default; the model's offer bounds it.
-///
-/// Tells whether `reasoning` was changed.
-fn effort(
-    draft: &mut Draft<'_>,
-    resolved: &Resolved,
-    found: Option<&Model>,
-    policy: &Policy,
-) -> Result<bool, Failure> {
-    // A dialect that passes `reasoning` through has it in its request already.
-    let passed = draft.request.contains("reasoning");
-    let path = if passed { "reasoning.effort" } else { "reasoning_effort" };
-    let path = draft.effort_member.unwrap_or(path);
-    let said = draft.reasoning.present("effort").map(RawValue::get);
-    let named = said.is_none() && resolved.effort.is_some();
-    let wanted = match said {
-        // A configured number goes out as it is.
-        Some(said) if !said.starts_with('"') => return Ok(false),
-        Some(said) => {
-            let Text(word) = serde_json::from_str(said)?;
-            let shown: String = word.chars().take(32).collect();
-            let unknown = |error| Failure::param(path, format!("{error}, not {shown:?}"));
-            Some(word.parse::<Effort>().map_err(unknown)?)
-        }
-        None => resolved.effort.or(policy.effort),
-    };
-    let Some(wanted) = wanted else { return Ok(false) };
-    let sent = catalog::clamp(found, wanted);
-    if sent != wanted {
-        let detail = format!("{} takes {sent} for {wanted}", resolved.slug);
-        let field = if named { "model" } else { path };
-        draft.notices.push(Notice::new(field, NoticeKind::Clamped, detail));
-    }
-    let changes = draft.reasoning.text("effort").as_deref() != Some(sent.as_str());
-    if changes {
-        draft.reasoning.set("effort", sent.as_str())?;
-    }
-    Ok(changes)
-}
-
-/// The one model known to refuse a reasoning summary.
-const WITHOUT_SUMMARY: &str = "gpt-5.3-codex-spark";
-
-/// Asks for a summary where one is shown; tells whether `reasoning` was changed.
-fn summary(draft: &mut Draft<'_>, slug: &str, policy: &Policy) -> Result<bool, Failure> {
-    if slug == WITHOUT_SUMMARY {
-        let removed = draft.reasoning.remove("summary").is_some();
-        if removed {
-            let why = "the model gives no reasoning summary";
-            draft.notices.push(Notice::ignored("reasoning.summary", why));
-        }
-        return Ok(removed);
-    }
-    if draft.reasoning.text("summary").as_deref() == Some("none") {
-        return Ok(draft.reasoning.remove("summary").is_some());
-    }
-    let shown = draft.shows_reasoning
-        && (policy.backend.reasons || draft.asks_reasoning)
-        && policy.reasoning_style != ReasoningStyle::None;
-    let default = policy.summary.as_deref().or_else(|| shown.then_some("auto"));
-    match default.filter(|word| *word != "none") {
-        Some(word) if draft.reasoning.present("summary").is_none() => {
-            draft.reasoning.set("summary", word)?;
-            Ok(true)
-        }
-        _ => Ok(false),
-    }
-}
-
-/// A tier that the model does not list is not asked for, since the backend refuses it.
-fn tier(draft: &mut Draft<'_>, found: Option<&Model>, policy: &Policy) -> Result<(), Failure> {
-    let offers = |tier: Tier| {
-        let tiers = found.and_then(|model| model.service_tiers.as_ref());
-        tiers.is_none_or(|tiers| tiers.iter().any(|t| Some(t.id.as_str()) == tier.wire()))
-    };
-    let Some(word) = draft.tier.take() else {
-        if policy.fast && offers(Tier::Priority) {
-            draft.request.set("service_tier", "priority")?;
-        }
-        return Ok(());
-    };
-    let shown: String = word.chars().take(32).collect();
-    match Tier::read(&word) {
-        Some(tier) if tier.wire().is_none() => {}
-        Some(tier) if offers(tier) => draft.request.set("service_tier", &tier.wire())?,
-        Some(_) => {
-            let detail = format!("the model has no tier {shown}; the ordinary one is used");
-            draft.notices.push(Notice::new("service_tier", NoticeKind::Clamped, detail));
-        }
-        None => {
-            let why = "not a tier of this backend";
-            draft.notices.push(Notice::ignored("service_tier", why));
-        }
-    }
-    Ok(())
-}
-
-/// Adds a web search to the tools, keeping what is there byte for byte.
-fn offer_web_search(request: &mut Request<'_>) -> Result<(), Failure> {
-    let tool = Tool::WebSearch { search_context_size: None, user_location: None, filters: None };
-    let search = raw(&tool)?;
-    let tools = match request.present("tools") {
-        Some(tools) => {
-            let mut tools: Vec<&RawValue> = serde_json::from_str(tools.get())
-                .map_err(|_| Failure::param("tools", "tools must be a list"))?;
-            tools.push(&search);
-            raw(&tools)?
-        }
-        None => raw(&[&*search])?,
-    };
-    request.put("tools", Cow::Owned(tools));
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests;

@@ -1,4 +1,11 @@
 //! The one stream machine: Responses events in, the steps of a reply out.
+//!
+//! The backend says most things twice, first in deltas and then in the completed item, and does not
+//! always send both: calls may come in `response.output_item.done` alone, a terminal event may carry
+//! the only copy of the output or an empty one, and pieces of several items may alternate. So the
+//! machine keeps how much of each item it has handed on, and takes the completed item for the
+//! authority: what is missing at its end is supplied from there. Handing on only completed items
+//! would be half the code, and would make every client wait for the end of what it could have read.
 
 mod completed;
 mod encoder;
@@ -12,28 +19,35 @@ use chatmock_protocol::responses::event::{Body, Channel};
 use chatmock_protocol::responses::item::OutputKind;
 use chatmock_protocol::responses::{Event, OutputItem, Response};
 
-use crate::delta::{Delta, Piece, Sink};
+use crate::delta::{CallStart, Delta, Piece, Sink};
 use crate::end::{End, Finish, Step};
 use crate::failure::Failure;
-use slot::Slot;
+use slot::{Message, Slot};
 
 pub use encoder::ReaderEncoder;
 
-/// Turns events into steps.
-///
-/// It keeps a slot per `output_index`, so interleaved calls stay apart, and treats the finished
-/// item as the authority: what its deltas did not bring is supplied from there.
+/// Turns events into steps, with a slot per `output_index`, so that interleaved items stay apart.
 #[derive(Debug, Default)]
 pub struct EventReader {
     slots: BTreeMap<usize, Slot>,
     begun: bool,
     hide_commentary: bool,
+    /// How many calls have begun.
     calls: usize,
     /// Characters of text so far.
     characters: u64,
-    /// The reasoning part that was written last.
-    reasoning: Option<(usize, usize, Channel)>,
+    /// The part of reasoning that was written last.
+    last_reasoning: Option<ReasoningPart>,
+    /// Text whose escapes were decoded; kept so that a delta allocates nothing.
     scratch: String,
+}
+
+/// Identifies a part of reasoning.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct ReasoningPart {
+    output_index: usize,
+    part: usize,
+    channel: Channel,
 }
 
 impl EventReader {
@@ -43,7 +57,7 @@ impl EventReader {
         Self { hide_commentary, ..Self::default() }
     }
 
-    /// Takes one event and gives its steps to `sink`.
+    /// Reads one event and gives its steps to `sink`.
     pub fn read(&mut self, event: &Event<'_>, sink: &mut impl Sink) -> Step {
         let flow = match &event.body {
             Body::Created(response) => self.begin(response.id.as_deref(), sink),
@@ -53,10 +67,11 @@ impl EventReader {
                 self.annotation(*output_index, annotation, sink)
             }
             Body::Reasoning { output_index, part, channel, delta } => {
-                self.reasoning((*output_index, *part), *channel, *delta, sink)
+                let (output_index, part, channel) = (*output_index, *part, *channel);
+                self.reasoning(ReasoningPart { output_index, part, channel }, *delta, sink)
             }
-            Body::ItemAdded { output_index, item } => self.added(*output_index, item, sink),
-            Body::ItemDone { output_index, item } => self.done(*output_index, item, sink),
+            Body::ItemAdded { output_index, item } => self.item_added(*output_index, item, sink),
+            Body::ItemDone { output_index, item } => self.item_done(*output_index, item, sink),
             Body::Arguments { output_index, delta } => self.arguments(*output_index, *delta, sink),
             Body::ArgumentsDone { output_index, arguments } => {
                 self.arguments_done(*output_index, *arguments, sink)
@@ -90,13 +105,18 @@ impl EventReader {
     ) -> ControlFlow<Finish> {
         self.begin(None, sink)?;
         let mut scratch = std::mem::take(&mut self.scratch);
-        let flow = self.say(index, Piece::read(delta, &mut scratch), sink);
+        let flow = self.write_text(index, Piece::read(delta, &mut scratch), sink);
         self.scratch = scratch;
         flow
     }
 
     /// Writes text of the message at `index`, with a blank line before a later message.
-    fn say(&mut self, index: usize, piece: Piece<'_>, sink: &mut impl Sink) -> ControlFlow<Finish> {
+    fn write_text(
+        &mut self,
+        index: usize,
+        piece: Piece<'_>,
+        sink: &mut impl Sink,
+    ) -> ControlFlow<Finish> {
         let text = piece.text();
         let slot = self.slots.entry(index).or_insert_with(Slot::message);
         let Slot::Message(message) = slot else { return ControlFlow::Continue(()) };
@@ -105,6 +125,7 @@ impl EventReader {
         if message.hidden || text.is_empty() {
             return ControlFlow::Continue(());
         }
+        message.open = true;
         if first {
             if self.characters > 0 {
                 self.characters += 2;
@@ -155,42 +176,38 @@ impl EventReader {
 
     fn reasoning(
         &mut self,
-        place: (usize, usize),
-        channel: Channel,
+        part: ReasoningPart,
         delta: RawStr<'_>,
         sink: &mut impl Sink,
     ) -> ControlFlow<Finish> {
         self.begin(None, sink)?;
         let mut scratch = std::mem::take(&mut self.scratch);
-        let flow = self.think(place, channel, Piece::read(delta, &mut scratch), sink);
+        let flow = self.write_reasoning(part, Piece::read(delta, &mut scratch), sink);
         self.scratch = scratch;
         flow
     }
 
     /// Writes reasoning, with a paragraph break before each later part.
-    fn think(
+    fn write_reasoning(
         &mut self,
-        place: (usize, usize),
-        channel: Channel,
+        part: ReasoningPart,
         text: Piece<'_>,
         sink: &mut impl Sink,
     ) -> ControlFlow<Finish> {
         if text.text().is_empty() {
             return ControlFlow::Continue(());
         }
-        if let Slot::Reasoning { written } =
-            self.slots.entry(place.0).or_insert(Slot::Reasoning { written: false })
-        {
-            *written = true;
+        let slot = self.slots.entry(part.output_index).or_insert_with(Slot::reasoning);
+        if let Slot::Reasoning(reasoning) = slot {
+            reasoning.written = true;
         }
-        let place = (place.0, place.1, channel);
-        if self.reasoning.replace(place).is_some_and(|last| last != place) {
-            sink.step(Delta::ReasoningBreak(channel))?;
+        if self.last_reasoning.replace(part).is_some_and(|last| last != part) {
+            sink.step(Delta::ReasoningBreak(part.channel))?;
         }
-        sink.step(Delta::Reasoning { channel, text })
+        sink.step(Delta::Reasoning { channel: part.channel, text })
     }
 
-    fn added(
+    fn item_added(
         &mut self,
         index: usize,
         item: &OutputItem<'_>,
@@ -203,15 +220,16 @@ impl EventReader {
         let slot = match &item.kind {
             OutputKind::Message { phase, .. } => {
                 let commentary = phase.as_deref() == Some("commentary");
-                Slot::message_with(self.hide_commentary && commentary)
+                let hidden = self.hide_commentary && commentary;
+                Slot::Message(Message { hidden, ..Message::default() })
             }
-            OutputKind::Reasoning { .. } => Slot::Reasoning { written: false },
+            OutputKind::Reasoning { .. } => Slot::reasoning(),
             OutputKind::Call { custom, call_id, name, .. } => {
-                let slot = self.calls;
+                let call = self.calls;
                 self.calls += 1;
-                self.slots.insert(index, Slot::Call { slot, sent: 0, open: true });
-                let custom = *custom;
-                return sink.step(Delta::CallStart { slot, id: call_id, name, custom });
+                self.slots.insert(index, Slot::Call { index: call, sent: 0, open: true });
+                let start = CallStart { index: call, id: call_id, name, custom: *custom };
+                return sink.step(Delta::CallStart(start));
             }
             OutputKind::Image { .. } => Slot::Image { sent: false },
             OutputKind::Other => Slot::Other,
@@ -229,9 +247,9 @@ impl EventReader {
         let mut scratch = std::mem::take(&mut self.scratch);
         let fragment = Piece::read(delta, &mut scratch);
         let flow = match self.slots.get_mut(&index) {
-            Some(Slot::Call { slot, sent, .. }) if !delta.is_empty() => {
+            Some(Slot::Call { index, sent, .. }) if !delta.is_empty() => {
                 *sent += fragment.text().len();
-                sink.step(Delta::CallArguments { slot: *slot, fragment })
+                sink.step(Delta::CallArguments { index: *index, fragment })
             }
             _ => ControlFlow::Continue(()),
         };
@@ -240,15 +258,15 @@ impl EventReader {
     }
 
     fn completed(&mut self, response: &Response<'_>, sink: &mut impl Sink) -> Step {
-        self.last(response, sink).map_break(|finish| Ok(End::new(finish)))?;
-        self.close_calls(sink).map_break(|finish| Ok(End::new(finish)))?;
+        self.terminal(response, sink).map_break(|finish| Ok(End::new(finish)))?;
+        self.end_items(sink).map_break(|finish| Ok(End::new(finish)))?;
         let finish = if self.calls > 0 { Finish::ToolCalls } else { Finish::Stop };
         ControlFlow::Break(Ok(end(finish, response)))
     }
 
     fn incomplete(&mut self, response: &Response<'_>, sink: &mut impl Sink) -> Step {
-        self.last(response, sink).map_break(|finish| Ok(End::new(finish)))?;
-        // Reasons other than these two are possible; `length` tells of each that the answer was cut.
+        self.terminal(response, sink).map_break(|finish| Ok(End::new(finish)))?;
+        // The API knows other reasons too; for each of them `length` says that the answer was cut.
         let finish = match response.incomplete.as_deref() {
             Some("content_filter") => Finish::ContentFilter,
             _ => Finish::Length,
@@ -256,11 +274,11 @@ impl EventReader {
         ControlFlow::Break(Ok(end(finish, response)))
     }
 
-    /// Reads what the last event alone may bring: the id, and items that no event announced.
-    fn last(&mut self, response: &Response<'_>, sink: &mut impl Sink) -> ControlFlow<Finish> {
+    /// Reads what a terminal event alone may bring: the id, and items that no event announced.
+    fn terminal(&mut self, response: &Response<'_>, sink: &mut impl Sink) -> ControlFlow<Finish> {
         let unannounced = self.slots.is_empty();
         self.begin(response.id.as_deref(), sink)?;
-        if unannounced { self.whole(response, sink) } else { ControlFlow::Continue(()) }
+        if unannounced { self.whole_output(response, sink) } else { ControlFlow::Continue(()) }
     }
 }
 

@@ -1,15 +1,19 @@
-//! Reasoning, worded as the person wants it shown.
+//! Reasoning, worded as the operator wants it shown.
+//!
+//! OpenAI's chat API has no member for reasoning, and clients agreed on none: some read a field,
+//! others look for `<think>` in the text, as local models write it. So the style is a setting, and
+//! this adapter turns one stream of steps into any of them. Tags are opened late and closed early,
+//! once for each reply, since clients search for one block at the start of the text.
 
 use std::ops::ControlFlow;
 
 use chatmock_protocol::json::RawString;
 
 use crate::delta::{Annotation, Delta, Piece};
-use crate::dialect::DeltaEncoder;
+use crate::encoder::DeltaEncoder;
 use crate::end::{End, Finish};
 use crate::failure::Failure;
 use crate::frames::Out;
-use crate::shape::Shape;
 
 /// How reasoning is worded in replies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,7 +34,7 @@ pub enum ReasoningStyle {
 const OPEN: &str = "<think>";
 const CLOSE: &str = "</think>\n\n";
 
-/// Whether the tags of a reply have been written.
+/// The state of a reply's tags.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Tags {
     Unopened,
@@ -39,6 +43,8 @@ enum Tags {
 }
 
 /// Leaves reasoning out, moves it into the text, or passes it on for the dialect to word.
+///
+/// The end of an item of reasoning passes in every style: what it brings is not shown to people.
 #[derive(Debug)]
 pub struct StyledReasoning<E> {
     style: ReasoningStyle,
@@ -51,17 +57,12 @@ pub struct StyledReasoning<E> {
 impl<E: DeltaEncoder> StyledReasoning<E> {
     /// Wraps `encoder`.
     #[must_use]
-    pub fn new(shape: &Shape, encoder: E) -> Self {
-        // In JSON mode the text must stay JSON, so tags give way to the field.
-        let style = match shape.reasoning {
-            ReasoningStyle::ThinkTags if shape.json => ReasoningStyle::ReasoningContent,
-            style => style,
-        };
+    pub fn new(style: ReasoningStyle, encoder: E) -> Self {
         Self { style, tags: Tags::Unopened, shift: 0, encoder }
     }
 
     /// Writes reasoning as text while the tags are open or can be opened.
-    fn tagged(&mut self, text: Piece<'_>, out: &mut Out) -> ControlFlow<Finish> {
+    fn write_tagged(&mut self, text: Piece<'_>, out: &mut Out) -> ControlFlow<Finish> {
         if self.tags == Tags::Unopened {
             self.tags = Tags::Open;
             self.write(OPEN.into(), out)?;
@@ -75,7 +76,7 @@ impl<E: DeltaEncoder> StyledReasoning<E> {
     }
 
     /// Closes the tags before anything but reasoning.
-    fn close(&mut self, out: &mut Out) -> ControlFlow<Finish> {
+    fn close_tags(&mut self, out: &mut Out) -> ControlFlow<Finish> {
         match std::mem::replace(&mut self.tags, Tags::Closed) {
             Tags::Open => self.write(CLOSE.into(), out),
             Tags::Unopened | Tags::Closed => ControlFlow::Continue(()),
@@ -94,7 +95,7 @@ impl<E: DeltaEncoder> DeltaEncoder for StyledReasoning<E> {
             (ReasoningStyle::ThinkTags, Delta::Reasoning { text, .. })
                 if self.tags != Tags::Closed =>
             {
-                self.tagged(text, out)
+                self.write_tagged(text, out)
             }
             (ReasoningStyle::ThinkTags, Delta::ReasoningBreak(_)) if self.tags == Tags::Open => {
                 self.write("\n\n".into(), out)
@@ -103,15 +104,14 @@ impl<E: DeltaEncoder> DeltaEncoder for StyledReasoning<E> {
                 ReasoningStyle::ThinkTags,
                 delta @ (Delta::Text(_)
                 | Delta::Refusal(_)
-                | Delta::CallStart { .. }
+                | Delta::CallStart(_)
                 | Delta::Image { .. }),
             ) => {
-                self.close(out)?;
+                self.close_tags(out)?;
                 self.encoder.delta(delta, out)
             }
             (ReasoningStyle::ThinkTags, Delta::Annotation(annotation)) => {
-                let moved = shifted(annotation, self.shift);
-                self.encoder.delta(Delta::Annotation(moved), out)
+                self.encoder.delta(Delta::Annotation(shifted(annotation, self.shift)), out)
             }
             (_, delta) => self.encoder.delta(delta, out),
         }
@@ -119,7 +119,7 @@ impl<E: DeltaEncoder> DeltaEncoder for StyledReasoning<E> {
 
     fn end(mut self, end: End, out: &mut Out) -> E::Output {
         // The reply ends here in any case.
-        let _ = self.close(out);
+        let _ = self.close_tags(out);
         self.encoder.end(end, out)
     }
 
@@ -137,20 +137,23 @@ fn shifted(annotation: Annotation<'_>, by: u64) -> Annotation<'_> {
     }
 }
 
-/// The assistant's text without such a block at its start; see [`without_thinking`].
-pub(crate) fn spoken(text: RawString<'_>) -> RawString<'_> {
+/// Returns the assistant's text without a block of reasoning at its start, which is not sent back:
+/// as text it is not what the model thought.
+pub(crate) fn without_reasoning(text: RawString<'_>) -> RawString<'_> {
     match text.trimmed_starts_with(OPEN) {
-        true => without_thinking(&text.text()).to_owned().into(),
+        true => strip_tags(&text.text()).to_owned().into(),
         false => text,
     }
 }
 
-/// Leaves out the block that [`ReasoningStyle::ThinkTags`] put at the start of a text.
-#[must_use]
-pub fn without_thinking(text: &str) -> &str {
+/// Strips the block that [`ReasoningStyle::ThinkTags`] puts at the start of a text.
+fn strip_tags(text: &str) -> &str {
     let Some(rest) = text.trim_start().strip_prefix(OPEN) else { return text };
     match rest.split_once("</think>") {
         Some((_, visible)) => visible.trim_start_matches(['\r', '\n']),
         None => text,
     }
 }
+
+#[cfg(test)]
+mod tests;

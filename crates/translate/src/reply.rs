@@ -1,14 +1,19 @@
 //! The one accumulator: a whole reply is a fold of the same steps that a stream is made of.
+//!
+//! A reply is kept as blocks in the order in which they came, since APIs of blocks show text,
+//! reasoning and calls in that order. Dialects that have one text and one list of calls take them
+//! from views of the blocks; keeping both forms would let them disagree.
 
-use std::borrow::Cow;
+mod view;
+
 use std::ops::ControlFlow;
 use std::time::Duration;
 
 use chatmock_protocol::json::RawValue;
 use chatmock_protocol::responses::event::Channel;
 
-use crate::delta::{Annotation, Delta};
-use crate::dialect::DeltaEncoder;
+use crate::delta::{Annotation, CallStart, Delta};
+use crate::encoder::DeltaEncoder;
 use crate::end::{End, Finish};
 use crate::failure::Failure;
 use crate::frames::Out;
@@ -18,38 +23,60 @@ use crate::frames::Out;
 pub struct Reply {
     /// The backend's id of the response; empty where it gave none.
     pub response_id: String,
-    /// The text.
-    pub text: String,
-    /// The refusal's words.
-    pub refusal: String,
-    /// Reasoning, one piece per run of the same channel.
-    pub reasoning: Vec<(Channel, String)>,
-    /// Annotations of the text.
-    pub annotations: Vec<ReplyAnnotation>,
-    /// Tool calls, in order.
-    pub calls: Vec<ReplyCall>,
-    /// Generated images.
-    pub images: Vec<ReplyImage>,
+    /// What the model made, in order.
+    pub blocks: Vec<Block>,
     /// When the first output came, since the request arrived.
     pub first_at: Option<Duration>,
     /// How it ended.
     pub end: End,
 }
 
-impl Reply {
-    /// All reasoning, without a copy where it is one piece.
-    #[must_use]
-    pub fn thinking(&self) -> Cow<'_, str> {
-        self.thinking_of(|_| true).unwrap_or_default()
-    }
+/// A part of a reply that is of one kind.
+#[derive(Debug)]
+pub enum Block {
+    /// Text.
+    Text(ReplyText),
+    /// The words of a refusal.
+    Refusal(String),
+    /// Reasoning.
+    Reasoning(ReplyReasoning),
+    /// A tool call.
+    Call(ReplyCall),
+    /// A generated image.
+    Image(ReplyImage),
+}
 
-    /// The reasoning of the wanted channels.
-    pub(crate) fn thinking_of(&self, wanted: impl Fn(Channel) -> bool) -> Option<Cow<'_, str>> {
-        let pieces = self.reasoning.iter().filter(|(channel, _)| wanted(*channel));
-        pieces
-            .map(|(_, text)| Cow::Borrowed(text.as_str()))
-            .reduce(|sum, next| Cow::Owned(sum.into_owned() + &next))
-    }
+/// Text of a whole reply.
+#[derive(Debug, Default)]
+pub struct ReplyText {
+    /// The text.
+    pub text: String,
+    /// Its annotations.
+    pub annotations: Vec<ReplyAnnotation>,
+    /// Whether it came to its end.
+    pub complete: bool,
+}
+
+/// An item of reasoning of a whole reply.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReplyReasoning {
+    /// The text, one piece for each run of the same channel.
+    pub pieces: Vec<ReasoningPiece>,
+    /// The item's id.
+    pub id: Option<String>,
+    /// The reasoning as only the backend can read it.
+    pub encrypted_content: Option<String>,
+    /// Whether it came to its end.
+    pub complete: bool,
+}
+
+/// Reasoning of one channel.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReasoningPiece {
+    /// Summary or raw text.
+    pub channel: Channel,
+    /// The text.
+    pub text: String,
 }
 
 /// A tool call of a whole reply.
@@ -67,11 +94,11 @@ pub struct ReplyCall {
     pub complete: bool,
 }
 
-impl ReplyCall {
-    /// A call that has begun.
-    pub(crate) fn begun(id: &str, name: &str, custom: bool) -> Self {
-        let (id, name) = (id.to_owned(), name.to_owned());
-        Self { id, name, custom, arguments: String::new(), complete: false }
+impl From<CallStart<'_>> for ReplyCall {
+    /// Makes a call that has begun.
+    fn from(start: CallStart<'_>) -> Self {
+        let (id, name) = (start.id.to_owned(), start.name.to_owned());
+        Self { id, name, custom: start.custom, arguments: String::new(), complete: false }
     }
 }
 
@@ -102,84 +129,6 @@ pub enum ReplyAnnotation {
     Other(Box<RawValue>),
 }
 
-/// Gathers steps into a [`Reply`].
-#[derive(Debug)]
-pub struct Collector(Reply);
-
-impl Collector {
-    /// Makes an empty collector.
-    #[must_use]
-    pub fn new() -> Self {
-        Self(Reply {
-            response_id: String::new(),
-            text: String::new(),
-            refusal: String::new(),
-            reasoning: Vec::new(),
-            annotations: Vec::new(),
-            calls: Vec::new(),
-            images: Vec::new(),
-            first_at: None,
-            end: End::new(Finish::Stop),
-        })
-    }
-
-    fn think(&mut self, channel: Channel, text: &str) {
-        match self.0.reasoning.last_mut() {
-            Some((last, sofar)) if *last == channel => sofar.push_str(text),
-            _ => self.0.reasoning.push((channel, text.to_owned())),
-        }
-    }
-}
-
-impl Default for Collector {
-    fn default() -> Self {
-        Self::new()
-    }
-}
-
-impl DeltaEncoder for Collector {
-    type Output = Reply;
-
-    fn delta(&mut self, delta: Delta<'_>, out: &mut Out) -> ControlFlow<Finish> {
-        let reply = &mut self.0;
-        if !matches!(delta, Delta::Begin { .. }) {
-            reply.first_at.get_or_insert(out.at);
-        }
-        match delta {
-            Delta::Begin { response_id } => response_id.clone_into(&mut reply.response_id),
-            Delta::Text(text) => reply.text.push_str(text.text()),
-            Delta::Refusal(text) => reply.refusal.push_str(text.text()),
-            Delta::Annotation(annotation) => reply.annotations.push(annotation.into()),
-            Delta::Reasoning { channel, text } => self.think(channel, text.text()),
-            Delta::ReasoningBreak(channel) => self.think(channel, "\n\n"),
-            Delta::CallStart { id, name, custom, .. } => {
-                reply.calls.push(ReplyCall::begun(id, name, custom));
-            }
-            Delta::CallArguments { slot, fragment } => {
-                if let Some(call) = reply.calls.get_mut(slot) {
-                    call.arguments.push_str(fragment.text());
-                }
-            }
-            Delta::CallEnd { slot } => {
-                if let Some(call) = reply.calls.get_mut(slot) {
-                    call.complete = true;
-                }
-            }
-            Delta::Image { format, base64 } => reply
-                .images
-                .push(ReplyImage { format: format.to_owned(), base64: base64.to_owned() }),
-        }
-        ControlFlow::Continue(())
-    }
-
-    fn end(mut self, end: End, _: &mut Out) -> Reply {
-        self.0.end = end;
-        self.0
-    }
-
-    fn fail(self, _: &Failure, _: &mut Out) {}
-}
-
 impl From<Annotation<'_>> for ReplyAnnotation {
     fn from(annotation: Annotation<'_>) -> Self {
         match annotation {
@@ -191,42 +140,176 @@ impl From<Annotation<'_>> for ReplyAnnotation {
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+/// Gathers steps into a [`Reply`].
+#[derive(Debug)]
+pub struct Collector {
+    reply: Reply,
+    /// Where in the blocks each call is, by its position among the calls.
+    calls: Vec<usize>,
+}
 
-    /// A reply of these steps, each a second after the one before.
-    fn gathered(deltas: Vec<Delta<'_>>) -> Reply {
-        let (mut collector, mut out) = (Collector::new(), Out::default());
-        for (second, delta) in (1..).zip(deltas) {
-            out.at = Duration::from_secs(second);
-            assert!(collector.delta(delta, &mut out).is_continue());
+impl Collector {
+    /// Makes an empty collector.
+    #[must_use]
+    pub fn new() -> Self {
+        let reply = Reply {
+            response_id: String::new(),
+            blocks: Vec::new(),
+            first_at: None,
+            end: End::new(Finish::Stop),
+        };
+        Self { reply, calls: Vec::new() }
+    }
+
+    fn text(&mut self, more: &str) {
+        match self.reply.blocks.last_mut() {
+            Some(Block::Text(text)) if !text.complete => text.text.push_str(more),
+            _ => {
+                let text = ReplyText { text: more.to_owned(), ..ReplyText::default() };
+                self.reply.blocks.push(Block::Text(text));
+            }
         }
-        collector.end(End::new(Finish::Stop), &mut out)
     }
 
-    #[test]
-    fn the_first_output_of_any_kind_is_timed_and_the_beginning_is_none() {
-        let begin = || Delta::Begin { response_id: "r" };
-        let call = || Delta::CallStart { slot: 0, id: "a", name: "f", custom: false };
-        let thought = || Delta::Reasoning { channel: Channel::Summary, text: "hm".into() };
-        let second = |second| Some(Duration::from_secs(second));
-        assert_eq!(gathered(vec![]).first_at, None);
-        assert_eq!(gathered(vec![begin()]).first_at, None);
-        assert_eq!(
-            gathered(vec![begin(), Delta::Text("a".into()), Delta::Text("b".into())]).first_at,
-            second(2)
-        );
-        assert_eq!(gathered(vec![begin(), thought(), Delta::Text("b".into())]).first_at, second(2));
-        assert_eq!(gathered(vec![begin(), call()]).first_at, second(2));
-        assert_eq!(gathered(vec![Delta::Refusal("no".into()), call()]).first_at, second(1));
+    fn text_end(&mut self) {
+        let mut texts = self.reply.blocks.iter_mut().rev().filter_map(Block::as_text_mut);
+        if let Some(text) = texts.next() {
+            text.complete = true;
+        }
     }
 
-    #[test]
-    fn a_call_is_complete_only_at_its_end() {
-        let start = |slot| Delta::CallStart { slot, id: "a", name: "f", custom: false };
-        let calls = gathered(vec![start(0), start(1), Delta::CallEnd { slot: 1 }]).calls;
-        let complete: Vec<bool> = calls.iter().map(|call| call.complete).collect();
-        assert_eq!(complete, [false, true]);
+    fn annotation(&mut self, annotation: ReplyAnnotation) {
+        let mut texts = self.reply.blocks.iter_mut().rev().filter_map(Block::as_text_mut);
+        match texts.next() {
+            Some(text) => text.annotations.push(annotation),
+            None => {
+                let annotations = vec![annotation];
+                let text = ReplyText { annotations, ..ReplyText::default() };
+                self.reply.blocks.push(Block::Text(text));
+            }
+        }
+    }
+
+    fn refusal(&mut self, more: &str) {
+        match self.reply.blocks.last_mut() {
+            Some(Block::Refusal(refusal)) => refusal.push_str(more),
+            _ => self.reply.blocks.push(Block::Refusal(more.to_owned())),
+        }
+    }
+
+    fn reasoning(&mut self, channel: Channel, text: &str) {
+        match self.reply.blocks.last_mut() {
+            Some(Block::Reasoning(reasoning)) if !reasoning.complete => {
+                reasoning.push(channel, text);
+            }
+            _ => {
+                let mut reasoning = ReplyReasoning::default();
+                reasoning.push(channel, text);
+                self.reply.blocks.push(Block::Reasoning(reasoning));
+            }
+        }
+    }
+
+    fn reasoning_end(&mut self, id: Option<&str>, encrypted_content: Option<&str>) {
+        let (id, encrypted_content) = (id.map(str::to_owned), encrypted_content.map(str::to_owned));
+        let open = self.reply.blocks.iter_mut().rev().find_map(|block| match block {
+            Block::Reasoning(reasoning) if !reasoning.complete => Some(reasoning),
+            _ => None,
+        });
+        match open {
+            Some(reasoning) => {
+                (reasoning.id, reasoning.encrypted_content) = (id, encrypted_content);
+                reasoning.complete = true;
+            }
+            None => {
+                let pieces = Vec::new();
+                let reasoning = ReplyReasoning { pieces, id, encrypted_content, complete: true };
+                self.reply.blocks.push(Block::Reasoning(reasoning));
+            }
+        }
+    }
+
+    fn call_start(&mut self, start: CallStart<'_>) {
+        self.calls.push(self.reply.blocks.len());
+        self.reply.blocks.push(Block::Call(start.into()));
+    }
+
+    fn call(&mut self, index: usize) -> Option<&mut ReplyCall> {
+        match self.reply.blocks.get_mut(*self.calls.get(index)?)? {
+            Block::Call(call) => Some(call),
+            _ => None,
+        }
     }
 }
+
+impl Default for Collector {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Block {
+    fn as_text_mut(&mut self) -> Option<&mut ReplyText> {
+        match self {
+            Self::Text(text) => Some(text),
+            _ => None,
+        }
+    }
+}
+
+impl ReplyReasoning {
+    fn push(&mut self, channel: Channel, text: &str) {
+        match self.pieces.last_mut() {
+            Some(piece) if piece.channel == channel => piece.text.push_str(text),
+            _ => self.pieces.push(ReasoningPiece { channel, text: text.to_owned() }),
+        }
+    }
+}
+
+impl DeltaEncoder for Collector {
+    type Output = Reply;
+
+    fn delta(&mut self, delta: Delta<'_>, out: &mut Out) -> ControlFlow<Finish> {
+        if delta.is_output() {
+            self.reply.first_at.get_or_insert(out.at);
+        }
+        match delta {
+            Delta::Begin { response_id } => response_id.clone_into(&mut self.reply.response_id),
+            Delta::Text(text) => self.text(text.text()),
+            Delta::TextEnd => self.text_end(),
+            Delta::Refusal(text) => self.refusal(text.text()),
+            Delta::Annotation(annotation) => self.annotation(annotation.into()),
+            Delta::Reasoning { channel, text } => self.reasoning(channel, text.text()),
+            Delta::ReasoningBreak(channel) => self.reasoning(channel, "\n\n"),
+            Delta::ReasoningEnd { id, encrypted_content } => {
+                self.reasoning_end(id, encrypted_content);
+            }
+            Delta::CallStart(start) => self.call_start(start),
+            Delta::CallArguments { index, fragment } => {
+                if let Some(call) = self.call(index) {
+                    call.arguments.push_str(fragment.text());
+                }
+            }
+            Delta::CallEnd { index } => {
+                if let Some(call) = self.call(index) {
+                    call.complete = true;
+                }
+            }
+            Delta::Image { format, base64 } => {
+                let image = ReplyImage { format: format.to_owned(), base64: base64.to_owned() };
+                self.reply.blocks.push(Block::Image(image));
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn end(mut self, end: End, _: &mut Out) -> Reply {
+        self.reply.end = end;
+        self.reply
+    }
+
+    fn fail(self, _: &Failure, _: &mut Out) {}
+}
+
+#[cfg(test)]
+mod tests;

@@ -2,47 +2,72 @@
 
 use std::sync::{Arc, OnceLock};
 
-use chatmock_protocol::json::RawValue;
-
+use crate::backend::Backend;
 use crate::reasoning_style::ReasoningStyle;
 use crate::stop::StopCriteria;
-use crate::tokens::Tokenizer;
+use crate::tokens::{Estimate, Tokenizer};
 use crate::tool_names::ShortenedName;
 
 /// What all choices of a reply have in common.
+///
+/// `O` is what one dialect alone needs, see [`Dialect::Own`](crate::Dialect::Own): a member that only
+/// its encoders read is none that every other dialect, test and bench has to spell out.
 #[derive(Clone, Debug)]
-pub struct Shape {
+pub struct Shape<O = ()> {
     /// Seconds of the Unix epoch.
     pub created: u64,
     /// The model as the client named it.
     pub model: String,
-    /// Whether a stream ends with token counts.
-    pub stream_usage: bool,
+    /// The backend's id of the choice that began first, from which all choices have theirs.
+    pub response_id: OnceLock<String>,
     /// How reasoning is worded.
     pub reasoning: ReasoningStyle,
     /// Whether the text must be JSON, so that nothing may be mixed into it.
     pub json: bool,
     /// Whether text between tool calls is left out.
     pub hide_commentary: bool,
-    /// Whether calls go out in the old form, as the client offered `functions`.
-    pub legacy_functions: bool,
     /// Where the reply is cut.
     pub stop: StopCriteria,
-    /// Counts the tokens of what is cut here.
+    /// Counts the tokens of text that is cut here.
     pub tokenizer: Arc<dyn Tokenizer>,
-    /// Prompts that the choices repeat before their text, one for each prompt.
-    pub echo: Vec<String>,
-    /// How many choices each prompt has.
-    pub choices_per_prompt: u32,
-    /// Whether the final response is kept, to be asked for later.
-    pub keep: bool,
-    /// The backend's id of the choice that began first, from which all choices have theirs.
-    pub response_id: OnceLock<String>,
-    /// Members that response objects repeat, in place of what the backend says of them.
-    pub echoed_params: EchoedParams,
+    /// Whether the final response is stored by whoever serves the turn.
+    pub store: bool,
+    /// What the backend does by itself.
+    pub backend: Backend,
     /// Names that went out shortened, to be mapped back.
     pub shortened: Vec<ShortenedName>,
+    /// What only the dialect needs.
+    pub own: O,
 }
 
-/// Members by name, as a client wrote them.
-pub type EchoedParams = Vec<(&'static str, Box<RawValue>)>;
+impl<O> Shape<O> {
+    /// Returns the style of reasoning: in JSON mode the text must stay JSON, so tags give way to the
+    /// field.
+    pub(crate) fn reasoning_style(&self) -> ReasoningStyle {
+        match self.reasoning {
+            ReasoningStyle::ThinkTags if self.json => ReasoningStyle::ReasoningContent,
+            style => style,
+        }
+    }
+}
+
+impl<O: Default> Shape<O> {
+    /// Makes a shape without anything special, for a model of that name.
+    #[must_use]
+    pub fn new(model: &str, created: u64) -> Self {
+        Self {
+            created,
+            model: model.to_owned(),
+            response_id: OnceLock::new(),
+            reasoning: ReasoningStyle::default(),
+            json: false,
+            hide_commentary: false,
+            stop: StopCriteria::default(),
+            tokenizer: Arc::new(Estimate),
+            store: false,
+            backend: Backend::default(),
+            shortened: Vec::new(),
+            own: O::default(),
+        }
+    }
+}

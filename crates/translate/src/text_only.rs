@@ -3,12 +3,14 @@
 use std::ops::ControlFlow;
 
 use crate::delta::Delta;
-use crate::dialect::DeltaEncoder;
+use crate::encoder::DeltaEncoder;
 use crate::end::{End, Finish};
 use crate::failure::Failure;
 use crate::frames::Out;
 
-/// Gives refusals and generated images as text; citations stand in the text already.
+/// Gives refusals and generated images as text; citations are in the text already.
+///
+/// Leaving them out would hide from the reader that the model refused, or that there is an image.
 #[derive(Debug)]
 pub struct TextOnly<E>(pub E);
 

@@ -70,7 +70,7 @@ pub(crate) fn pair<'b>(items: Vec<InputItem<'b>>, notices: &mut Vec<Notice>) -> 
             open.remove(&**call_id);
             Some(item)
         }
-        InputItem::Message { .. } => Some(item),
+        InputItem::Message { .. } | InputItem::Reasoning { .. } => Some(item),
     });
     kept.collect()
 }
@@ -89,7 +89,7 @@ fn answered(items: &[InputItem<'_>]) -> BTreeSet<usize> {
             | InputItem::CustomToolCallOutput { call_id, .. } => {
                 waiting.insert(&**call_id);
             }
-            InputItem::Message { .. } => {}
+            InputItem::Message { .. } | InputItem::Reasoning { .. } => {}
         }
     }
     answered

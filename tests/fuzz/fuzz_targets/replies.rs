@@ -2,17 +2,11 @@
 
 #![no_main]
 
-use chatmock_fuzz::{decode, reply, shapes};
-use chatmock_translate::{Chat, Completions, OllamaChat, OllamaGenerate, Responses};
+use chatmock_fuzz::{decode, replies};
+use chatmock_translate::for_each_dialect;
 use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let (frames, _) = decode(data, &[], usize::MAX);
-    for shape in &shapes() {
-        reply::<Chat>(&frames, shape);
-        reply::<Completions>(&frames, shape);
-        reply::<OllamaChat>(&frames, shape);
-        reply::<OllamaGenerate>(&frames, shape);
-        reply::<Responses>(&frames, shape);
-    }
+    for_each_dialect!(D => replies::<D>(&frames));
 });

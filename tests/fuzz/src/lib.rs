@@ -1,18 +1,19 @@
 //! What the fuzz targets have in common: requests lowered, streams driven to their end.
 
 use std::ops::ControlFlow;
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use chatmock_protocol::effort::Effort;
 use chatmock_protocol::responses::Event;
 use chatmock_protocol::sse::{Decoder, Frame};
+use chatmock_translate::openai::{ChatShape, CompletionsShape};
 use chatmock_translate::reasoning_style::ReasoningStyle;
 use chatmock_translate::stop::StopCriteria;
-use chatmock_translate::tokens::Estimate;
 use chatmock_translate::{
-    Catalog, Dialect, Encoder, End, Failure, Family, Framing, Out, Policy, Shape, settle,
+    Catalog, Chat, Completions, Dialect, Encoder, End, Failure, Family, Framing, OllamaChat,
+    OllamaGenerate, Out, Policy, Responses, Shape, settle,
 };
 use serde_json::Value;
 
@@ -74,43 +75,60 @@ pub fn decode(stream: &[u8], pieces: &[u8], limit: usize) -> (Vec<Frame>, bool) 
     (frames, true)
 }
 
+/// Dialects, each with the part of a shape that is its own.
+pub trait Special: Dialect {
+    /// A part in which everything is asked for.
+    fn own() -> Self::Own {
+        Self::Own::default()
+    }
+}
+
+impl Special for Chat {
+    fn own() -> ChatShape {
+        ChatShape { stream_usage: true, legacy_functions: true }
+    }
+}
+
+impl Special for Completions {
+    fn own() -> CompletionsShape {
+        CompletionsShape {
+            stream_usage: true,
+            echo: vec!["Once".to_owned()],
+            choices_per_prompt: 1,
+        }
+    }
+}
+
+impl Special for OllamaChat {}
+impl Special for OllamaGenerate {}
+impl Special for Responses {}
+
 /// Replies with nothing special about them, and with everything.
-pub fn shapes() -> [Arc<Shape>; 2] {
-    let plain = Shape {
-        created: 1_795_338_734,
-        model: "gpt-6-sol".to_owned(),
-        stream_usage: false,
-        reasoning: ReasoningStyle::ReasoningContent,
-        json: false,
-        hide_commentary: false,
-        legacy_functions: false,
-        stop: StopCriteria::default(),
-        tokenizer: Arc::new(Estimate),
-        echo: Vec::new(),
-        choices_per_prompt: 1,
-        keep: false,
-        response_id: OnceLock::new(),
-        echoed_params: Vec::new(),
-        shortened: Vec::new(),
-    };
+fn shapes<D: Special>() -> [Arc<Shape<D::Own>>; 2] {
+    let plain = Shape::new("gpt-6-sol", 1_795_338_734);
     let special = Shape {
-        stream_usage: true,
         reasoning: ReasoningStyle::ThinkTags,
         hide_commentary: true,
-        legacy_functions: true,
         stop: StopCriteria {
             sequences: vec!["ab".to_owned(), "\u{e9}".to_owned()],
             max_tokens: Some(9),
         },
-        echo: vec!["Once".to_owned()],
-        keep: true,
-        ..plain.clone()
+        store: true,
+        own: D::own(),
+        ..Shape::new("gpt-6-sol", 1_795_338_734)
     };
     [Arc::new(plain), Arc::new(special)]
 }
 
+/// Drives streams and whole replies of every shape over the same frames.
+pub fn replies<D: Special>(frames: &[Frame]) {
+    for shape in &shapes::<D>() {
+        reply::<D>(frames, shape);
+    }
+}
+
 /// Drives a stream and a whole reply over the same frames; they must agree about the end.
-pub fn reply<D: Dialect>(frames: &[Frame], shape: &Arc<Shape>) {
+fn reply<D: Dialect>(frames: &[Frame], shape: &Arc<Shape<D::Own>>) {
     let (mut out, mut encoder) = (Out::new(D::FRAMING), D::encoder(shape, 0));
     let streamed = run(&mut encoder, frames, &mut out);
     let whole = wholly::<D>(frames, shape);
@@ -136,7 +154,7 @@ pub fn reply<D: Dialect>(frames: &[Frame], shape: &Arc<Shape>) {
     }
 }
 
-fn wholly<D: Dialect>(frames: &[Frame], shape: &Arc<Shape>) -> bool {
+fn wholly<D: Dialect>(frames: &[Frame], shape: &Arc<Shape<D::Own>>) -> bool {
     let (mut out, mut encoder) = (Out::default(), D::whole(shape, 0));
     let Ok(end) = run(&mut encoder, frames, &mut out) else { return false };
     let replies = [encoder.finish(end, &mut out)];

@@ -1,5 +1,6 @@
 //! A turn without sockets: the public interface of the two pure crates, as a server uses it.
 
+use std::any::Any;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,6 +9,7 @@ use bytes::Bytes;
 use chatmock_protocol::json::RawValue;
 use chatmock_protocol::responses::Event;
 use chatmock_protocol::sse::Decoder;
+use chatmock_translate::openai::CompletionsShape;
 use chatmock_translate::{
     Catalog, Dialect, Encoder, End, Failure, Family, Out, Policy, Shape, Turn, settle,
 };
@@ -48,8 +50,8 @@ pub(super) fn settled<D: Dialect>(body: &[u8]) -> String {
             json(&Settled {
                 stream: turn.stream,
                 choices: turn.choices,
-                at_once: turn.at_once.map(|finish| format!("{finish:?}")),
-                echo: &turn.shape.echo,
+                at_once: turn.immediate_finish.map(|finish| format!("{finish:?}")),
+                echo: echo(&turn.shape.own),
                 notices: notices.collect(),
                 request: &turn.request,
                 more_inputs: &turn.more_inputs,
@@ -88,12 +90,17 @@ pub(super) fn whole<D: Dialect>(asked: &str, upstream: &[u8]) -> String {
     }
 }
 
-fn turn<D: Dialect>(body: &[u8]) -> Result<Turn<'_>, Failure> {
+/// The prompts that completions repeat.
+fn echo(own: &dyn Any) -> &[String] {
+    own.downcast_ref::<CompletionsShape>().map_or(&[], |own| &own.echo)
+}
+
+fn turn<D: Dialect>(body: &[u8]) -> Result<Turn<'_, D::Own>, Failure> {
     let draft = D::draft(D::read(body)?)?;
     settle(draft, &Catalog::builtin(), &Policy::default(), CREATED)
 }
 
-fn shape<D: Dialect>(asked: &str) -> Arc<Shape> {
+fn shape<D: Dialect>(asked: &str) -> Arc<Shape<D::Own>> {
     turn::<D>(asked.as_bytes()).unwrap().shape
 }
 

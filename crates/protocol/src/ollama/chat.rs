@@ -103,7 +103,7 @@ pub struct ReplyMessage<'a> {
     /// Always `assistant`.
     pub role: &'static str,
     /// The text, which may be empty.
-    pub content: &'a str,
+    pub content: Cow<'a, str>,
     /// The reasoning.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub thinking: Cow<'a, str>,

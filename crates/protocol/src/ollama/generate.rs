@@ -51,7 +51,7 @@ pub struct Reply<'a> {
     /// When the line was written, in the format of RFC 3339.
     pub created_at: String,
     /// The text, or a piece of it.
-    pub response: &'a str,
+    pub response: Cow<'a, str>,
     /// The reasoning.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub thinking: Cow<'a, str>,

@@ -63,6 +63,28 @@ pub enum InputItem<'a> {
         /// The result.
         output: ToolOutput<'a>,
     },
+    /// Reasoning of an earlier turn, which the backend reads again.
+    Reasoning {
+        /// The item's id.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        id: Option<Cow<'a, str>>,
+        /// Parts of the summary; the API demands the member, also where it is empty.
+        summary: Vec<SummaryPart<'a>>,
+        /// The reasoning as only the backend can read it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        encrypted_content: Option<RawString<'a>>,
+    },
+}
+
+/// A part of a reasoning summary.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum SummaryPart<'a> {
+    /// Text.
+    SummaryText {
+        /// The text.
+        text: RawString<'a>,
+    },
 }
 
 /// The result of a tool: plain text, or parts.
@@ -150,6 +172,10 @@ pub enum OutputKind<'a> {
     },
     /// `reasoning`.
     Reasoning {
+        /// The item's id.
+        id: Option<Text<'a>>,
+        /// The reasoning as only the backend can read it.
+        encrypted_content: Option<RawStr<'a>>,
         /// Texts of the summary's parts.
         summary: Vec<RawStr<'a>>,
         /// Raw reasoning texts.
@@ -207,6 +233,10 @@ struct WireItem<'a> {
     #[serde(rename = "type", borrow, default)]
     kind: Option<Text<'a>>,
     #[serde(borrow, default)]
+    id: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    encrypted_content: Option<&'a RawValue>,
+    #[serde(borrow, default)]
     phase: Option<&'a RawValue>,
     #[serde(borrow, default)]
     content: Option<&'a RawValue>,
@@ -244,6 +274,9 @@ impl<'a> WireItem<'a> {
                 content: member(self.content)?.unwrap_or_default(),
             },
             "reasoning" => OutputKind::Reasoning {
+                // Handed on where they are texts, and demanded by no one.
+                id: member(self.id).unwrap_or_default(),
+                encrypted_content: member(self.encrypted_content).unwrap_or_default(),
                 summary: texts(member(self.summary)?),
                 content: texts(member(self.content)?),
             },

@@ -12,7 +12,7 @@ use chatmock_protocol::ollama::tags::{Details, Model as Tag, Tags};
 use chatmock_protocol::ollama::version::Version;
 use chatmock_translate::catalog::Catalog;
 use chatmock_translate::ollama::{model_name, timestamp};
-use chatmock_translate::policy::unknown_model;
+use chatmock_translate::unknown_model;
 use chatmock_translate::{Failure, FailureKind, Ollama, OllamaChat, OllamaGenerate};
 use http::{Method, StatusCode};
 use sha2::{Digest, Sha256};

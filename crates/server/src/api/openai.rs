@@ -5,7 +5,7 @@ use chatmock_protocol::codex::models::Entry;
 use chatmock_protocol::json::RawValue;
 use chatmock_protocol::openai::models::Model;
 use chatmock_translate::catalog::{Catalog, UnknownModel};
-use chatmock_translate::policy::unknown_model;
+use chatmock_translate::unknown_model;
 use chatmock_translate::{Chat, Completions, Failure, OpenAi, Responses};
 use http::{Method, StatusCode};
 use percent_encoding::percent_decode_str;

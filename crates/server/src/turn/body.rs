@@ -36,7 +36,7 @@ const SOON: Duration = Duration::from_millis(1);
 /// The parts that a streamed reply is made of.
 pub(super) struct TurnParts<D: Dialect> {
     pub(super) choices: Vec<Choice<D::Encoder>>,
-    pub(super) shape: Arc<Shape>,
+    pub(super) shape: Arc<Shape<D::Own>>,
     pub(super) store_on_complete: Option<StoreOnComplete>,
     pub(super) record: TurnRecord,
     /// How the stream's messages are delimited: the dialect's way, unless the transport has its own.
@@ -48,7 +48,7 @@ pub(super) struct TurnParts<D: Dialect> {
 /// There is no task and no channel; a client that leaves drops the body and with it the calls.
 pub(super) struct TurnBody<D: Dialect> {
     choices: Vec<Choice<D::Encoder>>,
-    shape: Arc<Shape>,
+    shape: Arc<Shape<D::Own>>,
     services: Arc<TurnServices>,
     out: Out,
     store_on_complete: Option<StoreOnComplete>,

@@ -65,7 +65,7 @@ pub(crate) async fn turn<D: Dialect>(
         "turn"
     );
     let requests = requests(plan.prepared, plan.choices);
-    let mut sources = match plan.at_once {
+    let mut sources = match plan.immediate_finish {
         Some(finish) => vec![EventSource::AtOnce(finish)],
         None => requests.map(|one| EventSource::open(services, one, &credentials)).collect(),
     };

@@ -30,12 +30,12 @@ const PREVIOUS: &str = "previous_response_id";
 const LARGE: usize = 1024 * 1024;
 
 /// The steps that a turn will take; nothing in it borrows from the body.
-pub(super) struct TurnPlan {
+pub(super) struct TurnPlan<O> {
     /// One request for each prompt; empty where the backend is not called.
     pub(super) prepared: Vec<Prepared>,
     /// How the reply ends where the backend is not called.
-    pub(super) at_once: Option<Finish>,
-    pub(super) shape: Arc<Shape>,
+    pub(super) immediate_finish: Option<Finish>,
+    pub(super) shape: Arc<Shape<O>>,
     pub(super) stream: bool,
     pub(super) choices: u32,
     pub(super) notices: Vec<Notice>,
@@ -55,7 +55,7 @@ pub(super) async fn plan_turn<D: Dialect>(
     services: &Arc<TurnServices>,
     request: &mut TurnRequest<'_>,
     credentials: &Arc<Credentials>,
-) -> Result<TurnPlan, Failure> {
+) -> Result<TurnPlan<D::Own>, Failure> {
     let input = PlanInput {
         // They are needed for nothing else, and hold the connection's whole read buffer.
         headers: std::mem::take(&mut request.head.headers),
@@ -76,14 +76,17 @@ pub(super) async fn plan_turn<D: Dialect>(
 }
 
 /// Reads, drafts, settles and prepares in one synchronous step.
-fn plan<D: Dialect>(services: &TurnServices, input: &PlanInput) -> Result<TurnPlan, Failure> {
+fn plan<D: Dialect>(
+    services: &TurnServices,
+    input: &PlanInput,
+) -> Result<TurnPlan<D::Own>, Failure> {
     let (state, policy) = (&services.state, &services.policy);
     let owner = Owner::of(&input.credentials, input.caller.as_deref());
-    let mut draft = D::draft(D::read(&input.body)?)?;
-    continue_response(services, &owner, &mut draft)?;
+    let mut drafted = D::draft(D::read(&input.body)?)?;
+    continue_response(services, &owner, &mut drafted.draft)?;
     let catalog = state.models.current();
-    let turn = settle(draft, catalog.catalog(), policy, unix_now())?;
-    let sent = turn.request.get("input").filter(|_| turn.shape.keep);
+    let turn = settle(drafted, catalog.catalog(), policy, unix_now())?;
+    let sent = turn.request.get("input").filter(|_| turn.shape.store);
     let sent = sent.map(|sent| Bytes::copy_from_slice(sent.get().as_bytes()));
     let store_on_complete = sent.map(|sent| StoreOnComplete::new(owner, sent));
     let session = session(&input.headers);
@@ -97,17 +100,17 @@ fn plan<D: Dialect>(services: &TurnServices, input: &PlanInput) -> Result<TurnPl
         request.put("input", Cow::Owned(input));
         prepared.push(prepare(request)?);
     }
-    if turn.at_once.is_none() {
+    if turn.immediate_finish.is_none() {
         prepared.insert(0, prepare(turn.request)?);
     }
     let mut notices = turn.notices;
     for name in prepared.first().map(Prepared::removed).unwrap_or_default() {
         notices.push(Notice::ignored(name.clone(), "the backend takes no such thing"));
     }
-    policy.accept(&notices)?;
-    let (at_once, shape) = (turn.at_once, turn.shape);
+    policy.refuse_ignored(&notices)?;
+    let (immediate_finish, shape) = (turn.immediate_finish, turn.shape);
     let (stream, choices) = (turn.stream, turn.choices);
-    Ok(TurnPlan { prepared, at_once, shape, stream, choices, notices, store_on_complete })
+    Ok(TurnPlan { prepared, immediate_finish, shape, stream, choices, notices, store_on_complete })
 }
 
 /// Puts the conversation that a draft continues before its input, or leaves that to the backend where the
@@ -117,8 +120,8 @@ fn continue_response(
     owner: &Owner,
     draft: &mut Draft<'_>,
 ) -> Result<(), Failure> {
-    let Some(id) = draft.previous.take() else { return Ok(()) };
-    if services.policy.backend.takes(PREVIOUS) {
+    let Some(id) = draft.storage.previous_response_id.take() else { return Ok(()) };
+    if services.policy.backend.accepts(PREVIOUS) {
         draft.request.set(PREVIOUS, &id)?;
         return Ok(());
     }

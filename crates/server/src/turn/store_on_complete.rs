@@ -22,7 +22,7 @@ impl StoreOnComplete {
 
     /// Keeps the final response, if there is one.
     pub(crate) fn store<E: Encoder>(self, store: &ResponseStore, outputs: &[E::Output]) {
-        let Some(response) = outputs.first().and_then(E::kept) else { return };
+        let Some(response) = outputs.first().and_then(E::final_response) else { return };
         let read: Option<Response<'_>> = serde_json::from_str(response.get()).ok();
         let Some(id) = read.and_then(|read| read.id) else { return };
         let response = Bytes::copy_from_slice(response.get().as_bytes());

@@ -7,15 +7,13 @@ use chatmock_protocol::ollama::chat::{Reply as Wire, ReplyMessage, Request};
 
 use super::lines::{self, Kind};
 use super::{Ollama, Streamed, Whole, request};
+use crate::chain::chain;
 use crate::dialect::{Dialect, Output};
-use crate::draft::Draft;
+use crate::draft::Drafted;
 use crate::failure::Failure;
 use crate::frames::{Framing, Out};
-use crate::reader::ReaderEncoder;
-use crate::reasoning_style::StyledReasoning;
 use crate::reply::{Collector, Reply, ReplyCall};
 use crate::shape::Shape;
-use crate::stop::StopAt;
 use crate::text_only::TextOnly;
 
 /// `POST /api/chat`.
@@ -24,6 +22,7 @@ pub struct OllamaChat;
 
 impl Dialect for OllamaChat {
     type Request<'b> = Request<'b>;
+    type Own = ();
     type Encoder = Streamed;
     type Whole = Whole;
     type Response<'r> = Wire<'r>;
@@ -36,37 +35,36 @@ impl Dialect for OllamaChat {
         Ok(chatmock_protocol::json::read(body)?)
     }
 
-    fn draft<'b>(request: Self::Request<'b>) -> Result<Draft<'b>, Failure> {
-        request::chat(request)
+    fn draft<'b>(request: Self::Request<'b>) -> Result<Drafted<'b, Self::Own>, Failure> {
+        Ok(Drafted { draft: request::chat(request)?, own: () })
     }
 
-    fn encoder(shape: &Arc<Shape>, _: u32) -> Streamed {
+    fn encoder(shape: &Arc<Shape<Self::Own>>, _: u32) -> Streamed {
         lines::streamed(shape, Kind::Chat)
     }
 
-    fn whole(shape: &Arc<Shape>, _: u32) -> Whole {
-        let styled = StyledReasoning::new(shape, TextOnly(Collector::new()));
-        ReaderEncoder::new(shape, StopAt::new(shape, styled))
+    fn whole(shape: &Arc<Shape<Self::Own>>, _: u32) -> Whole {
+        chain(shape, TextOnly(Collector::new()))
     }
 
-    fn tail(outcome: Result<&[Output<Self>], &Failure>, _: &Shape, out: &mut Out) {
+    fn tail(outcome: Result<&[Output<Self>], &Failure>, _: &Shape<Self::Own>, out: &mut Out) {
         lines::tail(outcome, out);
     }
 
-    fn render<'r>(replies: &'r [Reply], shape: &'r Shape, took: Duration) -> Wire<'r> {
+    fn render<'r>(replies: &'r [Reply], shape: &'r Shape<Self::Own>, took: Duration) -> Wire<'r> {
         let reply = replies.first();
-        let calls = reply.map(|reply| reply.calls.iter().enumerate());
+        let calls = reply.map(|reply| reply.calls().enumerate());
         // Arguments that broke off are no object, so such a call is not given; see `Lines`.
-        let call = |(slot, call): (usize, &'r ReplyCall)| {
-            call.complete.then(|| lines::reply_call(slot, call, &shape.shortened))
+        let call = |(index, call): (usize, &'r ReplyCall)| {
+            call.complete.then(|| lines::reply_call(index, call, &shape.shortened))
         };
         Wire {
             model: &shape.model,
             created_at: lines::line_time(shape.created, took),
             message: ReplyMessage {
                 role: "assistant",
-                content: reply.map(|reply| reply.text.as_str()).unwrap_or_default(),
-                thinking: reply.map(Reply::thinking).unwrap_or_default(),
+                content: reply.map(Reply::text).unwrap_or_default(),
+                thinking: reply.map(Reply::reasoning).unwrap_or_default(),
                 tool_calls: calls.into_iter().flatten().filter_map(call).collect(),
             },
             done: true,

@@ -8,7 +8,7 @@ use chatmock_protocol::ollama::generate::{Reply as Wire, Request};
 use super::lines::{self, Kind};
 use super::{Ollama, OllamaChat, Streamed, Whole, request};
 use crate::dialect::{Dialect, Output};
-use crate::draft::Draft;
+use crate::draft::Drafted;
 use crate::failure::Failure;
 use crate::frames::{Framing, Out};
 use crate::reply::Reply;
@@ -20,6 +20,7 @@ pub struct OllamaGenerate;
 
 impl Dialect for OllamaGenerate {
     type Request<'b> = Request<'b>;
+    type Own = ();
     type Encoder = Streamed;
     type Whole = Whole;
     type Response<'r> = Wire<'r>;
@@ -32,29 +33,29 @@ impl Dialect for OllamaGenerate {
         Ok(chatmock_protocol::json::read(body)?)
     }
 
-    fn draft<'b>(request: Self::Request<'b>) -> Result<Draft<'b>, Failure> {
-        request::generate(request)
+    fn draft<'b>(request: Self::Request<'b>) -> Result<Drafted<'b, Self::Own>, Failure> {
+        Ok(Drafted { draft: request::generate(request)?, own: () })
     }
 
-    fn encoder(shape: &Arc<Shape>, _: u32) -> Streamed {
+    fn encoder(shape: &Arc<Shape<Self::Own>>, _: u32) -> Streamed {
         lines::streamed(shape, Kind::Generate)
     }
 
-    fn whole(shape: &Arc<Shape>, choice: u32) -> Whole {
+    fn whole(shape: &Arc<Shape<Self::Own>>, choice: u32) -> Whole {
         OllamaChat::whole(shape, choice)
     }
 
-    fn tail(outcome: Result<&[Output<Self>], &Failure>, _: &Shape, out: &mut Out) {
+    fn tail(outcome: Result<&[Output<Self>], &Failure>, _: &Shape<Self::Own>, out: &mut Out) {
         lines::tail(outcome, out);
     }
 
-    fn render<'r>(replies: &'r [Reply], shape: &'r Shape, took: Duration) -> Wire<'r> {
+    fn render<'r>(replies: &'r [Reply], shape: &'r Shape<Self::Own>, took: Duration) -> Wire<'r> {
         let reply = replies.first();
         Wire {
             model: &shape.model,
             created_at: lines::line_time(shape.created, took),
-            response: reply.map(|reply| reply.text.as_str()).unwrap_or_default(),
-            thinking: reply.map(Reply::thinking).unwrap_or_default(),
+            response: reply.map(Reply::text).unwrap_or_default(),
+            thinking: reply.map(Reply::reasoning).unwrap_or_default(),
             done: true,
             figures: reply.map(|reply| lines::figures(&reply.end, reply.first_at, took)),
         }

@@ -11,7 +11,7 @@ use crate::conversation::Conversation;
 use crate::failure::Failure;
 use crate::field_path::FieldPath;
 use crate::notice::{self, Notice, NoticeKind};
-use crate::reasoning_style::spoken;
+use crate::reasoning_style::without_reasoning;
 use crate::tool_names;
 
 /// The messages so far, and the calls that wait for their results.
@@ -100,7 +100,7 @@ impl<'b> History<'b> {
         message: usize,
     ) -> Result<(), Failure> {
         let text = parts.into_iter().find_map(|part| match part {
-            ContentPart::InputText { text } => Some(spoken(text)),
+            ContentPart::InputText { text } => Some(without_reasoning(text)),
             _ => None,
         });
         if let Some(text) = text.filter(|text| !text.is_empty()) {

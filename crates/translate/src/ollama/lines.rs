@@ -13,17 +13,15 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::{Ollama, Streamed};
+use crate::chain::chain;
 use crate::delta::{Delta, Piece};
-use crate::dialect::DeltaEncoder;
+use crate::encoder::DeltaEncoder;
 use crate::end::{End, Finish};
 use crate::failure::Failure;
 use crate::family::Family;
 use crate::frames::{Frames, Framing, Out};
-use crate::reader::ReaderEncoder;
-use crate::reasoning_style::StyledReasoning;
 use crate::reply::ReplyCall as Call;
 use crate::shape::Shape;
-use crate::stop::StopAt;
 use crate::template::{PLACE, Template};
 use crate::text_only::TextOnly;
 use crate::tool_names::{self, ShortenedName};
@@ -53,10 +51,7 @@ pub struct Lines {
 
 /// The chain of a streamed reply.
 pub(super) fn streamed(shape: &Arc<Shape>, kind: Kind) -> Streamed {
-    ReaderEncoder::new(
-        shape,
-        StopAt::new(shape, StyledReasoning::new(shape, TextOnly(Lines::new(shape, kind)))),
-    )
+    chain(shape, TextOnly(Lines::new(shape, kind)))
 }
 
 /// What one line holds.
@@ -101,12 +96,12 @@ impl Lines {
         match self.kind {
             Kind::Chat => {
                 let tool_calls = line.call.into_iter().collect();
-                let (role, content) = ("assistant", line.text);
+                let (role, content) = ("assistant", Cow::Borrowed(line.text));
                 let message = ReplyMessage { role, content, thinking, tool_calls };
                 frames.message_json(None, &ChatLine { model, created_at, message, done, figures });
             }
             Kind::Generate => {
-                let response = line.text;
+                let response = Cow::Borrowed(line.text);
                 frames.message_json(
                     None,
                     &GenerateLine { model, created_at, response, thinking, done, figures },
@@ -120,10 +115,10 @@ impl Lines {
         self.thinking.write([time, text], &mut out.frames);
     }
 
-    fn call_end(&self, slot: usize, out: &mut Out) {
+    fn call_end(&self, index: usize, out: &mut Out) {
         // An answer to a single prompt has no place for calls.
-        let Some(call) = self.calls.get(slot).filter(|_| self.kind == Kind::Chat) else { return };
-        let call = Some(reply_call(slot, call, &self.shape.shortened));
+        let Some(call) = self.calls.get(index).filter(|_| self.kind == Kind::Chat) else { return };
+        let call = Some(reply_call(index, call, &self.shape.shortened));
         self.write(Line { call, ..Line::default() }, out);
     }
 }
@@ -132,7 +127,7 @@ impl DeltaEncoder for Lines {
     type Output = ();
 
     fn delta(&mut self, delta: Delta<'_>, out: &mut Out) -> ControlFlow<Finish> {
-        if !matches!(delta, Delta::Begin { .. }) {
+        if delta.is_output() {
             self.first_at.get_or_insert(out.at);
         }
         match delta {
@@ -143,17 +138,19 @@ impl DeltaEncoder for Lines {
             }
             Delta::Reasoning { text, .. } => self.think(text, out),
             Delta::ReasoningBreak(_) => self.think("\n\n".into(), out),
-            Delta::CallStart { id, name, custom, .. } => {
-                self.calls.push(Call::begun(id, name, custom));
-            }
-            Delta::CallArguments { slot, fragment } => {
-                if let Some(call) = self.calls.get_mut(slot) {
+            Delta::CallStart(start) => self.calls.push(start.into()),
+            Delta::CallArguments { index, fragment } => {
+                if let Some(call) = self.calls.get_mut(index) {
                     call.arguments.push_str(fragment.text());
                 }
             }
-            Delta::CallEnd { slot } => self.call_end(slot, out),
-            // Refusals and images came as text, and citations are in it.
-            Delta::Refusal(_) | Delta::Annotation(_) | Delta::Image { .. } => {}
+            Delta::CallEnd { index } => self.call_end(index, out),
+            // Refusals and images came as text, and citations are in it; the ends have no words.
+            Delta::Refusal(_)
+            | Delta::Annotation(_)
+            | Delta::Image { .. }
+            | Delta::TextEnd
+            | Delta::ReasoningEnd { .. } => {}
         }
         ControlFlow::Continue(())
     }
@@ -175,14 +172,14 @@ pub(super) fn tail(outcome: Result<&[()], &Failure>, out: &mut Out) {
 
 /// Words a call, its arguments as an object.
 pub(super) fn reply_call<'c>(
-    slot: usize,
+    index: usize,
     call: &'c Call,
     shortened: &'c [ShortenedName],
 ) -> ReplyCall<'c> {
     ReplyCall {
         id: tool_names::original(shortened, &call.id),
         function: ReplyFunction {
-            index: slot,
+            index,
             name: tool_names::original(shortened, &call.name),
             arguments: object(&call.arguments),
         },
@@ -208,7 +205,7 @@ fn object(arguments: &str) -> Cow<'_, RawValue> {
 /// The figures of a reply that began its output at `first_at` and ended at `at`.
 pub(super) fn figures(end: &End, first_at: Option<Duration>, at: Duration) -> Figures {
     let done_reason = match end.finish {
-        Finish::Stop | Finish::ToolCalls => "stop",
+        Finish::Stop | Finish::StopSequence(_) | Finish::ToolCalls => "stop",
         Finish::Length => "length",
         Finish::ContentFilter => "content_filter",
         Finish::Loaded => "load",

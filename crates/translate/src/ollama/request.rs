@@ -10,7 +10,7 @@ use chatmock_protocol::responses::item::{ContentPart, InputItem, Role};
 
 use super::history::{History, with_images};
 use crate::conversation::Conversation;
-use crate::draft::{Draft, NOT_OF_API, NOT_STORED};
+use crate::draft::{Draft, ModelName, NOT_STORED, ParamName, Reasoning, UNKNOWN_MEMBER};
 use crate::end::Finish;
 use crate::failure::Failure;
 use crate::field_path::FieldPath;
@@ -27,13 +27,13 @@ pub fn model_name(name: &str) -> &str {
 /// Lowers a chat request.
 pub(super) fn chat(mut request: Chat<'_>) -> Result<Draft<'_>, Failure> {
     let mut draft = begin(request.model.take(), request.stream)?;
-    notice::unknown(&mut draft.notices, "", &request.unknown, NOT_OF_API);
+    notice::unknown(&mut draft.notices, "", &request.unknown, UNKNOWN_MEMBER);
     probabilities(request.logprobs, request.top_logprobs, &mut draft);
     options(request.options.take(), &mut draft)?;
     think(request.think, &mut draft)?;
     let messages = request.messages.take().unwrap_or_default();
     if messages.is_empty() {
-        draft.at_once = Some(idle(request.keep_alive));
+        draft.immediate_finish = Some(idle(request.keep_alive));
         return Ok(draft);
     }
     let format = format_of(request.format, &mut draft)?;
@@ -50,28 +50,22 @@ pub(super) fn chat(mut request: Chat<'_>) -> Result<Draft<'_>, Failure> {
 /// Lowers a generate request.
 pub(super) fn generate(mut request: Generate<'_>) -> Result<Draft<'_>, Failure> {
     let mut draft = begin(request.model.take(), request.stream)?;
-    notice::unknown(&mut draft.notices, "", &request.unknown, NOT_OF_API);
+    notice::unknown(&mut draft.notices, "", &request.unknown, UNKNOWN_MEMBER);
     probabilities(request.logprobs, request.top_logprobs, &mut draft);
     options(request.options.take(), &mut draft)?;
     think(request.think, &mut draft)?;
-    draft.note_ignored(&[
-        (
-            "template",
-            request.template.as_ref().is_some_and(|t| !t.is_empty()),
-            "there is no prompt template",
-        ),
-        (
-            "context",
-            request.context.is_some_and(|context| context.text() != "[]"),
-            "token ids of an earlier answer cannot be read; send /api/chat the messages",
-        ),
-        ("raw", request.raw == Some(true), "the backend has no prompt without a template"),
-    ]);
+    let template = request.template.as_ref().is_some_and(|template| !template.is_empty());
+    draft.report_ignored("template", template, "there is no prompt template");
+    let context = request.context.is_some_and(|context| context.text() != "[]");
+    let why = "token ids of an earlier answer cannot be read; send /api/chat the messages";
+    draft.report_ignored("context", context, why);
+    let why = "the backend has no prompt without a template";
+    draft.report_ignored("raw", request.raw == Some(true), why);
     let images = request.images.take().unwrap_or_default();
     let prompt = request.prompt.take().unwrap_or_default();
     let suffix = request.suffix.take().filter(|text| !text.is_empty());
     if prompt.is_empty() && images.is_empty() && suffix.is_none() {
-        draft.at_once = Some(idle(request.keep_alive));
+        draft.immediate_finish = Some(idle(request.keep_alive));
         return Ok(draft);
     }
     let format = format_of(request.format, &mut draft)?;
@@ -98,59 +92,56 @@ fn begin<'b>(model: Option<Text<'b>>, stream: Option<bool>) -> Result<Draft<'b>,
     let Some(Text(name)) = model.filter(|name| !name.trim().is_empty()) else {
         return Err(Failure::param("model", "model is required"));
     };
-    let asked = match &name {
+    let slug = match &name {
         Cow::Borrowed(name) => Cow::Borrowed(model_name(name)),
         Cow::Owned(name) => Cow::Owned(model_name(name).to_owned()),
     };
     Ok(Draft {
-        model: asked,
-        echoed_model: Some(name),
+        model: ModelName { name: slug, echoed: Some(name) },
         stream: stream.unwrap_or(true),
         choices: 1,
-        shows_reasoning: true,
-        own_reasoning: true,
-        effort_member: Some("think"),
+        reasoning: Reasoning {
+            effort_member: Some("think"),
+            shown: true,
+            own_field: true,
+            ..Reasoning::default()
+        },
         ..Draft::default()
     })
 }
 
 fn probabilities(logprobs: Option<bool>, top: Option<u32>, draft: &mut Draft<'_>) {
     let why = "the backend gives no log probabilities";
-    draft.note_ignored(&[
-        ("logprobs", logprobs == Some(true), why),
-        ("top_logprobs", top.is_some_and(|n| n > 0), why),
-    ]);
+    draft.report_ignored("logprobs", logprobs == Some(true), why);
+    draft.report_ignored("top_logprobs", top.is_some_and(|n| n > 0), why);
 }
 
 fn options(options: Option<Options<'_>>, draft: &mut Draft<'_>) -> Result<(), Failure> {
     let options = options.unwrap_or_default();
     // Some programs write whole numbers as `128.0`; the cast keeps to what fits.
-    draft.stop.max_tokens = options.num_predict.filter(|n| *n >= 1.0).map(|n| n as u64);
-    draft.stop.sequences = crate::stop::sequences(options.stop, "options.stop")?;
+    draft.caps.stop.max_tokens = options.num_predict.filter(|n| *n >= 1.0).map(|n| n as u64);
+    draft.caps.stop.sequences = crate::stop::sequences(options.stop, "options.stop")?;
     let why = "the backend takes no such parameter";
     notice::unknown(&mut draft.notices, "options", &options.unknown, why);
-    draft.cap_member = "options.num_predict";
-    draft.note_emulated("options.stop");
-    let lost = |_: &f64| true;
-    draft.optional_param(
-        ("temperature", "options.temperature"),
-        options.temperature,
-        (lost, why),
-    )?;
-    draft.optional_param(("top_p", "options.top_p"), options.top_p, (lost, why))?;
-    // This API keeps nothing.
-    draft.optional_param(("store", "store"), Some(false), (|_: &_| false, NOT_STORED))
+    draft.caps.max_tokens_member = "options.num_predict";
+    draft.report_emulated("options.stop");
+    let temperature = ParamName::new("temperature", why).at("options.temperature");
+    draft.optional_param(temperature, options.temperature, |_| true)?;
+    let top_p = ParamName::new("top_p", why).at("options.top_p");
+    draft.optional_param(top_p, options.top_p, |_| true)?;
+    // This API stores nothing.
+    draft.optional_param(ParamName::new("store", NOT_STORED), Some(false), |_| false)
 }
 
 /// `true` and `false` show or hide the thinking; a word is an effort.
 fn think(think: Option<Raw<'_>>, draft: &mut Draft<'_>) -> Result<(), Failure> {
     let Some(think) = think else { return Ok(()) };
-    draft.asks_reasoning = think.text() != "false";
+    draft.reasoning.requested = think.text() != "false";
     match think.text() {
         "true" => {}
         "false" => {
-            draft.shows_reasoning = false;
-            draft.reasoning.set("effort", "none")?;
+            draft.reasoning.shown = false;
+            draft.reasoning.params.set("effort", "none")?;
         }
         _ => {
             let word = think
@@ -160,7 +151,7 @@ fn think(think: Option<Raw<'_>>, draft: &mut Draft<'_>) -> Result<(), Failure> {
                 let message = "think must be true, false, low, medium, high or max";
                 return Err(Failure::param("think", message));
             };
-            draft.reasoning.set("effort", &word)?;
+            draft.reasoning.params.set("effort", &word)?;
         }
     }
     Ok(())

@@ -18,7 +18,7 @@ use crate::tests::support::{Settled, settled};
 use super::{OllamaChat, OllamaGenerate};
 
 /// Settles a body without a summary, so that `reasoning` holds only what was asked.
-fn plain<D: Dialect>(body: &Value) -> Result<Settled, Failure> {
+fn plain<D: Dialect>(body: &Value) -> Result<Settled<D::Own>, Failure> {
     let policy = Policy { reasoning_style: ReasoningStyle::None, ..Policy::default() };
     settled::<D>(&body.to_string(), &policy)
 }

@@ -1,52 +1,42 @@
-//! Finished items: the authority on what a reply holds, where its deltas left something out.
+//! Completed items: the authority on what a reply holds, where its deltas left something out.
 
 use std::ops::ControlFlow;
 
 use chatmock_protocol::json::RawStr;
 use chatmock_protocol::responses::event::Channel;
-use chatmock_protocol::responses::item::OutputKind;
+use chatmock_protocol::responses::item::{OutputKind, OutputPart};
 use chatmock_protocol::responses::{OutputItem, Response};
 
-use super::EventReader;
-use super::slot::{Slot, missing};
+use super::slot::{Reasoning, Slot, remainder};
+use super::{EventReader, ReasoningPart};
 use crate::delta::{Delta, Sink};
 use crate::end::Finish;
 
 impl EventReader {
-    /// Takes the finished item: what its deltas did not bring comes from here.
-    pub(super) fn done(
+    /// Reads a completed item: writes what its deltas left out, and its end.
+    pub(super) fn item_done(
         &mut self,
         index: usize,
         item: &OutputItem<'_>,
         sink: &mut impl Sink,
     ) -> ControlFlow<Finish> {
-        self.added(index, item, sink)?;
+        self.item_added(index, item, sink)?;
         match &item.kind {
-            OutputKind::Message { .. } => self.message_done(index, item, sink),
-            OutputKind::Reasoning { summary, content } => {
-                self.reasoning_done(index, (summary, content), sink)
-            }
+            OutputKind::Message { content, .. } => self.message_done(index, content, sink),
+            OutputKind::Reasoning { .. } => self.reasoning_done(index, item, sink),
             OutputKind::Call { arguments, .. } => {
                 if let Some(arguments) = arguments {
                     self.arguments_done(index, *arguments, sink)?;
                 }
-                match self.slots.get_mut(&index) {
-                    Some(Slot::Call { slot, open: open @ true, .. }) => {
-                        *open = false;
-                        sink.step(Delta::CallEnd { slot: *slot })
-                    }
-                    _ => ControlFlow::Continue(()),
-                }
+                self.end_item(index, sink)
             }
             OutputKind::Image { result: Some(base64), format } => {
-                match self.slots.get_mut(&index) {
-                    Some(Slot::Image { sent: sent @ false }) => {
-                        *sent = true;
-                        let format = format.as_deref().unwrap_or("png");
-                        sink.step(Delta::Image { format, base64 })
-                    }
-                    _ => ControlFlow::Continue(()),
-                }
+                let Some(Slot::Image { sent: sent @ false }) = self.slots.get_mut(&index) else {
+                    return ControlFlow::Continue(());
+                };
+                *sent = true;
+                let format = format.as_deref().unwrap_or("png");
+                sink.step(Delta::Image { format, base64 })
             }
             OutputKind::Image { result: None, .. } | OutputKind::Other => ControlFlow::Continue(()),
         }
@@ -55,96 +45,122 @@ impl EventReader {
     fn message_done(
         &mut self,
         index: usize,
-        item: &OutputItem<'_>,
+        content: &[OutputPart<'_>],
         sink: &mut impl Sink,
     ) -> ControlFlow<Finish> {
-        let OutputKind::Message { content, .. } = &item.kind else {
-            return ControlFlow::Continue(());
-        };
-        let whole: String = content.iter().filter_map(|p| p.text).map(RawStr::to_text).collect();
+        let text: String =
+            content.iter().filter_map(|part| part.text).map(RawStr::to_text).collect();
         let refusal: String =
-            content.iter().filter_map(|p| p.refusal).map(RawStr::to_text).collect();
-        let Some(Slot::Message(message)) = self.slots.get(&index) else {
+            content.iter().filter_map(|part| part.refusal).map(RawStr::to_text).collect();
+        let Some(Slot::Message(message)) = self.slots.get_mut(&index) else {
             return ControlFlow::Continue(());
         };
-        let (text, refused, annotations) = (message.text, message.refusal, message.annotations);
-        self.say(index, missing(&whole, text).into(), sink)?;
-        if let Some(Slot::Message(message)) = self.slots.get_mut(&index) {
-            message.refusal = refusal.len();
-        }
-        match missing(&refusal, refused) {
+        let (sent, refused, annotated) = (message.text, message.refusal, message.annotations);
+        message.refusal = refusal.len();
+        self.write_text(index, remainder(&text, sent).into(), sink)?;
+        match remainder(&refusal, refused) {
             "" => {}
             rest => sink.step(Delta::Refusal(rest.into()))?,
         }
-        let given = content.iter().filter_map(|part| part.annotations.as_deref()).flatten();
-        for raw in given.skip(annotations) {
+        let annotations = content.iter().filter_map(|part| part.annotations.as_deref()).flatten();
+        for raw in annotations.skip(annotated) {
             self.annotation(index, raw, sink)?;
         }
-        ControlFlow::Continue(())
+        self.end_item(index, sink)
     }
 
-    /// Writes reasoning that came without deltas.
+    /// Writes reasoning that came without deltas, and the item's end.
     fn reasoning_done(
         &mut self,
         index: usize,
-        (summary, content): (&[RawStr<'_>], &[RawStr<'_>]),
+        item: &OutputItem<'_>,
         sink: &mut impl Sink,
     ) -> ControlFlow<Finish> {
-        if !matches!(self.slots.get(&index), Some(Slot::Reasoning { written: false })) {
+        let OutputKind::Reasoning { id, encrypted_content, summary, content } = &item.kind else {
             return ControlFlow::Continue(());
+        };
+        let Some(Slot::Reasoning(Reasoning { written, ended: false })) = self.slots.get(&index)
+        else {
+            return ControlFlow::Continue(());
+        };
+        if !*written {
+            for (channel, texts) in [(Channel::Summary, summary), (Channel::Raw, content)] {
+                for (part, text) in texts.iter().enumerate() {
+                    let part = ReasoningPart { output_index: index, part, channel };
+                    self.write_reasoning(part, text.to_text().as_str().into(), sink)?;
+                }
+            }
         }
-        for (part, text) in summary.iter().enumerate() {
-            self.think((index, part), Channel::Summary, text.to_text().as_str().into(), sink)?;
+        if let Some(Slot::Reasoning(reasoning)) = self.slots.get_mut(&index) {
+            reasoning.ended = true;
         }
-        for (part, text) in content.iter().enumerate() {
-            self.think((index, part), Channel::Raw, text.to_text().as_str().into(), sink)?;
-        }
-        ControlFlow::Continue(())
+        let mut scratch = String::new();
+        sink.step(Delta::ReasoningEnd {
+            id: id.as_deref(),
+            encrypted_content: encrypted_content.map(|content| content.decode(&mut scratch)),
+        })
     }
 
-    /// Writes what the deltas did not bring of a call's arguments.
+    /// Writes what the deltas left out of a call's arguments.
     pub(super) fn arguments_done(
         &mut self,
         index: usize,
         arguments: RawStr<'_>,
         sink: &mut impl Sink,
     ) -> ControlFlow<Finish> {
-        let Some(Slot::Call { slot, sent, .. }) = self.slots.get_mut(&index) else {
+        let Some(Slot::Call { index, sent, .. }) = self.slots.get_mut(&index) else {
             return ControlFlow::Continue(());
         };
         let mut scratch = String::new();
         let whole = arguments.decode(&mut scratch);
-        match missing(whole, *sent) {
+        match remainder(whole, *sent) {
             "" => ControlFlow::Continue(()),
             fragment => {
                 *sent = whole.len();
-                sink.step(Delta::CallArguments { slot: *slot, fragment: fragment.into() })
+                sink.step(Delta::CallArguments { index: *index, fragment: fragment.into() })
             }
         }
     }
 
-    /// Ends the calls whose finished items did not come: the response is complete, so they are.
-    pub(super) fn close_calls(&mut self, sink: &mut impl Sink) -> ControlFlow<Finish> {
-        for item in self.slots.values_mut() {
-            if let Slot::Call { slot, open: open @ true, .. } = item {
-                *open = false;
-                sink.step(Delta::CallEnd { slot: *slot })?;
-            }
-        }
-        ControlFlow::Continue(())
+    /// Ends the items whose completed form did not come: the response is complete, so they are.
+    pub(super) fn end_items(&mut self, sink: &mut impl Sink) -> ControlFlow<Finish> {
+        self.slots.values_mut().try_for_each(|slot| end(slot, sink))
+    }
+
+    fn end_item(&mut self, index: usize, sink: &mut impl Sink) -> ControlFlow<Finish> {
+        self.slots.get_mut(&index).map_or(ControlFlow::Continue(()), |slot| end(slot, sink))
     }
 
     /// Reads the output of a response whose items no event announced.
-    pub(super) fn whole(
+    pub(super) fn whole_output(
         &mut self,
         response: &Response<'_>,
         sink: &mut impl Sink,
     ) -> ControlFlow<Finish> {
         for (index, raw) in response.output().into_iter().enumerate() {
             if let Ok(item) = serde_json::from_str::<OutputItem<'_>>(raw.get()) {
-                self.done(index, &item, sink)?;
+                self.item_done(index, &item, sink)?;
             }
         }
         ControlFlow::Continue(())
+    }
+}
+
+/// Writes the end of an item that is still open.
+fn end(slot: &mut Slot, sink: &mut impl Sink) -> ControlFlow<Finish> {
+    match slot {
+        Slot::Message(message) if message.open => {
+            message.open = false;
+            sink.step(Delta::TextEnd)
+        }
+        Slot::Reasoning(reasoning) if reasoning.written && !reasoning.ended => {
+            reasoning.ended = true;
+            sink.step(Delta::ReasoningEnd { id: None, encrypted_content: None })
+        }
+        Slot::Call { index, open: open @ true, .. } => {
+            *open = false;
+            sink.step(Delta::CallEnd { index: *index })
+        }
+        _ => ControlFlow::Continue(()),
     }
 }

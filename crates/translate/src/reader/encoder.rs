@@ -3,13 +3,12 @@
 use chatmock_protocol::responses::Event;
 use chatmock_protocol::sse::Frame;
 
+use super::EventReader;
 use crate::delta::Delta;
-use crate::dialect::{DeltaEncoder, Encoder};
+use crate::encoder::{DeltaEncoder, Encoder};
 use crate::end::{End, Step};
 use crate::failure::Failure;
 use crate::frames::Out;
-use crate::reader::EventReader;
-use crate::shape::Shape;
 
 /// Reads events and gives their steps to the encoder under it.
 #[derive(Debug)]
@@ -19,10 +18,10 @@ pub struct ReaderEncoder<E> {
 }
 
 impl<E> ReaderEncoder<E> {
-    /// Wraps `encoder`.
+    /// Wraps `encoder`; see [`EventReader::new`].
     #[must_use]
-    pub fn new(shape: &Shape, encoder: E) -> Self {
-        Self { reader: EventReader::new(shape.hide_commentary), encoder }
+    pub fn new(hide_commentary: bool, encoder: E) -> Self {
+        Self { reader: EventReader::new(hide_commentary), encoder }
     }
 }
 

@@ -1,4 +1,4 @@
-//! What is known of one output item while its events arrive.
+//! The state of one output item while its events arrive.
 
 use chatmock_protocol::json::{RawObject, RawValue};
 
@@ -9,15 +9,12 @@ use crate::delta::Annotation;
 pub(super) enum Slot {
     /// A message.
     Message(Message),
-    /// Reasoning, and whether any of it was written.
-    Reasoning {
-        /// Whether a delta was written.
-        written: bool,
-    },
+    /// Reasoning.
+    Reasoning(Reasoning),
     /// A tool call.
     Call {
         /// Position among the reply's calls.
-        slot: usize,
+        index: usize,
         /// Bytes of the arguments that were written.
         sent: usize,
         /// Whether its end is still to come.
@@ -32,7 +29,7 @@ pub(super) enum Slot {
     Other,
 }
 
-/// What was written of a message.
+/// The progress of a message.
 #[derive(Debug, Default)]
 pub(super) struct Message {
     /// Whether it is commentary that is not to be shown.
@@ -45,20 +42,33 @@ pub(super) struct Message {
     pub(super) annotations: usize,
     /// Characters of the reply's text before this message.
     pub(super) base: u64,
+    /// Whether text was written whose end is still to come.
+    pub(super) open: bool,
+}
+
+/// The progress of an item of reasoning.
+#[derive(Debug, Default)]
+pub(super) struct Reasoning {
+    /// Whether any of it was written.
+    pub(super) written: bool,
+    /// Whether its end was written.
+    pub(super) ended: bool,
 }
 
 impl Slot {
+    /// Makes the slot of a message that is shown.
     pub(super) fn message() -> Self {
         Self::Message(Message::default())
     }
 
-    pub(super) fn message_with(hidden: bool) -> Self {
-        Self::Message(Message { hidden, ..Message::default() })
+    /// Makes the slot of reasoning.
+    pub(super) fn reasoning() -> Self {
+        Self::Reasoning(Reasoning::default())
     }
 }
 
-/// The part of `whole` after the first `sent` bytes.
-pub(super) fn missing(whole: &str, sent: usize) -> &str {
+/// Returns the part of `whole` after the first `sent` bytes.
+pub(super) fn remainder(whole: &str, sent: usize) -> &str {
     whole.get(sent..).unwrap_or_default()
 }
 

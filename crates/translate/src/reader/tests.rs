@@ -11,7 +11,7 @@ use chatmock_protocol::sse::Frame;
 use serde_json::json;
 
 use super::EventReader;
-use crate::delta::{Annotation, Delta};
+use crate::delta::{Annotation, CallStart, Delta};
 use crate::end::{End, Finish};
 use crate::failure::{Failure, FailureKind};
 use crate::tests::support::{
@@ -23,6 +23,7 @@ fn word(delta: &Delta<'_>) -> String {
     match delta {
         Delta::Begin { response_id } => format!("begin {response_id}"),
         Delta::Text(text) => format!("text {}", text.text()),
+        Delta::TextEnd => "text end".to_owned(),
         Delta::Refusal(text) => format!("refusal {}", text.text()),
         Delta::Annotation(Annotation::Citation { start, end, url, .. }) => {
             format!("cite {start}..{end} {url}")
@@ -31,11 +32,14 @@ fn word(delta: &Delta<'_>) -> String {
         Delta::Reasoning { channel: Channel::Summary, text } => format!("think {}", text.text()),
         Delta::Reasoning { channel: Channel::Raw, text } => format!("think raw {}", text.text()),
         Delta::ReasoningBreak(_) => "break".to_owned(),
-        Delta::CallStart { slot, id, name, custom } => {
-            format!("call {slot} {id} {name}{}", if *custom { " custom" } else { "" })
+        Delta::ReasoningEnd { id, encrypted_content } => {
+            format!("think end {} {}", id.unwrap_or("-"), encrypted_content.unwrap_or("-"))
         }
-        Delta::CallArguments { slot, fragment } => format!("args {slot} {}", fragment.text()),
-        Delta::CallEnd { slot } => format!("end {slot}"),
+        Delta::CallStart(CallStart { index, id, name, custom }) => {
+            format!("call {index} {id} {name}{}", if *custom { " custom" } else { "" })
+        }
+        Delta::CallArguments { index, fragment } => format!("args {index} {}", fragment.text()),
+        Delta::CallEnd { index } => format!("end {index}"),
         Delta::Image { format, base64 } => format!("image {format} {base64}"),
     }
 }
@@ -80,7 +84,7 @@ fn a_text_reply_begins_speaks_and_ends() {
         done(0, &item),
         completed(),
     ];
-    assert_eq!(steps(&events), ["begin resp_0a1b", "text Hel", "text lo"]);
+    assert_eq!(steps(&events), ["begin resp_0a1b", "text Hel", "text lo", "text end"]);
     let end = end(&events);
     assert_eq!(end.finish, Finish::Stop);
     assert_eq!(
@@ -99,13 +103,13 @@ fn a_reply_begins_once_also_without_its_created_event() {
 #[test]
 fn text_that_came_without_deltas_is_taken_from_the_finished_item() {
     let events = [created(), done(0, &message(None, "Hello"))];
-    assert_eq!(steps(&events), ["begin resp_0a1b", "text Hello"]);
+    assert_eq!(steps(&events), ["begin resp_0a1b", "text Hello", "text end"]);
 }
 
 #[test]
 fn the_missing_end_of_a_text_is_taken_from_the_finished_item() {
     let events = [created(), text(0, "Gr\u{fc}"), done(0, &message(None, "Gr\u{fc}\u{df}e"))];
-    assert_eq!(steps(&events)[1..], ["text Gr\u{fc}", "text \u{df}e"]);
+    assert_eq!(steps(&events)[1..], ["text Gr\u{fc}", "text \u{df}e", "text end"]);
 }
 
 #[test]
@@ -117,7 +121,7 @@ fn a_later_message_begins_after_a_blank_line() {
         text(1, "Two."),
         text(1, "!"),
     ];
-    assert_eq!(steps(&events)[1..], ["text One.", "text \n\n", "text Two.", "text !"]);
+    assert_eq!(steps(&events)[1..], ["text One.", "text end", "text \n\n", "text Two.", "text !"]);
 }
 
 #[test]
@@ -138,6 +142,7 @@ fn commentary_is_shown_or_hidden_as_wanted() {
             "text Looking.",
             &format!("cite 0..7 {cite}"),
             "text  Still.",
+            "text end",
             "text \n\n",
             "text Four.",
             &format!("cite 17..21 {cite}")
@@ -164,7 +169,7 @@ fn annotations_that_came_without_events_are_taken_from_the_finished_item() {
     let events = [text(0, "abc"), given, done(0, &item)];
     assert_eq!(
         steps(&events)[2..],
-        ["cite 0..1 u", "cite 1..2 u", r#"note {"n":1.0,"type":"file_citation"}"#]
+        ["cite 0..1 u", "cite 1..2 u", r#"note {"n":1.0,"type":"file_citation"}"#, "text end"]
     );
 }
 
@@ -213,15 +218,39 @@ fn reasoning_that_came_without_deltas_is_taken_from_the_finished_item() {
     let item = json!({"type": "reasoning", "summary": [{"type": "summary_text", "text": "a"}, {"type": "summary_text", "text": "b"}], "content": [{"type": "reasoning_text", "text": "c"}]});
     assert_eq!(
         steps(&[done(0, &item)])[1..],
-        ["think a", "break", "think b", "break", "think raw c"]
+        ["think a", "break", "think b", "break", "think raw c", "think end - -"]
     );
-    assert_eq!(steps(&[reasoning(0, 0, "a"), done(0, &item)])[1..], ["think a"]);
+    assert_eq!(steps(&[reasoning(0, 0, "a"), done(0, &item)])[1..], ["think a", "think end - -"]);
 }
 
 #[test]
-fn a_reasoning_item_without_a_summary_says_nothing() {
-    let item = json!({"type": "reasoning", "summary": [], "encrypted_content": "gAAAA"});
-    assert_eq!(steps(&[created(), added(0, &item), done(0, &item)]), ["begin resp_0a1b"]);
+fn a_reasoning_item_without_a_summary_has_only_its_end() {
+    let item = json!({"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gA"});
+    let events = [created(), added(0, &item), done(0, &item), done(0, &item)];
+    assert_eq!(steps(&events)[1..], ["think end rs_1 gA"]);
+}
+
+#[test]
+fn an_id_that_is_no_text_is_left_out() {
+    let item = json!({"type": "reasoning", "id": 5, "summary": null, "encrypted_content": null});
+    assert_eq!(steps(&[done(0, &item)])[1..], ["think end - -"]);
+}
+
+#[test]
+fn what_is_open_at_the_end_of_a_complete_reply_ends_there_once() {
+    let events = [reasoning(0, 0, "hm"), text(1, "Hi"), added(2, &call("a", "f", "")), completed()];
+    let expected = ["think hm", "text Hi", "call 0 a f", "think end - -", "text end", "end 0"];
+    assert_eq!(steps(&events)[1..], expected);
+    let cut = [text(0, "Hi"), incomplete("max_output_tokens")];
+    assert_eq!(steps(&cut)[1..], ["text Hi"], "the end of the reply ends it");
+    let silent = [added(0, &message(None, "")), done(0, &message(None, "")), completed()];
+    assert_eq!(steps(&silent), ["begin "], "no text, no end of it");
+}
+
+#[test]
+fn hidden_text_has_no_end() {
+    let item = message(Some("commentary"), "Looking.");
+    assert_eq!(run(&mut EventReader::new(true), &[done(0, &item), completed()]).0, ["begin "]);
 }
 
 #[test]
@@ -231,11 +260,11 @@ fn output_that_no_event_announced_is_read_from_the_last_one() {
         let last = event(kind, &json!({"response": {"id": "resp_1", "output": output}}));
         assert_eq!(
             steps(&[last])[..],
-            ["begin resp_1", "text Hi", "call 0 a f", "args 0 {}", "end 0"]
+            ["begin resp_1", "text Hi", "text end", "call 0 a f", "args 0 {}", "end 0"]
         );
     }
     let last = event("response.completed", &json!({"response": {"output": output}}));
-    assert_eq!(steps(&[text(0, "Hi"), last]), ["begin ", "text Hi"]);
+    assert_eq!(steps(&[text(0, "Hi"), last]), ["begin ", "text Hi", "text end"]);
 }
 
 #[test]

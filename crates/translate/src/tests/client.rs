@@ -3,7 +3,10 @@
 use serde_json::{Map, Value, json};
 
 use super::support::{data, lines};
-use crate::{Chat, Completions, Dialect, Framing, OllamaChat, OllamaGenerate, Responses, Shape};
+use crate::openai::chat::ChatShape;
+use crate::openai::completions::CompletionsShape;
+use crate::openai::responses::ResponsesShape;
+use crate::{Chat, Completions, Dialect, Framing, OllamaChat, OllamaGenerate, Responses};
 
 /// What the program at the other end of a dialect makes of an answer.
 ///
@@ -14,11 +17,14 @@ pub(crate) trait Client: Dialect {
     /// that copies what the backend sent instead of wording it.
     const TEXT: Option<[&'static str; 2]>;
 
+    /// The dialect's own part of a shape.
+    fn own(options: &Options) -> Self::Own;
+
     /// Puts a stream together.
     fn of_stream(stream: &str) -> Value;
 
     /// Brings a whole reply into the form of [`Self::of_stream`].
-    fn of_reply(reply: &Value, shape: &Shape) -> Value;
+    fn of_reply(reply: &Value, own: &Self::Own) -> Value;
 
     /// Brings an error body into the form of [`Self::of_stream`].
     fn of_error(error: &Value) -> Value {
@@ -35,9 +41,22 @@ pub(crate) trait Client: Dialect {
     }
 }
 
+/// What some dialects' requests say of a reply, and others' do not.
+#[derive(Debug, Default)]
+pub(crate) struct Options {
+    pub(crate) stream_usage: bool,
+    pub(crate) legacy_functions: bool,
+    pub(crate) echo: Vec<String>,
+}
+
 impl Client for Chat {
     const TEXT: Option<[&'static str; 2]> =
         Some(["/choices/0/delta/content", "/choices/0/message/content"]);
+
+    fn own(options: &Options) -> ChatShape {
+        let Options { stream_usage, legacy_functions, .. } = *options;
+        ChatShape { stream_usage, legacy_functions }
+    }
 
     fn of_stream(stream: &str) -> Value {
         let chunks = data(stream);
@@ -61,13 +80,13 @@ impl Client for Chat {
         json!({"message": message, "finish_reason": finish, "usage": usage})
     }
 
-    fn of_reply(reply: &Value, shape: &Shape) -> Value {
+    fn of_reply(reply: &Value, own: &Self::Own) -> Value {
         let choice = &reply["choices"][0];
         let mut message = choice["message"].clone();
         let members = message.as_object_mut().unwrap();
         members.retain(|_, value| !value.is_null());
         members.entry("content").or_insert_with(|| "".into());
-        let usage = if shape.stream_usage { reply["usage"].clone() } else { Value::Null };
+        let usage = if own.stream_usage { reply["usage"].clone() } else { Value::Null };
         json!({"message": message, "finish_reason": choice["finish_reason"], "usage": usage})
     }
 }
@@ -113,6 +132,14 @@ fn merge_calls(calls: &mut Vec<Value>, pieces: &[Value]) {
 impl Client for Completions {
     const TEXT: Option<[&'static str; 2]> = Some(["/choices/0/text"; 2]);
 
+    fn own(options: &Options) -> CompletionsShape {
+        CompletionsShape {
+            stream_usage: options.stream_usage,
+            echo: options.echo.clone(),
+            choices_per_prompt: 1,
+        }
+    }
+
     fn of_stream(stream: &str) -> Value {
         let mut chunks = data(stream);
         let last = chunks.pop().unwrap();
@@ -137,10 +164,10 @@ impl Client for Completions {
         Value::Object(reply)
     }
 
-    fn of_reply(reply: &Value, shape: &Shape) -> Value {
+    fn of_reply(reply: &Value, own: &Self::Own) -> Value {
         let choice = &reply["choices"][0];
         // A stream gives the counts only where they are asked for.
-        let usage = if shape.stream_usage { reply["usage"].clone() } else { Value::Null };
+        let usage = if own.stream_usage { reply["usage"].clone() } else { Value::Null };
         json!({
             "text": choice["text"], "finish_reason": choice["finish_reason"], "id": reply["id"],
             "usage": usage, "created": reply["created"], "model": reply["model"],
@@ -151,11 +178,13 @@ impl Client for Completions {
 impl Client for OllamaChat {
     const TEXT: Option<[&'static str; 2]> = Some(["/message/content"; 2]);
 
+    fn own(_: &Options) {}
+
     fn of_stream(stream: &str) -> Value {
         of_lines(stream)
     }
 
-    fn of_reply(reply: &Value, _: &Shape) -> Value {
+    fn of_reply(reply: &Value, _: &Self::Own) -> Value {
         of_lines(&format!("{reply}\n"))
     }
 }
@@ -163,11 +192,13 @@ impl Client for OllamaChat {
 impl Client for OllamaGenerate {
     const TEXT: Option<[&'static str; 2]> = Some(["/response"; 2]);
 
+    fn own(_: &Options) {}
+
     fn of_stream(stream: &str) -> Value {
         of_lines(stream)
     }
 
-    fn of_reply(reply: &Value, _: &Shape) -> Value {
+    fn of_reply(reply: &Value, _: &Self::Own) -> Value {
         of_lines(&format!("{reply}\n"))
     }
 }
@@ -198,6 +229,10 @@ fn of_lines(stream: &str) -> Value {
 impl Client for Responses {
     const TEXT: Option<[&'static str; 2]> = None;
 
+    fn own(_: &Options) -> ResponsesShape {
+        ResponsesShape::default()
+    }
+
     fn of_stream(stream: &str) -> Value {
         let last = data(stream).pop().unwrap();
         match last["type"].as_str().unwrap() {
@@ -207,7 +242,7 @@ impl Client for Responses {
         }
     }
 
-    fn of_reply(reply: &Value, _: &Shape) -> Value {
+    fn of_reply(reply: &Value, _: &Self::Own) -> Value {
         reply.clone()
     }
 

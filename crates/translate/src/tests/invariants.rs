@@ -4,7 +4,7 @@
 use proptest::prelude::*;
 use serde_json::Value;
 
-use super::client::Client;
+use super::client::{Client, Options};
 use super::support::script::{item, script};
 use super::support::{completed, created, error, messages, shape, stream, text, whole};
 use crate::for_each_dialect;
@@ -12,22 +12,45 @@ use crate::reasoning_style::ReasoningStyle;
 use crate::stop::StopCriteria;
 use crate::{Dialect, Shape};
 
+/// A shape with the dialect's own part.
+fn shaped<D: Client>(shape: &Shape, options: &Options) -> Shape<D::Own> {
+    let Shape { created, model, response_id, reasoning, json, hide_commentary, .. } = shape.clone();
+    let Shape { stop, tokenizer, store, backend, shortened, .. } = shape.clone();
+    let own = D::own(options);
+    Shape {
+        created,
+        model,
+        response_id,
+        reasoning,
+        json,
+        hide_commentary,
+        stop,
+        tokenizer,
+        store,
+        backend,
+        shortened,
+        own,
+    }
+}
+
 /// A stream put together, and the whole reply to the same events; they must be the same.
-fn both<D: Client>(shape: &Shape, events: &[String]) -> [Value; 2] {
-    let whole = match whole::<D>(shape, events) {
-        Ok(reply) => D::of_reply(&reply, shape),
+fn both<D: Client>(shape: &Shape, options: &Options, events: &[String]) -> [Value; 2] {
+    let shape = shaped::<D>(shape, options);
+    let whole = match whole::<D>(&shape, events) {
+        Ok(reply) => D::of_reply(&reply, &shape.own),
         Err(failure) => D::of_error(&error::<D>(&failure)),
     };
-    [D::of_stream(&stream::<D>(shape, events)), whole]
+    [D::of_stream(&stream::<D>(&shape, events)), whole]
 }
 
 /// The visible text of the dialect's stream and of its whole reply, which must be the same.
 fn visible<D: Client>(shape: &Shape, events: &[String]) -> Option<String> {
     let [in_message, in_reply] = D::TEXT?;
-    let messages = D::messages(&stream::<D>(shape, events));
+    let shape = shaped::<D>(shape, &Options::default());
+    let messages = D::messages(&stream::<D>(&shape, events));
     let text = |message: &Value| message.pointer(in_message)?.as_str().map(str::to_owned);
     let streamed: String = messages.iter().filter_map(text).collect();
-    let whole = whole::<D>(shape, events).unwrap();
+    let whole = whole::<D>(&shape, events).unwrap();
     assert_eq!(whole.pointer(in_reply).unwrap(), &streamed, "{}", D::NAME);
     Some(streamed)
 }
@@ -93,14 +116,16 @@ proptest! {
             stop: StopCriteria { sequences: stop, max_tokens: cap },
             hide_commentary: hide,
             json,
-            legacy_functions: legacy,
-            stream_usage: usage,
-            keep,
-            echo: if echo { vec!["END of the prompt".to_owned()] } else { Vec::new() },
+            store: keep,
             ..shape()
         };
+        let options = Options {
+            stream_usage: usage,
+            legacy_functions: legacy,
+            echo: if echo { vec!["END of the prompt".to_owned()] } else { Vec::new() },
+        };
         let script = script(&items, &turns, end);
-        for [streamed, whole] in for_each_dialect!(D => both::<D>(&shape, &script)) {
+        for [streamed, whole] in for_each_dialect!(D => both::<D>(&shape, &options, &script)) {
             prop_assert_eq!(streamed, whole);
         }
     }
@@ -120,7 +145,7 @@ proptest! {
 }
 
 /// The messages of a stream in its dialect's own framing, less the marker that is no JSON.
-fn delimited<D: Client>(shape: &Shape, events: &[String]) -> Vec<Value> {
+fn delimited<D: Client>(shape: &Shape<D::Own>, events: &[String]) -> Vec<Value> {
     let mut messages = D::messages(&stream::<D>(shape, events));
     messages.retain(|message| message != "[DONE]");
     messages
@@ -134,9 +159,10 @@ proptest! {
         end in 0_usize..10,
         usage in any::<bool>(),
     ) {
-        let shape = Shape { stream_usage: usage, ..shape() };
+        let options = Options { stream_usage: usage, ..Options::default() };
         let script = script(&items, &turns, end);
         let both = for_each_dialect!(D => {
+            let shape = shaped::<D>(&shape(), &options);
             (messages::<D>(&shape, &script), delimited::<D>(&shape, &script))
         });
         for (messages, delimited) in both {

@@ -10,51 +10,34 @@ use chatmock_protocol::responses::Event;
 use chatmock_protocol::sse::Frame;
 use serde_json::{Value, json};
 
-use crate::dialect::{Dialect, Encoder, Output};
+use crate::dialect::{Dialect, Output};
+use crate::encoder::Encoder;
 use crate::end::{End, Finish};
-use crate::reasoning_style::ReasoningStyle;
 use crate::shape::Shape;
-use crate::stop::StopCriteria;
 use crate::{Catalog, Failure, Family, Framing, Notice, Out, Policy, settle};
 
 /// A moment for `created`.
 pub(crate) const CREATED: u64 = 1_795_338_734;
 
 /// A shape without anything special.
-pub(crate) fn shape() -> Shape {
-    Shape {
-        created: CREATED,
-        model: "gpt-6-sol".to_owned(),
-        stream_usage: false,
-        reasoning: ReasoningStyle::ReasoningContent,
-        json: false,
-        hide_commentary: false,
-        legacy_functions: false,
-        stop: StopCriteria::default(),
-        tokenizer: Arc::new(crate::tokens::Estimate),
-        echo: Vec::new(),
-        choices_per_prompt: 1,
-        keep: false,
-        echoed_params: Vec::new(),
-        response_id: std::sync::OnceLock::new(),
-        shortened: Vec::new(),
-    }
+pub(crate) fn shape<O: Default>() -> Shape<O> {
+    Shape::new("gpt-6-sol", CREATED)
 }
 
 /// What a request settles to: the upstream body as a value, and the rest.
 #[derive(Debug)]
-pub(crate) struct Settled {
+pub(crate) struct Settled<O = ()> {
     pub(crate) text: String,
     pub(crate) body: Value,
-    pub(crate) shape: Arc<Shape>,
+    pub(crate) shape: Arc<Shape<O>>,
     pub(crate) stream: bool,
     pub(crate) choices: u32,
-    pub(crate) at_once: Option<Finish>,
+    pub(crate) immediate_finish: Option<Finish>,
     pub(crate) more_inputs: Vec<Value>,
     pub(crate) notices: Vec<Notice>,
 }
 
-impl Settled {
+impl<O> Settled<O> {
     /// Whether a notice of that member and kind was given.
     pub(crate) fn notes(&self, field: &str, kind: &str) -> bool {
         self.notices.iter().any(|n| n.field == field && n.kind.as_str() == kind)
@@ -67,7 +50,7 @@ impl Settled {
 }
 
 /// Reads, drafts and settles a body by the built-in catalogue.
-pub(crate) fn settled<D: Dialect>(body: &str, policy: &Policy) -> Result<Settled, Failure> {
+pub(crate) fn settled<D: Dialect>(body: &str, policy: &Policy) -> Result<Settled<D::Own>, Failure> {
     settled_by::<D>(body, policy, &Catalog::builtin())
 }
 
@@ -76,7 +59,7 @@ pub(crate) fn settled_by<D: Dialect>(
     body: &str,
     policy: &Policy,
     catalog: &Catalog,
-) -> Result<Settled, Failure> {
+) -> Result<Settled<D::Own>, Failure> {
     let draft = D::draft(D::read(body.as_bytes())?)?;
     let turn = settle(draft, catalog, policy, CREATED)?;
     let text = serde_json::to_string(&turn.request).unwrap();
@@ -86,7 +69,7 @@ pub(crate) fn settled_by<D: Dialect>(
         shape: turn.shape,
         stream: turn.stream,
         choices: turn.choices,
-        at_once: turn.at_once,
+        immediate_finish: turn.immediate_finish,
         more_inputs: turn.more_inputs.iter().map(|raw| value(raw.get())).collect(),
         notices: turn.notices,
     })
@@ -199,26 +182,35 @@ fn run<E: Encoder>(
 }
 
 /// The bytes of a streamed reply of one choice.
-pub(crate) fn stream<D: Dialect>(shape: &Shape, events: &[String]) -> String {
+pub(crate) fn stream<D: Dialect>(shape: &Shape<D::Own>, events: &[String]) -> String {
     stream_at::<D>(shape, events, Duration::ZERO)
 }
 
 /// The same where each event comes `step` after the one before.
-pub(crate) fn stream_at<D: Dialect>(shape: &Shape, events: &[String], step: Duration) -> String {
+pub(crate) fn stream_at<D: Dialect>(
+    shape: &Shape<D::Own>,
+    events: &[String],
+    step: Duration,
+) -> String {
     let mut out = Out::new(D::FRAMING);
     write_stream::<D>(shape, events, step, &mut out);
     written(&mut out)
 }
 
 /// The same as one message per event.
-pub(crate) fn messages<D: Dialect>(shape: &Shape, events: &[String]) -> Vec<Value> {
+pub(crate) fn messages<D: Dialect>(shape: &Shape<D::Own>, events: &[String]) -> Vec<Value> {
     let mut out = Out::new(Framing::Message);
     write_stream::<D>(shape, events, Duration::ZERO, &mut out);
     let messages = std::iter::from_fn(|| out.frames.take_message());
     messages.map(|message| serde_json::from_slice(&message).unwrap()).collect()
 }
 
-fn write_stream<D: Dialect>(shape: &Shape, events: &[String], step: Duration, out: &mut Out) {
+fn write_stream<D: Dialect>(
+    shape: &Shape<D::Own>,
+    events: &[String],
+    step: Duration,
+    out: &mut Out,
+) {
     let shape = Arc::new(shape.clone());
     let mut encoder = D::encoder(&shape, 0);
     match run(&mut encoder, events, step, out) {
@@ -234,7 +226,7 @@ fn write_stream<D: Dialect>(shape: &Shape, events: &[String], step: Duration, ou
 }
 
 /// The bytes of a streamed reply of several choices, one after the other; all come to their end.
-pub(crate) fn streams<D: Dialect>(shape: &Shape, choices: &[Vec<String>]) -> String {
+pub(crate) fn streams<D: Dialect>(shape: &Shape<D::Own>, choices: &[Vec<String>]) -> String {
     let shape = Arc::new(shape.clone());
     let mut out = Out::new(D::FRAMING);
     let choices = (0..).zip(choices).map(|(choice, events)| {
@@ -248,7 +240,10 @@ pub(crate) fn streams<D: Dialect>(shape: &Shape, choices: &[Vec<String>]) -> Str
 }
 
 /// A reply to what asks nothing, as a stream and whole.
-pub(crate) fn at_once<D: Dialect>(shape: &Shape, finish: Finish) -> (String, Value) {
+pub(crate) fn immediate_finish<D: Dialect>(
+    shape: &Shape<D::Own>,
+    finish: Finish,
+) -> (String, Value) {
     let shape = Arc::new(shape.clone());
     let mut out = Out::new(D::FRAMING);
     let output = D::encoder(&shape, 0).finish(End::new(finish), &mut out);
@@ -259,13 +254,16 @@ pub(crate) fn at_once<D: Dialect>(shape: &Shape, finish: Finish) -> (String, Val
 }
 
 /// A whole reply of one choice.
-pub(crate) fn whole<D: Dialect>(shape: &Shape, events: &[String]) -> Result<Value, Failure> {
+pub(crate) fn whole<D: Dialect>(
+    shape: &Shape<D::Own>,
+    events: &[String],
+) -> Result<Value, Failure> {
     whole_at::<D>(shape, events, Duration::ZERO)
 }
 
 /// The same where each event comes `step` after the one before.
 pub(crate) fn whole_at<D: Dialect>(
-    shape: &Shape,
+    shape: &Shape<D::Own>,
     events: &[String],
     step: Duration,
 ) -> Result<Value, Failure> {
@@ -274,7 +272,7 @@ pub(crate) fn whole_at<D: Dialect>(
 
 /// A whole reply of several choices.
 pub(crate) fn wholes<D: Dialect>(
-    shape: &Shape,
+    shape: &Shape<D::Own>,
     choices: &[Vec<String>],
     step: Duration,
 ) -> Result<Value, Failure> {

@@ -47,7 +47,7 @@ pub struct Message<'a> {
     /// The text; `null` when there are only calls or a refusal.
     pub content: Option<Cow<'a, str>>,
     /// The text of the refusal.
-    pub refusal: Option<&'a str>,
+    pub refusal: Option<Cow<'a, str>>,
     /// Citations.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub annotations: Vec<Annotation<'a>>,

@@ -222,7 +222,7 @@ fn items_are_read_as_their_kind() {
                 });
                 format!("message {phase:?} {}", texts.collect::<Vec<_>>().join("|"))
             }
-            OutputKind::Reasoning { summary, content } => {
+            OutputKind::Reasoning { summary, content, .. } => {
                 let texts = summary.iter().chain(&content).map(|text| text.to_text());
                 format!("reasoning {}", texts.collect::<Vec<_>>().join("|"))
             }

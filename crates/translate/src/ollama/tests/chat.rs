@@ -16,7 +16,7 @@ fn a_plain_request_is_streamed_and_asks_for_nothing_more() {
     let expected = json!({"input": [said("user", "hi")], "model": "gpt-6-sol", "instructions": ""});
     assert_eq!(settled.body, expected);
     assert!(settled.stream && settled.choices == 1 && settled.notices.is_empty());
-    assert_eq!(settled.at_once, None);
+    assert_eq!(settled.immediate_finish, None);
     assert!(!hi(&json!({"stream": false})).stream);
     assert!(hi(&json!({"stream": null})).stream);
 }
@@ -49,11 +49,11 @@ fn a_request_without_messages_asks_nothing_and_is_answered_at_once() {
         (json!({"keep_alive": "0s"}), Finish::Unloaded),
     ] {
         let settled = plain::<OllamaChat>(&super::extended(json!({"model": "m"}), &more)).unwrap();
-        assert_eq!(settled.at_once, Some(finish), "{more}");
+        assert_eq!(settled.immediate_finish, Some(finish), "{more}");
         assert!(settled.notices.is_empty());
     }
     let kept = hi(&json!({"keep_alive": 0}));
-    assert_eq!((kept.at_once, kept.notices.len()), (None, 0));
+    assert_eq!((kept.immediate_finish, kept.notices.len()), (None, 0));
 }
 
 #[test]

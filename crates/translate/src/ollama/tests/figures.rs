@@ -16,7 +16,7 @@ use crate::tests::support::{
 const STEP: Duration = Duration::from_millis(500);
 
 /// The last line of a stream, which has the figures of the whole reply.
-fn figures<D: Dialect>(shape: &Shape, events: &[String]) -> Value {
+fn figures<D: Dialect>(shape: &Shape<D::Own>, events: &[String]) -> Value {
     let last = lines(&stream_at::<D>(shape, events, STEP)).pop().unwrap();
     let whole = whole_at::<D>(shape, events, STEP).unwrap();
     for name in FIGURES {

@@ -14,7 +14,7 @@ fn a_prompt_is_a_person_s_message_and_streamed() {
     let settled = asked("hi", &json!({}));
     let expected = json!({"input": [said("user", "hi")], "model": "gpt-6-sol", "instructions": ""});
     assert_eq!(settled.body, expected);
-    assert!(settled.stream && settled.notices.is_empty() && settled.at_once.is_none());
+    assert!(settled.stream && settled.notices.is_empty() && settled.immediate_finish.is_none());
     assert!(!asked("hi", &json!({"stream": false})).stream);
     assert_eq!(asked("hi", &json!({"model": "gpt-6-sol:latest"})).shape.model, "gpt-6-sol:latest");
 }
@@ -34,7 +34,7 @@ fn images_go_with_the_prompt() {
     assert_eq!(parts[1]["image_url"], format!("data:image/png;base64,{PNG}"));
     let alone = asked("", &json!({"images": [PNG]}));
     assert_eq!(
-        (alone.at_once, &alone.body["input"][0]["content"][0]["type"]),
+        (alone.immediate_finish, &alone.body["input"][0]["content"][0]["type"]),
         (None, &json!("input_image"))
     );
 }
@@ -50,7 +50,11 @@ fn an_empty_prompt_loads_or_unloads() {
         (json!({"keep_alive": "0m"}), Finish::Unloaded),
     ] {
         let body = extended(json!({"model": "m"}), &more);
-        assert_eq!(plain::<OllamaGenerate>(&body).unwrap().at_once, Some(finish), "{more}");
+        assert_eq!(
+            plain::<OllamaGenerate>(&body).unwrap().immediate_finish,
+            Some(finish),
+            "{more}"
+        );
     }
 }
 
@@ -61,7 +65,7 @@ fn a_suffix_asks_to_fill_the_place_between() {
     let text = "<prefix>def f():</prefix>\n<suffix>return 1</suffix>";
     assert_eq!(settled.body["input"], json!([said("user", text)]));
     assert_eq!(settled.noted(), [("suffix", "emulated")]);
-    assert_eq!(asked("", &json!({"suffix": "end"})).at_once, None);
+    assert_eq!(asked("", &json!({"suffix": "end"})).immediate_finish, None);
 }
 
 #[test]

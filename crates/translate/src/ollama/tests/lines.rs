@@ -8,8 +8,8 @@ use crate::reasoning_style::ReasoningStyle;
 use crate::shape::Shape;
 use crate::stop::StopCriteria;
 use crate::tests::support::{
-    added, arguments, at_once, call, citation, completed, created, done, event, incomplete, lines,
-    message, reasoning, refusal, shape, stream, text, whole,
+    added, arguments, call, citation, completed, created, done, event, immediate_finish,
+    incomplete, lines, message, reasoning, refusal, shape, stream, text, whole,
 };
 use crate::tool_names::ShortenedName;
 
@@ -242,13 +242,13 @@ fn every_end_has_its_word() {
 #[test]
 fn loading_and_unloading_say_so_and_claim_no_figures() {
     for (finish, reason) in [(Finish::Loaded, "load"), (Finish::Unloaded, "unload")] {
-        let (stream, whole) = at_once::<OllamaChat>(&shape(), finish);
+        let (stream, whole) = immediate_finish::<OllamaChat>(&shape(), finish);
         let expected = json!({
             "model": "gpt-6-sol", "created_at": TIME, "message": {"role": "assistant", "content": ""},
             "done": true, "done_reason": reason,
         });
         assert_eq!((lines(&stream), &whole), (vec![expected.clone()], &expected));
-        let (stream, whole) = at_once::<OllamaGenerate>(&shape(), finish);
+        let (stream, whole) = immediate_finish::<OllamaGenerate>(&shape(), finish);
         let expected = json!({
             "model": "gpt-6-sol", "created_at": TIME, "response": "", "done": true, "done_reason": reason,
         });

@@ -1,0 +1,82 @@
+//! The chat completions dialect.
+
+mod chunks;
+mod messages;
+mod parts;
+mod reply;
+mod request;
+mod tools;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chatmock_protocol::openai::chat::reply::Completion;
+
+use crate::chain::{Chain, chain};
+use crate::dialect::{Dialect, Output};
+use crate::draft::Drafted;
+use crate::failure::Failure;
+use crate::frames::{Framing, Out};
+use crate::openai::OpenAi;
+use crate::openai::either_body::OpenAiBody;
+use crate::reply::{Collector, Reply};
+use crate::shape::Shape;
+
+pub use chunks::{Chunks, Ended};
+pub(crate) use request::draft;
+
+/// What only chat completions need to know of the request.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ChatShape {
+    /// Whether a stream ends with token counts.
+    pub stream_usage: bool,
+    /// Whether calls go out in the old form, as the client offered `functions`.
+    pub legacy_functions: bool,
+}
+
+/// `POST /v1/chat/completions`.
+#[derive(Clone, Copy, Debug)]
+pub struct Chat;
+
+impl Dialect for Chat {
+    type Request<'b> = OpenAiBody<'b>;
+    type Own = ChatShape;
+    type Encoder = Chain<Chunks>;
+    type Whole = Chain<Collector>;
+    type Response<'r> = Completion<'r>;
+    type Family = OpenAi;
+
+    const NAME: &'static str = "chat";
+    const FRAMING: Framing = Framing::Sse;
+
+    fn read(body: &[u8]) -> Result<OpenAiBody<'_>, Failure> {
+        OpenAiBody::of_chat(body)
+    }
+
+    fn draft<'b>(request: Self::Request<'b>) -> Result<Drafted<'b, Self::Own>, Failure> {
+        request.for_chat()
+    }
+
+    fn encoder(shape: &Arc<Shape<Self::Own>>, choice: u32) -> Self::Encoder {
+        chain(shape, Chunks::new(shape, choice))
+    }
+
+    fn whole(shape: &Arc<Shape<Self::Own>>, _: u32) -> Self::Whole {
+        chain(shape, Collector::new())
+    }
+
+    fn tail(outcome: Result<&[Output<Self>], &Failure>, shape: &Shape<Self::Own>, out: &mut Out) {
+        chunks::tail(outcome, shape, out);
+    }
+
+    fn render<'r>(
+        replies: &'r [Reply],
+        shape: &'r Shape<Self::Own>,
+        _: Duration,
+    ) -> Completion<'r> {
+        reply::render(replies, shape)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,214 @@
+//! Stream chunks of one choice of a chat completion, and the end of the stream.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+
+use chatmock_protocol::openai::chat::reply::{
+    ChunkChoice, ChunkHead, CustomCall, Delta as Wire, FunctionCall, ToolCall, Usage,
+};
+use chatmock_protocol::responses;
+
+use super::ChatShape;
+use super::reply::{self, finish_reason};
+use crate::delta::{CallStart, Delta, Piece};
+use crate::encoder::DeltaEncoder;
+use crate::end::{End, Finish};
+use crate::failure::Failure;
+use crate::family::Family;
+use crate::frames::{Frames, Framing, Out};
+use crate::openai::OpenAi;
+use crate::shape::Shape;
+use crate::template::{PLACE, Template};
+use crate::tool_names;
+use chatmock_protocol::responses::event::Channel;
+
+/// Writes the chunks of one choice.
+#[derive(Debug)]
+pub struct Chunks {
+    shape: Arc<Shape<ChatShape>>,
+    choice: u32,
+    /// What every chunk begins with, up to the choice; made when the reply's id is known.
+    prefix: String,
+    /// What a piece of text stands in.
+    text: Template<1>,
+    /// What a piece of reasoning stands in, summary and raw.
+    reasoning: [Template<1>; 2],
+    /// What a piece of each call's arguments stands in.
+    calls: Vec<Template<1>>,
+}
+
+/// What an ended choice leaves for the stream's tail.
+#[derive(Debug)]
+pub struct Ended {
+    prefix: String,
+    usage: Option<responses::Usage>,
+}
+
+impl Chunks {
+    /// Makes the writer of choice number `choice`.
+    #[must_use]
+    pub fn new(shape: &Arc<Shape<ChatShape>>, choice: u32) -> Self {
+        Self {
+            shape: Arc::clone(shape),
+            choice,
+            prefix: String::new(),
+            text: Template::default(),
+            reasoning: <[Template<1>; 2]>::default(),
+            calls: Vec::new(),
+        }
+    }
+
+    fn begin(&mut self, response_id: &str, frames: &mut Frames) {
+        let head = ChunkHead {
+            id: &reply::id(response_id, &self.shape),
+            object: "chat.completion.chunk",
+            created: self.shape.created,
+            model: &self.shape.model,
+        };
+        // A head of strings and a number always serialises.
+        let mut prefix = serde_json::to_string(&head).unwrap_or_default();
+        prefix.pop();
+        self.prefix = prefix + ",\"choices\":[";
+        let framing = frames.framing();
+        self.text = self.template(framing, Wire { content: Some(PLACE), ..Wire::default() });
+        self.reasoning = [Channel::Summary, Channel::Raw].map(|channel| {
+            let reasoning = reply::reasoning(self.shape.reasoning, channel, PLACE.into());
+            self.template(framing, Wire { reasoning, ..Wire::default() })
+        });
+        self.write(Wire { role: Some("assistant"), content: Some(""), ..Wire::default() }, frames);
+    }
+
+    fn write(&self, delta: Wire<'_>, frames: &mut Frames) {
+        self.chunk(delta, None, frames);
+    }
+
+    fn chunk(&self, delta: Wire<'_>, finish_reason: Option<&'static str>, frames: &mut Frames) {
+        frames.begin_message(None);
+        frames.text(&self.prefix);
+        frames.json(&ChunkChoice { index: self.choice, delta, logprobs: None, finish_reason });
+        frames.text(if self.shape.own.stream_usage { "],\"usage\":null}" } else { "]}" });
+        frames.end_message();
+    }
+
+    /// A chunk with a place in it.
+    fn template(&self, framing: Framing, delta: Wire<'_>) -> Template<1> {
+        Template::of(framing, |frames| self.write(delta, frames))
+    }
+
+    fn reason(&self, channel: Channel, text: Piece<'_>, frames: &mut Frames) {
+        let [summary, raw] = &self.reasoning;
+        let template = match channel {
+            Channel::Summary => summary,
+            Channel::Raw => raw,
+        };
+        template.write([text], frames);
+    }
+
+    fn call_start(&mut self, start: CallStart<'_>, frames: &mut Frames) {
+        let CallStart { index, id, name, custom } = start;
+        self.calls.push(self.arguments(index, custom, frames.framing()));
+        let shape = Arc::clone(&self.shape);
+        let name = Some(tool_names::original(&shape.shortened, name));
+        if shape.own.legacy_functions {
+            if index == 0 {
+                let function_call = Some(FunctionCall { name, arguments: "" });
+                self.write(Wire { function_call, ..Wire::default() }, frames);
+            }
+            return;
+        }
+        let function = (!custom).then_some(FunctionCall { name, arguments: "" });
+        let call = ToolCall {
+            index: Some(index),
+            id: Some(tool_names::original(&shape.shortened, id)),
+            kind: Some(if custom { "custom" } else { "function" }),
+            function,
+            custom: custom.then_some(CustomCall { name, input: "" }),
+        };
+        self.write(Wire { tool_calls: Some([call]), ..Wire::default() }, frames);
+    }
+
+    /// What pieces of a call's arguments stand in; the old form has a place for the first alone.
+    fn arguments(&self, index: usize, custom: bool, framing: Framing) -> Template<1> {
+        if self.shape.own.legacy_functions {
+            let function_call = Some(FunctionCall { name: None, arguments: PLACE });
+            return self.template(framing, Wire { function_call, ..Wire::default() });
+        }
+        let function = (!custom).then_some(FunctionCall { name: None, arguments: PLACE });
+        let custom = custom.then_some(CustomCall { name: None, input: PLACE });
+        let call = ToolCall { index: Some(index), id: None, kind: None, function, custom };
+        self.template(framing, Wire { tool_calls: Some([call]), ..Wire::default() })
+    }
+
+    fn call_arguments(&self, index: usize, fragment: Piece<'_>, frames: &mut Frames) {
+        if self.shape.own.legacy_functions && index > 0 {
+            return;
+        }
+        if let Some(template) = self.calls.get(index) {
+            template.write([fragment], frames);
+        }
+    }
+}
+
+impl DeltaEncoder for Chunks {
+    type Output = Ended;
+
+    fn delta(&mut self, delta: Delta<'_>, out: &mut Out) -> ControlFlow<Finish> {
+        let frames = &mut out.frames;
+        match delta {
+            Delta::Begin { response_id } => self.begin(response_id, frames),
+            Delta::Text(text) => self.text.write([text], frames),
+            Delta::Refusal(text) => {
+                self.write(Wire { refusal: Some(text.text()), ..Wire::default() }, frames);
+            }
+            Delta::Annotation(annotation) => {
+                let annotation = annotation.into();
+                let annotations = Some([reply::annotation(&annotation)]);
+                self.write(Wire { annotations, ..Wire::default() }, frames);
+            }
+            Delta::Reasoning { channel, text } => self.reason(channel, text, frames),
+            Delta::ReasoningBreak(channel) => self.reason(channel, "\n\n".into(), frames),
+            Delta::CallStart(start) => self.call_start(start, frames),
+            Delta::CallArguments { index, fragment } => {
+                self.call_arguments(index, fragment, frames);
+            }
+            // This API has no words for these ends.
+            Delta::TextEnd | Delta::ReasoningEnd { .. } | Delta::CallEnd { .. } => {}
+            Delta::Image { format, base64 } => {
+                let images = Some([reply::image(format, base64)]);
+                self.write(Wire { images, ..Wire::default() }, frames);
+            }
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn end(mut self, end: End, out: &mut Out) -> Ended {
+        let frames = &mut out.frames;
+        if self.prefix.is_empty() {
+            self.begin("", frames);
+        }
+        let reason = finish_reason(end.finish, &self.shape);
+        self.chunk(Wire::default(), Some(reason), frames);
+        Ended { prefix: self.prefix, usage: end.usage }
+    }
+
+    fn fail(self, _: &Failure, _: &mut Out) {}
+}
+
+/// Ends the stream: token counts if asked for and `[DONE]`, or the failure alone.
+pub(super) fn tail(outcome: Result<&[Ended], &Failure>, shape: &Shape<ChatShape>, out: &mut Out) {
+    let frames = &mut out.frames;
+    let ended = match outcome {
+        Ok(ended) => ended,
+        Err(failure) => return frames.message_json(None, &OpenAi::error(failure)),
+    };
+    let usage = ended.iter().filter_map(|choice| choice.usage).reduce(responses::Usage::plus);
+    if let (true, Some(usage), Some(first)) = (shape.own.stream_usage, usage, ended.first()) {
+        frames.begin_message(None);
+        frames.text(&first.prefix);
+        frames.text("],\"usage\":");
+        frames.json(&Usage::from(usage));
+        frames.text("}");
+        frames.end_message();
+    }
+    frames.done();
+}

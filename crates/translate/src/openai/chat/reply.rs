@@ -1,0 +1,151 @@
+//! A whole chat completion, and the wordings that it shares with the stream's chunks.
+
+use std::borrow::Cow;
+
+use chatmock_protocol::openai::chat::reply::{
+    Annotation, Choice, Completion, CustomCall, FunctionCall, Image, ImageUrl, Message, Reasoning,
+    ReasoningField, ReasoningPart, ToolCall, UrlCitation,
+};
+use chatmock_protocol::responses;
+use chatmock_protocol::responses::event::Channel;
+
+use super::ChatShape;
+use crate::end::Finish;
+use crate::reasoning_style::ReasoningStyle;
+use crate::reply::{Reply, ReplyAnnotation, ReplyCall};
+use crate::shape::Shape;
+use crate::tool_names;
+
+/// The reply's id: the backend's, under this API's prefix; all choices share the first one's.
+pub(super) fn id(response_id: &str, shape: &Shape<ChatShape>) -> String {
+    let response_id = shape.response_id.get_or_init(|| response_id.to_owned());
+    match response_id.strip_prefix("resp_").unwrap_or(response_id) {
+        "" => format!("chatcmpl-{}", shape.created),
+        id => format!("chatcmpl-{id}"),
+    }
+}
+
+/// The word for an end.
+pub(super) fn finish_reason(finish: Finish, shape: &Shape<ChatShape>) -> &'static str {
+    match finish {
+        Finish::Stop | Finish::StopSequence(_) | Finish::Loaded | Finish::Unloaded => "stop",
+        Finish::Length => "length",
+        Finish::ToolCalls if shape.own.legacy_functions => "function_call",
+        Finish::ToolCalls => "tool_calls",
+        Finish::ContentFilter => "content_filter",
+    }
+}
+
+/// Words reasoning in the chosen style.
+pub(super) fn reasoning(
+    style: ReasoningStyle,
+    channel: Channel,
+    text: Cow<'_, str>,
+) -> Reasoning<'_> {
+    let mut worded = Reasoning::default();
+    match (style, channel) {
+        (ReasoningStyle::O3, _) => {
+            let content = [ReasoningPart { kind: "text", text }];
+            worded.reasoning = Some(ReasoningField::Parts { content });
+        }
+        (ReasoningStyle::Legacy, Channel::Summary) => worded.reasoning_summary = Some(text),
+        (ReasoningStyle::Legacy, Channel::Raw) => {
+            worded.reasoning = Some(ReasoningField::Text(text));
+        }
+        // Tags leave here only what came after they were closed.
+        (ReasoningStyle::ReasoningContent | ReasoningStyle::ThinkTags, _) => {
+            worded.reasoning_content = Some(text);
+        }
+        (ReasoningStyle::None, _) => {}
+    }
+    worded
+}
+
+/// Words an annotation.
+pub(super) fn annotation(annotation: &ReplyAnnotation) -> Annotation<'_> {
+    match annotation {
+        ReplyAnnotation::Citation { start, end, url, title } => Annotation::Url {
+            kind: "url_citation",
+            url_citation: UrlCitation {
+                start_index: *start,
+                end_index: *end,
+                url: Cow::Borrowed(url),
+                title: Cow::Borrowed(title),
+            },
+        },
+        ReplyAnnotation::Other(raw) => Annotation::Other(raw),
+    }
+}
+
+/// Words a generated image.
+pub(super) fn image(format: &str, base64: &str) -> Image {
+    let url = format!("data:image/{format};base64,{base64}");
+    Image { kind: "image_url", image_url: ImageUrl { url } }
+}
+
+/// Words a whole reply.
+pub(super) fn render<'r>(replies: &'r [Reply], shape: &'r Shape<ChatShape>) -> Completion<'r> {
+    let choices = (0..).zip(replies).map(|(index, reply)| Choice {
+        index,
+        message: message(reply, shape),
+        logprobs: None,
+        finish_reason: finish_reason(reply.end.finish, shape),
+    });
+    let usage = replies.iter().filter_map(|r| r.end.usage).reduce(responses::Usage::plus);
+    let first = replies.first();
+    Completion {
+        id: Cow::Owned(id(first.map(|r| r.response_id.as_str()).unwrap_or_default(), shape)),
+        object: "chat.completion",
+        created: shape.created,
+        model: &shape.model,
+        choices: choices.collect(),
+        usage: usage.map(Into::into),
+        service_tier: first.and_then(|r| r.end.service_tier.as_deref()),
+    }
+}
+
+fn message<'r>(reply: &'r Reply, shape: &'r Shape<ChatShape>) -> Message<'r> {
+    let (text, refusal) = (reply.text(), reply.refusal());
+    let silent = text.is_empty() && (reply.calls().next().is_some() || !refusal.is_empty());
+    let calls = || reply.calls().map(|call| tool_call(call, shape));
+    let legacy = shape.own.legacy_functions;
+    Message {
+        role: "assistant",
+        content: (!silent).then_some(text),
+        refusal: (!refusal.is_empty()).then_some(refusal),
+        annotations: reply.annotations().map(annotation).collect(),
+        reasoning: whole_reasoning(reply, shape.reasoning),
+        tool_calls: if legacy { Vec::new() } else { calls().collect() },
+        function_call: if legacy { calls().next().and_then(|call| call.function) } else { None },
+        images: reply.images().map(|i| image(&i.format, &i.base64)).collect(),
+    }
+}
+
+fn tool_call<'r>(call: &'r ReplyCall, shape: &'r Shape<ChatShape>) -> ToolCall<'r> {
+    let name = Some(tool_names::original(&shape.shortened, &call.name));
+    let text = call.arguments.as_str();
+    ToolCall {
+        index: None,
+        id: Some(tool_names::original(&shape.shortened, &call.id)),
+        kind: Some(if call.custom { "custom" } else { "function" }),
+        function: (!call.custom).then_some(FunctionCall { name, arguments: text }),
+        custom: call.custom.then_some(CustomCall { name, input: text }),
+    }
+}
+
+/// Words the reasoning of a reply; only the legacy style keeps the channels apart.
+fn whole_reasoning(reply: &Reply, style: ReasoningStyle) -> Reasoning<'_> {
+    if style == ReasoningStyle::Legacy {
+        return Reasoning {
+            reasoning_summary: reply.reasoning_of(|channel| channel == Channel::Summary),
+            reasoning: reply
+                .reasoning_of(|channel| channel == Channel::Raw)
+                .map(ReasoningField::Text),
+            ..Reasoning::default()
+        };
+    }
+    match reply.reasoning_of(|_| true) {
+        Some(text) => reasoning(style, Channel::Summary, text),
+        None => Reasoning::default(),
+    }
+}

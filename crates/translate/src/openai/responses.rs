@@ -1,0 +1,81 @@
+//! The Responses dialect: requests and events pass through, byte for byte where nothing must change.
+
+mod items;
+mod partial;
+mod passthrough;
+mod request;
+mod synthesized;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use chatmock_protocol::json::RawValue;
+
+use crate::dialect::{Dialect, Output};
+use crate::draft::Drafted;
+use crate::failure::Failure;
+use crate::frames::{Framing, Out};
+use crate::openai::OpenAi;
+use crate::openai::either_body::OpenAiBody;
+use crate::shape::Shape;
+
+pub use passthrough::Passthrough;
+pub(crate) use request::draft;
+
+/// What only the Responses API needs to know of the request.
+#[derive(Clone, Debug, Default)]
+pub struct ResponsesShape {
+    /// Members that response objects repeat, where what they ask for is done here and the backend
+    /// knows nothing of it.
+    pub echoed_params: EchoedParams,
+}
+
+/// Members by name, as a client wrote them.
+pub type EchoedParams = Vec<(&'static str, Box<RawValue>)>;
+
+/// `POST /v1/responses`.
+#[derive(Clone, Copy, Debug)]
+pub struct Responses;
+
+impl Dialect for Responses {
+    type Request<'b> = OpenAiBody<'b>;
+    type Own = ResponsesShape;
+    type Encoder = Passthrough;
+    type Whole = Passthrough;
+    type Response<'r> = &'r RawValue;
+    type Family = OpenAi;
+
+    const NAME: &'static str = "responses";
+    const FRAMING: Framing = Framing::Sse;
+
+    fn read(body: &[u8]) -> Result<OpenAiBody<'_>, Failure> {
+        OpenAiBody::of_responses(body)
+    }
+
+    fn draft<'b>(request: Self::Request<'b>) -> Result<Drafted<'b, Self::Own>, Failure> {
+        request.for_responses()
+    }
+
+    fn encoder(shape: &Arc<Shape<Self::Own>>, _: u32) -> Passthrough {
+        Passthrough::new(shape, true)
+    }
+
+    fn whole(shape: &Arc<Shape<Self::Own>>, _: u32) -> Passthrough {
+        Passthrough::new(shape, false)
+    }
+
+    fn tail(_: Result<&[Output<Self>], &Failure>, _: &Shape<Self::Own>, _: &mut Out) {
+        // The terminal event is the end; there is nothing to write after it.
+    }
+
+    fn render<'r>(
+        replies: &'r [Option<Box<RawValue>>],
+        _: &'r Shape<Self::Own>,
+        _: Duration,
+    ) -> &'r RawValue {
+        replies.iter().flatten().next().map_or(RawValue::NULL, |reply| reply)
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,360 @@
+//! Events copied as they came, less what is meant for the backend's own client.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+
+use chatmock_protocol::json::{RawStr, RawValue};
+use chatmock_protocol::responses::event::Body;
+use chatmock_protocol::responses::item::OutputKind;
+use chatmock_protocol::responses::{Event, Response};
+use chatmock_protocol::sse::Frame;
+
+use super::partial::{PartIndex, Partials};
+use super::synthesized::{self, OutputText, PartDone};
+use super::{EchoedParams, ResponsesShape};
+use crate::delta::Piece;
+use crate::encoder::Encoder;
+use crate::end::{End, Finish, Step};
+use crate::failure::Failure;
+use crate::frames::Out;
+use crate::shape::Shape;
+use crate::stop::{Limiter, StopCriteria};
+
+/// Copies events, keeps completed items, and fills an empty `output` at the end.
+#[derive(Debug)]
+pub struct Passthrough {
+    /// Whether events are written; else only the final response is collected.
+    streams: bool,
+    /// Whether the final response is handed back.
+    collects: bool,
+    /// `response.created`, from which a synthesized end takes the response.
+    created: Option<Frame>,
+    /// `response.output_item.done` by output index.
+    items: BTreeMap<usize, Frame>,
+    /// Messages that are not complete.
+    partials: Partials,
+    /// The cap on tokens, where there is one.
+    limiter: Option<Limiter>,
+    /// Calls that are being written, by output index.
+    open_calls: BTreeSet<usize>,
+    last: LastEvent,
+    reported: Reported,
+    echoed_params: EchoedParams,
+    response: Option<Box<RawValue>>,
+    /// Text whose escapes were decoded; kept so that a delta allocates nothing.
+    scratch: String,
+    /// The visible part of a text; kept for the same reason.
+    visible: String,
+}
+
+/// The last event that was written, from which the next one's number follows.
+#[derive(Debug)]
+enum LastEvent {
+    None,
+    Number(u64),
+    /// One whose number was not read on the way.
+    Frame(Frame),
+}
+
+impl LastEvent {
+    fn of(frame: &Frame, event: &Event<'_>) -> Self {
+        match event.sequence_number {
+            Some(number) => Self::Number(number),
+            None => Self::Frame(frame.clone()),
+        }
+    }
+}
+
+/// How the backend itself reported a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Reported {
+    Nothing,
+    /// `error`.
+    Error,
+    /// `response.failed`.
+    Failed,
+}
+
+/// A text delta: where in the output it belongs, and its text.
+#[derive(Clone, Copy)]
+struct TextDelta<'a> {
+    part: PartIndex,
+    text: RawStr<'a>,
+}
+
+impl Passthrough {
+    /// Makes an encoder that writes events (`streams`), or one that gathers the final response.
+    #[must_use]
+    pub fn new(shape: &Shape<ResponsesShape>, streams: bool) -> Self {
+        // This API has no stop sequences, so the cap is the only limit.
+        let limiter = shape.stop.max_tokens.map(|most| {
+            let criteria = StopCriteria { max_tokens: Some(most), ..StopCriteria::default() };
+            Limiter::new(criteria, &*shape.tokenizer)
+        });
+        // What the backend is told, it repeats by itself.
+        let mut echoed_params = shape.own.echoed_params.clone();
+        echoed_params.retain(|(name, _)| !shape.backend.accepts(name));
+        Self {
+            streams,
+            collects: !streams || shape.store,
+            created: None,
+            items: BTreeMap::new(),
+            partials: Partials::default(),
+            limiter,
+            open_calls: BTreeSet::new(),
+            last: LastEvent::None,
+            reported: Reported::Nothing,
+            echoed_params,
+            response: None,
+            scratch: String::new(),
+            visible: String::new(),
+        }
+    }
+
+    fn copy(&mut self, frame: &Frame, event: &Event<'_>, out: &mut Out) {
+        if self.streams {
+            out.frames.message(Some(&event.kind), frame.data());
+            self.last = LastEvent::of(frame, event);
+        }
+    }
+
+    /// Ends with the backend's terminal event; an empty `output` is filled from the finished items.
+    fn terminal(
+        &mut self,
+        frame: &Frame,
+        event: &Event<'_>,
+        response: &Response<'_>,
+        out: &mut Out,
+    ) {
+        self.finish_partials();
+        let whole = self.items.is_empty() || !response.output().is_empty();
+        let mended = if whole { None } else { synthesized::with_output(frame, &self.items) };
+        let Some(mended) = mended else {
+            let gathered = self.collects.then(|| synthesized::response(frame)).flatten();
+            self.response = gathered.map(ToOwned::to_owned);
+            return self.copy(frame, event, out);
+        };
+        if self.streams
+            && let Some(whole) = synthesized::with_response(frame, &mended)
+        {
+            out.frames.message(Some(&event.kind), whole.get().as_bytes());
+        }
+        self.response = self.collects.then_some(mended);
+    }
+
+    /// Makes items of the messages that the backend began and did not finish.
+    fn finish_partials(&mut self) {
+        let sequence = self.next_sequence();
+        for (index, partial) in self.partials.iter() {
+            if let Some(done) = partial.item_done(index, sequence) {
+                self.items.entry(index).or_insert(done);
+            }
+        }
+    }
+
+    fn next_sequence(&self) -> u64 {
+        let last = match &self.last {
+            LastEvent::None => None,
+            LastEvent::Number(number) => Some(*number),
+            LastEvent::Frame(frame) => synthesized::sequence_number(frame),
+        };
+        last.map_or(0, |n| n.saturating_add(1))
+    }
+
+    /// Reads a text delta; where it goes over the cap, the response ends within it.
+    fn text(&mut self, frame: &Frame, delta: TextDelta<'_>, out: &mut Out) -> Option<Step> {
+        let TextDelta { part, text } = delta;
+        let Some(limiter) = &mut self.limiter else {
+            match text.raw() {
+                Some(raw) => self.partials.push_raw(part, raw),
+                None => self.partials.push(part, Piece::read(text, &mut self.scratch)),
+            }
+            return None;
+        };
+        let piece = Piece::read(text, &mut self.scratch);
+        if !self.open_calls.is_empty() {
+            // A call is never cut, so the cap waits while one is being written.
+            limiter.count(piece.text());
+            self.partials.push(part, piece);
+            return None;
+        }
+        self.visible.clear();
+        let visible = &mut self.visible;
+        let flow = limiter.push(piece, &mut |piece| {
+            visible.push_str(piece.text());
+            ControlFlow::Continue(())
+        });
+        if flow.is_continue() {
+            self.partials.push(part, piece);
+            return None;
+        }
+        self.partials.push(part, self.visible.as_str().into());
+        self.write_visible(frame, out);
+        Some(self.end_at_cap(out))
+    }
+
+    /// Writes the text delta of `frame` with only the visible part of its text.
+    fn write_visible(&mut self, frame: &Frame, out: &mut Out) {
+        if !self.visible.is_empty()
+            && self.streams
+            && let Some(event) = synthesized::with_delta(frame, &self.visible)
+        {
+            out.frames.message(Some("response.output_text.delta"), event.get().as_bytes());
+            self.last = LastEvent::Frame(frame.clone());
+        }
+    }
+
+    /// Ends the response at the cap, with the events by which the API ends one.
+    fn end_at_cap(&mut self, out: &mut Out) -> Step {
+        let mut sequence = self.next_sequence();
+        if self.streams {
+            self.write_partial_ends(&mut sequence, out);
+        }
+        self.finish_partials();
+        let usage = self.limiter.as_ref().map(Limiter::usage).unwrap_or_default();
+        let created = self.created.as_ref();
+        let Some(response) = created.and_then(|c| synthesized::cut(c, &self.items, usage.output))
+        else {
+            return ControlFlow::Break(Err(Failure::incomplete()));
+        };
+        if self.streams {
+            let event = synthesized::event(synthesized::INCOMPLETE, &response, sequence);
+            out.frames.message_json(Some(synthesized::INCOMPLETE), &event);
+        }
+        self.response = self.collects.then_some(response);
+        ControlFlow::Break(Ok(End { usage: Some(usage), ..End::new(Finish::Length) }))
+    }
+
+    fn write_partial_ends(&self, sequence: &mut u64, out: &mut Out) {
+        let mut next = || std::mem::replace(sequence, *sequence + 1);
+        for (output_index, partial) in self.partials.iter() {
+            let item_id = partial.id().unwrap_or_default();
+            for (content_index, text) in partial.texts() {
+                let text = text.as_str();
+                let done = |kind, sequence_number, text, logprobs, part| PartDone {
+                    kind,
+                    sequence_number,
+                    item_id: &item_id,
+                    output_index,
+                    content_index,
+                    text,
+                    logprobs,
+                    part,
+                };
+                let kind = "response.output_text.done";
+                let event = done(kind, next(), Some(text), Some([]), None);
+                out.frames.message_json(Some(kind), &event);
+                let kind = "response.content_part.done";
+                let event = done(kind, next(), None, None, Some(OutputText::new(text)));
+                out.frames.message_json(Some(kind), &event);
+            }
+            if let Some(event) = partial.item_done(output_index, next()) {
+                out.frames.message(Some(synthesized::ITEM_DONE), event.data());
+            }
+        }
+    }
+}
+
+impl Passthrough {
+    /// Takes an event as it is to be told.
+    fn take(&mut self, frame: &Frame, event: &Event<'_>, out: &mut Out) -> Step {
+        match &event.body {
+            Body::Private => return ControlFlow::Continue(()),
+            Body::Completed(response) => {
+                self.terminal(frame, event, response, out);
+                return ended(Finish::Stop, response);
+            }
+            Body::Incomplete(response) => {
+                self.terminal(frame, event, response, out);
+                return ended(Finish::Length, response);
+            }
+            Body::Failed(response) => {
+                self.copy(frame, event, out);
+                self.reported = Reported::Failed;
+                let error = response.error.clone().unwrap_or_default();
+                return ControlFlow::Break(Err(Failure::from_api(error, None, None)));
+            }
+            Body::Error(error) => {
+                self.copy(frame, event, out);
+                self.reported = Reported::Error;
+                return ControlFlow::Break(Err(Failure::from_api((**error).clone(), None, None)));
+            }
+            Body::Created(_) => self.created = Some(frame.clone()),
+            Body::ItemAdded { output_index, item } => match item.kind {
+                OutputKind::Message { .. } => self.partials.begin(*output_index, frame),
+                OutputKind::Call { .. } => {
+                    self.open_calls.insert(*output_index);
+                }
+                _ => {}
+            },
+            Body::ItemDone { output_index, .. } => {
+                self.items.insert(*output_index, frame.clone());
+                self.partials.done(*output_index);
+                self.open_calls.remove(output_index);
+            }
+            Body::Text { output_index, content_index, delta } => {
+                let (output_index, content_index) = (*output_index, *content_index);
+                let part = PartIndex { output_index, content_index };
+                if let Some(end) = self.text(frame, TextDelta { part, text: *delta }, out) {
+                    return end;
+                }
+            }
+            _ => {}
+        }
+        self.copy(frame, event, out);
+        ControlFlow::Continue(())
+    }
+}
+
+impl Encoder for Passthrough {
+    type Output = Option<Box<RawValue>>;
+
+    fn event(&mut self, frame: &Frame, event: &Event<'_>, out: &mut Out) -> Step {
+        // What is done here stands in the response as the client asked for it.
+        if !self.echoed_params.is_empty()
+            && holds_response(&event.body)
+            && let Some(frame) = synthesized::with_echoes(frame, &self.echoed_params)
+            && let Ok(event) = Event::parse(&frame)
+        {
+            return self.take(&frame, &event, out);
+        }
+        self.take(frame, event, out)
+    }
+
+    fn finish(self, _: End, _: &mut Out) -> Self::Output {
+        self.response
+    }
+
+    fn final_response(reply: &Self::Output) -> Option<&RawValue> {
+        reply.as_deref()
+    }
+
+    fn fail(self, failure: &Failure, out: &mut Out) {
+        if self.reported == Reported::Failed || !self.streams {
+            return;
+        }
+        // Some clients end on `response.failed` alone, so it follows the backend's `error` too.
+        let sequence = self.next_sequence();
+        match self
+            .created
+            .as_ref()
+            .and_then(|f| synthesized::failed(f, &self.items, failure, sequence))
+        {
+            Some(event) => out.frames.message(Some(synthesized::FAILED), event.get().as_bytes()),
+            None if self.reported == Reported::Error => {}
+            None => out
+                .frames
+                .message_json(Some(synthesized::ERROR), &synthesized::error(failure, sequence)),
+        }
+    }
+}
+
+fn holds_response(body: &Body<'_>) -> bool {
+    use Body::{Completed, Created, Failed, Incomplete, Progress};
+    matches!(body, Created(_) | Progress | Completed(_) | Incomplete(_) | Failed(_))
+}
+
+fn ended(finish: Finish, response: &Response<'_>) -> Step {
+    let service_tier = response.service_tier.as_deref().map(str::to_owned);
+    ControlFlow::Break(Ok(End { finish, usage: response.usage, service_tier }))
+}

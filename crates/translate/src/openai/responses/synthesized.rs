@@ -1,0 +1,254 @@
+//! Events that are made here: a terminal event whose output is filled, and the end of a broken stream.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use chatmock_protocol::json::{RawObject, RawValue, raw};
+use chatmock_protocol::sse::Frame;
+use serde::{Deserialize, Serialize};
+
+use super::EchoedParams;
+use crate::failure::Failure;
+
+/// The kind of a response's failed end.
+pub(super) const FAILED: &str = "response.failed";
+
+/// The kind of an item's end.
+pub(super) const ITEM_DONE: &str = "response.output_item.done";
+
+/// The kind of a response's end by a cap or filter.
+pub(super) const INCOMPLETE: &str = "response.incomplete";
+
+/// The kind of an error outside a response.
+pub(super) const ERROR: &str = "error";
+
+#[derive(Deserialize)]
+struct Item<'a> {
+    #[serde(borrow)]
+    item: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct Whole<'a> {
+    #[serde(borrow)]
+    response: &'a RawValue,
+}
+
+#[derive(Deserialize)]
+struct Numbered {
+    sequence_number: u64,
+}
+
+#[derive(Serialize)]
+struct ResponseError<'a> {
+    code: &'a str,
+    message: &'a str,
+}
+
+/// An `error` event in its flat shape.
+#[derive(Serialize)]
+pub(super) struct ErrorEvent<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    sequence_number: u64,
+    code: Option<&'a str>,
+    message: &'a str,
+    param: Option<&'a str>,
+}
+
+/// An event that holds a response.
+#[derive(Serialize)]
+pub(super) struct ResponseEvent<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    sequence_number: u64,
+    response: &'a RawValue,
+}
+
+/// A text part as it stands in a finished message.
+#[derive(Serialize)]
+pub(super) struct OutputText<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    text: &'a str,
+    annotations: [(); 0],
+    logprobs: [(); 0],
+}
+
+impl<'a> OutputText<'a> {
+    /// A part without annotations.
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { kind: "output_text", text, annotations: [], logprobs: [] }
+    }
+}
+
+/// `response.output_item.done`.
+#[derive(Serialize)]
+pub(super) struct ItemDone<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
+    sequence_number: u64,
+    output_index: usize,
+    item: &'a RawValue,
+}
+
+impl<'a> ItemDone<'a> {
+    /// The end of an item.
+    pub(super) fn new(output_index: usize, item: &'a RawValue, sequence_number: u64) -> Self {
+        Self { kind: ITEM_DONE, sequence_number, output_index, item }
+    }
+}
+
+/// `response.output_text.done` and `response.content_part.done`, which tell the same twice.
+#[derive(Serialize)]
+pub(super) struct PartDone<'a> {
+    #[serde(rename = "type")]
+    pub(super) kind: &'static str,
+    pub(super) sequence_number: u64,
+    pub(super) item_id: &'a str,
+    pub(super) output_index: usize,
+    pub(super) content_index: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) text: Option<&'a str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) logprobs: Option<[(); 0]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) part: Option<OutputText<'a>>,
+}
+
+#[derive(Serialize)]
+struct IncompleteDetails {
+    reason: &'static str,
+}
+
+/// Token counts of an answer that was cut here.
+#[derive(Serialize)]
+struct CutUsage {
+    input_tokens: u64,
+    input_tokens_details: CachedTokens,
+    output_tokens: u64,
+    output_tokens_details: ReasoningTokens,
+    total_tokens: u64,
+}
+
+#[derive(Serialize)]
+struct CachedTokens {
+    cached_tokens: u64,
+}
+
+#[derive(Serialize)]
+struct ReasoningTokens {
+    reasoning_tokens: u64,
+}
+
+/// The response as it was created, ended by a cap on its tokens.
+///
+/// The turn is let go at the cut, so the backend's counts never come: output tokens are those
+/// counted here, and input tokens are 0, since parsers demand a number.
+pub(super) fn cut(
+    created: &Frame,
+    items: &BTreeMap<usize, Frame>,
+    tokens: u64,
+) -> Option<Box<RawValue>> {
+    let mut response: RawObject<'_> = serde_json::from_str(response(created)?.get()).ok()?;
+    response.set("status", "incomplete").ok()?;
+    response.set("incomplete_details", &IncompleteDetails { reason: "max_output_tokens" }).ok()?;
+    response.set("output", &outputs(items)).ok()?;
+    let usage = CutUsage {
+        input_tokens: 0,
+        input_tokens_details: CachedTokens { cached_tokens: 0 },
+        output_tokens: tokens,
+        output_tokens_details: ReasoningTokens { reasoning_tokens: 0 },
+        total_tokens: tokens,
+    };
+    response.set("usage", &usage).ok()?;
+    raw(&response).ok()
+}
+
+/// The event of `frame` with other members in its response.
+pub(super) fn with_echoes(frame: &Frame, echoed_params: &EchoedParams) -> Option<Frame> {
+    let mut event: RawObject<'_> = serde_json::from_str(frame.text()).ok()?;
+    let mut response: RawObject<'_> =
+        serde_json::from_str(event.as_read("response")?.get()).ok()?;
+    for (name, value) in echoed_params {
+        response.set(*name, value).ok()?;
+    }
+    event.set("response", &response).ok()?;
+    Some(Frame::new(Bytes::from(serde_json::to_vec(&event).ok()?)))
+}
+
+/// An event of a kind that holds a response.
+pub(super) fn event<'a>(
+    kind: &'static str,
+    response: &'a RawValue,
+    sequence_number: u64,
+) -> ResponseEvent<'a> {
+    ResponseEvent { kind, sequence_number, response }
+}
+
+/// A text delta with other text in it.
+pub(super) fn with_delta(frame: &Frame, delta: &str) -> Option<Box<RawValue>> {
+    let mut members: RawObject<'_> = serde_json::from_str(frame.text()).ok()?;
+    members.set("delta", delta).ok()?;
+    raw(&members).ok()
+}
+
+/// The item of an event.
+pub(super) fn item(frame: &Frame) -> Option<&RawValue> {
+    serde_json::from_str::<Item<'_>>(frame.text()).ok().map(|event| event.item)
+}
+
+/// The response of an event.
+pub(super) fn response(frame: &Frame) -> Option<&RawValue> {
+    serde_json::from_str::<Whole<'_>>(frame.text()).ok().map(|event| event.response)
+}
+
+/// The response of an event with its finished items as `output`.
+pub(super) fn with_output(frame: &Frame, items: &BTreeMap<usize, Frame>) -> Option<Box<RawValue>> {
+    let mut members: RawObject<'_> = serde_json::from_str(response(frame)?.get()).ok()?;
+    members.set("output", &outputs(items)).ok()?;
+    raw(&members).ok()
+}
+
+/// The event of `frame` with another response in it.
+pub(super) fn with_response(frame: &Frame, response: &RawValue) -> Option<Box<RawValue>> {
+    let mut members: RawObject<'_> = serde_json::from_str(frame.text()).ok()?;
+    members.set("response", response).ok()?;
+    raw(&members).ok()
+}
+
+/// A `response.failed` made of the response as it was created.
+pub(super) fn failed(
+    created: &Frame,
+    items: &BTreeMap<usize, Frame>,
+    failure: &Failure,
+    sequence_number: u64,
+) -> Option<Box<RawValue>> {
+    let mut response: RawObject<'_> = serde_json::from_str(response(created)?.get()).ok()?;
+    let code = failure.code.as_deref().unwrap_or("server_error");
+    response.set("status", "failed").ok()?;
+    response.set("error", &ResponseError { code, message: &failure.message }).ok()?;
+    response.set("output", &outputs(items)).ok()?;
+    let response = raw(&response).ok()?;
+    raw(&event(FAILED, &response, sequence_number)).ok()
+}
+
+/// An `error` event for a stream that broke before the response was created.
+pub(super) fn error(failure: &Failure, sequence_number: u64) -> ErrorEvent<'_> {
+    ErrorEvent {
+        kind: ERROR,
+        sequence_number,
+        code: failure.code.as_deref(),
+        message: &failure.message,
+        param: failure.param.as_deref(),
+    }
+}
+
+/// The `sequence_number` of an event.
+pub(super) fn sequence_number(frame: &Frame) -> Option<u64> {
+    serde_json::from_str::<Numbered>(frame.text()).ok().map(|event| event.sequence_number)
+}
+
+fn outputs(items: &BTreeMap<usize, Frame>) -> Vec<&RawValue> {
+    items.values().filter_map(item).collect()
+}
