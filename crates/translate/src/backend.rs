@@ -1,10 +1,11 @@
-//! What the backend does by itself, which decides what is done here in its place.
+//! Abilities of the backend, which decide what is emulated here.
 //!
 //! Backends differ in the parameters that they accept: one refuses the cap on tokens that another
 //! keeps. A parameter that is passed on is neither emulated nor reported, so the decision is made
 //! once, here, from a list of names that the embedder knows; the dialects only say what was asked.
 
-/// What a backend accepts beyond what every one accepts. The default is the Codex backend.
+/// The parameters that a backend accepts beyond those which every one accepts. The default is the Codex
+/// backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Backend {
     /// Parameters of a request that are passed on, instead of being emulated here or reported.

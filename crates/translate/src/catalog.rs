@@ -10,7 +10,7 @@ use chatmock_protocol::effort::Effort;
 
 pub use name::{Resolved, UnknownModel};
 
-/// Where a catalogue comes from.
+/// The origin of a catalogue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
     /// The backend's answer.
@@ -49,7 +49,7 @@ pub struct Catalog {
 pub struct Alias {
     /// The name to ask for.
     pub name: String,
-    /// What it stands for, such as `gpt-6-sol:high`.
+    /// Its meaning, such as `gpt-6-sol:high`.
     pub target: String,
 }
 
@@ -111,7 +111,7 @@ impl Catalog {
         aliases.chain(models.filter(|(name, _)| !own(name))).collect()
     }
 
-    /// Where the list comes from.
+    /// Returns the origin of the list.
     #[must_use]
     pub fn source(&self) -> Source {
         self.source
@@ -140,7 +140,7 @@ impl Catalog {
         self.entries.iter().map(|entry| &entry.model).find(|model| model.slug == slug)
     }
 
-    /// What a client's name means: a model, and an effort where the name carries one. An effort
+    /// Resolves a client's name to a model, and an effort where the name carries one. An effort
     /// behind an alias wins over the one that the alias stands for.
     ///
     /// # Errors

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use chatmock_protocol::json::RawString;
 
-/// How the base64 of a file of each kind begins, and the kind's media type.
+/// The start of the base64 of a file of each kind, and the media type of the kind.
 const SIGNATURES: [(&str, &str); 6] = [
     ("iVBORw0KGgo", "image/png"),
     ("/9j/", "image/jpeg"),
@@ -14,7 +14,7 @@ const SIGNATURES: [(&str, &str); 6] = [
     ("JVBERi", "application/pdf"),
 ];
 
-/// Repairs an image's address: `http:` and `https:` pass, `data:` is mended, bare base64 gets its type.
+/// Repairs an image's address: `http:` and `https:` pass, `data:` is repaired, bare base64 gets its type.
 ///
 /// # Errors
 /// Words for a person when the text is no address and no base64 of a known kind of image.
@@ -43,7 +43,7 @@ pub(crate) fn file_data<'b>(
     Ok(mended.written().unwrap_or(data))
 }
 
-/// What is to be done with an address.
+/// The repair of an address.
 enum Mended<'u> {
     /// Nothing.
     Whole,

@@ -9,7 +9,7 @@ use crate::notice::Notice;
 use crate::tool_names::ShortenedName;
 use crate::tools;
 
-/// What every translating dialect's history lowers to.
+/// The lowered form of a history, for every translating dialect.
 #[derive(Debug, Default)]
 pub(crate) struct Conversation<'b> {
     /// The leading system text, if there is any.
@@ -18,11 +18,11 @@ pub(crate) struct Conversation<'b> {
     pub(crate) items: Vec<InputItem<'b>>,
     /// Names that went out shortened.
     pub(crate) shortened: Vec<ShortenedName>,
-    /// What was not simply honoured.
+    /// Members that were ignored, changed or emulated.
     pub(crate) notices: Vec<Notice>,
-    /// Whether something other than system text has been said.
+    /// True once something other than system text was said.
     spoken: bool,
-    /// Whether system text that says "json" stays in the input, as JSON mode demands.
+    /// Keeps system text that says "json" in the input, as JSON mode demands.
     keep_json: bool,
 }
 
@@ -61,7 +61,7 @@ impl<'b> Conversation<'b> {
         self.items.push(item);
     }
 
-    /// Whether any text of the input says "json".
+    /// Returns whether any text of the input says "json".
     pub(crate) fn says_json(&self) -> bool {
         self.items.iter().any(|item| match item {
             InputItem::Message { content, .. } => content.iter().filter_map(text_of).any(says_json),

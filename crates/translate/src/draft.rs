@@ -1,4 +1,4 @@
-//! What a client asked, lowered to the Responses API but not yet completed by policy.
+//! Drafts: requests lowered to the Responses API, before policy completes them.
 
 mod param;
 
@@ -19,19 +19,19 @@ pub use param::{OptionalParam, ParamName};
 /// The most answers that one request may ask for.
 pub(crate) const MAX_CHOICES: u32 = 8;
 
-/// Why a member of an option's object has no effect.
+/// The reason why a member of an option's object has no effect.
 pub(crate) const UNKNOWN_OPTION: &str = "not a known option";
 
-/// Why a member of a request has no effect that its API does not have.
+/// The reason why a member has no effect that its API does not have.
 pub(crate) const UNKNOWN_MEMBER: &str = "not a member of this API";
 
-/// Why a sampling parameter has no effect.
+/// The reason why a sampling parameter has no effect.
 pub(crate) const NO_SAMPLING: &str = "the backend takes no sampling parameters";
 
-/// Why a member has no effect that the backend would have to accept.
+/// The reason why a member has no effect that the backend would have to accept.
 pub(crate) const NOT_ACCEPTED: &str = "the backend takes no such member";
 
-/// Why a member has no effect that only a backend which stores responses accepts.
+/// The reason why a member has no effect that only a backend which stores responses accepts.
 pub(crate) const NOT_STORED: &str = "completions are not stored";
 
 /// A draft, with what only its dialect needs.
@@ -39,7 +39,7 @@ pub(crate) const NOT_STORED: &str = "completions are not stored";
 pub struct Drafted<'b, O> {
     /// The lowered request.
     pub draft: Draft<'b>,
-    /// What the dialect's own encoders need to know of it.
+    /// The part of the request that only the dialect's own encoders need.
     pub own: O,
 }
 
@@ -50,31 +50,31 @@ pub struct Draft<'b> {
     pub model: ModelName<'b>,
     /// The request for the backend, as far as the client's words give it.
     pub request: Request<'b>,
-    /// Whether to answer as a stream.
+    /// Asks for a stream.
     pub stream: bool,
-    /// How many answers to each prompt; at least one.
+    /// The number of answers to each prompt; at least one.
     pub choices: u32,
     /// Inputs of further prompts, each asked by itself.
     pub more_inputs: Vec<Box<RawValue>>,
-    /// How the reply ends without a word to the backend, where nothing is asked of it.
+    /// The end of a reply that needs no call of the backend, where nothing is asked of the model.
     pub immediate_finish: Option<Finish>,
-    /// What is asked of reasoning.
+    /// The wishes about reasoning.
     pub reasoning: Reasoning<'b>,
     /// The tier asked for.
     pub tier: Option<Cow<'b, str>>,
-    /// Whether a web search was asked for (`Some(true)`), ruled out, or not spoken of.
+    /// A web search was asked for (`Some(true)`), ruled out, or not mentioned.
     pub web_search: Option<bool>,
-    /// Whether the answer must be JSON.
+    /// Demands an answer in JSON.
     pub json: bool,
     /// Where the reply is cut.
     pub caps: Caps,
-    /// What is stored before and after the turn.
+    /// The wishes about stored responses.
     pub storage: Storage,
     /// Parameters that only some backends have.
     pub optional_params: Vec<OptionalParam>,
     /// Names that went out shortened.
     pub shortened: Vec<ShortenedName>,
-    /// What was not simply honoured.
+    /// Members that were ignored, changed or emulated.
     pub notices: Vec<Notice>,
 }
 
@@ -87,19 +87,19 @@ pub struct ModelName<'b> {
     pub echoed: Option<Cow<'b, str>>,
 }
 
-/// What a request asks of reasoning.
+/// The wishes of a request about reasoning.
 #[derive(Debug, Default)]
 pub struct Reasoning<'b> {
     /// The `reasoning` member, apart since effort and summary are settled later.
     pub params: Request<'b>,
     /// The member of the client's request that holds the effort, where it is not `reasoning_effort`.
     pub effort_member: Option<&'static str>,
-    /// Whether this dialect shows reasoning unasked, so that a summary is worth asking for.
+    /// The reply shows reasoning unasked, so that a summary is worth asking for.
     pub shown: bool,
-    /// Whether the client asked for reasoning to be shown, so that a summary is asked for whatever
+    /// The client asked for reasoning to be shown, so that a summary is asked for whatever
     /// the backend is.
     pub requested: bool,
-    /// Whether this dialect has a field of its own for reasoning, whatever style is set.
+    /// The dialect has a field of its own for reasoning, whatever style is set.
     pub own_field: bool,
 }
 
@@ -112,10 +112,10 @@ pub struct Caps {
     pub max_tokens_member: &'static str,
 }
 
-/// What a request asks of stored responses.
+/// The wishes of a request about stored responses.
 #[derive(Debug, Default)]
 pub struct Storage {
-    /// Whether the final response is stored, to be asked for later.
+    /// Stores the final response, to be asked for later.
     pub store: bool,
     /// The response that this one continues; whoever stores it puts its conversation in front of the
     /// input.
@@ -133,7 +133,7 @@ pub(crate) fn model(name: Option<Text<'_>>) -> Result<Cow<'_, str>, Failure> {
     }
 }
 
-/// How many answers are asked for.
+/// Reads the number of answers that are asked for.
 ///
 /// # Errors
 /// When there are more than this server makes.

@@ -12,7 +12,7 @@ pub type Step = ControlFlow<Result<End, Failure>>;
 /// The end of a reply.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct End {
-    /// Why it ended.
+    /// The reason.
     pub finish: Finish,
     /// Token counts, where known.
     pub usage: Option<Usage>,
@@ -28,7 +28,7 @@ impl End {
     }
 }
 
-/// Why a reply ended.
+/// The reason why a reply ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Finish {
     /// The model was done.

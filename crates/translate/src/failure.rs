@@ -1,11 +1,11 @@
-//! A failure that a client is told of, before a dialect has worded it.
+//! Failures, before the family of the API words them for the client.
 
 use std::borrow::Cow;
 
 use chatmock_protocol::json::ReadError;
 use chatmock_protocol::responses::ApiError;
 
-/// What went wrong, by what a client can do about it.
+/// The kinds of failures, by what a client can do about them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum FailureKind {
@@ -47,7 +47,7 @@ pub enum FailureKind {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
 pub struct Failure {
-    /// What a client can do about it.
+    /// The kind, by what a client can do about it.
     pub kind: FailureKind,
     /// Words for a person.
     pub message: String,
@@ -216,7 +216,7 @@ fn of_word(word: &str, retry_after: Option<u64>) -> Option<FailureKind> {
     })
 }
 
-/// What a person can do about a code, beyond what the backend's own message says.
+/// Returns advice for a code, beyond what the backend's own message says.
 fn advice(code: &str) -> Option<&'static str> {
     Some(match code {
         "subscription_sharing_invalid_user" => "sign in again: chatmock-auth login --route plan",

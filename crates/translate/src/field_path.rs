@@ -1,8 +1,8 @@
-//! Where in a request a value stands, in words only once someone is told.
+//! Paths of values in a request, written out only for a failure or a notice.
 
 use std::fmt;
 
-/// A path such as `messages[2].content`, kept as its steps: most values are never spoken of.
+/// A path such as `messages[2].content`, kept as its steps: most values are never reported.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum FieldPath<'p> {
     /// A member of the request.

@@ -9,7 +9,7 @@ use crate::draft::Draft;
 use crate::failure::Failure;
 use crate::schema;
 
-/// What the model is told when a place between two texts is to be filled.
+/// The instructions for filling a gap between two texts.
 pub(crate) const FILL_IN: &str = "Write only the text that belongs between <prefix> and <suffix>, \
     with nothing before or after it and without repeating either.";
 
@@ -37,24 +37,24 @@ pub(crate) enum Format<'b> {
     JsonSchema {
         /// The schema's name.
         name: Cow<'b, str>,
-        /// What it is for.
+        /// Its purpose.
         #[serde(skip_serializing_if = "Option::is_none")]
         description: Option<Cow<'b, str>>,
-        /// Whether the answer must keep to it.
+        /// Demands an answer that keeps to it.
         strict: bool,
         /// The schema.
         schema: Cow<'b, RawValue>,
     },
 }
 
-/// What a client says of a schema beside it.
+/// The description of a schema that a client sends next to it.
 #[derive(Debug, Default)]
 pub(crate) struct Named<'b> {
     /// Its name.
     pub(crate) name: Option<Cow<'b, str>>,
-    /// What it is for.
+    /// Its purpose.
     pub(crate) description: Option<Cow<'b, str>>,
-    /// Whether the answer must keep to it; completed to that where it is not said.
+    /// Demands an answer that keeps to it; where it is absent, the schema is completed to that.
     pub(crate) strict: Option<bool>,
 }
 

@@ -15,7 +15,7 @@ use serde::Serialize;
 
 use crate::delta::Piece;
 
-/// How the messages of a stream are delimited.
+/// The way in which the messages of a stream are delimited.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Framing {
     /// Server-sent events.
@@ -28,7 +28,7 @@ pub enum Framing {
     Message,
 }
 
-/// What an encoder writes into, and when.
+/// The output of encoders, with the time of the event that they encode.
 #[derive(Debug, Default)]
 pub struct Out {
     /// The messages so far.
@@ -63,7 +63,7 @@ impl Frames {
         Self { framing, ..Self::default() }
     }
 
-    /// How messages are delimited.
+    /// Returns the framing.
     #[must_use]
     pub fn framing(&self) -> Framing {
         self.framing
@@ -131,7 +131,7 @@ impl Frames {
         Some(self.bytes.split_to(length).freeze())
     }
 
-    /// How many bytes wait.
+    /// Returns the number of bytes that wait.
     #[must_use]
     pub fn len(&self) -> usize {
         self.bytes.len()

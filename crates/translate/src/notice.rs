@@ -1,9 +1,9 @@
-//! Notices: what was done with a request member other than what it says.
+//! Notices: request members that were ignored, changed or emulated.
 
 use std::borrow::Cow;
 use std::fmt::{Display, Write};
 
-/// What became of a request member.
+/// The fate of a request member.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NoticeKind {
     /// It has no effect.
@@ -34,9 +34,9 @@ impl NoticeKind {
 pub struct Notice {
     /// Path of the member.
     pub field: Cow<'static, str>,
-    /// What became of it.
+    /// Its fate.
     pub kind: NoticeKind,
-    /// Why, or what was used in its place.
+    /// The reason, or the value that was used in its place.
     pub detail: Cow<'static, str>,
 }
 

@@ -10,10 +10,10 @@ use crate::notice::{Notice, NoticeKind};
 use crate::reasoning_style::ReasoningStyle;
 use crate::tokens::{Estimate, Tokenizer};
 
-/// What the person who runs the server decided for all requests.
+/// The settings of the operator for all requests.
 #[derive(Clone, Debug)]
 pub struct Policy {
-    /// How reasoning is worded.
+    /// The style of reasoning.
     pub reasoning_style: ReasoningStyle,
     /// The effort where neither request nor model name says one; else the model's own default.
     pub effort: Option<Effort>,
@@ -31,7 +31,7 @@ pub struct Policy {
     pub debug_model: Option<String>,
     /// Instructions where a request has none.
     pub instructions: Instructions,
-    /// What the backend takes.
+    /// The parameters that the backend accepts.
     pub backend: Backend,
     /// Counts the tokens of what is cut here.
     pub tokenizer: Arc<dyn Tokenizer>,

@@ -15,7 +15,7 @@ use crate::end::{End, Finish};
 use crate::failure::Failure;
 use crate::frames::Out;
 
-/// How reasoning is worded in replies.
+/// The way in which replies show reasoning.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum ReasoningStyle {
     /// In the field `reasoning_content`.

@@ -26,12 +26,12 @@ const ONE: [&str; 1] = ["items"];
 const LISTS: [&str; 2] = ["anyOf", "prefixItems"];
 const NAMED: [&str; 3] = ["properties", "$defs", "definitions"];
 
-/// Where a schema is not strict, and why.
+/// A place at which a schema is not strict.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Violation {
     /// Path below the schema's root, such as `.properties.user`; empty at the root.
     pub(crate) path: String,
-    /// What is wrong, in words for a person.
+    /// The reason, in words for a person.
     pub(crate) why: &'static str,
 }
 

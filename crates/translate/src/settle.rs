@@ -28,15 +28,15 @@ pub struct Turn<'b, O = ()> {
     pub request: Request<'b>,
     /// Inputs of further prompts, each asked by itself.
     pub more_inputs: Vec<Box<RawValue>>,
-    /// How the reply ends without a word to the backend, where nothing is asked of it.
+    /// The end of a reply that needs no call of the backend, where nothing is asked of the model.
     pub immediate_finish: Option<Finish>,
-    /// What all choices have in common.
+    /// The shape of all choices.
     pub shape: Arc<Shape<O>>,
-    /// Whether to answer as a stream.
+    /// Asks for a stream.
     pub stream: bool,
-    /// How many answers to each prompt.
+    /// The number of answers to each prompt.
     pub choices: u32,
-    /// What was not simply honoured.
+    /// Members that were ignored, changed or emulated.
     pub notices: Vec<Notice>,
 }
 
@@ -139,7 +139,7 @@ pub fn unknown_model(name: &str, unknown: &UnknownModel) -> Failure {
 
 /// The request's own effort wins, then the name's, then the default; the model's offer bounds it.
 ///
-/// Tells whether `reasoning` was changed.
+/// Returns whether `reasoning` was changed.
 fn effort(
     draft: &mut Draft<'_>,
     resolved: &Resolved,
@@ -180,7 +180,7 @@ fn effort(
 /// The one model known to refuse a reasoning summary.
 const WITHOUT_SUMMARY: &str = "gpt-5.3-codex-spark";
 
-/// Asks for a summary where one is shown; tells whether `reasoning` was changed.
+/// Asks for a summary where one is shown, and returns whether `reasoning` was changed.
 fn summary(draft: &mut Draft<'_>, slug: &str, policy: &Policy) -> Result<bool, Failure> {
     if slug == WITHOUT_SUMMARY {
         let removed = draft.reasoning.params.remove("summary").is_some();

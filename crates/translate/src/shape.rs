@@ -8,7 +8,7 @@ use crate::stop::StopCriteria;
 use crate::tokens::{Estimate, Tokenizer};
 use crate::tool_names::ShortenedName;
 
-/// What all choices of a reply have in common.
+/// The members that all choices of a reply have in common.
 ///
 /// `O` is what one dialect alone needs, see [`Dialect::Own`](crate::Dialect::Own): a member that only
 /// its encoders read is none that every other dialect, test and bench has to spell out.
@@ -20,7 +20,7 @@ pub struct Shape<O = ()> {
     pub model: String,
     /// The backend's id of the choice that began first, from which all choices have theirs.
     pub response_id: OnceLock<String>,
-    /// How reasoning is worded.
+    /// The style of reasoning.
     pub reasoning: ReasoningStyle,
     /// Whether the text must be JSON, so that nothing may be mixed into it.
     pub json: bool,
@@ -32,11 +32,11 @@ pub struct Shape<O = ()> {
     pub tokenizer: Arc<dyn Tokenizer>,
     /// Whether the final response is stored by whoever serves the turn.
     pub store: bool,
-    /// What the backend does by itself.
+    /// The parameters that the backend accepts.
     pub backend: Backend,
     /// Names that went out shortened, to be mapped back.
     pub shortened: Vec<ShortenedName>,
-    /// What only the dialect needs.
+    /// The part that only the dialect needs.
     pub own: O,
 }
 

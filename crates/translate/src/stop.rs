@@ -21,7 +21,7 @@ use crate::failure::Failure;
 use crate::frames::Out;
 use crate::tokens::{TokenCount, Tokenizer};
 
-/// Where a reply is cut.
+/// The conditions under which a reply is cut.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StopCriteria {
     /// Texts before which the reply ends; none is empty.
@@ -52,7 +52,7 @@ pub(crate) struct Limiter {
     held: String,
     /// The tokens of the visible text.
     count: Box<dyn TokenCount>,
-    /// Why the text ended, once it has.
+    /// The reason why the text ended, once it has.
     finish: Option<Finish>,
 }
 
@@ -100,12 +100,12 @@ impl Limiter {
         self.count.take(text, u64::MAX);
     }
 
-    /// How many bytes are held back.
+    /// Returns the number of bytes that are held back.
     pub(crate) fn held(&self) -> usize {
         self.held.len()
     }
 
-    /// Why the text ended, once it has.
+    /// Returns the reason why the text ended, once it has.
     pub(crate) fn finish(&self) -> Option<Finish> {
         self.finish
     }
@@ -181,7 +181,7 @@ pub struct StopAt<E> {
     encoder: E,
     /// Calls that are being written.
     open_calls: usize,
-    /// How many bytes of the held text come before a [`Delta::TextEnd`] that waits for them.
+    /// The number of bytes of the held text before a [`Delta::TextEnd`] that waits for them.
     text_end: Option<usize>,
 }
 

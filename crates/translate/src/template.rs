@@ -3,7 +3,7 @@
 use crate::delta::Piece;
 use crate::frames::{Frames, Framing};
 
-/// The string that keeps a place free.
+/// The string that marks a place.
 pub(crate) const PLACE: &str = "\0";
 
 /// [`PLACE`] as it is written.
@@ -12,7 +12,7 @@ const WRITTEN: &str = "\"\\u0000\"";
 /// A text with `PLACES` strings to fill in.
 #[derive(Debug)]
 pub(crate) struct Template<const PLACES: usize> {
-    /// What stands before each place.
+    /// The text before each place.
     before: [String; PLACES],
     after: String,
 }

@@ -1,4 +1,4 @@
-//! Tools on offer, in the form that OpenAI's and Ollama's clients share.
+//! Lists of tools, in the form that OpenAI's and Ollama's clients share.
 
 use std::borrow::Cow;
 
@@ -14,10 +14,10 @@ use crate::notice;
 use crate::tool_names;
 use crate::tools::parameters;
 
-/// Why a member of a tool has no effect.
+/// The reason why a member of a tool has no effect.
 const NOT_OF_TOOL: &str = "not a member of a tool";
 
-/// What a request offers the model to call.
+/// The tools that a request offers the model.
 #[derive(Debug, Default)]
 pub(crate) struct ToolList<'b> {
     /// The tools, as written.

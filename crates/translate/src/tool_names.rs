@@ -11,9 +11,9 @@ pub(crate) const LONGEST: usize = 64;
 /// A name that went out in another form.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ShortenedName {
-    /// What went out.
+    /// The name that went out.
     pub short: String,
-    /// What the client said.
+    /// The client's name.
     pub original: String,
 }
 

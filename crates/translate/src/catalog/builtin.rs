@@ -52,7 +52,7 @@ struct Object<'a> {
     experimental_supported_tools: [&'static str; 0],
 }
 
-/// How much of a tool's output the Codex CLI keeps.
+/// The limit up to which the Codex CLI keeps a tool's output.
 #[derive(Serialize)]
 struct TruncationPolicy {
     mode: &'static str,

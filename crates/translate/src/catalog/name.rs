@@ -1,4 +1,4 @@
-//! What a model's name means: a slug, perhaps with an effort behind it.
+//! Names of models: a slug, perhaps followed by an effort.
 
 use chatmock_protocol::effort::Effort;
 

@@ -16,7 +16,7 @@ use crate::tool_names;
 
 /// The messages so far, and the calls that wait for their results.
 pub(super) struct History<'b> {
-    /// What has been lowered.
+    /// The lowered messages.
     pub(super) conversation: Conversation<'b>,
     /// Calls without a result.
     open: Vec<Open<'b>>,
@@ -26,14 +26,14 @@ pub(super) struct History<'b> {
 struct Open<'b> {
     name: Cow<'b, str>,
     id: String,
-    /// Whether the id was made here, since the client kept none.
+    /// True where the id was made here, since the client kept none.
     made: bool,
 }
 
-/// Where the messages stand.
+/// The path of the messages.
 const MESSAGES: FieldPath<'_> = FieldPath::Top("messages");
 
-/// Why a member of a call in the history has no effect.
+/// The reason why a member of a call in the history has no effect.
 const NOT_OF_CALL: &str = "not a member of a tool call";
 
 impl<'b> History<'b> {

@@ -38,9 +38,9 @@ pub(super) enum Kind {
 pub struct Lines {
     shape: Arc<Shape>,
     kind: Kind,
-    /// What a time and a piece of text stand in.
+    /// A line with places for a time and a piece of text.
     text: Template<2>,
-    /// What a time and a piece of thinking stand in.
+    /// A line with places for a time and a piece of thinking.
     thinking: Template<2>,
     /// The time of the last piece, as it is written.
     time: LineTime,
@@ -54,7 +54,7 @@ pub(super) fn streamed(shape: &Arc<Shape>, kind: Kind) -> Streamed {
     chain(shape, TextOnly(Lines::new(shape, kind)))
 }
 
-/// What one line holds.
+/// The content of one line.
 #[derive(Default)]
 struct Line<'l> {
     text: &'l str,

@@ -189,7 +189,8 @@ fn finish<'b>(
     format::put(format, None, draft)
 }
 
-/// Why a request without content is made: to load the model, or with `keep_alive: 0` to unload it.
+/// Reads the purpose of a request without content: to load the model, or with `keep_alive: 0` to unload
+/// it.
 fn idle(keep_alive: Option<Raw<'_>>) -> Finish {
     // A number of seconds, or a text such as `0`, `0s`, `0m`.
     let zero = |raw: Raw<'_>| {

@@ -25,7 +25,7 @@ use crate::shape::Shape;
 pub use chunks::{Chunks, Ended};
 pub(crate) use request::draft;
 
-/// What only chat completions need to know of the request.
+/// The part of a request that only the encoders of chat completions need.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ChatShape {
     /// Whether a stream ends with token counts.

@@ -22,7 +22,7 @@ use crate::text_only::TextOnly;
 
 pub use chunks::{Ended, TextChunks};
 
-/// What only completions need to know of the request.
+/// The part of a request that only the encoders of completions need.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CompletionsShape {
     /// Whether a stream ends with token counts.

@@ -1,4 +1,4 @@
-//! A body on one of OpenAI's two routes of turns, in whichever of their two shapes it came.
+//! Bodies on one of OpenAI's two routes of turns, in either of their two shapes.
 //!
 //! Programs exist that post the one shape to the other's route. What they meant is plain, so it is
 //! understood, and answered in the route's own shape.

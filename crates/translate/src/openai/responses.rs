@@ -22,7 +22,7 @@ use crate::shape::Shape;
 pub use passthrough::Passthrough;
 pub(crate) use request::draft;
 
-/// What only the Responses API needs to know of the request.
+/// The part of a request that only the encoder of the Responses API needs.
 #[derive(Clone, Debug, Default)]
 pub struct ResponsesShape {
     /// Members that response objects repeat, where what they ask for is done here and the backend

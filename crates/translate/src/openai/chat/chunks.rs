@@ -27,17 +27,17 @@ use chatmock_protocol::responses::event::Channel;
 pub struct Chunks {
     shape: Arc<Shape<ChatShape>>,
     choice: u32,
-    /// What every chunk begins with, up to the choice; made when the reply's id is known.
+    /// The beginning of every chunk, up to the choice; made when the reply's id is known.
     prefix: String,
-    /// What a piece of text stands in.
+    /// A chunk with a place for a piece of text.
     text: Template<1>,
-    /// What a piece of reasoning stands in, summary and raw.
+    /// Chunks with a place for a piece of reasoning, summary and raw.
     reasoning: [Template<1>; 2],
-    /// What a piece of each call's arguments stands in.
+    /// Chunks with a place for a piece of each call's arguments.
     calls: Vec<Template<1>>,
 }
 
-/// What an ended choice leaves for the stream's tail.
+/// The end of a choice, for the stream's tail.
 #[derive(Debug)]
 pub struct Ended {
     prefix: String,
@@ -127,7 +127,8 @@ impl Chunks {
         self.write(Wire { tool_calls: Some([call]), ..Wire::default() }, frames);
     }
 
-    /// What pieces of a call's arguments stand in; the old form has a place for the first alone.
+    /// Makes the chunk with a place for a piece of a call's arguments; the old form has room for the
+    /// first call alone.
     fn arguments(&self, index: usize, custom: bool, framing: Framing) -> Template<1> {
         if self.shape.own.legacy_functions {
             let function_call = Some(FunctionCall { name: None, arguments: PLACE });

@@ -14,16 +14,16 @@ use crate::field_path::FieldPath;
 use crate::notice::{self, Notice, NoticeKind};
 use crate::tool_names;
 
-/// Where the messages stand.
+/// The path of the messages.
 const MESSAGES: FieldPath<'_> = FieldPath::Top("messages");
 
-/// Why a member of a call in the history has no effect.
+/// The reason why a member of a call in the history has no effect.
 const NOT_OF_CALL: &str = "not a member of a tool call";
 
 /// A conversation on its way, and what only this API's messages need to know of it.
 #[derive(Debug, Default)]
 pub(super) struct Lowered<'b> {
-    /// What has been lowered.
+    /// The lowered messages.
     pub(super) conversation: Conversation<'b>,
     /// Calls in the old form that no result has answered yet: name and made id.
     legacy: Vec<(Cow<'b, str>, String)>,

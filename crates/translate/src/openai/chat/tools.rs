@@ -14,7 +14,7 @@ use crate::notice::{self, Notice, NoticeKind};
 use crate::tool_list::{self, ToolList};
 use crate::tool_names;
 
-/// Why a member of a choice has no effect.
+/// The reason why a member of a choice has no effect.
 const NOT_OF_CHOICE: &str = "not a member of a choice";
 
 /// Lowers every form in which a chat request offers tools.

@@ -24,11 +24,11 @@ pub struct TextChunks {
     shape: Arc<Shape<CompletionsShape>>,
     choice: u32,
     id: String,
-    /// What a piece of text stands in.
+    /// A chunk with a place for a piece of text.
     text: Template<1>,
 }
 
-/// What an ended choice leaves for the stream's tail.
+/// The end of a choice, for the stream's tail.
 #[derive(Debug)]
 pub struct Ended {
     id: String,

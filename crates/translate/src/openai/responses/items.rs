@@ -1,4 +1,4 @@
-//! Items and tools of a request, mended where the backend would not take them.
+//! Items and tools of a request, changed where the backend would refuse them.
 
 use std::borrow::Cow;
 
@@ -41,7 +41,7 @@ pub(super) fn input<'b>(request: &mut Request<'b>, draft: &mut Draft<'b>) -> Res
     Ok(())
 }
 
-/// What is mended in items, and whether it had to be.
+/// The changes of items, with a note of each kind that was needed.
 struct Mends<'m> {
     shortened: &'m mut Vec<ShortenedName>,
     systems: bool,
@@ -65,7 +65,7 @@ fn has_system(raw: &RawValue) -> bool {
     raw.get().contains("\"system\"")
 }
 
-/// Whether a call id over the limit may be in there: told without a parse.
+/// Returns whether a call id over the limit may be in there, without a parse.
 fn has_long_call_id(raw: &RawValue) -> bool {
     raw.get().split("\"call_id\"").skip(1).any(|rest| {
         let value = rest.trim_start_matches([':', ' ', '\t', '\r', '\n']).strip_prefix('"');

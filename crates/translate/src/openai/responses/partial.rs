@@ -1,4 +1,4 @@
-//! Messages whose text has begun and whose finished item has not come.
+//! Messages whose text has begun and whose completed item has not come.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use chatmock_protocol::sse::Frame;
 use super::synthesized::{self, ItemDone, OutputText};
 use crate::delta::Piece;
 
-/// Where in the output a part of a message is.
+/// The position of a part of a message in the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct PartIndex {
     pub(super) output_index: usize,

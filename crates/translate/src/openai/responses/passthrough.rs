@@ -1,4 +1,4 @@
-//! Events copied as they came, less what is meant for the backend's own client.
+//! The passthrough: events copied as they came, less those for the backend's own client.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
@@ -65,7 +65,7 @@ impl LastEvent {
     }
 }
 
-/// How the backend itself reported a failure.
+/// The form in which the backend itself reported a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reported {
     Nothing,
@@ -256,7 +256,7 @@ impl Passthrough {
 }
 
 impl Passthrough {
-    /// Takes an event as it is to be told.
+    /// Handles an event in the form in which it is written.
     fn take(&mut self, frame: &Frame, event: &Event<'_>, out: &mut Out) -> Step {
         match &event.body {
             Body::Private => return ControlFlow::Continue(()),

@@ -1,4 +1,4 @@
-//! Events that are made here: a terminal event whose output is filled, and the end of a broken stream.
+//! Synthesized events: a terminal event whose output is filled, and the end of a broken stream.
 
 use std::collections::BTreeMap;
 
@@ -99,7 +99,7 @@ impl<'a> ItemDone<'a> {
     }
 }
 
-/// `response.output_text.done` and `response.content_part.done`, which tell the same twice.
+/// `response.output_text.done` and `response.content_part.done`, which carry the same text.
 #[derive(Serialize)]
 pub(super) struct PartDone<'a> {
     #[serde(rename = "type")]
