@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chatmock_server::Served;
-use chatmock_server::upstream::Limits;
+use chatmock_server::upstream::RetryPolicy;
 use chatmock_simulator::Mode;
 use chatmock_testkit::client::Request;
 
@@ -13,7 +13,7 @@ const OLLAMA: &str = "/api/chat";
 
 /// A harness whose server tries again, as it does by default.
 async fn patient() -> Harness {
-    Harness::with(|settings| settings.upstream.limits = Limits::default()).await
+    Harness::with(|settings| settings.upstream.retry = RetryPolicy::default()).await
 }
 
 #[tokio::test]
