@@ -58,7 +58,7 @@ pub(crate) struct Exchange<'r> {
     pub(crate) context: &'r RequestContext<'r>,
     pub(crate) head: &'r mut Parts,
     pub(crate) body: Incoming,
-    /// What stands in the path for the endpoint's variable; empty where it has none.
+    /// The part of the path that the endpoint's variable matched; empty where it has none.
     pub(crate) variable: &'r str,
 }
 

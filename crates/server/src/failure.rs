@@ -5,7 +5,7 @@ use chatmock_protocol::responses::ApiError;
 use chatmock_translate::{Failure, FailureKind, Notice, NoticeKind};
 use chatmock_upstream::{Adjustment, CredentialError, Error, ErrorResponse, UpstreamRoute};
 
-/// The code of every failure that a sign-in mends.
+/// The code of every failure that a sign-in fixes.
 const SIGN_IN: &str = "sign_in_required";
 
 /// Says what an error of the upstream means to a client.

@@ -1,4 +1,4 @@
-//! The server: built from settings, accepting connections until it is told to stop.
+//! The server: built from settings, accepting connections until it is asked to stop.
 
 use std::future::Future;
 use std::io;
@@ -27,26 +27,27 @@ use crate::service;
 use crate::settings::Settings;
 use crate::state::credentials::Account;
 
-/// The pause after an accept that failed, such as for want of file descriptors.
+/// The pause after a failed accept, for example when there are no file descriptors left.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
-/// How often ended connections are cleared away where no new one comes.
+/// How often ended connections are removed while no new one arrives.
 ///
-/// It is shorter than the limits on a request's time, for a further reason: a timer that is due before
-/// all others makes the runtime wake itself, with two system calls. Beside this one none of a request is.
+/// It is shorter than the time limits of a request on purpose. A timer that becomes the next one due makes
+/// the runtime wake itself, with two system calls for each request; while this one is due earlier, no
+/// timer of a request becomes the next.
 const CLEAR: Duration = Duration::from_secs(5);
 
-/// How long answers that are cut off may take to say so.
+/// How long aborted answers may take to send their last event.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
-/// How a server ended.
+/// The end of a server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Served {
     /// Every open answer was finished.
     Drained,
     /// Some answers were cut off when the time for them was over.
     Aborted {
-        /// How many connections were still open.
+        /// The number of connections that were still open.
         open: usize,
     },
 }
@@ -108,7 +109,7 @@ impl Server {
                     None => self.reject(stream),
                 },
                 Err(error) => {
-                    tracing::warn!("no connection accepted: {error}");
+                    tracing::warn!("could not accept a connection: {error}");
                     tokio::time::sleep(ACCEPT_AGAIN).await;
                 }
             }
@@ -121,7 +122,7 @@ impl Server {
     fn reject(&self, stream: TcpStream) {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         if self.app.log_limiter.admits(status) {
-            tracing::info!(status = status.as_u16(), "a connection too many was turned away");
+            tracing::info!(status = status.as_u16(), "rejected a connection: the limit is reached");
         }
         self.app.connections.reject(stream, &self.app.tasks);
     }
@@ -171,7 +172,7 @@ fn connection(
 ) -> impl Future<Output = ()> + Send + 'static {
     // Without it, every short piece of a stream would wait for the client's acknowledgement.
     if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!("no TCP_NODELAY: {error}");
+        tracing::debug!("TCP_NODELAY could not be set: {error}");
     }
     let local = LocalAddress::of(&stream);
     let phase = Arc::new(ConnectionPhase::default());

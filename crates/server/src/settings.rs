@@ -1,4 +1,4 @@
-//! What a server is made of: plain values, decided by whoever starts it.
+//! Settings of a server: plain values, decided by whoever starts it.
 
 pub(crate) mod api_key;
 mod host;
@@ -21,7 +21,7 @@ pub use self::origin::Origin;
 pub struct Settings {
     /// Who may connect, and how large and slow requests may be.
     pub http: HttpSettings,
-    /// What is decided for all requests.
+    /// The operator's settings for all requests.
     pub policy: Policy,
     /// The backend.
     pub upstream: chatmock_upstream::Config,
@@ -127,7 +127,7 @@ pub struct Timeouts {
     pub write_progress: Duration,
     /// How long the rest of a refused request is read, so that its client gets to read why.
     pub linger: Duration,
-    /// How long open answers may go on once the server is told to stop.
+    /// How long open answers may go on once the server is asked to stop.
     pub drain: Duration,
 }
 
@@ -172,7 +172,7 @@ pub enum Access {
 }
 
 impl Access {
-    /// The folder for what is kept beside the sign-in, if there is one.
+    /// The folder for cache files next to the sign-in, if there is one.
     #[must_use]
     pub fn home(&self) -> Option<&Path> {
         match self {
@@ -202,12 +202,12 @@ pub struct SignInSettings {
     pub keeper: KeeperSettings,
 }
 
-/// How the catalogue of models is kept up to date.
+/// The upkeep of the catalogue of models.
 #[derive(Clone, Debug)]
 pub struct ModelSettings {
     /// Whether the backend's list is fetched at all.
     pub sync: bool,
-    /// How often it is fetched anew.
+    /// The time between two fetches.
     pub refresh: Duration,
     /// Whether a model's efforts are listed as models of their own.
     pub expose_efforts: bool,

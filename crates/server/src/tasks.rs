@@ -1,4 +1,4 @@
-//! Background work: the only place where a task is started beside the connections' own.
+//! Background work: the only place that starts a task, apart from those of connections.
 
 use std::future::Future;
 use std::panic::resume_unwind;
@@ -10,7 +10,7 @@ use chatmock_translate::{Failure, FailureKind};
 use chatmock_upstream::Events;
 use tokio::task::{JoinError, JoinSet};
 
-/// How long the end of an upstream body is waited for after the answer is whole.
+/// The time to wait for the end of an upstream body after the answer is whole.
 const DRAIN: Duration = Duration::from_secs(1);
 
 /// Tasks that end with the server.

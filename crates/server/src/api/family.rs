@@ -16,7 +16,7 @@ pub(crate) trait Api: Family {
     const NAME: &'static str;
     /// The path under which failures are worded in this family even where nothing is served.
     const PREFIX: &'static str;
-    /// What it serves.
+    /// The endpoints that it serves.
     const ENDPOINTS: &'static [Endpoint];
 
     /// Writes its list of models.
@@ -27,7 +27,7 @@ pub(crate) trait Api: Family {
 pub(crate) struct Endpoint {
     /// The method; `GET` includes `HEAD`.
     pub(crate) method: Method,
-    /// The path. `{id}` stands for one segment, `{id...}` for the rest of the path.
+    /// The path. `{id}` matches one segment, `{id...}` for the rest of the path.
     pub(crate) path: &'static str,
     pub(crate) serve: for<'r> fn(Exchange<'r>) -> Handling<'r>,
     /// Whether it is named at `/`; endpoints that only explain why they serve nothing are not.

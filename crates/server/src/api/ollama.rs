@@ -180,7 +180,7 @@ fn known<'c>(catalog: &'c Catalog, name: &str) -> Result<&'c Model, Failure> {
     catalog.find(&resolved.slug).ok_or_else(|| unknown_model(name, &none))
 }
 
-/// What the model can do, as far as the catalogue says.
+/// Returns the capabilities of a model that the catalogue names.
 fn capabilities(model: &Model) -> Vec<&'static str> {
     let mut capabilities = vec!["completion", "tools"];
     if model.supported_reasoning_levels.as_ref().is_some_and(|levels| !levels.is_empty()) {

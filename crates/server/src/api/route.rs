@@ -7,7 +7,7 @@ use super::family::{ApiFamily, Endpoint, FAMILIES};
 /// Where a request goes.
 pub(crate) struct Route<'p> {
     pub(crate) endpoint: &'static Endpoint,
-    /// What stands in the path for the endpoint's variable; empty where it has none.
+    /// The part of the path that the endpoint's variable matched; empty where it has none.
     pub(crate) variable: &'p str,
 }
 
@@ -39,7 +39,7 @@ impl Endpoint {
         self.method == *method || (self.method == Method::GET && *method == Method::HEAD)
     }
 
-    /// Matches a path; returns what stands for the variable.
+    /// Matches a path; returns the part that the variable matched.
     ///
     /// A linear search over some 25 patterns costs less than a microsecond, so there is no tree.
     fn matches<'p>(&self, path: &'p str) -> Option<&'p str> {

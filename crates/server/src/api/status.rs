@@ -47,7 +47,7 @@ struct Health<'a> {
     more: Option<More<'a>>,
 }
 
-/// What is told with `?verbose`.
+/// The additional members with `?verbose`.
 #[derive(Serialize)]
 struct More<'a> {
     version: &'static str,
@@ -57,7 +57,7 @@ struct More<'a> {
 
 #[derive(Serialize)]
 struct Limits {
-    /// Seconds of the Unix epoch; `null` until the backend has told.
+    /// Seconds of the Unix epoch; `null` until the backend has reported any.
     as_of: Option<u64>,
     limits: Option<Snapshot>,
     /// Where a person sees them, where the backend does not tell.

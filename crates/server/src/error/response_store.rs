@@ -20,7 +20,7 @@ pub enum StoreError {
     Damaged {
         /// The database.
         path: PathBuf,
-        /// What was found.
+        /// The damage that was found.
         detail: String,
     },
     /// The place cannot be trusted with conversations.
@@ -28,7 +28,7 @@ pub enum StoreError {
     Unsafe {
         /// The directory or the database.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason why it cannot be trusted.
         problem: &'static str,
     },
     /// The directory or the file cannot be used.
@@ -36,7 +36,7 @@ pub enum StoreError {
     Io {
         /// The directory or the database.
         path: PathBuf,
-        /// What the system says.
+        /// The system's error.
         source: io::Error,
     },
     /// The database failed for another reason.
@@ -44,7 +44,7 @@ pub enum StoreError {
     Database {
         /// The database.
         path: PathBuf,
-        /// What the database says.
+        /// The database's error.
         source: Box<redb::Error>,
     },
 }

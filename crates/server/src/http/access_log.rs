@@ -12,7 +12,7 @@ use crate::http::sanitize;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct LoggedByBody;
 
-/// What is recorded of a turn.
+/// The facts about a turn that its line has.
 #[derive(Debug)]
 pub(crate) struct TurnRecord {
     /// The request's id.
@@ -41,7 +41,7 @@ pub(crate) struct TurnMetrics {
     pub(crate) usage: Option<Usage>,
 }
 
-/// How a turn ended.
+/// The end of a turn.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Outcome<'f> {
     /// Whole.

@@ -39,7 +39,7 @@ pub(crate) struct ApiKeys {
     most_wrong: u32,
 }
 
-/// How many wrong keys came in the second that began at `since`.
+/// The number of wrong keys in the second that began at `since`.
 #[derive(Debug)]
 struct WrongKeys {
     since: Instant,
@@ -47,7 +47,7 @@ struct WrongKeys {
 }
 
 impl ApiKeys {
-    /// Takes these keys, and tells at most `most_wrong` a second that theirs is none of them.
+    /// Creates a check of these keys, which answers at most `most_wrong` wrong ones a second with 401.
     pub(crate) fn new(keys: Vec<ApiKey>, most_wrong: u32) -> Self {
         let wrong = Mutex::new(WrongKeys { since: Instant::now(), count: 0 });
         Self { keys, wrong, most_wrong }
@@ -71,7 +71,11 @@ impl ApiKeys {
         })
     }
 
-    /// Compares with every key to the end, so that the time tells nothing.
+    /// Compares with every key to the end, so that the time reveals nothing.
+    ///
+    /// Hashes are compared, not keys: they have one length, so that even the length of a key stays hidden, and the
+    /// keys themselves are in memory only while they are read. A map would be faster for thousands of keys and leak how
+    /// far a guess got.
     fn find(&self, sent: &[u8]) -> Option<&ApiKey> {
         let digest = digest(sent);
         let mut found = u32::MAX;
@@ -120,7 +124,7 @@ fn only<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h HeaderValue
     }
 }
 
-/// What follows the scheme, in whatever case that is written.
+/// Returns the key after the scheme, whose case does not matter.
 fn bearer(value: &[u8]) -> Option<&[u8]> {
     let (scheme, key) = value.split_at_checked(b"bearer ".len())?;
     let key = key.trim_ascii();

@@ -1,4 +1,4 @@
-//! Connections: how many there may be at once, and what becomes of those beyond.
+//! Connections: a limit on their number, and a rejection for those beyond it.
 
 mod io;
 mod phase;
@@ -17,7 +17,7 @@ use crate::settings::Host;
 use crate::settings::HttpSettings;
 use crate::tasks::Tasks;
 
-/// How many connections are told at a time, with patience, that there are too many.
+/// The most rejected connections that get time to read why; further ones are closed at once.
 const MAX_REJECTING: usize = 64;
 
 /// The address of this machine that a client connected to, where other machines can.
@@ -53,7 +53,7 @@ impl Connections {
         if allowed < settings.sizes.max_connections {
             tracing::warn!(
                 most = allowed,
-                "fewer connections than set: the limit of open files is too low"
+                "fewer connections than configured: the limit of open files is too low"
             );
         }
         Self {

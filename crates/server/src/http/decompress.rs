@@ -16,7 +16,7 @@ use crate::http::memory_budget::{HeldBody, MemoryBudget, Reservation};
 /// twice: first to count, so that one which is refused never takes the memory.
 const UNCOUNTED: usize = 4 * 1024 * 1024;
 
-/// How a body is coded.
+/// The coding of a body.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ContentCoding {
     /// Not at all.

@@ -22,12 +22,12 @@ pub(crate) struct Guard {
     longest_target: usize,
 }
 
-/// How a request goes on that was let in.
+/// The next step of an admitted request.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Admitted {
     /// It is a browser's question about a listed page, to be answered with the rules.
     Preflight,
-    /// It is handled; the caller stands in its extensions.
+    /// It is served; its extensions name the caller.
     Request,
 }
 

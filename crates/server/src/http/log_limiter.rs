@@ -1,4 +1,8 @@
-//! Answers that are failures, in the log: the first of a while have a line each, the rest are counted.
+//! The limit on the access log during floods of failures: the first 50 in 10 s get a line, the rest are counted.
+//!
+//! Anyone who can connect can cause failures, and each costs less than its line: without a limit a client could
+//! fill a disk, or hide a line that matters among millions. Successes are never limited, since
+//! they cost quota and each of them may be asked about.
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -7,13 +11,13 @@ use std::time::Duration;
 use http::StatusCode;
 use tokio::sync::Notify;
 
-/// How long the while is, in seconds.
+/// The length of a window, in seconds.
 const SECONDS: u64 = 10;
 
-/// How many failures in it have a line of their own.
+/// How many failures in a window get a line of their own.
 const LINES: usize = 50;
 
-/// Decides which failures have a line.
+/// Decides which failures get a line.
 #[derive(Debug, Default)]
 pub(crate) struct LogLimiter {
     state: Mutex<Window>,
@@ -23,13 +27,12 @@ pub(crate) struct LogLimiter {
 #[derive(Debug, Default)]
 struct Window {
     lines: usize,
-    /// How many more there were, by their status.
+    /// The number of further failures, by status.
     more: BTreeMap<u16, u64>,
 }
 
 impl LogLimiter {
-    /// Whether an answer is to have a line: one that is no failure always has, and a failure that
-    /// has none is counted.
+    /// Whether a response gets a line: a success always does, and a failure that does not is counted.
     pub(crate) fn admits(&self, status: StatusCode) -> bool {
         if !(status.is_client_error() || status.is_server_error()) {
             return true;
@@ -46,7 +49,7 @@ impl LogLimiter {
         false
     }
 
-    /// Tells of those without a line at the end of each while.
+    /// Reports the failures without a line at the end of each window.
     pub(crate) async fn run(self: Arc<Self>) {
         loop {
             self.begun.notified().await;
@@ -55,7 +58,7 @@ impl LogLimiter {
         }
     }
 
-    /// Tells of those without a line, and begins anew.
+    /// Reports the failures without a line and starts a new window.
     fn report(&self) {
         let Window { more, .. } = std::mem::take(&mut *self.state());
         if more.is_empty() {
@@ -67,7 +70,7 @@ impl LogLimiter {
         tracing::warn!(
             requests,
             statuses = each.join(", "),
-            "more requests failed within {SECONDS} s: only the first {LINES} have a line each"
+            "more requests failed within {SECONDS} s: the first {LINES} were logged, the rest only counted"
         );
     }
 
@@ -76,7 +79,7 @@ impl LogLimiter {
     }
 }
 
-/// Tells of the last ones when it is dropped, however a server ends.
+/// Reports the last window when it is dropped, however a server ends.
 #[derive(Debug)]
 pub(crate) struct ReportOnDrop(pub(crate) Arc<LogLimiter>);
 

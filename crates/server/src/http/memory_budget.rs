@@ -10,10 +10,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::settings::HttpSettings;
 
-/// How many bodies are decoded at a time: each may hold some bytes that are not counted yet.
+/// The most bodies that are decoded at a time: each may hold some bytes that are not counted yet.
 const DECODERS: usize = 8;
 
-/// What is held by all, and how much that may be.
+/// The bytes that all request bodies together hold, and their limit.
+///
+/// A limit per body alone does not protect the process: a few hundred bodies of the largest size, sent
+/// slowly, would take all memory. Refusing with 503 ends one request where the system would end all of
+/// them; the price is that a large request may be refused because of other clients.
 #[derive(Debug)]
 pub(crate) struct MemoryBudget {
     held: AtomicUsize,

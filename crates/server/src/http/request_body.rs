@@ -15,14 +15,14 @@ use crate::http::decompress::{ContentCoding, Decoder};
 use crate::http::memory_budget::{HeldBody, MemoryBudget, Reservation};
 use crate::settings::HttpSettings;
 
-/// How much of an oversized body is read to its end, in bytes: a client that is still writing
+/// The most of an oversized body that is read to its end, in bytes: a client that is still writing
 /// does not see an answer, so a refusal is only readable once it has finished.
 const DRAIN: usize = 64 * 1024 * 1024;
 
 /// The most that is reserved on the word of a Content-Length alone, in bytes.
 const RESERVE: usize = 1024 * 1024;
 
-/// What counts as progress, in bytes: a byte now and then would hold a connection for ever.
+/// The progress that renews the deadline, in bytes: a byte now and then would hold a connection for ever.
 const PROGRESS: usize = 1024;
 
 /// Reads the request bodies of a server.
@@ -146,7 +146,7 @@ struct IncomingBody {
     body: Incoming,
     patience: Duration,
     deadline: Instant,
-    /// What came since the deadline was set.
+    /// Bytes that arrived since the deadline was set.
     progress: usize,
 }
 

@@ -20,12 +20,12 @@ pub(crate) type ResponseBody = Either<Full<Bytes>, UnsyncBoxBody<Bytes, Infallib
 /// An answer to a client.
 pub(crate) type HttpResponse = Response<ResponseBody>;
 
-/// What a turn's reply says beside its body.
+/// The headers of a turn's reply.
 #[derive(Debug, Default)]
 pub(crate) struct ReplyHeaders {
     /// The backend's headers about limits.
     pub(crate) forwarded: Vec<(HeaderName, HeaderValue)>,
-    /// What was not simply honoured.
+    /// Request fields that were ignored or changed.
     pub(crate) notices: Vec<Notice>,
 }
 

@@ -57,7 +57,7 @@ impl fmt::Display for Host {
     }
 }
 
-/// What stands after a host: nothing, or a colon and a port.
+/// Whether the text after a host is empty, or a colon and a port.
 fn is_port(text: &str) -> bool {
     text.is_empty()
         || text.strip_prefix(':').is_some_and(|digits| {

@@ -1,4 +1,4 @@
-//! Small files beside the sign-in: what a next start would like to know.
+//! Cache files next to the sign-in, for the next start.
 
 use std::path::Path;
 

@@ -16,13 +16,13 @@ use crate::settings::{Access, SignInSettings};
 /// Who is signed in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
-    /// The e-mail address, where the sign-in tells it.
+    /// The e-mail address, where the sign-in has one.
     pub email: Option<String>,
-    /// The plan, such as `plus`, where the sign-in tells it.
+    /// The plan, such as `plus`, where the sign-in names one.
     pub plan: Option<String>,
 }
 
-/// What this server calls the backend with.
+/// The credentials with which this server calls the backend.
 pub(crate) enum UpstreamAuth {
     /// A person's sign-in.
     SignIn(TokenKeeper),
@@ -43,7 +43,7 @@ impl UpstreamAuth {
         }
     }
 
-    /// What the backend's client asks for credentials.
+    /// Returns the source that the backend's client asks for credentials.
     pub(crate) fn credentials(&self) -> Arc<dyn CredentialSource> {
         match self {
             Self::SignIn(keeper) => Arc::new(KeeperCredentials(keeper.clone())),
@@ -63,7 +63,7 @@ impl UpstreamAuth {
         }
     }
 
-    /// Adds whose sign-in it is to a failure that only a new sign-in mends.
+    /// Names the account in a failure that only a new sign-in fixes.
     pub(crate) async fn name_account(&self, mut failure: Failure) -> Failure {
         if failure.kind == FailureKind::SignedOut
             && let Ok(Some(Account { email: Some(email), .. })) = self.account().await
@@ -104,7 +104,7 @@ fn keeper(settings: SignInSettings) -> Result<TokenKeeper, EndpointError> {
 pub struct KeeperCredentials(TokenKeeper);
 
 impl KeeperCredentials {
-    /// Takes the keeper; a clone of it goes on being usable beside this.
+    /// Takes the keeper; a clone of it stays usable next to this.
     pub fn new(keeper: TokenKeeper) -> Self {
         Self(keeper)
     }

@@ -14,19 +14,19 @@ use tokio::sync::Notify;
 
 use super::cache_file;
 
-/// The file beside `auth.json`.
+/// The file next to `auth.json`.
 const FILE: &str = "limits.json";
 
 /// The least time between two writes of the file while the server runs.
 const PAUSE: Duration = Duration::from_secs(60);
 
-/// Limits as the backend told a server some time ago.
+/// Limits that the backend reported to a server some time ago.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct StoredLimits {
-    /// When it told them, in seconds of the Unix epoch.
+    /// The time when it reported them, in seconds of the Unix epoch.
     pub as_of: u64,
-    /// What it told.
+    /// The limits that it reported.
     pub limits: Snapshot,
 }
 
@@ -118,7 +118,7 @@ impl LastLimits {
         self.changed.notify_one();
     }
 
-    /// Keeps what a `codex.rate_limits` event tells.
+    /// Keeps the snapshot in a `codex.rate_limits` event.
     pub(crate) fn record_event(&self, frame: &Frame, holder: &Arc<Credentials>, now: u64) {
         if let Some(snapshot) = read_event(frame.text(), now) {
             self.record(snapshot, holder, now);
@@ -149,8 +149,8 @@ impl LastLimits {
         let Some(stored) = self.unwritten() else { return };
         match tokio::task::spawn_blocking(move || write(&file, &stored)).await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::debug!("the limits were not kept: {error}"),
-            Err(error) => tracing::debug!("the limits were not kept: {error}"),
+            Ok(Err(error)) => tracing::debug!("the limits were not saved: {error}"),
+            Err(error) => tracing::debug!("the limits were not saved: {error}"),
         }
     }
 
@@ -197,7 +197,7 @@ fn read(file: &Path) -> Option<LimitsFile> {
     match read_private(file) {
         Ok(text) => serde_json::from_slice(&text?).ok(),
         Err(error) => {
-            tracing::debug!("the limits kept earlier were not read: {error}");
+            tracing::debug!("the saved limits could not be read: {error}");
             None
         }
     }

@@ -19,10 +19,10 @@ use super::cache_file;
 use crate::clock::unix_now;
 use crate::settings::ModelSettings;
 
-/// The file beside `auth.json` that keeps the last list.
+/// The file next to `auth.json` that keeps the last list.
 const CACHE_FILE: &str = "chatmock_models_cache.json";
 
-/// How long the first turn waits for the first list.
+/// The time that the first turn waits for the first list.
 const FIRST: Duration = Duration::from_secs(3);
 
 /// The least time between two fetches that answers ask for.
@@ -31,7 +31,7 @@ const PAUSE: Duration = Duration::from_secs(30);
 /// Writes one API family's list of models: the catalog, and whether efforts are listed as models.
 type WriteList = fn(&Catalog, bool) -> Bytes;
 
-/// How a family's list of models is written, under the family's name.
+/// The writer of a family's list of models, under the family's name.
 ///
 /// State does not know the families: whoever builds a server hands their writers in.
 #[derive(Clone, Copy)]
@@ -64,12 +64,12 @@ pub(crate) struct Models {
     writers: Vec<ListWriter>,
     /// Without a folder to keep it in, there is none.
     file: Option<PathBuf>,
-    /// The backend whose list counts: by the route where an account decides, else by the address.
+    /// The backend whose list is valid: by the route where an account decides, else by the address.
     backend: String,
     /// Whether the backend is asked about names that it does not list.
     open: bool,
     published: watch::Sender<Arc<Published>>,
-    /// Whether the first list has been tried for.
+    /// Whether a first fetch was tried.
     tried: watch::Sender<bool>,
     etag: Mutex<Option<String>>,
     wanted: Notify,
@@ -147,7 +147,7 @@ impl Models {
         let mut earliest = Instant::now();
         loop {
             if let Err(error) = client.read_residency().await {
-                tracing::debug!("where the account's data must stay is not known: {error}");
+                tracing::debug!("the account's data residency is not known: {error}");
             }
             match client.models().await {
                 Ok(list) if !list.entries.is_empty() => self.accept(list, &client).await,
@@ -166,12 +166,12 @@ impl Models {
         }
     }
 
-    /// Tells that there is no list: aloud the first time, where nothing else stands in for it.
+    /// Logs that there is no list; as a warning the first time, where nothing else replaces it.
     fn report_missing(&self, error: &Error) {
         let bare = self.open && self.published.borrow().catalog.entries().is_empty();
         if bare && !*self.tried.borrow() {
             tracing::warn!(
-                "no models are listed: {error}; --model-list names those of a server without a list"
+                "no models are listed: {error}; for a backend without a list of models, name them with --model-list"
             );
         } else {
             tracing::debug!("no list of models: {error}");
@@ -184,7 +184,7 @@ impl Models {
         let account = account.as_ref().and_then(|account| account.account_id());
         let now = unix_now();
         if let Err(error) = self.write_cache(&list, account, now).await {
-            tracing::debug!("the list of models was not kept: {error}");
+            tracing::debug!("the list of models was not saved: {error}");
         }
         list.etag.clone_into(&mut self.etag.lock().unwrap_or_else(PoisonError::into_inner));
         self.publish(Catalog::new(list.entries, Source::Live, now));
@@ -206,7 +206,7 @@ impl Models {
         Some(Catalog::new(entries, Source::Cached, head.fetched_at))
     }
 
-    /// Writes the file beside the sign-in.
+    /// Writes the file next to the sign-in.
     async fn write_cache(
         &self,
         list: &ModelList,

@@ -1,4 +1,4 @@
-//! Responses kept for a while, since the backend keeps none: to fetch, to delete, to continue.
+//! Stored responses, which clients fetch, delete and continue, since the backend stores none.
 
 mod database;
 mod memory;
@@ -83,7 +83,7 @@ impl ResponseStore {
         self.changed();
     }
 
-    /// Deletes an owner's response; tells whether there was one.
+    /// Deletes an owner's response; returns whether there was one.
     pub(crate) fn delete(&self, owner: &Owner, id: &str) -> bool {
         let deleted = self.with(|memory| memory.remove(&owner.key(id)));
         if deleted.is_some() {

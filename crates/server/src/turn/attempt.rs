@@ -1,4 +1,8 @@
-//! Opening answers: sent, held back until the first output, tried again while no one has seen any.
+//! Attempts: upstream calls up to their first output, held back and retried while no client has seen any.
+//!
+//! The head of a reply is held back until the first output: a failure in place of output then still gets a
+//! status, and an overload can be tried again, which is not possible once a client has read a 200. The price is
+//! that a client sees the head late; so after ten seconds a stream's head is sent alone.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -18,30 +22,30 @@ use super::TurnServices;
 use crate::clock::unix_now;
 use crate::failure;
 
-/// The most that is taken beside the first output before the head is sent, in bytes.
+/// The most that is taken after the first output before the head is sent, in bytes.
 const MOST_TAKEN: usize = 64 * 1024;
 
-/// How often it is looked whether more has arrived: a short answer comes in one piece or two, and
-/// then its end.
+/// How many scheduler turns to wait for more data before sending the head: a short answer comes in one
+/// piece or two, and then its end.
 const TURNS: u32 = 3;
 
-/// What an answer's head tells a client.
+/// Metadata of an answer, for the head of the reply.
 #[derive(Default)]
 pub(crate) struct ResponseMeta {
     /// The backend's headers about limits.
     pub(crate) forwarded: Vec<(HeaderName, HeaderValue)>,
-    /// What became otherwise than asked.
+    /// Adjustments that the backend made.
     pub(crate) notices: Vec<Notice>,
 }
 
-/// Events that have been read and not yet told; a failure is the last of them.
+/// Events that were read and not yet encoded; a failure is the last of them.
 type HeldFrames = VecDeque<Result<Frame, Failure>>;
 
 /// An answer whose first output has arrived.
 pub(crate) struct Attempt {
-    /// What was held back: the handshake, the first output and what arrived together with it.
+    /// Frames that were held back: the handshake, the first output and what arrived together with it.
     held: HeldFrames,
-    /// What comes after it.
+    /// The events after those.
     pub(crate) events: Events,
     meta: ResponseMeta,
     /// Whose answer it is.
@@ -60,7 +64,7 @@ pub(crate) enum EventSource {
     Over,
 }
 
-/// What a source gives.
+/// The next thing from a source.
 pub(crate) enum NextEvent {
     /// An event.
     Frame(Frame),
@@ -116,7 +120,7 @@ impl EventSource {
         }
     }
 
-    /// Takes what the answer's head tells, once it is known.
+    /// Takes the metadata, once it is known.
     pub(crate) fn take_meta(&mut self) -> Option<ResponseMeta> {
         match self {
             Self::Running(attempt) => Some(std::mem::take(&mut attempt.meta)),
@@ -155,7 +159,7 @@ pub(crate) async fn wait_until_open(
 enum AttemptError {
     /// The call failed; what may be tried again of that has been.
     Call(Failure),
-    /// A stream began and told a failure in place of output.
+    /// A stream began and reported a failure in place of output.
     Stream(Failure),
 }
 

@@ -30,7 +30,7 @@ const HEARTBEAT: &str = "keep-alive";
 /// The most that waits for more to come with it, in bytes.
 const MOST_GATHERED: usize = 16 * 1024;
 
-/// What comes so soon after a piece may have arrived together with it.
+/// Two pieces closer than this may have arrived together.
 const SOON: Duration = Duration::from_millis(1);
 
 /// The parts that a streamed reply is made of.
@@ -135,7 +135,7 @@ impl<D: Dialect> TurnBody<D> {
         self.record.write(Outcome::Complete, metrics);
     }
 
-    /// Ends with a failure: of one choice, which has told it, or of all.
+    /// Ends with a failure: of one choice, which has reported it, or of all.
     fn abort(&mut self, failure: &Failure) {
         self.over = true;
         let metrics = choice::metrics(&self.choices);

@@ -26,7 +26,7 @@ pub(crate) struct Choice<E: Encoder> {
     usage: Option<Usage>,
 }
 
-/// How far a choice has come.
+/// The progress of a choice.
 enum Progress {
     /// More may come.
     Open,
@@ -127,7 +127,7 @@ impl<E: Encoder> Choice<E> {
     }
 }
 
-/// Advances every choice; tells whether all have ended. One failed choice fails the turn.
+/// Advances every choice; returns whether all have ended. One failed choice fails the turn.
 ///
 /// # Errors
 /// The first failure.

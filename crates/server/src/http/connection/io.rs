@@ -51,7 +51,7 @@ impl ConnectionIo {
         Pin::new(&mut self.stream)
     }
 
-    /// What a write came to: one that waits for too long has failed, which drops the answer.
+    /// Returns the result of a write; one that waits for too long fails, which drops the answer.
     fn written(
         &mut self,
         cx: &mut Context<'_>,

@@ -19,7 +19,7 @@ const HEAD: u8 = 1;
 /// A request is being answered.
 const BUSY: u8 = 2;
 
-/// How far a connection is.
+/// The phase of a connection: idle, reading a head, or answering.
 #[derive(Debug, Default)]
 pub(crate) struct ConnectionPhase {
     phase: AtomicU8,

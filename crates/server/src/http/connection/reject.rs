@@ -8,7 +8,7 @@ use chatmock_translate::{Failure, FailureKind, Family, OpenAi};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-/// How long a client may take to read it.
+/// The time that a client has to read it.
 const PATIENCE: Duration = Duration::from_secs(1);
 
 /// Writes the answer once. Which API was asked is not known: the request is not read.

@@ -1,4 +1,4 @@
-//! What a browser is told about listed origins (CORS).
+//! CORS headers for listed origins.
 
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
@@ -14,7 +14,7 @@ use crate::settings::Origin;
 /// The methods of all routes.
 const METHODS: &str = "GET, HEAD, POST, DELETE";
 
-/// What clients in pages send: OpenAI's and Ollama's libraries, keys, and names of conversations.
+/// Request headers that clients in pages send: OpenAI's and Ollama's libraries, keys, and names of conversations.
 const HEADERS: &str = "accept, authorization, cache-control, content-type, idempotency-key, \
     openai-beta, openai-organization, openai-project, session-id, session_id, user-agent, \
     x-api-key, x-requested-with, x-session-id, x-stainless-arch, x-stainless-async, \
@@ -23,10 +23,10 @@ const HEADERS: &str = "accept, authorization, cache-control, content-type, idemp
     x-stainless-retry-count, x-stainless-runtime, x-stainless-runtime-version, \
     x-stainless-timeout";
 
-/// What of a reply a page may read beside its body.
+/// Response headers that a page may read.
 const EXPOSED: &str = "x-request-id, x-chatmock-notices, retry-after";
 
-/// How long a browser may go by a preflight, in seconds.
+/// The time that a browser may reuse a preflight, in seconds.
 const MAX_AGE: &str = "600";
 
 impl Guard {

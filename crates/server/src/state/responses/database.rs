@@ -1,4 +1,4 @@
-//! The database beside the memory: a copy of the memory that the next process begins with.
+//! The database: a copy of the memory store, from which the next process starts.
 
 mod record;
 
@@ -109,7 +109,7 @@ fn open(directory: &Path) -> Result<(Database, Vec<(StoreKey, Entry)>), StoreErr
     Ok((database, records))
 }
 
-/// Reads every record; `None` stands for one that is not of its shape.
+/// Reads every record; `None` is one that is not of its shape.
 fn read(database: &Database) -> Result<Vec<Option<(StoreKey, Entry)>>, redb::Error> {
     let transaction = database.begin_read()?;
     let table = match transaction.open_table(TABLE) {

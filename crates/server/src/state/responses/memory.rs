@@ -7,7 +7,7 @@ use super::StoredResponse;
 use super::owner::StoreKey;
 use crate::settings::StoreSettings;
 
-/// What an entry takes beside its texts, about: the maps' nodes, the key's and the counters.
+/// The memory that an entry takes in addition to its texts, roughly: the maps' nodes, the key's and the counters.
 const OVERHEAD: usize = 256;
 
 /// An entry of the memory.

@@ -10,7 +10,7 @@ use super::memory::MemoryStore;
 
 /// A thread that writes while its owner goes on.
 ///
-/// It is told that there is a change, not which: it compares what it has written with what is
+/// It learns that there is a change, not which one: it compares what it has written with what is
 /// there. So nothing queues up behind a slow database, and changes during a write become one.
 pub(super) struct DatabaseWriter {
     wake: Option<SyncSender<()>>,
@@ -43,7 +43,9 @@ impl Drop for DatabaseWriter {
     fn drop(&mut self) {
         self.wake = None;
         if self.thread.take().is_some_and(|thread| thread.join().is_err()) {
-            tracing::warn!("kept responses were not written: the writer broke down");
+            tracing::warn!(
+                "stored responses were not written to the database: its thread panicked"
+            );
         }
     }
 }
@@ -52,7 +54,9 @@ fn follow(memory: &Mutex<MemoryStore>, mut database: ResponseDatabase, woken: &R
     while woken.recv().is_ok() {
         let entries = memory.lock().unwrap_or_else(PoisonError::into_inner).all();
         if let Err(error) = database.follow(&entries) {
-            tracing::warn!("kept responses were not written and are in memory alone: {error}");
+            tracing::warn!(
+                "stored responses could not be written to the database and are in memory only: {error}"
+            );
         }
     }
 }

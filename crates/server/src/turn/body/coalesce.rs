@@ -28,7 +28,7 @@ impl Coalescer {
             let turn = Arc::new(YieldWaker::new(cx.waker().clone()));
             self.0 = Some(Arc::clone(&turn));
             let waker = Waker::from(turn);
-            // Polled once, it has told the runtime whom to wake, and that is all it is for.
+            // One poll registers the waker with the runtime; nothing else is needed of it.
             let _ = pin!(tokio::task::yield_now()).poll(&mut Context::from_waker(&waker));
             return Poll::Pending;
         };
@@ -40,7 +40,7 @@ impl Coalescer {
     }
 }
 
-/// What the runtime wakes when it has no other task to run.
+/// The waker that the runtime wakes when it has no other task to run.
 #[derive(Debug)]
 struct YieldWaker {
     over: AtomicBool,
