@@ -19,7 +19,7 @@ impl CommandContext {
         let store = self.config.home.store();
         let settings = KeeperSettings { route: self.route(), ..self.config.keeper.clone() };
         let borrowed = borrowed.map(|path| Arc::new(BorrowedStore::new(path)) as Arc<_>);
-        TokenKeeper::new(settings, store, borrowed)
+        TokenKeeper::new(&settings, store, borrowed)
     }
 
     /// Returns the route of the active sign-in. One that cannot be read is reported by its user.

@@ -59,7 +59,7 @@ impl TokenKeeper {
     /// Makes a keeper over a store of our own and, when the caller opted in, another program's file
     /// that is read while ours is absent.
     pub fn new(
-        settings: KeeperSettings,
+        settings: &KeeperSettings,
         store: Arc<dyn TokenStore>,
         borrowed: Option<Arc<dyn TokenStore>>,
     ) -> Result<Self, EndpointError> {

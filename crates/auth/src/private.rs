@@ -172,5 +172,5 @@ fn sync_folder(path: &Path) -> Result<(), PrivateFileError> {
 /// The folder of a path; a bare name lies in the working directory.
 fn parent_of(path: &Path) -> &Path {
     let parent = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    parent.unwrap_or(Path::new("."))
+    parent.unwrap_or_else(|| Path::new("."))
 }

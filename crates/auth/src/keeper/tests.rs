@@ -59,7 +59,7 @@ fn settings(issuer: &Issuer) -> KeeperSettings {
 }
 
 fn keeper(issuer: &Issuer, store: impl TokenStore + 'static) -> TokenKeeper {
-    TokenKeeper::new(settings(issuer), Arc::new(store), None).unwrap()
+    TokenKeeper::new(&settings(issuer), Arc::new(store), None).unwrap()
 }
 
 /// A home that holds a sign-in.

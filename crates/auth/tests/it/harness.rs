@@ -85,7 +85,7 @@ impl Harness {
             route: self.route.clone(),
             ..KeeperSettings::new("chatmock-test", "test/1")
         };
-        TokenKeeper::new(settings, self.home.store(), None).unwrap()
+        TokenKeeper::new(&settings, self.home.store(), None).unwrap()
     }
 
     pub(crate) fn token_calls(&self) -> u64 {

@@ -123,7 +123,7 @@ fn sign_in_of(simulator: &Simulator, claims: Claims) -> AuthFile {
 fn keeper(simulator: &Simulator, home: &Home) -> TokenKeeper {
     let issuer = simulator.issuer();
     let settings = KeeperSettings { issuer, ..KeeperSettings::new("chatmock-test", "test/1") };
-    TokenKeeper::new(settings, home.store(), None).unwrap()
+    TokenKeeper::new(&settings, home.store(), None).unwrap()
 }
 
 fn endpoint(simulator: &Simulator) -> Endpoint {

@@ -64,6 +64,7 @@ fn model<'a>(id: &'a str, entry: &'a Entry, catalog: &Catalog) -> Model<'a> {
 }
 
 /// Answers `GET /v1/models`.
+#[expect(clippy::needless_pass_by_value, reason = "the signature is that of every endpoint")]
 fn all(exchange: Exchange<'_>) -> Handling<'_> {
     Box::pin(async move {
         let models = &exchange.context.services.state.models;
@@ -74,6 +75,7 @@ fn all(exchange: Exchange<'_>) -> Handling<'_> {
 }
 
 /// Answers `GET /v1/models/{id}`.
+#[expect(clippy::needless_pass_by_value, reason = "the signature is that of every endpoint")]
 fn one(exchange: Exchange<'_>) -> Handling<'_> {
     Box::pin(describe(&exchange.context.services.state.models, exchange.variable))
 }

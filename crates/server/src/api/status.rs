@@ -29,6 +29,7 @@ fn health(exchange: Exchange<'_>) -> Handling<'_> {
     Box::pin(async move { state_of(exchange.context.services, exchange.head.uri.query()) })
 }
 
+#[expect(clippy::needless_pass_by_value, reason = "the signature is that of every endpoint")]
 fn limits(exchange: Exchange<'_>) -> Handling<'_> {
     Box::pin(last_limits(&exchange.context.services.state))
 }

@@ -96,7 +96,7 @@ fn keeper(settings: SignInSettings) -> Result<TokenKeeper, EndpointError> {
     let borrowed = settings.borrow_codex.map(|home| -> Arc<dyn TokenStore> {
         Arc::new(BorrowedStore::new(home.join("auth.json")))
     });
-    TokenKeeper::new(settings.keeper, store, borrowed)
+    TokenKeeper::new(&settings.keeper, store, borrowed)
 }
 
 /// A keeper of tokens as a source of credentials for the backend: the one place where the two meet.

@@ -13,6 +13,7 @@ use chatmock_translate::{Failure, FailureKind};
 
 use memory::MemoryStore;
 pub(crate) use owner::Owner;
+use owner::StoreKey;
 pub(crate) use stored::StoredResponse;
 use writer::DatabaseWriter;
 
@@ -76,8 +77,7 @@ impl ResponseStore {
     /// Keeps a response, in place of older ones where it would be too many.
     ///
     /// Nothing is kept of one that is larger than all may be together.
-    pub(crate) fn insert(&self, owner: &Owner, id: &str, stored: StoredResponse, now: u64) {
-        let key = owner.key(id);
+    pub(crate) fn insert(&self, key: StoreKey, stored: StoredResponse, now: u64) {
         // What is evicted may be large: it is freed outside the lock.
         let _evicted = self.with(|memory| memory.keep(key, stored, now));
         self.changed();

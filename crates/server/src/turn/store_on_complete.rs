@@ -28,6 +28,6 @@ impl StoreOnComplete {
         let response = Bytes::copy_from_slice(response.get().as_bytes());
         let now = unix_now();
         let stored = StoredResponse { created_at: now, input: self.input, response };
-        store.insert(&self.owner, &id, stored, now);
+        store.insert(self.owner.key(&id), stored, now);
     }
 }

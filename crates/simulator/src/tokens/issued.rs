@@ -110,7 +110,8 @@ impl IssuedTokens {
             issuer: self.issuer.clone(),
             plan: None,
         };
-        self.record(&tokens, family, claims, exp);
+        let plan = tokens.plan.is_some();
+        self.record(&tokens, AccessToken { claims, exp, family, invalidated: false, plan });
         tokens
     }
 
@@ -126,22 +127,20 @@ impl IssuedTokens {
             issuer: self.issuer.clone(),
             plan: Some(grant),
         };
-        self.record(&tokens, family, claims, exp);
+        let plan = tokens.plan.is_some();
+        self.record(&tokens, AccessToken { claims, exp, family, invalidated: false, plan });
         tokens
     }
 
-    /// Records new tokens.
-    fn record(&mut self, tokens: &Tokens, family: u64, claims: Claims, exp: Option<i64>) {
-        let plan = tokens.plan.clone();
-        let access = AccessToken {
-            claims: claims.clone(),
-            exp,
-            family,
-            invalidated: false,
-            plan: plan.is_some(),
+    /// Records new tokens, `access` being the record of the access token.
+    fn record(&mut self, tokens: &Tokens, access: AccessToken) {
+        let refresh = RefreshToken {
+            claims: access.claims.clone(),
+            family: access.family,
+            spent: false,
+            plan: tokens.plan.clone(),
         };
         self.access.insert(tokens.access_token.clone(), access);
-        let refresh = RefreshToken { claims, family, spent: false, plan };
         self.refresh.insert(tokens.refresh_token.clone(), refresh);
     }
 

@@ -38,7 +38,7 @@ async fn a_keeper_of_another_route_does_not_hand_out_ours() {
     ] {
         let (_home, store) = home(&file);
         let settings = KeeperSettings { route: SignInRoute::PLAN, ..settings(&issuer) };
-        let keeper = TokenKeeper::new(settings, Arc::new(store), None).unwrap();
+        let keeper = TokenKeeper::new(&settings, Arc::new(store), None).unwrap();
         let error = keeper.current().await.unwrap_err();
         assert!(error.to_string().contains("pass --route codex to use it"), "{error}");
         assert!(error.to_string().ends_with("chatmock-auth login --route plan"), "{error}");
@@ -84,7 +84,7 @@ async fn a_borrowed_sign_in_of_another_route_is_not_used_either() {
     let (_home, theirs) = home(&file);
     let borrowed = crate::store::BorrowedStore::new(theirs.path());
     let keeper =
-        TokenKeeper::new(settings(&issuer), Arc::new(own), Some(Arc::new(borrowed))).unwrap();
+        TokenKeeper::new(&settings(&issuer), Arc::new(own), Some(Arc::new(borrowed))).unwrap();
     assert!(matches!(keeper.current().await, Err(KeeperError::OtherRoute { .. })));
 }
 

@@ -13,7 +13,7 @@ fn store(file: AuthFile) -> FailingStore {
 /// A keeper that tries again only when told to.
 fn patient(issuer: &Issuer, store: &FailingStore) -> TokenKeeper {
     let settings = KeeperSettings { save_again: Duration::from_secs(3600), ..settings(issuer) };
-    TokenKeeper::new(settings, Arc::new(store.clone()), None).unwrap()
+    TokenKeeper::new(&settings, Arc::new(store.clone()), None).unwrap()
 }
 
 #[tokio::test]

@@ -6,7 +6,7 @@ use crate::store::{BorrowedStore, MemoryStore};
 
 fn borrowing(issuer: &Issuer, own: &FileStore, theirs: &FileStore) -> TokenKeeper {
     let borrowed = BorrowedStore::new(theirs.path());
-    TokenKeeper::new(settings(issuer), Arc::new(own.clone()), Some(Arc::new(borrowed))).unwrap()
+    TokenKeeper::new(&settings(issuer), Arc::new(own.clone()), Some(Arc::new(borrowed))).unwrap()
 }
 
 #[tokio::test]
@@ -183,7 +183,7 @@ async fn a_lock_that_stays_held_ends_the_wait_without_a_call() {
     let (_home, store) = home(&lasting(-10, "rt-1"));
     let _held = HomeLock::acquire(store.lock_path().unwrap(), Duration::ZERO).await.unwrap();
     let settings = KeeperSettings { lock_wait: Duration::from_millis(20), ..settings(&issuer) };
-    let keeper = TokenKeeper::new(settings, Arc::new(store.clone()), None).unwrap();
+    let keeper = TokenKeeper::new(&settings, Arc::new(store.clone()), None).unwrap();
     assert!(is_unavailable(&keeper.current().await));
     assert_eq!(issuer.posts().len(), 0);
 }

@@ -39,8 +39,8 @@ fn state(home: &Path) -> Arc<SharedState> {
         response: RESPONSE.into(),
     };
     let owner = |account: &str| Owner { account: Some(account.to_owned()), key: None };
-    state.responses.insert(&owner("acct-1"), "resp_1", kept(), unix_now());
-    state.responses.insert(&owner("acct-2"), "resp_2", kept(), unix_now());
+    state.responses.insert(owner("acct-1").key("resp_1"), kept(), unix_now());
+    state.responses.insert(owner("acct-2").key("resp_2"), kept(), unix_now());
     state
 }
 

@@ -6,7 +6,7 @@ use chatmock_upstream::Credentials;
 use sha2::{Digest, Sha256};
 
 /// The name of a kept response: its owner's hash, then its id.
-pub(super) type StoreKey = Arc<[u8]>;
+pub(crate) type StoreKey = Arc<[u8]>;
 
 /// Who may read and delete a response; another account or key finds nothing.
 pub(crate) struct Owner {
@@ -22,7 +22,8 @@ impl Owner {
         Self { account: credentials.account_id().map(str::to_owned), key: key.map(str::to_owned) }
     }
 
-    pub(super) fn key(&self, id: &str) -> StoreKey {
+    /// Returns the name under which this owner's response of an id is stored.
+    pub(crate) fn key(&self, id: &str) -> StoreKey {
         let mut hash = Sha256::new();
         for part in [&self.account, &self.key] {
             // Length and presence go in too, so that no two owners give the same bytes.
