@@ -17,6 +17,6 @@ pub enum ServerError {
     #[error("the sign-in cannot be used: {0}")]
     SignIn(#[from] EndpointError),
     /// The place for stored responses cannot be used.
-    #[error("responses cannot be kept: {0}")]
+    #[error("responses cannot be stored: {0}")]
     Store(#[from] StoreError),
 }

@@ -71,7 +71,7 @@ pub(crate) fn via_loop() -> Failure {
     Failure::new(FailureKind::Rejected(508), message).with_code("loop_detected")
 }
 
-/// Says what became otherwise than asked.
+/// Returns the notice for a difference between the answer and the request.
 pub(crate) fn notice(change: Adjustment) -> Notice {
     let changed =
         |field: &'static str, detail: String| Notice::new(field, NoticeKind::Changed, detail);
@@ -80,7 +80,7 @@ pub(crate) fn notice(change: Adjustment) -> Notice {
             changed("input", "reasoning that the backend could not read was left out".to_owned())
         }
         Adjustment::OtherModel { served } => changed("model", format!("{served} answers")),
-        _ => changed("answer", "something became otherwise than asked".to_owned()),
+        _ => changed("answer", "part of the answer differs from the request".to_owned()),
     }
 }
 

@@ -118,7 +118,7 @@ impl Server {
         self.drain(graceful, connections).await
     }
 
-    /// Tells a client that there are too many connections.
+    /// Answers a client for which there are too many connections.
     fn reject(&self, stream: TcpStream) {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         if self.app.log_limiter.admits(status) {

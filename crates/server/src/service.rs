@@ -161,7 +161,7 @@ fn is_upgrade(head: &Parts) -> bool {
         && head.headers.contains_key(http::header::UPGRADE)
 }
 
-/// Returns a random id, to join what a client reports with what is logged.
+/// Returns a random id, by which a client's report is matched with the log.
 fn request_id() -> String {
     format!("req_{:016x}", RandomState::new().hash_one(()))
 }

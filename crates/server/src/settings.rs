@@ -213,7 +213,7 @@ pub struct ModelSettings {
     pub expose_efforts: bool,
     /// Names of the person's own.
     pub aliases: Vec<Alias>,
-    /// Models that stand in for the backend's list, which is not fetched then.
+    /// Models that replace the backend's list, which is then not fetched.
     pub list: Vec<String>,
 }
 

@@ -1,4 +1,4 @@
-//! The one catalogue of models: what each offers, and what a name means.
+//! The one catalogue of models: their abilities, and the resolution of names.
 
 mod builtin;
 mod name;
@@ -67,7 +67,7 @@ impl Catalog {
         Self::new(builtin::entries(), Source::Builtin, builtin::AS_OF)
     }
 
-    /// A catalogue of a backend whose models are not known yet, and for which no table stands in.
+    /// A catalogue of a backend whose models are not known yet, and which no built-in table replaces.
     #[must_use]
     pub fn unknown() -> Self {
         Self::new(Vec::new(), Source::Builtin, 0)
@@ -141,7 +141,7 @@ impl Catalog {
     }
 
     /// Resolves a client's name to a model, and an effort where the name carries one. An effort
-    /// behind an alias wins over the one that the alias stands for.
+    /// behind an alias takes precedence over the effort of the name that the alias replaces.
     ///
     /// # Errors
     /// [`UnknownModel`] when a list does not know the name. The built-in table refuses nothing,

@@ -32,13 +32,13 @@ pub(crate) fn image_url(url: RawString<'_>) -> Result<RawString<'_>, &'static st
 /// Makes a file's data a `data:` address; the type comes from the data, else from the name.
 ///
 /// # Errors
-/// Words for a person when neither tells the type.
+/// Words for a person when neither gives the type.
 pub(crate) fn file_data<'b>(
     data: RawString<'b>,
     filename: Option<&str>,
 ) -> Result<RawString<'b>, &'static str> {
     let text = data.text();
-    let why = "expected a data: address, or base64 of a file whose kind the file name tells";
+    let why = "expected a data: address, or base64 with a file name whose ending gives the type";
     let mended = data_url(&text, filename.and_then(media_type)).ok_or(why)?;
     Ok(mended.written().unwrap_or(data))
 }
@@ -123,7 +123,7 @@ fn sniff(base64: &str) -> Option<&'static str> {
     SIGNATURES.iter().find(|(start, _)| base64.starts_with(start)).map(|(_, media)| *media)
 }
 
-/// The media type that a file name's ending stands for.
+/// The media type for the ending of a file name.
 fn media_type(filename: &str) -> Option<&'static str> {
     let (_, ending) = filename.rsplit_once('.')?;
     Some(match ending.to_ascii_lowercase().as_str() {

@@ -58,7 +58,7 @@ impl Notice {
     }
 }
 
-/// Reports members that no one here knows; `path` is that of the object they stand in.
+/// Reports unknown members; `path` is that of their object.
 pub(crate) fn unknown(
     notices: &mut Vec<Notice>,
     path: &(impl Display + ?Sized),

@@ -1,4 +1,4 @@
-//! Settling: from what a client asked to what is done, with a notice of every difference.
+//! Settling: from a client's request to the turn that will run, with a notice of every difference.
 
 mod params;
 
@@ -59,7 +59,7 @@ pub fn settle<'b, O>(
         response_id: OnceLock::new(),
         reasoning: style(draft.reasoning.own_field, draft.reasoning.shown, policy),
         json: draft.json,
-        // Commentary beside JSON would break it.
+        // Commentary next to JSON would break it.
         hide_commentary: policy.hide_commentary || draft.json,
         stop: draft.caps.stop,
         tokenizer: Arc::clone(&policy.tokenizer),

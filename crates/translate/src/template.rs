@@ -28,7 +28,7 @@ impl<const PLACES: usize> Template<PLACES> {
     pub(crate) fn of(framing: Framing, write: impl FnOnce(&mut Frames)) -> Self {
         let (mut template, mut frames) = (Self::default(), Frames::new(framing));
         write(&mut frames);
-        // From the end, since what a client named may stand before and hold anything.
+        // Searched from the end, since a name that the client chose may precede it and hold anything.
         let mut parts = frames.as_text().rsplitn(PLACES + 1, WRITTEN).map(str::to_owned);
         template.after = parts.next().unwrap_or_default();
         for (before, part) in template.before.iter_mut().rev().zip(parts) {

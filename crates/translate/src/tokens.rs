@@ -10,7 +10,7 @@ pub trait Tokenizer: Debug + Send + Sync {
 
 /// The running count of one answer.
 pub trait TokenCount: Debug + Send {
-    /// Counts as much of `text` as fits `most` tokens in all; gives how many bytes of it that are,
+    /// Counts as much of `text` as fits `most` tokens in all; returns the number of its bytes,
     /// always up to the end of a character.
     fn take(&mut self, text: &str, most: u64) -> usize;
 

@@ -74,7 +74,7 @@ async fn read(
 ) -> Result<HttpResponse, Failure> {
     let mut members = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
     if members.any(|(name, value)| name == "stream" && value == "true") {
-        let message = "a kept response is given whole: leave stream out";
+        let message = "a stored response is only returned whole: leave out stream";
         return Err(Failure::param("stream", message).with_code("unsupported_parameter"));
     }
     let kept = state.responses.find(&owner(state, caller).await?, id, unix_now())?;

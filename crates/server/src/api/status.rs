@@ -61,7 +61,7 @@ struct Limits {
     /// Seconds of the Unix epoch; `null` until the backend has reported any.
     as_of: Option<u64>,
     limits: Option<Snapshot>,
-    /// Where a person sees them, where the backend does not tell.
+    /// A page that shows them, for backends that do not report them.
     #[serde(skip_serializing_if = "Option::is_none")]
     page: Option<&'static str>,
 }

@@ -98,7 +98,7 @@ impl ApiKeys {
             let message = "too many requests with a wrong API key; wait a second";
             return Failure::new(kind, message).with_code("too_many_wrong_keys");
         }
-        refused("the API key is none of this server's")
+        refused("the API key is not one of this server's keys")
     }
 }
 

@@ -68,7 +68,7 @@ impl Connections {
         Arc::clone(&self.slots).try_acquire_owned().ok()
     }
 
-    /// Tells a client that there are too many, and closes.
+    /// Answers that there are too many connections, and closes.
     pub(crate) fn reject(&self, stream: TcpStream, tasks: &Tasks) {
         match Arc::clone(&self.rejecting).try_acquire_owned() {
             Ok(permit) => {

@@ -88,7 +88,7 @@ pub(crate) struct Decoder<'b> {
 }
 
 impl Decoder<'_> {
-    /// Decodes a body; what comes out is reserved as what went in was.
+    /// Decodes a body; its output is reserved in the memory budget as its input was.
     ///
     /// It runs on a blocking thread: the largest body takes a good part of a second.
     ///

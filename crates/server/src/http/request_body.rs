@@ -155,7 +155,7 @@ impl IncomingBody {
         Self { body, patience, deadline: Instant::now() + patience, progress: 0 }
     }
 
-    /// The next piece; trailers are passed over.
+    /// Returns the next piece of data; skips trailers.
     async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
         loop {
             let frame = match tokio::time::timeout_at(self.deadline, self.body.frame()).await {

@@ -192,7 +192,7 @@ fn account(access_token: &Secret, workspace: Option<&str>) -> Option<String> {
     Some(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
-/// Reads the file; one that is damaged is passed over, since the next answer replaces it.
+/// Reads the file; skips a damaged one, since the next answer replaces it.
 fn read(file: &Path) -> Option<LimitsFile> {
     match read_private(file) {
         Ok(text) => serde_json::from_slice(&text?).ok(),

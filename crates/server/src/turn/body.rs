@@ -57,7 +57,7 @@ pub(super) struct TurnBody<D: Dialect> {
     shutdown: ShutdownWatch,
     /// When a piece was last given out, since the request arrived.
     given_at: Option<Duration>,
-    /// The wait for what has arrived together with what is there.
+    /// The wait for further output that arrived together with the output at hand.
     coalescer: Coalescer,
     /// A panic that a test has asked for.
     panics: bool,
@@ -113,7 +113,7 @@ impl<D: Dialect> TurnBody<D> {
         Poll::Ready(())
     }
 
-    /// Whether to wait a moment for what has arrived together with what is there: over HTTP/1.1 the
+    /// Whether to wait briefly for output that arrived together with the output at hand: over HTTP/1.1 the
     /// backend's connection hands over one chunk a turn, also of many that it has read at once, and
     /// turns cost far less than writes. What comes first, or after a silence, is given out at once.
     fn coalesces(&mut self, cx: &mut Context<'_>) -> bool {

@@ -40,7 +40,7 @@ enum Flow {
     On,
     End {
         end: End,
-        /// The backend ended the answer; else it was cut here, and the backend is let go.
+        /// The backend ended the answer; otherwise it was cut here, and the call is cancelled.
         whole: bool,
     },
 }

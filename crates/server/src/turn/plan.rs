@@ -105,7 +105,7 @@ fn plan<D: Dialect>(
     }
     let mut notices = turn.notices;
     for name in prepared.first().map(Prepared::removed).unwrap_or_default() {
-        notices.push(Notice::ignored(name.clone(), "the backend takes no such thing"));
+        notices.push(Notice::ignored(name.clone(), "the backend does not accept it"));
     }
     policy.refuse_ignored(&notices)?;
     let (immediate_finish, shape) = (turn.immediate_finish, turn.shape);

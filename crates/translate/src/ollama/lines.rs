@@ -187,7 +187,7 @@ pub(super) fn reply_call<'c>(
 }
 
 /// The arguments as an object: no arguments are an empty one, and what is not JSON of an object,
-/// such as a freeform tool's input, stands under `input`.
+/// such as a freeform tool's input, is given under `input`.
 fn object(arguments: &str) -> Cow<'_, RawValue> {
     if let Ok(raw) = serde_json::from_str::<&RawValue>(arguments)
         && raw.get().starts_with('{')

@@ -40,7 +40,7 @@ pub(super) struct Page<'i> {
 }
 
 impl<'q> Query<'q> {
-    /// Reads a query; members that are not named here count for nothing.
+    /// Reads a query; other members have no effect.
     pub(super) fn read(query: Option<&'q str>) -> Result<Self, Failure> {
         let mut read = Self { limit: 20, ascending: false, after: None };
         for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {

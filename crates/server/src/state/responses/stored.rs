@@ -1,4 +1,4 @@
-//! A kept response: what went to the backend and what came of it.
+//! A stored response: the input of its conversation and the answer.
 
 use bytes::Bytes;
 use chatmock_protocol::json::{RawValue, raw};

@@ -192,7 +192,7 @@ fn web_search(
     })?)
 }
 
-/// Lifts what stands under `approximate` beside `type`.
+/// Moves the members of `approximate` next to `type`.
 fn place(location: Raw<'_>) -> Result<Box<RawValue>, Failure> {
     let path = "web_search_options.user_location";
     let members: RawObject<'_> =

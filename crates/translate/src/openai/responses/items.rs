@@ -48,7 +48,7 @@ struct Mends<'m> {
     call_ids: bool,
 }
 
-/// The list with each entry mended; `None` where none had to be.
+/// Returns the list with each entry corrected; `None` where none needed it.
 fn mended<'l>(
     name: &'static str,
     list: &'l RawValue,

@@ -91,7 +91,7 @@ impl Passthrough {
             let criteria = StopCriteria { max_tokens: Some(most), ..StopCriteria::default() };
             Limiter::new(criteria, &*shape.tokenizer)
         });
-        // What the backend is told, it repeats by itself.
+        // The backend repeats the members that it received.
         let mut echoed_params = shape.own.echoed_params.clone();
         echoed_params.retain(|(name, _)| !shape.backend.accepts(name));
         Self {
@@ -310,7 +310,7 @@ impl Encoder for Passthrough {
     type Output = Option<Box<RawValue>>;
 
     fn event(&mut self, frame: &Frame, event: &Event<'_>, out: &mut Out) -> Step {
-        // What is done here stands in the response as the client asked for it.
+        // Members that are honoured here appear in the response as the client sent them.
         if !self.echoed_params.is_empty()
             && holds_response(&event.body)
             && let Some(frame) = synthesized::with_echoes(frame, &self.echoed_params)

@@ -143,7 +143,7 @@ struct ReasoningTokens {
 
 /// The response as it was created, ended by a cap on its tokens.
 ///
-/// The turn is let go at the cut, so the backend's counts never come: output tokens are those
+/// The call is cancelled at the cut, so the backend's counts never come: output tokens are those
 /// counted here, and input tokens are 0, since parsers demand a number.
 pub(super) fn cut(
     created: &Frame,
