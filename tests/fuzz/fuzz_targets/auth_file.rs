@@ -7,7 +7,8 @@ use libfuzzer_sys::fuzz_target;
 
 fuzz_target!(|data: &[u8]| {
     let Ok(file) = AuthFile::parse(data) else { return };
-    let _ = (file.provenance(), file.name(), file.auth_mode(), file.last_refresh(), file.lifetime());
+    let _ =
+        (file.provenance(), file.name(), file.auth_mode(), file.last_refresh(), file.lifetime());
     if let Some(tokens) = file.tokens() {
         let _ = (tokens.claims(), tokens.account_id());
     }

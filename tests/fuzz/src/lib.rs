@@ -34,7 +34,7 @@ static POLICIES: LazyLock<[Policy; 2]> = LazyLock::new(|| {
     [Policy::default(), other]
 });
 
-/// Reads, drafts and settles a body: what comes out is a JSON object, or a failure that can be told.
+/// Reads, drafts and settles a body: what comes out is a JSON object, or a failure that can be worded.
 pub fn lower<D: Dialect>(body: &[u8]) {
     for policy in &*POLICIES {
         let draft = D::read(body).and_then(D::draft);
@@ -45,13 +45,13 @@ pub fn lower<D: Dialect>(body: &[u8]) {
                 assert!(value.is_object(), "{text}");
                 assert!((1..=8).contains(&turn.choices));
             }
-            Err(failure) => told::<D>(&failure),
+            Err(failure) => assert_worded::<D>(&failure),
         }
     }
 }
 
 /// Words a failure.
-pub fn told<D: Dialect>(failure: &Failure) {
+pub fn assert_worded<D: Dialect>(failure: &Failure) {
     let error = serde_json::to_value(D::Family::error(failure)).expect("an error is written");
     assert!(error.is_object());
 }
@@ -139,7 +139,7 @@ fn reply<D: Dialect>(frames: &[Frame], shape: &Arc<Shape<D::Own>>) {
             D::tail(Ok(&[output]), shape, &mut out);
         }
         Err(failure) => {
-            told::<D>(failure);
+            assert_worded::<D>(failure);
             encoder.fail(failure, &mut out);
             D::tail(Err(failure), shape, &mut out);
         }
