@@ -27,6 +27,8 @@ const ARCHITECTURE: &str = "chatmock";
 
 /// Where Ollama's clients look for and send model files.
 const BLOBS: &str = "/api/blobs/{digest...}";
+/// The same without a digest, which is no less impossible here.
+const NO_DIGEST: &str = "/api/blobs/";
 
 const NO_PUSH: Action = Action::Refuse("models belong to the backend and cannot be pushed");
 const NO_MAKING: Action =
@@ -74,6 +76,8 @@ impl Api for Ollama {
         }),
         Endpoint::unlisted(Method::HEAD, BLOBS, |request| with_body(request, NO_BLOBS)),
         Endpoint::unlisted(Method::POST, BLOBS, |request| with_body(request, NO_BLOBS)),
+        Endpoint::unlisted(Method::HEAD, NO_DIGEST, |request| with_body(request, NO_BLOBS)),
+        Endpoint::unlisted(Method::POST, NO_DIGEST, |request| with_body(request, NO_BLOBS)),
     ];
 
     fn models(catalog: &Catalog, expose_efforts: bool) -> Bytes {

@@ -121,7 +121,9 @@ mod tests {
         let items = "/v1/responses/resp_1/input_items";
         assert_eq!(found(&Method::GET, items), Ok(("/v1/responses/{id}/input_items", "resp_1")));
         assert_eq!(found(&Method::DELETE, items), Err(only("GET, HEAD")));
-        assert_eq!(found(&Method::GET, "/api/blobs/sha256:1"), Err(only("HEAD, POST")));
+        for blobs in ["/api/blobs/sha256:1", "/api/blobs/"] {
+            assert_eq!(found(&Method::GET, blobs), Err(only("HEAD, POST")), "{blobs}");
+        }
         for path in ["/v1/responses/", "/v1/responses//input_items", "/v1/responses/r/cancel"] {
             assert_eq!(found(&Method::GET, path), Err(NoRoute::Path), "{path}");
         }
