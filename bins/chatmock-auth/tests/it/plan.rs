@@ -81,7 +81,7 @@ fn a_server_of_this_route_uses_the_sign_in_and_one_of_the_other_says_what_to_do(
     let answer = harness.serve_once(Backend::Plan);
     assert!(answer.starts_with("200 ") && answer.contains("You said: hello"), "{answer}");
     let answer = harness.serve_once(Backend::Codex);
-    assert!(answer.starts_with("HTTP/1.1 401 "), "{answer}");
+    assert!(answer.starts_with("401 "), "{answer}");
     for words in ["--route plan", "chatmock-auth login"] {
         assert!(answer.contains(words), "no {words:?} in {answer}");
     }
