@@ -31,7 +31,7 @@ pub(crate) trait Vault {
     fn delete(&self, entry: &str) -> Result<(), VaultError>;
 }
 
-/// Why a [`Vault`] failed, in words of our own: a library's message may quote the secret.
+/// Why a vault failed, in words of our own: a library's message may quote the secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum VaultError {
@@ -56,7 +56,7 @@ pub enum KeyringError {
     /// The system's answer.
     #[error("{0}")]
     Vault(#[from] VaultError),
-    /// No answer within [`KeyringLimits::wait`].
+    /// No answer within the time that a call is waited for.
     #[error("the keyring did not answer in time")]
     Hung,
     /// A value that was written did not read back.
