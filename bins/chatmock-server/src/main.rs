@@ -26,6 +26,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
+use chatmock_server::auth::harden_process;
 use chatmock_server::upstream::UpstreamRoute;
 use chatmock_server::{Served, Server, Settings};
 use tokio::net::TcpListener;
@@ -53,9 +54,15 @@ const ACCOUNT_WAIT: Duration = Duration::from_secs(3);
 const RETAINED_BUFFER: usize = 5 * 1024 * 1024;
 
 fn main() -> ExitCode {
+    // Before anything else: no token and no prompt may come to lie in a core dump.
+    let hardened = harden_process();
     tune_allocator();
     match LogWriter::start(stderr()).context("cannot start the log") {
         Ok(mut writer) => {
+            if let Err(error) = hardened {
+                let warning = format!("core dumps and tracing could not be disabled: {error}\n");
+                writer.enqueue(warning.as_bytes());
+            }
             let ended = execute(&writer);
             let code = ended.unwrap_or_else(|error| error.report(&mut writer));
             writer.finish();

@@ -285,3 +285,23 @@ fn a_verbose_log_holds_no_words_of_a_conversation() {
     let written = running.program.err.rest();
     assert!(!written.contains("marzipan"), "{written}");
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn an_abort_leaves_no_core_whatever_the_shell_allows() {
+    use std::os::unix::process::ExitStatusExt;
+    let folder = TempDir::new().unwrap();
+    // Where not even that is allowed, there is nothing to take back.
+    let script = r#"ulimit -c unlimited; exec "$0" "$@""#;
+    let mut command = process::after(script, &["--demo", "--port", "0"]);
+    let mut running = Running::start(command.current_dir(folder.path()));
+    let process = Path::new("/proc").join(running.program.child.id().to_string());
+    let limits = std::fs::read_to_string(process.join("limits")).unwrap();
+    let core = limits.lines().find(|line| line.starts_with("Max core file size")).unwrap();
+    let core: Vec<&str> = core.split_whitespace().collect();
+    assert_eq!(core[4..6], ["0", "0"], "{core:?}");
+    running.signal("ABRT");
+    let ended = running.program.child.wait().unwrap();
+    assert_eq!((ended.signal(), ended.core_dumped()), (Some(6), false), "{ended}");
+    assert!(is_empty(folder.path()));
+}
