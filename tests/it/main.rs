@@ -22,6 +22,7 @@ mod log;
 mod models;
 mod modes;
 mod paths;
+mod places;
 mod refusals;
 mod resilience;
 mod routes;

@@ -1,12 +1,14 @@
 //! The checks, in the order in which they run.
 
 mod attackers;
+mod bodies;
 mod cuts;
 mod drain;
 mod floods;
 mod idle;
 mod leaving;
 mod mixture;
+mod normal;
 mod panics;
 mod sockets;
 mod streams;
@@ -17,8 +19,18 @@ use crate::report::Line;
 use crate::suite::Options;
 
 /// The name of every check.
-pub(crate) const NAMES: [&str; 9] =
-    ["streams", "idle", "floods", "leaving", "cuts", "drain", "panics", "mixture", "attackers"];
+pub(crate) const NAMES: [&str; 10] = [
+    "streams",
+    "idle",
+    "floods",
+    "leaving",
+    "cuts",
+    "drain",
+    "panics",
+    "mixture",
+    "attackers",
+    "bodies",
+];
 
 /// Runs one check.
 pub(crate) async fn run(name: &'static str, options: Options) -> Result<Vec<Line>, BoxError> {
@@ -32,6 +44,7 @@ pub(crate) async fn run(name: &'static str, options: Options) -> Result<Vec<Line
         "panics" => panics::check(&options).await,
         "mixture" => mixture::check(&options).await,
         "attackers" => attackers::check(&options).await,
+        "bodies" => bodies::check(&options).await,
         _ => Err("there is no such check".into()),
     }
 }

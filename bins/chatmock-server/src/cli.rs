@@ -126,6 +126,12 @@ pub(crate) struct ListenArgs {
     /// Limits the number of open connections, also to four fifths of the limit of open files
     #[arg(long, env = env::MAX_CONNECTIONS, value_name = "NUMBER", default_value = "4096", value_parser = value_parsers::count)]
     pub(crate) max_connections: usize,
+    /// Limits the number of answers that the backend gives at once; more requests wait, for 10 seconds at most
+    #[arg(long, env = env::MAX_TURNS, value_name = "NUMBER", default_value = "1024", value_parser = value_parsers::count)]
+    pub(crate) max_turns: usize,
+    /// Limits the same for each key's label, or for each address where no keys are set [default: no limit]
+    #[arg(long, env = env::MAX_TURNS_PER_LABEL, value_name = "NUMBER", value_parser = value_parsers::count)]
+    pub(crate) max_turns_per_label: Option<usize>,
     /// Waits this long for open answers after SIGTERM or Ctrl-C; a second signal ends them at once
     #[arg(long, env = env::DRAIN, value_name = "SECONDS", default_value = "30", value_parser = value_parsers::seconds)]
     pub(crate) drain: Duration,

@@ -21,6 +21,10 @@ pub(crate) const LOG_FORMAT: &str = "CHATMOCK_LOG_FORMAT";
 pub(crate) const LOG_BODIES: &str = "CHATMOCK_LOG_BODIES";
 /// The largest number of connections.
 pub(crate) const MAX_CONNECTIONS: &str = "CHATMOCK_MAX_CONNECTIONS";
+/// The largest number of answers of the backend at once.
+pub(crate) const MAX_TURNS: &str = "CHATMOCK_MAX_TURNS";
+/// The same for each label.
+pub(crate) const MAX_TURNS_PER_LABEL: &str = "CHATMOCK_MAX_TURNS_PER_LABEL";
 /// API keys.
 pub(crate) const API_KEY: &str = "CHATMOCK_API_KEY";
 /// The file of API keys.

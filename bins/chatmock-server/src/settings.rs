@@ -80,8 +80,17 @@ fn http(
     args: ListenArgs,
     sockets: Vec<TcpListener>,
 ) -> anyhow::Result<(ListenTarget, HttpSettings)> {
-    let ListenArgs { host, port, max_body, max_connections, drain, ollama_version, state_dir } =
-        args;
+    let ListenArgs {
+        host,
+        port,
+        max_body,
+        max_connections,
+        max_turns,
+        max_turns_per_label,
+        drain,
+        ollama_version,
+        state_dir,
+    } = args;
     let listen = match sockets.is_empty() {
         true => ListenTarget::resolve(&host, port)?,
         false => ListenTarget::from_sockets(sockets)?,
@@ -91,6 +100,7 @@ fn http(
     let mut http = HttpSettings { ollama_version, ..HttpSettings::default() };
     http.admission.hosts = hosts;
     (http.sizes.max_body, http.sizes.max_connections) = (max_body, max_connections);
+    (http.turns.max, http.turns.max_per_label) = (max_turns, max_turns_per_label);
     http.timeouts.drain = drain;
     http.responses.directory = state_dir;
     Ok((listen, http))
@@ -260,6 +270,7 @@ mod tests {
             (http.sizes.max_body, http.timeouts.drain)
         );
         assert_eq!(server.http.sizes.max_connections, http.sizes.max_connections);
+        assert_eq!(server.http.turns, http.turns);
         assert!(server.http.admission.keys.is_empty() && server.http.admission.origins.is_empty());
         assert!(server.http.admission.hosts.is_empty() && !server.http.log_bodies);
         assert_eq!(server.upstream.route, UpstreamRoute::codex());
@@ -358,6 +369,8 @@ mod tests {
             "--allow-host=192.168.1.5,[2001:db8::1]",
             "--allow-origin=http://localhost:3000,app://obsidian.md",
             "--max-connections=7",
+            "--max-turns=5",
+            "--max-turns-per-label=2",
             "--log-bodies",
             "--log-format=JSON",
         ];
@@ -365,6 +378,7 @@ mod tests {
         assert_eq!(log, LogFormat::Json);
         assert!(warnings.len() == 1 && warnings[0].contains("--log-bodies"), "{warnings:?}");
         let http = server.http;
+        assert_eq!((http.turns.max, http.turns.max_per_label), (5, Some(2)));
         let labels: Vec<&str> = http.admission.keys.iter().map(|key| key.label()).collect();
         assert_eq!(labels, ["ann", "key-2"]);
         assert_eq!(
@@ -387,6 +401,8 @@ mod tests {
             ("--allow-host=nas.lan:8000", "no port"),
             ("--allow-host=http://nas.lan", "no port"),
             ("--max-connections=0", "at least 1"),
+            ("--max-turns=0", "at least 1"),
+            ("--max-turns-per-label=0", "at least 1"),
         ] {
             let error = Cli::typed(&[argument]).unwrap_err().to_string();
             assert!(error.contains(reason), "{argument}: {error}");

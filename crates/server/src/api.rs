@@ -68,7 +68,7 @@ pub(crate) type Handling<'r> = BoxFuture<'r, Result<HttpResponse, Failure>>;
 impl RequestContext<'_> {
     /// Reads a body, and logs it where that was asked for.
     async fn read_body(&self, headers: &HeaderMap, body: Incoming) -> Result<HeldBody, Failure> {
-        let body = self.services.bodies.read(body, headers).await?;
+        let body = self.services.bodies.read(body, headers, self.caller).await?;
         if self.services.log_bodies {
             let text = String::from_utf8_lossy(&body.bytes);
             let text = sanitize::text_within(&text, MAX_LOGGED_BODY);
@@ -90,7 +90,7 @@ fn serve_turn<D: Dialect>(exchange: Exchange<'_>) -> Handling<'_> {
             reservation: Some(reservation),
             arrived: context.arrived,
             request_id: context.request_id.to_owned(),
-            caller: context.caller.label().map(str::to_owned),
+            caller: context.caller.clone(),
             panic_in_body: context.panic_in_body,
         };
         turn::turn::<D>(&context.services.turns, request).await

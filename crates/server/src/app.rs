@@ -21,7 +21,7 @@ use crate::state::limits::LastLimits;
 use crate::state::models::Models;
 use crate::state::responses::ResponseStore;
 use crate::tasks::Tasks;
-use crate::turn::TurnServices;
+use crate::turn::{Planners, TurnPlaces, TurnServices};
 
 /// The running server's parts.
 ///
@@ -30,7 +30,7 @@ use crate::turn::TurnServices;
 pub(crate) struct App {
     pub(crate) settings: HttpSettings,
     pub(crate) guard: Guard,
-    pub(crate) connections: Connections,
+    pub(crate) connections: Arc<Connections>,
     pub(crate) state: Arc<SharedState>,
     pub(crate) turns: Arc<TurnServices>,
     pub(crate) endpoints: Services,
@@ -66,9 +66,12 @@ impl App {
         let turns = Arc::new(TurnServices {
             state: Arc::clone(&state),
             policy,
+            places: TurnPlaces::new(http.turns),
+            planners: Planners::default(),
             hold: http.streams.hold,
             heartbeat: http.streams.heartbeat,
             tasks: Arc::clone(&tasks),
+            log_limiter: Arc::clone(&log_limiter),
             panics: Arc::clone(&panics),
             abort: watch::Sender::new(false),
         });

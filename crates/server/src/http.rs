@@ -4,6 +4,7 @@ pub(crate) mod access_log;
 pub(crate) mod api_keys;
 pub(crate) mod connection;
 pub(crate) mod decompress;
+pub(crate) mod fair_places;
 pub(crate) mod guard;
 pub(crate) mod log_limiter;
 pub(crate) mod memory_budget;

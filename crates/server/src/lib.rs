@@ -16,13 +16,14 @@ mod tasks;
 mod tokenizer;
 mod turn;
 
+pub use crate::http::connection::Listener;
 pub use crate::http::sanitize;
 pub use error::{ServerError, StoreError};
 pub use serve::{Served, Server};
 pub use settings::{
     Access, AdmissionSettings, ApiKey, HostName, HttpSettings, KeySettings, ModelSettings,
     OLLAMA_VERSION, Origin, Settings, SignInSettings, SizeLimits, StoreSettings, StreamSettings,
-    Timeouts,
+    Timeouts, TurnLimits,
 };
 pub use state::credentials::{Account, KeeperCredentials};
 pub use state::limits::{StoredLimits, stored_limits};

@@ -10,18 +10,18 @@ use chatmock_upstream::UpstreamRoute;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt, TryFutureExt};
 use http::{Request, StatusCode};
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::server::graceful::GracefulShutdown;
-use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use crate::app::App;
 use crate::error::ServerError;
-use crate::http::connection::{ConnectionIo, ConnectionPhase, LocalAddress};
+use crate::http::connection::ConnectionPhase;
+use crate::http::connection::{Accepted, BodyLength, ConnectionIo, Listener, Stream};
 use crate::http::log_limiter::ReportOnDrop;
 use crate::service;
 use crate::settings::Settings;
@@ -81,11 +81,12 @@ impl Server {
     }
 
     /// Serves until `shutdown` is ready, then finishes open answers within the time set for it.
-    pub async fn serve(
+    pub async fn serve<L: Into<Listener>>(
         self,
-        listeners: Vec<TcpListener>,
+        listeners: Vec<L>,
         shutdown: impl Future<Output = ()> + Send,
     ) -> Served {
+        let listeners: Vec<Listener> = listeners.into_iter().map(Into::into).collect();
         let graceful = GracefulShutdown::new();
         let _last = ReportOnDrop(Arc::clone(&self.app.log_limiter));
         let mut connections = JoinSet::new();
@@ -101,12 +102,14 @@ impl Server {
             while connections.try_join_next().is_some() {}
             let Some(accepted) = accepted else { continue };
             match accepted {
-                Ok(stream) => match self.app.connections.acquire() {
+                Ok(accepted) => match self.app.connections.acquire().await {
                     Some(slot) => {
-                        let connection = connection(Arc::clone(&self.app), stream, &graceful);
+                        let phase = Arc::clone(&slot.phase);
+                        let connection =
+                            connection(Arc::clone(&self.app), accepted, phase, &graceful);
                         connections.spawn(connection.map(move |()| drop(slot)));
                     }
-                    None => self.reject(stream),
+                    None => self.reject(accepted.stream),
                 },
                 Err(error) => {
                     tracing::warn!("could not accept a connection: {error}");
@@ -119,7 +122,7 @@ impl Server {
     }
 
     /// Answers a client for which there are too many connections.
-    fn reject(&self, stream: TcpStream) {
+    fn reject(&self, stream: Stream) {
         let status = StatusCode::SERVICE_UNAVAILABLE;
         if self.app.log_limiter.admits(status) {
             tracing::info!(status = status.as_u16(), "rejected a connection: the limit is reached");
@@ -155,11 +158,11 @@ impl std::fmt::Debug for Server {
 }
 
 /// The next connection of any listener.
-async fn accept(listeners: &[TcpListener]) -> io::Result<TcpStream> {
+async fn accept(listeners: &[Listener]) -> io::Result<Accepted> {
     let mut accepting: FuturesUnordered<_> =
         listeners.iter().map(|listener| listener.accept()).collect();
     match accepting.next().await {
-        Some(accepted) => accepted.map(|(stream, _)| stream),
+        Some(accepted) => accepted,
         None => std::future::pending().await,
     }
 }
@@ -167,27 +170,23 @@ async fn accept(listeners: &[TcpListener]) -> io::Result<TcpStream> {
 /// Serves one connection to its end.
 fn connection(
     app: Arc<App>,
-    stream: TcpStream,
+    accepted: Accepted,
+    phase: Arc<ConnectionPhase>,
     graceful: &GracefulShutdown,
 ) -> impl Future<Output = ()> + Send + 'static {
-    // Without it, every short piece of a stream would wait for the client's acknowledgement.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!("TCP_NODELAY could not be set: {error}");
-    }
-    let local = LocalAddress::of(&stream);
-    let phase = Arc::new(ConnectionPhase::default());
+    let Accepted { stream, local, peer } = accepted;
     let io = ConnectionIo::new(stream, Arc::clone(&phase), &app.settings);
     let mut http = http1::Builder::new();
     // Hyper's own limit on heads runs while a connection is idle, too; `ConnectionIo` keeps the shorter one.
     http.timer(TokioTimer::new()).header_read_timeout(app.settings.timeouts.idle);
     http.max_header_size(app.settings.sizes.max_head);
     let service = service_fn(move |mut request: Request<Incoming>| {
-        phase.begin_answer();
+        phase.begin_answer(body_length(request.body()));
         if let Some(local) = local {
             request.extensions_mut().insert(local);
         }
         // Hyper keeps room for what is returned here also while a connection is idle: a pointer then.
-        let answer = Box::pin(service::answer(Arc::clone(&app), request));
+        let answer = Box::pin(service::answer(Arc::clone(&app), request, peer));
         let phase = Arc::clone(&phase);
         answer.map_ok(move |reply| phase.track(reply))
     });
@@ -198,4 +197,8 @@ fn connection(
             tracing::debug!("connection ended: {error}");
         }
     })
+}
+
+fn body_length(body: &Incoming) -> BodyLength {
+    body.size_hint().exact().map_or(BodyLength::Chunked, BodyLength::Exact)
 }

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::hash::{BuildHasher, RandomState};
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
@@ -35,16 +36,17 @@ struct RequestSummary {
     id: String,
 }
 
-/// Answers a request; every failure becomes an answer too, also a panic.
+/// Answers a request from an address; every failure becomes an answer too, also a panic.
 pub(crate) async fn answer(
     app: Arc<App>,
     request: Request<Incoming>,
+    peer: Option<IpAddr>,
 ) -> Result<HttpResponse, Infallible> {
     let (mut head, body) = request.into_parts();
     let arrived = Instant::now();
     let admitted = app.guard.admit(&mut head);
     let page = app.guard.listed_origin(&head.headers);
-    let request = RequestSummary::new(&head, arrived);
+    let request = RequestSummary::new(&head, arrived, peer);
     let refused = admitted.is_err();
     let outcome = match admitted {
         Ok(Admitted::Preflight) => Ok(Guard::preflight(&head)),
@@ -95,11 +97,11 @@ async fn serve(
 }
 
 impl RequestSummary {
-    fn new(head: &Parts, arrived: Instant) -> Self {
+    fn new(head: &Parts, arrived: Instant, peer: Option<IpAddr>) -> Self {
         Self {
             method: head.method.clone(),
             path: head.uri.path().to_owned(),
-            caller: Caller::of(&head.extensions),
+            caller: Caller::of(&head.extensions).with_peer(peer),
             arrived,
             id: request_id(),
         }
@@ -116,8 +118,7 @@ impl RequestSummary {
         api::error_response(failure, &self.path)
     }
 
-    /// Writes the line of the access log, unless the response's own body does or there were too many
-    /// failures.
+    /// Writes the line of the access log, unless the response's own body does or there were too many.
     fn log(&self, app: &App, response: &HttpResponse) {
         let by_body = response.extensions().get::<LoggedByBody>().is_some();
         if by_body || !app.log_limiter.admits(response.status()) {

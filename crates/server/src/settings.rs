@@ -41,6 +41,8 @@ pub struct HttpSettings {
     pub admission: AdmissionSettings,
     /// How large requests may be, and how much the server holds.
     pub sizes: SizeLimits,
+    /// How many calls of the backend run at once.
+    pub turns: TurnLimits,
     /// How long a client or the shutdown may take.
     pub timeouts: Timeouts,
     /// When a stream begins, and how it shows that it is alive.
@@ -58,6 +60,7 @@ impl Default for HttpSettings {
         Self {
             admission: AdmissionSettings::default(),
             sizes: SizeLimits::default(),
+            turns: TurnLimits::default(),
             timeouts: Timeouts::default(),
             streams: StreamSettings::default(),
             log_bodies: false,
@@ -114,15 +117,35 @@ impl Default for SizeLimits {
     }
 }
 
+/// How many calls of the backend run at once; each answer of a request is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TurnLimits {
+    /// The most in all.
+    pub max: usize,
+    /// The most of one key's label, or, where no keys are set, of one address; as many as there are without.
+    pub max_per_label: Option<usize>,
+    /// How long a turn waits for a place.
+    pub wait: Duration,
+}
+
+impl Default for TurnLimits {
+    fn default() -> Self {
+        Self { max: 1024, max_per_label: None, wait: Duration::from_secs(10) }
+    }
+}
+
 /// How long a client or the shutdown may take.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
-    /// How long a request's head may take, from its first byte to its end.
+    /// How long a connection may take to its first byte, and a request's head from its first byte to its end.
     pub head: Duration,
     /// How long a connection may be idle before a request.
     pub idle: Duration,
     /// How long a request's body may go without 1 KiB of progress.
     pub body_progress: Duration,
+    /// The least that comes of a request's body in a second, in bytes: on average, once it has taken longer than
+    /// `body_progress`.
+    pub body_rate: usize,
     /// How long a client may read nothing of the bytes that wait for it.
     pub write_progress: Duration,
     /// How long the rest of a refused request is read, so that its client gets to read why.
@@ -139,6 +162,7 @@ impl Default for Timeouts {
             // close first and never write into a closing one.
             idle: Duration::from_secs(120),
             body_progress: Duration::from_secs(30),
+            body_rate: 8 * 1024,
             write_progress: Duration::from_secs(60),
             linger: Duration::from_secs(5),
             drain: Duration::from_secs(30),

@@ -27,8 +27,13 @@ impl Tasks {
 
     /// Reads a finished answer's body to its end, so that its connection can serve again.
     ///
-    /// Nearly always the end has arrived with the last event and no task is needed.
-    pub(crate) fn drain(&self, mut events: Events, cx: &mut Context<'_>) {
+    /// Nearly always the end has arrived with the last event and no task is needed. `place` is held until then.
+    pub(crate) fn drain(
+        &self,
+        mut events: Events,
+        place: impl Send + 'static,
+        cx: &mut Context<'_>,
+    ) {
         while let Poll::Ready(next) = events.poll_frame(cx) {
             if !matches!(next, Some(Ok(_))) {
                 return;
@@ -41,6 +46,7 @@ impl Tasks {
             let rest = async { while let Some(Ok(_)) = events.next().await {} };
             // A body that does not end in time is dropped, and its connection with it.
             let _ = tokio::time::timeout(DRAIN, rest).await;
+            drop(place);
         });
     }
 }

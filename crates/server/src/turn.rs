@@ -4,6 +4,7 @@ mod attempt;
 mod body;
 mod choice;
 mod pipeline;
+mod places;
 mod plan;
 mod store_on_complete;
 
@@ -14,7 +15,10 @@ use chatmock_translate::Policy;
 use tokio::sync::watch;
 
 pub(crate) use self::pipeline::{TurnRequest, turn};
+pub(crate) use self::places::TurnPlaces;
+pub(crate) use self::plan::{LARGE, Planners};
 use crate::clock::LazyElapsed;
+use crate::http::log_limiter::LogLimiter;
 use crate::panics::PanicCounter;
 use crate::state::SharedState;
 use crate::tasks::Tasks;
@@ -23,11 +27,14 @@ use crate::tasks::Tasks;
 pub(crate) struct TurnServices {
     pub(crate) state: Arc<SharedState>,
     pub(crate) policy: Policy,
+    pub(crate) places: TurnPlaces,
+    pub(crate) planners: Planners,
     /// How long a stream's head waits for the first output.
     pub(crate) hold: Duration,
     /// The silence after which a stream gets a comment.
     pub(crate) heartbeat: Duration,
     pub(crate) tasks: Arc<Tasks>,
+    pub(crate) log_limiter: Arc<LogLimiter>,
     pub(crate) panics: Arc<PanicCounter>,
     /// Becomes true when the server has no more time for open answers.
     pub(crate) abort: watch::Sender<bool>,

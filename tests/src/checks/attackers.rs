@@ -8,9 +8,8 @@ use futures::future::try_join_all;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::sync::watch;
-use tokio::task::JoinHandle;
 
+use super::normal::Normal;
 use super::sockets;
 use crate::BoxError;
 use crate::dialect::Dialect;
@@ -32,8 +31,6 @@ const PATIENCE: Duration = Duration::from_secs(150);
 const SIDE_BY_SIDE: usize = 16;
 /// The interval at which an attacker sends something.
 const DRIP: Duration = Duration::from_secs(1);
-/// The pause between two requests of a normal client.
-const PAUSE: Duration = Duration::from_millis(10);
 /// The receive buffer of a slow reader, in bytes.
 const WINDOW: u32 = 4096;
 
@@ -42,10 +39,11 @@ pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
     let quiet = Duration::from_secs(options.number(20, 5) as u64);
     let harness = Harness::start()?;
     let address = harness.program.address;
-    let normal = Normal::start(address);
+    let request = Dialect::Chat.request("hello", false);
+    let normal = Normal::start(address, &request);
     tokio::time::sleep(quiet).await;
     let mut before = normal.stop().await?;
-    let normal = Normal::start(address);
+    let normal = Normal::start(address, &request);
     let head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\n".to_vec();
     let body = [&head[..], b"content-type: application/json\r\ncontent-length: 99999\r\n\r\n"];
     let (heads, bodies, reads) = tokio::join!(
@@ -119,38 +117,5 @@ fn longest(who: &str, stays: &[Duration]) -> Result<Duration, BoxError> {
             Err(format!("{who} was gone after {}", shown(*stay)).into())
         }
         _ => Ok(stays.iter().copied().max().unwrap_or_default()),
-    }
-}
-
-/// A normal client: short questions, one after the other.
-struct Normal {
-    stop: watch::Sender<bool>,
-    times: JoinHandle<Result<Vec<Duration>, BoxError>>,
-}
-
-impl Normal {
-    fn start(address: SocketAddr) -> Self {
-        let (stop, stopped) = watch::channel(false);
-        let times = tokio::spawn(async move {
-            let request = Dialect::Chat.request("hello", false);
-            let (mut connection, mut times) = (Connection::open(address).await?, Vec::new());
-            let mut ticks = tokio::time::interval(PAUSE);
-            while !*stopped.borrow() {
-                ticks.tick().await;
-                let start = Instant::now();
-                if connection.exchange(&request).await?.status != 200 {
-                    return Err("a normal client was refused".into());
-                }
-                times.push(start.elapsed());
-            }
-            Ok(times)
-        });
-        Self { stop, times }
-    }
-
-    /// Ends the client; how long each of its answers took.
-    async fn stop(self) -> Result<Vec<Duration>, BoxError> {
-        self.stop.send_replace(true);
-        self.times.await?
     }
 }

@@ -19,8 +19,10 @@ use sha2::{Digest, Sha256};
 
 use super::family::{Api, Endpoint};
 use super::{Exchange, Handling, Services, serve_turn};
+use crate::http::memory_budget::HeldBody;
 use crate::http::response::{self, HttpResponse, ReplyHeaders};
 use crate::state::models::Models;
+use crate::{tasks, turn};
 
 /// The prefix of a model's facts; `general.architecture` names it, as clients look it up there.
 const ARCHITECTURE: &str = "chatmock";
@@ -107,7 +109,7 @@ fn with_body(exchange: Exchange<'_>, action: Action) -> Handling<'_> {
     Box::pin(async move {
         let Exchange { context, head, body, .. } = exchange;
         let body = context.read_body(&head.headers, body).await?;
-        action.answer(context.services, &body.bytes).await
+        action.answer(context.services, body).await
     })
 }
 
@@ -116,7 +118,7 @@ impl Action {
     ///
     /// # Errors
     /// 400 without a name, 404 for an unknown one, 501 for what cannot be done here.
-    async fn answer(self, services: &Services, body: &[u8]) -> Result<HttpResponse, Failure> {
+    async fn answer(self, services: &Services, body: HeldBody) -> Result<HttpResponse, Failure> {
         let models = &services.state.models;
         match self {
             Self::Tags => {
@@ -141,12 +143,16 @@ impl Action {
 ///
 /// # Errors
 /// 400 without a name, 404 for a name that the catalogue does not have.
-async fn show(models: &Models, body: &[u8]) -> Result<HttpResponse, Failure> {
-    let request: Show<'_> = json::read(body)?;
+async fn show(models: &Models, body: HeldBody) -> Result<HttpResponse, Failure> {
+    let request = Named::read(body, |body| {
+        let Show { model, name, .. } = json::read(body)?;
+        Ok(Named::new(model.or(name), None))
+    });
+    let request = request.await?;
     models.ready().await;
     let published = models.current();
     let catalog = published.catalog();
-    let model = known(catalog, required(request.model.or(request.name))?.trim())?;
+    let model = known(catalog, request.required()?.trim())?;
     let modified_at = timestamp(catalog.fetched_at());
     let mut model_info = BTreeMap::new();
     model_info.insert("general.architecture".to_owned(), Fact::Text(ARCHITECTURE));
@@ -169,10 +175,36 @@ async fn show(models: &Models, body: &[u8]) -> Result<HttpResponse, Failure> {
     )
 }
 
-fn required(name: Option<json::Text<'_>>) -> Result<String, Failure> {
-    match name.filter(|name| !name.trim().is_empty()) {
-        Some(name) => Ok(name.0.into_owned()),
-        None => Err(Failure::param("model", "model is required")),
+/// The model that a request names, and whether its answer is to be streamed.
+struct Named {
+    model: Option<String>,
+    stream: Option<bool>,
+}
+
+impl Named {
+    fn new(model: Option<json::Text<'_>>, stream: Option<bool>) -> Self {
+        Self { model: model.map(|model| model.0.into_owned()), stream }
+    }
+
+    fn of_pull(body: &[u8]) -> Result<Self, Failure> {
+        let Pull { model, name, stream, .. } = json::read(body)?;
+        Ok(Self::new(model.or(name), stream))
+    }
+
+    /// Reads a body, a large one on a blocking thread.
+    async fn read(
+        body: HeldBody,
+        read: fn(&[u8]) -> Result<Self, Failure>,
+    ) -> Result<Self, Failure> {
+        match body.bytes.len() <= turn::LARGE {
+            true => read(&body.bytes),
+            false => tasks::compute(move || read(&body.bytes)).await,
+        }
+    }
+
+    fn required(self) -> Result<String, Failure> {
+        let name = self.model.filter(|name| !name.trim().is_empty());
+        name.ok_or_else(|| Failure::param("model", "model is required"))
     }
 }
 
@@ -200,13 +232,14 @@ fn capabilities(model: &Model) -> Vec<&'static str> {
 ///
 /// # Errors
 /// 400 without a name, 404 for a name that the catalogue does not have.
-async fn pull(models: &Models, body: &[u8]) -> Result<HttpResponse, Failure> {
-    let request: Pull<'_> = json::read(body)?;
+async fn pull(models: &Models, body: HeldBody) -> Result<HttpResponse, Failure> {
+    let request = Named::read(body, Named::of_pull).await?;
+    let stream = request.stream;
     models.ready().await;
     let published = models.current();
-    known(published.catalog(), required(request.model.or(request.name))?.trim())?;
+    known(published.catalog(), request.required()?.trim())?;
     let progress = Progress { status: "success" };
-    if request.stream == Some(false) {
+    if stream == Some(false) {
         return response::json(ReplyHeaders::default(), &progress);
     }
     let mut line = serde_json::to_vec(&progress)?;
@@ -218,11 +251,11 @@ async fn pull(models: &Models, body: &[u8]) -> Result<HttpResponse, Failure> {
 ///
 /// # Errors
 /// Always.
-async fn delete(models: &Models, body: &[u8]) -> Result<HttpResponse, Failure> {
-    let request: Pull<'_> = json::read(body)?;
+async fn delete(models: &Models, body: HeldBody) -> Result<HttpResponse, Failure> {
+    let request = Named::read(body, Named::of_pull).await?;
     models.ready().await;
     let published = models.current();
-    known(published.catalog(), required(request.model.or(request.name))?.trim())?;
+    known(published.catalog(), request.required()?.trim())?;
     Err(not_implemented("models belong to the backend and cannot be deleted"))
 }
 

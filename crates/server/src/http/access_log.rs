@@ -6,6 +6,7 @@ use chatmock_protocol::responses::Usage;
 use chatmock_translate::Failure;
 use tokio::time::Instant;
 
+use crate::http::log_limiter::LogLimiter;
 use crate::http::sanitize;
 
 /// Marks an answer whose record its own body writes.
@@ -53,14 +54,17 @@ pub(crate) enum Outcome<'f> {
 }
 
 impl TurnRecord {
-    /// Writes the line.
-    pub(crate) fn write(&self, outcome: Outcome<'_>, metrics: TurnMetrics) {
+    /// Writes the line, unless there were too many.
+    pub(crate) fn write(&self, limiter: &LogLimiter, outcome: Outcome<'_>, metrics: TurnMetrics) {
         let TurnMetrics { first_at, usage } = metrics;
         let (outcome, code) = match outcome {
             Outcome::Complete => ("complete", None),
             Outcome::Broken(failure) => ("broken", failure.code.as_deref()),
             Outcome::Left => ("left", None),
         };
+        if !limiter.admits_turn(outcome) {
+            return;
+        }
         tracing::info!(
             request_id = self.request_id,
             caller = self.caller,

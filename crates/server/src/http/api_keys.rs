@@ -1,5 +1,6 @@
 //! Inbound keys: who may ask, and under which label that is recorded.
 
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -15,19 +16,55 @@ use crate::settings::api_key::digest;
 /// The header that carries a key by itself.
 const API_KEY: &str = "x-api-key";
 
-/// Who sent a request: the label of its key, where keys are set.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Caller(Option<Arc<str>>);
+/// Who sent a request: the label of its key, where keys are set, and the address that it came from.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+pub(crate) struct Caller {
+    label: Option<Arc<str>>,
+    peer: Option<IpAddr>,
+}
 
 impl Caller {
+    fn of_key(key: &ApiKey) -> Self {
+        Self { label: Some(Arc::clone(&key.label)), peer: None }
+    }
+
     /// The caller of a request that was let in.
     pub(crate) fn of(extensions: &Extensions) -> Self {
         extensions.get().cloned().unwrap_or_default()
     }
 
+    /// Adds the address that the request came from.
+    pub(crate) fn from_peer(self, peer: Option<IpAddr>) -> Self {
+        Self { peer: peer.map(network), ..self }
+    }
+
     /// The label of the key.
     pub(crate) fn label(&self) -> Option<&str> {
-        self.0.as_deref()
+        self.label.as_deref()
+    }
+
+    /// Returns whose requests have one limit together: all under the label, or, where no keys are set, all from
+    /// the address.
+    pub(crate) fn account(&self) -> Self {
+        let peer = self.peer.filter(|_| self.label.is_none());
+        Self { label: self.label.clone(), peer }
+    }
+
+    /// Makes a caller with a label, for tests.
+    #[cfg(test)]
+    pub(crate) fn named(label: &str) -> Self {
+        Self { label: Some(label.into()), peer: None }
+    }
+}
+
+/// The part of an address that a client cannot choose: of IPv6, a network has the first half, and each machine in it
+/// any number of addresses.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V6(address) if !address.is_loopback() => {
+            Ipv6Addr::from_bits(address.to_bits() & !u128::from(u64::MAX)).into()
+        }
+        address => address,
     }
 }
 
@@ -64,7 +101,7 @@ impl ApiKeys {
         let mut callers = Vec::new();
         for sent in presented_keys(headers)? {
             let key = self.find(sent).ok_or_else(|| self.wrong())?;
-            callers.push(Caller(Some(Arc::clone(&key.label))));
+            callers.push(Caller::of_key(key));
         }
         callers.into_iter().next().ok_or_else(|| {
             refused("an API key is needed: send it as Authorization: Bearer KEY or as x-api-key")

@@ -1,18 +1,27 @@
 //! Connections: a limit on their number, and a rejection for those beyond it.
 
+mod framing;
 mod io;
 mod phase;
 mod reject;
+mod stream;
 
+use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::Instant;
 
+pub(crate) use self::framing::BodyLength;
 pub(crate) use self::io::ConnectionIo;
 pub(crate) use self::phase::ConnectionPhase;
+pub use self::stream::Listener;
+pub(crate) use self::stream::{Accepted, Stream};
 use crate::settings::Host;
 use crate::settings::HttpSettings;
 use crate::tasks::Tasks;
@@ -20,21 +29,32 @@ use crate::tasks::Tasks;
 /// The most rejected connections that get time to read why; further ones are closed at once.
 const MAX_REJECTING: usize = 64;
 
-/// The address of this machine that a client connected to, where other machines can.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct LocalAddress(IpAddr);
+/// How often another connection is asked to give way to a new one, which may fail: a request may just have come.
+const ATTEMPTS: usize = 8;
 
-impl LocalAddress {
+/// How long a connection that gives way may take.
+const GIVING_WAY: Duration = Duration::from_millis(20);
+
+/// Where a connection ends on this machine, unless that is a loopback address.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum LocalEnd {
+    /// At an address that other machines can reach.
+    Address(IpAddr),
+    /// At a path, which has no host.
+    Path,
+}
+
+impl LocalEnd {
     /// Looks where a connection ends; loopback addresses are known without.
-    pub(crate) fn of(stream: &TcpStream) -> Option<Self> {
+    fn of(stream: &TcpStream) -> Option<Self> {
         let local = stream.local_addr().ok()?.ip().to_canonical();
-        (!local.is_loopback()).then_some(Self(local))
+        (!local.is_loopback()).then_some(Self::Address(local))
     }
 
     /// Whether a request is for this address. A page cannot make a name of its own resolve to a
     /// literal, so a literal is as good as a configured name.
     pub(crate) fn is(self, host: &Host) -> bool {
-        *host == Host::Address(self.0)
+        matches!(self, Self::Address(address) if *host == Host::Address(address))
     }
 }
 
@@ -44,11 +64,24 @@ pub(crate) struct Connections {
     slots: Arc<Semaphore>,
     rejecting: Arc<Semaphore>,
     rejection: Bytes,
+    start: Instant,
+    /// The phases of all that have a slot.
+    open: Mutex<HashMap<u64, Arc<ConnectionPhase>>>,
+    next: AtomicU64,
+}
+
+/// A connection's slot, held until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Slot {
+    connections: Arc<Connections>,
+    number: u64,
+    pub(crate) phase: Arc<ConnectionPhase>,
+    _permit: OwnedSemaphorePermit,
 }
 
 impl Connections {
     /// Makes as many slots as the settings and the limit of open files allow.
-    pub(crate) fn new(settings: &HttpSettings) -> Self {
+    pub(crate) fn new(settings: &HttpSettings) -> Arc<Self> {
         let allowed = max_connections(settings.sizes.max_connections);
         if allowed < settings.sizes.max_connections {
             tracing::warn!(
@@ -56,20 +89,51 @@ impl Connections {
                 "fewer connections than configured: the limit of open files is too low"
             );
         }
-        Self {
+        Arc::new(Self {
             slots: Arc::new(Semaphore::new(allowed)),
             rejecting: Arc::new(Semaphore::new(MAX_REJECTING)),
             rejection: reject::response(),
-        }
+            start: Instant::now(),
+            open: Mutex::default(),
+            next: AtomicU64::new(0),
+        })
     }
 
-    /// Takes a place, if there is one.
-    pub(crate) fn acquire(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.slots).try_acquire_owned().ok()
+    /// Takes a slot. If all are taken, the connection that has waited longest for a request gives way: clients keep
+    /// connections for their own convenience, and open others when these are gone.
+    pub(crate) async fn acquire(self: &Arc<Self>) -> Option<Slot> {
+        for _ in 0..ATTEMPTS {
+            if let Ok(permit) = Arc::clone(&self.slots).try_acquire_owned() {
+                return Some(self.slot(permit));
+            }
+            self.most_expendable()?.give_way();
+            let freed = Arc::clone(&self.slots).acquire_owned();
+            if let Ok(Ok(permit)) = tokio::time::timeout(GIVING_WAY, freed).await {
+                return Some(self.slot(permit));
+            }
+        }
+        None
+    }
+
+    fn slot(self: &Arc<Self>, permit: OwnedSemaphorePermit) -> Slot {
+        let number = self.next.fetch_add(1, Ordering::Relaxed);
+        let phase = Arc::new(ConnectionPhase::new(self.start));
+        self.open().insert(number, Arc::clone(&phase));
+        Slot { connections: Arc::clone(self), number, phase, _permit: permit }
+    }
+
+    fn most_expendable(&self) -> Option<Arc<ConnectionPhase>> {
+        let open = self.open();
+        let ranked = open.values().filter_map(|phase| Some((phase.expendable()?, phase)));
+        ranked.min_by_key(|(rank, _)| *rank).map(|(_, phase)| Arc::clone(phase))
+    }
+
+    fn open(&self) -> MutexGuard<'_, HashMap<u64, Arc<ConnectionPhase>>> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Answers that there are too many connections, and closes.
-    pub(crate) fn reject(&self, stream: TcpStream, tasks: &Tasks) {
+    pub(crate) fn reject(&self, stream: Stream, tasks: &Tasks) {
         match Arc::clone(&self.rejecting).try_acquire_owned() {
             Ok(permit) => {
                 let rejection = self.rejection.clone();
@@ -80,6 +144,12 @@ impl Connections {
             }
             Err(_) => reject::send_at_once(stream, &self.rejection),
         }
+    }
+}
+
+impl Drop for Slot {
+    fn drop(&mut self) {
+        self.connections.open().remove(&self.number);
     }
 }
 

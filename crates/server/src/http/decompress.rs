@@ -3,14 +3,13 @@
 mod zstd;
 
 use std::io::{self, Read};
-use std::sync::Arc;
 
 use chatmock_translate::{Failure, FailureKind};
 use flate2::bufread::MultiGzDecoder;
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 
-use crate::http::memory_budget::{HeldBody, MemoryBudget, Reservation};
+use crate::http::memory_budget::{HeldBody, Reservation};
 
 /// The most that is decoded before the whole length is known, in bytes. A larger body is decoded
 /// twice: first to count, so that one which is refused never takes the memory.
@@ -81,13 +80,12 @@ impl ContentCoding {
 }
 
 /// Decodes bodies within a size and a budget.
-pub(crate) struct Decoder<'b> {
-    pub(crate) budget: &'b Arc<MemoryBudget>,
+pub(crate) struct Decoder {
     /// The most bytes that may come out.
     pub(crate) limit: usize,
 }
 
-impl Decoder<'_> {
+impl Decoder {
     /// Decodes a body; its output is reserved in the memory budget as its input was.
     ///
     /// It runs on a blocking thread: the largest body takes a good part of a second.
@@ -104,8 +102,8 @@ impl Decoder<'_> {
             return Ok(body);
         }
         let limit = self.limit;
-        let mut decoded = self.budget.reservation();
-        let permit = self.budget.decoder_permit().await;
+        let mut decoded = body.reservation.another();
+        let permit = body.reservation.decoder_permit().await;
         let decoding = tokio::task::spawn_blocking(move || {
             // Both last as long as the work, also when nobody waits for it any more.
             let _held = (body.reservation, permit);

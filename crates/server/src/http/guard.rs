@@ -10,7 +10,7 @@ use http::header::HOST;
 use http::request::Parts;
 
 use crate::http::api_keys::{ApiKeys, Caller};
-use crate::http::connection::LocalAddress;
+use crate::http::connection::LocalEnd;
 use crate::settings::{AdmissionSettings, Host, HostName, Origin};
 
 /// Who may ask: programs that use a name of this server, pages that are listed, holders of a key.
@@ -69,9 +69,13 @@ impl Guard {
 
     /// The name must be ours, or a page could reach this server under its own (DNS rebinding).
     fn check_host(&self, head: &Parts) -> Result<(), Failure> {
+        let local = head.extensions.get::<LocalEnd>();
         let mut hosts = head.headers.get_all(HOST).iter();
-        let (Some(host), None) = (hosts.next(), hosts.next()) else {
-            return Err(bad("a request needs exactly one Host header"));
+        let host = match (hosts.next(), hosts.next()) {
+            // No page reaches a socket in the file system, whichever name it gives to this machine.
+            (_, None) if matches!(local, Some(LocalEnd::Path)) => return Ok(()),
+            (Some(host), None) => host,
+            _ => return Err(bad("a request needs exactly one Host header")),
         };
         let host = host.to_str().ok().and_then(Host::of);
         let Some(host) = host else { return Err(bad("the Host header is malformed")) };
@@ -80,7 +84,6 @@ impl Guard {
                 .ok_or_else(|| bad("the request target's authority is malformed"))?,
             None => host.clone(),
         };
-        let local = head.extensions.get::<LocalAddress>();
         let is_ours = |host: &Host| self.is_ours(host) || local.is_some_and(|local| local.is(host));
         if let Some(foreign) = [&host, &named].into_iter().find(|host| !is_ours(host)) {
             return Err(foreign_host(foreign));

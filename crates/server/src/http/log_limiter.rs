@@ -1,10 +1,11 @@
-//! The limit on the access log during floods of failures: the first 50 in 10 s get a line, the rest are counted.
+//! The limit on the access log during floods: of each kind the first lines in 10 s are written, the rest are counted.
 //!
-//! Anyone who can connect can cause failures, and each costs less than its line: without a limit a client could
-//! fill a disk, or hide a line that matters among millions. Successes are never limited, since
+//! Each line costs more than the request that caused it: without a limit a client could fill a disk, or hide a line
+//! that matters among millions. So failures, successes and turns each have lines of their own. Turns have more, since
 //! they cost quota and each of them may be asked about.
 
 use std::collections::BTreeMap;
+use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -14,42 +15,64 @@ use tokio::sync::Notify;
 /// The length of a window, in seconds.
 const SECONDS: u64 = 10;
 
-/// How many failures in a window get a line of their own.
+/// How many failures in a window get a line of their own, and how many successes.
 const LINES: usize = 50;
 
-/// Decides which failures get a line.
+/// How many turns do.
+const LINES_OF_TURNS: usize = 200;
+
+/// Decides which requests get a line.
 #[derive(Debug, Default)]
 pub(crate) struct LogLimiter {
-    state: Mutex<Window>,
+    state: Mutex<Windows>,
     begun: Notify,
 }
 
 #[derive(Debug, Default)]
-struct Window {
+struct Windows {
+    failures: Window<u16>,
+    successes: Window<u16>,
+    turns: Window<&'static str>,
+}
+
+/// The lines of one kind.
+#[derive(Debug)]
+struct Window<K> {
     lines: usize,
-    /// The number of further failures, by status.
-    more: BTreeMap<u16, u64>,
+    /// The number of further requests, by status or outcome.
+    more: BTreeMap<K, u64>,
+}
+
+impl<K> Default for Window<K> {
+    fn default() -> Self {
+        Self { lines: 0, more: BTreeMap::new() }
+    }
 }
 
 impl LogLimiter {
-    /// Whether a response gets a line: a success always does, and a failure that does not is counted.
+    /// Whether a response gets a line; one that does not is counted.
     pub(crate) fn admits(&self, status: StatusCode) -> bool {
-        if !(status.is_client_error() || status.is_server_error()) {
-            return true;
-        }
         let mut state = self.state();
-        if state.lines == 0 {
-            self.begun.notify_one();
-        }
-        if state.lines < LINES {
-            state.lines += 1;
-            return true;
-        }
-        *state.more.entry(status.as_u16()).or_default() += 1;
-        false
+        let window = match status.is_client_error() || status.is_server_error() {
+            true => &mut state.failures,
+            false => &mut state.successes,
+        };
+        self.note(window.admits(status.as_u16(), LINES))
     }
 
-    /// Reports the failures without a line at the end of each window.
+    /// Whether a turn with this outcome gets a line; one that does not is counted.
+    pub(crate) fn admits_turn(&self, outcome: &'static str) -> bool {
+        self.note(self.state().turns.admits(outcome, LINES_OF_TURNS))
+    }
+
+    fn note(&self, admitted: Admitted) -> bool {
+        if admitted == Admitted::First {
+            self.begun.notify_one();
+        }
+        admitted != Admitted::Counted
+    }
+
+    /// Reports the requests without a line at the end of each window.
     pub(crate) async fn run(self: Arc<Self>) {
         loop {
             self.begun.notified().await;
@@ -58,24 +81,63 @@ impl LogLimiter {
         }
     }
 
-    /// Reports the failures without a line and starts a new window.
+    /// Reports the requests without a line and starts a new window.
     fn report(&self) {
-        let Window { more, .. } = std::mem::take(&mut *self.state());
-        if more.is_empty() {
-            return;
+        let Windows { failures, successes, turns } = std::mem::take(&mut *self.state());
+        if let Some((requests, statuses)) = failures.sum() {
+            tracing::warn!(
+                requests,
+                statuses,
+                "more requests failed within {SECONDS} s: the first {LINES} were logged, the rest only counted"
+            );
         }
-        let requests: u64 = more.values().sum();
-        let each: Vec<String> =
-            more.iter().map(|(status, count)| format!("{status}: {count}")).collect();
-        tracing::warn!(
-            requests,
-            statuses = each.join(", "),
-            "more requests failed within {SECONDS} s: the first {LINES} were logged, the rest only counted"
-        );
+        if let Some((requests, statuses)) = successes.sum() {
+            tracing::info!(
+                requests,
+                statuses,
+                "more requests succeeded within {SECONDS} s: the first {LINES} were logged, the rest only counted"
+            );
+        }
+        if let Some((requests, outcomes)) = turns.sum() {
+            tracing::info!(
+                requests,
+                outcomes,
+                "more turns ended within {SECONDS} s: the first {LINES_OF_TURNS} were logged, the rest only counted"
+            );
+        }
     }
 
-    fn state(&self) -> MutexGuard<'_, Window> {
+    fn state(&self) -> MutexGuard<'_, Windows> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What a window makes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Admitted {
+    /// It gets the first line.
+    First,
+    /// It gets a line.
+    Line,
+    /// It is counted.
+    Counted,
+}
+
+impl<K: Ord + Display> Window<K> {
+    fn admits(&mut self, key: K, most: usize) -> Admitted {
+        if self.lines < most {
+            self.lines += 1;
+            return if self.lines == 1 { Admitted::First } else { Admitted::Line };
+        }
+        *self.more.entry(key).or_default() += 1;
+        Admitted::Counted
+    }
+
+    /// Returns the number of requests without a line, and how many there were of each kind.
+    fn sum(&self) -> Option<(u64, String)> {
+        let each: Vec<String> =
+            self.more.iter().map(|(key, count)| format!("{key}: {count}")).collect();
+        (!each.is_empty()).then(|| (self.more.values().sum(), each.join(", ")))
     }
 }
 
@@ -99,15 +161,19 @@ mod tests {
     }
 
     #[test]
-    fn successes_always_have_a_line_and_failures_only_the_first() {
+    fn failures_successes_and_turns_each_have_lines_of_their_own() {
         let limiter = LogLimiter::default();
         assert_eq!(lines(&limiter, 404, LINES - 1), LINES - 1);
         assert_eq!(lines(&limiter, 502, 7), 1);
         assert_eq!(lines(&limiter, 404, 100), 0);
-        for status in [200, 204, 304] {
-            assert_eq!(lines(&limiter, status, 1000), 1000);
-        }
-        assert_eq!(limiter.state().more, BTreeMap::from([(404, 100), (502, 6)]));
+        assert_eq!(lines(&limiter, 204, 1), 1);
+        assert_eq!(lines(&limiter, 200, 1000), LINES - 1);
+        let turns = (0..1000).filter(|_| limiter.admits_turn("complete")).count();
+        assert_eq!(turns, LINES_OF_TURNS);
+        let state = limiter.state();
+        assert_eq!(state.failures.sum().unwrap(), (106, "404: 100, 502: 6".to_owned()));
+        assert_eq!(state.successes.sum().unwrap(), (951, "200: 951".to_owned()));
+        assert_eq!(state.turns.sum().unwrap(), (800, "complete: 800".to_owned()));
     }
 
     #[tokio::test(start_paused = true)]
@@ -119,7 +185,7 @@ mod tests {
             tokio::time::sleep(Duration::from_secs(SECONDS - 1)).await;
             assert_eq!(lines(&limiter, 401, LINES), 0);
             tokio::time::sleep(Duration::from_secs(2)).await;
-            assert!(limiter.state().more.is_empty());
+            assert!(limiter.state().failures.more.is_empty());
         }
         following.abort();
     }

@@ -11,6 +11,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Incoming};
 use tokio::time::Instant;
 
+use crate::http::api_keys::Caller;
 use crate::http::decompress::{ContentCoding, Decoder};
 use crate::http::memory_budget::{HeldBody, MemoryBudget, Reservation};
 use crate::settings::HttpSettings;
@@ -25,6 +26,9 @@ const RESERVE: usize = 1024 * 1024;
 /// The progress that renews the deadline, in bytes: a byte now and then would hold a connection for ever.
 const PROGRESS: usize = 1024;
 
+/// The windows in which the pace of a body is measured.
+const WINDOWS: u32 = 3;
+
 /// Reads the request bodies of a server.
 ///
 /// A body is read whole before anything looks at it: a request is one JSON value, and where it is wrong
@@ -35,6 +39,8 @@ pub(crate) struct BodyReader {
     budget: Arc<MemoryBudget>,
     limit: usize,
     patience: Duration,
+    /// The least that comes in a second on average, in bytes.
+    rate: usize,
     linger: Duration,
 }
 
@@ -45,6 +51,7 @@ impl BodyReader {
             budget: MemoryBudget::from_settings(settings),
             limit: settings.sizes.max_body,
             patience: settings.timeouts.body_progress,
+            rate: settings.timeouts.body_rate,
             linger: settings.timeouts.linger,
         }
     }
@@ -52,20 +59,21 @@ impl BodyReader {
     /// Reads a body and decodes it.
     ///
     /// # Errors
-    /// 413 over the limit, 408 without progress, 503 when all bodies together are too large, 400 when
-    /// the connection breaks or the coding is wrong.
+    /// 413 over the limit, 408 without progress or too slowly, 503 when all bodies together or those of
+    /// the caller are too large, 400 when the connection breaks or the coding is wrong.
     pub(crate) async fn read(
         &self,
         body: Incoming,
         headers: &HeaderMap,
+        caller: &Caller,
     ) -> Result<HeldBody, Failure> {
         let announced = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
         if announced > self.limit {
             self.discard(body, headers).await;
             return Err(too_large(self.limit));
         }
-        let mut incoming = IncomingBody::new(body, self.patience);
-        let (mut read, mut reservation) = (BodyBuffer::Empty, self.budget.reservation());
+        let mut incoming = IncomingBody::new(self, body);
+        let (mut read, mut reservation) = (BodyBuffer::Empty, self.budget.reservation(caller));
         while let Some(next) = incoming.next().await? {
             if let Err(refused) = self.reserve(&mut reservation, read.len(), next.len()) {
                 drop((read, reservation));
@@ -75,7 +83,7 @@ impl BodyReader {
             read = read.append(next, announced);
         }
         let body = HeldBody { bytes: read.freeze(), reservation };
-        let decoder = Decoder { budget: &self.budget, limit: self.limit };
+        let decoder = Decoder { limit: self.limit };
         decoder.decode(body, ContentCoding::of(headers)?).await
     }
 
@@ -142,26 +150,30 @@ impl BodyBuffer {
 }
 
 /// A body on its way in, and the time by which it has to have moved on.
-struct IncomingBody {
+struct IncomingBody<'r> {
+    reader: &'r BodyReader,
     body: Incoming,
-    patience: Duration,
     deadline: Instant,
     /// Bytes that arrived since the deadline was set.
     progress: usize,
+    pace: Pace,
 }
 
-impl IncomingBody {
-    fn new(body: Incoming, patience: Duration) -> Self {
-        Self { body, patience, deadline: Instant::now() + patience, progress: 0 }
+impl<'r> IncomingBody<'r> {
+    fn new(reader: &'r BodyReader, body: Incoming) -> Self {
+        let now = Instant::now();
+        let pace = Pace::new(now, reader.patience / WINDOWS, reader.budget.refusals());
+        Self { reader, body, deadline: now + reader.patience, progress: 0, pace }
     }
 
     /// Returns the next piece of data; skips trailers.
     async fn next(&mut self) -> Result<Option<Bytes>, Failure> {
         loop {
-            let frame = match tokio::time::timeout_at(self.deadline, self.body.frame()).await {
+            let until = self.deadline.min(self.pace.window_ends);
+            let frame = match tokio::time::timeout_at(until, self.body.frame()).await {
                 Err(_) => {
-                    let message = "the request body stopped arriving";
-                    return Err(Failure::new(FailureKind::Rejected(408), message));
+                    self.look_at_the_clock()?;
+                    continue;
                 }
                 Ok(None) => return Ok(None),
                 Ok(Some(Err(_))) => {
@@ -172,6 +184,7 @@ impl IncomingBody {
             };
             if let Ok(data) = frame.into_data() {
                 self.note_progress(data.len());
+                self.look_at_the_clock()?;
                 return Ok(Some(data));
             }
         }
@@ -179,9 +192,68 @@ impl IncomingBody {
 
     fn note_progress(&mut self, by: usize) {
         self.progress += by;
+        self.pace.windows[0] += by;
         if self.progress >= PROGRESS {
-            (self.progress, self.deadline) = (0, Instant::now() + self.patience);
+            (self.progress, self.deadline) = (0, Instant::now() + self.reader.patience);
         }
+    }
+
+    /// Fails where the body makes no progress, or too little.
+    fn look_at_the_clock(&mut self) -> Result<(), Failure> {
+        let now = Instant::now();
+        if now >= self.deadline {
+            let message = "the request body stopped arriving";
+            return Err(Failure::new(FailureKind::Rejected(408), message));
+        }
+        if self.pace.is_too_slow(now, self.reader.budget.refusals(), self.reader.rate) {
+            let message = format!(
+                "the request body arrives too slowly: less than {} bytes in a second",
+                self.reader.rate
+            );
+            return Err(Failure::new(FailureKind::Rejected(408), message));
+        }
+        Ok(())
+    }
+}
+
+/// How fast a body came lately, in windows of a third of the time that it may make no progress.
+///
+/// A limit on progress alone is kept with a few bytes now and then, for as long as one likes, while all that came
+/// before them is held. So once the first three windows are over, the last three need an average; while others
+/// are refused because too much is held, each window does.
+struct Pace {
+    /// The bytes of the last windows, the newest first.
+    windows: [usize; WINDOWS as usize],
+    /// How many windows are over.
+    over: u32,
+    window: Duration,
+    window_ends: Instant,
+    /// How often bytes had been refused to anyone when the window began.
+    refusals: u64,
+}
+
+impl Pace {
+    fn new(now: Instant, window: Duration, refusals: u64) -> Self {
+        Self { windows: [0; 3], over: 0, window, window_ends: now + window, refusals }
+    }
+
+    /// Whether less than `rate` bytes came in a second, looked at when a window ends.
+    fn is_too_slow(&mut self, now: Instant, refusals: u64, rate: usize) -> bool {
+        if now < self.window_ends {
+            return false;
+        }
+        // A window that nobody looked at for long is as long as that.
+        let late = now - self.window_ends;
+        let is_less =
+            |bytes: usize, time: Duration| (bytes as f64) < rate as f64 * time.as_secs_f64();
+        self.over += 1;
+        let contended = refusals != self.refusals && is_less(self.windows[0], self.window + late);
+        let sum = self.windows.iter().sum();
+        let slow = self.over >= WINDOWS && is_less(sum, self.window * WINDOWS + late);
+        self.windows.rotate_right(1);
+        self.windows[0] = 0;
+        (self.window_ends, self.refusals) = (now + self.window, refusals);
+        contended || slow
     }
 }
 
@@ -204,4 +276,58 @@ fn too_large(limit: usize) -> Failure {
     let message =
         format!("the request body is larger than the limit of {limit} bytes (--max-body)");
     Failure::new(FailureKind::TooLarge, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const WINDOW: Duration = Duration::from_secs(10);
+    const RATE: usize = 100;
+
+    /// How many windows a body lasts of which so many bytes come in each; at most 10.
+    fn lasts(bytes: &[usize], refused_in: Option<usize>) -> usize {
+        let begun = Instant::now();
+        let mut pace = Pace::new(begun, WINDOW, 0);
+        let mut refusals = 0;
+        for number in 0..10 {
+            pace.windows[0] += bytes.get(number).copied().unwrap_or_default();
+            refusals += u64::from(refused_in == Some(number));
+            let end = begun + WINDOW * u32::try_from(number + 1).unwrap();
+            assert!(!pace.is_too_slow(end - Duration::from_millis(1), refusals, RATE));
+            if pace.is_too_slow(end, refusals, RATE) {
+                return number + 1;
+            }
+        }
+        10
+    }
+
+    #[test]
+    fn an_average_is_asked_for_once_the_first_windows_are_over() {
+        assert_eq!(lasts(&[], None), 3);
+        assert_eq!(lasts(&[1000; 10], None), 10);
+        assert_eq!(lasts(&[999; 10], None), 3);
+        assert_eq!(lasts(&[0, 0, 3000, 0, 0, 3000, 0, 0, 3000, 3000], None), 10);
+    }
+
+    #[test]
+    fn what_came_long_ago_is_forgotten() {
+        assert_eq!(lasts(&[1 << 26, 137, 137, 137], None), 4);
+        assert_eq!(lasts(&[1 << 26, 1 << 26, 137, 137, 137], None), 5);
+    }
+
+    #[test]
+    fn a_slow_body_ends_sooner_while_others_are_refused() {
+        assert_eq!(lasts(&[1 << 26, 137], Some(1)), 2);
+        assert_eq!(lasts(&[1 << 26, 1000, 1000], Some(1)), 4);
+    }
+
+    #[test]
+    fn a_body_whose_windows_were_not_looked_at_is_not_slow_for_that() {
+        let begun = Instant::now();
+        let mut pace = Pace::new(begun, WINDOW, 0);
+        pace.windows[0] = 10_000;
+        assert!(!pace.is_too_slow(begun + WINDOW * 10, 0, RATE));
+        assert!(!pace.is_too_slow(begun + WINDOW * 11, 0, RATE));
+    }
 }

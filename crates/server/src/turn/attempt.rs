@@ -21,6 +21,7 @@ use http::{HeaderName, HeaderValue};
 use super::TurnServices;
 use crate::clock::unix_now;
 use crate::failure;
+use crate::http::fair_places::Place;
 
 /// The most that is taken after the first output before the head is sent, in bytes.
 const MOST_TAKEN: usize = 64 * 1024;
@@ -50,6 +51,8 @@ pub(crate) struct Attempt {
     meta: ResponseMeta,
     /// Whose answer it is.
     credentials: Arc<Credentials>,
+    /// The place that it has until its last byte.
+    pub(crate) place: Place,
 }
 
 /// Where a choice's events come from.
@@ -76,11 +79,15 @@ impl EventSource {
     /// Begins to open an answer.
     pub(crate) fn open(
         services: &Arc<TurnServices>,
-        prepared: Prepared,
+        (prepared, place): (Prepared, Place),
         credentials: &Arc<Credentials>,
     ) -> Self {
         let (services, credentials) = (Arc::clone(services), Arc::clone(credentials));
-        Self::Attempt(async move { open(&services, &prepared, &credentials).await }.boxed())
+        let opening = async move {
+            let Opening { held, events, meta } = open(&services, &prepared, &credentials).await?;
+            Ok(Attempt { held, events, meta, credentials, place })
+        };
+        Self::Attempt(opening.boxed())
     }
 
     /// Ready once the answer has been opened.
@@ -155,6 +162,13 @@ pub(crate) async fn wait_until_open(
     }
 }
 
+/// An answer that has just begun.
+struct Opening {
+    held: HeldFrames,
+    events: Events,
+    meta: ResponseMeta,
+}
+
 /// Why an answer was not opened.
 enum AttemptError {
     /// The call failed; what may be tried again of that has been.
@@ -171,11 +185,11 @@ async fn open(
     services: &Arc<TurnServices>,
     prepared: &Prepared,
     credentials: &Arc<Credentials>,
-) -> Result<Attempt, Failure> {
+  ) -> Result<Opening, Failure> {
     let mut tries = 0;
     loop {
         let (failure, pause) = match attempt(services, prepared, credentials).await {
-            Ok(attempt) => return Ok(attempt),
+            Ok(opening) => return Ok(opening),
             Err(AttemptError::Call(failure)) => return Err(failure),
             Err(AttemptError::Stream(failure)) => {
                 let pause = pause(services, &failure, tries);
@@ -200,7 +214,7 @@ async fn attempt(
     services: &Arc<TurnServices>,
     prepared: &Prepared,
     credentials: &Arc<Credentials>,
-) -> Result<Attempt, AttemptError> {
+) -> Result<Opening, AttemptError> {
     let state = &services.state;
     let opened = match state.client.send(prepared, credentials).await {
         Ok(opened) => opened,
@@ -218,10 +232,9 @@ async fn attempt(
     }
     state.models.note_etag(opened.models_etag.as_deref());
     let (events, held) = first_output(opened.events).await.map_err(AttemptError::Stream)?;
-    let credentials = Arc::clone(credentials);
     let notices = opened.adjustments.into_iter().map(failure::notice).collect();
     let meta = ResponseMeta { forwarded: opened.limit_headers, notices };
-    Ok(Attempt { held, events, meta, credentials })
+    Ok(Opening { held, events, meta })
 }
 
 /// Reads up to the first output; a failure in its place is given as one.

@@ -132,7 +132,7 @@ impl<D: Dialect> TurnBody<D> {
             store_on_complete.store::<D::Encoder>(&self.services.state.responses, &outputs);
         }
         D::tail(Ok(&outputs), &self.shape, &mut self.out);
-        self.record.write(Outcome::Complete, metrics);
+        self.record.write(&self.services.log_limiter, Outcome::Complete, metrics);
     }
 
     /// Ends with a failure: of one choice, which has reported it, or of all.
@@ -144,7 +144,7 @@ impl<D: Dialect> TurnBody<D> {
         }
         self.choices.clear();
         D::tail(Err(failure), &self.shape, &mut self.out);
-        self.record.write(Outcome::Broken(failure), metrics);
+        self.record.write(&self.services.log_limiter, Outcome::Broken(failure), metrics);
     }
 
     /// Ends after a panic, which may have left the encoders in any state: if they panic once more,
@@ -211,7 +211,8 @@ impl<D: Dialect> Body for TurnBody<D> {
 impl<D: Dialect> Drop for TurnBody<D> {
     fn drop(&mut self) {
         if !self.over {
-            self.record.write(Outcome::Left, choice::metrics(&self.choices));
+            let metrics = choice::metrics(&self.choices);
+            self.record.write(&self.services.log_limiter, Outcome::Left, metrics);
         }
     }
 }

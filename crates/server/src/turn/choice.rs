@@ -8,7 +8,7 @@ use chatmock_protocol::responses::Usage;
 use chatmock_protocol::responses::event::Phase;
 use chatmock_translate::{Encoder, End, Failure, Out};
 
-use super::attempt::{EventSource, NextEvent, parse};
+use super::attempt::{Attempt, EventSource, NextEvent, parse};
 use super::{TurnContext, TurnServices};
 use crate::clock::unix_now;
 use crate::http::access_log::TurnMetrics;
@@ -76,7 +76,8 @@ impl<E: Encoder> Choice<E> {
                     self.output = self.encoder.take().map(|e| e.finish(end, out));
                     let source = std::mem::replace(&mut self.source, EventSource::Over);
                     if let (EventSource::Running(attempt), true) = (source, whole) {
-                        turn.services.tasks.drain(attempt.events, cx);
+                        let Attempt { events, place, .. } = *attempt;
+                        turn.services.tasks.drain(events, place, cx);
                     }
                 }
                 Err(failure) => {

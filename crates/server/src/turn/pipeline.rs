@@ -22,6 +22,7 @@ use super::{TurnContext, TurnServices};
 use crate::clock::LazyElapsed;
 use crate::failure;
 use crate::http::access_log::{Outcome, TurnRecord};
+use crate::http::api_keys::Caller;
 use crate::http::memory_budget::Reservation;
 use crate::http::response::{self, HttpResponse, ReplyHeaders};
 
@@ -34,8 +35,7 @@ pub(crate) struct TurnRequest<'c> {
     pub(crate) reservation: Option<Reservation>,
     pub(crate) arrived: Instant,
     pub(crate) request_id: String,
-    /// The label of the key that was sent, where keys are set.
-    pub(crate) caller: Option<String>,
+    pub(crate) caller: Caller,
     /// Whether the response body panics, which only a test can ask for.
     pub(crate) panic_in_body: bool,
 }
@@ -64,10 +64,14 @@ pub(crate) async fn turn<D: Dialect>(
         notices = ?plan.notices,
         "turn"
     );
-    let requests = requests(plan.prepared, plan.choices);
     let mut sources = match plan.immediate_finish {
         Some(finish) => vec![EventSource::AtOnce(finish)],
-        None => requests.map(|one| EventSource::open(services, one, &credentials)).collect(),
+        None => {
+            let requests: Vec<_> = requests(plan.prepared, plan.choices).collect();
+            let places = services.places.take(&request.caller, requests.len()).await?;
+            let calls = requests.into_iter().zip(places);
+            calls.map(|call| EventSource::open(services, call, &credentials)).collect()
+        }
     };
     attempt::wait_until_open(&mut sources, plan.stream.then_some(services.hold)).await?;
     let meta = sources.iter_mut().find_map(EventSource::take_meta).unwrap_or_default();
@@ -78,7 +82,7 @@ pub(crate) async fn turn<D: Dialect>(
         request_id: request.request_id,
         dialect: D::NAME,
         model: plan.shape.model.clone(),
-        caller: request.caller,
+        caller: request.caller.label().map(str::to_owned),
         stream: plan.stream,
         arrived: request.arrived,
     };
@@ -125,7 +129,7 @@ async fn whole<E: Encoder>(
         }
     })
     .await?;
-    record.write(Outcome::Complete, choice::metrics(&choices));
+    record.write(&services.log_limiter, Outcome::Complete, choice::metrics(&choices));
     Ok(choice::outputs(choices))
 }
 

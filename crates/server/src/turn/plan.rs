@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use chatmock_protocol::json::RawValue;
-use chatmock_translate::{Dialect, Draft, Failure, Finish, Notice, Shape, settle};
+use chatmock_translate::{Dialect, Draft, Failure, FailureKind, Finish, Notice, Shape, settle};
 use chatmock_upstream::{Credentials, Prepared};
 use http::HeaderMap;
 
@@ -14,6 +15,8 @@ use super::pipeline::TurnRequest;
 use super::store_on_complete::StoreOnComplete;
 use crate::clock::unix_now;
 use crate::failure;
+use crate::http::api_keys::Caller;
+use crate::http::fair_places::{FairPlaces, Place, PlaceLimits};
 use crate::state::responses::Owner;
 use crate::tasks;
 
@@ -25,9 +28,39 @@ const PREVIOUS: &str = "previous_response_id";
 
 /// Requests larger than this, in bytes, are planned on a blocking thread.
 ///
-/// One thread serves all connections, so a long request would delay every stream that is open. Below a
-/// mebibyte that delay is as long as writing a few events, and a thread would cost more than it saves.
-const LARGE: usize = 1024 * 1024;
+/// One thread serves all connections, so a long request would delay every stream that is open. Below this size that
+/// delay is as long as writing a few events, and a thread would cost more than it saves.
+pub(crate) const LARGE: usize = 64 * 1024;
+
+/// Requests larger than this, in bytes, do not wait together with those that are only large.
+const HUGE: usize = 1024 * 1024;
+
+/// The turns of callers on the threads that plan large requests.
+///
+/// With as many such threads as there are large requests, the thread of the connections would be one of many that want
+/// a processor. So it keeps one for itself, where there are two; callers take turns for the rest.
+pub(crate) struct Planners {
+    large: Arc<FairPlaces>,
+    huge: Arc<FairPlaces>,
+}
+
+impl Planners {
+    /// Waits for a turn. Nobody is refused: a missing place only means more work at once.
+    async fn turn(&self, caller: &Caller, size: usize) -> Option<Vec<Place>> {
+        let planners = if size > HUGE { &self.huge } else { &self.large };
+        planners.take(caller, 1).await.ok()
+    }
+}
+
+impl Default for Planners {
+    fn default() -> Self {
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let all = processors.saturating_sub(1).max(1);
+        let (waiting, patience) = (usize::MAX, Duration::MAX);
+        let places = || FairPlaces::new(PlaceLimits { all, each: all, waiting, patience });
+        Self { large: places(), huge: places() }
+    }
+}
 
 /// The steps that a turn will take; nothing in it borrows from the body.
 pub(super) struct TurnPlan<O> {
@@ -46,7 +79,7 @@ pub(super) struct TurnPlan<O> {
 struct PlanInput {
     headers: HeaderMap,
     body: Bytes,
-    caller: Option<String>,
+    caller: Caller,
     credentials: Arc<Credentials>,
 }
 
@@ -63,27 +96,47 @@ pub(super) async fn plan_turn<D: Dialect>(
         caller: request.caller.clone(),
         credentials: Arc::clone(credentials),
     };
-    if input.body.len() <= LARGE {
-        return plan::<D>(services, &input);
+    if input.body.len() <= LARGE
+        && let Some(plan) = plan::<D>(services, &input, Extent::Short)?
+    {
+        return Ok(plan);
     }
+    let place = services.planners.turn(&request.caller, input.body.len()).await;
     let services = Arc::clone(services);
-    // It lasts as long as the work, also when nobody waits for it any more.
+    // They last as long as the work, also when nobody waits for it any more.
     let reservation = request.reservation.take();
-    let (plan, reservation) =
-        tasks::compute(move || Ok((plan::<D>(&services, &input)?, reservation))).await?;
+    let (plan, reservation) = tasks::compute(move || {
+        let _place = place;
+        Ok((plan::<D>(&services, &input, Extent::Any)?, reservation))
+    })
+    .await?;
     request.reservation = reservation;
-    Ok(plan)
+    let unplanned = || Failure::new(FailureKind::Internal, "the request was not planned");
+    plan.ok_or_else(unplanned)
 }
 
-/// Reads, drafts, settles and prepares in one synchronous step.
+/// The conversations that are planned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    /// Those that take no longer than a short request.
+    Short,
+    /// Every one.
+    Any,
+}
+
+/// Reads, drafts, settles and prepares in one synchronous step; `None` where a short request continues a long
+/// conversation and that is not wanted here.
 fn plan<D: Dialect>(
     services: &TurnServices,
     input: &PlanInput,
-) -> Result<TurnPlan<D::Own>, Failure> {
+    extent: Extent,
+) -> Result<Option<TurnPlan<D::Own>>, Failure> {
     let (state, policy) = (&services.state, &services.policy);
-    let owner = Owner::of(&input.credentials, input.caller.as_deref());
+    let owner = Owner::of(&input.credentials, input.caller.label());
     let mut drafted = D::draft(D::read(&input.body)?)?;
-    continue_response(services, &owner, &mut drafted.draft)?;
+    if !continue_response(services, &owner, &mut drafted.draft, extent)? {
+        return Ok(None);
+    }
     let catalog = state.models.current();
     let turn = settle(drafted, catalog.catalog(), policy, unix_now())?;
     let sent = turn.request.get("input").filter(|_| turn.shape.store);
@@ -110,25 +163,37 @@ fn plan<D: Dialect>(
     policy.refuse_ignored(&notices)?;
     let (immediate_finish, shape) = (turn.immediate_finish, turn.shape);
     let (stream, choices) = (turn.stream, turn.choices);
-    Ok(TurnPlan { prepared, immediate_finish, shape, stream, choices, notices, store_on_complete })
+    Ok(Some(TurnPlan {
+        prepared,
+        immediate_finish,
+        shape,
+        stream,
+        choices,
+        notices,
+        store_on_complete,
+    }))
 }
 
 /// Puts the conversation that a draft continues before its input, or leaves that to the backend where the
-/// backend stores responses itself.
+/// backend stores responses itself; returns whether it did, as it does not with one that is too long.
 fn continue_response(
     services: &TurnServices,
     owner: &Owner,
     draft: &mut Draft<'_>,
-) -> Result<(), Failure> {
-    let Some(id) = draft.storage.previous_response_id.take() else { return Ok(()) };
+    extent: Extent,
+) -> Result<bool, Failure> {
+    let Some(id) = draft.storage.previous_response_id.take() else { return Ok(true) };
     if services.policy.backend.accepts(PREVIOUS) {
         draft.request.set(PREVIOUS, &id)?;
-        return Ok(());
+        return Ok(true);
     }
     let stored = services.state.responses.previous(owner, &id, unix_now())?;
+    if extent == Extent::Short && stored.size() > LARGE {
+        return Ok(false);
+    }
     let input = draft.request.get("input").map(|input| stored.followed_by(input)).transpose()?;
     draft.request.put("input", Cow::Owned(input.unwrap_or_else(|| RawValue::NULL.to_owned())));
-    Ok(())
+    Ok(true)
 }
 
 /// Returns the name that the client gave its conversation.

@@ -1,5 +1,5 @@
 //! A connection's bytes, with the limits of time that HTTP itself does not keep: a head that does
-//! not end, an answer that is not read, and the rest of a request that was refused.
+//! not come or not end, an answer that is not read, and the rest of a request that was refused.
 
 use std::io;
 use std::pin::Pin;
@@ -8,10 +8,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, Sleep};
 
-use super::phase::ConnectionPhase;
+use super::phase::{ConnectionPhase, Waiting};
+use super::stream::Stream;
 use crate::settings::HttpSettings;
 
 /// The most that is read of what nobody wants, in bytes.
@@ -20,7 +20,7 @@ const MOST_UNREAD: usize = 64 * 1024 * 1024;
 /// A connection's stream.
 #[derive(Debug)]
 pub(crate) struct ConnectionIo {
-    stream: TcpStream,
+    stream: Stream,
     phase: Arc<ConnectionPhase>,
     head: LazyTimer,
     write: LazyTimer,
@@ -32,7 +32,7 @@ pub(crate) struct ConnectionIo {
 impl ConnectionIo {
     /// Puts a stream under the limits.
     pub(crate) fn new(
-        stream: TcpStream,
+        stream: Stream,
         phase: Arc<ConnectionPhase>,
         settings: &HttpSettings,
     ) -> Self {
@@ -47,8 +47,36 @@ impl ConnectionIo {
         }
     }
 
-    fn stream(&mut self) -> Pin<&mut TcpStream> {
+    fn stream(&mut self) -> Pin<&mut Stream> {
         Pin::new(&mut self.stream)
+    }
+
+    /// Waits for bytes, as long as this may take; the end of a connection that gives way is like that of a client
+    /// which has closed it.
+    fn wait(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let waiting = self.phase.waiting();
+        if waiting == Waiting::Answer {
+            self.head.stop();
+            return Poll::Pending;
+        }
+        if self.phase.is_to_close(cx.waker()) {
+            return Poll::Ready(Ok(()));
+        }
+        let what = match waiting {
+            Waiting::FirstByte => "no request comes",
+            Waiting::Head { anew } => {
+                if anew {
+                    self.head.start();
+                }
+                "the head of a request does not end"
+            }
+            _ => {
+                self.head.stop();
+                return Poll::Pending;
+            }
+        };
+        ready!(self.head.poll(cx));
+        Poll::Ready(Err(timed_out(what)))
     }
 
     /// Returns the result of a write; one that waits for too long fails, which drops the answer.
@@ -95,17 +123,13 @@ impl AsyncRead for ConnectionIo {
         let this = self.get_mut();
         let before = buffer.filled().len();
         if let Poll::Ready(read) = this.stream().poll_read(cx, buffer) {
-            if buffer.filled().len() > before && this.phase.bytes_arrived() {
+            let arrived = &buffer.filled()[before..];
+            if !arrived.is_empty() && this.phase.bytes_arrived(arrived) {
                 this.head.start();
             }
             return Poll::Ready(read);
         }
-        if !this.phase.is_head() {
-            this.head.stop();
-            return Poll::Pending;
-        }
-        ready!(this.head.poll(cx));
-        Poll::Ready(Err(timed_out("the head of a request does not end")))
+        this.wait(cx)
     }
 }
 

@@ -1,12 +1,12 @@
 //! The answer to a connection for which there is no place.
 
-use std::io::Write;
 use std::time::Duration;
 
 use bytes::Bytes;
 use chatmock_translate::{Failure, FailureKind, Family, OpenAi};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+
+use super::stream::Stream;
 
 /// The time that a client has to read it.
 const PATIENCE: Duration = Duration::from_secs(1);
@@ -32,7 +32,7 @@ pub(super) fn response() -> Bytes {
 }
 
 /// Sends the answer, and reads for a moment so that it arrives.
-pub(super) async fn send(mut stream: TcpStream, response: Bytes) {
+pub(super) async fn send(mut stream: Stream, response: Bytes) {
     let sent = async {
         stream.write_all(&response).await?;
         stream.shutdown().await?;
@@ -45,9 +45,7 @@ pub(super) async fn send(mut stream: TcpStream, response: Bytes) {
 }
 
 /// Sends what goes out at once: so many come that there is no time for any.
-pub(super) fn send_at_once(stream: TcpStream, response: &[u8]) {
-    if let Ok(mut stream) = stream.into_std() {
-        // A client that is not there any more needs no answer.
-        let _ = stream.write(response);
-    }
+pub(super) fn send_at_once(stream: Stream, response: &[u8]) {
+    // A client that is not there any more needs no answer.
+    let _ = stream.write_once(response);
 }

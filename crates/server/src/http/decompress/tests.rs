@@ -1,6 +1,7 @@
 //! Tests of decoding: what comes out, and what is refused before it takes memory or time.
 
 use std::io::Write;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use flate2::Compression;
@@ -9,6 +10,8 @@ use http::HeaderValue;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use super::*;
+use crate::http::api_keys::Caller;
+use crate::http::memory_budget::MemoryBudget;
 
 const MIB: usize = 1024 * 1024;
 
@@ -63,16 +66,20 @@ fn gzip_zeros(mebibytes: usize) -> Vec<u8> {
     bomb
 }
 
+fn budget(room: usize) -> Arc<MemoryBudget> {
+    MemoryBudget::new(room, room)
+}
+
 /// Decodes with room for whatever comes out.
 fn decode(body: &[u8], coding: ContentCoding, limit: usize) -> Result<Vec<u8>, DecodeError> {
-    super::decode(body, coding, limit, &mut MemoryBudget::new(usize::MAX).reservation())
+    super::decode(body, coding, limit, &mut budget(usize::MAX).reservation(&Caller::default()))
 }
 
 /// Decodes with room for `room` bytes.
 async fn within(room: usize, body: Vec<u8>, coding: ContentCoding) -> Result<Bytes, Failure> {
-    let budget = MemoryBudget::new(room);
-    let body = HeldBody { bytes: body.into(), reservation: budget.reservation() };
-    let decoder = Decoder { budget: &budget, limit: MIB };
+    let reservation = budget(room).reservation(&Caller::default());
+    let body = HeldBody { bytes: body.into(), reservation };
+    let decoder = Decoder { limit: MIB };
     decoder.decode(body, coding).await.map(|body| body.bytes)
 }
 
@@ -248,9 +255,9 @@ async fn refusals_have_their_status_and_say_what_is_wrong() {
 #[tokio::test]
 async fn a_plain_body_is_passed_on_as_it_is() {
     let body = Bytes::from_static(b"{}");
-    let budget = MemoryBudget::new(0);
-    let held = HeldBody { bytes: body.clone(), reservation: budget.reservation() };
-    let decoder = Decoder { budget: &budget, limit: 0 };
+    let reservation = budget(0).reservation(&Caller::default());
+    let held = HeldBody { bytes: body.clone(), reservation };
+    let decoder = Decoder { limit: 0 };
     let same = decoder.decode(held, ContentCoding::Identity).await.unwrap();
     assert_eq!(same.bytes.as_ptr(), body.as_ptr());
 }

@@ -26,6 +26,11 @@ struct Output<'k> {
 }
 
 impl StoredResponse {
+    /// The length of its texts, in bytes.
+    pub(crate) fn size(&self) -> usize {
+        self.input.len() + self.response.len()
+    }
+
     /// The items of the input.
     ///
     /// # Errors
