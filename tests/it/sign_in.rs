@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chatmock_server::{Access, Server};
+use chatmock_server::{Access, ApiKey, Server};
 use chatmock_simulator::{Claims, Mode, Settings as Simulated};
 use chatmock_testkit::client::{Reply, Request};
 use futures::future::join_all;
@@ -60,9 +60,31 @@ async fn a_token_that_is_refused_twice_is_a_401_after_one_renewal() {
         let (calls, refreshes) = (harness.calls(), harness.simulator.stats().refreshes);
         let reply = harness.server.post(path, &ask(path, "MODE:unauthorized", stream)).await;
         assert_signed_out(&reply);
-        assert!(reply.message().contains("demo@example.invalid"), "{}", reply.message());
+        let message = reply.message();
+        assert!(message.contains("the sign-in with the plan plus"), "{message}");
+        assert!(!reply.text().contains("demo@"), "{}", reply.text());
         assert_eq!(harness.calls(), calls + 2);
         assert_eq!(harness.simulator.stats().refreshes, refreshes + 1);
+    }
+}
+
+#[tokio::test]
+async fn the_holder_of_a_key_is_given_the_name_of_the_account() {
+    let key = "a-key-of-ann-0123456789";
+    let harness = Harness::with(|s| s.http.admission.keys = vec![ApiKey::new("ann", key)]).await;
+    let request = Request::post(CHAT, ask(CHAT, "MODE:unauthorized", false).to_string());
+    let reply = harness.server.send(request.with("x-api-key", key)).await;
+    assert_signed_out(&reply);
+    assert!(reply.message().contains("of demo@example.invalid"), "{}", reply.message());
+}
+
+#[tokio::test]
+async fn no_answer_without_a_key_holds_the_address_of_the_account() {
+    let harness = Harness::new().await;
+    harness.server.say("hello").await;
+    for path in ["/", "/health", "/health?verbose", "/limits", "/api/me", "/api/ps", "/v1/me"] {
+        let reply = harness.server.get(path).await;
+        assert!(!reply.text().contains("demo@"), "{path}: {}", reply.text());
     }
 }
 
@@ -111,7 +133,8 @@ async fn a_renewal_that_is_refused_for_good_says_what_to_do_and_is_not_tried_aga
     for _ in 0..3 {
         let reply = harness.server.say("hello").await;
         assert_signed_out(&reply);
-        assert!(reply.message().contains("of demo@example.invalid"), "{}", reply.message());
+        assert!(reply.message().contains("the sign-in has ended"), "{}", reply.message());
+        assert!(!reply.text().contains("demo@"), "{}", reply.text());
     }
     let stats = harness.simulator.stats();
     assert_eq!((stats.count("POST /oauth/token"), stats.responses()), (1, 0));

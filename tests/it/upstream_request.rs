@@ -75,7 +75,7 @@ async fn the_backend_is_always_asked_for_an_unstored_stream() {
 
 #[tokio::test]
 async fn the_headers_of_a_turn_are_these_and_no_others() {
-    let harness = Harness::new().await;
+    let harness = Harness::with(|s| s.http.admission.unauthenticated = true).await;
     let request = Request::post(CHAT, chat("hello", true).to_string())
         .with("authorization", "Bearer of-the-client")
         .with("cookie", "a=b")

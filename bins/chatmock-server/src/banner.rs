@@ -1,11 +1,11 @@
 //! The start-up text: where clients find the server, and whose account it uses.
 
 use std::fmt::Write as _;
-use std::net::SocketAddr;
 
 use chatmock_server::upstream::UpstreamRoute;
 use chatmock_server::{Account, sanitize};
 
+use crate::listen::Endpoint;
 use crate::logging::Log;
 
 /// The account that pays for the answers.
@@ -24,13 +24,13 @@ pub(crate) enum AccountStatus {
 /// Announces that the server listens: with a banner on a terminal, else with one line that programs
 /// can parse.
 pub(crate) fn show(
-    addresses: &[SocketAddr],
+    endpoints: &[Endpoint],
     route: &UpstreamRoute,
     account_status: &AccountStatus,
     log: &Log,
 ) {
     if log.is_on_terminal() {
-        return log.announce(&text(addresses, route, account_status));
+        return log.announce(&text(endpoints, route, account_status));
     }
     if !matches!(account_status, AccountStatus::Demo) {
         tracing::info!("route {}", route_text(route));
@@ -41,24 +41,27 @@ pub(crate) fn show(
         AccountStatus::Account(account) => tracing::info!("signed in as {}", account_text(account)),
         AccountStatus::Unavailable(why) => tracing::warn!("{}", sanitize::text(why)),
     }
-    let Some((first, others)) = addresses.split_first() else { return };
+    let Some((first, others)) = endpoints.split_first() else { return };
     for other in others {
-        tracing::info!("also on http://{other}");
+        tracing::info!("also on {}", sanitize::text(&other.to_string()));
     }
-    log.announce(&format!("listening on http://{first}\n"));
+    log.announce(&format!("listening on {first}\n"));
 }
 
 const DEMO: &str = "DEMO: answers come from a built-in simulator; no account is used";
 
-fn text(addresses: &[SocketAddr], route: &UpstreamRoute, account_status: &AccountStatus) -> String {
+fn text(endpoints: &[Endpoint], route: &UpstreamRoute, account_status: &AccountStatus) -> String {
     let mut text = format!("ChatMock {}\n\n", env!("CARGO_PKG_VERSION"));
     let mut line = |label: &str, value: &str| {
         // Writing to a string cannot fail.
         let _ = writeln!(text, "  {label:<12}{value}");
     };
-    for (index, address) in addresses.iter().enumerate() {
+    for (index, endpoint) in endpoints.iter().enumerate() {
         let label = if index == 0 { "Base URL" } else { "and" };
-        line(label, &format!("http://{address}/v1"));
+        match endpoint.address() {
+            Some(address) => line(label, &format!("http://{address}/v1")),
+            None => line(label, &format!("http://localhost/v1 over {endpoint}")),
+        }
     }
     if !matches!(account_status, AccountStatus::Demo) {
         line("Route", &route_text(route));
@@ -93,14 +96,16 @@ fn account_text(account: &Account) -> String {
 mod tests {
     use super::*;
 
-    fn addresses() -> Vec<SocketAddr> {
-        ["127.0.0.1:8000", "[::1]:8000"].map(|address| address.parse().unwrap()).into()
+    fn endpoints() -> Vec<Endpoint> {
+        ["127.0.0.1:8000", "[::1]:8000"]
+            .map(|address| Endpoint::Address(address.parse().unwrap()))
+            .into()
     }
 
     #[test]
     fn a_terminal_sees_every_base_url_and_the_account() {
         let account = Account { email: Some("ann@example.com".into()), plan: Some("plus".into()) };
-        let text = text(&addresses(), &UpstreamRoute::codex(), &AccountStatus::Account(account));
+        let text = text(&endpoints(), &UpstreamRoute::codex(), &AccountStatus::Account(account));
         assert!(
             text.contains("Route       codex (https://chatgpt.com/backend-api/codex)\n"),
             "{text}"
@@ -113,11 +118,11 @@ mod tests {
     #[test]
     fn a_demo_and_a_missing_sign_in_are_said_plainly() {
         assert!(
-            text(&addresses(), &UpstreamRoute::codex(), &AccountStatus::Demo)
+            text(&endpoints(), &UpstreamRoute::codex(), &AccountStatus::Demo)
                 .contains("DEMO: answers come from a built-in")
         );
         let nobody = AccountStatus::Unavailable("not signed in".into());
-        let text = text(&addresses(), &UpstreamRoute::codex(), &nobody);
+        let text = text(&endpoints(), &UpstreamRoute::codex(), &nobody);
         assert!(text.contains("Account     not signed in\n"), "{text}");
     }
 

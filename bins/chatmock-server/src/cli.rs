@@ -9,9 +9,10 @@ use chatmock_server::translate::catalog::Alias;
 use chatmock_server::upstream::{CLIENT_VERSION, Identity};
 use chatmock_server::{HostName, OLLAMA_VERSION, Origin};
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgAction, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 
-use crate::value_parsers::SizeOrOff;
+use crate::value_parsers::{SizeOrOff, SocketPath};
 use crate::{env, value_parsers};
 
 const AFTER_HELP: &str = "\
@@ -51,6 +52,19 @@ pub(crate) struct Cli {
     pub(crate) backend: BackendArgs,
     #[command(flatten)]
     pub(crate) sign_in: SignInArgs,
+}
+
+impl Cli {
+    /// Reads the flags that were parsed; `file` says whether the configuration file sets a flag.
+    pub(crate) fn of(
+        matches: &ArgMatches,
+        file: impl Fn(&str) -> bool,
+    ) -> Result<Self, clap::Error> {
+        let mut cli = Self::from_arg_matches(matches)?;
+        let by_default = matches.value_source("port") == Some(ValueSource::DefaultValue);
+        cli.listen.is_port_set = !by_default || file("port");
+        Ok(cli)
+    }
 }
 
 /// A command to run instead of serving.
@@ -112,14 +126,22 @@ pub(crate) struct ProgramArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Listening")]
 pub(crate) struct ListenArgs {
-    /// Listens on this address or name; localhost means 127.0.0.1 and ::1
+    /// Listens on this address or name; localhost means 127.0.0.1 and, where the machine has it, ::1
     ///
     /// An address that other machines can reach requires an API key.
-    #[arg(long, env = env::HOST, default_value = "127.0.0.1", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, env = env::HOST, default_value = "localhost", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) host: String,
     /// Listens on this port; 0 picks a free one
     #[arg(long, env = env::PORT, default_value_t = 8000)]
     pub(crate) port: u16,
+    /// Whether the port is set anywhere, and not by default
+    #[arg(skip)]
+    pub(crate) is_port_set: bool,
+    /// Listens on a socket in the file system, such as unix:/run/user/1000/chatmock, which only you can use
+    ///
+    /// It replaces the address, unless --port is set: then the server listens on both.
+    #[arg(long, env = env::LISTEN, value_name = "unix:PATH", value_parser = value_parsers::socket_path)]
+    pub(crate) listen: Option<SocketPath>,
     /// Limits the size of a request body: bytes, or a unit as in 512k, 64m, 1g
     #[arg(long, env = env::MAX_BODY, value_name = "SIZE", default_value = "64m", value_parser = value_parsers::size)]
     pub(crate) max_body: usize,
@@ -158,11 +180,12 @@ pub(crate) struct AccessArgs {
     /// in the environment, separate keys with commas.
     #[arg(long, env = env::API_KEY, value_name = "KEY", value_delimiter = ',', value_parser = value_parsers::secret)]
     pub(crate) api_key: Vec<Secret>,
-    /// Accepts requests from other machines without a key; warns about this at each start
+    /// Accepts requests from other machines, and through proxies, without a key; warns about this at each start
     #[arg(long, env = env::ALLOW_UNAUTHENTICATED)]
     pub(crate) allow_unauthenticated: bool,
     /// Accepts requests for this name or address, in addition to those that the server knows
     ///
+    /// A name that other machines may use requires an API key; names of this machine and of a container's host do not.
     /// May be given several times; in the environment, separate names with commas.
     #[arg(long, env = env::ALLOW_HOST, value_name = "NAME", value_delimiter = ',', value_parser = value_parsers::host)]
     pub(crate) allow_host: Vec<HostName>,

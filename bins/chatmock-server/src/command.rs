@@ -88,10 +88,8 @@ fn accept_value(arg: Arg) -> Arg {
 impl Cli {
     /// Parses a command line alone, without environment and file.
     pub(crate) fn typed(arguments: &[&str]) -> Result<Self, clap::Error> {
-        use clap::FromArgMatches;
         let words = std::iter::once("chatmock-server").chain(arguments.iter().copied());
-        let matches = read(without_environment(), words.map(OsString::from));
-        Self::from_arg_matches_mut(&mut matches?)
+        Self::of(&read(without_environment(), words.map(OsString::from))?, |_| false)
     }
 }
 

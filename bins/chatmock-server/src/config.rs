@@ -56,6 +56,11 @@ impl Config {
         self.entries.is_empty()
     }
 
+    /// Whether the file sets a flag.
+    pub(crate) fn sets(&self, id: &str) -> bool {
+        self.entries.iter().any(|entry| entry.id == id)
+    }
+
     /// Returns the warnings about the file.
     pub(crate) fn warnings(&self) -> &[String] {
         &self.warnings

@@ -11,6 +11,8 @@ pub(crate) const CONFIG: &str = "CHATMOCK_CONFIG";
 pub(crate) const HOST: &str = "CHATMOCK_HOST";
 /// The port to listen on.
 pub(crate) const PORT: &str = "PORT";
+/// The socket in the file system to listen on.
+pub(crate) const LISTEN: &str = "CHATMOCK_LISTEN";
 /// Whether to log more detail.
 pub(crate) const VERBOSE: &str = "VERBOSE";
 /// An older switch with the effect of [`VERBOSE`].

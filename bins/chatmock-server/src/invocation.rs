@@ -1,7 +1,7 @@
 //! What the user asked the program to do, from the command line, the environment and the file.
 
 use anyhow::anyhow;
-use clap::{ArgMatches, Command, FromArgMatches};
+use clap::{ArgMatches, Command};
 
 use crate::cli::{Cli, ConfigCommand, ServerCommand};
 use crate::command::{self, command};
@@ -24,7 +24,7 @@ impl Invocation {
         let matches = read(command());
         // The location of the file cannot be a setting of the file, so the command line is parsed
         // first without the file and then again with its values as defaults.
-        let Cli { command, program, .. } = cli(&matches);
+        let Cli { command, program, .. } = cli(&matches, |_| false);
         if let Some(ServerCommand::Other(words)) = command {
             return Err(anyhow!(value_parsers::unknown_word_hint(
                 &words.into_iter().next().unwrap_or_default()
@@ -41,7 +41,10 @@ impl Invocation {
                 Self::Print(show::json(&config, &matches))
             }
             Some(ServerCommand::Config(_)) => Self::Print(show::text(&config, &matches)),
-            _ => Self::Serve(Box::new(cli(&matches)), config),
+            _ => {
+                let cli = cli(&matches, |id| config.sets(id));
+                Self::Serve(Box::new(cli), config)
+            }
         })
     }
 }
@@ -50,6 +53,6 @@ fn read(command: Command) -> ArgMatches {
     command::read(command, std::env::args_os()).unwrap_or_else(|error| error.exit())
 }
 
-fn cli(matches: &ArgMatches) -> Cli {
-    Cli::from_arg_matches(matches).unwrap_or_else(|error| error.exit())
+fn cli(matches: &ArgMatches, file: impl Fn(&str) -> bool) -> Cli {
+    Cli::of(matches, file).unwrap_or_else(|error| error.exit())
 }

@@ -1,14 +1,20 @@
-//! The listening addresses of a host, and the sockets bound to them.
+//! The listening addresses of a host, or a path, and the sockets bound to them.
 //!
 //! A name may mean several addresses, and `localhost` means two. A client picks one of them,
 //! so the server listens on all that this machine has, with the same port on each. Binding the
 //! first alone would fail clients that try `::1` first. The price is the retry below: a port that
 //! is free on one address may be taken on another.
 
+#[cfg(unix)]
+pub(crate) mod unix_socket;
+
+use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener, ToSocketAddrs};
+use std::path::PathBuf;
 
 use anyhow::{Context, anyhow, ensure};
+use chatmock_server::Listener;
 
 use crate::exit::ExitError;
 
@@ -22,14 +28,74 @@ const ATTEMPTS: u32 = 8;
 #[cfg(unix)]
 const BACKLOG: i32 = 4096;
 
-/// The addresses and the port to listen on.
-#[derive(Debug)]
+/// The addresses and the port to listen on, and the path.
+#[derive(Debug, Default)]
 pub(crate) struct ListenTarget {
     addresses: Vec<IpAddr>,
     port: u16,
     name: Option<String>,
     /// Sockets that the service manager bound, which replace the addresses.
     sockets: Vec<TcpListener>,
+    /// A socket in the file system.
+    path: Option<PathBuf>,
+}
+
+/// The sockets that are listened on.
+#[derive(Debug)]
+pub(crate) struct BoundSockets {
+    /// Those with an address.
+    pub(crate) tcp: Vec<TcpListener>,
+    /// The one with a path.
+    #[cfg(unix)]
+    pub(crate) unix: Option<unix_socket::UnixSocket>,
+}
+
+/// Where clients find the server.
+#[derive(Clone, Debug)]
+pub(crate) enum Endpoint {
+    /// At an address.
+    Address(SocketAddr),
+    /// At a path.
+    #[cfg(unix)]
+    Path(PathBuf),
+}
+
+impl Endpoint {
+    /// Returns the address, if it is one.
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        match self {
+            Self::Address(address) => Some(*address),
+            #[cfg(unix)]
+            Self::Path(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Address(address) => write!(f, "http://{address}"),
+            #[cfg(unix)]
+            Self::Path(path) => write!(f, "unix:{}", path.display()),
+        }
+    }
+}
+
+impl BoundSockets {
+    /// Returns the sockets for a server, inside its runtime, and where clients find them, addresses first.
+    pub(crate) fn listeners(&self) -> io::Result<(Vec<Listener>, Vec<Endpoint>)> {
+        let (mut listeners, mut endpoints) = (Vec::new(), Vec::new());
+        for socket in &self.tcp {
+            endpoints.push(Endpoint::Address(socket.local_addr()?));
+            listeners.push(tokio::net::TcpListener::from_std(socket.try_clone()?)?.into());
+        }
+        #[cfg(unix)]
+        if let Some(socket) = &self.unix {
+            endpoints.push(Endpoint::Path(socket.path().to_owned()));
+            listeners.push(tokio::net::UnixListener::from_std(socket.listener()?)?.into());
+        }
+        Ok((listeners, endpoints))
+    }
 }
 
 impl ListenTarget {
@@ -43,7 +109,7 @@ impl ListenTarget {
             }
             Err(_) => (addresses_of(host)?, Some(host.to_ascii_lowercase())),
         };
-        Ok(Self { addresses, port, name, sockets: Vec::new() })
+        Ok(Self { addresses, port, name, ..Self::default() })
     }
 
     /// Uses sockets that are listening already.
@@ -53,7 +119,12 @@ impl ListenTarget {
             .map(|socket| socket.local_addr().map(|address| address.ip().to_canonical()))
             .collect();
         let addresses = addresses.context("a socket from the service manager has no address")?;
-        Ok(Self { addresses, port: 0, name: None, sockets })
+        Ok(Self { addresses, sockets, ..Self::default() })
+    }
+
+    /// Adds a socket in the file system.
+    pub(crate) fn with_path(self, path: Option<PathBuf>) -> Self {
+        Self { path, ..self }
     }
 
     /// Returns the first address that other machines may reach, formatted for a message.
@@ -70,8 +141,19 @@ impl ListenTarget {
         self.name.as_deref()
     }
 
-    /// Binds every address that this machine has. At least one must succeed.
-    pub(crate) fn bind(self) -> Result<Vec<TcpListener>, ExitError> {
+    /// Binds the path, and every address that this machine has, of which at least one must succeed.
+    pub(crate) fn bind(self) -> Result<BoundSockets, ExitError> {
+        #[cfg(unix)]
+        let unix = self.path.as_deref().map(unix_socket::UnixSocket::bind).transpose()?;
+        let tcp = self.bind_addresses()?;
+        Ok(BoundSockets {
+            tcp,
+            #[cfg(unix)]
+            unix,
+        })
+    }
+
+    fn bind_addresses(self) -> Result<Vec<TcpListener>, ExitError> {
         if !self.sockets.is_empty() {
             return Ok(self.sockets);
         }
@@ -201,14 +283,14 @@ mod tests {
             (vec![there, here], Some("box (192.0.2.1)")),
         ] {
             let name = Some("box".to_owned());
-            let listen = ListenTarget { addresses, port: 1, name, sockets: Vec::new() };
+            let listen = ListenTarget { addresses, port: 1, name, ..ListenTarget::default() };
             assert_eq!(listen.exposed_address().as_deref(), beyond);
         }
     }
 
     #[test]
     fn a_free_port_is_the_same_on_both_addresses() {
-        let listeners = ListenTarget::resolve("localhost", 0).unwrap().bind().unwrap();
+        let listeners = ListenTarget::resolve("localhost", 0).unwrap().bind().unwrap().tcp;
         let port = listeners[0].local_addr().unwrap().port();
         assert!(listeners.iter().all(|listener| listener.local_addr().unwrap().port() == port));
     }

@@ -28,8 +28,7 @@ use std::time::Duration;
 use anyhow::{Context, anyhow};
 use chatmock_server::auth::harden_process;
 use chatmock_server::upstream::UpstreamRoute;
-use chatmock_server::{Served, Server, Settings};
-use tokio::net::TcpListener;
+use chatmock_server::{Listener, Served, Server, Settings};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
@@ -40,6 +39,7 @@ use crate::demo::Demo;
 use crate::env::{Folders, OpenAiVariables};
 use crate::exit::ExitError;
 use crate::invocation::Invocation;
+use crate::listen::{BoundSockets, Endpoint};
 use crate::log_writer::LogWriter;
 use crate::logging::Log;
 use crate::settings::ResolvedSettings;
@@ -113,9 +113,9 @@ fn start(
         tracing::warn!("{warning}");
     }
     open_files::raise_limit(server.http.sizes.max_connections);
-    let listeners = listen.bind()?;
+    let sockets = listen.bind()?;
     let runtime = runtime().context("cannot start the runtime")?;
-    let ended = runtime.block_on(run(server, demo, listeners, &log));
+    let ended = runtime.block_on(run(server, demo, sockets, &log));
     // Running tasks must not delay a program that was asked to end.
     runtime.shutdown_background();
     ended
@@ -134,36 +134,33 @@ fn runtime() -> io::Result<Runtime> {
 async fn run(
     mut settings: Settings,
     demo: bool,
-    listeners: Vec<std::net::TcpListener>,
+    sockets: BoundSockets,
     log: &Log,
 ) -> Result<ExitCode, ExitError> {
     let signals = Signals::listen().context("cannot receive signals")?;
     let demo = if demo { Some(Demo::start(&mut settings).await?) } else { None };
     let server = Server::new(settings).map_err(|error| ExitError::Settings(anyhow!("{error}")))?;
-    let listeners: io::Result<Vec<_>> = listeners.into_iter().map(TcpListener::from_std).collect();
-    let listeners = listeners.context("cannot listen")?;
-    let addresses: io::Result<Vec<SocketAddr>> =
-        listeners.iter().map(TcpListener::local_addr).collect();
-    let addresses = addresses.context("cannot listen")?;
-    refuse_own_address(server.route(), &addresses)?;
+    let (listeners, endpoints) = sockets.listeners().context("cannot listen")?;
+    refuse_own_address(server.route(), &endpoints)?;
     let account_status =
         if demo.is_some() { AccountStatus::Demo } else { account_status(&server).await };
-    banner::show(&addresses, server.route(), &account_status, log);
+    banner::show(&endpoints, server.route(), &account_status, log);
     systemd::notify(ServiceState::Ready);
     Ok(serve(server, listeners, signals).await)
 }
 
 /// Returns an error if the backend is this server itself.
-fn refuse_own_address(route: &UpstreamRoute, addresses: &[SocketAddr]) -> Result<(), ExitError> {
+fn refuse_own_address(route: &UpstreamRoute, endpoints: &[Endpoint]) -> Result<(), ExitError> {
     let Some((host, port)) = route.host_and_port() else { return Ok(()) };
-    let ours = |address: &&SocketAddr| {
+    let mut addresses = endpoints.iter().filter_map(Endpoint::address);
+    let ours = |address: &SocketAddr| {
         let same = match host.parse::<IpAddr>() {
             Ok(ip) => ip == address.ip() || (address.ip().is_unspecified() && ip.is_loopback()),
             Err(_) => backend::is_loopback(&host),
         };
         address.port() == port && same
     };
-    match addresses.iter().find(ours) {
+    match addresses.find(ours) {
         Some(_) => Err(ExitError::Settings(anyhow!(
             "--upstream-url {} is the address of this server itself",
             route.base()
@@ -182,7 +179,7 @@ async fn account_status(server: &Server) -> AccountStatus {
 }
 
 /// Serves until a first signal and the drain after it, or until a second signal.
-async fn serve(server: Server, listeners: Vec<TcpListener>, mut signals: Signals) -> ExitCode {
+async fn serve(server: Server, listeners: Vec<Listener>, mut signals: Signals) -> ExitCode {
     let (stop, stopped) = oneshot::channel::<()>();
     let second_signal = async {
         signals.next().await;

@@ -24,6 +24,7 @@ use crate::cli::{
 };
 use crate::env::{Folders, OpenAiVariables};
 use crate::listen::ListenTarget;
+use crate::value_parsers::SocketPath;
 
 const BASE: &str = include_str!("../../../prompts/base.md");
 const CODEX: &str = include_str!("../../../prompts/codex.md");
@@ -83,6 +84,8 @@ fn http(
     let ListenArgs {
         host,
         port,
+        is_port_set,
+        listen: path,
         max_body,
         max_connections,
         max_turns,
@@ -91,10 +94,12 @@ fn http(
         ollama_version,
         state_dir,
     } = args;
-    let listen = match sockets.is_empty() {
-        true => ListenTarget::resolve(&host, port)?,
-        false => ListenTarget::from_sockets(sockets)?,
+    let listen = match (sockets.is_empty(), &path) {
+        (false, _) => ListenTarget::from_sockets(sockets)?,
+        (true, Some(_)) if !is_port_set => ListenTarget::default(),
+        (true, _) => ListenTarget::resolve(&host, port)?,
     };
+    let listen = listen.with_path(path.map(|SocketPath(path)| path));
     let hosts: Result<_, String> = listen.host_name().into_iter().map(str::parse).collect();
     let hosts = hosts.map_err(anyhow::Error::msg).context("--host")?;
     let mut http = HttpSettings { ollama_version, ..HttpSettings::default() };
@@ -126,6 +131,19 @@ fn access(
             "--allow-unauthenticated: anyone who can connect to {address} can use your account"
         ));
     }
+    let others = allow_host.iter().find(|host| !host.is_of_this_machine());
+    if let Some(host) = others.filter(|_| keys.is_empty()) {
+        ensure!(
+            allow_unauthenticated,
+            "--allow-host {host}: a name that other machines may use needs an inbound key: add the \
+             line  api-key-file = \"keys\"  to the configuration file, or pass --api-key-file FILE; \
+             or pass --allow-unauthenticated if you trust everyone who can reach {host}"
+        );
+        warnings.push(format!(
+            "--allow-unauthenticated: anyone who can reach {host} can use your account"
+        ));
+    }
+    http.admission.unauthenticated = allow_unauthenticated;
     http.admission.hosts.extend(allow_host);
     http.admission.origins = allow_origin;
     http.admission.keys = keys;
@@ -261,7 +279,7 @@ mod tests {
         let ResolvedSettings { listen, demo, log, verbose, warnings, server } =
             resolved(&[]).unwrap();
         assert_eq!((log, warnings.is_empty()), (LogFormat::Human, true));
-        let usual = ListenTarget::resolve("127.0.0.1", 8000).unwrap();
+        let usual = ListenTarget::resolve("localhost", 8000).unwrap();
         assert_eq!(format!("{listen:?}"), format!("{usual:?}"));
         assert!(!demo && !verbose);
         let http = HttpSettings::default();

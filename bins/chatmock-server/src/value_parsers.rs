@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::ffi::OsStr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use chatmock_server::auth::Secret;
@@ -30,6 +31,23 @@ pub(crate) fn origin(word: &str) -> Result<Origin, String> {
 pub(crate) fn count(word: &str) -> Result<usize, String> {
     let number = word.trim().parse().ok().filter(|number| *number > 0);
     number.ok_or_else(|| "expected a whole number of at least 1".to_owned())
+}
+
+/// The path of a socket in the file system.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SocketPath(pub(crate) PathBuf);
+
+/// The word before such a path.
+pub(crate) const UNIX: &str = "unix:";
+
+/// Parses the path of a socket: `unix:PATH`.
+pub(crate) fn socket_path(word: &str) -> Result<SocketPath, String> {
+    let wrong = || "expected unix: and a path, such as unix:/run/user/1000/chatmock".to_owned();
+    let path = word.trim().strip_prefix(UNIX).filter(|path| !path.is_empty()).ok_or_else(wrong)?;
+    if cfg!(not(unix)) {
+        return Err("this system has no such sockets: use --host and --port".to_owned());
+    }
+    Ok(SocketPath(path.into()))
 }
 
 /// Parses a boolean.

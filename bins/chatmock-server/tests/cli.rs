@@ -12,6 +12,8 @@ mod logs;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 #[path = "cli/memory.rs"]
 mod memory;
+#[path = "cli/neighbours.rs"]
+mod neighbours;
 #[path = "cli/process.rs"]
 mod process;
 #[path = "cli/routes.rs"]

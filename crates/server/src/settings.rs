@@ -80,13 +80,21 @@ pub struct AdmissionSettings {
     pub origins: Vec<Origin>,
     /// Keys, one of which each request must carry; without any, everyone who can connect is admitted.
     pub keys: Vec<ApiKey>,
+    /// Whether requests of other machines that came through a proxy are admitted without any key.
+    pub unauthenticated: bool,
     /// How many requests with a wrong key are answered with 401 in a second; more get 429.
     pub wrong_keys: u32,
 }
 
 impl Default for AdmissionSettings {
     fn default() -> Self {
-        Self { hosts: Vec::new(), origins: Vec::new(), keys: Vec::new(), wrong_keys: 50 }
+        Self {
+            hosts: Vec::new(),
+            origins: Vec::new(),
+            keys: Vec::new(),
+            unauthenticated: false,
+            wrong_keys: 50,
+        }
     }
 }
 

@@ -89,12 +89,13 @@ impl Parser<'_> {
 
 /// Words the error for an unknown key, with the nearest key that exists.
 fn unknown(command: &Command, name: &str, value: &DeValue<'_>) -> String {
-    let near = nearest(command, name);
-    match near {
+    if value.is_table() {
+        return format!(
+            "unknown table {name:?}: write every key at the top level, as in port = 8000"
+        );
+    }
+    match nearest(command, name) {
         Some(near) => format!("unknown key {name:?}: did you mean {}?", key(near)),
-        None if value.is_table() => {
-            format!("unknown table {name:?}: write every key at the top level, as in port = 8000")
-        }
         None => format!("unknown key {name:?}: keys are the names of flags, see --help"),
     }
 }

@@ -15,7 +15,7 @@ use toml::de::{DeInteger, DeValue};
 
 use super::PathBase;
 use crate::command::is_bool;
-use crate::value_parsers::SizeOrOff;
+use crate::value_parsers::{SizeOrOff, SocketPath, UNIX};
 
 /// The type of value that a flag takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,10 +104,20 @@ fn decimal(number: &DeInteger<'_>) -> Result<String, String> {
 /// The working directory would be the usual choice, but a program that a desktop starts has one
 /// that its user does not know.
 fn resolve_path(arg: &Arg, text: &str, base: &PathBase) -> Result<OsString, String> {
-    let is_path = arg.get_value_parser().type_id() == TypeId::of::<PathBuf>();
+    let parsed = arg.get_value_parser().type_id();
+    if parsed == TypeId::of::<SocketPath>()
+        && let Some(path) = text.strip_prefix(UNIX)
+    {
+        return Ok([OsString::from(UNIX), absolute(path, base)?].into_iter().collect());
+    }
+    let is_path = parsed == TypeId::of::<PathBuf>();
     if !is_path || text.is_empty() || is_fixed_word(arg, text) {
         return Ok(text.into());
     }
+    absolute(text, base)
+}
+
+fn absolute(text: &str, base: &PathBase) -> Result<OsString, String> {
     match (Path::new(text).strip_prefix("~"), &base.home) {
         (Ok(rest), Some(person)) => Ok(person.join(rest).into()),
         (Ok(_), None) => Err("your home folder is unknown: write an absolute path".to_owned()),

@@ -68,7 +68,7 @@ fn no_message_repeats_a_key() {
 #[test]
 fn a_listed_page_and_a_listed_name_are_answered() {
     let mut command = demo();
-    command.args(["--allow-host", "nas.lan"]);
+    command.args(["--allow-host", "nas.lan", "--allow-unauthenticated"]);
     command.env("CHATMOCK_ALLOW_ORIGIN", "http://localhost:3000,app://obsidian.md");
     let running = Running::start(&mut command);
     let ask = |origin| running.ask_with(("origin", origin), "GET /v1/models", "");

@@ -34,7 +34,7 @@ impl Caller {
     }
 
     /// Adds the address that the request came from.
-    pub(crate) fn from_peer(self, peer: Option<IpAddr>) -> Self {
+    pub(crate) fn with_peer(self, peer: Option<IpAddr>) -> Self {
         Self { peer: peer.map(network), ..self }
     }
 
@@ -90,12 +90,17 @@ impl ApiKeys {
         Self { keys, wrong, most_wrong }
     }
 
+    /// Whether there are none.
+    pub(crate) fn are_none(&self) -> bool {
+        self.keys.is_empty()
+    }
+
     /// Finds the caller by the key in the headers.
     ///
     /// # Errors
     /// 401 without a right key or with an ambiguous one, 429 after too many wrong ones.
     pub(crate) fn check(&self, headers: &HeaderMap) -> Result<Caller, Failure> {
-        if self.keys.is_empty() {
+        if self.are_none() {
             return Ok(Caller::default());
         }
         let mut callers = Vec::new();

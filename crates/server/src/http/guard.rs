@@ -5,9 +5,9 @@ mod cors;
 mod framing;
 
 use chatmock_translate::{Failure, FailureKind};
-use http::Method;
 use http::header::HOST;
 use http::request::Parts;
+use http::{HeaderMap, HeaderName, Method};
 
 use crate::http::api_keys::{ApiKeys, Caller};
 use crate::http::connection::LocalEnd;
@@ -19,6 +19,7 @@ pub(crate) struct Guard {
     hosts: Vec<HostName>,
     origins: Vec<Origin>,
     keys: ApiKeys,
+    unauthenticated: bool,
     longest_target: usize,
 }
 
@@ -38,6 +39,7 @@ impl Guard {
             hosts: settings.hosts.clone(),
             origins: settings.origins.clone(),
             keys: ApiKeys::new(settings.keys.clone(), settings.wrong_keys),
+            unauthenticated: settings.unauthenticated,
             longest_target: max_target,
         }
     }
@@ -61,8 +63,12 @@ impl Guard {
             return Ok(Admitted::Preflight);
         }
         framing::check(&head.headers)?;
-        let caller =
-            if needs_no_key(head) { Caller::default() } else { self.keys.check(&head.headers)? };
+        let caller = if needs_no_key(head) {
+            Caller::default()
+        } else {
+            self.check_proxy(&head.headers)?;
+            self.keys.check(&head.headers)?
+        };
         head.extensions.insert(caller);
         Ok(Admitted::Request)
     }
@@ -94,6 +100,17 @@ impl Guard {
         Ok(())
     }
 
+    /// A proxy makes a server that listens on this machine alone one of all who reach the proxy: then a key is needed.
+    fn check_proxy(&self, headers: &HeaderMap) -> Result<(), Failure> {
+        if !self.keys.are_none() || self.unauthenticated {
+            return Ok(());
+        }
+        match headers.keys().find(|name| is_of_proxy(name)) {
+            Some(name) => Err(proxied(name)),
+            None => Ok(()),
+        }
+    }
+
     fn is_ours(&self, host: &Host) -> bool {
         host.is_local() || self.hosts.iter().any(|name| name.0 == *host)
     }
@@ -102,6 +119,21 @@ impl Guard {
 /// Whether a request is answered without a key: it says nothing and costs nothing.
 fn needs_no_key(head: &Parts) -> bool {
     head.uri.path() == "/health" && matches!(head.method, Method::GET | Method::HEAD)
+}
+
+/// Whether proxies add a header of this name.
+fn is_of_proxy(name: &HeaderName) -> bool {
+    let name = name.as_str();
+    name.starts_with("x-forwarded-") || matches!(name, "forwarded" | "x-real-ip")
+}
+
+fn proxied(name: &HeaderName) -> Failure {
+    let message = format!(
+        "this request came through a proxy (it has the header {name}), whose clients would use the account without a \
+         key: add the line  api-key-file = \"keys\"  to the configuration file of the server, or start it with \
+         --api-key-file FILE; with --allow-unauthenticated if everyone who reaches the proxy may use the account"
+    );
+    Failure::new(FailureKind::Forbidden, message).with_code("proxy_needs_key")
 }
 
 fn foreign_host(host: &Host) -> Failure {

@@ -65,9 +65,31 @@ fn is_port(text: &str) -> bool {
         })
 }
 
+/// Names under which containers reach the machine that they run on.
+const CONTAINERS: [&str; 2] = ["host.docker.internal", "host.containers.internal"];
+
 /// A name or address of this server beyond those that every server has.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostName(pub(crate) Host);
+
+impl HostName {
+    /// Whether only programs on this machine, its containers included, use it.
+    #[must_use]
+    pub fn is_of_this_machine(&self) -> bool {
+        match &self.0 {
+            Host::Name(name) => {
+                CONTAINERS.contains(&&**name) || name == "localhost" || name.ends_with(".localhost")
+            }
+            address => address.is_local(),
+        }
+    }
+}
+
+impl fmt::Display for HostName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
 
 impl FromStr for HostName {
     type Err = String;

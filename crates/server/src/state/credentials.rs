@@ -22,6 +22,15 @@ pub struct Account {
     pub plan: Option<String>,
 }
 
+/// Who reads a failure.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// The holder of a key.
+    KeyHolder,
+    /// Everyone who can connect.
+    Anyone,
+}
+
 /// The credentials with which this server calls the backend.
 pub(crate) enum UpstreamAuth {
     /// A person's sign-in.
@@ -63,13 +72,30 @@ impl UpstreamAuth {
         }
     }
 
-    /// Names the account in a failure that only a new sign-in fixes.
-    pub(crate) async fn name_account(&self, mut failure: Failure) -> Failure {
-        if failure.kind == FailureKind::SignedOut
-            && let Ok(Some(Account { email: Some(email), .. })) = self.account().await
-            && !failure.message.contains(&email)
+    /// Names the account in a failure that only a new sign-in fixes: by its e-mail address to the holder of a key,
+    /// to everyone else by its plan and route, since other users of the machine can ask too.
+    pub(crate) async fn name_account(
+        &self,
+        mut failure: Failure,
+        audience: Audience,
+        route: &str,
+    ) -> Failure {
+        if failure.kind != FailureKind::SignedOut {
+            return failure;
+        }
+        let Ok(Some(Account { email, plan })) = self.account().await else { return failure };
+        if audience == Audience::Anyone
+            && let Some(email) = &email
         {
-            failure.message = format!("{} (the sign-in of {email})", failure.message);
+            failure.message = failure.message.replace(email, "the account");
+        }
+        let name = match (email, plan) {
+            (Some(email), _) if audience == Audience::KeyHolder => format!("of {email}"),
+            (_, Some(plan)) => format!("with the plan {plan}, on the route {route}"),
+            _ => return failure,
+        };
+        if !failure.message.contains(&name) {
+            failure.message = format!("{} (the sign-in {name})", failure.message);
         }
         failure
     }
@@ -133,15 +159,26 @@ impl CredentialSource for KeeperCredentials {
 fn credentials(
     session: Result<Arc<Session>, KeeperError>,
 ) -> Result<Arc<Credentials>, CredentialError> {
-    let session = session.map_err(|error| match error {
-        KeeperError::Unavailable(ref cause) => {
+    let session = session.map_err(|error| match nameless(error) {
+        ref error @ KeeperError::Unavailable(ref cause) => {
             CredentialError::Unavailable(format!("{error} ({cause})"))
         }
-        KeeperError::Store(_) | KeeperError::AccountChanged => {
+        error @ (KeeperError::Store(_) | KeeperError::AccountChanged) => {
             CredentialError::Unavailable(error.to_string())
         }
-        _ => CredentialError::SignedOut(error.to_string()),
+        error => CredentialError::SignedOut(error.to_string()),
     })?;
     let token = session.access_token.expose();
     Credentials::new(token, session.account_id.as_deref(), session.fedramp).map(Arc::new)
+}
+
+/// Leaves the account's e-mail address out: these words reach everyone who can connect.
+fn nameless(error: KeeperError) -> KeeperError {
+    match error {
+        KeeperError::SignInExpired { refusal, route, .. } => {
+            KeeperError::SignInExpired { refusal, account: None, route }
+        }
+        KeeperError::NotAllowed { route, .. } => KeeperError::NotAllowed { account: None, route },
+        error => error,
+    }
 }

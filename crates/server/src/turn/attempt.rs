@@ -22,6 +22,7 @@ use super::TurnServices;
 use crate::clock::unix_now;
 use crate::failure;
 use crate::http::fair_places::Place;
+use crate::state::credentials::Audience;
 
 /// The most that is taken after the first output before the head is sent, in bytes.
 const MOST_TAKEN: usize = 64 * 1024;
@@ -55,6 +56,15 @@ pub(crate) struct Attempt {
     pub(crate) place: Place,
 }
 
+/// A call of the backend that is to be made.
+pub(crate) struct Call {
+    pub(crate) prepared: Prepared,
+    /// The place that it has, until the last byte of the answer.
+    pub(crate) place: Place,
+    /// Who reads a failure.
+    pub(crate) audience: Audience,
+}
+
 /// Where a choice's events come from.
 pub(crate) enum EventSource {
     /// The answer is still being opened.
@@ -79,13 +89,13 @@ impl EventSource {
     /// Begins to open an answer.
     pub(crate) fn open(
         services: &Arc<TurnServices>,
-        (prepared, place): (Prepared, Place),
+        call: Call,
         credentials: &Arc<Credentials>,
     ) -> Self {
         let (services, credentials) = (Arc::clone(services), Arc::clone(credentials));
         let opening = async move {
-            let Opening { held, events, meta } = open(&services, &prepared, &credentials).await?;
-            Ok(Attempt { held, events, meta, credentials, place })
+            let Opening { held, events, meta } = open(&services, &call, &credentials).await?;
+            Ok(Attempt { held, events, meta, credentials, place: call.place })
         };
         Self::Attempt(opening.boxed())
     }
@@ -183,12 +193,12 @@ enum AttemptError {
 /// says: no client has seen anything of it yet.
 async fn open(
     services: &Arc<TurnServices>,
-    prepared: &Prepared,
+    call: &Call,
     credentials: &Arc<Credentials>,
-  ) -> Result<Opening, Failure> {
+) -> Result<Opening, Failure> {
     let mut tries = 0;
     loop {
-        let (failure, pause) = match attempt(services, prepared, credentials).await {
+        let (failure, pause) = match attempt(services, call, credentials).await {
             Ok(opening) => return Ok(opening),
             Err(AttemptError::Call(failure)) => return Err(failure),
             Err(AttemptError::Stream(failure)) => {
@@ -212,11 +222,11 @@ fn pause(services: &TurnServices, failure: &Failure, tries: u32) -> Option<Durat
 
 async fn attempt(
     services: &Arc<TurnServices>,
-    prepared: &Prepared,
+    call: &Call,
     credentials: &Arc<Credentials>,
 ) -> Result<Opening, AttemptError> {
     let state = &services.state;
-    let opened = match state.client.send(prepared, credentials).await {
+    let opened = match state.client.send(&call.prepared, credentials).await {
         Ok(opened) => opened,
         Err(error) => {
             if let Some(limits) = failure::limits(&error) {
@@ -224,7 +234,9 @@ async fn attempt(
             }
             let failure =
                 failure::with_address_hint(failure::from_upstream(error), state.client.route());
-            return Err(AttemptError::Call(state.auth.name_account(failure).await));
+            let route = state.client.route().name();
+            let named = state.auth.name_account(failure, call.audience, route).await;
+            return Err(AttemptError::Call(named));
         }
     };
     if let Some(limits) = opened.limits {

@@ -14,7 +14,7 @@ use chatmock_upstream::Prepared;
 use http::request::Parts;
 use tokio::time::Instant;
 
-use super::attempt::{self, EventSource};
+use super::attempt::{self, Call, EventSource};
 use super::body::{TurnBody, TurnParts};
 use super::choice::{self, Choice};
 use super::plan::plan_turn;
@@ -25,6 +25,7 @@ use crate::http::access_log::{Outcome, TurnRecord};
 use crate::http::api_keys::Caller;
 use crate::http::memory_budget::Reservation;
 use crate::http::response::{self, HttpResponse, ReplyHeaders};
+use crate::state::credentials::Audience;
 
 /// A request for a turn.
 pub(crate) struct TurnRequest<'c> {
@@ -69,7 +70,12 @@ pub(crate) async fn turn<D: Dialect>(
         None => {
             let requests: Vec<_> = requests(plan.prepared, plan.choices).collect();
             let places = services.places.take(&request.caller, requests.len()).await?;
+            let audience = match request.caller.label() {
+                Some(_) => Audience::KeyHolder,
+                None => Audience::Anyone,
+            };
             let calls = requests.into_iter().zip(places);
+            let calls = calls.map(|(prepared, place)| Call { prepared, place, audience });
             calls.map(|call| EventSource::open(services, call, &credentials)).collect()
         }
     };
