@@ -24,18 +24,18 @@ fn assert_signed_out(reply: &Reply) {
 
 #[tokio::test]
 async fn a_token_that_is_refused_once_is_renewed_and_the_question_answered() {
-    let harness = Harness::new().await;
     for (path, stream) in [(CHAT, true), (CHAT, false), (RESPONSES, true), (RESPONSES, false)] {
+        let harness = Harness::new().await;
         harness.simulator.enqueue(Mode::UnauthorizedOnce);
         let before = harness.simulator.stats().refreshes;
         let reply = harness.server.post(path, &ask(path, "hello", stream)).await;
         assert_eq!(reply.status, 200, "{}", reply.text());
         assert_eq!(harness.simulator.stats().refreshes, before + 1);
+        let calls = harness.simulator.model_calls();
+        assert_eq!(calls.len(), 2);
+        assert_eq!(calls[0].body, calls[1].body, "the same request is sent again");
+        assert_ne!(calls[0].header("authorization"), calls[1].header("authorization"));
     }
-    let calls = harness.simulator.model_calls();
-    assert_eq!(calls.len(), 8);
-    assert_eq!(calls[0].body, calls[1].body, "the same request is sent again");
-    assert_ne!(calls[0].header("authorization"), calls[1].header("authorization"));
 }
 
 #[tokio::test]
@@ -54,9 +54,9 @@ async fn a_renewed_sign_in_is_kept_for_the_next_server() {
 
 #[tokio::test]
 async fn a_token_that_is_refused_twice_is_a_401_after_one_renewal() {
-    let harness = Harness::new().await;
-    harness.server.get("/v1/models").await;
     for (path, stream) in [(CHAT, true), (CHAT, false), (RESPONSES, true), (RESPONSES, false)] {
+        let harness = Harness::new().await;
+        harness.server.get("/v1/models").await;
         let (calls, refreshes) = (harness.calls(), harness.simulator.stats().refreshes);
         let reply = harness.server.post(path, &ask(path, "MODE:unauthorized", stream)).await;
         assert_signed_out(&reply);
@@ -66,6 +66,21 @@ async fn a_token_that_is_refused_twice_is_a_401_after_one_renewal() {
         assert_eq!(harness.calls(), calls + 2);
         assert_eq!(harness.simulator.stats().refreshes, refreshes + 1);
     }
+}
+
+/// Each refusal of a new token is the backend's answer: nothing is spent on it, and nobody is sent to
+/// sign in again for more than the first.
+#[tokio::test]
+async fn a_backend_that_refuses_every_token_costs_one_renewal_in_a_minute() {
+    let harness = Harness::new().await;
+    harness.server.get("/v1/models").await;
+    let calls = harness.calls();
+    for _ in 0..10 {
+        assert_signed_out(&harness.server.say("MODE:unauthorized").await);
+    }
+    assert_eq!(harness.calls(), calls + 11, "only the first question is sent twice");
+    assert_eq!(harness.simulator.stats().refreshes, 1);
+    assert_eq!(harness.server.say("hello").await.status, 200, "the token is used all the same");
 }
 
 #[tokio::test]

@@ -5,11 +5,11 @@ use std::process::ExitCode;
 use anyhow::Context;
 use chatmock_auth::Account;
 
-use crate::CommandContext;
 use crate::exit::CommandError;
 use crate::login::named;
 use crate::logout::command_error;
 use crate::screen::{Paint, Screen, shown};
+use crate::{CommandContext, let_go};
 
 /// Lists the accounts, with a star at the one in use.
 pub(crate) fn list(context: &CommandContext) -> Result<ExitCode, CommandError> {
@@ -38,8 +38,11 @@ fn row(screen: Screen, account: &Account) -> String {
 
 /// Makes another account the one in use.
 pub(crate) async fn switch(context: &CommandContext, word: &str) -> Result<ExitCode, CommandError> {
-    let account = context.config.home.switch(word).await.map_err(command_error)?;
+    let endpoint = context.config.keeper.endpoint()?;
+    let switched = context.config.home.switch(&endpoint, word).await;
+    let (account, let_go) = switched.map_err(command_error)?;
     let who = shown(named(&account));
     context.screen.line(format_args!("Now in use: {who}. A running server switches by itself."));
+    let_go::tell_replaced(context.screen, endpoint.issuer(), &let_go);
     Ok(ExitCode::SUCCESS)
 }

@@ -108,6 +108,9 @@ pub(crate) struct Logout {
     /// The account to sign out, by name, e-mail address, workspace or key [default: the one in use]
     #[arg(long, value_name = "NAME")]
     pub(crate) account: Option<String>,
+    /// Signs out although the keyring cannot be read: its tokens stay there, and valid at the service
+    #[arg(long)]
+    pub(crate) force: bool,
 }
 
 /// Arguments of `import`.

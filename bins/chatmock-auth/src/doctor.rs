@@ -32,8 +32,10 @@ async fn look(
 ) -> Result<(), EndpointError> {
     let config = &context.config;
     let endpoint = config.keeper.endpoint()?;
+    // Before anything is read, since a read closes what other users can read.
+    let files = doctor::files(&config.home);
     tell(&[doctor::sign_in(config.home.load(), OffsetDateTime::now_utc())]);
-    tell(&[doctor::files(&config.home)]);
+    tell(&[files]);
     if config.store != StoreChoice::File {
         tell(&[doctor::keyring(&config.home).await]);
     }

@@ -28,6 +28,8 @@ pub(crate) const BORROW_CODEX: &str = "CHATMOCK_BORROW_CODEX";
 
 /// The Codex CLI's own folder; `.codex` in the person's home folder when unset.
 const CODEX_HOME: &str = "CODEX_HOME";
+/// The person's folder for files that last until they log out of the machine.
+const RUNTIME: &str = "XDG_RUNTIME_DIR";
 /// The person's browsers, separated by colons.
 const BROWSER: &str = "BROWSER";
 /// Set when the person sits at another machine.
@@ -68,6 +70,8 @@ pub(crate) struct Folders {
     pub(crate) person: Option<PathBuf>,
     /// The Codex CLI's folder.
     pub(crate) codex: Option<PathBuf>,
+    /// The person's folder for files that last until they log out of the machine.
+    pub(crate) runtime: Option<PathBuf>,
 }
 
 impl Folders {
@@ -75,7 +79,8 @@ impl Folders {
     pub(crate) fn read() -> Self {
         let person = std::env::home_dir().filter(|home| !home.as_os_str().is_empty());
         let codex = value(CODEX_HOME).map(PathBuf::from);
-        Self { codex: codex.or_else(|| person.as_ref().map(|home| home.join(".codex"))), person }
+        let codex = codex.or_else(|| person.as_ref().map(|home| home.join(".codex")));
+        Self { codex, person, runtime: value(RUNTIME).map(PathBuf::from) }
     }
 }
 

@@ -5,12 +5,12 @@ use std::process::ExitCode;
 use anyhow::{Context, anyhow};
 use chatmock_auth::import::{Advice, Found, Writer, examine};
 
-use crate::CommandContext;
 use crate::exit::CommandError;
 use crate::login::{self, named};
 use crate::logout::command_error;
 use crate::screen::shown;
 use crate::settings::{Import, Login};
+use crate::{CommandContext, let_go};
 
 /// Examines the first file that exists, and does what is safe.
 pub(crate) async fn run(
@@ -74,11 +74,14 @@ fn writer(writer: Writer) -> &'static str {
 
 async fn take_over(context: &CommandContext, found: Found) -> Result<ExitCode, CommandError> {
     let writer = writer(found.writer);
-    let account = found.take_over(&context.config.home).await.map_err(command_error)?;
+    let endpoint = context.config.keeper.endpoint()?;
+    let taken = found.take_over(&context.config.home, &endpoint).await;
+    let (account, replaced) = taken.map_err(command_error)?;
     let who = shown(named(&account));
     context
         .screen
         .line(format_args!("Taken over: {who}. Do not use {writer} with this sign-in any more."));
+    let_go::tell_replaced(context.screen, endpoint.issuer(), &replaced);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -108,5 +111,7 @@ async fn sign_in_anew(
         false => login.workspaces,
     };
     let route = found.account.as_ref().map(|account| account.route.clone());
-    login::run(context, &Login { workspaces, route, ..login }).await
+    // Where both hold the same token, the other program goes on using it.
+    let shared_with = Some(found.path.clone());
+    login::run(context, &Login { workspaces, route, shared_with, ..login }).await
 }

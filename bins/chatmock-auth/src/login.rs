@@ -4,9 +4,11 @@ mod browser;
 mod browser_launch;
 mod device;
 mod method;
+mod redirect_file;
 mod route;
 
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::anyhow;
 use chatmock_auth::{
@@ -18,11 +20,17 @@ use crate::env::Environment;
 use crate::exit::CommandError;
 use crate::screen::{self, Paint, shown};
 use crate::settings::Login;
-use crate::{CommandContext, dates};
+use crate::{CommandContext, dates, let_go};
 use method::{LoginMethod, choose};
 
 /// The message of a sign-in that was stopped.
 const NOTHING_CHANGED: &str = "nothing was changed";
+
+/// The message where tokens may have been issued and were not ended.
+const NOT_ENDED: &str = "nothing was changed here, but the sign-in service may have issued tokens \
+                         that could not be ended; they are not stored anywhere";
+/// The longest wait for tokens that are to be ended.
+const LAST_TOKENS: Duration = Duration::from_secs(10);
 
 /// A sign-in under way.
 pub(crate) struct LoginFlow<'a> {
@@ -125,9 +133,10 @@ impl<'a> LoginFlow<'a> {
     /// Fetches the tokens, shows whose they are, and saves them.
     async fn complete(&self, exchange: &CodeExchange) -> Result<SignedIn, MethodError> {
         self.context.screen.line("Approved. Fetching the tokens ...");
+        let mut obtaining = std::pin::pin!(self.sign_in().obtain(exchange));
         let obtained = tokio::select! {
-            obtained = self.sign_in().obtain(exchange) => obtained.map_err(command_error)?,
-            code = self.context.stop.asked() => return Err(stopped(code)),
+            obtained = &mut obtaining => obtained.map_err(command_error)?,
+            code = self.context.stop.asked() => return Err(abandoned(obtaining, code).await),
         };
         self.show(obtained.account());
         Ok(self.save(obtained).await?)
@@ -149,6 +158,7 @@ impl<'a> LoginFlow<'a> {
             endpoint: &self.endpoint,
             workspaces: &self.login.workspaces,
             name: self.login.name.as_deref(),
+            shared_with: self.login.shared_with.as_deref(),
         }
     }
 
@@ -202,6 +212,7 @@ impl<'a> LoginFlow<'a> {
             let key = aside.name.as_deref().or(aside.email.as_deref()).unwrap_or(&aside.key);
             screen.field("Set aside", &format!("{key}: chatmock-auth use {key}"));
         }
+        let_go::tell_replaced(screen, self.endpoint.issuer(), &signed_in.replaced);
         if self.route != SignInRoute::CODEX {
             screen.field("Used by", &format!("chatmock-server --route {}", self.route));
         }
@@ -217,6 +228,22 @@ pub(crate) const PLAN_USE_OFF: &str = "signed in, but use of the plan is off bec
 /// Returns the account's e-mail address, else its name or key.
 pub(crate) fn named(account: &Account) -> &str {
     account.email.as_deref().or(account.name.as_deref()).unwrap_or(&account.key)
+}
+
+/// Waits for tokens that were asked for, and ends them: a call that is cut off may have made some.
+async fn abandoned<'a>(
+    obtaining: impl Future<Output = Result<Obtained<'a>, SignInError>>,
+    code: u8,
+) -> MethodError {
+    let obtained = match tokio::time::timeout(LAST_TOKENS, obtaining).await {
+        Ok(Ok(obtained)) => obtained,
+        Ok(Err(_)) => return stopped(code),
+        Err(_) => return MethodError::Fatal(CommandError::Stopped(NOT_ENDED, code)),
+    };
+    match obtained.give_up().await.is_complete() {
+        true => stopped(code),
+        false => MethodError::Fatal(CommandError::Stopped(NOT_ENDED, code)),
+    }
 }
 
 fn stopped(code: u8) -> MethodError {

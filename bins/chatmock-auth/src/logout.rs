@@ -2,61 +2,62 @@
 
 use std::process::ExitCode;
 
-use chatmock_auth::{AccountError, Revocation, SignedOut, sign_out};
+use chatmock_auth::{AccountError, Revocation, SignedOut, force_sign_out, sign_out};
 
-use crate::CommandContext;
-use crate::exit::CommandError;
+use crate::exit::{CommandError, OTHER};
 use crate::login::named;
-use crate::screen::{self, Screen, shown};
-
-/// The way to revoke a sign-in by hand.
-const BY_HAND: &str =
-    "to revoke them now, use \"Log out of all devices\" in ChatGPT's settings, under Security";
+use crate::screen::{Screen, shown};
+use crate::settings::Logout;
+use crate::{CommandContext, let_go};
 
 /// Signs out.
 pub(crate) async fn run(
     context: &CommandContext,
-    account: Option<&str>,
+    logout: &Logout,
 ) -> Result<ExitCode, CommandError> {
     let endpoint = context.config.keeper.endpoint()?;
-    let Some(left) =
-        sign_out(&context.config.home, &endpoint, account).await.map_err(command_error)?
-    else {
+    let (home, account) = (&context.config.home, logout.account.as_deref());
+    let left = match logout.force {
+        true => force_sign_out(home, &endpoint, account).await,
+        false => sign_out(home, &endpoint, account).await,
+    };
+    let Some(left) = left.map_err(command_error)? else {
         context.screen.line("Nobody is signed in.");
         return Ok(ExitCode::SUCCESS);
     };
-    tell(context.screen, endpoint.issuer(), left);
+    tell(context.screen, endpoint.issuer(), &left);
     let others = context.config.home.accounts().unwrap_or_default();
     if let Some(other) = others.first().filter(|other| !other.active) {
         let key = other.name.as_ref().or(other.email.as_ref()).unwrap_or(&other.key);
         context.screen.line(format_args!("Still set aside: chatmock-auth use {}", shown(key)));
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(if left.left_behind.is_empty() { ExitCode::SUCCESS } else { ExitCode::from(OTHER) })
 }
 
-fn tell(screen: Screen, issuer: &str, left: SignedOut) {
-    let SignedOut { account, revocation, .. } = left;
-    let who = account.as_ref().map_or("the sign-in", named);
-    screen.line(format_args!("Signed out {}. The tokens on this machine are deleted.", shown(who)));
-    let profile = account.as_ref().and_then(|account| account.route.profile());
+fn tell(screen: Screen, issuer: &str, left: &SignedOut) {
+    let account = left.account.as_ref();
+    let who = shown(account.map_or("the sign-in", named));
+    match left.left_behind.is_empty() {
+        true => {
+            screen.line(format_args!("Signed out {who}. The tokens on this machine are deleted."))
+        }
+        false => screen.line(format_args!(
+            "Signed out {who}, but not all tokens on this machine are deleted."
+        )),
+    }
+    let profile = account.and_then(|account| account.route.profile());
     if profile.is_some_and(|profile| profile.registers) {
         screen.line("This installation stays registered for the next sign-in.");
     }
-    match revocation {
-        Revocation::Done => {
-            screen.line(format_args!("{issuer} has ended the sign-in, too."));
+    match &left.revocation {
+        Revocation::Nothing if left.unread.is_empty() => {
+            screen.line("There was no token to revoke at the sign-in service.");
         }
-        Revocation::Nothing => screen.line("There was no token to revoke at the sign-in service."),
-        Revocation::OtherIssuer => screen::warn(format_args!(
-            "the tokens came from another sign-in service than {issuer} and were not revoked there; {BY_HAND}"
-        )),
-        Revocation::Failed(error) => screen::warn(format_args!(
-            "{error}, so the tokens stay valid there until they end; {BY_HAND}"
-        )),
-        _ => screen::warn(format_args!(
-            "the tokens were not revoked at the sign-in service; {BY_HAND}"
-        )),
+        Revocation::Nothing => screen.line("There was no token to revoke that could be read."),
+        Revocation::Done => screen.line(format_args!("{issuer} has ended the sign-in, too.")),
+        revocation => let_go::tell_revocation(screen, issuer, revocation, "the tokens"),
     }
+    let_go::tell_rest(&left.left_behind, &left.unread);
 }
 
 /// Sorts an error; an account that does not exist is a mistake on the command line.

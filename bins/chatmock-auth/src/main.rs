@@ -9,6 +9,7 @@ mod exit;
 mod import;
 mod json;
 mod keyboard;
+mod let_go;
 mod login;
 mod logout;
 mod refresh;
@@ -80,7 +81,7 @@ async fn run(resolved: ResolvedCommand) -> Result<ExitCode, CommandError> {
     match task {
         Task::Login(login) => login::run(&context, &login).await,
         Task::Status { json, borrowed } => status::run(&context, json, borrowed.as_deref()).await,
-        Task::Logout(account) => logout::run(&context, account.as_deref()).await,
+        Task::Logout(logout) => logout::run(&context, &logout).await,
         Task::Refresh => refresh::run(&context).await,
         Task::Import(import) => import::run(&context, import).await,
         Task::Accounts => accounts::list(&context),

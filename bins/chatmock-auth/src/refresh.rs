@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use anyhow::anyhow;
 use chatmock_auth::{BorrowedStore, EndpointError, KeeperSettings, SignInRoute, TokenKeeper};
 use std::path::Path;
 use std::sync::Arc;
@@ -39,8 +40,12 @@ impl CommandContext {
             done = work => Ok(done),
             code = self.stop.asked() => Err(CommandError::Stopped(FINISHED, code)),
         };
-        keeper.finish().await;
-        done
+        match keeper.finish().await {
+            true => done,
+            false => Err(CommandError::Other(anyhow!(
+                "renewed tokens could not be saved anywhere: sign in again: chatmock-auth login"
+            ))),
+        }
     }
 }
 

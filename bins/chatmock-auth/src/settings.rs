@@ -52,8 +52,8 @@ pub(crate) enum Task {
         /// Perhaps by the Codex CLI's file.
         borrowed: Option<PathBuf>,
     },
-    /// Sign out, perhaps another account than the active one.
-    Logout(Option<String>),
+    /// Sign out.
+    Logout(Logout),
     /// Renew.
     Refresh,
     /// Look at another program's sign-in.
@@ -64,6 +64,15 @@ pub(crate) enum Task {
     Use(String),
     /// Look for faults.
     Doctor,
+}
+
+/// The settings of a sign-out.
+#[derive(Debug)]
+pub(crate) struct Logout {
+    /// The account, if another than the active one is meant.
+    pub(crate) account: Option<String>,
+    /// Whether tokens that cannot be read may stay where they are.
+    pub(crate) force: bool,
 }
 
 /// The settings of a sign-in.
@@ -85,6 +94,8 @@ pub(crate) struct Login {
     pub(crate) name: Option<String>,
     /// Whether another account is replaced without a question.
     pub(crate) replace: bool,
+    /// Another program's file that may hold the same tokens as the home.
+    pub(crate) shared_with: Option<PathBuf>,
 }
 
 /// The method to sign in that the person asked for.
@@ -140,6 +151,7 @@ pub(crate) fn resolve(cli: Cli, folders: Folders) -> anyhow::Result<ResolvedComm
     let identity = Identity { originator, user_agent, ..Identity::default() };
     let store = self::store(store);
     let home = Home::new(self::home(home, &folders)?, store);
+    let home = home.with_runtime_folder(folders.runtime.clone());
     let task = self::task(task, &folders)?;
     let config = Config { home, store, keeper, identity, upstream_url, folders };
     Ok(ResolvedCommand { task, config, verbose })
@@ -173,7 +185,9 @@ fn task(task: cli::Task, folders: &Folders) -> anyhow::Result<Task> {
             let codex = folders.codex.as_ref().map(|codex| codex.join("auth.json"));
             Task::Status { json, borrowed: codex.filter(|_| borrow_codex) }
         }
-        cli::Task::Logout(cli::Logout { account }) => Task::Logout(account),
+        cli::Task::Logout(cli::Logout { account, force }) => {
+            Task::Logout(Logout { account, force })
+        }
         cli::Task::Refresh => Task::Refresh,
         cli::Task::Import(import) => Task::Import(self::import(import, folders)?),
         cli::Task::Accounts => Task::Accounts,
@@ -211,6 +225,7 @@ fn login(how: cli::How, route: Option<auth::SignInRoute>) -> Login {
         workspaces: workspace,
         name: account,
         replace: yes,
+        shared_with: None,
     }
 }
 
@@ -271,7 +286,10 @@ mod tests {
     fn resolved(arguments: &[&str]) -> anyhow::Result<ResolvedCommand> {
         let root = PathBuf::from(env!("CARGO_MANIFEST_DIR"));
         let codex = Some(root.join("codex"));
-        resolve(Cli::typed(arguments).unwrap(), Folders { person: Some(root), codex })
+        resolve(
+            Cli::typed(arguments).unwrap(),
+            Folders { person: Some(root), codex, runtime: None },
+        )
     }
 
     fn login(arguments: &[&str]) -> Login {

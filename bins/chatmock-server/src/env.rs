@@ -111,6 +111,8 @@ pub(crate) const BORROW_CODEX: &str = "CHATMOCK_BORROW_CODEX";
 const CODEX_HOME: &str = "CODEX_HOME";
 /// The variable for the platform's folder for settings, on platforms that have one.
 const CONFIG_FOLDER: &str = if cfg!(windows) { "APPDATA" } else { "XDG_CONFIG_HOME" };
+/// The user's folder for files that last until they log out of the machine.
+const RUNTIME_FOLDER: &str = "XDG_RUNTIME_DIR";
 /// The folder for settings in the home folder, when the variable is unset.
 const DEFAULT_CONFIG_FOLDER: &str = if cfg!(windows) {
     "AppData/Roaming"
@@ -192,6 +194,8 @@ pub(crate) struct Folders {
     pub(crate) codex: Option<PathBuf>,
     /// The platform's folder for settings.
     pub(crate) config: Option<PathBuf>,
+    /// The user's folder for files that last until they log out of the machine.
+    pub(crate) runtime: Option<PathBuf>,
 }
 
 impl Folders {
@@ -203,6 +207,8 @@ impl Folders {
         // The XDG specification says that a relative path there is to be ignored.
         let config = value(CONFIG_FOLDER).filter(|_| !cfg!(target_os = "macos")).map(PathBuf::from);
         let config = config.filter(|folder| folder.is_absolute());
-        Self { codex, config: config.or_else(|| below(DEFAULT_CONFIG_FOLDER)), home }
+        let runtime = value(RUNTIME_FOLDER).map(PathBuf::from);
+        let runtime = runtime.filter(|folder| folder.is_absolute());
+        Self { runtime, codex, config: config.or_else(|| below(DEFAULT_CONFIG_FOLDER)), home }
     }
 }

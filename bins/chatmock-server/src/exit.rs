@@ -3,12 +3,22 @@
 use std::io::Write;
 use std::process::ExitCode;
 
+use chatmock_server::Served;
+
 /// Any failure without a code of its own.
 const OTHER: u8 = 1;
 /// A flag, a variable or a setting cannot be used; clap exits with this code, too.
 const SETTINGS: u8 = 2;
 /// Another program listens on the port.
 const PORT_TAKEN: u8 = 3;
+
+/// Returns the exit code of a server that was stopped.
+pub(crate) fn of(served: Served) -> ExitCode {
+    match served {
+        Served::Unsaved => ExitCode::from(OTHER),
+        Served::Drained | Served::Aborted { .. } => ExitCode::SUCCESS,
+    }
+}
 
 /// An error that ends the program.
 #[derive(Debug)]

@@ -199,7 +199,7 @@ async fn serve(server: Server, listeners: Vec<Listener>, mut signals: Signals) -
             if let Served::Aborted { open } = served {
                 tracing::warn!(open, "answers were cut off because they took longer than --drain");
             }
-            ExitCode::SUCCESS
+            exit::of(served)
         }
         code = second_signal => ExitCode::from(code),
     }

@@ -234,6 +234,7 @@ fn sign_in(
         issuer,
         client_id,
         route: auth::SignInRoute::named(route.name()),
+        runtime_folder: folders.runtime.clone(),
         ..KeeperSettings::new(identity.originator.as_str(), identity.user_agent.as_str())
     };
     // A demo creates its own folder and does not need the user's.

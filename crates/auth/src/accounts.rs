@@ -6,11 +6,16 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::blocking::{LostTask, blocking};
+use crate::endpoint::Endpoint;
 use crate::home::Home;
 use crate::lock::LockError;
 use crate::private::PrivateFileError;
+use crate::relinquish::{Held, Relinquished, relinquish};
+use crate::secret::Secret;
 use crate::sign_in_route::SignInRoute;
-use crate::store::{Location, LocationFile, StoreError, TokenStore};
+use crate::store::{
+    AccountStore, KeyringError, LeftOvers, Location, LocationFile, StoreError, TokenStore,
+};
 use crate::tokens::AuthFile;
 
 /// The longest key that is used as it is; what is longer could not be a file's name.
@@ -50,6 +55,12 @@ pub enum AccountError {
         "several accounts match {0}: use the name or the key that `chatmock-auth accounts` shows"
     )]
     Ambiguous(String),
+    /// The tokens are in a keyring that cannot be read now.
+    #[error(
+        "{0}, so nothing was ended or deleted: unlock or start the keyring and sign out again, or \
+         pass --force, which leaves the tokens in the keyring and valid at the sign-in service"
+    )]
+    ClosedKeyring(KeyringError),
     /// Another program holds the lock.
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -68,8 +79,7 @@ impl Account {
     }
 
     fn from_location_file(file: LocationFile) -> Self {
-        let LocationFile { name, email, plan, user, workspace, route, generation: _, location: _ } =
-            file;
+        let LocationFile { name, email, plan, user, workspace, route, .. } = file;
         let route = route.map_or(SignInRoute::CODEX, SignInRoute::named);
         let key = key(user.as_deref(), workspace.as_deref(), &route);
         Self { key, route, name, email, plan, user_id: user, workspace, active: false }
@@ -115,25 +125,41 @@ impl Home {
         Ok(account.map(|account| Account { active: true, ..account }))
     }
 
-    /// Makes another account the active one; the present one is put aside.
-    pub async fn switch(&self, word: &str) -> Result<Account, AccountError> {
+    /// Makes another account the active one; the present one is put aside. An older copy of that one
+    /// and a damaged file in its place are let go.
+    pub async fn switch(
+        &self,
+        endpoint: &Endpoint,
+        word: &str,
+    ) -> Result<(Account, Relinquished), AccountError> {
         let _lock = self.lock().await?;
         let (home, word) = (self.clone(), word.to_owned());
-        blocking(move || home.switch_locked(&word)).await?
+        let (account, held) = blocking(move || home.switch_locked(&word)).await??;
+        let home = self.clone();
+        let Ok((kept, store)) = blocking(move || (home.tokens_except(&[]), home.active())).await
+        else {
+            return Ok((account, Relinquished::nothing()));
+        };
+        let remove = move |_| store.clear_left_overs(LeftOvers::Readable);
+        Ok((account, relinquish(endpoint, held, &kept, remove).await))
     }
 
-    fn switch_locked(&self, word: &str) -> Result<Account, AccountError> {
+    fn switch_locked(&self, word: &str) -> Result<(Account, Held), AccountError> {
         let account = self.account(word)?;
         if account.active {
-            return Ok(account);
+            return Ok((account, Held::default()));
         }
-        let target = self.parked(&account.key);
+        let (store, target) = (self.active(), self.parked(&account.key));
         let Some(file) = target.load()? else { return Err(AccountError::Unknown(word.to_owned())) };
-        self.park_active()?;
-        self.active().save(&file)?;
+        let mut held = store.held_left_overs();
+        match signed_in(store.load())? {
+            Some(_) => held.join(self.park_active()?),
+            None => held.join(store.held()),
+        }
+        store.save(&file)?;
         // Until here both places hold it, which is harmless: the active one is used.
         target.remove()?;
-        Ok(Account { active: true, ..account })
+        Ok((Account { active: true, ..account }, held))
     }
 
     /// Finds the account that a word means: a name, an e-mail address, a workspace or a key.
@@ -150,16 +176,26 @@ impl Home {
         }
     }
 
-    /// Puts the active sign-in aside, where it can be made active again. The caller holds the lock.
-    pub(crate) fn park_active(&self) -> Result<Option<Account>, StoreError> {
-        let Some(file) = signed_in(self.active().load())? else { return Ok(None) };
-        let account = Account::of(&file);
-        self.parked(&account.key).save(&file)?;
-        Ok(Some(account))
+    /// Puts the active sign-in aside, where it can be made active again. Returns what an older copy of
+    /// it held, whose place it takes. The caller holds the lock.
+    pub(crate) fn park_active(&self) -> Result<Held, StoreError> {
+        let Some(file) = signed_in(self.active().load())? else { return Ok(Held::default()) };
+        let place = self.parked(&Account::of(&file).key);
+        let older = if place.is_there() { place.held() } else { Held::default() };
+        place.save(&file)?;
+        Ok(older)
+    }
+
+    /// The tokens of all accounts whose stores are not among these, as far as they can be read.
+    pub(crate) fn tokens_except(&self, stores: &[AccountStore]) -> Vec<Secret> {
+        let parked = self.parked_keys().unwrap_or_default();
+        let all = parked.iter().map(|key| self.parked(key)).chain([self.active()]);
+        let others = all.filter(|store| !stores.iter().any(|leaving| leaving.is(store)));
+        others.filter_map(|store| store.load().ok().flatten()?.key_token()).collect()
     }
 
     /// The store of an account, active or not.
-    pub(crate) fn store_of(&self, account: &Account) -> crate::store::AccountStore {
+    pub(crate) fn store_of(&self, account: &Account) -> AccountStore {
         if account.active { self.active() } else { self.parked(&account.key) }
     }
 

@@ -27,6 +27,8 @@ pub struct Claims {
     pub fedramp: Option<bool>,
     /// The end of the token's life, in seconds since 1970.
     pub expires: Option<i64>,
+    /// When the token was issued, in seconds since 1970.
+    pub issued: Option<i64>,
 }
 
 impl Claims {
@@ -46,11 +48,12 @@ impl Claims {
             subject: text(&payload, "sub"),
             fedramp: auth.read("chatgpt_account_is_fedramp"),
             expires,
+            issued: payload.raw("iat").and_then(seconds),
         }
     }
 
-    /// Reads the id token, and the access token for what the id token lacks; `expires` is always
-    /// the access token's.
+    /// Reads the id token, and the access token for what the id token lacks; `expires` and `issued`
+    /// are always the access token's.
     pub fn of(id_token: Option<&Secret>, access_token: Option<&Secret>) -> Self {
         let first = id_token.map(Self::read).unwrap_or_default();
         let second = access_token.map(Self::read).unwrap_or_default();
@@ -63,6 +66,7 @@ impl Claims {
             subject: first.subject,
             fedramp: first.fedramp.or(second.fedramp),
             expires: second.expires,
+            issued: second.issued,
         }
     }
 }

@@ -238,19 +238,24 @@ pub async fn sharing(home: &Home, others: &[PathBuf]) -> Check {
         let fix = "chatmock-auth login: each program needs a sign-in of its own";
         return Check::fail(name, detail, fix);
     }
-    if !home.path().join("auth.lock").exists() {
-        return Check::ok(name, "no other program uses this sign-in");
-    }
-    match HomeLock::acquire(&home.path().join("auth.lock"), Duration::ZERO).await {
+    let files = match home.lock_files() {
+        Ok(files) if files.first().is_some_and(|lock| lock.exists()) => files,
+        Ok(_) => return Check::ok(name, "no other program uses this sign-in"),
+        Err(error) => return Check::fail(name, error.to_string(), FILES),
+    };
+    match HomeLock::acquire(&files, Duration::ZERO).await {
         Ok(_) => Check::ok(name, "no other program uses this sign-in"),
         Err(LockError::ActiveRequests { .. }) => Check::warn(
             name,
             "another program is renewing or changing this sign-in just now",
             "no action needed if it is the server; otherwise check again in a minute",
         ),
-        Err(error) => Check::fail(name, error.to_string(), "check the home's owner and mode"),
+        Err(error) => Check::fail(name, error.to_string(), FILES),
     }
 }
+
+/// The fix for a home whose files cannot be used.
+const FILES: &str = "make the folder and the files in it yours, and closed to other users";
 
 fn shared_with(home: &Home, others: &[PathBuf]) -> Option<PathBuf> {
     let refresh = |file: Option<AuthFile>| file?.tokens()?.refresh_token();

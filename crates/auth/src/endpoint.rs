@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, DATE};
-use reqwest::{Client, RequestBuilder, StatusCode, Url};
+use reqwest::{Client, RequestBuilder, Response, StatusCode, Url};
 use serde::Serialize;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
@@ -107,23 +107,26 @@ impl Endpoint {
         if profile.registers { provenance.client_id.as_deref() } else { Some(&self.client_id) }
     }
 
-    /// Spends a refresh token.
+    /// Spends a refresh token. Returns the grant with the issuer's time, where its answer has one.
     pub(crate) async fn refresh(
         &self,
         profile: &AuthProfile,
         refresh: RefreshCall<'_>,
-    ) -> Result<Grant, EndpointError> {
+    ) -> Result<(Grant, Option<OffsetDateTime>), EndpointError> {
         let call = match profile.resource {
             Some(resource) => {
                 self.post_form(self.issuer.at(profile.token_path)?, &refresh.form(resource))
             }
             None => self.post(profile.token_path, &refresh.object())?,
         };
-        let (status, body) = self.call(call).await?;
+        let reply = call.send().await.map_err(unreachable)?;
+        let (status, date) = (reply.status(), date_of(&reply));
+        let body = read_body(reply).await;
         if !status.is_success() {
             return Err(classify(profile, status, &body.unwrap_or_default()));
         }
-        serde_json::from_slice(&body?).map_err(|_| EndpointError::Unreadable)
+        let grant = serde_json::from_slice(&body?).map_err(|_| EndpointError::Unreadable)?;
+        Ok((grant, date))
     }
 
     /// Exchanges a code for the tokens of a new sign-in. The code is spent whatever the result.
@@ -163,9 +166,7 @@ impl Endpoint {
     pub(crate) async fn clock(&self) -> Result<Option<OffsetDateTime>, EndpointError> {
         let call = self.client.get(self.issuer.at("/")?).timeout(CLOCK_LIMIT);
         let reply = call.send().await.map_err(unreachable)?;
-        let date = reply.headers().get(DATE).and_then(|date| date.to_str().ok());
-        let date = date.and_then(|date| httpdate::parse_http_date(date).ok());
-        Ok(date.map(OffsetDateTime::from))
+        Ok(date_of(&reply))
     }
 
     /// Prepares a call with a JSON body to a path of the issuer.
@@ -188,4 +189,10 @@ impl Endpoint {
         let reply = call.send().await.map_err(unreachable)?;
         Ok((reply.status(), read_body(reply).await))
     }
+}
+
+/// The time at which a reply was sent, by its sender's clock.
+fn date_of(reply: &Response) -> Option<OffsetDateTime> {
+    let date = reply.headers().get(DATE)?.to_str().ok()?;
+    httpdate::parse_http_date(date).ok().map(OffsetDateTime::from)
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use sha2::{Digest, Sha256};
 
-use crate::lock::{HomeLock, LOCK_WAIT, LockError};
+use crate::lock::{HomeLock, LOCK_WAIT, LockError, lock_files};
+use crate::private::PrivateFileError;
 use crate::store::{
     AccountStore, FileStore, Keyring, StoreChoice, StoreError, StoreOptions, TokenStore,
 };
@@ -38,6 +39,14 @@ impl Home {
         Self { path: path.into(), options: StoreOptions::new(choice, keyring) }
     }
 
+    /// Names the person's runtime folder (`XDG_RUNTIME_DIR`), where renewed tokens are put away that
+    /// could not be saved before a stop.
+    #[must_use]
+    pub fn with_runtime_folder(mut self, folder: Option<PathBuf>) -> Self {
+        self.options = self.options.with_runtime(folder);
+        self
+    }
+
     /// The directory.
     pub fn path(&self) -> &Path {
         &self.path
@@ -60,15 +69,20 @@ impl Home {
 
     /// Waits for the lock under which sign-ins are changed.
     pub async fn lock(&self) -> Result<HomeLock, LockError> {
-        HomeLock::acquire(&self.lock_path(), LOCK_WAIT).await
+        HomeLock::acquire(&self.lock_files()?, LOCK_WAIT).await
     }
 
-    fn lock_path(&self) -> PathBuf {
-        self.path.join("auth.lock")
+    pub(crate) fn lock_files(&self) -> Result<Vec<PathBuf>, PrivateFileError> {
+        lock_files(&self.sign_in_path())
+    }
+
+    /// The file of the active sign-in, or the link in its place.
+    pub(crate) fn sign_in_path(&self) -> PathBuf {
+        self.path.join("auth.json")
     }
 
     pub(crate) fn active(&self) -> AccountStore {
-        self.store_at(self.path.join("auth.json"), self.path.join("generation"), self.entry())
+        self.store_at(self.sign_in_path(), self.path.join("generation"), self.entry())
     }
 
     /// The place of a sign-in that is not the active one.
@@ -83,7 +97,7 @@ impl Home {
     }
 
     fn store_at(&self, file: PathBuf, location_file: PathBuf, entry: String) -> AccountStore {
-        let file = FileStore::at(file, self.lock_path());
+        let file = FileStore::at(file, self.sign_in_path());
         AccountStore::new(file, location_file, entry, &self.options)
     }
 

@@ -4,9 +4,12 @@ use std::path::{Path, PathBuf};
 
 use time::OffsetDateTime;
 
-use crate::accounts::Account;
+use crate::accounts::{Account, AccountError, signed_in};
+use crate::blocking::blocking;
+use crate::endpoint::Endpoint;
 use crate::home::Home;
-use crate::store::{BorrowedStore, StoreError, TokenStore};
+use crate::relinquish::{Relinquished, relinquish};
+use crate::store::{BorrowedStore, LeftOvers, StoreError, TokenStore};
 use crate::tokens::{AuthFile, Freshness};
 
 /// The program that wrote a sign-in file.
@@ -78,16 +81,40 @@ pub fn examine(path: &Path, home: &Home) -> Result<Option<Found>, StoreError> {
 impl Found {
     /// Takes the tokens over into the home, where the caller knows that the other program is out
     /// of use. The other file stays as it is; its program is signed out with the next renewal.
-    pub async fn take_over(self, home: &Home) -> Result<Account, crate::AccountError> {
+    ///
+    /// Another account is set aside. Tokens of the same account, whose place these take, are let go.
+    pub async fn take_over(
+        self,
+        home: &Home,
+        endpoint: &Endpoint,
+    ) -> Result<(Account, Relinquished), AccountError> {
         let _lock = home.lock().await?;
-        let home = home.clone();
-        let account = Account { active: true, ..Account::of(&self.file) };
-        crate::blocking::blocking(move || {
-            home.park_active()?;
-            home.active().save(&self.file.adopted())
-        })
-        .await??;
-        Ok(account)
+        let (home, file) = (home.clone(), self.file.adopted());
+        let account = Account { active: true, ..Account::of(&file) };
+        let (key, own) = (account.key.clone(), file.key_token());
+        let taken = blocking(move || {
+            let (store, older) = (home.active(), home.parked(&key));
+            let mut held = store.held_left_overs();
+            let present = signed_in(store.load())?.map(|file| Account::of(&file));
+            match present {
+                Some(present) if present.key != key => held.join(home.park_active()?),
+                _ => held.join(store.held()),
+            }
+            if older.is_there() {
+                held.join(older.held());
+            }
+            store.save(&file)?;
+            let mut kept = home.tokens_except(std::slice::from_ref(&older));
+            kept.extend(own);
+            Ok::<_, StoreError>((held, kept, store, older))
+        });
+        let (held, kept, store, older) = taken.await??;
+        let remove = move |_| {
+            let mut left = if older.is_there() { older.clear() } else { Vec::new() };
+            left.extend(store.clear_left_overs(LeftOvers::Readable));
+            left
+        };
+        Ok((account, relinquish(endpoint, held, &kept, remove).await))
     }
 }
 

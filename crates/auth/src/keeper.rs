@@ -13,6 +13,8 @@ use crate::endpoint::EndpointError;
 use crate::secret::Secret;
 use crate::store::TokenStore;
 
+mod brake;
+mod clock;
 mod decision;
 mod error;
 mod loaded;
@@ -24,7 +26,8 @@ mod single_flight;
 mod tests;
 mod token_cache;
 
-use decision::{RefreshDecision, RefreshRequest};
+use clock::Clock;
+use decision::{Asker, RefreshDecision, RefreshRequest};
 pub use error::KeeperError;
 use error::TransientCause;
 pub use loaded::Session;
@@ -47,6 +50,12 @@ struct Shared {
     flights: SingleFlight<Work, SessionResult>,
 }
 
+/// The stores of a keeper.
+struct Stores {
+    own: Arc<dyn TokenStore>,
+    borrowed: Option<Arc<dyn TokenStore>>,
+}
+
 /// What runs once for all who need it. Reading the stores does not wait behind a refresh, or callers
 /// whose token is still valid would.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -63,6 +72,15 @@ impl TokenKeeper {
         store: Arc<dyn TokenStore>,
         borrowed: Option<Arc<dyn TokenStore>>,
     ) -> Result<Self, EndpointError> {
+        Self::with_clock(settings, Stores { own: store, borrowed }, Clock::system())
+    }
+
+    fn with_clock(
+        settings: &KeeperSettings,
+        stores: Stores,
+        clock: Clock,
+    ) -> Result<Self, EndpointError> {
+        let Stores { own: store, borrowed } = stores;
         let endpoint = settings.endpoint()?;
         let profile = settings.route.profile().ok_or(EndpointError::UnknownRoute)?;
         let (wanted, lock_wait) = (settings.provenance(), settings.lock_wait);
@@ -74,6 +92,7 @@ impl TokenKeeper {
             saver,
             endpoint,
             profile,
+            clock,
             pause: settings.renew_again,
             faults,
             state,
@@ -98,26 +117,38 @@ impl TokenKeeper {
 
     /// Returns another session after the backend refused the token `stale`: one that is already
     /// there for the same account, else a renewed one.
+    ///
+    /// A token that was renewed less than a minute ago is not renewed again, nor is one after three
+    /// renewals in ten minutes that did not help: [`KeeperError::StillRefused`] says that the refusal
+    /// is the backend's answer.
     pub async fn renew(&self, stale: &Secret) -> Result<Arc<Session>, KeeperError> {
-        let identity = self.shared.cache.identity_of(stale);
-        self.shared.refresh(RefreshRequest::Replace { stale: stale.clone(), identity }).await
+        self.replace(stale, Asker::Backend).await
     }
 
     /// Renews now, also when the access token is still valid, and returns the renewed session.
     pub async fn refresh(&self) -> Result<Arc<Session>, KeeperError> {
         let snapshot = self.shared.cache.load().await?;
         let loaded = snapshot.loaded.as_ref().ok_or_else(|| self.shared.cache.signed_out())?;
-        self.renew(loaded.token()).await
+        self.replace(loaded.token(), Asker::Person).await
+    }
+
+    async fn replace(&self, stale: &Secret, by: Asker) -> SessionResult {
+        let identity = self.shared.cache.identity_of(stale);
+        self.shared.refresh(RefreshRequest::Replace { stale: stale.clone(), identity, by }).await
     }
 
     /// Waits for a renewal under way and tries once more to save what could not be saved. Call it
     /// before the runtime ends: a renewal that is cut off there has spent its token for nothing.
-    pub async fn finish(&self) {
+    ///
+    /// What the store still does not take is put away for the next start. Returns `false` when renewed
+    /// tokens are lost all the same, so that somebody has to sign in again.
+    pub async fn finish(&self) -> bool {
         // A load may start a refresh, so it is waited for first.
         for work in [Work::Load, Work::Refresh] {
             self.shared.flights.finish(&work).await;
         }
         self.shared.refresher.saver.save_now().await;
+        self.shared.refresher.saver.rescue().await
     }
 
     /// Makes the next renewal panic while it holds the lock, for tests of the consequences.

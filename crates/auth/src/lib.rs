@@ -32,7 +32,9 @@
 //! println!("open {address}, or paste here where it led you");
 //! // Meanwhile, each pasted line goes to `attempt.offer(line)`.
 //! let exchange = attempt.code().await?;
-//! let sign_in = SignIn { home: &home, endpoint: &endpoint, workspaces: &[], name: None };
+//! let sign_in = SignIn {
+//!     home: &home, endpoint: &endpoint, workspaces: &[], name: None, shared_with: None,
+//! };
 //! let obtained = sign_in.obtain(&exchange).await?;
 //! println!("{:?}", obtained.account());
 //! let saved = obtained.save(async |other| { println!("replace {other:?}?"); true }).await;
@@ -74,6 +76,7 @@ mod private;
 mod provenance;
 mod refresh_refusal;
 mod registration;
+mod relinquish;
 mod secret;
 mod secret_object;
 mod sign_in;
@@ -101,16 +104,19 @@ pub use login::{
 };
 #[cfg(feature = "loopback")]
 pub use loopback::{Listening, Loopback, LoopbackError, LoopbackSettings};
-pub use private::{PrivateFileError, open_private, read_private, write_private};
+pub use private::{
+    PrivateFileError, check_folder, open_private, read_private, read_private_up_to, write_private,
+};
 pub use provenance::Provenance;
 pub use refresh_refusal::RefreshRefusal;
 pub use registration::{Registration, RegistrationError};
+pub use relinquish::{LeftBehind, Relinquished, Revocation};
 pub use secret::Secret;
 pub use sign_in::{Obtained, SignIn, SignInError, SignedIn};
 pub use sign_in_route::SignInRoute;
-pub use sign_out::{Revocation, SignedOut, sign_out};
+pub use sign_out::{SignedOut, force_sign_out, sign_out};
 pub use store::{
-    BorrowedStore, Keyring, KeyringError, MemoryStore, Ownership, Reservation, Stamp, StoreChoice,
-    StoreError, TokenStore, UnknownStore, VaultError,
+    BorrowedStore, Keyring, KeyringError, MemoryStore, Ownership, Rescued, Reservation, Stamp,
+    StoreChoice, StoreError, TokenStore, UnknownStore, VaultError,
 };
 pub use tokens::{AuthFile, Freshness, Grant, Lifetime, Malformed, Tokens};

@@ -1,5 +1,7 @@
 //! The end of a sign-in: fetches tokens for a code, checks whose they are, and saves them.
 
+use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use time::OffsetDateTime;
@@ -13,11 +15,15 @@ use crate::home::Home;
 use crate::id_token::BadIdToken;
 use crate::lock::LockError;
 use crate::registration::{self, Registration, RegistrationError};
+use crate::relinquish::{Held, Relinquished, relinquish, relinquish_unsaved};
+use crate::secret::Secret;
 use crate::sign_in_route::SignInRoute;
-use crate::store::{StoreError, TokenStore};
-use crate::tokens::AuthFile;
+use crate::store::{BorrowedStore, LeftOvers, StoreError, TokenStore};
+use crate::tokens::{AuthFile, Grant};
 
 mod proof;
+
+use proof::Proof;
 
 /// The most questions about another account, which may change while a person thinks.
 const MOST_QUESTIONS: usize = 3;
@@ -35,6 +41,9 @@ pub struct SignIn<'a> {
     pub workspaces: &'a [String],
     /// The name of the account. With one, another active account is set aside, not replaced.
     pub name: Option<&'a str>,
+    /// Another program's sign-in file. A token that is also in there is not ended when its copy here is
+    /// replaced: the other program goes on using it.
+    pub shared_with: Option<&'a Path>,
 }
 
 /// Why a sign-in failed.
@@ -99,6 +108,8 @@ pub struct SignedIn {
     pub usable: bool,
     /// The account that was active before and was set aside.
     pub put_aside: Option<Account>,
+    /// What became of the tokens whose place the new ones took.
+    pub replaced: Arc<Relinquished>,
 }
 
 impl<'a> SignIn<'a> {
@@ -107,27 +118,47 @@ impl<'a> SignIn<'a> {
         // Before the code is spent: without it there is nothing to believe the tokens by.
         let proof = if exchange.profile.discovery { Some(self.proof().await?) } else { None };
         let grant = self.endpoint.redeem(exchange).await?;
-        for (part, name) in [
-            (&grant.id_token, ID_TOKEN),
-            (&grant.access_token, "access token"),
-            (&grant.refresh_token, "refresh token"),
-        ] {
-            if part.as_ref().is_none_or(crate::Secret::is_empty) {
-                return Err(SignInError::Incomplete(name));
+        let mut file = self.file_of(&grant, exchange);
+        let registration = match self.accept(&grant, exchange, proof) {
+            Ok(registration) => registration,
+            Err(refused) => {
+                // Whatever else is wrong with the answer, a token in it is good.
+                relinquish_unsaved(self.endpoint, file).await;
+                return Err(refused);
             }
-        }
-        let registration = self.believe(&grant, exchange, proof)?;
-        let mut provenance = self.endpoint.provenance(SignInRoute::named(exchange.profile.name));
-        provenance.client_id = exchange.client_id.clone().or(provenance.client_id);
-        let mut file =
-            AuthFile::signed_in(&grant, OffsetDateTime::now_utc()).with_provenance(&provenance);
+        };
         if let Some(name) = self.name {
             file = file.with_name(name);
         }
         let account = Account::of(&file);
         let obtained = Obtained { sign_in: self, file, account, registration };
-        obtained.check_workspace().await?;
-        Ok(obtained)
+        obtained.check_workspace().await
+    }
+
+    /// Makes the file of a grant.
+    fn file_of(&self, grant: &Grant, exchange: &CodeExchange) -> AuthFile {
+        let mut provenance = self.endpoint.provenance(SignInRoute::named(exchange.profile.name));
+        provenance.client_id = exchange.client_id.clone().or(provenance.client_id);
+        AuthFile::signed_in(grant, OffsetDateTime::now_utc()).with_provenance(&provenance)
+    }
+
+    /// Checks that an answer has all its parts and that its id token can be trusted.
+    fn accept(
+        &self,
+        grant: &Grant,
+        exchange: &CodeExchange,
+        proof: Option<Proof>,
+    ) -> Result<Option<Registration>, SignInError> {
+        for (part, name) in [
+            (&grant.id_token, ID_TOKEN),
+            (&grant.access_token, "access token"),
+            (&grant.refresh_token, "refresh token"),
+        ] {
+            if part.as_ref().is_none_or(Secret::is_empty) {
+                return Err(SignInError::Incomplete(name));
+            }
+        }
+        self.believe(grant, exchange, proof)
     }
 
     /// Waits until the person approves a device code.
@@ -145,7 +176,7 @@ impl<'a> SignIn<'a> {
     }
 }
 
-impl Obtained<'_> {
+impl<'a> Obtained<'a> {
     /// Returns the account, to be shown before anything is saved.
     pub fn account(&self) -> &Account {
         &self.account
@@ -154,7 +185,8 @@ impl Obtained<'_> {
     /// Saves the sign-in under the home's lock. `confirm` is asked before the sign-in of another
     /// person or workspace is replaced; it is not asked where that one is put aside instead.
     ///
-    /// Tokens that are not saved are revoked at the issuer, if that can be reached.
+    /// Tokens that are not saved are revoked at the issuer, if that can be reached; so are those whose
+    /// place the new ones take, and their copies on this machine go.
     pub async fn save(
         self,
         confirm: impl AsyncFn(&Account) -> bool,
@@ -164,6 +196,11 @@ impl Obtained<'_> {
             self.give_up().await;
         }
         saved
+    }
+
+    /// Ends the new sign-in at the issuer, since nobody will hold its tokens.
+    pub async fn give_up(self) -> Relinquished {
+        relinquish_unsaved(self.sign_in.endpoint, self.file).await
     }
 
     async fn try_save(
@@ -213,58 +250,92 @@ impl Obtained<'_> {
         Ok(present.filter(|present| !present.is_same(&self.account)))
     }
 
+    /// Saves, and then lets go of what was there before: in this order, so that a failed save leaves
+    /// the present sign-in as it was, here and at the issuer.
     async fn save_locked(&self) -> Result<SignedIn, SignInError> {
         let (file, account) = (self.file.clone(), self.account.clone());
         let (home, named) = (self.sign_in.home.clone(), self.sign_in.name.is_some());
         let registration = self.registration.clone();
-        blocking(move || {
+        let saved = blocking(move || {
             // First: without it the issuer would not know these tokens' client again.
             if let Some(registration) = registration {
                 registration.save(&registration::path(home.path())).map_err(StoreError::from)?;
             }
-            let put_aside = if named { put_aside(&home, &account)? } else { None };
+            let (put_aside, held) = make_way(&home, &account, named)?;
             let store = home.active();
-            store.save(&file)?;
-            // A copy that was put aside earlier is out of date now.
-            if let Err(error) = home.parked(&account.key).remove() {
-                tracing::warn!(%error, "an older copy of this account could not be removed");
-            }
-            Ok(SignedIn {
+            let saved = store.save(&file).map(|()| SignedIn {
                 place: store.description(),
                 expires: file.lifetime().expires(),
                 usable: file.is_usable(),
                 account: Account { active: true, ..account },
                 put_aside,
-            })
-        })
-        .await?
+                replaced: Arc::new(Relinquished::nothing()),
+            });
+            Ok::<_, StoreError>((saved, held))
+        });
+        let (saved, held) = saved.await??;
+        if saved.is_ok() || self.is_held().await {
+            let replaced = Arc::new(self.let_go(held).await);
+            return Ok(SignedIn { replaced, ..saved? });
+        }
+        Ok(saved?)
     }
 
-    async fn check_workspace(&self) -> Result<(), SignInError> {
+    /// Lets go of what the new sign-in replaced. Other accounts keep their tokens, and so does another
+    /// program that shares one.
+    async fn let_go(&self, held: Held) -> Relinquished {
+        let (home, key) = (self.sign_in.home.clone(), self.account.key.clone());
+        let shared = self.sign_in.shared_with.map(BorrowedStore::new);
+        let kept = blocking(move || {
+            let older = home.parked(&key);
+            let mut kept = home.tokens_except(std::slice::from_ref(&older));
+            let shared = shared.and_then(|store| store.load().ok().flatten());
+            kept.extend(shared.and_then(|file| file.key_token()));
+            (kept, home.active(), older)
+        });
+        let Ok((mut kept, store, older)) = kept.await else { return Relinquished::nothing() };
+        kept.extend(self.file.key_token());
+        let remove = move |all_ended: bool| {
+            let mut left = if older.is_there() { older.clear() } else { Vec::new() };
+            left.extend(store.clear_left_overs(match all_ended {
+                true => LeftOvers::Readable,
+                false => LeftOvers::None,
+            }));
+            left
+        };
+        relinquish(self.sign_in.endpoint, held, &kept, remove).await
+    }
+
+    async fn check_workspace(self) -> Result<Self, SignInError> {
         let allowed = self.sign_in.workspaces;
         let got = self.account.workspace.as_ref();
         if allowed.is_empty() || got.is_some_and(|got| allowed.contains(got)) {
-            return Ok(());
+            return Ok(self);
         }
-        self.give_up().await;
         let got = got.cloned().unwrap_or_else(|| "unknown".to_owned());
+        self.give_up().await;
         Err(SignInError::OtherWorkspace { got })
-    }
-
-    /// Ends the new sign-in at the issuer, since nobody will hold its tokens.
-    async fn give_up(&self) {
-        if let Err(error) = self.sign_in.endpoint.revoke(&self.file).await {
-            tracing::warn!(%error, "the tokens that were not saved could not be revoked");
-        }
     }
 }
 
-fn put_aside(home: &Home, account: &Account) -> Result<Option<Account>, StoreError> {
-    let present = signed_in(home.active().load())?.map(|file| Account::of(&file));
-    match present {
-        Some(present) if !present.is_same(account) => home.park_active(),
-        _ => Ok(None),
+/// Makes way for a new sign-in: puts another account aside where the new one has a name. Returns that
+/// account, and the tokens whose place will be taken.
+fn make_way(
+    home: &Home,
+    account: &Account,
+    named: bool,
+) -> Result<(Option<Account>, Held), StoreError> {
+    let (store, older) = (home.active(), home.parked(&account.key));
+    let mut held = store.held_left_overs();
+    if older.is_there() {
+        held.join(older.held());
+        held.join(older.held_left_overs());
     }
+    let present =
+        if named { signed_in(store.load())?.map(|file| Account::of(&file)) } else { None };
+    let put_aside = present.filter(|present| !present.is_same(account));
+    held.join(if put_aside.is_some() { home.park_active()? } else { store.held() });
+    Ok((put_aside, held))
 }
 
 #[cfg(test)]

@@ -1,11 +1,12 @@
 //! Signing out: the tokens are revoked at the issuer, then deleted whatever it answers.
 
 use crate::accounts::{Account, AccountError};
-use crate::blocking::{LostTask, blocking};
-use crate::endpoint::{Endpoint, EndpointError};
+use crate::blocking::blocking;
+use crate::endpoint::Endpoint;
 use crate::home::Home;
-use crate::store::{StoreError, TokenStore};
-use crate::tokens::AuthFile;
+use crate::relinquish::{Held, LeftBehind, Relinquished, Revocation, relinquish};
+use crate::secret::Secret;
+use crate::store::{AccountStore, LeftOvers, StoreError, TokenStore};
 
 /// The result of a sign-out.
 #[derive(Debug)]
@@ -15,104 +16,129 @@ pub struct SignedOut {
     pub account: Option<Account>,
     /// The issuer's part.
     pub revocation: Revocation,
-    /// The error, when the unused tokens could not be deleted from the keyring.
-    pub left_behind: Option<StoreError>,
-}
-
-/// The issuer's part in a sign-out.
-#[derive(Debug)]
-#[non_exhaustive]
-pub enum Revocation {
-    /// The sign-in has ended there, too.
-    Done,
-    /// There was no token to end.
-    Nothing,
-    /// The tokens are another issuer's, which was not called.
-    OtherIssuer,
-    /// The call failed: the tokens stay valid there until they expire.
-    Failed(EndpointError),
+    /// Copies of tokens that are still on this machine.
+    pub left_behind: Vec<LeftBehind>,
+    /// Places that could not be read, so that a token in them was not ended.
+    pub unread: Vec<LeftBehind>,
 }
 
 /// Signs out: the active account, or the one that a word means. `None` when there is none.
+///
+/// Nothing is changed where the tokens are in a keyring that cannot be read
+/// ([`AccountError::ClosedKeyring`]): they could be neither ended nor deleted.
 pub async fn sign_out(
     home: &Home,
     endpoint: &Endpoint,
     word: Option<&str>,
 ) -> Result<Option<SignedOut>, AccountError> {
+    leave(home, endpoint, Request { word, forced: false }).await
+}
+
+/// Signs out as [`sign_out`] does, also where the tokens are in a keyring that cannot be read. They
+/// stay there and at the issuer, and a later sign-out of this home ends them.
+pub async fn force_sign_out(
+    home: &Home,
+    endpoint: &Endpoint,
+    word: Option<&str>,
+) -> Result<Option<SignedOut>, AccountError> {
+    leave(home, endpoint, Request { word, forced: true }).await
+}
+
+#[derive(Clone, Copy)]
+struct Request<'a> {
+    word: Option<&'a str>,
+    forced: bool,
+}
+
+async fn leave(
+    home: &Home,
+    endpoint: &Endpoint,
+    request: Request<'_>,
+) -> Result<Option<SignedOut>, AccountError> {
     // Nobody may renew meanwhile: a renewal would bring back what is being deleted.
     let _lock = home.lock().await?;
-    let leaving = find(home, word.map(str::to_owned)).await?;
-    sweep(home, leaving.as_ref().and_then(|leaving| leaving.account.as_ref())).await?;
-    let Some(leaving) = leaving else { return Ok(None) };
-    let revocation = match &leaving.file {
-        Some(file) => revoke(endpoint, file).await,
-        None => Revocation::Nothing,
-    };
-    let (home, account) = (home.clone(), leaving.account.clone());
-    let removed = blocking(move || match &account {
-        Some(account) => home.store_of(account).remove(),
-        None => home.active().remove(),
+    let Leaving { account, signed_in, held, kept, stores } = find(home, request).await?;
+    let nothing = held.is_empty();
+    let active = home.active();
+    let let_go = relinquish(endpoint, held, &kept, move |_| {
+        // Files next to an account that stays may be of use to it.
+        let nobody = stores.is_empty().then(|| active.clear_left_overs(LeftOvers::All));
+        stores.iter().flat_map(AccountStore::clear).chain(nobody.into_iter().flatten()).collect()
     });
-    let left_behind = match removed.await? {
-        Ok(()) => None,
-        Err(error @ StoreError::Keyring(_)) => Some(error),
-        Err(error) => return Err(error.into()),
-    };
-    Ok(Some(SignedOut { account: leaving.account, revocation, left_behind }))
+    let Relinquished { revocation, left_behind, unread } = let_go.await;
+    let signed_out = SignedOut { account, revocation, left_behind, unread };
+    if signed_in {
+        return Ok(Some(signed_out));
+    }
+    if !nothing {
+        tracing::info!("tokens that an earlier sign-in had left were removed");
+    }
+    Ok((!signed_out.is_complete()).then_some(signed_out))
 }
 
-/// Removes files that killed programs left while saving: they may hold valid tokens.
-async fn sweep(home: &Home, account: Option<&Account>) -> Result<(), LostTask> {
-    let parked = account.map(|account| home.parked(&account.key));
-    let stores: Vec<_> = std::iter::once(home.active()).chain(parked).collect();
-    blocking(move || {
-        for error in stores.iter().filter_map(|store| store.sweep().err()) {
-            tracing::warn!(%error, "a file that may hold tokens stays");
-        }
-    })
-    .await
+impl SignedOut {
+    /// Returns whether no token is left anywhere, as far as is known.
+    pub fn is_complete(&self) -> bool {
+        matches!(self.revocation, Revocation::Done | Revocation::Nothing)
+            && self.left_behind.is_empty()
+            && self.unread.is_empty()
+    }
 }
 
+/// What a sign-out is about.
 struct Leaving {
     account: Option<Account>,
-    file: Option<AuthFile>,
+    /// Whether somebody is signed in at all; there may be tokens of an earlier sign-in.
+    signed_in: bool,
+    held: Held,
+    /// The tokens of accounts that stay.
+    kept: Vec<Secret>,
+    /// The stores that are emptied.
+    stores: Vec<AccountStore>,
 }
 
-async fn find(home: &Home, word: Option<String>) -> Result<Option<Leaving>, AccountError> {
-    let home = home.clone();
+async fn find(home: &Home, request: Request<'_>) -> Result<Leaving, AccountError> {
+    let (home, word, forced) = (home.clone(), request.word.map(str::to_owned), request.forced);
     blocking(move || {
         let account = word.map(|word| home.account(&word)).transpose()?;
         let store = account.as_ref().map_or_else(|| home.active(), |known| home.store_of(known));
-        match store.load() {
-            Ok(None) if account.is_none() => Ok(None),
-            Ok(file) => {
-                let described = || file.as_ref().map(Account::of);
-                let account = account.or_else(described);
-                let active = |known: Account| Account { active: store.is(&home.active()), ..known };
-                Ok(Some(Leaving { account: account.map(active), file }))
-            }
+        let loaded = match store.load() {
             // What cannot be read can still be deleted.
-            Err(StoreError::Corrupt { .. } | StoreError::Keyring(_)) => {
-                Ok(Some(Leaving { account, file: None }))
-            }
-            Err(error) => Err(error.into()),
-        }
+            Err(StoreError::Corrupt { .. }) => None,
+            Err(StoreError::Keyring(_)) if forced => None,
+            Err(StoreError::Keyring(error)) => return Err(AccountError::ClosedKeyring(error)),
+            Ok(None) if account.is_none() => return Ok(Leaving::left_overs(&home)),
+            loaded => loaded?,
+        };
+        let account = account.or_else(|| loaded.as_ref().map(Account::of));
+        let active = |known: Account| Account { active: store.is(&home.active()), ..known };
+        let account = account.map(active);
+        let mut stores = vec![store];
+        // An older copy of the account in use may have been set aside.
+        let older = account.as_ref().map(|account| home.parked(&account.key));
+        stores.extend(older.filter(|older| !older.is(&stores[0]) && older.is_there()));
+        Ok(Leaving::of(&home, account, stores))
     })
     .await?
 }
 
-async fn revoke(endpoint: &Endpoint, file: &AuthFile) -> Revocation {
-    if file.tokens().is_none() {
-        return Revocation::Nothing;
+impl Leaving {
+    fn of(home: &Home, account: Option<Account>, stores: Vec<AccountStore>) -> Self {
+        let mut held = Held::default();
+        for store in &stores {
+            held.join(store.held());
+            held.join(store.held_left_overs());
+        }
+        let kept = home.tokens_except(&stores);
+        Self { account, signed_in: true, held, kept, stores }
     }
-    let provenance = file.provenance();
-    if provenance.route.profile().is_none()
-        || !endpoint.provenance(provenance.route.clone()).agrees(&provenance)
-    {
-        return Revocation::OtherIssuer;
-    }
-    match endpoint.revoke(file).await {
-        Ok(()) => Revocation::Done,
-        Err(error) => Revocation::Failed(error),
+
+    /// Nobody is signed in; what is left of an earlier sign-in goes.
+    fn left_overs(home: &Home) -> Self {
+        let active = home.active();
+        let mut held = active.held_left_overs();
+        held.join(active.held());
+        let kept = home.tokens_except(&[]);
+        Self { account: None, signed_in: false, held, kept, stores: Vec::new() }
     }
 }

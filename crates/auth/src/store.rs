@@ -1,6 +1,6 @@
 //! The places that can hold a sign-in, behind one trait.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use crate::blocking::LostTask;
@@ -12,6 +12,7 @@ mod borrowed;
 mod disk;
 mod file;
 mod keyring;
+mod lifeboat;
 mod location_file;
 mod memory;
 #[cfg(test)]
@@ -20,11 +21,12 @@ mod torture;
 pub(crate) use account_store::{AccountStore, StoreOptions};
 pub use account_store::{StoreChoice, UnknownStore};
 pub use borrowed::BorrowedStore;
-pub(crate) use file::FileStore;
+pub(crate) use file::{FileStore, LeftOvers};
 pub use keyring::{Keyring, KeyringError, VaultError};
 #[cfg(test)]
 pub(crate) use keyring::{KeyringLimits, Vault};
-pub(crate) use location_file::{Location, LocationFile};
+pub use lifeboat::Rescued;
+pub(crate) use location_file::{Change, Location, LocationFile};
 pub use memory::MemoryStore;
 
 /// A place for one sign-in. The calls may block; [`TokenStore::stamp`] costs at most a few `stat`
@@ -33,7 +35,8 @@ pub trait TokenStore: Send + Sync {
     /// Reads the sign-in; `None` when there is none.
     fn load(&self) -> Result<Option<AuthFile>, StoreError>;
 
-    /// Replaces whatever is there by a new sign-in. The caller holds the lock of [`Self::lock_path`].
+    /// Replaces whatever is there by a new sign-in. The caller holds the locks of
+    /// [`Self::lock_files`].
     fn save(&self, file: &AuthFile) -> Result<(), StoreError>;
 
     /// Removes the sign-in; it is no error that there is none. The caller holds the lock.
@@ -46,9 +49,25 @@ pub trait TokenStore: Send + Sync {
     /// Returns a stamp that differs from an earlier one when the sign-in has changed.
     fn stamp(&self) -> Result<Stamp, StoreError>;
 
-    /// Returns the file whose lock keeps two programs from renewing at once; `None` when no other
-    /// program can reach the store.
-    fn lock_path(&self) -> Option<&Path>;
+    /// Returns the files whose locks, taken in this order, keep two programs from renewing at once;
+    /// none when no other program can reach the store. A file of which another follows may be left
+    /// out where it cannot be made.
+    fn lock_files(&self) -> Result<Vec<PathBuf>, StoreError>;
+
+    /// Puts renewed tokens where [`Self::rescued`] finds them, when a program has to end and the store
+    /// takes none. Returns the place, for a person.
+    fn rescue(&self, stored: &AuthFile, next: &AuthFile) -> Result<String, StoreError> {
+        let _ = (stored, next);
+        Err(StoreError::ReadOnly { place: self.description() })
+    }
+
+    /// Returns renewed tokens that an earlier program could not save. The caller holds the lock.
+    fn rescued(&self) -> Vec<Rescued> {
+        Vec::new()
+    }
+
+    /// Removes what [`Self::rescued`] finds. The caller holds the lock, and has saved what is needed.
+    fn forget_rescued(&self) {}
 
     /// Describes the place for a person.
     fn description(&self) -> String;

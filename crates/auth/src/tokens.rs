@@ -8,6 +8,7 @@ use time::format_description::well_known::Rfc3339;
 use zeroize::Zeroizing;
 
 use crate::claims::{AccountIdentity, Claims};
+use crate::private::BYTE_ORDER_MARK;
 use crate::provenance::Provenance;
 use crate::secret::Secret;
 use crate::secret_object::SecretObject;
@@ -15,12 +16,15 @@ use crate::sign_in_route::SignInRoute;
 
 mod lenient;
 mod lifetime;
+mod salvage;
 #[cfg(test)]
 pub(crate) mod sample;
 #[cfg(test)]
 mod tests;
 
+pub(crate) use lifetime::RENEW_AHEAD;
 pub use lifetime::{Freshness, Lifetime};
+pub(crate) use salvage::salvage;
 
 /// The scopes that were granted.
 const SCOPE: &str = "scope";
@@ -76,6 +80,7 @@ pub struct Malformed;
 impl AuthFile {
     /// Reads the file's text; an object without tokens is well formed, but not a sign-in.
     pub fn parse(text: &[u8]) -> Result<Self, Malformed> {
+        let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
         let members: SecretObject = serde_json::from_slice(text).map_err(|_| Malformed)?;
         let tokens = match members.raw("tokens") {
             None => None,
@@ -181,6 +186,13 @@ impl AuthFile {
         self.tokens.as_ref().filter(|tokens| !tokens.is_empty())
     }
 
+    /// Returns the token that ends the sign-in at its issuer: the refresh token, else the access
+    /// token.
+    pub(crate) fn key_token(&self) -> Option<Secret> {
+        let tokens = self.tokens()?;
+        tokens.refresh_token().or_else(|| tokens.access_token())
+    }
+
     /// Returns whose sign-in it is. The workspace that was written down at sign-in fills a gap.
     pub(crate) fn identity(&self) -> AccountIdentity {
         let Some(tokens) = self.tokens() else { return AccountIdentity::default() };
@@ -231,11 +243,11 @@ impl AuthFile {
         let tokens = self.tokens();
         let access = tokens.and_then(Tokens::access_token);
         let date = |name| tokens.and_then(|tokens| tokens.0.read::<i64>(name));
+        let claims = access.as_ref().map(Claims::read).unwrap_or_default();
         Lifetime {
             missing: access.is_none(),
-            expires: access
-                .and_then(|token| Claims::read(&token).expires)
-                .or_else(|| date(EXPIRES)),
+            expires: claims.expires.or_else(|| date(EXPIRES)),
+            issued: claims.issued,
             renewed: self.last_refresh(),
             earliest: date(EARLIEST),
         }

@@ -50,6 +50,8 @@ pub enum Served {
         /// The number of connections that were still open.
         open: usize,
     },
+    /// Renewed tokens could not be saved anywhere, so that somebody has to sign in again.
+    Unsaved,
 }
 
 /// A server, built but not yet accepting.
@@ -142,9 +144,10 @@ impl Server {
         if tokio::time::timeout(LAST_WORDS, last_words).await.is_err() {
             connections.shutdown().await;
         }
-        self.app.state.auth.finish().await;
+        let saved = self.app.state.auth.finish().await;
         self.app.state.limits.write().await;
         match drained {
+            _ if !saved => Served::Unsaved,
             Ok(()) => Served::Drained,
             Err(_) => Served::Aborted { open },
         }

@@ -15,7 +15,7 @@ use reqwest::header::HeaderMap;
 use reqwest::{Method, Request, Response, StatusCode};
 
 use crate::config::{Config, Limits};
-use crate::credentials::{CredentialSource, Credentials};
+use crate::credentials::{CredentialError, CredentialSource, Credentials};
 use crate::error::Error;
 use crate::identity::Caller;
 use crate::residency::Residency;
@@ -128,13 +128,25 @@ impl Client {
             let error = match self.head(request(&credentials), limit).await {
                 Ok(response) if !renewed && is_unauthorized(&response) => {
                     tracing::info!("the backend refused the access token, renewing it");
-                    drop(response);
-                    (credentials, renewed) = (self.source.renew(&credentials).await?, true);
-                    continue;
+                    renewed = true;
+                    match self.source.renew(&credentials).await {
+                        Ok(newer) => {
+                            credentials = newer;
+                            continue;
+                        }
+                        // Nothing newer can be had, so the refusal is the answer.
+                        Err(CredentialError::StillRefused(_)) => {
+                            match self.accept(response).await {
+                                Ok(response) => return Ok(response),
+                                Err(error) => error,
+                            }
+                        }
+                        Err(error) => return Err(error.into()),
+                    }
                 }
-                Ok(response) => match response::accept(response).await {
+                Ok(response) => match self.accept(response).await {
                     Ok(response) => return Ok(response),
-                    Err(error) => self.with_hint(error),
+                    Err(error) => error,
                 },
                 Err(error) => error,
             };
@@ -143,6 +155,11 @@ impl Client {
             tracing::info!(tries, "the backend failed, trying again: {error}");
             tokio::time::sleep(pause).await;
         }
+    }
+
+    /// Takes an answer, or the error that it is.
+    async fn accept(&self, response: Response) -> Result<Response, Error> {
+        response::accept(response).await.map_err(|error| self.with_hint(error))
     }
 
     /// Sends one request and waits for the head of its answer.

@@ -176,6 +176,10 @@ pub enum CredentialError {
     /// The stored credentials cannot be sent in a request.
     #[error("{0}")]
     Unusable(String),
+    /// The credentials are as new as can be, and were refused all the same: the refusal is the backend's
+    /// answer to the call.
+    #[error("{0}")]
+    StillRefused(String),
 }
 
 #[cfg(test)]

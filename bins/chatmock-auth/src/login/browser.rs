@@ -6,6 +6,7 @@ use chatmock_auth::{
 };
 
 use super::browser_launch::BrowserLaunch;
+use super::redirect_file::RedirectFile;
 use super::{LoginFlow, MethodError, stopped};
 use crate::env::Environment;
 use crate::exit::CommandError;
@@ -31,7 +32,11 @@ impl LoginFlow<'_> {
         let attempt = LoginAttempt::new(login);
         let listening = loopback.serve(&attempt);
         self.tell_address(address.as_str(), &place, open.is_some());
-        let launch = open.map(|environment| BrowserLaunch::start(environment, address.as_str()));
+        let redirect = open.and_then(|_| self.redirect_file(address.as_str()));
+        let launch = match (open, &redirect) {
+            (Some(environment), Some(file)) => Some(BrowserLaunch::start(environment, &file.url())),
+            _ => None,
+        };
         let signed_in = match self.answer(&attempt, launch).await {
             Ok(exchange) => self.complete(&exchange).await,
             Err(failure) => Err(failure),
@@ -43,6 +48,23 @@ impl LoginFlow<'_> {
         });
         listening.close().await;
         signed_in
+    }
+
+    /// Writes the file that the browser is started with, in the runtime folder or else the home.
+    fn redirect_file(&self, address: &str) -> Option<RedirectFile> {
+        let config = &self.context.config;
+        let runtime = config.folders.runtime.as_ref().map(|folder| folder.join("chatmock"));
+        let folders = runtime.as_deref().into_iter().chain([config.home.path()]);
+        match RedirectFile::write(folders, address) {
+            Ok(file) => Some(file),
+            Err(error) => {
+                screen::warn(format_args!(
+                    "no browser is opened, since the file for it could not be written ({error:#}): \
+                     open the address yourself"
+                ));
+                None
+            }
+        }
     }
 
     async fn bind(&self) -> Result<Loopback, CommandError> {

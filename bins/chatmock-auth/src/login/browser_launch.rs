@@ -1,4 +1,4 @@
-//! The launch of a browser: a program with the address as one argument, and no shell between.
+//! The launch of a browser: a program with the address of a file as one argument, and no shell between.
 
 use std::process::{Command, Stdio};
 

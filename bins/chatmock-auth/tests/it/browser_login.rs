@@ -142,7 +142,7 @@ fn an_issuer_that_breaks_down_is_told_in_one_line() {
 
 #[cfg(unix)]
 #[test]
-fn the_browser_gets_the_address_as_one_argument_and_no_shell_sees_it() {
+fn the_browser_gets_a_private_file_that_leads_to_the_address_and_no_shell_sees_it() {
     let harness = Harness::new();
     let (script, noted) = (harness.beside("browser"), harness.beside("noted"));
     harness.put(&script, "#!/bin/sh\nprintf '%s\\n' \"$#\" \"$@\" > \"$NOTED\"\n");
@@ -156,9 +156,43 @@ fn the_browser_gets_the_address_as_one_argument_and_no_shell_sees_it() {
     // A pipe: reading it waits for the script.
     let noted = std::fs::read_to_string(&noted).unwrap();
     let lines: Vec<&str> = noted.lines().collect();
-    assert_eq!(lines, ["3", "$(touch", "hacked)", &address]);
+    let [count, first, second, opened] = lines[..] else { panic!("{lines:?}") };
+    assert_eq!((count, first, second), ("3", "$(touch", "hacked)"));
+    let file = std::path::PathBuf::from(opened.strip_prefix("file://").unwrap());
+    assert!(file.starts_with(harness.home()), "{opened}");
+    let mode = std::os::unix::fs::PermissionsExt::mode(&file.metadata().unwrap().permissions());
+    assert_eq!(mode & 0o777, 0o600);
+    let page = std::fs::read_to_string(&file).unwrap();
+    assert!(page.contains(&address.replace('&', "&amp;")), "{page}");
     assert_eq!(fetch(&approve(&address)).status, 200);
     login.end().with(0).says("Your browser opens this address");
+    assert!(!file.exists(), "it is removed with the end of the sign-in");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn the_sign_in_address_is_in_no_list_of_programs() {
+    let harness = Harness::new();
+    let (script, noted) = (harness.beside("browser"), harness.beside("noted"));
+    // It looks at every program of the machine, itself included, as another user could.
+    let look = "#!/bin/sh\ncat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' '\\n' > \"$NOTED\"\n";
+    harness.put(&script, look);
+    assert!(std::process::Command::new("mkfifo").arg(&noted).status().unwrap().success());
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(0o700);
+    std::fs::set_permissions(&script, mode).unwrap();
+    let mut command = harness.program(&["login"]);
+    command.env("BROWSER", format!("{} %s", script.display())).env("NOTED", &noted);
+    command.env("XDG_RUNTIME_DIR", harness.beside("runtime"));
+    let mut login = crate::process::Running::start(&mut command);
+    let address = login.address();
+    let state = address.split("state=").nth(1).unwrap().split('&').next().unwrap();
+    let seen = std::fs::read_to_string(&noted).unwrap();
+    assert!(seen.contains("runtime/chatmock/sign-in-"), "{seen}");
+    assert!(!seen.contains(state) && !seen.contains("authorize"), "{seen}");
+    login.signal("INT");
+    login.end().with(130);
+    let left = std::fs::read_dir(harness.beside("runtime/chatmock")).unwrap().count();
+    assert_eq!(left, 0, "the file is removed");
 }
 
 #[test]

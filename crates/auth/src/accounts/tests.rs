@@ -4,6 +4,7 @@ use time::OffsetDateTime;
 
 use super::*;
 use crate::claims::sample;
+use crate::endpoint::EndpointSettings;
 use crate::store::StoreChoice;
 use crate::tokens::Grant;
 
@@ -14,7 +15,7 @@ fn file(user: &str, workspace: &str, email: &str) -> AuthFile {
     let grant = Grant {
         id_token: Some(token.clone()),
         access_token: Some(token),
-        refresh_token: Some(crate::Secret::new(format!("rt-{user}-{workspace}"))),
+        refresh_token: Some(Secret::new(format!("rt-{user}-{workspace}"))),
         ..Grant::default()
     };
     AuthFile::signed_in(&grant, OffsetDateTime::UNIX_EPOCH)
@@ -24,6 +25,17 @@ fn home() -> (tempfile::TempDir, Home) {
     let folder = tempfile::tempdir().unwrap();
     let home = Home::with_keyring(folder.path(), StoreChoice::File, None);
     (folder, home)
+}
+
+/// An issuer that is never called.
+fn endpoint() -> Endpoint {
+    Endpoint::new(EndpointSettings {
+        issuer: "https://issuer.invalid",
+        client_id: crate::CLIENT_ID,
+        originator: "chatmock-test",
+        user_agent: "chatmock-test/1.0",
+    })
+    .unwrap()
 }
 
 fn emails(home: &Home) -> Vec<(String, bool)> {
@@ -68,18 +80,19 @@ async fn accounts_are_listed_and_switched_by_any_of_their_names() {
     home.parked("u2@team").save(&file("u2", "team", "b@example.org")).unwrap();
     assert_eq!(home.accounts().unwrap().len(), 3);
 
-    let ambiguous = home.switch("a@example.org").await.unwrap_err();
+    let ambiguous = home.switch(&endpoint(), "a@example.org").await.unwrap_err();
     assert!(matches!(ambiguous, AccountError::Ambiguous(_)));
-    assert!(matches!(home.switch("x").await, Err(AccountError::Unknown(_))));
+    assert!(matches!(home.switch(&endpoint(), "x").await, Err(AccountError::Unknown(_))));
     for (word, key) in [("work", "u1@team"), ("b@example.org", "u2@team"), ("home", "u1@home")] {
-        let account = home.switch(word).await.unwrap();
+        let (account, let_go) = home.switch(&endpoint(), word).await.unwrap();
+        assert!(let_go.is_complete(), "{let_go:?}");
         assert_eq!((account.key.as_str(), account.active), (key, true), "{word}");
         let active = home.load().unwrap().unwrap();
         assert_eq!(Account::of(&active).key, key, "{word}");
         assert_eq!(home.accounts().unwrap().len(), 3, "{word}");
         assert!(!folder.path().join(format!("accounts/{key}.json")).exists());
     }
-    assert_eq!(home.switch("home").await.unwrap().key, "u1@home");
+    assert_eq!(home.switch(&endpoint(), "home").await.unwrap().0.key, "u1@home");
 }
 
 #[tokio::test]
@@ -91,7 +104,7 @@ async fn a_switch_bumps_the_generation_and_shows_in_the_stamp() {
         home.active().stamp().unwrap(),
         LocationFile::read(home.active().location_file()).unwrap(),
     );
-    home.switch("u2@team").await.unwrap();
+    home.switch(&endpoint(), "u2@team").await.unwrap();
     assert_ne!(home.active().stamp().unwrap(), stamp);
     assert_eq!(
         LocationFile::read(home.active().location_file()).unwrap().generation,

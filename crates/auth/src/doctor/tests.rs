@@ -148,3 +148,43 @@ fn files_that_others_can_read_are_found() {
     std::os::unix::fs::symlink("/dev/null", &path).unwrap();
     assert_eq!(files(&home).health, Health::Fail);
 }
+
+#[cfg(unix)]
+#[test]
+fn every_file_of_ours_in_a_home_is_looked_at() {
+    use std::fs::{Permissions, set_permissions};
+    use std::os::unix::fs::{PermissionsExt, symlink};
+    let (folder, home) = home();
+    set_permissions(folder.path(), Permissions::from_mode(0o700)).unwrap();
+    home.active().save(&file(10)).unwrap();
+    let at = |name: &str| folder.path().join(name);
+    let pipe = |path: &Path| {
+        assert!(std::process::Command::new("mkfifo").arg(path).status().unwrap().success());
+    };
+    std::fs::write(at("notes of the person"), "").unwrap();
+    for name in ["limits.json", "chatmock_models_cache.json", "auth.lock", "registration.json"] {
+        pipe(&at(name));
+        let check = files(&home);
+        assert_eq!(check.health, Health::Fail, "{name}");
+        assert!(check.detail.contains(name) && check.detail.ends_with("is not a plain file"));
+        std::fs::remove_file(at(name)).unwrap();
+    }
+    for name in ["auth.json.corrupt", ".auth.json.1-0-1.tmp"] {
+        std::fs::write(at(name), "{").unwrap();
+        let check = files(&home);
+        assert_eq!(check.health, Health::Fail, "{check:?}");
+        assert!(check.fix.unwrap().starts_with("chmod 600 "), "{name}");
+        set_permissions(at(name), Permissions::from_mode(0o600)).unwrap();
+        let check = files(&home);
+        assert_eq!(check.health, Health::Warn, "{check:?}");
+        assert!(check.detail.contains(name) && check.fix.unwrap().contains("logout"));
+        std::fs::remove_file(at(name)).unwrap();
+    }
+    // A link of the person to a file of theirs is as it should be.
+    let dotfiles = tempfile::tempdir().unwrap();
+    std::fs::rename(at("auth.json"), dotfiles.path().join("kept.json")).unwrap();
+    symlink(dotfiles.path().join("kept.json"), at("auth.json")).unwrap();
+    assert_eq!(files(&home).health, Health::Ok, "{:?}", files(&home));
+    set_permissions(dotfiles.path(), Permissions::from_mode(0o777)).unwrap();
+    assert_eq!(files(&home).health, Health::Fail);
+}

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use time::OffsetDateTime;
-
+use super::clock::View;
 use super::error::{KeeperError, TransientCause};
 use super::loaded::{LoadedCredentials, Session, SessionResult};
 use crate::claims::AccountIdentity;
@@ -21,7 +20,16 @@ pub(super) enum RefreshRequest {
     /// A session that lasts longer, while the present one is still valid.
     Early,
     /// A session other than the one that was refused, of the same person and workspace.
-    Replace { stale: Secret, identity: AccountIdentity },
+    Replace { stale: Secret, identity: AccountIdentity, by: Asker },
+}
+
+/// Who asks for another session.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Asker {
+    /// A call that the backend refused.
+    Backend,
+    /// A person, who wants a renewal now.
+    Person,
 }
 
 /// What to do for a request.
@@ -39,21 +47,26 @@ pub(super) struct RejectedToken {
 }
 
 impl RefreshRequest {
-    /// Decides what to do for this request at a moment.
+    /// Decides what to do for this request at the moment of a view.
     pub(super) fn decide(
         &self,
         loaded: &Arc<LoadedCredentials>,
         rejected: Option<&RejectedToken>,
-        now: OffsetDateTime,
+        view: View,
     ) -> RefreshDecision {
         if let Some(error) = loaded.not_allowed() {
             return RefreshDecision::Refuse(error);
         }
         let use_it = || RefreshDecision::Use(Arc::clone(&loaded.session));
-        let freshness = loaded.lifetime.freshness(now);
+        let freshness = view.freshness;
         let reason = match self {
             Self::Current | Self::Early if freshness == Freshness::Fresh => return use_it(),
             Self::Current if freshness == Freshness::Stale => return use_it(),
+            Self::Replace { stale, by: Asker::Backend, .. }
+                if loaded.token() == stale && view.is_new =>
+            {
+                return RefreshDecision::Refuse(KeeperError::StillRefused);
+            }
             Self::Replace { stale, .. } if loaded.token() == stale => {
                 RefreshReason::UnauthorizedRecovery
             }
@@ -65,7 +78,7 @@ impl RefreshRequest {
             _ if freshness == Freshness::Expired => RefreshReason::ProactiveExpiry,
             _ => RefreshReason::Scheduled,
         };
-        match obstacle(loaded, rejected, now) {
+        match obstacle(loaded, rejected, view) {
             None => RefreshDecision::Refresh(Arc::clone(loaded), reason),
             Some(_) if matches!(self, Self::Early) && freshness == Freshness::Stale => use_it(),
             Some(error) => RefreshDecision::Refuse(error),
@@ -86,7 +99,7 @@ impl RefreshRequest {
 fn obstacle(
     loaded: &LoadedCredentials,
     rejected: Option<&RejectedToken>,
-    now: OffsetDateTime,
+    view: View,
 ) -> Option<KeeperError> {
     if loaded.ownership == Ownership::Borrowed {
         return Some(KeeperError::BorrowedExpired);
@@ -97,6 +110,5 @@ fn obstacle(
     if let Some(rejected) = rejected.filter(|rejected| rejected.token == loaded.refresh_token) {
         return Some(loaded.ended(rejected.refusal));
     }
-    let early = !loaded.lifetime.may_be_renewed(now);
-    early.then(|| KeeperError::unavailable(TransientCause::TooEarly))
+    (!view.may_be_renewed).then(|| KeeperError::unavailable(TransientCause::TooEarly))
 }

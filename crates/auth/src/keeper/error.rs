@@ -76,6 +76,10 @@ pub enum KeeperError {
     /// Somebody signed in to another account during a request.
     #[error("somebody signed in to another account meanwhile: send the request again")]
     AccountChanged,
+    /// The backend refused a token that was renewed just now, or several in a row: another renewal
+    /// would not help, and the refusal is the backend's answer.
+    #[error("the backend refuses the sign-in although it was renewed: try again in some minutes")]
+    StillRefused,
     /// The renewal failed for a reason that may pass.
     #[error("the sign-in could not be renewed just now: try again")]
     Unavailable(#[source] Arc<dyn Error + Send + Sync>),
@@ -120,4 +124,6 @@ pub(super) enum TransientCause {
     NoNewToken,
     #[error("the sign-in service allows no renewal yet")]
     TooEarly,
+    #[error("the sign-in service failed three times: it is asked again in {0} s")]
+    Failing(u64),
 }

@@ -2,15 +2,13 @@
 
 use std::sync::Arc;
 
-use time::OffsetDateTime;
-
 use super::error::KeeperError;
 use crate::claims::AccountIdentity;
 use crate::provenance::Provenance;
 use crate::refresh_refusal::RefreshRefusal;
 use crate::secret::Secret;
 use crate::store::Ownership;
-use crate::tokens::{AuthFile, Freshness, Lifetime};
+use crate::tokens::{AuthFile, Lifetime};
 
 /// What a request to the backend needs, and what a person may be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -76,15 +74,6 @@ impl LoadedCredentials {
 
     pub(super) fn token(&self) -> &Secret {
         &self.session.access_token
-    }
-
-    pub(super) fn freshness(&self) -> Freshness {
-        self.lifetime.freshness(OffsetDateTime::now_utc())
-    }
-
-    /// Returns whether the access token has ended.
-    pub(super) fn has_ended(&self) -> bool {
-        self.freshness() == Freshness::Expired
     }
 
     /// Returns an error when the person did not allow what the tokens are needed for.

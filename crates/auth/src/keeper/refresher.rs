@@ -11,9 +11,10 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use time::OffsetDateTime;
 use tokio::time::Instant;
 
+use super::brake::Brake;
+use super::clock::Clock;
 use super::decision::{RefreshDecision, RefreshRequest, RejectedToken};
 use super::error::{KeeperError, TransientCause};
 use super::loaded::{LoadedCredentials, SessionResult};
@@ -25,8 +26,12 @@ use crate::claims::AccountIdentity;
 use crate::endpoint::{Endpoint, EndpointError, RefreshCall, RefreshReason};
 use crate::fault_injection::FaultInjection;
 use crate::refresh_refusal::RefreshRefusal;
+use crate::relinquish::relinquish_unsaved;
 use crate::store::{Reservation, StoreError};
-use crate::tokens::{Freshness, Grant};
+use crate::tokens::{AuthFile, Freshness, Grant};
+
+mod restraint;
+mod succession;
 
 /// Space beyond the present size of the file, for tokens that grow with their claims.
 const SPARE_SPACE: usize = 16 * 1024;
@@ -37,6 +42,7 @@ pub(super) struct Refresher {
     pub(super) saver: Arc<Saver>,
     pub(super) endpoint: Endpoint,
     pub(super) profile: &'static AuthProfile,
+    pub(super) clock: Clock,
     /// The pause after an early refresh that brought nothing.
     pub(super) pause: Duration,
     pub(super) faults: FaultInjection,
@@ -48,6 +54,12 @@ pub(super) struct State {
     rejected: Option<RejectedToken>,
     /// No early refresh before this moment.
     paused_until: Option<Instant>,
+    /// The renewals since the last success.
+    brake: Brake,
+    /// The calls that the issuer failed in a row.
+    failures: u32,
+    /// No call before this moment.
+    failing_until: Option<Instant>,
 }
 
 /// What a refresh brought, and the space that was reserved for it.
@@ -63,7 +75,12 @@ impl Refresher {
             return RefreshDecision::Refuse(self.cache.signed_out());
         };
         let rejected = self.state().rejected.clone();
-        request.decide(loaded, rejected.as_ref(), OffsetDateTime::now_utc())
+        request.decide(loaded, rejected.as_ref(), self.clock.view(loaded))
+    }
+
+    /// Returns whether an access token has ended.
+    fn has_ended(&self, loaded: &LoadedCredentials) -> bool {
+        self.clock.view(loaded).freshness == Freshness::Expired
     }
 
     /// Returns whether the sign-in should be refreshed although its access token is still valid.
@@ -99,7 +116,8 @@ impl Refresher {
     pub(super) fn fall_back(&self, request: &RefreshRequest, error: KeeperError) -> SessionResult {
         let snapshot = self.cache.snapshot();
         let loaded = snapshot.as_ref().and_then(|snapshot| snapshot.loaded.as_ref());
-        let valid = loaded.filter(|loaded| !loaded.has_ended() && loaded.not_allowed().is_none());
+        let valid =
+            loaded.filter(|loaded| !self.has_ended(loaded) && loaded.not_allowed().is_none());
         match (request, valid) {
             (RefreshRequest::Current | RefreshRequest::Early, Some(loaded)) => {
                 let cause = std::error::Error::source(&error).map(ToString::to_string);
@@ -115,33 +133,48 @@ impl Refresher {
     fn pause_unless_fresh(&self) {
         let snapshot = self.cache.snapshot();
         let loaded = snapshot.as_ref().and_then(|snapshot| snapshot.loaded.as_ref());
-        let fresh = loaded.is_some_and(|loaded| loaded.freshness() == Freshness::Fresh);
+        let fresh =
+            loaded.is_some_and(|loaded| self.clock.view(loaded).freshness == Freshness::Fresh);
         self.state().paused_until = (!fresh).then(|| Instant::now() + self.pause);
     }
 
     /// Refreshes what `before` holds, unless another program did so meanwhile.
     async fn refresh(&self, request: &RefreshRequest, before: &LoadedCredentials) -> SessionResult {
-        let _lock = self.cache.lock().await?;
+        let lock = self.cache.lock().await?;
         self.faults.renewal();
-        let snapshot = self.cache.load().await?;
+        let mut snapshot = self.cache.load().await?;
+        if self.take_over(&snapshot).await {
+            snapshot = self.cache.load().await?;
+        }
         let (loaded, reason) = match self.decide(request, &snapshot) {
             RefreshDecision::Use(session) => return Ok(session),
             RefreshDecision::Refuse(error) => return Err(error),
-            RefreshDecision::Refresh(loaded, _) if is_news(before, &loaded) => {
+            RefreshDecision::Refresh(loaded, _) if self.is_news(before, &loaded) => {
                 return Ok(Arc::clone(&loaded.session));
             }
             RefreshDecision::Refresh(loaded, reason) => (loaded, reason),
         };
+        if let Some(held_back) = self.brake(request, &loaded, lock.as_ref()) {
+            return held_back;
+        }
         let space = self.reserve(request, &loaded).await?;
+        self.note_renewal(lock.as_ref(), &loaded, None);
         match self.spend(&loaded, reason).await {
-            Ok(grant) => self.keep(request, &loaded, Refreshed { grant, space }).await,
+            Ok(grant) => {
+                self.note_renewal(lock.as_ref(), &loaded, Some(&grant));
+                self.keep(request, &loaded, Refreshed { grant, space }).await
+            }
             Err(EndpointError::Refused(refusal)) => self.refused(request, &loaded, refusal).await,
-            Err(error) => Err(KeeperError::unavailable(error)),
+            Err(error) => {
+                self.failed(lock.as_ref());
+                Err(KeeperError::unavailable(error))
+            }
         }
     }
 
-    /// Reserves space for the new tokens. Without space, a token that is still valid is not
-    /// refreshed; one that has ended is, since new tokens in memory are better than none.
+    /// Reserves space for the new tokens, which tries all that saving takes. Without space, a token that
+    /// is still valid is not refreshed; one that has ended is, since new tokens in memory are better
+    /// than none. Where saving can never work, no token is spent.
     async fn reserve(
         &self,
         request: &RefreshRequest,
@@ -151,7 +184,8 @@ impl Refresher {
         let size = loaded.file.render().len() + SPARE_SPACE;
         match blocking(move || store.reserve(size)).await? {
             Ok(space) => Ok(Some(space)),
-            Err(error) if matches!(request, RefreshRequest::Early) && !loaded.has_ended() => {
+            Err(error) if !is_passing(&error) => Err(error.into()),
+            Err(error) if matches!(request, RefreshRequest::Early) && !self.has_ended(loaded) => {
                 Err(error.into())
             }
             Err(error) => {
@@ -172,7 +206,11 @@ impl Refresher {
         let token = token.ok_or_else(refused(RefreshRefusal::NoRefreshToken))?;
         let client_id = self.endpoint.client_of(self.profile, &loaded.provenance);
         let client_id = client_id.ok_or_else(refused(RefreshRefusal::NoClient))?;
-        self.endpoint.refresh(self.profile, RefreshCall { token, client_id, reason }).await
+        let call = RefreshCall { token, client_id, reason };
+        let (grant, date) = self.endpoint.refresh(self.profile, call).await?;
+        self.clock.hear(date);
+        self.clock.receive(&grant);
+        Ok(grant)
     }
 
     /// Saves and publishes a grant; publishes it also when it cannot be saved.
@@ -186,9 +224,12 @@ impl Refresher {
         if !loaded.identity.agrees(&AccountIdentity::of(&grant.claims())) {
             let error = self.reject(loaded, RefreshRefusal::OtherAccount);
             tracing::warn!(%error, "threw the renewed tokens away");
+            let file = AuthFile::signed_in(&grant, self.clock.wall());
+            let file = file.with_provenance(&loaded.provenance);
+            relinquish_unsaved(&self.endpoint, file).await;
             return Err(error);
         }
-        let next = Arc::new(loaded.file.renewed(&grant, OffsetDateTime::now_utc()));
+        let next = Arc::new(loaded.file.renewed(&grant, self.clock.wall()));
         let renewed =
             LoadedCredentials::new(loaded.ownership, Arc::clone(&next), Arc::clone(&next));
         match self.saver.commit(space, &loaded.stored, &next).await {
@@ -198,11 +239,12 @@ impl Refresher {
                     place,
                     "the sign-in was replaced while it was renewed; using the new one"
                 );
+                self.let_go_of(&next).await;
                 return self.reload(request).await;
             }
             Err(error) => self.saver.keep_unsaved(loaded, &next, &error).await,
         }
-        let session = renewed.filter(|renewed| !renewed.has_ended());
+        let session = renewed.filter(|renewed| !self.has_ended(renewed));
         match session.map(|renewed| Ok(Arc::clone(&renewed.session))) {
             Some(renewed) if request.accepts(&renewed) => renewed,
             _ => Err(KeeperError::unavailable(TransientCause::NoNewToken)),
@@ -227,14 +269,6 @@ impl Refresher {
         result
     }
 
-    /// Deletes tokens that were refused for good. The caller holds the lock.
-    async fn delete_tokens(&self) {
-        let store = Arc::clone(&self.cache.store);
-        if let Ok(Err(error)) = blocking(move || store.remove()).await {
-            tracing::warn!(%error, "tokens that have ended could not be deleted");
-        }
-    }
-
     /// Remembers that a refresh token is of no use, and makes the error that says so.
     fn reject(&self, loaded: &LoadedCredentials, refusal: RefreshRefusal) -> KeeperError {
         let token = loaded.refresh_token.clone();
@@ -254,13 +288,23 @@ impl Refresher {
         }
     }
 
+    /// Returns whether another program renewed: any other access token that is valid is taken, even if
+    /// it ends soon, too.
+    fn is_news(&self, before: &LoadedCredentials, now: &LoadedCredentials) -> bool {
+        before.token() != now.token() && !self.has_ended(now)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// Returns whether another program renewed: any other access token that is valid is taken, even if
-/// it ends soon, too.
-fn is_news(before: &LoadedCredentials, now: &LoadedCredentials) -> bool {
-    before.token() != now.token() && !now.has_ended()
+/// Returns whether a store may work again by itself. What is for a person to change makes a renewal
+/// that cannot be saved certain to be lost.
+fn is_passing(error: &StoreError) -> bool {
+    match error {
+        StoreError::File(error) => error.is_lack_of_room(),
+        StoreError::Keyring(_) | StoreError::Lost(_) => true,
+        _ => false,
+    }
 }

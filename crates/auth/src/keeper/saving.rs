@@ -95,6 +95,28 @@ impl Saver {
     }
 }
 
+impl Saver {
+    /// Puts what is still unsaved where the next program finds it. Returns whether nothing is lost.
+    pub(super) async fn rescue(&self) -> bool {
+        let Some(unsaved) = self.cache.unsaved() else { return true };
+        let store = Arc::clone(&self.cache.store);
+        let _lock = self.cache.lock().await;
+        let put_away = blocking(move || store.rescue(&unsaved.stored, &unsaved.next)).await;
+        match put_away.unwrap_or_else(|LostTask| Err(LostTask.into())) {
+            Ok(place) => {
+                tracing::warn!(place, "renewed tokens were put away; the next start uses them");
+                true
+            }
+            Err(error) => {
+                tracing::error!(
+                    %error, "renewed tokens are lost: sign in again with chatmock-auth login"
+                );
+                false
+            }
+        }
+    }
+}
+
 /// Tries again, and returns whether there is still something to save. Holds the keeper's parts only
 /// while it works, so that a keeper that is dropped ends this.
 async fn save_again(saver: &Weak<Saver>, unsaved: &Weak<UnsavedTokens>) -> bool {

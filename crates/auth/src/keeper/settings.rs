@@ -1,5 +1,6 @@
 //! The settings of a keeper.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::endpoint::{Endpoint, EndpointError, EndpointSettings};
@@ -22,6 +23,9 @@ pub struct KeeperSettings {
     pub originator: String,
     /// The `user-agent` for the issuer.
     pub user_agent: String,
+    /// The person's runtime folder (`XDG_RUNTIME_DIR`), where renewed tokens are put away that could not
+    /// be saved before a stop; none by default.
+    pub runtime_folder: Option<PathBuf>,
     /// The longest wait for another program's renewal; 45 s by default.
     pub lock_wait: Duration,
     /// The pause before renewed tokens that could not be saved are saved again; 5 s by default.
@@ -39,6 +43,7 @@ impl KeeperSettings {
             route: SignInRoute::CODEX,
             originator: originator.into(),
             user_agent: user_agent.into(),
+            runtime_folder: None,
             lock_wait: LOCK_WAIT,
             save_again: Duration::from_secs(5),
             renew_again: Duration::from_secs(30),

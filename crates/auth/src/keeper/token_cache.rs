@@ -66,8 +66,11 @@ impl TokenCache {
 
     /// Waits for the lock of the store; `None` when no other program can reach that.
     pub(super) async fn lock(&self) -> Result<Option<HomeLock>, KeeperError> {
-        let Some(path) = self.store.lock_path() else { return Ok(None) };
-        match HomeLock::acquire(path, self.lock_wait).await {
+        let files = self.store.lock_files()?;
+        if files.is_empty() {
+            return Ok(None);
+        }
+        match HomeLock::acquire(&files, self.lock_wait).await {
             Ok(lock) => Ok(Some(lock)),
             Err(LockError::File(error)) => Err(StoreError::from(error).into()),
             Err(busy) => Err(KeeperError::unavailable(busy)),

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use super::error::PrivateFileError;
-use super::{fault_point, open, remove, sync_folder, system};
+use super::PrivateFileError;
+use super::{fault_point, open, sync_folder, system};
 
 /// Files that a crash left are swept when they are older than this; younger ones may be in use.
 const LEFT_OVER: Duration = Duration::from_secs(3600);
@@ -72,25 +72,18 @@ impl Drop for TempFile {
     }
 }
 
-/// Removes old files that a crash left next to the target. Those that cannot be removed stay.
-pub(crate) fn sweep(target: &Path) {
-    for path in left_overs(target) {
-        let age = fs::symlink_metadata(&path).and_then(|seen| seen.modified()).ok();
+/// Lists the files that a crash left next to the target and that nobody can be writing any more.
+pub(crate) fn old_left_overs(target: &Path) -> impl Iterator<Item = PathBuf> {
+    left_overs(target).filter(|path| {
+        let age = fs::symlink_metadata(path).and_then(|seen| seen.modified()).ok();
         let age = age.and_then(|modified| modified.elapsed().ok()).unwrap_or_default();
-        if age > LEFT_OVER {
-            let _ = fs::remove_file(path);
-        }
-    }
+        age > LEFT_OVER
+    })
 }
 
-/// Removes all such files next to the target, however young: the caller holds the lock under which
-/// they are made.
-pub(crate) fn sweep_all(target: &Path) -> Result<(), PrivateFileError> {
-    // A file that cannot be removed does not keep the others.
-    left_overs(target).map(|path| remove(&path)).fold(Ok(()), Result::and)
-}
-
-fn left_overs(target: &Path) -> impl Iterator<Item = PathBuf> {
+/// Lists the files of unfinished saves next to the target, however young: a caller that holds the
+/// lock under which they are made knows that nobody writes them.
+pub(crate) fn left_overs(target: &Path) -> impl Iterator<Item = PathBuf> {
     let stem = target.file_name().unwrap_or_default().to_string_lossy();
     let prefix = format!(".{stem}.");
     let entries = target.parent().and_then(|folder| fs::read_dir(folder).ok());

@@ -9,10 +9,12 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::Rescued;
 use super::{
-    FileStore, Keyring, KeyringError, Location, LocationFile, Ownership, Reservation, Stamp,
-    StoreError, TokenStore,
+    Change, FileStore, Keyring, KeyringError, LeftOvers, Location, LocationFile, Ownership,
+    Reservation, Stamp, StoreError, TokenStore, lifeboat,
 };
+use crate::relinquish::{Held, LeftBehind};
 use crate::tokens::AuthFile;
 
 /// Where a new sign-in is stored.
@@ -50,13 +52,20 @@ impl FromStr for StoreChoice {
 pub(crate) struct StoreOptions {
     choice: StoreChoice,
     keyring: Option<Keyring>,
+    /// The person's runtime folder, where there is one.
+    runtime: Option<PathBuf>,
     /// Whether the person was warned that the file is used.
     warned: Arc<AtomicBool>,
 }
 
 impl StoreOptions {
     pub(crate) fn new(choice: StoreChoice, keyring: Option<Keyring>) -> Self {
-        Self { choice, keyring, warned: Arc::default() }
+        Self { choice, keyring, runtime: None, warned: Arc::default() }
+    }
+
+    /// Names the person's runtime folder.
+    pub(crate) fn with_runtime(self, runtime: Option<PathBuf>) -> Self {
+        Self { runtime, ..self }
     }
 
     pub(crate) fn keyring(&self) -> Option<&Keyring> {
@@ -99,11 +108,6 @@ impl AccountStore {
         self.options.keyring.as_ref().ok_or(KeyringError::NotBuilt)
     }
 
-    /// Removes what a crash left of saves, which may hold tokens. The caller holds the lock.
-    pub(crate) fn sweep(&self) -> Result<(), StoreError> {
-        self.file.sweep()
-    }
-
     /// Returns where the sign-in is now; `File` also when there is none.
     pub(crate) fn location(&self) -> Result<Location, StoreError> {
         match self.file.stamp()? {
@@ -120,7 +124,9 @@ impl AccountStore {
 
     fn save_to_keyring(&self, file: &AuthFile) -> Result<(), StoreError> {
         self.keyring()?.write(&self.entry, file.render().as_bytes())?;
-        LocationFile::bump(&self.location_file, Location::Keyring, Some(file))?;
+        let change =
+            Change { location: Location::Keyring, left_in_keyring: false, file: Some(file) };
+        LocationFile::bump(&self.location_file, change)?;
         // From here on the keyring's copy is the one in use.
         self.file.remove()
     }
@@ -134,15 +140,97 @@ impl AccountStore {
         Ok(())
     }
 
-    /// Records that the keyring does not hold the sign-in any more, and deletes what it holds.
+    /// Deletes what the keyring holds, and records that the sign-in is not there any more. What cannot
+    /// be deleted now is remembered, so that a later sign-out can end it.
     fn leave_keyring(&self, file: Option<&AuthFile>) -> Result<(), StoreError> {
-        let was_there = LocationFile::read(&self.location_file)
-            .is_ok_and(|file| file.location == Location::Keyring);
-        LocationFile::bump(&self.location_file, Location::File, file)?;
-        match &self.options.keyring {
-            Some(keyring) if was_there => Ok(keyring.delete(&self.entry)?),
-            _ => Ok(()),
+        let deleted = match &self.options.keyring {
+            _ if !self.keyring_may_hold() => Ok(()),
+            Some(keyring) => keyring.delete(&self.entry),
+            None => Err(KeyringError::NotBuilt),
+        };
+        let left_in_keyring = deleted.is_err();
+        let change = Change { location: Location::File, left_in_keyring, file };
+        LocationFile::bump(&self.location_file, change)?;
+        Ok(deleted?)
+    }
+
+    /// Returns whether the keyring holds the sign-in, or may hold a former one. Without a readable note
+    /// that is not known, and then a keyring that is there is asked.
+    fn keyring_may_hold(&self) -> bool {
+        match LocationFile::read(&self.location_file) {
+            Ok(note) => note.location == Location::Keyring || note.left_in_keyring,
+            Err(_) => self.options.keyring.is_some(),
         }
+    }
+
+    /// Returns whether anything of the sign-in is on the disk.
+    pub(crate) fn is_there(&self) -> bool {
+        let file = self.file.path().symlink_metadata().is_ok();
+        file || self.location_file.exists() || !self.file.left_overs().is_empty()
+    }
+
+    /// Collects the tokens in both places where the sign-in can be, whichever is used.
+    pub(crate) fn held(&self) -> Held {
+        let mut held = Held::default();
+        self.file.hold(&mut held);
+        if self.keyring_may_hold() {
+            match self.keyring().and_then(|keyring| keyring.read(&self.entry)) {
+                Ok(Some(text)) => held.read(KEYRING, &text),
+                Ok(None) => {}
+                Err(error) => held.could_not_read(IN_KEYRING, error),
+            }
+        }
+        held
+    }
+
+    /// Collects the tokens in files that were set aside, put away or left by unfinished saves.
+    pub(crate) fn held_left_overs(&self) -> Held {
+        let mut held = self.file.held_left_overs();
+        if let Some(found) = self.lifeboat().and_then(|place| lifeboat::find(&place)) {
+            held.join(Held::one(found.file));
+        }
+        held
+    }
+
+    /// Where renewed tokens of this sign-in are put away; only those of the active one ever are.
+    fn lifeboat(&self) -> Option<PathBuf> {
+        let runtime = self.options.runtime.as_ref().filter(|_| !self.entry.contains('/'))?;
+        Some(lifeboat::place(runtime, &self.entry))
+    }
+
+    /// Files that may hold tokens of an earlier sign-in, or renewed ones that are not in use yet.
+    pub(crate) fn left_overs(&self) -> Vec<PathBuf> {
+        let put_away = self.lifeboat().filter(|place| place.symlink_metadata().is_ok());
+        self.file.left_overs().into_iter().chain(put_away).collect()
+    }
+
+    /// Removes the sign-in from every place. Returns what stays, and why. The caller holds the lock.
+    pub(crate) fn clear(&self) -> Vec<LeftBehind> {
+        let left = match self.remove() {
+            Ok(()) => None,
+            Err(StoreError::Keyring(error)) => Some(LeftBehind::new(IN_KEYRING, error)),
+            Err(error) => Some(LeftBehind::new(self.file.path().display(), error)),
+        };
+        left.into_iter().chain(self.clear_left_overs(LeftOvers::All)).collect()
+    }
+
+    /// Removes files that were set aside or left by unfinished saves, and a former sign-in that stayed
+    /// in the keyring. The caller holds the lock.
+    pub(crate) fn clear_left_overs(&self, which: LeftOvers) -> Vec<LeftBehind> {
+        let mut left = self.file.clear_left_overs(which);
+        if let Some(place) = self.lifeboat().filter(|_| which != LeftOvers::None)
+            && let Err(error) = lifeboat::remove(&place)
+        {
+            left.push(LeftBehind::new(place.display(), error));
+        }
+        let note = LocationFile::read(&self.location_file).unwrap_or_default();
+        if note.left_in_keyring && note.location == Location::File {
+            match self.leave_keyring(self.file.load().ok().flatten().as_ref()) {
+                Ok(()) => {}
+                Err(error) => left.push(LeftBehind::new(IN_KEYRING, error)),
+            }
+        }
+        left
     }
 
     /// Logs once why the file is used, and what to do about it.
@@ -169,8 +257,10 @@ impl AccountStore {
     }
 }
 
-/// The keyring in messages.
+/// What is in the keyring, in messages.
 const KEYRING: &str = "the sign-in in the keyring";
+/// The keyring as a place, in messages.
+const IN_KEYRING: &str = "the keyring";
 
 impl TokenStore for AccountStore {
     fn load(&self) -> Result<Option<AuthFile>, StoreError> {
@@ -217,13 +307,36 @@ impl TokenStore for AccountStore {
         })
     }
 
-    fn lock_path(&self) -> Option<&Path> {
-        self.file.lock_path()
+    fn lock_files(&self) -> Result<Vec<PathBuf>, StoreError> {
+        self.file.lock_files()
+    }
+
+    fn rescue(&self, stored: &AuthFile, next: &AuthFile) -> Result<String, StoreError> {
+        let in_place = self.file.save_in_place(stored, next);
+        match (in_place, self.lifeboat()) {
+            (Ok(()), _) => Ok(self.file.description()),
+            (Err(_), Some(place)) => {
+                lifeboat::put_away(&place, stored, next)?;
+                Ok(place.display().to_string())
+            }
+            (Err(error), None) => Err(error),
+        }
+    }
+
+    fn rescued(&self) -> Vec<Rescued> {
+        let put_away = self.lifeboat().and_then(|place| lifeboat::find(&place));
+        self.file.rescued().into_iter().chain(put_away).collect()
+    }
+
+    fn forget_rescued(&self) {
+        for left in self.clear_left_overs(LeftOvers::Unfinished) {
+            tracing::warn!(%left, "tokens that are not needed any more could not be removed");
+        }
     }
 
     fn description(&self) -> String {
         match self.location() {
-            Ok(Location::Keyring) => "the keyring".to_owned(),
+            Ok(Location::Keyring) => IN_KEYRING.to_owned(),
             _ => self.file.description(),
         }
     }

@@ -1,8 +1,9 @@
 //! The Codex CLI's own sign-in file, read and never written.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::{Ownership, Reservation, Stamp, StoreError, TokenStore, disk};
+use crate::private::{foreign_place_of, read_foreign};
 use crate::tokens::AuthFile;
 
 /// A sign-in another program owns and renews.
@@ -20,7 +21,8 @@ impl BorrowedStore {
 
 impl TokenStore for BorrowedStore {
     fn load(&self) -> Result<Option<AuthFile>, StoreError> {
-        disk::load(&self.path)
+        // Launchers put a link to the person's own file in the place of each session's.
+        disk::load(&foreign_place_of(&self.path)?, read_foreign)
     }
 
     fn save(&self, _file: &AuthFile) -> Result<(), StoreError> {
@@ -36,11 +38,11 @@ impl TokenStore for BorrowedStore {
     }
 
     fn stamp(&self) -> Result<Stamp, StoreError> {
-        disk::stamp(&self.path)
+        disk::stamp(&foreign_place_of(&self.path)?)
     }
 
-    fn lock_path(&self) -> Option<&Path> {
-        None
+    fn lock_files(&self) -> Result<Vec<PathBuf>, StoreError> {
+        Ok(Vec::new())
     }
 
     fn description(&self) -> String {

@@ -9,9 +9,14 @@
 use std::path::Path;
 use std::time::Duration;
 
+use zeroize::Zeroizing;
+
 use super::{Stamp, StoreError};
-use crate::private::{look, read_private};
+use crate::private::{PrivateFileError, look};
 use crate::tokens::AuthFile;
+
+/// Reads the text of a file; `None` when there is none.
+pub(super) type Reader = fn(&Path) -> Result<Option<Zeroizing<Vec<u8>>>, PrivateFileError>;
 
 /// The pauses before each new look at a file that does not parse and that nobody writes.
 const SECOND_LOOKS: [Duration; 3] =
@@ -24,10 +29,10 @@ const BUSY_LOOK: Duration = Duration::from_millis(1);
 const MOST_LOOKS: usize = 400;
 
 /// Reads and parses a sign-in file.
-pub(super) fn load(path: &Path) -> Result<Option<AuthFile>, StoreError> {
+pub(super) fn load(path: &Path, read: Reader) -> Result<Option<AuthFile>, StoreError> {
     let (mut seen, mut quiet, mut busy) = (stamp(path)?, 0, false);
     for _ in 0..MOST_LOOKS {
-        let Some(text) = read_private(path)? else { return Ok(None) };
+        let Some(text) = read(path)? else { return Ok(None) };
         if let Ok(file) = AuthFile::parse(&text) {
             return Ok(Some(file));
         }

@@ -33,6 +33,20 @@ pub(crate) struct LocationFile {
     pub(crate) user: Option<String>,
     pub(crate) workspace: Option<String>,
     pub(crate) route: Option<String>,
+    /// Whether the keyring may hold a former sign-in that could not be deleted there.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub(crate) left_in_keyring: bool,
+}
+
+/// A change of what is stored.
+#[derive(Clone, Copy)]
+pub(crate) struct Change<'a> {
+    /// The place from now on.
+    pub(crate) location: Location,
+    /// Whether a former sign-in stays in the keyring.
+    pub(crate) left_in_keyring: bool,
+    /// The sign-in, if there is one.
+    pub(crate) file: Option<&'a AuthFile>,
 }
 
 impl LocationFile {
@@ -44,15 +58,13 @@ impl LocationFile {
     }
 
     /// Notes a change: what is kept now, and where.
-    pub(crate) fn bump(
-        path: &Path,
-        location: Location,
-        file: Option<&AuthFile>,
-    ) -> Result<(), StoreError> {
+    pub(crate) fn bump(path: &Path, change: Change<'_>) -> Result<(), StoreError> {
+        let Change { location, left_in_keyring, file } = change;
         // A damaged note is no reason to lose a sign-in; the time keeps the number growing.
         let before =
             Self::read(path).map_or_else(|_| fallback_generation(), |file| file.generation);
-        let next = Self { generation: before + 1, location, ..Self::describing(file) };
+        let generation = before + 1;
+        let next = Self { generation, location, left_in_keyring, ..Self::describing(file) };
         let mut text = serde_json::to_vec(&next).unwrap_or_default();
         text.push(b'\n');
         Ok(write_private(path, &text)?)

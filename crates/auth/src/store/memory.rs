@@ -1,6 +1,6 @@
 //! A sign-in kept in memory and forgotten at the end of the program.
 
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::{Ownership, Reservation, Stamp, StoreError, TokenStore};
@@ -64,8 +64,8 @@ impl TokenStore for MemoryStore {
         Ok(Stamp::Generation(self.content().generation))
     }
 
-    fn lock_path(&self) -> Option<&Path> {
-        None
+    fn lock_files(&self) -> Result<Vec<PathBuf>, StoreError> {
+        Ok(Vec::new())
     }
 
     fn description(&self) -> String {

@@ -41,7 +41,13 @@ impl Harness {
 
     /// What is signed in with, for any workspace and without a name.
     pub(crate) fn sign_in(&self) -> SignIn<'_> {
-        SignIn { home: &self.home, endpoint: &self.endpoint, workspaces: &[], name: None }
+        SignIn {
+            home: &self.home,
+            endpoint: &self.endpoint,
+            workspaces: &[],
+            name: None,
+            shared_with: None,
+        }
     }
 
     /// Begins a sign-in whose browser comes back to a listener.

@@ -78,7 +78,8 @@ async fn a_retired_programs_sign_in_can_be_taken_over() {
     let path = other.path().join("auth.json");
     std::fs::write(&path, python(&harness.simulator.auth_json())).unwrap();
     let found = examine(&path, &harness.home).unwrap().unwrap();
-    let account = found.take_over(&harness.home).await.unwrap();
+    let (account, let_go) = found.take_over(&harness.home, &harness.endpoint).await.unwrap();
+    assert!(let_go.is_complete(), "{let_go:?}");
     assert_eq!(account.workspace, Some(Claims::default().account_id));
     assert_eq!(harness.home.accounts().unwrap().len(), 2, "the present one is put aside");
     harness.keeper().current().await.unwrap();

@@ -233,7 +233,7 @@ async fn both_routes_of_one_person_are_two_accounts_of_a_home() {
     };
     assert_eq!(routes(harness.home.accounts().unwrap()), ["codex", "plan"]);
     harness.keeper().current().await.unwrap();
-    harness.home.switch("user-demo@unknown+plan").await.unwrap();
+    harness.home.switch(&harness.endpoint, "user-demo@unknown+plan").await.unwrap();
     harness.route = SignInRoute::PLAN;
     harness.keeper().current().await.unwrap();
     let out = sign_out(&harness.home, &harness.endpoint, Some("codex")).await.unwrap().unwrap();

@@ -106,9 +106,9 @@ async fn a_named_account_puts_the_present_one_aside() {
     let accounts = harness.home.accounts().unwrap();
     assert_eq!(accounts.len(), 2);
     assert!(accounts[0].active && accounts[0].name.as_deref() == Some("work"));
-    harness.home.switch("demo@example.invalid").await.unwrap();
+    harness.home.switch(&harness.endpoint, "demo@example.invalid").await.unwrap();
     assert_eq!(harness.stored(), first);
-    harness.home.switch("work").await.unwrap();
+    harness.home.switch(&harness.endpoint, "work").await.unwrap();
     assert_ne!(harness.stored(), first);
 }
 
@@ -123,7 +123,7 @@ async fn a_keeper_follows_the_active_account_without_a_restart() {
     let sign_in = SignIn { name: Some("work"), ..harness.sign_in() };
     sign_in.obtain(&exchange).await.unwrap().save(async |_| true).await.unwrap();
     assert_eq!(email().await, "two@example.invalid");
-    harness.home.switch("demo@example.invalid").await.unwrap();
+    harness.home.switch(&harness.endpoint, "demo@example.invalid").await.unwrap();
     assert_eq!(email().await, "demo@example.invalid");
     chatmock_auth::sign_out(&harness.home, &harness.endpoint, None).await.unwrap().unwrap();
     assert!(keeper.current().await.is_err());

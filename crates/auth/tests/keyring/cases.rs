@@ -209,14 +209,19 @@ async fn several() {
     for (name, workspace) in [("first", "one"), ("second", "two")] {
         simulator.set_person(Claims::of_account(workspace));
         let code = code_of(&endpoint).await;
-        let sign_in =
-            SignIn { home: &home, endpoint: &endpoint, workspaces: &[], name: Some(name) };
+        let sign_in = SignIn {
+            home: &home,
+            endpoint: &endpoint,
+            workspaces: &[],
+            name: Some(name),
+            shared_with: None,
+        };
         let signed_in = sign_in.obtain(&code).await.unwrap().save(async |_| true).await.unwrap();
         assert_eq!(signed_in.place, "the keyring");
     }
     let listed: Vec<_> = home.accounts().unwrap().into_iter().map(|a| (a.name, a.active)).collect();
     assert_eq!(listed, [(Some("second".to_owned()), true), (Some("first".to_owned()), false)]);
-    home.switch("first").await.unwrap();
+    home.switch(&endpoint, "first").await.unwrap();
     assert_eq!(home.active_account().unwrap().unwrap().name.as_deref(), Some("first"));
     let files = std::fs::read_dir(folder.path().join("accounts")).unwrap().flatten();
     assert!(files.into_iter().all(|file| !file.file_name().to_string_lossy().ends_with(".json")));

@@ -52,8 +52,8 @@ pub enum StoreError {
 impl From<PrivateFileError> for StoreError {
     fn from(error: PrivateFileError) -> Self {
         match error {
-            PrivateFileError::Unsafe { path, problem } => Self::Unsafe { path, problem },
-            PrivateFileError::Io { path, source, .. } => Self::Io { path, source },
+            PrivateFileError::Unsafe { path, problem, .. } => Self::Unsafe { path, problem },
+            PrivateFileError::Io { path, error, .. } => Self::Io { path, source: error },
         }
     }
 }

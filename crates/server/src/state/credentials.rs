@@ -108,17 +108,20 @@ impl UpstreamAuth {
         }
     }
 
-    /// Waits for a renewal under way: cut off, it would have spent its token for nothing.
-    pub(crate) async fn finish(&self) {
-        if let Self::SignIn(keeper) = self {
-            keeper.finish().await;
+    /// Waits for a renewal under way: cut off, it would have spent its token for nothing. Returns
+    /// `false` when renewed tokens could not be saved anywhere.
+    pub(crate) async fn finish(&self) -> bool {
+        match self {
+            Self::SignIn(keeper) => keeper.finish().await,
+            Self::Key(_) => true,
         }
     }
 }
 
 fn keeper(settings: SignInSettings) -> Result<TokenKeeper, EndpointError> {
     // A sign-in is renewed where it is kept; only a new one has a choice.
-    let store = Home::new(settings.home, StoreChoice::Auto).store();
+    let home = Home::new(settings.home, StoreChoice::Auto);
+    let store = home.with_runtime_folder(settings.keeper.runtime_folder.clone()).store();
     let borrowed = settings.borrow_codex.map(|home| -> Arc<dyn TokenStore> {
         Arc::new(BorrowedStore::new(home.join("auth.json")))
     });
@@ -163,6 +166,7 @@ fn credentials(
         ref error @ KeeperError::Unavailable(ref cause) => {
             CredentialError::Unavailable(format!("{error} ({cause})"))
         }
+        error @ KeeperError::StillRefused => CredentialError::StillRefused(error.to_string()),
         error @ (KeeperError::Store(_) | KeeperError::AccountChanged) => {
             CredentialError::Unavailable(error.to_string())
         }

@@ -1,7 +1,7 @@
 //! A store in memory that fails on demand.
 
 use std::io;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -47,8 +47,8 @@ impl TokenStore for FailingStore {
         self.inner.stamp()
     }
 
-    fn lock_path(&self) -> Option<&Path> {
-        None
+    fn lock_files(&self) -> Result<Vec<PathBuf>, StoreError> {
+        Ok(Vec::new())
     }
 
     fn description(&self) -> String {

@@ -149,6 +149,8 @@ async fn renewed_tokens_of_another_account_are_thrown_away() {
         ));
     }
     assert_eq!(issuer.posts().len(), 1);
+    let [revoked] = &issuer.revoked()[..] else { panic!("one revocation expected") };
+    assert!(revoked.body.contains(r#""token":"rt-2""#), "{}", revoked.body);
     assert_eq!(store.load().unwrap().unwrap().render(), file.render());
 }
 

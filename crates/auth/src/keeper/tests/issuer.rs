@@ -42,6 +42,7 @@ type Script = dyn Fn(usize, &Post) -> Answer + Send + Sync;
 pub(super) struct Issuer {
     pub(super) address: String,
     posts: Arc<Mutex<Vec<Post>>>,
+    revoked: Arc<Mutex<Vec<Post>>>,
     arrived: watch::Sender<usize>,
     gate: Arc<Semaphore>,
 }
@@ -64,6 +65,7 @@ impl Issuer {
         let issuer = Self {
             address: format!("http://{}", listener.local_addr().unwrap()),
             posts: Arc::default(),
+            revoked: Arc::default(),
             arrived: watch::channel(0).0,
             gate: Arc::new(Semaphore::new(0)),
         };
@@ -85,12 +87,22 @@ impl Issuer {
         self.posts.lock().unwrap().clone()
     }
 
+    /// The revocations, which are answered at once and counted apart.
+    pub(super) fn revoked(&self) -> Vec<Post> {
+        self.revoked.lock().unwrap().clone()
+    }
+
     pub(super) async fn arrival(&self, count: usize) {
         self.arrived.subscribe().wait_for(|arrived| *arrived >= count).await.unwrap();
     }
 
     async fn serve(self, mut socket: TcpStream, script: Arc<Script>) {
         let Some(post) = receive(&mut socket).await else { return };
+        if post.head.starts_with("POST /oauth/revoke ") {
+            self.revoked.lock().unwrap().push(post);
+            send(&mut socket, &Answer::new(200, "{}")).await;
+            return;
+        }
         let number = {
             let mut posts = self.posts.lock().unwrap();
             posts.push(post.clone());
@@ -98,17 +110,21 @@ impl Issuer {
         };
         self.arrived.send_replace(number);
         self.gate.acquire().await.unwrap().forget();
-        let Answer { status, headers, body } = script(number, &post);
-        if status == 0 {
-            return;
-        }
-        let reply = format!(
-            "HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n{headers}\r\n{body}",
-            body.len()
-        );
-        // A client that has read enough may have gone.
-        let _ = socket.write_all(reply.as_bytes()).await;
+        send(&mut socket, &script(number, &post)).await;
     }
+}
+
+async fn send(socket: &mut TcpStream, answer: &Answer) {
+    let Answer { status, headers, body } = answer;
+    if *status == 0 {
+        return;
+    }
+    let reply = format!(
+        "HTTP/1.1 {status} X\r\ncontent-length: {}\r\nconnection: close\r\n{headers}\r\n{body}",
+        body.len()
+    );
+    // A client that has read enough may have gone.
+    let _ = socket.write_all(reply.as_bytes()).await;
 }
 
 async fn receive(socket: &mut TcpStream) -> Option<Post> {

@@ -59,7 +59,7 @@ async fn unsaved_tokens_are_renewed_and_saved_over_the_file_they_came_from() {
     let keeper = patient(&issuer, &store);
     let first = keeper.current().await.unwrap();
     store.no_commit.store(false, Ordering::SeqCst);
-    keeper.renew(&first.access_token).await.unwrap();
+    assert_ne!(keeper.refresh().await.unwrap().access_token, first.access_token);
     assert_eq!((refresh_token(&store).as_str(), issuer.posts().len()), ("rt-3", 2));
     keeper.finish().await;
     assert_eq!(refresh_token(&store), "rt-3");

@@ -181,7 +181,7 @@ async fn a_sign_out_made_during_a_renewal_stands() {
 async fn a_lock_that_stays_held_ends_the_wait_without_a_call() {
     let issuer = rotating().await;
     let (_home, store) = home(&lasting(-10, "rt-1"));
-    let _held = HomeLock::acquire(store.lock_path().unwrap(), Duration::ZERO).await.unwrap();
+    let _held = HomeLock::acquire(&store.lock_files().unwrap(), Duration::ZERO).await.unwrap();
     let settings = KeeperSettings { lock_wait: Duration::from_millis(20), ..settings(&issuer) };
     let keeper = TokenKeeper::new(&settings, Arc::new(store.clone()), None).unwrap();
     assert!(is_unavailable(&keeper.current().await));

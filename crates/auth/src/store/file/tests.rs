@@ -75,6 +75,17 @@ fn a_new_sign_in_sets_a_damaged_file_aside() {
 }
 
 #[test]
+fn a_byte_order_mark_is_no_damage() {
+    let (_home, store) = home();
+    let text = format!("\u{feff}{}", *file("r").render());
+    fs::write(store.path(), text.replace('\n', "\r\n")).unwrap();
+    let stored = store.load().unwrap().unwrap();
+    assert_eq!(stored.tokens().unwrap().refresh_token().unwrap().expose(), "r");
+    store.reserve(10).unwrap().commit(&stored, &file("s")).unwrap();
+    assert!(fs::read_to_string(store.path()).unwrap().starts_with('{'));
+}
+
+#[test]
 fn a_commit_over_a_changed_file_writes_nothing() {
     let (home, store) = home();
     store.save(&file("theirs")).unwrap();
@@ -208,19 +219,78 @@ mod unix {
     }
 
     #[test]
-    fn a_link_is_not_followed_nor_replaced() {
+    fn a_link_of_the_person_stays_and_its_target_is_read_locked_and_replaced() {
         let (home, store) = home();
-        let target = home.path().join("target");
+        let dotfiles = tempfile::tempdir().unwrap();
+        let target = dotfiles.path().join("sign-in.json");
         fs::write(&target, &**file("r").render()).unwrap();
         symlink(&target, store.path()).unwrap();
-        assert!(matches!(
-            store.load(),
-            Err(StoreError::File(PrivateFileError::Unsafe { problem: "is a symbolic link", .. }))
-        ));
-        assert!(store.save(&file("s")).is_err());
-        assert!(store.path().symlink_metadata().unwrap().is_symlink());
-        let borrowed = BorrowedStore::new(store.path());
-        assert!(matches!(borrowed.load(), Err(StoreError::File(PrivateFileError::Unsafe { .. }))));
+        let stored = store.load().unwrap().unwrap();
+        let locks = [dotfiles.path().join("auth.lock")];
+        assert_eq!(store.lock_files().unwrap(), locks);
+        let before = store.stamp().unwrap();
+        let room = store.reserve(10).unwrap();
+        assert_eq!(names(home.path()), ["auth.json"], "nothing is made next to the link");
+        room.commit(&stored, &file("s")).unwrap();
+        assert_ne!(store.stamp().unwrap(), before);
+        assert_eq!(store.load().unwrap().unwrap().render(), file("s").render());
+        assert_eq!(names(dotfiles.path()), ["sign-in.json"]);
+        assert_eq!(mode(&target), 0o600);
+        // A sign-out removes the tokens, and the next sign-in goes where the link leads.
+        store.remove().unwrap();
+        assert_eq!((store.load().unwrap(), target.exists()), (None, false));
+        store.save(&file("t")).unwrap();
+        assert!(store.path().symlink_metadata().unwrap().is_symlink() && target.is_file());
+    }
+
+    #[test]
+    fn a_link_to_what_is_no_file_or_into_an_open_folder_is_refused() {
+        let (home, store) = home();
+        let shared = tempfile::tempdir().unwrap();
+        let target = shared.path().join("sign-in.json");
+        fs::write(&target, &**file("r").render()).unwrap();
+        symlink(&target, store.path()).unwrap();
+        for mode in [0o777, 0o1777, 0o720] {
+            fs::set_permissions(shared.path(), fs::Permissions::from_mode(mode)).unwrap();
+            let error = store.load().unwrap_err().to_string();
+            assert!(error.contains("target of a link") && error.contains("go-w"), "{error}");
+            assert!(store.save(&file("s")).is_err() && store.reserve(1).is_err());
+        }
+        for target in [home.path().to_owned(), "/dev/zero".into(), store.path().to_owned()] {
+            fs::remove_file(store.path()).unwrap();
+            symlink(&target, store.path()).unwrap();
+            let refused = store.load();
+            assert!(matches!(refused, Err(StoreError::File(_))), "{target:?}: {refused:?}");
+        }
+    }
+
+    #[test]
+    fn another_programs_file_is_read_through_a_link_and_left_as_it_is() {
+        let (home, _) = home();
+        let target = home.path().join("target.json");
+        fs::write(&target, &**file("r").render()).unwrap();
+        fs::set_permissions(&target, fs::Permissions::from_mode(0o644)).unwrap();
+        let link = home.path().join("link.json");
+        symlink("target.json", &link).unwrap();
+        let borrowed = BorrowedStore::new(&link);
+        assert!(borrowed.load().unwrap().is_some());
+        let before = borrowed.stamp().unwrap();
+        fs::write(&target, &**file("longer-than-before").render()).unwrap();
+        assert_ne!(borrowed.stamp().unwrap(), before, "the target is looked at, not the link");
+        assert_eq!(mode(&target), 0o644);
+    }
+
+    #[test]
+    fn a_mode_that_is_too_open_is_corrected_by_the_first_read() {
+        let (home, store) = home();
+        store.save(&file("r")).unwrap();
+        fs::set_permissions(store.path(), fs::Permissions::from_mode(0o644)).unwrap();
+        fs::set_permissions(home.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        assert!(store.load().unwrap().is_some());
+        assert_eq!((mode(store.path()), mode(home.path())), (0o600, 0o755));
+        fs::set_permissions(home.path(), fs::Permissions::from_mode(0o1777)).unwrap();
+        let error = store.load().unwrap_err().to_string();
+        assert!(error.contains("can be written in by other users"), "{error}");
     }
 
     #[test]
@@ -259,7 +329,7 @@ mod unix {
         assert!(borrowed.load().unwrap().is_some());
         assert!(matches!(borrowed.save(&file("s")), Err(StoreError::ReadOnly { .. })));
         assert!(matches!(borrowed.reserve(1), Err(StoreError::ReadOnly { .. })));
-        assert_eq!(borrowed.lock_path(), None);
+        assert!(borrowed.lock_files().unwrap().is_empty());
         assert_eq!(names(home.path()), ["auth.json"]);
     }
 }
