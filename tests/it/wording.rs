@@ -33,6 +33,43 @@ fn no_text_for_people_uses_a_worn_phrase() {
     assert!(faults.is_empty(), "worn phrases, see docs/glossary.md:\n{}", faults.join("\n"));
 }
 
+/// The crates that other programs embed know no command line: what to type is said by the program.
+#[test]
+fn no_crate_that_can_be_embedded_names_a_program_or_a_flag() {
+    let folders = ["crates/protocol/src", "crates/translate/src", "crates/upstream/src"];
+    let files = folders.iter().flat_map(|folder| sources(&root().join(folder)));
+    let mut faults = Vec::new();
+    for file in files {
+        for Text { line, text } in literals(&std::fs::read_to_string(&file).unwrap()) {
+            if names_command_line(&text) {
+                faults.push(format!("{}:{line}: {text:?}", file.display()));
+            }
+        }
+    }
+    assert!(faults.is_empty(), "hand these words in from the server:\n{}", faults.join("\n"));
+}
+
+#[test]
+fn programs_flags_and_variables_are_recognised() {
+    for text in ["run: chatmock-auth login", "is --upstream-url right?", "CHATMOCK_HOME", "--a"] {
+        assert!(names_command_line(text), "{text}");
+    }
+    // The name of an instance in `Via`, a dash in prose, and a boundary are none of these.
+    for text in ["chatmock-", "chatmock-0f", "a -- b", "--\r\n", "well--known"] {
+        assert!(!names_command_line(text), "{text}");
+    }
+}
+
+/// Returns whether a text names one of the programs, a flag, or a variable of the environment.
+fn names_command_line(text: &str) -> bool {
+    let is_flag = |word: &str| {
+        let word = word.trim_start_matches(['`', '(', '"', '\'']);
+        word.strip_prefix("--").is_some_and(|name| name.starts_with(char::is_alphabetic))
+    };
+    let named = ["chatmock-auth", "chatmock-server", "CHATMOCK_", "OPENAI_API_KEY"];
+    named.iter().any(|name| text.contains(name)) || text.split_whitespace().any(is_flag)
+}
+
 fn faults(file: &Path) -> Vec<String> {
     let source = std::fs::read_to_string(file).unwrap();
     let mut texts = literals(&source);

@@ -14,6 +14,7 @@ use crate::http::guard::Guard;
 use crate::http::log_limiter::LogLimiter;
 use crate::http::request_body::BodyReader;
 use crate::panics::PanicCounter;
+use crate::remedies;
 use crate::settings::{HttpSettings, Settings};
 use crate::state::SharedState;
 use crate::state::credentials::UpstreamAuth;
@@ -53,7 +54,7 @@ impl App {
             accepted_params: route.accepts(),
             default_summary: route.summarizes_reasoning(),
         };
-        let auth = UpstreamAuth::new(access, route.remedy())?;
+        let auth = UpstreamAuth::new(access, remedies::for_credentials(route.name()))?;
         let client = Client::new(upstream, auth.credentials())?;
         let responses = Arc::new(ResponseStore::open(http.responses.clone())?);
         let log_limiter = Arc::<LogLimiter>::default();

@@ -5,6 +5,8 @@ use chatmock_protocol::responses::ApiError;
 use chatmock_translate::{Failure, FailureKind, Notice, NoticeKind};
 use chatmock_upstream::{Adjustment, CredentialError, Error, ErrorResponse, UpstreamRoute};
 
+use crate::remedies;
+
 /// The code of every failure that a sign-in fixes.
 const SIGN_IN: &str = "sign_in_required";
 
@@ -42,15 +44,17 @@ pub(crate) fn from_upstream(error: Error) -> Failure {
 /// Keeps what the backend said; a page that says nothing becomes a plain bad gateway.
 fn from_refusal(refusal: ErrorResponse) -> Failure {
     let silent = refusal.error == ApiError::default();
-    let mut failure = Failure::from_api(refusal.error, Some(refusal.status), refusal.retry_after);
+    let mut failure = Failure::from_api(refusal.error, Some(refusal.status), refusal.retry_after)
+        .with_remedy(&remedies::BY_CODE);
     if silent && matches!(failure.kind, FailureKind::Rejected(500..)) {
         failure.kind = FailureKind::Failed;
     }
     if failure.kind == FailureKind::SignedOut {
         failure.code.get_or_insert_with(|| SIGN_IN.into());
     }
-    if let Some(hint) = refusal.hint.filter(|hint| !failure.message.contains(hint)) {
-        failure.message = format!("{}; {hint}", failure.message);
+    let remedy = refusal.hint.and_then(remedies::for_hint);
+    if let Some(remedy) = remedy.filter(|remedy| !failure.message.contains(remedy)) {
+        failure.message = format!("{}; {remedy}", failure.message);
     }
     failure
 }
@@ -59,7 +63,7 @@ fn from_refusal(refusal: ErrorResponse) -> Failure {
 /// itself is not a client's to know.
 pub(crate) fn with_address_hint(mut failure: Failure, route: &UpstreamRoute) -> Failure {
     if failure.kind == FailureKind::Unreachable && route.has_custom_base() {
-        failure.message.push_str("; is --upstream-url right?");
+        failure.message = format!("{}; {}", failure.message, remedies::ADDRESS);
     }
     failure
 }

@@ -8,6 +8,7 @@ mod failure;
 mod fault_injection;
 mod http;
 mod panics;
+mod remedies;
 mod serve;
 mod service;
 mod settings;

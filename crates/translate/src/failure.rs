@@ -5,6 +5,8 @@ use std::borrow::Cow;
 use chatmock_protocol::json::ReadError;
 use chatmock_protocol::responses::ApiError;
 
+use crate::remedies::Remedies;
+
 /// The kinds of failures, by what a client can do about them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -82,6 +84,16 @@ impl Failure {
         Self::from(ReadError { path, ..fault })
     }
 
+    /// Adds to the message what a person can do, where the embedder has words for the code.
+    #[must_use]
+    pub fn with_remedy(self, remedies: &Remedies) -> Self {
+        let Some(remedy) = self.code.as_deref().and_then(|code| remedies.find(code)) else {
+            return self;
+        };
+        let message = brief(format!("{}; {remedy}", self.message.trim_end_matches('.')));
+        Self { message, ..self }
+    }
+
     /// Adds a word for programs.
     #[must_use]
     pub fn with_code(self, code: impl Into<Cow<'static, str>>) -> Self {
@@ -98,7 +110,7 @@ impl Failure {
     /// Names what a backend error means, from its status, code and class.
     ///
     /// `status` is that of the answer, or `None` for an error inside a stream; `retry_after` is in
-    /// seconds.
+    /// seconds. The message is the backend's own; see [`Self::with_remedy`].
     #[must_use]
     pub fn from_api(error: ApiError, status: Option<u16>, retry_after: Option<u64>) -> Self {
         let retry_after = retry_after.or_else(|| error.relative_wait());
@@ -112,13 +124,10 @@ impl Failure {
             Some(status @ 400..=499) => rejected(status),
             status => said().unwrap_or_else(|| of_status(status, retry_after)),
         };
-        let mut message = error.message.unwrap_or_else(|| match status {
+        let message = error.message.unwrap_or_else(|| match status {
             Some(status) => format!("the backend answered {status} without saying why"),
             None => "the backend reported a failure without saying why".to_owned(),
         });
-        if let Some(advice) = error.code.as_deref().and_then(advice) {
-            message = format!("{}; {advice}", message.trim_end_matches('.'));
-        }
         Self {
             code: error.code.map(Cow::Owned),
             param: error.param.map(brief),
@@ -212,29 +221,6 @@ fn of_word(word: &str, retry_after: Option<u64>) -> Option<FailureKind> {
         "subscription_sharing_invalid_user" => FailureKind::SignedOut,
         "model_not_found" => FailureKind::NotFound,
         _ if word.starts_with("token_") => FailureKind::SignedOut,
-        _ => return None,
-    })
-}
-
-/// Returns advice for a code, beyond what the backend's own message says.
-fn advice(code: &str) -> Option<&'static str> {
-    Some(match code {
-        "subscription_sharing_invalid_user" => "sign in again: chatmock-auth login --route plan",
-        "subscription_sharing_user_not_eligible" => {
-            "plan usage needs a personal Plus or Pro plan; no other try will help"
-        }
-        "subscription_sharing_route_not_supported" => {
-            "this program called a wrong address, which is a fault in it: please report it"
-        }
-        "subscription_sharing_usage_limit_exceeded" => {
-            "the plan's or this program's limit is reached: see https://chatgpt.com/settings/usage"
-        }
-        "subscription_sharing_usage_unavailable" | "subscription_sharing_user_unavailable" => {
-            "this passes: try again in a moment"
-        }
-        "chatpass_v2_scope_not_authorized" | "chatpass_v2_invalid_authorization_context" => {
-            "the sign-in does not allow plan usage: chatmock-auth login --route plan"
-        }
         _ => return None,
     })
 }

@@ -29,6 +29,7 @@ pub mod openai;
 pub mod policy;
 pub mod reader;
 pub mod reasoning_style;
+mod remedies;
 pub mod reply;
 mod schema;
 mod settle;
@@ -57,6 +58,7 @@ pub use notice::{Notice, NoticeKind};
 pub use ollama::{Ollama, OllamaChat, OllamaGenerate};
 pub use openai::{Chat, Completions, OpenAi, Responses};
 pub use policy::Policy;
+pub use remedies::Remedies;
 pub use settle::{Turn, settle, unknown_model};
 pub use shape::Shape;
 

@@ -16,7 +16,7 @@ use reqwest::{Method, Request, Response, StatusCode};
 
 use crate::config::{Config, Limits};
 use crate::credentials::{CredentialError, CredentialSource, Credentials};
-use crate::error::Error;
+use crate::error::{Error, Hint};
 use crate::identity::Caller;
 use crate::residency::Residency;
 use crate::retry::RetryPolicy;
@@ -177,13 +177,13 @@ impl Client {
         Ok(response)
     }
 
-    /// Adds to an error response what a person can do about it.
+    /// Adds to an error response what is probably wrong.
     fn with_hint(&self, mut error: Error) -> Error {
         if let Error::Refused(refused) = &mut error {
             refused.hint = match refused.status {
-                401 => Some(self.route.remedy().to_owned()),
+                401 => Some(Hint::Credentials { route: self.route.name() }),
                 404 if self.route.has_custom_base() && refused.error.code.is_none() => {
-                    Some("is the path of --upstream-url right, such as …/v1?".to_owned())
+                    Some(Hint::Address)
                 }
                 _ => None,
             };

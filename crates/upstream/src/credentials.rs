@@ -30,11 +30,8 @@ impl Credentials {
         account_id: Option<&str>,
         fedramp: bool,
     ) -> Result<Self, CredentialError> {
-        let unusable = |what: &str| {
-            CredentialError::Unusable(format!(
-                "the stored {what} is damaged; sign in again: chatmock-auth login"
-            ))
-        };
+        let unusable =
+            |what: &str| CredentialError::Unusable(format!("the stored {what} is damaged"));
         if !is_word(token) {
             return Err(unusable("access token"));
         }
@@ -123,17 +120,17 @@ pub trait CredentialSource: Send + Sync + 'static {
 #[derive(Debug)]
 pub struct FixedCredentials {
     credentials: Arc<Credentials>,
-    remedy: &'static str,
+    remedy: String,
 }
 
 impl FixedCredentials {
     /// Makes credentials of a key (no `Bearer` before it), or of none. `remedy` says what a person
-    /// can do when the backend refuses it; see
-    /// [`UpstreamRoute::remedy`](crate::UpstreamRoute::remedy).
+    /// can do when the backend refuses it.
     ///
     /// # Errors
     /// [`CredentialError::Unusable`] when the key cannot be sent in a header.
-    pub fn new(key: Option<&str>, remedy: &'static str) -> Result<Self, CredentialError> {
+    pub fn new(key: Option<&str>, remedy: impl Into<String>) -> Result<Self, CredentialError> {
+        let remedy = remedy.into();
         let credentials = match key {
             None => Credentials::none(),
             Some(key) => Credentials::new(key, None, false).map_err(|_| {
@@ -163,7 +160,10 @@ impl CredentialSource for FixedCredentials {
     }
 }
 
-/// Why there are no credentials. The messages are for a person and say what to do about it.
+/// Why there are no credentials.
+///
+/// The messages are for a person. What to do is said by whoever knows how a person signs in: the
+/// [`CredentialSource`].
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum CredentialError {

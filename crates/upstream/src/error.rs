@@ -245,8 +245,24 @@ pub struct ErrorResponse {
     pub request_id: Option<String>,
     /// The limits that came with the answer.
     pub limits: Option<Snapshot>,
-    /// What a person can do about it, if that is known.
-    pub hint: Option<String>,
+    /// What is probably wrong, where the answer suggests it.
+    pub hint: Option<Hint>,
+}
+
+/// What is probably wrong when the backend refuses a call.
+///
+/// What a person should do about it depends on the program that embeds this crate, and is for that
+/// program to say.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Hint {
+    /// The backend does not accept the credentials of this provider route.
+    Credentials {
+        /// The name of the route, see [`UpstreamRoute::name`](crate::UpstreamRoute::name).
+        route: &'static str,
+    },
+    /// Nothing is served under the address that the embedder gave in place of the usual one.
+    Address,
 }
 
 impl std::fmt::Display for ErrorResponse {

@@ -46,7 +46,7 @@ pub use adjustment::Adjustment;
 pub use client::{Client, ModelList, Opened};
 pub use config::{Config, Limits, Proxy};
 pub use credentials::{CredentialError, CredentialSource, Credentials, FixedCredentials};
-pub use error::{Error, ErrorResponse, TlsFault};
+pub use error::{Error, ErrorResponse, Hint, TlsFault};
 pub use events::Events;
 pub use identity::{CLIENT_VERSION, Identity};
 pub use prepare::Prepared;

@@ -158,12 +158,6 @@ impl UpstreamRoute {
         self.profile.usage_page
     }
 
-    /// What a person can do when the backend no longer accepts the credentials.
-    #[must_use]
-    pub fn remedy(&self) -> &'static str {
-        self.profile.remedy
-    }
-
     /// Whether it is called at another address than the usual one.
     #[must_use]
     pub fn has_custom_base(&self) -> bool {

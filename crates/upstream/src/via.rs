@@ -1,7 +1,7 @@
 //! Requests that come back to the server that sent them, recognised by the header `Via` (RFC 9110,
 //! section 7.6.3).
 //!
-//! With `--upstream-url`, a server can be told to call itself, directly or through others.
+//! With an address of its own choice, a server can be set up to call itself, directly or through others.
 //! Comparing addresses finds only the direct case, so every hop adds a random name of its own, as
 //! the standard has it for proxies. Only hops of this program are passed on: the rest of a client's
 //! `Via` may name hosts of its network.

@@ -11,6 +11,7 @@ use chatmock_upstream::{CredentialError, CredentialSource, Credentials, FixedCre
 use futures::future::{BoxFuture, FutureExt};
 
 use crate::error::ServerError;
+use crate::remedies;
 use crate::settings::{Access, SignInSettings};
 
 /// Who is signed in.
@@ -40,7 +41,8 @@ pub(crate) enum UpstreamAuth {
 }
 
 impl UpstreamAuth {
-    pub(crate) fn new(access: Access, remedy: &'static str) -> Result<Self, ServerError> {
+    /// `remedy` says what a person can do when the backend refuses a key.
+    pub(crate) fn new(access: Access, remedy: String) -> Result<Self, ServerError> {
         match access {
             Access::SignIn(settings) => Ok(Self::SignIn(keeper(settings)?)),
             Access::Key(settings) => {
@@ -173,7 +175,13 @@ fn credentials(
         error => CredentialError::SignedOut(error.to_string()),
     })?;
     let token = session.access_token.expose();
-    Credentials::new(token, session.account_id.as_deref(), session.fedramp).map(Arc::new)
+    let credentials = Credentials::new(token, session.account_id.as_deref(), session.fedramp);
+    credentials.map(Arc::new).map_err(|error| match error {
+        CredentialError::Unusable(what) => {
+            CredentialError::Unusable(format!("{what}; {}", remedies::SIGN_IN))
+        }
+        other => other,
+    })
 }
 
 /// Leaves the account's e-mail address out: these words reach everyone who can connect.

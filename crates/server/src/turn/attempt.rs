@@ -20,9 +20,9 @@ use http::{HeaderName, HeaderValue};
 
 use super::TurnServices;
 use crate::clock::unix_now;
-use crate::failure;
 use crate::http::fair_places::Place;
 use crate::state::credentials::Audience;
+use crate::{failure, remedies};
 
 /// The most that is taken after the first output before the head is sent, in bytes.
 const MOST_TAKEN: usize = 64 * 1024;
@@ -300,7 +300,7 @@ async fn take_arrived(events: &mut Events, held: &mut HeldFrames) {
 
 fn failed(error: ApiError) -> Failure {
     let wait = error.wait(unix_now());
-    Failure::from_api(error, None, wait)
+    Failure::from_api(error, None, wait).with_remedy(&remedies::BY_CODE)
 }
 
 fn frame(next: Option<Result<Frame, chatmock_upstream::Error>>) -> Result<Frame, Failure> {

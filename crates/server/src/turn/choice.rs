@@ -12,6 +12,7 @@ use super::attempt::{Attempt, EventSource, NextEvent, parse};
 use super::{TurnContext, TurnServices};
 use crate::clock::unix_now;
 use crate::http::access_log::TurnMetrics;
+use crate::remedies;
 
 /// The most that is written before the client is given a turn to read, in bytes.
 const FULL: usize = 64 * 1024;
@@ -123,7 +124,7 @@ impl<E: Encoder> Choice<E> {
         match encoder.event(frame, &event, out) {
             ControlFlow::Continue(()) => Ok(Flow::On),
             ControlFlow::Break(Ok(end)) => Ok(Flow::End { end, whole: phase == Phase::End }),
-            ControlFlow::Break(Err(failure)) => Err(failure),
+            ControlFlow::Break(Err(failure)) => Err(failure.with_remedy(&remedies::BY_CODE)),
         }
     }
 }

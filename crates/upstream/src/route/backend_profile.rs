@@ -34,8 +34,6 @@ pub(crate) struct BackendProfile {
     /// The page where a person can see what is left of the limits, if the backend does not report
     /// it.
     pub(crate) usage_page: Option<&'static str>,
-    /// What a person can do when the backend no longer accepts the credentials.
-    pub(crate) remedy: &'static str,
 }
 
 /// Requirements on a request.
@@ -91,8 +89,6 @@ const STATELESS: Required = Required {
     metadata: false,
 };
 
-const SIGN_IN: &str = "sign in again: chatmock-auth login";
-
 /// The Codex backend, from reports of 2026 and from the members that the real client never sends
 /// over HTTP.
 pub(crate) static CODEX: BackendProfile = BackendProfile {
@@ -132,7 +128,6 @@ pub(crate) static CODEX: BackendProfile = BackendProfile {
     summarizes_reasoning: true,
     reports_limits: true,
     usage_page: None,
-    remedy: SIGN_IN,
 };
 
 /// Plan usage with "Sign in with ChatGPT", as OpenAI's pages of autumn 2026 are reported to say.
@@ -181,10 +176,7 @@ pub(crate) static PLAN: BackendProfile = BackendProfile {
     summarizes_reasoning: true,
     reports_limits: false,
     usage_page: Some("https://chatgpt.com/settings/usage"),
-    remedy: "sign in again: chatmock-auth login --route plan",
 };
-
-const KEY: &str = "check the key in the file of --upstream-key-file, or OPENAI_API_KEY";
 
 /// The common properties of all servers of the `api` route.
 const API: BackendProfile = BackendProfile {
@@ -209,7 +201,6 @@ const API: BackendProfile = BackendProfile {
     summarizes_reasoning: false,
     reports_limits: false,
     usage_page: None,
-    remedy: KEY,
 };
 
 /// OpenAI's platform and Azure's v1 endpoint.

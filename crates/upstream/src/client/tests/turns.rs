@@ -1,7 +1,7 @@
 //! State of a turn, reasoning that the backend cannot read, and large bodies.
 
 use super::*;
-use crate::ApiFlavor;
+use crate::{ApiFlavor, Hint};
 
 const REASONED: &str = r#"{"model":"m","input":[{"type":"reasoning","encrypted_content":"x"},{"role":"user","content":"hi"}]}"#;
 
@@ -66,9 +66,9 @@ async fn a_large_body_is_compressed_where_that_is_configured_and_accepted() {
 }
 
 #[tokio::test]
-async fn errors_say_what_a_person_can_do() {
+async fn errors_say_what_is_probably_wrong() {
     let error = error_of(answer("404 Not Found", &[], "<html>nothing</html>")).await;
-    assert!(error_response(error).hint.is_some_and(|hint| hint.contains("--upstream-url")));
+    assert_eq!(error_response(error).hint, Some(Hint::Address));
     let error = error_of(answer("404 Not Found", &[], r#"{"error":{"code":"model_not_found"}}"#));
     assert_eq!(error_response(error.await).hint, None);
 }
@@ -78,13 +78,11 @@ async fn a_refused_key_is_not_tried_again() {
     let backend = Backend::start([answer("401 No", &[], ""), stream(&[], "")]).await;
     let route =
         UpstreamRoute::api(ApiFlavor::Generic).at(format!("http://127.0.0.1:{}/v1", backend.port));
-    let remedy = route.remedy();
     let config = Config { route, ..Config::default() };
-    let fixed = crate::FixedCredentials::new(Some("sk-1"), remedy).unwrap();
+    let fixed = crate::FixedCredentials::new(Some("sk-1"), "use another one").unwrap();
     let client = Client::new(config, Arc::new(fixed)).unwrap();
     let error = send_body(&client, BODY).await.unwrap_err().to_string();
-    assert!(error.contains("refused the key") && error.contains("--upstream-key-file"), "{error}");
-    assert!(!error.contains("sk-1"));
+    assert_eq!(error, "the backend refused the key; use another one");
     assert_eq!(backend.requests().len(), 1);
     let sent = backend.requests().remove(0);
     assert!(sent.contains("authorization: Bearer sk-1\r\n") && !sent.contains("originator"));
