@@ -89,11 +89,11 @@ impl Folders {
 pub(crate) struct Environment {
     /// The browsers that the person named.
     pub(crate) browser: Option<OsString>,
-    /// Whether windows can be shown.
+    /// True if windows can be shown.
     pub(crate) display: bool,
-    /// Whether the person sits at another machine.
+    /// True if the person sits at another machine.
     pub(crate) remote: bool,
-    /// Whether this is a container.
+    /// True if this is a container.
     pub(crate) container: bool,
 }
 

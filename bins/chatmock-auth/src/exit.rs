@@ -48,7 +48,7 @@ impl CommandError {
             Self::Stopped(left, code) => (*code, format!("stopped: {left}")),
             Self::Other(error) => (OTHER, format!("error: {error:#}")),
         };
-        // There is nobody left to tell when this cannot be written.
+        // Nobody is left to report it to when this cannot be written.
         let _ = writeln!(stderr(), "{}", printable(&message, LONGEST));
         ExitCode::from(code)
     }

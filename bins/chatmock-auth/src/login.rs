@@ -106,7 +106,7 @@ impl<'a> LoginFlow<'a> {
     }
 
     fn method(&self, environment: &Environment) -> LoginMethod {
-        // Where there are no codes, the address is the way without a browser.
+        // Without codes, the address is the only way to sign in without a browser here.
         let reachable = self.login.bind.is_some() || !self.profile.device_codes;
         choose(self.login.requested, reachable, environment)
     }

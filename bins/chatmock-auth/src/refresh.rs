@@ -15,7 +15,7 @@ use crate::{CommandContext, dates};
 const FINISHED: &str = "a renewal under way was completed first";
 
 impl CommandContext {
-    /// Makes the keeper of the active sign-in, or of another program's file while there is none.
+    /// Makes the keeper of the active sign-in, or of another program's file while no one is signed in.
     pub(crate) fn keeper(&self, borrowed: Option<&Path>) -> Result<TokenKeeper, EndpointError> {
         let store = self.config.home.store();
         let settings = KeeperSettings { route: self.route(), ..self.config.keeper.clone() };

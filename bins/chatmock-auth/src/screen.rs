@@ -39,7 +39,7 @@ impl Paint {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Screen {
     colour: bool,
-    /// Whether block characters can be shown.
+    /// True if block characters can be shown.
     pub(crate) unicode: bool,
 }
 

@@ -19,7 +19,7 @@ pub(crate) struct ResolvedCommand {
     pub(crate) task: Task,
     /// The configuration of the task.
     pub(crate) config: Config,
-    /// Whether to log more.
+    /// True to log more.
     pub(crate) verbose: bool,
 }
 
@@ -92,7 +92,7 @@ pub(crate) struct Login {
     pub(crate) workspaces: Vec<String>,
     /// A name for the account.
     pub(crate) name: Option<String>,
-    /// Whether another account is replaced without a question.
+    /// True if another account is replaced without a question.
     pub(crate) replace: bool,
     /// Another program's file that may hold the same tokens as the home.
     pub(crate) shared_with: Option<PathBuf>,
@@ -114,7 +114,7 @@ pub(crate) enum RequestedMethod {
 pub(crate) struct Import {
     /// The files, of which the first that exists is used.
     pub(crate) files: Vec<PathBuf>,
-    /// Whether the tokens are taken over.
+    /// True if the tokens are taken over.
     pub(crate) take_over: bool,
     /// The settings of the sign-in otherwise.
     pub(crate) login: Login,

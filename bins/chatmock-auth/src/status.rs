@@ -24,9 +24,9 @@ struct Status {
     provenance: Provenance,
     /// The place of the tokens.
     place: String,
-    /// Whether another program owns them.
+    /// True if another program owns them.
     borrowed: bool,
-    /// Whether the person allowed the use of the plan, on routes where that is asked.
+    /// True if the person allowed the use of the plan, on routes where that is asked.
     allowed: Option<bool>,
     /// The end of the access token, in seconds since 1970.
     expires: Option<i64>,

@@ -79,7 +79,7 @@ pub(crate) fn resolve(
     Ok(ResolvedBackend { config, key, warnings })
 }
 
-/// Whether the route of this name is called with a key.
+/// Returns whether the route of this name is called with a key.
 pub(crate) fn uses_key(route: &str) -> bool {
     route.to_ascii_lowercase().parse::<UpstreamRoute>().is_ok_and(|route| route.uses_key())
 }
@@ -125,7 +125,7 @@ fn read_key(path: &Path, warnings: &mut Vec<String>) -> anyhow::Result<Secret> {
     Ok(Secret::new(key))
 }
 
-/// Whether a host is this machine, without asking a resolver.
+/// Returns whether a host is this machine, without asking a resolver.
 pub(crate) fn is_loopback(host: &str) -> bool {
     let address = host.parse::<std::net::IpAddr>();
     host.eq_ignore_ascii_case("localhost") || address.is_ok_and(|address| address.is_loopback())

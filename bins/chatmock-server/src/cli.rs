@@ -81,7 +81,7 @@ pub(crate) enum ServerCommand {
     Other(Vec<OsString>),
 }
 
-/// What to show.
+/// The parts of `config`.
 #[derive(Clone, Copy, Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Prints the effective settings and their source

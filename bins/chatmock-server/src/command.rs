@@ -29,7 +29,7 @@ pub(crate) fn read(
     command.try_get_matches_from(words)
 }
 
-/// Whether a flag takes a boolean.
+/// Returns whether a flag takes a boolean.
 pub(crate) fn is_bool(arg: &Arg) -> bool {
     arg.get_value_parser().type_id() == TypeId::of::<bool>()
 }

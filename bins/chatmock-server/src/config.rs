@@ -22,7 +22,7 @@ use self::parse::ConfigEntry;
 #[derive(Debug)]
 pub(crate) struct Config {
     location: ConfigLocation,
-    /// Whether the file exists.
+    /// True if the file exists.
     found: bool,
     entries: Vec<ConfigEntry>,
     warnings: Vec<String>,
@@ -51,7 +51,7 @@ impl Config {
         Ok(config)
     }
 
-    /// Whether the file sets nothing.
+    /// Returns whether the file sets nothing.
     pub(crate) fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }

@@ -1,4 +1,4 @@
-//! What the user asked the program to do, from the command line, the environment and the file.
+//! The invocation: the command and its options, from the command line, the environment and the file.
 
 use anyhow::anyhow;
 use clap::{ArgMatches, Command};

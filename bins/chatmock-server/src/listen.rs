@@ -18,10 +18,10 @@ use chatmock_server::Listener;
 
 use crate::exit::ExitError;
 
-/// How many times a free port is picked before giving up because it is taken on another address.
+/// The number of free ports that are tried when one is taken on another address.
 const ATTEMPTS: u32 = 8;
 
-/// How many connections may wait to be accepted, if the system allows it.
+/// The number of connections that may wait to be accepted, if the system allows it.
 ///
 /// The 128 of the standard library overflow in a burst of clients, which then wait for a second
 /// before they try again.

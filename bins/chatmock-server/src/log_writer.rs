@@ -17,11 +17,11 @@ const CAPACITY: usize = 1024 * 1024;
 /// The number of pending bytes from which the thread writes at once instead of waiting for more.
 const WAKE_LEVEL: usize = CAPACITY / 2;
 
-/// How long the thread waits after a write, so that the lines of that time leave in one write and
+/// The time for which the thread waits after a write, so that the lines of that time leave in one write and
 /// nobody wakes it for each. That saved 9 % of a short answer's processor time under load.
 const BATCH_INTERVAL: Duration = Duration::from_millis(20);
 
-/// How long the end of the program waits for pending lines.
+/// The time for which the end of the program waits for pending lines.
 const FINAL_FLUSH: Duration = Duration::from_millis(500);
 
 /// Accepts lines without blocking; drops those that do not fit. Clones share one buffer.
@@ -38,11 +38,11 @@ struct Shared {
 #[derive(Debug, Default)]
 struct State {
     pending: Vec<u8>,
-    /// Whether the thread is writing, or waiting after a write.
+    /// True if the thread is writing, or waiting after a write.
     busy: bool,
-    /// Whether the program is ending, so that the thread no longer waits.
+    /// True if the program is ending, so that the thread no longer waits.
     closing: bool,
-    /// Whether the target did not accept all of the last write.
+    /// True if the target did not accept all of the last write.
     blocked: bool,
     /// The number of lines that were lost since the start.
     lost: u64,
@@ -151,7 +151,7 @@ impl Shared {
 }
 
 impl State {
-    /// Whether there are lost lines that were not reported, and the target accepts lines again.
+    /// Returns whether there are lost lines that were not reported, and the target accepts lines again.
     fn has_unreported_loss(&self) -> bool {
         self.lost > self.reported && !self.blocked
     }

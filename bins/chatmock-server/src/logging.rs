@@ -46,7 +46,7 @@ impl Log {
         log
     }
 
-    /// Whether a person reads the log on a terminal.
+    /// Returns whether a person reads the log on a terminal.
     pub(crate) fn is_on_terminal(&self) -> bool {
         self.format == LogFormat::Human && stderr().is_terminal()
     }

@@ -46,7 +46,7 @@ use crate::settings::ResolvedSettings;
 use crate::signals::Signals;
 use crate::systemd::ServiceState;
 
-/// How long the start waits for the account, whose tokens may have to be renewed first.
+/// The time for which the start waits for the account, whose tokens may have to be renewed first.
 const ACCOUNT_WAIT: Duration = Duration::from_secs(3);
 
 /// The size of two common pictures, in bytes. A thread that handles large requests may keep twice

@@ -34,11 +34,11 @@ const CODEX: &str = include_str!("../../../prompts/codex.md");
 pub(crate) struct ResolvedSettings {
     /// The addresses to listen on.
     pub(crate) listen: ListenTarget,
-    /// Whether a simulator replaces the backend.
+    /// True if a simulator replaces the backend.
     pub(crate) demo: bool,
     /// The format of the log.
     pub(crate) log: LogFormat,
-    /// Whether to log more detail.
+    /// True to log more detail.
     pub(crate) verbose: bool,
     /// The warnings to log at each start.
     pub(crate) warnings: Vec<String>,

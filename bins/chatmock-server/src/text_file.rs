@@ -39,7 +39,7 @@ impl TextFile {
         self.text.strip_prefix('\u{feff}').unwrap_or(&self.text)
     }
 
-    /// Whether other users may read the file. Pipes and devices have no lasting content, so they do
+    /// Returns whether other users may read the file. Pipes and devices have no lasting content, so they do
     /// not matter.
     #[cfg(unix)]
     pub(crate) fn is_open_to_others(&self) -> bool {
@@ -47,7 +47,7 @@ impl TextFile {
         self.metadata.is_file() && self.metadata.permissions().mode() & 0o077 != 0
     }
 
-    /// Whether other users may change the file.
+    /// Returns whether other users may change the file.
     ///
     /// A group with the same number as the owner is the owner's own: many systems create one for
     /// each user, together with a umask that lets it write.

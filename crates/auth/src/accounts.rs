@@ -39,7 +39,7 @@ pub struct Account {
     pub user_id: Option<String>,
     /// The workspace.
     pub workspace: Option<String>,
-    /// Whether it is the one in use.
+    /// True if it is the one in use.
     pub active: bool,
 }
 

@@ -11,7 +11,7 @@ use crate::refresh_refusal::RefreshRefusal;
 /// they are tried.
 pub const CALLBACK_PORTS: [u16; 2] = [1455, 1457];
 
-/// What differs between the sign-ins of one route and those of another.
+/// The properties in which the sign-ins of the routes differ.
 #[derive(Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct AuthProfile {
@@ -22,13 +22,13 @@ pub struct AuthProfile {
     /// The ports that the browser may come back to, in the order in which they are tried; 0 is any
     /// free one.
     pub callback_ports: &'static [u16],
-    /// Whether the browser may come back to `localhost` as well as to `127.0.0.1`.
+    /// True if the browser may come back to `localhost` as well as to `127.0.0.1`.
     pub localhost: bool,
-    /// Whether the issuer gives codes to be typed at a page.
+    /// True if the issuer gives codes to be typed at a page.
     pub device_codes: bool,
-    /// Whether a sign-in can be limited to workspaces.
+    /// True if a sign-in can be limited to workspaces.
     pub workspaces: bool,
-    /// Whether every installation has an OAuth client of its own, issued at its first sign-in;
+    /// True if every installation has an OAuth client of its own, issued at its first sign-in;
     /// otherwise all share one.
     pub registers: bool,
     /// The path of the sign-in page.
@@ -43,12 +43,12 @@ pub struct AuthProfile {
     pub(crate) fixed_parameters: &'static [(&'static str, &'static str)],
     /// The resource that the tokens are for, named in every request for tokens.
     pub(crate) resource: Option<&'static str>,
-    /// Whether the issuer publishes a description of itself: the keys of id tokens, which are then
+    /// True if the issuer publishes a description of itself: the keys of id tokens, which are then
     /// verified, and the address where tokens are revoked.
     pub(crate) discovery: bool,
     /// The error codes that end a sign-in for good.
     pub(crate) terminal: &'static [TerminalCode],
-    /// Whether tokens that were refused for good are deleted.
+    /// True if tokens that were refused for good are deleted.
     pub(crate) deletes_ended: bool,
 }
 

@@ -23,7 +23,7 @@ pub struct Claims {
     pub user_id: Option<String>,
     /// The person as the id token's issuer knows them.
     pub subject: Option<String>,
-    /// Whether the workspace is a FedRAMP one.
+    /// The claim that the workspace is a FedRAMP one.
     pub fedramp: Option<bool>,
     /// The end of the token's life, in seconds since 1970.
     pub expires: Option<i64>,

@@ -17,7 +17,7 @@ pub struct CodeExchange {
     pub(crate) profile: &'static AuthProfile,
     /// The client of this installation, on routes where each has its own.
     pub(crate) client_id: Option<String>,
-    /// What the id token must repeat.
+    /// A value that the id token must repeat.
     pub(crate) nonce: Option<Secret>,
 }
 

@@ -1,8 +1,8 @@
 //! The sign-in with a device code, free of IO: the meaning of each reply of the issuer.
 //!
 //! The issuer answers "not approved yet" and "refused" with the same statuses, so the error code
-//! decides and the status only where there is none. Time is an argument, so the tests need no clock
-//! and fifteen minutes take none. An unknown refusal ends the wait: polling on with it would keep a
+//! decides, and the status only in its absence. Time is an argument, so the tests need no clock and
+//! fifteen minutes take none. An unknown refusal ends the wait: polling on with it would keep a
 //! person waiting for a code that cannot be approved any more.
 
 use std::fmt;

@@ -54,7 +54,7 @@ pub(crate) enum RefreshReason {
     UnauthorizedRecovery,
 }
 
-/// What an [`Endpoint`] is made from; a named struct because all of it is text.
+/// The settings of an [`Endpoint`]; a named struct because all of it is text.
 #[derive(Clone, Copy, Debug)]
 pub struct EndpointSettings<'a> {
     /// The issuer's address, without `/oauth/token`.

@@ -63,7 +63,7 @@ pub(crate) fn check(
     jsonwebtoken::decode_header(token.expose()).map_err(|_| BadIdToken::Unsigned)?;
     let payload = jsonwebtoken::dangerous::insecure_decode_claims::<SecretObject>(token.expose());
     let payload = payload.map_err(|_| BadIdToken::Unreadable)?;
-    // Behind another address (a gateway, a stand-in) the service still goes by its own name.
+    // Behind another address (a gateway, a substitute) the service still goes by its own name.
     let names = [issuer, ISSUER];
     let issuer = payload.read::<String>("iss");
     if issuer.is_some_and(|issuer| !names.contains(&issuer.trim_end_matches('/'))) {

@@ -58,7 +58,7 @@ pub struct Found {
     file: AuthFile,
 }
 
-/// Looks at a sign-in file, and changes nothing. `None` when there is none.
+/// Looks at a sign-in file, and changes nothing. `None` if it does not exist.
 pub fn examine(path: &Path, home: &Home) -> Result<Option<Found>, StoreError> {
     let Some(file) = BorrowedStore::new(path).load()? else { return Ok(None) };
     let writer = if file.is_ours() {

@@ -86,7 +86,7 @@ impl Registration {
         Self { issuer, client_id, ..self }
     }
 
-    /// Reads the file; `None` when there is none.
+    /// Reads the file; `None` if it does not exist.
     pub(crate) fn load(path: &Path) -> Result<Option<Self>, RegistrationError> {
         let Some(text) = read_private(path)? else { return Ok(None) };
         let read = serde_json::from_slice::<Self>(&text).ok();

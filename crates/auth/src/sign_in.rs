@@ -104,7 +104,7 @@ pub struct SignedIn {
     pub place: String,
     /// The end of the access token, in seconds since 1970.
     pub expires: Option<i64>,
-    /// Whether the tokens can be used on their route: the person may not have allowed that.
+    /// True if the tokens can be used on their route: the person may not have allowed that.
     pub usable: bool,
     /// The account that was active before and was set aside.
     pub put_aside: Option<Account>,

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// How much a model reasons before it answers, from least to most.
+/// The amount of reasoning before an answer, from least to most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Effort {
     /// Not at all.
@@ -21,7 +21,7 @@ pub enum Effort {
     /// As much as the model can.
     Max,
     /// A level of the backend's own client. It is never sent: the model list says which effort it
-    /// stands for.
+    /// means.
     Ultra,
 }
 

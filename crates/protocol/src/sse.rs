@@ -79,7 +79,7 @@ pub struct Decoder {
     line: BytesMut,
     data: Data,
     first_line: bool,
-    /// Whether the last line ended in a CR, so that a LF which follows belongs to it.
+    /// True if the last line ended in a CR, so that a LF which follows belongs to it.
     after_cr: bool,
 }
 

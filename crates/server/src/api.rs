@@ -35,11 +35,11 @@ pub(crate) struct Services {
     pub(crate) state: Arc<SharedState>,
     pub(crate) turns: Arc<TurnServices>,
     pub(crate) bodies: BodyReader,
-    /// Whether request bodies are logged.
+    /// True if request bodies are logged.
     pub(crate) log_bodies: bool,
     /// The version that Ollama's clients are given.
     pub(crate) ollama_version: String,
-    /// Whether the server finishes its open answers and takes no more requests.
+    /// True while the server finishes its open answers and takes no more requests.
     pub(crate) draining: AtomicBool,
 }
 
@@ -49,7 +49,7 @@ pub(crate) struct RequestContext<'r> {
     pub(crate) caller: &'r Caller,
     pub(crate) arrived: Instant,
     pub(crate) request_id: &'r str,
-    /// Whether a test asked for a panic in the response body.
+    /// True if a test asked for a panic in the response body.
     pub(crate) panic_in_body: bool,
 }
 

@@ -18,7 +18,7 @@ pub(crate) fn request(headers: &HeaderMap, auth: &UpstreamAuth) {
     assert!(!asks(headers, "request"), "forced by the request");
 }
 
-/// Whether the answer's body is to panic.
+/// Returns whether the answer's body is to panic.
 #[cfg(feature = "fault-injection")]
 pub(crate) fn body(headers: &HeaderMap) -> bool {
     asks(headers, "body")

@@ -30,14 +30,14 @@ use crate::state::credentials::Account;
 /// The pause after a failed accept, for example when there are no file descriptors left.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 
-/// How often ended connections are removed while no new one arrives.
+/// The interval at which ended connections are removed while no new one arrives.
 ///
 /// It is shorter than the time limits of a request on purpose. A timer that becomes the next one due makes
 /// the runtime wake itself, with two system calls for each request; while this one is due earlier, no
 /// timer of a request becomes the next.
 const CLEAR: Duration = Duration::from_secs(5);
 
-/// How long aborted answers may take to send their last event.
+/// The time that aborted answers have to send their last event.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// The end of a server.

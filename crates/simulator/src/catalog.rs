@@ -8,7 +8,7 @@ pub(crate) const EFFORTS: [&str; 6] = ["low", "medium", "high", "xhigh", "max", 
 /// The creation time of every model in the public API, in seconds since 1970.
 const CREATED: i64 = 1_780_000_000;
 
-/// How a model offers the faster `priority` tier.
+/// The form in which a model offers the faster `priority` tier.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Tier {
     /// Not at all.
@@ -28,7 +28,7 @@ pub struct Model {
     pub display_name: String,
     /// The position in the list; lower comes first.
     pub priority: u32,
-    /// Whether it is listed or hidden; both can be used.
+    /// True if it is listed or hidden; both can be used.
     pub listed: bool,
     /// The usual context window, in tokens.
     pub context_window: u64,
@@ -40,7 +40,7 @@ pub struct Model {
     pub highest_effort: String,
     /// Its `priority` tier.
     pub priority_tier: Tier,
-    /// Whether the Codex programs use their short form of requests for it.
+    /// True if the Codex programs use their short form of requests for it.
     pub lite: bool,
     /// The oldest client version that may use it.
     pub minimal_client_version: String,
@@ -201,7 +201,7 @@ impl Catalog {
     }
 }
 
-/// Whether a client may use a model. Version 0.0.0 gets the whole list, as users report.
+/// Returns whether a client may use a model. Version 0.0.0 gets the whole list, as users report.
 fn fits(model: &Model, client_version: Option<&str>) -> bool {
     let Some(version) = client_version else { return true };
     version == "0.0.0" || parts(version) >= parts(&model.minimal_client_version)

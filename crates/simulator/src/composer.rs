@@ -21,7 +21,7 @@ const PADDING: &str = "k2JdQx7PvTzLmR9bWc4HsY1nGf6E";
 
 const BYTES_PER_TOKEN: u64 = 4;
 
-/// What identifies one response.
+/// The identity of one response.
 #[derive(Clone, Debug)]
 pub(crate) struct ResponseMeta {
     /// The number of the response; ids are derived from it.
@@ -30,7 +30,7 @@ pub(crate) struct ResponseMeta {
     pub(crate) created_at: i64,
     /// The time between deltas.
     pub(crate) pace: Duration,
-    /// Whether the last event repeats the output items.
+    /// True if the last event repeats the output items.
     pub(crate) fill_output: bool,
     /// The input tokens that the usage reports.
     pub(crate) input_tokens: u64,
@@ -38,7 +38,7 @@ pub(crate) struct ResponseMeta {
     pub(crate) cached_tokens: u64,
     /// Its encrypted reasoning, if that is included.
     pub(crate) encrypted_content: Option<String>,
-    /// The state of its turn; empty if there is none.
+    /// The state of its turn; empty without one.
     pub(crate) turn_state: String,
 }
 

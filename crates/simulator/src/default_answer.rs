@@ -125,12 +125,12 @@ pub(crate) fn search(composer: &mut Composer, text: &str) {
     composer.cited_message(answer, "final_answer", vec![citation]);
 }
 
-/// Whether a text names a tool, with underscores or with spaces.
+/// Returns whether a text names a tool, with underscores or with spaces.
 fn names_tool(text: &str, name: &str) -> bool {
     mentions(text, name) || mentions(text, &name.replace('_', " "))
 }
 
-/// Whether a text contains a word or phrase, in any case, and not as part of a longer word.
+/// Returns whether a text contains a word or phrase, in any case, and not as part of a longer word.
 fn mentions(text: &str, word: &str) -> bool {
     let (text, word) = (text.to_lowercase(), word.to_lowercase());
     let outside = |letter: Option<char>| letter.is_none_or(|c| !c.is_alphanumeric() && c != '_');

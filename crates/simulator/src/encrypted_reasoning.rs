@@ -29,7 +29,7 @@ impl ReasoningSealer {
         format!("{START}sim{serial:08x}{:016x}", self.owner)
     }
 
-    /// Whether content was made for this owner. Without `verify`, its start is enough.
+    /// Returns whether content was made for this owner. Without `verify`, its start is enough.
     pub(crate) fn verifies(&self, seal: &str) -> bool {
         let Some(rest) = seal.strip_prefix(START) else { return false };
         let serial = rest.strip_prefix("sim").and_then(|rest| rest.get(..8));

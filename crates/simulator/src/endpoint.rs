@@ -4,7 +4,7 @@ use hyper::Method;
 
 use crate::backend::{Backend, Bases};
 
-/// What a method and a path refer to.
+/// The target of a method and a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Endpoint {
     /// `POST /backend-api/codex/responses`
@@ -89,7 +89,7 @@ impl Endpoint {
     pub(crate) const MODEL_CALLS: [Self; 3] =
         [Self::Responses, Self::PlanResponses, Self::ApiResponses];
 
-    /// Whether this endpoint is for model calls.
+    /// Returns whether this endpoint is for model calls.
     pub(crate) fn is_model_call(self) -> bool {
         Self::MODEL_CALLS.contains(&self)
     }
@@ -103,7 +103,7 @@ impl Endpoint {
         found.map(|(endpoint, _)| *endpoint)
     }
 
-    /// Whether a path is that of this endpoint, given the endpoint's default path.
+    /// Returns whether a path is that of this endpoint, given the endpoint's default path.
     fn is_at(self, path: &str, usual: &str, bases: &Bases) -> bool {
         let Some(backend) = self.backend() else { return path == usual };
         let below = bases.of(backend).and_then(|base| path.strip_prefix(base));

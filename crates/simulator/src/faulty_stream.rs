@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::sync::lock;
 
-/// How many bytes of the last write a cut withholds: the line end of a chunk and one byte of its
+/// The number of bytes of the last write that a cut withholds: the line end of a chunk and one byte of its
 /// data.
 const WITHHELD_BYTES: usize = 3;
 

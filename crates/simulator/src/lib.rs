@@ -1,8 +1,8 @@
 //! Scripted backends and a token issuer over real HTTP/1.1 on the loopback interface.
 //!
 //! One [`Simulator`] serves everything that a client of the ChatGPT sign-in meets: the Responses
-//! endpoint, the model list, usage and account, and the token endpoints of the issuer. It requires
-//! what the real backend requires, and rejects what that rejects, with the same messages. It is
+//! endpoint, the model list, usage and account, and the token endpoints of the issuer. It has the
+//! requirements of the real backend, and rejects the same requests with the same messages. It is
 //! meant for demonstrations, for tests, and for programs that embed the rest of ChatMock.
 //!
 //! ```no_run

@@ -84,7 +84,7 @@ impl ModelRequest {
         last.map(|item| text_of(&item["content"])).unwrap_or_default()
     }
 
-    /// Whether the input ends with a request to compact it.
+    /// Returns whether the input ends with a request to compact it.
     pub(crate) fn wants_compaction(&self) -> bool {
         self.input().last().is_some_and(|item| item["type"] == "compaction_trigger")
     }
@@ -124,12 +124,12 @@ impl ModelRequest {
         self.tool_declarations().flat_map(|declared| callable(declared, None)).collect()
     }
 
-    /// Whether a hosted tool is declared.
+    /// Returns whether a hosted tool is declared.
     pub(crate) fn has_hosted(&self, kind: &str) -> bool {
         self.tool_declarations().any(|tool| tool["type"] == kind)
     }
 
-    /// Whether the request includes encrypted reasoning.
+    /// Returns whether the request includes encrypted reasoning.
     pub(crate) fn wants_encrypted_reasoning(&self) -> bool {
         let mut included = self.get("include").as_array().into_iter().flatten();
         included.any(|name| name == "reasoning.encrypted_content")

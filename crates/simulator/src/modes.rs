@@ -213,12 +213,12 @@ impl Mode {
         Self::ALL.iter().copied().find(|mode| mode.name() == name)
     }
 
-    /// Whether it rejects only the first request with a text.
+    /// Returns whether it rejects only the first request with a text.
     pub(crate) fn is_once(self) -> bool {
         matches!(self, Self::UnauthorizedOnce | Self::PlanInvalidUserOnce)
     }
 
-    /// Whether it is the default answer with unusual framing.
+    /// Returns whether it is the default answer with unusual framing.
     pub(crate) fn is_framing(self) -> bool {
         use Mode::{Bom, Bytewise, Cr, Crlf, InvalidUtf8, MultilineData, NoSpace, WrongEventName};
         matches!(

@@ -13,7 +13,7 @@ pub(crate) struct ToolCall {
     pub(crate) namespace: Option<String>,
     /// The arguments as JSON text, or the input of a custom tool.
     pub(crate) text: String,
-    /// Whether the tool is a custom one.
+    /// True if the tool is a custom one.
     pub(crate) custom: bool,
 }
 

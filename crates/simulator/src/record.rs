@@ -18,10 +18,10 @@ use crate::endpoint::Endpoint;
 use crate::json::{Json, object};
 use crate::sync::lock;
 
-/// How many closed streams are remembered.
+/// The number of closed streams that are remembered.
 const MAX_CLOSED_STREAMS: usize = 2048;
 
-/// How many bytes of bodies are kept; the last request is always kept.
+/// The number of bytes of bodies that are kept; the last request is always kept.
 const BODY_BYTES_KEPT: usize = 64 << 20;
 
 /// The largest size to which a recorded body is decoded, in bytes.
@@ -70,11 +70,11 @@ impl RecordedRequest {
 pub struct ClosedStream {
     /// When the simulator noticed it.
     pub at: Instant,
-    /// Whether the client left before the script had ended.
+    /// True if the client left before the script had ended.
     pub cancelled: bool,
 }
 
-/// How requests to the Codex backend treated the state of their turn (`x-codex-turn-state`).
+/// Statistics of how requests to the Codex backend treated the state of their turn (`x-codex-turn-state`).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct TurnStates {
     /// Requests that carried the state of their own turn.
@@ -118,7 +118,7 @@ pub struct Stats {
     pub input_tokens: u64,
     /// The tokens of prompts that were cached.
     pub cached_tokens: u64,
-    /// How requests treated turn states.
+    /// Statistics of how requests treated turn states.
     pub turn_states: TurnStates,
     /// The last closed streams, oldest first.
     pub closed_streams: VecDeque<ClosedStream>,

@@ -33,7 +33,7 @@ use crate::timestamps::unix_now;
 use crate::turn_states::TurnTracker;
 use crate::validation::{self, ValidationContext};
 
-/// How many texts that a mode rejected once are remembered.
+/// The number of texts, rejected once by a mode, that are remembered.
 const MAX_REFUSED_TEXTS: usize = 1024;
 
 /// The service that answers model calls, with what it remembers between them.
@@ -139,7 +139,7 @@ impl ModelCalls {
         Ok(())
     }
 
-    /// Whether a text arrives for the first time, or for the first time after a second one.
+    /// Returns whether a text arrives for the first time, or for the first time after a second one.
     fn first_time(&self, text: &str) -> bool {
         let mut refused = lock(&self.refused_texts);
         if refused.remove(text) {

@@ -41,7 +41,7 @@ pub struct Script {
     pub status: u16,
     /// The response headers, in order; names may repeat.
     pub headers: Vec<(String, String)>,
-    /// Whether to add the headers that the backend sends with every answer (limits, request id,
+    /// True to add the headers that the backend sends with every answer (limits, request id,
     /// model), except those in `headers`.
     pub default_headers: bool,
     /// The names of default headers to leave out.

@@ -11,23 +11,23 @@ pub struct Settings {
     pub port: u16,
     /// The time between the deltas of a composed stream, so that a demonstration is visible.
     pub pace: Duration,
-    /// Whether requests that name a [`Fast`](crate::Fast) answer get it without any check.
+    /// True if requests that name a [`Fast`](crate::Fast) answer get it without any check.
     pub fast: bool,
-    /// Whether to speak TLS only: HTTP/2 or HTTP/1.1, as the client prefers.
+    /// True to speak TLS only: HTTP/2 or HTTP/1.1, as the client prefers.
     #[cfg(feature = "tls")]
     pub tls: bool,
-    /// Whether to reject a request without `instructions`.
+    /// True to reject a request without `instructions`.
     pub require_instructions: bool,
-    /// Whether the terminal event repeats the output items. The real backend usually leaves them
+    /// True if the terminal event repeats the output items. The real backend usually leaves them
     /// out.
     pub fill_output: bool,
-    /// Whether to hide models from clients older than their `minimal_client_version`.
+    /// True to hide models from clients older than their `minimal_client_version`.
     pub gate_versions: bool,
-    /// Whether `/oauth/authorize` redirects the browser at once, without showing a page.
+    /// True if `/oauth/authorize` redirects the browser at once, without showing a page.
     pub approve_sign_in: bool,
-    /// Whether to reject encrypted reasoning that was not made here for this account.
+    /// True to reject encrypted reasoning that was not made here for this account.
     pub verify_reasoning: bool,
-    /// Where the data of the accounts must stay.
+    /// The place where the data of the accounts must stay.
     pub residency: Residency,
     /// Which backends are served, and below which paths.
     pub bases: Bases,
@@ -35,13 +35,13 @@ pub struct Settings {
     pub plan_tokens: Vec<String>,
     /// The keys that the public API accepts.
     pub api_keys: Vec<String>,
-    /// Whether the public API behaves like Azure's, which also accepts the key in the header
+    /// True if the public API behaves like Azure's, which also accepts the key in the header
     /// `api-key`.
     pub azure: bool,
-    /// Whether the public API lists its models. If not, it answers 404, as some compatible servers
+    /// True if the public API lists its models. If not, it answers 404, as some compatible servers
     /// do.
     pub api_lists_models: bool,
-    /// How many polls find a device code pending before it is approved.
+    /// The number of polls that find a device code pending before it is approved.
     pub device_pending: u32,
     /// The seconds between two polls that a device code announces.
     pub device_interval: u32,
@@ -49,15 +49,15 @@ pub struct Settings {
     pub token_life: Duration,
     /// The lifetime of an access token of the plan route.
     pub plan_token_life: Duration,
-    /// How long a new sign-in of the plan route may not be renewed.
+    /// The time for which a new sign-in of the plan route may not be renewed.
     pub plan_refresh_after: Duration,
     /// The time before the token endpoint answers.
     pub token_delay: Duration,
-    /// Whether using a refresh token twice ends the whole session.
+    /// True if using a refresh token twice ends the whole session.
     pub revoke_on_reuse: bool,
     /// The largest request body, in bytes.
     pub max_body: usize,
-    /// How many requests are kept for [`Simulator::requests`](crate::Simulator::requests).
+    /// The number of requests that are kept for [`Simulator::requests`](crate::Simulator::requests).
     pub keep_requests: usize,
 }
 

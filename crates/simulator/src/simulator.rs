@@ -197,7 +197,7 @@ impl Drop for Simulator {
     }
 }
 
-/// What connections are served with.
+/// The services that connections share.
 #[derive(Clone)]
 struct Server {
     services: Arc<Services>,

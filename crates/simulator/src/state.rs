@@ -18,7 +18,7 @@ use crate::settings::Settings;
 use crate::sync::lock;
 use crate::tokens::IssuedTokens;
 
-/// What all services of one simulator share.
+/// The state that all services of one simulator share.
 #[derive(Debug)]
 pub(crate) struct SharedState {
     pub(crate) settings: Settings,

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use serde_json::Value;
 
-/// How many responses are stored.
+/// The number of responses that are stored.
 const MAX_RESPONSES: usize = 256;
 
 /// The last stored responses, each with all items that led to it and its own.

@@ -21,7 +21,7 @@ use crate::service::Services;
 /// The name of HTTP/2 in the negotiation of protocols.
 const HTTP_2: &[u8] = b"h2";
 
-/// What a server needs for TLS.
+/// The certificate and key of a server.
 #[derive(Clone)]
 pub(crate) struct Tls {
     acceptor: TlsAcceptor,
@@ -61,7 +61,7 @@ impl fmt::Debug for Tls {
     }
 }
 
-/// Whether the client chose HTTP/2.
+/// Returns whether the client chose HTTP/2.
 pub(crate) fn is_http2(stream: &TlsStream<TcpStream>) -> bool {
     stream.get_ref().1.alpn_protocol() == Some(HTTP_2)
 }

@@ -27,7 +27,7 @@ pub struct Claims {
     /// Seconds until the access token expires, negative for an expired one; `None` leaves `exp`
     /// out.
     pub expires_in: Option<i64>,
-    /// Whether the workspace is a FedRAMP one.
+    /// True if the workspace is a FedRAMP one.
     pub fedramp: bool,
 }
 
@@ -73,7 +73,7 @@ pub struct Tokens {
     pub plan: Option<PlanGrant>,
 }
 
-/// What the plan route returns with its tokens, which are opaque.
+/// The members that the plan route returns with its tokens, which are opaque.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PlanGrant {
     /// The client that was issued to the installation.

@@ -9,7 +9,7 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use crate::model_request::ModelRequest;
 use crate::record::TurnStates;
 
-/// How many turns are remembered.
+/// The number of turns that are remembered.
 const MAX_TURNS: usize = 4096;
 
 /// The states of the last turns.

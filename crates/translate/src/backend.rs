@@ -10,7 +10,7 @@
 pub struct Backend {
     /// Parameters of a request that are passed on, instead of being emulated here or reported.
     pub accepted_params: &'static [&'static str],
-    /// Whether a summary of the reasoning may be asked for where the client did not: a model that
+    /// True if a summary of the reasoning may be asked for where the client did not: a model that
     /// does not reason refuses that.
     pub default_summary: bool,
 }

@@ -85,7 +85,7 @@ pub struct CallStart<'a> {
     pub id: &'a str,
     /// The tool's name.
     pub name: &'a str,
-    /// Whether it is a freeform tool's call.
+    /// True if it is a freeform tool's call.
     pub custom: bool,
 }
 

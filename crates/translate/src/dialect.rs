@@ -21,7 +21,7 @@ use crate::shape::Shape;
 pub trait Dialect: 'static {
     /// A request as read, borrowed from the body.
     type Request<'b>: Send;
-    /// What only this dialect's encoders need to know of the request.
+    /// The facts about a request that only this dialect's encoders need.
     type Own: Clone + Debug + Default + Send + Sync + 'static;
     /// Encodes one choice of a streamed reply.
     type Encoder: Encoder;
@@ -34,7 +34,7 @@ pub trait Dialect: 'static {
 
     /// The dialect's name in logs.
     const NAME: &'static str;
-    /// How its streams are delimited where the connection does not decide it.
+    /// The framing of its streams where the connection does not decide it.
     const FRAMING: Framing;
 
     /// Reads a body.

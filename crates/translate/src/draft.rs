@@ -66,7 +66,7 @@ pub struct Draft<'b> {
     pub web_search: Option<bool>,
     /// Demands an answer in JSON.
     pub json: bool,
-    /// Where the reply is cut.
+    /// The limits at which the reply is cut.
     pub caps: Caps,
     /// The wishes about stored responses.
     pub storage: Storage,
@@ -103,7 +103,7 @@ pub struct Reasoning<'b> {
     pub own_field: bool,
 }
 
-/// Where a reply is cut.
+/// The limits at which a reply is cut.
 #[derive(Debug, Default)]
 pub struct Caps {
     /// Stop sequences and the cap on tokens.
@@ -125,7 +125,7 @@ pub struct Storage {
 /// The model's name, which must be there.
 ///
 /// # Errors
-/// When there is none.
+/// When the request names no model.
 pub(crate) fn model(name: Option<Text<'_>>) -> Result<Cow<'_, str>, Failure> {
     match name.filter(|name| !name.trim().is_empty()) {
         Some(Text(name)) => Ok(name),

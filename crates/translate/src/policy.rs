@@ -19,15 +19,15 @@ pub struct Policy {
     pub effort: Option<Effort>,
     /// The reasoning summary where a request says none: `auto`, `concise`, `detailed` or `none`.
     pub summary: Option<String>,
-    /// Whether the fast tier is asked for where a request says none and the model offers it.
+    /// True if the fast tier is asked for where a request says none and the model offers it.
     pub fast: bool,
-    /// Whether a web search is offered where a request does not speak of one.
+    /// True if a web search is offered where a request does not speak of one.
     pub web_search: bool,
-    /// Whether text between tool calls is left out.
+    /// True if text between tool calls is left out.
     pub hide_commentary: bool,
-    /// Whether a member that has no effect is refused.
+    /// True if a member that has no effect is refused.
     pub strict: bool,
-    /// OpenAiBody for in place of whatever model a request names.
+    /// The model that is used in place of whatever model a request names.
     pub debug_model: Option<String>,
     /// Instructions where a request has none.
     pub instructions: Instructions,

@@ -32,7 +32,7 @@ pub struct EventReader {
     slots: BTreeMap<usize, Slot>,
     begun: bool,
     hide_commentary: bool,
-    /// How many calls have begun.
+    /// The number of calls that have begun.
     calls: usize,
     /// Characters of text so far.
     characters: u64,

@@ -1,6 +1,6 @@
 //! Remedies: what a person can do about a failure, in the embedder's words.
 
-/// What a person can do about failures, by the failures' codes.
+/// The words for what a person can do about failures, by the failures' codes.
 ///
 /// The backend names its failures in words for programs, and what helps is often a command or a
 /// setting. This crate has neither, and a proxy that embeds it has others than this project's

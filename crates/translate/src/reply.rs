@@ -23,11 +23,11 @@ use crate::frames::Out;
 pub struct Reply {
     /// The backend's id of the response; empty where it gave none.
     pub response_id: String,
-    /// What the model made, in order.
+    /// The parts that the model made, in order.
     pub blocks: Vec<Block>,
     /// When the first output came, since the request arrived.
     pub first_at: Option<Duration>,
-    /// How it ended.
+    /// The end, with its usage.
     pub end: End,
 }
 
@@ -53,7 +53,7 @@ pub struct ReplyText {
     pub text: String,
     /// Its annotations.
     pub annotations: Vec<ReplyAnnotation>,
-    /// Whether it came to its end.
+    /// True if it came to its end.
     pub complete: bool,
 }
 
@@ -66,7 +66,7 @@ pub struct ReplyReasoning {
     pub id: Option<String>,
     /// The reasoning as only the backend can read it.
     pub encrypted_content: Option<String>,
-    /// Whether it came to its end.
+    /// True if it came to its end.
     pub complete: bool,
 }
 
@@ -86,11 +86,11 @@ pub struct ReplyCall {
     pub id: String,
     /// The tool's name.
     pub name: String,
-    /// Whether it is a freeform tool's call.
+    /// True if it is a freeform tool's call.
     pub custom: bool,
     /// The arguments, exactly as the model wrote them.
     pub arguments: String,
-    /// Whether the call came to its end.
+    /// True if the call came to its end.
     pub complete: bool,
 }
 
@@ -144,7 +144,7 @@ impl From<Annotation<'_>> for ReplyAnnotation {
 #[derive(Debug)]
 pub struct Collector {
     reply: Reply,
-    /// Where in the blocks each call is, by its position among the calls.
+    /// The position of each call in the blocks, by its position among the calls.
     calls: Vec<usize>,
 }
 

@@ -10,8 +10,8 @@ use crate::tool_names::ShortenedName;
 
 /// The members that all choices of a reply have in common.
 ///
-/// `O` is what one dialect alone needs, see [`Dialect::Own`](crate::Dialect::Own): a member that only
-/// its encoders read is none that every other dialect, test and bench has to spell out.
+/// `O` is what one dialect alone needs, see [`Dialect::Own`](crate::Dialect::Own): no other dialect,
+/// test or bench has to spell out a member that only its encoders read.
 #[derive(Clone, Debug)]
 pub struct Shape<O = ()> {
     /// Seconds of the Unix epoch.
@@ -22,15 +22,15 @@ pub struct Shape<O = ()> {
     pub response_id: OnceLock<String>,
     /// The style of reasoning.
     pub reasoning: ReasoningStyle,
-    /// Whether the text must be JSON, so that nothing may be mixed into it.
+    /// True if the text must be JSON, so that nothing may be mixed into it.
     pub json: bool,
-    /// Whether text between tool calls is left out.
+    /// True if text between tool calls is left out.
     pub hide_commentary: bool,
-    /// Where the reply is cut.
+    /// The criteria by which the reply is cut.
     pub stop: StopCriteria,
     /// Counts the tokens of text that is cut here.
     pub tokenizer: Arc<dyn Tokenizer>,
-    /// Whether the final response is stored by whoever serves the turn.
+    /// True if the final response is stored by whoever serves the turn.
     pub store: bool,
     /// The parameters that the backend accepts.
     pub backend: Backend,

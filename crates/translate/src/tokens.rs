@@ -10,7 +10,7 @@ pub trait Tokenizer: Debug + Send + Sync {
 
 /// The running count of one answer.
 pub trait TokenCount: Debug + Send {
-    /// Counts as much of `text` as fits `most` tokens in all; returns the number of its bytes,
+    /// Measures how much of `text` fits into `most` tokens in all; returns the number of its bytes,
     /// always up to the end of a character.
     fn take(&mut self, text: &str, most: u64) -> usize;
 

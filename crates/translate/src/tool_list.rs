@@ -24,7 +24,7 @@ pub(crate) struct ToolList<'b> {
     pub(crate) tools: Vec<Cow<'b, RawValue>>,
     /// The choice among them.
     pub(crate) choice: Option<ToolChoice<'b>>,
-    /// Whether several may be called at once.
+    /// True if several may be called at once.
     pub(crate) parallel: Option<bool>,
     /// Functions and freeform tools by the names that go out.
     pub(crate) named: Vec<NamedTool<'b>>,

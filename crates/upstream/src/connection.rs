@@ -22,11 +22,11 @@ const STREAM_WINDOW: u32 = 256 * 1024;
 /// HTTP/2 flow-control window of a connection: 128 streams' worth.
 const CONNECTION_WINDOW: u32 = 128 * STREAM_WINDOW;
 
-/// How long an unused connection is kept: less than the 60 s after which servers commonly close
+/// The time for which an unused connection is kept: less than the 60 s after which servers commonly close
 /// one.
 const POOL_IDLE: Duration = Duration::from_secs(50);
 
-/// How often an HTTP/2 connection is pinged. A connection that died, say while the machine was
+/// The interval at which an HTTP/2 connection is pinged. A connection that died, say while the machine was
 /// suspended, is noticed within this time and [`PING_TIMEOUT`].
 const PING_INTERVAL: Duration = Duration::from_secs(15);
 

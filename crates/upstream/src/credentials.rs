@@ -53,7 +53,7 @@ impl Credentials {
     }
 
     /// The bare access token, by which a [`CredentialSource`] recognises the one that was refused;
-    /// empty where there is none.
+    /// empty without one.
     #[must_use]
     pub fn token(&self) -> &str {
         let value = self.authorization.as_ref().and_then(|value| value.to_str().ok());
@@ -66,7 +66,7 @@ impl Credentials {
         self.account.as_ref().and_then(|id| id.to_str().ok())
     }
 
-    /// Whether that is a FedRAMP workspace.
+    /// Returns whether that is a FedRAMP workspace.
     pub(crate) fn fedramp(&self) -> bool {
         self.fedramp
     }
@@ -82,7 +82,7 @@ impl Credentials {
     }
 }
 
-/// Whether a text is visible ASCII, without blanks.
+/// Returns whether a text is visible ASCII, without blanks.
 fn is_word(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }

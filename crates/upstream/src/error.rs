@@ -106,7 +106,7 @@ pub enum Error {
     /// The answer is not the JSON that was expected.
     #[error("the backend's {what} cannot be read: {message}")]
     Malformed {
-        /// What was requested.
+        /// The thing that was requested.
         what: &'static str,
         /// The problem.
         message: String,
@@ -245,11 +245,11 @@ pub struct ErrorResponse {
     pub request_id: Option<String>,
     /// The limits that came with the answer.
     pub limits: Option<Snapshot>,
-    /// What is probably wrong, where the answer suggests it.
+    /// The probable cause, where the answer suggests one.
     pub hint: Option<Hint>,
 }
 
-/// What is probably wrong when the backend refuses a call.
+/// The probable cause of a refusal by the backend.
 ///
 /// What a person should do about it depends on the program that embeds this crate, and is for that
 /// program to say.

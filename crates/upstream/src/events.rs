@@ -120,7 +120,7 @@ struct Idle {
     limit: Duration,
     /// Made on the first wait, since a short answer may never wait.
     sleep: Option<Pin<Box<Sleep>>>,
-    /// Whether the current silence is being timed.
+    /// True if the current silence is being timed.
     armed: bool,
 }
 

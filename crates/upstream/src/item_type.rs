@@ -18,7 +18,7 @@ impl ItemType<'_> {
         serde_json::from_str(value.get()).ok()
     }
 
-    /// Whether the type is one of `kinds`.
+    /// Returns whether the type is one of `kinds`.
     pub(crate) fn is(&self, kinds: &[&str]) -> bool {
         self.kind.as_deref().is_some_and(|kind| kinds.contains(&kind))
     }

@@ -1,9 +1,9 @@
-//! The last step of a request: what the backend requires is added, what it refuses is removed.
+//! The last step of a request: members that the backend requires are added, those that it refuses are removed.
 //!
 //! The backends answer status 400 to members that they do not support, and clients send members of
-//! many APIs. The tables of the route are lists of what is refused and not of what is accepted: a
-//! member that OpenAI adds tomorrow then reaches the backend without a release of this program. The
-//! price is that a member which the backend begins to refuse fails until it is listed.
+//! many APIs. The tables of the route list the refused members and not the accepted ones: a member
+//! that OpenAI adds tomorrow then reaches the backend without a release of this program. The price
+//! is that a member which the backend begins to refuse fails until it is listed.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -156,7 +156,7 @@ fn serialized_length(request: &Request<'_>) -> usize {
     request.iter().map(of_member).sum::<usize>() + 1
 }
 
-/// Removes what the backend would refuse; returns the names of what is lost by that.
+/// Removes the members that the backend would refuse; returns the names of those whose effect is lost.
 fn remove_refused(
     request: &mut Request<'_>,
     route: &UpstreamRoute,
@@ -210,7 +210,7 @@ fn remove_tools(
     Ok(())
 }
 
-/// Whether a value is anything but an empty list.
+/// Returns whether a value is anything but an empty list.
 fn has_items(value: &RawValue) -> bool {
     let inside = value.get().strip_prefix('[');
     !inside.is_some_and(|rest| rest.trim_start().starts_with(']'))

@@ -156,7 +156,7 @@ fn family(name: &str) -> Option<&str> {
     (!id.is_empty()).then_some(id)
 }
 
-/// Whether a header belongs to a window of the account's own limit.
+/// Returns whether a header belongs to a window of the account's own limit.
 fn is_window(name: &str) -> bool {
     let tail = name.strip_prefix("primary").or_else(|| name.strip_prefix("secondary"));
     tail.is_some_and(|tail| WINDOW.contains(&tail))

@@ -1,4 +1,4 @@
-//! Where an account's data must stay, and how its calls are directed there.
+//! Residency: the place where an account's data must stay, and the direction of its calls to it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -20,7 +20,7 @@ const NO_CONSTRAINT: &str = "NO_CONSTRAINT";
 /// not be able to send an access token elsewhere, so no host but OpenAI's own is followed.
 const HOSTS: [&str; 2] = ["chatgpt.com", "openai.com"];
 
-/// Where the calls of one account go.
+/// The destination of one account's calls.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Residence {
     account: String,
@@ -35,7 +35,7 @@ struct Residence {
 pub(crate) struct Residency(Arc<Mutex<Option<Residence>>>);
 
 impl Residency {
-    /// Whether the residence of this account is known.
+    /// Returns whether the residence of this account is known.
     pub(crate) fn is_known(&self, credentials: &Credentials) -> bool {
         self.of(credentials).is_some()
     }

@@ -30,7 +30,7 @@ const MAX_MESSAGE: usize = 512;
 /// Characters of an error's code, kind and param that are kept.
 const MAX_WORD: usize = 128;
 
-/// Returns an answer with a success status, and the error that any other answer stands for.
+/// Returns an answer with a success status, and the error that any other answer means.
 pub(crate) async fn accept(response: Response) -> Result<Response, Error> {
     let status = response.status();
     if status.is_success() {
@@ -51,7 +51,7 @@ pub(crate) async fn accept(response: Response) -> Result<Response, Error> {
     Err(Error::Refused(Box::new(refusal(status, &headers, &body, SystemTime::now()))))
 }
 
-/// Whether a bot check says in a header that it answered.
+/// Returns whether a bot check says in a header that it answered.
 pub(crate) fn is_challenge(response: &Response) -> bool {
     response.headers().contains_key("cf-mitigated")
 }
@@ -114,7 +114,7 @@ fn challenge(status: StatusCode, headers: &HeaderMap) -> Error {
     Error::Challenge { status: status.as_u16(), ray }
 }
 
-/// Whether a body is a page for a browser, by its content type or by its first character.
+/// Returns whether a body is a page for a browser, by its content type or by its first character.
 fn is_html(headers: &HeaderMap, body: &[u8]) -> bool {
     let claimed = text(headers, CONTENT_TYPE.as_str()).unwrap_or_default();
     claimed.trim_start().to_ascii_lowercase().starts_with("text/html")

@@ -62,7 +62,7 @@ impl RetryPolicy {
         (tries < self.overloads && self.grants(wait)).then(|| back_off(tries))
     }
 
-    /// Whether a wait that the backend asked for is short enough.
+    /// Returns whether a wait that the backend asked for is short enough.
     fn grants(&self, wait: Option<Duration>) -> bool {
         wait.is_none_or(|wait| wait <= self.longest_wait)
     }

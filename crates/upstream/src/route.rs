@@ -116,7 +116,7 @@ impl UpstreamRoute {
         Some((host.to_owned(), url.port_or_known_default()?))
     }
 
-    /// Whether it is called with a key and not with a sign-in.
+    /// Returns whether it is called with a key and not with a sign-in.
     #[must_use]
     pub fn uses_key(&self) -> bool {
         self.profile.uses_key
@@ -133,19 +133,19 @@ impl UpstreamRoute {
         self.profile.accepts
     }
 
-    /// Whether a summary of the reasoning is requested where the client asks for none.
+    /// Returns whether a summary of the reasoning is requested where the client asks for none.
     #[must_use]
     pub fn summarizes_reasoning(&self) -> bool {
         self.profile.summarizes_reasoning
     }
 
-    /// Whether models may be requested that the backend does not list.
+    /// Returns whether models may be requested that the backend does not list.
     #[must_use]
     pub fn allows_unlisted_models(&self) -> bool {
         self.profile.allows_unlisted_models
     }
 
-    /// Whether the built-in list of Codex models replaces the backend's list while that is empty.
+    /// Returns whether the built-in list of Codex models replaces the backend's list while that is empty.
     #[must_use]
     pub fn lists_codex_models(&self) -> bool {
         self.profile.list == ModelListShape::Versioned
@@ -158,7 +158,7 @@ impl UpstreamRoute {
         self.profile.usage_page
     }
 
-    /// Whether it is called at another address than the usual one.
+    /// Returns whether it is called at another address than the usual one.
     #[must_use]
     pub fn has_custom_base(&self) -> bool {
         self.base.trim_end_matches('/') != self.profile.base

@@ -27,7 +27,7 @@ impl ViaLoop {
         Self(format!("{PREFIX}{:016x}", RandomState::new().hash_one(PREFIX)))
     }
 
-    /// Whether a request has passed through this client, or through so many instances that it must
+    /// Returns whether a request has passed through this client, or through so many instances that it must
     /// be in a loop.
     pub(crate) fn is_loop(&self, headers: &HeaderMap) -> bool {
         let hops = hops(headers);

@@ -18,7 +18,7 @@ const SYSTEM: &[&str] = if cfg!(target_os = "macos") {
     &["xdg-open"]
 };
 
-/// Stands for the address in the person's choice of a browser.
+/// The placeholder of the address in the person's choice of a browser.
 const ADDRESS: &str = "%s";
 
 /// A browser being opened.

@@ -12,7 +12,7 @@ pub(crate) enum LoginMethod {
     Address,
     /// Print a code.
     Device {
-        /// Whether the person asked for it.
+        /// True if the person asked for it.
         chosen: bool,
     },
 }

@@ -28,7 +28,7 @@ pub(super) struct Usage {
 pub(super) struct Limit {
     /// Its name; the main limit has none.
     pub(super) name: Option<String>,
-    /// Whether nothing is left.
+    /// True if nothing is left.
     pub(super) reached: bool,
     /// Its windows.
     pub(super) windows: Vec<Window>,
@@ -48,9 +48,9 @@ pub(super) struct Window {
 /// Credits next to the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Credits {
-    /// Whether there are any.
+    /// True if there are any.
     pub(super) some: bool,
-    /// Whether they have no bound.
+    /// True if they have no bound.
     pub(super) unlimited: bool,
     /// The rest, as the backend writes it.
     pub(super) balance: Option<String>,

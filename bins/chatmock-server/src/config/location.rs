@@ -66,7 +66,7 @@ impl fmt::Display for ConfigLocation {
     }
 }
 
-/// Whether there is nothing at a path. A link to a missing file is something, so a broken link is
+/// Returns whether there is nothing at a path. A link to a missing file is something, so a broken link is
 /// reported.
 fn is_missing(path: &Path) -> bool {
     let kind = path.symlink_metadata().err().map(|error| error.kind());

@@ -11,7 +11,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::{PathBase, key, keys, value};
 
-/// How similar a word must be to a key to be suggested as a misspelling of it.
+/// The similarity to a key from which a word is suggested as a misspelling of it.
 const SIMILARITY: f64 = 0.8;
 
 /// The setting of one flag in the file.
@@ -52,7 +52,7 @@ pub(super) fn parse(
     found.into_iter().map(|(name, value)| parser.entry(name, value)).collect()
 }
 
-/// What the entries of a file are parsed with.
+/// The context in which the entries of a file are parsed.
 struct Parser<'a> {
     text: &'a str,
     command: &'a Command,

@@ -49,12 +49,12 @@ impl ValueKind {
     }
 }
 
-/// Whether a flag may be given several times.
+/// Returns whether a flag may be given several times.
 pub(crate) fn is_list(arg: &Arg) -> bool {
     matches!(arg.get_action(), ArgAction::Append)
 }
 
-/// Whether no message may show the values of a flag.
+/// Returns whether no message may show the values of a flag.
 pub(crate) fn is_secret(arg: &Arg) -> bool {
     arg.get_value_parser().type_id() == TypeId::of::<Secret>()
 }
@@ -125,7 +125,7 @@ fn absolute(text: &str, base: &PathBase) -> Result<OsString, String> {
     }
 }
 
-/// Whether a text is one of the fixed words in a value name such as `none|builtin|FILE`.
+/// Returns whether a text is one of the fixed words in a value name such as `none|builtin|FILE`.
 fn is_fixed_word(arg: &Arg, text: &str) -> bool {
     let names = arg.get_value_names().into_iter().flatten();
     let mut words = names.flat_map(|name| name.split('|'));

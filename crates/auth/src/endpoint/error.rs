@@ -23,7 +23,7 @@ pub enum EndpointError {
     /// The issuer's description of itself cannot be right.
     #[error("the sign-in service describes itself wrongly: {0}")]
     Discovery(&'static str),
-    /// Originator or user agent cannot stand in a header.
+    /// Originator or user agent cannot be sent in a header.
     #[error("originator and user agent must be plain header text")]
     Identity,
     /// The HTTP client could not be made.

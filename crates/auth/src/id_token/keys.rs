@@ -35,7 +35,7 @@ impl KeySet {
         // `none` is not among the algorithms that it knows.
         let header = jsonwebtoken::decode_header(text).map_err(|_| BadIdToken::Unsigned)?;
         let accepted = [Algorithm::RS256, Algorithm::ES256].contains(&header.alg);
-        // What `crit` names must be understood, and nothing of it is.
+        // The header members that `crit` names must be understood, and none of them is here.
         if !accepted || header.crit.is_some() {
             return Err(BadIdToken::Algorithm);
         }

@@ -12,7 +12,7 @@ use crate::secret::Secret;
 use crate::store::Ownership;
 use crate::tokens::Freshness;
 
-/// What a caller needs.
+/// A caller's demand on the tokens.
 #[derive(Clone)]
 pub(super) enum RefreshRequest {
     /// A session that can be used now.
@@ -32,7 +32,7 @@ pub(super) enum Asker {
     Person,
 }
 
-/// What to do for a request.
+/// The action that a request leads to.
 pub(super) enum RefreshDecision {
     Use(Arc<Session>),
     Refresh(Arc<LoadedCredentials>, RefreshReason),

@@ -10,7 +10,7 @@ use crate::secret::Secret;
 use crate::store::Ownership;
 use crate::tokens::{AuthFile, Lifetime};
 
-/// What a request to the backend needs, and what a person may be shown.
+/// The part of a sign-in that calls to the backend need or that a person may be shown.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Session {
@@ -18,7 +18,7 @@ pub struct Session {
     pub access_token: Secret,
     /// For the `chatgpt-account-id` header.
     pub account_id: Option<String>,
-    /// Whether `x-openai-fedramp: true` must be sent.
+    /// True if `x-openai-fedramp: true` must be sent.
     pub fedramp: bool,
     /// The person's e-mail address.
     pub email: Option<String>,
@@ -26,7 +26,7 @@ pub struct Session {
     pub plan: Option<String>,
 }
 
-/// A session, or why there is none.
+/// A session, or why there is no session.
 pub(super) type SessionResult = Result<Arc<Session>, KeeperError>;
 
 /// One sign-in: the file, and what was read from it.

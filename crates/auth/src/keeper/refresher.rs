@@ -62,7 +62,7 @@ pub(super) struct State {
     failing_until: Option<Instant>,
 }
 
-/// What a refresh brought, and the space that was reserved for it.
+/// The result of a refresh, and the space that was reserved for it.
 struct Refreshed {
     grant: Grant,
     space: Option<Box<dyn Reservation>>,

@@ -9,7 +9,7 @@ use crate::lock::LOCK_WAIT;
 use crate::provenance::Provenance;
 use crate::sign_in_route::SignInRoute;
 
-/// What a [`TokenKeeper`](crate::TokenKeeper) is made from.
+/// The settings of a [`TokenKeeper`](crate::TokenKeeper).
 #[derive(Clone, Debug)]
 pub struct KeeperSettings {
     /// The issuer's address; [`ISSUER`] by default.

@@ -23,7 +23,7 @@ pub(super) struct SingleFlight<K, T> {
 
 /// One run, as somebody who waits for it sees it.
 pub(super) struct Flight<T> {
-    /// Whether this caller started it.
+    /// True if this caller started it.
     is_new: bool,
     /// Holds the result once there is one; closed without one when the run was lost.
     result: watch::Receiver<Option<T>>,

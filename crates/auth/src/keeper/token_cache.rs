@@ -94,7 +94,7 @@ impl TokenCache {
         let cache = Arc::clone(self);
         let read = blocking(move || cache.read()).await?;
         if let Err(KeeperError::OtherRoute { .. } | KeeperError::OtherIssuer { .. }) = &read {
-            // What was loaded before is no longer the sign-in, so nothing may fall back to it.
+            // The tokens loaded before are no longer the sign-in, so nothing may fall back to it.
             self.state().snapshot = None;
         }
         Ok(self.absorb(read?))

@@ -11,7 +11,7 @@ pub enum PrivateFileError {
     Unsafe {
         /// The file or folder.
         path: PathBuf,
-        /// What is wrong with it, as the rest of a sentence that begins with the path.
+        /// The problem with it, as the rest of a sentence that begins with the path.
         problem: &'static str,
         /// What a person can do about it.
         cure: &'static str,
@@ -21,7 +21,7 @@ pub enum PrivateFileError {
     Io {
         /// The file or folder.
         path: PathBuf,
-        /// What was tried, as a verb.
+        /// The action that failed, as a verb.
         action: &'static str,
         /// The system's error. It is part of the message, and so not a source of its own.
         error: io::Error,

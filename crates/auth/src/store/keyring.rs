@@ -21,13 +21,13 @@ use worker::Worker;
 
 /// A place for secrets by name. A [`Keyring`] calls it from one thread only.
 pub(crate) trait Vault {
-    /// Reads a secret; `None` when there is none.
+    /// Reads a secret; `None` if it does not exist.
     fn read(&self, entry: &str) -> Result<Option<Zeroizing<Vec<u8>>>, VaultError>;
 
     /// Writes a secret over whatever is there.
     fn write(&self, entry: &str, value: &[u8]) -> Result<(), VaultError>;
 
-    /// Deletes a secret; it is no error that there is none.
+    /// Deletes a secret; a secret that does not exist is no error.
     fn delete(&self, entry: &str) -> Result<(), VaultError>;
 }
 

@@ -21,7 +21,7 @@ fn signed_in() -> (tempfile::TempDir, AccountStore) {
     (folder, store)
 }
 
-/// What the work did, with each of its calls failed in turn; gives the number of calls.
+/// Runs the work once for each of its calls, with that call failing; returns the number of calls.
 fn each_call(
     work: impl Fn(&AccountStore) -> Result<(), StoreError>,
     allowed: &[Option<&str>],

@@ -32,7 +32,7 @@ pub struct Snapshot {
     pub further: Vec<Limit>,
     /// Credits on top of the plan's allowance.
     pub credits: Option<Credits>,
-    /// Whether a limit is reached, if the answer says so.
+    /// True if a limit is reached; `None` if the answer does not say.
     pub limit_reached: Option<bool>,
     /// The kind of limit that is reached, such as `workspace_owner_credits_depleted`.
     pub reached: Option<String>,
@@ -41,7 +41,7 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Whether nothing is known.
+    /// Returns whether nothing is known.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -75,9 +75,9 @@ pub struct Limit {
 /// Credits, which are used once the plan's allowance is used up.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
 pub struct Credits {
-    /// Whether the account has any.
+    /// True if the account has any.
     pub has_credits: bool,
-    /// Whether they are unlimited.
+    /// True if they are unlimited.
     pub unlimited: bool,
     /// The balance, as the backend writes it; absent where that is empty.
     pub balance: Option<String>,

@@ -40,13 +40,13 @@ pub struct Model {
     /// `text`, `image`.
     #[serde(default)]
     pub input_modalities: Option<Vec<String>>,
-    /// Whether `text.verbosity` is understood.
+    /// True if `text.verbosity` is understood.
     #[serde(default)]
     pub support_verbosity: Option<bool>,
     /// When the model was made, in seconds of the Unix epoch; in OpenAI's public list only.
     #[serde(default)]
     pub created: Option<u64>,
-    /// Who runs the model; in OpenAI's public list only.
+    /// The operator of the model; in OpenAI's public list only.
     #[serde(default)]
     pub owned_by: Option<String>,
     /// The effort that is sent for the level `ultra`.

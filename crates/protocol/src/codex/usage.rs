@@ -29,12 +29,12 @@ pub struct Usage {
     pub promo: Option<String>,
 }
 
-/// Whether calls are allowed, and the windows that decide it.
+/// The permission to make calls, and the windows that decide it.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct RateLimit {
-    /// Whether a call would be served.
+    /// True if a call would be served.
     pub allowed: Option<bool>,
-    /// Whether a limit is reached.
+    /// True if a limit is reached.
     pub limit_reached: Option<bool>,
     /// The first window.
     pub primary: Option<Window>,

@@ -46,7 +46,7 @@ impl<'b> RawObject<'b> {
         serde_json::from_str::<Text<'_>>(self.get(name)?.get()).ok().map(|text| text.0)
     }
 
-    /// Whether there is a member `name`, even if it is `null`.
+    /// Returns whether there is a member `name`, even if it is `null`.
     #[must_use]
     pub fn contains(&self, name: &str) -> bool {
         self.get(name).is_some()
@@ -80,7 +80,7 @@ impl<'b> RawObject<'b> {
         Some(self.0.remove(at).1)
     }
 
-    /// Whether the object has no members.
+    /// Returns whether the object has no members.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()

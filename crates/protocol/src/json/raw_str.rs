@@ -79,7 +79,7 @@ impl<'b> RawStr<'b> {
         self.decode(&mut scratch).to_owned()
     }
 
-    /// Whether the string has no character.
+    /// Returns whether the string has no character.
     #[must_use]
     pub fn is_empty(self) -> bool {
         self.inside.is_empty()

@@ -22,7 +22,7 @@ enum Form<'b> {
     /// A JSON string that every parser accepts.
     Json {
         json: Cow<'b, RawValue>,
-        /// Whether it contains no escape.
+        /// True if it contains no escape.
         plain: bool,
     },
     Text(Cow<'b, str>),
@@ -86,7 +86,7 @@ impl<'b> RawString<'b> {
         }
     }
 
-    /// Whether the text starts with `start` after white space. Only as much of it is decoded as is
+    /// Returns whether the text starts with `start` after white space. Only as much of it is decoded as is
     /// needed for the answer.
     #[must_use]
     pub fn trimmed_starts_with(&self, start: &str) -> bool {
@@ -101,7 +101,7 @@ impl<'b> RawString<'b> {
         plain.trim_start().starts_with(start)
     }
 
-    /// Whether the string has no character.
+    /// Returns whether the string has no character.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         match &self.0 {

@@ -30,7 +30,7 @@ impl<'b> Raw<'b> {
         serde_json::from_str(self.text()).ok()
     }
 
-    /// Whether the value is an object.
+    /// Returns whether the value is an object.
     #[must_use]
     pub fn is_object(self) -> bool {
         self.text().starts_with('{')

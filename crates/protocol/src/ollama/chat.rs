@@ -22,13 +22,13 @@ object! {
         format: Raw<'b> = "format",
         /// Parameters of the model.
         options: Options<'b> = "options",
-        /// Whether to answer as a stream.
+        /// True to answer as a stream.
         stream: bool = "stream",
-        /// How long the model stays loaded: seconds, or a text such as `5m`.
+        /// The time that the model stays loaded: seconds, or a text such as `5m`.
         keep_alive: Raw<'b> = "keep_alive",
-        /// Whether to reason, or the effort.
+        /// A boolean that turns reasoning on or off, or the effort.
         think: Raw<'b> = "think",
-        /// Whether to return log probabilities.
+        /// True to return log probabilities.
         logprobs: bool = "logprobs",
         /// The number of alternatives to return log probabilities of.
         top_logprobs: u32 = "top_logprobs",
@@ -90,7 +90,7 @@ pub struct Reply<'a> {
     pub created_at: String,
     /// The assistant's message, or a piece of it.
     pub message: ReplyMessage<'a>,
-    /// Whether this is the last line.
+    /// True if this is the last line.
     pub done: bool,
     /// Counts and times; in the last line only.
     #[serde(flatten)]

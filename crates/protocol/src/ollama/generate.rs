@@ -28,15 +28,15 @@ object! {
         template: Text<'b> = "template",
         /// An earlier answer's context, as token ids.
         context: Raw<'b> = "context",
-        /// Whether to answer as a stream.
+        /// True to answer as a stream.
         stream: bool = "stream",
-        /// Whether the prompt is sent to the model without a template.
+        /// True if the prompt is sent to the model without a template.
         raw: bool = "raw",
-        /// How long the model stays loaded.
+        /// The time that the model stays loaded.
         keep_alive: Raw<'b> = "keep_alive",
-        /// Whether to reason, or the effort.
+        /// A boolean that turns reasoning on or off, or the effort.
         think: Raw<'b> = "think",
-        /// Whether to return log probabilities.
+        /// True to return log probabilities.
         logprobs: bool = "logprobs",
         /// The number of alternatives to return log probabilities of.
         top_logprobs: u32 = "top_logprobs",
@@ -55,7 +55,7 @@ pub struct Reply<'a> {
     /// The reasoning.
     #[serde(skip_serializing_if = "str::is_empty")]
     pub thinking: Cow<'a, str>,
-    /// Whether this is the last line.
+    /// True if this is the last line.
     pub done: bool,
     /// Counts and times; in the last line only.
     #[serde(flatten)]

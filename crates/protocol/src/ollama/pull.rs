@@ -11,9 +11,9 @@ object! {
         model: Text<'b> = "model",
         /// An older name of `model`.
         name: Text<'b> = "name",
-        /// Whether to report progress as a stream.
+        /// True to report progress as a stream.
         stream: bool = "stream",
-        /// Whether connections may be insecure; no connection is made.
+        /// True if connections may be insecure; no connection is made.
         insecure: bool = "insecure",
     }
 }

@@ -14,7 +14,7 @@ object! {
         model: Text<'b> = "model",
         /// An older name of `model`.
         name: Text<'b> = "name",
-        /// Whether to return everything.
+        /// True to return everything.
         verbose: bool = "verbose",
     }
 }

@@ -27,13 +27,13 @@ object! {
         top_p: f64 = "top_p",
         /// The number of answers for each prompt.
         n: u32 = "n",
-        /// Whether to answer as a stream.
+        /// True to answer as a stream.
         stream: bool = "stream",
         /// Options of the stream.
         stream_options: StreamOptions<'b> = "stream_options",
         /// The number of alternatives to return log probabilities of.
         logprobs: u32 = "logprobs",
-        /// Whether the answer repeats the prompt.
+        /// True if the answer repeats the prompt.
         echo: bool = "echo",
         /// Sequences before which the answer ends.
         stop: Stop<'b> = "stop",

@@ -11,7 +11,7 @@ pub struct Model<'a> {
     pub object: &'static str,
     /// Seconds of the Unix epoch. Where the backend reports no date, it is that of the list.
     pub created: u64,
-    /// Who runs the model.
+    /// The operator of the model.
     pub owned_by: &'a str,
     /// The size of the context window, if the backend reports it; a common addition to the shape.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -74,7 +74,7 @@ impl<'a> Event<'a> {
         Ok(Self { kind, body, sequence_number: None })
     }
 
-    /// Whether the event of a frame belongs to [`Phase::Handshake`], by its kind alone. The payload
+    /// Returns whether the event of a frame belongs to [`Phase::Handshake`], by its kind alone. The payload
     /// is not parsed, since it repeats the whole request and will be parsed later; it may be
     /// invalid.
     ///

@@ -183,7 +183,7 @@ pub enum OutputKind<'a> {
     },
     /// `function_call` and `custom_tool_call`.
     Call {
-        /// Whether it is a freeform tool's call.
+        /// True if it is a freeform tool's call.
         custom: bool,
         /// The id that links call and output.
         call_id: Text<'a>,

@@ -16,7 +16,7 @@ pub enum Tool<'a> {
         /// Its description, which the model reads.
         #[serde(skip_serializing_if = "Option::is_none")]
         description: Option<Cow<'a, str>>,
-        /// Whether arguments must match the schema.
+        /// True if arguments must match the schema.
         strict: bool,
         /// The schema of the arguments.
         parameters: Cow<'a, RawValue>,

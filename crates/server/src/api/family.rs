@@ -30,7 +30,7 @@ pub(crate) struct Endpoint {
     /// The path. `{id}` matches one segment, `{id...}` for the rest of the path.
     pub(crate) path: &'static str,
     pub(crate) serve: for<'r> fn(Exchange<'r>) -> Handling<'r>,
-    /// Whether it is named at `/`; endpoints that only explain why they serve nothing are not.
+    /// True if it is named at `/`; endpoints that only explain why they serve nothing are not.
     pub(crate) listed: bool,
 }
 
@@ -78,7 +78,7 @@ impl ApiFamily {
         StatusCode::from_u16((self.status)(failure)).unwrap_or(StatusCode::BAD_GATEWAY)
     }
 
-    /// Whether a path that no endpoint has is this family's to refuse.
+    /// Returns whether a path that no endpoint has is this family's to refuse.
     pub(super) fn has_prefix(&self, path: &str) -> bool {
         let rest = path.strip_prefix(self.prefix);
         rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))

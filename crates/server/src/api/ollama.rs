@@ -27,7 +27,7 @@ use crate::{tasks, turn};
 /// The prefix of a model's facts; `general.architecture` names it, as clients look it up there.
 const ARCHITECTURE: &str = "chatmock";
 
-/// Where Ollama's clients look for and send model files.
+/// The path where Ollama's clients look for and send model files.
 const BLOBS: &str = "/api/blobs/{digest...}";
 /// The same without a digest, which is no less impossible here.
 const NO_DIGEST: &str = "/api/blobs/";

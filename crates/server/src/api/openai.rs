@@ -16,7 +16,7 @@ use super::{Exchange, Handling, responses, serve_turn};
 use crate::http::response::{self, HttpResponse, ReplyHeaders};
 use crate::state::models::Models;
 
-/// Who runs a model of a list that does not say it, as the catalogues behind a ChatGPT sign-in do.
+/// The operator of a model in a list that names none, as the catalogues behind a ChatGPT sign-in do.
 const OWNER: &str = "openai";
 
 /// OpenAI's clients read `data`, the Codex CLI reads `models`.

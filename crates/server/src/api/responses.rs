@@ -56,7 +56,7 @@ pub(super) fn input_items(exchange: Exchange<'_>) -> Handling<'_> {
 }
 
 impl Services {
-    /// Whether responses are stored here; else the backend stores them and is asked.
+    /// Returns whether responses are stored here; else the backend stores them and is asked.
     fn stores_responses(&self) -> bool {
         !self.turns.policy.backend.accepts("store")
     }

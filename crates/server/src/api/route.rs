@@ -4,7 +4,7 @@ use http::Method;
 
 use super::family::{ApiFamily, Endpoint, FAMILIES};
 
-/// Where a request goes.
+/// The destination of a request.
 pub(crate) struct Route<'p> {
     pub(crate) endpoint: &'static Endpoint,
     /// The part of the path that the endpoint's variable matched; empty where it has none.

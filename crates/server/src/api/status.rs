@@ -1,4 +1,4 @@
-//! `GET /`, `GET /health` and `GET /limits`: what this server is, whether it runs, what is left.
+//! `GET /`, `GET /health` and `GET /limits`: the endpoints, the state of the server, the limits.
 
 use std::sync::atomic::Ordering;
 
@@ -99,8 +99,8 @@ fn state_of(services: &Services, query: Option<&str>) -> Result<HttpResponse, Fa
     response::json(ReplyHeaders::default(), &Health { status: "ok", more })
 }
 
-/// Gives the last snapshot of the account's limits; nothing is asked of the backend. Of nobody
-/// there is none.
+/// Gives the last snapshot of the account's limits; nothing is asked of the backend. Without an
+/// account there is no snapshot.
 async fn last_limits(state: &SharedState) -> Result<HttpResponse, Failure> {
     let credentials = state.client.credentials().await.ok();
     let last = credentials.and_then(|account| state.limits.last(&account));

@@ -70,7 +70,7 @@ impl StoreError {
             redb::Error::UpgradeRequired(version) => {
                 Self::damaged(path, format!("file format {version} is too old"))
             }
-            // What has no head of a database at all is reported as bad data.
+            // A file without the head of a database is reported as bad data.
             redb::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
                 Self::damaged(path, error.to_string())
             }

@@ -22,9 +22,9 @@ pub(crate) struct TurnRecord {
     pub(crate) dialect: &'static str,
     /// The model as the client named it.
     pub(crate) model: String,
-    /// Who asked, where keys are set.
+    /// The sender, where keys are set.
     pub(crate) caller: Option<String>,
-    /// Whether the answer was streamed.
+    /// True if the answer was streamed.
     pub(crate) stream: bool,
     /// When the request arrived.
     pub(crate) arrived: Instant,

@@ -51,7 +51,7 @@ impl LocalEnd {
         (!local.is_loopback()).then_some(Self::Address(local))
     }
 
-    /// Whether a request is for this address. A page cannot make a name of its own resolve to a
+    /// Returns whether a request is for this address. A page cannot make a name of its own resolve to a
     /// literal, so a literal is as good as a configured name.
     pub(crate) fn is(self, host: &Host) -> bool {
         matches!(self, Self::Address(address) if *host == Host::Address(address))

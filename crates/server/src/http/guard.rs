@@ -13,7 +13,8 @@ use crate::http::api_keys::{ApiKeys, Caller};
 use crate::http::connection::LocalEnd;
 use crate::settings::{AdmissionSettings, Host, HostName, Origin};
 
-/// Who may ask: programs that use a name of this server, pages that are listed, holders of a key.
+/// The rules for who may send requests: programs that use a name of this server, pages that are
+/// listed, holders of a key.
 #[derive(Debug)]
 pub(crate) struct Guard {
     hosts: Vec<HostName>,
@@ -116,7 +117,7 @@ impl Guard {
     }
 }
 
-/// Whether a request is answered without a key: it says nothing and costs nothing.
+/// Returns whether a request is answered without a key: it says nothing and costs nothing.
 fn needs_no_key(head: &Parts) -> bool {
     head.uri.path() == "/health" && matches!(head.method, Method::GET | Method::HEAD)
 }

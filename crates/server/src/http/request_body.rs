@@ -133,7 +133,7 @@ impl BodyBuffer {
             Self::Joined(joined) => joined,
         };
         if joined.capacity() - joined.len() < next.len() {
-            // What has come is as much as a word was taken for; doubling would copy it all, often.
+            // The announced length is believed up to as many bytes as have arrived; doubling alone would copy all of them, often.
             joined.reserve(next.len().max(announced.saturating_sub(joined.len())));
         }
         joined.extend_from_slice(&next);

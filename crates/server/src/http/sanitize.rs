@@ -4,7 +4,7 @@
 //! direction is written as an escape such as `\u{1b}`, and a text that is too long is cut, with an ellipsis.
 //! Dropping such characters, which looks neater, would let two different texts look the same and hide
 //! that someone tried. Quotes and backslashes stay as they are, so that JSON and Windows paths can
-//! be read; the price is that an escape cannot be told from a text that spells one out.
+//! be read; the price is that an escape cannot be distinguished from a text that spells one out.
 
 /// The longest value that is shown, in bytes, before the ellipsis.
 const MAX_BYTES: usize = 256;

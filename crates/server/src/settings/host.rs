@@ -38,7 +38,7 @@ impl Host {
         (!name.is_empty() && name.chars().all(plain)).then(|| Self::Name(name.to_ascii_lowercase()))
     }
 
-    /// Whether only this machine can mean it.
+    /// Returns whether only this machine can mean it.
     pub(crate) fn is_local(&self) -> bool {
         match self {
             Self::Address(address) => address.is_loopback(),
@@ -57,7 +57,7 @@ impl fmt::Display for Host {
     }
 }
 
-/// Whether the text after a host is empty, or a colon and a port.
+/// Returns whether the text after a host is empty, or a colon and a port.
 fn is_port(text: &str) -> bool {
     text.is_empty()
         || text.strip_prefix(':').is_some_and(|digits| {

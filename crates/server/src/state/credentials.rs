@@ -14,7 +14,7 @@ use crate::error::ServerError;
 use crate::remedies;
 use crate::settings::{Access, SignInSettings};
 
-/// Who is signed in.
+/// The signed-in account.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// The e-mail address, where the sign-in has one.

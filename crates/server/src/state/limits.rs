@@ -85,7 +85,7 @@ struct LimitsState {
 /// Keeps the newest snapshot.
 #[derive(Debug)]
 pub(crate) struct LastLimits {
-    /// Without a folder to keep it in, there is none.
+    /// `None` without a folder to keep it in.
     file: Option<PathBuf>,
     state: Mutex<LimitsState>,
     changed: Notify,

@@ -62,14 +62,14 @@ impl Published {
 pub(crate) struct Models {
     settings: ModelSettings,
     writers: Vec<ListWriter>,
-    /// Without a folder to keep it in, there is none.
+    /// `None` without a folder to keep it in.
     file: Option<PathBuf>,
     /// The backend whose list is valid: by the route where an account decides, else by the address.
     backend: String,
-    /// Whether the backend is asked about names that it does not list.
+    /// True if the backend is asked about names that it does not list.
     open: bool,
     published: watch::Sender<Arc<Published>>,
-    /// Whether a first fetch was tried.
+    /// True once a first fetch was tried.
     tried: watch::Sender<bool>,
     etag: Mutex<Option<String>>,
     wanted: Notify,

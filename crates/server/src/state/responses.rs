@@ -78,7 +78,7 @@ impl ResponseStore {
     ///
     /// Nothing is kept of one that is larger than all may be together.
     pub(crate) fn insert(&self, key: StoreKey, stored: StoredResponse, now: u64) {
-        // What is evicted may be large: it is freed outside the lock.
+        // The evicted responses may be large: they are freed outside the lock.
         let _evicted = self.with(|memory| memory.keep(key, stored, now));
         self.changed();
     }

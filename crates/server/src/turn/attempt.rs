@@ -27,7 +27,7 @@ use crate::{failure, remedies};
 /// The most that is taken after the first output before the head is sent, in bytes.
 const MOST_TAKEN: usize = 64 * 1024;
 
-/// How many scheduler turns to wait for more data before sending the head: a short answer comes in one
+/// The number of scheduler turns to wait for more data before sending the head: a short answer comes in one
 /// piece or two, and then its end.
 const TURNS: u32 = 3;
 
@@ -65,7 +65,7 @@ pub(crate) struct Call {
     pub(crate) audience: Audience,
 }
 
-/// Where a choice's events come from.
+/// The source of a choice's events.
 pub(crate) enum EventSource {
     /// The answer is still being opened.
     Attempt(BoxFuture<'static, Result<Attempt, Failure>>),

@@ -39,7 +39,7 @@ pub(super) struct TurnParts<D: Dialect> {
     pub(super) shape: Arc<Shape<D::Own>>,
     pub(super) store_on_complete: Option<StoreOnComplete>,
     pub(super) record: TurnRecord,
-    /// How the stream's messages are delimited: the dialect's way, unless the transport has its own.
+    /// The framing of the stream's messages: the dialect's way, unless the transport has its own.
     pub(super) framing: Framing,
 }
 
@@ -113,9 +113,10 @@ impl<D: Dialect> TurnBody<D> {
         Poll::Ready(())
     }
 
-    /// Whether to wait briefly for output that arrived together with the output at hand: over HTTP/1.1 the
-    /// backend's connection hands over one chunk a turn, also of many that it has read at once, and
-    /// turns cost far less than writes. What comes first, or after a silence, is given out at once.
+    /// Returns whether to wait briefly for output that arrived together with the output at hand:
+    /// over HTTP/1.1 the backend's connection hands over one chunk a turn, also of many that it has
+    /// read at once, and turns cost far less than writes. What comes first, or after a silence, is
+    /// given out at once.
     fn coalesces(&mut self, cx: &mut Context<'_>) -> bool {
         if self.out.frames.is_empty() || self.out.frames.len() >= MOST_GATHERED {
             return false;

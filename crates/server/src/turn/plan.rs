@@ -66,7 +66,7 @@ impl Default for Planners {
 pub(super) struct TurnPlan<O> {
     /// One request for each prompt; empty where the backend is not called.
     pub(super) prepared: Vec<Prepared>,
-    /// How the reply ends where the backend is not called.
+    /// The end of the reply where the backend is not called.
     pub(super) immediate_finish: Option<Finish>,
     pub(super) shape: Arc<Shape<O>>,
     pub(super) stream: bool,

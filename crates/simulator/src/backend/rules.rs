@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::ErrorStyle;
 use crate::model_request::ModelRequest;
 
-/// What a backend checks, and how it differs from the others.
+/// The checks of a backend, and its differences from the others.
 #[derive(Debug)]
 pub(crate) struct Rules {
     /// The style of its errors.
@@ -23,19 +23,19 @@ pub(crate) struct Rules {
     pub(crate) known: &'static [&'static str],
     /// The kinds of tools that it accepts.
     pub(crate) tools: &'static [&'static str],
-    /// Whether `tools` may contain functions and custom tools outside of namespaces.
+    /// True if `tools` may contain functions and custom tools outside of namespaces.
     pub(crate) flat_tools: bool,
     /// The kinds of input items that it accepts; empty for all.
     pub(crate) items: &'static [&'static str],
     /// The tiers that it accepts for every model.
     pub(crate) tiers: &'static [&'static str],
-    /// Whether it can require `instructions`.
+    /// True if it can require `instructions`.
     pub(crate) instructions: bool,
-    /// Whether it decodes bodies in zstd.
+    /// True if it decodes bodies in zstd.
     pub(crate) zstd: bool,
-    /// Whether it stores responses, continues from them, and answers without a stream.
+    /// True if it stores responses, continues from them, and answers without a stream.
     pub(crate) stores: bool,
-    /// Whether it sends the events and headers that only the Codex programs know.
+    /// True if it sends the events and headers that only the Codex programs know.
     pub(crate) codex: bool,
 }
 
@@ -44,7 +44,7 @@ pub(crate) struct Rules {
 pub(crate) struct Demand {
     /// The member that it concerns.
     pub(crate) param: &'static str,
-    /// Whether a request meets it.
+    /// Returns whether a request meets it.
     pub(crate) met: fn(&ModelRequest) -> bool,
     /// The message when it is not met.
     pub(crate) words: &'static str,

@@ -22,7 +22,7 @@ pub(crate) struct Replay {
     /// The time when the next piece with a stamp is due.
     due: Instant,
     sleep: Option<Pin<Box<Sleep>>>,
-    /// Whether the previous piece had time to leave in a write of its own.
+    /// True if the previous piece had time to leave in a write of its own.
     flushed: bool,
     watch: StreamWatch,
 }

@@ -203,7 +203,7 @@ impl IssuedTokens {
         self.access.values_mut().for_each(|access| access.invalidated = true);
     }
 
-    /// Whether this is a valid access token of the plan route.
+    /// Returns whether this is a valid access token of the plan route.
     pub(crate) fn is_valid_plan_token(&self, token: &str) -> bool {
         self.access.get(token).is_some_and(|access| {
             let ended = access.invalidated || self.ended.contains(&access.family);

@@ -30,7 +30,7 @@ const TABLE: [Row; 12] = [
     ("codex-auto-review", 43, false, (272, 872), "medium", LOW_TO_MAX, true),
 ];
 
-/// A model object as the backend would send it, as far as the table tells; the last six members
+/// A model object as the backend would send it, as far as the table knows it; the last six members
 /// are the same for all of them, and the Codex CLI takes no list without these.
 #[derive(Serialize)]
 struct Object<'a> {

@@ -11,9 +11,9 @@ use crate::failure::Failure;
 pub struct OptionalParam {
     /// Its names, and why it has no effect elsewhere.
     pub name: ParamName,
-    /// What it asks for.
+    /// The requested value.
     pub value: Box<RawValue>,
-    /// Whether something is lost where the backend does not have it.
+    /// True if something is lost where the backend does not have it.
     pub matters: bool,
 }
 

@@ -28,9 +28,9 @@ pub(crate) use request::draft;
 /// The part of a request that only the encoders of chat completions need.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ChatShape {
-    /// Whether a stream ends with token counts.
+    /// True if a stream ends with token counts.
     pub stream_usage: bool,
-    /// Whether calls go out in the old form, as the client offered `functions`.
+    /// True if calls go out in the old form, as the client offered `functions`.
     pub legacy_functions: bool,
 }
 

@@ -25,11 +25,11 @@ pub use chunks::{Ended, TextChunks};
 /// The part of a request that only the encoders of completions need.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct CompletionsShape {
-    /// Whether a stream ends with token counts.
+    /// True if a stream ends with token counts.
     pub stream_usage: bool,
     /// Prompts that the choices repeat before their text, one for each prompt.
     pub echo: Vec<String>,
-    /// How many choices each prompt has.
+    /// The number of choices for each prompt.
     pub choices_per_prompt: u32,
 }
 

@@ -17,12 +17,12 @@ pub(super) enum Slot {
         index: usize,
         /// Bytes of the arguments that were written.
         sent: usize,
-        /// Whether its end is still to come.
+        /// True if its end is still to come.
         open: bool,
     },
     /// A generated image.
     Image {
-        /// Whether it was written.
+        /// True if it was written.
         sent: bool,
     },
     /// A kind that no dialect words.
@@ -32,7 +32,7 @@ pub(super) enum Slot {
 /// The progress of a message.
 #[derive(Debug, Default)]
 pub(super) struct Message {
-    /// Whether it is commentary that is not to be shown.
+    /// True if it is commentary that is not to be shown.
     pub(super) hidden: bool,
     /// Bytes of text that have arrived.
     pub(super) text: usize,
@@ -42,16 +42,16 @@ pub(super) struct Message {
     pub(super) annotations: usize,
     /// Characters of the reply's text before this message.
     pub(super) base: u64,
-    /// Whether text was written whose end is still to come.
+    /// True if text was written whose end is still to come.
     pub(super) open: bool,
 }
 
 /// The progress of an item of reasoning.
 #[derive(Debug, Default)]
 pub(super) struct Reasoning {
-    /// Whether any of it was written.
+    /// True if any of it was written.
     pub(super) written: bool,
-    /// Whether its end was written.
+    /// True if its end was written.
     pub(super) ended: bool,
 }
 

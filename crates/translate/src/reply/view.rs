@@ -68,7 +68,7 @@ impl Reply {
     }
 }
 
-/// Joins texts, without a copy where there is one; `None` where there is none.
+/// Joins texts, without a copy where there is one; `None` without any.
 fn joined<'r>(texts: impl Iterator<Item = &'r str>) -> Option<Cow<'r, str>> {
     texts.map(Cow::Borrowed).reduce(|whole, more| Cow::Owned(whole.into_owned() + &more))
 }

@@ -26,8 +26,9 @@ use crate::{rate_limits, response, retry_after, turn_state};
 const TURN_STATE: HeaderName = HeaderName::from_static(turn_state::HEADER);
 
 impl Client {
-    /// Brings a request into the form that the backend accepts: adds what it requires, removes what
-    /// it would refuse ([`Prepared::removed`]) and leaves everything else byte for byte as it came.
+    /// Brings a request into the form that the backend accepts: adds members that it requires,
+    /// removes those that it would refuse ([`Prepared::removed`]) and leaves everything else byte
+    /// for byte as it came.
     ///
     /// `session` is the name of the conversation from a header of the client. A
     /// `prompt_cache_key` in the request takes precedence over it.
@@ -120,7 +121,7 @@ impl Client {
     }
 }
 
-/// Whether an answer is an event stream. One without a content type is accepted: some servers send
+/// Returns whether an answer is an event stream. One without a content type is accepted: some servers send
 /// none, and the first frame shows soon enough whether it is one.
 fn is_event_stream(headers: &HeaderMap) -> bool {
     let Some(value) = headers.get(CONTENT_TYPE) else { return true };

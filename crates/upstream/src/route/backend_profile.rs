@@ -17,19 +17,19 @@ pub(crate) struct BackendProfile {
     pub(crate) required: Required,
     /// The place of functions and freeform tools in a request.
     pub(crate) tools: ToolLayout,
-    /// Whether it is called with a key and not with a sign-in.
+    /// True if it is called with a key and not with a sign-in.
     pub(crate) uses_key: bool,
     /// The headers that are sent.
     pub(crate) headers: HeaderSet,
-    /// Whether request bodies may be compressed.
+    /// True if request bodies may be compressed.
     pub(crate) compresses: bool,
     /// The shape of the list of models.
     pub(crate) list: ModelListShape,
-    /// Whether models may be requested that the list does not contain.
+    /// True if models may be requested that the list does not contain.
     pub(crate) allows_unlisted_models: bool,
-    /// Whether a summary of the reasoning is requested where the client asks for none.
+    /// True if a summary of the reasoning is requested where the client asks for none.
     pub(crate) summarizes_reasoning: bool,
-    /// Whether limits are reported in headers and at an address of their own.
+    /// True if limits are reported in headers and at an address of their own.
     pub(crate) reports_limits: bool,
     /// The page where a person can see what is left of the limits, if the backend does not report
     /// it.

@@ -13,9 +13,9 @@ pub(crate) struct Endpoints {
     pub(crate) usage: Option<Url>,
     /// The account's workspaces, which say where their data must stay.
     pub(crate) accounts: Option<Url>,
-    /// Whether the backend is on this machine.
+    /// True if the backend is on this machine.
     pub(crate) loopback: bool,
-    /// Whether it is called without TLS.
+    /// True if it is called without TLS.
     pub(crate) plain: bool,
 }
 
@@ -72,7 +72,7 @@ impl Endpoints {
     }
 }
 
-/// Whether the host is this machine. No resolver is asked: its answer could change later, and a
+/// Returns whether the host is this machine. No resolver is asked: its answer could change later, and a
 /// name that only happens to resolve to this machine must not be called without TLS.
 fn is_loopback(url: &Url) -> bool {
     let host = url.host_str().unwrap_or_default();

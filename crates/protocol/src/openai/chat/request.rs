@@ -22,7 +22,7 @@ object! {
         model: Text<'b> = "model",
         /// The conversation.
         messages: Vec<Message<'b>> = "messages",
-        /// Whether to answer as a stream.
+        /// True to answer as a stream.
         stream: bool = "stream",
         /// Options of the stream.
         stream_options: StreamOptions<'b> = "stream_options",
@@ -46,7 +46,7 @@ object! {
         seed: f64 = "seed",
         /// Bias of single tokens.
         logit_bias: Raw<'b> = "logit_bias",
-        /// Whether to return log probabilities.
+        /// True to return log probabilities.
         logprobs: bool = "logprobs",
         /// The number of alternatives to return log probabilities of.
         top_logprobs: u32 = "top_logprobs",
@@ -56,13 +56,13 @@ object! {
         safety_identifier: Text<'b> = "safety_identifier",
         /// Free labels.
         metadata: Raw<'b> = "metadata",
-        /// Whether the answer is stored for the dashboard.
+        /// True if the answer is stored for the dashboard.
         store: bool = "store",
         /// Functions and freeform tools.
         tools: Vec<Tool<'b>> = "tools",
         /// The choice among the tools.
         tool_choice: Raw<'b> = "tool_choice",
-        /// Whether several tools may be called at once.
+        /// True if several tools may be called at once.
         parallel_tool_calls: bool = "parallel_tool_calls",
         /// The old form of `tools`.
         functions: Vec<Function<'b>> = "functions",

@@ -168,7 +168,7 @@ fn life_cycle<'a>(kind: &str, text: &'a str) -> Result<Body<'a>, serde_json::Err
     })
 }
 
-/// Whether a kind is meant for the backend's own client.
+/// Returns whether a kind is meant for the backend's own client.
 pub(super) fn is_private(kind: &str) -> bool {
     matches!(kind, "keepalive" | "response.metadata" | "response.safety_buffering")
         || kind.starts_with("codex.")

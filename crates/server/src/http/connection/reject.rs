@@ -40,7 +40,7 @@ pub(super) async fn send(mut stream: Stream, response: Bytes) {
         while stream.read(&mut unread).await? > 0 {}
         std::io::Result::Ok(())
     };
-    // Whether it arrived or not, the connection is over.
+    // The connection is over even if the answer did not arrive.
     let _ = tokio::time::timeout(PATIENCE, sent).await;
 }
 

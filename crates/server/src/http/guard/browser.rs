@@ -39,7 +39,7 @@ impl Guard {
         self.origins.iter().find(|listed| listed.as_str().as_bytes() == origin.as_bytes())
     }
 
-    /// Whether a page is of this machine, or of a listed origin.
+    /// Returns whether a page is of this machine, or of a listed origin.
     fn trusts_referer(&self, page: &HeaderValue) -> bool {
         let Ok(page) = page.to_str() else { return false };
         let Some((scheme, rest)) = page.split_once("://") else { return false };

@@ -30,7 +30,7 @@ const EXPOSED: &str = "x-request-id, x-chatmock-notices, retry-after";
 const MAX_AGE: &str = "600";
 
 impl Guard {
-    /// Whether a browser asks for leave, on behalf of a page whose origin is listed.
+    /// Returns whether a browser asks for leave, on behalf of a page whose origin is listed.
     pub(super) fn is_preflight(&self, head: &Parts) -> bool {
         head.method == Method::OPTIONS
             && head.headers.contains_key(ACCESS_CONTROL_REQUEST_METHOD)

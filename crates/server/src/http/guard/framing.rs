@@ -27,7 +27,7 @@ fn several(headers: &HeaderMap, name: HeaderName) -> bool {
     headers.get_all(name).iter().nth(1).is_some()
 }
 
-/// Whether a header, where it is there, has this value.
+/// Returns whether a header, where it is there, has this value.
 fn is(headers: &HeaderMap, name: HeaderName, value: &[u8]) -> bool {
     headers.get(name).is_none_or(|found| found.as_bytes().eq_ignore_ascii_case(value))
 }

@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 /// The name of a kept response: its owner's hash, then its id.
 pub(crate) type StoreKey = Arc<[u8]>;
 
-/// Who may read and delete a response; another account or key finds nothing.
+/// The owner of a response, who alone may read and delete it; another account or key finds nothing.
 pub(crate) struct Owner {
     /// The workspace of the sign-in, where it names one.
     pub(crate) account: Option<String>,

@@ -10,8 +10,8 @@ use super::memory::MemoryStore;
 
 /// A thread that writes while its owner goes on.
 ///
-/// It learns that there is a change, not which one: it compares what it has written with what is
-/// there. So nothing queues up behind a slow database, and changes during a write become one.
+/// It learns that there is a change, not which one: it compares its database with the memory. So
+/// nothing queues up behind a slow database, and changes during a write become one.
 pub(super) struct DatabaseWriter {
     wake: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,

@@ -12,7 +12,7 @@ use std::task::{Context, Poll, Wake, Waker};
 pub(super) struct Coalescer(Option<Arc<YieldWaker>>);
 
 impl Coalescer {
-    /// Whether it has been begun and is not over.
+    /// Returns whether it has been begun and is not over.
     pub(super) fn is_begun(&self) -> bool {
         self.0.is_some()
     }

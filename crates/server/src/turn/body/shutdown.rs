@@ -24,7 +24,7 @@ impl ShutdownWatch {
         Self { aborted: aborted.boxed(), waker: None }
     }
 
-    /// Whether the time is over; the task is woken when it will be.
+    /// Returns whether the time is over; the task is woken when it will be.
     pub(super) fn is_over(&mut self, services: &TurnServices, cx: &mut Context<'_>) -> bool {
         if self.waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
             return *services.abort.borrow();

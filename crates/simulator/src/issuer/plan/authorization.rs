@@ -86,7 +86,7 @@ impl<'f> AuthorizationRequest<'f> {
     }
 }
 
-/// Whether this is `urn:uuid:` and a UUID of version 4 in lower case.
+/// Returns whether this is `urn:uuid:` and a UUID of version 4 in lower case.
 fn is_host(host: &str) -> bool {
     let Some(uuid) = host.strip_prefix("urn:uuid:") else { return false };
     let parts: Vec<&str> = uuid.split('-').collect();
@@ -97,7 +97,7 @@ fn is_host(host: &str) -> bool {
         && parts[3].starts_with(['8', '9', 'a', 'b'])
 }
 
-/// Whether this is the callback path on 127.0.0.1, at any port.
+/// Returns whether this is the callback path on 127.0.0.1, at any port.
 fn is_callback(address: &str) -> bool {
     let rest = address.strip_prefix("http://127.0.0.1:");
     let port = rest.and_then(|rest| rest.strip_suffix("/auth/callback"));

@@ -36,7 +36,7 @@ impl ClientRegistry {
         self.hosts.get(client_id).map(String::as_str)
     }
 
-    /// Whether no sign-in has used this state or nonce.
+    /// Returns whether no sign-in has used this state or nonce.
     pub(super) fn is_unused(&self, word: &str) -> bool {
         !self.used.contains(word)
     }

@@ -250,7 +250,7 @@ fn is_empty(list: &RawValue) -> bool {
     list.get().strip_prefix('[').is_some_and(|rest| rest.trim_start().starts_with(']'))
 }
 
-/// The text of a call's arguments: what a string holds, or a bare value as it stands.
+/// The text of a call's arguments: the content of a string, or a bare value as written.
 fn arguments(raw: Option<Raw<'_>>) -> RawString<'_> {
     match raw {
         Some(raw) => RawString::of(raw).unwrap_or_else(|| raw.text().into()),

@@ -25,7 +25,7 @@ pub(super) struct Partials(BTreeMap<usize, Partial>);
 pub(super) struct Partial {
     /// `response.output_item.added`.
     added: Frame,
-    /// The text so far of each part, in order of content index, as it stands between the quotes of
+    /// The text so far of each part, in order of content index, as written between the quotes of
     /// JSON. There is nearly always one, so that it is found sooner than in a tree.
     parts: Vec<(usize, String)>,
 }

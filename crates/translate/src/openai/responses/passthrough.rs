@@ -23,9 +23,9 @@ use crate::stop::{Limiter, StopCriteria};
 /// Copies events, keeps completed items, and fills an empty `output` at the end.
 #[derive(Debug)]
 pub struct Passthrough {
-    /// Whether events are written; else only the final response is collected.
+    /// True if events are written; else only the final response is collected.
     streams: bool,
-    /// Whether the final response is handed back.
+    /// True if the final response is handed back.
     collects: bool,
     /// `response.created`, from which a synthesized end takes the response.
     created: Option<Frame>,

@@ -39,7 +39,7 @@ pub(crate) fn draft(mut request: Request<'_>) -> Result<Drafted<'_, ResponsesSha
     draft.storage.previous_response_id = string(&request, "previous_response_id")?;
     let mut echoed_params = EchoedParams::new();
     for name in ["previous_response_id", "store", "max_output_tokens"] {
-        // What is only the default by its absence is not said of the response either.
+        // A default that is expressed by absence is absent from the response as well.
         if let Some(value) = request.present(name).filter(|value| value.get() != "false") {
             echoed_params.push((name, value.to_owned()));
         }
@@ -74,8 +74,8 @@ fn cap(request: &mut Request<'_>, draft: &mut Draft<'_>) -> Result<(), Failure> 
     Ok(())
 }
 
-/// Completes the schema of a structured answer, or checks one that is called strict; tells whether
-/// the answer is to be JSON.
+/// Completes the schema of a structured answer, or checks one that is called strict; returns
+/// whether the answer is to be JSON.
 fn structured(request: &mut Request<'_>) -> Result<bool, Failure> {
     let path = "text.format.schema";
     let Some(text) = request.present("text") else { return Ok(false) };

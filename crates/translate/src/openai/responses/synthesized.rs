@@ -65,7 +65,7 @@ pub(super) struct ResponseEvent<'a> {
     response: &'a RawValue,
 }
 
-/// A text part as it stands in a finished message.
+/// A text part of a finished message.
 #[derive(Serialize)]
 pub(super) struct OutputText<'a> {
     #[serde(rename = "type")]

@@ -28,7 +28,7 @@ object! {
         description: Text<'b> = "description",
         /// The schema.
         schema: Raw<'b> = "schema",
-        /// Whether the answer must match it.
+        /// True if the answer must match it.
         strict: bool = "strict",
     }
 }
@@ -48,9 +48,9 @@ object! {
 object! {
     /// Options of a stream.
     pub struct StreamOptions<'b> {
-        /// Whether a last chunk contains the token counts.
+        /// True if a last chunk contains the token counts.
         include_usage: bool = "include_usage",
-        /// Whether deltas are padded with random text.
+        /// True if deltas are padded with random text.
         include_obfuscation: bool = "include_obfuscation",
     }
 }

@@ -40,7 +40,7 @@ object! {
         description: Text<'b> = "description",
         /// The schema of its arguments.
         parameters: Raw<'b> = "parameters",
-        /// Whether arguments must match the schema.
+        /// True if arguments must match the schema.
         strict: bool = "strict",
     }
 }
