@@ -21,7 +21,7 @@ const DECLINED: u8 = 4;
 const KEYRING: &str = "unlock the keyring, or sign in with --store file";
 
 /// The longest message, in characters.
-const LONGEST: usize = 1000;
+const MAX_CHARS: usize = 1000;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -49,7 +49,7 @@ impl CommandError {
             Self::Other(error) => (OTHER, format!("error: {error:#}")),
         };
         // Nobody is left to report it to when this cannot be written.
-        let _ = writeln!(stderr(), "{}", printable(&message, LONGEST));
+        let _ = writeln!(stderr(), "{}", printable(&message, MAX_CHARS));
         ExitCode::from(code)
     }
 }

@@ -6,7 +6,7 @@ use tokio::sync::Mutex;
 use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 /// The longest line that is passed on, in bytes; a sign-in address is far shorter.
-const LONGEST: usize = 16 * 1024;
+const MAX_BYTES: usize = 16 * 1024;
 
 /// Lines that a person types or pastes.
 #[derive(Debug, Default)]
@@ -63,7 +63,7 @@ fn read(sender: &UnboundedSender<String>) {
             Ok(1..) => {}
             _ => return,
         }
-        line.truncate(LONGEST);
+        line.truncate(MAX_BYTES);
         if sender.send(String::from_utf8_lossy(&line).trim().to_owned()).is_err() {
             return;
         }

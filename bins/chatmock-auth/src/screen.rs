@@ -6,7 +6,7 @@ use std::io::{IsTerminal, Write, stderr, stdout};
 use crate::env;
 
 /// The longest value from outside that is shown, in characters.
-const LONGEST: usize = 256;
+const MAX_CHARS: usize = 256;
 
 /// A colour with a meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,7 +78,7 @@ pub(crate) fn warn(text: impl Display) {
 
 /// A value from outside, fit to be shown.
 pub(crate) fn shown(value: &str) -> String {
-    printable(value, LONGEST)
+    printable(value, MAX_CHARS)
 }
 
 /// Leaves out what could steer a terminal, turn the direction of writing or end the line.
@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn values_from_outside_cannot_steer_the_terminal() {
         assert_eq!(shown("a\u{1b}[2J\nb\u{9b}31m\u{202e}c\u{2028}\r\u{7}"), "a[2J b31mc");
-        assert_eq!(shown(&"x".repeat(1000)).len(), LONGEST);
+        assert_eq!(shown(&"x".repeat(1000)).len(), MAX_CHARS);
     }
 
     #[test]

@@ -10,7 +10,7 @@ use chatmock_server::translate::catalog::Alias;
 use chatmock_server::{HostName, Origin};
 
 /// The longest time that a flag accepts, in seconds: a year.
-const LONGEST: f64 = 366.0 * 24.0 * 3600.0;
+const MAX_SECONDS: f64 = 366.0 * 24.0 * 3600.0;
 
 /// Accepts any secret. An error here would be shown together with the text.
 pub(crate) fn secret(word: &str) -> Result<Secret, Infallible> {
@@ -63,7 +63,7 @@ pub(crate) fn boolean(word: &str) -> Result<bool, String> {
 pub(crate) fn seconds(word: &str) -> Result<Duration, String> {
     let wrong = || "expected a number of seconds, such as 30 or 2.5, of at most a year".to_owned();
     let number: f64 = word.trim().parse().map_err(|_| wrong())?;
-    if !(0.0..=LONGEST).contains(&number) {
+    if !(0.0..=MAX_SECONDS).contains(&number) {
         return Err(wrong());
     }
     Ok(Duration::from_secs_f64(number))

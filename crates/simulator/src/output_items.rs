@@ -89,11 +89,11 @@ pub(crate) fn output_text(text: &str, annotations: Vec<Json>) -> Json {
 
 /// Splits a text as deltas would be: after spaces, and inside long words between characters.
 pub(crate) fn pieces(text: &str) -> Vec<&str> {
-    const LONGEST: usize = 8;
+    const MAX_CHARS: usize = 8;
     let mut pieces = Vec::new();
     let (mut start, mut chars) = (0, 0);
     for (at, letter) in text.char_indices() {
-        if chars == LONGEST {
+        if chars == MAX_CHARS {
             pieces.push(&text[start..at]);
             (start, chars) = (at, 0);
         }

@@ -12,7 +12,7 @@ use crate::model_request::ModelRequest;
 const PROMPTS: usize = 64;
 const PROMPT_BYTES: usize = 1 << 20;
 const BYTES_PER_TOKEN: usize = 4;
-const LEAST_TOKENS: usize = 1024;
+const MIN_TOKENS: usize = 1024;
 const STEP_TOKENS: usize = 128;
 
 /// The last prompts, one for each conversation.
@@ -45,7 +45,7 @@ impl PromptCache {
         }
         self.prompts.push_back((bucket.to_owned(), prompt));
         match best.map_or(0, |(common, _, _)| common / BYTES_PER_TOKEN) {
-            tokens if tokens < LEAST_TOKENS => 0,
+            tokens if tokens < MIN_TOKENS => 0,
             tokens => tokens - tokens % STEP_TOKENS,
         }
     }

@@ -14,7 +14,7 @@ const DEPTH: usize = 6;
 /// The largest number of values for one schema; the rest are null.
 const VALUES: u32 = 10_000;
 /// The largest number of elements in an array, even if `minItems` is higher.
-const MOST_ELEMENTS: u64 = 16;
+const MAX_ELEMENTS: u64 = 16;
 
 /// Returns a value for a schema; `hints` is a text that may contain `name=value` pairs.
 pub(crate) fn sample(schema: &Value, hints: &str) -> Value {
@@ -95,7 +95,7 @@ impl Sampler<'_> {
     fn array(&self, schema: &Value, name: Option<&str>, depth: usize) -> Value {
         let least = schema["minItems"].as_u64().unwrap_or_default();
         let most = schema["maxItems"].as_u64().unwrap_or(u64::MAX);
-        let wanted = u64::from(depth <= DEPTH).max(least).min(most).min(MOST_ELEMENTS);
+        let wanted = u64::from(depth <= DEPTH).max(least).min(most).min(MAX_ELEMENTS);
         let items = schema.get("items").unwrap_or(&Value::Null);
         Value::Array((0..wanted).map(|_| self.value(items, name, depth + 1)).collect())
     }

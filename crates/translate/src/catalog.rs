@@ -12,7 +12,7 @@ pub use name::{Resolved, UnknownModel};
 
 /// The origin of a catalogue.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Source {
+pub enum CatalogSource {
     /// The backend's answer.
     Live,
     /// An earlier answer, kept in a file.
@@ -23,7 +23,7 @@ pub enum Source {
     Configured,
 }
 
-impl fmt::Display for Source {
+impl fmt::Display for CatalogSource {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Live => "live",
@@ -38,7 +38,7 @@ impl fmt::Display for Source {
 #[derive(Clone, Debug)]
 pub struct Catalog {
     entries: Vec<Entry>,
-    source: Source,
+    source: CatalogSource,
     fetched_at: u64,
     aliases: Vec<Alias>,
     open: bool,
@@ -56,7 +56,7 @@ pub struct Alias {
 impl Catalog {
     /// Makes a catalogue of a list; `fetched_at` is in seconds of the Unix epoch.
     #[must_use]
-    pub fn new(mut entries: Vec<Entry>, source: Source, fetched_at: u64) -> Self {
+    pub fn new(mut entries: Vec<Entry>, source: CatalogSource, fetched_at: u64) -> Self {
         entries.sort_by_key(|entry| entry.model.priority.unwrap_or(i64::MAX));
         Self { entries, source, fetched_at, aliases: Vec::new(), open: false }
     }
@@ -64,20 +64,20 @@ impl Catalog {
     /// The small table for when neither a live nor a cached list is at hand.
     #[must_use]
     pub fn builtin() -> Self {
-        Self::new(builtin::entries(), Source::Builtin, builtin::AS_OF)
+        Self::new(builtin::entries(), CatalogSource::Builtin, builtin::AS_OF)
     }
 
     /// A catalogue of a backend whose models are not known yet, and which no built-in table replaces.
     #[must_use]
     pub fn unknown() -> Self {
-        Self::new(Vec::new(), Source::Builtin, 0)
+        Self::new(Vec::new(), CatalogSource::Builtin, 0)
     }
 
     /// The models that the person named.
     #[must_use]
     pub fn configured(names: &[String]) -> Self {
         let entries = names.iter().filter_map(|name| named(name)).collect();
-        Self::new(entries, Source::Configured, 0)
+        Self::new(entries, CatalogSource::Configured, 0)
     }
 
     /// Takes names that the list does not have too: the backend decides about them.
@@ -113,7 +113,7 @@ impl Catalog {
 
     /// Returns the origin of the list.
     #[must_use]
-    pub fn source(&self) -> Source {
+    pub fn source(&self) -> CatalogSource {
         self.source
     }
 

@@ -20,13 +20,13 @@ const SIGNATURES: [(&str, &str); 6] = [
 /// Words for a person when the text is no address and no base64 of a known kind of image.
 pub(crate) fn image_url(url: RawString<'_>) -> Result<RawString<'_>, &'static str> {
     let text = url.text();
-    let mended = if has_scheme(&text, "http://") || has_scheme(&text, "https://") {
-        Some(Mended::Whole)
+    let repair = if has_scheme(&text, "http://") || has_scheme(&text, "https://") {
+        Some(Repair::None)
     } else {
         data_url(&text, None)
     };
     let why = "expected an http(s) address, a data: address or base64 of an image";
-    Ok(mended.ok_or(why)?.written().unwrap_or(url))
+    Ok(repair.ok_or(why)?.rewritten().unwrap_or(url))
 }
 
 /// Makes a file's data a `data:` address; the type comes from the data, else from the name.
@@ -39,23 +39,23 @@ pub(crate) fn file_data<'b>(
 ) -> Result<RawString<'b>, &'static str> {
     let text = data.text();
     let why = "expected a data: address, or base64 with a file name whose ending gives the type";
-    let mended = data_url(&text, filename.and_then(media_type)).ok_or(why)?;
-    Ok(mended.written().unwrap_or(data))
+    let repair = data_url(&text, filename.and_then(media_type)).ok_or(why)?;
+    Ok(repair.rewritten().unwrap_or(data))
 }
 
 /// The repair of an address.
-enum Mended<'u> {
-    /// Nothing.
-    Whole,
-    /// To write this type and this base64.
-    Of(&'u str, Cow<'u, str>),
+enum Repair<'u> {
+    /// No repair is needed.
+    None,
+    /// The address is written anew, with this media type and this base64.
+    Rewrite(&'u str, Cow<'u, str>),
 }
 
-impl Mended<'_> {
-    fn written(self) -> Option<RawString<'static>> {
+impl Repair<'_> {
+    fn rewritten(self) -> Option<RawString<'static>> {
         match self {
-            Self::Whole => None,
-            Self::Of(media, base64) => {
+            Self::None => None,
+            Self::Rewrite(media, base64) => {
                 Some(RawString::concat(&["data:", media, ";base64,", &base64]))
             }
         }
@@ -66,16 +66,16 @@ fn has_scheme(url: &str, scheme: &str) -> bool {
     url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
 }
 
-fn data_url<'u>(url: &'u str, fallback: Option<&'static str>) -> Option<Mended<'u>> {
+fn data_url<'u>(url: &'u str, fallback: Option<&'static str>) -> Option<Repair<'u>> {
     if !has_scheme(url, "data:") {
         let payload = payload(url.trim())?;
         let media = sniff(&payload).or(fallback)?;
-        return Some(Mended::Of(media, payload));
+        return Some(Repair::Rewrite(media, payload));
     }
     let (head, data) = url.split_once(',')?;
     let head = head.get("data:".len()..)?;
     if !head.to_ascii_lowercase().ends_with(";base64") {
-        return Some(Mended::Whole);
+        return Some(Repair::None);
     }
     let named = head.split(';').next().unwrap_or_default();
     let media = match named.to_ascii_lowercase().as_str() {
@@ -85,9 +85,9 @@ fn data_url<'u>(url: &'u str, fallback: Option<&'static str>) -> Option<Mended<'
     };
     let fixed = payload(data)?;
     if media == named && matches!(fixed, Cow::Borrowed(_)) {
-        return Some(Mended::Whole);
+        return Some(Repair::None);
     }
-    Some(Mended::Of(media, fixed))
+    Some(Repair::Rewrite(media, fixed))
 }
 
 /// Base64 in its standard form: without white space, URL-safe letters or missing padding.

@@ -114,7 +114,7 @@ impl Failure {
     #[must_use]
     pub fn from_api(error: ApiError, status: Option<u16>, retry_after: Option<u64>) -> Self {
         let retry_after = retry_after.or_else(|| error.relative_wait());
-        let said = || {
+        let named_kind = || {
             let words = [error.code.as_deref(), error.kind.as_deref()];
             words.into_iter().flatten().find_map(|word| of_word(word, retry_after))
         };
@@ -122,7 +122,7 @@ impl Failure {
             Some(429) => FailureKind::RateLimited { retry_after },
             Some(401) => FailureKind::SignedOut,
             Some(status @ 400..=499) => rejected(status),
-            status => said().unwrap_or_else(|| of_status(status, retry_after)),
+            status => named_kind().unwrap_or_else(|| of_status(status, retry_after)),
         };
         let message = error.message.unwrap_or_else(|| match status {
             Some(status) => format!("the backend answered {status} without saying why"),
@@ -168,11 +168,11 @@ impl Failure {
 }
 
 /// The longest text of a failure, in characters: some quote what a client or the backend sent.
-const LONGEST: usize = 512;
+const MAX_CHARS: usize = 512;
 
-/// The text, cut to its first [`LONGEST`] characters.
+/// The text, cut to its first [`MAX_CHARS`] characters.
 fn brief(mut text: String) -> String {
-    if let Some((end, _)) = text.char_indices().nth(LONGEST) {
+    if let Some((end, _)) = text.char_indices().nth(MAX_CHARS) {
         text.truncate(end);
         text.push('\u{2026}');
     }

@@ -47,9 +47,9 @@ pub(crate) enum Format<'b> {
     },
 }
 
-/// The description of a schema that a client sends next to it.
+/// The options that a client sends next to a schema.
 #[derive(Debug, Default)]
-pub(crate) struct Named<'b> {
+pub(crate) struct SchemaOptions<'b> {
     /// Its name.
     pub(crate) name: Option<Cow<'b, str>>,
     /// Its purpose.
@@ -64,13 +64,13 @@ pub(crate) struct Named<'b> {
 /// When the schema is no object, or is called strict without being so: the failure names the place.
 pub(crate) fn schema<'b>(
     schema: Raw<'b>,
-    named: Named<'b>,
+    options: SchemaOptions<'b>,
     path: &str,
 ) -> Result<Format<'b>, Failure> {
     if !schema.is_object() {
         return Err(Failure::param(path, "the schema must be an object"));
     }
-    let (strict, schema) = match named.strict {
+    let (strict, schema) = match options.strict {
         Some(true) => {
             checked(schema.get(), path)?;
             (true, Cow::Borrowed(schema.get()))
@@ -81,8 +81,8 @@ pub(crate) fn schema<'b>(
             None => (false, Cow::Borrowed(schema.get())),
         },
     };
-    let name = named.name.filter(|name| !name.is_empty()).unwrap_or(Cow::Borrowed("response"));
-    Ok(Format::JsonSchema { name, description: named.description, strict, schema })
+    let name = options.name.filter(|name| !name.is_empty()).unwrap_or(Cow::Borrowed("response"));
+    Ok(Format::JsonSchema { name, description: options.description, strict, schema })
 }
 
 /// Checks a schema that is called strict.

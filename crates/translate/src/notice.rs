@@ -77,10 +77,10 @@ pub(crate) fn unknown(
 }
 
 /// The most notices that one header names.
-const MOST: usize = 32;
+const MAX_NOTICES: usize = 32;
 
 /// The most characters of a field's path in a header.
-const LONGEST: usize = 64;
+const MAX_FIELD_CHARS: usize = 64;
 
 /// Words notices for a header: `field=kind` pairs, then `;` and the number that is left out, if any.
 ///
@@ -88,15 +88,15 @@ const LONGEST: usize = 64;
 #[must_use]
 pub fn header(notices: &[Notice]) -> String {
     let mut out = String::new();
-    for notice in notices.iter().take(MOST) {
+    for notice in notices.iter().take(MAX_NOTICES) {
         if !out.is_empty() {
             out.push_str(", ");
         }
-        out.extend(notice.field.chars().take(LONGEST).map(harmless));
+        out.extend(notice.field.chars().take(MAX_FIELD_CHARS).map(harmless));
         // Writing to a string cannot fail.
         let _ = write!(out, "={}", notice.kind.as_str());
     }
-    if let Some(more) = notices.len().checked_sub(MOST).filter(|more| *more > 0) {
+    if let Some(more) = notices.len().checked_sub(MAX_NOTICES).filter(|more| *more > 0) {
         let _ = write!(out, "; {more} more");
     }
     out

@@ -26,9 +26,9 @@ use crate::shape::Shape;
 pub struct Turn<'b, O = ()> {
     /// The request for the backend.
     pub request: Request<'b>,
-    /// Inputs of further prompts, each asked by itself.
+    /// Inputs of further prompts, each for a call of its own.
     pub more_inputs: Vec<Box<RawValue>>,
-    /// The end of a reply that needs no call of the backend, where nothing is asked of the model.
+    /// The end of a reply that needs no call of the backend, where the model has nothing to do.
     pub immediate_finish: Option<Finish>,
     /// The shape of all choices.
     pub shape: Arc<Shape<O>>,
@@ -103,8 +103,9 @@ fn complete(draft: &mut Draft<'_>, catalog: &Catalog, policy: &Policy) -> Result
 }
 
 fn model(draft: &mut Draft<'_>, catalog: &Catalog, policy: &Policy) -> Result<Resolved, Failure> {
-    let asked = policy.debug_model.as_deref().unwrap_or(&draft.model.name);
-    let resolved = catalog.resolve(asked).map_err(|unknown| unknown_model(asked, &unknown))?;
+    let requested = policy.debug_model.as_deref().unwrap_or(&draft.model.name);
+    let resolved =
+        catalog.resolve(requested).map_err(|unknown| unknown_model(requested, &unknown))?;
     if policy.debug_model.is_some() && resolved.slug != draft.model.name {
         let detail = format!("{} is used for every request", resolved.slug);
         draft.notices.push(Notice::new("model", NoticeKind::Changed, detail));
@@ -150,13 +151,13 @@ fn effort(
     let passed = draft.request.contains("reasoning");
     let path = if passed { "reasoning.effort" } else { "reasoning_effort" };
     let path = draft.reasoning.effort_member.unwrap_or(path);
-    let said = draft.reasoning.params.present("effort").map(RawValue::get);
-    let named = said.is_none() && resolved.effort.is_some();
-    let wanted = match said {
+    let effort = draft.reasoning.params.present("effort").map(RawValue::get);
+    let named = effort.is_none() && resolved.effort.is_some();
+    let wanted = match effort {
         // A configured number goes out as it is.
-        Some(said) if !said.starts_with('"') => return Ok(false),
-        Some(said) => {
-            let Text(word) = serde_json::from_str(said)?;
+        Some(effort) if !effort.starts_with('"') => return Ok(false),
+        Some(effort) => {
+            let Text(word) = serde_json::from_str(effort)?;
             let shown: String = word.chars().take(32).collect();
             let unknown = |error| Failure::param(path, format!("{error}, not {shown:?}"));
             Some(word.parse::<Effort>().map_err(unknown)?)
@@ -206,7 +207,7 @@ fn summary(draft: &mut Draft<'_>, slug: &str, policy: &Policy) -> Result<bool, F
     }
 }
 
-/// A tier that the model does not list is not asked for, since the backend refuses it.
+/// A tier that the model does not list is not requested, since the backend refuses it.
 fn tier(draft: &mut Draft<'_>, found: Option<&Model>, policy: &Policy) -> Result<(), Failure> {
     let offers = |tier: Tier| {
         let tiers = found.and_then(|model| model.service_tiers.as_ref());

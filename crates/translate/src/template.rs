@@ -3,10 +3,10 @@
 use crate::delta::Piece;
 use crate::frames::{Frames, Framing};
 
-/// The string that marks a place.
-pub(crate) const PLACE: &str = "\0";
+/// The string that marks a place to fill in.
+pub(crate) const PLACEHOLDER: &str = "\0";
 
-/// [`PLACE`] as it is written.
+/// [`PLACEHOLDER`] as it is written.
 const WRITTEN: &str = "\"\\u0000\"";
 
 /// A text with `PLACES` strings to fill in.
@@ -24,7 +24,7 @@ impl<const PLACES: usize> Default for Template<PLACES> {
 }
 
 impl<const PLACES: usize> Template<PLACES> {
-    /// Makes a template of the message that is written; its last strings of [`PLACE`] are the places.
+    /// Makes a template of the message that is written; its last strings of [`PLACEHOLDER`] are the places.
     pub(crate) fn of(framing: Framing, write: impl FnOnce(&mut Frames)) -> Self {
         let (mut template, mut frames) = (Self::default(), Frames::new(framing));
         write(&mut frames);
@@ -55,7 +55,7 @@ mod tests {
     use super::*;
 
     #[derive(Serialize)]
-    struct Named<'a> {
+    struct Chunk<'a> {
         model: &'a str,
         at: &'a str,
         text: &'a str,
@@ -63,7 +63,7 @@ mod tests {
     }
 
     fn filled(model: &str, strings: [&str; 2]) -> String {
-        let value = Named { model, at: PLACE, text: PLACE, done: false };
+        let value = Chunk { model, at: PLACEHOLDER, text: PLACEHOLDER, done: false };
         let template = Template::of(Framing::Sse, |frames| frames.message_json(None, &value));
         let mut frames = Frames::default();
         template.write(strings.map(Piece::from), &mut frames);
@@ -81,6 +81,6 @@ mod tests {
     fn a_name_that_looks_like_a_place_is_none() {
         let expected =
             "data: {\"model\":\"\\u0000\",\"at\":\"\",\"text\":\"\\u0000\",\"done\":false}\n\n";
-        assert_eq!(filled(PLACE, ["", PLACE]), expected);
+        assert_eq!(filled(PLACEHOLDER, ["", PLACEHOLDER]), expected);
     }
 }

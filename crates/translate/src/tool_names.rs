@@ -6,7 +6,7 @@ use std::fmt::Write;
 use sha2::{Digest, Sha256};
 
 /// The longest id or tool name that the backend takes, in characters.
-pub(crate) const LONGEST: usize = 64;
+pub(crate) const MAX_CHARS: usize = 64;
 
 /// A name that went out in another form.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -24,7 +24,7 @@ pub(crate) fn original<'a>(shortened: &'a [ShortenedName], name: &'a str) -> &'a
 
 /// Shortens a call id over the limit, the same way in call and result.
 pub(crate) fn call_id<'b>(id: Cow<'b, str>, shortened: &mut Vec<ShortenedName>) -> Cow<'b, str> {
-    if id.chars().count() <= LONGEST {
+    if id.chars().count() <= MAX_CHARS {
         return id;
     }
     let short = format!("call_{}", hex(&id, 20));
@@ -37,7 +37,7 @@ pub(crate) fn tool_name<'b>(
     shortened: &mut Vec<ShortenedName>,
 ) -> Cow<'b, str> {
     let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '-');
-    if name.len() <= LONGEST && name.chars().all(fits) {
+    if name.len() <= MAX_CHARS && name.chars().all(fits) {
         return name;
     }
     let head: String = name.chars().take(47).map(|c| if fits(c) { c } else { '_' }).collect();

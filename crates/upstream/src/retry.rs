@@ -40,15 +40,15 @@ impl RetryPolicy {
     /// pause is that long.
     #[must_use]
     pub(crate) fn after_error(&self, error: &Error, tries: u32) -> Option<Duration> {
-        let asked = match error {
+        let requested_wait = match error {
             Error::ConnectRefused(_) | Error::Connect(_) => None,
             Error::Refused(refused) if matches!(refused.status, 500 | 502 | 503 | 504) => {
                 refused.retry_after.map(Duration::from_secs)
             }
             _ => return None,
         };
-        let pause = asked.unwrap_or_else(|| back_off(tries));
-        (tries < self.calls && self.grants(asked)).then_some(pause)
+        let pause = requested_wait.unwrap_or_else(|| back_off(tries));
+        (tries < self.calls && self.grants(requested_wait)).then_some(pause)
     }
 
     /// The pause after which a turn is repeated whose stream reported an overload in place of

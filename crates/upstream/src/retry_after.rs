@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use chatmock_protocol::responses::ApiError;
 
 /// A day: the longest wait that is reported.
-const LONGEST: u64 = 86_400;
+const MAX_SECONDS: u64 = 86_400;
 
 /// Returns the seconds to wait, 1 to 86,400, if the answer says how long.
 ///
@@ -13,7 +13,7 @@ const LONGEST: u64 = 86_400;
 /// Values that cannot be parsed are ignored.
 pub(crate) fn read(header: Option<&str>, error: &ApiError, now: SystemTime) -> Option<u64> {
     let seconds = header.and_then(|value| from_header(value.trim(), now));
-    seconds.map(|seconds| seconds.clamp(1, LONGEST)).or_else(|| error.wait(unix(now)))
+    seconds.map(|seconds| seconds.clamp(1, MAX_SECONDS)).or_else(|| error.wait(unix(now)))
 }
 
 /// Seconds since the Unix epoch; 0 for a clock before it.
@@ -23,7 +23,7 @@ pub(crate) fn unix(now: SystemTime) -> u64 {
 
 fn from_header(value: &str, now: SystemTime) -> Option<u64> {
     if !value.is_empty() && value.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Some(value.parse().unwrap_or(LONGEST));
+        return Some(value.parse().unwrap_or(MAX_SECONDS));
     }
     let date = httpdate::parse_http_date(value).ok()?;
     Some(date.duration_since(now).map_or(0, |wait| wait.as_secs_f64().ceil() as u64))

@@ -19,10 +19,10 @@ use crate::session::SessionId;
 pub(crate) const HEADER: &str = "x-codex-turn-state";
 
 /// The most turns that are remembered.
-const MOST: usize = 256;
+const MAX_TURNS: usize = 256;
 
 /// The longest state that is remembered, in bytes.
-const LONGEST: usize = 8 * 1024;
+const MAX_VALUE_BYTES: usize = 8 * 1024;
 
 /// A turn, as a hash of its conversation, its last user message and the number of those before it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,7 +55,7 @@ impl TurnStates {
 
     /// Remembers the state that came with the answer to a request.
     pub(crate) fn keep(&self, session: &SessionId, body: &[u8], value: &HeaderValue) {
-        if value.len() > LONGEST {
+        if value.len() > MAX_VALUE_BYTES {
             return;
         }
         let Some(turn) = Turn::of(session, body) else { return };
@@ -64,7 +64,7 @@ impl TurnStates {
         let state = TurnState { session: session.clone(), turn, value };
         self.with(|states| {
             states.retain(|known| known.session != state.session);
-            states.truncate(MOST - 1);
+            states.truncate(MAX_TURNS - 1);
             states.push_front(state);
         });
     }
@@ -118,13 +118,13 @@ mod tests {
         let states = TurnStates::default();
         let session = |number: usize| SessionId::named(&number.to_string()).unwrap();
         let state = HeaderValue::from_static("state");
-        for number in 0..=MOST {
+        for number in 0..=MAX_TURNS {
             states.keep(&session(number), FIRST.as_bytes(), &state);
         }
         assert_eq!(states.find(&session(0), FIRST.as_bytes()), None);
         assert!(states.find(&session(1), FIRST.as_bytes()).is_some());
-        let long = HeaderValue::try_from("x".repeat(LONGEST + 1)).unwrap();
-        states.keep(&session(MOST + 1), FIRST.as_bytes(), &long);
-        assert_eq!(states.find(&session(MOST + 1), FIRST.as_bytes()), None);
+        let long = HeaderValue::try_from("x".repeat(MAX_VALUE_BYTES + 1)).unwrap();
+        states.keep(&session(MAX_TURNS + 1), FIRST.as_bytes(), &long);
+        assert_eq!(states.find(&session(MAX_TURNS + 1), FIRST.as_bytes()), None);
     }
 }

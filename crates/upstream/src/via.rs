@@ -15,7 +15,7 @@ const PREFIX: &str = "chatmock-";
 
 /// A request that passed through this many instances is in a loop, since no sensible setup has so
 /// many.
-const MOST_HOPS: usize = 8;
+const MAX_HOPS: usize = 8;
 
 /// The name of this client among the hops of a request.
 #[derive(Clone, Debug)]
@@ -31,7 +31,7 @@ impl ViaLoop {
     /// be in a loop.
     pub(crate) fn is_loop(&self, headers: &HeaderMap) -> bool {
         let hops = hops(headers);
-        hops.len() >= MOST_HOPS || hops.contains(&self.0.as_str())
+        hops.len() >= MAX_HOPS || hops.contains(&self.0.as_str())
     }
 
     /// The header of a request that is sent from here, after the hops that it `received_via`.
@@ -58,7 +58,7 @@ fn hops(headers: &HeaderMap) -> Vec<&str> {
         let id = word.strip_prefix(PREFIX).unwrap_or_default();
         id.len() == 16 && id.bytes().all(|byte| byte.is_ascii_hexdigit())
     };
-    words.filter(ours).take(MOST_HOPS).collect()
+    words.filter(ours).take(MAX_HOPS).collect()
 }
 
 #[cfg(test)]
@@ -89,7 +89,7 @@ mod tests {
     #[test]
     fn very_many_hops_are_a_loop() {
         let mut request = HeaderMap::new();
-        for _ in 0..MOST_HOPS {
+        for _ in 0..MAX_HOPS {
             let hop = ViaLoop::new();
             assert!(!hop.is_loop(&request));
             request = headers(&[hop.header(received_via(&request).as_deref()).unwrap()]);

@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 use crate::json::{RawObject, Text};
 
 /// A day in seconds: the longest wait that is reported.
-const LONGEST_WAIT: u64 = 86_400;
+const MAX_WAIT: u64 = 86_400;
 
 /// An error as the backend describes it, in a body or in a stream.
 ///
@@ -90,7 +90,7 @@ impl ApiError {
     /// A reset time takes precedence over the words "try again in …" of the message.
     #[must_use]
     pub fn wait(&self, now: u64) -> Option<u64> {
-        let at = |at: u64| at.saturating_sub(now).clamp(1, LONGEST_WAIT);
+        let at = |at: u64| at.saturating_sub(now).clamp(1, MAX_WAIT);
         self.resets_at.filter(|_| self.resets_in.is_none()).map(at).or_else(|| self.relative_wait())
     }
 
@@ -99,7 +99,7 @@ impl ApiError {
     #[must_use]
     pub fn relative_wait(&self) -> Option<u64> {
         let wait = self.resets_in.or_else(|| self.message.as_deref().and_then(from_words))?;
-        Some(wait.clamp(1, LONGEST_WAIT))
+        Some(wait.clamp(1, MAX_WAIT))
     }
 }
 

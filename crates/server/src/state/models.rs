@@ -9,7 +9,7 @@ use bytes::Bytes;
 use chatmock_protocol::codex::models::{Entry, read_list};
 use chatmock_protocol::json::RawValue;
 use chatmock_translate::Catalog;
-use chatmock_translate::catalog::Source;
+use chatmock_translate::catalog::CatalogSource;
 use chatmock_upstream::{Client, Error, ModelList, UpstreamRoute};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
@@ -124,7 +124,7 @@ impl Models {
             return;
         }
         let ours = self.etag.lock().unwrap_or_else(PoisonError::into_inner);
-        let live = self.published.borrow().catalog.source() == Source::Live;
+        let live = self.published.borrow().catalog.source() == CatalogSource::Live;
         if !live || etag.is_some_and(|etag| ours.as_deref() != Some(etag)) {
             self.wanted.notify_one();
         }
@@ -187,7 +187,7 @@ impl Models {
             tracing::debug!("the list of models was not saved: {error}");
         }
         list.etag.clone_into(&mut self.etag.lock().unwrap_or_else(PoisonError::into_inner));
-        self.publish(Catalog::new(list.entries, Source::Live, now));
+        self.publish(Catalog::new(list.entries, CatalogSource::Live, now));
     }
 
     fn publish(&self, catalog: Catalog) {
@@ -203,7 +203,7 @@ impl Models {
             return None;
         }
         let entries = read_list(&bytes).ok().filter(|entries| !entries.is_empty())?;
-        Some(Catalog::new(entries, Source::Cached, head.fetched_at))
+        Some(Catalog::new(entries, CatalogSource::Cached, head.fetched_at))
     }
 
     /// Writes the file next to the sign-in.

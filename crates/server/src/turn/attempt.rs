@@ -25,7 +25,7 @@ use crate::state::credentials::Audience;
 use crate::{failure, remedies};
 
 /// The most that is taken after the first output before the head is sent, in bytes.
-const MOST_TAKEN: usize = 64 * 1024;
+const MAX_TAKEN: usize = 64 * 1024;
 
 /// The number of scheduler turns to wait for more data before sending the head: a short answer comes in one
 /// piece or two, and then its end.
@@ -280,7 +280,7 @@ async fn take_arrived(events: &mut Events, held: &mut HeldFrames) {
     let (mut turns, mut size) = (0, 0);
     std::future::poll_fn(|cx| {
         let before = held.len();
-        while size < MOST_TAKEN
+        while size < MAX_TAKEN
             && let Poll::Ready(next) = events.poll_frame(cx)
         {
             let Some(next) = next else { return Poll::Ready(()) };
@@ -289,7 +289,7 @@ async fn take_arrived(events: &mut Events, held: &mut HeldFrames) {
         }
         turns += 1;
         let more = turns == 1 || held.len() > before;
-        if !more || turns == TURNS || size >= MOST_TAKEN {
+        if !more || turns == TURNS || size >= MAX_TAKEN {
             return Poll::Ready(());
         }
         cx.waker().wake_by_ref();

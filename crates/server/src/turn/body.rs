@@ -28,7 +28,7 @@ use crate::http::access_log::{Outcome, TurnRecord};
 const HEARTBEAT: &str = "keep-alive";
 
 /// The most that waits for more to come with it, in bytes.
-const MOST_GATHERED: usize = 16 * 1024;
+const MAX_GATHERED: usize = 16 * 1024;
 
 /// Two pieces closer than this may have arrived together.
 const SOON: Duration = Duration::from_millis(1);
@@ -118,7 +118,7 @@ impl<D: Dialect> TurnBody<D> {
     /// read at once, and turns cost far less than writes. What comes first, or after a silence, is
     /// given out at once.
     fn coalesces(&mut self, cx: &mut Context<'_>) -> bool {
-        if self.out.frames.is_empty() || self.out.frames.len() >= MOST_GATHERED {
+        if self.out.frames.is_empty() || self.out.frames.len() >= MAX_GATHERED {
             return false;
         }
         let soon = self.given_at.is_some_and(|given| self.out.at.saturating_sub(given) < SOON);

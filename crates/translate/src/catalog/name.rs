@@ -2,7 +2,7 @@
 
 use chatmock_protocol::effort::Effort;
 
-use super::{Catalog, Source, listed};
+use super::{Catalog, CatalogSource, listed};
 
 /// A name understood.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,16 +28,16 @@ pub(super) fn resolve(catalog: &Catalog, name: &str) -> Result<Resolved, Unknown
     }
     if let Some((slug, effort)) = suffixed(name) {
         // A colon is no part of a slug, so behind one the effort is sure.
-        let sure =
-            name.as_bytes().get(slug.len()) == Some(&b':') && catalog.source == Source::Builtin;
+        let sure = name.as_bytes().get(slug.len()) == Some(&b':')
+            && catalog.source == CatalogSource::Builtin;
         if sure || catalog.find(slug).is_some() {
             return Ok(Resolved { slug: slug.to_owned(), effort: Some(effort) });
         }
     }
     match catalog.source {
-        Source::Builtin => Ok(plain(name)),
+        CatalogSource::Builtin => Ok(plain(name)),
         _ if catalog.open => Ok(plain(name)),
-        Source::Live | Source::Cached | Source::Configured => {
+        CatalogSource::Live | CatalogSource::Cached | CatalogSource::Configured => {
             Err(UnknownModel { nearest: nearest(catalog, name) })
         }
     }

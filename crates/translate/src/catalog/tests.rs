@@ -3,7 +3,7 @@
 use chatmock_protocol::codex::models::{Entry, read_list};
 use chatmock_protocol::effort::Effort;
 
-use super::{Alias, Catalog, Resolved, Source, clamp, efforts};
+use super::{Alias, Catalog, CatalogSource, Resolved, clamp, efforts};
 
 fn entries(json: &str) -> Vec<Entry> {
     read_list(json.as_bytes()).unwrap()
@@ -16,7 +16,7 @@ fn live() -> Catalog {
         {"slug":"inner-review","priority":9,"visibility":"hide"},
         {"slug":"gpt-reserve"}
     ]}"#;
-    Catalog::new(entries(list), Source::Live, 5)
+    Catalog::new(entries(list), CatalogSource::Live, 5)
 }
 
 fn resolved(slug: &str, effort: Option<Effort>) -> Resolved {
@@ -29,7 +29,7 @@ fn models_are_listed_by_priority_without_the_hidden_ones() {
     let listed: Vec<&str> = catalog.listed().map(|entry| entry.model.slug.as_str()).collect();
     assert_eq!(listed, ["gpt-6-sol", "gpt-6-luna", "gpt-reserve"]);
     assert_eq!(catalog.entries().len(), 4);
-    assert_eq!((catalog.source(), catalog.fetched_at()), (Source::Live, 5));
+    assert_eq!((catalog.source(), catalog.fetched_at()), (CatalogSource::Live, 5));
 }
 
 #[test]
@@ -46,15 +46,18 @@ fn a_name_may_carry_an_effort_behind_any_of_three_signs() {
 
 #[test]
 fn a_slug_that_ends_like_an_effort_is_itself() {
-    let catalog =
-        Catalog::new(entries(r#"{"models":[{"slug":"a"},{"slug":"a-max"}]}"#), Source::Live, 0);
+    let catalog = Catalog::new(
+        entries(r#"{"models":[{"slug":"a"},{"slug":"a-max"}]}"#),
+        CatalogSource::Live,
+        0,
+    );
     assert_eq!(catalog.resolve("a-max"), Ok(resolved("a-max", None)));
     assert_eq!(catalog.resolve("a-max-low"), Ok(resolved("a-max", Some(Effort::Low))));
 }
 
 #[test]
 fn a_name_that_a_live_or_cached_list_lacks_is_unknown_with_near_names() {
-    for source in [Source::Live, Source::Cached] {
+    for source in [CatalogSource::Live, CatalogSource::Cached] {
         let catalog = Catalog::new(live().entries().to_vec(), source, 0);
         let unknown = catalog.resolve("gpt-6-soll").unwrap_err();
         assert_eq!(unknown.nearest.first().map(String::as_str), Some("gpt-6-sol"));
@@ -80,7 +83,7 @@ fn the_builtin_table_refuses_no_name() {
 fn the_builtin_table_reads_back_as_it_is_written() {
     let catalog = Catalog::builtin();
     assert_eq!((catalog.entries().len(), catalog.listed().count()), (12, 9));
-    assert_eq!(catalog.source(), Source::Builtin);
+    assert_eq!(catalog.source(), CatalogSource::Builtin);
     let first = &catalog.entries()[0].model;
     assert_eq!((first.slug.as_str(), first.context_window), ("gpt-6.1-sol", Some(272_000)));
     let plain = catalog.find("gpt-5.5").unwrap();

@@ -22,7 +22,7 @@ use crate::family::Family;
 use crate::frames::{Frames, Framing, Out};
 use crate::reply::ReplyCall as Call;
 use crate::shape::Shape;
-use crate::template::{PLACE, Template};
+use crate::template::{PLACEHOLDER, Template};
 use crate::text_only::TextOnly;
 use crate::tool_names::{self, ShortenedName};
 
@@ -77,12 +77,12 @@ impl Lines {
     }
 
     fn begin(&mut self, framing: Framing) {
-        self.text = self.template(framing, Line { text: PLACE, ..Line::default() });
-        self.thinking = self.template(framing, Line { thinking: PLACE, ..Line::default() });
+        self.text = self.template(framing, Line { text: PLACEHOLDER, ..Line::default() });
+        self.thinking = self.template(framing, Line { thinking: PLACEHOLDER, ..Line::default() });
     }
 
     fn template(&self, framing: Framing, line: Line<'_>) -> Template<2> {
-        Template::of(framing, |frames| self.line(line, PLACE.to_owned(), frames))
+        Template::of(framing, |frames| self.line(line, PLACEHOLDER.to_owned(), frames))
     }
 
     fn write(&self, line: Line<'_>, out: &mut Out) {

@@ -166,7 +166,7 @@ fn format_of<'b>(
         Some("") => None,
         Some("json") => Some(Format::JsonObject),
         Some(_) => return Err(Failure::param("format", "format must be json or a JSON schema")),
-        None => Some(format::schema(raw, format::Named::default(), "format")?),
+        None => Some(format::schema(raw, format::SchemaOptions::default(), "format")?),
     };
     draft.json = format.is_some();
     Ok(format)

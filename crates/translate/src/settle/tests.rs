@@ -6,7 +6,7 @@ use chatmock_protocol::codex::models::read_list;
 use chatmock_protocol::effort::Effort;
 use serde_json::{Value, json};
 
-use crate::catalog::{Catalog, Source};
+use crate::catalog::{Catalog, CatalogSource};
 use crate::failure::{Failure, FailureKind};
 use crate::openai::chat::ChatShape;
 use crate::openai::responses::ResponsesShape;
@@ -43,7 +43,7 @@ fn responses_by(more: &Value, policy: &Policy) -> Settled<ResponsesShape> {
 
 fn live() -> Catalog {
     let list = br#"{"models":[{"slug":"gpt-6-sol","service_tiers":[{"id":"flex"}]},{"slug":"plain","service_tiers":[]},{"slug":"open"}]}"#;
-    Catalog::new(read_list(list).unwrap(), Source::Live, 0)
+    Catalog::new(read_list(list).unwrap(), CatalogSource::Live, 0)
 }
 
 #[test]

@@ -11,7 +11,7 @@ pub use content::{
 };
 pub use options::{JsonSchema, Reasoning, ResponseFormat, Stop, StreamOptions};
 pub use tools::{
-    AllowedTools, CustomFormat, CustomTool, Function, Grammar, Named, Tool, ToolChoice,
+    AllowedTools, ChoiceName, CustomFormat, CustomTool, Function, Grammar, Tool, ToolChoice,
     WebSearchOptions,
 };
 

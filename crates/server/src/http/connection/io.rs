@@ -15,7 +15,7 @@ use super::stream::Stream;
 use crate::settings::HttpSettings;
 
 /// The most that is read of what nobody wants, in bytes.
-const MOST_UNREAD: usize = 64 * 1024 * 1024;
+const MAX_UNREAD: usize = 64 * 1024 * 1024;
 
 /// A connection's stream.
 #[derive(Debug)]
@@ -97,7 +97,7 @@ impl ConnectionIo {
     /// client that still writes, and with it the answer.
     fn read_unread(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let mut bytes = [0; 8 * 1024];
-        while self.unread < MOST_UNREAD {
+        while self.unread < MAX_UNREAD {
             let mut buffer = ReadBuf::new(&mut bytes);
             match Pin::new(&mut self.stream).poll_read(cx, &mut buffer) {
                 Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {

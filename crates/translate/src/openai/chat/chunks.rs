@@ -18,7 +18,7 @@ use crate::family::Family;
 use crate::frames::{Frames, Framing, Out};
 use crate::openai::OpenAi;
 use crate::shape::Shape;
-use crate::template::{PLACE, Template};
+use crate::template::{PLACEHOLDER, Template};
 use crate::tool_names;
 use chatmock_protocol::responses::event::Channel;
 
@@ -70,9 +70,9 @@ impl Chunks {
         prefix.pop();
         self.prefix = prefix + ",\"choices\":[";
         let framing = frames.framing();
-        self.text = self.template(framing, Wire { content: Some(PLACE), ..Wire::default() });
+        self.text = self.template(framing, Wire { content: Some(PLACEHOLDER), ..Wire::default() });
         self.reasoning = [Channel::Summary, Channel::Raw].map(|channel| {
-            let reasoning = reply::reasoning(self.shape.reasoning, channel, PLACE.into());
+            let reasoning = reply::reasoning(self.shape.reasoning, channel, PLACEHOLDER.into());
             self.template(framing, Wire { reasoning, ..Wire::default() })
         });
         self.write(Wire { role: Some("assistant"), content: Some(""), ..Wire::default() }, frames);
@@ -131,11 +131,11 @@ impl Chunks {
     /// first call alone.
     fn arguments(&self, index: usize, custom: bool, framing: Framing) -> Template<1> {
         if self.shape.own.legacy_functions {
-            let function_call = Some(FunctionCall { name: None, arguments: PLACE });
+            let function_call = Some(FunctionCall { name: None, arguments: PLACEHOLDER });
             return self.template(framing, Wire { function_call, ..Wire::default() });
         }
-        let function = (!custom).then_some(FunctionCall { name: None, arguments: PLACE });
-        let custom = custom.then_some(CustomCall { name: None, input: PLACE });
+        let function = (!custom).then_some(FunctionCall { name: None, arguments: PLACEHOLDER });
+        let custom = custom.then_some(CustomCall { name: None, input: PLACEHOLDER });
         let call = ToolCall { index: Some(index), id: None, kind: None, function, custom };
         self.template(framing, Wire { tool_calls: Some([call]), ..Wire::default() })
     }

@@ -7,7 +7,7 @@ use chatmock_protocol::json::{Raw, RawString, RawValue, Text};
 use chatmock_protocol::openai::chat::request::{CallFunction, Content, Message, ToolCall};
 use chatmock_protocol::responses::item::{ContentPart, InputItem, Role, ToolOutput};
 
-use super::parts::Speaker;
+use super::parts::TextKind;
 use crate::conversation::{Conversation, text_of};
 use crate::failure::Failure;
 use crate::field_path::FieldPath;
@@ -20,9 +20,9 @@ const MESSAGES: FieldPath<'_> = FieldPath::Top("messages");
 /// The reason why a member of a call in the history has no effect.
 const NOT_OF_CALL: &str = "not a member of a tool call";
 
-/// A conversation on its way, and what only this API's messages need to know of it.
+/// The lowering of a conversation, with the state that only this API's messages need.
 #[derive(Debug, Default)]
-pub(super) struct Lowered<'b> {
+pub(super) struct Lowering<'b> {
     /// The lowered messages.
     pub(super) conversation: Conversation<'b>,
     /// Calls in the old form that no result has answered yet: name and made id.
@@ -40,23 +40,23 @@ pub(super) fn lower(
     json_mode: bool,
 ) -> Result<Conversation<'_>, Failure> {
     let conversation = Conversation::new(json_mode);
-    let mut lowered = Lowered { conversation, ..Lowered::default() };
+    let mut lowering = Lowering { conversation, ..Lowering::default() };
     for (index, message) in messages.into_iter().enumerate() {
         let path = MESSAGES.item(index);
         let Some(role) = message.role.clone() else {
             return Err(Failure::param(format!("{path}.role"), "a message needs a role"));
         };
-        lowered.unknown(path, &message);
+        lowering.unknown(path, &message);
         match &*role {
-            "system" | "developer" => lowered.system(message, path)?,
-            "user" => lowered.user(message, path)?,
-            "assistant" => lowered.assistant(message, path)?,
-            "tool" => lowered.tool(message, path)?,
-            "function" => lowered.function(message, path)?,
+            "system" | "developer" => lowering.system(message, path)?,
+            "user" => lowering.user(message, path)?,
+            "assistant" => lowering.assistant(message, path)?,
+            "tool" => lowering.tool(message, path)?,
+            "function" => lowering.function(message, path)?,
             other => return Err(unknown_role(other, path)),
         }
     }
-    Ok(lowered.conversation)
+    Ok(lowering.conversation)
 }
 
 fn unknown_role(role: &str, path: FieldPath<'_>) -> Failure {
@@ -67,7 +67,7 @@ fn unknown_role(role: &str, path: FieldPath<'_>) -> Failure {
     )
 }
 
-impl<'b> Lowered<'b> {
+impl<'b> Lowering<'b> {
     fn unknown(&mut self, path: FieldPath<'_>, message: &Message<'_>) {
         notice::unknown(
             &mut self.conversation.notices,
@@ -85,13 +85,13 @@ impl<'b> Lowered<'b> {
     }
 
     fn system(&mut self, message: Message<'b>, path: FieldPath<'_>) -> Result<(), Failure> {
-        let parts = self.parts(required(message.content, path)?, path, Speaker::Person)?;
+        let parts = self.parts(required(message.content, path)?, path, TextKind::Input)?;
         self.conversation.system(parts);
         Ok(())
     }
 
     fn user(&mut self, message: Message<'b>, path: FieldPath<'_>) -> Result<(), Failure> {
-        let content = self.parts(required(message.content, path)?, path, Speaker::Person)?;
+        let content = self.parts(required(message.content, path)?, path, TextKind::Input)?;
         if content.is_empty() {
             return Err(Failure::param(
                 format!("{path}.content"),
@@ -106,7 +106,7 @@ impl<'b> Lowered<'b> {
     fn assistant(&mut self, message: Message<'b>, path: FieldPath<'_>) -> Result<(), Failure> {
         self.assistant_notices(&message, path);
         let mut content = match message.content {
-            Some(content) => self.parts(content, path, Speaker::Model)?,
+            Some(content) => self.parts(content, path, TextKind::Output)?,
             None => Vec::new(),
         };
         content.retain(|part| !text_of(part).is_some_and(RawString::is_empty));
@@ -233,7 +233,7 @@ impl<'b> Lowered<'b> {
     ) -> Result<ToolOutput<'b>, Failure> {
         match content {
             Content::Text(text) => Ok(ToolOutput::Text(text)),
-            list => Ok(ToolOutput::Parts(self.parts(list, path, Speaker::Person)?)),
+            list => Ok(ToolOutput::Parts(self.parts(list, path, TextKind::Input)?)),
         }
     }
 }

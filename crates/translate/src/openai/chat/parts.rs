@@ -4,14 +4,14 @@ use chatmock_protocol::json::{RawString, Text, read_text};
 use chatmock_protocol::openai::chat::request::{Content, Part};
 use chatmock_protocol::responses::item::ContentPart;
 
-use super::messages::Lowered;
+use super::messages::Lowering;
 use crate::content;
 use crate::failure::Failure;
 use crate::field_path::FieldPath;
 use crate::notice;
 use crate::reasoning_style::without_reasoning;
 
-impl<'b> Lowered<'b> {
+impl<'b> Lowering<'b> {
     /// Lowers content; what the backend does not take is left out and reported.
     ///
     /// # Errors
@@ -20,10 +20,10 @@ impl<'b> Lowered<'b> {
         &mut self,
         content: Content<'b>,
         path: FieldPath<'_>,
-        speaker: Speaker,
+        text_kind: TextKind,
     ) -> Result<Vec<ContentPart<'b>>, Failure> {
         let parts = match content {
-            Content::Text(text) => return Ok(vec![speaker.text(text)]),
+            Content::Text(text) => return Ok(vec![text_kind.text(text)]),
             Content::Parts(list) => read_text::<Vec<Part<'b>>>(list.get())
                 .map_err(|fault| Failure::within(&format!("{path}.content"), fault))?,
         };
@@ -33,7 +33,7 @@ impl<'b> Lowered<'b> {
             let path = content.item(index);
             let why = "not a member of a content part";
             notice::unknown(&mut self.conversation.notices, &path, &part.unknown, why);
-            lowered.extend(self.part(part, path, speaker)?);
+            lowered.extend(self.part(part, path, text_kind)?);
         }
         Ok(lowered)
     }
@@ -42,12 +42,12 @@ impl<'b> Lowered<'b> {
         &mut self,
         part: Part<'b>,
         path: FieldPath<'_>,
-        speaker: Speaker,
+        text_kind: TextKind,
     ) -> Result<Option<ContentPart<'b>>, Failure> {
         let kind = part.kind.clone().unwrap_or_default();
         match &*kind {
             "text" | "input_text" | "output_text" => match part.text {
-                Some(text) => Ok(Some(speaker.text(text))),
+                Some(text) => Ok(Some(text_kind.text(text))),
                 None => Err(Failure::param(format!("{path}.text"), "a text part needs text")),
             },
             "refusal" => {
@@ -112,20 +112,20 @@ impl<'b> Lowered<'b> {
     }
 }
 
-/// Whose text it is: the backend names the parts apart.
+/// The kind of a text part: the backend names those of its input and output differently.
 #[derive(Clone, Copy)]
-pub(super) enum Speaker {
-    /// The person, the developer or a tool.
-    Person,
-    /// The model.
-    Model,
+pub(super) enum TextKind {
+    /// Of the person, the developer or a tool.
+    Input,
+    /// Of the model.
+    Output,
 }
 
-impl Speaker {
+impl TextKind {
     fn text(self, text: RawString<'_>) -> ContentPart<'_> {
         match self {
-            Self::Person => ContentPart::InputText { text },
-            Self::Model => ContentPart::OutputText { text: without_reasoning(text) },
+            Self::Input => ContentPart::InputText { text },
+            Self::Output => ContentPart::OutputText { text: without_reasoning(text) },
         }
     }
 }

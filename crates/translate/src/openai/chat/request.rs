@@ -8,7 +8,7 @@ use crate::draft::{
     UNKNOWN_OPTION,
 };
 use crate::failure::Failure;
-use crate::format::{self, Format, Named};
+use crate::format::{self, Format, SchemaOptions};
 use crate::notice;
 use crate::stop::{self, StopCriteria};
 
@@ -75,12 +75,12 @@ fn read_format<'b>(
             let Some(schema) = inner.schema.or(format.schema) else {
                 return Err(Failure::param(path, "a json_schema format needs a schema"));
             };
-            let named = Named {
+            let options = SchemaOptions {
                 name: inner.name.map(|text| text.0),
                 description: inner.description.map(|text| text.0),
                 strict: inner.strict,
             };
-            format::schema(schema, named, path).map(Some)
+            format::schema(schema, options, path).map(Some)
         }
         other => {
             let given = other.unwrap_or("none");

@@ -16,7 +16,7 @@ use crate::family::Family;
 use crate::frames::{Frames, Out};
 use crate::openai::OpenAi;
 use crate::shape::Shape;
-use crate::template::{PLACE, Template};
+use crate::template::{PLACEHOLDER, Template};
 
 /// Writes the chunks of one choice.
 #[derive(Debug)]
@@ -44,7 +44,7 @@ impl TextChunks {
 
     fn begin(&mut self, response_id: &str, frames: &mut Frames) {
         self.id = id(response_id, &self.shape);
-        self.text = Template::of(frames.framing(), |frames| self.write(PLACE, None, frames));
+        self.text = Template::of(frames.framing(), |frames| self.write(PLACEHOLDER, None, frames));
         if let Some(prompt) = echo(&self.shape, self.choice) {
             self.write(prompt, None, frames);
         }

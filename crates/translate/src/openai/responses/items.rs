@@ -26,37 +26,37 @@ pub(super) fn input<'b>(request: &mut Request<'b>, draft: &mut Draft<'b>) -> Res
     if !has_system(input) && !has_long_call_id(input) {
         return Ok(());
     }
-    let mut mends = Mends { shortened: &mut draft.shortened, systems: false, call_ids: false };
-    let mended = mended("input", input, |item| mends.item(item))?;
+    let mut repairs = Repairs { shortened: &mut draft.shortened, systems: false, call_ids: false };
+    let repaired = repaired("input", input, |item| repairs.item(item))?;
     let done = [
-        (mends.systems, "system items went as developer items"),
-        (mends.call_ids, "call ids over 64 characters were shortened"),
+        (repairs.systems, "system items went as developer items"),
+        (repairs.call_ids, "call ids over 64 characters were shortened"),
     ];
     for (_, why) in done.into_iter().filter(|(done, _)| *done) {
         draft.notices.push(Notice::new("input", NoticeKind::Changed, why));
     }
-    if let Some(mended) = mended {
-        request.put("input", Cow::Owned(mended));
+    if let Some(repaired) = repaired {
+        request.put("input", Cow::Owned(repaired));
     }
     Ok(())
 }
 
 /// The changes of items, with a note of each kind that was needed.
-struct Mends<'m> {
+struct Repairs<'m> {
     shortened: &'m mut Vec<ShortenedName>,
     systems: bool,
     call_ids: bool,
 }
 
 /// Returns the list with each entry corrected; `None` where none needed it.
-fn mended<'l>(
+fn repaired<'l>(
     name: &'static str,
     list: &'l RawValue,
-    mend: impl FnMut(&'l RawValue) -> Result<Cow<'l, RawValue>, Failure>,
+    repair: impl FnMut(&'l RawValue) -> Result<Cow<'l, RawValue>, Failure>,
 ) -> Result<Option<Box<RawValue>>, Failure> {
     let list: Vec<&'l RawValue> = serde_json::from_str(list.get())
         .map_err(|_| Failure::param(name, format!("{name} must be a list")))?;
-    let list = list.into_iter().map(mend).collect::<Result<Vec<_>, _>>()?;
+    let list = list.into_iter().map(repair).collect::<Result<Vec<_>, _>>()?;
     let changed = list.iter().any(|entry| matches!(entry, Cow::Owned(_)));
     Ok(if changed { Some(raw(&list)?) } else { None })
 }
@@ -70,11 +70,11 @@ fn has_long_call_id(raw: &RawValue) -> bool {
     raw.get().split("\"call_id\"").skip(1).any(|rest| {
         let value = rest.trim_start_matches([':', ' ', '\t', '\r', '\n']).strip_prefix('"');
         let end = value.and_then(|value| value.find('"'));
-        end.is_some_and(|end| end > tool_names::LONGEST)
+        end.is_some_and(|end| end > tool_names::MAX_CHARS)
     })
 }
 
-impl Mends<'_> {
+impl Repairs<'_> {
     /// The item with the role `developer` where it had `system`, and a call id within the limit.
     fn item<'i>(&mut self, item: &'i RawValue) -> Result<Cow<'i, RawValue>, Failure> {
         if !has_system(item) && !has_long_call_id(item) {
@@ -88,7 +88,7 @@ impl Mends<'_> {
             members.set("role", &Role::Developer)?;
         }
         let call_id = members.text("call_id").map(|id| id.into_owned());
-        let call_id = call_id.filter(|id| id.chars().count() > tool_names::LONGEST);
+        let call_id = call_id.filter(|id| id.chars().count() > tool_names::MAX_CHARS);
         let long = call_id.is_some();
         if let Some(call_id) = call_id {
             members.set("call_id", &*tool_names::call_id(Cow::Owned(call_id), self.shortened))?;
@@ -103,8 +103,8 @@ impl Mends<'_> {
 pub(super) fn tools(request: &mut Request<'_>, draft: &mut Draft<'_>) -> Result<(), Failure> {
     let Some(tools) = request.present("tools") else { return Ok(()) };
     let web_search = &mut draft.web_search;
-    if let Some(mended) = mended("tools", tools, |tool| search(tool, web_search))? {
-        request.put("tools", Cow::Owned(mended));
+    if let Some(repaired) = repaired("tools", tools, |tool| search(tool, web_search))? {
+        request.put("tools", Cow::Owned(repaired));
         let why = "web_search_preview went as web_search";
         draft.notices.push(Notice::new("tools", NoticeKind::Changed, why));
     }

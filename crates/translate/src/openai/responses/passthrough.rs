@@ -128,18 +128,18 @@ impl Passthrough {
     ) {
         self.finish_partials();
         let whole = self.items.is_empty() || !response.output().is_empty();
-        let mended = if whole { None } else { synthesized::with_output(frame, &self.items) };
-        let Some(mended) = mended else {
+        let repaired = if whole { None } else { synthesized::with_output(frame, &self.items) };
+        let Some(repaired) = repaired else {
             let gathered = self.collects.then(|| synthesized::response(frame)).flatten();
             self.response = gathered.map(ToOwned::to_owned);
             return self.copy(frame, event, out);
         };
         if self.streams
-            && let Some(whole) = synthesized::with_response(frame, &mended)
+            && let Some(whole) = synthesized::with_response(frame, &repaired)
         {
             out.frames.message(Some(&event.kind), whole.get().as_bytes());
         }
-        self.response = self.collects.then_some(mended);
+        self.response = self.collects.then_some(repaired);
     }
 
     /// Makes items of the messages that the backend began and did not finish.

@@ -1,8 +1,8 @@
-//! Tests of the Responses dialect: what passes, what is mended, what is made.
+//! Tests of the Responses dialect: what passes, what is repaired, what is made.
 
 mod caps;
 mod echoed;
 mod kept;
-mod mended;
+mod repaired;
 mod requests;
 mod streams;

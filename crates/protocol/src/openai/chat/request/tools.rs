@@ -87,9 +87,9 @@ object! {
         /// `function`, `custom`, `allowed_tools`, or a hosted tool's kind.
         kind: Text<'b> = "type",
         /// The function.
-        function: Named<'b> = "function",
+        function: ChoiceName<'b> = "function",
         /// The freeform tool.
-        custom: Named<'b> = "custom",
+        custom: ChoiceName<'b> = "custom",
         /// Flat form: the name.
         name: Text<'b> = "name",
         /// A choice among some of the tools.
@@ -103,7 +103,7 @@ object! {
 
 object! {
     /// An object with a name.
-    pub struct Named<'b> {
+    pub struct ChoiceName<'b> {
         /// The name.
         name: Text<'b> = "name",
     }

@@ -4,7 +4,7 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use crate::Responses;
-use crate::catalog::{Catalog, Source};
+use crate::catalog::{Catalog, CatalogSource};
 use crate::failure::Failure;
 use crate::openai::responses::ResponsesShape;
 use crate::policy::Policy;
@@ -166,7 +166,7 @@ fn values_of_the_wrong_shape_are_named() {
 fn an_unknown_model_is_refused_by_a_real_list() {
     let list = chatmock_protocol::codex::models::read_list(br#"{"models":[{"slug":"gpt-6-sol"}]}"#)
         .unwrap();
-    let catalog = Catalog::new(list, Source::Cached, 0);
+    let catalog = Catalog::new(list, CatalogSource::Cached, 0);
     let body = r#"{"model":"gpt-6","input":[]}"#;
     let failure = settled_by::<Responses>(body, &Policy::default(), &catalog).unwrap_err();
     assert_eq!((failure.status(), failure.code.as_deref()), (404, Some("model_not_found")));

@@ -1,4 +1,4 @@
-//! Streams: public events copied, private ones left out, broken ends mended.
+//! Streams: public events copied, private ones left out, broken ends repaired.
 
 use proptest::prelude::*;
 use serde_json::{Value, json};

@@ -1,4 +1,4 @@
-//! Items and formats: mended where the backend would refuse them, else byte for byte.
+//! Items and formats: repaired where the backend would refuse them, else byte for byte.
 
 use serde_json::{Value, json};
 
