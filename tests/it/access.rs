@@ -4,6 +4,7 @@ use chatmock_server::ApiKey;
 use chatmock_testkit::client::Request;
 use serde_json::json;
 
+use crate::dialects::ways;
 use crate::harness::{CHAT, Harness, RESPONSES, ask, responses};
 use crate::log::listen;
 
@@ -26,8 +27,8 @@ async fn every_line_names_the_request_and_the_caller_and_none_a_key() {
     let (log, _guard) = listen();
     let harness = keyed().await;
     let mut answers = Vec::new();
-    for (path, stream) in [(CHAT, true), (CHAT, false), (RESPONSES, true)] {
-        let request = Request::post(path, ask(path, "hello", stream).to_string());
+    for (dialect, stream) in ways() {
+        let request = Request::post(dialect.path, dialect.ask("hello", stream).to_string());
         answers.push(harness.server.send(request.with("authorization", &bearer(ANN))).await);
     }
     answers.push(harness.server.send(Request::get("/v1/models").with("x-api-key", BEN)).await);
@@ -37,7 +38,7 @@ async fn every_line_names_the_request_and_the_caller_and_none_a_key() {
     harness.server.send(Request::get("/").with("authorization", "Basic canary-basic")).await;
     let text = log.text();
     let lines = |part: &str| text.lines().filter(|line| line.contains(part)).count();
-    assert_eq!(lines("caller=\"ann\""), 3, "{text}");
+    assert_eq!(lines("caller=\"ann\""), ways().len(), "{text}");
     assert_eq!(lines("caller=\"ben\""), 1, "{text}");
     assert_eq!(lines("status=401"), 3, "{text}");
     assert_eq!(lines("canary"), 0, "{text}");

@@ -4,6 +4,7 @@ use chatmock_simulator::Mode;
 use chatmock_testkit::client::{Connection, Reply, Request};
 use serde_json::{Value, json};
 
+use crate::dialects::dialects;
 use crate::harness::{CHAT, Harness, RESPONSES, chat};
 
 /// Asserts a refusal of the request in OpenAI's shape.
@@ -28,7 +29,7 @@ async fn post(harness: &Harness, path: &str, body: impl Into<Vec<u8>>) -> Reply 
 }
 
 #[tokio::test]
-async fn what_is_not_json_is_a_400_in_both_dialects() {
+async fn a_body_that_is_not_json_is_a_400_in_every_dialect() {
     let harness = Harness::new().await;
     let deep = format!("{}1{}", "[".repeat(100_000), "]".repeat(100_000));
     let bodies: [&[u8]; 19] = [
@@ -47,15 +48,18 @@ async fn what_is_not_json_is_a_400_in_both_dialects() {
         b"// comment\n{}",
         b"{'model':'gpt-5.5'}",
         b"{\"model\":\"\xff\xfe\"}",
-        br#"{"model":"gpt-5.5","messages":[{"role":"user","content":"\ud800"}],"input":"\ud800"}"#,
+        br#"{"model":"gpt-5.5","messages":[{"role":"user","content":"\ud800"}],"input":"\ud800","prompt":"\ud800"}"#,
         br#"{"model":NaN}"#,
         b"model=gpt-5.5&messages=hello",
         deep.as_bytes(),
     ];
     for body in bodies {
-        for path in [CHAT, RESPONSES] {
-            let reply = post(&harness, path, body).await;
-            assert_bad(&harness, &reply, None, &String::from_utf8_lossy(body));
+        for dialect in dialects() {
+            let reply = post(&harness, dialect.path, body).await;
+            let shown: String = String::from_utf8_lossy(body).chars().take(120).collect();
+            dialect.assert_failure(&reply, 400, &[("type", "invalid_request_error")]);
+            assert!(reply.body.len() < 2000, "{shown}: {} bytes", reply.body.len());
+            assert_eq!(harness.calls(), 0, "{shown}");
         }
     }
 }

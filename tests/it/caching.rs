@@ -5,7 +5,8 @@ use chatmock_server::upstream::{ApiFlavor, UpstreamRoute};
 use chatmock_simulator::{Claims, Settings as Simulated, Simulator};
 use tempfile::TempDir;
 
-use crate::conversation::{Conversation, DIALECTS};
+use crate::conversation::Conversation;
+use crate::dialects::conversational;
 use crate::harness::{Running, settings, settings_by, sign_in};
 
 /// The number of turns of a conversation.
@@ -83,8 +84,8 @@ async fn ten_turns_with_a_tool_are_cached_by_every_route_in_every_dialect() {
     for route in routes() {
         let ground = Ground::of(route).await;
         let server = ground.server().await;
-        for dialect in DIALECTS {
-            let mut conversation = Conversation::new(dialect, &system(dialect));
+        for dialect in conversational() {
+            let mut conversation = Conversation::new(dialect, &system(dialect.path));
             let share = share(&ground, &mut conversation, |_| &server).await;
             println!("{:>5} {dialect:<20} {share:.1} %", ground.route.name());
             assert!(share >= 95.0, "{} {dialect}: {share:.1} %", ground.route.name());
@@ -98,8 +99,8 @@ async fn a_restart_and_a_second_server_find_the_same_cache() {
     for route in routes() {
         let ground = Ground::of(route).await;
         let servers = [ground.server().await, ground.server().await, ground.server().await];
-        for dialect in DIALECTS {
-            let mut conversation = Conversation::new(dialect, &system(dialect));
+        for dialect in conversational() {
+            let mut conversation = Conversation::new(dialect, &system(dialect.path));
             let share = share(&ground, &mut conversation, |turn| &servers[turn % 3]).await;
             assert!(share >= 95.0, "{} {dialect}: {share:.1} %", ground.route.name());
         }
@@ -111,8 +112,8 @@ async fn a_client_with_an_id_of_its_own_for_each_request_has_nothing_cached() {
     for route in routes() {
         let ground = Ground::of(route).await;
         let server = ground.server().await;
-        for dialect in DIALECTS {
-            let mut conversation = Conversation::new(dialect, &system(dialect));
+        for dialect in conversational() {
+            let mut conversation = Conversation::new(dialect, &system(dialect.path));
             conversation.renames = true;
             let share = share(&ground, &mut conversation, |_| &server).await;
             assert!(share.abs() < f64::EPSILON, "{} {dialect}: {share:.1} %", ground.route.name());
@@ -125,7 +126,7 @@ async fn conversations_that_share_only_a_system_prompt_never_share_an_id() {
     for route in routes() {
         let ground = Ground::of(route).await;
         let server = ground.server().await;
-        for dialect in DIALECTS {
+        for dialect in conversational() {
             let mut keys = Vec::new();
             for opening in ["good morning", "good evening", "good morning"] {
                 Conversation::new(dialect, "Be brief.").turn(&server, opening).await;

@@ -4,7 +4,8 @@
 use chatmock_simulator::{Claims, Residency, Settings as Simulated, TurnStates};
 use serde_json::json;
 
-use crate::conversation::{Conversation, DIALECTS};
+use crate::conversation::Conversation;
+use crate::dialects::conversational;
 use crate::harness::{CHAT, Harness, RESPONSES, chat, responses, said};
 
 async fn harness(simulated: Simulated) -> Harness {
@@ -13,7 +14,7 @@ async fn harness(simulated: Simulated) -> Harness {
 
 #[tokio::test]
 async fn the_state_of_a_turn_goes_back_while_the_turn_lasts_and_no_longer() {
-    for dialect in DIALECTS {
+    for dialect in conversational() {
         let harness = Harness::new().await;
         let mut conversation = Conversation::new(dialect, "Be brief.");
         for turn in 0..3 {

@@ -3,18 +3,14 @@
 use chatmock_testkit::client::Request;
 use serde_json::{Value, json};
 
+use crate::dialects::Row;
 use crate::harness::{CHAT, RESPONSES, Running};
-
-/// The dialects that hold conversations, by their paths.
-pub(crate) const DIALECTS: [&str; 3] = [CHAT, RESPONSES, OLLAMA];
-
-const OLLAMA: &str = "/api/chat";
 
 /// The messages so far.
 pub(crate) struct Conversation {
     path: &'static str,
     system: String,
-    said: Vec<Value>,
+    messages: Vec<Value>,
     /// The tools that were called, with their arguments.
     pub(crate) called: Vec<String>,
     /// Makes every request name a conversation of its own.
@@ -23,14 +19,14 @@ pub(crate) struct Conversation {
 }
 
 impl Conversation {
-    pub(crate) fn new(path: &'static str, system: &str) -> Self {
-        let system = system.to_owned();
-        Self { path, system, said: Vec::new(), called: Vec::new(), renames: false, requests: 0 }
+    pub(crate) fn new(dialect: Row, system: &str) -> Self {
+        let (path, system) = (dialect.path, system.to_owned());
+        Self { path, system, messages: Vec::new(), called: Vec::new(), renames: false, requests: 0 }
     }
 
     /// Says something, answers every call of a tool, and goes on until the model has no more.
     pub(crate) async fn turn(&mut self, server: &Running, text: &str) {
-        self.said.push(json!({"role": "user", "content": text}));
+        self.messages.push(json!({"role": "user", "content": text}));
         for _ in 0..4 {
             let request = Request::post(self.path, self.request().to_string());
             self.requests += 1;
@@ -52,10 +48,10 @@ impl Conversation {
         let function =
             json!({"name": "get_weather", "description": "Weather.", "parameters": parameters});
         let system = json!({"role": "system", "content": self.system});
-        let messages: Vec<&Value> = std::iter::once(&system).chain(&self.said).collect();
+        let messages: Vec<&Value> = std::iter::once(&system).chain(&self.messages).collect();
         match self.path {
             RESPONSES => json!({
-                "model": "gpt-5.5", "instructions": self.system, "input": self.said,
+                "model": "gpt-5.5", "instructions": self.system, "input": self.messages,
                 "tools": [{"type": "function", "name": "get_weather", "description": "Weather.", "parameters": parameters}],
             }),
             _ => json!({
@@ -71,27 +67,27 @@ impl Conversation {
         match self.path {
             RESPONSES => {
                 for item in reply["output"].as_array().unwrap() {
-                    self.said.push(item.clone());
+                    self.messages.push(item.clone());
                 }
                 for item in reply["output"].as_array().unwrap() {
                     if item["type"] == "function_call" {
                         self.call(&item["name"], item["arguments"].as_str().unwrap());
                         let id = &item["call_id"];
-                        self.said.push(json!({"type": "function_call_output", "call_id": id, "output": "12 C"}));
+                        self.messages.push(json!({"type": "function_call_output", "call_id": id, "output": "12 C"}));
                     }
                 }
             }
             path => {
                 let message =
                     if path == CHAT { &reply["choices"][0]["message"] } else { &reply["message"] };
-                self.said.push(message.clone());
+                self.messages.push(message.clone());
                 for call in message["tool_calls"].as_array().into_iter().flatten() {
                     let function = &call["function"];
                     let arguments = &function["arguments"];
                     let arguments =
                         arguments.as_str().map_or_else(|| arguments.to_string(), str::to_owned);
                     self.call(&function["name"], &arguments);
-                    self.said.push(match path {
+                    self.messages.push(match path {
                         CHAT => json!({"role": "tool", "tool_call_id": call["id"], "content": "12 C"}),
                         _ => json!({"role": "tool", "tool_name": function["name"], "content": "12 C"}),
                     });

@@ -1,6 +1,12 @@
 //! The dialects as a client sees them: name, path and a question, from a table.
 
+use std::fmt;
+
+use chatmock_testkit::client::Reply;
 use chatmock_translate::{Dialect, for_each_dialect};
+use serde_json::{Value, json};
+
+use crate::harness::output_text;
 
 const TABLE: &str = include_str!("../fixtures/dialects.tsv");
 
@@ -17,6 +23,82 @@ pub(crate) struct Row {
     pub(crate) tests: &'static str,
     /// The body of a turn that is answered.
     pub(crate) question: &'static str,
+}
+
+impl Row {
+    /// The body of a turn with one user text.
+    pub(crate) fn ask(self, text: &str, stream: bool) -> Value {
+        let question = self.question.replace("\"hi\"", &json!(text).to_string());
+        let mut body: Value = serde_json::from_str(&question).unwrap();
+        let members = body.as_object_mut().unwrap();
+        members.remove("stream_options");
+        members.insert("model".to_owned(), json!("gpt-5.5"));
+        members.insert("stream".to_owned(), json!(stream));
+        body
+    }
+
+    /// The text of an answer, streamed or whole.
+    pub(crate) fn text(self, reply: &Reply, stream: bool) -> String {
+        if !stream {
+            return self.text_of(&reply.json());
+        }
+        let messages = if self.is_ollama() { reply.lines() } else { reply.events() };
+        messages.iter().map(|message| self.text_of(message)).collect()
+    }
+
+    /// The text in a whole answer or in one message of a stream.
+    fn text_of(self, message: &Value) -> String {
+        let choice = &message["choices"][0];
+        let text = match self.name {
+            "chat" if choice["delta"].is_object() => &choice["delta"]["content"],
+            "chat" => &choice["message"]["content"],
+            "completions" => &choice["text"],
+            "ollama-chat" => &message["message"]["content"],
+            "ollama-generate" => &message["response"],
+            "responses" if message["object"] == "response" => return output_text(message),
+            "responses" if message["type"] == "response.output_text.delta" => &message["delta"],
+            "responses" => return String::new(),
+            other => panic!("where {other} has its text is to be said here"),
+        };
+        text.as_str().unwrap_or_default().to_owned()
+    }
+
+    /// Asserts a failure with this status and, in OpenAI's shape, with these members of its `error`;
+    /// Ollama's has a message and nothing else.
+    pub(crate) fn assert_failure(self, reply: &Reply, status: u16, members: &[(&str, &str)]) {
+        assert_eq!(reply.status, status, "{}: {}", self.name, reply.text());
+        let error = &reply.json()["error"];
+        if self.is_ollama() {
+            assert!(error.as_str().is_some_and(|words| !words.is_empty()), "{error}");
+            return;
+        }
+        let _complete = reply.error();
+        for (member, value) in members {
+            assert_eq!(error[*member], *value, "{}: {member} of {error}", self.name);
+        }
+    }
+
+    fn is_ollama(self) -> bool {
+        self.path.starts_with("/api/")
+    }
+}
+
+impl fmt::Display for Row {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name)
+    }
+}
+
+/// Every dialect, each with a streamed and a whole answer.
+pub(crate) fn ways() -> Vec<(Row, bool)> {
+    dialects().into_iter().flat_map(|dialect| [(dialect, true), (dialect, false)]).collect()
+}
+
+/// Every dialect whose requests carry the messages of a conversation.
+pub(crate) fn conversational() -> Vec<Row> {
+    let mut all = dialects();
+    all.retain(|dialect| !dialect.question.contains("\"prompt\""));
+    all
 }
 
 /// Every dialect of `translate`'s list.

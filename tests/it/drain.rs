@@ -7,18 +7,18 @@ use chatmock_simulator::{Claims, Settings as Simulated};
 use chatmock_testkit::client::{Connection, Request};
 use tokio::net::TcpStream;
 
-use crate::harness::{CHAT, Harness, RESPONSES, ask, soon};
+use crate::dialects::ways;
+use crate::harness::{CHAT, Harness, ask, soon};
 
 #[tokio::test]
 async fn open_answers_are_finished_and_new_connections_refused() {
     let mut harness = Harness::new().await;
     let mut open = Vec::new();
-    for path in [CHAT, RESPONSES] {
-        for stream in [true, false] {
-            open.push(harness.server.begin(path, &ask(path, "MODE:slow:20:30", stream)).await);
-        }
+    for (dialect, stream) in ways() {
+        let request = dialect.ask("MODE:slow:20:30", stream);
+        open.push(harness.server.begin(dialect.path, &request).await);
     }
-    soon(harness.simulator.wait_for(|stats| stats.open_streams == 4)).await;
+    soon(harness.simulator.wait_for(|stats| stats.open_streams == ways().len() as u64)).await;
     harness.server.stop();
     let address = harness.server.address;
     soon(async {

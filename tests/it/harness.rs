@@ -17,6 +17,8 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use crate::dialects::Row;
+
 pub(crate) const CHAT: &str = "/v1/chat/completions";
 pub(crate) const RESPONSES: &str = "/v1/responses";
 
@@ -155,6 +157,11 @@ impl Running {
         self.send(Request::post(path, body.to_string())).await
     }
 
+    /// Asks a question in a dialect.
+    pub(crate) async fn ask(&self, dialect: Row, text: &str, stream: bool) -> Reply {
+        self.post(dialect.path, &dialect.ask(text, stream)).await
+    }
+
     /// Begins a request and leaves its answer to be read.
     pub(crate) async fn begin(&self, path: &str, body: &Value) -> Connection {
         let mut connection = Connection::open(self.address).await.unwrap();
@@ -167,7 +174,7 @@ impl Running {
         self.post(CHAT, &chat(text, false)).await
     }
 
-    /// Tells the server to stop; `ended` gives how it did.
+    /// Asks the server to stop; `ended` returns how it did.
     pub(crate) fn stop(&mut self) {
         drop(self.stop.take());
     }

@@ -173,7 +173,7 @@ async fn keys() {
 #[tokio::test]
 async fn a_wrong_key_is_challenged_in_the_dialect_and_never_repeated() {
     let harness = Harness::with(|s| s.http.admission.keys = vec![ApiKey::new("ann", KEY)]).await;
-    for path in [CHAT, "/v1/responses", "/api/chat", "/api/tags"] {
+    for path in dialects().iter().map(|dialect| dialect.path).chain(["/v1/models", "/api/tags"]) {
         let request =
             Request::post(path, dialect("chat").question).with("x-api-key", "wrong-key-of-nobody");
         let reply = harness.server.send(request).await;

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use chatmock_server::Settings;
 use chatmock_testkit::client::{Connection, Request};
 
-use crate::harness::{CHAT, Harness, RESPONSES, ask, chat};
+use crate::dialects::dialects;
+use crate::harness::{CHAT, Harness, ask, chat};
 
 /// Sends bytes and reads all that comes until the server closes.
 async fn all(harness: &Harness, bytes: &[u8]) -> String {
@@ -188,14 +189,14 @@ async fn an_expectation_is_met_or_refused_and_never_hangs() {
 async fn a_body_that_stops_arriving_is_a_408() {
     let harness =
         Harness::with(|s| s.http.timeouts.body_progress = Duration::from_millis(300)).await;
-    for path in [CHAT, RESPONSES] {
+    for dialect in dialects() {
         let mut connection = Connection::open(harness.server.address).await.unwrap();
-        let request = Request::post(path, "{\"model\"").with("content-length", "1000");
+        let request = Request::post(dialect.path, "{\"model\"").with("content-length", "1000");
         connection.write(&request.bytes()).await.unwrap();
         let start = Instant::now();
         let head = connection.head().await.unwrap();
         assert!(start.elapsed() < Duration::from_secs(4), "{:?}", start.elapsed());
-        assert_eq!(connection.body(head).await.unwrap().error().0, 408);
+        dialect.assert_failure(&connection.body(head).await.unwrap(), 408, &[]);
         assert!(connection.rest().await.unwrap().is_empty(), "the connection is closed");
     }
     assert_eq!(harness.calls(), 0);

@@ -9,7 +9,8 @@ use serde_json::json;
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::fmt::MakeWriter;
 
-use crate::harness::{CHAT, Harness, RESPONSES, ask, sign_in};
+use crate::dialects::ways;
+use crate::harness::{CHAT, Harness, ask, sign_in};
 
 /// Keeps what is written.
 #[derive(Clone, Default)]
@@ -55,10 +56,10 @@ pub(crate) fn listen() -> (Kept, tracing::subscriber::DefaultGuard) {
 async fn no_prompt_no_answer_and_no_token_reaches_the_log() {
     let (log, _guard) = listen();
     let harness = Harness::of(Simulated::default(), Claims::expiring_in(-60), |_| {}).await;
-    for (path, stream) in [(CHAT, true), (CHAT, false), (RESPONSES, true), (RESPONSES, false)] {
+    for (dialect, stream) in ways() {
         for mode in ["", "MODE:cut", "MODE:unauthorized-once", "MODE:429", "MODE:fail-after"] {
-            let body = ask(path, &format!("canary-prompt {mode}"), stream);
-            let request = Request::post(path, body.to_string())
+            let body = dialect.ask(&format!("canary-prompt {mode}"), stream);
+            let request = Request::post(dialect.path, body.to_string())
                 .with("authorization", "Bearer canary-key")
                 .with("cookie", "canary-cookie=1");
             harness.server.send(request).await;

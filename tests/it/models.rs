@@ -6,6 +6,7 @@ use chatmock_simulator::{Endpoint, Model, Script};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
+use crate::dialects::ways;
 use crate::harness::{CHAT, Harness, RESPONSES, Running, ask, chat, settings, soon};
 
 const MODELS: &str = "/v1/models";
@@ -80,14 +81,12 @@ async fn an_unknown_model_is_a_404_with_near_names_everywhere() {
     assert_eq!((status, kind.as_str()), (404, "invalid_request_error"));
     assert_eq!((code, param), (json!("model_not_found"), json!("model")));
     assert!(reply.message().contains("gpt-6-sol"), "{}", reply.message());
-    for (path, stream) in [(CHAT, true), (CHAT, false), (RESPONSES, true), (RESPONSES, false)] {
-        let mut request = ask(path, "hello", stream);
+    for (dialect, stream) in ways() {
+        let mut request = dialect.ask("hello", stream);
         request["model"] = json!("gpt-6-soll");
-        let reply = harness.server.post(path, &request).await;
-        assert_eq!(
-            (reply.error().0, reply.error().2, reply.error().3),
-            (404, json!("model_not_found"), json!("model"))
-        );
+        let reply = harness.server.post(dialect.path, &request).await;
+        let members = [("code", "model_not_found"), ("param", "model")];
+        dialect.assert_failure(&reply, 404, &members);
         assert!(reply.message().contains("gpt-6-sol"), "{}", reply.message());
     }
     assert_eq!(harness.calls(), 0);

@@ -1,4 +1,4 @@
-//! Every special case of the backend, through both dialects, streamed and whole.
+//! Every special case of the backend, through chat completions and responses, streamed and whole.
 
 use std::time::Duration;
 
@@ -120,8 +120,8 @@ async fn all(path: &str, stream: bool, look: impl Fn(Mode, Outcome, &Reply)) {
         assert!(reply.whole, "{mode:?}: not well-formed: {}", reply.text());
         let expected = outcome(mode);
         match expected {
-            Refused(status, code) => refused(mode, &reply, (status, code)),
-            Breaks(status, code) if !stream => refused(mode, &reply, (status, code)),
+            Refused(status, code) => refused(mode, &reply, status, code),
+            Breaks(status, code) if !stream => refused(mode, &reply, status, code),
             _ => {
                 assert_eq!(reply.status, 200, "{mode:?}: {}", reply.text());
                 look(mode, expected, &reply);
@@ -130,7 +130,7 @@ async fn all(path: &str, stream: bool, look: impl Fn(Mode, Outcome, &Reply)) {
     }
 }
 
-fn refused(mode: Mode, reply: &Reply, (status, code): (u16, &str)) {
+fn refused(mode: Mode, reply: &Reply, status: u16, code: &str) {
     let (got, _, found, _) = reply.error();
     let code = if code.is_empty() { Value::Null } else { json!(code) };
     assert_eq!((got, found), (status, code), "{mode:?}: {}", reply.text());

@@ -4,20 +4,17 @@ use chatmock_simulator::{Mode, Script};
 use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
-use crate::harness::{CHAT, Harness, RESPONSES, ask, chat};
-
-const WAYS: [(&str, bool); 4] =
-    [(CHAT, true), (CHAT, false), (RESPONSES, true), (RESPONSES, false)];
+use crate::dialects::ways;
+use crate::harness::{CHAT, Harness, chat};
 
 #[tokio::test]
 async fn a_reached_limit_keeps_its_words_and_says_when_to_come_back() {
     let harness = Harness::new().await;
-    for (path, stream) in WAYS {
+    for (dialect, stream) in ways() {
         let before = harness.calls();
         harness.simulator.enqueue(Mode::UsageLimit);
-        let reply = harness.server.post(path, &ask(path, "hello", stream)).await;
-        let (status, kind, _, _) = reply.error();
-        assert_eq!((status, kind.as_str()), (429, "usage_limit_reached"));
+        let reply = harness.server.ask(dialect, "hello", stream).await;
+        dialect.assert_failure(&reply, 429, &[("type", "usage_limit_reached")]);
         assert_eq!(reply.message(), "The usage limit has been reached");
         assert_eq!(reply.header("retry-after"), Some("21000"));
         assert_eq!(harness.calls(), before + 1, "it is not retried here");
@@ -66,12 +63,11 @@ async fn an_overloaded_backend_is_a_503() {
 #[tokio::test]
 async fn a_challenge_has_a_code_of_its_own_and_costs_neither_retry_nor_renewal() {
     let harness = Harness::new().await;
-    for (path, stream) in WAYS {
+    for (dialect, stream) in ways() {
         let before = harness.calls();
         harness.simulator.enqueue(Mode::Html403);
-        let reply = harness.server.post(path, &ask(path, "hello", stream)).await;
-        let (status, _, code, _) = reply.error();
-        assert_eq!((status, code), (502, json!("upstream_challenge")));
+        let reply = harness.server.ask(dialect, "hello", stream).await;
+        dialect.assert_failure(&reply, 502, &[("code", "upstream_challenge")]);
         assert!(!reply.text().contains("<") && !reply.text().contains("Just a moment"));
         assert_eq!(harness.calls(), before + 1);
     }
@@ -81,10 +77,10 @@ async fn a_challenge_has_a_code_of_its_own_and_costs_neither_retry_nor_renewal()
 #[tokio::test]
 async fn a_page_of_five_megabytes_becomes_a_short_message() {
     let harness = Harness::new().await;
-    for (path, stream) in WAYS {
+    for (dialect, stream) in ways() {
         harness.simulator.enqueue(Mode::Html500);
-        let reply = harness.server.post(path, &ask(path, "hello", stream)).await;
-        assert_eq!(reply.error().0, 502);
+        let reply = harness.server.ask(dialect, "hello", stream).await;
+        dialect.assert_failure(&reply, 502, &[]);
         assert!(reply.message().len() <= 512, "{}", reply.message());
         assert!(!reply.text().contains("<html"));
     }
@@ -109,12 +105,11 @@ async fn a_redirect_is_not_followed() {
 #[tokio::test]
 async fn a_full_context_is_a_400() {
     let harness = Harness::new().await;
-    for (path, stream) in WAYS {
+    for (dialect, stream) in ways() {
         harness.simulator.enqueue(Mode::FailContext);
-        let reply = harness.server.post(path, &ask(path, "hello", stream)).await;
-        let (status, kind, code, _) = reply.error();
-        assert_eq!((status, kind.as_str()), (400, "invalid_request_error"));
-        assert_eq!(code, "context_length_exceeded");
+        let reply = harness.server.ask(dialect, "hello", stream).await;
+        let members = [("type", "invalid_request_error"), ("code", "context_length_exceeded")];
+        dialect.assert_failure(&reply, 400, &members);
     }
 }
 
@@ -139,9 +134,9 @@ async fn a_backend_that_is_not_there_is_a_bad_gateway() {
         settings.upstream.route = route.at(format!("http://{closed}/backend-api/codex"));
     })
     .await;
-    for (path, stream) in WAYS {
-        let reply = harness.server.post(path, &ask(path, "hello", stream)).await;
-        assert_eq!((reply.error().0, reply.error().2), (502, json!("upstream_refused")));
+    for (dialect, stream) in ways() {
+        let reply = harness.server.ask(dialect, "hello", stream).await;
+        dialect.assert_failure(&reply, 502, &[("code", "upstream_refused")]);
         assert!(!reply.text().contains(&closed.to_string()), "{}", reply.text());
     }
 }

@@ -7,9 +7,8 @@ use chatmock_server::upstream::RetryPolicy;
 use chatmock_simulator::Mode;
 use chatmock_testkit::client::Request;
 
+use crate::dialects::{dialects, ways};
 use crate::harness::{CHAT, Harness, RESPONSES, ask, said, soon};
-
-const OLLAMA: &str = "/api/chat";
 
 /// A harness whose server tries again, as it does by default.
 async fn patient() -> Harness {
@@ -19,10 +18,10 @@ async fn patient() -> Harness {
 #[tokio::test]
 async fn a_failure_before_the_answer_is_tried_again_and_not_seen() {
     let harness = patient().await;
-    for (path, stream) in [(CHAT, true), (CHAT, false), (RESPONSES, true), (RESPONSES, false)] {
+    for (dialect, stream) in ways() {
         let before = harness.calls();
         harness.simulator.enqueue(Mode::Unavailable);
-        let reply = harness.server.post(path, &ask(path, "hello", stream)).await;
+        let reply = harness.server.ask(dialect, "hello", stream).await;
         assert_eq!(reply.status, 200, "{}", reply.text());
         assert_eq!(harness.calls(), before + 2);
     }
@@ -73,12 +72,8 @@ async fn a_failure_after_the_head_went_out_alone_is_told_in_the_stream() {
         settings.upstream.limits.idle = Duration::from_millis(300);
     })
     .await;
-    for (path, stream) in [(CHAT, true), (RESPONSES, true), (OLLAMA, true)] {
-        let mut body = ask(CHAT, "MODE:stall", stream);
-        if path == RESPONSES {
-            body = ask(RESPONSES, "MODE:stall", stream);
-        }
-        let reply = harness.server.post(path, &body).await;
+    for dialect in dialects() {
+        let reply = harness.server.ask(dialect, "MODE:stall", true).await;
         assert_eq!(reply.status, 200);
         let text = reply.text();
         assert!(text.contains("sent nothing"), "{text}");
@@ -103,8 +98,8 @@ async fn an_answer_without_time_left_ends_in_words() {
 #[tokio::test]
 async fn a_panic_costs_one_answer_and_no_more() {
     let harness = Harness::new().await;
-    for path in [CHAT, RESPONSES, OLLAMA] {
-        let body = ask(if path == OLLAMA { CHAT } else { path }, "hello", true).to_string();
+    for dialect in dialects() {
+        let (path, body) = (dialect.path, dialect.ask("hello", true).to_string());
         let request = Request::post(path, body.clone()).with("x-test-panic", "request");
         let reply = harness.server.send(request).await;
         assert_eq!(reply.status, 500);

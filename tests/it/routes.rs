@@ -6,7 +6,8 @@ use chatmock_simulator::{Settings as Simulated, Simulator};
 use chatmock_testkit::client::Request;
 use serde_json::{Value, json};
 
-use crate::conversation::{Conversation, DIALECTS};
+use crate::conversation::Conversation;
+use crate::dialects::{conversational, dialects, ways};
 use crate::harness::{
     CHAT, Harness, RESPONSES, Running, ask, chat, output_text, said, settings_by,
 };
@@ -58,35 +59,22 @@ async fn every_dialect_answers_whole_and_streamed_by_every_route() {
     for route in [plan(), api(), generic()] {
         let way = Way::by(route).await;
         let name = way.route.name();
-        assert_eq!(said(&way.server.say("hello").await), "You said: hello", "{name}");
-        let stream = way.server.post(CHAT, &chat("hello", true)).await;
-        assert_eq!(streamed(&stream), "You said: hello", "{name}");
-        assert!(stream.text().ends_with("data: [DONE]\n\n"), "{name}");
-        let whole = way.server.post(RESPONSES, &responses("hello", false)).await.json();
-        assert_eq!(
-            (output_text(&whole).as_str(), &whole["status"]),
-            ("You said: hello", &json!("completed")),
-            "{name}"
-        );
-        let events = way.server.post(RESPONSES, &responses("hello", true)).await.events();
-        assert_eq!(events.last().unwrap()["type"], "response.completed", "{name}");
-        let ollama = json!({"model": "gpt-5.5", "stream": false, "messages": [{"role": "user", "content": "hello"}]});
-        let ollama = way.server.post("/api/chat", &ollama).await.json();
-        assert_eq!(ollama["message"]["content"], "You said: hello", "{name}: {ollama}");
-        let legacy = json!({"model": "gpt-5.5", "prompt": "hello"});
-        let legacy = way.server.post("/v1/completions", &legacy).await.json();
-        assert_eq!(legacy["choices"][0]["text"], "You said: hello", "{name}: {legacy}");
+        for (dialect, stream) in ways() {
+            let reply = way.server.ask(dialect, "hello", stream).await;
+            let text = dialect.text(&reply, stream);
+            assert_eq!(text, "You said: hello", "{name}, {}: {}", dialect.name, reply.text());
+        }
     }
 }
 
 #[tokio::test]
 async fn tools_are_called_and_answered_by_every_route_in_every_dialect() {
     for route in [plan(), api(), generic()] {
-        for dialect in DIALECTS {
+        for dialect in conversational() {
             let way = Way::by(route.clone()).await;
             let mut conversation = Conversation::new(dialect, "Be brief.");
             conversation.turn(&way.server, "get_weather city=Oslo").await;
-            assert_eq!(conversation.called, ["get_weather {\"city\":\"Oslo\"}"], "{dialect:?}");
+            assert_eq!(conversation.called, ["get_weather {\"city\":\"Oslo\"}"], "{dialect}");
         }
     }
 }
@@ -215,14 +203,14 @@ async fn each_failure_of_a_plan_says_what_a_person_can_do() {
         ("plan-unsupported", 400, ""),
         ("plan-scope", 403, "chatmock-auth login --route plan"),
     ] {
-        for path in [CHAT, RESPONSES] {
-            let reply = way.server.post(path, &ask(path, &format!("MODE:{mode}"), false)).await;
+        for dialect in dialects() {
+            let reply = way.server.ask(dialect, &format!("MODE:{mode}"), false).await;
             assert_eq!(reply.status, status, "{mode}: {}", reply.text());
             assert!(reply.message().contains(words), "{mode}: {}", reply.message());
             assert_eq!(
                 reply.header("retry-after"),
                 None,
-                "{mode}: no time is told, so none is given"
+                "{mode}: no time is reported, so none is given"
             );
         }
     }

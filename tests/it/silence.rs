@@ -8,10 +8,8 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
-use crate::harness::{CHAT, Harness, RESPONSES, ask, soon};
-
-const WAYS: [(&str, bool); 4] =
-    [(CHAT, true), (CHAT, false), (RESPONSES, true), (RESPONSES, false)];
+use crate::dialects::{dialects, ways};
+use crate::harness::{CHAT, Harness, ask, soon};
 
 /// The limit on silence in these tests.
 const LIMIT: Duration = Duration::from_millis(800);
@@ -39,11 +37,11 @@ async fn closed(harness: &Harness, cancelled: u64) {
 #[tokio::test]
 async fn a_backend_without_a_head_meets_the_limit() {
     let harness = impatient().await;
-    for (number, (path, stream)) in (1..).zip(WAYS) {
+    for (number, (dialect, stream)) in (1..).zip(ways()) {
         harness.simulator.enqueue(Mode::Mute);
         let start = Instant::now();
-        let reply = harness.server.post(path, &ask(path, "hello", stream)).await;
-        assert_eq!((reply.error().0, reply.error().2), (504, json!("upstream_timeout")));
+        let reply = harness.server.ask(dialect, "hello", stream).await;
+        dialect.assert_failure(&reply, 504, &[("code", "upstream_timeout")]);
         assert!(start.elapsed() >= LIMIT && start.elapsed() < 10 * LIMIT);
         closed(&harness, number).await;
     }
@@ -52,13 +50,17 @@ async fn a_backend_without_a_head_meets_the_limit() {
 #[tokio::test]
 async fn a_stalled_stream_meets_the_limit_and_is_let_go() {
     let harness = impatient().await;
-    for (number, (path, stream)) in (1..).zip(WAYS) {
+    for (number, (dialect, stream)) in (1..).zip(ways()) {
         harness.simulator.enqueue(Mode::StallAfter);
         let start = Instant::now();
-        let reply = harness.server.post(path, &ask(path, "hello", stream)).await;
+        let reply = harness.server.ask(dialect, "hello", stream).await;
         assert!(start.elapsed() >= LIMIT && start.elapsed() < 10 * LIMIT);
-        assert!(reply.whole && reply.text().contains("upstream_stalled"), "{}", reply.text());
-        assert_eq!(reply.status, if stream { 200 } else { 504 });
+        assert!(reply.whole && reply.text().contains("sent nothing for"), "{}", reply.text());
+        if stream {
+            assert_eq!(reply.status, 200);
+        } else {
+            dialect.assert_failure(&reply, 504, &[("code", "upstream_stalled")]);
+        }
         closed(&harness, number).await;
     }
 }
@@ -74,11 +76,11 @@ async fn a_slow_stream_is_no_silent_one() {
 #[tokio::test]
 async fn a_client_that_leaves_in_the_middle_cancels_the_call() {
     let harness = Harness::new().await;
-    for (number, path) in (1..).zip([CHAT, RESPONSES]) {
-        let mut connection =
-            harness.server.begin(path, &ask(path, "MODE:slow:100000:5", true)).await;
+    for (number, dialect) in (1..).zip(dialects()) {
+        let request = dialect.ask("MODE:slow:100000:5", true);
+        let mut connection = harness.server.begin(dialect.path, &request).await;
         assert_eq!(connection.head().await.unwrap().status, 200);
-        connection.chunks_until("delta").await.unwrap();
+        connection.chunks_until("2 ").await.unwrap();
         assert_eq!(harness.simulator.stats().open_streams, 1);
         drop(connection);
         closed(&harness, number).await;
@@ -88,8 +90,9 @@ async fn a_client_that_leaves_in_the_middle_cancels_the_call() {
 #[tokio::test]
 async fn a_client_that_leaves_during_silence_cancels_the_call() {
     let harness = Harness::new().await;
-    for (number, path) in (1..).zip([CHAT, RESPONSES]) {
-        let mut connection = harness.server.begin(path, &ask(path, "MODE:stall-after", true)).await;
+    for (number, dialect) in (1..).zip(dialects()) {
+        let request = dialect.ask("MODE:stall-after", true);
+        let mut connection = harness.server.begin(dialect.path, &request).await;
         assert_eq!(connection.head().await.unwrap().status, 200);
         connection.chunks_until("whole").await.unwrap();
         drop(connection);
@@ -171,9 +174,10 @@ async fn output_is_handed_on_as_it_arrives() {
     let first = r#"{"type":"response.created","response":{"id":"resp_1"}}"#;
     let delta = r#"{"type":"response.output_text.delta","item_id":"m","output_index":0,"content_index":0,"delta":"first words"}"#;
     let script = Script::events([first, delta]).then(Step::Stall);
-    for path in [CHAT, RESPONSES] {
+    for dialect in dialects() {
         harness.simulator.enqueue(script.clone());
-        let mut connection = harness.server.begin(path, &ask(path, "hello", true)).await;
+        let request = dialect.ask("hello", true);
+        let mut connection = harness.server.begin(dialect.path, &request).await;
         assert_eq!(connection.head().await.unwrap().status, 200);
         connection.chunks_until("first words").await.unwrap();
     }

@@ -18,6 +18,13 @@ pub(crate) enum Dialect {
     OllamaGenerate,
 }
 
+/// One of the two ways in which a dialect answers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Way {
+    pub(crate) dialect: Dialect,
+    pub(crate) stream: bool,
+}
+
 /// Which of them a dialect of the program is. One that is added there does not compile here without.
 trait Known {
     const DIALECT: Dialect;

@@ -10,7 +10,7 @@ use futures::future::join_all;
 use serde_json::json;
 
 use crate::BoxError;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Way};
 use crate::harness::Harness;
 
 /// The path at which the backend answers.
@@ -97,6 +97,13 @@ pub(crate) struct Question {
     clock: Clock,
 }
 
+/// A request, where it is sent, and how it is answered.
+struct Call {
+    address: SocketAddr,
+    request: Vec<u8>,
+    way: Way,
+}
+
 impl Question {
     /// A chat request for a fast answer, put to the program or to the backend.
     pub(crate) fn new(
@@ -110,25 +117,18 @@ impl Question {
             Target::Backend => (harness.simulator().address(), BACKEND, Dialect::Responses),
         };
         let request = Request::post(path, history.body(&fast.mark())).bytes();
-        Self::ready(harness, (address, request), (dialect, true), fast)
+        let call = Call { address, request, way: Way { dialect, stream: true } };
+        Self::ready(harness, call, fast)
     }
 
     /// A short request for a fast answer, put to the program in a dialect.
-    pub(crate) fn worded(
-        harness: &Harness,
-        (dialect, stream): (Dialect, bool),
-        fast: Fast,
-    ) -> Result<Self, BoxError> {
-        let request = dialect.request(&fast.mark(), stream);
-        Self::ready(harness, (harness.program.address, request), (dialect, stream), fast)
+    pub(crate) fn worded(harness: &Harness, way: Way, fast: Fast) -> Result<Self, BoxError> {
+        let request = way.dialect.request(&fast.mark(), way.stream);
+        Self::ready(harness, Call { address: harness.program.address, request, way }, fast)
     }
 
-    fn ready(
-        harness: &Harness,
-        (address, request): (SocketAddr, Vec<u8>),
-        (dialect, stream): (Dialect, bool),
-        fast: Fast,
-    ) -> Result<Self, BoxError> {
+    fn ready(harness: &Harness, call: Call, fast: Fast) -> Result<Self, BoxError> {
+        let Call { address, request, way: Way { dialect, stream } } = call;
         let clock = harness.simulator().clock().ok_or("the backend gives no fast answers")?;
         let stamps = match fast {
             Fast::Paced(count, _) => Some(count as usize),

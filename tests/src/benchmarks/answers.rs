@@ -4,7 +4,7 @@ use chatmock_simulator::Fast;
 use chatmock_testkit::client::Connection;
 
 use crate::BoxError;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Way};
 use crate::harness::Harness;
 use crate::load::{History, Question, Target};
 use crate::report::Line;
@@ -20,7 +20,8 @@ pub(super) async fn measure() -> Result<Vec<Line>, BoxError> {
     let harness = Harness::fast()?;
     let mut questions = Vec::new();
     for dialect in Dialect::all() {
-        for way in [(dialect, true), (dialect, false)] {
+        for stream in [true, false] {
+            let way = Way { dialect, stream };
             for fast in TEXTS {
                 questions.push(Question::worded(&harness, way, fast)?);
             }

@@ -40,8 +40,8 @@ pub(super) async fn measure(options: &Options) -> Result<Vec<Line>, BoxError> {
 async fn events(harness: &Harness, rounds: usize) -> Result<Line, BoxError> {
     let mut spreads = STREAMS.map(|_| Spread::default());
     for _ in 0..rounds {
-        for (streams, spread) in STREAMS.into_iter().zip(&mut spreads) {
-            spread.push(window(harness, streams).await?);
+        for ((clients, pause), spread) in STREAMS.into_iter().zip(&mut spreads) {
+            spread.push(window(harness, clients, pause).await?);
         }
     }
     let medians = spreads.each_ref().map(Spread::median);
@@ -56,7 +56,7 @@ async fn events(harness: &Harness, rounds: usize) -> Result<Line, BoxError> {
 }
 
 /// The same of streams that run, without their beginning and end.
-async fn window(harness: &Harness, (clients, pause): (usize, u32)) -> Result<f64, BoxError> {
+async fn window(harness: &Harness, clients: usize, pause: u32) -> Result<f64, BoxError> {
     let longest = BEFORE + WHILE + WHILE / 2;
     let deltas = u32::try_from(longest.as_millis())? / pause;
     let fast = Fast::Paced(deltas, pause);

@@ -166,7 +166,7 @@ pub(super) fn at_most(name: &str, spread: &Spread, unit: &str, limit: f64) -> Li
 }
 
 /// A line for a time, compared with the backend's own.
-pub(super) fn compared(name: &str, (spread, direct): (&Spread, &Spread), limit: f64) -> Line {
+pub(super) fn compared(name: &str, spread: &Spread, direct: &Spread, limit: f64) -> Line {
     let figure = format!("{spread:.3} ms, directly {:.3}", direct.median());
     Line::new(name, figure, format!("at most {limit} ms"), spread.median() <= limit)
 }

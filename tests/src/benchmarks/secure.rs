@@ -29,7 +29,7 @@ pub(super) async fn measure(options: &Options) -> Result<Vec<Line>, BoxError> {
     let before = harness.simulator().stats().connections;
     let mut lines = Vec::new();
     for (name, workload, limit) in WORKLOADS {
-        let figures = Figures::of(workload, (&harness, &bare), options).await?;
+        let figures = Figures::of(workload, &harness, &bare, options).await?;
         lines.extend(figures.lines(name, limit));
     }
     // The other one is the bare client's.
@@ -61,7 +61,8 @@ struct Figures {
 impl Figures {
     async fn of(
         workload: Workload,
-        (harness, bare): (&Harness, &Bare),
+        harness: &Harness,
+        bare: &Bare,
         options: &Options,
     ) -> Result<Self, BoxError> {
         let question = Question::new(harness, Target::Program, workload.fast, workload.history)?;
@@ -104,8 +105,8 @@ impl Figures {
         let [program, bare] = &self.million;
         match name {
             "short" => {
-                lines.push(compared("  first text, p50", (&self.first[0], &self.first[1]), 2.0));
-                lines.push(compared("  whole, p50", (&self.whole[0], &self.whole[1]), 5.0));
+                lines.push(compared("  first text, p50", &self.first[0], &self.first[1], 2.0));
+                lines.push(compared("  whole, p50", &self.whole[0], &self.whole[1], 5.0));
                 lines.push(at_most("  processor an answer", &self.processor[0], "ms", 0.8));
                 lines.push(informational(
                     "  … a bare client's",
@@ -114,8 +115,8 @@ impl Figures {
                 return lines;
             }
             "paced" => {
-                lines.push(compared("  a delta's way, p50", (&self.age[0], &self.age[1]), 1.5));
-                lines.push(compared("  a delta's way, p99", (&self.late[0], &self.late[1]), 8.0));
+                lines.push(compared("  a delta's way, p50", &self.age[0], &self.age[1], 1.5));
+                lines.push(compared("  a delta's way, p99", &self.late[0], &self.late[1], 8.0));
             }
             _ => {}
         }

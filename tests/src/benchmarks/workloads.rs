@@ -38,8 +38,8 @@ pub(super) async fn latency(options: &Options) -> Result<Vec<Line>, BoxError> {
     let figures = SHORT.rounds(&Harness::fast()?, options).await?;
     Ok(vec![
         figures.right("short answer"),
-        compared("  first text, added p50", (&figures.added_first, &figures.first), 0.6),
-        compared("  whole, added p50", (&figures.added_whole, &figures.whole), 5.0),
+        compared("  first text, added p50", &figures.added_first, &figures.first, 0.6),
+        compared("  whole, added p50", &figures.added_whole, &figures.whole, 5.0),
         at_most("  processor an answer", &figures.processor, "ms", 0.6),
         slept(&figures),
     ])
@@ -49,8 +49,8 @@ pub(super) async fn paced(options: &Options) -> Result<Vec<Line>, BoxError> {
     let figures = PACED.rounds(&Harness::fast()?, options).await?;
     Ok(vec![
         figures.right("8 streams at 100 deltas a second"),
-        compared("  a delta's way, p50", (&figures.age[0], &figures.age_direct[0]), 1.0),
-        compared("  a delta's way, p99", (&figures.age[1], &figures.age_direct[1]), 5.0),
+        compared("  a delta's way, p50", &figures.age[0], &figures.age_direct[0], 1.0),
+        compared("  a delta's way, p99", &figures.age[1], &figures.age_direct[1], 5.0),
         at_most("  processor for a million deltas", &figures.million, "s", 120.0),
         slept(&figures),
     ])

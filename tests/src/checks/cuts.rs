@@ -5,7 +5,7 @@ use chatmock_simulator::{Mode, Script, Step};
 use serde_json::Value;
 
 use crate::BoxError;
-use crate::dialect::Dialect;
+use crate::dialect::{Dialect, Way};
 use crate::harness::Harness;
 use crate::report::Line;
 use crate::suite::Options;
@@ -31,11 +31,12 @@ pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
     for dialect in Dialect::all() {
         let bytes = recording(dialect)?;
         for stream in [true, false] {
-            uncut(&harness, (dialect, stream), &bytes, &mut tally).await?;
+            let way = Way { dialect, stream };
+            uncut(&harness, way, &bytes, &mut tally).await?;
             for hard in [false, true] {
                 for _ in 0..places {
                     let script = cut(&bytes, random.below(bytes.len()), hard);
-                    one(&harness, (dialect, stream), script, &mut tally).await?;
+                    one(&harness, way, script, &mut tally).await?;
                 }
             }
         }
@@ -53,7 +54,7 @@ pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
 /// Asks once and gets an answer that breaks off.
 async fn one(
     harness: &Harness,
-    (dialect, stream): (Dialect, bool),
+    Way { dialect, stream }: Way,
     script: Script,
     tally: &mut Tally,
 ) -> Result<(), BoxError> {
@@ -73,7 +74,7 @@ async fn one(
 /// Asks once and gets the whole recording, which shows that completeness is seen.
 async fn uncut(
     harness: &Harness,
-    (dialect, stream): (Dialect, bool),
+    Way { dialect, stream }: Way,
     bytes: &Bytes,
     tally: &mut Tally,
 ) -> Result<(), BoxError> {

@@ -47,7 +47,7 @@ impl KeySet {
         let (message, signature) = text.rsplit_once('.').ok_or(BadIdToken::Unsigned)?;
         let signature = URL_SAFE_NO_PAD.decode(signature).map_err(|_| BadIdToken::Forged)?;
         let key = DecodingKey::from_jwk(key).map_err(|_| BadIdToken::UnknownKey)?;
-        match is_by(&key, header.alg, (message.as_bytes(), &signature)) {
+        match is_by(&key, header.alg, message.as_bytes(), &signature) {
             true => Ok(()),
             false => Err(BadIdToken::Forged),
         }
@@ -65,7 +65,7 @@ fn signs(key: &Jwk, algorithm: Algorithm) -> bool {
 }
 
 /// The kind of key and the algorithm must fit, so that no key is taken for one of another kind.
-fn is_by(key: &DecodingKey, algorithm: Algorithm, (message, signature): (&[u8], &[u8])) -> bool {
+fn is_by(key: &DecodingKey, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
     match (algorithm, key.family(), key.kind()) {
         (Algorithm::RS256, AlgorithmFamily::Rsa, DecodingKeyKind::RsaModulusExponent { n, e }) => {
             let key = RsaPublicKeyComponents { n, e };

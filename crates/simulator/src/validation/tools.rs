@@ -20,7 +20,7 @@ enum Place {
 pub(super) fn check(request: &ModelRequest, rules: &Rules) -> Result<(), ErrorResponse> {
     match request.get("tools") {
         Value::Null => {}
-        Value::Array(tools) => list(tools, "tools", (rules, Place::Flat))?,
+        Value::Array(tools) => list(tools, "tools", rules, Place::Flat)?,
         _ => {
             let message = "Invalid type for 'tools': expected an array of objects.";
             return Err(ErrorResponse::engine(message, "invalid_type", "tools"));
@@ -29,22 +29,21 @@ pub(super) fn check(request: &ModelRequest, rules: &Rules) -> Result<(), ErrorRe
     for (index, item) in request.input().iter().enumerate() {
         if item["type"] == "additional_tools" {
             let tools = item["tools"].as_array().map_or(&[][..], Vec::as_slice);
-            list(tools, &format!("input[{index}].tools"), (rules, Place::Inner))?;
+            list(tools, &format!("input[{index}].tools"), rules, Place::Inner)?;
         }
     }
     choice(request)
 }
 
-fn list(tools: &[Value], place: &str, within: (&Rules, Place)) -> Result<(), ErrorResponse> {
-    tools
-        .iter()
-        .enumerate()
-        .try_for_each(|(index, declared)| tool(declared, &format!("{place}[{index}]"), within))
+fn list(tools: &[Value], place: &str, rules: &Rules, within: Place) -> Result<(), ErrorResponse> {
+    tools.iter().enumerate().try_for_each(|(index, declared)| {
+        tool(declared, &format!("{place}[{index}]"), rules, within)
+    })
 }
 
-fn tool(tool: &Value, place: &str, (rules, within): (&Rules, Place)) -> Result<(), ErrorResponse> {
+fn tool(tool: &Value, place: &str, rules: &Rules, within: Place) -> Result<(), ErrorResponse> {
     let kind = tool["type"].as_str().unwrap_or_default();
-    taken(tool, place, (rules, within))?;
+    taken(tool, place, rules, within)?;
     if matches!(kind, "function" | "custom" | "namespace") {
         name(tool, &format!("{place}.name"))?;
     }
@@ -55,14 +54,14 @@ fn tool(tool: &Value, place: &str, (rules, within): (&Rules, Place)) -> Result<(
                 return Err(missing(&format!("{place}.description")));
             }
             let inner = tool["tools"].as_array().map_or(&[][..], Vec::as_slice);
-            list(inner, &format!("{place}.tools"), (rules, Place::Inner))
+            list(inner, &format!("{place}.tools"), rules, Place::Inner)
         }
         _ => Ok(()),
     }
 }
 
 /// Rejects a tool of a kind that the backend does not accept there.
-fn taken(tool: &Value, place: &str, (rules, within): (&Rules, Place)) -> Result<(), ErrorResponse> {
+fn taken(tool: &Value, place: &str, rules: &Rules, within: Place) -> Result<(), ErrorResponse> {
     let kind = tool["type"].as_str().unwrap_or_default();
     let param = format!("{place}.type");
     if !rules.tools.contains(&kind) {

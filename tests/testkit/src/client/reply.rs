@@ -71,10 +71,11 @@ impl Reply {
         (self.status, kind, error["code"].clone(), error["param"].clone())
     }
 
-    /// The message of an OpenAI-shaped failure.
+    /// The message of a failure, in OpenAI's shape or in Ollama's.
     #[must_use]
     pub fn message(&self) -> String {
-        self.json()["error"]["message"].as_str().unwrap().to_owned()
+        let error = &self.json()["error"];
+        error["message"].as_str().or(error.as_str()).unwrap().to_owned()
     }
 }
 
