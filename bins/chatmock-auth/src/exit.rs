@@ -5,8 +5,7 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 use chatmock_auth::{EndpointError, KeeperError, LockError, RegistrationError, StoreError};
-
-use crate::screen::printable;
+use chatmock_server::sanitize;
 
 /// Any failure without a code of its own; also a problem that `doctor` found.
 pub(crate) const OTHER: u8 = 1;
@@ -20,8 +19,8 @@ const DECLINED: u8 = 4;
 /// The advice for a keyring that does not work.
 const KEYRING: &str = "unlock the keyring, or sign in with --store file";
 
-/// The longest message, in characters.
-const MAX_CHARS: usize = 1000;
+/// The longest message, in bytes.
+const MAX_MESSAGE: usize = 1000;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -49,7 +48,7 @@ impl CommandError {
             Self::Other(error) => (OTHER, format!("error: {error:#}")),
         };
         // Nobody is left to report it to when this cannot be written.
-        let _ = writeln!(stderr(), "{}", printable(&message, MAX_CHARS));
+        let _ = writeln!(stderr(), "{}", sanitize::text_within(&message, MAX_MESSAGE));
         ExitCode::from(code)
     }
 }

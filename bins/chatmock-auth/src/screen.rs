@@ -3,10 +3,12 @@
 use std::fmt::Display;
 use std::io::{IsTerminal, Write, stderr, stdout};
 
+use chatmock_server::sanitize;
+
 use crate::env;
 
-/// The longest value from outside that is shown, in characters.
-const MAX_CHARS: usize = 256;
+/// The longest warning, in bytes.
+const MAX_WARNING: usize = 1000;
 
 /// A colour with a meaning.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,23 +75,13 @@ impl Screen {
 
 /// Writes a warning to standard error.
 pub(crate) fn warn(text: impl Display) {
-    let _ = writeln!(stderr(), "warning: {}", printable(&text.to_string(), 1000));
+    let _ =
+        writeln!(stderr(), "warning: {}", sanitize::text_within(&text.to_string(), MAX_WARNING));
 }
 
-/// A value from outside, fit to be shown.
+/// A value from outside, fit to be shown: one short line that cannot steer the terminal.
 pub(crate) fn shown(value: &str) -> String {
-    printable(value, MAX_CHARS)
-}
-
-/// Leaves out what could steer a terminal, turn the direction of writing or end the line.
-pub(crate) fn printable(text: &str, longest: usize) -> String {
-    let harmful = |c: &char| {
-        c.is_control()
-            || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
-                | '\u{61c}' | '\u{feff}')
-    };
-    let kept = text.chars().map(|c| if c == '\n' { ' ' } else { c });
-    kept.filter(|c| !harmful(c)).take(longest).collect()
+    sanitize::text(value)
 }
 
 #[cfg(test)]
@@ -98,8 +90,9 @@ mod tests {
 
     #[test]
     fn values_from_outside_cannot_steer_the_terminal() {
-        assert_eq!(shown("a\u{1b}[2J\nb\u{9b}31m\u{202e}c\u{2028}\r\u{7}"), "a[2J b31mc");
-        assert_eq!(shown(&"x".repeat(1000)).len(), MAX_CHARS);
+        let shown_as = r"a\u{1b}[2J\nb\u{9b}31m\u{202e}c\u{2028}\r\u{7}";
+        assert_eq!(shown("a\u{1b}[2J\nb\u{9b}31m\u{202e}c\u{2028}\r\u{7}"), shown_as);
+        assert_eq!(shown(&"x".repeat(1000)), "x".repeat(256) + "\u{2026}");
     }
 
     #[test]

@@ -57,7 +57,7 @@ fn windows_are_those_that_the_account_has() {
         "  Plan        pro\n",
         "  30 days     #################### 100 % used\n",
         "The limit is reached",
-        "  Spark[2J\n  1 hour      #-------------------   3 % used\n",
+        "  Spark\\u{1b}[2J\n  1 hour      #-------------------   3 % used\n",
         "  Credits     12.50 left\n",
     ] {
         assert!(ended.out.contains(text), "no {text:?} in {ended:#?}");

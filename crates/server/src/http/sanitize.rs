@@ -5,6 +5,7 @@
 //! Dropping such characters, which looks neater, would let two different texts look the same and hide
 //! that someone tried. Quotes and backslashes stay as they are, so that JSON and Windows paths can
 //! be read; the price is that an escape cannot be distinguished from a text that spells one out.
+//! Combining marks stay, too: names in many scripts, and file names of some systems, consist of them.
 
 /// The longest value that is shown, in bytes, before the ellipsis.
 const MAX_BYTES: usize = 256;
@@ -29,9 +30,10 @@ pub fn text_within(text: &str, max_bytes: usize) -> String {
     for c in text.chars() {
         let before = shown.len();
         match c {
-            '"' | '\'' | '\\' => shown.push(c),
-            // It escapes whatever Unicode does not class as printable, bidirectional controls included.
-            _ => shown.extend(c.escape_debug()),
+            ' '..='~' => shown.push(c),
+            // It escapes whatever Unicode does not class as printable, bidirectional controls included. A
+            // combining mark is escaped only at the beginning of a text, so another character precedes it.
+            _ => shown.extend(String::from_iter(['.', c]).escape_debug().skip(1)),
         }
         if shown.len() > max_bytes {
             shown.truncate(before);
@@ -57,8 +59,16 @@ mod tests {
 
     #[test]
     fn plain_words_stay_as_they_are() {
-        for plain in ["/v1/models/gpt-5.5", "größer \"als\" '1'", "日本語", r"C:\Users\ann", ""]
-        {
+        let plain = [
+            "/v1/models/gpt-5.5",
+            "größer \"als\" '1'",
+            "日本語",
+            "हिन्दी",
+            "e\u{301}",
+            r"C:\Users\ann",
+            "",
+        ];
+        for plain in plain {
             assert_eq!(text(plain), plain);
         }
     }
