@@ -1,4 +1,9 @@
 //! The one catalogue of models: their abilities, and the resolution of names.
+//!
+//! Whether a name is refused depends on the origin of the list. A list from the backend is the
+//! account's own, so a name that it does not have is refused here, with near names and without a
+//! call. The built-in table ages and does not know the account: names beyond it go to the backend,
+//! which decides.
 
 mod builtin;
 mod name;

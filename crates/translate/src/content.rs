@@ -1,4 +1,9 @@
 //! Images and files in content: addresses repaired so that the backend takes them.
+//!
+//! Clients write `image/jpg`, leave the type out, break base64 into lines or use its letters for
+//! URLs. A person who is shown the backend's refusal cannot change what the client sends, so
+//! whatever has one possible meaning is repaired, and only the rest is refused. An address that
+//! needs no repair, which may be megabytes of text, is checked in place and not copied.
 
 use std::borrow::Cow;
 

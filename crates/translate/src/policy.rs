@@ -1,4 +1,9 @@
-//! Policy: what the operator decided for all requests.
+//! Policy: the operator's decisions for all requests.
+//!
+//! Settings and abilities of the backend arrive as one value, so that settling a request stays pure: the same
+//! draft, list of models and policy give the same turn. The defaults add nothing to a request. Other proxies
+//! send a coding agent's prompt with each, which changes every answer and which each request pays for;
+//! here that is the operator's choice (`Instructions`), at the price of terser answers without it.
 
 use std::sync::Arc;
 

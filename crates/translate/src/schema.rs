@@ -1,4 +1,10 @@
-//! JSON schemas for structured output: checked against what strictness demands, or completed to it.
+//! JSON schemas for structured output: checked against the demands of strictness, or completed to them.
+//!
+//! A client that does not say `strict` wants an answer that fits its schema, and the backend guarantees that
+//! for strict schemas alone. So such a schema is completed where every answer to the completed one also fits
+//! the client's own: all properties required, no others. Where that cannot be done, the schema goes out as
+//! it is, without the guarantee. A client that does say `strict` gets its schema unchanged or an error:
+//! whoever asks for exact rules should not have them rewritten.
 
 use std::borrow::Cow;
 

@@ -1,4 +1,9 @@
-//! The guard: which requests are looked at at all, decided before a body is read.
+//! The guard: admission of requests, decided by their heads, before a body is read.
+//!
+//! CORS alone protects nothing here. It keeps a page from reading an answer, but the request has then been
+//! served and the quota spent; and a name that a page points at this machine (DNS rebinding) makes the
+//! page of the same origin. So a name that is not ours and an origin that is not listed are refused
+//! outright. The price is a setting for each page and each name that is wanted.
 
 mod browser;
 mod cors;

@@ -30,9 +30,12 @@ const SHOWN: usize = 100;
 
 /// The kept responses of all owners, bounded by count, bytes and age.
 ///
-/// All of them are in memory and every answer comes from there; a database, where one is wanted,
-/// is a copy that a thread of its own brings up to date. So no call here waits for a database, and a
-/// disk that fails costs the next start its memory, not this one.
+/// All of them are in memory and every answer comes from there; a database, where one is wanted, is
+/// a copy that a thread of its own brings up to date. Reading from the database would allow more
+/// responses than fit in memory, but every turn that continues one would wait for the disk. So no
+/// call here waits for it, and a disk that fails costs the next start its history, not this request
+/// its answer. The price is that memory is the bound, and that the responses of the last instants
+/// before a crash are lost.
 ///
 /// `now` is in seconds of the Unix epoch throughout.
 pub(crate) struct ResponseStore {

