@@ -77,8 +77,8 @@ async fn read(
         let message = "a stored response is only returned whole: leave out stream";
         return Err(Failure::param("stream", message).with_code("unsupported_parameter"));
     }
-    let kept = state.responses.find(&owner(state, caller).await?, id, unix_now())?;
-    Ok(response::bytes(StatusCode::OK, "application/json", kept.response.clone()))
+    let stored = state.responses.find(&owner(state, caller).await?, id, unix_now())?;
+    Ok(response::bytes(StatusCode::OK, "application/json", stored.response.clone()))
 }
 
 /// Deletes a response.
@@ -103,8 +103,8 @@ async fn list_items(
     query: Option<&str>,
 ) -> Result<HttpResponse, Failure> {
     let query = page::Query::read(query)?;
-    let kept = state.responses.find(&owner(state, caller).await?, id, unix_now())?;
-    let items = page::Item::all(id, &kept)?;
+    let stored = state.responses.find(&owner(state, caller).await?, id, unix_now())?;
+    let items = page::Item::all(id, &stored)?;
     response::json(ReplyHeaders::default(), &query.page(&items)?)
 }
 

@@ -82,7 +82,7 @@ impl ResponseStore {
     /// Nothing is kept of one that is larger than all may be together.
     pub(crate) fn insert(&self, key: StoreKey, stored: StoredResponse, now: u64) {
         // The evicted responses may be large: they are freed outside the lock.
-        let _evicted = self.with(|memory| memory.keep(key, stored, now));
+        let _evicted = self.with(|memory| memory.insert(key, stored, now));
         self.changed();
     }
 

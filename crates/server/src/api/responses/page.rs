@@ -97,8 +97,8 @@ fn ascending(value: &str) -> Result<bool, Failure> {
 
 impl<'k> Item<'k> {
     /// Lists a response's items; one without an id gets one that is the same each time.
-    pub(super) fn all(response: &str, kept: &'k StoredResponse) -> Result<Vec<Self>, Failure> {
-        let items = kept.items()?.into_iter().enumerate();
+    pub(super) fn all(response: &str, stored: &'k StoredResponse) -> Result<Vec<Self>, Failure> {
+        let items = stored.items()?.into_iter().enumerate();
         items.map(|(index, item)| Self::new(item, response, index)).collect()
     }
 

@@ -33,14 +33,14 @@ fn settings(home: &Path) -> Settings {
 
 fn state(home: &Path) -> Arc<SharedState> {
     let state = Server::new(settings(home)).unwrap().app.state.clone();
-    let kept = || StoredResponse {
+    let stored = || StoredResponse {
         created_at: 1,
         input: r#"[{"id":"msg_1"},{"id":"msg_2"}]"#.into(),
         response: RESPONSE.into(),
     };
     let owner = |account: &str| Owner { account: Some(account.to_owned()), key: None };
-    state.responses.insert(owner("acct-1").key("resp_1"), kept(), unix_now());
-    state.responses.insert(owner("acct-2").key("resp_2"), kept(), unix_now());
+    state.responses.insert(owner("acct-1").key("resp_1"), stored(), unix_now());
+    state.responses.insert(owner("acct-2").key("resp_2"), stored(), unix_now());
     state
 }
 

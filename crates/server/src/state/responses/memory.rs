@@ -13,12 +13,12 @@ const OVERHEAD: usize = 256;
 /// An entry of the memory.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
-    /// Its place in the order of keeping, never used twice.
+    /// Its place in the order of storing, never used twice.
     pub(super) number: u64,
-    /// When it was kept, in seconds of the Unix epoch.
-    pub(super) kept_at: u64,
+    /// When it was stored, in seconds of the Unix epoch.
+    pub(super) stored_at: u64,
     /// The response.
-    pub(super) kept: Arc<StoredResponse>,
+    pub(super) stored: Arc<StoredResponse>,
 }
 
 /// The responses in memory.
@@ -57,15 +57,15 @@ impl MemoryStore {
     /// Gives an entry that is not too old.
     pub(super) fn get(&self, key: &[u8], now: u64) -> Option<Arc<StoredResponse>> {
         let entry = self.entries.get(key).filter(|entry| !self.expired(entry, now))?;
-        Some(Arc::clone(&entry.kept))
+        Some(Arc::clone(&entry.stored))
     }
 
     /// Adds an entry and hands back those that had to go for it.
-    pub(super) fn keep(&mut self, key: StoreKey, kept: StoredResponse, now: u64) -> Vec<Entry> {
-        if cost(&key, &kept) > self.max_bytes {
+    pub(super) fn insert(&mut self, key: StoreKey, stored: StoredResponse, now: u64) -> Vec<Entry> {
+        if cost(&key, &stored) > self.max_bytes {
             return Vec::new();
         }
-        let entry = Entry { number: self.next, kept_at: now, kept: Arc::new(kept) };
+        let entry = Entry { number: self.next, stored_at: now, stored: Arc::new(stored) };
         let replaced = self.put(key, entry);
         let mut evicted = self.evict(now);
         evicted.extend(replaced);
@@ -76,7 +76,7 @@ impl MemoryStore {
     pub(super) fn remove(&mut self, key: &[u8]) -> Option<Entry> {
         let entry = self.entries.remove(key)?;
         self.order.remove(&entry.number);
-        self.bytes -= cost(key, &entry.kept);
+        self.bytes -= cost(key, &entry.stored);
         Some(entry)
     }
 
@@ -102,19 +102,19 @@ impl MemoryStore {
     fn put(&mut self, key: StoreKey, entry: Entry) -> Option<Entry> {
         let replaced = self.remove(&key);
         self.next = self.next.max(entry.number + 1);
-        self.bytes += cost(&key, &entry.kept);
+        self.bytes += cost(&key, &entry.stored);
         self.order.insert(entry.number, Arc::clone(&key));
         self.entries.insert(key, entry);
         replaced
     }
 
     fn expired(&self, entry: &Entry, now: u64) -> bool {
-        now.saturating_sub(entry.kept_at) >= self.max_age
+        now.saturating_sub(entry.stored_at) >= self.max_age
     }
 }
 
-fn cost(key: &[u8], kept: &StoredResponse) -> usize {
-    key.len() + kept.input.len() + kept.response.len() + OVERHEAD
+fn cost(key: &[u8], stored: &StoredResponse) -> usize {
+    key.len() + stored.input.len() + stored.response.len() + OVERHEAD
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ impl StoredResponse {
 mod tests {
     use super::*;
 
-    fn kept(input: &'static str, response: &'static str) -> StoredResponse {
+    fn stored(input: &'static str, response: &'static str) -> StoredResponse {
         StoredResponse { created_at: 1, input: input.into(), response: response.into() }
     }
 
@@ -67,11 +67,11 @@ mod tests {
 
     #[test]
     fn a_continued_conversation_has_every_item_as_it_was_written() {
-        let kept = kept(
+        let stored = stored(
             r#"[{"role" : "user","n":1E2}]"#,
             r#"{"id":"resp_1","output":[{"type":"message", "id":"msg_1"}],"x":1}"#,
         );
-        let whole = kept.followed_by(&next(r#"[ {"role":"user","content":"\u00e9"} ]"#)).unwrap();
+        let whole = stored.followed_by(&next(r#"[ {"role":"user","content":"\u00e9"} ]"#)).unwrap();
         let items = [
             r#"{"role" : "user","n":1E2}"#,
             r#"{"type":"message", "id":"msg_1"}"#,
@@ -82,13 +82,13 @@ mod tests {
 
     #[test]
     fn a_response_without_output_adds_nothing() {
-        let whole = kept("[]", r#"{"id":"resp_1"}"#).followed_by(&next("[1]")).unwrap();
+        let whole = stored("[]", r#"{"id":"resp_1"}"#).followed_by(&next("[1]")).unwrap();
         assert_eq!(whole.get(), "[1]");
     }
 
     #[test]
     fn a_continuation_that_is_no_list_is_a_bad_request() {
-        let failure = kept("[]", "{}").followed_by(&next(r#""hi""#)).unwrap_err();
+        let failure = stored("[]", "{}").followed_by(&next(r#""hi""#)).unwrap_err();
         assert_eq!((failure.status(), failure.param.as_deref()), (400, Some("input")));
     }
 }

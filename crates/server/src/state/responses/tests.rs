@@ -14,7 +14,7 @@ fn me() -> Owner {
     owner(Some("acct-1"), None)
 }
 
-fn kept(text: &str) -> StoredResponse {
+fn stored(text: &str) -> StoredResponse {
     let (input, response) = (format!("[{text}]").into(), format!("{{{text}}}").into());
     StoredResponse { created_at: NOW, input, response }
 }
@@ -38,8 +38,8 @@ fn refused(directory: &Path) -> StoreError {
 #[test]
 fn what_is_kept_is_given_and_deleted_once() {
     let store = memory();
-    store.insert(me().key("resp_1"), kept("1"), NOW);
-    assert_eq!(*store.get(&me(), "resp_1", NOW).unwrap(), kept("1"));
+    store.insert(me().key("resp_1"), stored("1"), NOW);
+    assert_eq!(*store.get(&me(), "resp_1", NOW).unwrap(), stored("1"));
     assert!(store.get(&me(), "resp_2", NOW).is_none());
     assert!(store.delete(&me(), "resp_1"));
     assert!(!store.delete(&me(), "resp_1"));
@@ -60,7 +60,7 @@ fn only_the_account_and_key_that_made_it_find_a_response() {
     ];
     for (mine, maker) in owners.iter().enumerate() {
         let store = memory();
-        store.insert(maker.key("resp_1"), kept("1"), NOW);
+        store.insert(maker.key("resp_1"), stored("1"), NOW);
         for (theirs, other) in owners.iter().enumerate() {
             let found = store.get(other, "resp_1", NOW).is_some();
             assert_eq!(found, mine == theirs, "{mine} {theirs}");
@@ -88,7 +88,7 @@ fn what_is_not_there_is_worded_as_at_openai() {
 fn the_defaults_bound_count_and_age() {
     let store = memory();
     for number in 0..1_001 {
-        store.insert(me().key(&format!("resp_{number}")), kept("1"), NOW);
+        store.insert(me().key(&format!("resp_{number}")), stored("1"), NOW);
     }
     assert!(store.get(&me(), "resp_0", NOW).is_none());
     let day = 24 * 3600;
@@ -101,14 +101,14 @@ fn a_restart_finds_what_was_kept_and_not_what_was_deleted() {
     let home = tempfile::tempdir().unwrap();
     let store = disk(home.path());
     for number in 1..=3 {
-        store.insert(me().key(&format!("resp_{number}")), kept(&number.to_string()), NOW);
+        store.insert(me().key(&format!("resp_{number}")), stored(&number.to_string()), NOW);
     }
     store.delete(&me(), "resp_2");
     drop(store);
 
     let store = disk(home.path());
-    assert_eq!(*store.get(&me(), "resp_1", NOW).unwrap(), kept("1"));
-    assert_eq!(*store.get(&me(), "resp_3", NOW).unwrap(), kept("3"));
+    assert_eq!(*store.get(&me(), "resp_1", NOW).unwrap(), stored("1"));
+    assert_eq!(*store.get(&me(), "resp_3", NOW).unwrap(), stored("3"));
     assert!(store.get(&me(), "resp_2", NOW).is_none());
     assert!(store.get(&owner(Some("acct-2"), None), "resp_1", NOW).is_none());
     assert!(store.get(&me(), "resp_1", NOW + 24 * 3600).is_none());
@@ -122,7 +122,7 @@ fn a_restart_goes_on_with_the_order_and_smaller_bounds() {
     let home = tempfile::tempdir().unwrap();
     let store = disk(home.path());
     for number in 0..20 {
-        store.insert(me().key(&format!("resp_{number}")), kept("1"), NOW);
+        store.insert(me().key(&format!("resp_{number}")), stored("1"), NOW);
     }
     drop(store);
     for (max_count, left) in [(5, 15..20), (1_000, 15..20)] {
@@ -133,7 +133,7 @@ fn a_restart_goes_on_with_the_order_and_smaller_bounds() {
     }
     let store =
         ResponseStore::open(StoreSettings { max_count: 5, ..settings(home.path()) }).unwrap();
-    store.insert(me().key("resp_20"), kept("1"), NOW);
+    store.insert(me().key("resp_20"), stored("1"), NOW);
     assert!(store.get(&me(), "resp_15", NOW).is_none());
     assert!(store.get(&me(), "resp_16", NOW).is_some());
 }
@@ -142,7 +142,7 @@ fn a_restart_goes_on_with_the_order_and_smaller_bounds() {
 fn what_expires_leaves_the_disk_too() {
     let home = tempfile::tempdir().unwrap();
     let store = disk(home.path());
-    store.insert(me().key("resp_1"), kept("1"), NOW);
+    store.insert(me().key("resp_1"), stored("1"), NOW);
     store.expire(NOW + 24 * 3600);
     drop(store);
     assert!(disk(home.path()).get(&me(), "resp_1", NOW).is_none());
@@ -156,7 +156,7 @@ fn much_coming_and_going_keeps_the_file_bounded() {
     for round in 0..4 {
         let store = ResponseStore::open(bounds.clone()).unwrap();
         for number in 0..100 {
-            store.insert(me().key(&format!("resp_{round}_{number}")), kept(&large), NOW);
+            store.insert(me().key(&format!("resp_{round}_{number}")), stored(&large), NOW);
         }
     }
     let size = home.path().join("responses.redb").metadata().unwrap().len();
@@ -176,7 +176,7 @@ fn a_second_process_is_told_that_the_directory_is_in_use() {
 async fn what_is_too_old_goes_though_nothing_comes() {
     let store = Arc::new(memory());
     let long_ago = unix_now() - 25 * 3600;
-    store.insert(me().key("resp_1"), kept("1"), long_ago);
+    store.insert(me().key("resp_1"), stored("1"), long_ago);
     let sweep = tokio::spawn(ResponseStore::sweep(Arc::downgrade(&store)));
     tokio::task::yield_now().await;
     assert!(store.get(&me(), "resp_1", long_ago).is_none());

@@ -7,12 +7,12 @@ const INPUT: &str = concat!(
     r#"{"type":"function_call","call_id":"c"},{"type":"message","id":null},"text"]"#
 );
 
-fn kept(input: &'static str) -> StoredResponse {
+fn stored(input: &'static str) -> StoredResponse {
     StoredResponse { created_at: 0, input: input.into(), response: "{}".into() }
 }
 
-fn page(kept: &StoredResponse, query: &str) -> serde_json::Value {
-    let items = Item::all("resp_1", kept).unwrap();
+fn page(stored: &StoredResponse, query: &str) -> serde_json::Value {
+    let items = Item::all("resp_1", stored).unwrap();
     let query = Query::read(Some(query)).unwrap();
     serde_json::to_value(query.page(&items).unwrap()).unwrap()
 }
@@ -23,10 +23,10 @@ fn ids(page: &serde_json::Value) -> Vec<&str> {
 
 #[test]
 fn an_item_without_an_id_gets_one_that_stays() {
-    let kept = kept(INPUT);
-    let items = Item::all("resp_1", &kept).unwrap();
-    let again = Item::all("resp_1", &kept).unwrap();
-    let other = Item::all("resp_2", &kept).unwrap();
+    let stored = stored(INPUT);
+    let items = Item::all("resp_1", &stored).unwrap();
+    let again = Item::all("resp_1", &stored).unwrap();
+    let other = Item::all("resp_2", &stored).unwrap();
     for (at, start) in ["msg_", "msg_own", "item_", "msg_", "item_"].iter().enumerate() {
         assert!(items[at].id.starts_with(start), "{}", items[at].id);
         assert_eq!(items[at].id, again[at].id);
@@ -42,29 +42,29 @@ fn an_item_without_an_id_gets_one_that_stays() {
 
 #[test]
 fn an_item_that_has_one_is_listed_as_it_was_written() {
-    let kept = kept(INPUT);
-    let items = Item::all("resp_1", &kept).unwrap();
+    let stored = stored(INPUT);
+    let items = Item::all("resp_1", &stored).unwrap();
     assert_eq!(items[1].value.get(), r#"{"id":"msg_own","role" : "user","n":1E2}"#);
     assert_eq!(items[4].value.get(), r#""text""#);
 }
 
 #[test]
 fn the_newest_come_first_unless_asked_otherwise() {
-    let kept = kept(r#"[{"id":"a"},{"id":"b"},{"id":"c"}]"#);
-    let newest = page(&kept, "");
+    let stored = stored(r#"[{"id":"a"},{"id":"b"},{"id":"c"}]"#);
+    let newest = page(&stored, "");
     assert_eq!(ids(&newest), ["c", "b", "a"]);
     assert_eq!(newest["object"], "list");
     assert_eq!((&newest["first_id"], &newest["last_id"]), (&"c".into(), &"a".into()));
     assert_eq!(newest["has_more"], false);
-    assert_eq!(ids(&page(&kept, "order=asc&include[]=x&limit=2")), ["a", "b"]);
-    assert_eq!(ids(&page(&kept, "order=desc&limit=1")), ["c"]);
+    assert_eq!(ids(&page(&stored, "order=asc&include[]=x&limit=2")), ["a", "b"]);
+    assert_eq!(ids(&page(&stored, "order=desc&limit=1")), ["c"]);
 }
 
 /// The ids of all pages of two items.
-fn paged(kept: &StoredResponse, order: &str) -> Vec<String> {
+fn paged(stored: &StoredResponse, order: &str) -> Vec<String> {
     let (mut after, mut seen) = (String::new(), Vec::new());
     loop {
-        let page = page(kept, &format!("limit=2&order={order}&after={after}"));
+        let page = page(stored, &format!("limit=2&order={order}&after={after}"));
         seen.extend(ids(&page).into_iter().map(str::to_owned));
         after = page["last_id"].as_str().unwrap_or_default().replace(' ', "%20");
         if page["has_more"] == false {
@@ -75,23 +75,23 @@ fn paged(kept: &StoredResponse, order: &str) -> Vec<String> {
 
 #[test]
 fn pages_follow_each_other_to_the_end() {
-    let kept = kept(r#"[{"id":"a"},{"role":"user"},{"id":"c d"},{"id":"e"},{"id":"f"}]"#);
-    let mut seen = paged(&kept, "asc");
+    let stored = stored(r#"[{"id":"a"},{"role":"user"},{"id":"c d"},{"id":"e"},{"id":"f"}]"#);
+    let mut seen = paged(&stored, "asc");
     assert_eq!((seen.len(), &*seen[0], &*seen[2], &*seen[4]), (5, "a", "c d", "f"));
     seen.reverse();
-    assert_eq!(paged(&kept, "desc"), seen);
+    assert_eq!(paged(&stored, "desc"), seen);
 }
 
 #[test]
 fn pages_come_to_an_end_though_an_id_is_there_twice() {
-    let kept = kept(r#"[{"id":"a"},{"id":"b"},{"id":"a"},{"id":"b"},{"id":"c"}]"#);
-    assert_eq!(paged(&kept, "asc").last().unwrap(), "c");
-    assert!(paged(&kept, "desc").len() <= 5);
+    let stored = stored(r#"[{"id":"a"},{"id":"b"},{"id":"a"},{"id":"b"},{"id":"c"}]"#);
+    assert_eq!(paged(&stored, "asc").last().unwrap(), "c");
+    assert!(paged(&stored, "desc").len() <= 5);
 }
 
 #[test]
 fn an_empty_list_has_no_ids() {
-    let page = page(&kept("[]"), "");
+    let page = page(&stored("[]"), "");
     let expected = serde_json::json!({
         "object": "list", "data": [], "first_id": null, "last_id": null, "has_more": false
     });
@@ -110,8 +110,8 @@ fn a_query_that_cannot_be_meant_names_its_member() {
         let failure = Query::read(Some(query)).unwrap_err();
         assert_eq!((failure.status(), failure.param.as_deref()), (400, Some(param)), "{query}");
     }
-    let kept = kept(r#"[{"id":"a"}]"#);
-    let items = Item::all("resp_1", &kept).unwrap();
+    let stored = stored(r#"[{"id":"a"}]"#);
+    let items = Item::all("resp_1", &stored).unwrap();
     let failure = Query::read(Some("after=b")).unwrap().page(&items).err().unwrap();
     assert_eq!((failure.status(), failure.param.as_deref()), (400, Some("after")));
 }

@@ -9,9 +9,9 @@ use crate::state::responses::memory::Entry;
 
 /// Writes an entry; numbers are little-endian, of eight bytes.
 pub(super) fn write(entry: &Entry) -> Vec<u8> {
-    let StoredResponse { created_at, input, response } = &*entry.kept;
+    let StoredResponse { created_at, input, response } = &*entry.stored;
     let mut record = Vec::with_capacity(32 + input.len() + response.len());
-    for number in [entry.number, entry.kept_at, *created_at, input.len() as u64] {
+    for number in [entry.number, entry.stored_at, *created_at, input.len() as u64] {
         record.extend(number.to_le_bytes());
     }
     record.extend_from_slice(input);
@@ -22,12 +22,16 @@ pub(super) fn write(entry: &Entry) -> Vec<u8> {
 /// Reads an entry, if the record has the form.
 pub(super) fn read(mut record: &[u8]) -> Option<Entry> {
     let number = number(&mut record)?;
-    let kept_at = self::number(&mut record)?;
+    let stored_at = self::number(&mut record)?;
     let created_at = self::number(&mut record)?;
     let length = usize::try_from(self::number(&mut record)?).ok()?;
     let (input, response) = record.split_at_checked(length)?;
     let (input, response) = (Bytes::copy_from_slice(input), Bytes::copy_from_slice(response));
-    Some(Entry { number, kept_at, kept: Arc::new(StoredResponse { created_at, input, response }) })
+    Some(Entry {
+        number,
+        stored_at,
+        stored: Arc::new(StoredResponse { created_at, input, response }),
+    })
 }
 
 fn number(record: &mut &[u8]) -> Option<u64> {

@@ -8,8 +8,8 @@ use crate::state::responses::StoredResponse;
 
 fn entry(number: u64, text: &str) -> (StoreKey, Entry) {
     let (input, response) = (format!("[{text}]").into(), format!("{{{text}}}").into());
-    let kept = Arc::new(StoredResponse { created_at: number, input, response });
-    (StoreKey::from(number.to_le_bytes()), Entry { number, kept_at: number, kept })
+    let stored = Arc::new(StoredResponse { created_at: number, input, response });
+    (StoreKey::from(number.to_le_bytes()), Entry { number, stored_at: number, stored })
 }
 
 fn shown(records: &[(StoreKey, Entry)]) -> Vec<String> {
