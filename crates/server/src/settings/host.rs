@@ -105,7 +105,7 @@ impl FromStr for HostName {
         }
         let host = Host::of(text).filter(|host| host.to_string().len() == text.len());
         let wrong = || {
-            "say a host name or an address alone, such as nas.lan or 192.168.1.5: no port, no \
+            "give a host name or an address alone, such as nas.lan or 192.168.1.5: no port, no \
              http://, and names of other scripts in their xn-- form"
                 .to_owned()
         };

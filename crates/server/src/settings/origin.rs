@@ -47,7 +47,7 @@ impl FromStr for Origin {
 }
 
 fn shape() -> String {
-    "say an origin as browsers write it, such as http://localhost:3000 or app://obsidian.md: \
+    "give an origin as browsers write it, such as http://localhost:3000 or app://obsidian.md: \
      scheme, host and port, with no path and no slash at the end"
         .to_owned()
 }
