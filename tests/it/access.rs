@@ -5,7 +5,7 @@ use chatmock_testkit::client::Request;
 use serde_json::json;
 
 use crate::dialects::ways;
-use crate::harness::{CHAT, Harness, RESPONSES, ask, responses};
+use crate::harness::{CHAT, Harness, RESPONSES, responses};
 use crate::log::listen;
 
 const ANN: &str = "canary-key-of-ann-0123";

@@ -6,7 +6,7 @@ use chatmock_testkit::client::Reply;
 use chatmock_translate::{Dialect, for_each_dialect};
 use serde_json::{Value, json};
 
-use crate::harness::output_text;
+use crate::harness::{Running, output_text};
 
 const TABLE: &str = include_str!("../fixtures/dialects.tsv");
 
@@ -80,6 +80,13 @@ impl Row {
 
     fn is_ollama(self) -> bool {
         self.path.starts_with("/api/")
+    }
+}
+
+impl Running {
+    /// Asks a question in a dialect.
+    pub(crate) async fn ask(&self, dialect: Row, text: &str, stream: bool) -> Reply {
+        self.post(dialect.path, &dialect.ask(text, stream)).await
     }
 }
 

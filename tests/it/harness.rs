@@ -17,8 +17,6 @@ use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
-use crate::dialects::Row;
-
 pub(crate) const CHAT: &str = "/v1/chat/completions";
 pub(crate) const RESPONSES: &str = "/v1/responses";
 
@@ -155,11 +153,6 @@ impl Running {
 
     pub(crate) async fn post(&self, path: &str, body: &Value) -> Reply {
         self.send(Request::post(path, body.to_string())).await
-    }
-
-    /// Asks a question in a dialect.
-    pub(crate) async fn ask(&self, dialect: Row, text: &str, stream: bool) -> Reply {
-        self.post(dialect.path, &dialect.ask(text, stream)).await
     }
 
     /// Begins a request and leaves its answer to be read.

@@ -7,7 +7,7 @@ use chatmock_server::ApiKey;
 use chatmock_testkit::client::{Connection, Reply, Request};
 
 use crate::dialects::{self, dialect, dialects};
-use crate::harness::{CHAT, Harness};
+use crate::harness::Harness;
 
 const TABLE: &str = include_str!("../fixtures/hostile-requests.tsv");
 const KEY: &str = "a-key-of-sixteen-and-more";

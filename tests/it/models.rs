@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use tokio::net::TcpListener;
 
 use crate::dialects::ways;
-use crate::harness::{CHAT, Harness, RESPONSES, Running, ask, chat, settings, soon};
+use crate::harness::{CHAT, Harness, Running, chat, settings, soon};
 
 const MODELS: &str = "/v1/models";
 

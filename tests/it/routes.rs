@@ -8,10 +8,8 @@ use serde_json::{Value, json};
 
 use crate::conversation::Conversation;
 use crate::dialects::{conversational, dialects, ways};
-use crate::harness::{
-    CHAT, Harness, RESPONSES, Running, ask, chat, output_text, said, settings_by,
-};
-use crate::harness::{responses, streamed};
+use crate::harness::responses;
+use crate::harness::{CHAT, Harness, RESPONSES, Running, chat, said, settings_by};
 
 /// A simulator, and a server that calls one of its backends with a key.
 struct Way {

@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
 
 use crate::dialects::{dialects, ways};
-use crate::harness::{CHAT, Harness, ask, soon};
+use crate::harness::{CHAT, Harness, RESPONSES, ask, soon};
 
 /// The limit on silence in these tests.
 const LIMIT: Duration = Duration::from_millis(800);

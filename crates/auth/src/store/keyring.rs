@@ -96,7 +96,7 @@ pub(crate) type Maker = dyn Fn() -> Result<Box<dyn Vault>, VaultError> + Send + 
 #[derive(Clone)]
 pub struct Keyring {
     worker: Arc<Worker>,
-    value_limit: usize,
+    limits: KeyringLimits,
 }
 
 impl Keyring {
@@ -107,11 +107,12 @@ impl Keyring {
     }
 
     /// A keyring over a vault that is made, and remade after a fault, on the keyring's thread.
+    #[cfg(any(feature = "keyring", test))]
     pub(crate) fn over(
         maker: impl Fn() -> Result<Box<dyn Vault>, VaultError> + Send + Sync + 'static,
         limits: KeyringLimits,
     ) -> Self {
-        Self { worker: Arc::new(Worker::new(Arc::new(maker), limits)), value_limit: limits.value }
+        Self { worker: Arc::new(Worker::new(Arc::new(maker), limits)), limits }
     }
 
     /// Reads a secret.
@@ -122,7 +123,7 @@ impl Keyring {
 
     /// Writes a secret and reads it back, since some keyrings do not keep it.
     pub(crate) fn write(&self, entry: &str, value: &[u8]) -> Result<(), KeyringError> {
-        let (entry, limit) = (entry.to_owned(), self.value_limit);
+        let (entry, limit) = (entry.to_owned(), self.limits.value);
         let value = Zeroizing::new(value.to_vec());
         self.worker.call(move |vault| {
             parts::write(vault, &entry, &value, limit)?;

@@ -45,6 +45,7 @@ impl VaultHolder {
 }
 
 impl Worker {
+    #[cfg(any(feature = "keyring", test))]
     pub(super) fn new(maker: Arc<Maker>, limits: KeyringLimits) -> Self {
         Self { maker, limits, state: Mutex::default(), stuck: Arc::default() }
     }
