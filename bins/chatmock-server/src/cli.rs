@@ -134,7 +134,7 @@ pub(crate) struct ListenArgs {
     /// Listens on this port; 0 picks a free one
     #[arg(long, env = env::PORT, default_value_t = 8000)]
     pub(crate) port: u16,
-    /// Whether the port is set anywhere, and not by default
+    /// Set if the port is set anywhere, and not by default
     #[arg(skip)]
     pub(crate) is_port_set: bool,
     /// Listens on a socket in the file system, such as unix:/run/user/1000/chatmock, which only you can use

@@ -56,7 +56,7 @@ impl Config {
         self.entries.is_empty()
     }
 
-    /// Whether the file sets a flag.
+    /// Returns whether the file sets a flag.
     pub(crate) fn sets(&self, id: &str) -> bool {
         self.entries.iter().any(|entry| entry.id == id)
     }

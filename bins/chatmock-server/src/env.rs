@@ -13,13 +13,13 @@ pub(crate) const HOST: &str = "CHATMOCK_HOST";
 pub(crate) const PORT: &str = "PORT";
 /// The socket in the file system to listen on.
 pub(crate) const LISTEN: &str = "CHATMOCK_LISTEN";
-/// Whether to log more detail.
+/// Set to log more detail.
 pub(crate) const VERBOSE: &str = "VERBOSE";
 /// An older switch with the effect of [`VERBOSE`].
 pub(crate) const VERBOSE_OBFUSCATION: &str = "VERBOSE_OBFUSCATION";
 /// The format of the log.
 pub(crate) const LOG_FORMAT: &str = "CHATMOCK_LOG_FORMAT";
-/// Whether to log request bodies.
+/// Set to log request bodies.
 pub(crate) const LOG_BODIES: &str = "CHATMOCK_LOG_BODIES";
 /// The largest number of connections.
 pub(crate) const MAX_CONNECTIONS: &str = "CHATMOCK_MAX_CONNECTIONS";
@@ -31,7 +31,7 @@ pub(crate) const MAX_TURNS_PER_LABEL: &str = "CHATMOCK_MAX_TURNS_PER_LABEL";
 pub(crate) const API_KEY: &str = "CHATMOCK_API_KEY";
 /// The file of API keys.
 pub(crate) const API_KEY_FILE: &str = "CHATMOCK_API_KEY_FILE";
-/// Whether other machines may send requests without a key.
+/// Set to allow requests of other machines without a key.
 pub(crate) const ALLOW_UNAUTHENTICATED: &str = "CHATMOCK_ALLOW_UNAUTHENTICATED";
 /// Names under which this server is reached.
 pub(crate) const ALLOW_HOST: &str = "CHATMOCK_ALLOW_HOST";
@@ -45,9 +45,9 @@ pub(crate) const STATE_DIR: &str = "CHATMOCK_STATE_DIR";
 pub(crate) const ALIAS: &str = "CHATMOCK_ALIAS";
 /// The largest request body.
 pub(crate) const MAX_BODY: &str = "CHATMOCK_MAX_BODY";
-/// How long open answers may take to finish after a stop.
+/// The time that open answers have to finish after a stop.
 pub(crate) const DRAIN: &str = "CHATMOCK_DRAIN";
-/// Whether a built-in simulator replaces the backend.
+/// Set to replace the backend by a built-in simulator.
 pub(crate) const DEMO: &str = "CHATMOCK_DEMO";
 
 /// The effort when a request names none.
@@ -56,22 +56,22 @@ pub(crate) const REASONING_EFFORT: &str = "CHATGPT_LOCAL_REASONING_EFFORT";
 pub(crate) const REASONING_SUMMARY: &str = "CHATGPT_LOCAL_REASONING_SUMMARY";
 /// The style in which reasoning is shown.
 pub(crate) const REASONING_COMPAT: &str = "CHATGPT_LOCAL_REASONING_COMPAT";
-/// Whether to request the fast tier.
+/// Set to request the fast tier.
 pub(crate) const FAST_MODE: &str = "CHATGPT_LOCAL_FAST_MODE";
 /// The model used for every request.
 pub(crate) const DEBUG_MODEL: &str = "CHATGPT_LOCAL_DEBUG_MODEL";
-/// Whether to offer a web search to the model.
+/// Set to offer a web search to the model.
 pub(crate) const ENABLE_WEB_SEARCH: &str = "CHATGPT_LOCAL_ENABLE_WEB_SEARCH";
-/// Whether to hide the text between tool calls.
+/// Set to hide the text between tool calls.
 pub(crate) const HIDE_COMMENTARY: &str = "CHATMOCK_HIDE_COMMENTARY";
 /// The instructions when a request has none.
 pub(crate) const INSTRUCTIONS: &str = "CHATMOCK_INSTRUCTIONS";
-/// Whether to reject requests with a field that has no effect.
+/// Set to reject requests with a field that has no effect.
 pub(crate) const STRICT: &str = "CHATMOCK_STRICT";
 
-/// Whether to list every effort of a model as a separate model.
+/// Set to list every effort of a model as a separate model.
 pub(crate) const EXPOSE_REASONING_MODELS: &str = "CHATGPT_LOCAL_EXPOSE_REASONING_MODELS";
-/// Whether to fetch the list of models.
+/// Set to fetch the list of models.
 pub(crate) const MODEL_SYNC: &str = "CHATGPT_LOCAL_MODEL_SYNC";
 /// The interval between two fetches of the list.
 pub(crate) const MODEL_REFRESH_INTERVAL: &str = "CHATGPT_LOCAL_MODEL_REFRESH_INTERVAL";
@@ -105,7 +105,7 @@ pub(crate) const HOME: &str = "CHATGPT_LOCAL_HOME";
 pub(crate) const ISSUER: &str = "CHATGPT_LOCAL_ISSUER";
 /// The OAuth client of the sign-in.
 pub(crate) const CLIENT_ID: &str = "CHATGPT_LOCAL_CLIENT_ID";
-/// Whether to use the Codex CLI's sign-in.
+/// Set to use the Codex CLI's sign-in.
 pub(crate) const BORROW_CODEX: &str = "CHATMOCK_BORROW_CODEX";
 /// The Codex CLI's own folder; `.codex` in the home folder when unset.
 const CODEX_HOME: &str = "CODEX_HOME";

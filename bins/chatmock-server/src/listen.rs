@@ -50,7 +50,7 @@ pub(crate) struct BoundSockets {
     pub(crate) unix: Option<unix_socket::UnixSocket>,
 }
 
-/// Where clients find the server.
+/// The address at which clients find the server.
 #[derive(Clone, Debug)]
 pub(crate) enum Endpoint {
     /// At an address.

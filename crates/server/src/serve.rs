@@ -1,8 +1,9 @@
 //! The server: built from settings, accepting connections until it is asked to stop.
 //!
-//! A connection beyond the limit is accepted and answered with a 503. Leaving it in the backlog would cost
-//! nothing here, but its client would wait without a word until it gives up, and the backlog overflows
-//! in a burst. The price is a socket and a second for each rejection, so rejections have a limit, too.
+//! A connection beyond the limit, for which no other gives way, is accepted and answered with a
+//! 503. Leaving it in the backlog would cost nothing here, but its client would wait without a word
+//! until it gives up, and the backlog overflows in a burst. The price is a socket and a second for
+//! each rejection, so rejections have a limit, too.
 //!
 //! At the end, answers that are still open get time to finish, and then a last event that says why
 //! they end: an answer that is not whole is reported as an error, never by silence.

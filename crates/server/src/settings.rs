@@ -19,7 +19,7 @@ pub use self::origin::Origin;
 /// Everything that a server needs to know.
 #[derive(Clone, Debug)]
 pub struct Settings {
-    /// Who may connect, and how large and slow requests may be.
+    /// Admission, and the limits of size and time for requests.
     pub http: HttpSettings,
     /// The operator's settings for all requests.
     pub policy: Policy,
@@ -37,17 +37,17 @@ pub const OLLAMA_VERSION: &str = "0.23.2";
 /// The listening side.
 #[derive(Clone, Debug)]
 pub struct HttpSettings {
-    /// Who may send requests.
+    /// The rules for who may send requests.
     pub admission: AdmissionSettings,
-    /// How large requests may be, and how much the server holds.
+    /// The largest requests, and the most that the server holds.
     pub sizes: SizeLimits,
-    /// How many calls of the backend run at once.
+    /// The number of calls of the backend that run at once.
     pub turns: TurnLimits,
-    /// How long a client or the shutdown may take.
+    /// The time limits of clients and of the shutdown.
     pub timeouts: Timeouts,
     /// When a stream begins, and how it shows that it is alive.
     pub streams: StreamSettings,
-    /// Whether request bodies are logged; they hold what people wrote.
+    /// True if request bodies are logged; they hold what people wrote.
     pub log_bodies: bool,
     /// The version that Ollama's clients are given; numeric, as they compare it.
     pub ollama_version: String,
@@ -70,7 +70,7 @@ impl Default for HttpSettings {
     }
 }
 
-/// Who may send requests.
+/// The rules for who may send requests.
 #[derive(Clone, Debug)]
 pub struct AdmissionSettings {
     /// Hosts that a request may be for, in addition to `localhost`, loopback addresses and, where
@@ -80,9 +80,9 @@ pub struct AdmissionSettings {
     pub origins: Vec<Origin>,
     /// Keys, one of which each request must carry; without any, everyone who can connect is admitted.
     pub keys: Vec<ApiKey>,
-    /// Whether requests of other machines that came through a proxy are admitted without any key.
+    /// True if requests of other machines that came through a proxy are admitted without any key.
     pub unauthenticated: bool,
-    /// How many requests with a wrong key are answered with 401 in a second; more get 429.
+    /// The number of requests with a wrong key that are answered with 401 in a second; more get 429.
     pub wrong_keys: u32,
 }
 
@@ -98,7 +98,7 @@ impl Default for AdmissionSettings {
     }
 }
 
-/// How large requests may be, and how much the server holds. Sizes are in bytes.
+/// The largest requests, and the most that the server holds. Sizes are in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct SizeLimits {
     /// The most connections; four fifths of the process's limit of open files bound it too.
@@ -125,14 +125,14 @@ impl Default for SizeLimits {
     }
 }
 
-/// How many calls of the backend run at once; each answer of a request is one.
+/// The number of calls of the backend that run at once; each answer of a request is one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TurnLimits {
     /// The most in all.
     pub max: usize,
     /// The most of one key's label, or, where no keys are set, of one address; as many as there are without.
     pub max_per_label: Option<usize>,
-    /// How long a turn waits for a place.
+    /// The time for which a turn waits for a place.
     pub wait: Duration,
 }
 
@@ -142,23 +142,24 @@ impl Default for TurnLimits {
     }
 }
 
-/// How long a client or the shutdown may take.
+/// The time limits of clients and of the shutdown.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
-    /// How long a connection may take to its first byte, and a request's head from its first byte to its end.
+    /// The time limit of a connection's first byte, and of a request's head from its first byte to
+    /// its end.
     pub head: Duration,
-    /// How long a connection may be idle before a request.
+    /// The longest time that a connection may be idle before a request.
     pub idle: Duration,
-    /// How long a request's body may go without 1 KiB of progress.
+    /// The longest time that a request's body may go without 1 KiB of progress.
     pub body_progress: Duration,
     /// The least that comes of a request's body in a second, in bytes: on average, once it has taken longer than
     /// `body_progress`.
     pub body_rate: usize,
-    /// How long a client may read nothing of the bytes that wait for it.
+    /// The longest time that a client may read nothing of the bytes that wait for it.
     pub write_progress: Duration,
-    /// How long the rest of a refused request is read, so that its client gets to read why.
+    /// The time for which the rest of a refused request is read, so that its client gets to read why.
     pub linger: Duration,
-    /// How long open answers may go on once the server is asked to stop.
+    /// The time that open answers have once the server is asked to stop.
     pub drain: Duration,
 }
 
@@ -181,7 +182,7 @@ impl Default for Timeouts {
 /// When a stream begins, and how it shows that it is alive.
 #[derive(Clone, Copy, Debug)]
 pub struct StreamSettings {
-    /// How long a stream's head waits for the first output, so that a failure in its place gets a
+    /// The time for which a stream's head waits for the first output, so that a failure in its place gets a
     /// status; then the head is sent alone.
     pub hold: Duration,
     /// The silence after which a stream of server-sent events gets a comment.
@@ -223,7 +224,7 @@ pub struct KeySettings {
     pub home: Option<PathBuf>,
 }
 
-/// Where the sign-in is kept and who renews it.
+/// The place of the sign-in, and its renewal.
 #[derive(Clone, Debug)]
 pub struct SignInSettings {
     /// The folder that holds `auth.json`, or the note that it is in the keyring, and what belongs to it.
@@ -237,11 +238,11 @@ pub struct SignInSettings {
 /// The upkeep of the catalogue of models.
 #[derive(Clone, Debug)]
 pub struct ModelSettings {
-    /// Whether the backend's list is fetched at all.
+    /// True if the backend's list is fetched at all.
     pub sync: bool,
     /// The time between two fetches.
     pub refresh: Duration,
-    /// Whether a model's efforts are listed as models of their own.
+    /// True if a model's efforts are listed as models of their own.
     pub expose_efforts: bool,
     /// Names of the person's own.
     pub aliases: Vec<Alias>,
@@ -271,7 +272,7 @@ pub struct StoreSettings {
     pub max_count: usize,
     /// The most memory that they may take together, in bytes.
     pub max_bytes: usize,
-    /// How long a response is kept.
+    /// The time for which a response is kept.
     pub max_age: Duration,
 }
 

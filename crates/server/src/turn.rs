@@ -29,7 +29,7 @@ pub(crate) struct TurnServices {
     pub(crate) policy: Policy,
     pub(crate) places: TurnPlaces,
     pub(crate) planners: Planners,
-    /// How long a stream's head waits for the first output.
+    /// The time for which a stream's head waits for the first output.
     pub(crate) hold: Duration,
     /// The silence after which a stream gets a comment.
     pub(crate) heartbeat: Duration,

@@ -11,7 +11,7 @@ use rustix::fs::Mode;
 use super::BACKLOG;
 use crate::exit::ExitError;
 
-/// What is taken from the mode of the socket: its owner alone may connect.
+/// The bits that are taken from the mode of the socket: its owner alone may connect.
 const MASK: u32 = 0o177;
 
 /// A socket with a path, which is removed when this is dropped.
@@ -60,7 +60,7 @@ impl Drop for UnixSocket {
     fn drop(&mut self) {
         let is_ours = |found: &std::fs::Metadata| (found.dev(), found.ino()) == self.file;
         if self.path.symlink_metadata().is_ok_and(|found| is_ours(&found)) {
-            // What stays behind is replaced at the next start.
+            // A socket that stays behind is replaced at the next start.
             let _ = std::fs::remove_file(&self.path);
         }
     }

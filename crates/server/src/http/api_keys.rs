@@ -16,7 +16,8 @@ use crate::settings::api_key::digest;
 /// The header that carries a key by itself.
 const API_KEY: &str = "x-api-key";
 
-/// Who sent a request: the label of its key, where keys are set, and the address that it came from.
+/// The sender of a request: the label of its key, where keys are set, and the address that it came
+/// from.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub(crate) struct Caller {
     label: Option<Arc<str>>,
@@ -90,7 +91,7 @@ impl ApiKeys {
         Self { keys, wrong, most_wrong }
     }
 
-    /// Whether there are none.
+    /// Returns whether there are none.
     pub(crate) fn are_none(&self) -> bool {
         self.keys.is_empty()
     }

@@ -29,13 +29,14 @@ use crate::tasks::Tasks;
 /// The most rejected connections that get time to read why; further ones are closed at once.
 const MAX_REJECTING: usize = 64;
 
-/// How often another connection is asked to give way to a new one, which may fail: a request may just have come.
+/// The number of connections that are asked to give way to a new one, which may fail: a request may
+/// just have come.
 const ATTEMPTS: usize = 8;
 
-/// How long a connection that gives way may take.
+/// The time that a connection has to give way.
 const GIVING_WAY: Duration = Duration::from_millis(20);
 
-/// Where a connection ends on this machine, unless that is a loopback address.
+/// The end of a connection on this machine, unless that is a loopback address.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum LocalEnd {
     /// At an address that other machines can reach.

@@ -17,7 +17,7 @@ pub(crate) struct PlaceLimits {
     pub(crate) each: usize,
     /// The most requests that wait.
     pub(crate) waiting: usize,
-    /// How long one waits.
+    /// The time for which one waits.
     pub(crate) patience: Duration,
 }
 
@@ -53,7 +53,7 @@ struct State {
     next_ticket: u64,
 }
 
-/// What one caller has and waits for.
+/// The places that one caller has and waits for.
 #[derive(Debug, Default)]
 struct Party {
     taken: usize,
@@ -71,7 +71,7 @@ struct Waiter {
 /// for which the lock is needed.
 type Settled = Vec<(Waiter, Result<Vec<Place>, NoPlace>)>;
 
-/// What comes of a request for places.
+/// The outcome of a request for places.
 enum Joined {
     Served(Vec<Place>),
     Waits { ticket: u64, settled: oneshot::Receiver<Result<Vec<Place>, NoPlace>> },
@@ -153,8 +153,8 @@ impl FairPlaces {
         std::iter::repeat_with(place).take(count).collect()
     }
 
-    /// Where as many wait as may, the newest of the caller with the longest queue gives way to one of a caller with
-    /// a shorter one.
+    /// If as many wait as may, the newest of the caller with the longest queue gives way to one of
+    /// a caller with a shorter one.
     fn make_room_to_wait(
         &self,
         state: &mut State,

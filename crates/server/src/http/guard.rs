@@ -127,7 +127,7 @@ fn needs_no_key(head: &Parts) -> bool {
     head.uri.path() == "/health" && matches!(head.method, Method::GET | Method::HEAD)
 }
 
-/// Whether proxies add a header of this name.
+/// Returns whether proxies add a header of this name.
 fn is_of_proxy(name: &HeaderName) -> bool {
     let name = name.as_str();
     name.starts_with("x-forwarded-") || matches!(name, "forwarded" | "x-real-ip")

@@ -15,10 +15,10 @@ use tokio::sync::Notify;
 /// The length of a window, in seconds.
 const SECONDS: u64 = 10;
 
-/// How many failures in a window get a line of their own, and how many successes.
+/// The number of failures in a window that get a line of their own, and that of successes.
 const LINES: usize = 50;
 
-/// How many turns do.
+/// The same for turns.
 const LINES_OF_TURNS: usize = 200;
 
 /// Decides which requests get a line.
@@ -50,7 +50,7 @@ impl<K> Default for Window<K> {
 }
 
 impl LogLimiter {
-    /// Whether a response gets a line; one that does not is counted.
+    /// Returns whether a response gets a line; one that does not is counted.
     pub(crate) fn admits(&self, status: StatusCode) -> bool {
         let mut state = self.state();
         let window = match status.is_client_error() || status.is_server_error() {
@@ -60,7 +60,7 @@ impl LogLimiter {
         self.note(window.admits(status.as_u16(), LINES))
     }
 
-    /// Whether a turn with this outcome gets a line; one that does not is counted.
+    /// Returns whether a turn with this outcome gets a line; one that does not is counted.
     pub(crate) fn admits_turn(&self, outcome: &'static str) -> bool {
         self.note(self.state().turns.admits(outcome, LINES_OF_TURNS))
     }
@@ -112,7 +112,7 @@ impl LogLimiter {
     }
 }
 
-/// What a window makes of a request.
+/// The decision of a window about a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Admitted {
     /// It gets the first line.

@@ -37,7 +37,7 @@ pub(crate) struct MemoryBudget {
     share_of_large: usize,
     /// The most that one caller holds in bodies that are not large.
     share_of_small: usize,
-    /// How often bytes were refused.
+    /// The number of times that bytes were refused.
     refused: AtomicU64,
     /// Leave to decode a body.
     decoders: Arc<FairPlaces>,
@@ -58,7 +58,7 @@ struct SmallAndLarge {
 }
 
 impl SmallAndLarge {
-    /// Exchanges what a body held for what it holds; `None` on overflow.
+    /// Exchanges the bytes that a body held for those that it holds; `None` on overflow.
     fn exchange(self, held: usize, holds: usize) -> Option<Self> {
         let mut sum = self;
         *sum.part(held) = sum.part(held).checked_sub(held)?;
@@ -112,7 +112,7 @@ impl MemoryBudget {
         self.refused.load(Ordering::Relaxed)
     }
 
-    /// Exchanges what a body held for what it holds, if that fits.
+    /// Exchanges the bytes that a body held for those that it holds, if they fit.
     fn exchange(&self, caller: &Caller, held: usize, holds: usize) -> Result<(), Failure> {
         let mut state = self.held();
         let own = state.callers.get(caller).copied().unwrap_or_default();
@@ -184,7 +184,7 @@ impl Reservation {
         self.budget.reservation(&self.caller)
     }
 
-    /// Waits for leave to decode this body; there is none when the server is gone.
+    /// Waits for leave to decode this body; `None` once the server is gone.
     pub(crate) async fn decoder_permit(&self) -> Option<Vec<Place>> {
         self.budget.decoders.take(&self.caller, 1).await.ok()
     }

@@ -219,7 +219,7 @@ impl<'r> IncomingBody<'r> {
     }
 }
 
-/// How fast a body came lately, in windows of a third of the time that it may make no progress.
+/// The recent speed of a body, in windows of a third of the time that it may make no progress.
 ///
 /// A limit on progress alone is kept with a few bytes now and then, for as long as one likes, while all that came
 /// before them is held. So once the first three windows are over, the last three need an average; while others
@@ -227,11 +227,11 @@ impl<'r> IncomingBody<'r> {
 struct Pace {
     /// The bytes of the last windows, the newest first.
     windows: [usize; WINDOWS as usize],
-    /// How many windows are over.
+    /// The number of windows that are over.
     over: u32,
     window: Duration,
     window_ends: Instant,
-    /// How often bytes had been refused to anyone when the window began.
+    /// The number of times that bytes had been refused to anyone when the window began.
     refusals: u64,
 }
 
@@ -240,7 +240,7 @@ impl Pace {
         Self { windows: [0; 3], over: 0, window, window_ends: now + window, refusals }
     }
 
-    /// Whether less than `rate` bytes came in a second, looked at when a window ends.
+    /// Returns whether less than `rate` bytes came in a second, looked at when a window ends.
     fn is_too_slow(&mut self, now: Instant, refusals: u64, rate: usize) -> bool {
         if now < self.window_ends {
             return false;

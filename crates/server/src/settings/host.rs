@@ -73,7 +73,7 @@ const CONTAINERS: [&str; 2] = ["host.docker.internal", "host.containers.internal
 pub struct HostName(pub(crate) Host);
 
 impl HostName {
-    /// Whether only programs on this machine, its containers included, use it.
+    /// Returns whether only programs on this machine, its containers included, use it.
     #[must_use]
     pub fn is_of_this_machine(&self) -> bool {
         match &self.0 {

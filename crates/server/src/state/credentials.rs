@@ -23,7 +23,7 @@ pub struct Account {
     pub plan: Option<String>,
 }
 
-/// Who reads a failure.
+/// The readers of a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Audience {
     /// The holder of a key.

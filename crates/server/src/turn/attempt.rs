@@ -61,7 +61,7 @@ pub(crate) struct Call {
     pub(crate) prepared: Prepared,
     /// The place that it has, until the last byte of the answer.
     pub(crate) place: Place,
-    /// Who reads a failure.
+    /// The readers of a failure.
     pub(crate) audience: Audience,
 }
 

@@ -37,7 +37,7 @@ pub(crate) struct TurnRequest<'c> {
     pub(crate) arrived: Instant,
     pub(crate) request_id: String,
     pub(crate) caller: Caller,
-    /// Whether the response body panics, which only a test can ask for.
+    /// True if the response body panics, which only a test can ask for.
     pub(crate) panic_in_body: bool,
 }
 

@@ -56,7 +56,7 @@ impl RequestBytes {
         ends.position(|ends| ends).map(|last| last + 1)
     }
 
-    /// Whether bytes came beyond a request with such a body; where that cannot be known, they are taken to have come,
+    /// Returns whether bytes came beyond a request with such a body; where that cannot be known, they are taken to have come,
     /// which only costs such a client a longer time between two requests.
     pub(super) fn exceed(&self, body: BodyLength) -> bool {
         let blank_line = self.last as u32 == BLANK_LINE;

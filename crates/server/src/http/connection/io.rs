@@ -1,5 +1,8 @@
 //! A connection's bytes, with the limits of time that HTTP itself does not keep: a head that does
 //! not come or not end, an answer that is not read, and the rest of a request that was refused.
+//!
+//! The limits are kept here and not around the handler, because a handler sees neither: hyper reads the
+//! head before it calls one and writes after it has returned.
 
 use std::io;
 use std::pin::Pin;

@@ -30,7 +30,7 @@ const BUSY: u8 = 4;
 /// The time after which a head that is still on its way in is taken for one that will not end.
 const SLOW_HEAD: Duration = Duration::from_secs(2);
 
-/// What a connection waits for.
+/// The thing that a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Waiting {
     /// Its first byte.
@@ -126,7 +126,7 @@ impl ConnectionPhase {
         }
     }
 
-    /// Whether the rest of a request may still be coming that nobody wants.
+    /// Returns whether the rest of a request may still be coming that nobody wants.
     pub(super) fn has_unread_rest(&self) -> bool {
         self.unread.load(Ordering::Relaxed)
     }
@@ -151,7 +151,7 @@ impl ConnectionPhase {
         self.waker.wake();
     }
 
-    /// Whether it is to close now; `waker` is woken when that changes.
+    /// Returns whether it is to close now; `waker` is woken when that changes.
     pub(super) fn is_to_close(&self, waker: &Waker) -> bool {
         self.waker.register(waker);
         self.gives_way.load(Ordering::Relaxed)

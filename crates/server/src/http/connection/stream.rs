@@ -62,7 +62,7 @@ impl From<UnixListener> for Listener {
 #[derive(Debug)]
 pub(crate) struct Accepted {
     pub(crate) stream: Stream,
-    /// Where it ends, unless that is a loopback address.
+    /// Its end on this machine, unless that is a loopback address.
     pub(crate) local: Option<LocalEnd>,
     /// The address that it comes from, where it has one.
     pub(crate) peer: Option<IpAddr>,
