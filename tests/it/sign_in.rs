@@ -8,27 +8,27 @@ use chatmock_testkit::client::{Reply, Request};
 use futures::future::join_all;
 use serde_json::{Value, json};
 
-use crate::harness::{CHAT, Harness, RESPONSES, Running, ask, settings, sign_in, soon};
+use crate::dialects::{Row, dialect, ways};
+use crate::harness::{CHAT, Harness, Running, ask, settings, sign_in, soon};
 
 /// The command that repairs a sign-in.
 const COMMAND: &str = "chatmock-auth login";
 
-/// Asserts a 401 that says what to do, in OpenAI's shape.
-fn assert_signed_out(reply: &Reply) {
-    let (status, kind, code, _) = reply.error();
-    assert_eq!((status, kind.as_str()), (401, "authentication_error"), "{}", reply.text());
-    assert_eq!(code, "sign_in_required");
+/// Asserts a 401 that says what to do, in the dialect's shape.
+fn assert_signed_out(dialect: Row, reply: &Reply) {
+    let members = [("type", "authentication_error"), ("code", "sign_in_required")];
+    dialect.assert_failure(reply, 401, &members);
     assert!(reply.message().contains(COMMAND), "{}", reply.message());
     assert_eq!(reply.header("www-authenticate"), Some("Bearer"));
 }
 
 #[tokio::test]
 async fn a_token_that_is_refused_once_is_renewed_and_the_question_answered() {
-    for (path, stream) in [(CHAT, true), (CHAT, false), (RESPONSES, true), (RESPONSES, false)] {
+    for (dialect, stream) in ways() {
         let harness = Harness::new().await;
         harness.simulator.enqueue(Mode::UnauthorizedOnce);
         let before = harness.simulator.stats().refreshes;
-        let reply = harness.server.post(path, &ask(path, "hello", stream)).await;
+        let reply = harness.server.ask(dialect, "hello", stream).await;
         assert_eq!(reply.status, 200, "{}", reply.text());
         assert_eq!(harness.simulator.stats().refreshes, before + 1);
         let calls = harness.simulator.model_calls();
@@ -54,12 +54,12 @@ async fn a_renewed_sign_in_is_kept_for_the_next_server() {
 
 #[tokio::test]
 async fn a_token_that_is_refused_twice_is_a_401_after_one_renewal() {
-    for (path, stream) in [(CHAT, true), (CHAT, false), (RESPONSES, true), (RESPONSES, false)] {
+    for (dialect, stream) in ways() {
         let harness = Harness::new().await;
         harness.server.get("/v1/models").await;
         let (calls, refreshes) = (harness.calls(), harness.simulator.stats().refreshes);
-        let reply = harness.server.post(path, &ask(path, "MODE:unauthorized", stream)).await;
-        assert_signed_out(&reply);
+        let reply = harness.server.ask(dialect, "MODE:unauthorized", stream).await;
+        assert_signed_out(dialect, &reply);
         let message = reply.message();
         assert!(message.contains("the sign-in with the plan plus"), "{message}");
         assert!(!reply.text().contains("demo@"), "{}", reply.text());
@@ -76,7 +76,7 @@ async fn a_backend_that_refuses_every_token_costs_one_renewal_in_a_minute() {
     harness.server.get("/v1/models").await;
     let calls = harness.calls();
     for _ in 0..10 {
-        assert_signed_out(&harness.server.say("MODE:unauthorized").await);
+        assert_signed_out(dialect("chat"), &harness.server.say("MODE:unauthorized").await);
     }
     assert_eq!(harness.calls(), calls + 11, "only the first question is sent twice");
     assert_eq!(harness.simulator.stats().refreshes, 1);
@@ -89,7 +89,7 @@ async fn the_holder_of_a_key_is_given_the_name_of_the_account() {
     let harness = Harness::with(|s| s.http.admission.keys = vec![ApiKey::new("ann", key)]).await;
     let request = Request::post(CHAT, ask(CHAT, "MODE:unauthorized", false).to_string());
     let reply = harness.server.send(request.with("x-api-key", key)).await;
-    assert_signed_out(&reply);
+    assert_signed_out(dialect("chat"), &reply);
     assert!(reply.message().contains("of demo@example.invalid"), "{}", reply.message());
 }
 
@@ -111,13 +111,9 @@ async fn two_hundred_requests_with_an_expired_token_cost_one_renewal() {
         ..Simulated::default()
     };
     let harness = Harness::of(simulated, Claims::expiring_in(-60), |_| {}).await;
-    let replies = join_all((0..200).map(|n| {
-        let (path, stream) = if n % 2 == 0 { (CHAT, n % 4 == 0) } else { (RESPONSES, n % 4 == 1) };
-        let request = ask(path, "hello", stream);
-        let server = &harness.server;
-        async move { server.post(path, &request).await }
-    }))
-    .await;
+    let asked = ways().into_iter().cycle().take(200);
+    let replies = asked.map(|(dialect, stream)| harness.server.ask(dialect, "hello", stream));
+    let replies = join_all(replies).await;
     assert!(replies.iter().all(|reply| reply.status == 200), "{}", replies[0].text());
     let stats = harness.simulator.stats();
     assert_eq!((stats.refreshes, stats.refreshes_refused, stats.responses()), (1, 0, 200));
@@ -147,7 +143,7 @@ async fn a_renewal_that_is_refused_for_good_says_what_to_do_and_is_not_tried_aga
     harness.simulator.enqueue_at(chatmock_simulator::Endpoint::Token, refusal);
     for _ in 0..3 {
         let reply = harness.server.say("hello").await;
-        assert_signed_out(&reply);
+        assert_signed_out(dialect("chat"), &reply);
         assert!(reply.message().contains("the sign-in has ended"), "{}", reply.message());
         assert!(!reply.text().contains("demo@"), "{}", reply.text());
     }
@@ -196,14 +192,14 @@ async fn no_sign_in_is_a_401_in_the_dialect_and_one_that_appears_is_used_at_once
     // A fetch of the list would look at the sign-in at moments of its own.
     unasked.models.sync = false;
     let server = Running::start(unasked).await;
-    for (path, stream) in [(CHAT, true), (CHAT, false), (RESPONSES, true), (RESPONSES, false)] {
-        assert_signed_out(&server.post(path, &ask(path, "hello", stream)).await);
+    for (dialect, stream) in ways() {
+        assert_signed_out(dialect, &server.ask(dialect, "hello", stream).await);
     }
     assert_eq!(harness.calls(), 0);
     sign_in(home.path(), &harness.simulator.auth_json());
     assert_eq!(server.say("hello").await.status, 200);
     std::fs::remove_file(home.path().join("auth.json")).unwrap();
-    assert_signed_out(&server.say("hello").await);
+    assert_signed_out(dialect("chat"), &server.say("hello").await);
     sign_in(home.path(), &harness.simulator.auth_json());
     assert_eq!(server.say("hello").await.status, 200);
 }

@@ -111,7 +111,7 @@ async fn sign_in_anew(
         false => login.workspaces,
     };
     let route = found.account.as_ref().map(|account| account.route.clone());
-    // Where both hold the same token, the other program goes on using it.
+    // If both hold the same token, the other program goes on using it.
     let shared_with = Some(found.path.clone());
     login::run(context, &Login { workspaces, route, shared_with, ..login }).await
 }

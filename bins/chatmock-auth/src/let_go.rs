@@ -1,4 +1,4 @@
-//! What became of tokens that were let go, in words.
+//! The outcome for tokens that were given up, in words.
 
 use chatmock_auth::{LeftBehind, Relinquished, Revocation};
 

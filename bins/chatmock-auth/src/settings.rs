@@ -71,7 +71,7 @@ pub(crate) enum Task {
 pub(crate) struct Logout {
     /// The account, if another than the active one is meant.
     pub(crate) account: Option<String>,
-    /// Whether tokens that cannot be read may stay where they are.
+    /// True if tokens that cannot be read may stay where they are.
     pub(crate) force: bool,
 }
 

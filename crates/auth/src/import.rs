@@ -79,8 +79,8 @@ pub fn examine(path: &Path, home: &Home) -> Result<Option<Found>, StoreError> {
 }
 
 impl Found {
-    /// Takes the tokens over into the home, where the caller knows that the other program is out
-    /// of use. The other file stays as it is; its program is signed out with the next renewal.
+    /// Takes the tokens over into the home, where the caller knows that the other program is out of
+    /// use. The other file stays as it is; its program is signed out with the next renewal.
     ///
     /// Another account is set aside. Tokens of the same account, whose place these take, are let go.
     pub async fn take_over(

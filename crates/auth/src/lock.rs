@@ -86,7 +86,7 @@ impl HomeLock {
         Ok(held)
     }
 
-    /// Reads the note that an earlier holder left in the lock file; an empty one when there is none.
+    /// Reads the note that an earlier holder left in the lock file; an empty one without any.
     pub(crate) fn note(&self) -> Vec<u8> {
         let mut text = Vec::new();
         let Some(mut file) = self.lock.as_ref() else { return text };

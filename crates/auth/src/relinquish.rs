@@ -13,7 +13,7 @@ use crate::endpoint::{Endpoint, EndpointError};
 use crate::secret::Secret;
 use crate::tokens::{AuthFile, salvage};
 
-/// What became of tokens that were let go.
+/// The outcome for tokens that were given up.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Relinquished {
@@ -35,7 +35,7 @@ pub struct LeftBehind {
     pub why: String,
 }
 
-/// The issuer's part when tokens are let go.
+/// The issuer's part when tokens are given up.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Revocation {
@@ -50,7 +50,7 @@ pub enum Revocation {
 }
 
 impl Relinquished {
-    /// Nothing was there to be let go.
+    /// Nothing was there to be given up.
     pub(crate) fn nothing() -> Self {
         Self { revocation: Revocation::Nothing, left_behind: Vec::new(), unread: Vec::new() }
     }
@@ -80,7 +80,7 @@ impl Display for LeftBehind {
 }
 
 impl Revocation {
-    /// How much the answer leaves to do.
+    /// Returns the weight of what the answer leaves to do.
     fn weight(&self) -> u8 {
         match self {
             Self::Nothing => 0,
@@ -91,7 +91,7 @@ impl Revocation {
     }
 }
 
-/// The tokens in some places, collected before they are let go.
+/// The tokens in some places, collected before they are given up.
 #[derive(Debug, Default)]
 pub(crate) struct Held {
     files: Vec<AuthFile>,
@@ -126,7 +126,7 @@ impl Held {
         self.unread.extend(other.unread);
     }
 
-    /// Returns whether there is nothing to let go.
+    /// Returns whether there is nothing to give up.
     pub(crate) fn is_empty(&self) -> bool {
         self.files.is_empty() && self.unread.is_empty()
     }

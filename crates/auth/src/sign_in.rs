@@ -108,7 +108,7 @@ pub struct SignedIn {
     pub usable: bool,
     /// The account that was active before and was set aside.
     pub put_aside: Option<Account>,
-    /// What became of the tokens whose place the new ones took.
+    /// The outcome for the tokens whose place the new ones took.
     pub replaced: Arc<Relinquished>,
 }
 
@@ -250,7 +250,7 @@ impl<'a> Obtained<'a> {
         Ok(present.filter(|present| !present.is_same(&self.account)))
     }
 
-    /// Saves, and then lets go of what was there before: in this order, so that a failed save leaves
+    /// Saves, and then gives up what was there before: in this order, so that a failed save leaves
     /// the present sign-in as it was, here and at the issuer.
     async fn save_locked(&self) -> Result<SignedIn, SignInError> {
         let (file, account) = (self.file.clone(), self.account.clone());
@@ -281,8 +281,8 @@ impl<'a> Obtained<'a> {
         Ok(saved?)
     }
 
-    /// Lets go of what the new sign-in replaced. Other accounts keep their tokens, and so does another
-    /// program that shares one.
+    /// Gives up what the new sign-in replaced. Other accounts keep their tokens, and so does
+    /// another program that shares one.
     async fn let_go(&self, held: Held) -> Relinquished {
         let (home, key) = (self.sign_in.home.clone(), self.account.key.clone());
         let shared = self.sign_in.shared_with.map(BorrowedStore::new);

@@ -22,7 +22,7 @@ pub struct SignedOut {
     pub unread: Vec<LeftBehind>,
 }
 
-/// Signs out: the active account, or the one that a word means. `None` when there is none.
+/// Signs out: the active account, or the one that a word means. `None` if there is no such sign-in.
 ///
 /// Nothing is changed where the tokens are in a keyring that cannot be read
 /// ([`AccountError::ClosedKeyring`]): they could be neither ended nor deleted.
@@ -85,10 +85,10 @@ impl SignedOut {
     }
 }
 
-/// What a sign-out is about.
+/// The subject of a sign-out.
 struct Leaving {
     account: Option<Account>,
-    /// Whether somebody is signed in at all; there may be tokens of an earlier sign-in.
+    /// True if somebody is signed in at all; there may be tokens of an earlier sign-in.
     signed_in: bool,
     held: Held,
     /// The tokens of accounts that stay.
@@ -103,7 +103,7 @@ async fn find(home: &Home, request: Request<'_>) -> Result<Leaving, AccountError
         let account = word.map(|word| home.account(&word)).transpose()?;
         let store = account.as_ref().map_or_else(|| home.active(), |known| home.store_of(known));
         let loaded = match store.load() {
-            // What cannot be read can still be deleted.
+            // A sign-in that cannot be read can still be deleted.
             Err(StoreError::Corrupt { .. }) => None,
             Err(StoreError::Keyring(_)) if forced => None,
             Err(StoreError::Keyring(error)) => return Err(AccountError::ClosedKeyring(error)),

@@ -86,7 +86,7 @@ fn is_ours(name: &std::ffi::OsStr) -> bool {
         || (name.starts_with('.') && name.ends_with(".tmp"))
 }
 
-/// What is wrong with a file, and the one thing that a person can do about it.
+/// A fault of a file, and the one thing that a person can do about it.
 struct Problem {
     what: String,
     cure: String,
@@ -101,7 +101,7 @@ impl Problem {
 fn problem(home: &Path, path: &Path, metadata: &Metadata) -> Option<Problem> {
     const MOVE: &str = "move it away";
     let (kind, name) = (metadata.file_type(), path.file_name().unwrap_or_default());
-    // Where the link of a person leads is checked apart; the home itself may be reached over one.
+    // The target of a person's link is checked apart; the home itself may be reached over one.
     if kind.is_symlink() && (path == home || name == "auth.json") {
         return None;
     }
@@ -149,7 +149,7 @@ fn mode(_path: &Path, _metadata: &Metadata) -> Option<Problem> {
     None
 }
 
-/// What the programs cannot read, as they read it.
+/// Returns a fault of a file that the programs cannot read, which is read as they do.
 fn unreadable(path: &Path) -> Option<Problem> {
     let error = read_private_up_to(path, LARGEST).err()?;
     Some(Problem::new(format!("cannot be read ({error})"), "move it away"))

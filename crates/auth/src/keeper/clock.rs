@@ -30,7 +30,7 @@ pub(crate) struct Clock {
 
 #[derive(Default)]
 struct State {
-    /// How far this machine's clock is ahead of the issuer's.
+    /// The time by which this machine's clock is ahead of the issuer's.
     ahead: Option<Duration>,
     received: Option<Received>,
 }
@@ -57,11 +57,11 @@ impl Received {
 #[derive(Clone, Copy)]
 pub(super) struct View {
     pub(super) freshness: Freshness,
-    /// Whether the issuer lets it be renewed now.
+    /// True if the issuer lets it be renewed now.
     pub(super) may_be_renewed: bool,
-    /// Whether it was renewed here less than a minute ago.
+    /// True if it was renewed here less than a minute ago.
     pub(super) is_new: bool,
-    /// Whether it was of use for a good part of its lifetime, as far as that is known.
+    /// True if it was of use for a good part of its lifetime, as far as that is known.
     pub(super) has_lived: bool,
 }
 

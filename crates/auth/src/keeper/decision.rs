@@ -23,7 +23,7 @@ pub(super) enum RefreshRequest {
     Replace { stale: Secret, identity: AccountIdentity, by: Asker },
 }
 
-/// Who asks for another session.
+/// The one who asks for another session.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Asker {
     /// A call that the backend refused.

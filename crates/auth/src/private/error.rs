@@ -13,7 +13,7 @@ pub enum PrivateFileError {
         path: PathBuf,
         /// The problem with it, as the rest of a sentence that begins with the path.
         problem: &'static str,
-        /// What a person can do about it.
+        /// The thing that a person can do about it.
         cure: &'static str,
     },
     /// The system refused a call. The message holds the system's own reason.
@@ -52,7 +52,7 @@ impl PrivateFileError {
     }
 }
 
-/// What is wrong with a file or a folder.
+/// A fault of a file or a folder.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Problem {
     Link,

@@ -1,4 +1,4 @@
-//! What differs between systems: modes, owners, links and mounts exist on Unix only.
+//! The differences between systems: modes, owners, links and mounts exist on Unix only.
 
 #[cfg(not(unix))]
 pub(super) use other::*;

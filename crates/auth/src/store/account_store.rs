@@ -17,7 +17,7 @@ use super::{
 use crate::relinquish::{Held, LeftBehind};
 use crate::tokens::AuthFile;
 
-/// Where a new sign-in is stored.
+/// The place where a new sign-in is stored.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum StoreChoice {
     /// In the keyring; in the file, with a warning, where that does not work.
@@ -47,14 +47,14 @@ impl FromStr for StoreChoice {
     }
 }
 
-/// What all account stores of one home have in common. Clones share the warning.
+/// The common part of all account stores of one home. Clones share the warning.
 #[derive(Clone)]
 pub(crate) struct StoreOptions {
     choice: StoreChoice,
     keyring: Option<Keyring>,
     /// The person's runtime folder, where there is one.
     runtime: Option<PathBuf>,
-    /// Whether the person was warned that the file is used.
+    /// True once the person was warned that the file is used.
     warned: Arc<AtomicBool>,
 }
 
@@ -108,7 +108,7 @@ impl AccountStore {
         self.options.keyring.as_ref().ok_or(KeyringError::NotBuilt)
     }
 
-    /// Returns where the sign-in is now; `File` also when there is none.
+    /// Returns where the sign-in is now; `File` also without a sign-in.
     pub(crate) fn location(&self) -> Result<Location, StoreError> {
         match self.file.stamp()? {
             Stamp::Absent => Ok(LocationFile::read(&self.location_file)?.location),
@@ -192,7 +192,8 @@ impl AccountStore {
         held
     }
 
-    /// Where renewed tokens of this sign-in are put away; only those of the active one ever are.
+    /// The place where renewed tokens of this sign-in are put away; only those of the active one
+    /// ever are.
     fn lifeboat(&self) -> Option<PathBuf> {
         let runtime = self.options.runtime.as_ref().filter(|_| !self.entry.contains('/'))?;
         Some(lifeboat::place(runtime, &self.entry))
@@ -257,7 +258,7 @@ impl AccountStore {
     }
 }
 
-/// What is in the keyring, in messages.
+/// The name of the keyring's sign-in in messages.
 const KEYRING: &str = "the sign-in in the keyring";
 /// The keyring as a place, in messages.
 const IN_KEYRING: &str = "the keyring";

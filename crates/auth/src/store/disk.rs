@@ -15,7 +15,7 @@ use super::{Stamp, StoreError};
 use crate::private::{PrivateFileError, look};
 use crate::tokens::AuthFile;
 
-/// Reads the text of a file; `None` when there is none.
+/// Reads the text of a file; `None` if it does not exist.
 pub(super) type Reader = fn(&Path) -> Result<Option<Zeroizing<Vec<u8>>>, PrivateFileError>;
 
 /// The pauses before each new look at a file that does not parse and that nobody writes.

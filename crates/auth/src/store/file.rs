@@ -166,7 +166,7 @@ fn sweep(place: &Path) {
     }
 }
 
-/// Where a damaged file is set aside.
+/// Returns the place where a damaged file is set aside.
 fn aside(place: &Path) -> PathBuf {
     let mut name = place.file_name().unwrap_or_default().to_owned();
     name.push(".corrupt");

@@ -33,7 +33,7 @@ pub(crate) struct LocationFile {
     pub(crate) user: Option<String>,
     pub(crate) workspace: Option<String>,
     pub(crate) route: Option<String>,
-    /// Whether the keyring may hold a former sign-in that could not be deleted there.
+    /// True if the keyring may hold a former sign-in that could not be deleted there.
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     pub(crate) left_in_keyring: bool,
 }
@@ -43,7 +43,7 @@ pub(crate) struct LocationFile {
 pub(crate) struct Change<'a> {
     /// The place from now on.
     pub(crate) location: Location,
-    /// Whether a former sign-in stays in the keyring.
+    /// True if a former sign-in stays in the keyring.
     pub(crate) left_in_keyring: bool,
     /// The sign-in, if there is one.
     pub(crate) file: Option<&'a AuthFile>,

@@ -12,8 +12,8 @@ use crate::sign_in_route::SignInRoute;
 const MOST_TOKENS: usize = 8;
 
 /// Finds every sign-in in a text: the file itself where it is whole, and each further refresh token
-/// that stands in it, such as the first of two members of one name. Of a damaged file the strings
-/// that are whole are read, wherever they are.
+/// in it, such as the first of two members of one name. Of a damaged file the strings that are
+/// whole are read, wherever they are.
 ///
 /// The route, the issuer and the client are those that the text names, since a token may go to
 /// nobody but its own issuer.
