@@ -87,7 +87,7 @@ impl Account {
 
     /// Returns whether both are the same person in the same workspace on the same route. Accounts
     /// of which nothing is known are not.
-    pub fn is_same(&self, other: &Self) -> bool {
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
         self.key == other.key && (self.user_id.is_some() || self.workspace.is_some())
     }
 

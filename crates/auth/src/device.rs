@@ -110,7 +110,7 @@ impl DeviceReply {
     }
 
     /// No reply at all.
-    pub fn lost() -> Self {
+    pub(crate) fn lost() -> Self {
         Self::new(0, Zeroizing::default())
     }
 }
@@ -171,7 +171,7 @@ impl Device {
     }
 
     /// The wait before the first question.
-    pub fn interval(&self) -> Duration {
+    pub(crate) fn interval(&self) -> Duration {
         self.interval
     }
 

@@ -69,7 +69,7 @@ pub(crate) fn lock_files(sign_in: &Path) -> Result<Vec<PathBuf>, PrivateFileErro
 impl HomeLock {
     /// Waits up to `limit` for all of the files. The first is made when it does not exist; where its
     /// folder does not allow that, the second alone is the lock.
-    pub async fn acquire(files: &[PathBuf], limit: Duration) -> Result<Self, LockError> {
+    pub(crate) async fn acquire(files: &[PathBuf], limit: Duration) -> Result<Self, LockError> {
         let deadline = Instant::now() + limit;
         let mut held = Self { lock: None, _sign_in: None };
         let (lock, sign_in) = (files.first(), files.get(1));

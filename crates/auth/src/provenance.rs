@@ -15,7 +15,7 @@ pub struct Provenance {
 
 impl Provenance {
     /// Returns whether nothing known on both sides differs.
-    pub fn agrees(&self, other: &Self) -> bool {
+    pub(crate) fn agrees(&self, other: &Self) -> bool {
         let plain = |address: &Option<String>| {
             address.as_deref().map(|text| text.trim_end_matches('/').to_ascii_lowercase())
         };

@@ -78,7 +78,7 @@ async fn leave(
 
 impl SignedOut {
     /// Returns whether no token is left anywhere, as far as is known.
-    pub fn is_complete(&self) -> bool {
+    pub(crate) fn is_complete(&self) -> bool {
         matches!(self.revocation, Revocation::Done | Revocation::Nothing)
             && self.left_behind.is_empty()
             && self.unread.is_empty()

@@ -177,7 +177,7 @@ fn listed(model: &Model) -> bool {
 
 /// The efforts that a model offers, least first; empty where the list does not say.
 #[must_use]
-pub fn efforts(model: &Model) -> Vec<Effort> {
+pub(crate) fn efforts(model: &Model) -> Vec<Effort> {
     let levels = model.supported_reasoning_levels.iter().flatten();
     let mut efforts: Vec<Effort> = levels.filter_map(|level| level.effort.parse().ok()).collect();
     efforts.sort_unstable();
@@ -189,7 +189,7 @@ pub fn efforts(model: &Model) -> Vec<Effort> {
 /// `ultra` is no wire effort and becomes the model's own word for it; an effort that the model
 /// does not offer becomes the nearest that it does, the lower of two as near.
 #[must_use]
-pub fn clamp(model: Option<&Model>, wanted: Effort) -> Effort {
+pub(crate) fn clamp(model: Option<&Model>, wanted: Effort) -> Effort {
     let offered = model.map(efforts).unwrap_or_default();
     let behind_ultra = || {
         let word = model.and_then(|model| model.multi_agent_reasoning_effort.as_deref());

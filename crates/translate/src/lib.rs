@@ -7,7 +7,7 @@
 //!
 //! [`protocol::responses::Request`]: chatmock_protocol::responses::Request
 
-pub mod backend;
+mod backend;
 pub mod catalog;
 mod chain;
 mod content;
@@ -18,11 +18,11 @@ mod dialect_list;
 pub mod draft;
 mod encoder;
 mod end;
-pub mod failure;
+mod failure;
 mod family;
 mod field_path;
 mod format;
-pub mod frames;
+mod frames;
 pub mod notice;
 pub mod ollama;
 pub mod openai;

@@ -56,7 +56,7 @@ impl Lifetime {
 
     /// Returns whether the issuer lets the tokens be renewed at a moment. Once the access token has
     /// ended nothing else is left to do, whatever the issuer said.
-    pub fn may_be_renewed(&self, now: OffsetDateTime) -> bool {
+    pub(crate) fn may_be_renewed(&self, now: OffsetDateTime) -> bool {
         let seconds = now.unix_timestamp();
         self.earliest.is_none_or(|earliest| earliest <= seconds)
             || self.expires.is_some_and(|end| end <= seconds)
@@ -64,7 +64,7 @@ impl Lifetime {
 
     /// Judges the access token at a moment. The date of the last renewal matters only when the
     /// token itself does not say when it ends.
-    pub fn freshness(&self, now: OffsetDateTime) -> Freshness {
+    pub(crate) fn freshness(&self, now: OffsetDateTime) -> Freshness {
         let seconds = now.unix_timestamp();
         match (self.expires, self.renewed) {
             _ if self.missing => Freshness::Expired,
