@@ -40,9 +40,7 @@ pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
     let harness = Harness::start()?;
     let address = harness.program.address;
     let request = Dialect::Chat.request("hello", false);
-    let normal = Normal::start(address, &request);
-    tokio::time::sleep(quiet).await;
-    let mut before = normal.stop().await?;
+    let before = quiet_p99(address, &request, quiet).await?;
     let normal = Normal::start(address, &request);
     let head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\n".to_vec();
     let body = [&head[..], b"content-type: application/json\r\ncontent-length: 99999\r\n\r\n"];
@@ -51,16 +49,28 @@ pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
         drippers(address, count, body.concat(), b" "),
         readers(&harness, count),
     );
-    let mut during = normal.stop().await?;
-    let (before, during) = (percentile(&mut before, 99), percentile(&mut during, 99));
+    let during = percentile(&mut normal.stop().await?, 99);
+    // The attack takes a minute, in which other work on the machine may begin or end.
+    let calm = before.max(quiet_p99(address, &request, quiet).await?);
     let name = format!("a normal client's p99 among 3 × {count} attackers");
-    let limit = format!("at most 2 × {}", shown(before));
+    let limit = format!("at most 2 × {}", shown(calm));
     Ok(vec![
         Line::within("slow heads gone", heads?, HEAD + GRACE),
         Line::within("slow bodies gone", bodies?, BODY + GRACE),
         Line::within("slow readers gone", reads?, READ + GRACE),
-        Line::new(&name, shown(during), limit, during <= 2 * before),
+        Line::new(&name, shown(during), limit, during <= 2 * calm),
     ])
+}
+
+/// The p99 of a normal client while nobody else asks.
+async fn quiet_p99(
+    address: SocketAddr,
+    request: &[u8],
+    time: Duration,
+) -> Result<Duration, BoxError> {
+    let normal = Normal::start(address, request);
+    tokio::time::sleep(time).await;
+    Ok(percentile(&mut normal.stop().await?, 99))
 }
 
 /// Attackers that send a beginning and then next to nothing; how long the last one stayed.
