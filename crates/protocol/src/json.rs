@@ -9,6 +9,7 @@
 //! and the range of numbers.
 
 mod check;
+mod extent;
 mod raw_object;
 #[macro_use]
 mod object;
@@ -21,6 +22,7 @@ mod text;
 use serde::de::Deserialize;
 use serde_path_to_error::{Path, Segment};
 
+pub use extent::{Extent, MAX_ELEMENTS, MAX_MEMBERS};
 pub(crate) use object::object;
 pub use raw_object::RawObject;
 pub use raw_str::RawStr;
@@ -41,12 +43,15 @@ pub struct ReadError {
 
 /// Parses `body` as UTF-8 JSON; a byte order mark before it is dropped.
 ///
+/// A body may hold [`MAX_ELEMENTS`] elements of arrays and [`MAX_MEMBERS`] members of objects.
+///
 /// # Errors
-/// A [`ReadError`] with the path of the value that does not fit `T`.
+/// A [`ReadError`] with the path of the value that does not fit `T`, or of the top-level member that
+/// holds too many.
 pub fn read<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, ReadError> {
     let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
     match std::str::from_utf8(body) {
-        Ok(text) => read_text(text),
+        Ok(text) => extent::check(text).and_then(|()| read_text(text)),
         Err(error) => {
             let at = error.valid_up_to();
             Err(ReadError {

@@ -90,7 +90,10 @@ pub struct Entry {
     pub raw: Box<RawValue>,
 }
 
-/// Parses `{"models": […]}`; entries without a slug are skipped.
+/// The most models of a list; the real one has some twenty, and the largest gateway's some thousands.
+const MAX_MODELS: usize = 10_000;
+
+/// Parses `{"models": […]}`; entries without a slug are skipped, and a list may have 10,000.
 ///
 /// # Errors
 /// A [`ReadError`] when the body is not an object with a list under `models`.
@@ -102,13 +105,15 @@ pub fn read_list(body: &[u8]) -> Result<Vec<Entry>, ReadError> {
     }
 
     let list: List<'_> = read(body)?;
+    bounded(&list.models, "models")?;
     Ok(list.models.into_iter().filter_map(read_entry).collect())
 }
 
 /// Parses OpenAI's public list, `{"data":[{"id":…}]}`, into the same entries.
 ///
 /// It contains only the names of models, and from some servers the size of their windows: vLLM
-/// sends `max_model_len`, gateways send `context_length`. Entries without an id are skipped.
+/// sends `max_model_len`, gateways send `context_length`. Entries without an id are skipped, and a list
+/// may have 10,000.
 ///
 /// # Errors
 /// A [`ReadError`] when the body is not an object with a list under `data`.
@@ -120,11 +125,21 @@ pub fn read_public_list(body: &[u8]) -> Result<Vec<Entry>, ReadError> {
     }
 
     let list: List<'_> = read(body)?;
+    bounded(&list.data, "data")?;
     let entry = |raw: &RawValue| {
         let public: Public = serde_json::from_str(raw.get()).ok()?;
         read_entry(&crate::json::raw(&public).ok()?)
     };
     Ok(list.data.into_iter().filter_map(entry).collect())
+}
+
+/// Refuses a list that is too long, before an entry is made of any model.
+fn bounded(list: &[&RawValue], member: &str) -> Result<(), ReadError> {
+    if list.len() <= MAX_MODELS {
+        return Ok(());
+    }
+    let message = format!("{} models; a list may have {MAX_MODELS}", list.len());
+    Err(ReadError { path: member.to_owned(), message })
 }
 
 /// Makes an entry for a model of which only the name is known.
