@@ -146,6 +146,18 @@ pub(crate) fn choices(n: Option<u32>) -> Result<u32, Failure> {
     }
 }
 
+/// Reads the cap on the tokens of an answer.
+///
+/// # Errors
+/// For 0, which asks for no answer: the API refuses it, and a call of the model would be paid for in vain.
+pub(crate) fn token_cap(member: &'static str, cap: Option<u64>) -> Result<Option<u64>, Failure> {
+    match cap {
+        Some(0) => Err(Failure::param(member, format!("{member} is 0; it must be at least 1"))
+            .with_code("integer_below_min_value")),
+        cap => Ok(cap),
+    }
+}
+
 impl Draft<'_> {
     /// Reads what a stream is to contain, and returns whether it ends with token counts.
     pub(crate) fn stream_options(&mut self, options: Option<StreamOptions<'_>>) -> bool {

@@ -43,6 +43,9 @@ pub trait DeltaEncoder: Send + Unpin + 'static {
     /// The result of a choice.
     type Output: Send + Unpin + 'static;
 
+    /// Whether text and reasoning are kept until the end; such an answer is bounded in bytes.
+    const KEEPS_TEXT: bool = false;
+
     /// Encodes one step of the reply.
     fn delta(&mut self, delta: Delta<'_>, out: &mut Out) -> ControlFlow<Finish>;
 

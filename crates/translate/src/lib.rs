@@ -23,6 +23,7 @@ mod family;
 mod field_path;
 mod format;
 mod frames;
+mod gathered;
 pub mod notice;
 pub mod ollama;
 pub mod openai;

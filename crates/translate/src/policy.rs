@@ -15,6 +15,9 @@ use crate::notice::{Notice, NoticeKind};
 use crate::reasoning_style::ReasoningStyle;
 use crate::tokens::{Estimate, Tokenizer};
 
+/// The most calls of the backend that one request may cause, where nothing else is set: each call uses up limits.
+const MAX_CALLS: usize = 16;
+
 /// The settings of the operator for all requests.
 #[derive(Clone, Debug)]
 pub struct Policy {
@@ -34,6 +37,8 @@ pub struct Policy {
     pub strict: bool,
     /// The model that is used in place of whatever model a request names.
     pub debug_model: Option<String>,
+    /// The most calls of the backend that one request may cause: its choices times its prompts.
+    pub max_calls: usize,
     /// Instructions where a request has none.
     pub instructions: Instructions,
     /// The parameters that the backend accepts.
@@ -53,6 +58,7 @@ impl Default for Policy {
             hide_commentary: false,
             strict: false,
             debug_model: None,
+            max_calls: MAX_CALLS,
             instructions: Instructions::default(),
             backend: Backend::default(),
             tokenizer: Arc::new(Estimate),
@@ -61,6 +67,22 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// Refuses a request that would cause too many calls of the backend: `choices` for each of `prompts`.
+    ///
+    /// # Errors
+    /// A failure that names `n`.
+    pub(crate) fn refuse_many_calls(&self, choices: u32, prompts: usize) -> Result<(), Failure> {
+        let calls = prompts.saturating_mul(usize::try_from(choices).unwrap_or(usize::MAX));
+        if calls <= self.max_calls {
+            return Ok(());
+        }
+        let message = format!(
+            "{prompts} prompts with {choices} choices each are {calls} calls of the model; one request may make {}",
+            self.max_calls
+        );
+        Err(Failure::param("n", message).with_code("too_many_calls"))
+    }
+
     /// Refuses a member that has no effect, where the policy is strict.
     ///
     /// # Errors

@@ -90,6 +90,11 @@ impl EventReader {
         flow.map_break(|finish| Ok(End::new(finish)))
     }
 
+    /// Returns the number of items of the answer so far.
+    pub(crate) fn items(&self) -> usize {
+        self.slots.len()
+    }
+
     fn begin(&mut self, id: Option<&str>, sink: &mut impl Sink) -> ControlFlow<Finish> {
         if std::mem::replace(&mut self.begun, true) {
             return ControlFlow::Continue(());

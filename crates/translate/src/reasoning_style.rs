@@ -87,6 +87,8 @@ impl<E: DeltaEncoder> StyledReasoning<E> {
 impl<E: DeltaEncoder> DeltaEncoder for StyledReasoning<E> {
     type Output = E::Output;
 
+    const KEEPS_TEXT: bool = E::KEEPS_TEXT;
+
     fn delta(&mut self, delta: Delta<'_>, out: &mut Out) -> ControlFlow<Finish> {
         match (self.style, delta) {
             (ReasoningStyle::None, Delta::Reasoning { .. } | Delta::ReasoningBreak(_)) => {

@@ -269,6 +269,8 @@ impl ReplyReasoning {
 impl DeltaEncoder for Collector {
     type Output = Reply;
 
+    const KEEPS_TEXT: bool = true;
+
     fn delta(&mut self, delta: Delta<'_>, out: &mut Out) -> ControlFlow<Finish> {
         if delta.is_output() {
             self.reply.first_at.get_or_insert(out.at);

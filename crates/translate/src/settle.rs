@@ -51,6 +51,7 @@ pub fn settle<'b, O>(
     created: u64,
 ) -> Result<Turn<'b, O>, Failure> {
     let Drafted { mut draft, own } = drafted;
+    policy.refuse_many_calls(draft.choices.max(1), 1 + draft.more_inputs.len())?;
     complete(&mut draft, catalog, policy)?;
     policy.refuse_ignored(&draft.notices)?;
     let shape = Shape {

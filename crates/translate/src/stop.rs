@@ -232,6 +232,8 @@ fn write(
 impl<E: DeltaEncoder> DeltaEncoder for StopAt<E> {
     type Output = E::Output;
 
+    const KEEPS_TEXT: bool = E::KEEPS_TEXT;
+
     fn delta(&mut self, delta: Delta<'_>, out: &mut Out) -> ControlFlow<Finish> {
         match delta {
             Delta::Text(_) | Delta::TextEnd if self.limiter.finish().is_some() => {

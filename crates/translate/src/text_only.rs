@@ -17,6 +17,8 @@ pub struct TextOnly<E>(pub E);
 impl<E: DeltaEncoder> DeltaEncoder for TextOnly<E> {
     type Output = E::Output;
 
+    const KEEPS_TEXT: bool = E::KEEPS_TEXT;
+
     fn delta(&mut self, delta: Delta<'_>, out: &mut Out) -> ControlFlow<Finish> {
         match delta {
             Delta::Refusal(text) => self.0.delta(Delta::Text(text), out),

@@ -9,26 +9,30 @@ use crate::encoder::{DeltaEncoder, Encoder};
 use crate::end::{End, Step};
 use crate::failure::Failure;
 use crate::frames::Out;
+use crate::gathered::{Gathered, Keeps};
 
 /// Reads events and gives their steps to the encoder under it.
 #[derive(Debug)]
 pub struct ReaderEncoder<E> {
     reader: EventReader,
+    gathered: Gathered,
     encoder: E,
 }
 
-impl<E> ReaderEncoder<E> {
+impl<E: DeltaEncoder> ReaderEncoder<E> {
     /// Wraps `encoder`; see [`EventReader::new`].
     #[must_use]
     pub fn new(hide_commentary: bool, encoder: E) -> Self {
-        Self { reader: EventReader::new(hide_commentary), encoder }
+        let keeps = if E::KEEPS_TEXT { Keeps::Everything } else { Keeps::Items };
+        Self { reader: EventReader::new(hide_commentary), gathered: Gathered::new(keeps), encoder }
     }
 }
 
 impl<E: DeltaEncoder> Encoder for ReaderEncoder<E> {
     type Output = E::Output;
 
-    fn event(&mut self, _: &Frame, event: &Event<'_>, out: &mut Out) -> Step {
+    fn event(&mut self, frame: &Frame, event: &Event<'_>, out: &mut Out) -> Step {
+        self.gathered.add(frame, event, self.reader.items())?;
         let encoder = &mut self.encoder;
         self.reader.read(event, &mut |delta: Delta<'_>| encoder.delta(delta, out))
     }

@@ -27,7 +27,10 @@ pub(crate) fn draft(mut request: Request<'_>) -> Result<Drafted<'_, ChatShape>, 
     let newer = request.max_completion_tokens.is_some();
     draft.caps.stop = StopCriteria {
         sequences: stop::sequences(request.stop.take(), "stop")?,
-        max_tokens: request.max_completion_tokens.or(request.max_tokens),
+        max_tokens: match newer {
+            true => draft::token_cap("max_completion_tokens", request.max_completion_tokens)?,
+            false => draft::token_cap("max_tokens", request.max_tokens)?,
+        },
     };
     draft.caps.max_tokens_member = if newer { "max_completion_tokens" } else { "max_tokens" };
     draft.report_emulated("stop");

@@ -25,7 +25,7 @@ pub(super) fn draft(mut request: Request<'_>) -> Result<Drafted<'_, CompletionsS
     let stream_usage = draft.stream_options(request.stream_options.take());
     draft.caps.stop = StopCriteria {
         sequences: stop::sequences(request.stop.take(), "stop")?,
-        max_tokens: request.max_tokens,
+        max_tokens: draft::token_cap("max_tokens", request.max_tokens)?,
     };
     draft.caps.max_tokens_member = "max_tokens";
     draft.report_emulated("stop");

@@ -22,6 +22,7 @@ use crate::encoder::Encoder;
 use crate::end::{End, Finish, Step};
 use crate::failure::Failure;
 use crate::frames::Out;
+use crate::gathered::{Gathered, Keeps};
 use crate::shape::Shape;
 use crate::stop::{Limiter, StopCriteria};
 
@@ -36,6 +37,8 @@ pub struct Passthrough {
     created: Option<Frame>,
     /// `response.output_item.done` by output index.
     items: BTreeMap<usize, Frame>,
+    /// The extent of the items and texts that are kept.
+    gathered: Gathered,
     /// Messages that are not complete.
     partials: Partials,
     /// The cap on tokens, where there is one.
@@ -104,6 +107,7 @@ impl Passthrough {
             collects: !streams || shape.store,
             created: None,
             items: BTreeMap::new(),
+            gathered: Gathered::new(Keeps::Everything),
             partials: Partials::default(),
             limiter,
             open_calls: BTreeSet::new(),
@@ -315,6 +319,7 @@ impl Encoder for Passthrough {
     type Output = Option<Box<RawValue>>;
 
     fn event(&mut self, frame: &Frame, event: &Event<'_>, out: &mut Out) -> Step {
+        self.gathered.add(frame, event, self.items.len())?;
         // Members that are honoured here appear in the response as the client sent them.
         if !self.echoed_params.is_empty()
             && holds_response(&event.body)

@@ -148,3 +148,13 @@ fn ten_thousand_tools_and_a_great_key_are_taken() {
     assert_eq!(settled.body["tools"].as_array().unwrap().len(), 10_000);
     assert!(crate::notice::header(&settled.notices).len() < 100);
 }
+
+#[test]
+fn a_cap_of_no_tokens_is_refused_under_the_name_that_was_used() {
+    for member in ["max_tokens", "max_completion_tokens"] {
+        let body = format!(r#"{{"model":"gpt-6-sol","messages":[],"{member}":0}}"#);
+        let error = wire(&refused(&body))["error"].clone();
+        let expected = (&json!(member), &json!("integer_below_min_value"));
+        assert_eq!((&error["param"], &error["code"]), expected);
+    }
+}

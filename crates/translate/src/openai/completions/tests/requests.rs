@@ -171,3 +171,18 @@ fn failures_are_worded_as_in_chat_completions() {
         assert_eq!(error["type"], "invalid_request_error");
     }
 }
+
+#[test]
+fn a_cap_of_no_tokens_is_refused() {
+    let failure = ask(&json!({"prompt": "a", "max_tokens": 0})).unwrap_err();
+    assert_eq!((failure.status(), failure.param.as_deref()), (400, Some("max_tokens")));
+}
+
+#[test]
+fn choices_times_prompts_are_bounded() {
+    let prompts = |count: usize| vec!["a"; count];
+    assert!(ask(&json!({"prompt": prompts(4), "n": 4})).is_ok());
+    let failure = ask(&json!({"prompt": prompts(8), "n": 8})).unwrap_err();
+    assert_eq!((failure.status(), failure.param.as_deref()), (400, Some("n")));
+    assert!(failure.message.contains("64 calls"), "{}", failure.message);
+}
