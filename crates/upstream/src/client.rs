@@ -14,16 +14,18 @@ use std::time::Duration;
 use reqwest::header::HeaderMap;
 use reqwest::{Method, Request, Response, StatusCode};
 
+use crate::address::Address;
 use crate::config::{Config, Limits};
+use crate::connection::Connections;
 use crate::credentials::{CredentialError, CredentialSource, Credentials};
-use crate::error::{Error, Hint};
+use crate::error::{self, Error, Hint};
 use crate::identity::Caller;
 use crate::residency::Residency;
 use crate::retry::RetryPolicy;
 use crate::route::{Endpoints, UpstreamRoute};
 use crate::turn_state::TurnStates;
 use crate::via::ViaLoop;
-use crate::{connection, response};
+use crate::{response, reuse};
 
 pub use models::ModelList;
 pub use turn::Opened;
@@ -31,7 +33,7 @@ pub use turn::Opened;
 /// Calls one backend for one account.
 #[derive(Clone)]
 pub struct Client {
-    http: reqwest::Client,
+    connections: Connections,
     source: Arc<dyn CredentialSource>,
     route: UpstreamRoute,
     endpoints: Endpoints,
@@ -55,13 +57,13 @@ impl Client {
     pub fn new(config: Config, source: Arc<dyn CredentialSource>) -> Result<Self, Error> {
         let endpoints = config.route.endpoints()?;
         Ok(Self {
-            http: connection::build(&config, &endpoints)?,
+            connections: Connections::new(&config, &endpoints)?,
             caller: Caller::new(&config.identity)?,
             source,
             endpoints,
             limits: config.limits,
             retry: config.retry,
-            residency: Residency::default(),
+            residency: Residency::new(!config.route.has_custom_base()),
             turn_states: TurnStates::default(),
             via: ViaLoop::new(),
             compress_above: config.compress_above.filter(|_| config.route.profile().compresses),
@@ -96,13 +98,13 @@ impl Client {
     }
 
     /// A `GET` whose answer is read as a whole.
-    fn get(&self, url: reqwest::Url, headers: HeaderMap) -> Request {
-        self.short_call(Method::GET, url, headers)
+    fn get(&self, address: Address, headers: HeaderMap) -> Request {
+        self.short_call(Method::GET, address, headers)
     }
 
     /// A call whose answer is read as a whole, within [`Limits::list`].
-    fn short_call(&self, method: Method, url: reqwest::Url, headers: HeaderMap) -> Request {
-        let mut request = request(method, url, headers);
+    fn short_call(&self, method: Method, address: Address, headers: HeaderMap) -> Request {
+        let mut request = request(method, address, headers);
         *request.timeout_mut() = Some(self.limits.list);
         request
     }
@@ -125,7 +127,8 @@ impl Client {
         let (mut credentials, mut renewed) = (Arc::clone(credentials), false);
         let mut tries = 0;
         loop {
-            let error = match self.head(request(&credentials), limit).await {
+            let build = || request(&credentials);
+            let error = match self.head(build, limit).await {
                 Ok(response) if !renewed && is_unauthorized(&response) => {
                     tracing::info!("the backend refused the access token, renewing it");
                     renewed = true;
@@ -162,15 +165,22 @@ impl Client {
         response::accept(response).await.map_err(|error| self.with_hint(error))
     }
 
-    /// Sends one request and waits for the head of its answer.
-    async fn head(&self, request: Request, limit: Duration) -> Result<Response, Error> {
-        let response = match tokio::time::timeout(limit, self.http.execute(request)).await {
-            Ok(Ok(response)) => response,
-            Ok(Err(error)) if error.is_timeout() && !error.is_connect() => {
-                return Err(Error::HeaderTimeout { limit });
+    /// Sends a request and waits for the head of its answer.
+    ///
+    /// The backend may have closed a kept connection at the moment in which the request was written to it. Then
+    /// the request is sent once more on a new connection, which is never repeated so: there, the
+    /// backend may have worked on it.
+    async fn head<F>(&self, request: F, limit: Duration) -> Result<Response, Error>
+    where
+        F: Fn() -> Request,
+    {
+        let kept = head_within(limit, self.connections.kept().execute(request()));
+        let response = match reuse::watch(kept).await {
+            (Err(Error::Broken(error)), true) if !error::is_stream_reset(&error) => {
+                let fresh = self.connections.after_stale()?;
+                head_within(limit, fresh.execute(request())).await?
             }
-            Ok(Err(error)) => return Err(Error::before_head(error)),
-            Err(_) => return Err(Error::HeaderTimeout { limit }),
+            (result, _) => result?,
         };
         let request_id = response::request_id(response.headers());
         tracing::debug!(status = response.status().as_u16(), request_id, "the backend answered");
@@ -192,6 +202,20 @@ impl Client {
     }
 }
 
+async fn head_within(
+    limit: Duration,
+    call: impl Future<Output = Result<Response, reqwest::Error>>,
+) -> Result<Response, Error> {
+    match tokio::time::timeout(limit, call).await {
+        Ok(Ok(response)) => Ok(response),
+        Ok(Err(error)) if error.is_timeout() && !error.is_connect() => {
+            Err(Error::HeaderTimeout { limit })
+        }
+        Ok(Err(error)) => Err(Error::before_head(error)),
+        Err(_) => Err(Error::HeaderTimeout { limit }),
+    }
+}
+
 fn is_unauthorized(response: &Response) -> bool {
     response.status() == StatusCode::UNAUTHORIZED && !response::is_challenge(response)
 }
@@ -207,8 +231,8 @@ impl std::fmt::Debug for Client {
 
 /// Builds a request around headers that are moved in: a `RequestBuilder` would copy them one by
 /// one.
-fn request(method: Method, url: reqwest::Url, headers: HeaderMap) -> Request {
-    let mut request = Request::new(method, url);
+fn request(method: Method, address: Address, headers: HeaderMap) -> Request {
+    let mut request = Request::new(method, address.into());
     *request.headers_mut() = headers;
     request
 }

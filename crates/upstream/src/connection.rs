@@ -1,6 +1,7 @@
-//! The HTTP client behind all calls.
+//! The HTTP clients behind all calls.
 
-use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use reqwest::ClientBuilder;
@@ -8,6 +9,7 @@ use rustls::crypto::ring;
 
 use crate::config::{Config, Proxy};
 use crate::error::Error;
+use crate::reuse;
 use crate::route::Endpoints;
 
 /// HTTP/2 flow-control window of one stream: how many of its bytes may be buffered unread.
@@ -34,14 +36,60 @@ const PING_TIMEOUT: Duration = Duration::from_secs(20);
 
 const MAX_HEADER_BYTES: u32 = 64 * 1024;
 
-/// Builds the client: no redirects, no total time limit, no cookies, no compression.
+/// The client that keeps connections, and one that makes a connection for each call.
+#[derive(Clone)]
+pub(crate) struct Connections {
+    kept: reqwest::Client,
+    /// Made when it is first needed, since that takes milliseconds and may never be.
+    fresh: Arc<OnceLock<reqwest::Client>>,
+    settings: Arc<(Config, Endpoints)>,
+    /// The calls so far that met a kept connection which the backend had closed.
+    stale: Arc<AtomicU64>,
+}
+
+impl Connections {
+    /// Makes no connection yet.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] when the proxy's address is not valid or the TLS roots cannot be read.
+    pub(crate) fn new(config: &Config, endpoints: &Endpoints) -> Result<Self, Error> {
+        Ok(Self {
+            kept: build(config, endpoints, None)?,
+            fresh: Arc::default(),
+            settings: Arc::new((config.clone(), endpoints.clone())),
+            stale: Arc::default(),
+        })
+    }
+
+    pub(crate) fn kept(&self) -> &reqwest::Client {
+        &self.kept
+    }
+
+    /// Returns the client of calls that follow one whose kept connection had been closed, and counts them.
+    pub(crate) fn after_stale(&self) -> Result<&reqwest::Client, Error> {
+        let stale = self.stale.fetch_add(1, Ordering::Relaxed) + 1;
+        tracing::info!(stale, "the backend closed a kept connection, calling again on a new one");
+        if let Some(fresh) = self.fresh.get() {
+            return Ok(fresh);
+        }
+        let (config, endpoints) = &*self.settings;
+        let fresh = build(config, endpoints, Some(0))?;
+        Ok(self.fresh.get_or_init(|| fresh))
+    }
+}
+
+/// Builds a client: no redirects, no total time limit, no cookies, no compression.
 ///
-/// reqwest would send a request's body again to wherever a 307 or 308 points, so a redirect is
+/// At most `kept` unused connections are kept; `None` is no limit. reqwest would send a request's body again to wherever a 307 or 308 points, so a redirect is
 /// reported as an error and not followed.
 ///
 /// # Errors
 /// [`Error::Settings`] when the proxy's address is not valid or the TLS roots cannot be read.
-pub(crate) fn build(config: &Config, endpoints: &Endpoints) -> Result<reqwest::Client, Error> {
+fn build(
+    config: &Config,
+    endpoints: &Endpoints,
+    kept: Option<usize>,
+) -> Result<reqwest::Client, Error> {
     // An error means that the process already has a provider, which is as good.
     let _ = ring::default_provider().install_default();
     let builder = reqwest::Client::builder()
@@ -49,7 +97,9 @@ pub(crate) fn build(config: &Config, endpoints: &Endpoints) -> Result<reqwest::C
         .referer(false)
         .connect_timeout(config.limits.connect)
         .tcp_nodelay(true)
+        .connector_layer(reuse::layer())
         .pool_idle_timeout(POOL_IDLE)
+        .pool_max_idle_per_host(kept.unwrap_or(usize::MAX))
         .http2_adaptive_window(false)
         .http2_initial_stream_window_size(STREAM_WINDOW)
         .http2_initial_connection_window_size(CONNECTION_WINDOW)
@@ -58,7 +108,7 @@ pub(crate) fn build(config: &Config, endpoints: &Endpoints) -> Result<reqwest::C
         .http2_keep_alive_timeout(PING_TIMEOUT)
         .http2_keep_alive_while_idle(true);
     let builder = match &config.proxy {
-        _ if endpoints.loopback => builder.no_proxy(),
+        _ if endpoints.is_loopback() => builder.no_proxy(),
         Proxy::Environment => builder,
         Proxy::Off => builder.no_proxy(),
         Proxy::At(address) => {
@@ -68,7 +118,7 @@ pub(crate) fn build(config: &Config, endpoints: &Endpoints) -> Result<reqwest::C
             builder.proxy(proxy)
         }
     };
-    let builder = if endpoints.plain { without_roots(builder)? } else { builder };
+    let builder = if endpoints.is_plain() { without_roots(builder)? } else { builder };
     builder.build().map_err(|error| {
         let cause = std::error::Error::source(&error).map(ToString::to_string);
         Error::settings(format!("the HTTP client cannot be set up: {}", cause.unwrap_or_default()))

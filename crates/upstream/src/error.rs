@@ -222,6 +222,14 @@ impl Cause {
     }
 }
 
+/// Whether the other side gave up one stream of an HTTP/2 connection that lives on.
+///
+/// The errors of HTTP/2 have no public type here, so their text must do.
+pub(crate) fn is_stream_reset(error: &reqwest::Error) -> bool {
+    let mut links = std::iter::successors(error.source(), |link| beneath(*link));
+    links.any(|link| link.to_string().starts_with("stream error"))
+}
+
 /// The next error in a chain of sources.
 fn beneath<'e>(link: &'e (dyn StdError + 'static)) -> Option<&'e (dyn StdError + 'static)> {
     // An `io::Error` that wraps an error returns that error's source as its own, and so skips it.

@@ -20,6 +20,7 @@
 //! # }
 //! ```
 
+mod address;
 mod adjustment;
 mod client;
 mod config;
@@ -37,6 +38,7 @@ mod residency;
 mod response;
 mod retry;
 mod retry_after;
+mod reuse;
 mod route;
 mod session;
 mod turn_state;

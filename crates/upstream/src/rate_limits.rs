@@ -20,6 +20,13 @@ const LIMIT_NAME: &str = "-limit-name";
 /// The suffixes of a window's headers.
 const WINDOW: [&str; 4] = ["-used-percent", "-window-minutes", "-reset-at", "-reset-after-seconds"];
 
+/// The longest header that is forwarded, in bytes of its value.
+const MAX_FORWARDED_VALUE: usize = 256;
+
+/// The most bytes of names and values that are forwarded of one answer. Clients read heads of 16 KiB or 64 KiB in
+/// all; the real backend sends some 800 bytes about limits.
+const MAX_FORWARDED: usize = 8 * 1024;
+
 /// Names, without [`PREFIX`], of the headers that belong to no window.
 const SINGLE: [&str; 9] = [
     "active-limit",
@@ -60,12 +67,21 @@ pub(crate) fn read_headers(headers: &HeaderMap, now: u64) -> Option<Snapshot> {
 /// The headers about limits, for a client that wants to see them.
 ///
 /// No other header is forwarded: cookies, server names and ids of the network in front of the
-/// backend are none of a client's business.
+/// backend do not concern a client. Long values are left out, and so are all after the first 8 KiB: a
+/// client refuses an answer whose head is too large for it.
 pub(crate) fn forwarded(headers: &HeaderMap) -> Vec<(HeaderName, HeaderValue)> {
     let about_limits =
         |name: &str| SINGLE.contains(&name) || is_window(name) || family(name).is_some();
     let chosen = |name: &str| name.strip_prefix(PREFIX).is_some_and(about_limits);
-    let chosen: Vec<_> = headers.iter().filter(|(name, _)| chosen(name.as_str())).collect();
+    let mut room = MAX_FORWARDED;
+    let mut fits = |name: &HeaderName, value: &HeaderValue| {
+        let size = name.as_str().len() + value.len();
+        let fits = value.len() <= MAX_FORWARDED_VALUE && size <= room;
+        room -= if fits { size } else { 0 };
+        fits
+    };
+    let chosen: Vec<_> =
+        headers.iter().filter(|(name, value)| chosen(name.as_str()) && fits(name, value)).collect();
     // A received header value is a slice of the whole head and keeps all of it in memory. These
     // values live as long as the answer, so they are copied.
     let mut values = BytesMut::with_capacity(chosen.iter().map(|(_, value)| value.len()).sum());
@@ -259,6 +275,23 @@ mod tests {
             "x-codex-primary-used-percent",
         ];
         assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn forwarded_headers_are_bounded_each_and_together() {
+        let mut headers = HeaderMap::new();
+        let fits = HeaderValue::from_str(&"x".repeat(256)).unwrap();
+        for number in 0..90 {
+            let name = format!("x-codex-family{number}-primary-used-percent");
+            headers.insert(HeaderName::try_from(name).unwrap(), fits.clone());
+        }
+        let long = HeaderValue::from_str(&"x".repeat(257)).unwrap();
+        headers.insert("x-codex-promo-message", long);
+        let forwarded = forwarded(&headers);
+        let size = |(name, value): &(HeaderName, HeaderValue)| name.as_str().len() + value.len();
+        let all: usize = forwarded.iter().map(size).sum();
+        assert!((7 * 1024..=8 * 1024).contains(&all), "{all}");
+        assert!(forwarded.iter().all(|(_, value)| value.len() <= 256));
     }
 
     #[test]

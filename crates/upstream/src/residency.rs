@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use chatmock_protocol::codex::accounts::Account;
-use reqwest::Url;
 use reqwest::header::{HeaderMap, HeaderValue};
 
+use crate::address::Address;
 use crate::credentials::Credentials;
 
 /// The header that directs a call to a region.
@@ -25,17 +25,27 @@ const HOSTS: [&str; 2] = ["chatgpt.com", "openai.com"];
 struct Residence {
     account: String,
     /// The origin that replaces the configured one.
-    origin: Option<Url>,
+    origin: Option<Address>,
     /// The value of the routing header.
     routing: Option<HeaderValue>,
 }
 
 /// The residence of the account in use, once it is known.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Residency(Arc<Mutex<Option<Residence>>>);
+#[derive(Clone, Debug)]
+pub(crate) struct Residency {
+    known: Arc<Mutex<Option<Residence>>>,
+    /// Whether calls may go to another origin than the configured one.
+    moves: bool,
+}
 
 impl Residency {
-    /// Returns whether the residence of this account is known.
+    /// Knows nothing yet. Where a person has configured an address, calls stay there: with `moves` false,
+    /// a residence adds its header and no more.
+    pub(crate) fn new(moves: bool) -> Self {
+        Self { known: Arc::default(), moves }
+    }
+
+    /// Whether the residence of this account is known.
     pub(crate) fn is_known(&self, credentials: &Credentials) -> bool {
         self.of(credentials).is_some()
     }
@@ -47,39 +57,53 @@ impl Residency {
         let routing =
             details.and_then(|details| routing_value(details.account_routing_override.as_deref()?));
         let residence = Residence { account, origin, routing };
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(residence);
+        *self.known.lock().unwrap_or_else(PoisonError::into_inner) = Some(residence);
     }
 
-    /// Directs a call of the account to where its data must stay.
-    pub(crate) fn apply(&self, credentials: &Credentials, url: &mut Url, headers: &mut HeaderMap) {
-        let Some(Residence { origin, routing, .. }) = self.of(credentials) else { return };
-        if let Some(origin) = origin {
-            let _ = url.set_host(origin.host_str());
-            let _ = url.set_port(origin.port());
-        }
+    /// Directs a call of the account to where its data must stay; returns its address.
+    pub(crate) fn direct(
+        &self,
+        credentials: &Credentials,
+        address: Address,
+        headers: &mut HeaderMap,
+    ) -> Address {
+        let Some(Residence { origin, routing, .. }) = self.of(credentials) else { return address };
         if let Some(routing) = routing {
             headers.insert(HEADER, routing);
+        }
+        match origin.filter(|_| self.moves) {
+            Some(origin) => address.moved_to(&origin),
+            None => address,
         }
     }
 
     fn of(&self, credentials: &Credentials) -> Option<Residence> {
-        let known = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
         known.clone().filter(|known| credentials.account_id() == Some(&known.account))
     }
 }
 
 /// Parses the origin of a residence; `None` for one to which no token may be sent.
-fn allowed_origin(word: &str) -> Option<Url> {
-    let url = Url::parse(word).ok().filter(|_| word != NO_CONSTRAINT)?;
-    let host = url.host_str()?;
+fn allowed_origin(word: &str) -> Option<Address> {
+    if word == NO_CONSTRAINT {
+        return None;
+    }
+    let address = Address::parse(word).ok();
+    let allowed = address.filter(|address| !address.is_plain() && is_ours(address.host_and_port()));
+    if allowed.is_none() {
+        tracing::warn!(
+            "the backend directs the account to a host that is not OpenAI's; ignoring it"
+        );
+    }
+    allowed
+}
+
+/// Whether a host is OpenAI's, at the port of https. Another port of it may be anyone's who can bind one there.
+fn is_ours((host, port): (&str, Option<u16>)) -> bool {
     let known = HOSTS.iter().any(|known| {
         host == *known || host.strip_suffix(known).is_some_and(|rest| rest.ends_with('.'))
     });
-    if url.scheme() == "https" && known {
-        return Some(url);
-    }
-    tracing::warn!("the backend directs the account to a host that is not OpenAI's; ignoring it");
-    None
+    known && port == Some(443)
 }
 
 /// Parses the value of the routing header; `None` where it would not be a plain word.
@@ -99,7 +123,12 @@ mod tests {
             ("https://eu.chatgpt.com", true),
             ("https://chatgpt.com", true),
             ("https://openai.com", true),
+            ("https://eu.chatgpt.com:443", true),
+            ("https://eu.chatgpt.com:19303", false),
+            ("https://user@eu.chatgpt.com", false),
             ("http://chatgpt.com", false),
+            ("http://chatgpt.com:443", false),
+            ("http://127.0.0.1", false),
             ("https://chatgpt.com.example.org", false),
             ("https://notchatgpt.com", false),
             ("NO_CONSTRAINT", false),

@@ -65,6 +65,22 @@ pub(crate) fn unexpected(response: &Response) -> Error {
     }
 }
 
+/// The error for a success that is not a stream. Some gateways answer so where they mean an error, and say in JSON
+/// which: its message is worth more than the content type.
+pub(crate) async fn in_place_of_stream(response: Response) -> Error {
+    let unexpected = unexpected(&response);
+    let headers = response.headers().clone();
+    let body = read_error(response).await;
+    match ApiError::read_body(&body).filter(|error| error.message.is_some() || error.code.is_some())
+    {
+        Some(_) => {
+            let now = SystemTime::now();
+            Error::Refused(Box::new(refusal(StatusCode::BAD_GATEWAY, &headers, &body, now)))
+        }
+        None => unexpected,
+    }
+}
+
 /// The value of a header, if it is text and not empty.
 pub(crate) fn text<'h>(headers: &'h HeaderMap, name: &str) -> Option<&'h str> {
     headers.get(name)?.to_str().ok().filter(|value| !value.is_empty())

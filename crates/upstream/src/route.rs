@@ -197,16 +197,18 @@ impl fmt::Debug for UpstreamRoute {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::address::Address;
 
     #[test]
     fn the_calls_of_the_codex_route_have_their_known_addresses() {
         let endpoints = UpstreamRoute::codex().endpoints().unwrap();
         let base = "https://chatgpt.com/backend-api";
-        assert_eq!(endpoints.responses.as_str(), format!("{base}/codex/responses"));
-        assert_eq!(endpoints.usage.as_ref().unwrap().as_str(), format!("{base}/wham/usage"));
+        let text = |address: &Address| String::from(Url::from(address.clone()));
+        assert_eq!(text(&endpoints.responses), format!("{base}/codex/responses"));
+        assert_eq!(text(endpoints.usage.as_ref().unwrap()), format!("{base}/wham/usage"));
         let models = endpoints.models(Some("0.169.0"));
-        assert_eq!(models.as_str(), format!("{base}/codex/models?client_version=0.169.0"));
-        assert!(!endpoints.loopback);
+        assert_eq!(text(&models), format!("{base}/codex/models?client_version=0.169.0"));
+        assert!(!endpoints.is_loopback());
     }
 
     #[test]
@@ -214,8 +216,9 @@ mod tests {
         for base in ["http://127.0.0.1:9/codex", "http://[::1]:9/codex", "http://localhost/codex/"]
         {
             let endpoints = UpstreamRoute::codex().at(base).endpoints().unwrap();
-            assert!(endpoints.loopback, "{base}");
-            assert!(endpoints.responses.path().ends_with("/codex/responses"), "{base}");
+            assert!(endpoints.is_loopback(), "{base}");
+            let responses = Url::from(endpoints.responses);
+            assert!(responses.path().ends_with("/codex/responses"), "{base}");
         }
         for base in [
             "http://chatgpt.com/codex",

@@ -37,9 +37,9 @@ impl Client {
 
 #[cfg(test)]
 mod tests {
-    use reqwest::Url;
     use reqwest::header::HeaderMap;
 
+    use crate::address::Address;
     use crate::client::testing::{Backend, CountingSource, answer, stream};
 
     #[tokio::test]
@@ -68,8 +68,22 @@ mod tests {
         client.read_residency().await.unwrap();
         let credentials = client.credentials().await.unwrap();
         let mut headers = HeaderMap::new();
-        let mut url: Url = "https://chatgpt.com/x".parse().unwrap();
-        client.residency.apply(&credentials, &mut url, &mut headers);
-        assert_eq!((url.as_str(), headers.is_empty()), ("https://chatgpt.com/x", true));
+        let address = Address::parse("https://chatgpt.com/x").unwrap();
+        let directed = client.residency.direct(&credentials, address.clone(), &mut headers);
+        assert_eq!((directed, headers.is_empty()), (address, true));
+    }
+
+    #[tokio::test]
+    async fn a_call_never_leaves_a_configured_address() {
+        let body = r#"{"accounts":[{"id":"acct-1","account_routing_override":"us",
+            "workspace_backend_origin":"https://eu.chatgpt.com"}]}"#;
+        let backend = Backend::start([answer("200 OK", &[], body)]).await;
+        let client = backend.client(&CountingSource::new());
+        client.read_residency().await.unwrap();
+        let credentials = client.credentials().await.unwrap();
+        let mut headers = HeaderMap::new();
+        let address = client.endpoints.responses.clone();
+        let directed = client.residency.direct(&credentials, address.clone(), &mut headers);
+        assert_eq!((directed, headers.len()), (address, 1));
     }
 }

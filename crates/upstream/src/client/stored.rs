@@ -15,22 +15,19 @@ impl Client {
     /// client wrote it.
     ///
     /// # Errors
-    /// Any [`Error`] except those of a running stream.
+    /// Any [`Error`] except those of a running stream; [`Error::Request`] for a segment that is empty, `.` or
+    /// `..`.
     pub async fn stored(
         &self,
         method: &Method,
         path: &[&str],
         query: Option<&str>,
     ) -> Result<Vec<u8>, Error> {
-        let mut url = self.endpoints.responses.clone();
-        if let Ok(mut segments) = url.path_segments_mut() {
-            segments.extend(path);
-        }
-        url.set_query(query);
+        let address = self.endpoints.stored(path)?.with_query(query);
         let credentials = self.credentials().await?;
         let request = |credentials: &Credentials| {
             let headers = list_headers(self.route(), &self.caller, credentials);
-            self.short_call(method.clone(), url.clone(), headers)
+            self.short_call(method.clone(), address.clone(), headers)
         };
         let response = self.exchange(&credentials, self.limits.list, request).await?;
         response::read_list(response, self.limits.list).await
@@ -53,6 +50,10 @@ mod tests {
         let base = "/backend-api/codex/responses";
         let sent = backend.requests();
         assert!(sent[0].starts_with(&format!("GET {base}/resp_1/input_items?limit=2 HTTP/1.1")));
+        for path in [["", "x"], [".", "x"], ["..", "x"], ["a", ".."]] {
+            let error = client.stored(&Method::GET, &path, None).await.unwrap_err();
+            assert!(matches!(error, Error::Request { .. }), "{path:?}: {error:?}");
+        }
         assert!(sent[1].starts_with(&format!("DELETE {base}/a%2F..%2Fb HTTP/1.1")), "{}", sent[1]);
     }
 }

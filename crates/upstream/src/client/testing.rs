@@ -121,7 +121,7 @@ impl Drop for Backend {
 }
 
 /// Reads a head and the body whose length it announces.
-async fn read_request(socket: &mut TcpStream) -> String {
+pub(crate) async fn read_request(socket: &mut TcpStream) -> String {
     let mut request = Vec::new();
     let mut buffer = [0; 4096];
     loop {

@@ -225,6 +225,18 @@ async fn a_success_that_is_not_an_event_stream_is_refused() {
 }
 
 #[tokio::test]
+async fn an_error_in_a_success_keeps_its_message() {
+    let body = r#"{"error":{"message":"no channel for this model","code":"no_channel"}}"#;
+    let error = error_of(answer("200 OK", &["content-type: application/json"], body)).await;
+    let refusal = error_response(error);
+    assert_eq!((refusal.status, refusal.error.code.as_deref()), (502, Some("no_channel")));
+    assert_eq!(refusal.error.message.as_deref(), Some("no channel for this model"));
+    let answered = r#"{"id":"chatcmpl-1","error":null,"choices":[]}"#;
+    let error = error_of(answer("200 OK", &["content-type: application/json"], answered)).await;
+    assert!(matches!(error, Error::Unexpected { status: 200, .. }), "{error:?}");
+}
+
+#[tokio::test]
 async fn a_stream_without_content_type_or_with_parameters_in_it_is_accepted() {
     let with_parameters = answer("200 OK", &["content-type: Text/Event-Stream; charset=utf-8"], "");
     let backend = Backend::start([answer("200 OK", &[], "data: a\n\n"), with_parameters]).await;
@@ -378,5 +390,6 @@ async fn settings_that_cannot_work_are_refused_at_once() {
     }
 }
 
+mod kept;
 mod retries;
 mod turns;

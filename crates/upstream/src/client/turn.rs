@@ -90,18 +90,18 @@ impl Client {
         let call = |credentials: &Credentials| {
             let session = prepared.session();
             let mut headers = turn_headers(&self.route, &self.caller, credentials, session);
-            let mut url = self.endpoints.responses.clone();
-            self.residency.apply(credentials, &mut url, &mut headers);
+            let address = self.endpoints.responses.clone();
+            let address = self.residency.direct(credentials, address, &mut headers);
             let more = [(VIA, &via), (CONTENT_ENCODING, &coding), (TURN_STATE, &state)];
             let more = more.into_iter().filter_map(|(name, value)| Some((name, value.clone()?)));
             headers.extend(more);
-            let mut request = request(Method::POST, url, headers);
+            let mut request = request(Method::POST, address, headers);
             *request.body_mut() = Some(body.clone().into());
             request
         };
         let response = self.exchange(credentials, self.limits.header, call).await?;
         if !is_event_stream(response.headers()) {
-            return Err(response::unexpected(&response));
+            return Err(response::in_place_of_stream(response).await);
         }
         if let Some(state) = response.headers().get(TURN_STATE) {
             self.turn_states.keep(prepared.session(), prepared.body(), state);

@@ -1,81 +1,63 @@
 //! The addresses of a backend's calls, checked once when the client is made.
 
-use reqwest::Url;
-
+use crate::address::Address;
 use crate::error::Error;
 
 /// The address of each call.
 #[derive(Clone, Debug)]
 pub(crate) struct Endpoints {
-    pub(crate) responses: Url,
-    models: Url,
+    pub(crate) responses: Address,
+    models: Address,
     /// The account's limits, if the backend reports them.
-    pub(crate) usage: Option<Url>,
+    pub(crate) usage: Option<Address>,
     /// The account's workspaces, which say where their data must stay.
-    pub(crate) accounts: Option<Url>,
-    /// True if the backend is on this machine.
-    pub(crate) loopback: bool,
-    /// True if it is called without TLS.
-    pub(crate) plain: bool,
+    pub(crate) accounts: Option<Address>,
 }
 
 impl Endpoints {
     /// Derives the addresses from `base`. Usage and accounts are next to the last segment of its
     /// path, not below it, and exist only where the backend reports limits.
     pub(super) fn under(base: &str, reports_limits: bool) -> Result<Self, Error> {
-        let wrong = |why: &str| Error::settings(format!("the backend's address {why}"));
-        let base = Url::parse(base).map_err(|_| wrong("is not a URL"))?;
-        if !base.username().is_empty() || base.password().is_some() {
-            return Err(wrong("must not hold a user name or password"));
-        }
-        if base.query().is_some() || base.fragment().is_some() {
-            return Err(wrong("must end with its path"));
-        }
-        let loopback = is_loopback(&base);
-        match base.scheme() {
-            "https" => {}
-            "http" if loopback => {}
-            "http" => return Err(wrong("must be https, since it is not on this machine")),
-            _ => return Err(wrong("must begin with https://")),
-        }
-        let under = |tail: &[&str], up: bool| -> Result<Url, Error> {
-            let mut url = base.clone();
-            let mut path = url.path_segments_mut().map_err(|()| wrong("has no path"))?;
-            path.pop_if_empty();
-            if up {
-                path.pop();
-            }
-            path.extend(tail);
-            drop(path);
-            Ok(url)
-        };
-        let next_to = |tail: &[&str]| {
-            reports_limits.then(|| under(&[&["wham"], tail].concat(), true)).transpose()
-        };
+        let base = Address::parse(base)
+            .map_err(|why| Error::settings(format!("the backend's address {why}")))?;
+        let next_to = |tail: &[&str]| reports_limits.then(|| base.next_to(tail));
         Ok(Self {
-            responses: under(&["responses"], false)?,
-            models: under(&["models"], false)?,
-            usage: next_to(&["usage"])?,
-            accounts: next_to(&["accounts", "check"])?,
-            loopback,
-            plain: base.scheme() == "http",
+            responses: base.below(&["responses"]),
+            models: base.below(&["models"]),
+            usage: next_to(&["wham", "usage"]),
+            accounts: next_to(&["wham", "accounts", "check"]),
         })
     }
 
     /// The list of models. A backend that filters it reads the client's version from the query.
-    pub(crate) fn models(&self, client_version: Option<&str>) -> Url {
-        let mut url = self.models.clone();
-        if let Some(version) = client_version {
-            url.query_pairs_mut().append_pair("client_version", version);
+    pub(crate) fn models(&self, client_version: Option<&str>) -> Address {
+        match client_version {
+            Some(version) => self.models.clone().with_pair("client_version", version),
+            None => self.models.clone(),
         }
-        url
     }
-}
 
-/// Returns whether the host is this machine. No resolver is asked: its answer could change later, and a
-/// name that only happens to resolve to this machine must not be called without TLS.
-fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost" || bare.parse::<std::net::IpAddr>().is_ok_and(|ip| ip.is_loopback())
+    /// A stored response, or a part of it. `path` is the rest of the path after `/responses`.
+    ///
+    /// # Errors
+    /// [`Error::Request`] for segments that a URL cannot hold as they are: `..` would lead the call elsewhere,
+    /// and an empty one to the whole list.
+    pub(crate) fn stored(&self, path: &[&str]) -> Result<Address, Error> {
+        match path.iter().any(|segment| matches!(*segment, "" | "." | "..")) {
+            true => {
+                Err(Error::Request { param: "response_id", message: "is not the id of a response" })
+            }
+            false => Ok(self.responses.below(path)),
+        }
+    }
+
+    /// Whether the backend is on this machine.
+    pub(crate) fn is_loopback(&self) -> bool {
+        self.responses.is_loopback()
+    }
+
+    /// Whether it is called without TLS.
+    pub(crate) fn is_plain(&self) -> bool {
+        self.responses.is_plain()
+    }
 }
