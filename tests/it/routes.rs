@@ -1,7 +1,7 @@
 //! The three routes: every dialect through each backend, what each takes, and how each fails.
 
-use chatmock_server::Settings;
 use chatmock_server::upstream::{ApiFlavor, UpstreamRoute};
+use chatmock_server::{ApiKey, Settings};
 use chatmock_simulator::{Settings as Simulated, Simulator};
 use chatmock_testkit::client::Request;
 use serde_json::{Value, json};
@@ -253,4 +253,61 @@ async fn a_request_that_comes_back_is_refused() {
     assert_eq!(harness.server.send(request).await.status, 200);
     let on = harness.simulator.model_calls().pop().unwrap().header("via").unwrap().to_owned();
     assert_eq!(on, format!("1.1 chatmock-0123456789abcdef, {via}"));
+}
+
+#[tokio::test]
+async fn labels_part_the_responses_that_a_platform_stores() {
+    const KEYS: [(&str, &str); 2] =
+        [("ann", "a-key-of-ann-and-more"), ("ben", "a-key-of-ben-and-more")];
+    let keys = |settings: &mut Settings| {
+        let key = |(label, key): (&str, &str)| ApiKey::new(label, key);
+        settings.http.admission.keys = KEYS.into_iter().map(key).collect();
+    };
+    let way = Way::with(api(), Simulated::default(), keys).await;
+    let [ann, ben] = KEYS.map(|(_, key)| key);
+    for stream in [false, true] {
+        let post = |key, body: &Value| {
+            way.server.send(Request::post(RESPONSES, body.to_string()).with("x-api-key", key))
+        };
+        let reply = post(ann, &responses("my name is Ann", stream)).await;
+        assert_eq!(reply.status, 200, "{}", reply.text());
+        let id = reply.text().split("\"id\":\"").find_map(|rest| {
+            let id = rest.split('"').next().unwrap();
+            id.starts_with("resp_").then(|| id.to_owned())
+        });
+        let path = format!("{RESPONSES}/{}", id.as_ref().unwrap());
+        let mut next = responses("and now?", stream);
+        next["previous_response_id"] = json!(id);
+        assert_eq!(post(ben, &next).await.status, 400);
+        assert_eq!(post(ann, &next).await.status, 200);
+        // This platform answers no GET, so that what counts is who is asked.
+        let asked =
+            || way.simulator.requests().iter().filter(|r| r.path.contains("/resp_")).count();
+        for (method, path) in [
+            ("GET", path.clone()),
+            ("GET", format!("{path}/input_items")),
+            ("DELETE", path.clone()),
+        ] {
+            for (key, calls) in [(ben, 0), (ann, 1)] {
+                let before = asked();
+                let request = Request::new(method, &path).with("x-api-key", key);
+                let reply = way.server.send(request).await;
+                assert_eq!(asked() - before, calls, "{method} {path}: {}", reply.text());
+                let ours =
+                    reply.text().contains(&format!("with id '{}' not found", id.as_ref().unwrap()));
+                assert_eq!((reply.status, ours), (404, calls == 0), "{}", reply.text());
+            }
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_id_that_would_change_the_address_names_no_response() {
+    let way = Way::by(api()).await;
+    for id in ["..", ".", "%2e%2e", "%2E", "../models", "..%2fmodels"] {
+        for method in ["GET", "DELETE"] {
+            let reply = way.server.send(Request::new(method, &format!("{RESPONSES}/{id}"))).await;
+            assert_eq!(reply.status, 404, "{method} {id}: {}", reply.text());
+        }
+    }
 }

@@ -8,6 +8,7 @@ use chatmock_upstream::Client;
 use tokio::sync::watch;
 
 use crate::api::{Services, family};
+use crate::clock::unix_now;
 use crate::error::ServerError;
 use crate::http::connection::Connections;
 use crate::http::guard::Guard;
@@ -56,7 +57,9 @@ impl App {
         };
         let auth = UpstreamAuth::new(access, remedies::for_credentials(route.name()))?;
         let client = Client::new(upstream, auth.credentials())?;
-        let responses = Arc::new(ResponseStore::open(http.responses.clone())?);
+        let store = http.responses.clone();
+        let store = if policy.backend.accepts("store") { store.of_claims() } else { store };
+        let responses = Arc::new(ResponseStore::open(store, unix_now())?);
         let log_limiter = Arc::<LogLimiter>::default();
         let (tasks, panics) = (Arc::<Tasks>::default(), Arc::<PanicCounter>::default());
         tasks.spawn(Arc::clone(&models).run(client.clone()));

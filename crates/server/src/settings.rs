@@ -276,6 +276,15 @@ pub struct StoreSettings {
     pub max_age: Duration,
 }
 
+impl StoreSettings {
+    /// The bounds where the backend stores the responses, and only their owners are remembered here: small
+    /// records, for as long as OpenAI's platform keeps what they name.
+    pub(crate) fn of_claims(self) -> Self {
+        let month = Duration::from_secs(30 * 24 * 3600);
+        Self { max_count: self.max_count.max(20_000), max_age: self.max_age.max(month), ..self }
+    }
+}
+
 impl Default for StoreSettings {
     fn default() -> Self {
         Self {

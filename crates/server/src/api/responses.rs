@@ -3,17 +3,17 @@
 mod page;
 
 use chatmock_translate::Failure;
-use http::StatusCode;
 use http::request::Parts;
+use http::{Method, StatusCode};
 use serde::Serialize;
 
-use super::{Exchange, Handling, Services};
+use super::{Exchange, Handling, RequestContext, Services};
 use crate::clock::unix_now;
 use crate::failure;
 use crate::http::api_keys::Caller;
 use crate::http::response::{self, HttpResponse, ReplyHeaders};
 use crate::state::SharedState;
-use crate::state::responses::{self, Owner};
+use crate::state::responses::{Owner, unknown};
 
 #[derive(Serialize)]
 struct Deleted<'a> {
@@ -28,7 +28,7 @@ pub(super) fn get(exchange: Exchange<'_>) -> Handling<'_> {
         let Exchange { context, head, variable: id, .. } = exchange;
         match context.services.stores_responses() {
             true => read(&context.services.state, context.caller, id, head.uri.query()).await,
-            false => at_backend(&context.services.state, head, &[id]).await,
+            false => at_backend(context, head, &[id]).await,
         }
     })
 }
@@ -39,7 +39,7 @@ pub(super) fn delete(exchange: Exchange<'_>) -> Handling<'_> {
         let Exchange { context, head, variable: id, .. } = exchange;
         match context.services.stores_responses() {
             true => remove(&context.services.state, context.caller, id).await,
-            false => at_backend(&context.services.state, head, &[id]).await,
+            false => at_backend(context, head, &[id]).await,
         }
     })
 }
@@ -50,7 +50,7 @@ pub(super) fn input_items(exchange: Exchange<'_>) -> Handling<'_> {
         let Exchange { context, head, variable: id, .. } = exchange;
         match context.services.stores_responses() {
             true => list_items(&context.services.state, context.caller, id, head.uri.query()).await,
-            false => at_backend(&context.services.state, head, &[id, "input_items"]).await,
+            false => at_backend(context, head, &[id, "input_items"]).await,
         }
     })
 }
@@ -84,11 +84,9 @@ async fn read(
 /// Deletes a response.
 ///
 /// # Errors
-/// 404 for an id that is not here or not this account's.
+/// 404 for an id that is not here or not this account's, 500 where it cannot be deleted for good.
 async fn remove(state: &SharedState, caller: &Caller, id: &str) -> Result<HttpResponse, Failure> {
-    if !state.responses.delete(&owner(state, caller).await?, id) {
-        return Err(responses::unknown(id));
-    }
+    state.responses.delete(&owner(state, caller).await?, id).await?;
     response::json(ReplyHeaders::default(), &Deleted { id, object: "response", deleted: true })
 }
 
@@ -110,15 +108,35 @@ async fn list_items(
 
 /// Answers as the backend does, which stores the responses; `path` follows `/v1/responses`.
 ///
+/// The backend has one key for all callers. Where they have keys of their own, this server remembers whose a
+/// response is, and asks for no other.
+///
 /// # Errors
-/// The backend's own.
+/// The backend's own, and 404 for an id that is not this caller's.
 async fn at_backend(
-    state: &SharedState,
+    context: &RequestContext<'_>,
     head: &Parts,
     path: &[&str],
 ) -> Result<HttpResponse, Failure> {
+    let (state, caller) = (&context.services.state, context.caller);
+    let id = path.first().copied().unwrap_or_default();
+    // In an address these are no name: `..` would ask for something else than a response.
+    if matches!(id, "" | "." | "..") {
+        return Err(unknown(id));
+    }
+    let owner = match caller.label() {
+        Some(_) => Some(owner(state, caller).await?),
+        None => None,
+    };
+    if let Some(owner) = &owner {
+        state.responses.find(owner, id, unix_now())?;
+    }
     let stored = state.client.stored(&head.method, path, head.uri.query());
     let answer = stored.await.map_err(failure::from_upstream)?;
+    if let Some(owner) = owner.filter(|_| head.method == Method::DELETE) {
+        // The response is gone; a claim that is left on the disk names nothing any more.
+        let _ = state.responses.delete(&owner, id).await;
+    }
     Ok(response::bytes(StatusCode::OK, "application/json", answer.into()))
 }
 

@@ -1,11 +1,11 @@
 //! Content codings of request bodies: gzip and zstd, decoded within the limit of size.
 
+mod gzip;
 mod zstd;
 
 use std::io::{self, Read};
 
 use chatmock_translate::{Failure, FailureKind};
-use flate2::bufread::MultiGzDecoder;
 use http::HeaderMap;
 use http::header::CONTENT_ENCODING;
 
@@ -73,7 +73,7 @@ impl ContentCoding {
     fn reader<'b>(self, body: &'b [u8]) -> Box<dyn Read + 'b> {
         match self {
             Self::Identity => Box::new(body),
-            Self::Gzip => Box::new(MultiGzDecoder::new(body)),
+            Self::Gzip => Box::new(gzip::MembersReader::new(body)),
             Self::Zstd => Box::new(zstd::FramesReader::new(body)),
         }
     }

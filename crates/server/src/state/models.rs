@@ -197,7 +197,8 @@ impl Models {
 
     /// Reads the file; a list of another account does not count.
     async fn read_cache(&self, account: Option<&str>) -> Option<Catalog> {
-        let bytes = tokio::fs::read(self.file.as_ref()?).await.ok()?;
+        let file = self.file.clone()?;
+        let bytes = tokio::task::spawn_blocking(move || cache_file::read(&file)).await.ok()??;
         let head: CacheHead = serde_json::from_slice(&bytes).ok()?;
         if head.account_id.as_deref() != account || head.backend != self.backend {
             return None;

@@ -9,13 +9,14 @@ mod writer;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
+use bytes::Bytes;
 use chatmock_translate::{Failure, FailureKind};
 
 use memory::MemoryStore;
 pub(crate) use owner::Owner;
 use owner::StoreKey;
 pub(crate) use stored::StoredResponse;
-use writer::DatabaseWriter;
+use writer::{DatabaseWriter, Forgotten};
 
 use crate::clock::unix_now;
 use crate::error::StoreError;
@@ -48,12 +49,12 @@ impl ResponseStore {
     ///
     /// # Errors
     /// When the directory cannot be used, its database is damaged, or another process has it.
-    pub(crate) fn open(settings: StoreSettings) -> Result<Self, StoreError> {
+    pub(crate) fn open(settings: StoreSettings, now: u64) -> Result<Self, StoreError> {
         let mut memory = MemoryStore::new(&settings);
         let database = match settings.directory {
             Some(directory) => {
                 let (database, records) = database::ResponseDatabase::open(&directory)?;
-                memory.restore(records);
+                memory.restore(records, now);
                 Some((database, directory))
             }
             None => None,
@@ -86,18 +87,33 @@ impl ResponseStore {
         self.changed();
     }
 
-    /// Deletes an owner's response; returns whether there was one.
-    pub(crate) fn delete(&self, owner: &Owner, id: &str) -> bool {
-        let deleted = self.with(|memory| memory.remove(&owner.key(id)));
-        if deleted.is_some() {
-            self.changed();
+    /// Remembers that a response which the backend stores is this owner's.
+    pub(crate) fn claim(&self, owner: &Owner, id: &str, now: u64) {
+        let claim = StoredResponse { created_at: now, input: Bytes::new(), response: Bytes::new() };
+        self.insert(owner.key(id), claim, now);
+    }
+
+    /// Deletes an owner's response, and returns once no later process can find it either.
+    ///
+    /// # Errors
+    /// 404 in OpenAI's words where there is none, 500 where the deletion cannot be made durable: the response
+    /// is still there then.
+    pub(crate) async fn delete(&self, owner: &Owner, id: &str) -> Result<(), Failure> {
+        let key = owner.key(id);
+        let deleted = self.with(|memory| memory.remove(&key)).ok_or_else(|| unknown(id))?;
+        match &self.writer {
+            Some(writer) if writer.forgotten().await == Forgotten::No => {
+                self.with(|memory| memory.put_back(key, deleted));
+                let message = "the response could not be deleted on the disk and is still there; see the server's log";
+                Err(Failure::new(FailureKind::Internal, message).with_code("not_deleted"))
+            }
+            _ => Ok(()),
         }
-        deleted.is_some()
     }
 
     /// Drops what is too old.
     pub(crate) fn expire(&self, now: u64) {
-        let expired = self.with(|memory| memory.evict(now));
+        let expired = self.with(|memory| memory.expire(now));
         if !expired.is_empty() {
             self.changed();
         }

@@ -22,10 +22,18 @@ use super::TurnServices;
 use crate::clock::unix_now;
 use crate::http::fair_places::Place;
 use crate::state::credentials::Audience;
+use crate::state::responses::Owner;
 use crate::{failure, remedies};
 
 /// The most that is taken after the first output before the head is sent, in bytes.
 const MAX_TAKEN: usize = 64 * 1024;
+
+/// The most that is held back before the first output, in bytes. The real handshake repeats the request and has a
+/// few hundred kilobytes; a backend that never begins to answer must not fill the memory.
+const MAX_HELD: usize = 64 * 1024 * 1024;
+
+/// The memory that a held frame takes in addition to its text, roughly.
+const FRAME: usize = 256;
 
 /// The number of scheduler turns to wait for more data before sending the head: a short answer comes in one
 /// piece or two, and then its end.
@@ -54,6 +62,8 @@ pub(crate) struct Attempt {
     credentials: Arc<Credentials>,
     /// The place that it has until its last byte.
     pub(crate) place: Place,
+    /// Who is to own the response at the backend, until its id is known.
+    claimant: Option<Arc<Owner>>,
 }
 
 /// A call of the backend that is to be made.
@@ -63,6 +73,8 @@ pub(crate) struct Call {
     pub(crate) place: Place,
     /// The readers of a failure.
     pub(crate) audience: Audience,
+    /// Who is to own the response that the backend stores.
+    pub(crate) claimant: Option<Arc<Owner>>,
 }
 
 /// The source of a choice's events.
@@ -95,7 +107,8 @@ impl EventSource {
         let (services, credentials) = (Arc::clone(services), Arc::clone(credentials));
         let opening = async move {
             let Opening { held, events, meta } = open(&services, &call, &credentials).await?;
-            Ok(Attempt { held, events, meta, credentials, place: call.place })
+            let Call { place, claimant, .. } = call;
+            Ok(Attempt { held, events, meta, credentials, place, claimant })
         };
         Self::Attempt(opening.boxed())
     }
@@ -133,6 +146,14 @@ impl EventSource {
     pub(crate) fn credentials(&self) -> Option<&Arc<Credentials>> {
         match self {
             Self::Running(attempt) => Some(&attempt.credentials),
+            _ => None,
+        }
+    }
+
+    /// Takes who is to own the response, while it runs.
+    pub(crate) fn take_claimant(&mut self) -> Option<Arc<Owner>> {
+        match self {
+            Self::Running(attempt) => attempt.claimant.take(),
             _ => None,
         }
     }
@@ -251,11 +272,15 @@ async fn attempt(
 
 /// Reads up to the first output; a failure in its place is given as one.
 async fn first_output(mut events: Events) -> Result<(Events, HeldFrames), Failure> {
-    let mut held = HeldFrames::new();
+    let (mut held, mut size) = (HeldFrames::new(), 0);
     loop {
         let frame = frame(events.next().await)?;
         // Its events repeat the whole request, and are read when they are encoded.
         if Event::is_handshake(&frame).map_err(unreadable)? {
+            size += frame.data().len() + FRAME;
+            if size > MAX_HELD {
+                return Err(no_output());
+            }
             // It may be minutes until the output comes, so nothing but the event itself is kept.
             held.push_back(Ok(frame.detached()));
             continue;
@@ -296,6 +321,13 @@ async fn take_arrived(events: &mut Events, held: &mut HeldFrames) {
         Poll::Pending
     })
     .await;
+}
+
+/// A backend that sends one beginning after the other.
+fn no_output() -> Failure {
+    let message =
+        format!("the backend sent {} MiB of events and no output", MAX_HELD / 1024 / 1024);
+    Failure::new(FailureKind::Failed, message).with_code("upstream_answer_too_large")
 }
 
 fn failed(error: ApiError) -> Failure {
@@ -357,6 +389,22 @@ mod tests {
             held.iter().map(|frame| frame.as_ref().unwrap().text().to_owned()).collect();
         assert_eq!(texts.len(), 4, "{texts:?}");
         assert_eq!(texts[3], r#"{"type":"c"}"#);
+    }
+
+    #[tokio::test]
+    async fn a_handshake_without_end_fails_before_it_fills_the_memory() {
+        let progress = Bytes::from(format!(
+            "data: {{\"type\":\"response.in_progress\",\"response\":{{\"id\":\"{}\"}}}}\n\n",
+            "x".repeat(1024 * 1024)
+        ));
+        let endless = futures::stream::repeat_with(move || Ok(progress.clone()));
+        let Err(failure) = first_output(Events::new(endless, &Limits::default())).await else {
+            panic!("an answer without output was opened");
+        };
+        assert_eq!(
+            (failure.status(), failure.code.as_deref()),
+            (502, Some("upstream_answer_too_large"))
+        );
     }
 
     #[tokio::test]

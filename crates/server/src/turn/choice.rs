@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use chatmock_protocol::responses::Usage;
-use chatmock_protocol::responses::event::Phase;
+use chatmock_protocol::responses::event::{Body, Phase};
 use chatmock_translate::{Encoder, End, Failure, Out};
 
 use super::attempt::{Attempt, EventSource, NextEvent, parse};
@@ -116,6 +116,12 @@ impl<E: Encoder> Choice<E> {
             && let Some(credentials) = self.source.credentials()
         {
             services.state.limits.record_event(frame, credentials, unix_now());
+        }
+        if let Body::Created(response) = &event.body
+            && let Some(id) = response.id.as_deref()
+            && let Some(claimant) = self.source.take_claimant()
+        {
+            services.state.responses.claim(&claimant, id, unix_now());
         }
         if phase == Phase::Output {
             self.first_at.get_or_insert(out.at);

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::attempt::{self, Call, EventSource};
 use super::body::{TurnBody, TurnParts};
 use super::choice::{self, Choice};
-use super::plan::plan_turn;
+use super::plan::{TurnPlan, plan_turn};
 use super::{TurnContext, TurnServices};
 use crate::clock::LazyElapsed;
 use crate::failure;
@@ -55,7 +55,7 @@ pub(crate) async fn turn<D: Dialect>(
     }
     let credentials = state.client.credentials().await.map_err(failure::from_upstream)?;
     state.models.ready().await;
-    let plan = plan_turn::<D>(services, &mut request, &credentials).await?;
+    let mut plan = plan_turn::<D>(services, &mut request, &credentials).await?;
     // It holds the buffer of the request's head, for nothing while the answer is waited for.
     request.head.uri = http::Uri::default();
     tracing::debug!(
@@ -68,14 +68,7 @@ pub(crate) async fn turn<D: Dialect>(
     let mut sources = match plan.immediate_finish {
         Some(finish) => vec![EventSource::AtOnce(finish)],
         None => {
-            let requests: Vec<_> = requests(plan.prepared, plan.choices).collect();
-            let places = services.places.take(&request.caller, requests.len()).await?;
-            let audience = match request.caller.label() {
-                Some(_) => Audience::KeyHolder,
-                None => Audience::Anyone,
-            };
-            let calls = requests.into_iter().zip(places);
-            let calls = calls.map(|(prepared, place)| Call { prepared, place, audience });
+            let calls = calls(services, &mut plan, &request.caller).await?;
             calls.map(|call| EventSource::open(services, call, &credentials)).collect()
         }
     };
@@ -108,6 +101,29 @@ pub(crate) async fn turn<D: Dialect>(
         store_on_complete.store::<D::Whole>(&state.responses, &outputs);
     }
     response::turn(headers, &D::render(&outputs, &shape, request.arrived.elapsed()))
+}
+
+/// Makes one call of each request, once there is a place for all of them.
+///
+/// # Errors
+/// When no place becomes free in time.
+async fn calls<O>(
+    services: &TurnServices,
+    plan: &mut TurnPlan<O>,
+    caller: &Caller,
+) -> Result<impl Iterator<Item = Call>, Failure> {
+    let prepared = std::mem::take(&mut plan.prepared);
+    let requests: Vec<_> = requests(prepared, plan.choices).collect();
+    let places = services.places.take(caller, requests.len()).await?;
+    let audience = match caller.label() {
+        Some(_) => Audience::KeyHolder,
+        None => Audience::Anyone,
+    };
+    let claimant = plan.claimant.take();
+    Ok(requests.into_iter().zip(places).map(move |(prepared, place)| {
+        let claimant = claimant.clone();
+        Call { prepared, place, audience, claimant }
+    }))
 }
 
 /// Returns one request for each choice of each prompt, in the order in which choices are numbered.

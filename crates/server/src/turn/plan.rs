@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use chatmock_protocol::json::RawValue;
+use chatmock_protocol::json::{self, RawValue};
 use chatmock_translate::{Dialect, Draft, Failure, FailureKind, Finish, Notice, Shape, settle};
 use chatmock_upstream::{Credentials, Prepared};
 use http::HeaderMap;
@@ -62,6 +62,13 @@ impl Default for Planners {
     }
 }
 
+/// The memory that an element of a request's arrays is charged, in bytes: about as much as a content part takes
+/// while the request is read and written anew.
+const ELEMENT: usize = 256;
+
+/// The memory that a member of a request's objects is charged, in bytes.
+const MEMBER: usize = 96;
+
 /// The steps that a turn will take; nothing in it borrows from the body.
 pub(super) struct TurnPlan<O> {
     /// One request for each prompt; empty where the backend is not called.
@@ -73,6 +80,8 @@ pub(super) struct TurnPlan<O> {
     pub(super) choices: u32,
     pub(super) notices: Vec<Notice>,
     pub(super) store_on_complete: Option<StoreOnComplete>,
+    /// Who is to own the response, where the backend stores it and keys part the callers.
+    pub(super) claimant: Option<Arc<Owner>>,
 }
 
 /// The parts of a request that a plan is made from.
@@ -104,15 +113,25 @@ pub(super) async fn plan_turn<D: Dialect>(
     let place = services.planners.turn(&request.caller, input.body.len()).await;
     let services = Arc::clone(services);
     // They last as long as the work, also when nobody waits for it any more.
-    let reservation = request.reservation.take();
+    let mut reservation = request.reservation.take();
     let (plan, reservation) = tasks::compute(move || {
         let _place = place;
+        if let Some(reservation) = &mut reservation {
+            reservation.grow(parsed_size(&input.body))?;
+        }
         Ok((plan::<D>(&services, &input, Extent::Any)?, reservation))
     })
     .await?;
     request.reservation = reservation;
     let unplanned = || Failure::new(FailureKind::Internal, "the request was not planned");
     plan.ok_or_else(unplanned)
+}
+
+/// Estimates the memory that a body takes once it is parsed, in addition to its bytes.
+fn parsed_size(body: &[u8]) -> usize {
+    let json::Extent { elements, members } = json::Extent::of(body);
+    // What has more elements is refused before anything is made of them.
+    elements.min(json::MAX_ELEMENTS) * ELEMENT + members.min(json::MAX_MEMBERS) * MEMBER
 }
 
 /// The conversations that are planned.
@@ -139,9 +158,10 @@ fn plan<D: Dialect>(
     }
     let catalog = state.models.current();
     let turn = settle(drafted, catalog.catalog(), policy, unix_now())?;
+    let claimant = claimant(services, &owner, turn.request.get("store"));
     let sent = turn.request.get("input").filter(|_| turn.shape.store);
     let sent = sent.map(|sent| Bytes::copy_from_slice(sent.get().as_bytes()));
-    let store_on_complete = sent.map(|sent| StoreOnComplete::new(owner, sent));
+    let store_on_complete = sent.map(|sent| StoreOnComplete::new(owner.clone(), sent));
     let session = session(&input.headers);
     let prepare = |request| {
         let prepared = state.client.prepare(request, &input.credentials, session.as_deref());
@@ -171,7 +191,19 @@ fn plan<D: Dialect>(
         choices,
         notices,
         store_on_complete,
+        claimant,
     }))
+}
+
+/// Returns who is to own a response: with keys in use, the backend does not know which of its callers made one.
+fn claimant(
+    services: &TurnServices,
+    owner: &Owner,
+    store: Option<&RawValue>,
+) -> Option<Arc<Owner>> {
+    let stored = store.is_none_or(|store| store.get() != "false");
+    let stored = stored && services.policy.backend.accepts("store");
+    (stored && owner.key.is_some()).then(|| Arc::new(owner.clone()))
 }
 
 /// Puts the conversation that a draft continues before its input, or leaves that to the backend where the
@@ -184,6 +216,9 @@ fn continue_response(
 ) -> Result<bool, Failure> {
     let Some(id) = draft.storage.previous_response_id.take() else { return Ok(true) };
     if services.policy.backend.accepts(PREVIOUS) {
+        if owner.key.is_some() {
+            services.state.responses.previous(owner, &id, unix_now())?;
+        }
         draft.request.set(PREVIOUS, &id)?;
         return Ok(true);
     }

@@ -231,6 +231,13 @@ fn a_changed_byte_never_gives_other_text() {
 }
 
 #[test]
+fn more_members_than_a_client_needs_are_refused() {
+    let empty = gzip(b"");
+    assert_eq!(decode(&empty.repeat(1_000), ContentCoding::Gzip, MIB).unwrap(), b"");
+    assert!(broken(&empty.repeat(1_001), ContentCoding::Gzip));
+}
+
+#[test]
 fn more_frames_than_a_client_needs_are_refused() {
     let empty = [&zeros(0, 10)[..], &[1, 0, 0]].concat();
     assert_eq!(decode(&empty.repeat(1_000), ContentCoding::Zstd, MIB).unwrap(), b"");

@@ -1,10 +1,10 @@
-//! The bounded map of kept responses: pure, the oldest goes first.
+//! The bounded map of stored responses: pure; the owner of the most gives way first, with its oldest.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use super::StoredResponse;
-use super::owner::StoreKey;
+use super::owner::{OwnerId, StoreKey, owner_of};
 use crate::settings::StoreSettings;
 
 /// The memory that an entry takes in addition to its texts, roughly: the maps' nodes, the key's and the counters.
@@ -21,10 +21,22 @@ pub(super) struct Entry {
     pub(super) stored: Arc<StoredResponse>,
 }
 
+/// The responses of one owner.
+#[derive(Debug, Default)]
+struct Share {
+    /// By number, so that the oldest is first.
+    keys: BTreeMap<u64, StoreKey>,
+    bytes: usize,
+}
+
 /// The responses in memory.
+///
+/// The bounds are those of all owners together. Where they are exceeded, the owner that takes most of what is
+/// scarce gives way: with bounds for each owner apart, many owners could take any amount, and with the
+/// oldest of all, one owner could push out what every other has.
 pub(super) struct MemoryStore {
     entries: HashMap<StoreKey, Entry>,
-    order: BTreeMap<u64, StoreKey>,
+    shares: HashMap<OwnerId, Share>,
     next: u64,
     bytes: usize,
     max_count: usize,
@@ -37,7 +49,7 @@ impl MemoryStore {
     pub(super) fn new(settings: &StoreSettings) -> Self {
         Self {
             entries: HashMap::new(),
-            order: BTreeMap::new(),
+            shares: HashMap::new(),
             next: 0,
             bytes: 0,
             max_count: settings.max_count,
@@ -46,12 +58,20 @@ impl MemoryStore {
         }
     }
 
-    /// Takes over entries with their numbers; those over the bounds fall away, the oldest first.
-    pub(super) fn restore(&mut self, records: Vec<(StoreKey, Entry)>) {
+    /// Takes over entries with their numbers; those that are too old or over the bounds fall away.
+    pub(super) fn restore(&mut self, records: Vec<(StoreKey, Entry)>, now: u64) {
         for (key, entry) in records {
             self.put(key, entry);
         }
-        self.evict(0);
+        self.expire(now);
+        self.make_room();
+    }
+
+    /// Puts back an entry that was taken out, unless another has come into its place.
+    pub(super) fn put_back(&mut self, key: StoreKey, entry: Entry) {
+        if !self.entries.contains_key(&key) {
+            self.put(key, entry);
+        }
     }
 
     /// Gives an entry that is not too old.
@@ -67,7 +87,7 @@ impl MemoryStore {
         }
         let entry = Entry { number: self.next, stored_at: now, stored: Arc::new(stored) };
         let replaced = self.put(key, entry);
-        let mut evicted = self.evict(now);
+        let mut evicted = self.make_room();
         evicted.extend(replaced);
         evicted
     }
@@ -75,23 +95,45 @@ impl MemoryStore {
     /// Takes an entry out.
     pub(super) fn remove(&mut self, key: &[u8]) -> Option<Entry> {
         let entry = self.entries.remove(key)?;
-        self.order.remove(&entry.number);
-        self.bytes -= cost(key, &entry.stored);
+        let cost = cost(key, &entry.stored);
+        self.bytes -= cost;
+        let owner = owner_of(key);
+        if let Some(share) = self.shares.get_mut(&owner) {
+            share.keys.remove(&entry.number);
+            share.bytes -= cost;
+            if share.keys.is_empty() {
+                self.shares.remove(&owner);
+            }
+        }
         Some(entry)
     }
 
-    /// Takes out what is too old, and the oldest while the rest is too much.
-    pub(super) fn evict(&mut self, now: u64) -> Vec<Entry> {
-        let mut evicted = Vec::new();
-        while let Some(key) = self.order.first_key_value().map(|(_, key)| Arc::clone(key)) {
-            let over = self.entries.len() > self.max_count || self.bytes > self.max_bytes;
-            let expired = || self.entries.get(&key).is_some_and(|entry| self.expired(entry, now));
-            if !over && !expired() {
-                break;
-            }
-            evicted.extend(self.remove(&key));
+    /// Takes out what is too old, in a scan of all entries: their order is that of keeping, which is no order of
+    /// times where a clock was changed. A time in the future becomes now.
+    pub(super) fn expire(&mut self, now: u64) -> Vec<Entry> {
+        for entry in self.entries.values_mut() {
+            entry.stored_at = entry.stored_at.min(now);
         }
-        evicted
+        let expired = self.entries.iter().filter(|(_, entry)| self.expired(entry, now));
+        let expired: Vec<StoreKey> = expired.map(|(key, _)| Arc::clone(key)).collect();
+        expired.iter().filter_map(|key| self.remove(key)).collect()
+    }
+
+    /// Takes out the oldest of the owner that has most, while all together are too many or too large.
+    fn make_room(&mut self) -> Vec<Entry> {
+        let mut evicted = Vec::new();
+        loop {
+            let largest = if self.entries.len() > self.max_count {
+                self.shares.values().max_by_key(|share| share.keys.len())
+            } else if self.bytes > self.max_bytes {
+                self.shares.values().max_by_key(|share| share.bytes)
+            } else {
+                return evicted;
+            };
+            let oldest = largest.and_then(|share| share.keys.values().next()).map(Arc::clone);
+            let Some(oldest) = oldest else { return evicted };
+            evicted.extend(self.remove(&oldest));
+        }
     }
 
     /// All entries, in no order.
@@ -102,8 +144,11 @@ impl MemoryStore {
     fn put(&mut self, key: StoreKey, entry: Entry) -> Option<Entry> {
         let replaced = self.remove(&key);
         self.next = self.next.max(entry.number + 1);
-        self.bytes += cost(&key, &entry.stored);
-        self.order.insert(entry.number, Arc::clone(&key));
+        let cost = cost(&key, &entry.stored);
+        self.bytes += cost;
+        let share = self.shares.entry(owner_of(&key)).or_default();
+        share.bytes += cost;
+        share.keys.insert(entry.number, Arc::clone(&key));
         self.entries.insert(key, entry);
         replaced
     }

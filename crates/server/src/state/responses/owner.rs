@@ -5,10 +5,20 @@ use std::sync::Arc;
 use chatmock_upstream::Credentials;
 use sha2::{Digest, Sha256};
 
-/// The name of a kept response: its owner's hash, then its id.
+/// The name of a stored response: its owner's hash, then its id.
 pub(crate) type StoreKey = Arc<[u8]>;
 
-/// The owner of a response, who alone may read and delete it; another account or key finds nothing.
+/// An owner's hash.
+pub(crate) type OwnerId = [u8; 32];
+
+/// Returns the owner of the response that a key names.
+pub(crate) fn owner_of(key: &[u8]) -> OwnerId {
+    // Every key begins with a hash; a shorter one has an owner of its own.
+    key.first_chunk().copied().unwrap_or_default()
+}
+
+/// Who may read and delete a response; another account or key finds nothing.
+#[derive(Clone, Debug)]
 pub(crate) struct Owner {
     /// The workspace of the sign-in, where it names one.
     pub(crate) account: Option<String>,

@@ -20,7 +20,7 @@ fn stored(text: &str) -> StoredResponse {
 }
 
 fn memory() -> ResponseStore {
-    ResponseStore::open(StoreSettings::default()).unwrap()
+    ResponseStore::open(StoreSettings::default(), NOW).unwrap()
 }
 
 fn settings(directory: &Path) -> StoreSettings {
@@ -28,26 +28,26 @@ fn settings(directory: &Path) -> StoreSettings {
 }
 
 fn disk(directory: &Path) -> ResponseStore {
-    ResponseStore::open(settings(directory)).unwrap()
+    ResponseStore::open(settings(directory), NOW).unwrap()
 }
 
 fn refused(directory: &Path) -> StoreError {
-    ResponseStore::open(settings(directory)).err().unwrap()
+    ResponseStore::open(settings(directory), NOW).err().unwrap()
 }
 
-#[test]
-fn what_is_kept_is_given_and_deleted_once() {
+#[tokio::test]
+async fn what_is_kept_is_given_and_deleted_once() {
     let store = memory();
     store.insert(me().key("resp_1"), stored("1"), NOW);
     assert_eq!(*store.get(&me(), "resp_1", NOW).unwrap(), stored("1"));
     assert!(store.get(&me(), "resp_2", NOW).is_none());
-    assert!(store.delete(&me(), "resp_1"));
-    assert!(!store.delete(&me(), "resp_1"));
+    store.delete(&me(), "resp_1").await.unwrap();
+    assert_eq!(store.delete(&me(), "resp_1").await.unwrap_err().status(), 404);
     assert!(store.get(&me(), "resp_1", NOW).is_none());
 }
 
-#[test]
-fn only_the_account_and_key_that_made_it_find_a_response() {
+#[tokio::test]
+async fn only_the_account_and_key_that_made_it_find_a_response() {
     let owners = [
         owner(None, None),
         owner(Some(""), None),
@@ -64,9 +64,9 @@ fn only_the_account_and_key_that_made_it_find_a_response() {
         for (theirs, other) in owners.iter().enumerate() {
             let found = store.get(other, "resp_1", NOW).is_some();
             assert_eq!(found, mine == theirs, "{mine} {theirs}");
-            assert!(mine == theirs || !store.delete(other, "resp_1"));
+            assert!(mine == theirs || store.delete(other, "resp_1").await.is_err());
         }
-        assert!(store.delete(maker, "resp_1"));
+        store.delete(maker, "resp_1").await.unwrap();
     }
 }
 
@@ -96,14 +96,14 @@ fn the_defaults_bound_count_and_age() {
     assert!(store.get(&me(), "resp_1", NOW + day).is_none());
 }
 
-#[test]
-fn a_restart_finds_what_was_kept_and_not_what_was_deleted() {
+#[tokio::test]
+async fn a_restart_finds_what_was_kept_and_not_what_was_deleted() {
     let home = tempfile::tempdir().unwrap();
     let store = disk(home.path());
     for number in 1..=3 {
         store.insert(me().key(&format!("resp_{number}")), stored(&number.to_string()), NOW);
     }
-    store.delete(&me(), "resp_2");
+    store.delete(&me(), "resp_2").await.unwrap();
     drop(store);
 
     let store = disk(home.path());
@@ -112,7 +112,7 @@ fn a_restart_finds_what_was_kept_and_not_what_was_deleted() {
     assert!(store.get(&me(), "resp_2", NOW).is_none());
     assert!(store.get(&owner(Some("acct-2"), None), "resp_1", NOW).is_none());
     assert!(store.get(&me(), "resp_1", NOW + 24 * 3600).is_none());
-    assert!(store.delete(&me(), "resp_1"));
+    store.delete(&me(), "resp_1").await.unwrap();
     drop(store);
     assert!(disk(home.path()).get(&me(), "resp_1", NOW).is_none());
 }
@@ -127,15 +127,60 @@ fn a_restart_goes_on_with_the_order_and_smaller_bounds() {
     drop(store);
     for (max_count, left) in [(5, 15..20), (1_000, 15..20)] {
         let store =
-            ResponseStore::open(StoreSettings { max_count, ..settings(home.path()) }).unwrap();
+            ResponseStore::open(StoreSettings { max_count, ..settings(home.path()) }, NOW).unwrap();
         let there = |n: &i32| store.get(&me(), &format!("resp_{n}"), NOW).is_some();
         assert_eq!((0..20).filter(there).collect::<Vec<_>>(), left.collect::<Vec<_>>());
     }
     let store =
-        ResponseStore::open(StoreSettings { max_count: 5, ..settings(home.path()) }).unwrap();
+        ResponseStore::open(StoreSettings { max_count: 5, ..settings(home.path()) }, NOW).unwrap();
     store.insert(me().key("resp_20"), stored("1"), NOW);
     assert!(store.get(&me(), "resp_15", NOW).is_none());
     assert!(store.get(&me(), "resp_16", NOW).is_some());
+}
+
+/// The bytes of all files in a directory.
+fn on_disk(directory: &Path) -> Vec<u8> {
+    let files = std::fs::read_dir(directory).unwrap();
+    files.flat_map(|file| std::fs::read(file.unwrap().path()).unwrap()).collect()
+}
+
+fn contains(bytes: &[u8], text: &str) -> bool {
+    bytes.windows(text.len()).any(|window| window == text.as_bytes())
+}
+
+#[tokio::test]
+async fn no_text_of_a_conversation_is_ever_on_the_disk() {
+    let home = tempfile::tempdir().unwrap();
+    let store = disk(home.path());
+    for number in 0..20 {
+        let text = stored(&format!("the secret of number {number}"));
+        store.insert(me().key(&format!("resp_{number}")), text, NOW);
+    }
+    drop(store);
+    assert!(!contains(&on_disk(home.path()), "the secret"));
+    let store = disk(home.path());
+    let read = store.get(&me(), "resp_7", NOW).unwrap();
+    assert!(contains(&read.input, "the secret of number 7"));
+}
+
+#[tokio::test]
+async fn the_key_of_a_deleted_response_is_gone_when_the_deletion_is_answered() {
+    let home = tempfile::tempdir().unwrap();
+    let store = disk(home.path());
+    let keys = || std::fs::read(home.path().join("responses.keys")).unwrap();
+    store.insert(me().key("resp_1"), stored("1"), NOW);
+    store.insert(me().key("resp_2"), stored("2"), NOW);
+    // A deletion waits for its turn at the writer, so that what was kept before it is written.
+    store.insert(me().key("resp_3"), stored("3"), NOW);
+    store.delete(&me(), "resp_3").await.unwrap();
+    drop(store);
+    let before = keys();
+    let store = disk(home.path());
+    store.delete(&me(), "resp_1").await.unwrap();
+    let (before, after) =
+        (before.as_chunks::<32>().0.to_vec(), keys().as_chunks::<32>().0.to_vec());
+    let destroyed = before.iter().zip(&after).filter(|(before, after)| before != after);
+    assert_eq!(destroyed.map(|(_, after)| *after).collect::<Vec<_>>(), [[0; 32]]);
 }
 
 #[test]
@@ -154,7 +199,7 @@ fn much_coming_and_going_keeps_the_file_bounded() {
     let bounds = StoreSettings { max_bytes: 1024 * 1024, ..settings(home.path()) };
     let large = "x".repeat(100_000);
     for round in 0..4 {
-        let store = ResponseStore::open(bounds.clone()).unwrap();
+        let store = ResponseStore::open(bounds.clone(), NOW).unwrap();
         for number in 0..100 {
             store.insert(me().key(&format!("resp_{round}_{number}")), stored(&large), NOW);
         }

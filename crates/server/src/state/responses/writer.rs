@@ -5,8 +5,21 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 
+use tokio::sync::oneshot;
+
 use super::database::ResponseDatabase;
 use super::memory::MemoryStore;
+
+/// Who waits until a deletion is durable.
+type Waiting = Arc<Mutex<Vec<oneshot::Sender<Forgotten>>>>;
+
+/// Whether what was deleted is gone for good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Forgotten {
+    Yes,
+    /// A later process may find it.
+    No,
+}
 
 /// A thread that writes while its owner goes on.
 ///
@@ -14,6 +27,7 @@ use super::memory::MemoryStore;
 /// nothing queues up behind a slow database, and changes during a write become one.
 pub(super) struct DatabaseWriter {
     wake: Option<SyncSender<()>>,
+    waiting: Waiting,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -24,17 +38,28 @@ impl DatabaseWriter {
         database: ResponseDatabase,
     ) -> io::Result<Self> {
         let (wake, woken) = sync_channel(1);
+        let waiting = Waiting::default();
         let thread = std::thread::Builder::new().name("store".to_owned());
-        let thread = thread.spawn(move || follow(&memory, database, &woken))?;
-        Ok(Self { wake: Some(wake), thread: Some(thread) })
+        let mut follower = Follower { memory, database, waiting: Arc::clone(&waiting) };
+        let thread = thread.spawn(move || follower.run(&woken))?;
+        Ok(Self { wake: Some(wake), waiting, thread: Some(thread) })
     }
 
-    /// Says that the memory has changed.
+    /// Reports a change of the memory.
     pub(super) fn wake(&self) {
         if let Some(wake) = &self.wake {
             // A full channel means that the thread has yet to look at all.
             let _ = wake.try_send(());
         }
+    }
+
+    /// Waits until what is missing in the memory now is gone for good.
+    pub(super) async fn forgotten(&self) -> Forgotten {
+        let (done, outcome) = oneshot::channel();
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner).push(done);
+        self.wake();
+        // A thread that has ended answers nobody, and has forgotten nothing.
+        outcome.await.unwrap_or(Forgotten::No)
     }
 }
 
@@ -50,13 +75,31 @@ impl Drop for DatabaseWriter {
     }
 }
 
-fn follow(memory: &Mutex<MemoryStore>, mut database: ResponseDatabase, woken: &Receiver<()>) {
-    while woken.recv().is_ok() {
-        let entries = memory.lock().unwrap_or_else(PoisonError::into_inner).all();
-        if let Err(error) = database.follow(&entries) {
-            tracing::warn!(
-                "stored responses could not be written to the database and are in memory only: {error}"
-            );
+/// The work of the thread.
+struct Follower {
+    memory: Arc<Mutex<MemoryStore>>,
+    database: ResponseDatabase,
+    waiting: Waiting,
+}
+
+impl Follower {
+    fn run(&mut self, woken: &Receiver<()>) {
+        while woken.recv().is_ok() {
+            // Those who wait deleted before they began to, so that the look that follows misses their entries.
+            let waiting =
+                std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+            let entries = self.memory.lock().unwrap_or_else(PoisonError::into_inner).all();
+            let forgotten = self.database.forget(&entries);
+            let outcome = if forgotten.is_ok() { Forgotten::Yes } else { Forgotten::No };
+            for done in waiting {
+                // A client that has left does not wait any more.
+                let _ = done.send(outcome);
+            }
+            if let Err(error) = forgotten.and_then(|()| self.database.follow(&entries)) {
+                tracing::warn!(
+                    "stored responses could not be written to the database and are in memory only: {error}"
+                );
+            }
         }
     }
 }

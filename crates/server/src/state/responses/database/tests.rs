@@ -34,7 +34,7 @@ fn a_database_that_failed_is_opened_anew_and_catches_up() {
     let home = tempfile::tempdir().unwrap();
     let (mut database, _) = ResponseDatabase::open(home.path()).unwrap();
     database.follow(&[entry(1, "a"), entry(2, "b")]).unwrap();
-    database.database = None;
+    database.open = None;
     database.written.clear();
     database.follow(&[entry(2, "b"), entry(3, "c")]).unwrap();
     drop(database);
@@ -48,8 +48,10 @@ fn what_a_killed_process_had_written_is_there() {
     let (mut database, _) = ResponseDatabase::open(home.path()).unwrap();
     database.follow(&[entry(1, "a")]).unwrap();
     database.follow(&[entry(1, "a"), entry(2, "b")]).unwrap();
-    // The file as it stands while it is open, which no one closes.
-    fs::copy(home.path().join(FILE), copy.path().join(FILE)).unwrap();
+    // The files as they stand while they are open, which no one closes.
+    for file in [FILE, keys::FILE] {
+        fs::copy(home.path().join(file), copy.path().join(file)).unwrap();
+    }
     let records = ResponseDatabase::open(copy.path()).unwrap().1;
     assert_eq!(shown(&records), shown(&[entry(1, "a"), entry(2, "b")]));
 }
@@ -57,13 +59,67 @@ fn what_a_killed_process_had_written_is_there() {
 #[test]
 fn a_record_of_another_shape_is_damage() {
     let home = tempfile::tempdir().unwrap();
-    let (database, _) = ResponseDatabase::open(home.path()).unwrap();
-    let write = database.database.as_ref().unwrap().begin_write().unwrap();
-    write.open_table(TABLE).unwrap().insert(&b"key"[..], &[0xff; 40][..]).unwrap();
+    let (mut database, _) = ResponseDatabase::open(home.path()).unwrap();
+    let open = database.open.as_mut().unwrap();
+    let (slot, mut record) = (open.keys.create().unwrap(), vec![0xff; 40]);
+    open.keys.seal(slot, b"key", &mut record).unwrap();
+    let write = open.database.begin_write().unwrap();
+    write.open_table(TABLE).unwrap().insert(&b"key"[..], (slot, &record[..])).unwrap();
     write.commit().unwrap();
     drop(database);
     let error = ResponseDatabase::open(home.path()).err().unwrap();
     assert!(matches!(error, StoreError::Damaged { .. }), "{error:?}");
+}
+
+#[test]
+fn what_was_forgotten_is_gone_though_its_transaction_never_came() {
+    let home = tempfile::tempdir().unwrap();
+    let entries = [entry(1, "a"), entry(2, "b")];
+    let (mut database, _) = ResponseDatabase::open(home.path()).unwrap();
+    database.follow(&entries).unwrap();
+    database.forget(&entries[1..]).unwrap();
+    drop(database);
+    let (mut database, records) = ResponseDatabase::open(home.path()).unwrap();
+    assert_eq!(shown(&records), shown(&entries[1..]));
+    // The next write removes what is left of it.
+    database.follow(&entries[1..]).unwrap();
+    assert_eq!(read(&database.open.as_ref().unwrap().database).unwrap().len(), 1);
+}
+
+#[test]
+fn a_key_in_the_place_of_a_destroyed_one_opens_no_older_record() {
+    let home = tempfile::tempdir().unwrap();
+    let (mut database, _) = ResponseDatabase::open(home.path()).unwrap();
+    database.follow(&[entry(1, "a")]).unwrap();
+    database.forget(&[]).unwrap();
+    // The place is used again, and the transaction that would have removed the old record does not come.
+    assert_eq!(database.open.as_mut().unwrap().keys.create().unwrap(), 0);
+    drop(database);
+    assert!(ResponseDatabase::open(home.path()).unwrap().1.is_empty());
+}
+
+#[test]
+fn plain_records_of_former_versions_are_sealed_at_the_start() {
+    const PLAIN: TableDefinition<'_, &[u8], &[u8]> = TableDefinition::new("responses");
+    let home = tempfile::tempdir().unwrap();
+    let entries = [entry(1, "a former secret"), entry(2, "another secret")];
+    let plain = create(&home.path().join(FILE)).unwrap();
+    for (key, entry) in &entries {
+        let write = plain.begin_write().unwrap();
+        let record = record::write(entry);
+        write.open_table(PLAIN).unwrap().insert(&**key, record.as_slice()).unwrap();
+        write.commit().unwrap();
+    }
+    drop(plain);
+    let old = fs::File::open(home.path().join(FILE)).unwrap();
+    for _ in 0..2 {
+        assert_eq!(shown(&ResponseDatabase::open(home.path()).unwrap().1), shown(&entries));
+    }
+    let mut former = Vec::new();
+    std::io::Read::read_to_end(&mut &old, &mut former).unwrap();
+    assert!(!former.is_empty() && former.iter().all(|byte| *byte == 0));
+    let now = fs::read(home.path().join(FILE)).unwrap();
+    assert!(!now.windows(6).any(|window| window == b"secret"));
 }
 
 #[test]

@@ -20,7 +20,9 @@ fn stored(size: usize) -> StoredResponse {
 impl MemoryStore {
     /// What all entries cost, counted anew.
     fn counted(&self) -> usize {
-        assert_eq!(self.order.len(), self.entries.len());
+        let keys: usize = self.shares.values().map(|share| share.keys.len()).sum();
+        let bytes: usize = self.shares.values().map(|share| share.bytes).sum();
+        assert_eq!((keys, bytes), (self.entries.len(), self.bytes));
         self.entries.iter().map(|(key, entry)| cost(key, &entry.stored)).sum()
     }
 
@@ -64,10 +66,59 @@ fn age_ends_an_entry_for_readers_and_then_for_good() {
     memory.insert(key("a"), stored(1), 1_000);
     assert!(memory.has("a", 1_099) && !memory.has("a", 1_100));
     memory.insert(key("b"), stored(1), 1_050);
-    assert_eq!(memory.evict(1_100).len(), 1);
+    assert_eq!(memory.expire(1_100).len(), 1);
     assert!(memory.has("b", 1_100));
     // A clock that was set back makes nothing older.
-    assert!(memory.has("b", 0) && memory.evict(0).is_empty());
+    assert!(memory.has("b", 0) && memory.expire(0).is_empty());
+}
+
+#[test]
+fn a_time_in_the_future_becomes_now() {
+    let mut memory = memory(100, 1_000_000);
+    memory.insert(key("a"), stored(1), 9_000_000);
+    assert!(memory.expire(1_000).is_empty());
+    assert!(memory.has("a", 1_099) && !memory.has("a", 1_100));
+    assert_eq!(memory.expire(1_100).len(), 1);
+}
+
+#[test]
+fn age_is_looked_for_in_all_entries() {
+    let mut memory = memory(100, 1_000_000);
+    memory.insert(key("young"), stored(1), 1_050);
+    memory.insert(key("old"), stored(1), 1_000);
+    assert_eq!(memory.expire(1_100).len(), 1);
+    assert!(memory.has("young", 1_100) && !memory.has("old", 1_000));
+}
+
+/// The key of an owner's response.
+fn owned(owner: u8, number: u32) -> StoreKey {
+    [&[owner; 32][..], &number.to_le_bytes()].concat().into()
+}
+
+#[test]
+fn the_owner_of_the_most_gives_way_first() {
+    let mut memory = memory(100, 1_000_000);
+    memory.insert(owned(1, 0), stored(1), 0);
+    for number in 0..1_000 {
+        memory.insert(owned(2, number), stored(1), 0);
+    }
+    assert!(memory.get(&owned(1, 0), 0).is_some());
+    assert!(memory.get(&owned(2, 900), 0).is_none() && memory.get(&owned(2, 901), 0).is_some());
+    assert_eq!(memory.bytes, memory.counted());
+}
+
+#[test]
+fn the_owner_of_the_most_bytes_gives_way_where_bytes_are_scarce() {
+    let mut memory = memory(100, 100_000);
+    for number in 0..10 {
+        memory.insert(owned(1, number), stored(100), 0);
+    }
+    for number in 0..10 {
+        memory.insert(owned(2, number), stored(30_000), 0);
+    }
+    assert!((0..10).all(|number| memory.get(&owned(1, number), 0).is_some()));
+    let left: Vec<_> = (0..10).filter(|n| memory.get(&owned(2, *n), 0).is_some()).collect();
+    assert_eq!(left, [7, 8, 9]);
 }
 
 #[test]
@@ -91,7 +142,7 @@ fn a_million_small_ones_stay_within_the_bounds() {
             memory.remove(&number.to_le_bytes());
         }
     }
-    assert_eq!((memory.entries.len(), memory.order.len()), (1_000, 1_000));
+    assert_eq!(memory.entries.len(), 1_000);
     assert_eq!(memory.bytes, memory.counted());
 }
 
@@ -111,6 +162,6 @@ fn bounds_of_nothing_keep_nothing() {
     for mut memory in [memory(0, 1_000_000), memory(10, 0)] {
         memory.insert(key("a"), stored(0), 0);
         assert!(!memory.has("a", 0));
-        assert_eq!((memory.bytes, memory.order.len()), (0, 0));
+        assert_eq!((memory.bytes, memory.shares.len()), (0, 0));
     }
 }
