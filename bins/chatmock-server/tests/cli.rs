@@ -3,6 +3,9 @@
 
 #[path = "cli/access.rs"]
 mod access;
+#[cfg(target_os = "linux")]
+#[path = "cli/bounds.rs"]
+mod bounds;
 #[path = "cli/config.rs"]
 mod config;
 #[path = "cli/help.rs"]
