@@ -11,7 +11,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chatmock_protocol::json::{RawObject, RawValue, Text};
 use chatmock_protocol::responses::Request;
-use reqwest::header::HeaderMap;
+use reqwest::header::{HeaderMap, HeaderValue};
+use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use crate::error::Error;
 use crate::item_type::ItemType;
@@ -28,6 +29,8 @@ const ENCRYPTED_REASONING: &str = "reasoning.encrypted_content";
 #[derive(Clone, Debug)]
 pub struct Prepared {
     body: Bytes,
+    /// The body in zstd, where it is sent so.
+    packed: Option<Bytes>,
     session: SessionId,
     removed: Vec<Cow<'static, str>>,
     namespace: Option<Arc<Namespace>>,
@@ -36,9 +39,24 @@ pub struct Prepared {
 }
 
 impl Prepared {
-    /// The body as it will be sent.
+    /// The body before it is compressed.
     pub(crate) fn body(&self) -> &Bytes {
         &self.body
+    }
+
+    /// Compresses the body if it has at least so many bytes.
+    pub(crate) fn compressed(self, least: Option<usize>) -> Self {
+        let large = least.is_some_and(|least| self.body.len() >= least);
+        let pack = || compress_to_vec(&*self.body, CompressionLevel::Fastest).into();
+        Self { packed: large.then(pack), ..self }
+    }
+
+    /// The bytes that are sent, with their content coding.
+    pub(crate) fn encoded(&self) -> (Bytes, Option<HeaderValue>) {
+        match &self.packed {
+            Some(packed) => (packed.clone(), Some(HeaderValue::from_static("zstd"))),
+            None => (self.body.clone(), None),
+        }
     }
 
     /// The conversation that the request belongs to.
@@ -82,7 +100,7 @@ impl Prepared {
         }
         let left = chatmock_protocol::json::raw(&left).ok()?;
         request.put("input", Cow::Owned(left));
-        Some(Self { body: serialize(&request).ok()?, ..self.clone() })
+        Some(Self { body: serialize(&request).ok()?, packed: None, ..self.clone() })
     }
 
     /// The namespace into which the client's tools were put.
@@ -139,7 +157,7 @@ pub(crate) fn prepare(
     };
     let model = request.text("model").unwrap_or_default().into_owned();
     let (body, session) = (serialize(&request)?, session.clone());
-    Ok(Prepared { body, session, removed, namespace, model, received_via: None })
+    Ok(Prepared { body, packed: None, session, removed, namespace, model, received_via: None })
 }
 
 /// Serialises a request into a buffer of the right size. A buffer that grows doubles, and would end

@@ -9,7 +9,6 @@ use chatmock_protocol::responses;
 use futures::TryStreamExt;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, VIA};
 use reqwest::{Method, Response};
-use ruzstd::encoding::CompressionLevel;
 
 use super::{Client, request};
 use crate::adjustment::Adjustment;
@@ -28,7 +27,8 @@ const TURN_STATE: HeaderName = HeaderName::from_static(turn_state::HEADER);
 impl Client {
     /// Brings a request into the form that the backend accepts: adds members that it requires,
     /// removes those that it would refuse ([`Prepared::removed`]) and leaves everything else byte
-    /// for byte as it came.
+    /// for byte as it came. A large one is compressed where that is configured, which takes time in
+    /// proportion to its length.
     ///
     /// `session` is the name of the conversation from a header of the client. A
     /// `prompt_cache_key` in the request takes precedence over it.
@@ -42,7 +42,8 @@ impl Client {
         session: Option<&str>,
     ) -> Result<Prepared, Error> {
         let session = SessionId::of(&request, credentials.account_id(), session);
-        prepare(request, &session, &self.route)
+        let prepared = prepare(request, &session, &self.route)?;
+        Ok(prepared.compressed(self.compress_above))
     }
 
     /// Sends a request and returns the running answer.
@@ -72,6 +73,7 @@ impl Client {
             return Err(Error::Refused(refused));
         };
         tracing::info!("the backend cannot read the reasoning of earlier turns, leaving it out");
+        let rest = rest.compressed(self.compress_above);
         let mut opened = self.post(&rest, credentials).await?;
         opened.adjustments.push(Adjustment::ReasoningLeftOut);
         Ok(opened)
@@ -82,7 +84,7 @@ impl Client {
         prepared: &Prepared,
         credentials: &Arc<Credentials>,
     ) -> Result<Opened, Error> {
-        let (body, coding) = self.encode(prepared.body());
+        let (body, coding) = prepared.encoded();
         let state = self.turn_states.find(prepared.session(), prepared.body());
         // The usual backend never calls this program, so it need not see the hops of a request.
         let custom_base = self.route.has_custom_base();
@@ -107,17 +109,6 @@ impl Client {
             self.turn_states.keep(prepared.session(), prepared.body(), state);
         }
         Ok(Opened::new(response, &self.limits, prepared))
-    }
-
-    /// Compresses a large body where that is configured; returns it with its content coding.
-    fn encode(&self, body: &Bytes) -> (Bytes, Option<HeaderValue>) {
-        match self.compress_above {
-            Some(least) if body.len() >= least => {
-                let packed = ruzstd::encoding::compress_to_vec(&**body, CompressionLevel::Fastest);
-                (packed.into(), Some(HeaderValue::from_static("zstd")))
-            }
-            _ => (body.clone(), None),
-        }
     }
 }
 
