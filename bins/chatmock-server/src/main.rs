@@ -10,6 +10,7 @@ mod demo;
 mod env;
 mod exit;
 mod invocation;
+mod line_limit;
 mod listen;
 mod log_writer;
 mod logging;
@@ -115,7 +116,9 @@ fn start(
     open_files::raise_limit(server.http.sizes.max_connections);
     let sockets = listen.bind()?;
     let runtime = runtime().context("cannot start the runtime")?;
+    runtime.spawn(log.limit().clone().run());
     let ended = runtime.block_on(run(server, demo, sockets, &log));
+    log.limit().report();
     // Running tasks must not delay a program that was asked to end.
     runtime.shutdown_background();
     ended

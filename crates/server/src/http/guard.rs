@@ -129,8 +129,16 @@ fn needs_no_key(head: &Parts) -> bool {
 
 /// Returns whether proxies add a header of this name.
 fn is_of_proxy(name: &HeaderName) -> bool {
+    const CLIENT: [&str; 6] = [
+        "forwarded",
+        "x-real-ip",
+        "x-client-ip",
+        "x-cluster-client-ip",
+        "cf-connecting-ip",
+        "true-client-ip",
+    ];
     let name = name.as_str();
-    name.starts_with("x-forwarded-") || matches!(name, "forwarded" | "x-real-ip")
+    name.starts_with("x-forwarded") || CLIENT.contains(&name)
 }
 
 fn proxied(name: &HeaderName) -> Failure {

@@ -37,7 +37,7 @@ pub(crate) struct MemoryBudget {
     share_of_large: usize,
     /// The most that one caller holds in bodies that are not large.
     share_of_small: usize,
-    /// The number of times that bytes were refused.
+    /// The number of times that bytes were refused because of all bodies together.
     refused: AtomicU64,
     /// Leave to decode a body.
     decoders: Arc<FairPlaces>,
@@ -47,7 +47,15 @@ pub(crate) struct MemoryBudget {
 #[derive(Debug, Default)]
 struct HeldBytes {
     all: SmallAndLarge,
-    callers: HashMap<Caller, SmallAndLarge>,
+    callers: HashMap<Caller, Share>,
+}
+
+/// The bytes that one caller holds.
+#[derive(Clone, Copy, Debug, Default)]
+struct Share {
+    held: SmallAndLarge,
+    /// The number of times that bytes were refused because of that.
+    refused: u64,
 }
 
 /// Bytes of bodies that are large, and of those that are not.
@@ -107,38 +115,45 @@ impl MemoryBudget {
         Reservation { budget: Arc::clone(self), caller: caller.clone(), bytes: 0 }
     }
 
-    /// Returns how often bytes were refused so far.
-    pub(crate) fn refusals(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
+    /// Returns the number of times that bytes were refused because of what this caller holds, too.
+    pub(crate) fn refusals(&self, caller: &Caller) -> u64 {
+        let own = self.held().callers.get(caller).map_or(0, |share| share.refused);
+        own + self.refused.load(Ordering::Relaxed)
     }
 
     /// Exchanges the bytes that a body held for those that it holds, if they fit.
     fn exchange(&self, caller: &Caller, held: usize, holds: usize) -> Result<(), Failure> {
         let mut state = self.held();
-        let own = state.callers.get(caller).copied().unwrap_or_default();
-        let sums = state.all.exchange(held, holds).zip(own.exchange(held, holds));
-        let fits = |(all, own): &(SmallAndLarge, SmallAndLarge)| {
-            let (all_fit, large_fit) = match all.small.checked_add(all.large) {
-                Some(sum) => (sum <= self.limit, all.large <= self.limit_of_large),
-                None => (false, false),
-            };
-            let share = match holds > LARGE {
-                true => large_fit && own.large <= self.share_of_large,
-                false => own.small <= self.share_of_small,
-            };
-            all_fit && share
-        };
-        let Some((all, own)) = sums.filter(fits) else {
+        let share = state.callers.get(caller).copied().unwrap_or_default();
+        let sums = state.all.exchange(held, holds).zip(share.held.exchange(held, holds));
+        let Some((all, own)) = sums.filter(|(all, _)| self.fits(*all, holds)) else {
             self.refused.fetch_add(1, Ordering::Relaxed);
             return Err(too_many_bytes());
         };
+        if !self.fits_share(own, holds) {
+            state.callers.entry(caller.clone()).or_default().refused += 1;
+            return Err(too_many_bytes());
+        }
         state.all = all;
         if own == SmallAndLarge::default() {
             state.callers.remove(caller);
         } else {
-            state.callers.insert(caller.clone(), own);
+            state.callers.insert(caller.clone(), Share { held: own, ..share });
         }
         Ok(())
+    }
+
+    fn fits(&self, all: SmallAndLarge, body: usize) -> bool {
+        let sum = all.small.checked_add(all.large);
+        sum.is_some_and(|sum| sum <= self.limit)
+            && (body <= LARGE || all.large <= self.limit_of_large)
+    }
+
+    fn fits_share(&self, own: SmallAndLarge, body: usize) -> bool {
+        match body > LARGE {
+            true => own.large <= self.share_of_large,
+            false => own.small <= self.share_of_small,
+        }
     }
 
     fn held(&self) -> MutexGuard<'_, HeldBytes> {
@@ -219,7 +234,7 @@ mod tests {
         drop(other);
         assert_eq!(budget.held().all, SmallAndLarge::default());
         assert!(budget.held().callers.is_empty());
-        assert_eq!(budget.refusals(), 2);
+        assert_eq!(budget.refusals(&Caller::named("ann")), 2);
     }
 
     #[test]
@@ -235,6 +250,7 @@ mod tests {
         let small: Vec<_> = (0..32).map_while(|_| hold(&ann, MIB).ok()).collect();
         assert_eq!(small.len(), 32, "and half of the rest");
         assert!(hold(&ann, 1).is_err());
+        assert_eq!((budget.refusals(&ann), budget.refusals(&bob)), (2, 0), "her own affair");
         let others: Vec<_> = (0..10).map_while(|_| hold(&bob, MIB).ok()).collect();
         assert_eq!(others.len(), 4, "all together");
         drop((large, small, others));

@@ -72,7 +72,7 @@ impl BodyReader {
             self.discard(body, headers).await;
             return Err(too_large(self.limit));
         }
-        let mut incoming = IncomingBody::new(self, body);
+        let mut incoming = IncomingBody::new(self, body, caller);
         let (mut read, mut reservation) = (BodyBuffer::Empty, self.budget.reservation(caller));
         while let Some(next) = incoming.next().await? {
             if let Err(refused) = self.reserve(&mut reservation, read.len(), next.len()) {
@@ -155,6 +155,7 @@ impl BodyBuffer {
 /// A body on its way in, and the time by which it has to have moved on.
 struct IncomingBody<'r> {
     reader: &'r BodyReader,
+    caller: &'r Caller,
     body: Incoming,
     deadline: Instant,
     /// Bytes that arrived since the deadline was set.
@@ -163,10 +164,10 @@ struct IncomingBody<'r> {
 }
 
 impl<'r> IncomingBody<'r> {
-    fn new(reader: &'r BodyReader, body: Incoming) -> Self {
+    fn new(reader: &'r BodyReader, body: Incoming, caller: &'r Caller) -> Self {
         let now = Instant::now();
-        let pace = Pace::new(now, reader.patience / WINDOWS, reader.budget.refusals());
-        Self { reader, body, deadline: now + reader.patience, progress: 0, pace }
+        let pace = Pace::new(now, reader.patience / WINDOWS, reader.budget.refusals(caller));
+        Self { reader, caller, body, deadline: now + reader.patience, progress: 0, pace }
     }
 
     /// Returns the next piece of data; skips trailers.
@@ -208,7 +209,11 @@ impl<'r> IncomingBody<'r> {
             let message = "the request body stopped arriving";
             return Err(Failure::new(FailureKind::Rejected(408), message));
         }
-        if self.pace.is_too_slow(now, self.reader.budget.refusals(), self.reader.rate) {
+        if now < self.pace.window_ends {
+            return Ok(());
+        }
+        let refusals = self.reader.budget.refusals(self.caller);
+        if self.pace.is_too_slow(now, refusals, self.reader.rate) {
             let message = format!(
                 "the request body arrives too slowly: less than {} bytes in a second",
                 self.reader.rate
@@ -231,7 +236,7 @@ struct Pace {
     over: u32,
     window: Duration,
     window_ends: Instant,
-    /// The number of times that bytes had been refused to anyone when the window began.
+    /// The number of times that bytes had been refused because of this body too when the window began.
     refusals: u64,
 }
 

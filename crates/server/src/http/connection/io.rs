@@ -20,13 +20,16 @@ use crate::settings::HttpSettings;
 /// The most that is read of what nobody wants, in bytes.
 const MAX_UNREAD: usize = 64 * 1024 * 1024;
 
+/// The bytes that a client has to take in a second while bytes wait for it.
+const READ_RATE: u64 = 8 * 1024;
+
 /// A connection's stream.
 #[derive(Debug)]
 pub(crate) struct ConnectionIo {
     stream: Stream,
     phase: Arc<ConnectionPhase>,
     head: LazyTimer,
-    write: LazyTimer,
+    reader: SlowReader,
     linger: LazyTimer,
     unread: usize,
     shut: bool,
@@ -43,7 +46,7 @@ impl ConnectionIo {
             stream,
             phase,
             head: LazyTimer::new(settings.timeouts.head),
-            write: LazyTimer::new(settings.timeouts.write_progress),
+            reader: SlowReader::new(settings.timeouts.write_progress),
             linger: LazyTimer::new(settings.timeouts.linger),
             unread: 0,
             shut: false,
@@ -88,12 +91,12 @@ impl ConnectionIo {
         cx: &mut Context<'_>,
         written: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        if written.is_ready() {
-            self.write.stop();
-            return written;
+        if let Poll::Ready(written) = written {
+            let is_kept_up = self.reader.took(written.as_ref().copied().unwrap_or_default());
+            return Poll::Ready(if is_kept_up { written } else { Err(does_not_read()) });
         }
-        ready!(self.write.poll(cx));
-        Poll::Ready(Err(timed_out("the client does not read")))
+        ready!(self.reader.poll_late(cx));
+        Poll::Ready(Err(does_not_read()))
     }
 
     /// Reads for a while what nobody wants: a connection that is closed before would break under a
@@ -175,8 +178,59 @@ impl AsyncWrite for ConnectionIo {
     }
 }
 
+fn does_not_read() -> io::Error {
+    timed_out("the client does not read")
+}
+
 fn timed_out(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, what)
+}
+
+/// The time by which a client is behind with the bytes that wait for it.
+///
+/// A limit on the time without progress alone is kept with a few bytes now and then, while the answer holds its place.
+/// So time in which bytes wait adds up, and what the client takes makes up for some of it.
+#[derive(Debug)]
+struct SlowReader {
+    limit: Duration,
+    behind: Duration,
+    /// The time at which bytes began to wait.
+    since: Option<Instant>,
+    late: LazyTimer,
+}
+
+impl SlowReader {
+    fn new(limit: Duration) -> Self {
+        Self { limit, behind: Duration::ZERO, since: None, late: LazyTimer::new(limit) }
+    }
+
+    /// Notes what the client took; returns whether it is within its time.
+    fn took(&mut self, bytes: usize) -> bool {
+        let Some(since) = self.since.take() else {
+            if self.behind > Duration::ZERO {
+                self.make_up(bytes);
+            }
+            return true;
+        };
+        self.late.stop();
+        self.behind += since.elapsed();
+        self.make_up(bytes);
+        self.behind < self.limit
+    }
+
+    fn make_up(&mut self, bytes: usize) {
+        let worth = Duration::from_micros(bytes as u64 * 1_000_000 / READ_RATE);
+        self.behind = self.behind.saturating_sub(worth);
+    }
+
+    /// Ready when the client is too far behind.
+    fn poll_late(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        if self.since.is_none() {
+            self.since = Some(Instant::now());
+            self.late.limit = self.limit.saturating_sub(self.behind);
+        }
+        self.late.poll(cx)
+    }
 }
 
 /// A limit of time that is only measured while there is something to wait for.
@@ -208,5 +262,45 @@ impl LazyTimer {
         let deadline = *self.deadline.get_or_insert_with(|| Instant::now() + limit);
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(tokio::time::sleep_until(deadline)));
         sleep.as_mut().poll(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+
+    use super::*;
+
+    const LIMIT: Duration = Duration::from_secs(60);
+
+    /// Returns how long a client stays that takes so many bytes after each pause; at most an hour.
+    async fn stays(bytes: usize, pause: Duration) -> Duration {
+        let (began, mut reader) = (Instant::now(), SlowReader::new(LIMIT));
+        while began.elapsed() < 60 * LIMIT {
+            let late = poll_fn(|cx| reader.poll_late(cx));
+            let in_time = tokio::time::timeout(pause, late).await.is_err() && reader.took(bytes);
+            if !in_time {
+                break;
+            }
+        }
+        began.elapsed()
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_takes_little_now_and_then_is_left_as_one_that_takes_nothing() {
+        let seconds = Duration::from_secs;
+        assert_eq!(stays(0, seconds(100)).await, LIMIT);
+        assert!(stays(4096, seconds(20)).await < seconds(65));
+        assert!(stays(64 * 1024, seconds(55)).await < seconds(75));
+        assert!(stays(1000, seconds(1)).await < seconds(75));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_client_that_keeps_up_slowly_stays() {
+        for pause in [1, 10, 50] {
+            let taken = READ_RATE as usize * pause + 1;
+            let pause = Duration::from_secs(pause as u64);
+            assert!(stays(taken, pause).await >= 60 * LIMIT, "{pause:?}");
+        }
     }
 }
