@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use bytes::Bytes;
 use chatmock_protocol::codex::limits::Snapshot;
 use chatmock_protocol::responses;
 use futures::TryStreamExt;
