@@ -17,6 +17,7 @@ mod raw_str;
 mod raw_string;
 mod raw_value;
 mod scan;
+mod surrogates;
 mod text;
 
 use serde::de::Deserialize;
@@ -30,6 +31,7 @@ pub use raw_string::RawString;
 pub use raw_value::{Present, Raw, raw};
 pub use scan::{items, members};
 pub use serde_json::value::RawValue;
+pub use surrogates::LoneSurrogates;
 pub use text::Text;
 
 /// Why a JSON text was not accepted, and at which value.

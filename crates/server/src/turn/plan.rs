@@ -4,9 +4,11 @@ use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
-use chatmock_protocol::json::{self, RawValue};
-use chatmock_translate::{Dialect, Draft, Failure, FailureKind, Finish, Notice, Shape, settle};
+use bytes::{Bytes, BytesMut};
+use chatmock_protocol::json::{self, LoneSurrogates, RawValue};
+use chatmock_translate::{
+    Dialect, Draft, Failure, FailureKind, Finish, Notice, NoticeKind, Policy, Shape, settle,
+};
 use chatmock_upstream::{Credentials, Prepared};
 use http::HeaderMap;
 
@@ -69,6 +71,9 @@ const ELEMENT: usize = 256;
 /// The memory that a member of a request's objects is charged, in bytes.
 const MEMBER: usize = 96;
 
+/// Why a member is named that had half of a surrogate pair in it.
+const REPLACED: &str = "half of a surrogate pair is no text: U+FFFD took its place";
+
 /// The steps that a turn will take; nothing in it borrows from the body.
 pub(super) struct TurnPlan<O> {
     /// One request for each prompt; empty where the backend is not called.
@@ -88,8 +93,27 @@ pub(super) struct TurnPlan<O> {
 struct PlanInput {
     headers: HeaderMap,
     body: Bytes,
+    /// What was changed in the body before it was read.
+    notices: Vec<Notice>,
     caller: Caller,
     credentials: Arc<Credentials>,
+}
+
+impl PlanInput {
+    /// Replaces halves of surrogate pairs, which clients that cut texts leave in a conversation, unless the policy is
+    /// strict.
+    fn replace_lone_surrogates(&mut self, policy: &Policy) {
+        if policy.strict {
+            return;
+        }
+        let Some(lone) = LoneSurrogates::find(&self.body) else { return };
+        // Copied only where the connection holds the same buffer.
+        let mut body = BytesMut::from(std::mem::take(&mut self.body));
+        lone.replace(&mut body);
+        self.body = body.freeze();
+        let notice = |path| Notice::new(path, NoticeKind::Changed, REPLACED);
+        self.notices.extend(lone.paths.into_iter().map(notice));
+    }
 }
 
 /// Plans a turn, of a large request on a blocking thread.
@@ -98,17 +122,20 @@ pub(super) async fn plan_turn<D: Dialect>(
     request: &mut TurnRequest<'_>,
     credentials: &Arc<Credentials>,
 ) -> Result<TurnPlan<D::Own>, Failure> {
-    let input = PlanInput {
+    let mut input = PlanInput {
         // They are needed for nothing else, and hold the connection's whole read buffer.
         headers: std::mem::take(&mut request.head.headers),
         body: std::mem::take(&mut request.body),
+        notices: Vec::new(),
         caller: request.caller.clone(),
         credentials: Arc::clone(credentials),
     };
-    if input.body.len() <= LARGE
-        && let Some(plan) = plan::<D>(services, &input, Extent::Short)?
-    {
-        return Ok(plan);
+    let is_large = input.body.len() > LARGE;
+    if !is_large {
+        input.replace_lone_surrogates(&services.policy);
+        if let Some(plan) = plan::<D>(services, &input, Extent::Short)? {
+            return Ok(plan);
+        }
     }
     let place = services.planners.turn(&request.caller, input.body.len()).await;
     let services = Arc::clone(services);
@@ -118,6 +145,9 @@ pub(super) async fn plan_turn<D: Dialect>(
         let _place = place;
         if let Some(reservation) = &mut reservation {
             reservation.grow(parsed_size(&input.body))?;
+        }
+        if is_large {
+            input.replace_lone_surrogates(&services.policy);
         }
         Ok((plan::<D>(&services, &input, Extent::Any)?, reservation))
     })
@@ -168,15 +198,16 @@ fn plan<D: Dialect>(
         prepared.map(|prepared| prepared.with_via(&input.headers)).map_err(failure::from_upstream)
     };
     let mut prepared = Vec::new();
-    for input in turn.more_inputs {
+    for more in turn.more_inputs {
         let mut request = turn.request.clone();
-        request.put("input", Cow::Owned(input));
+        request.put("input", Cow::Owned(more));
         prepared.push(prepare(request)?);
     }
     if turn.immediate_finish.is_none() {
         prepared.insert(0, prepare(turn.request)?);
     }
-    let mut notices = turn.notices;
+    let mut notices = input.notices.clone();
+    notices.extend(turn.notices);
     for name in prepared.first().map(Prepared::removed).unwrap_or_default() {
         notices.push(Notice::ignored(name.clone(), "the backend does not accept it"));
     }
