@@ -95,6 +95,11 @@ impl FairPlaces {
         self.limits
     }
 
+    /// Returns whether none is taken.
+    pub(crate) fn are_free(&self) -> bool {
+        self.state().taken == 0
+    }
+
     /// Waits for so many places, which are taken together: one by one, two requests could each wait for what the
     /// other has.
     ///

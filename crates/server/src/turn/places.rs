@@ -32,6 +32,11 @@ impl TurnPlaces {
         }))
     }
 
+    /// Returns whether no call is under way.
+    pub(super) fn are_free(&self) -> bool {
+        self.0.are_free()
+    }
+
     /// Waits for the places of one turn's calls.
     ///
     /// # Errors
