@@ -21,6 +21,7 @@ mod limits;
 mod log;
 mod models;
 mod modes;
+mod native_code;
 mod paths;
 mod places;
 mod refusals;
