@@ -24,6 +24,9 @@ mod routes;
 #[path = "cli/sharing.rs"]
 mod sharing;
 #[cfg(unix)]
+#[path = "cli/state.rs"]
+mod state;
+#[cfg(unix)]
 #[path = "cli/systemd.rs"]
 mod systemd;
 
