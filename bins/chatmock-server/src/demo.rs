@@ -4,7 +4,7 @@ use std::io;
 use std::time::Duration;
 
 use anyhow::Context;
-use chatmock_server::auth::Secret;
+use chatmock_server::auth::{Secret, write_private};
 use chatmock_server::{Access, KeySettings, Settings};
 use chatmock_simulator::{Backend, Claims, Simulator};
 use tempfile::TempDir;
@@ -43,7 +43,7 @@ impl Demo {
 }
 
 /// Creates a folder that only this user can open, with a sign-in at the simulator.
-fn signed_in(simulator: &Simulator, backend: Backend) -> io::Result<TempDir> {
+fn signed_in(simulator: &Simulator, backend: Backend) -> anyhow::Result<TempDir> {
     let mut folder = tempfile::Builder::new();
     #[cfg(unix)]
     folder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
@@ -52,6 +52,6 @@ fn signed_in(simulator: &Simulator, backend: Backend) -> io::Result<TempDir> {
         Backend::Plan => simulator.plan_tokens(&Claims::default()).auth_json(),
         Backend::Codex | Backend::Api => simulator.auth_json(),
     };
-    std::fs::write(home.path().join("auth.json"), sign_in)?;
+    write_private(&home.path().join("auth.json"), sign_in.as_bytes())?;
     Ok(home)
 }

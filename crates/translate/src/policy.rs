@@ -80,7 +80,7 @@ impl Policy {
             "{prompts} prompts with {choices} choices each are {calls} calls of the model; one request may make {}",
             self.max_calls
         );
-        Err(Failure::param("n", message).with_code("too_many_calls"))
+        Err(Failure::param("n", message).with_code("too_many_answers"))
     }
 
     /// Refuses a member that has no effect, where the policy is strict.
