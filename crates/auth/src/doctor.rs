@@ -20,7 +20,7 @@ use crate::tokens::AuthFile;
 mod files;
 mod registration;
 
-pub use files::files;
+pub use files::{files, files_at_start};
 pub use registration::registration;
 
 /// A smaller difference between the clocks does no harm.

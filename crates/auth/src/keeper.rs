@@ -118,11 +118,17 @@ impl TokenKeeper {
     /// Returns another session after the backend refused the token `stale`: one that is already
     /// there for the same account, else a renewed one.
     ///
-    /// A token that was renewed less than a minute ago is not renewed again, nor is one after three
-    /// renewals in ten minutes that did not help: [`KeeperError::StillRefused`] says that the refusal
-    /// is the backend's answer.
+    /// A token that was renewed less than a minute ago and never [accepted](Self::accepted) is not
+    /// renewed again, nor is one after three renewals in ten minutes that did not help:
+    /// [`KeeperError::StillRefused`] says that the refusal is the backend's answer.
     pub async fn renew(&self, stale: &Secret) -> Result<Arc<Session>, KeeperError> {
         self.replace(stale, Asker::Backend).await
+    }
+
+    /// Learns that the backend has accepted a token: its renewal was of use, and a later refusal is a
+    /// reason to renew again. Call it for each success; it costs a comparison.
+    pub fn accepted(&self, token: &str) {
+        self.shared.refresher.clock.accept(token);
     }
 
     /// Renews now, also when the access token is still valid, and returns the renewed session.

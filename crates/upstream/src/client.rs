@@ -148,7 +148,10 @@ impl Client {
                     }
                 }
                 Ok(response) => match self.accept(response).await {
-                    Ok(response) => return Ok(response),
+                    Ok(response) => {
+                        self.source.accepted(&credentials);
+                        return Ok(response);
+                    }
                     Err(error) => error,
                 },
                 Err(error) => error,

@@ -114,6 +114,12 @@ pub trait CredentialSource: Send + Sync + 'static {
         &self,
         stale: &Arc<Credentials>,
     ) -> BoxFuture<'_, Result<Arc<Credentials>, CredentialError>>;
+
+    /// Learns that the backend has accepted these credentials. Called for each call that succeeds, so it
+    /// must not wait.
+    fn accepted(&self, credentials: &Arc<Credentials>) {
+        let _ = credentials;
+    }
 }
 
 /// Credentials that never change: a key, or none.

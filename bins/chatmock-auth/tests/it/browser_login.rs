@@ -228,3 +228,23 @@ fn the_same_account_again_needs_no_question() {
     assert_eq!(fetch(&approve(&login.address())).status, 200);
     login.end().with(0);
 }
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_while_tokens_are_fetched_ends_them() {
+    let settings = chatmock_simulator::Settings {
+        token_delay: crate::harness::SOON * 4,
+        ..Default::default()
+    };
+    let harness = Harness::with(settings);
+    let mut login = harness.start(&LOGIN);
+    let last = approve(&login.address());
+    // The answer comes with the end of the sign-in, so it is not waited for.
+    let browser = std::thread::spawn(move || fetch(&last));
+    harness.wait_for(|stats| stats.count(Endpoint::Token.name()) == 1);
+    login.signal("INT");
+    login.end().with(130).complains("stopped: nothing was changed");
+    assert!(browser.join().unwrap().body.contains("Not signed in"));
+    assert!(!harness.file().exists());
+    assert_eq!(harness.simulator.stats().revokes, 1, "nobody holds the tokens");
+}

@@ -106,7 +106,7 @@ fn a_sign_in_that_has_ended_is_told_with_its_mending() {
     harness.sign_in(expiring(ADA, -60));
     let ended = json!({"error": {"code": "refresh_token_expired", "message": "old"}});
     harness.simulator.enqueue_at(Endpoint::Token, Script::json(401, &ended));
-    harness.run(&["status"]).with(3).says("Ended: the sign-in of ").says("chatmock-auth login");
+    harness.run(&["status"]).with(3).says("Ended: the sign-in").says("chatmock-auth login");
     let ended = json!({"error": {"code": "refresh_token_expired", "message": "old"}});
     harness.simulator.enqueue_at(Endpoint::Token, Script::json(401, &ended));
     let status = object(&harness.run(&["status", "--json"]).with(3));

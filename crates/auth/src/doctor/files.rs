@@ -3,7 +3,7 @@
 use std::fs::{self, Metadata};
 use std::path::{Path, PathBuf};
 
-use super::Check;
+use super::{Check, Health};
 use crate::home::Home;
 use crate::private::{is_replaceable, place_of, read_private_up_to};
 
@@ -19,24 +19,39 @@ const OURS: [&str; 5] =
     ["accounts", "chatmock_models_cache.json", "generation", "limits.json", "registration.json"];
 
 /// Checks that the home and the files in it are ordinary ones to which no other user has access, that the
-/// sign-in can be replaced, and that no tokens of an earlier sign-in were left.
+/// sign-in can be replaced, and that no tokens of an earlier sign-in were left. Returns what is worst.
 pub fn files(home: &Home) -> Check {
-    let (mut seen, mut warning) = (0, None);
+    let mut found = findings(home);
+    let worst = found.iter().position(|check| check.health == Health::Fail).unwrap_or(0);
+    if worst < found.len() {
+        return found.swap_remove(worst);
+    }
+    let is_there = home.path().symlink_metadata().is_ok();
+    let fine = if is_there { "is accessible only to you" } else { "does not exist yet" };
+    Check::ok(NAME, format!("{} {fine}", home.path().display()))
+}
+
+/// Returns what a program that starts has to say about the files of a home. A mode that is too open is
+/// not among it: the first read corrects that, and says so.
+pub fn files_at_start(home: &Home) -> Vec<Check> {
+    let mut found = findings(home);
+    found.retain(|check| !check.detail.ends_with(OPEN));
+    found
+}
+
+fn findings(home: &Home) -> Vec<Check> {
+    let mut found = Vec::new();
     for path in places(home.path()) {
         let Ok(metadata) = fs::symlink_metadata(&path) else { continue };
-        seen += 1;
         let Some(problem) = problem(home.path(), &path, &metadata) else { continue };
         let detail = format!("{} {}", path.display(), problem.what);
         // The names in an open directory are no secret; what is in its files is.
-        if metadata.is_dir() && problem.what.ends_with(OPEN) {
-            warning = warning.or_else(|| Some(Check::warn(NAME, detail, &problem.cure)));
-        } else {
-            return Check::fail(NAME, detail, &problem.cure);
-        }
+        found.push(match metadata.is_dir() && problem.what.ends_with(OPEN) {
+            true => Check::warn(NAME, detail, &problem.cure),
+            false => Check::fail(NAME, detail, &problem.cure),
+        });
     }
-    let fine = if seen == 0 { "does not exist yet" } else { "is accessible only to you" };
-    let rest = link(home).or(warning).or_else(|| in_place(home)).or_else(|| left(home));
-    rest.unwrap_or_else(|| Check::ok(NAME, format!("{} {fine}", home.path().display())))
+    found.into_iter().chain(link(home)).chain(in_place(home)).chain(left(home)).collect()
 }
 
 /// Follows the link in the place of the sign-in, if there is one.

@@ -33,6 +33,8 @@ struct State {
     /// The time by which this machine's clock is ahead of the issuer's.
     ahead: Option<Duration>,
     received: Option<Received>,
+    /// The token that the backend accepted last.
+    accepted: Option<Secret>,
 }
 
 /// The token of the last renewal here.
@@ -61,6 +63,8 @@ pub(super) struct View {
     pub(super) may_be_renewed: bool,
     /// True if it was renewed here less than a minute ago.
     pub(super) is_new: bool,
+    /// True if the backend has accepted it.
+    pub(super) is_accepted: bool,
     /// True if it was of use for a good part of its lifetime, as far as that is known.
     pub(super) has_lived: bool,
 }
@@ -114,6 +118,14 @@ impl Clock {
         Some(Span::from_secs(u64::try_from(seconds).unwrap_or(0)))
     }
 
+    /// Notes that the backend has accepted a token.
+    pub(super) fn accept(&self, token: &str) {
+        let mut state = self.state();
+        if state.accepted.as_ref().is_none_or(|known| known.expose() != token) {
+            state.accepted = Some(Secret::new(token));
+        }
+    }
+
     /// Judges a token now.
     pub(super) fn view(&self, loaded: &LoadedCredentials) -> View {
         let wall = self.wall();
@@ -125,6 +137,7 @@ impl Clock {
             freshness: lifetime.freshness(now),
             may_be_renewed,
             is_new: false,
+            is_accepted: self.state().accepted.as_ref() == Some(loaded.token()),
             has_lived: lifetime.has_lived(now),
         };
         let state = self.state();
@@ -143,7 +156,7 @@ impl Clock {
             left if left <= ahead => Freshness::Stale,
             _ => Freshness::Fresh,
         };
-        View { freshness, is_new: age < NEW, has_lived: age >= life / 2, may_be_renewed }
+        View { freshness, is_new: age < NEW, has_lived: age >= life / 2, ..plain }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -63,7 +63,7 @@ impl RefreshRequest {
             Self::Current | Self::Early if freshness == Freshness::Fresh => return use_it(),
             Self::Current if freshness == Freshness::Stale => return use_it(),
             Self::Replace { stale, by: Asker::Backend, .. }
-                if loaded.token() == stale && view.is_new =>
+                if loaded.token() == stale && view.is_new && !view.is_accepted =>
             {
                 return RefreshDecision::Refuse(KeeperError::StillRefused);
             }

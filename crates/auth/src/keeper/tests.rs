@@ -11,6 +11,7 @@ use crate::store::{FileStore, TokenStore};
 use crate::tokens::sample;
 use crate::tokens::{AuthFile, Grant};
 
+mod clock;
 mod failing_store;
 mod failures;
 mod issuer;

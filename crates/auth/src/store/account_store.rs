@@ -212,18 +212,23 @@ impl AccountStore {
             Err(StoreError::Keyring(error)) => Some(LeftBehind::new(IN_KEYRING, error)),
             Err(error) => Some(LeftBehind::new(self.file.path().display(), error)),
         };
-        left.into_iter().chain(self.clear_left_overs(LeftOvers::All)).collect()
+        left.into_iter().chain(self.clear_files(LeftOvers::All)).collect()
     }
 
-    /// Removes files that were set aside or left by unfinished saves, and a former sign-in that stayed
-    /// in the keyring. The caller holds the lock.
-    pub(crate) fn clear_left_overs(&self, which: LeftOvers) -> Vec<LeftBehind> {
+    fn clear_files(&self, which: LeftOvers) -> Vec<LeftBehind> {
         let mut left = self.file.clear_left_overs(which);
         if let Some(place) = self.lifeboat().filter(|_| which != LeftOvers::None)
             && let Err(error) = lifeboat::remove(&place)
         {
             left.push(LeftBehind::new(place.display(), error));
         }
+        left
+    }
+
+    /// Removes files that were set aside or left by unfinished saves, and a former sign-in that stayed
+    /// in the keyring. The caller holds the lock.
+    pub(crate) fn clear_left_overs(&self, which: LeftOvers) -> Vec<LeftBehind> {
+        let mut left = self.clear_files(which);
         let note = LocationFile::read(&self.location_file).unwrap_or_default();
         if note.left_in_keyring && note.location == Location::File {
             match self.leave_keyring(self.file.load().ok().flatten().as_ref()) {

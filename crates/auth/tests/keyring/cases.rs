@@ -6,8 +6,9 @@ use std::time::{Duration, Instant};
 
 use chatmock_auth::doctor::{self, Health};
 use chatmock_auth::{
-    AuthFile, CLIENT_ID, CodeExchange, Device, DeviceStep, Endpoint, EndpointSettings, Grant, Home,
-    KeeperSettings, Revocation, Secret, SignIn, StoreChoice, StoreError, TokenKeeper, sign_out,
+    AccountError, AuthFile, CLIENT_ID, CodeExchange, Device, DeviceStep, Endpoint,
+    EndpointSettings, Grant, Home, KeeperSettings, Revocation, Secret, SignIn, StoreChoice,
+    StoreError, TokenKeeper, force_sign_out, sign_out,
 };
 use chatmock_simulator::{Claims, Simulator};
 use tempfile::TempDir;
@@ -16,7 +17,7 @@ use time::OffsetDateTime;
 /// The case that has no bus at all.
 pub(crate) const WITHOUT_BUS: &str = "a_machine_without_a_keyring_falls_back_to_the_file";
 
-pub(crate) const NAMES: [&str; 9] = [
+pub(crate) const NAMES: [&str; 10] = [
     "a_keyring_that_is_there_keeps_the_sign_in_and_a_keeper_renews_it",
     "a_keeper_sees_a_change_in_the_keyring_at_once",
     "a_large_sign_in_fits",
@@ -26,6 +27,7 @@ pub(crate) const NAMES: [&str; 9] = [
     WITHOUT_BUS,
     "a_keyring_that_hangs_is_given_up_on_within_its_time",
     "an_entry_has_the_attributes_by_which_every_version_finds_it",
+    "a_sign_out_while_the_keyring_is_locked_changes_nothing_or_says_what_stays",
 ];
 
 /// The longest a decision may take, in the slowest of environments.
@@ -44,7 +46,8 @@ pub(crate) fn run(name: &str) {
         // The bus starts the service, which finds no keyring of this person; or there is no bus.
         5 | 6 => falls_back(),
         7 => hanging(),
-        _ => attributes(),
+        8 => attributes(),
+        _ => runtime.block_on(locked_sign_out()),
     }
 }
 
@@ -274,6 +277,51 @@ fn locked() {
     assert!(matches!(loaded, Err(StoreError::Keyring(_))), "{loaded:?}");
     assert!(start.elapsed() < DECISION, "{:?}", start.elapsed());
     falls_back();
+}
+
+/// The content of the home's files.
+fn snapshot(folder: &TempDir) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+    let entries = std::fs::read_dir(folder.path()).unwrap().map(|entry| entry.unwrap().path());
+    let mut files: Vec<_> =
+        entries.map(|path| (path.clone(), std::fs::read(path).unwrap())).collect();
+    files.sort();
+    files
+}
+
+async fn locked_sign_out() {
+    let daemon = Daemon::unlocked();
+    let simulator = Simulator::start(Default::default()).await.unwrap();
+    let (folder, home) = home(StoreChoice::Keyring);
+    let endpoint = endpoint(&simulator);
+    let (store, file) = (home.store(), sign_in_of(&simulator, Claims::default()));
+    blocking(move || store.save(&file)).await.unwrap();
+    // The lock file is made by the first who waits for it.
+    drop(home.lock().await.unwrap());
+    let before = snapshot(&folder);
+    lock_the_keyring();
+    let program = || Home::new(folder.path(), StoreChoice::Auto);
+
+    let refused = sign_out(&program(), &endpoint, None).await.unwrap_err();
+    assert!(matches!(refused, AccountError::ClosedKeyring(_)), "{refused:?}");
+    let said = refused.to_string();
+    assert!(said.contains("locked") && said.contains("nothing was ended or deleted"), "{said}");
+    assert_eq!(snapshot(&folder), before, "the home is unchanged");
+    assert_eq!(simulator.stats().revokes, 0);
+
+    let out = force_sign_out(&program(), &endpoint, None).await.unwrap().unwrap();
+    assert_eq!(out.unread.len(), 1, "{out:?}");
+    assert_eq!(out.left_behind.len(), 1, "{out:?}");
+    assert!(out.left_behind[0].to_string().contains("keyring"), "{out:?}");
+    assert_eq!(simulator.stats().revokes, 0);
+    assert!(program().load().unwrap().is_none(), "nobody is signed in any more");
+
+    // Unlocked again, the next sign-out ends and deletes what was left.
+    drop(daemon);
+    let _daemon = Daemon::unlocked();
+    assert!(sign_out(&program(), &endpoint, None).await.unwrap().is_none());
+    assert_eq!(simulator.stats().revokes, 1);
+    assert!(sign_out(&program(), &endpoint, None).await.unwrap().is_none());
+    assert_eq!(simulator.stats().revokes, 1, "there is nothing left");
 }
 
 /// Entries are found by their attributes alone, so these are a contract with former versions, which

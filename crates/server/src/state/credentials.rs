@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use chatmock_auth::doctor::{Check, files_at_start};
 use chatmock_auth::{
     BorrowedStore, EndpointError, Home, KeeperError, Secret, Session, StoreChoice, TokenKeeper,
     TokenStore,
@@ -123,7 +124,11 @@ impl UpstreamAuth {
 fn keeper(settings: SignInSettings) -> Result<TokenKeeper, EndpointError> {
     // A sign-in is renewed where it is kept; only a new one has a choice.
     let home = Home::new(settings.home, StoreChoice::Auto);
-    let store = home.with_runtime_folder(settings.keeper.runtime_folder.clone()).store();
+    let home = home.with_runtime_folder(settings.keeper.runtime_folder.clone());
+    for Check { detail, fix, .. } in files_at_start(&home) {
+        tracing::warn!(fix, "{detail}");
+    }
+    let store = home.store();
     let borrowed = settings.borrow_codex.map(|home| -> Arc<dyn TokenStore> {
         Arc::new(BorrowedStore::new(home.join("auth.json")))
     });
@@ -158,6 +163,10 @@ impl CredentialSource for KeeperCredentials {
     ) -> BoxFuture<'_, Result<Arc<Credentials>, CredentialError>> {
         let stale = Secret::new(stale.token());
         async move { credentials(self.0.renew(&stale).await) }.boxed()
+    }
+
+    fn accepted(&self, credentials: &Arc<Credentials>) {
+        self.0.accepted(credentials.token());
     }
 }
 

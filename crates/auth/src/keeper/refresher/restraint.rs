@@ -33,7 +33,8 @@ impl Refresher {
         let mut state = self.state();
         let note = lock.map(|lock| Brake::read(&lock.note())).unwrap_or_default();
         state.brake = Brake::of(loaded.token(), [std::mem::take(&mut state.brake), note]);
-        if !is_refused && self.clock.view(loaded).has_lived {
+        let view = self.clock.view(loaded);
+        if view.is_accepted || (!is_refused && view.has_lived) {
             state.brake.release();
         }
         if matches!(request, RefreshRequest::Replace { by: Asker::Person, .. }) {

@@ -52,11 +52,18 @@ impl Operation {
 async fn callers_at_once_share_one_run_and_later_ones_start_another() {
     let operation = Operation::new();
     let mut callers = JoinSet::new();
+    let joined = Arc::new(AtomicUsize::new(0));
     for _ in 0..100 {
-        let operation = operation.clone();
-        callers.spawn(async move { operation.run("a").await });
+        let (operation, joined) = (operation.clone(), Arc::clone(&joined));
+        callers.spawn(async move {
+            let flight = operation.flights.join("a", || operation.work());
+            joined.fetch_add(1, Ordering::SeqCst);
+            flight.wait().await
+        });
     }
-    operation.begun(1).await;
+    while joined.load(Ordering::SeqCst) < 100 {
+        tokio::task::yield_now().await;
+    }
     // One permit: a second run would never end.
     operation.gate.add_permits(1);
     assert!(callers.join_all().await.into_iter().all(|result| result == Ok(1)));

@@ -1,0 +1,25 @@
+//! The sign-in on bad days: a full disk, a file that is mounted by itself, a clock that is wrong.
+//!
+//! They need mounts, which only root may make, and `faketime`. Without, the tests are reported as ignored
+//! with the reason, except with `CI=true`, where that is a failure.
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test reports by stopping")]
+
+use std::process::ExitCode;
+
+#[cfg(target_os = "linux")]
+mod cases;
+#[cfg(target_os = "linux")]
+#[path = "../cli/process.rs"]
+#[allow(dead_code, reason = "the suite of the command line uses all of it")]
+mod process;
+
+#[cfg(target_os = "linux")]
+fn main() -> ExitCode {
+    let arguments = libtest_mimic::Arguments::from_args();
+    libtest_mimic::run(&arguments, cases::trials()).exit_code()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn main() -> ExitCode {
+    ExitCode::SUCCESS
+}
