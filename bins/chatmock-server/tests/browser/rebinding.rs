@@ -54,7 +54,8 @@ pub(crate) fn same_origin() {
 pub(crate) fn listed() {
     let page = Attacker::new();
     let origin = page.origin().replace("127.0.0.1", REBOUND);
-    let harness = Harness::new(&["--allow-host", REBOUND, "--allow-origin", &origin]);
+    let flags = ["--allow-host", REBOUND, "--allow-origin", &origin, "--allow-unauthenticated"];
+    let harness = Harness::new(&flags);
     let report = harness.visit(page, REBOUND, OWN_PORT);
     let (post, models) = report.split_once('\n').unwrap();
     assert!(post.starts_with("basic 200 ") && post.contains("You said: marzipan"), "{report}");
