@@ -29,7 +29,7 @@ async fn hosts_that_are_not_ours_are_refused() {
         "evil.test".to_owned(),
         "127.evil.test".to_owned(),
         "localhost.evil.test".to_owned(),
-        "localhost.".to_owned(),
+        "localhost..".to_owned(),
         format!("0.0.0.0:{port}"),
         "[::]".to_owned(),
         "10.0.0.1".to_owned(),

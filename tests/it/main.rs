@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test reports by stopping")]
 
 mod access;
+mod addresses;
 mod bodies;
 mod caching;
 mod codex;

@@ -181,10 +181,8 @@ async fn unknown_paths_are_a_404_in_json() {
     for path in [
         "/v1",
         "/v1/",
-        "/v1/models/",
         "/v1/nothing",
-        "/v1/chat/completions/",
-        "/v1/responses/",
+        "/v1/models;x",
         "/../../etc/passwd",
         "/%2e%2e/%2e%2e/etc/passwd",
         "/..%5c..%5cetc",
@@ -199,7 +197,7 @@ async fn unknown_paths_are_a_404_in_json() {
         assert_standing(&reply);
     }
     let posted = harness.server.post("/v1/embeddings", &json!({"input": "x"})).await;
-    assert_eq!(posted.error().0, 404);
+    assert_eq!((posted.error().0, posted.error().2), (404, json!("unknown_url")));
 }
 
 #[tokio::test]

@@ -189,7 +189,7 @@ pub(crate) struct AccessArgs {
     /// May be given several times; in the environment, separate names with commas.
     #[arg(long, env = env::ALLOW_HOST, value_name = "NAME", value_delimiter = ',', value_parser = value_parsers::host)]
     pub(crate) allow_host: Vec<HostName>,
-    /// Accepts requests from web pages of this origin, such as http://localhost:3000
+    /// Accepts requests from web pages of this origin, such as http://localhost:3000 or vscode-webview://*
     ///
     /// May be given several times; in the environment, separate origins with commas.
     #[arg(long, env = env::ALLOW_ORIGIN, value_name = "ORIGIN", value_delimiter = ',', value_parser = value_parsers::origin)]

@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::path::{Path, PathBuf, absolute};
 use std::sync::Arc;
 
-use anyhow::{Context, ensure};
+use anyhow::{Context, bail, ensure};
 use chatmock_server::auth::{self, KeeperSettings};
 use chatmock_server::translate::Policy;
 use chatmock_server::translate::policy::Instructions;
@@ -142,6 +142,14 @@ fn access(
         warnings.push(format!(
             "--allow-unauthenticated: anyone who can reach {host} can use your account"
         ));
+    }
+    if let Some(origin) = allow_origin.iter().find(|origin| keys.is_empty() && origin.needs_key()) {
+        bail!(
+            "--allow-origin {}: every extension of the browser has such an origin, so a key is needed: add the line  \
+             api-key-file = \"keys\"  to the configuration file, or pass --api-key-file FILE; or list the one extension by \
+             its id",
+            origin.as_str()
+        );
     }
     http.admission.unauthenticated = allow_unauthenticated;
     http.admission.hosts.extend(allow_host);
@@ -407,10 +415,26 @@ mod tests {
     }
 
     #[test]
+    fn a_scheme_is_listed_as_a_whole_and_that_of_extensions_only_with_a_key() {
+        let key = "--api-key=ann:0123456789abcdef";
+        assert!(resolved(&["--allow-origin=vscode-webview://*"]).is_ok());
+        for scheme in ["moz-extension", "safari-web-extension"] {
+            let flag = format!("--allow-origin={scheme}://*");
+            let error = resolved(&[&flag]).unwrap_err().to_string();
+            assert!(error.contains("--api-key-file"), "{error}");
+            assert!(resolved(&[&flag, key]).is_ok());
+            assert!(resolved(&[&format!("--allow-origin={scheme}://id")]).is_ok());
+        }
+    }
+
+    #[test]
     fn origins_and_hosts_that_cannot_be_meant_are_refused_with_a_reason() {
         for (argument, reason) in [
             ("--allow-origin=*", "every page"),
             ("--allow-origin=http://localhost:*", "every page"),
+            ("--allow-origin=https://*", "every page"),
+            ("--allow-origin=file://*", "every page"),
+            ("--allow-origin=chrome-extension://*", "name its id"),
             ("--allow-origin=null", "sandboxed"),
             ("--allow-origin=http://localhost:3000/", "no slash"),
             ("--allow-origin=https://Example.com", "lower case"),

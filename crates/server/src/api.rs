@@ -1,5 +1,6 @@
 //! The endpoints: which paths are served, by which API family, and how each answers.
 
+pub(crate) mod address;
 mod error_response;
 pub(crate) mod family;
 mod ollama;
@@ -11,11 +12,12 @@ mod status;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use chatmock_translate::{Dialect, Failure};
+use chatmock_translate::{Dialect, Failure, FailureKind};
 use futures::future::BoxFuture;
 use http::HeaderMap;
 use http::request::Parts;
 use hyper::body::Incoming;
+use percent_encoding::percent_decode_str;
 use tokio::time::Instant;
 
 pub(crate) use self::error_response::error_response;
@@ -29,6 +31,10 @@ use crate::turn::{self, TurnRequest, TurnServices};
 
 /// The most of a body that is logged where that was asked for, in bytes.
 const MAX_LOGGED_BODY: usize = 64 * 1024;
+
+/// Why embeddings are refused.
+const NO_EMBEDDINGS: &str =
+    "the backend makes no embeddings: set another server for them in the client";
 
 /// The parts of a server that endpoints use.
 pub(crate) struct Services {
@@ -79,14 +85,16 @@ impl RequestContext<'_> {
     }
 }
 
-/// Serves a turn of dialect `D`.
+/// Serves a turn of dialect `D`; the variable of its path, if there is one, names the model.
 fn serve_turn<D: Dialect>(exchange: Exchange<'_>) -> Handling<'_> {
     Box::pin(async move {
-        let Exchange { context, head, body, .. } = exchange;
+        let Exchange { context, head, body, variable } = exchange;
+        let model = model_of_path(variable)?;
         let HeldBody { bytes, reservation } = context.read_body(&head.headers, body).await?;
         let request = TurnRequest {
             head,
             body: bytes,
+            model,
             reservation: Some(reservation),
             arrived: context.arrived,
             request_id: context.request_id.to_owned(),
@@ -95,4 +103,17 @@ fn serve_turn<D: Dialect>(exchange: Exchange<'_>) -> Handling<'_> {
         };
         turn::turn::<D>(&context.services.turns, request).await
     })
+}
+
+/// Returns the model that a segment of a path names; `None` where the path has none.
+///
+/// # Errors
+/// 404 where the segment would be another path once it is decoded.
+fn model_of_path(segment: &str) -> Result<Option<String>, Failure> {
+    let model = percent_decode_str(segment).decode_utf8_lossy();
+    if matches!(&*model, "." | "..") || model.contains(['/', '\\', ';']) {
+        let message = "the path names no model between its slashes";
+        return Err(Failure::new(FailureKind::NotFound, message).with_code("unknown_url"));
+    }
+    Ok((!model.is_empty()).then(|| model.into_owned()))
 }

@@ -14,7 +14,7 @@ use hyper::body::Incoming;
 use tokio::time::Instant;
 
 use crate::api::route::{self, NoRoute, Route};
-use crate::api::{self, Exchange, RequestContext};
+use crate::api::{self, Exchange, RequestContext, address};
 use crate::app::App;
 use crate::failure;
 use crate::fault_injection;
@@ -30,7 +30,10 @@ use crate::http::sanitize;
 /// an answer is waited for.
 struct RequestSummary {
     method: Method,
+    /// The path that is meant.
     path: String,
+    /// The path that was sent.
+    sent: String,
     caller: Caller,
     arrived: Instant,
     id: String,
@@ -44,9 +47,13 @@ pub(crate) async fn answer(
 ) -> Result<HttpResponse, Infallible> {
     let (mut head, body) = request.into_parts();
     let arrived = Instant::now();
-    let admitted = app.guard.admit(&mut head);
+    let sent = head.uri.path().to_owned();
+    let admitted = app.guard.check_target(&head).and_then(|()| {
+        address::rewrite(&mut head);
+        app.guard.admit(&mut head)
+    });
     let page = app.guard.listed_origin(&head.headers);
-    let request = RequestSummary::new(&head, arrived, peer);
+    let request = RequestSummary { sent, ..RequestSummary::new(&head, arrived, peer) };
     let refused = admitted.is_err();
     let outcome = match admitted {
         Ok(Admitted::Preflight) => Ok(Guard::preflight(&head)),
@@ -57,7 +64,7 @@ pub(crate) async fn answer(
         Err(failure) => Err(failure),
     };
     let mut response = outcome.unwrap_or_else(|failure| request.error_response(&failure));
-    if refused {
+    if refused || response::ends_with_connection(&response, head.version) {
         response::close(&mut response);
     }
     response::default_headers(&mut response, &request.id);
@@ -75,14 +82,14 @@ async fn serve(
 ) -> Result<HttpResponse, Failure> {
     let path = &*request.path;
     if head.method == Method::OPTIONS {
-        let methods = route::methods(path).ok_or_else(|| unknown_path(path))?;
+        let methods = route::methods(path).ok_or_else(|| unknown_path(&request.sent))?;
         return Ok(response::options(&methods));
     }
     let Route { endpoint, variable } = match Route::find(&head.method, path) {
         Ok(route) => route,
         Err(no_route) => {
             app.endpoints.bodies.discard(body, &head.headers).await;
-            return Err(unrouted(no_route, head));
+            return Err(unrouted(no_route, request, head));
         }
     };
     fault_injection::request(&head.headers, &app.state.auth);
@@ -101,6 +108,7 @@ impl RequestSummary {
         Self {
             method: head.method.clone(),
             path: head.uri.path().to_owned(),
+            sent: String::new(),
             caller: Caller::of(&head.extensions).with_peer(peer),
             arrived,
             id: request_id(),
@@ -128,7 +136,7 @@ impl RequestSummary {
             request_id = self.id,
             caller = self.caller.label(),
             method = sanitize::text(self.method.as_str()),
-            path = sanitize::text(&self.path),
+            path = sanitize::text(&self.sent),
             status = response.status().as_u16(),
             milliseconds = milliseconds(self.arrived.elapsed()),
             "request"
@@ -137,14 +145,17 @@ impl RequestSummary {
 }
 
 fn unknown_path(path: &str) -> Failure {
-    let message = format!("nothing is served at {}", sanitize::text(path));
+    let mut message = format!("nothing is served at {}", sanitize::text(path));
+    if let Some(near) = route::nearest(path) {
+        message.push_str(&format!(": the path is {near}"));
+    }
     Failure::new(FailureKind::NotFound, message).with_code("unknown_url")
 }
 
-fn unrouted(no_route: NoRoute, head: &Parts) -> Failure {
-    let path = head.uri.path();
+fn unrouted(no_route: NoRoute, request: &RequestSummary, head: &Parts) -> Failure {
+    let path = &request.path;
     match no_route {
-        NoRoute::Path => unknown_path(path),
+        NoRoute::Path => unknown_path(&request.sent),
         NoRoute::Method(_) if is_upgrade(head) => {
             let message = "this server speaks HTTP only here: send a POST";
             Failure::new(FailureKind::Rejected(426), message).with_code("upgrade_refused")

@@ -30,7 +30,7 @@ const ARCHITECTURE: &str = "chatmock";
 /// The path where Ollama's clients look for and send model files.
 const BLOBS: &str = "/api/blobs/{digest...}";
 /// The same without a digest, which is no less impossible here.
-const NO_DIGEST: &str = "/api/blobs/";
+const NO_DIGEST: &str = "/api/blobs";
 
 const NO_PUSH: Action = Action::Refuse("models belong to the backend and cannot be pushed");
 const NO_MAKING: Action =

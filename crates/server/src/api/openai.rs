@@ -6,18 +6,22 @@ use chatmock_protocol::json::RawValue;
 use chatmock_protocol::openai::models::Model;
 use chatmock_translate::catalog::{Catalog, UnknownModel};
 use chatmock_translate::unknown_model;
-use chatmock_translate::{Chat, Completions, Failure, OpenAi, Responses};
+use chatmock_translate::{Chat, Completions, Failure, FailureKind, OpenAi, Responses};
 use http::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
 use super::family::{Api, Endpoint};
-use super::{Exchange, Handling, responses, serve_turn};
+use super::{Exchange, Handling, NO_EMBEDDINGS, responses, serve_turn};
 use crate::http::response::{self, HttpResponse, ReplyHeaders};
 use crate::state::models::Models;
 
 /// The operator of a model in a list that names none, as the catalogues behind a ChatGPT sign-in do.
 const OWNER: &str = "openai";
+
+const DEPLOYED_CHAT: &str = "/openai/deployments/{model}/chat/completions";
+const DEPLOYED_RESPONSES: &str = "/openai/deployments/{model}/responses";
+const DEPLOYED_COMPLETIONS: &str = "/openai/deployments/{model}/completions";
 
 /// OpenAI's clients read `data`, the Codex CLI reads `models`.
 #[derive(Serialize)]
@@ -39,6 +43,25 @@ impl Api for OpenAi {
         Endpoint::new(Method::GET, "/v1/responses/{id}/input_items", responses::input_items),
         Endpoint::new(Method::GET, "/v1/models", all),
         Endpoint::new(Method::GET, "/v1/models/{id...}", one),
+        // The addresses of Azure's service and of older libraries, which name the model in the path.
+        Endpoint::unlisted(Method::POST, DEPLOYED_CHAT, serve_turn::<Chat>),
+        Endpoint::unlisted(Method::POST, DEPLOYED_RESPONSES, serve_turn::<Responses>),
+        Endpoint::unlisted(Method::POST, DEPLOYED_COMPLETIONS, serve_turn::<Completions>),
+        Endpoint::unlisted(
+            Method::POST,
+            "/v1/engines/{model}/chat/completions",
+            serve_turn::<Chat>,
+        ),
+        Endpoint::unlisted(
+            Method::POST,
+            "/v1/engines/{model}/completions",
+            serve_turn::<Completions>,
+        ),
+        Endpoint::unlisted(Method::GET, "/v1/engines", all),
+        Endpoint::unlisted(Method::GET, "/v1/engines/{id}", one),
+        Endpoint::unlisted(Method::POST, "/v1/embeddings", no_embeddings),
+        Endpoint::unlisted(Method::POST, "/v1/engines/{model}/embeddings", no_embeddings),
+        Endpoint::unlisted(Method::POST, "/openai/deployments/{model}/embeddings", no_embeddings),
     ];
 
     fn models(catalog: &Catalog, expose_efforts: bool) -> Bytes {
@@ -78,6 +101,16 @@ fn all(exchange: Exchange<'_>) -> Handling<'_> {
 #[expect(clippy::needless_pass_by_value, reason = "the signature is that of every endpoint")]
 fn one(exchange: Exchange<'_>) -> Handling<'_> {
     Box::pin(describe(&exchange.context.services.state.models, exchange.variable))
+}
+
+/// Refuses to make embeddings, with a status that no library tries again.
+fn no_embeddings(exchange: Exchange<'_>) -> Handling<'_> {
+    Box::pin(async move {
+        let Exchange { context, head, body, .. } = exchange;
+        context.services.bodies.discard(body, &head.headers).await;
+        let failure = Failure::new(FailureKind::NotFound, NO_EMBEDDINGS);
+        Err(failure.with_code("unknown_url"))
+    })
 }
 
 /// Answers with one model; hidden ones and names with an effort are known too.

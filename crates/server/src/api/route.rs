@@ -61,6 +61,23 @@ pub(crate) fn family(path: &str) -> &'static ApiFamily {
     served.or_else(by_prefix).unwrap_or(&FAMILIES[0])
 }
 
+/// Returns whether anything is served at a path, with whichever method.
+pub(super) fn is_served(path: &str) -> bool {
+    at(path).next().is_some()
+}
+
+/// Returns the served path with whose end a path ends, for those who typed one that is not served.
+pub(crate) fn nearest(path: &str) -> Option<&'static str> {
+    let endpoints = FAMILIES.iter().flat_map(|family| family.endpoints);
+    let paths = endpoints.filter(|endpoint| endpoint.listed).map(|endpoint| endpoint.path);
+    let end = |served: &'static str| {
+        let inside = served.strip_prefix('/')?;
+        inside.find('/').and_then(|at| inside.get(at..)).filter(|end| path.ends_with(end))
+    };
+    let near = paths.filter_map(|served| Some((end(served)?.len(), served)));
+    near.max_by_key(|(length, _)| *length).map(|(_, served)| served)
+}
+
 /// Returns the methods of a path, for `Allow`.
 pub(crate) fn methods(path: &str) -> Option<String> {
     let mut methods = Vec::new();
@@ -121,7 +138,7 @@ mod tests {
         let items = "/v1/responses/resp_1/input_items";
         assert_eq!(found(&Method::GET, items), Ok(("/v1/responses/{id}/input_items", "resp_1")));
         assert_eq!(found(&Method::DELETE, items), Err(only("GET, HEAD")));
-        for blobs in ["/api/blobs/sha256:1", "/api/blobs/"] {
+        for blobs in ["/api/blobs/sha256:1", "/api/blobs"] {
             assert_eq!(found(&Method::GET, blobs), Err(only("HEAD, POST")), "{blobs}");
         }
         for path in ["/v1/responses/", "/v1/responses//input_items", "/v1/responses/r/cancel"] {

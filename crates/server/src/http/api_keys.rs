@@ -1,9 +1,13 @@
 //! Inbound keys: who may ask, and under which label that is recorded.
 
+use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::alphabet::STANDARD;
+use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
 use chatmock_translate::{Failure, FailureKind};
 use http::header::AUTHORIZATION;
 use http::{Extensions, HeaderMap, HeaderValue};
@@ -13,8 +17,18 @@ use tokio::time::Instant;
 use crate::settings::ApiKey;
 use crate::settings::api_key::digest;
 
-/// The header that carries a key by itself.
-const API_KEY: &str = "x-api-key";
+/// The headers that carry a key by themselves; the second is that of Azure's libraries.
+const API_KEYS: [&str; 2] = ["x-api-key", "api-key"];
+
+/// Reads base64 with and without the characters that fill it up.
+const LENIENT: GeneralPurpose = GeneralPurpose::new(
+    &STANDARD,
+    GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
+);
+
+/// How a key is sent.
+const WAYS: &str =
+    "as Authorization: Bearer KEY, as x-api-key or api-key, or as the password of Basic";
 
 /// The sender of a request: the label of its key, where keys are set, and the address that it came
 /// from.
@@ -106,12 +120,13 @@ impl ApiKeys {
         }
         let mut callers = Vec::new();
         for sent in presented_keys(headers)? {
-            let key = self.find(sent).ok_or_else(|| self.wrong())?;
+            let key = self.find(&sent).ok_or_else(|| self.wrong())?;
             callers.push(Caller::of_key(key));
         }
-        callers.into_iter().next().ok_or_else(|| {
-            refused("an API key is needed: send it as Authorization: Bearer KEY or as x-api-key")
-        })
+        callers
+            .into_iter()
+            .next()
+            .ok_or_else(|| refused(&format!("an API key is needed: send it {WAYS}")))
     }
 
     /// Compares with every key to the end, so that the time reveals nothing.
@@ -146,14 +161,23 @@ impl ApiKeys {
 }
 
 /// The keys in the headers, each of which has to be right.
-fn presented_keys(headers: &HeaderMap) -> Result<Vec<&[u8]>, Failure> {
+fn presented_keys(headers: &HeaderMap) -> Result<Vec<Cow<'_, [u8]>>, Failure> {
     let mut sent = Vec::new();
     if let Some(authorization) = only(headers, AUTHORIZATION.as_str())? {
-        let bearer = bearer(authorization.as_bytes());
-        sent.push(bearer.ok_or_else(|| refused("the Authorization header must be: Bearer KEY"))?);
+        let authorization = authorization.as_bytes();
+        let bearer = after_scheme(authorization, b"bearer ").map(Cow::Borrowed);
+        let key = bearer.or_else(|| basic(authorization).map(Cow::Owned));
+        let wrong = || {
+            refused(
+                "the Authorization header must be: Bearer KEY, or Basic with KEY as its password",
+            )
+        };
+        sent.push(key.ok_or_else(wrong)?);
     }
-    if let Some(key) = only(headers, API_KEY)? {
-        sent.push(key.as_bytes());
+    for name in API_KEYS {
+        if let Some(key) = only(headers, name)? {
+            sent.push(Cow::Borrowed(key.as_bytes()));
+        }
     }
     Ok(sent)
 }
@@ -163,15 +187,27 @@ fn only<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h HeaderValue
     let mut values = headers.get_all(name).iter();
     match (values.next(), values.next()) {
         (value, None) => Ok(value),
-        _ => Err(refused("a request may have only one Authorization and one x-api-key header")),
+        _ => Err(refused(&format!("a request may have only one {name} header"))),
     }
 }
 
-/// Returns the key after the scheme, whose case does not matter.
-fn bearer(value: &[u8]) -> Option<&[u8]> {
-    let (scheme, key) = value.split_at_checked(b"bearer ".len())?;
-    let key = key.trim_ascii();
-    (scheme.eq_ignore_ascii_case(b"bearer ") && !key.is_empty()).then_some(key)
+/// Returns what follows a scheme, whose case does not matter.
+fn after_scheme<'v>(value: &'v [u8], scheme: &[u8]) -> Option<&'v [u8]> {
+    let (found, rest) = value.split_at_checked(scheme.len())?;
+    let rest = rest.trim_ascii();
+    (found.eq_ignore_ascii_case(scheme) && !rest.is_empty()).then_some(rest)
+}
+
+/// Returns the key of a client that has a field for the address alone: the password in it, or the user's name where there is no
+/// password.
+fn basic(value: &[u8]) -> Option<Vec<u8>> {
+    let coded = after_scheme(value, b"basic ")?;
+    let mut decoded = LENIENT.decode(coded).ok()?;
+    let colon = decoded.iter().position(|byte| *byte == b':')?;
+    let password = decoded.split_off(colon + 1);
+    decoded.truncate(colon);
+    let key = if password.is_empty() { decoded } else { password };
+    (!key.is_empty()).then_some(key)
 }
 
 fn refused(message: &str) -> Failure {

@@ -1,5 +1,6 @@
-//! Content codings of request bodies: gzip and zstd, decoded within the limit of size.
+//! Content codings of request bodies: gzip, zstd and deflate, decoded within the limit of size.
 
+mod deflate;
 mod gzip;
 mod zstd;
 
@@ -24,6 +25,8 @@ pub(crate) enum ContentCoding {
     Gzip,
     /// RFC 8878, of one or more frames.
     Zstd,
+    /// RFC 1951, in the frame of RFC 1950 or without one.
+    Deflate,
 }
 
 /// Why a body was not decoded.
@@ -54,11 +57,24 @@ impl ContentCoding {
             None if is(&["", "identity"]) => Ok(Self::Identity),
             None if is(&["gzip", "x-gzip"]) => Ok(Self::Gzip),
             None if is(&["zstd"]) => Ok(Self::Zstd),
+            None if is(&["deflate"]) => Ok(Self::Deflate),
             _ => {
                 let message = "the body's content coding is not understood: send it uncompressed, \
-                               or in one of gzip and zstd";
+                               or in one of gzip, zstd and deflate";
                 Err(Failure::new(FailureKind::Rejected(415), message))
             }
+        }
+    }
+
+    /// The coding of a body whose headers name none: proxies lose the header and leave the body as it is.
+    ///
+    /// No JSON text begins like a coded one.
+    fn of_first_bytes(body: &[u8]) -> Self {
+        match body {
+            [0x1f, 0x8b, 8, ..] => Self::Gzip,
+            [0x28, 0xb5, 0x2f, 0xfd, ..] => Self::Zstd,
+            [0x78, ..] if deflate::is_zlib(body) => Self::Deflate,
+            _ => Self::Identity,
         }
     }
 
@@ -67,6 +83,7 @@ impl ContentCoding {
             Self::Identity => "identity",
             Self::Gzip => "gzip",
             Self::Zstd => "zstd",
+            Self::Deflate => "deflate",
         }
     }
 
@@ -75,6 +92,7 @@ impl ContentCoding {
             Self::Identity => Box::new(body),
             Self::Gzip => Box::new(gzip::MembersReader::new(body)),
             Self::Zstd => Box::new(zstd::FramesReader::new(body)),
+            Self::Deflate => Box::new(deflate::StreamReader::new(body)),
         }
     }
 }
@@ -98,6 +116,10 @@ impl Decoder {
         body: HeldBody,
         coding: ContentCoding,
     ) -> Result<HeldBody, Failure> {
+        let coding = match coding {
+            ContentCoding::Identity => ContentCoding::of_first_bytes(&body.bytes),
+            named => named,
+        };
         if coding == ContentCoding::Identity {
             return Ok(body);
         }

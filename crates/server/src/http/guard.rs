@@ -50,9 +50,8 @@ impl Guard {
         }
     }
 
-    /// Refuses what no client of ours sends: a page of a browser, a name that is not ours, an
-    /// ambiguous message, no key where one is needed.
-    pub(crate) fn admit(&self, head: &mut Parts) -> Result<Admitted, Failure> {
+    /// Refuses a request for another server, and a target that is too long to look at.
+    pub(crate) fn check_target(&self, head: &Parts) -> Result<(), Failure> {
         if head.method == Method::CONNECT {
             let message = "this is no proxy for other hosts";
             return Err(Failure::new(FailureKind::MethodNotAllowed, message));
@@ -62,6 +61,12 @@ impl Guard {
             let message = "the request target is too long";
             return Err(Failure::new(FailureKind::Rejected(414), message));
         }
+        Ok(())
+    }
+
+    /// Refuses what no client of ours sends: a page of a browser, a name that is not ours, an
+    /// ambiguous message, no key where one is needed.
+    pub(crate) fn admit(&self, head: &mut Parts) -> Result<Admitted, Failure> {
         self.check_host(head)?;
         self.check_browser(&head.headers)?;
         if self.is_preflight(head) {

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use chatmock_translate::Failure;
 use chatmock_translate::notice::{self, Notice};
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderName, HeaderValue, Response, StatusCode, Version};
 use http_body::Body;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Either, Full};
@@ -110,6 +110,13 @@ pub(crate) fn allow(reply: &mut HttpResponse, methods: &str) {
 /// is not listened to further.
 pub(crate) fn close(reply: &mut HttpResponse) {
     reply.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+}
+
+/// Returns whether only the end of the connection can end a reply: HTTP/1.0 knows no chunks.
+///
+/// The connection must not be promised to stay then, or the client would wait for ever.
+pub(crate) fn ends_with_connection(reply: &HttpResponse, version: Version) -> bool {
+    version == Version::HTTP_10 && reply.body().size_hint().exact().is_none()
 }
 
 /// Headers of every reply: nothing here is for a browser to keep, guess at or hand on.

@@ -34,6 +34,9 @@ impl Host {
         if let Ok(address) = name.parse::<Ipv4Addr>() {
             return Some(Self::Address(address.into()));
         }
+        // A name with a final dot is the same one, written in full.
+        let name =
+            name.strip_suffix('.').filter(|name| name.parse::<Ipv4Addr>().is_err()).unwrap_or(name);
         let plain = |c: char| c.is_ascii_alphanumeric() || matches!(c, '.' | '-' | '_');
         (!name.is_empty() && name.chars().all(plain)).then(|| Self::Name(name.to_ascii_lowercase()))
     }
@@ -103,7 +106,8 @@ impl FromStr for HostName {
         if text.contains('*') {
             return Err("name every host: a pattern would let foreign names in".to_owned());
         }
-        let host = Host::of(text).filter(|host| host.to_string().len() == text.len());
+        let whole = text.strip_suffix('.').unwrap_or(text);
+        let host = Host::of(text).filter(|host| host.to_string().len() == whole.len());
         let wrong = || {
             "give a host name or an address alone, such as nas.lan or 192.168.1.5: no port, no \
              http://, and names of other scripts in their xn-- form"

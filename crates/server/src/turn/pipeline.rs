@@ -32,6 +32,8 @@ pub(crate) struct TurnRequest<'c> {
     /// Emptied as soon as the turn is planned.
     pub(crate) head: &'c mut Parts,
     pub(crate) body: Bytes,
+    /// The model that the path names, whatever the body says.
+    pub(crate) model: Option<String>,
     /// Memory reserved for the body, and then for the request made from it.
     pub(crate) reservation: Option<Reservation>,
     pub(crate) arrived: Instant,

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use chatmock_protocol::json::{self, LoneSurrogates, RawValue};
+use chatmock_protocol::json::{self, LoneSurrogates, RawObject, RawValue};
 use chatmock_translate::{
     Dialect, Draft, Failure, FailureKind, Finish, Notice, NoticeKind, Policy, Shape, settle,
 };
@@ -95,6 +95,8 @@ pub(super) struct TurnPlan<O> {
 struct PlanInput {
     headers: HeaderMap,
     body: Bytes,
+    /// The model that the path names.
+    model: Option<String>,
     /// What was changed in the body before it was read.
     notices: Vec<Notice>,
     caller: Caller,
@@ -102,6 +104,16 @@ struct PlanInput {
 }
 
 impl PlanInput {
+    /// Makes the body what the request means, before a dialect reads it.
+    fn mend(&mut self, policy: &Policy) {
+        self.replace_lone_surrogates(policy);
+        if let Some(model) = self.model.take()
+            && let Some(body) = with_model(&self.body, &model)
+        {
+            self.body = body;
+        }
+    }
+
     /// Replaces halves of surrogate pairs, which clients that cut texts leave in a conversation, unless the policy is
     /// strict.
     fn replace_lone_surrogates(&mut self, policy: &Policy) {
@@ -118,6 +130,13 @@ impl PlanInput {
     }
 }
 
+/// Returns a body with the model that the path names; `None` where the body is no object, which its reader refuses.
+fn with_model(body: &[u8], model: &str) -> Option<Bytes> {
+    let mut members: RawObject<'_> = json::read(body).ok()?;
+    members.set("model", model).ok()?;
+    serde_json::to_vec(&members).ok().map(Bytes::from)
+}
+
 /// Plans a turn, of a large request on a blocking thread.
 pub(super) async fn plan_turn<D: Dialect>(
     services: &Arc<TurnServices>,
@@ -128,6 +147,7 @@ pub(super) async fn plan_turn<D: Dialect>(
         // They are needed for nothing else, and hold the connection's whole read buffer.
         headers: std::mem::take(&mut request.head.headers),
         body: std::mem::take(&mut request.body),
+        model: request.model.take(),
         notices: Vec::new(),
         caller: request.caller.clone(),
         credentials: Arc::clone(credentials),
@@ -135,7 +155,7 @@ pub(super) async fn plan_turn<D: Dialect>(
     let most = if services.places.are_free() { HUGE } else { LARGE };
     let is_large = input.body.len() > most;
     if !is_large {
-        input.replace_lone_surrogates(&services.policy);
+        input.mend(&services.policy);
         if let Some(plan) = plan::<D>(services, &input, Extent::Short)? {
             return Ok(plan);
         }
@@ -150,7 +170,7 @@ pub(super) async fn plan_turn<D: Dialect>(
             reservation.grow(parsed_size(&input.body))?;
         }
         if is_large {
-            input.replace_lone_surrogates(&services.policy);
+            input.mend(&services.policy);
         }
         Ok((plan::<D>(&services, &input, Extent::Any)?, reservation))
     })

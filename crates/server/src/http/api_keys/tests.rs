@@ -64,11 +64,37 @@ fn anything_else_does_not() {
         &[("x-api-key", "first-key"), ("x-api-key", "first-key")],
         &[("authorization", "Bearer first-key"), ("x-api-key", "wrong-key")],
         &[("authorization", "Bearer wrong-key"), ("x-api-key", "first-key")],
-        &[("api-key", "first-key")],
+        &[("api-key", "wrong-key")],
+        &[("api-key", "first-key"), ("x-api-key", "wrong-key")],
+        &[("api-key", "first-key"), ("api-key", "first-key")],
+        // first-key without a colon, :, x:wrong-key, first-key:wrong-key and x:first-key with a character too many.
+        &[("authorization", "Basic Zmlyc3Qta2V5")],
+        &[("authorization", "Basic Og==")],
+        &[("authorization", "Basic eDp3cm9uZy1rZXk=")],
+        &[("authorization", "Basic Zmlyc3Qta2V5Ondyb25nLWtleQ==")],
+        &[("authorization", "Basic eDpmaXJzdC1rZXk=!")],
         &[("cookie", "first-key")],
     ] {
         assert_eq!(label(headers), Err(401), "{headers:?}");
     }
+}
+
+#[test]
+fn a_client_with_a_field_for_the_address_alone_sends_its_key_in_it() {
+    for (credentials, holder) in [
+        // lan:first-key, :first-key, first-key:, lan:other:key; without the last two characters, too.
+        ("bGFuOmZpcnN0LWtleQ==", "ann"),
+        ("bGFuOmZpcnN0LWtleQ", "ann"),
+        ("OmZpcnN0LWtleQ==", "ann"),
+        ("Zmlyc3Qta2V5Og==", "ann"),
+        ("bGFuOm90aGVyOmtleQ==", "ben"),
+    ] {
+        for scheme in ["Basic", "BASIC"] {
+            let authorization = format!("{scheme} {credentials}");
+            assert_eq!(label(&[("authorization", &authorization)]).as_deref(), Ok(holder));
+        }
+    }
+    assert_eq!(label(&[("api-key", "first-key")]).as_deref(), Ok("ann"));
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use flate2::Compression;
-use flate2::write::GzEncoder;
+use flate2::write::{DeflateEncoder, GzEncoder, ZlibEncoder};
 use http::HeaderValue;
 use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
@@ -36,6 +36,28 @@ fn gzip(text: &[u8]) -> Vec<u8> {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
     encoder.write_all(text).unwrap();
     encoder.finish().unwrap()
+}
+
+fn zlib(text: &[u8]) -> Vec<u8> {
+    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+fn raw_deflate(text: &[u8]) -> Vec<u8> {
+    let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(text).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A text in every coding that is understood.
+fn coded(text: &[u8]) -> [(Vec<u8>, ContentCoding); 4] {
+    [
+        (gzip(text), ContentCoding::Gzip),
+        (zstd(text), ContentCoding::Zstd),
+        (zlib(text), ContentCoding::Deflate),
+        (raw_deflate(text), ContentCoding::Deflate),
+    ]
 }
 
 fn zstd(text: &[u8]) -> Vec<u8> {
@@ -105,6 +127,7 @@ fn one_coding_is_understood_in_any_case_of_letters() {
         (&["gzip"], ContentCoding::Gzip),
         (&["x-GZIP"], ContentCoding::Gzip),
         (&["ZSTD"], ContentCoding::Zstd),
+        (&["Deflate"], ContentCoding::Deflate),
     ] {
         assert_eq!(ContentCoding::of(&headers(named)), Ok(coding), "{named:?}");
     }
@@ -114,7 +137,7 @@ fn one_coding_is_understood_in_any_case_of_letters() {
 fn other_codings_and_several_are_refused() {
     for named in [
         &["br"][..],
-        &["deflate"],
+        &["deflate, gzip"],
         &["gzip, gzip"],
         &["zstd,identity"],
         &["gzip", "gzip"],
@@ -129,9 +152,7 @@ fn other_codings_and_several_are_refused() {
 fn what_was_coded_comes_back() {
     let large: Vec<u8> = (0..9 * MIB).map(|n| (n / 7) as u8).collect();
     for text in [Vec::new(), b"{}".to_vec(), said(), large[..MIB].to_vec(), large.clone()] {
-        for (body, coding) in
-            [(gzip(&text), ContentCoding::Gzip), (zstd(&text), ContentCoding::Zstd)]
-        {
+        for (body, coding) in coded(&text) {
             let decoded = decode(&body, coding, 64 * MIB).unwrap();
             assert!(decoded == text, "{coding:?} of {}", text.len());
         }
@@ -159,9 +180,7 @@ fn several_frames_and_members_are_one_body() {
 fn the_limit_is_of_decoded_bytes_and_exact() {
     for size in [0, 1, 1000, UNCOUNTED, UNCOUNTED + 1, UNCOUNTED + 2, UNCOUNTED + 70_000] {
         let text = vec![b' '; size];
-        for (body, coding) in
-            [(gzip(&text), ContentCoding::Gzip), (zstd(&text), ContentCoding::Zstd)]
-        {
+        for (body, coding) in coded(&text) {
             assert_eq!(decode(&body, coding, size).unwrap().len(), size, "{coding:?}");
             assert_eq!(decode(&body, coding, size + 1).unwrap().len(), size, "{coding:?}");
             assert!(size == 0 || too_large(&body, coding, size - 1), "{coding:?} of {size}");
@@ -197,6 +216,8 @@ fn a_body_cut_short_anywhere_is_refused() {
         (gzip(&said()), ContentCoding::Gzip),
         (WITH_CHECKSUM.to_vec(), ContentCoding::Zstd),
         (STREAMED.to_vec(), ContentCoding::Zstd),
+        (zlib(&said()), ContentCoding::Deflate),
+        (raw_deflate(&said()), ContentCoding::Deflate),
     ] {
         for cut in 1..body.len() {
             assert!(broken(&body[..cut], coding), "{coding:?} at {cut}");
@@ -208,7 +229,11 @@ fn a_body_cut_short_anywhere_is_refused() {
 fn bytes_after_the_end_are_refused() {
     assert!(broken(&[&gzip(b"{}"), &b"{}"[..]].concat(), ContentCoding::Gzip));
     assert!(broken(&[STREAMED, b"{}"].concat(), ContentCoding::Zstd));
+    assert!(broken(&[&zlib(b"{}"), &b"{}"[..]].concat(), ContentCoding::Deflate));
+    assert!(broken(&[&raw_deflate(b"{}"), &b"{}"[..]].concat(), ContentCoding::Deflate));
     assert!(broken(b"{}", ContentCoding::Gzip));
+    assert!(broken(b"", ContentCoding::Deflate));
+    assert!(broken(b"{\"model\":\"gpt-6-sol\"}", ContentCoding::Deflate));
     assert!(broken(b"{\"model\":\"gpt-6-sol\"}", ContentCoding::Zstd));
 }
 
@@ -257,6 +282,17 @@ async fn refusals_have_their_status_and_say_what_is_wrong() {
     assert_eq!(status, 400);
     assert!(message.contains("as gzip"), "{message}");
     assert_eq!(failed(zeros(1, 24), ContentCoding::Zstd).await.0, 400);
+}
+
+#[tokio::test]
+async fn a_coding_that_no_header_names_is_known_by_the_first_bytes() {
+    for (body, coding) in coded(&said()).into_iter().take(3) {
+        let decoded = within(MIB, body, ContentCoding::Identity).await.unwrap();
+        assert!(decoded == said(), "{coding:?}");
+    }
+    for plain in [&b""[..], b"x", b"{}", b" {}", b"\xef\xbb\xbf{}", b"x=1", b"\x1f\x8b"] {
+        assert_eq!(within(MIB, plain.to_vec(), ContentCoding::Identity).await.unwrap(), plain);
+    }
 }
 
 #[tokio::test]

@@ -7,7 +7,6 @@ use http::{HeaderMap, HeaderValue};
 use super::Guard;
 use crate::http::sanitize;
 use crate::settings::Host;
-use crate::settings::Origin;
 
 impl Guard {
     /// Refuses a web page: nothing here is for one, and answers cost the person's quota.
@@ -33,10 +32,17 @@ impl Guard {
     }
 
     /// The origin of a request, where it has one and that one is listed.
-    pub(crate) fn listed_origin(&self, headers: &HeaderMap) -> Option<&Origin> {
+    pub(crate) fn listed_origin(&self, headers: &HeaderMap) -> Option<HeaderValue> {
         let mut sent = headers.get_all(ORIGIN).iter();
         let (Some(origin), None) = (sent.next(), sent.next()) else { return None };
-        self.origins.iter().find(|listed| listed.as_str().as_bytes() == origin.as_bytes())
+        self.lists(origin.to_str().ok()?).then(|| origin.clone())
+    }
+
+    /// Returns whether an origin is listed, by itself or by its scheme.
+    fn lists(&self, origin: &str) -> bool {
+        let keyed = !self.keys.are_none();
+        let mut listed = self.origins.iter().filter(|listed| keyed || !listed.needs_key());
+        listed.any(|listed| listed.covers(origin))
     }
 
     /// Returns whether a page is of this machine, or of a listed origin.
@@ -46,9 +52,7 @@ impl Guard {
         let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
         let ours = matches!(scheme, "http" | "https")
             && Host::of(authority).is_some_and(|host| self.is_ours(&host));
-        ours || self.origins.iter().any(|listed| {
-            listed.as_str().split_once("://").is_some_and(|listed| listed == (scheme, authority))
-        })
+        ours || self.lists(&format!("{scheme}://{authority}"))
     }
 }
 

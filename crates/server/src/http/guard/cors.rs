@@ -9,13 +9,12 @@ use http::{HeaderValue, Method, StatusCode};
 
 use super::Guard;
 use crate::http::response::{self, HttpResponse};
-use crate::settings::Origin;
 
 /// The methods of all routes.
 const METHODS: &str = "GET, HEAD, POST, DELETE";
 
 /// Request headers that clients in pages send: OpenAI's and Ollama's libraries, keys, and names of conversations.
-const HEADERS: &str = "accept, authorization, cache-control, content-type, idempotency-key, \
+const HEADERS: &str = "accept, api-key, authorization, cache-control, content-type, idempotency-key, \
     openai-beta, openai-organization, openai-project, session-id, session_id, user-agent, \
     x-api-key, x-requested-with, x-session-id, x-stainless-arch, x-stainless-async, \
     x-stainless-custom-poll-interval, x-stainless-helper-method, x-stainless-lang, \
@@ -53,16 +52,14 @@ impl Guard {
     }
 
     /// Lets a page of a listed origin read a reply; never with the browser's cookies.
-    pub(crate) fn allow_origin(&self, page: Option<&Origin>, reply: &mut HttpResponse) {
+    pub(crate) fn allow_origin(&self, page: Option<HeaderValue>, reply: &mut HttpResponse) {
         if self.origins.is_empty() {
             return;
         }
         let headers = reply.headers_mut();
         headers.append(VARY, HeaderValue::from_static("Origin"));
         let Some(origin) = page else { return };
-        if let Ok(origin) = HeaderValue::from_str(origin.as_str()) {
-            headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
-            headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
-        }
+        headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, origin);
+        headers.insert(ACCESS_CONTROL_EXPOSE_HEADERS, HeaderValue::from_static(EXPOSED));
     }
 }

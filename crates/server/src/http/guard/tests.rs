@@ -44,6 +44,9 @@ fn loopback_names_and_configured_ones_are_ours() {
         "192.168.1.5:8000",
         "[2001:db8::5]:8000",
         "[2001:0db8:0::5]",
+        "localhost.",
+        "LOCALHOST.:8000",
+        "proxy.lan.:1",
     ] {
         assert_eq!(check(&[("host", host)]), Ok(()), "{host}");
     }
@@ -54,7 +57,9 @@ fn other_names_are_refused() {
     for host in [
         "evil.test:8000",
         "127.evil.test",
-        "localhost.",
+        "localhost..",
+        "127.0.0.1.",
+        "evil.test.",
         "0.0.0.0:8000",
         "10.0.0.1",
         "localhost.evil.test",
