@@ -131,6 +131,13 @@ impl Held {
         self.files.is_empty() && self.unread.is_empty()
     }
 
+    /// The tokens, as text.
+    #[cfg(test)]
+    pub(crate) fn tokens(&self) -> Vec<String> {
+        let tokens = self.files.iter().filter_map(AuthFile::key_token);
+        tokens.map(|token| token.expose().to_owned()).collect()
+    }
+
     /// Returns whether nothing was unreadable.
     pub(crate) fn is_readable(&self) -> bool {
         self.unread.is_empty()

@@ -25,11 +25,11 @@ async fn tokens_that_cannot_be_saved_are_used_and_saved_later() {
     let first = keeper.current().await.unwrap();
     let second = keeper.current().await.unwrap();
     assert_eq!(first.access_token, second.access_token);
-    keeper.finish().await;
+    assert!(!keeper.finish().await, "a stop now would lose them");
     assert_eq!((refresh_token(&store).as_str(), issuer.posts().len()), ("rt-1", 1));
 
     store.no_commit.store(false, Ordering::SeqCst);
-    keeper.finish().await;
+    assert!(keeper.finish().await);
     assert_eq!(refresh_token(&store), "rt-2");
     assert_eq!(keeper.current().await.unwrap().access_token, first.access_token);
     assert_eq!(issuer.posts().len(), 1);

@@ -254,3 +254,34 @@ fn the_fallback_is_said_once_and_says_how_to_change_it() {
     assert!(log.contains("--store keyring") && log.contains("--store file"), "{log}");
     assert!(log.contains("the keyring is locked") && log.contains("auth.json"), "{log}");
 }
+
+#[test]
+fn renewed_tokens_that_no_store_takes_are_put_away_and_found() {
+    let (harness, runtime) = (Harness::new(), tempfile::tempdir().unwrap());
+    let options = StoreOptions::new(StoreChoice::Keyring, Some(harness.memory.keyring()))
+        .with_runtime(Some(runtime.path().to_owned()));
+    let store = store(&harness.path, &options);
+    store.save(&file("old")).unwrap();
+    harness.memory.lock(true);
+    let place = store.rescue(&file("old"), &file("new")).unwrap();
+    assert!(place.starts_with(&runtime.path().display().to_string()), "{place}");
+    let [found] = &store.rescued()[..] else { panic!("one sign-in expected") };
+    assert_eq!(found.file, file("new"));
+    assert!(found.follows(&file("old")) && !found.follows(&file("another")));
+    // What is given up takes it along.
+    assert_eq!(store.held_left_overs().tokens(), ["new"]);
+    store.forget_rescued();
+    assert!(store.rescued().is_empty() && store.held_left_overs().is_empty());
+}
+
+#[test]
+fn renewed_tokens_go_into_the_blocks_that_the_file_has() {
+    let harness = Harness::new();
+    let store = harness.store(StoreChoice::File);
+    store.save(&file("old")).unwrap();
+    assert!(store.rescue(&file("another"), &file("new")).is_err(), "somebody else signed in");
+    assert_eq!(store.load().unwrap(), Some(file("old")));
+    store.rescue(&file("old"), &file("new")).unwrap();
+    assert_eq!(store.load().unwrap(), Some(file("new")));
+    assert!(store.rescued().is_empty(), "it is where it belongs");
+}
