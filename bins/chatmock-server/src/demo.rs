@@ -1,6 +1,5 @@
 //! The demo: a simulator in this process instead of the backend, with its own sign-in.
 
-use std::io;
 use std::time::Duration;
 
 use anyhow::Context;
