@@ -90,6 +90,7 @@ impl<'a> LoginFlow<'a> {
     /// Chooses the route, and refuses flags that cannot be used on it.
     async fn new(context: &'a CommandContext, login: &'a Login) -> Result<Self, CommandError> {
         let endpoint = context.config.keeper.endpoint()?;
+        context.config.home.check()?;
         let route = route::chosen(context, login).await?;
         let profile = route.profile().ok_or(EndpointError::UnknownRoute)?;
         login.check(profile).map_err(CommandError::Settings)?;

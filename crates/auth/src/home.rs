@@ -7,7 +7,7 @@ use std::sync::Arc;
 use sha2::{Digest, Sha256};
 
 use crate::lock::{HomeLock, LOCK_WAIT, LockError, lock_files};
-use crate::private::PrivateFileError;
+use crate::private::{PrivateFileError, Room, place_of};
 use crate::store::{
     AccountStore, FileStore, Keyring, StoreChoice, StoreError, StoreOptions, TokenStore,
 };
@@ -65,6 +65,21 @@ impl Home {
     /// Reads the active sign-in. May block for some seconds where it is in a keyring.
     pub fn load(&self) -> Result<Option<AuthFile>, StoreError> {
         self.active().load()
+    }
+
+    /// Checks that a new sign-in could be kept here, before a person is asked to approve one: what is in
+    /// its place can be replaced, and where only the file is wanted, a file can be made. A damaged sign-in
+    /// and a locked keyring are no obstacle. May block.
+    pub fn check(&self) -> Result<(), StoreError> {
+        match self.active().load() {
+            Err(StoreError::Corrupt { .. } | StoreError::Keyring(_)) | Ok(_) => {}
+            Err(error) => return Err(error),
+        }
+        let place = place_of(&self.sign_in_path())?;
+        if self.options.is_file_only() && place.parent().is_some_and(Path::is_dir) {
+            drop(Room::take(&place, 1)?);
+        }
+        Ok(())
     }
 
     /// Waits for the lock under which sign-ins are changed.

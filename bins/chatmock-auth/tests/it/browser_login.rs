@@ -248,3 +248,17 @@ fn ctrl_c_while_tokens_are_fetched_ends_them() {
     assert!(!harness.file().exists());
     assert_eq!(harness.simulator.stats().revokes, 1, "nobody holds the tokens");
 }
+
+#[cfg(unix)]
+#[test]
+fn a_place_that_takes_no_sign_in_is_said_before_anybody_approves_one() {
+    let harness = Harness::new();
+    std::fs::create_dir_all(harness.file()).unwrap();
+    harness.run(&LOGIN).with(1).complains("is not a plain file").complains("move it away");
+    std::fs::remove_dir(harness.file()).unwrap();
+    let missing = harness.beside("missing");
+    std::os::unix::fs::symlink(missing.join("auth.json"), harness.file()).unwrap();
+    harness.run(&["login", "--device"]).with(1).complains("missing does not exist");
+    assert!(!missing.exists());
+    assert!(harness.simulator.requests().is_empty(), "nobody was asked");
+}

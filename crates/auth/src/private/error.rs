@@ -63,6 +63,7 @@ pub(super) enum Problem {
     TooLarge,
     OpenFolder,
     OpenTargetFolder,
+    NoTargetFolder,
     TooManyLinks,
 }
 
@@ -85,6 +86,9 @@ impl Problem {
                 "holds the target of a link and can be written in by other users",
                 "run chmod go-w on it",
             ),
+            Self::NoTargetFolder => {
+                ("does not exist, and a link leads there", "make the folder, or remove the link")
+            }
             Self::TooManyLinks => ("leads through too many symbolic links", MOVE),
         }
     }

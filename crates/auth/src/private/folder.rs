@@ -41,6 +41,9 @@ pub(super) fn check_chosen_folder(folder: &Path) -> Result<(), PrivateFileError>
 /// Checks the folder that holds the target of a link: it is not ours to change, so it must be
 /// right as it is.
 pub(super) fn check_target_folder(folder: &Path) -> Result<(), PrivateFileError> {
+    if describe(folder)?.is_none() {
+        return Err(PrivateFileError::not_safe(folder, Problem::NoTargetFolder));
+    }
     check_strictly(folder, Problem::OpenTargetFolder)
 }
 

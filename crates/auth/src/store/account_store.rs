@@ -68,6 +68,11 @@ impl StoreOptions {
         Self { runtime, ..self }
     }
 
+    /// Returns whether new sign-ins go into the file, whatever else there is.
+    pub(crate) fn is_file_only(&self) -> bool {
+        self.choice == StoreChoice::File
+    }
+
     pub(crate) fn keyring(&self) -> Option<&Keyring> {
         self.keyring.as_ref()
     }
