@@ -23,6 +23,7 @@ mod log;
 mod models;
 mod modes;
 mod native_code;
+mod ollama_program;
 mod paths;
 mod places;
 mod refusals;

@@ -91,7 +91,7 @@ pub(crate) fn version(word: &str) -> Result<String, String> {
     if numeric(parts.next()) && numeric(parts.next()) && numeric(parts.next()) {
         return Ok(word.trim().to_owned());
     }
-    Err("expected three numbers separated by dots, such as 0.23.2".to_owned())
+    Err("expected three numbers separated by dots, such as 0.33.0".to_owned())
 }
 
 /// Parses a name for a model: `opus=gpt-6-sol:high`.

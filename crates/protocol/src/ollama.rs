@@ -1,6 +1,7 @@
 //! Ollama's API, as its clients speak it: one file per endpoint, and `shared` for what two of them
 //! have in common.
 
+pub mod account;
 pub mod chat;
 pub mod error;
 pub mod generate;

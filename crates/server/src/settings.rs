@@ -32,7 +32,7 @@ pub struct Settings {
 }
 
 /// The release of Ollama whose API is kept to, of May 2026.
-pub const OLLAMA_VERSION: &str = "0.23.2";
+pub const OLLAMA_VERSION: &str = "0.33.0";
 
 /// The listening side.
 #[derive(Clone, Debug)]

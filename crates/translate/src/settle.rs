@@ -133,8 +133,9 @@ pub fn unknown_model(name: &str, unknown: &UnknownModel) -> Failure {
         near => format!("; near names are {}", near.join(", ")),
     };
     let shown: String = name.chars().take(100).collect();
-    let message =
-        format!("the model {shown:?} does not exist or this account may not use it{near}");
+    let message = format!(
+        "the model {shown:?} was not found: it does not exist or this account may not use it{near}"
+    );
     Failure { param: Some("model".to_owned()), ..Failure::new(FailureKind::NotFound, message) }
         .with_code("model_not_found")
 }

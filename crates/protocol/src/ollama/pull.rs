@@ -9,7 +9,7 @@ object! {
     pub struct Request<'b> {
         /// The model's name.
         model: Text<'b> = "model",
-        /// An older name of `model`.
+        /// An older name of `model`, which holds where that is empty.
         name: Text<'b> = "name",
         /// True to report progress as a stream.
         stream: bool = "stream",

@@ -12,7 +12,7 @@ object! {
     pub struct Request<'b> {
         /// The model's name.
         model: Text<'b> = "model",
-        /// An older name of `model`.
+        /// An older name of `model`, which holds where that is empty.
         name: Text<'b> = "name",
         /// True to return everything.
         verbose: bool = "verbose",
@@ -30,7 +30,7 @@ pub struct Model<'a> {
     pub parameters: &'static str,
     /// Empty: there is no model file.
     pub template: &'static str,
-    /// Properties of a model file.
+    /// Properties of the model.
     pub details: Details,
     /// Facts by name; `general.architecture` is the prefix of the other names.
     pub model_info: BTreeMap<String, Fact<'a>>,
@@ -38,6 +38,10 @@ pub struct Model<'a> {
     pub capabilities: Vec<&'static str>,
     /// When the model list was fetched, in the format of RFC 3339.
     pub modified_at: &'a str,
+    /// The name of the model at the server that runs it.
+    pub remote_model: &'a str,
+    /// The server that runs it: scheme, host and port.
+    pub remote_host: &'a str,
 }
 
 /// A fact about a model.

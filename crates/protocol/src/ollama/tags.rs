@@ -22,11 +22,17 @@ pub struct Model<'a> {
     pub size: u64,
     /// SHA-256 of the model's entry in the list, in hexadecimal.
     pub digest: &'a str,
-    /// Properties of a model file.
+    /// Properties of the model.
     pub details: Details,
+    /// `completion`, `tools`, `thinking`, `vision`.
+    pub capabilities: Vec<&'static str>,
+    /// The name of the model at the server that runs it.
+    pub remote_model: &'a str,
+    /// The server that runs it: scheme, host and port.
+    pub remote_host: &'a str,
 }
 
-/// Properties of a model file. There is no file, so every field is neutral.
+/// Properties of a model. There is no file, so every field about one is neutral.
 #[derive(Clone, Copy, Debug, Default, Serialize)]
 pub struct Details {
     /// Empty.
@@ -41,4 +47,7 @@ pub struct Details {
     pub parameter_size: &'static str,
     /// Empty.
     pub quantization_level: &'static str,
+    /// Tokens that fit a request and its answer, where that is known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context_length: Option<u64>,
 }

@@ -5,6 +5,6 @@ use serde::Serialize;
 /// The version, numeric.
 #[derive(Clone, Debug, Serialize)]
 pub struct Version<'a> {
-    /// The version, such as `0.13.4`.
+    /// The version, such as `0.33.0`.
     pub version: &'a str,
 }

@@ -16,4 +16,9 @@ pub struct Model<'a> {
     /// The size of the context window, if the backend reports it; a common addition to the shape.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub context_window: Option<u64>,
+    /// The same under the name that other servers give it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub context_length: Option<u64>,
+    /// `completion`, `tools`, `thinking`, `vision`, as Ollama's lists have it.
+    pub capabilities: Vec<&'static str>,
 }

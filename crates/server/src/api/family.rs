@@ -1,11 +1,12 @@
 //! API families: the endpoints, the model list and the error shape of each vendor's API.
 
 use bytes::Bytes;
-use chatmock_translate::{Catalog, Failure, Family, Ollama, OpenAi};
+use chatmock_protocol::codex::models::Model;
+use chatmock_translate::{Failure, Family, Ollama, OpenAi};
 use http::{Method, StatusCode};
 
 use super::{Exchange, Handling, status};
-use crate::state::models::ListWriter;
+use crate::state::models::{ListWriter, Listing};
 
 /// One API family: what it serves, and in which shape it answers.
 ///
@@ -20,7 +21,7 @@ pub(crate) trait Api: Family {
     const ENDPOINTS: &'static [Endpoint];
 
     /// Writes its list of models.
-    fn models(catalog: &Catalog, expose_efforts: bool) -> Bytes;
+    fn models(listing: &Listing<'_>) -> Bytes;
 }
 
 /// One method of one path, and what serves it.
@@ -99,6 +100,18 @@ pub(crate) fn list_writers() -> Vec<ListWriter> {
 
 fn list_writer<A: Api>() -> ListWriter {
     ListWriter { family: A::NAME, write: A::models }
+}
+
+/// Returns what a model can do, in the words of Ollama's lists, as the catalogue names it.
+pub(super) fn capabilities(model: &Model) -> Vec<&'static str> {
+    let mut capabilities = vec!["completion", "tools"];
+    if model.supported_reasoning_levels.as_ref().is_some_and(|levels| !levels.is_empty()) {
+        capabilities.push("thinking");
+    }
+    if model.input_modalities.iter().flatten().any(|kind| kind == "image") {
+        capabilities.push("vision");
+    }
+    capabilities
 }
 
 fn error_body<A: Api>(failure: &Failure) -> Bytes {

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use chatmock_protocol::codex::models::{Entry, Model};
 use chatmock_protocol::json;
+use chatmock_protocol::ollama::account::{Cloud, Status, User};
 use chatmock_protocol::ollama::ps::Loaded;
 use chatmock_protocol::ollama::pull::{Progress, Request as Pull};
 use chatmock_protocol::ollama::show::{Fact, Model as Shown, Request as Show};
@@ -17,12 +18,12 @@ use chatmock_translate::{Failure, FailureKind, Ollama, OllamaChat, OllamaGenerat
 use http::{Method, StatusCode};
 use sha2::{Digest, Sha256};
 
-use super::family::{Api, Endpoint};
+use super::family::{Api, Endpoint, capabilities};
 use super::{Exchange, Handling, Services, serve_turn};
 use crate::http::memory_budget::HeldBody;
 use crate::http::response::{self, HttpResponse, ReplyHeaders};
-use crate::state::models::Models;
-use crate::{tasks, turn};
+use crate::state::models::{Listing, Models};
+use crate::{failure, tasks, turn};
 
 /// The prefix of a model's facts; `general.architecture` names it, as clients look it up there.
 const ARCHITECTURE: &str = "chatmock";
@@ -32,10 +33,14 @@ const BLOBS: &str = "/api/blobs/{digest...}";
 /// The same without a digest, which is no less impossible here.
 const NO_DIGEST: &str = "/api/blobs";
 
+/// The id of no user.
+const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
+
 const NO_PUSH: Action = Action::Refuse("models belong to the backend and cannot be pushed");
 const NO_MAKING: Action =
     Action::Refuse("models belong to the backend and cannot be created or copied");
-const NO_EMBEDDINGS: Action = Action::Refuse("the backend makes no embeddings");
+const NO_EMBEDDINGS: Action = Action::Refuse(super::NO_EMBEDDINGS);
+const NO_SIGN_OUT: Action = Action::Refuse("the sign-in of this server is not ended from here");
 const NO_BLOBS: Action = Action::Refuse("there are no model files here");
 
 /// The endpoints that are no turns.
@@ -53,6 +58,10 @@ enum Action {
     Pull,
     /// A model that is to be deleted.
     Delete,
+    /// The person who is signed in.
+    Me,
+    /// Whether models of other servers can be used.
+    Status,
     /// Something that cannot be done here, and why.
     Refuse(&'static str),
 }
@@ -69,6 +78,11 @@ impl Api for Ollama {
         Endpoint::new(Method::GET, "/api/version", |request| with_body(request, Action::Version)),
         Endpoint::new(Method::POST, "/api/pull", |request| with_body(request, Action::Pull)),
         Endpoint::new(Method::DELETE, "/api/delete", |request| with_body(request, Action::Delete)),
+        Endpoint::unlisted(Method::POST, "/api/me", |request| with_body(request, Action::Me)),
+        Endpoint::unlisted(Method::GET, "/api/status", |request| {
+            with_body(request, Action::Status)
+        }),
+        Endpoint::unlisted(Method::POST, "/api/signout", |request| with_body(request, NO_SIGN_OUT)),
         Endpoint::unlisted(Method::POST, "/api/push", |request| with_body(request, NO_PUSH)),
         Endpoint::unlisted(Method::POST, "/api/create", |request| with_body(request, NO_MAKING)),
         Endpoint::unlisted(Method::POST, "/api/copy", |request| with_body(request, NO_MAKING)),
@@ -82,21 +96,30 @@ impl Api for Ollama {
         Endpoint::unlisted(Method::POST, NO_DIGEST, |request| with_body(request, NO_BLOBS)),
     ];
 
-    fn models(catalog: &Catalog, expose_efforts: bool) -> Bytes {
+    fn models(listing: &Listing<'_>) -> Bytes {
+        let catalog = listing.catalog;
         let modified_at = timestamp(catalog.fetched_at());
-        let names = catalog.names(expose_efforts);
-        let listed: Vec<(&str, String)> =
-            names.iter().map(|(name, entry)| (name.as_str(), digest(entry))).collect();
-        let models = listed.iter().map(|(name, digest)| Tag {
+        let names = catalog.names(listing.expose_efforts);
+        let listed: Vec<(&str, &Entry, String)> =
+            names.iter().map(|(name, entry)| (name.as_str(), *entry, digest(entry))).collect();
+        let models = listed.iter().map(|(name, entry, digest)| Tag {
             name,
             model: name,
             modified_at: &modified_at,
             size: 0,
             digest,
-            details: Details::default(),
+            details: details(&entry.model),
+            capabilities: capabilities(&entry.model),
+            remote_model: &entry.model.slug,
+            remote_host: listing.host,
         });
         serde_json::to_vec(&Tags { models: models.collect() }).unwrap_or_default().into()
     }
+}
+
+/// Returns the properties of a model: there is no file, but a size of its context.
+fn details(model: &Model) -> Details {
+    Details { context_length: model.context_window, ..Details::default() }
 }
 
 /// SHA-256 of the model's catalogue entry.
@@ -117,7 +140,7 @@ impl Action {
     /// Answers a request.
     ///
     /// # Errors
-    /// 400 without a name, 404 for an unknown one, 501 for what cannot be done here.
+    /// 400 without a name and for what cannot be done here, 404 for an unknown name.
     async fn answer(self, services: &Services, body: HeldBody) -> Result<HttpResponse, Failure> {
         let models = &services.state.models;
         match self {
@@ -134,9 +157,24 @@ impl Action {
             }
             Self::Pull => pull(models, body).await,
             Self::Delete => delete(models, body).await,
+            Self::Me => me(services).await,
+            Self::Status => {
+                let status = Status { cloud: Cloud { disabled: false, source: "none" } };
+                response::json(ReplyHeaders::default(), &status)
+            }
             Self::Refuse(why) => Err(not_implemented(why)),
         }
     }
+}
+
+/// Says that somebody is signed in, to whom Ollama's client then offers what it offers; no answer names the person.
+///
+/// # Errors
+/// 401 where nobody is signed in.
+async fn me(services: &Services) -> Result<HttpResponse, Failure> {
+    services.state.client.credentials().await.map_err(failure::from_upstream)?;
+    let user = User { id: NOBODY, email: "", name: "chatmock" };
+    response::json(ReplyHeaders::default(), &user)
 }
 
 /// Answers with what is known of one model.
@@ -146,7 +184,7 @@ impl Action {
 async fn show(models: &Models, body: HeldBody) -> Result<HttpResponse, Failure> {
     let request = Named::read(body, |body| {
         let Show { model, name, .. } = json::read(body)?;
-        Ok(Named::new(model.or(name), None))
+        Ok(Named::new([model, name], None))
     });
     let request = request.await?;
     models.ready().await;
@@ -167,10 +205,12 @@ async fn show(models: &Models, body: HeldBody) -> Result<HttpResponse, Failure> 
             modelfile: "",
             parameters: "",
             template: "",
-            details: Details::default(),
+            details: details(model),
             model_info,
             capabilities: capabilities(model),
             modified_at: &modified_at,
+            remote_model: &model.slug,
+            remote_host: models.host(),
         },
     )
 }
@@ -182,13 +222,15 @@ struct Named {
 }
 
 impl Named {
-    fn new(model: Option<json::Text<'_>>, stream: Option<bool>) -> Self {
-        Self { model: model.map(|model| model.0.into_owned()), stream }
+    /// Takes the first name that is not empty: Ollama's own client writes every member, with or without a value.
+    fn new(names: [Option<json::Text<'_>>; 2], stream: Option<bool>) -> Self {
+        let named = names.into_iter().flatten().find(|name| !name.trim().is_empty());
+        Self { model: named.map(|name| name.0.into_owned()), stream }
     }
 
     fn of_pull(body: &[u8]) -> Result<Self, Failure> {
         let Pull { model, name, stream, .. } = json::read(body)?;
-        Ok(Self::new(model.or(name), stream))
+        Ok(Self::new([model, name], stream))
     }
 
     /// Reads a body, a large one on a blocking thread.
@@ -203,8 +245,7 @@ impl Named {
     }
 
     fn required(self) -> Result<String, Failure> {
-        let name = self.model.filter(|name| !name.trim().is_empty());
-        name.ok_or_else(|| Failure::param("model", "model is required"))
+        self.model.ok_or_else(|| Failure::param("model", "model is required"))
     }
 }
 
@@ -214,18 +255,6 @@ fn known<'c>(catalog: &'c Catalog, name: &str) -> Result<&'c Model, Failure> {
     let resolved = catalog.resolve(name).map_err(|unknown| unknown_model(name, &unknown))?;
     let none = chatmock_translate::catalog::UnknownModel { nearest: Vec::new() };
     catalog.find(&resolved.slug).ok_or_else(|| unknown_model(name, &none))
-}
-
-/// Returns the capabilities of a model that the catalogue names.
-fn capabilities(model: &Model) -> Vec<&'static str> {
-    let mut capabilities = vec!["completion", "tools"];
-    if model.supported_reasoning_levels.as_ref().is_some_and(|levels| !levels.is_empty()) {
-        capabilities.push("thinking");
-    }
-    if model.input_modalities.iter().flatten().any(|kind| kind == "image") {
-        capabilities.push("vision");
-    }
-    capabilities
 }
 
 /// Says that a listed model is there: there is nothing to fetch.
@@ -259,7 +288,7 @@ async fn delete(models: &Models, body: HeldBody) -> Result<HttpResponse, Failure
     Err(not_implemented("models belong to the backend and cannot be deleted"))
 }
 
-/// Says that something cannot be done here, and why.
+/// Says that something cannot be done here, and why. It never can, so the status is none that libraries try again.
 fn not_implemented(why: &str) -> Failure {
-    Failure::new(FailureKind::Rejected(501), why).with_code("not_implemented")
+    Failure::new(FailureKind::BadRequest, why).with_code("not_implemented")
 }

@@ -11,10 +11,10 @@ use http::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
-use super::family::{Api, Endpoint};
+use super::family::{Api, Endpoint, capabilities};
 use super::{Exchange, Handling, NO_EMBEDDINGS, responses, serve_turn};
 use crate::http::response::{self, HttpResponse, ReplyHeaders};
-use crate::state::models::Models;
+use crate::state::models::{Listing, Models};
 
 /// The operator of a model in a list that names none, as the catalogues behind a ChatGPT sign-in do.
 const OWNER: &str = "openai";
@@ -64,8 +64,9 @@ impl Api for OpenAi {
         Endpoint::unlisted(Method::POST, "/openai/deployments/{model}/embeddings", no_embeddings),
     ];
 
-    fn models(catalog: &Catalog, expose_efforts: bool) -> Bytes {
-        let names = catalog.names(expose_efforts);
+    fn models(listing: &Listing<'_>) -> Bytes {
+        let catalog = listing.catalog;
+        let names = catalog.names(listing.expose_efforts);
         let list = List {
             object: "list",
             data: names.iter().map(|(name, entry)| model(name, entry, catalog)).collect(),
@@ -83,6 +84,8 @@ fn model<'a>(id: &'a str, entry: &'a Entry, catalog: &Catalog) -> Model<'a> {
         created: model.created.unwrap_or_else(|| catalog.fetched_at()),
         owned_by: model.owned_by.as_deref().unwrap_or(OWNER),
         context_window: model.context_window,
+        context_length: model.context_window,
+        capabilities: capabilities(model),
     }
 }
 

@@ -28,8 +28,17 @@ const FIRST: Duration = Duration::from_secs(3);
 /// The least time between two fetches that answers ask for.
 const PAUSE: Duration = Duration::from_secs(30);
 
-/// Writes one API family's list of models: the catalog, and whether efforts are listed as models.
-type WriteList = fn(&Catalog, bool) -> Bytes;
+/// What a list of models is made of.
+pub(crate) struct Listing<'c> {
+    pub(crate) catalog: &'c Catalog,
+    /// True if efforts are listed as models.
+    pub(crate) expose_efforts: bool,
+    /// The server that runs the models: scheme, host and port.
+    pub(crate) host: &'c str,
+}
+
+/// Writes one API family's list of models.
+type WriteList = fn(&Listing<'_>) -> Bytes;
 
 /// The writer of a family's list of models, under the family's name.
 ///
@@ -62,6 +71,7 @@ impl Published {
 pub(crate) struct Models {
     settings: ModelSettings,
     writers: Vec<ListWriter>,
+    host: String,
     /// `None` without a folder to keep it in.
     file: Option<PathBuf>,
     /// The backend whose list is valid: by the route where an account decides, else by the address.
@@ -90,7 +100,8 @@ impl Models {
         };
         settings.sync &= settings.list.is_empty();
         let open = route.allows_unlisted_models();
-        let first = published(first.opened(open), &settings, &writers);
+        let host = host(route);
+        let first = Published::new(first.opened(open), &settings, &host, &writers);
         Self {
             file: home.map(|home| home.join(CACHE_FILE)),
             backend: if open { route.base() } else { route.name() }.to_owned(),
@@ -101,7 +112,13 @@ impl Models {
             wanted: Notify::new(),
             settings,
             writers,
+            host,
         }
+    }
+
+    /// Returns the server that runs the models: scheme, host and port.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
     }
 
     pub(crate) fn current(&self) -> Arc<Published> {
@@ -191,7 +208,8 @@ impl Models {
     }
 
     fn publish(&self, catalog: Catalog) {
-        let published = published(catalog.opened(self.open), &self.settings, &self.writers);
+        let catalog = catalog.opened(self.open);
+        let published = Published::new(catalog, &self.settings, &self.host, &self.writers);
         self.published.send_replace(Arc::new(published));
     }
 
@@ -224,12 +242,23 @@ impl Models {
     }
 }
 
-fn published(catalog: Catalog, settings: &ModelSettings, writers: &[ListWriter]) -> Published {
-    let catalog = catalog.with_aliases(settings.aliases.clone());
-    let write =
-        |writer: &ListWriter| (writer.family, (writer.write)(&catalog, settings.expose_efforts));
-    let lists = writers.iter().map(write).collect();
-    Published { catalog, lists }
+/// Returns the server that a route calls.
+fn host(route: &UpstreamRoute) -> String {
+    let scheme = route.base().split("://").next().unwrap_or_default();
+    route.host_and_port().map_or_else(String::new, |(host, port)| match host.contains(':') {
+        true => format!("{scheme}://[{host}]:{port}"),
+        false => format!("{scheme}://{host}:{port}"),
+    })
+}
+
+impl Published {
+    fn new(catalog: Catalog, settings: &ModelSettings, host: &str, writers: &[ListWriter]) -> Self {
+        let catalog = catalog.with_aliases(settings.aliases.clone());
+        let listing = Listing { catalog: &catalog, expose_efforts: settings.expose_efforts, host };
+        let write = |writer: &ListWriter| (writer.family, (writer.write)(&listing));
+        let lists = writers.iter().map(write).collect();
+        Self { catalog, lists }
+    }
 }
 
 #[derive(Serialize)]

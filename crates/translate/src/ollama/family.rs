@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use chatmock_protocol::ollama::error::ErrorBody;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 use crate::family::Family;
 
 /// Ollama's API.
@@ -17,6 +17,10 @@ impl Family for Ollama {
     fn error(failure: &Failure) -> ErrorBody<'_> {
         // This API has no member for the parameter at fault, so the text begins with it.
         let message = failure.message.as_str();
+        // Its clients look for these words, to fetch a model that is missing.
+        if failure.kind == FailureKind::NotFound && !message.contains("not found") {
+            return ErrorBody { error: Cow::Owned(format!("not found: {message}")) };
+        }
         let param = failure.param.as_deref().filter(|param| !message.contains(param));
         ErrorBody {
             error: match param {
