@@ -113,7 +113,7 @@ mod tests {
         let windows = vec![window(100.0, 10_080, None)];
         let text =
             drawn(vec![Limit { name: Some("S\u{1b}park".into()), reached: true, windows }], None);
-        assert!(text.starts_with("  Spark\n  7 days "), "{text}");
+        assert!(text.starts_with("  S\\u{1b}park\n  7 days "), "{text}");
         assert!(text.ends_with("This limit is reached: requests are refused until it resets."));
         assert!(drawn(Vec::new(), None).contains("no limits"));
     }
