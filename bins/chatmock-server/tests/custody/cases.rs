@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use chatmock_simulator::{Claims, Settings};
 use chatmock_testkit::backend::Backend;
-use chatmock_testkit::prerequisite::{find_program, lacking};
+use chatmock_testkit::prerequisite::find_program;
 use libtest_mimic::{Completion, Failed, Trial};
 use tempfile::TempDir;
 
@@ -28,7 +28,8 @@ pub(crate) fn trials() -> Vec<Trial> {
     let mounted = mounted.map(|(name, case)| {
         Trial::ignorable_test(name, move || {
             if !may_mount() {
-                return lacking("mounts are not allowed here");
+                // No installation would allow them, so that not even a gate can demand them.
+                return Ok(Completion::ignored_with("mounts are not allowed here"));
             }
             case();
             Ok(Completion::Completed)
