@@ -46,6 +46,8 @@ impl Drop for RedirectFile {
     }
 }
 
+/// The page: a script leaves it while it is being loaded, so that it is in no history; without scripts the head or the
+/// person leads on.
 fn page(address: &str) -> String {
     let address = escaped(address);
     format!(
@@ -53,7 +55,8 @@ fn page(address: &str) -> String {
          <meta name=\"referrer\" content=\"no-referrer\">\n\
          <meta http-equiv=\"refresh\" content=\"0;url={address}\">\n\
          <title>Sign in</title>\n</head>\n<body>\n\
-         <p><a href=\"{address}\">Go on to the sign-in page</a></p>\n</body>\n</html>\n"
+         <p><a href=\"{address}\">Go on to the sign-in page</a></p>\n\
+         <script>location.replace(document.links[0].href)</script>\n</body>\n</html>\n"
     )
 }
 
