@@ -80,8 +80,8 @@ impl Connections {
 
 /// Builds a client: no redirects, no total time limit, no cookies, no compression.
 ///
-/// At most `kept` unused connections are kept; `None` is no limit. reqwest would send a request's body again to wherever a 307 or 308 points, so a redirect is
-/// reported as an error and not followed.
+/// At most `kept` unused connections are kept; `None` is no limit. reqwest would send a request's body again to
+/// wherever a 307 or 308 points, so a redirect is reported as an error and not followed.
 ///
 /// # Errors
 /// [`Error::Settings`] when the proxy's address is not valid or the TLS roots cannot be read.

@@ -2,7 +2,7 @@
 //!
 //! Other users of a machine can read the arguments of every program. With the sign-in address they
 //! could finish the sign-in with an account of theirs, so the browser is started with the path of a file
-//! that only its owner can read, and the address stands in there.
+//! that only its owner can read, which holds the address.
 
 use std::fmt::Write;
 use std::path::{Path, PathBuf};

@@ -197,7 +197,7 @@ mod unix {
         let (code, error) = refused(&mut program(&["--demo", &listen]));
         assert_eq!(code, 2, "{error}");
         assert_eq!(std::fs::read_to_string(&file).unwrap(), "words");
-        for wrong in ["--listen=unix:", "--listen=/tmp/x", "--listen=tcp:1"] {
+        for wrong in ["--listen=unix:", "--listen=/run/x", "--listen=tcp:1"] {
             let (code, error) = refused(&mut program(&["--demo", wrong]));
             assert!(code == 2 && error.contains("unix:/run"), "{error}");
         }

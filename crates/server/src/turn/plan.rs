@@ -105,7 +105,7 @@ struct PlanInput {
 
 impl PlanInput {
     /// Makes the body what the request means, before a dialect reads it.
-    fn mend(&mut self, policy: &Policy) {
+    fn normalize(&mut self, policy: &Policy) {
         self.replace_lone_surrogates(policy);
         if let Some(model) = self.model.take()
             && let Some(body) = with_model(&self.body, &model)
@@ -155,7 +155,7 @@ pub(super) async fn plan_turn<D: Dialect>(
     let most = if services.places.are_free() { HUGE } else { LARGE };
     let is_large = input.body.len() > most;
     if !is_large {
-        input.mend(&services.policy);
+        input.normalize(&services.policy);
         if let Some(plan) = plan::<D>(services, &input, Extent::Short)? {
             return Ok(plan);
         }
@@ -170,7 +170,7 @@ pub(super) async fn plan_turn<D: Dialect>(
             reservation.grow(parsed_size(&input.body))?;
         }
         if is_large {
-            input.mend(&services.policy);
+            input.normalize(&services.policy);
         }
         Ok((plan::<D>(&services, &input, Extent::Any)?, reservation))
     })
