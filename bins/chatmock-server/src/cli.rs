@@ -227,6 +227,9 @@ pub(crate) struct ReplyArgs {
     /// Uses this model for every request, whichever the request names
     #[arg(long, env = env::DEBUG_MODEL, value_name = "MODEL", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) debug_model: Option<String>,
+    /// Limits the number of answers that one request may ask for: its choices (`n`) times its prompts
+    #[arg(long, env = env::MAX_ANSWERS, value_name = "NUMBER", default_value = "16", value_parser = value_parsers::count)]
+    pub(crate) max_answers: usize,
 }
 
 /// The flags about the list of models.

@@ -27,6 +27,8 @@ pub(crate) const MAX_CONNECTIONS: &str = "CHATMOCK_MAX_CONNECTIONS";
 pub(crate) const MAX_TURNS: &str = "CHATMOCK_MAX_TURNS";
 /// The same for each label.
 pub(crate) const MAX_TURNS_PER_LABEL: &str = "CHATMOCK_MAX_TURNS_PER_LABEL";
+/// The largest number of answers to one request.
+pub(crate) const MAX_ANSWERS: &str = "CHATMOCK_MAX_ANSWERS";
 /// API keys.
 pub(crate) const API_KEY: &str = "CHATMOCK_API_KEY";
 /// The file of API keys.

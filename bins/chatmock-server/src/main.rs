@@ -14,6 +14,7 @@ mod line_limit;
 mod listen;
 mod log_writer;
 mod logging;
+mod memory_limit;
 mod open_files;
 mod settings;
 mod signals;
@@ -108,7 +109,8 @@ fn start(
     let sockets = systemd::sockets().map_err(ExitError::Settings)?;
     let resolved = settings::resolve(cli, folders, &OpenAiVariables::read(), sockets);
     let resolved = resolved.map_err(ExitError::Settings)?;
-    let ResolvedSettings { listen, demo, log, verbose, warnings, server } = resolved;
+    let ResolvedSettings { listen, demo, log, verbose, mut warnings, mut server } = resolved;
+    warnings.extend(memory_limit::bound(&mut server.http.sizes));
     let log = Log::start(writer, log, verbose);
     for warning in config.warnings().iter().chain(&warnings) {
         tracing::warn!("{warning}");

@@ -169,6 +169,7 @@ fn policy(args: ReplyArgs) -> anyhow::Result<Policy> {
         instructions,
         strict,
         debug_model,
+        max_answers,
     } = args;
     let effort = reasoning_effort.map(|word| word.parse()).transpose();
     Ok(Policy {
@@ -180,6 +181,7 @@ fn policy(args: ReplyArgs) -> anyhow::Result<Policy> {
         hide_commentary,
         strict,
         debug_model,
+        max_calls: max_answers,
         instructions: self::instructions(&instructions)?,
         tokenizer: chatmock_server::tokenizer(),
         // The server fills in what its backend accepts.
@@ -398,13 +400,15 @@ mod tests {
             "--max-connections=7",
             "--max-turns=5",
             "--max-turns-per-label=2",
+            "--max-answers=3",
             "--log-bodies",
             "--log-format=JSON",
         ];
         let ResolvedSettings { log, warnings, server, .. } = resolved(&arguments).unwrap();
         assert_eq!(log, LogFormat::Json);
         assert!(warnings.len() == 1 && warnings[0].contains("--log-bodies"), "{warnings:?}");
-        let http = server.http;
+        let (http, policy) = (server.http, server.policy);
+        assert_eq!(policy.max_calls, 3);
         assert_eq!((http.turns.max, http.turns.max_per_label), (5, Some(2)));
         let labels: Vec<&str> = http.admission.keys.iter().map(|key| key.label()).collect();
         assert_eq!(labels, ["ann", "key-2"]);
@@ -446,6 +450,7 @@ mod tests {
             ("--max-connections=0", "at least 1"),
             ("--max-turns=0", "at least 1"),
             ("--max-turns-per-label=0", "at least 1"),
+            ("--max-answers=0", "at least 1"),
         ] {
             let error = Cli::typed(&[argument]).unwrap_err().to_string();
             assert!(error.contains(reason), "{argument}: {error}");

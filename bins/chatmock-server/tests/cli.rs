@@ -26,6 +26,9 @@ mod sharing;
 #[cfg(unix)]
 #[path = "cli/state.rs"]
 mod state;
+#[cfg(target_os = "linux")]
+#[path = "cli/suspend.rs"]
+mod suspend;
 #[cfg(unix)]
 #[path = "cli/systemd.rs"]
 mod systemd;

@@ -9,7 +9,7 @@ use futures::{StreamExt, TryStreamExt, stream};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpSocket, TcpStream};
 
-use super::normal::Normal;
+use super::normal::{self, Normal};
 use super::sockets;
 use crate::BoxError;
 use crate::dialect::Dialect;
@@ -40,7 +40,7 @@ pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
     let harness = Harness::start()?;
     let address = harness.program.address;
     let request = Dialect::Chat.request("hello", false);
-    let before = quiet_p99(address, &request, quiet).await?;
+    let before = normal::p99(address, &request, quiet).await?;
     let normal = Normal::start(address, &request);
     let head = b"POST /v1/chat/completions HTTP/1.1\r\nhost: 127.0.0.1\r\n".to_vec();
     let body = [&head[..], b"content-type: application/json\r\ncontent-length: 99999\r\n\r\n"];
@@ -51,7 +51,7 @@ pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
     );
     let during = percentile(&mut normal.stop().await?, 99);
     // The attack takes a minute, in which other work on the machine may begin or end.
-    let calm = before.max(quiet_p99(address, &request, quiet).await?);
+    let calm = before.max(normal::p99(address, &request, quiet).await?);
     let name = format!("a normal client's p99 among 3 × {count} attackers");
     let limit = format!("at most 2 × {}", shown(calm));
     Ok(vec![
@@ -60,17 +60,6 @@ pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
         Line::within("slow readers gone", reads?, READ + GRACE),
         Line::new(&name, shown(during), limit, during <= 2 * calm),
     ])
-}
-
-/// The p99 of a normal client while nobody else asks.
-async fn quiet_p99(
-    address: SocketAddr,
-    request: &[u8],
-    time: Duration,
-) -> Result<Duration, BoxError> {
-    let normal = Normal::start(address, request);
-    tokio::time::sleep(time).await;
-    Ok(percentile(&mut normal.stop().await?, 99))
 }
 
 /// Attackers that send a beginning and then next to nothing; how long the last one stayed.

@@ -8,6 +8,7 @@ use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
 use crate::BoxError;
+use crate::report::percentile;
 
 /// The pause between two requests.
 const PAUSE: Duration = Duration::from_millis(10);
@@ -44,4 +45,15 @@ impl Normal {
         self.stop.send_replace(true);
         self.times.await?
     }
+}
+
+/// The p99 of a normal client that asks for so long.
+pub(super) async fn p99(
+    address: SocketAddr,
+    request: &[u8],
+    time: Duration,
+) -> Result<Duration, BoxError> {
+    let normal = Normal::start(address, request);
+    tokio::time::sleep(time).await;
+    Ok(percentile(&mut normal.stop().await?, 99))
 }

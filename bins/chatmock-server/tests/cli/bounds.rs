@@ -6,7 +6,9 @@ use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
+use std::process::Command;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -24,6 +26,15 @@ type Script = dyn Fn(&str, &mut TcpStream) -> std::io::Result<()> + Send + Sync;
 fn server_of(
     script: impl Fn(&str, &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
 ) -> (Running, TempDir) {
+    let home = TempDir::new().unwrap();
+    (server_in(&home, script), home)
+}
+
+/// The same, with a home that something is in.
+fn server_in(
+    home: &TempDir,
+    script: impl Fn(&str, &mut TcpStream) -> std::io::Result<()> + Send + Sync + 'static,
+) -> Running {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("http://{}/v1", listener.local_addr().unwrap());
     let script: Arc<Script> = Arc::new(script);
@@ -34,10 +45,9 @@ fn server_of(
             std::thread::spawn(move || socket.and_then(|socket| answer(socket, &*script)));
         }
     });
-    let home = TempDir::new().unwrap();
     let flags = ["--port", "0", "--route", "api", "--profile", "generic", "--upstream-url", &base];
     let mut command = program(&flags);
-    (Running::start(command.env("CHATGPT_LOCAL_HOME", home.path())), home)
+    Running::start(command.env("CHATGPT_LOCAL_HOME", home.path()))
 }
 
 fn answer(mut socket: TcpStream, script: &Script) -> std::io::Result<()> {
@@ -169,6 +179,31 @@ fn a_list_of_a_million_models_is_neither_used_nor_kept() {
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert_bounded(&server);
     assert!(!kept(home.path()));
+}
+
+#[test]
+fn a_pipe_in_the_place_of_the_models_cache_delays_no_request() {
+    let home = TempDir::new().unwrap();
+    let pipe = home.path().join("chatmock_models_cache.json");
+    assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let server = server_in(&home, |path, socket| {
+        if path != "/v1/responses" {
+            return list(socket, r#"{"data":[{"id":"m-of-the-backend"}]}"#);
+        }
+        stream(socket)?;
+        write!(
+            socket,
+            "data: {{\"type\":\"response.completed\",\"response\":{{\"id\":\"r\",\"output\":[]}}}}\n\n"
+        )
+    });
+    for round in 1..=3 {
+        let start = Instant::now();
+        let answer = asked(&server, "/v1/chat/completions", CHAT);
+        assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+        assert!(start.elapsed() < Duration::from_secs(1), "request {round}: {:?}", start.elapsed());
+    }
+    let models = server.ask("GET", "/v1/models", "");
+    assert!(models.contains("m-of-the-backend"), "the list is fetched: {models}");
 }
 
 /// Whether a list of models was kept for the next start.

@@ -1,18 +1,20 @@
 //! The cases, each with a backend and a home of its own.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use chatmock_simulator::{Claims, Settings};
 use chatmock_testkit::backend::Backend;
+use chatmock_testkit::blocking::send;
+use chatmock_testkit::client::Request;
 use chatmock_testkit::prerequisite::find_program;
 use libtest_mimic::{Completion, Failed, Trial};
 use tempfile::TempDir;
 
-use crate::process::{Running, chat, program, quiet};
+use crate::process::{Running, after, chat, program, quiet, text};
 
 const QUESTION: &str = "/v1/chat/completions";
 
@@ -38,7 +40,19 @@ pub(crate) fn trials() -> Vec<Trial> {
     let clock = Trial::ignorable_test("a_clock_that_is_an_hour_ahead_costs_two_renewals", || {
         chatmock_testkit::prerequisite::with_programs(&["faketime"], clock_ahead)
     });
-    mounted.into_iter().chain([clock]).collect()
+    let bounded = Trial::ignorable_test(
+        "little_memory_is_enough_for_many_streams_and_large_bodies_are_put_off",
+        || {
+            let Some(group) = MemoryGroup::make(64) else {
+                return Ok(Completion::ignored_with(
+                    "no group with a limit of memory may be made here",
+                ));
+            };
+            little_memory(&group);
+            Ok(Completion::Completed)
+        },
+    );
+    mounted.into_iter().chain([clock, bounded]).collect()
 }
 
 /// A mount, undone when dropped.
@@ -151,6 +165,77 @@ fn never_saved() {
     assert!(answer.contains("Read-only file system"), "{answer}");
     assert_eq!(backend.simulator.stats().refreshes, 0, "nothing is spent");
     assert_eq!(fs::read_to_string(&file).unwrap(), before);
+}
+
+/// A control group whose processes are killed when they take more memory than its limit; removed when dropped.
+struct MemoryGroup(PathBuf);
+
+impl MemoryGroup {
+    /// Makes a group, by version 1 of control groups or else by version 2.
+    fn make(mib: usize) -> Option<Self> {
+        let name = format!("chatmock-test-{}", std::process::id());
+        let roots =
+            [("/sys/fs/cgroup/memory", "memory.limit_in_bytes"), ("/sys/fs/cgroup", "memory.max")];
+        roots.iter().find_map(|(root, limit)| {
+            let group = Self(Path::new(root).join(&name));
+            fs::create_dir(&group.0).ok()?;
+            fs::write(group.0.join(limit), format!("{}", mib * 1024 * 1024)).ok()?;
+            Some(group)
+        })
+    }
+
+    /// The number of processes that were killed, where the system counts them.
+    fn killed(&self) -> Option<u64> {
+        let events = ["memory.oom_control", "memory.events"];
+        let told = events.iter().find_map(|file| fs::read_to_string(self.0.join(file)).ok())?;
+        told.lines().find_map(|line| line.strip_prefix("oom_kill "))?.parse().ok()
+    }
+}
+
+impl Drop for MemoryGroup {
+    fn drop(&mut self) {
+        // The last process may not have left yet.
+        while fs::remove_dir(&self.0).is_err_and(|error| error.kind() == ErrorKind::ResourceBusy) {
+            std::thread::yield_now();
+        }
+    }
+}
+
+/// A question after a message of some MiB, which the backend does not repeat in its answer.
+fn long_conversation(mib: usize) -> String {
+    let long = "x".repeat(mib * 1024 * 1024);
+    let messages = format!(
+        r#"[{{"role":"user","content":"{long}"}},{{"role":"user","content":"hello there"}}]"#
+    );
+    format!(r#"{{"model":"gpt-5.5","messages":{messages}}}"#)
+}
+
+fn little_memory(group: &MemoryGroup) {
+    let backend = Backend::signed_in(Settings::default()).unwrap();
+    let script = format!(r#"echo $$ > "{}/cgroup.procs"; exec "$0" "$@""#, group.0.display());
+    let server = Running::start(after(&script, &["--port", "0"]).args(backend.flags()));
+    assert!(server.started.contains("64 MiB of memory"), "{}", server.started);
+    let slow = chat("MODE:slow:20:50", true);
+    let streams: Vec<_> = (0..200).map(|_| server.open("POST", QUESTION, &slow)).collect();
+    // Together they would fill the limit several times.
+    let large = long_conversation(6);
+    let request = Request::post(QUESTION, large).with("connection", "close");
+    let statuses: Vec<u16> = std::thread::scope(|scope| {
+        let (address, request) = (&server.address, &request);
+        let sent = move || send(address, request).unwrap().status;
+        let sent: Vec<_> = (0..12).map(|_| scope.spawn(sent)).collect();
+        sent.into_iter().map(|body| body.join().unwrap()).collect()
+    });
+    assert!(statuses.iter().all(|status| [200, 503].contains(status)), "{statuses:?}");
+    let larger = server.ask("POST", QUESTION, &long_conversation(9));
+    assert!(larger.starts_with("HTTP/1.1 413 "), "{}", &larger[..larger.len().min(500)]);
+    for stream in streams {
+        let answer = text(stream);
+        assert!(answer.contains("[DONE]"), "{answer}");
+    }
+    assert!(ask(&server).starts_with("HTTP/1.1 200 "));
+    assert_eq!(group.killed().unwrap_or_default(), 0);
+    assert_eq!(stop(server), Some(0));
 }
 
 /// The processes that a program started, which are ended when dropped: `faketime` does not pass on its own end.

@@ -1,6 +1,6 @@
-//! The sign-in on bad days: a full disk, a file that is mounted by itself, a clock that is wrong.
+//! Bad days of the machine: a full disk, a sign-in that is mounted by itself, a clock that is wrong, little memory.
 //!
-//! They need mounts, which only root may make, and `faketime`. Without, the tests are reported as ignored
+//! They need mounts and control groups, which only root may make, and `faketime`. Without, the tests are reported as ignored
 //! with the reason, except with `CI=true`, where that is a failure.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test reports by stopping")]
 
