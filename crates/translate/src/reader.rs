@@ -7,22 +7,29 @@
 //! authority: what is missing at its end is supplied from there. Handing on only completed items
 //! would be half the code, and would make every client wait for the end of what it could have read.
 
+mod call;
 mod completed;
 mod encoder;
+mod markers;
+mod message;
 mod slot;
+mod told;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use chatmock_protocol::json::{RawStr, RawValue};
+use chatmock_protocol::json::RawStr;
 use chatmock_protocol::responses::event::{Body, Channel};
 use chatmock_protocol::responses::item::OutputKind;
 use chatmock_protocol::responses::{Event, OutputItem, Response};
 
-use crate::delta::{CallStart, Delta, Piece, Sink};
+use crate::delta::{Delta, Piece, Sink};
 use crate::end::{End, Finish, Step};
 use crate::failure::Failure;
-use slot::{Message, Slot};
+use call::Call;
+use markers::Markers;
+use message::{Message, TextSoFar};
+use slot::Slot;
 
 pub use encoder::ReaderEncoder;
 
@@ -32,10 +39,12 @@ pub struct EventReader {
     slots: BTreeMap<usize, Slot>,
     begun: bool,
     hide_commentary: bool,
-    /// The number of calls that have begun.
+    /// The number of calls that were announced.
     calls: usize,
-    /// Characters of text so far.
-    characters: u64,
+    /// The text of all messages.
+    so_far: TextSoFar,
+    /// Markers in the part of reasoning that was written last.
+    reasoning_markers: Markers,
     /// The part of reasoning that was written last.
     last_reasoning: Option<ReasoningPart>,
     /// Text whose escapes were decoded; kept so that a delta allocates nothing.
@@ -102,46 +111,6 @@ impl EventReader {
         sink.step(Delta::Begin { response_id: id.unwrap_or_default() })
     }
 
-    fn text(
-        &mut self,
-        index: usize,
-        delta: RawStr<'_>,
-        sink: &mut impl Sink,
-    ) -> ControlFlow<Finish> {
-        self.begin(None, sink)?;
-        let mut scratch = std::mem::take(&mut self.scratch);
-        let flow = self.write_text(index, Piece::read(delta, &mut scratch), sink);
-        self.scratch = scratch;
-        flow
-    }
-
-    /// Writes text of the message at `index`, with a blank line before a later message.
-    fn write_text(
-        &mut self,
-        index: usize,
-        piece: Piece<'_>,
-        sink: &mut impl Sink,
-    ) -> ControlFlow<Finish> {
-        let text = piece.text();
-        let slot = self.slots.entry(index).or_insert_with(Slot::message);
-        let Slot::Message(message) = slot else { return ControlFlow::Continue(()) };
-        let first = message.text == 0;
-        message.text += text.len();
-        if message.hidden || text.is_empty() {
-            return ControlFlow::Continue(());
-        }
-        message.open = true;
-        if first {
-            if self.characters > 0 {
-                self.characters += 2;
-                sink.step(Delta::Text("\n\n".into()))?;
-            }
-            message.base = self.characters;
-        }
-        self.characters += text.chars().count() as u64;
-        sink.step(Delta::Text(piece))
-    }
-
     fn refusal(
         &mut self,
         index: usize,
@@ -160,23 +129,6 @@ impl EventReader {
         };
         self.scratch = scratch;
         flow
-    }
-
-    fn annotation(
-        &mut self,
-        index: usize,
-        raw: &RawValue,
-        sink: &mut impl Sink,
-    ) -> ControlFlow<Finish> {
-        self.begin(None, sink)?;
-        let Slot::Message(message) = self.slots.entry(index).or_insert_with(Slot::message) else {
-            return ControlFlow::Continue(());
-        };
-        message.annotations += 1;
-        if message.hidden {
-            return ControlFlow::Continue(());
-        }
-        sink.step(Delta::Annotation(slot::annotation(raw, message.base)))
     }
 
     fn reasoning(
@@ -207,7 +159,13 @@ impl EventReader {
             reasoning.written = true;
         }
         if self.last_reasoning.replace(part).is_some_and(|last| last != part) {
+            self.reasoning_markers = Markers::default();
             sink.step(Delta::ReasoningBreak(part.channel))?;
+        }
+        let mut scratch = String::new();
+        let text = self.reasoning_markers.strip(text, &mut scratch);
+        if text.text().is_empty() {
+            return ControlFlow::Continue(());
         }
         sink.step(Delta::Reasoning { channel: part.channel, text })
     }
@@ -224,17 +182,11 @@ impl EventReader {
         }
         let slot = match &item.kind {
             OutputKind::Message { phase, .. } => {
-                let commentary = phase.as_deref() == Some("commentary");
-                let hidden = self.hide_commentary && commentary;
-                Slot::Message(Message { hidden, ..Message::default() })
+                Slot::Message(Message::new(phase.as_deref(), self.hide_commentary))
             }
             OutputKind::Reasoning { .. } => Slot::reasoning(),
             OutputKind::Call { custom, call_id, name, .. } => {
-                let call = self.calls;
-                self.calls += 1;
-                self.slots.insert(index, Slot::Call { index: call, sent: 0, open: true });
-                let start = CallStart { index: call, id: call_id, name, custom: *custom };
-                return sink.step(Delta::CallStart(start));
+                Slot::Call(Call::new(call_id, name, *custom))
             }
             OutputKind::Image { .. } => Slot::Image { sent: false },
             OutputKind::Other => Slot::Other,
@@ -243,28 +195,12 @@ impl EventReader {
         ControlFlow::Continue(())
     }
 
-    fn arguments(
-        &mut self,
-        index: usize,
-        delta: RawStr<'_>,
-        sink: &mut impl Sink,
-    ) -> ControlFlow<Finish> {
-        let mut scratch = std::mem::take(&mut self.scratch);
-        let fragment = Piece::read(delta, &mut scratch);
-        let flow = match self.slots.get_mut(&index) {
-            Some(Slot::Call { index, sent, .. }) if !delta.is_empty() => {
-                *sent += fragment.text().len();
-                sink.step(Delta::CallArguments { index: *index, fragment })
-            }
-            _ => ControlFlow::Continue(()),
-        };
-        self.scratch = scratch;
-        flow
-    }
-
     fn completed(&mut self, response: &Response<'_>, sink: &mut impl Sink) -> Step {
         self.terminal(response, sink).map_break(|finish| Ok(End::new(finish)))?;
         self.end_items(sink).map_break(|finish| Ok(End::new(finish)))?;
+        if self.calls == 0 {
+            self.so_far.tell_untold(sink).map_break(|finish| Ok(End::new(finish)))?;
+        }
         let finish = if self.calls > 0 { Finish::ToolCalls } else { Finish::Stop };
         ControlFlow::Break(Ok(end(finish, response)))
     }

@@ -28,7 +28,7 @@ impl EventReader {
                 if let Some(arguments) = arguments {
                     self.arguments_done(index, *arguments, sink)?;
                 }
-                self.end_item(index, sink)
+                self.end_call(index, sink)
             }
             OutputKind::Image { result: Some(base64), format } => {
                 let Some(Slot::Image { sent: sent @ false }) = self.slots.get_mut(&index) else {
@@ -101,34 +101,23 @@ impl EventReader {
         })
     }
 
-    /// Writes what the deltas left out of a call's arguments.
-    pub(super) fn arguments_done(
-        &mut self,
-        index: usize,
-        arguments: RawStr<'_>,
-        sink: &mut impl Sink,
-    ) -> ControlFlow<Finish> {
-        let Some(Slot::Call { index, sent, .. }) = self.slots.get_mut(&index) else {
-            return ControlFlow::Continue(());
-        };
-        let mut scratch = String::new();
-        let whole = arguments.decode(&mut scratch);
-        match remainder(whole, *sent) {
-            "" => ControlFlow::Continue(()),
-            fragment => {
-                *sent = whole.len();
-                sink.step(Delta::CallArguments { index: *index, fragment: fragment.into() })
-            }
-        }
-    }
-
     /// Ends the items whose completed form did not come: the response is complete, so they are.
     pub(super) fn end_items(&mut self, sink: &mut impl Sink) -> ControlFlow<Finish> {
-        self.slots.values_mut().try_for_each(|slot| end(slot, sink))
+        let indices: Vec<usize> = self.slots.keys().copied().collect();
+        indices.into_iter().try_for_each(|index| self.end_item(index, sink))
     }
 
+    /// Writes the end of an item that is still open.
     fn end_item(&mut self, index: usize, sink: &mut impl Sink) -> ControlFlow<Finish> {
-        self.slots.get_mut(&index).map_or(ControlFlow::Continue(()), |slot| end(slot, sink))
+        match self.slots.get_mut(&index) {
+            Some(Slot::Message(message)) => message.end(&mut self.so_far, sink),
+            Some(Slot::Reasoning(reasoning)) if reasoning.written && !reasoning.ended => {
+                reasoning.ended = true;
+                sink.step(Delta::ReasoningEnd { id: None, encrypted_content: None })
+            }
+            Some(Slot::Call(_)) => self.end_call(index, sink),
+            _ => ControlFlow::Continue(()),
+        }
     }
 
     /// Reads the output of a response whose items no event announced.
@@ -143,24 +132,5 @@ impl EventReader {
             }
         }
         ControlFlow::Continue(())
-    }
-}
-
-/// Writes the end of an item that is still open.
-fn end(slot: &mut Slot, sink: &mut impl Sink) -> ControlFlow<Finish> {
-    match slot {
-        Slot::Message(message) if message.open => {
-            message.open = false;
-            sink.step(Delta::TextEnd)
-        }
-        Slot::Reasoning(reasoning) if reasoning.written && !reasoning.ended => {
-            reasoning.ended = true;
-            sink.step(Delta::ReasoningEnd { id: None, encrypted_content: None })
-        }
-        Slot::Call { index, open: open @ true, .. } => {
-            *open = false;
-            sink.step(Delta::CallEnd { index: *index })
-        }
-        _ => ControlFlow::Continue(()),
     }
 }

@@ -2,6 +2,8 @@
 
 use chatmock_protocol::json::{RawObject, RawValue};
 
+use super::call::Call;
+use super::message::Message;
 use crate::delta::Annotation;
 
 /// The state of one output item.
@@ -12,14 +14,7 @@ pub(super) enum Slot {
     /// Reasoning.
     Reasoning(Reasoning),
     /// A tool call.
-    Call {
-        /// Position among the reply's calls.
-        index: usize,
-        /// Bytes of the arguments that were written.
-        sent: usize,
-        /// True if its end is still to come.
-        open: bool,
-    },
+    Call(Call),
     /// A generated image.
     Image {
         /// True if it was written.
@@ -27,23 +22,6 @@ pub(super) enum Slot {
     },
     /// A kind that no dialect words.
     Other,
-}
-
-/// The progress of a message.
-#[derive(Debug, Default)]
-pub(super) struct Message {
-    /// True if it is commentary that is not to be shown.
-    pub(super) hidden: bool,
-    /// Bytes of text that have arrived.
-    pub(super) text: usize,
-    /// Bytes of refusal that were written.
-    pub(super) refusal: usize,
-    /// Annotations that were written.
-    pub(super) annotations: usize,
-    /// Characters of the reply's text before this message.
-    pub(super) base: u64,
-    /// True if text was written whose end is still to come.
-    pub(super) open: bool,
 }
 
 /// The progress of an item of reasoning.
@@ -72,20 +50,20 @@ pub(super) fn remainder(whole: &str, sent: usize) -> &str {
     whole.get(sent..).unwrap_or_default()
 }
 
-/// Reads an annotation; `base` is where its message begins in the reply's text.
-pub(super) fn annotation(raw: &RawValue, base: u64) -> Annotation<'_> {
-    citation(raw, base).unwrap_or(Annotation::Other(raw))
+/// Reads an annotation; `place` gives the place in the reply's text of one in the message's.
+pub(super) fn annotation(raw: &RawValue, place: impl Fn(u64) -> u64) -> Annotation<'_> {
+    citation(raw, place).unwrap_or(Annotation::Other(raw))
 }
 
-fn citation(raw: &RawValue, base: u64) -> Option<Annotation<'_>> {
+fn citation(raw: &RawValue, moved: impl Fn(u64) -> u64) -> Option<Annotation<'_>> {
     let members: RawObject<'_> = serde_json::from_str(raw.get()).ok()?;
-    let place = |name: &str| members.get(name)?.get().parse::<u64>().ok();
+    let place = |name: &str| Some(moved(members.get(name)?.get().parse::<u64>().ok()?));
     if members.text("type")? != "url_citation" {
         return None;
     }
     Some(Annotation::Citation {
-        start: base + place("start_index")?,
-        end: base + place("end_index")?,
+        start: place("start_index")?,
+        end: place("end_index")?,
         url: members.text("url")?.into_owned(),
         title: members.text("title").unwrap_or_default().into_owned(),
     })

@@ -118,9 +118,9 @@ fn a_call_is_one_line_once_it_is_complete_with_arguments_as_an_object() {
     ];
     let stream = stream::<OllamaChat>(&shape(), &events);
     let expected = [
-        r#""tool_calls":[{"id":"b","function":{"index":1,"name":"g","arguments":{"y":2}}}]}"#,
+        r#""tool_calls":[{"id":"b","function":{"index":0,"name":"g","arguments":{"y":2}}}]}"#,
         // What the model wrote is kept to the byte.
-        r#""tool_calls":[{"id":"a","function":{"index":0,"name":"f","arguments":{"x":1E2, "z":"\u00e9"}}}]}"#,
+        r#""tool_calls":[{"id":"a","function":{"index":1,"name":"f","arguments":{"x":1E2, "z":"\u00e9"}}}]}"#,
     ];
     let got: Vec<&str> = stream.lines().collect();
     assert_eq!(got.len(), 3);
@@ -129,7 +129,7 @@ fn a_call_is_one_line_once_it_is_complete_with_arguments_as_an_object() {
         assert!(line.contains(r#""content":"","#), "{line}");
     }
     let order = calls(&events);
-    assert_eq!((&order[0]["id"], &order[1]["id"]), (&json!("a"), &json!("b")));
+    assert_eq!((&order[0]["id"], &order[1]["id"]), (&json!("b"), &json!("a")));
 }
 
 #[test]

@@ -4,7 +4,9 @@ use serde_json::json;
 
 use super::{end, steps};
 use crate::end::Finish;
-use crate::tests::support::{added, arguments, call, completed, created, done, event};
+use crate::tests::support::{
+    added, arguments, call, completed, created, done, event, failed, incomplete, text,
+};
 
 #[test]
 fn interleaved_calls_keep_their_slots() {
@@ -21,14 +23,14 @@ fn interleaved_calls_keep_their_slots() {
         completed(),
     ];
     let expected = [
-        "call 0 a f",
-        "call 1 b g",
-        "args 1 {\"y\"",
-        "args 0 {\"x\"",
-        "args 1 :2}",
-        "args 0 :1}",
-        "end 1",
+        "call 0 b g",
+        "args 0 {\"y\"",
+        "call 1 a f",
+        "args 1 {\"x\"",
+        "args 0 :2}",
+        "args 1 :1}",
         "end 0",
+        "end 1",
     ];
     assert_eq!(steps(&events)[1..], expected);
     assert_eq!(end(&events).finish, Finish::ToolCalls);
@@ -46,10 +48,40 @@ fn a_call_without_deltas_is_taken_from_its_done_event_or_item() {
 }
 
 #[test]
-fn a_call_without_arguments_has_a_start_and_an_end() {
-    let events = [added(0, &call("a", "f", "")), done(0, &call("a", "f", "")), completed()];
-    assert_eq!(steps(&events)[1..], ["call 0 a f", "end 0"]);
-    assert_eq!(end(&events).finish, Finish::ToolCalls);
+fn a_call_without_arguments_has_an_empty_object() {
+    let whole = event(
+        "response.function_call_arguments.done",
+        &json!({"output_index": 0, "arguments": ""}),
+    );
+    let item = json!({"type": "function_call", "call_id": "a", "name": "f"});
+    for events in [
+        vec![added(0, &call("a", "f", "")), done(0, &call("a", "f", "")), completed()],
+        vec![added(0, &item), whole, done(0, &call("a", "f", "")), completed()],
+        vec![done(0, &item), completed()],
+        vec![added(0, &item), arguments(0, ""), completed()],
+    ] {
+        assert_eq!(steps(&events)[1..], ["call 0 a f", "args 0 {}", "end 0"]);
+        assert_eq!(end(&events).finish, Finish::ToolCalls);
+    }
+    let blank = [added(0, &call("a", "f", "")), arguments(0, " "), done(0, &call("a", "f", " "))];
+    assert_eq!(steps(&blank)[1..], ["call 0 a f", "args 0  ", "args 0 {}", "end 0"]);
+}
+
+#[test]
+fn a_freeform_call_without_input_stays_so() {
+    let item = json!({"type": "custom_tool_call", "call_id": "a", "name": "f", "input": ""});
+    let events = [added(0, &item), done(0, &item), completed()];
+    assert_eq!(steps(&events)[1..], ["call 0 a f custom", "end 0"]);
+}
+
+#[test]
+fn a_call_is_announced_when_its_arguments_begin_or_it_is_done() {
+    let begun = [added(0, &call("a", "f", "")), arguments(0, ""), text(1, "Hi")];
+    assert_eq!(steps(&begun)[1..], ["text Hi"]);
+    let cut = [added(0, &call("a", "f", "")), incomplete("max_output_tokens")];
+    assert_eq!(steps(&cut), ["begin "]);
+    let broken = [added(0, &call("a", "f", "")), failed("server_error", "broken off")];
+    assert_eq!(steps(&broken), ["begin "]);
 }
 
 #[test]
