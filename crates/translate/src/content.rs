@@ -6,32 +6,99 @@
 //! needs no repair, which may be megabytes of text, is checked in place and not copied.
 
 use std::borrow::Cow;
+use std::fmt::Display;
 
 use chatmock_protocol::json::RawString;
 
+use crate::notice::Notice;
+
+/// The media types of the pictures that the backend takes.
+const PICTURES: [&str; 4] = ["image/png", "image/jpeg", "image/gif", "image/webp"];
+
 /// The start of the base64 of a file of each kind, and the media type of the kind.
-const SIGNATURES: [(&str, &str); 6] = [
+const SIGNATURES: [(&str, &str); 21] = [
     ("iVBORw0KGgo", "image/png"),
     ("/9j/", "image/jpeg"),
     ("R0lGOD", "image/gif"),
     ("UklGR", "image/webp"),
-    ("Qk", "image/bmp"),
     ("JVBERi", "application/pdf"),
+    ("PHN2Z", "image/svg+xml"),
+    ("PD94bW", "image/svg+xml"),
+    ("PCFET0NUWVBFIHN2Z", "image/svg+xml"),
+    ("PCEtL", "image/svg+xml"),
+    ("77u/PHN2Z", "image/svg+xml"),
+    ("H4sI", "image/svg+xml"),
+    ("Qk0", "image/bmp"),
+    ("Qk1", "image/bmp"),
+    ("Qk2", "image/bmp"),
+    ("Qk3", "image/bmp"),
+    ("AAABAA", "image/x-icon"),
+    ("AAACAA", "image/x-icon"),
+    ("SUkqA", "image/tiff"),
+    ("TU0AK", "image/tiff"),
+    ("/wr", "image/jxl"),
+    ("AAAADEpYTCA", "image/jxl"),
 ];
+
+/// The reason for which a picture is refused.
+const NOT_TAKEN: &str =
+    "the backend takes pictures in PNG, JPEG, GIF and WebP, and this one is of another kind";
+
+/// The text in the place of a picture of an older turn.
+const LEFT_OUT: &str = "[There was a picture here that cannot be shown.]";
 
 /// Repairs an image's address: `http:` and `https:` pass, `data:` is repaired, bare base64 gets its type.
 ///
+/// A picture of a kind that the backend refuses is refused here, where its place can be named: the
+/// backend's own words do not say which of all the pictures of a conversation it is.
+///
 /// # Errors
-/// Words for a person when the text is no address and no base64 of a known kind of image.
+/// Words for a person when the text is no address and no base64 of a known kind of image, or the
+/// backend does not take that kind.
 pub(crate) fn image_url(url: RawString<'_>) -> Result<RawString<'_>, &'static str> {
     let text = url.text();
     let repair = if has_scheme(&text, "http://") || has_scheme(&text, "https://") {
         Some(Repair::None)
     } else {
+        taken(&text)?;
         data_url(&text, None)
     };
     let why = "expected an http(s) address, a data: address or base64 of an image";
-    Ok(repair.ok_or(why)?.rewritten().unwrap_or(url))
+    let repair = repair.ok_or(why)?;
+    if let Repair::Rewrite(media, _) = &repair
+        && !PICTURES.contains(&media.to_ascii_lowercase().as_str())
+    {
+        return Err(NOT_TAKEN);
+    }
+    Ok(repair.rewritten().unwrap_or(url))
+}
+
+/// Refuses a `data:` address of a kind of picture that the backend does not take.
+fn taken(url: &str) -> Result<(), &'static str> {
+    let Some((head, data)) = url.split_once(',').filter(|_| has_scheme(url, "data:")) else {
+        return Ok(());
+    };
+    let head = head.get("data:".len()..).unwrap_or_default().to_ascii_lowercase();
+    let named = head.split(';').next().unwrap_or_default();
+    let found = if head.ends_with(";base64") { sniff(data.trim_start()) } else { None };
+    // The data decides where it is known, since some clients give every picture the same name.
+    let fits = match (found, named) {
+        (Some(found), _) => PICTURES.contains(&found),
+        (None, "image/jpg" | "" | "application/octet-stream") => true,
+        (None, named) => PICTURES.contains(&named),
+    };
+    if fits { Ok(()) } else { Err(NOT_TAKEN) }
+}
+
+/// What stands in the place of a picture that cannot go out, where a refusal would end the conversation
+/// for good: it was said long ago, or a tool gave it, and no one can take it back.
+pub(crate) fn left_out(
+    field: impl Display,
+    why: &'static str,
+    notices: &mut Vec<Notice>,
+) -> RawString<'static> {
+    notices.push(Notice::ignored(field.to_string(), why));
+    LEFT_OUT.into()
 }
 
 /// Makes a file's data a `data:` address; the type comes from the data, else from the name.
@@ -86,6 +153,10 @@ fn data_url<'u>(url: &'u str, fallback: Option<&'static str>) -> Option<Repair<'
     let media = match named.to_ascii_lowercase().as_str() {
         "image/jpg" => "image/jpeg",
         "" | "application/octet-stream" => sniff(data.trim_start()).or(fallback)?,
+        // Pictures under the name of a kind that the backend refuses.
+        lower if lower.starts_with("image/") && !PICTURES.contains(&lower) => {
+            sniff(data.trim_start()).unwrap_or(named)
+        }
         _ => named,
     };
     let fixed = payload(data)?;
@@ -125,6 +196,11 @@ fn payload(data: &str) -> Option<Cow<'_, str>> {
 }
 
 fn sniff(base64: &str) -> Option<&'static str> {
+    // The brand of an ISO media file comes after the length of its first box.
+    let box_type = |at: usize, letters: &str| base64.get(at..at + letters.len()) == Some(letters);
+    if base64.starts_with("AAAA") && box_type(6, "Z0") && box_type(8, "eX") {
+        return Some("image/heif");
+    }
     SIGNATURES.iter().find(|(start, _)| base64.starts_with(start)).map(|(_, media)| *media)
 }
 

@@ -8,6 +8,7 @@ use serde::Serialize;
 use crate::draft::Draft;
 use crate::failure::Failure;
 use crate::schema;
+use crate::schema_root;
 
 /// The instructions for filling a gap between two texts.
 pub(crate) const FILL_IN: &str = "Write only the text that belongs between <prefix> and <suffix>, \
@@ -75,14 +76,25 @@ pub(crate) fn schema<'b>(
             checked(schema.get(), path)?;
             (true, Cow::Borrowed(schema.get()))
         }
-        Some(false) => (false, Cow::Borrowed(schema.get())),
-        None => match schema::complete(schema.get()) {
-            Some(completed) => (true, Cow::Owned(completed)),
-            None => (false, Cow::Borrowed(schema.get())),
-        },
+        Some(false) => (false, rooted(schema.get())?),
+        None => {
+            let rooted = rooted(schema.get())?;
+            match schema::complete(&rooted) {
+                Some(completed) => (true, Cow::Owned(completed)),
+                None => (false, rooted),
+            }
+        }
     };
     let name = options.name.filter(|name| !name.is_empty()).unwrap_or(Cow::Borrowed("response"));
     Ok(Format::JsonSchema { name, description: options.description, strict, schema })
+}
+
+/// The schema with the type of its root, where it has the properties of an object or a reference; see
+/// [`schema_root`].
+fn rooted(schema: &RawValue) -> Result<Cow<'_, RawValue>, Failure> {
+    let object = schema::object(schema)
+        .is_some_and(|members| members.contains("properties") || members.contains("$ref"));
+    Ok(if object { schema_root::of_object(schema)? } else { Cow::Borrowed(schema) })
 }
 
 /// Checks a schema that is called strict.

@@ -33,6 +33,7 @@ pub mod reasoning_style;
 mod remedies;
 pub mod reply;
 mod schema;
+mod schema_root;
 mod settle;
 mod shape;
 pub mod stop;

@@ -27,10 +27,12 @@ const NOT_STRICT: [&str; 13] = [
     "maxProperties",
 ];
 
-/// Members that hold one schema, a list of schemas, or schemas by name.
-const ONE: [&str; 1] = ["items"];
-const LISTS: [&str; 2] = ["anyOf", "prefixItems"];
-const NAMED: [&str; 3] = ["properties", "$defs", "definitions"];
+/// Members that hold one schema.
+pub(crate) const ONE: [&str; 1] = ["items"];
+/// Members that hold a list of schemas.
+pub(crate) const LISTS: [&str; 2] = ["anyOf", "prefixItems"];
+/// Members that hold schemas by name.
+pub(crate) const NAMED: [&str; 3] = ["properties", "$defs", "definitions"];
 
 /// A place at which a schema is not strict.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -142,7 +144,8 @@ fn close(members: &mut RawObject<'_>) -> Option<()> {
     members.set("required", &names).ok()
 }
 
-fn object(raw: &RawValue) -> Option<RawObject<'_>> {
+/// The members of a schema that is an object.
+pub(crate) fn object(raw: &RawValue) -> Option<RawObject<'_>> {
     serde_json::from_str(raw.get()).ok()
 }
 

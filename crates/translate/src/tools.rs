@@ -3,15 +3,14 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use chatmock_protocol::json::{Raw, RawObject, RawValue, raw};
+use chatmock_protocol::json::{Raw, RawString, RawValue};
 use chatmock_protocol::responses::item::{ContentPart, InputItem, Role, ToolOutput};
 
 use crate::failure::Failure;
 use crate::notice::{Notice, NoticeKind};
+use crate::schema_root;
 
-/// The schema of a function's arguments; an object schema always gets `properties`.
-///
-/// The backend refuses an object schema without them, and tools that take nothing often have none.
+/// The schema of a function's arguments, which says that they are an object; see [`schema_root`].
 ///
 /// # Errors
 /// When the schema is not an object.
@@ -19,24 +18,30 @@ pub(crate) fn parameters<'b>(
     schema: Option<Raw<'b>>,
     path: &str,
 ) -> Result<Cow<'b, RawValue>, Failure> {
-    let Some(schema) = schema else { return completed(RawObject::default()) };
-    if !schema.is_object() {
+    let Some(schema) = schema else {
+        let empty = schema_root::of_object(RawValue::NULL)?.into_owned();
+        return Ok(Cow::Owned(empty));
+    };
+    // An empty object in PHP.
+    if !schema.is_object() && !is_empty_list(schema.text()) {
         return Err(Failure::param(path, format!("{path} must be a JSON schema object")));
     }
-    let members: RawObject<'b> = serde_json::from_str(schema.text())?;
-    let object = members.text("type").is_none_or(|kind| kind == "object");
-    if object && !members.contains("properties") && !members.contains("$ref") {
-        return completed(members);
-    }
-    Ok(Cow::Borrowed(schema.get()))
+    Ok(schema_root::of_object(schema.get())?)
 }
 
-fn completed(mut members: RawObject<'_>) -> Result<Cow<'_, RawValue>, Failure> {
-    if !members.contains("type") {
-        members.set("type", "object")?;
+/// The text of a function call's arguments: the content of a string, or a bare value as written. A call
+/// without arguments has an empty object, since the backend reads them as JSON.
+pub(crate) fn arguments(raw: Option<Raw<'_>>) -> RawString<'_> {
+    let text = raw.map(|raw| RawString::of(raw).unwrap_or_else(|| raw.text().into()));
+    match text {
+        Some(text) if !text.text().trim_start().is_empty() => text,
+        _ => "{}".into(),
     }
-    members.set("properties", &RawObject::default())?;
-    Ok(Cow::Owned(raw(&members)?))
+}
+
+fn is_empty_list(text: &str) -> bool {
+    let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']'));
+    inner.is_some_and(|inner| inner.trim().is_empty())
 }
 
 /// Takes out calls without a result, and turns results without a call into what the person says.

@@ -13,6 +13,7 @@ use crate::field_path::FieldPath;
 use crate::notice::{self, Notice, NoticeKind};
 use crate::reasoning_style::without_reasoning;
 use crate::tool_names;
+use crate::tools;
 
 /// The messages so far, and the calls that wait for their results.
 pub(super) struct History<'b> {
@@ -20,6 +21,8 @@ pub(super) struct History<'b> {
     pub(super) conversation: Conversation<'b>,
     /// Calls without a result.
     open: Vec<Open<'b>>,
+    /// The number of messages up to the last one that is no person's: those cannot be taken back.
+    answered: usize,
 }
 
 /// A call that waits for its result.
@@ -38,8 +41,12 @@ const NOT_OF_CALL: &str = "not a member of a tool call";
 
 impl<'b> History<'b> {
     /// Begins one; see [`Conversation::new`].
-    pub(super) fn new(keep_json: bool) -> Self {
-        Self { conversation: Conversation::new(keep_json), open: Vec::new() }
+    pub(super) fn new(messages: &[Message<'_>], keep_json: bool) -> Self {
+        let answer = |message: &Message<'_>| {
+            message.role.as_deref().is_some_and(|role| matches!(role, "assistant" | "tool"))
+        };
+        let answered = messages.iter().rposition(answer).map_or(0, |last| last + 1);
+        Self { conversation: Conversation::new(keep_json), open: Vec::new(), answered }
     }
 
     /// Lowers message number `index`.
@@ -60,7 +67,8 @@ impl<'b> History<'b> {
         let images = message.images.unwrap_or_default();
         let has_images = !images.is_empty();
         let text = message.content.unwrap_or_default();
-        let parts = with_images(text, images, path.member("images"))?;
+        let notices = Some(&mut self.conversation.notices).filter(|_| index < self.answered);
+        let parts = with_images(text, images, path.member("images"), notices)?;
         match &*role {
             "system" | "developer" => self.conversation.system(parts),
             "user" => {
@@ -126,10 +134,7 @@ impl<'b> History<'b> {
             let id = call_id.clone().into_owned();
             self.open.push(Open { name: name.clone(), id, made });
             let name = tool_names::tool_name(name, shortened);
-            let arguments = match function.arguments {
-                Some(raw) => RawString::of(raw).unwrap_or_else(|| raw.text().into()),
-                None => "{}".into(),
-            };
+            let arguments = tools::arguments(function.arguments);
             self.conversation.push(InputItem::FunctionCall { call_id, name, arguments });
         }
         Ok(())
@@ -152,23 +157,32 @@ impl<'b> History<'b> {
     }
 }
 
-/// Text and images as content parts; `path` is that of the images.
+/// Text and images as content parts; `path` is that of the images. With `notices`, a text stands in the
+/// place of an image that cannot go out.
 ///
 /// # Errors
-/// When an image is neither an address nor base64 of a known kind.
+/// When an image is neither an address nor base64 of a kind that the backend takes.
 pub(super) fn with_images<'b>(
     text: RawString<'b>,
     images: Vec<RawString<'b>>,
     path: FieldPath<'_>,
+    mut notices: Option<&mut Vec<Notice>>,
 ) -> Result<Vec<ContentPart<'b>>, Failure> {
     let mut parts = Vec::with_capacity(images.len() + 1);
     if !text.is_empty() || images.is_empty() {
         parts.push(ContentPart::InputText { text });
     }
     for (index, image) in images.into_iter().enumerate() {
-        let url = content::image_url(image).map_err(|why| Failure::param(path.item(index), why))?;
-        let (image_url, file_id, detail) = (Some(url), None, None);
-        parts.push(ContentPart::InputImage { image_url, file_id, detail });
+        parts.push(match (content::image_url(image), notices.as_deref_mut()) {
+            (Ok(url), _) => {
+                ContentPart::InputImage { image_url: Some(url), file_id: None, detail: None }
+            }
+            (Err(why), Some(notices)) => {
+                let text = content::left_out(path.item(index), why, notices);
+                ContentPart::InputText { text }
+            }
+            (Err(why), None) => return Err(Failure::param(path.item(index), why)),
+        });
     }
     Ok(parts)
 }

@@ -37,7 +37,7 @@ pub(super) fn chat(mut request: Chat<'_>) -> Result<Draft<'_>, Failure> {
         return Ok(draft);
     }
     let format = format_of(request.format, &mut draft)?;
-    let mut history = History::new(matches!(format, Some(Format::JsonObject)));
+    let mut history = History::new(&messages, matches!(format, Some(Format::JsonObject)));
     for (index, message) in messages.into_iter().enumerate() {
         history.message(message, index)?;
     }
@@ -82,7 +82,7 @@ pub(super) fn generate(mut request: Generate<'_>) -> Result<Draft<'_>, Failure> 
         }
         None => prompt,
     };
-    let content = with_images(text, images, FieldPath::Top("images"))?;
+    let content = with_images(text, images, FieldPath::Top("images"), None)?;
     conversation.push(InputItem::Message { role: Role::User, content });
     finish(conversation, format, &mut draft)?;
     Ok(draft)

@@ -3,6 +3,8 @@
 use serde_json::{Value, json};
 
 use super::{said, with};
+use crate::tests::support::settled;
+use crate::{OllamaChat, Policy};
 
 const PNG: &str = "iVBORw0KGgoAAAANSUhEUg==";
 
@@ -100,6 +102,26 @@ fn an_image_may_stand_without_words() {
 }
 
 #[test]
+fn a_picture_that_the_backend_refuses_is_refused_or_a_text_where_it_was_answered() {
+    let drawing = "PHN2Zy8+";
+    let last = json!([{"role": "user", "content": "see", "images": [PNG, drawing]}]);
+    let body = json!({"model": "m", "messages": last}).to_string();
+    let failure = settled::<OllamaChat>(&body, &Policy::default()).unwrap_err();
+    assert_eq!(failure.param.as_deref(), Some("messages[0].images[1]"));
+    let older = json!([
+        {"role": "user", "content": "see", "images": [PNG, drawing]},
+        {"role": "assistant", "content": "", "tool_calls": [{"function": {"name": "f"}}]},
+        {"role": "tool", "content": "here", "images": [drawing]},
+    ]);
+    let input = input(&older);
+    let gone =
+        json!({"type": "input_text", "text": "[There was a picture here that cannot be shown.]"});
+    assert_eq!(input[0]["content"][2], gone);
+    assert_eq!(input[1]["arguments"], "{}");
+    assert_eq!(input[2]["output"][1], gone);
+}
+
+#[test]
 fn the_assistant_s_thinking_and_images_are_not_sent_back() {
     let settled = with(
         &json!([
@@ -123,9 +145,7 @@ fn the_assistant_s_thinking_and_images_are_not_sent_back() {
 #[test]
 fn calls_keep_their_arguments_as_written() {
     let body = r#"{"model":"m","messages":[{"role":"assistant","content":"see","tool_calls":[{"id":"a","type":"function","function":{"index":0,"name":"f","arguments":{"z":1E2, "a":"caf\u00e9"}}},{"id":"b","function":{"name":"g","arguments":"{\"x\":1}"}},{"id":"c","function":{"name":"h"}}]},{"role":"tool","tool_call_id":"a","content":"1"},{"role":"tool","tool_call_id":"b","content":"2"},{"role":"tool","tool_call_id":"c","content":"3"}]}"#;
-    let settled =
-        crate::tests::support::settled::<crate::OllamaChat>(body, &crate::Policy::default())
-            .unwrap();
+    let settled = settled::<OllamaChat>(body, &Policy::default()).unwrap();
     let input = settled.body["input"].as_array().unwrap();
     assert_eq!(input[0], said("assistant", "see"));
     let arguments: Vec<&str> = input.iter().filter_map(|item| item["arguments"].as_str()).collect();

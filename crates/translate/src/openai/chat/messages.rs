@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use chatmock_protocol::json::{Raw, RawString, RawValue, Text};
+use chatmock_protocol::json::{RawString, RawValue, Text};
 use chatmock_protocol::openai::chat::request::{CallFunction, Content, Message, ToolCall};
 use chatmock_protocol::responses::item::{ContentPart, InputItem, Role, ToolOutput};
 
@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::field_path::FieldPath;
 use crate::notice::{self, Notice, NoticeKind};
 use crate::tool_names;
+use crate::tools::arguments;
 
 /// The path of the messages.
 const MESSAGES: FieldPath<'_> = FieldPath::Top("messages");
@@ -29,6 +30,9 @@ pub(super) struct Lowering<'b> {
     legacy: Vec<(Cow<'b, str>, String)>,
     /// Ids of calls of freeform tools.
     custom: BTreeSet<String>,
+    /// True while a message is lowered that the person cannot take back: it was answered already, or
+    /// a tool gave it.
+    pub(super) past: bool,
 }
 
 /// Lowers a conversation; `json_mode` keeps system text that says "json" in the input.
@@ -41,12 +45,20 @@ pub(super) fn lower(
 ) -> Result<Conversation<'_>, Failure> {
     let conversation = Conversation::new(json_mode);
     let mut lowering = Lowering { conversation, ..Lowering::default() };
+    let answer = |message: &Message<'_>| {
+        message
+            .role
+            .as_deref()
+            .is_some_and(|role| matches!(role, "assistant" | "tool" | "function"))
+    };
+    let past = messages.iter().rposition(answer);
     for (index, message) in messages.into_iter().enumerate() {
         let path = MESSAGES.item(index);
         let Some(role) = message.role.clone() else {
             return Err(Failure::param(format!("{path}.role"), "a message needs a role"));
         };
         lowering.unknown(path, &message);
+        lowering.past = past.is_some_and(|past| index <= past);
         match &*role {
             "system" | "developer" => lowering.system(message, path)?,
             "user" => lowering.user(message, path)?,
@@ -248,12 +260,4 @@ fn required<'b>(content: Option<Content<'b>>, path: FieldPath<'_>) -> Result<Con
 
 fn is_empty(list: &RawValue) -> bool {
     list.get().strip_prefix('[').is_some_and(|rest| rest.trim_start().starts_with(']'))
-}
-
-/// The text of a call's arguments: the content of a string, or a bare value as written.
-fn arguments(raw: Option<Raw<'_>>) -> RawString<'_> {
-    match raw {
-        Some(raw) => RawString::of(raw).unwrap_or_else(|| raw.text().into()),
-        None => RawString::default(),
-    }
 }

@@ -54,7 +54,7 @@ impl<'b> Lowering<'b> {
                 let Text(refusal) = part.refusal.unwrap_or_default();
                 Ok(Some(ContentPart::Refusal { refusal }))
             }
-            "image_url" | "input_image" => self.image(part, path).map(Some),
+            "image_url" | "input_image" => self.image(part, path, text_kind).map(Some),
             "file" | "input_file" => self.file(part, path).map(Some),
             "input_audio" => {
                 self.ignored(format!("{path}.input_audio"), "the backend takes no audio");
@@ -68,7 +68,12 @@ impl<'b> Lowering<'b> {
         }
     }
 
-    fn image(&mut self, part: Part<'b>, path: FieldPath<'_>) -> Result<ContentPart<'b>, Failure> {
+    fn image(
+        &mut self,
+        part: Part<'b>,
+        path: FieldPath<'_>,
+        text_kind: TextKind,
+    ) -> Result<ContentPart<'b>, Failure> {
         let (url, detail) = match part.image_url {
             Some(image) => {
                 let (path, why) = (path.member("image_url"), "not a member of an image");
@@ -87,8 +92,14 @@ impl<'b> Lowering<'b> {
                 None => Err(Failure::param(path, "an image part needs an image_url")),
             };
         };
-        let url = content::image_url(url).map_err(|why| Failure::param(path, why))?;
-        Ok(ContentPart::InputImage { image_url: Some(url), file_id: None, detail })
+        match content::image_url(url) {
+            Ok(url) => Ok(ContentPart::InputImage { image_url: Some(url), file_id: None, detail }),
+            Err(why) if self.past => {
+                let text = content::left_out(path, why, &mut self.conversation.notices);
+                Ok(text_kind.text(text))
+            }
+            Err(why) => Err(Failure::param(path, why)),
+        }
     }
 
     fn file(&mut self, part: Part<'b>, path: FieldPath<'_>) -> Result<ContentPart<'b>, Failure> {

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{input, said, with};
+use super::{input, plain, said, with};
 
 fn call(id: &str, name: &str, arguments: &str) -> Value {
     json!({"id": id, "type": "function", "function": {"name": name, "arguments": arguments}})
@@ -32,7 +32,7 @@ fn text_comes_before_the_calls_of_the_same_message() {
         said("user", "hi"),
         said("assistant", "Looking."),
         item("a", "f", "{\"x\": 1}"),
-        item("b", "g", ""),
+        item("b", "g", "{}"),
         output("b", "2"),
         output("a", "1"),
     ]);
@@ -97,6 +97,60 @@ fn reasoning_members_are_not_sent_back_and_said() {
     }
 }
 
+/// A picture that the backend refuses.
+fn drawing() -> Value {
+    json!({"type": "image_url", "image_url": {"url": "data:image/svg+xml;base64,PHN2Zy8+"}})
+}
+
+#[test]
+fn a_picture_that_the_backend_refuses_is_refused_with_its_place() {
+    for url in [
+        "data:image/svg+xml;base64,PHN2Zy8+",
+        "data:image/heic;base64,AAAAGGZ0eXBoZWlj",
+        "data:text/plain;base64,aGk=",
+    ] {
+        let content = json!([{"type": "text", "text": "see"}, {"type": "image_url", "image_url": {"url": url}}]);
+        for before in
+            [vec![], vec![said("user", "hi"), json!({"role": "assistant", "content": "yes"})]]
+        {
+            let mut messages = before;
+            messages.retain(|message| message.get("type").is_none());
+            messages.push(json!({"role": "user", "content": content}));
+            let at = messages.len() - 1;
+            let failure = plain(&json!({"model": "m", "messages": messages})).unwrap_err();
+            let place = format!("messages[{at}].content[1].image_url");
+            assert_eq!(failure.param.as_deref(), Some(&*place), "{url}");
+            assert!(failure.message.contains("PNG, JPEG, GIF and WebP"), "{}", failure.message);
+        }
+    }
+}
+
+#[test]
+fn in_older_turns_and_results_of_tools_a_text_stands_in_its_place() {
+    let gone =
+        json!({"type": "input_text", "text": "[There was a picture here that cannot be shown.]"});
+    let older = json!([
+        {"role": "user", "content": [{"type": "text", "text": "look"}, drawing()]},
+        {"role": "assistant", "content": "Yes."},
+        {"role": "user", "content": "go on"},
+    ]);
+    let settled = with(&older, &json!({}));
+    assert_eq!(settled.body["input"][0]["content"][1], gone);
+    assert_eq!(settled.noted(), [("messages[0].content[1].image_url", "ignored")]);
+    let tool = json!([
+        {"role": "user", "content": "look"},
+        {"role": "assistant", "tool_calls": [call("a", "view", "{}")]},
+        {"role": "tool", "tool_call_id": "a", "content": [drawing()]},
+    ]);
+    let settled = with(&tool, &json!({}));
+    assert_eq!(settled.body["input"][2]["output"], json!([gone]));
+    assert_eq!(settled.noted(), [("messages[2].content[0].image_url", "ignored")]);
+    let strict = crate::Policy { strict: true, ..crate::Policy::default() };
+    let body = json!({"model": "m", "messages": older}).to_string();
+    let failure = crate::tests::support::settled::<crate::Chat>(&body, &strict).unwrap_err();
+    assert_eq!(failure.param.as_deref(), Some("messages[0].content[1].image_url"));
+}
+
 #[test]
 fn results_may_be_parts_with_images() {
     let content = json!([{"type": "text", "text": "see"}, {"type": "image_url", "image_url": {"url": "https://example.org/a", "detail": "low"}}]);
@@ -120,7 +174,9 @@ fn arguments_go_byte_for_byte_and_a_bare_object_as_it_stands() {
         (r#""{ \"x\" : 1E2 }""#, "{ \"x\" : 1E2 }"),
         (r#""not json""#, "not json"),
         (r#"{"x": 1E2}"#, r#"{"x": 1E2}"#),
-        ("null", ""),
+        ("null", "{}"),
+        (r#""""#, "{}"),
+        (r#"" \n""#, "{}"),
     ] {
         let settled =
             crate::tests::support::settled::<crate::Chat>(&messages(given), &policy).unwrap();

@@ -52,13 +52,14 @@ fn empty_properties_are_supplied() {
         parameters(&more),
         json!({"type": "object", "additionalProperties": false, "properties": {}})
     );
-    for kept in [
-        json!({"type": "object", "properties": {"a": {}}}),
-        json!({"$ref": "#/$defs/a"}),
-        json!({"type": "string"}),
-    ] {
+    for kept in [json!({"type": "object", "properties": {"a": {}}}), json!({"type": "string"})] {
         assert_eq!(parameters(&kept), kept);
     }
+    assert_eq!(parameters(&json!([])), empty, "an empty object in PHP");
+    assert_eq!(
+        parameters(&json!({"properties": {"a": {}}})),
+        json!({"properties": {"a": {}}, "type": "object"})
+    );
 }
 
 #[test]
@@ -275,7 +276,7 @@ fn tools_that_cannot_be_meant_are_refused() {
         (json!([{"type": "custom", "custom": {}}]), "tools[0].custom.name"),
         (json!([{"type": "code_interpreter"}]), "tools[0].type"),
         (
-            json!([{"type": "function", "function": {"name": "f", "parameters": []}}]),
+            json!([{"type": "function", "function": {"name": "f", "parameters": [1]}}]),
             "tools[0].function.parameters",
         ),
         (
