@@ -15,6 +15,7 @@ mod drain;
 mod golden;
 mod guard;
 mod harness;
+mod health;
 mod hostile_requests;
 mod http;
 mod layering;

@@ -40,7 +40,10 @@ async fn the_root_names_every_endpoint_and_health_says_ok() {
         "DELETE /api/delete",
         "GET /",
         "GET /health",
+        "GET /live",
+        "GET /ready",
         "GET /limits",
+        "POST /admin/log-level",
     ];
     assert_eq!(root.json()["endpoints"], json!(endpoints));
     assert_standing(&root);

@@ -78,6 +78,11 @@ impl LogWriter {
         }
     }
 
+    /// Returns the number of lines that were lost since the start.
+    pub(crate) fn lost(&self) -> u64 {
+        self.0.state().lost
+    }
+
     /// Waits until everything is written, but only for a moment: a reader that has stopped may
     /// never continue.
     pub(crate) fn finish(&self) {

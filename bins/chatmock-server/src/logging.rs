@@ -3,19 +3,16 @@
 use std::io::{IsTerminal, stderr};
 use std::panic;
 
-use tracing::level_filters::LevelFilter;
+use chatmock_server::LogLevel;
 use tracing_subscriber::Layer;
-use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cli::LogFormat;
 use crate::line_limit::LineLimit;
+use crate::log_level::LevelSwitch;
 use crate::log_writer::LogWriter;
-
-/// The common prefix of the crates' names.
-const OURS: &str = "chatmock";
 
 /// The started log.
 #[derive(Debug)]
@@ -23,30 +20,30 @@ pub(crate) struct Log {
     writer: LogWriter,
     format: LogFormat,
     limit: LineLimit,
+    level: LevelSwitch,
 }
 
 impl Log {
     /// Starts the log, with more detail when `verbose`.
     pub(crate) fn start(writer: &LogWriter, format: LogFormat, verbose: bool) -> Self {
-        let level = if verbose { LevelFilter::DEBUG } else { LevelFilter::INFO };
-        // Other crates log warnings only: their finer messages may contain headers and bodies.
-        let filter = Targets::new().with_default(LevelFilter::WARN).with_target(OURS, level);
-        let log = Self { writer: writer.clone(), format, limit: LineLimit::default() };
+        let level = if verbose { LogLevel::Debug } else { LogLevel::Info };
+        let (level, filter) = LevelSwitch::new(level, writer.clone());
+        let log = Self { writer: writer.clone(), format, limit: LineLimit::default(), level };
         let writer = writer.clone();
         let limit = log.limit.clone();
         let lines = fmt::layer().with_writer(move || writer.clone()).with_target(verbose);
         // Only this crate starts a log, and only once. Colours follow the terminal and NO_COLOR.
-        let layers = tracing_subscriber::registry();
+        let layers = tracing_subscriber::registry().with(filter);
         match format {
             LogFormat::Human if log.is_on_terminal() => {
-                layers.with(lines.with_filter(limit)).with(filter).init();
+                layers.with(lines.with_filter(limit)).init();
             }
             LogFormat::Human => {
-                layers.with(lines.with_ansi(false).with_filter(limit)).with(filter).init();
+                layers.with(lines.with_ansi(false).with_filter(limit)).init();
             }
             LogFormat::Json => {
                 let lines = lines.json().flatten_event(true);
-                layers.with(lines.with_filter(limit)).with(filter).init();
+                layers.with(lines.with_filter(limit)).init();
             }
         }
         panic::set_hook(Box::new(|panic| {
@@ -60,6 +57,11 @@ impl Log {
     /// Returns the limit on lines of one kind, whose sums have to be reported.
     pub(crate) fn limit(&self) -> &LineLimit {
         &self.limit
+    }
+
+    /// Returns the switch for the level.
+    pub(crate) fn level(&self) -> &LevelSwitch {
+        &self.level
     }
 
     /// Returns whether a person reads the log on a terminal.

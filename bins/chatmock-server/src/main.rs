@@ -12,6 +12,7 @@ mod exit;
 mod invocation;
 mod line_limit;
 mod listen;
+mod log_level;
 mod log_writer;
 mod logging;
 mod memory_limit;
@@ -25,6 +26,7 @@ mod value_parsers;
 use std::io::{self, Write, stderr};
 use std::net::{IpAddr, SocketAddr};
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
@@ -143,6 +145,8 @@ async fn run(
     log: &Log,
 ) -> Result<ExitCode, ExitError> {
     let signals = Signals::listen().context("cannot receive signals")?;
+    signals::switch_level(log.level().clone()).context("cannot receive signals")?;
+    settings.http.admin.log = Some(Arc::new(log.level().clone()));
     let demo = if demo { Some(Demo::start(&mut settings).await?) } else { None };
     let server = Server::new(settings).map_err(|error| ExitError::Settings(anyhow!("{error}")))?;
     let (listeners, endpoints) = sockets.listeners().context("cannot listen")?;

@@ -1,6 +1,9 @@
-//! The signals that ask the program to stop: Ctrl-C, and SIGTERM where it exists.
+//! The signals: Ctrl-C and, where they exist, SIGTERM, which ask the program to stop, and SIGUSR1, which changes the
+//! level of the log.
 
 use std::io;
+
+use crate::log_level::LevelSwitch;
 
 /// The exit code of a program that Ctrl-C ended.
 const INTERRUPTED: u8 = 130;
@@ -63,4 +66,23 @@ impl Signals {
         self.interrupt.recv().await;
         INTERRUPTED
     }
+}
+
+/// Changes the level of the log at each SIGUSR1, for as long as the program runs.
+#[cfg(unix)]
+pub(crate) fn switch_level(level: LevelSwitch) -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let mut asked = signal(SignalKind::user_defined1())?;
+    tokio::spawn(async move {
+        while asked.recv().await.is_some() {
+            level.switch();
+        }
+    });
+    Ok(())
+}
+
+/// There is no such signal here.
+#[cfg(windows)]
+pub(crate) fn switch_level(_: LevelSwitch) -> io::Result<()> {
+    Ok(())
 }

@@ -11,6 +11,7 @@ use time::OffsetDateTime;
 use crate::accounts::Account;
 use crate::blocking::blocking;
 use crate::endpoint::{Endpoint, EndpointError, client};
+use crate::fault::{CLOCK_SKEW, FaultKind};
 use crate::home::Home;
 use crate::issuer::InvalidIssuer;
 use crate::lock::{HomeLock, LockError};
@@ -23,8 +24,6 @@ mod registration;
 pub use files::{files, files_at_start};
 pub use registration::registration;
 
-/// A smaller difference between the clocks does no harm.
-const SKEW: Duration = Duration::from_secs(60);
 const REACH_LIMIT: Duration = Duration::from_secs(8);
 
 /// The result of a check.
@@ -51,19 +50,33 @@ pub struct Check {
     /// The fix.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub fix: Option<String>,
+    /// The code of the fault, where the table of faults has one for it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub code: Option<&'static str>,
 }
 
 impl Check {
     pub(crate) fn ok(name: &'static str, detail: impl Into<String>) -> Self {
-        Self { name, health: Health::Ok, detail: detail.into(), fix: None }
+        Self { name, health: Health::Ok, detail: detail.into(), fix: None, code: None }
     }
 
     pub(crate) fn warn(name: &'static str, detail: impl Into<String>, fix: &str) -> Self {
-        Self { name, health: Health::Warn, detail: detail.into(), fix: Some(fix.to_owned()) }
+        let fix = Some(fix.to_owned());
+        Self { name, health: Health::Warn, detail: detail.into(), fix, code: None }
     }
 
     pub(crate) fn fail(name: &'static str, detail: impl Into<String>, fix: &str) -> Self {
-        Self { name, health: Health::Fail, detail: detail.into(), fix: Some(fix.to_owned()) }
+        let fix = Some(fix.to_owned());
+        Self { name, health: Health::Fail, detail: detail.into(), fix, code: None }
+    }
+
+    /// A check that found a fault of the table, which has the remedy.
+    pub(crate) fn fault(name: &'static str, detail: impl Into<String>, kind: FaultKind) -> Self {
+        Self::fail(name, detail, kind.fault().fix).with_code(kind)
+    }
+
+    fn with_code(self, kind: FaultKind) -> Self {
+        Self { code: Some(kind.fault().code), ..self }
     }
 }
 
@@ -88,13 +101,15 @@ pub async fn issuer(endpoint: &Endpoint) -> [Check; 2] {
 /// Compares clocks.
 pub fn clock(theirs: OffsetDateTime, ours: OffsetDateTime) -> Check {
     let off = (ours - theirs).unsigned_abs();
-    if off <= SKEW {
-        return Check::ok("clock", format!("within {} s of the sign-in service's", SKEW.as_secs()));
+    if off <= CLOCK_SKEW {
+        return Check::ok(
+            "clock",
+            format!("within {} s of the sign-in service's", CLOCK_SKEW.as_secs()),
+        );
     }
     let side = if ours > theirs { "ahead of" } else { "behind" };
     let detail = format!("{} s {side} the sign-in service's", off.as_secs());
-    let fix = "set the clock; otherwise valid tokens look ended, or are renewed too late";
-    Check::fail("clock", detail, fix)
+    Check::fault("clock", detail, FaultKind::ClockOff)
 }
 
 /// Checks the sign-in and how long it lasts.
@@ -102,8 +117,8 @@ pub fn sign_in(loaded: Result<Option<AuthFile>, StoreError>, now: OffsetDateTime
     let name = "sign-in";
     let file = match loaded {
         Ok(Some(file)) if file.tokens().is_some() => file,
-        Ok(_) => return Check::fail(name, "nobody is signed in", "chatmock-auth login"),
-        Err(error) => return Check::fail(name, error.to_string(), "chatmock-auth login"),
+        Ok(_) => return Check::fault(name, "nobody is signed in", FaultKind::SignedOut),
+        Err(error) => return Check::fault(name, error.to_string(), FaultKind::SignedOut),
     };
     let account = Account::of(&file);
     let (who, login) = (account.email.unwrap_or(account.key), account.route.login_command());
@@ -116,6 +131,7 @@ pub fn sign_in(loaded: Result<Option<AuthFile>, StoreError>, now: OffsetDateTime
     match left {
         Some(left) if left <= 0 && !renewable => {
             Check::fail(name, format!("{who}: ended, and cannot be renewed"), &login)
+                .with_code(FaultKind::RenewalRefused)
         }
         Some(left) if left <= 0 => Check::warn(
             name,
@@ -170,7 +186,8 @@ pub async fn keyring(home: &Home) -> Check {
     match tried.await.unwrap_or(Err(KeyringError::Vault(VaultError::Failed))) {
         Ok(()) => Check::ok(name, "works"),
         Err(error @ KeyringError::Vault(VaultError::Locked)) => {
-            Check::warn(name, error.to_string(), "unlock it, or pass `--store file`")
+            let kind = FaultKind::KeyringLocked;
+            Check::warn(name, error.to_string(), kind.fault().fix).with_code(kind)
         }
         Err(error) => Check::warn(name, error.to_string(), file),
     }
@@ -209,7 +226,8 @@ fn without_user(address: &str) -> String {
 /// Checks that the backend answers, with any status. Sends no token.
 pub async fn backend(address: &str) -> Check {
     let name = "backend";
-    let fix = "check the network, the proxy and the address";
+    let unreachable = FaultKind::BackendUnreachable;
+    let fix = unreachable.fault().fix;
     let Ok(url) = Url::parse(address) else {
         return Check::fail(name, "the address cannot be read", fix);
     };
@@ -222,7 +240,7 @@ pub async fn backend(address: &str) -> Check {
         Ok(_) => Check::ok(name, format!("{host} answers")),
         Err(error) => {
             let error = EndpointError::Unreachable(error.without_url());
-            Check::fail(name, format!("{host}: {}", describe(&error)), fix)
+            Check::fault(name, format!("{host}: {}", describe(&error)), unreachable)
         }
     }
 }

@@ -10,6 +10,7 @@
 use std::sync::Arc;
 
 use crate::endpoint::EndpointError;
+use crate::fault::CLOCK_SKEW;
 use crate::secret::Secret;
 use crate::store::TokenStore;
 
@@ -155,6 +156,13 @@ impl TokenKeeper {
         }
         self.shared.refresher.saver.save_now().await;
         self.shared.refresher.saver.rescue().await
+    }
+
+    /// Returns whether the issuer's last answer showed that this machine's clock is wrong, by more than the
+    /// minute that does no harm.
+    #[must_use]
+    pub fn is_clock_off(&self) -> bool {
+        self.shared.refresher.clock.ahead().is_some_and(|ahead| ahead.unsigned_abs() > CLOCK_SKEW)
     }
 
     /// Makes the next renewal panic while it holds the lock, for tests of the consequences.

@@ -1,6 +1,7 @@
 //! The endpoints: which paths are served, by which API family, and how each answers.
 
 pub(crate) mod address;
+mod admin;
 mod error_response;
 pub(crate) mod family;
 mod ollama;

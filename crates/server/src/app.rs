@@ -19,6 +19,7 @@ use crate::remedies;
 use crate::settings::{HttpSettings, Settings};
 use crate::state::SharedState;
 use crate::state::credentials::UpstreamAuth;
+use crate::state::faults::Faults;
 use crate::state::limits::LastLimits;
 use crate::state::models::Models;
 use crate::state::responses::ResponseStore;
@@ -55,7 +56,8 @@ impl App {
             accepted_params: route.accepts(),
             default_summary: route.summarizes_reasoning(),
         };
-        let auth = UpstreamAuth::new(access, remedies::for_credentials(route.name()))?;
+        let faults = Arc::<Faults>::default();
+        let auth = UpstreamAuth::new(access, remedies::for_credentials(route.name()), &faults)?;
         let client = Client::new(upstream, auth.credentials())?;
         let store = http.responses.clone();
         let store = if policy.backend.accepts("store") { store.of_claims() } else { store };
@@ -66,7 +68,11 @@ impl App {
         tasks.spawn(Arc::clone(&limits).run());
         tasks.spawn(ResponseStore::sweep(Arc::downgrade(&responses)));
         tasks.spawn(Arc::clone(&log_limiter).run());
-        let state = Arc::new(SharedState { client, auth, models, limits, responses });
+        tasks.spawn(Arc::clone(&faults).run());
+        let log = http.admin.log.clone();
+        let state = SharedState { client, auth, models, limits, responses, faults, log };
+        let state = Arc::new(state);
+        tasks.spawn(SharedState::watch(Arc::downgrade(&state)));
         let turns = Arc::new(TurnServices {
             state: Arc::clone(&state),
             policy,

@@ -22,9 +22,9 @@ pub use crate::http::sanitize;
 pub use error::{ServerError, StoreError};
 pub use serve::{Served, Server};
 pub use settings::{
-    Access, AdmissionSettings, ApiKey, HostName, HttpSettings, KeySettings, ModelSettings,
-    OLLAMA_VERSION, Origin, Settings, SignInSettings, SizeLimits, StoreSettings, StreamSettings,
-    Timeouts, TurnLimits,
+    Access, AdminSettings, AdmissionSettings, ApiKey, HostName, HttpSettings, KeySettings,
+    LogControl, LogLevel, ModelSettings, OLLAMA_VERSION, Origin, Settings, SignInSettings,
+    SizeLimits, StoreSettings, StreamSettings, Timeouts, TurnLimits,
 };
 pub use state::credentials::{Account, KeeperCredentials};
 pub use state::limits::{StoredLimits, stored_limits};

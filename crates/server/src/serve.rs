@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use chatmock_auth::FaultKind;
 use chatmock_upstream::UpstreamRoute;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt, TryFutureExt};
@@ -97,6 +98,8 @@ impl Server {
         shutdown: impl Future<Output = ()> + Send,
     ) -> Served {
         let listeners: Vec<Listener> = listeners.into_iter().map(Into::into).collect();
+        let exposed = listeners.iter().any(Listener::is_exposed);
+        self.app.state.faults.set(FaultKind::OpenWithoutTls, exposed);
         let graceful = GracefulShutdown::new();
         let _last = ReportOnDrop(Arc::clone(&self.app.log_limiter));
         let mut connections = JoinSet::new();

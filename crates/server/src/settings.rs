@@ -1,5 +1,6 @@
 //! Settings of a server: plain values, decided by whoever starts it.
 
+mod admin;
 pub(crate) mod api_key;
 mod host;
 mod origin;
@@ -11,6 +12,7 @@ use chatmock_auth::{KeeperSettings, Secret};
 use chatmock_translate::Policy;
 use chatmock_translate::catalog::Alias;
 
+pub use self::admin::{AdminSettings, LogControl, LogLevel};
 pub use self::api_key::ApiKey;
 pub(crate) use self::host::Host;
 pub use self::host::HostName;
@@ -53,6 +55,8 @@ pub struct HttpSettings {
     pub ollama_version: String,
     /// The store of responses.
     pub responses: StoreSettings,
+    /// What the server shows of itself, and lets be changed.
+    pub admin: AdminSettings,
 }
 
 impl Default for HttpSettings {
@@ -66,6 +70,7 @@ impl Default for HttpSettings {
             log_bodies: false,
             ollama_version: OLLAMA_VERSION.to_owned(),
             responses: StoreSettings::default(),
+            admin: AdminSettings::default(),
         }
     }
 }

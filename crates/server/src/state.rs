@@ -1,19 +1,26 @@
-//! State that outlives a request: credentials, models, limits and stored responses.
+//! State that outlives a request: credentials, models, limits, stored responses and faults.
 
 mod cache_file;
 pub(crate) mod credentials;
+pub(crate) mod faults;
 pub(crate) mod limits;
 pub(crate) mod models;
 pub(crate) mod responses;
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
+use std::time::Duration;
 
+use chatmock_auth::FaultKind;
+use chatmock_protocol::codex::limits::Snapshot;
 use chatmock_upstream::Client;
 
 use self::credentials::UpstreamAuth;
+use self::faults::{Faults, Standing};
 use self::limits::LastLimits;
 use self::models::Models;
 use self::responses::ResponseStore;
+use crate::clock::unix_now;
+use crate::settings::LogControl;
 
 /// The parts that turns and endpoints share.
 pub(crate) struct SharedState {
@@ -22,4 +29,53 @@ pub(crate) struct SharedState {
     pub(crate) models: Arc<Models>,
     pub(crate) limits: Arc<LastLimits>,
     pub(crate) responses: Arc<ResponseStore>,
+    pub(crate) faults: Arc<Faults>,
+    /// The log of the program, where it can be asked.
+    pub(crate) log: Option<Arc<dyn LogControl>>,
+}
+
+/// The time between two looks at what can be wrong without anybody meeting it.
+const LOOK: Duration = Duration::from_secs(60);
+
+/// The used share of a window from which it is nearly used up, in percent.
+const NEAR: f64 = 80.0;
+
+impl SharedState {
+    /// Returns the faults that stand now.
+    pub(crate) fn faults(&self) -> Vec<Standing> {
+        self.look();
+        self.faults.standing()
+    }
+
+    /// Looks at what can be wrong without anybody meeting it; nothing is asked of anybody.
+    fn look(&self) {
+        let now = unix_now();
+        let used = self.limits.newest().map_or(0.0, |(_, limits)| most_used(&limits, now));
+        for (kind, stands) in [
+            (FaultKind::ClockOff, self.auth.is_clock_off()),
+            (FaultKind::ModelsStale, self.models.are_stale(now)),
+            (FaultKind::LimitNear, (NEAR..100.0).contains(&used)),
+            (FaultKind::LimitReached, used >= 100.0),
+            (FaultKind::DiskFull, self.responses.is_failing()),
+            (FaultKind::LogLost, self.log.as_ref().is_some_and(|log| log.lines_lost() > 0)),
+        ] {
+            self.faults.set(kind, stands);
+        }
+    }
+
+    /// Looks again and again, until the state is gone.
+    pub(crate) async fn watch(state: Weak<Self>) {
+        while let Some(state) = state.upgrade() {
+            state.look();
+            drop(state);
+            tokio::time::sleep(LOOK).await;
+        }
+    }
+}
+
+/// Returns the used share of the fullest window that has not been reset since, in percent.
+fn most_used(limits: &Snapshot, now: u64) -> f64 {
+    let windows = [limits.primary, limits.secondary].into_iter().flatten();
+    let current = windows.filter(|window| window.resets_at.is_none_or(|reset| reset > now));
+    current.map(|window| window.used_percent).fold(0.0, f64::max)
 }

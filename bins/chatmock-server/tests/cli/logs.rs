@@ -131,3 +131,19 @@ fn the_last_refused_requests_are_told_of_by_their_status_at_a_second_signal_too(
     assert!(line.contains("requests=50") && line.contains("200: 50"), "{line}");
     assert_eq!(running.code(), Some(143));
 }
+
+#[cfg(unix)]
+#[test]
+fn a_signal_switches_the_detail_of_the_log_on_and_off_and_never_the_bodies() {
+    let running = Running::start(&mut demo());
+    running.signal("USR1");
+    running.line("the level of the log is debug");
+    running.ask("POST", "/v1/chat/completions", &chat("canary-text", false));
+    let (before, _) = running.line("outcome=\"complete\"");
+    assert!(before.contains("DEBUG") && !before.contains("canary-text"), "{before}");
+    running.signal("USR1");
+    running.line("the level of the log is info");
+    running.ask("POST", "/v1/chat/completions", &chat("canary-text", false));
+    let (before, _) = running.line("outcome=\"complete\"");
+    assert!(!before.contains("DEBUG"), "{before}");
+}

@@ -93,6 +93,11 @@ impl Clock {
         }
     }
 
+    /// Returns the time by which this machine's clock is ahead of the issuer's, where an answer showed it.
+    pub(super) fn ahead(&self) -> Option<Duration> {
+        self.state().ahead
+    }
+
     /// Notes tokens that have just arrived.
     pub(super) fn receive(&self, grant: &Grant) {
         let Some(token) = grant.access_token.clone() else { return };

@@ -5,7 +5,7 @@ use chatmock_protocol::codex::models::Model;
 use chatmock_translate::{Failure, Family, Ollama, OpenAi};
 use http::{Method, StatusCode};
 
-use super::{Exchange, Handling, status};
+use super::{Exchange, Handling, admin, status};
 use crate::state::models::{ListWriter, Listing};
 
 /// One API family: what it serves, and in which shape it answers.
@@ -87,10 +87,11 @@ impl ApiFamily {
 }
 
 /// All families; the first words what belongs to none. The server's own endpoints answer as it does.
-pub(crate) static FAMILIES: [ApiFamily; 3] = [
+pub(crate) static FAMILIES: [ApiFamily; 4] = [
     ApiFamily::of::<OpenAi>(),
     ApiFamily::of::<Ollama>(),
     ApiFamily { endpoints: status::ENDPOINTS, prefix: "", ..ApiFamily::of::<OpenAi>() },
+    ApiFamily { endpoints: admin::ENDPOINTS, prefix: "", ..ApiFamily::of::<OpenAi>() },
 ];
 
 /// Returns the writers of all model lists.

@@ -1,6 +1,7 @@
-//! `GET /`, `GET /health` and `GET /limits`: the endpoints, the state of the server, the limits.
+//! `GET /`, `/health`, `/live`, `/ready` and `/limits`: the endpoints, the state of the server, the limits.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use bytes::Bytes;
 use chatmock_protocol::codex::limits::Snapshot;
@@ -11,13 +12,17 @@ use serde::Serialize;
 
 use super::family::Endpoint;
 use super::{Exchange, Handling, Services, route};
+use crate::http::guard::is_verbose;
 use crate::http::response::{self, HttpResponse, ReplyHeaders};
 use crate::state::SharedState;
+use crate::state::faults::Standing;
 
 /// The server's own endpoints, which belong to no vendor's API.
 pub(super) const ENDPOINTS: &[Endpoint] = &[
     Endpoint::new(Method::GET, "/", root),
     Endpoint::new(Method::GET, "/health", health),
+    Endpoint::new(Method::GET, "/live", live),
+    Endpoint::new(Method::GET, "/ready", ready),
     Endpoint::new(Method::GET, "/limits", limits),
 ];
 
@@ -27,6 +32,16 @@ fn root(exchange: Exchange<'_>) -> Handling<'_> {
 
 fn health(exchange: Exchange<'_>) -> Handling<'_> {
     Box::pin(async move { state_of(exchange.context.services, exchange.head.uri.query()) })
+}
+
+/// Says that the process runs and answers, whatever else is wrong.
+fn live(_: Exchange<'_>) -> Handling<'_> {
+    Box::pin(async { response::json(ReplyHeaders::default(), &Health::of("live")) })
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "the signature is that of every endpoint")]
+fn ready(exchange: Exchange<'_>) -> Handling<'_> {
+    Box::pin(readiness(exchange.context.services))
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "the signature is that of every endpoint")]
@@ -48,12 +63,21 @@ struct Health<'a> {
     more: Option<More<'a>>,
 }
 
+impl Health<'_> {
+    fn of(status: &'static str) -> Self {
+        Self { status, more: None }
+    }
+}
+
 /// The additional members with `?verbose`.
 #[derive(Serialize)]
 struct More<'a> {
     version: &'static str,
     route: &'static str,
     upstream: &'a str,
+    ready: bool,
+    /// What is wrong now, the worst that can be first.
+    faults: Vec<Standing>,
 }
 
 #[derive(Serialize)]
@@ -83,20 +107,46 @@ fn about(headers: &HeaderMap) -> Result<HttpResponse, Failure> {
     response::json(ReplyHeaders::default(), &about)
 }
 
-/// Says whether requests are taken.
+/// Says whether requests are taken, and with `?verbose` what is wrong.
 fn state_of(services: &Services, query: Option<&str>) -> Result<HttpResponse, Failure> {
-    let mut members = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
-    let verbose = members.any(|(name, value)| name == "verbose" && value != "false");
-    let route = services.state.client.route();
-    let version = env!("CARGO_PKG_VERSION");
-    let more = verbose.then(|| More { version, route: route.name(), upstream: route.base() });
+    let state = &services.state;
+    let stopping = services.draining.load(Ordering::Relaxed);
+    let more = is_verbose(query).then(|| More {
+        version: env!("CARGO_PKG_VERSION"),
+        route: state.client.route().name(),
+        upstream: state.client.route().base(),
+        ready: !stopping && state.auth.is_ready(&state.faults).is_ok(),
+        faults: state.faults(),
+    });
+    let status = if stopping { "stopping" } else { "ok" };
+    worded(&Health { status, more }, !stopping)
+}
+
+/// The time for which a look at the sign-in is waited for.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Says in one word whether a request for a turn could be answered, or why not.
+async fn readiness(services: &Services) -> Result<HttpResponse, Failure> {
     if services.draining.load(Ordering::Relaxed) {
-        let mut reply =
-            response::json(ReplyHeaders::default(), &Health { status: "stopping", more })?;
-        *reply.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
-        return Ok(reply);
+        return worded(&Health::of("stopping"), false);
     }
-    response::json(ReplyHeaders::default(), &Health { status: "ok", more })
+    let state = &services.state;
+    if state.auth.is_ready(&state.faults).is_err() {
+        // Who is not called ready gets no requests, and so would never learn of a new sign-in.
+        let _ = tokio::time::timeout(LOOK, state.auth.account()).await;
+    }
+    match state.auth.is_ready(&state.faults) {
+        Ok(()) => worded(&Health::of("ready"), true),
+        Err(why) => worded(&Health::of(why), false),
+    }
+}
+
+fn worded(health: &Health<'_>, good: bool) -> Result<HttpResponse, Failure> {
+    let mut reply = response::json(ReplyHeaders::default(), health)?;
+    if !good {
+        *reply.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
+    }
+    Ok(reply)
 }
 
 /// Gives the last snapshot of the account's limits; nothing is asked of the backend. Without an

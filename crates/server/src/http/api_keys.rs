@@ -58,6 +58,12 @@ impl Caller {
         self.label.as_deref()
     }
 
+    /// Returns whether the request came from this machine: from a loopback address, or over a socket in the file
+    /// system.
+    pub(crate) fn is_local(&self) -> bool {
+        self.peer.is_none_or(|peer| peer.is_loopback())
+    }
+
     /// Returns whose requests have one limit together: all under the label, or, where no keys are set, all from
     /// the address.
     pub(crate) fn account(&self) -> Self {

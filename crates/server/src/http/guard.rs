@@ -127,9 +127,22 @@ impl Guard {
     }
 }
 
-/// Returns whether a request is answered without a key: it says nothing and costs nothing.
+/// Returns whether a request is answered without a key: its answer is one word and costs nothing.
 fn needs_no_key(head: &Parts) -> bool {
-    head.uri.path() == "/health" && matches!(head.method, Method::GET | Method::HEAD)
+    let open = match head.uri.path() {
+        "/health" => !is_verbose(head.uri.query()),
+        path => OPEN.contains(&path),
+    };
+    open && matches!(head.method, Method::GET | Method::HEAD)
+}
+
+/// The paths, besides `/health`, that are answered without a key.
+const OPEN: [&str; 2] = ["/live", "/ready"];
+
+/// Returns whether a query asks for more than one word about the server's health.
+pub(crate) fn is_verbose(query: Option<&str>) -> bool {
+    let mut members = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
+    members.any(|(name, value)| name == "verbose" && value != "false")
 }
 
 /// Returns whether proxies add a header of this name.

@@ -14,6 +14,7 @@ use futures::future::{BoxFuture, FutureExt};
 use crate::error::ServerError;
 use crate::remedies;
 use crate::settings::{Access, SignInSettings};
+use crate::state::faults::Faults;
 
 /// The signed-in account.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,16 +37,24 @@ pub(crate) enum Audience {
 /// The credentials with which this server calls the backend.
 pub(crate) enum UpstreamAuth {
     /// A person's sign-in.
-    SignIn(TokenKeeper),
+    SignIn(KeeperCredentials),
     /// A key, or nothing.
     Key(Arc<FixedCredentials>),
 }
 
 impl UpstreamAuth {
-    /// `remedy` says what a person can do when the backend refuses a key.
-    pub(crate) fn new(access: Access, remedy: String) -> Result<Self, ServerError> {
+    /// `remedy` says what a person can do when the backend refuses a key; `faults` learns what reading the
+    /// sign-in shows.
+    pub(crate) fn new(
+        access: Access,
+        remedy: String,
+        faults: &Arc<Faults>,
+    ) -> Result<Self, ServerError> {
         match access {
-            Access::SignIn(settings) => Ok(Self::SignIn(keeper(settings)?)),
+            Access::SignIn(settings) => {
+                let keeper = keeper(settings)?;
+                Ok(Self::SignIn(KeeperCredentials { keeper, faults: Some(Arc::clone(faults)) }))
+            }
             Access::Key(settings) => {
                 let key = settings.key.as_ref().map(Secret::expose);
                 let fixed =
@@ -58,7 +67,7 @@ impl UpstreamAuth {
     /// Returns the source that the backend's client asks for credentials.
     pub(crate) fn credentials(&self) -> Arc<dyn CredentialSource> {
         match self {
-            Self::SignIn(keeper) => Arc::new(KeeperCredentials(keeper.clone())),
+            Self::SignIn(keeper) => Arc::new(keeper.clone()),
             Self::Key(fixed) => Arc::<FixedCredentials>::clone(fixed),
         }
     }
@@ -66,7 +75,7 @@ impl UpstreamAuth {
     /// Says who is signed in, or in words for a person why no one is; `None` where no one need be.
     pub(crate) async fn account(&self) -> Result<Option<Account>, String> {
         let Self::SignIn(keeper) = self else { return Ok(None) };
-        match keeper.current().await {
+        match keeper.session().await {
             Ok(session) => {
                 let (email, plan) = (session.email.clone(), session.plan.clone());
                 Ok(Some(Account { email, plan }))
@@ -103,11 +112,25 @@ impl UpstreamAuth {
         failure
     }
 
+    /// Returns whether requests can be answered as far as the sign-in is concerned: a word that says why not.
+    pub(crate) fn is_ready(&self, faults: &Faults) -> Result<(), &'static str> {
+        match self {
+            Self::Key(_) => Ok(()),
+            Self::SignIn(_) if !faults.has_read_sign_in() => Err("starting"),
+            Self::SignIn(_) => faults.of_sign_in().map_or(Ok(()), Err),
+        }
+    }
+
+    /// Returns whether this machine's clock is known to be wrong.
+    pub(crate) fn is_clock_off(&self) -> bool {
+        matches!(self, Self::SignIn(keeper) if keeper.keeper.is_clock_off())
+    }
+
     /// Has the next renewal panic.
     #[cfg(feature = "fault-injection")]
     pub(crate) fn fault_in_next_renewal(&self) {
         if let Self::SignIn(keeper) = self {
-            keeper.fault_in_next_renewal();
+            keeper.keeper.fault_in_next_renewal();
         }
     }
 
@@ -115,7 +138,7 @@ impl UpstreamAuth {
     /// `false` when renewed tokens could not be saved anywhere.
     pub(crate) async fn finish(&self) -> bool {
         match self {
-            Self::SignIn(keeper) => keeper.finish().await,
+            Self::SignIn(keeper) => keeper.keeper.finish().await,
             Self::Key(_) => true,
         }
     }
@@ -137,12 +160,27 @@ fn keeper(settings: SignInSettings) -> Result<TokenKeeper, EndpointError> {
 
 /// A keeper of tokens as a source of credentials for the backend: the one place where the two meet.
 #[derive(Clone)]
-pub struct KeeperCredentials(TokenKeeper);
+pub struct KeeperCredentials {
+    keeper: TokenKeeper,
+    /// Learns what reading and renewing the sign-in show.
+    faults: Option<Arc<Faults>>,
+}
 
 impl KeeperCredentials {
     /// Takes the keeper; a clone of it stays usable next to this.
     pub fn new(keeper: TokenKeeper) -> Self {
-        Self(keeper)
+        Self { keeper, faults: None }
+    }
+
+    async fn session(&self) -> Result<Arc<Session>, KeeperError> {
+        self.note(self.keeper.current().await)
+    }
+
+    fn note<T>(&self, outcome: Result<T, KeeperError>) -> Result<T, KeeperError> {
+        if let Some(faults) = &self.faults {
+            faults.set_sign_in(&outcome);
+        }
+        outcome
     }
 }
 
@@ -154,7 +192,7 @@ impl std::fmt::Debug for KeeperCredentials {
 
 impl CredentialSource for KeeperCredentials {
     fn current(&self) -> BoxFuture<'_, Result<Arc<Credentials>, CredentialError>> {
-        async { credentials(self.0.current().await) }.boxed()
+        async { credentials(self.session().await) }.boxed()
     }
 
     fn renew(
@@ -162,11 +200,11 @@ impl CredentialSource for KeeperCredentials {
         stale: &Arc<Credentials>,
     ) -> BoxFuture<'_, Result<Arc<Credentials>, CredentialError>> {
         let stale = Secret::new(stale.token());
-        async move { credentials(self.0.renew(&stale).await) }.boxed()
+        async move { credentials(self.note(self.keeper.renew(&stale).await)) }.boxed()
     }
 
     fn accepted(&self, credentials: &Arc<Credentials>) {
-        self.0.accepted(credentials.token());
+        self.keeper.accepted(credentials.token());
     }
 }
 

@@ -133,6 +133,11 @@ impl LastLimits {
         Some((held.as_of, held.limits.clone()))
     }
 
+    /// The newest snapshot with its time, whosever it is.
+    pub(crate) fn newest(&self) -> Option<(u64, Snapshot)> {
+        self.state().held.as_ref().map(|held| (held.as_of, held.limits.clone()))
+    }
+
     /// Writes the file after each change, once a minute at most.
     pub(crate) async fn run(self: Arc<Self>) {
         loop {

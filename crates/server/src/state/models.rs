@@ -28,6 +28,9 @@ const FIRST: Duration = Duration::from_secs(3);
 /// The least time between two fetches that answers ask for.
 const PAUSE: Duration = Duration::from_secs(30);
 
+/// The number of intervals without a new list after which it is old.
+const STALE: u64 = 3;
+
 /// What a list of models is made of.
 pub(crate) struct Listing<'c> {
     pub(crate) catalog: &'c Catalog,
@@ -123,6 +126,15 @@ impl Models {
 
     pub(crate) fn current(&self) -> Arc<Published> {
         Arc::clone(&self.published.borrow())
+    }
+
+    /// Returns whether the list should have been fetched anew long ago.
+    pub(crate) fn are_stale(&self, now: u64) -> bool {
+        let published = self.published.borrow();
+        let age = now.saturating_sub(published.catalog.fetched_at());
+        let old = age > self.settings.refresh.as_secs().saturating_mul(STALE);
+        let live = published.catalog.source() == CatalogSource::Live;
+        self.settings.sync && *self.tried.borrow() && (old || !live)
     }
 
     /// Waits for the first fetch, briefly: before it, no name can be refused as unknown.

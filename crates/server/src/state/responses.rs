@@ -160,6 +160,11 @@ impl ResponseStore {
         })
     }
 
+    /// Returns whether the database could not be written last.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.writer.as_ref().is_some_and(DatabaseWriter::is_failing)
+    }
+
     fn with<T>(&self, work: impl FnOnce(&mut MemoryStore) -> T) -> T {
         work(&mut self.memory.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use chatmock_auth::FaultKind;
 use chatmock_protocol::responses::event::Body;
 use chatmock_protocol::responses::{ApiError, Event};
 use chatmock_protocol::sse::Frame;
@@ -255,11 +256,14 @@ async fn attempt(
             }
             let failure =
                 failure::with_address_hint(failure::from_upstream(error), state.client.route());
+            let unreachable = failure.kind == FailureKind::Unreachable;
+            state.faults.set(FaultKind::BackendUnreachable, unreachable);
             let route = state.client.route().name();
             let named = state.auth.name_account(failure, call.audience, route).await;
             return Err(AttemptError::Call(named));
         }
     };
+    state.faults.set(FaultKind::BackendUnreachable, false);
     if let Some(limits) = opened.limits {
         state.limits.record(limits, credentials, unix_now());
     }

@@ -23,6 +23,17 @@ pub enum Listener {
 }
 
 impl Listener {
+    /// Returns whether other machines can reach it.
+    pub(crate) fn is_exposed(&self) -> bool {
+        match self {
+            Self::Tcp(listener) => listener
+                .local_addr()
+                .is_ok_and(|address| !address.ip().to_canonical().is_loopback()),
+            #[cfg(unix)]
+            Self::Unix(_) => false,
+        }
+    }
+
     /// Waits for the next connection.
     pub(crate) async fn accept(&self) -> io::Result<Accepted> {
         match self {

@@ -1,6 +1,7 @@
 //! The thread that brings the database up to date with the memory.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -28,6 +29,7 @@ pub(super) enum Forgotten {
 pub(super) struct DatabaseWriter {
     wake: Option<SyncSender<()>>,
     waiting: Waiting,
+    failing: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
@@ -40,9 +42,16 @@ impl DatabaseWriter {
         let (wake, woken) = sync_channel(1);
         let waiting = Waiting::default();
         let thread = std::thread::Builder::new().name("store".to_owned());
-        let mut follower = Follower { memory, database, waiting: Arc::clone(&waiting) };
+        let failing = Arc::<AtomicBool>::default();
+        let (waits, fails) = (Arc::clone(&waiting), Arc::clone(&failing));
+        let mut follower = Follower { memory, database, waiting: waits, failing: fails };
         let thread = thread.spawn(move || follower.run(&woken))?;
-        Ok(Self { wake: Some(wake), waiting, thread: Some(thread) })
+        Ok(Self { wake: Some(wake), waiting, failing, thread: Some(thread) })
+    }
+
+    /// Returns whether the last write failed.
+    pub(super) fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
     }
 
     /// Reports a change of the memory.
@@ -80,6 +89,7 @@ struct Follower {
     memory: Arc<Mutex<MemoryStore>>,
     database: ResponseDatabase,
     waiting: Waiting,
+    failing: Arc<AtomicBool>,
 }
 
 impl Follower {
@@ -95,7 +105,9 @@ impl Follower {
                 // A client that has left does not wait any more.
                 let _ = done.send(outcome);
             }
-            if let Err(error) = forgotten.and_then(|()| self.database.follow(&entries)) {
+            let written = forgotten.and_then(|()| self.database.follow(&entries));
+            self.failing.store(written.is_err(), Ordering::Relaxed);
+            if let Err(error) = written {
                 tracing::warn!(
                     "stored responses could not be written to the database and are in memory only: {error}"
                 );
