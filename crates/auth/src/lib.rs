@@ -107,7 +107,7 @@ pub use login::{
 #[cfg(feature = "loopback")]
 pub use loopback::{Listening, Loopback, LoopbackError, LoopbackSettings};
 pub use private::{
-    PrivateFileError, check_folder, open_private, read_private, read_private_up_to, write_private,
+    PrivateFileError, open_private, read_private, read_private_up_to, write_private,
 };
 pub use provenance::Provenance;
 pub use refresh_refusal::RefreshRefusal;

@@ -32,7 +32,7 @@ pub use error::PrivateFileError;
 use error::Problem;
 #[cfg(test)]
 use faults::fault_point;
-pub use folder::check_folder;
+pub(crate) use folder::check_folder;
 pub(crate) use folder::create_parent;
 use folder::{check_chosen_folder, create_folder, parent_of, say_once, sync_folder};
 pub(crate) use link::{foreign_place_of, place_of};
@@ -62,7 +62,7 @@ enum Whose {
 }
 
 /// Reads a small private file whole: at most 1 MiB, a plain file of this user, no link, in a folder
-/// that passes [`check_folder`]. Returns `None` when there is no file. May block.
+/// of this user that others may not write to. Returns `None` when there is no file. May block.
 ///
 /// A file that other users may read is closed to them, and the log says so once. A byte order mark
 /// at the beginning is left out.

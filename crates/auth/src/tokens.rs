@@ -110,7 +110,7 @@ impl AuthFile {
 
     /// Writes down who issued the sign-in and where it may be used.
     #[must_use]
-    pub fn with_provenance(mut self, provenance: &Provenance) -> Self {
+    pub(crate) fn with_provenance(mut self, provenance: &Provenance) -> Self {
         self.members.set("route", provenance.route.as_str());
         let mut object = SecretObject::default();
         for (name, part) in [("issuer", &provenance.issuer), ("client_id", &provenance.client_id)] {
@@ -209,7 +209,7 @@ impl AuthFile {
     }
 
     /// Returns whether its tokens can be used on its route: the person may not have allowed that.
-    pub fn is_usable(&self) -> bool {
+    pub(crate) fn is_usable(&self) -> bool {
         self.is_allowed() != Some(false)
     }
 

@@ -15,7 +15,7 @@ use super::{PrivateFileError, fault_point, system};
 ///
 /// It is closed and not refused because the files in it stay private either way: what other users
 /// could do there is put a file of theirs in the place of one of ours, which its owner gives away.
-pub fn check_folder(folder: &Path) -> Result<(), PrivateFileError> {
+pub(crate) fn check_folder(folder: &Path) -> Result<(), PrivateFileError> {
     let Some(seen) = describe(folder)? else { return Ok(()) };
     if !seen.is_dir() {
         return Err(PrivateFileError::not_safe(folder, Problem::NotAFolder));
