@@ -27,6 +27,7 @@ mod native_code;
 mod ollama_program;
 mod paths;
 mod places;
+mod reasoning;
 mod refusals;
 mod resilience;
 mod routes;

@@ -209,6 +209,12 @@ pub(crate) struct ReplyArgs {
     /// Selects how chat completions show reasoning
     #[arg(long, env = env::REASONING_COMPAT, value_name = "STYLE", ignore_case = true, value_enum, default_value_t = ReasoningCompat::ReasoningContent)]
     pub(crate) reasoning_compat: ReasoningCompat,
+    /// Remembers what the model thought before it called tools, for clients that cannot send it back
+    ///
+    /// auto: for 7 days, up to 64 MiB; in memory, or encrypted in the folder of --state-dir. off: the model begins to think
+    /// anew after each call.
+    #[arg(long, env = env::REASONING_REPLAY, value_name = "auto|off", ignore_case = true, value_enum, default_value_t = ReasoningReplay::Auto)]
+    pub(crate) reasoning_replay: ReasoningReplay,
     /// Requests the fast tier when the model offers it and the request names no tier
     #[arg(long, env = env::FAST_MODE)]
     pub(crate) fast_mode: bool,
@@ -344,6 +350,15 @@ pub(crate) enum LogFormat {
     Human,
     /// One JSON object per line
     Json,
+}
+
+/// The values of `--reasoning-replay`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ReasoningReplay {
+    /// Where the client did not send it back
+    Auto,
+    /// Never
+    Off,
 }
 
 /// The values of `--reasoning-compat`.

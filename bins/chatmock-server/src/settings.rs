@@ -19,8 +19,8 @@ use chatmock_server::{Access, HttpSettings, KeySettings, ModelSettings, Settings
 use crate::api_keys::LoadedKeys;
 use crate::backend;
 use crate::cli::{
-    AccessArgs, Cli, ListenArgs, LogFormat, ModelArgs, ProgramArgs, ReasoningCompat, ReplyArgs,
-    SignInArgs,
+    AccessArgs, Cli, ListenArgs, LogFormat, ModelArgs, ProgramArgs, ReasoningCompat,
+    ReasoningReplay, ReplyArgs, SignInArgs,
 };
 use crate::env::{Folders, OpenAiVariables};
 use crate::listen::ListenTarget;
@@ -58,6 +58,7 @@ pub(crate) fn resolve(
         program;
     let (listen, mut http) = http(listen, sockets)?;
     http.log_bodies = log_bodies;
+    http.replay_reasoning = replies.reasoning_replay == ReasoningReplay::Auto;
     let mut warnings = self::access(access, &listen, &mut http)?;
     if log_bodies {
         let warning = "--log-bodies is on: everything that is sent to the model is logged; turn it off after debugging";
@@ -163,6 +164,7 @@ fn policy(args: ReplyArgs) -> anyhow::Result<Policy> {
         reasoning_effort,
         reasoning_summary,
         reasoning_compat,
+        reasoning_replay: _,
         fast_mode,
         enable_web_search,
         hide_commentary,

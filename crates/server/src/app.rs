@@ -22,6 +22,7 @@ use crate::state::credentials::UpstreamAuth;
 use crate::state::faults::Faults;
 use crate::state::limits::LastLimits;
 use crate::state::models::Models;
+use crate::state::reasoning::ReasoningCache;
 use crate::state::responses::ResponseStore;
 use crate::tasks::Tasks;
 use crate::turn::{Planners, TurnPlaces, TurnServices};
@@ -62,15 +63,19 @@ impl App {
         let store = http.responses.clone();
         let store = if policy.backend.accepts("store") { store.of_claims() } else { store };
         let responses = Arc::new(ResponseStore::open(store, unix_now())?);
+        let replay = http.replay_reasoning.then(|| http.responses.of_reasoning());
+        let reasoning = ReasoningCache::open(replay, unix_now())?;
         let log_limiter = Arc::<LogLimiter>::default();
         let (tasks, panics) = (Arc::<Tasks>::default(), Arc::<PanicCounter>::default());
         tasks.spawn(Arc::clone(&models).run(client.clone()));
         tasks.spawn(Arc::clone(&limits).run());
-        tasks.spawn(ResponseStore::sweep(Arc::downgrade(&responses)));
+        for store in std::iter::once(&responses).chain(reasoning.store()) {
+            tasks.spawn(ResponseStore::sweep(Arc::downgrade(store)));
+        }
         tasks.spawn(Arc::clone(&log_limiter).run());
         tasks.spawn(Arc::clone(&faults).run());
         let log = http.admin.log.clone();
-        let state = SharedState { client, auth, models, limits, responses, faults, log };
+        let state = SharedState { client, auth, models, limits, responses, reasoning, faults, log };
         let state = Arc::new(state);
         tasks.spawn(SharedState::watch(Arc::downgrade(&state)));
         let turns = Arc::new(TurnServices {

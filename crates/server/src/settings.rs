@@ -57,6 +57,8 @@ pub struct HttpSettings {
     pub responses: StoreSettings,
     /// What the server shows of itself, and lets be changed.
     pub admin: AdminSettings,
+    /// True if reasoning before calls is remembered for clients that cannot send it back.
+    pub replay_reasoning: bool,
 }
 
 impl Default for HttpSettings {
@@ -71,6 +73,7 @@ impl Default for HttpSettings {
             ollama_version: OLLAMA_VERSION.to_owned(),
             responses: StoreSettings::default(),
             admin: AdminSettings::default(),
+            replay_reasoning: true,
         }
     }
 }
@@ -287,6 +290,17 @@ impl StoreSettings {
     pub(crate) fn of_claims(self) -> Self {
         let month = Duration::from_secs(30 * 24 * 3600);
         Self { max_count: self.max_count.max(20_000), max_age: self.max_age.max(month), ..self }
+    }
+
+    /// The bounds of reasoning, in a folder below that of the responses: a conversation of agents goes on for days, and
+    /// a record takes some kilobytes.
+    pub(crate) fn of_reasoning(&self) -> Self {
+        Self {
+            directory: self.directory.as_ref().map(|folder| folder.join("reasoning")),
+            max_count: 20_000,
+            max_bytes: 64 * 1024 * 1024,
+            max_age: Duration::from_secs(7 * 24 * 3600),
+        }
     }
 }
 

@@ -5,6 +5,7 @@ pub(crate) mod credentials;
 pub(crate) mod faults;
 pub(crate) mod limits;
 pub(crate) mod models;
+pub(crate) mod reasoning;
 pub(crate) mod responses;
 
 use std::sync::{Arc, Weak};
@@ -18,6 +19,7 @@ use self::credentials::UpstreamAuth;
 use self::faults::{Faults, Standing};
 use self::limits::LastLimits;
 use self::models::Models;
+use self::reasoning::ReasoningCache;
 use self::responses::ResponseStore;
 use crate::clock::unix_now;
 use crate::settings::LogControl;
@@ -29,6 +31,7 @@ pub(crate) struct SharedState {
     pub(crate) models: Arc<Models>,
     pub(crate) limits: Arc<LastLimits>,
     pub(crate) responses: Arc<ResponseStore>,
+    pub(crate) reasoning: ReasoningCache,
     pub(crate) faults: Arc<Faults>,
     /// The log of the program, where it can be asked.
     pub(crate) log: Option<Arc<dyn LogControl>>,

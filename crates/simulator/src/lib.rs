@@ -25,8 +25,8 @@
 //!
 //! 1. the oldest reply in the queue of [`Simulator::enqueue`];
 //! 2. the mode that the last user message names, as `MODE:<name>` (see [`Mode`]), unless the input
-//!    ends with a tool's output; `slow`, `flood` and `bytewise` take numbers, as in
-//!    `MODE:slow:20:50`;
+//!    ends with a tool's output (`steps` goes on there); `slow`, `flood`, `steps` and `bytewise` take
+//!    numbers, as in `MODE:slow:20:50`;
 //! 3. the default answer, which depends on nothing but the request:
 //!    * a compaction item and nothing else, after a `compaction_trigger`;
 //!    * a reasoning item, with a summary if `reasoning.summary` asks for one;

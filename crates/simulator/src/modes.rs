@@ -6,6 +6,7 @@
 mod errors;
 mod plan_errors;
 mod replies;
+mod steps;
 mod transport;
 
 use std::time::Duration;
@@ -143,6 +144,9 @@ modes! {
     DoneOnly = "done-only",
     /// deltas with a pause before each; `MODE:slow:<count>:<milliseconds>`
     Slow = "slow",
+    /// a task of many steps, each a call, and reasoning that is counted again unless it comes back;
+    /// `MODE:steps:<count>`
+    Steps = "steps",
     /// many large deltas; `MODE:flood:<count>:<bytes>`
     Flood = "flood",
     /// one delta beyond any sensible size; `MODE:huge-event:<bytes>`
@@ -300,16 +304,16 @@ impl ModeContext<'_> {
 }
 
 /// Returns the mode that the last user message names, with the numbers after the name. An input
-/// that ends with a tool's output is a later turn of the same question, and has no mode.
+/// that ends with a tool's output is a later turn of the same question, and has no mode but that of many steps.
 pub(crate) fn requested_mode(request: &ModelRequest) -> Option<(Mode, Vec<u64>)> {
-    if !request.trailing_outputs().is_empty() {
-        return None;
-    }
     let text = request.last_user_text();
     let (_, rest) = text.split_once("MODE:")?;
     let end = rest.find(|c: char| !(c.is_ascii_alphanumeric() || "-:".contains(c)));
     let mut words = rest[..end.unwrap_or(rest.len())].split(':');
     let mode = Mode::parse(words.next()?)?;
+    if mode != Mode::Steps && !request.trailing_outputs().is_empty() {
+        return None;
+    }
     Some((mode, words.map_while(|word| word.parse().ok()).collect()))
 }
 
@@ -318,6 +322,7 @@ pub(crate) fn script(mode: Mode, context: &ModeContext<'_>, numbers: &[u64]) -> 
     replies::script(mode, context)
         .or_else(|| errors::script(mode, context))
         .or_else(|| plan_errors::script(mode, context))
+        .or_else(|| steps::script(mode, context, numbers))
         .unwrap_or_else(|| transport::script(mode, context, numbers))
 }
 

@@ -14,7 +14,7 @@ use chatmock_translate::{Failure, FailureKind};
 
 use memory::MemoryStore;
 pub(crate) use owner::Owner;
-use owner::StoreKey;
+pub(crate) use owner::StoreKey;
 pub(crate) use stored::StoredResponse;
 use writer::{DatabaseWriter, Forgotten};
 
@@ -76,6 +76,19 @@ impl ResponseStore {
     /// Gives an owner's response.
     pub(crate) fn get(&self, owner: &Owner, id: &str, now: u64) -> Option<Arc<StoredResponse>> {
         self.with(|memory| memory.get(&owner.key(id), now))
+    }
+
+    /// Gives what is stored under a name.
+    pub(crate) fn by_name(&self, name: &StoreKey, now: u64) -> Option<Arc<StoredResponse>> {
+        self.with(|memory| memory.get(name, now))
+    }
+
+    /// Drops what is stored under names that are to be gone.
+    pub(crate) fn forget(&self, is_gone: impl Fn(&StoreKey) -> bool) {
+        let gone = self.with(|memory| memory.remove_all(is_gone));
+        if !gone.is_empty() {
+            self.changed();
+        }
     }
 
     /// Keeps a response, in place of older ones where it would be too many.

@@ -14,7 +14,7 @@ use chatmock_protocol::responses::event::Body;
 use chatmock_protocol::responses::{ApiError, Event};
 use chatmock_protocol::sse::Frame;
 use chatmock_translate::{Failure, FailureKind, Finish, Notice};
-use chatmock_upstream::{Credentials, Events, Prepared};
+use chatmock_upstream::{Adjustment, Credentials, Events, Prepared};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{HeaderName, HeaderValue};
@@ -47,6 +47,8 @@ pub(crate) struct ResponseMeta {
     pub(crate) forwarded: Vec<(HeaderName, HeaderValue)>,
     /// Adjustments that the backend made.
     pub(crate) notices: Vec<Notice>,
+    /// True if the backend could not read the reasoning of earlier turns.
+    pub(crate) reasoning_left_out: bool,
 }
 
 /// Events that were read and not yet encoded; a failure is the last of them.
@@ -269,8 +271,9 @@ async fn attempt(
     }
     state.models.note_etag(opened.models_etag.as_deref());
     let (events, held) = first_output(opened.events).await.map_err(AttemptError::Stream)?;
+    let reasoning_left_out = opened.adjustments.contains(&Adjustment::ReasoningLeftOut);
     let notices = opened.adjustments.into_iter().map(failure::notice).collect();
-    let meta = ResponseMeta { forwarded: opened.limit_headers, notices };
+    let meta = ResponseMeta { forwarded: opened.limit_headers, notices, reasoning_left_out };
     Ok(Opening { held, events, meta })
 }
 

@@ -13,6 +13,8 @@ use super::{TurnContext, TurnServices};
 use crate::clock::unix_now;
 use crate::http::access_log::TurnMetrics;
 use crate::remedies;
+use crate::state::reasoning::Thought;
+use crate::state::responses::StoreKey;
 
 /// The most that is written before the client is given a turn to read, in bytes.
 const FULL: usize = 64 * 1024;
@@ -25,6 +27,8 @@ pub(crate) struct Choice<E: Encoder> {
     /// When the first output came, since the request arrived.
     first_at: Option<Duration>,
     usage: Option<Usage>,
+    /// What the model thinks before calls, and the name to keep it under.
+    thought: Option<(StoreKey, Thought)>,
 }
 
 /// The progress of a choice.
@@ -49,7 +53,20 @@ enum Flow {
 impl<E: Encoder> Choice<E> {
     /// Encodes what comes from `source`.
     pub(crate) fn new(source: EventSource, encoder: E) -> Self {
-        Self { source, encoder: Some(encoder), output: None, first_at: None, usage: None }
+        Self {
+            source,
+            encoder: Some(encoder),
+            output: None,
+            first_at: None,
+            usage: None,
+            thought: None,
+        }
+    }
+
+    /// Keeps what the model thinks before calls under a name.
+    pub(crate) fn remembering(mut self, name: Option<StoreKey>) -> Self {
+        self.thought = name.map(|name| (name, Thought::default()));
+        self
     }
 
     /// Feeds everything that has arrived to the encoder.
@@ -74,6 +91,9 @@ impl<E: Encoder> Choice<E> {
                 Ok(Flow::On) => {}
                 Ok(Flow::End { end, whole }) => {
                     self.usage = end.usage;
+                    if let Some((name, thought)) = self.thought.take().filter(|_| whole) {
+                        turn.services.state.reasoning.keep(&name, thought, unix_now());
+                    }
                     self.output = self.encoder.take().map(|e| e.finish(end, out));
                     let source = std::mem::replace(&mut self.source, EventSource::Over);
                     if let (EventSource::Running(attempt), true) = (source, whole) {
@@ -122,6 +142,10 @@ impl<E: Encoder> Choice<E> {
             && let Some(claimant) = self.source.take_claimant()
         {
             services.state.responses.claim(&claimant, id, unix_now());
+        }
+        if let (Some((_, thought)), Body::ItemDone { item, .. }) = (&mut self.thought, &event.body)
+        {
+            thought.note(item);
         }
         if phase == Phase::Output {
             self.first_at.get_or_insert(out.at);

@@ -10,7 +10,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use chatmock_translate::{Dialect, Encoder, Failure, Framing, Out};
-use chatmock_upstream::Prepared;
+use chatmock_upstream::{CredentialError, Error, Prepared};
 use http::request::Parts;
 use tokio::time::Instant;
 
@@ -55,7 +55,8 @@ pub(crate) async fn turn<D: Dialect>(
     if state.client.is_loop(&request.head.headers) {
         return Err(failure::via_loop());
     }
-    let credentials = state.client.credentials().await.map_err(failure::from_upstream)?;
+    let credentials = state.client.credentials().await;
+    let credentials = credentials.map_err(|error| without_credentials(services, error))?;
     state.models.ready().await;
     let mut plan = plan_turn::<D>(services, &mut request, &credentials).await?;
     // It holds the buffer of the request's head, for nothing while the answer is waited for.
@@ -76,6 +77,11 @@ pub(crate) async fn turn<D: Dialect>(
     };
     attempt::wait_until_open(&mut sources, plan.stream.then_some(services.hold)).await?;
     let meta = sources.iter_mut().find_map(EventSource::take_meta).unwrap_or_default();
+    let replay = plan.replay.take();
+    if let Some(replay) = replay.as_ref().filter(|_| meta.reasoning_left_out) {
+        state.reasoning.forget(&replay.used);
+    }
+    let remembered = replay.map(|replay| replay.name);
     let mut notices = plan.notices;
     notices.extend(meta.notices);
     let headers = ReplyHeaders { notices, forwarded: meta.forwarded };
@@ -90,19 +96,31 @@ pub(crate) async fn turn<D: Dialect>(
     let (shape, store_on_complete) = (plan.shape, plan.store_on_complete);
     let sources = (0..).zip(sources);
     if plan.stream {
-        let encode = |(number, source)| Choice::new(source, D::encoder(&shape, number));
+        let encode = |(number, source)| {
+            Choice::new(source, D::encoder(&shape, number)).remembering(remembered.clone())
+        };
         let choices = sources.map(encode).collect();
         let framing = D::FRAMING;
         let parts = TurnParts { choices, shape, store_on_complete, record, framing };
         let body = TurnBody::<D>::new(services, parts).with_panic(request.panic_in_body);
         return Ok(response::stream(headers, media_type(framing), body));
     }
-    let gather = |(number, source)| Choice::new(source, D::whole(&shape, number));
+    let gather = |(number, source)| {
+        Choice::new(source, D::whole(&shape, number)).remembering(remembered.clone())
+    };
     let outputs = whole(services, sources.map(gather).collect(), &record).await?;
     if let Some(store_on_complete) = store_on_complete {
         store_on_complete.store::<D::Whole>(&state.responses, &outputs);
     }
     response::turn(headers, &D::render(&outputs, &shape, request.arrived.elapsed()))
+}
+
+/// Words why there are no credentials. Whoever signs out takes what the model thought with them.
+fn without_credentials(services: &TurnServices, error: Error) -> Failure {
+    if matches!(error, Error::Credentials(CredentialError::SignedOut(_))) {
+        services.state.reasoning.clear();
+    }
+    failure::from_upstream(error)
 }
 
 /// Makes one call of each request, once there is a place for all of them.

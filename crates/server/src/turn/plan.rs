@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use chatmock_protocol::json::{self, LoneSurrogates, RawObject, RawValue};
+use chatmock_protocol::responses::Request;
 use chatmock_translate::{
     Dialect, Draft, Failure, FailureKind, Finish, Notice, NoticeKind, Policy, Shape, settle,
 };
@@ -19,7 +20,8 @@ use crate::clock::unix_now;
 use crate::failure;
 use crate::http::api_keys::Caller;
 use crate::http::fair_places::{FairPlaces, Place, PlaceLimits};
-use crate::state::responses::Owner;
+use crate::state::reasoning::Replay;
+use crate::state::responses::{Owner, StoreKey};
 use crate::tasks;
 
 /// Headers in which clients name their conversation; the first one present wins.
@@ -89,6 +91,16 @@ pub(super) struct TurnPlan<O> {
     pub(super) store_on_complete: Option<StoreOnComplete>,
     /// Who is to own the response, where the backend stores it and keys part the callers.
     pub(super) claimant: Option<Arc<Owner>>,
+    /// The names under which reasoning is kept and was found.
+    pub(super) replay: Option<ReplayNames>,
+}
+
+/// The names of a turn in the reasoning cache.
+pub(super) struct ReplayNames {
+    /// The name of what the model thinks in this turn.
+    pub(super) name: StoreKey,
+    /// The names of what was put back into the input.
+    pub(super) used: Vec<StoreKey>,
 }
 
 /// The parts of a request that a plan is made from.
@@ -210,7 +222,8 @@ fn plan<D: Dialect>(
         return Ok(None);
     }
     let catalog = state.models.current();
-    let turn = settle(drafted, catalog.catalog(), policy, unix_now())?;
+    let mut turn = settle(drafted, catalog.catalog(), policy, unix_now())?;
+    let replay = replay(services, &owner, &mut turn.request);
     let claimant = claimant(services, &owner, turn.request.get("store"));
     let sent = turn.request.get("input").filter(|_| turn.shape.store);
     let sent = sent.map(|sent| Bytes::copy_from_slice(sent.get().as_bytes()));
@@ -246,7 +259,22 @@ fn plan<D: Dialect>(
         notices,
         store_on_complete,
         claimant,
+        replay,
     }))
+}
+
+/// Puts what was thought in a conversation back into it, and gives the names that this took.
+fn replay(
+    services: &TurnServices,
+    owner: &Owner,
+    request: &mut Request<'_>,
+) -> Option<ReplayNames> {
+    let found = services.state.reasoning.replay(owner, request, unix_now())?;
+    let Replay { name, input, used } = found;
+    if let Some(input) = input {
+        request.put("input", Cow::Owned(input));
+    }
+    Some(ReplayNames { name, used })
 }
 
 /// Returns who is to own a response: with keys in use, the backend does not know which of its callers made one.

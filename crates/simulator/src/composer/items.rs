@@ -25,6 +25,11 @@ impl Composer {
         self.close(&open, done);
     }
 
+    /// Counts reasoning that was thought before and did not come back.
+    pub(crate) fn think_again(&mut self, times: usize) {
+        self.reasoning_bytes += times * 64;
+    }
+
     /// Writes the one item that replaces a whole input from then on.
     pub(crate) fn compaction(&mut self) {
         let seal = self.meta.encrypted_content.clone().unwrap_or_default();

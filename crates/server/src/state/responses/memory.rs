@@ -119,6 +119,12 @@ impl MemoryStore {
         expired.iter().filter_map(|key| self.remove(key)).collect()
     }
 
+    /// Takes out every entry whose name is to be gone.
+    pub(super) fn remove_all(&mut self, is_gone: impl Fn(&StoreKey) -> bool) -> Vec<Entry> {
+        let gone: Vec<StoreKey> = self.entries.keys().filter(|key| is_gone(key)).cloned().collect();
+        gone.iter().filter_map(|key| self.remove(key)).collect()
+    }
+
     /// Takes out the oldest of the owner that has most, while all together are too many or too large.
     fn make_room(&mut self) -> Vec<Entry> {
         let mut evicted = Vec::new();
