@@ -1,11 +1,4 @@
-//! Pure conversion between OpenAI dialects and the Responses API.
-//!
-//! Nothing here reads a clock, a random source, a file, the environment or a socket. A request is
-//! read and lowered by a [`Dialect`], completed by [`settle`], and goes upstream as
-//! [`protocol::responses::Request`]; the backend's events come back through an [`Encoder`] as the
-//! dialect's own bytes, streamed or whole.
-//!
-//! [`protocol::responses::Request`]: chatmock_protocol::responses::Request
+#![doc = include_str!("../README.md")]
 
 mod backend;
 pub mod catalog;
@@ -43,6 +36,7 @@ pub mod tokens;
 mod tool_list;
 mod tool_names;
 mod tools;
+pub mod translator;
 
 #[cfg(test)]
 mod tests;
@@ -63,8 +57,4 @@ pub use policy::Policy;
 pub use remedies::Remedies;
 pub use settle::{Turn, settle, unknown_model};
 pub use shape::Shape;
-
-/// Compiles and runs the example in the crate's README.
-#[cfg(doctest)]
-#[doc = include_str!("../README.md")]
-struct Readme;
+pub use translator::Translator;
