@@ -10,7 +10,9 @@ use chatmock_server::{
     Access, HttpSettings, KeySettings, ModelSettings, Served, Server, Settings, SignInSettings,
 };
 use chatmock_simulator::{Backend, Claims, Settings as Simulated, Simulator};
-use chatmock_testkit::client::{self, Connection, Reply, Request, with_deadline};
+use chatmock_testkit::client::{
+    self, Connection, Reply, Request, WebSocket, web_socket, with_deadline,
+};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 use tokio::net::TcpListener;
@@ -160,6 +162,12 @@ impl Running {
         let mut connection = Connection::open(self.address).await.unwrap();
         connection.write(&Request::post(path, body.to_string()).bytes()).await.unwrap();
         connection
+    }
+
+    /// Opens a WebSocket of the Responses API.
+    pub(crate) async fn socket(&self) -> WebSocket {
+        let opened = WebSocket::open(self.address, &web_socket::handshake(RESPONSES)).await;
+        opened.unwrap().unwrap_or_else(|reply| panic!("{}: {}", reply.status, reply.text()))
     }
 
     /// Asks a question in the chat dialect, answered whole.

@@ -34,6 +34,7 @@ mod routes;
 mod session;
 mod sign_in;
 mod silence;
+mod sockets;
 mod turns;
 mod upstream_request;
 mod wording;

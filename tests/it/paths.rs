@@ -24,6 +24,7 @@ async fn the_root_names_every_endpoint_and_health_says_ok() {
     let endpoints = [
         "POST /v1/chat/completions",
         "POST /v1/responses",
+        "GET /v1/responses",
         "POST /v1/completions",
         "GET /v1/responses/{id}",
         "DELETE /v1/responses/{id}",
@@ -237,10 +238,10 @@ fn upgrade() -> Request {
 }
 
 #[tokio::test]
-async fn an_upgrade_is_answered_so_that_the_codex_program_goes_on_over_http() {
+async fn only_a_program_may_upgrade_and_only_to_a_web_socket() {
     let harness = Harness::new().await;
     let reply = harness.server.send(upgrade()).await;
-    assert_eq!(reply.error().0, 426);
+    assert_eq!((reply.status, reply.header("upgrade")), (101, Some("websocket")));
     assert_standing(&reply);
     let foreign = upgrade().with("origin", "https://evil.test");
     assert_eq!(harness.server.send(foreign).await.error().0, 403);

@@ -11,7 +11,6 @@ pub(crate) mod route;
 mod status;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use chatmock_translate::{Dialect, Failure, FailureKind};
 use futures::future::BoxFuture;
@@ -27,6 +26,7 @@ use crate::http::memory_budget::HeldBody;
 use crate::http::request_body::BodyReader;
 use crate::http::response::HttpResponse;
 use crate::http::sanitize;
+use crate::settings::SocketSettings;
 use crate::state::SharedState;
 use crate::turn::{self, TurnRequest, TurnServices};
 
@@ -46,8 +46,8 @@ pub(crate) struct Services {
     pub(crate) log_bodies: bool,
     /// The version that Ollama's clients are given.
     pub(crate) ollama_version: String,
-    /// True while the server finishes its open answers and takes no more requests.
-    pub(crate) draining: AtomicBool,
+    /// The times of WebSockets.
+    pub(crate) sockets: SocketSettings,
 }
 
 /// A request's surroundings, which last until it is answered.
@@ -77,13 +77,17 @@ impl RequestContext<'_> {
     async fn read_body(&self, headers: &HeaderMap, body: Incoming) -> Result<HeldBody, Failure> {
         let body = self.services.bodies.read(body, headers, self.caller).await?;
         if self.services.log_bodies {
-            let text = String::from_utf8_lossy(&body.bytes);
-            let text = sanitize::text_within(&text, MAX_LOGGED_BODY);
-            let bytes = body.bytes.len();
-            tracing::info!(request_id = self.request_id, bytes, body = text, "body");
+            log_body(self.request_id, &body.bytes);
         }
         Ok(body)
     }
+}
+
+/// Logs a body.
+fn log_body(request_id: &str, body: &[u8]) {
+    let text = String::from_utf8_lossy(body);
+    let text = sanitize::text_within(&text, MAX_LOGGED_BODY);
+    tracing::info!(request_id, bytes = body.len(), body = text, "body");
 }
 
 /// Serves a turn of dialect `D`; the variable of its path, if there is one, names the model.
@@ -101,6 +105,7 @@ fn serve_turn<D: Dialect>(exchange: Exchange<'_>) -> Handling<'_> {
             request_id: context.request_id.to_owned(),
             caller: context.caller.clone(),
             panic_in_body: context.panic_in_body,
+            socket: None,
         };
         turn::turn::<D>(&context.services.turns, request).await
     })

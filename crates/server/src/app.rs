@@ -1,7 +1,6 @@
 //! The running server: its parts, built once and shared by every connection.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use chatmock_translate::Backend;
 use chatmock_upstream::Client;
@@ -16,7 +15,7 @@ use crate::http::log_limiter::LogLimiter;
 use crate::http::request_body::BodyReader;
 use crate::panics::PanicCounter;
 use crate::remedies;
-use crate::settings::{HttpSettings, Settings};
+use crate::settings::{HttpSettings, Settings, StoreSettings};
 use crate::state::SharedState;
 use crate::state::credentials::UpstreamAuth;
 use crate::state::faults::Faults;
@@ -65,6 +64,8 @@ impl App {
         let responses = Arc::new(ResponseStore::open(store, unix_now())?);
         let replay = http.replay_reasoning.then(|| http.responses.of_reasoning());
         let reasoning = ReasoningCache::open(replay, unix_now())?;
+        let connections =
+            Arc::new(ResponseStore::open(StoreSettings::of_connections(), unix_now())?);
         let log_limiter = Arc::<LogLimiter>::default();
         let (tasks, panics) = (Arc::<Tasks>::default(), Arc::<PanicCounter>::default());
         tasks.spawn(Arc::clone(&models).run(client.clone()));
@@ -75,7 +76,17 @@ impl App {
         tasks.spawn(Arc::clone(&log_limiter).run());
         tasks.spawn(Arc::clone(&faults).run());
         let log = http.admin.log.clone();
-        let state = SharedState { client, auth, models, limits, responses, reasoning, faults, log };
+        let state = SharedState {
+            client,
+            auth,
+            models,
+            limits,
+            responses,
+            connection_responses: connections,
+            reasoning,
+            faults,
+            log,
+        };
         let state = Arc::new(state);
         tasks.spawn(SharedState::watch(Arc::downgrade(&state)));
         let turns = Arc::new(TurnServices {
@@ -88,15 +99,16 @@ impl App {
             tasks: Arc::clone(&tasks),
             log_limiter: Arc::clone(&log_limiter),
             panics: Arc::clone(&panics),
+            draining: watch::Sender::new(false),
             abort: watch::Sender::new(false),
         });
         let endpoints = Services {
             state: Arc::clone(&state),
             turns: Arc::clone(&turns),
             bodies: BodyReader::new(&http),
+            sockets: http.sockets,
             log_bodies: http.log_bodies,
             ollama_version: http.ollama_version.clone(),
-            draining: AtomicBool::new(false),
         };
         let (guard, connections) =
             (Guard::new(&http.admission, http.sizes.max_target), Connections::new(&http));

@@ -11,3 +11,4 @@ pub(crate) mod memory_budget;
 pub(crate) mod request_body;
 pub(crate) mod response;
 pub mod sanitize;
+pub(crate) mod websocket;

@@ -24,7 +24,7 @@ pub use serve::{Served, Server};
 pub use settings::{
     Access, AdminSettings, AdmissionSettings, ApiKey, HostName, HttpSettings, KeySettings,
     LogControl, LogLevel, ModelSettings, OLLAMA_VERSION, Origin, Settings, SignInSettings,
-    SizeLimits, StoreSettings, StreamSettings, Timeouts, TurnLimits,
+    SizeLimits, SocketSettings, StoreSettings, StreamSettings, Timeouts, TurnLimits,
 };
 pub use state::credentials::{Account, KeeperCredentials};
 pub use state::limits::{StoredLimits, stored_limits};

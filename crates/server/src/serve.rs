@@ -10,8 +10,8 @@
 
 use std::future::Future;
 use std::io;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use chatmock_auth::FaultKind;
@@ -23,18 +23,20 @@ use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::server::graceful::GracefulShutdown;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
 use crate::app::App;
 use crate::error::ServerError;
-use crate::http::connection::ConnectionPhase;
-use crate::http::connection::{Accepted, BodyLength, ConnectionIo, Listener, Stream};
+use crate::http::connection::{
+    Accepted, BodyLength, ConnectionIo, ConnectionPhase, Listener, Stream, UpgradeSlot,
+};
 use crate::http::log_limiter::ReportOnDrop;
+use crate::http::websocket;
 use crate::service;
 use crate::settings::Settings;
 use crate::state::credentials::Account;
+use crate::tasks::becomes_true;
 
 /// The pause after a failed accept, for example when there are no file descriptors left.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
@@ -100,7 +102,6 @@ impl Server {
         let listeners: Vec<Listener> = listeners.into_iter().map(Into::into).collect();
         let exposed = listeners.iter().any(Listener::is_exposed);
         self.app.state.faults.set(FaultKind::OpenWithoutTls, exposed);
-        let graceful = GracefulShutdown::new();
         let _last = ReportOnDrop(Arc::clone(&self.app.log_limiter));
         let mut connections = JoinSet::new();
         let mut shutdown = std::pin::pin!(shutdown);
@@ -118,8 +119,7 @@ impl Server {
                 Ok(accepted) => match self.app.connections.acquire().await {
                     Some(slot) => {
                         let phase = Arc::clone(&slot.phase);
-                        let connection =
-                            connection(Arc::clone(&self.app), accepted, phase, &graceful);
+                        let connection = connection(Arc::clone(&self.app), accepted, phase);
                         connections.spawn(connection.map(move |()| drop(slot)));
                     }
                     None => self.reject(accepted.stream),
@@ -131,7 +131,7 @@ impl Server {
             }
         }
         drop(listeners);
-        self.drain(graceful, connections).await
+        self.drain(connections).await
     }
 
     /// Answers a client for which there are too many connections.
@@ -143,10 +143,10 @@ impl Server {
         self.app.connections.reject(stream, &self.app.tasks);
     }
 
-    async fn drain(self, graceful: GracefulShutdown, mut connections: JoinSet<()>) -> Served {
-        self.app.endpoints.draining.store(true, Ordering::Relaxed);
-        let drained =
-            tokio::time::timeout(self.app.settings.timeouts.drain, graceful.shutdown()).await;
+    async fn drain(self, mut connections: JoinSet<()>) -> Served {
+        self.app.turns.draining.send_replace(true);
+        let finished = async { while connections.join_next().await.is_some() {} };
+        let drained = tokio::time::timeout(self.app.settings.timeouts.drain, finished).await;
         while connections.try_join_next().is_some() {}
         let open = connections.len();
         // Answers that are still open end with words that say so.
@@ -186,7 +186,6 @@ fn connection(
     app: Arc<App>,
     accepted: Accepted,
     phase: Arc<ConnectionPhase>,
-    graceful: &GracefulShutdown,
 ) -> impl Future<Output = ()> + Send + 'static {
     let Accepted { stream, local, peer } = accepted;
     let io = ConnectionIo::new(stream, Arc::clone(&phase), &app.settings);
@@ -194,22 +193,37 @@ fn connection(
     // Hyper's own limit on heads runs while a connection is idle, too; `ConnectionIo` keeps the shorter one.
     http.timer(TokioTimer::new()).header_read_timeout(app.settings.timeouts.idle);
     http.max_header_size(app.settings.sizes.max_head);
+    let (upgrades, draining) = (Arc::clone(&phase), app.turns.draining.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
         phase.begin_answer(body_length(request.body()));
         if let Some(local) = local {
             request.extensions_mut().insert(local);
+        }
+        if websocket::is_asked_for(request.headers()) {
+            request.extensions_mut().insert(UpgradeSlot::of(&phase));
         }
         // Hyper keeps room for what is returned here also while a connection is idle: a pointer then.
         let answer = Box::pin(service::answer(Arc::clone(&app), request, peer));
         let phase = Arc::clone(&phase);
         answer.map_ok(move |reply| phase.track(reply))
     });
-    let connection = http.serve_connection(TokioIo::new(io), service);
+    let mut stopping = Some(becomes_true(&draining));
+    let mut connection = http.serve_connection(TokioIo::new(io), service).with_upgrades();
+    let served = std::future::poll_fn(move |cx| {
+        if stopping.as_mut().is_some_and(|stopping| stopping.poll_unpin(cx).is_ready()) {
+            stopping = None;
+            // It ends after the answer that is open, and at once without one.
+            Pin::new(&mut connection).graceful_shutdown();
+        }
+        Pin::new(&mut connection).poll(cx)
+    });
     // An `async` block would keep room twice for a future that it waits for.
-    graceful.watch(connection).map(|ended| {
+    served.then(move |ended| {
         if let Err(error) = ended {
             tracing::debug!("connection ended: {error}");
         }
+        // Upgraded, it goes on as the same connection: counted, and waited for at the end.
+        upgrades.take_continuation().unwrap_or_else(|| std::future::ready(()).boxed())
     })
 }
 

@@ -1,7 +1,6 @@
 //! One request: guarded, routed, served, answered in its API family's shape and logged.
 
 use std::convert::Infallible;
-use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -18,11 +17,11 @@ use crate::api::{self, Exchange, RequestContext, address};
 use crate::app::App;
 use crate::failure;
 use crate::fault_injection;
-use crate::http::access_log::{LoggedByBody, milliseconds};
+use crate::http::access_log::{LoggedByBody, milliseconds, request_id};
 use crate::http::api_keys::Caller;
 use crate::http::guard::{Admitted, Guard};
 use crate::http::response::{self, HttpResponse};
-use crate::http::sanitize;
+use crate::http::{sanitize, websocket};
 
 /// The parts of a request's head that are needed to the end.
 ///
@@ -85,13 +84,16 @@ async fn serve(
         let methods = route::methods(path).ok_or_else(|| unknown_path(&request.sent))?;
         return Ok(response::options(&methods));
     }
-    let Route { endpoint, variable } = match Route::find(&head.method, path) {
-        Ok(route) => route,
-        Err(no_route) => {
-            app.endpoints.bodies.discard(body, &head.headers).await;
-            return Err(unrouted(no_route, request, head));
-        }
-    };
+    let socket = head.method == Method::GET && websocket::is_asked_for(&head.headers);
+    let socket = socket.then(|| Route::of_socket(path)).flatten();
+    let Route { endpoint, variable } =
+        match socket.map_or_else(|| Route::find(&head.method, path), Ok) {
+            Ok(route) => route,
+            Err(no_route) => {
+                app.endpoints.bodies.discard(body, &head.headers).await;
+                return Err(unrouted(no_route, request));
+            }
+        };
     fault_injection::request(&head.headers, &app.state.auth);
     let context = RequestContext {
         services: &app.endpoints,
@@ -152,28 +154,13 @@ fn unknown_path(path: &str) -> Failure {
     Failure::new(FailureKind::NotFound, message).with_code("unknown_url")
 }
 
-fn unrouted(no_route: NoRoute, request: &RequestSummary, head: &Parts) -> Failure {
+fn unrouted(no_route: NoRoute, request: &RequestSummary) -> Failure {
     let path = &request.path;
     match no_route {
         NoRoute::Path => unknown_path(&request.sent),
-        NoRoute::Method(_) if is_upgrade(head) => {
-            let message = "this server speaks HTTP only here: send a POST";
-            Failure::new(FailureKind::Rejected(426), message).with_code("upgrade_refused")
-        }
         NoRoute::Method(allowed) => {
             let message = format!("{path} takes {allowed}");
             Failure::new(FailureKind::MethodNotAllowed, message).with_code("method_not_allowed")
         }
     }
-}
-
-fn is_upgrade(head: &Parts) -> bool {
-    head.uri.path() == "/v1/responses"
-        && head.method == Method::GET
-        && head.headers.contains_key(http::header::UPGRADE)
-}
-
-/// Returns a random id, by which a client's report is matched with the log.
-fn request_id() -> String {
-    format!("req_{:016x}", RandomState::new().hash_one(()))
 }

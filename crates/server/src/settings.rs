@@ -49,6 +49,8 @@ pub struct HttpSettings {
     pub timeouts: Timeouts,
     /// When a stream begins, and how it shows that it is alive.
     pub streams: StreamSettings,
+    /// The times of WebSockets.
+    pub sockets: SocketSettings,
     /// True if request bodies are logged; they hold what people wrote.
     pub log_bodies: bool,
     /// The version that Ollama's clients are given; numeric, as they compare it.
@@ -69,6 +71,7 @@ impl Default for HttpSettings {
             turns: TurnLimits::default(),
             timeouts: Timeouts::default(),
             streams: StreamSettings::default(),
+            sockets: SocketSettings::default(),
             log_bodies: false,
             ollama_version: OLLAMA_VERSION.to_owned(),
             responses: StoreSettings::default(),
@@ -203,6 +206,27 @@ impl Default for StreamSettings {
     }
 }
 
+/// The times of WebSockets.
+#[derive(Clone, Copy, Debug)]
+pub struct SocketSettings {
+    /// The time between two pings; a client from which nothing comes for two of them is gone.
+    pub ping: Duration,
+    /// The longest time without a request.
+    pub idle: Duration,
+    /// The longest life; the next request after it is refused, and the client opens another socket.
+    pub life: Duration,
+}
+
+impl Default for SocketSettings {
+    fn default() -> Self {
+        Self {
+            ping: Duration::from_secs(25),
+            idle: Duration::from_secs(30 * 60),
+            life: Duration::from_secs(60 * 60),
+        }
+    }
+}
+
 /// With what the backend is called.
 #[derive(Clone, Debug)]
 pub enum Access {
@@ -301,6 +325,11 @@ impl StoreSettings {
             max_bytes: 64 * 1024 * 1024,
             max_age: Duration::from_secs(7 * 24 * 3600),
         }
+    }
+
+    /// The bounds of what connections keep for themselves, all of them together.
+    pub(crate) fn of_connections() -> Self {
+        Self { directory: None, max_count: 20_000, ..Self::default() }
     }
 }
 

@@ -31,6 +31,8 @@ pub(crate) struct SharedState {
     pub(crate) models: Arc<Models>,
     pub(crate) limits: Arc<LastLimits>,
     pub(crate) responses: Arc<ResponseStore>,
+    /// Responses that single connections keep for themselves, never on the disk.
+    pub(crate) connection_responses: Arc<ResponseStore>,
     pub(crate) reasoning: ReasoningCache,
     pub(crate) faults: Arc<Faults>,
     /// The log of the program, where it can be asked.

@@ -8,6 +8,9 @@ use std::time::Duration;
 
 use chatmock_translate::{Failure, FailureKind};
 use chatmock_upstream::Events;
+use futures::FutureExt;
+use futures::future::BoxFuture;
+use tokio::sync::watch;
 use tokio::task::{JoinError, JoinSet};
 
 /// The time to wait for the end of an upstream body after the answer is whole.
@@ -49,6 +52,16 @@ impl Tasks {
             drop(place);
         });
     }
+}
+
+/// Waits until a value is true, or nobody can change it any more.
+pub(crate) fn becomes_true(sender: &watch::Sender<bool>) -> BoxFuture<'static, ()> {
+    let mut receiver = sender.subscribe();
+    async move {
+        // An error says that the server is gone, which comes to the same.
+        let _ = receiver.wait_for(|is_true| *is_true).await;
+    }
+    .boxed()
 }
 
 /// Computes something that takes long on a thread of its own, while this one goes on with the rest. A

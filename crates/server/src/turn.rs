@@ -6,6 +6,7 @@ mod choice;
 mod pipeline;
 mod places;
 mod plan;
+mod socket;
 mod store_on_complete;
 
 use std::sync::Arc;
@@ -16,7 +17,8 @@ use tokio::sync::watch;
 
 pub(crate) use self::pipeline::{TurnRequest, turn};
 pub(crate) use self::places::TurnPlaces;
-pub(crate) use self::plan::{LARGE, Planners};
+pub(crate) use self::plan::{LARGE, Planners, SESSION_HEADERS};
+pub(crate) use self::socket::{SocketClient, SocketServices, serve as serve_socket};
 use crate::clock::LazyElapsed;
 use crate::http::log_limiter::LogLimiter;
 use crate::panics::PanicCounter;
@@ -36,6 +38,8 @@ pub(crate) struct TurnServices {
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) log_limiter: Arc<LogLimiter>,
     pub(crate) panics: Arc<PanicCounter>,
+    /// Becomes true when the server finishes its open answers and takes no more requests.
+    pub(crate) draining: watch::Sender<bool>,
     /// Becomes true when the server has no more time for open answers.
     pub(crate) abort: watch::Sender<bool>,
 }

@@ -107,6 +107,19 @@ impl Failure {
             .with_code("upstream_incomplete")
     }
 
+    /// An answer of which its client wants no more, which is no fault of anyone.
+    #[must_use]
+    pub fn interrupted() -> Self {
+        Self::new(FailureKind::BadRequest, "the client interrupted the answer")
+            .with_code(INTERRUPTED)
+    }
+
+    /// Returns whether the client itself ended the answer.
+    #[must_use]
+    pub fn is_interruption(&self) -> bool {
+        self.code.as_deref() == Some(INTERRUPTED)
+    }
+
     /// Names what a backend error means, from its status, code and class.
     ///
     /// `status` is that of the answer, or `None` for an error inside a stream; `retry_after` is in
@@ -166,6 +179,9 @@ impl Failure {
         }
     }
 }
+
+/// The code of an answer that its client ended.
+const INTERRUPTED: &str = "interrupted";
 
 /// The longest text of a failure, in characters: some quote what a client or the backend sent.
 const MAX_CHARS: usize = 512;

@@ -8,6 +8,7 @@
 mod connection;
 mod reply;
 mod request;
+pub mod web_socket;
 
 use std::io;
 use std::time::Duration;
@@ -15,6 +16,7 @@ use std::time::Duration;
 pub use self::connection::Connection;
 pub use self::reply::Reply;
 pub use self::request::Request;
+pub use self::web_socket::WebSocket;
 
 /// The longest that any single step may take before a test gives up on it.
 pub const DEADLINE: Duration = Duration::from_secs(60);

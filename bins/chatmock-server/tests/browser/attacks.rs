@@ -75,14 +75,13 @@ pub(crate) fn web_socket() {
     "#;
     assert_eq!(attack(&harness, script), "closed 1006");
     harness.refused("GET", "/v1/responses");
-    // A program with the same handshake is not treated as a page; the answer explains the supported
-    // way.
+    // A program with the same handshake is not treated as a page.
     let handshake = Request::get("/v1/responses")
         .with("connection", "upgrade, close")
         .with("upgrade", "websocket")
         .with("sec-websocket-version", "13")
         .with("sec-websocket-key", "dGhlIHNhbXBsZSBub25jZQ==");
-    assert_eq!(harness.ask(&handshake).status, 426);
+    assert_eq!(harness.ask(&handshake).status, 101);
     harness.untouched("application/json");
 }
 

@@ -2,7 +2,7 @@
 
 use chatmock_translate::{Failure, FailureKind};
 use http::HeaderValue;
-use http::header::{RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE};
 
 use super::route;
 use crate::http::response::{self, HttpResponse};
@@ -15,6 +15,10 @@ pub(crate) fn error_response(failure: &Failure, path: &str) -> HttpResponse {
     let headers = response.headers_mut();
     if let Some(seconds) = failure.retry_after() {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+    }
+    if failure.kind == FailureKind::Rejected(426) {
+        headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+        headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     }
     if failure.kind == FailureKind::SignedOut {
         headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));

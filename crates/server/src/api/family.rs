@@ -33,6 +33,8 @@ pub(crate) struct Endpoint {
     pub(crate) serve: for<'r> fn(Exchange<'r>) -> Handling<'r>,
     /// True if it is named at `/`; endpoints that only explain why they serve nothing are not.
     pub(crate) listed: bool,
+    /// True if it serves handshakes of WebSockets and nothing else.
+    pub(crate) is_socket: bool,
 }
 
 impl Endpoint {
@@ -42,7 +44,7 @@ impl Endpoint {
         path: &'static str,
         serve: for<'r> fn(Exchange<'r>) -> Handling<'r>,
     ) -> Self {
-        Self { method, path, serve, listed: true }
+        Self { method, path, serve, listed: true, is_socket: false }
     }
 
     /// Creates an endpoint that is not listed.
@@ -51,7 +53,16 @@ impl Endpoint {
         path: &'static str,
         serve: for<'r> fn(Exchange<'r>) -> Handling<'r>,
     ) -> Self {
-        Self { method, path, serve, listed: false }
+        Self { method, path, serve, listed: false, is_socket: false }
+    }
+
+    /// Creates an endpoint of WebSockets.
+    pub(super) const fn socket(
+        path: &'static str,
+        serve: for<'r> fn(Exchange<'r>) -> Handling<'r>,
+        listed: bool,
+    ) -> Self {
+        Self { method: Method::GET, path, serve, listed, is_socket: true }
     }
 }
 

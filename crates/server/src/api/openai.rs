@@ -37,6 +37,7 @@ impl Api for OpenAi {
     const ENDPOINTS: &'static [Endpoint] = &[
         Endpoint::new(Method::POST, "/v1/chat/completions", serve_turn::<Chat>),
         Endpoint::new(Method::POST, "/v1/responses", serve_turn::<Responses>),
+        Endpoint::socket("/v1/responses", responses::socket, true),
         Endpoint::new(Method::POST, "/v1/completions", serve_turn::<Completions>),
         Endpoint::new(Method::GET, "/v1/responses/{id}", responses::get),
         Endpoint::new(Method::DELETE, "/v1/responses/{id}", responses::delete),
@@ -46,6 +47,7 @@ impl Api for OpenAi {
         // The addresses of Azure's service and of older libraries, which name the model in the path.
         Endpoint::unlisted(Method::POST, DEPLOYED_CHAT, serve_turn::<Chat>),
         Endpoint::unlisted(Method::POST, DEPLOYED_RESPONSES, serve_turn::<Responses>),
+        Endpoint::socket(DEPLOYED_RESPONSES, responses::socket, false),
         Endpoint::unlisted(Method::POST, DEPLOYED_COMPLETIONS, serve_turn::<Completions>),
         Endpoint::unlisted(
             Method::POST,

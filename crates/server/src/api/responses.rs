@@ -1,12 +1,14 @@
 //! `GET` and `DELETE /v1/responses/{id}` and `GET …/input_items`: responses that were kept here.
 
 mod page;
+mod socket;
 
 use chatmock_translate::Failure;
 use http::request::Parts;
 use http::{Method, StatusCode};
 use serde::Serialize;
 
+pub(super) use self::socket::socket;
 use super::{Exchange, Handling, RequestContext, Services};
 use crate::clock::unix_now;
 use crate::failure;

@@ -21,6 +21,15 @@ pub(crate) enum NoRoute {
 }
 
 impl<'p> Route<'p> {
+    /// Finds the route of a WebSocket's handshake; `None` where the path has none.
+    pub(crate) fn of_socket(path: &'p str) -> Option<Self> {
+        let matching = |endpoint: &'static Endpoint| Some((endpoint, endpoint.matches(path)?));
+        let mut sockets =
+            FAMILIES.iter().flat_map(|family| family.endpoints).filter(|one| one.is_socket);
+        let (endpoint, variable) = sockets.find_map(matching)?;
+        Some(Self { endpoint, variable })
+    }
+
     /// Finds the route of a request.
     ///
     /// # Errors
@@ -103,7 +112,7 @@ fn at(path: &str) -> impl Iterator<Item = (&'static ApiFamily, &'static Endpoint
         let matching = move |endpoint: &'static Endpoint| {
             endpoint.matches(path).map(|variable| (family, endpoint, variable))
         };
-        family.endpoints.iter().filter_map(matching)
+        family.endpoints.iter().filter(|endpoint| !endpoint.is_socket).filter_map(matching)
     })
 }
 
@@ -141,6 +150,9 @@ mod tests {
         for blobs in ["/api/blobs/sha256:1", "/api/blobs"] {
             assert_eq!(found(&Method::GET, blobs), Err(only("HEAD, POST")), "{blobs}");
         }
+        assert_eq!(found(&Method::GET, "/v1/responses"), Err(only("POST")));
+        assert!(Route::of_socket("/v1/responses").is_some_and(|route| route.endpoint.is_socket));
+        assert!(Route::of_socket("/v1/chat/completions").is_none());
         for path in ["/v1/responses/", "/v1/responses//input_items", "/v1/responses/r/cancel"] {
             assert_eq!(found(&Method::GET, path), Err(NoRoute::Path), "{path}");
         }

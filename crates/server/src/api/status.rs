@@ -1,6 +1,5 @@
 //! `GET /`, `/health`, `/live`, `/ready` and `/limits`: the endpoints, the state of the server, the limits.
 
-use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -110,7 +109,7 @@ fn about(headers: &HeaderMap) -> Result<HttpResponse, Failure> {
 /// Says whether requests are taken, and with `?verbose` what is wrong.
 fn state_of(services: &Services, query: Option<&str>) -> Result<HttpResponse, Failure> {
     let state = &services.state;
-    let stopping = services.draining.load(Ordering::Relaxed);
+    let stopping = *services.turns.draining.borrow();
     let more = is_verbose(query).then(|| More {
         version: env!("CARGO_PKG_VERSION"),
         route: state.client.route().name(),
@@ -127,7 +126,7 @@ const LOOK: Duration = Duration::from_secs(1);
 
 /// Says in one word whether a request for a turn could be answered, or why not.
 async fn readiness(services: &Services) -> Result<HttpResponse, Failure> {
-    if services.draining.load(Ordering::Relaxed) {
+    if *services.turns.draining.borrow() {
         return worded(&Health::of("stopping"), false);
     }
     let state = &services.state;

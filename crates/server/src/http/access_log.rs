@@ -1,5 +1,6 @@
 //! The access record: one line for each request, written when its answer has ended.
 
+use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use chatmock_protocol::responses::Usage;
@@ -28,6 +29,17 @@ pub(crate) struct TurnRecord {
     pub(crate) stream: bool,
     /// When the request arrived.
     pub(crate) arrived: Instant,
+}
+
+/// Returns a random id, by which a client's report is matched with the log.
+pub(crate) fn request_id() -> String {
+    format!("req_{:016x}", RandomState::new().hash_one(()))
+}
+
+/// Returns the random part of the id of something made here, too long to be guessed.
+pub(crate) fn random_id() -> String {
+    let part = || RandomState::new().hash_one(());
+    format!("{:016x}{:016x}", part(), part())
 }
 
 /// A time as it is recorded: a number in JSON too, which none of 128 bits would be.

@@ -5,6 +5,7 @@ mod io;
 mod phase;
 mod reject;
 mod stream;
+mod upgrade;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -22,6 +23,7 @@ pub(crate) use self::io::ConnectionIo;
 pub(crate) use self::phase::ConnectionPhase;
 pub use self::stream::Listener;
 pub(crate) use self::stream::{Accepted, Stream};
+pub(crate) use self::upgrade::UpgradeSlot;
 use crate::settings::Host;
 use crate::settings::HttpSettings;
 use crate::tasks::Tasks;

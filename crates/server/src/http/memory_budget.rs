@@ -194,6 +194,11 @@ impl Reservation {
         Ok(())
     }
 
+    /// Returns the number of bytes.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     /// Begins another one of the same caller, with nothing.
     pub(crate) fn another(&self) -> Self {
         self.budget.reservation(&self.caller)

@@ -87,6 +87,21 @@ impl BodyReader {
         decoder.decode(body, ContentCoding::of(headers)?).await
     }
 
+    /// Begins to hold bytes of a caller, with none.
+    pub(crate) fn reservation(&self, caller: &Caller) -> Reservation {
+        self.budget.reservation(caller)
+    }
+
+    /// The longest that what is sent may make no progress, and the least that comes of it in a second.
+    pub(crate) fn pace(&self) -> (Duration, usize) {
+        (self.patience, self.rate)
+    }
+
+    /// The largest body, in bytes.
+    pub(crate) fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// Reads a body that is not wanted, so that the client gets to read why.
     ///
     /// A client that waits for `100 Continue` has sent nothing yet, so there is nothing to read.

@@ -1,5 +1,6 @@
 //! Stored responses, which clients fetch, delete and continue, since the backend stores none.
 
+mod connection;
 mod database;
 mod memory;
 mod owner;
@@ -12,6 +13,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use chatmock_translate::{Failure, FailureKind};
 
+pub(crate) use connection::{ConnectionMemory, Lane};
 use memory::MemoryStore;
 pub(crate) use owner::Owner;
 pub(crate) use owner::StoreKey;
@@ -98,6 +100,12 @@ impl ResponseStore {
         // The evicted responses may be large: they are freed outside the lock.
         let _evicted = self.with(|memory| memory.insert(key, stored, now));
         self.changed();
+    }
+
+    /// Drops what no other process can know of.
+    fn forget_one(&self, key: &StoreKey) {
+        // The dropped response may be large: it is freed outside the lock.
+        let _forgotten = self.with(|memory| memory.remove(key));
     }
 
     /// Remembers that a response which the backend stores is this owner's.

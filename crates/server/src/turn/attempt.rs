@@ -88,6 +88,8 @@ pub(crate) enum EventSource {
     Running(Box<Attempt>),
     /// Nothing is asked of the backend.
     AtOnce(Finish),
+    /// Nothing is asked of the backend, and these are the events that it would have sent.
+    Made(VecDeque<Frame>),
     /// There is nothing more to come.
     Over,
 }
@@ -141,6 +143,10 @@ impl EventSource {
                 None => attempt.events.poll_frame(cx).map(|next| frame(next).map(NextEvent::Frame)),
             },
             Self::AtOnce(finish) => Poll::Ready(Ok(NextEvent::AtOnce(*finish))),
+            Self::Made(events) => {
+                let next = events.pop_front().ok_or_else(Failure::incomplete);
+                Poll::Ready(next.map(NextEvent::Frame))
+            }
             Self::Attempt(_) | Self::Over => Poll::Ready(Err(Failure::incomplete())),
         }
     }

@@ -19,6 +19,7 @@ use tokio::time::{Instant, Sleep};
 use self::coalesce::Coalescer;
 use self::shutdown::ShutdownWatch;
 use super::choice::{self, Choice};
+use super::socket::TurnHandle;
 use super::store_on_complete::StoreOnComplete;
 use super::{TurnContext, TurnServices};
 use crate::clock::LazyElapsed;
@@ -41,6 +42,8 @@ pub(super) struct TurnParts<D: Dialect> {
     pub(super) record: TurnRecord,
     /// The framing of the stream's messages: the dialect's way, unless the transport has its own.
     pub(super) framing: Framing,
+    /// The link to the socket that the turn came over.
+    pub(super) handle: Option<Arc<TurnHandle>>,
 }
 
 /// The body of a streamed reply.
@@ -59,6 +62,7 @@ pub(super) struct TurnBody<D: Dialect> {
     given_at: Option<Duration>,
     /// The wait for further output that arrived together with the output at hand.
     coalescer: Coalescer,
+    handle: Option<Arc<TurnHandle>>,
     /// A panic that a test has asked for.
     panics: bool,
     over: bool,
@@ -67,7 +71,7 @@ pub(super) struct TurnBody<D: Dialect> {
 impl<D: Dialect> TurnBody<D> {
     /// Begins a reply.
     pub(super) fn new(services: &Arc<TurnServices>, parts: TurnParts<D>) -> Self {
-        let TurnParts { choices, shape, store_on_complete, record, framing } = parts;
+        let TurnParts { choices, shape, store_on_complete, record, framing, handle } = parts;
         let heartbeat = services.heartbeat;
         Self {
             choices,
@@ -80,6 +84,7 @@ impl<D: Dialect> TurnBody<D> {
             shutdown: ShutdownWatch::of(services),
             given_at: None,
             coalescer: Coalescer::default(),
+            handle,
             panics: false,
             over: false,
         }
@@ -100,6 +105,9 @@ impl<D: Dialect> TurnBody<D> {
         match advanced {
             Ok(true) => self.complete(),
             Err(failure) => self.abort(&failure),
+            Ok(false) if self.handle.as_ref().is_some_and(|handle| handle.is_interrupted()) => {
+                self.abort(&Failure::interrupted());
+            }
             Ok(false) if self.shutdown.is_over(&self.services, cx) => {
                 let message = "the server is stopping and has no more time for this answer";
                 let kind = FailureKind::Unavailable { retry_after: None };
@@ -125,6 +133,14 @@ impl<D: Dialect> TurnBody<D> {
         (soon || self.coalescer.is_begun()) && self.coalescer.poll(cx).is_pending()
     }
 
+    /// Takes what there is to give out: all of it, or one message, where those are sent one by one.
+    fn take(&mut self) -> Option<Bytes> {
+        match self.out.frames.framing() {
+            Framing::Message => self.out.frames.take_message(),
+            Framing::Sse | Framing::Ndjson => self.out.frames.take(),
+        }
+    }
+
     fn complete(&mut self) {
         self.over = true;
         let metrics = choice::metrics(&self.choices);
@@ -139,6 +155,9 @@ impl<D: Dialect> TurnBody<D> {
     /// Ends with a failure: of one choice, which has reported it, or of all.
     fn abort(&mut self, failure: &Failure) {
         self.over = true;
+        if let Some(handle) = &self.handle {
+            handle.note_failure();
+        }
         let metrics = choice::metrics(&self.choices);
         for choice in &mut self.choices {
             choice.fail(failure, &mut self.out);
@@ -178,6 +197,9 @@ impl<D: Dialect> Body for TurnBody<D> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let this = self.get_mut();
+        if let Some(message) = this.out.frames.take_message() {
+            return Poll::Ready(Some(Ok(Frame::data(message))));
+        }
         if this.over {
             return Poll::Ready(None);
         }
@@ -191,7 +213,7 @@ impl<D: Dialect> Body for TurnBody<D> {
         if filled.is_pending() && this.coalesces(cx) {
             return Poll::Pending;
         }
-        match this.out.frames.take() {
+        match this.take() {
             Some(bytes) => {
                 this.given_at = Some(this.out.at);
                 this.coalescer.stop();

@@ -18,6 +18,7 @@ use super::attempt::{self, Call, EventSource};
 use super::body::{TurnBody, TurnParts};
 use super::choice::{self, Choice};
 use super::plan::{TurnPlan, plan_turn};
+use super::socket::SocketTurn;
 use super::{TurnContext, TurnServices};
 use crate::clock::LazyElapsed;
 use crate::failure;
@@ -41,6 +42,8 @@ pub(crate) struct TurnRequest<'c> {
     pub(crate) caller: Caller,
     /// True if the response body panics, which only a test can ask for.
     pub(crate) panic_in_body: bool,
+    /// The place of the turn on a WebSocket, where it came over one.
+    pub(crate) socket: Option<SocketTurn>,
 }
 
 /// Serves a turn of dialect `D`.
@@ -68,9 +71,10 @@ pub(crate) async fn turn<D: Dialect>(
         notices = ?plan.notices,
         "turn"
     );
-    let mut sources = match plan.immediate_finish {
-        Some(finish) => vec![EventSource::AtOnce(finish)],
-        None => {
+    let mut sources = match (plan.immediate_finish, plan.warm_up.take()) {
+        (_, Some(events)) => vec![EventSource::Made(events)],
+        (Some(finish), None) => vec![EventSource::AtOnce(finish)],
+        (None, None) => {
             let calls = calls(services, &mut plan, &request.caller).await?;
             calls.map(|call| EventSource::open(services, call, &credentials)).collect()
         }
@@ -100,8 +104,9 @@ pub(crate) async fn turn<D: Dialect>(
             Choice::new(source, D::encoder(&shape, number)).remembering(remembered.clone())
         };
         let choices = sources.map(encode).collect();
-        let framing = D::FRAMING;
-        let parts = TurnParts { choices, shape, store_on_complete, record, framing };
+        let framing = request.socket.as_ref().map_or(D::FRAMING, |_| Framing::Message);
+        let handle = request.socket.map(|socket| socket.handle);
+        let parts = TurnParts { choices, shape, store_on_complete, record, framing, handle };
         let body = TurnBody::<D>::new(services, parts).with_panic(request.panic_in_body);
         return Ok(response::stream(headers, media_type(framing), body));
     }

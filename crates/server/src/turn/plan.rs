@@ -1,12 +1,15 @@
 //! The plan of a turn: a request body read, drafted, settled and prepared, without a call to anyone.
 
 use std::borrow::Cow;
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use chatmock_protocol::json::{self, LoneSurrogates, RawObject, RawValue};
 use chatmock_protocol::responses::Request;
+use chatmock_protocol::sse::Frame;
+use chatmock_translate::openai::responses;
 use chatmock_translate::{
     Dialect, Draft, Failure, FailureKind, Finish, Notice, NoticeKind, Policy, Shape, settle,
 };
@@ -15,17 +18,19 @@ use http::HeaderMap;
 
 use super::TurnServices;
 use super::pipeline::TurnRequest;
+use super::socket::SocketTurn;
 use super::store_on_complete::StoreOnComplete;
 use crate::clock::unix_now;
 use crate::failure;
+use crate::http::access_log::random_id;
 use crate::http::api_keys::Caller;
 use crate::http::fair_places::{FairPlaces, Place, PlaceLimits};
 use crate::state::reasoning::Replay;
-use crate::state::responses::{Owner, StoreKey};
+use crate::state::responses::{Owner, StoreKey, StoredResponse};
 use crate::tasks;
 
 /// Headers in which clients name their conversation; the first one present wins.
-const SESSION_HEADERS: [&str; 3] = ["session-id", "session_id", "x-session-id"];
+pub(crate) const SESSION_HEADERS: [&str; 3] = ["session-id", "session_id", "x-session-id"];
 
 /// The member that continues a stored response.
 const PREVIOUS: &str = "previous_response_id";
@@ -84,6 +89,8 @@ pub(super) struct TurnPlan<O> {
     pub(super) prepared: Vec<Prepared>,
     /// The end of the reply where the backend is not called.
     pub(super) immediate_finish: Option<Finish>,
+    /// The events of a reply that only prepares others, for which the backend is not called either.
+    pub(super) warm_up: Option<VecDeque<Frame>>,
     pub(super) shape: Arc<Shape<O>>,
     pub(super) stream: bool,
     pub(super) choices: u32,
@@ -113,6 +120,7 @@ struct PlanInput {
     notices: Vec<Notice>,
     caller: Caller,
     credentials: Arc<Credentials>,
+    socket: Option<SocketTurn>,
 }
 
 impl PlanInput {
@@ -163,6 +171,7 @@ pub(super) async fn plan_turn<D: Dialect>(
         notices: Vec::new(),
         caller: request.caller.clone(),
         credentials: Arc::clone(credentials),
+        socket: request.socket.clone(),
     };
     let most = if services.places.are_free() { HUGE } else { LARGE };
     let is_large = input.body.len() > most;
@@ -218,16 +227,28 @@ fn plan<D: Dialect>(
     let (state, policy) = (&services.state, &services.policy);
     let owner = Owner::of(&input.credentials, input.caller.label());
     let mut drafted = D::draft(D::read(&input.body)?)?;
-    if !continue_response(services, &owner, &mut drafted.draft, extent)? {
+    let socket = input.socket.as_ref();
+    let kept = socket.and_then(|socket| socket.kept(&drafted.draft));
+    if !continue_response(services, (&owner, kept), &mut drafted.draft, extent)? {
         return Ok(None);
     }
     let catalog = state.models.current();
     let mut turn = settle(drafted, catalog.catalog(), policy, unix_now())?;
     let replay = replay(services, &owner, &mut turn.request);
+    let stored = turn.shape.store;
+    if let Some(shape) = Arc::get_mut(&mut turn.shape) {
+        // A connection keeps what is stored nowhere else.
+        shape.store |= socket.is_some() && !is_stored(services, turn.request.get("store"));
+    }
+    let warm_up = match socket {
+        Some(socket) if socket.is_warm_up() => Some(warm_up(&turn.request)?),
+        _ => None,
+    };
     let claimant = claimant(services, &owner, turn.request.get("store"));
     let sent = turn.request.get("input").filter(|_| turn.shape.store);
     let sent = sent.map(|sent| Bytes::copy_from_slice(sent.get().as_bytes()));
-    let store_on_complete = sent.map(|sent| StoreOnComplete::new(owner.clone(), sent));
+    let owner = stored.then(|| owner.clone());
+    let store_on_complete = sent.map(|sent| StoreOnComplete::new(owner, sent, socket.cloned()));
     let session = session(&input.headers);
     let prepare = |request| {
         let prepared = state.client.prepare(request, &input.credentials, session.as_deref());
@@ -253,6 +274,7 @@ fn plan<D: Dialect>(
     Ok(Some(TurnPlan {
         prepared,
         immediate_finish,
+        warm_up,
         shape,
         stream,
         choices,
@@ -283,28 +305,41 @@ fn claimant(
     owner: &Owner,
     store: Option<&RawValue>,
 ) -> Option<Arc<Owner>> {
+    (is_stored(services, store) && owner.key.is_some()).then(|| Arc::new(owner.clone()))
+}
+
+/// Returns whether the backend stores a response.
+fn is_stored(services: &TurnServices, store: Option<&RawValue>) -> bool {
     let stored = store.is_none_or(|store| store.get() != "false");
-    let stored = stored && services.policy.backend.accepts("store");
-    (stored && owner.key.is_some()).then(|| Arc::new(owner.clone()))
+    stored && services.policy.backend.accepts("store")
+}
+
+/// The events of a turn that only prepares others.
+fn warm_up(request: &Request<'_>) -> Result<VecDeque<Frame>, Failure> {
+    let id = format!("resp_{}", random_id());
+    Ok(responses::warm_up(request, &id, unix_now())?.map(Frame::new).into())
 }
 
 /// Puts the conversation that a draft continues before its input, or leaves that to the backend where the
 /// backend stores responses itself; returns whether it did, as it does not with one that is too long.
 fn continue_response(
     services: &TurnServices,
-    owner: &Owner,
+    (owner, kept): (&Owner, Option<Arc<StoredResponse>>),
     draft: &mut Draft<'_>,
     extent: Extent,
 ) -> Result<bool, Failure> {
     let Some(id) = draft.storage.previous_response_id.take() else { return Ok(true) };
-    if services.policy.backend.accepts(PREVIOUS) {
+    if kept.is_none() && services.policy.backend.accepts(PREVIOUS) {
         if owner.key.is_some() {
             services.state.responses.previous(owner, &id, unix_now())?;
         }
         draft.request.set(PREVIOUS, &id)?;
         return Ok(true);
     }
-    let stored = services.state.responses.previous(owner, &id, unix_now())?;
+    let stored = match kept {
+        Some(kept) => kept,
+        None => services.state.responses.previous(owner, &id, unix_now())?,
+    };
     if extent == Extent::Short && stored.size() > LARGE {
         return Ok(false);
     }

@@ -4,20 +4,24 @@ use bytes::Bytes;
 use chatmock_protocol::responses::Response;
 use chatmock_translate::Encoder;
 
+use super::socket::SocketTurn;
 use crate::clock::unix_now;
 use crate::state::responses::{Owner, ResponseStore, StoredResponse};
 
 /// Of one turn.
 pub(crate) struct StoreOnComplete {
-    owner: Owner,
+    /// Who is to find it later, where it is stored.
+    owner: Option<Owner>,
     /// The conversation as it goes upstream.
     input: Bytes,
+    /// The lane that goes on from it.
+    socket: Option<SocketTurn>,
 }
 
 impl StoreOnComplete {
     /// Takes note of whose turn it is and of what goes upstream.
-    pub(crate) fn new(owner: Owner, input: Bytes) -> Self {
-        Self { owner, input }
+    pub(crate) fn new(owner: Option<Owner>, input: Bytes, socket: Option<SocketTurn>) -> Self {
+        Self { owner, input, socket }
     }
 
     /// Keeps the final response, if there is one.
@@ -28,6 +32,15 @@ impl StoreOnComplete {
         let response = Bytes::copy_from_slice(response.get().as_bytes());
         let now = unix_now();
         let stored = StoredResponse { created_at: now, input: self.input, response };
-        store.insert(self.owner.key(&id), stored, now);
+        let kept = match self.owner {
+            Some(owner) => {
+                store.insert(owner.key(&id), stored, now);
+                None
+            }
+            None => Some(stored),
+        };
+        if let Some(socket) = self.socket {
+            socket.finished(&id, kept);
+        }
     }
 }

@@ -4,6 +4,7 @@ mod items;
 mod partial;
 mod passthrough;
 mod request;
+mod socket;
 mod synthesized;
 
 use std::sync::Arc;
@@ -21,6 +22,7 @@ use crate::shape::Shape;
 
 pub use passthrough::Passthrough;
 pub(crate) use request::draft;
+pub use socket::{ErrorMessage, warm_up};
 
 /// The part of a request that only the encoder of the Responses API needs.
 #[derive(Clone, Debug, Default)]

@@ -199,6 +199,14 @@ impl Connection {
         }
     }
 
+    /// Reads so many bytes; an earlier end is an error.
+    pub(super) async fn take(&mut self, length: usize) -> io::Result<Bytes> {
+        match self.at_least(length).await? {
+            true => Ok(self.buffer.split_to(length).freeze()),
+            false => Err(ErrorKind::UnexpectedEof.into()),
+        }
+    }
+
     /// Returns whether the other side is known here to have closed; received bytes are kept.
     pub fn is_closed(&mut self) -> bool {
         match self.stream.try_read_buf(&mut self.buffer) {

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::future::BoxFuture;
 use futures::task::AtomicWaker;
 use http::header::CONNECTION;
 use http::{HeaderValue, Response};
@@ -14,6 +15,7 @@ use http_body::{Body, Frame, SizeHint};
 use tokio::time::Instant;
 
 use super::framing::{BodyLength, RequestBytes};
+use super::upgrade::Continuation;
 use crate::http::response::{HttpResponse, ResponseBody};
 
 /// Nothing has come yet.
@@ -55,6 +57,9 @@ pub(crate) struct ConnectionPhase {
     /// It is to close while it waits, since others have no place.
     gives_way: AtomicBool,
     waker: AtomicWaker,
+    /// It is no longer one of HTTP.
+    upgraded: AtomicBool,
+    continuation: Continuation,
     wire: Mutex<Wire>,
 }
 
@@ -76,6 +81,8 @@ impl ConnectionPhase {
             unread: AtomicBool::new(false),
             gives_way: AtomicBool::new(false),
             waker: AtomicWaker::new(),
+            upgraded: AtomicBool::new(false),
+            continuation: Continuation::default(),
             wire: Mutex::new(wire),
         };
         phase.note_time();
@@ -87,6 +94,17 @@ impl ConnectionPhase {
         self.wire().body = body;
         self.gives_way.store(false, Ordering::Relaxed);
         self.set(BUSY);
+    }
+
+    /// Notes that the reply which is under way ends what is spoken here of HTTP; other limits hold from then on.
+    pub(super) fn upgrade(&self, next: BoxFuture<'static, ()>) {
+        self.upgraded.store(true, Ordering::Relaxed);
+        self.continuation.put(next);
+    }
+
+    /// Takes what the connection goes on with after that reply.
+    pub(crate) fn take_continuation(&self) -> Option<BoxFuture<'static, ()>> {
+        self.continuation.take()
     }
 
     /// Notes when a reply has ended, which is when its body is done with.
@@ -159,6 +177,9 @@ impl ConnectionPhase {
 
     /// Notes the end of an answer, and whether the next request has begun to come.
     fn end_answer(&self) {
+        if self.upgraded.load(Ordering::Relaxed) {
+            return;
+        }
         let begun = {
             let mut wire = self.wire();
             let begun = wire.bytes.exceed(wire.body);

@@ -5,6 +5,7 @@ use std::task::{Context, Waker};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 
+use crate::tasks::becomes_true;
 use crate::turn::TurnServices;
 
 /// Wakes an answer that the server has no more time for.
@@ -16,12 +17,7 @@ pub(super) struct ShutdownWatch {
 
 impl ShutdownWatch {
     pub(super) fn of(services: &TurnServices) -> Self {
-        let mut stopping = services.abort.subscribe();
-        let aborted = async move {
-            // An error says that the server is gone, which comes to the same.
-            let _ = stopping.wait_for(|stopping| *stopping).await;
-        };
-        Self { aborted: aborted.boxed(), waker: None }
+        Self { aborted: becomes_true(&services.abort), waker: None }
     }
 
     /// Returns whether the time is over; the task is woken when it will be.

@@ -15,13 +15,14 @@ use chatmock_protocol::responses::{Event, Response};
 use chatmock_protocol::sse::Frame;
 
 use super::partial::{PartIndex, Partials};
+use super::socket::ErrorMessage;
 use super::synthesized::{self, OutputText, PartDone};
 use super::{EchoedParams, ResponsesShape};
 use crate::delta::Piece;
 use crate::encoder::Encoder;
 use crate::end::{End, Finish, Step};
 use crate::failure::Failure;
-use crate::frames::Out;
+use crate::frames::{Framing, Out};
 use crate::gathered::{Gathered, Keeps};
 use crate::shape::Shape;
 use crate::stop::{Limiter, StopCriteria};
@@ -82,6 +83,9 @@ enum Reported {
     /// `response.failed`.
     Failed,
 }
+
+/// Makes the end of a response that was broken off.
+type EndOf = fn(&Frame, &BTreeMap<usize, Frame>, &Failure, u64) -> Option<Box<RawValue>>;
 
 /// A text delta: where in the output it belongs, and its text.
 #[derive(Clone, Copy)]
@@ -284,8 +288,11 @@ impl Passthrough {
                 return ControlFlow::Break(Err(Failure::from_api(error, None, None)));
             }
             Body::Error(error) => {
-                self.copy(frame, event, out);
-                self.reported = Reported::Error;
+                // A socket has another shape for it, which the end of the response writes.
+                if out.frames.framing() != Framing::Message {
+                    self.copy(frame, event, out);
+                    self.reported = Reported::Error;
+                }
                 return ControlFlow::Break(Err(Failure::from_api((**error).clone(), None, None)));
             }
             Body::Created(_) => self.created = Some(frame.clone()),
@@ -345,13 +352,17 @@ impl Encoder for Passthrough {
         }
         // Some clients end on `response.failed` alone, so it follows the backend's `error` too.
         let sequence = self.next_sequence();
-        match self
-            .created
-            .as_ref()
-            .and_then(|f| synthesized::failed(f, &self.items, failure, sequence))
-        {
-            Some(event) => out.frames.message(Some(synthesized::FAILED), event.get().as_bytes()),
+        let (kind, end): (_, EndOf) = match failure.is_interruption() {
+            true => (synthesized::INCOMPLETE, synthesized::interrupted),
+            false => (synthesized::FAILED, synthesized::failed),
+        };
+        match self.created.as_ref().and_then(|f| end(f, &self.items, failure, sequence)) {
+            Some(event) => out.frames.message(Some(kind), event.get().as_bytes()),
             None if self.reported == Reported::Error => {}
+            None if out.frames.framing() == Framing::Message => {
+                let error = ErrorMessage::new(failure, None);
+                out.frames.message_json(Some(synthesized::ERROR), &error);
+            }
             None => out
                 .frames
                 .message_json(Some(synthesized::ERROR), &synthesized::error(failure, sequence)),

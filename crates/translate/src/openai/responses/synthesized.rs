@@ -233,6 +233,22 @@ pub(super) fn failed(
     raw(&event(FAILED, &response, sequence_number)).ok()
 }
 
+/// A `response.incomplete` made of the response as it was created and the items that are complete: its client wants no
+/// more of it.
+pub(super) fn interrupted(
+    created: &Frame,
+    items: &BTreeMap<usize, Frame>,
+    _: &Failure,
+    sequence_number: u64,
+) -> Option<Box<RawValue>> {
+    let mut response: RawObject<'_> = serde_json::from_str(response(created)?.get()).ok()?;
+    response.set("status", "incomplete").ok()?;
+    response.set("incomplete_details", &IncompleteDetails { reason: "interrupted" }).ok()?;
+    response.set("output", &outputs(items)).ok()?;
+    let response = raw(&response).ok()?;
+    raw(&event(INCOMPLETE, &response, sequence_number)).ok()
+}
+
 /// An `error` event for a stream that broke before the response was created.
 pub(super) fn error(failure: &Failure, sequence_number: u64) -> ErrorEvent<'_> {
     ErrorEvent {
