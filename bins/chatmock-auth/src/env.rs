@@ -36,6 +36,10 @@ const BROWSER: &str = "BROWSER";
 const REMOTE: [&str; 2] = ["SSH_CONNECTION", "SSH_TTY"];
 /// Set where windows can be shown.
 const DISPLAYS: [&str; 2] = ["DISPLAY", "WAYLAND_DISPLAY"];
+/// Set in a Linux inside Windows.
+const WSL: [&str; 2] = ["WSL_DISTRO_NAME", "WSL_INTEROP"];
+/// Opens an address in a browser of Windows, from a Linux inside it.
+pub(crate) const WINDOWS_OPENER: &str = "wslview";
 /// Set in containers, by those who run them.
 const CONTAINERS: [&str; 2] = ["container", "KUBERNETES_SERVICE_HOST"];
 /// There in containers.
@@ -91,6 +95,8 @@ pub(crate) struct Environment {
     pub(crate) browser: Option<OsString>,
     /// True if windows can be shown.
     pub(crate) display: bool,
+    /// True if this is a Linux inside Windows that opens addresses in the browsers of Windows.
+    pub(crate) windows_browser: bool,
     /// True if the person sits at another machine.
     pub(crate) remote: bool,
     /// True if this is a container.
@@ -101,14 +107,22 @@ impl Environment {
     /// Reads it from the variables and files that this program knows.
     pub(crate) fn read() -> Self {
         let windows = cfg!(any(target_os = "macos", windows));
+        let windows_browser = WSL.iter().any(is_set) && is_program(WINDOWS_OPENER);
         Self {
             browser: value(BROWSER),
-            display: windows || DISPLAYS.iter().any(is_set),
+            display: windows || windows_browser || DISPLAYS.iter().any(is_set),
+            windows_browser,
             remote: REMOTE.iter().any(is_set),
             container: CONTAINERS.iter().any(is_set)
                 || CONTAINER_FILES.iter().any(|file| Path::new(file).exists()),
         }
     }
+}
+
+/// Returns whether there is a program of that name.
+fn is_program(name: &str) -> bool {
+    let folders = value("PATH").unwrap_or_default();
+    std::env::split_paths(&folders).any(|folder| folder.join(name).is_file())
 }
 
 /// The proxies that are set, by name.

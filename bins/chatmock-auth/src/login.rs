@@ -52,10 +52,9 @@ pub(crate) async fn run(context: &CommandContext, login: &Login) -> Result<ExitC
         LoginMethod::Device { chosen: true } => flow.by_device().await,
         // A person who did not ask for a code gets the browser where there are no codes.
         LoginMethod::Device { chosen: false } => match flow.by_device().await {
-            Err(MethodError::NoCodes) => {
-                context.screen.line(
-                    "Device codes are not enabled here; signing in with the browser instead:\n",
-                );
+            Err(MethodError::NoCodes(error)) => {
+                context.screen.line(format_args!("No device code: {}.", shown(&error.to_string())));
+                context.screen.line("Signing in with the address instead:\n");
                 flow.by_browser(None).await
             }
             outcome => outcome,
@@ -64,7 +63,7 @@ pub(crate) async fn run(context: &CommandContext, login: &Login) -> Result<ExitC
         LoginMethod::Browser => flow.by_browser(Some(&environment)).await,
     };
     let signed_in = signed_in.map_err(|failure| match failure {
-        MethodError::NoCodes => CommandError::from(EndpointError::NoDeviceSignIn),
+        MethodError::NoCodes(error) => CommandError::from(error),
         MethodError::Fatal(fault) => fault,
     })?;
     flow.farewell(&signed_in);
@@ -74,8 +73,8 @@ pub(crate) async fn run(context: &CommandContext, login: &Login) -> Result<ExitC
 /// Why one method to sign in failed.
 #[derive(Debug)]
 enum MethodError {
-    /// The issuer gives no device codes.
-    NoCodes,
+    /// The issuer gives no device codes, or not to this person.
+    NoCodes(EndpointError),
     /// No other method helps.
     Fatal(CommandError),
 }

@@ -238,6 +238,12 @@ impl BindError {
                  port with --port (0 picks a free one)"
             ));
         }
+        if self.error.kind() == io::ErrorKind::PermissionDenied {
+            return ExitError::PortTaken(anyhow!(
+                "this system lets no program like this one listen on port {port} on {ip}: choose \
+                 another port with --port (0 picks a free one)"
+            ));
+        }
         let failed = format!("cannot listen on {}", self.address);
         ExitError::Other(anyhow!(self.error).context(failed))
     }

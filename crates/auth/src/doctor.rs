@@ -168,8 +168,8 @@ pub async fn callback_port(ports: &[u16]) -> Check {
             Err(_) => taken.push(port.to_string()),
         }
     }
-    let detail = format!("other programs use {}", taken.join(" and "));
-    Check::fail(name, detail, "stop one of them, or chatmock-auth login --device")
+    let detail = format!("nothing can listen on {}", taken.join(" and "));
+    Check::fail(name, detail, "stop the program that does, or chatmock-auth login --device")
 }
 
 /// Writes to the keyring, reads it back and deletes it again.

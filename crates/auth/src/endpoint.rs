@@ -19,6 +19,7 @@ mod calls;
 mod client;
 mod discovery;
 mod error;
+mod words;
 
 pub(crate) use calls::RefreshCall;
 use calls::RevokeCall;
@@ -27,6 +28,7 @@ use client::{identity, read_body, unreachable};
 pub(crate) use error::error_code;
 pub use error::{CodeRefusal, EndpointError};
 use error::{classify, not_redeemed};
+pub use words::ServiceWords;
 
 /// The longest wait for a revocation: the person has already decided to leave.
 const REVOKE_LIMIT: Duration = Duration::from_secs(10);

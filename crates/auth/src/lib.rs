@@ -92,7 +92,7 @@ pub use blocking::LostTask;
 pub use claims::Claims;
 pub use code_exchange::CodeExchange;
 pub use device::{DEVICE_CODE_LIFE, Device, DeviceCode, DeviceRefusal, DeviceReply, DeviceStep};
-pub use endpoint::{CodeRefusal, Endpoint, EndpointError, EndpointSettings};
+pub use endpoint::{CodeRefusal, Endpoint, EndpointError, EndpointSettings, ServiceWords};
 pub use fault::{Fault, FaultKind, Severity};
 pub use hardening::harden_process;
 pub use home::Home;

@@ -7,6 +7,7 @@
 //! parser that is tested for them. Idle connections give way to new ones, so nobody can keep the
 //! browser out by opening many.
 
+use std::future::Future;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::sync::Arc;
@@ -61,7 +62,7 @@ impl Default for LoopbackSettings {
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LoopbackError {
-    /// Other programs use every port.
+    /// Every port is used by other programs, or by some of them, and the system gives the others to nobody.
     #[error(
         "other programs are listening on {}: stop one of them, or sign in without a browser here: \
          chatmock-auth login --device", listed(.0)
@@ -83,11 +84,26 @@ fn listed(ports: &[u16]) -> String {
 }
 
 /// A bound listener. It stops when it is dropped.
+///
+/// Where the system gives a port to nobody, as Windows does with those that it reserves, there is a
+/// redirect without a listener: the browser shows an error there, and its address can be pasted.
 #[derive(Debug)]
 pub struct Loopback {
     listeners: Vec<TcpListener>,
     redirect: Redirect,
 }
+
+/// Why a port cannot be had.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Unavailable {
+    /// Another program listens on it.
+    Taken,
+    /// The system gives it to nobody.
+    Reserved,
+}
+
+/// The result of a try to bind a port.
+type Bound = Result<Vec<TcpListener>, Unavailable>;
 
 /// A listener that serves one attempt.
 #[derive(Debug)]
@@ -97,19 +113,44 @@ pub struct Listening {
 }
 
 impl Loopback {
-    /// Binds the first free port. Nothing is ever sent to a program that has one.
+    /// Binds the first port that can be had. Nothing is ever sent to a program that has one; where none
+    /// can be bound, the first that no program can have is the place of an address to paste.
     pub async fn bind(settings: &LoopbackSettings) -> Result<Self, LoopbackError> {
+        let tried = |port| listeners(settings, port);
+        Self::first_of(settings, tried).await
+    }
+
+    async fn first_of<F>(
+        settings: &LoopbackSettings,
+        bind: impl Fn(u16) -> F,
+    ) -> Result<Self, LoopbackError>
+    where
+        F: Future<Output = Result<Bound, LoopbackError>>,
+    {
+        let host = settings.host;
+        let mut reserved = None;
         for port in &settings.ports {
-            if let Some(listeners) = listeners(settings, *port).await? {
-                let port = match listeners.first().map(TcpListener::local_addr) {
-                    Some(Ok(address)) => address.port(),
-                    _ => *port,
-                };
-                let redirect = Redirect { host: settings.host, port };
-                return Ok(Self { listeners, redirect });
+            match bind(*port).await? {
+                Ok(listeners) => {
+                    let port = match listeners.first().map(TcpListener::local_addr) {
+                        Some(Ok(address)) => address.port(),
+                        _ => *port,
+                    };
+                    return Ok(Self { listeners, redirect: Redirect { host, port } });
+                }
+                Err(Unavailable::Taken) => {}
+                Err(Unavailable::Reserved) => reserved = reserved.or(Some(*port)),
             }
         }
-        Err(LoopbackError::Taken(settings.ports.clone()))
+        match reserved.filter(|port| *port != 0) {
+            Some(port) => Ok(Self { listeners: Vec::new(), redirect: Redirect { host, port } }),
+            None => Err(LoopbackError::Taken(settings.ports.clone())),
+        }
+    }
+
+    /// Returns whether the browser can come back by itself.
+    pub fn listens(&self) -> bool {
+        !self.listeners.is_empty()
     }
 
     /// Returns the address that the browser must return to.
@@ -148,31 +189,46 @@ impl Drop for Listening {
     }
 }
 
-/// Binds one port on every address; `None` when another program uses it on any of them.
-async fn listeners(
-    settings: &LoopbackSettings,
-    port: u16,
-) -> Result<Option<Vec<TcpListener>>, LoopbackError> {
+/// Binds one port on every address, all of which must have it.
+async fn listeners(settings: &LoopbackSettings, port: u16) -> Result<Bound, LoopbackError> {
     let first = settings.bind.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST));
-    let Some(listener) = bind(SocketAddr::new(first, port)).await? else { return Ok(None) };
+    let address = SocketAddr::new(first, port);
+    let listener = match TcpListener::bind(address).await {
+        Ok(listener) => listener,
+        Err(source) => match unavailable(source.kind()) {
+            // Another address than 127.0.0.1 may be none of this machine's.
+            Some(_)
+                if settings.bind.is_some() && source.kind() == io::ErrorKind::AddrNotAvailable =>
+            {
+                return Err(LoopbackError::Io { address, source });
+            }
+            Some(why) => return Ok(Err(why)),
+            None => return Err(LoopbackError::Io { address, source }),
+        },
+    };
     let port = listener.local_addr().map_or(port, |address| address.port());
     let mut listeners = vec![listener];
     if settings.host == RedirectHost::Localhost && settings.bind.is_none() {
-        match bind(SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), port)).await {
-            Ok(Some(listener)) => listeners.push(listener),
-            Ok(None) => return Ok(None),
+        match TcpListener::bind(SocketAddr::new(IpAddr::V6(Ipv6Addr::LOCALHOST), port)).await {
+            Ok(listener) => listeners.push(listener),
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                return Ok(Err(Unavailable::Taken));
+            }
             // A machine without IPv6 looks for `localhost` on the other address only.
             Err(error) => tracing::debug!(%error, "not listening on ::1"),
         }
     }
-    Ok(Some(listeners))
+    Ok(Ok(listeners))
 }
 
-async fn bind(address: SocketAddr) -> Result<Option<TcpListener>, LoopbackError> {
-    match TcpListener::bind(address).await {
-        Ok(listener) => Ok(Some(listener)),
-        Err(error) if error.kind() == io::ErrorKind::AddrInUse => Ok(None),
-        Err(source) => Err(LoopbackError::Io { address, source }),
+/// The reason for which a port of this machine cannot be had, where it lies in the port.
+fn unavailable(kind: io::ErrorKind) -> Option<Unavailable> {
+    match kind {
+        io::ErrorKind::AddrInUse => Some(Unavailable::Taken),
+        io::ErrorKind::PermissionDenied | io::ErrorKind::AddrNotAvailable => {
+            Some(Unavailable::Reserved)
+        }
+        _ => None,
     }
 }
 

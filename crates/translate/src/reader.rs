@@ -12,8 +12,8 @@ mod completed;
 mod encoder;
 mod markers;
 mod message;
+mod repetition;
 mod slot;
-mod told;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -199,7 +199,7 @@ impl EventReader {
         self.terminal(response, sink).map_break(|finish| Ok(End::new(finish)))?;
         self.end_items(sink).map_break(|finish| Ok(End::new(finish)))?;
         if self.calls == 0 {
-            self.so_far.tell_untold(sink).map_break(|finish| Ok(End::new(finish)))?;
+            self.so_far.write_hidden(sink).map_break(|finish| Ok(End::new(finish)))?;
         }
         let finish = if self.calls > 0 { Finish::ToolCalls } else { Finish::Stop };
         ControlFlow::Break(Ok(end(finish, response)))

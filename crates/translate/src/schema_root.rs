@@ -21,7 +21,7 @@ const MAX_REFERENCES: usize = 8;
 /// # Errors
 /// Only where a value cannot be written.
 pub(crate) fn of_object(schema: &RawValue) -> Result<Cow<'_, RawValue>, Error> {
-    let schema = mended(schema)?;
+    let schema = fixed(schema)?;
     let Some(root) = object(&schema) else { return Ok(schema) };
     let mut members = followed(&root).unwrap_or_else(|| root.clone());
     if !may_be_object(&members) {
@@ -76,9 +76,9 @@ fn may_be_object(members: &RawObject<'_>) -> bool {
     }
 }
 
-/// Mends what is not a schema at any depth: properties that are no object, names that are no list, and
+/// Fixes what is not a schema at any depth: properties that are no object, names that are no list, and
 /// types in capitals.
-fn mended(schema: &RawValue) -> Result<Cow<'_, RawValue>, Error> {
+fn fixed(schema: &RawValue) -> Result<Cow<'_, RawValue>, Error> {
     // No schema at all, and an empty object in PHP.
     if schema.get() == "null" || schema.get().starts_with('[') {
         return Ok(Cow::Owned(raw(&RawObject::default())?));
@@ -93,21 +93,21 @@ fn mended(schema: &RawValue) -> Result<Cow<'_, RawValue>, Error> {
         let keys: Vec<String> = inner.iter().map(|(key, _)| key.to_owned()).collect();
         for key in keys {
             if let Some(schema) = inner.as_read(&key) {
-                inner.put(key, mended(schema)?);
+                inner.put(key, fixed(schema)?);
             }
         }
         members.set(name, &inner)?;
     }
     for name in ONE.into_iter().chain(["additionalProperties", "not"]) {
         if let Some(inner) = members.as_read(name) {
-            members.put(name, mended(inner)?);
+            members.put(name, fixed(inner)?);
         }
     }
     for name in LISTS.into_iter().chain(["allOf", "oneOf"]) {
         let list = members.as_read(name).map(RawValue::get).map(serde_json::from_str);
         if let Some(Ok(list)) = list {
             let list: Vec<&RawValue> = list;
-            members.set(name, &list.into_iter().map(mended).collect::<Result<Vec<_>, _>>()?)?;
+            members.set(name, &list.into_iter().map(fixed).collect::<Result<Vec<_>, _>>()?)?;
         }
     }
     if members.get("required").is_some_and(|names| !names.get().starts_with('[')) {
@@ -123,7 +123,7 @@ fn mended(schema: &RawValue) -> Result<Cow<'_, RawValue>, Error> {
 /// The types of JSON schemas.
 const TYPES: [&str; 7] = ["object", "array", "string", "number", "integer", "boolean", "null"];
 
-/// Returns whether a text may have something to mend, so that most schemas are only looked through.
+/// Returns whether a text may have something to fix, so that most schemas are only looked through.
 fn looks_wrong(schema: &str) -> bool {
     let followed_by = |name: &str, starts: &[char]| {
         schema.match_indices(name).any(|(at, _)| {

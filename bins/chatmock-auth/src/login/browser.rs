@@ -1,5 +1,6 @@
 //! The sign-in with a browser: here, or elsewhere with the address pasted back.
 
+use anyhow::anyhow;
 use chatmock_auth::{
     CallbackVerdict, CodeExchange, Denial, Login, LoginAttempt, LoginOutcome, LoginSettings,
     Loopback, LoopbackError, SignedIn, UnexpectedCallback,
@@ -11,6 +12,10 @@ use super::{LoginFlow, MethodError, stopped};
 use crate::env::Environment;
 use crate::exit::CommandError;
 use crate::screen::{self, Paint};
+
+/// The message where the browser cannot come back and nobody can paste its address.
+const NOBODY_PASTES: &str = "this system lets no program listen on the ports that the browser \
+    returns to, and there is no terminal to paste its address: sign in with chatmock-auth login --device";
 
 impl LoginFlow<'_> {
     /// Shows the address, opens it where there is a browser, waits for the answer, and signs in.
@@ -28,16 +33,16 @@ impl LoginFlow<'_> {
             redirect: loopback.redirect(),
             workspaces: &self.login.workspaces,
         })?;
-        let place = loopback.redirect().to_string();
+        let place = loopback.listens().then(|| loopback.redirect().to_string());
         let attempt = LoginAttempt::new(login);
         let listening = loopback.serve(&attempt);
-        self.tell_address(address.as_str(), &place, open.is_some());
+        self.tell_address(address.as_str(), place.as_deref(), open.is_some());
         let redirect = open.and_then(|_| self.redirect_file(address.as_str()));
         let launch = match (open, &redirect) {
             (Some(environment), Some(file)) => Some(BrowserLaunch::start(environment, &file.url())),
             _ => None,
         };
-        let signed_in = match self.answer(&attempt, launch).await {
+        let signed_in = match self.answer(&attempt, launch, place.is_some()).await {
             Ok(exchange) => self.complete(&exchange).await,
             Err(failure) => Err(failure),
         };
@@ -84,7 +89,8 @@ impl LoginFlow<'_> {
         })
     }
 
-    fn tell_address(&self, address: &str, place: &str, opened: bool) {
+    /// Shows the address, and how the browser's answer comes back: to a place here, or by hand.
+    fn tell_address(&self, address: &str, place: Option<&str>, opened: bool) {
         let screen = self.context.screen;
         let label = self.profile.label.map(|label| format!("{label}. ")).unwrap_or_default();
         let opened = match opened {
@@ -93,25 +99,42 @@ impl LoginFlow<'_> {
         };
         screen.line(format_args!("{label}{opened}"));
         screen.line(format_args!("\n  {}\n", screen.paint(Paint::Strong, address)));
-        screen.line(format_args!("When you are done, the browser returns to {place} by itself."));
-        screen
-            .line("If the browser is on another machine, it cannot show that last page: copy its");
+        if let Some(place) = place {
+            screen
+                .line(format_args!("When you are done, the browser returns to {place} by itself."));
+            screen.line(
+                "If the browser is on another machine, it cannot show that last page: copy its",
+            );
+        } else {
+            screen.line(
+                "This system lets no program listen on the ports that the browser returns to, so",
+            );
+            screen.line("the browser cannot show the last page when you are done: copy its");
+        }
         screen.line("whole address, paste it here and press Enter. Waiting; Ctrl-C stops.");
     }
 
-    /// Waits for the browser or for a pasted address, whichever is right first.
+    /// Waits for the browser, where it can come back, or for a pasted address, whichever is right first.
     async fn answer(
         &self,
         attempt: &LoginAttempt,
         mut launch: Option<BrowserLaunch>,
+        returns: bool,
     ) -> Result<CodeExchange, MethodError> {
         let (keyboard, stop) = (&self.context.keyboard, &self.context.stop);
+        let pasted = async || match returns {
+            true => Some(keyboard.line_or_never().await),
+            false => keyboard.line().await,
+        };
         loop {
             tokio::select! {
                 outcome = attempt.code() => {
                     return outcome.map_err(|denial| denied(denial).into());
                 }
-                line = keyboard.line_or_never() => self.offer(attempt, &line),
+                line = pasted() => match line {
+                    Some(line) => self.offer(attempt, &line),
+                    None => return Err(CommandError::Other(anyhow!(NOBODY_PASTES)).into()),
+                },
                 () = BrowserLaunch::failed(&mut launch) => self.context.screen.line(
                     "The browser could not be opened: open the address above yourself.",
                 ),

@@ -4,7 +4,7 @@ use std::process::{Command, Stdio};
 
 use tokio::sync::oneshot;
 
-use crate::env::Environment;
+use crate::env::{Environment, WINDOWS_OPENER};
 
 /// The separator of the person's browsers.
 const PARTING: char = if cfg!(windows) { ';' } else { ':' };
@@ -30,8 +30,7 @@ pub(super) struct BrowserLaunch {
 impl BrowserLaunch {
     /// Tries one browser after another, in the background: some run until they are closed.
     pub(super) fn start(environment: &Environment, address: &str) -> Self {
-        let browsers = environment.browser.as_ref().map(|browser| browser.to_string_lossy());
-        let commands = commands(browsers.as_deref(), address);
+        let commands = commands(environment, address);
         let (sender, opened) = oneshot::channel();
         std::thread::spawn(move || {
             // Nobody waits for it any more once the sign-in is over.
@@ -54,11 +53,16 @@ impl BrowserLaunch {
 }
 
 /// The commands that may open an address, in words.
-fn commands(browsers: Option<&str>, address: &str) -> Vec<Vec<String>> {
-    let Some(browsers) = browsers else {
-        let words = SYSTEM.iter().map(|word| (*word).to_owned());
-        return vec![words.chain([address.to_owned()]).collect()];
+fn commands(environment: &Environment, address: &str) -> Vec<Vec<String>> {
+    let Some(browsers) = &environment.browser else {
+        let windows = environment.windows_browser.then_some(&[WINDOWS_OPENER][..]);
+        let openers = windows.into_iter().chain([SYSTEM]);
+        let with_address = |words: &[&str]| {
+            words.iter().chain([&address]).map(|word| (*word).to_owned()).collect()
+        };
+        return openers.map(with_address).collect();
     };
+    let browsers = browsers.to_string_lossy();
     let browsers = browsers.split(PARTING).map(|browser| words(browser, address));
     browsers.filter(|words| !words.is_empty()).collect()
 }
@@ -98,12 +102,25 @@ fn run(words: &[String]) -> bool {
 mod tests {
     use super::*;
 
+    fn named(browsers: Option<&str>) -> Environment {
+        Environment { browser: browsers.map(Into::into), ..Environment::default() }
+    }
+
+    #[test]
+    fn a_linux_inside_windows_tries_the_browser_of_windows_first() {
+        let inside = Environment { windows_browser: true, ..named(None) };
+        let all = commands(&inside, "U");
+        assert_eq!((all.len(), &*all[0]), (2, &["wslview".to_owned(), "U".to_owned()][..]));
+        let chosen = Environment { windows_browser: true, ..named(Some("a")) };
+        assert_eq!(commands(&chosen, "U"), [["a", "U"]]);
+    }
+
     const HOSTILE: &str = "https://i.test/a?x=$(touch hacked)&y='`;|%22";
 
     #[test]
     fn the_address_is_one_argument_whatever_is_in_it() {
         for browsers in [None, Some("firefox"), Some("a --b:c -d e"), Some("open %s now")] {
-            for words in commands(browsers, HOSTILE) {
+            for words in commands(&named(browsers), HOSTILE) {
                 assert_eq!(words.iter().filter(|word| *word == HOSTILE).count(), 1, "{words:?}");
             }
         }
@@ -111,7 +128,7 @@ mod tests {
 
     #[test]
     fn the_person_chooses_browsers_and_where_the_address_stands() {
-        let all = commands(Some("a --new:b --url=%s:: "), "U");
+        let all = commands(&named(Some("a --new:b --url=%s:: ")), "U");
         assert_eq!(all, [vec!["a", "--new", "U"], vec!["b", "--url=U"]]);
         assert_eq!(words("%s", "U"), ["%s", "U"], "the program is never the address");
     }

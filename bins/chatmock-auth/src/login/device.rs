@@ -20,8 +20,9 @@ impl LoginFlow<'_> {
             code = stop.asked() => return Err(stopped(code)),
         };
         let code = code.map_err(|error| match error {
-            EndpointError::NoDeviceSignIn => MethodError::NoCodes,
-            error => error.into(),
+            // Without an answer, the address would get no tokens either.
+            error @ (EndpointError::Unreachable(_) | EndpointError::Issuer(_)) => error.into(),
+            error => MethodError::NoCodes(error),
         })?;
         self.tell_code(&code);
         let mut device = Device::new(code, Instant::now());
@@ -39,6 +40,12 @@ impl LoginFlow<'_> {
         screen.line("");
         screen.field("Page", code.page());
         screen.field("Code", code.user_code());
+        screen.line("");
+        // Whether codes are allowed is a setting of the account, which only the page knows.
+        screen.line(
+            "If the page does not allow codes, stop here with Ctrl-C and sign in with an address,",
+        );
+        screen.line("from any browser: chatmock-auth login --no-browser");
         screen.line("");
         let minutes = DEVICE_CODE_LIFE.as_secs() / 60;
         screen.line(format_args!(

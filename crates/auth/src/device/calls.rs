@@ -4,7 +4,7 @@ use reqwest::StatusCode;
 use serde::Serialize;
 
 use super::{DeviceCode, DeviceReply};
-use crate::endpoint::{Endpoint, EndpointError};
+use crate::endpoint::{Endpoint, EndpointError, ServiceWords};
 
 impl Endpoint {
     /// Asks for a device code.
@@ -17,9 +17,12 @@ impl Endpoint {
         let call = self.post("/api/accounts/deviceauth/usercode", &body)?;
         let (status, body) = self.call(call).await?;
         match status {
-            StatusCode::NOT_FOUND => Err(EndpointError::NoDeviceSignIn),
             status if status.is_success() => {
                 DeviceCode::read(&body?, self.issuer()).ok_or(EndpointError::Unreadable)
+            }
+            status if status.is_client_error() && status != StatusCode::TOO_MANY_REQUESTS => {
+                let words = ServiceWords::read(&body.unwrap_or_default());
+                Err(EndpointError::NoDeviceSignIn(words))
             }
             status => Err(EndpointError::Status(status.as_u16())),
         }

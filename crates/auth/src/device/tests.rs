@@ -64,6 +64,17 @@ fn the_interval_is_text_or_number_and_clamped() {
 }
 
 #[test]
+fn a_word_that_is_not_known_means_to_ask_again() {
+    for word in ["deviceauth_authorization_unknown", "authorization_unknown", "something_new"] {
+        for status in [400, 401, 403, 404, 409, 500] {
+            let (mut device, now) = device();
+            let step = device.next(&refusal(status, word), now);
+            assert_eq!(step, DeviceStep::Wait(FIVE), "{status} {word}");
+        }
+    }
+}
+
+#[test]
 fn pending_waits_and_the_code_decides_not_the_status() {
     for waiting in [
         refusal(403, "deviceauth_authorization_pending"),
@@ -74,6 +85,11 @@ fn pending_waits_and_the_code_decides_not_the_status() {
         reply(403, "{}"),
         reply(500, ""),
         reply(503, "{}"),
+        reply(400, ""),
+        reply(302, ""),
+        reply(200, "{}"),
+        reply(200, r#"{"status":"pending"}"#),
+        reply(200, r#"{"authorization_code":"","code_verifier":"v"}"#),
         DeviceReply::lost(),
     ] {
         let (mut device, now) = device();
@@ -85,14 +101,8 @@ fn pending_waits_and_the_code_decides_not_the_status() {
         (refusal(404, "deviceauth_not_found"), DeviceRefusal::Unknown),
         (refusal(404, "deviceauth_expired_token"), DeviceRefusal::Expired),
         (reply(400, r#"{"error":"expired_token"}"#), DeviceRefusal::Expired),
-        (refusal(403, "something_new"), DeviceRefusal::Status(403)),
-        (reply(400, ""), DeviceRefusal::Status(400)),
-        (reply(302, ""), DeviceRefusal::Status(302)),
-        (reply(200, "{}"), DeviceRefusal::Status(200)),
-        (
-            reply(200, r#"{"authorization_code":"","code_verifier":"v"}"#),
-            DeviceRefusal::Status(200),
-        ),
+        (refusal(403, "deviceauth_authorization_declined"), DeviceRefusal::Denied),
+        (refusal(400, "deviceauth_authorization_expired"), DeviceRefusal::Expired),
     ] {
         let (mut device, now) = device();
         assert_eq!(device.next(&ending, now), DeviceStep::Refused(expected), "{ending:?}");

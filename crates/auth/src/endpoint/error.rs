@@ -3,11 +3,13 @@
 use reqwest::StatusCode;
 use serde::Deserialize;
 
+use super::words::ServiceWords;
 use crate::auth_profile::AuthProfile;
 use crate::issuer::InvalidIssuer;
 use crate::refresh_refusal::RefreshRefusal;
 
-/// Why a call to the issuer failed. No part of the reply is in the message.
+/// Why a call to the issuer failed. No part of the reply is in the message but [`ServiceWords`], which
+/// hold no token.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EndpointError {
@@ -42,11 +44,11 @@ pub enum EndpointError {
     #[error("the sign-in service answered with status {0}")]
     Status(u16),
     /// A code that buys no tokens: used, too old, or of another attempt.
-    #[error("the sign-in service did not accept the code ({0}): start the sign-in again")]
-    NotRedeemed(CodeRefusal),
+    #[error("the sign-in service did not accept the code ({0}){1}: start the sign-in again")]
+    NotRedeemed(CodeRefusal, ServiceWords),
     /// Device sign-in is not offered by this issuer, or not to this person.
-    #[error("device sign-in is not enabled here: sign in with the browser instead")]
-    NoDeviceSignIn,
+    #[error("device sign-in is not enabled here{0}: sign in with the browser instead")]
+    NoDeviceSignIn(ServiceWords),
     /// A success whose body is no grant, or is too large.
     #[error("the sign-in service sent an unreadable answer")]
     Unreadable,
@@ -77,7 +79,7 @@ pub(super) fn not_redeemed(status: StatusCode, body: &[u8]) -> EndpointError {
         Some("invalid_client" | "unauthorized_client") => CodeRefusal::Client,
         _ => CodeRefusal::Status(status.as_u16()),
     };
-    EndpointError::NotRedeemed(refusal)
+    EndpointError::NotRedeemed(refusal, ServiceWords::read(body))
 }
 
 /// Sorts the refusal of a refresh.

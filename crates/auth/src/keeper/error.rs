@@ -47,6 +47,15 @@ pub enum KeeperError {
         /// The store's description, a path for a file.
         place: String,
     },
+    /// The Codex CLI's sign-in cannot be read; it is another program's, and was left as it is.
+    #[error(
+        "{place}, the Codex CLI's sign-in, is damaged: run `codex login` to mend it, or sign in here: \
+         chatmock-auth login"
+    )]
+    BorrowedCorrupt {
+        /// The path of the file.
+        place: String,
+    },
     /// The Codex CLI's sign-in is used, and only the Codex CLI renews that.
     #[error(
         "the Codex CLI's sign-in needs a renewal: run `codex` to renew it, or sign in here: \

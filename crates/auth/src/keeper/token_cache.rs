@@ -106,7 +106,11 @@ impl TokenCache {
         let stamps = self.stamps().filter(settled);
         let mut found = self.store.load()?.map(|file| (self.store.ownership(), file));
         if let (None, Some(borrowed)) = (&found, &self.borrowed) {
-            found = borrowed.load()?.map(|file| (borrowed.ownership(), file));
+            let file = borrowed.load().map_err(|error| match error {
+                StoreError::Corrupt { place } => KeeperError::BorrowedCorrupt { place },
+                error => error.into(),
+            })?;
+            found = file.map(|file| (borrowed.ownership(), file));
         }
         if let Some((_, file)) = &found {
             self.check_provenance(file)?;

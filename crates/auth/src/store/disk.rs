@@ -25,6 +25,9 @@ const SECOND_LOOKS: [Duration; 3] =
 /// The pause while the file is being written: it may be whole again at any moment.
 const BUSY_LOOK: Duration = Duration::from_millis(1);
 
+/// The byte order marks of UTF-16, in which editors on Windows may save a file.
+const UTF_16: [&[u8]; 2] = [b"\xff\xfe", b"\xfe\xff"];
+
 /// The most looks at a file that is written all the time.
 const MOST_LOOKS: usize = 400;
 
@@ -35,6 +38,10 @@ pub(super) fn load(path: &Path, read: Reader) -> Result<Option<AuthFile>, StoreE
         let Some(text) = read(path)? else { return Ok(None) };
         if let Ok(file) = AuthFile::parse(&text) {
             return Ok(Some(file));
+        }
+        if UTF_16.iter().any(|mark| text.starts_with(mark)) {
+            let place = format!("{} (in UTF-16, where UTF-8 is needed)", path.display());
+            return Err(StoreError::Corrupt { place });
         }
         let Some(wait) = SECOND_LOOKS.get(quiet) else { break };
         #[expect(clippy::disallowed_methods, reason = "a foreign writer announces nothing")]

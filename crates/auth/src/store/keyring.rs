@@ -38,6 +38,9 @@ pub enum VaultError {
     /// No keyring service, or none that keeps anything.
     #[error("there is no keyring here")]
     Absent,
+    /// A keyring service that is there and says nothing.
+    #[error("the keyring does not answer")]
+    Silent,
     /// It is locked, and nobody unlocked it.
     #[error("the keyring is locked")]
     Locked,

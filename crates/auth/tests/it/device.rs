@@ -64,7 +64,8 @@ async fn each_reply_of_a_device_poll_has_its_meaning() {
             refusal(404, "deviceauth_not_found"),
             DeviceStep::Refused(DeviceRefusal::Unknown),
         ),
-        ("400", Script::json(400, &json!({})), DeviceStep::Refused(DeviceRefusal::Status(400))),
+        ("400", Script::json(400, &json!({})), wait(1)),
+        ("a new word", refusal(403, "deviceauth_authorization_unknown"), wait(1)),
     ] {
         harness.simulator.enqueue_at(Endpoint::DeviceToken, script);
         let mut device = Device::new(code.clone(), now);
@@ -87,12 +88,21 @@ async fn an_issuer_that_is_away_for_a_moment_is_asked_again() {
 #[tokio::test]
 async fn an_issuer_without_device_sign_in_is_told_from_a_broken_one() {
     let harness = Harness::new().await;
-    for (status, body) in [(404, json!({})), (500, json!({})), (200, json!({"user_code": "A"}))] {
+    let words = json!({"error": {"message": "Device codes are off in this workspace."}});
+    for (status, body) in [
+        (404, json!({})),
+        (403, words),
+        (400, json!({})),
+        (429, json!({})),
+        (500, json!({})),
+        (200, json!({"user_code": "A"})),
+    ] {
         harness.simulator.enqueue_at(Endpoint::DeviceCode, Script::json(status, &body));
         let error = harness.endpoint.device_code().await.unwrap_err();
         let told = match status {
-            404 => matches!(error, EndpointError::NoDeviceSignIn),
-            500 => matches!(error, EndpointError::Status(500)),
+            403 => error.to_string().contains("(it says: Device codes are off in this workspace.)"),
+            400 | 404 => matches!(error, EndpointError::NoDeviceSignIn(_)),
+            429 | 500 => matches!(error, EndpointError::Status(told) if told == status),
             _ => matches!(error, EndpointError::Unreadable),
         };
         assert!(told, "{status}: {error:?}");

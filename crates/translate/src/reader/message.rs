@@ -6,13 +6,13 @@ use chatmock_protocol::json::{RawStr, RawValue};
 
 use super::EventReader;
 use super::markers::Markers;
+use super::repetition::{Commentary, Repetition};
 use super::slot::{self, Slot};
-use super::told::{Repetition, Told};
 use crate::delta::{Delta, Piece, Sink};
 use crate::end::Finish;
 
 /// The most bytes of hidden commentary that are kept for an answer that has nothing else.
-const MAX_UNTOLD: usize = 1024 * 1024;
+const MAX_HIDDEN: usize = 1024 * 1024;
 
 /// The progress of a message.
 #[derive(Debug, Default)]
@@ -53,7 +53,7 @@ enum State {
     /// There was none yet.
     #[default]
     Silent,
-    /// It repeats what was told, so far.
+    /// So far it repeats commentary.
     Repeats(Repetition),
     /// It was written, at least in part.
     Open,
@@ -66,9 +66,9 @@ enum State {
 pub(super) struct TextSoFar {
     /// Its characters.
     characters: u64,
-    told: Told,
+    commentary: Commentary,
     /// Commentary that is not shown, as long as nothing else is.
-    untold: String,
+    hidden: String,
 }
 
 impl Message {
@@ -93,16 +93,16 @@ impl Message {
             return ControlFlow::Continue(());
         }
         if self.kind == MessageKind::Hidden {
-            so_far.keep_untold(piece.text());
+            so_far.keep_hidden(piece.text());
             return ControlFlow::Continue(());
         }
         if matches!(self.state, State::Silent)
-            && let Some(repetition) = so_far.told.compare()
+            && let Some(repetition) = so_far.commentary.compare()
         {
             self.state = State::Repeats(repetition);
         }
         if let State::Repeats(repetition) = &mut self.state {
-            if repetition.push(&so_far.told, piece.text()) {
+            if repetition.push(&so_far.commentary, piece.text()) {
                 return ControlFlow::Continue(());
             }
             let held = std::mem::take(&mut repetition.held);
@@ -138,12 +138,12 @@ impl Message {
             }
             self.base = so_far.characters;
             if self.kind == MessageKind::Commentary {
-                so_far.told.begin(self.base);
+                so_far.commentary.begin(self.base);
             }
         }
         so_far.characters += piece.text().chars().count() as u64;
         if self.kind == MessageKind::Commentary {
-            so_far.told.push(piece.text());
+            so_far.commentary.push(piece.text());
         }
         sink.step(Delta::Text(piece))
     }
@@ -162,7 +162,7 @@ impl Message {
             self.held.push(raw.to_owned());
             return ControlFlow::Continue(());
         }
-        so_far.told.annotated |= self.kind == MessageKind::Commentary;
+        so_far.commentary.annotated |= self.kind == MessageKind::Commentary;
         let place = |place| self.base + self.markers.place(place);
         sink.step(Delta::Annotation(slot::annotation(raw, place)))
     }
@@ -178,7 +178,7 @@ impl Message {
         ControlFlow::Continue(())
     }
 
-    /// Ends the text: what waits is written, unless all of it was told already.
+    /// Ends the text: what waits is written, unless all of it repeats commentary.
     pub(super) fn end(
         &mut self,
         so_far: &mut TextSoFar,
@@ -187,11 +187,11 @@ impl Message {
         let rest = self.markers.finish();
         self.take(rest.as_str().into(), so_far, sink)?;
         match std::mem::replace(&mut self.state, State::Ended) {
-            State::Repeats(repetition) => match repetition.whole(&so_far.told) {
-                // The sources are those of the words that were told, which may have none.
+            State::Repeats(repetition) => match repetition.whole(&so_far.commentary) {
+                // The sources belong to the words that were shown, which may have none yet.
                 Some(base) => {
                     self.base = base;
-                    if so_far.told.annotated {
+                    if so_far.commentary.annotated {
                         self.held.clear();
                     }
                     self.annotate_held(so_far, sink)
@@ -209,20 +209,20 @@ impl Message {
 }
 
 impl TextSoFar {
-    fn keep_untold(&mut self, text: &str) {
-        if self.characters == 0 && self.untold.len() + text.len() <= MAX_UNTOLD {
-            self.untold.push_str(text);
+    fn keep_hidden(&mut self, text: &str) {
+        if self.characters == 0 && self.hidden.len() + text.len() <= MAX_HIDDEN {
+            self.hidden.push_str(text);
         }
     }
 
     /// Writes hidden commentary where the answer has no text but that: it is the answer.
-    pub(super) fn tell_untold(&mut self, sink: &mut impl Sink) -> ControlFlow<Finish> {
-        let untold = std::mem::take(&mut self.untold);
-        if self.characters > 0 || untold.is_empty() {
+    pub(super) fn write_hidden(&mut self, sink: &mut impl Sink) -> ControlFlow<Finish> {
+        let hidden = std::mem::take(&mut self.hidden);
+        if self.characters > 0 || hidden.is_empty() {
             return ControlFlow::Continue(());
         }
-        self.characters += untold.chars().count() as u64;
-        sink.step(Delta::Text(untold.as_str().into()))?;
+        self.characters += hidden.chars().count() as u64;
+        sink.step(Delta::Text(hidden.as_str().into()))?;
         sink.step(Delta::TextEnd)
     }
 }

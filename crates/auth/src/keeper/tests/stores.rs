@@ -138,6 +138,18 @@ async fn a_borrowed_sign_in_is_used_and_never_renewed() {
 }
 
 #[tokio::test]
+async fn a_damaged_file_of_another_program_is_named_as_that_program_s() {
+    let issuer = rotating().await;
+    let (own, theirs) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let (own, theirs) = (FileStore::new(own.path()), FileStore::new(theirs.path()));
+    std::fs::create_dir_all(theirs.path().parent().unwrap()).unwrap();
+    std::fs::write(theirs.path(), "{").unwrap();
+    let error = borrowing(&issuer, &own, &theirs).current().await.unwrap_err();
+    assert!(matches!(error, KeeperError::BorrowedCorrupt { .. }), "{error:?}");
+    assert!(error.to_string().contains("run `codex login` to mend it"), "{error}");
+}
+
+#[tokio::test]
 async fn our_own_sign_in_comes_before_a_borrowed_one() {
     let issuer = rotating().await;
     let own_home = tempfile::tempdir().unwrap();

@@ -50,6 +50,19 @@ fn every_save_changes_the_stamp() {
 }
 
 #[test]
+fn a_file_in_utf_16_is_told_so() {
+    let (_home, store) = home();
+    for mark in [b"\xff\xfe", b"\xfe\xff"] {
+        fs::write(store.path(), [&mark[..], b"{\0}\0"].concat()).unwrap();
+        let error = store.load().unwrap_err().to_string();
+        assert!(
+            error.ends_with("auth.json (in UTF-16, where UTF-8 is needed) is damaged"),
+            "{error}"
+        );
+    }
+}
+
+#[test]
 fn a_damaged_file_is_reported_and_left_alone() {
     let whole = file("r").render();
     for text in ["", "{", "null", "garbage", &whole[..whole.len() / 2]] {

@@ -1,19 +1,19 @@
-//! Words that were told already: commentary, which the final answer may repeat.
+//! Commentary, which the final answer may repeat word for word.
 //!
 //! Some models give the same words first as commentary and then as their answer. An API with one text
-//! would tell the reader everything twice, so a message waits while it repeats commentary word for
+//! would show everything twice, so a message waits while it repeats commentary word for
 //! word. It goes out as soon as it differs, and not at all where it never does. White space decides
 //! nothing, since the end of a message often has some.
 
 /// The most bytes of commentary that are kept; longer commentary is compared with nothing.
 const MAX_KEPT: usize = 1024 * 1024;
 
-/// The most white space that waits, next to as much text as was told.
+/// The most white space that waits, next to as much text as the commentary has.
 const MAX_SPACE: usize = 4096;
 
 /// The commentary that was shown so far.
 #[derive(Debug, Default)]
-pub(super) struct Told {
+pub(super) struct Commentary {
     /// The words of all messages, with one space between any two.
     words: String,
     /// The start of each message in it, and in the characters of the reply's text.
@@ -26,7 +26,7 @@ pub(super) struct Told {
     full: bool,
 }
 
-impl Told {
+impl Commentary {
     /// Begins a message; `base` is where it begins in the reply's text.
     pub(super) fn begin(&mut self, base: u64) {
         if !self.words.is_empty() && !self.words.ends_with(' ') {
@@ -57,7 +57,7 @@ impl Told {
         }
     }
 
-    /// Begins to compare a message with what was told, where anything was.
+    /// Begins to compare a message with the commentary, if there is any.
     pub(super) fn compare(&self) -> Option<Repetition> {
         let cursors: Vec<_> = (0..self.starts.len()).map(|message| (message, 0)).collect();
         (!self.words.is_empty()).then(|| Repetition { cursors, ..Repetition::default() })
@@ -77,7 +77,7 @@ impl Told {
     }
 }
 
-/// The text of a message that so far repeats what was told.
+/// The text of a message that so far repeats commentary.
 #[derive(Debug, Default)]
 pub(super) struct Repetition {
     /// The text, which waits.
@@ -88,8 +88,8 @@ pub(super) struct Repetition {
 }
 
 impl Repetition {
-    /// Adds text; returns whether it still repeats what was told.
-    pub(super) fn push(&mut self, told: &Told, text: &str) -> bool {
+    /// Adds text; returns whether it still repeats commentary.
+    pub(super) fn push(&mut self, commentary: &Commentary, text: &str) -> bool {
         self.held.push_str(text);
         for c in text.chars() {
             if c.is_whitespace() {
@@ -98,20 +98,20 @@ impl Repetition {
             }
             let gap = std::mem::take(&mut self.gap);
             self.cursors.retain_mut(|(message, at)| {
-                let rest = told.from(*message).get(*at..).unwrap_or_default();
+                let rest = commentary.from(*message).get(*at..).unwrap_or_default();
                 let rest = if gap && *at > 0 { rest.strip_prefix(' ') } else { Some(rest) };
                 let Some(rest) = rest.and_then(|rest| rest.strip_prefix(c)) else { return false };
-                *at = told.from(*message).len() - rest.len();
+                *at = commentary.from(*message).len() - rest.len();
                 true
             });
         }
-        !self.cursors.is_empty() && self.held.len() <= told.words.len() + MAX_SPACE
+        !self.cursors.is_empty() && self.held.len() <= commentary.words.len() + MAX_SPACE
     }
 
     /// Returns where what it repeats in full begins in the reply's text, if it does.
-    pub(super) fn whole(&self, told: &Told) -> Option<u64> {
-        let whole = self.cursors.iter().find(|(message, at)| told.ends(*message, *at));
-        whole.and_then(|(message, _)| told.starts.get(*message)).map(|(_, base)| *base)
+    pub(super) fn whole(&self, commentary: &Commentary) -> Option<u64> {
+        let whole = self.cursors.iter().find(|(message, at)| commentary.ends(*message, *at));
+        whole.and_then(|(message, _)| commentary.starts.get(*message)).map(|(_, base)| *base)
     }
 }
 
@@ -119,60 +119,63 @@ impl Repetition {
 mod tests {
     use super::*;
 
-    fn told(messages: &[&str]) -> Told {
-        let mut told = Told::default();
+    fn spoken(messages: &[&str]) -> Commentary {
+        let mut commentary = Commentary::default();
         for (base, message) in (0..).step_by(100).zip(messages) {
-            told.begin(base);
+            commentary.begin(base);
             for c in message.chars() {
-                told.push(&c.to_string());
+                commentary.push(&c.to_string());
             }
         }
-        told
+        commentary
     }
 
     /// Compares a text, piece by piece; `Err` is the text at which it differs.
-    fn compared(told: &Told, text: &str, step: usize) -> Result<Option<u64>, String> {
-        let mut repetition = told.compare().unwrap();
+    fn compared(commentary: &Commentary, text: &str, step: usize) -> Result<Option<u64>, String> {
+        let mut repetition = commentary.compare().unwrap();
         let chars: Vec<char> = text.chars().collect();
         for piece in chars.chunks(step) {
-            if !repetition.push(told, &piece.iter().collect::<String>()) {
+            if !repetition.push(commentary, &piece.iter().collect::<String>()) {
                 return Err(repetition.held);
             }
         }
-        Ok(repetition.whole(told))
+        Ok(repetition.whole(commentary))
     }
 
     #[test]
     fn a_repetition_is_known_wherever_it_is_cut() {
-        let told = told(&["I look.", "The answer  is\n42. "]);
+        let commentary = spoken(&["I look.", "The answer  is\n42. "]);
         for step in 1..20 {
-            assert_eq!(compared(&told, "The answer is 42.", step), Ok(Some(100)), "{step}");
-            assert_eq!(compared(&told, " I look.\n", step), Ok(Some(0)));
-            assert_eq!(compared(&told, "I look.\n\nThe answer is 42.", step), Ok(Some(0)));
-            assert_eq!(compared(&told, "The answer is", step), Ok(None));
+            assert_eq!(compared(&commentary, "The answer is 42.", step), Ok(Some(100)), "{step}");
+            assert_eq!(compared(&commentary, " I look.\n", step), Ok(Some(0)));
+            assert_eq!(compared(&commentary, "I look.\n\nThe answer is 42.", step), Ok(Some(0)));
+            assert_eq!(compared(&commentary, "The answer is", step), Ok(None));
         }
     }
 
     #[test]
     fn other_words_differ_at_once() {
-        let told = told(&["The answer is 42."]);
-        assert_eq!(compared(&told, "The answer is 43.", 1), Err("The answer is 43".to_owned()));
-        assert_eq!(compared(&told, "Theanswer", 1), Err("Thea".to_owned()));
+        let commentary = spoken(&["The answer is 42."]);
         assert_eq!(
-            compared(&told, "The answer is 42. Yes.", 1),
+            compared(&commentary, "The answer is 43.", 1),
+            Err("The answer is 43".to_owned())
+        );
+        assert_eq!(compared(&commentary, "Theanswer", 1), Err("Thea".to_owned()));
+        assert_eq!(
+            compared(&commentary, "The answer is 42. Yes.", 1),
             Err("The answer is 42. Y".to_owned())
         );
-        assert!(Told::default().compare().is_none());
+        assert!(Commentary::default().compare().is_none());
     }
 
     #[test]
     fn more_than_is_kept_is_compared_with_nothing() {
-        let mut told = Told::default();
-        told.begin(0);
-        told.push(&"x".repeat(MAX_KEPT + 1));
-        assert!(told.compare().is_none());
-        told.begin(5);
-        told.push("more");
-        assert!(told.compare().is_none());
+        let mut commentary = Commentary::default();
+        commentary.begin(0);
+        commentary.push(&"x".repeat(MAX_KEPT + 1));
+        assert!(commentary.compare().is_none());
+        commentary.begin(5);
+        commentary.push("more");
+        assert!(commentary.compare().is_none());
     }
 }
