@@ -1,7 +1,7 @@
 //! The log: what people say and what lets them in stays out of it, at every level.
 
 use std::io::{self, Write};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, LazyLock, Mutex};
 
 use chatmock_simulator::{Claims, Settings as Simulated};
 use chatmock_testkit::client::Request;
@@ -41,8 +41,15 @@ impl MakeWriter<'_> for Kept {
     }
 }
 
+/// While there is only one subscriber, an event that another thread is the first to reach is taken for one that nobody
+/// wants, for all threads and for good. So there is always a second.
+static SECOND: LazyLock<tracing::Dispatch> = LazyLock::new(|| {
+    tracing::Dispatch::new(tracing_subscriber::fmt().with_writer(io::sink).finish())
+});
+
 /// Logs everything that happens on this thread, which is all that a test's runtime does.
 pub(crate) fn listen() -> (Kept, tracing::subscriber::DefaultGuard) {
+    LazyLock::force(&SECOND);
     let kept = Kept::default();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(LevelFilter::TRACE)

@@ -37,4 +37,5 @@ mod silence;
 mod sockets;
 mod turns;
 mod upstream_request;
+mod usage;
 mod wording;

@@ -44,6 +44,7 @@ async fn the_root_names_every_endpoint_and_health_says_ok() {
         "GET /live",
         "GET /ready",
         "GET /limits",
+        "GET /usage",
         "POST /admin/log-level",
     ];
     assert_eq!(root.json()["endpoints"], json!(endpoints));

@@ -1,5 +1,8 @@
 //! The command line as it is typed, with the variables of the environment, before anything is resolved.
 
+mod admin;
+mod usage;
+
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -12,6 +15,8 @@ use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::parser::ValueSource;
 use clap::{ArgAction, ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 
+pub(crate) use self::admin::AdminArgs;
+pub(crate) use self::usage::UsageArgs;
 use crate::value_parsers::{SizeOrOff, SocketPath};
 use crate::{env, value_parsers};
 
@@ -52,6 +57,8 @@ pub(crate) struct Cli {
     pub(crate) backend: BackendArgs,
     #[command(flatten)]
     pub(crate) sign_in: SignInArgs,
+    #[command(flatten)]
+    pub(crate) admin: AdminArgs,
 }
 
 impl Cli {
@@ -73,6 +80,8 @@ pub(crate) enum ServerCommand {
     /// Shows the effective settings, or the path of the configuration file; accepts every flag
     #[command(subcommand)]
     Config(ConfigCommand),
+    /// Shows what was used, by day, model, client, key or dialect
+    Usage(UsageArgs),
     /// Has no effect; ChatMock required this word before its flags
     #[command(hide = true)]
     Serve,
@@ -233,7 +242,7 @@ pub(crate) struct ReplyArgs {
     /// Uses this model for every request, whichever the request names
     #[arg(long, env = env::DEBUG_MODEL, value_name = "MODEL", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) debug_model: Option<String>,
-    /// Limits the number of answers that one request may ask for: its choices (`n`) times its prompts
+    /// Limits the number of answers that one request may have: its choices (`n`) times its prompts
     #[arg(long, env = env::MAX_ANSWERS, value_name = "NUMBER", default_value = "16", value_parser = value_parsers::count)]
     pub(crate) max_answers: usize,
 }

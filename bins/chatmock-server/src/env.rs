@@ -3,6 +3,8 @@
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
+use anyhow::{anyhow, ensure};
+
 use chatmock_server::auth::Secret;
 
 /// The configuration file.
@@ -43,6 +45,8 @@ pub(crate) const ALLOW_ORIGIN: &str = "CHATMOCK_ALLOW_ORIGIN";
 pub(crate) const OLLAMA_VERSION: &str = "CHATMOCK_OLLAMA_VERSION";
 /// The folder for responses.
 pub(crate) const STATE_DIR: &str = "CHATMOCK_STATE_DIR";
+/// The time for which records of turns are kept.
+pub(crate) const HISTORY: &str = "CHATMOCK_HISTORY";
 /// The user's own names for models.
 pub(crate) const ALIAS: &str = "CHATMOCK_ALIAS";
 /// The largest request body.
@@ -187,6 +191,15 @@ impl OpenAiVariables {
         let text = |name| value(name).and_then(|value| value.into_string().ok());
         Self { key: text(OPENAI_API_KEY).map(|key| Secret::new(&key)), base: text(OPENAI_BASE_URL) }
     }
+}
+
+/// Reads a key from a variable that the command line names.
+pub(crate) fn key(name: &str) -> anyhow::Result<String> {
+    let key = value(name).and_then(|key| key.into_string().ok());
+    let key = key.ok_or_else(|| anyhow!("the variable {name} of --key-from-env is not set"))?;
+    let key = key.trim();
+    ensure!(key.bytes().all(|byte| byte.is_ascii_graphic()), "the variable {name} holds no key");
+    Ok(key.to_owned())
 }
 
 /// The folders that are known without any flag.

@@ -7,7 +7,7 @@ use crate::cli::{Cli, ConfigCommand, ServerCommand};
 use crate::command::{self, command};
 use crate::config::{Config, ConfigLocation, show};
 use crate::env::Folders;
-use crate::value_parsers;
+use crate::{usage, value_parsers};
 
 /// The task of this run.
 #[derive(Debug)]
@@ -41,6 +41,9 @@ impl Invocation {
                 Self::Print(show::json(&config, &matches))
             }
             Some(ServerCommand::Config(_)) => Self::Print(show::text(&config, &matches)),
+            Some(ServerCommand::Usage(args)) => {
+                Self::Print(usage::run(&args, &cli(&matches, |id| config.sets(id)))?)
+            }
             _ => {
                 let cli = cli(&matches, |id| config.sets(id));
                 Self::Serve(Box::new(cli), config)

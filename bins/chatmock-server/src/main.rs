@@ -21,6 +21,7 @@ mod settings;
 mod signals;
 mod systemd;
 mod text_file;
+mod usage;
 mod value_parsers;
 
 use std::io::{self, Write, stderr};
@@ -148,9 +149,13 @@ async fn run(
     signals::switch_level(log.level().clone()).context("cannot receive signals")?;
     settings.http.admin.log = Some(Arc::new(log.level().clone()));
     let demo = if demo { Some(Demo::start(&mut settings).await?) } else { None };
+    let folder = settings.http.responses.directory.clone();
     let server = Server::new(settings).map_err(|error| ExitError::Settings(anyhow!("{error}")))?;
     let (listeners, endpoints) = sockets.listeners().context("cannot listen")?;
     refuse_own_address(server.route(), &endpoints)?;
+    if let Some(folder) = folder {
+        usage::note(&folder, &endpoints);
+    }
     let account_status =
         if demo.is_some() { AccountStatus::Demo } else { account_status(&server).await };
     banner::show(&endpoints, server.route(), &account_status, log);

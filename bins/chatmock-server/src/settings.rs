@@ -19,7 +19,7 @@ use chatmock_server::{Access, HttpSettings, KeySettings, ModelSettings, Settings
 use crate::api_keys::LoadedKeys;
 use crate::backend;
 use crate::cli::{
-    AccessArgs, Cli, ListenArgs, LogFormat, ModelArgs, ProgramArgs, ReasoningCompat,
+    AccessArgs, AdminArgs, Cli, ListenArgs, LogFormat, ModelArgs, ProgramArgs, ReasoningCompat,
     ReasoningReplay, ReplyArgs, SignInArgs,
 };
 use crate::env::{Folders, OpenAiVariables};
@@ -53,12 +53,14 @@ pub(crate) fn resolve(
     openai: &OpenAiVariables,
     sockets: Vec<TcpListener>,
 ) -> anyhow::Result<ResolvedSettings> {
-    let Cli { command: _, program, listen, access, replies, models, backend, sign_in } = cli;
+    let Cli { command: _, program, listen, access, replies, models, backend, sign_in, admin } = cli;
     let ProgramArgs { config: _, demo, verbose, verbose_obfuscation, log_format: log, log_bodies } =
         program;
     let (listen, mut http) = http(listen, sockets)?;
     http.log_bodies = log_bodies;
     http.replay_reasoning = replies.reasoning_replay == ReasoningReplay::Auto;
+    let AdminArgs { history } = admin;
+    http.admin.history = history;
     let mut warnings = self::access(access, &listen, &mut http)?;
     if log_bodies {
         let warning = "--log-bodies is on: everything that is sent to the model is logged; turn it off after debugging";

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use chatmock_server::auth::Secret;
 use chatmock_server::translate::catalog::Alias;
+use chatmock_server::usage_since;
 use chatmock_server::{HostName, Origin};
 
 /// The longest time that a flag accepts, in seconds: a year.
@@ -67,6 +68,12 @@ pub(crate) fn seconds(word: &str) -> Result<Duration, String> {
         return Err(wrong());
     }
     Ok(Duration::from_secs_f64(number))
+}
+
+/// Parses a time for which something is kept: `90d`, `12h`, `2w`.
+pub(crate) fn history(word: &str) -> Result<Duration, String> {
+    let time = usage_since(word.trim()).flatten();
+    time.ok_or_else(|| "expected a number with h, d or w after it, such as 90d".to_owned())
 }
 
 /// Parses the interval between two fetches. The minimum keeps a typing error from flooding the

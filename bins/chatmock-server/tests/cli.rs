@@ -32,6 +32,9 @@ mod suspend;
 #[cfg(unix)]
 #[path = "cli/systemd.rs"]
 mod systemd;
+#[cfg(unix)]
+#[path = "cli/usage.rs"]
+mod usage;
 
 use std::net::TcpListener;
 use std::path::Path;

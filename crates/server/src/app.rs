@@ -19,6 +19,7 @@ use crate::settings::{HttpSettings, Settings, StoreSettings};
 use crate::state::SharedState;
 use crate::state::credentials::UpstreamAuth;
 use crate::state::faults::Faults;
+use crate::state::ledger::Ledger;
 use crate::state::limits::LastLimits;
 use crate::state::models::Models;
 use crate::state::reasoning::ReasoningCache;
@@ -66,6 +67,7 @@ impl App {
         let reasoning = ReasoningCache::open(replay, unix_now())?;
         let connections =
             Arc::new(ResponseStore::open(StoreSettings::of_connections(), unix_now())?);
+        let ledger = Arc::new(Ledger::open(responses.database(), http.admin.history));
         let log_limiter = Arc::<LogLimiter>::default();
         let (tasks, panics) = (Arc::<Tasks>::default(), Arc::<PanicCounter>::default());
         tasks.spawn(Arc::clone(&models).run(client.clone()));
@@ -75,6 +77,7 @@ impl App {
         }
         tasks.spawn(Arc::clone(&log_limiter).run());
         tasks.spawn(Arc::clone(&faults).run());
+        tasks.spawn(Arc::clone(&ledger).run());
         let log = http.admin.log.clone();
         let state = SharedState {
             client,
@@ -84,6 +87,7 @@ impl App {
             responses,
             connection_responses: connections,
             reasoning,
+            ledger,
             faults,
             log,
         };

@@ -27,6 +27,7 @@ pub use settings::{
     SizeLimits, SocketSettings, StoreSettings, StreamSettings, Timeouts, TurnLimits,
 };
 pub use state::credentials::{Account, KeeperCredentials};
+pub use state::ledger::{UsageBy, UsageQuery, UsageReport, stored_usage, usage_since};
 pub use state::limits::{StoredLimits, stored_limits};
 pub use tokenizer::tokenizer;
 

@@ -157,6 +157,7 @@ impl Server {
         }
         let saved = self.app.state.auth.finish().await;
         self.app.state.limits.write().await;
+        self.app.state.ledger.write().await;
         match drained {
             _ if !saved => Served::Unsaved,
             Ok(()) => Served::Drained,

@@ -1,8 +1,9 @@
-//! State that outlives a request: credentials, models, limits, stored responses and faults.
+//! State that outlives a request: credentials, models, limits, stored responses, usage and faults.
 
 mod cache_file;
 pub(crate) mod credentials;
 pub(crate) mod faults;
+pub(crate) mod ledger;
 pub(crate) mod limits;
 pub(crate) mod models;
 pub(crate) mod reasoning;
@@ -17,6 +18,7 @@ use chatmock_upstream::Client;
 
 use self::credentials::UpstreamAuth;
 use self::faults::{Faults, Standing};
+use self::ledger::Ledger;
 use self::limits::LastLimits;
 use self::models::Models;
 use self::reasoning::ReasoningCache;
@@ -34,6 +36,7 @@ pub(crate) struct SharedState {
     /// Responses that single connections keep for themselves, never on the disk.
     pub(crate) connection_responses: Arc<ResponseStore>,
     pub(crate) reasoning: ReasoningCache,
+    pub(crate) ledger: Arc<Ledger>,
     pub(crate) faults: Arc<Faults>,
     /// The log of the program, where it can be asked.
     pub(crate) log: Option<Arc<dyn LogControl>>,
@@ -61,7 +64,7 @@ impl SharedState {
             (FaultKind::ModelsStale, self.models.are_stale(now)),
             (FaultKind::LimitNear, (NEAR..100.0).contains(&used)),
             (FaultKind::LimitReached, used >= 100.0),
-            (FaultKind::DiskFull, self.responses.is_failing()),
+            (FaultKind::DiskFull, self.responses.is_failing() || self.ledger.is_failing()),
             (FaultKind::LogLost, self.log.as_ref().is_some_and(|log| log.lines_lost() > 0)),
         ] {
             self.faults.set(kind, stands);

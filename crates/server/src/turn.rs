@@ -3,9 +3,11 @@
 mod attempt;
 mod body;
 mod choice;
+mod facts;
 mod pipeline;
 mod places;
 mod plan;
+mod record;
 mod socket;
 mod store_on_complete;
 

@@ -148,8 +148,9 @@ impl Client {
                     }
                 }
                 Ok(response) => match self.accept(response).await {
-                    Ok(response) => {
+                    Ok(mut response) => {
                         self.source.accepted(&credentials);
+                        response.extensions_mut().insert(Retries(tries));
                         return Ok(response);
                     }
                     Err(error) => error,
@@ -204,6 +205,10 @@ impl Client {
         error
     }
 }
+
+/// The number of calls that failed before the one that was answered; kept with the answer.
+#[derive(Clone, Copy, Debug)]
+struct Retries(u32);
 
 async fn head_within(
     limit: Duration,

@@ -7,7 +7,8 @@ use super::process::program;
 const DOCUMENTED: &str = include_str!("../../../../docs/configuration.md");
 
 /// The commands, each of which has its own help.
-const COMMANDS: [&[&str]; 4] = [&[], &["config"], &["config", "show"], &["config", "path"]];
+const COMMANDS: [&[&str]; 5] =
+    [&[], &["config"], &["config", "show"], &["config", "path"], &["usage"]];
 
 /// Returns the help of a command, in its long form.
 fn help(command: &[&str]) -> String {

@@ -59,6 +59,16 @@ impl From<PrivateFileError> for StoreError {
 }
 
 impl StoreError {
+    /// Returns whether the disk takes nothing more, or nothing at all.
+    pub(crate) fn is_of_disk(&self) -> bool {
+        use io::ErrorKind::{
+            FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull,
+        };
+        let kinds =
+            [FileTooLarge, PermissionDenied, QuotaExceeded, ReadOnlyFilesystem, StorageFull];
+        matches!(self, Self::Io { source, .. } if kinds.contains(&source.kind()))
+    }
+
     pub(crate) fn damaged(path: &Path, detail: impl Into<String>) -> Self {
         Self::Damaged { path: path.to_owned(), detail: detail.into() }
     }

@@ -9,6 +9,7 @@ use std::fmt::Display;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use chatmock_protocol::responses::Usage;
 use http::StatusCode;
 use tokio::sync::Notify;
 
@@ -33,6 +34,8 @@ struct Windows {
     failures: Window<u16>,
     successes: Window<u16>,
     turns: Window<&'static str>,
+    /// The tokens of the turns without a line, so that the log's sums are whole.
+    tokens: Usage,
 }
 
 /// The lines of one kind.
@@ -60,9 +63,15 @@ impl LogLimiter {
         self.note(window.admits(status.as_u16(), LINES))
     }
 
-    /// Returns whether a turn with this outcome gets a line; one that does not is counted.
-    pub(crate) fn admits_turn(&self, outcome: &'static str) -> bool {
-        self.note(self.state().turns.admits(outcome, LINES_OF_TURNS))
+    /// Returns whether a turn with this outcome gets a line; one that does not is counted, with its tokens.
+    pub(crate) fn admits_turn(&self, outcome: &'static str, usage: Option<Usage>) -> bool {
+        let mut state = self.state();
+        let admitted = state.turns.admits(outcome, LINES_OF_TURNS);
+        if admitted == Admitted::Counted {
+            state.tokens = state.tokens.plus(usage.unwrap_or_default());
+        }
+        drop(state);
+        self.note(admitted)
     }
 
     fn note(&self, admitted: Admitted) -> bool {
@@ -83,7 +92,7 @@ impl LogLimiter {
 
     /// Reports the requests without a line and starts a new window.
     fn report(&self) {
-        let Windows { failures, successes, turns } = std::mem::take(&mut *self.state());
+        let Windows { failures, successes, turns, tokens } = std::mem::take(&mut *self.state());
         if let Some((requests, statuses)) = failures.sum() {
             tracing::warn!(
                 requests,
@@ -102,6 +111,9 @@ impl LogLimiter {
             tracing::info!(
                 requests,
                 outcomes,
+                input_tokens = tokens.input,
+                cached_tokens = tokens.cached,
+                output_tokens = tokens.output,
                 "more turns ended within {SECONDS} s: the first {LINES_OF_TURNS} were logged, the rest only counted"
             );
         }
@@ -168,7 +180,7 @@ mod tests {
         assert_eq!(lines(&limiter, 404, 100), 0);
         assert_eq!(lines(&limiter, 204, 1), 1);
         assert_eq!(lines(&limiter, 200, 1000), LINES - 1);
-        let turns = (0..1000).filter(|_| limiter.admits_turn("complete")).count();
+        let turns = (0..1000).filter(|_| limiter.admits_turn("complete", None)).count();
         assert_eq!(turns, LINES_OF_TURNS);
         let state = limiter.state();
         assert_eq!(state.failures.sum().unwrap(), (106, "404: 100, 502: 6".to_owned()));

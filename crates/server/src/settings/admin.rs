@@ -2,12 +2,21 @@
 
 use std::fmt::Debug;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a server shows of itself, and lets be changed.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct AdminSettings {
     /// The log of the program; without it, the level cannot be changed by a request.
     pub log: Option<Arc<dyn LogControl>>,
+    /// The time for which records of single turns are kept, where there is a folder for state.
+    pub history: Duration,
+}
+
+impl Default for AdminSettings {
+    fn default() -> Self {
+        Self { log: None, history: Duration::from_secs(90 * 24 * 3600) }
+    }
 }
 
 /// The detail of the log.

@@ -1,9 +1,10 @@
 //! Stored responses, which clients fetch, delete and continue, since the backend stores none.
 
 mod connection;
-mod database;
+pub(in crate::state) mod database;
 mod memory;
 mod owner;
+mod slot;
 mod stored;
 mod writer;
 
@@ -17,6 +18,7 @@ pub(crate) use connection::{ConnectionMemory, Lane};
 use memory::MemoryStore;
 pub(crate) use owner::Owner;
 pub(crate) use owner::StoreKey;
+pub(crate) use slot::DatabaseSlot;
 pub(crate) use stored::StoredResponse;
 use writer::{DatabaseWriter, Forgotten};
 
@@ -44,24 +46,37 @@ const SHOWN: usize = 100;
 pub(crate) struct ResponseStore {
     memory: Arc<Mutex<MemoryStore>>,
     writer: Option<DatabaseWriter>,
+    slot: Option<Arc<DatabaseSlot>>,
+    /// A database is wanted, and the disk does not take one.
+    degraded: bool,
 }
 
 impl ResponseStore {
     /// Makes a store, with what an earlier process kept in the settings' directory.
     ///
     /// # Errors
-    /// When the directory cannot be used, its database is damaged, or another process has it.
+    /// When the directory cannot be trusted, its database is damaged, or another process has it. One that is full or
+    /// cannot be written is warned of: what is kept is in memory only.
     pub(crate) fn open(settings: StoreSettings, now: u64) -> Result<Self, StoreError> {
         let mut memory = MemoryStore::new(&settings);
+        let wanted = settings.directory.is_some();
         let database = match settings.directory {
-            Some(directory) => {
-                let (database, records) = database::ResponseDatabase::open(&directory)?;
-                memory.restore(records, now);
-                Some((database, directory))
-            }
+            Some(directory) => match database::ResponseDatabase::open(&directory) {
+                Ok((database, records)) => {
+                    memory.restore(records, now);
+                    Some((database, directory))
+                }
+                Err(error) if error.is_of_disk() => {
+                    tracing::warn!("responses and usage are kept in memory only: {error}");
+                    None
+                }
+                Err(error) => return Err(error),
+            },
             None => None,
         };
+        let degraded = wanted && database.is_none();
         let memory = Arc::new(Mutex::new(memory));
+        let slot = database.as_ref().map(|(database, _)| database.slot());
         let writer = match database {
             Some((database, directory)) => {
                 let writer = DatabaseWriter::start(Arc::clone(&memory), database);
@@ -69,7 +84,7 @@ impl ResponseStore {
             }
             None => None,
         };
-        let store = Self { memory, writer };
+        let store = Self { memory, writer, slot, degraded };
         // Smaller bounds than the last process had leave records to be removed.
         store.changed();
         Ok(store)
@@ -181,9 +196,14 @@ impl ResponseStore {
         })
     }
 
+    /// The open database, for tables of others.
+    pub(crate) fn database(&self) -> Option<Arc<DatabaseSlot>> {
+        self.slot.clone()
+    }
+
     /// Returns whether the database could not be written last.
     pub(crate) fn is_failing(&self) -> bool {
-        self.writer.as_ref().is_some_and(DatabaseWriter::is_failing)
+        self.degraded || self.writer.as_ref().is_some_and(DatabaseWriter::is_failing)
     }
 
     fn with<T>(&self, work: impl FnOnce(&mut MemoryStore) -> T) -> T {

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -23,6 +24,7 @@ use super::TurnServices;
 use crate::clock::unix_now;
 use crate::http::fair_places::Place;
 use crate::state::credentials::Audience;
+use crate::state::ledger::LiveTurn;
 use crate::state::responses::Owner;
 use crate::{failure, remedies};
 
@@ -78,6 +80,8 @@ pub(crate) struct Call {
     pub(crate) audience: Audience,
     /// Who is to own the response that the backend stores.
     pub(crate) claimant: Option<Arc<Owner>>,
+    /// The turn as it is shown while it runs.
+    pub(crate) live: Arc<LiveTurn>,
 }
 
 /// The source of a choice's events.
@@ -239,6 +243,7 @@ async fn open(
         let Some(pause) = pause else { return Err(failure) };
         tracing::info!("the backend is overloaded, trying once more");
         tries += 1;
+        call.live.retries.fetch_add(1, Ordering::Relaxed);
         tokio::time::sleep(pause).await;
     }
 }
@@ -275,6 +280,7 @@ async fn attempt(
     if let Some(limits) = opened.limits {
         state.limits.record(limits, credentials, unix_now());
     }
+    call.live.retries.fetch_add(opened.retries, Ordering::Relaxed);
     state.models.note_etag(opened.models_etag.as_deref());
     let (events, held) = first_output(opened.events).await.map_err(AttemptError::Stream)?;
     let reasoning_left_out = opened.adjustments.contains(&Adjustment::ReasoningLeftOut);

@@ -19,11 +19,11 @@ use tokio::time::{Instant, Sleep};
 use self::coalesce::Coalescer;
 use self::shutdown::ShutdownWatch;
 use super::choice::{self, Choice};
+use super::record::{Outcome, TurnRecord};
 use super::socket::TurnHandle;
 use super::store_on_complete::StoreOnComplete;
 use super::{TurnContext, TurnServices};
 use crate::clock::LazyElapsed;
-use crate::http::access_log::{Outcome, TurnRecord};
 
 /// A comment that says only that the connection lives.
 const HEARTBEAT: &str = "keep-alive";
@@ -39,7 +39,6 @@ pub(super) struct TurnParts<D: Dialect> {
     pub(super) choices: Vec<Choice<D::Encoder>>,
     pub(super) shape: Arc<Shape<D::Own>>,
     pub(super) store_on_complete: Option<StoreOnComplete>,
-    pub(super) record: TurnRecord,
     /// The framing of the stream's messages: the dialect's way, unless the transport has its own.
     pub(super) framing: Framing,
     /// The link to the socket that the turn came over.
@@ -70,8 +69,12 @@ pub(super) struct TurnBody<D: Dialect> {
 
 impl<D: Dialect> TurnBody<D> {
     /// Begins a reply.
-    pub(super) fn new(services: &Arc<TurnServices>, parts: TurnParts<D>) -> Self {
-        let TurnParts { choices, shape, store_on_complete, record, framing, handle } = parts;
+    pub(super) fn new(
+        services: &Arc<TurnServices>,
+        parts: TurnParts<D>,
+        record: TurnRecord,
+    ) -> Self {
+        let TurnParts { choices, shape, store_on_complete, framing, handle } = parts;
         let heartbeat = services.heartbeat;
         Self {
             choices,
@@ -149,7 +152,7 @@ impl<D: Dialect> TurnBody<D> {
             store_on_complete.store::<D::Encoder>(&self.services.state.responses, &outputs);
         }
         D::tail(Ok(&outputs), &self.shape, &mut self.out);
-        self.record.write(&self.services.log_limiter, Outcome::Complete, metrics);
+        self.record.write(Outcome::Complete, metrics);
     }
 
     /// Ends with a failure: of one choice, which has reported it, or of all.
@@ -164,7 +167,7 @@ impl<D: Dialect> TurnBody<D> {
         }
         self.choices.clear();
         D::tail(Err(failure), &self.shape, &mut self.out);
-        self.record.write(&self.services.log_limiter, Outcome::Broken(failure), metrics);
+        self.record.write(Outcome::Broken(failure), metrics);
     }
 
     /// Ends after a panic, which may have left the encoders in any state: if they panic once more,
@@ -215,6 +218,8 @@ impl<D: Dialect> Body for TurnBody<D> {
         }
         match this.take() {
             Some(bytes) => {
+                let pause = this.given_at.map(|given| this.out.at.saturating_sub(given));
+                this.record.piece(bytes.len(), pause);
                 this.given_at = Some(this.out.at);
                 this.coalescer.stop();
                 Poll::Ready(Some(Ok(Frame::data(bytes))))
@@ -235,7 +240,7 @@ impl<D: Dialect> Drop for TurnBody<D> {
     fn drop(&mut self) {
         if !self.over {
             let metrics = choice::metrics(&self.choices);
-            self.record.write(&self.services.log_limiter, Outcome::Left, metrics);
+            self.record.write(Outcome::Left, metrics);
         }
     }
 }

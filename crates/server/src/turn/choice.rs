@@ -9,9 +9,9 @@ use chatmock_protocol::responses::event::{Body, Phase};
 use chatmock_translate::{Encoder, End, Failure, Out};
 
 use super::attempt::{Attempt, EventSource, NextEvent, parse};
+use super::record::TurnMetrics;
 use super::{TurnContext, TurnServices};
 use crate::clock::unix_now;
-use crate::http::access_log::TurnMetrics;
 use crate::remedies;
 use crate::state::reasoning::Thought;
 use crate::state::responses::StoreKey;
@@ -184,7 +184,7 @@ pub(crate) fn advance<E: Encoder>(
 }
 
 /// Returns when the first output of any choice came, and the token counts of all.
-pub(crate) fn metrics<E: Encoder>(choices: &[Choice<E>]) -> TurnMetrics {
+pub(super) fn metrics<E: Encoder>(choices: &[Choice<E>]) -> TurnMetrics {
     TurnMetrics {
         first_at: choices.iter().filter_map(|choice| choice.first_at).min(),
         usage: choices.iter().filter_map(|choice| choice.usage).reduce(Usage::plus),

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use chatmock_translate::{Dialect, Encoder, Failure, Framing, Out};
+use chatmock_translate::{Dialect, Encoder, Failure, Family, Framing, Out};
 use chatmock_upstream::{CredentialError, Error, Prepared};
 use http::request::Parts;
 use tokio::time::Instant;
@@ -18,15 +18,16 @@ use super::attempt::{self, Call, EventSource};
 use super::body::{TurnBody, TurnParts};
 use super::choice::{self, Choice};
 use super::plan::{TurnPlan, plan_turn};
+use super::record::{Outcome, TurnRecord};
 use super::socket::SocketTurn;
 use super::{TurnContext, TurnServices};
 use crate::clock::LazyElapsed;
 use crate::failure;
-use crate::http::access_log::{Outcome, TurnRecord};
 use crate::http::api_keys::Caller;
 use crate::http::memory_budget::Reservation;
 use crate::http::response::{self, HttpResponse, ReplyHeaders};
 use crate::state::credentials::Audience;
+use crate::state::ledger::LiveTurn;
 
 /// A request for a turn.
 pub(crate) struct TurnRequest<'c> {
@@ -52,8 +53,38 @@ pub(crate) struct TurnRequest<'c> {
 /// A failure before the reply has begun, which still gets a status.
 pub(crate) async fn turn<D: Dialect>(
     services: &Arc<TurnServices>,
-    mut request: TurnRequest<'_>,
+    request: TurnRequest<'_>,
 ) -> Result<HttpResponse, Failure> {
+    let mut record = TurnRecord::begin(services, &request, D::NAME);
+    let panics = request.panic_in_body;
+    match answer::<D>(services, request, &mut record).await {
+        Ok(Answer::Whole(response)) => Ok(response),
+        Ok(Answer::Stream(headers, parts)) => {
+            let media_type = media_type(parts.framing);
+            let body = TurnBody::<D>::new(services, parts, record).with_panic(panics);
+            Ok(response::stream(headers, media_type, body))
+        }
+        Err(failure) => {
+            record.refuse(&failure, D::Family::status(&failure));
+            Err(failure)
+        }
+    }
+}
+
+/// The answer to a request for a turn.
+enum Answer<D: Dialect> {
+    /// Whole, with its record written.
+    Whole(HttpResponse),
+    /// A stream that begins.
+    Stream(ReplyHeaders, TurnParts<D>),
+}
+
+/// Plans a turn, sends it, and answers it once that has begun.
+async fn answer<D: Dialect>(
+    services: &Arc<TurnServices>,
+    mut request: TurnRequest<'_>,
+    record: &mut TurnRecord,
+) -> Result<Answer<D>, Failure> {
     let state = &services.state;
     if state.client.is_loop(&request.head.headers) {
         return Err(failure::via_loop());
@@ -62,6 +93,7 @@ pub(crate) async fn turn<D: Dialect>(
     let credentials = credentials.map_err(|error| without_credentials(services, error))?;
     state.models.ready().await;
     let mut plan = plan_turn::<D>(services, &mut request, &credentials).await?;
+    record.plan(&plan);
     // It holds the buffer of the request's head, for nothing while the answer is waited for.
     request.head.uri = http::Uri::default();
     tracing::debug!(
@@ -75,7 +107,7 @@ pub(crate) async fn turn<D: Dialect>(
         (_, Some(events)) => vec![EventSource::Made(events)],
         (Some(finish), None) => vec![EventSource::AtOnce(finish)],
         (None, None) => {
-            let calls = calls(services, &mut plan, &request.caller).await?;
+            let calls = calls(services, &mut plan, &request.caller, record.live()).await?;
             calls.map(|call| EventSource::open(services, call, &credentials)).collect()
         }
     };
@@ -89,14 +121,7 @@ pub(crate) async fn turn<D: Dialect>(
     let mut notices = plan.notices;
     notices.extend(meta.notices);
     let headers = ReplyHeaders { notices, forwarded: meta.forwarded };
-    let record = TurnRecord {
-        request_id: request.request_id,
-        dialect: D::NAME,
-        model: plan.shape.model.clone(),
-        caller: request.caller.label().map(str::to_owned),
-        stream: plan.stream,
-        arrived: request.arrived,
-    };
+    record.begin_answer(&headers.notices);
     let (shape, store_on_complete) = (plan.shape, plan.store_on_complete);
     let sources = (0..).zip(sources);
     if plan.stream {
@@ -106,18 +131,18 @@ pub(crate) async fn turn<D: Dialect>(
         let choices = sources.map(encode).collect();
         let framing = request.socket.as_ref().map_or(D::FRAMING, |_| Framing::Message);
         let handle = request.socket.map(|socket| socket.handle);
-        let parts = TurnParts { choices, shape, store_on_complete, record, framing, handle };
-        let body = TurnBody::<D>::new(services, parts).with_panic(request.panic_in_body);
-        return Ok(response::stream(headers, media_type(framing), body));
+        let parts = TurnParts { choices, shape, store_on_complete, framing, handle };
+        return Ok(Answer::Stream(headers, parts));
     }
     let gather = |(number, source)| {
         Choice::new(source, D::whole(&shape, number)).remembering(remembered.clone())
     };
-    let outputs = whole(services, sources.map(gather).collect(), &record).await?;
+    let outputs = whole(services, sources.map(gather).collect(), record).await?;
     if let Some(store_on_complete) = store_on_complete {
         store_on_complete.store::<D::Whole>(&state.responses, &outputs);
     }
-    response::turn(headers, &D::render(&outputs, &shape, request.arrived.elapsed()))
+    let rendered = D::render(&outputs, &shape, request.arrived.elapsed());
+    response::turn(headers, &rendered).map(Answer::Whole)
 }
 
 /// Words why there are no credentials. Whoever signs out takes what the model thought with them.
@@ -136,6 +161,7 @@ async fn calls<O>(
     services: &TurnServices,
     plan: &mut TurnPlan<O>,
     caller: &Caller,
+    live: &Arc<LiveTurn>,
 ) -> Result<impl Iterator<Item = Call>, Failure> {
     let prepared = std::mem::take(&mut plan.prepared);
     let requests: Vec<_> = requests(prepared, plan.choices).collect();
@@ -145,9 +171,10 @@ async fn calls<O>(
         None => Audience::Anyone,
     };
     let claimant = plan.claimant.take();
+    let live = Arc::clone(live);
     Ok(requests.into_iter().zip(places).map(move |(prepared, place)| {
         let claimant = claimant.clone();
-        Call { prepared, place, audience, claimant }
+        Call { prepared, place, audience, claimant, live: Arc::clone(&live) }
     }))
 }
 
@@ -161,7 +188,7 @@ fn requests(prepared: Vec<Prepared>, choices: u32) -> impl Iterator<Item = Prepa
 async fn whole<E: Encoder>(
     services: &Arc<TurnServices>,
     mut choices: Vec<Choice<E>>,
-    record: &TurnRecord,
+    record: &mut TurnRecord,
 ) -> Result<Vec<E::Output>, Failure> {
     let mut out = Out::default();
     std::future::poll_fn(|cx| {
@@ -176,7 +203,7 @@ async fn whole<E: Encoder>(
         }
     })
     .await?;
-    record.write(&services.log_limiter, Outcome::Complete, choice::metrics(&choices));
+    record.write(Outcome::Complete, choice::metrics(&choices));
     Ok(choice::outputs(choices))
 }
 

@@ -17,6 +17,7 @@ use chatmock_upstream::{Credentials, Prepared};
 use http::HeaderMap;
 
 use super::TurnServices;
+use super::facts::SentFacts;
 use super::pipeline::TurnRequest;
 use super::socket::SocketTurn;
 use super::store_on_complete::StoreOnComplete;
@@ -100,6 +101,8 @@ pub(super) struct TurnPlan<O> {
     pub(super) claimant: Option<Arc<Owner>>,
     /// The names under which reasoning is kept and was found.
     pub(super) replay: Option<ReplayNames>,
+    /// What is asked of the backend, for the record.
+    pub(super) sent: SentFacts,
 }
 
 /// The names of a turn in the reasoning cache.
@@ -245,6 +248,7 @@ fn plan<D: Dialect>(
         _ => None,
     };
     let claimant = claimant(services, &owner, turn.request.get("store"));
+    let facts = SentFacts::of(&turn.request, input.credentials.account_id());
     let sent = turn.request.get("input").filter(|_| turn.shape.store);
     let sent = sent.map(|sent| Bytes::copy_from_slice(sent.get().as_bytes()));
     let owner = stored.then(|| owner.clone());
@@ -282,6 +286,7 @@ fn plan<D: Dialect>(
         store_on_complete,
         claimant,
         replay,
+        sent: facts,
     }))
 }
 

@@ -9,7 +9,7 @@ use futures::TryStreamExt;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, VIA};
 use reqwest::{Method, Response};
 
-use super::{Client, request};
+use super::{Client, Retries, request};
 use crate::adjustment::Adjustment;
 use crate::config::Limits;
 use crate::credentials::Credentials;
@@ -134,6 +134,8 @@ pub struct Opened {
     pub adjustments: Vec<Adjustment>,
     /// The backend's id of the call.
     pub request_id: Option<String>,
+    /// The number of calls that failed before the one that is answered.
+    pub retries: u32,
     /// The events, as they arrive.
     pub events: Events,
 }
@@ -148,6 +150,7 @@ impl Opened {
             limit_headers: rate_limits::forwarded(headers),
             models_etag: word("x-models-etag"),
             adjustments: Adjustment::of_model(prepared.model(), served).into_iter().collect(),
+            retries: response.extensions().get::<Retries>().map_or(0, |retries| retries.0),
             request_id: response::request_id(headers),
             events: Events::new(response.bytes_stream().map_err(Error::cut), limits)
                 .without_namespace(prepared.namespace().cloned()),

@@ -6,6 +6,7 @@ mod upgrade;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use chatmock_auth::open_private;
 use redb::backends::FileBackend;
@@ -15,10 +16,11 @@ use keys::{RecordKeys, Slot};
 
 use super::memory::Entry;
 use super::owner::StoreKey;
+use super::slot::{DatabaseSlot, Slot as DatabasePlace};
 use crate::error::StoreError;
 
 /// The database's name in its directory.
-const FILE: &str = "responses.redb";
+pub(in crate::state) const FILE: &str = "responses.redb";
 
 /// By key (the owner's hash, then the response's id): the slot of the record's own key, and the sealed record.
 const TABLE: TableDefinition<'_, &[u8], (Slot, &[u8])> = TableDefinition::new("sealed_responses");
@@ -32,10 +34,11 @@ pub(super) struct ResponseDatabase {
     /// `None` once a write has failed, until it is opened anew.
     open: Option<Open>,
     written: HashMap<StoreKey, Written>,
+    slot: Arc<DatabaseSlot>,
 }
 
 struct Open {
-    database: Database,
+    database: Arc<Database>,
     keys: RecordKeys,
 }
 
@@ -54,8 +57,15 @@ impl ResponseDatabase {
     /// Opens the database of a directory and reads all of it, the oldest entry first.
     pub(super) fn open(directory: &Path) -> Result<(Self, Records), StoreError> {
         let (open, records, written) = open(directory)?;
-        let database = Self { directory: directory.to_owned(), open: Some(open), written };
+        let slot = Arc::<DatabaseSlot>::default();
+        slot.put(&open.database);
+        let database = Self { directory: directory.to_owned(), open: Some(open), written, slot };
         Ok((database, records))
+    }
+
+    /// The open database, for tables of others.
+    pub(super) fn slot(&self) -> Arc<DatabaseSlot> {
+        Arc::clone(&self.slot)
     }
 
     /// Makes every record unreadable that is not of `entries`. Once this returns, no later process finds
@@ -95,10 +105,14 @@ impl ResponseDatabase {
     }
 
     fn opened(&mut self) -> Result<(&mut Open, &HashMap<StoreKey, Written>), StoreError> {
-        let opened = match self.open.take() {
+        let broken = self.slot.lock().broken;
+        let opened = match self.open.take().filter(|_| !broken) {
             Some(open) => open,
             None => {
+                // Nobody may hold the old one while the file is opened anew.
+                let mut slot = self.slot.lock();
                 let (open, _, written) = open(&self.directory)?;
+                *slot = DatabasePlace { database: Arc::downgrade(&open.database), broken: false };
                 self.written = written;
                 open
             }
@@ -156,7 +170,7 @@ fn open(directory: &Path) -> Result<(Open, Records, HashMap<StoreKey, Written>),
     let Open { database, mut keys } = if upgrade::is_needed(&database).map_err(fault)? {
         upgrade::upgrade(directory, database, keys)?
     } else {
-        Open { database, keys }
+        Open { database: Arc::new(database), keys }
     };
     let sealed = read(&database).map_err(fault)?;
     let used: Vec<Slot> = sealed.iter().map(|(_, slot, _)| *slot).collect();
@@ -178,7 +192,7 @@ fn open(directory: &Path) -> Result<(Open, Records, HashMap<StoreKey, Written>),
 }
 
 /// Opens a database file, or makes it.
-fn create(path: &Path) -> Result<Database, StoreError> {
+pub(in crate::state) fn create(path: &Path) -> Result<Database, StoreError> {
     let file = open_private(path)?;
     let open = || -> Result<_, redb::Error> {
         Ok(Database::builder()

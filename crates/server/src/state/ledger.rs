@@ -1,0 +1,220 @@
+//! The usage ledger: one record of each turn, and the totals of each day.
+//!
+//! A turn pays for its record with a push to a bounded buffer. All else happens once a second, and only while there is
+//! something new: the history is brought up to date, the counters of the metrics, and the database where there is one.
+//! Writing in the turn would be simpler, but a slow disk would then hold up answers. The price is that the last second
+//! before a crash is lost.
+
+mod client;
+mod database;
+mod entry;
+mod gaps;
+mod history;
+mod live;
+mod query;
+mod report;
+mod totals;
+
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::{Notify, watch};
+
+pub(crate) use self::client::program;
+use self::database::Batch;
+pub(crate) use self::entry::{Tokens, TurnEntry};
+use self::history::History;
+pub(crate) use self::live::LiveTurn;
+use self::live::LiveTurns;
+pub use self::query::{UsageBy, UsageQuery, usage_since};
+pub use self::report::UsageReport;
+use crate::clock::unix_now;
+use crate::error::StoreError;
+use crate::state::responses::DatabaseSlot;
+
+/// The most records that wait for the next look.
+const WAITING: usize = 16 * 1024;
+
+/// The time between two looks while there is something new.
+const LOOK: Duration = Duration::from_secs(1);
+
+/// Records of all turns.
+#[derive(Debug)]
+pub(crate) struct Ledger {
+    waiting: Mutex<Vec<TurnEntry>>,
+    live: Mutex<LiveTurns>,
+    history: Mutex<History>,
+    /// Held while the database is written, so that records reach it in their order.
+    writing: tokio::sync::Mutex<()>,
+    arrived: Notify,
+    /// The number of records in the history; whoever shows them waits for it to change.
+    changed: watch::Sender<u64>,
+    lost: AtomicU64,
+    failing: AtomicBool,
+    slot: Option<Arc<DatabaseSlot>>,
+    /// The time for which records are kept.
+    keep: Duration,
+}
+
+/// A turn that runs, and is shown as such until this is dropped.
+#[derive(Debug)]
+pub(crate) struct LiveGuard {
+    ledger: Arc<Ledger>,
+    place: usize,
+    pub(crate) turn: Arc<LiveTurn>,
+}
+
+impl Drop for LiveGuard {
+    fn drop(&mut self) {
+        lock(&self.ledger.live).remove(self.place);
+    }
+}
+
+impl Ledger {
+    /// Makes a ledger, with what an earlier process kept in the database.
+    pub(crate) fn open(slot: Option<Arc<DatabaseSlot>>, keep: Duration) -> Self {
+        let kept =
+            slot.as_ref().and_then(|slot| slot.with(|open| database::load(open, unix_now())));
+        let history = match kept {
+            Some(Ok(kept)) => History::restored(kept),
+            Some(Err(error)) => {
+                tracing::warn!("the usage of earlier runs cannot be read: {error}");
+                History::restored(history::Kept::default())
+            }
+            None => History::default(),
+        };
+        Self {
+            waiting: Mutex::default(),
+            live: Mutex::default(),
+            history: Mutex::new(history),
+            writing: tokio::sync::Mutex::default(),
+            arrived: Notify::new(),
+            changed: watch::Sender::new(0),
+            lost: AtomicU64::new(0),
+            failing: AtomicBool::new(false),
+            slot,
+            keep,
+        }
+    }
+
+    /// Notes that a turn runs.
+    pub(crate) fn begin(self: &Arc<Self>, turn: LiveTurn) -> LiveGuard {
+        let turn = Arc::new(turn);
+        let place = lock(&self.live).add(Arc::clone(&turn));
+        LiveGuard { ledger: Arc::clone(self), place, turn }
+    }
+
+    /// Adds a record. It is lost, and counted, where too many wait.
+    pub(crate) fn push(&self, entry: TurnEntry) {
+        let mut waiting = lock(&self.waiting);
+        if waiting.len() >= WAITING {
+            self.lost.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        waiting.push(entry);
+        let first = waiting.len() == 1;
+        drop(waiting);
+        if first {
+            self.arrived.notify_one();
+        }
+    }
+
+    /// Returns the number of records that were lost.
+    pub(crate) fn lost(&self) -> u64 {
+        self.lost.load(Ordering::Relaxed)
+    }
+
+    /// Returns whether the database could not be written last.
+    pub(crate) fn is_failing(&self) -> bool {
+        self.failing.load(Ordering::Relaxed)
+    }
+
+    /// Answers a question; `details` says whether single turns are told with their notices and failures.
+    pub(crate) fn report(&self, query: &UsageQuery, details: bool) -> UsageReport {
+        self.absorb();
+        let report = UsageReport::of(&lock(&self.history), query, unix_now(), details);
+        report.with_lost(self.lost())
+    }
+
+    /// Brings the history up to date, and the database, again and again.
+    pub(crate) async fn run(self: Arc<Self>) {
+        loop {
+            self.arrived.notified().await;
+            tokio::time::sleep(LOOK).await;
+            self.absorb();
+            self.write().await;
+            if self.is_failing() {
+                // What could not be written is tried again, also when nothing new comes.
+                self.arrived.notify_one();
+            }
+        }
+    }
+
+    /// Brings the history up to date.
+    fn absorb(&self) {
+        let mut history = lock(&self.history);
+        let waiting = std::mem::take(&mut *lock(&self.waiting));
+        if waiting.is_empty() {
+            return;
+        }
+        for entry in waiting {
+            let lost = history.add(Arc::new(entry));
+            self.lost.fetch_add(lost, Ordering::Relaxed);
+        }
+        self.changed.send_replace(history.next());
+    }
+
+    /// Writes to the database what it lacks.
+    pub(crate) async fn write(self: &Arc<Self>) {
+        if self.slot.is_none() {
+            return;
+        }
+        let _turn = self.writing.lock().await;
+        self.absorb();
+        let ledger = Arc::clone(self);
+        // A panic in it has been reported; the next write begins with what is there then.
+        let _ = tokio::task::spawn_blocking(move || ledger.write_now()).await;
+    }
+
+    fn write_now(&self) {
+        let Some(slot) = &self.slot else { return };
+        let (entries, totals) = lock(&self.history).take_unwritten();
+        if entries.is_empty() && totals.is_empty() {
+            return;
+        }
+        let oldest = unix_now().saturating_sub(self.keep.as_secs()).saturating_mul(1000);
+        let batch = Batch { entries: &entries, totals: &totals, oldest };
+        let written = slot.with(|open| database::write(open, &batch));
+        let failed = !matches!(written, Some(Ok(())));
+        if !failed {
+            self.failing.store(false, Ordering::Relaxed);
+            return;
+        }
+        if !self.failing.swap(true, Ordering::Relaxed) {
+            let why = written.and_then(Result::err).map(|error| error.to_string());
+            tracing::warn!(
+                why,
+                "the usage could not be written to the database and is in memory only"
+            );
+        }
+        let facets = totals.into_iter().map(|(facet, _)| facet).collect();
+        let lost = lock(&self.history).put_back(entries, facets);
+        self.lost.fetch_add(lost, Ordering::Relaxed);
+    }
+}
+
+/// Answers a question from the database of a folder, while no server has it. May block.
+///
+/// # Errors
+/// [`StoreError::InUse`] while a server has it, others where it cannot be read.
+pub fn stored_usage(folder: &Path, query: &UsageQuery) -> Result<UsageReport, StoreError> {
+    let now = unix_now();
+    let history = History::restored(database::load_folder(folder, now)?);
+    Ok(UsageReport::of(&history, query, now, true))
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
