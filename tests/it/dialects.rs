@@ -53,6 +53,8 @@ impl Row {
             "chat" if choice["delta"].is_object() => &choice["delta"]["content"],
             "chat" => &choice["message"]["content"],
             "completions" => &choice["text"],
+            "messages" if message["type"] == "message" => return blocks_text(message),
+            "messages" => &message["delta"]["text"],
             "ollama-chat" => &message["message"]["content"],
             "ollama-generate" => &message["response"],
             "responses" if message["object"] == "response" => return output_text(message),
@@ -64,10 +66,18 @@ impl Row {
     }
 
     /// Asserts a failure with this status and, in OpenAI's shape, with these members of its `error`;
-    /// Ollama's has a message and nothing else.
+    /// Anthropic's has the code alone, and Ollama's a message and nothing else.
     pub(crate) fn assert_failure(self, reply: &Reply, status: u16, members: &[(&str, &str)]) {
+        let status = if self.is_anthropic() && status == 503 { 529 } else { status };
         assert_eq!(reply.status, status, "{}: {}", self.name, reply.text());
         let error = &reply.json()["error"];
+        if self.is_anthropic() {
+            let code = members.iter().find(|(member, _)| *member == "code");
+            assert_eq!(error["details"]["error_code"].as_str(), code.map(|(_, code)| *code));
+            assert!(error["message"].as_str().is_some_and(|words| !words.is_empty()), "{error}");
+            assert_eq!(reply.json()["request_id"].as_str(), reply.header("request-id"));
+            return;
+        }
         if self.is_ollama() {
             assert!(error.as_str().is_some_and(|words| !words.is_empty()), "{error}");
             return;
@@ -78,9 +88,19 @@ impl Row {
         }
     }
 
+    fn is_anthropic(self) -> bool {
+        self.path == "/v1/messages"
+    }
+
     fn is_ollama(self) -> bool {
         self.path.starts_with("/api/")
     }
+}
+
+/// The text of a whole message.
+fn blocks_text(message: &Value) -> String {
+    let blocks = message["content"].as_array().into_iter().flatten();
+    blocks.filter_map(|block| block["text"].as_str()).collect()
 }
 
 impl Running {

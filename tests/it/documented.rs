@@ -7,6 +7,8 @@ use crate::dialects::dialects;
 
 /// The sources whose `object!` types are the requests of the documented APIs.
 const REQUESTS: &[&str] = &[
+    "anthropic/request.rs",
+    "anthropic/request",
     "openai/chat/request.rs",
     "openai/chat/request",
     "openai/completions.rs",

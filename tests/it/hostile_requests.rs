@@ -126,7 +126,10 @@ async fn check(harness: &Harness, text: &str, name: &str, (status, code): (u16, 
         assert!(reply.json().get("error").is_some(), "{name}: {}", reply.text());
     }
     if !code.is_empty() {
-        assert_eq!(reply.json()["error"]["code"], code, "{name}: {}", reply.text());
+        let error = &reply.json()["error"];
+        // Anthropic's error has its code among the details.
+        let found = error.get("code").unwrap_or(&error["details"]["error_code"]);
+        assert_eq!(found, code, "{name}: {}", reply.text());
     }
     assert_no_leave(&reply, text, name);
 }

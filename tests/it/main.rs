@@ -21,6 +21,7 @@ mod http;
 mod layering;
 mod limits;
 mod log;
+mod messages;
 mod models;
 mod modes;
 mod native_code;

@@ -12,6 +12,7 @@ use serde_json::{Value, json};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Dialect {
     Chat,
+    Messages,
     Responses,
     Completions,
     OllamaChat,
@@ -32,6 +33,10 @@ trait Known {
 
 impl Known for chatmock_translate::Chat {
     const DIALECT: Dialect = Dialect::Chat;
+}
+
+impl Known for chatmock_translate::Messages {
+    const DIALECT: Dialect = Dialect::Messages;
 }
 
 impl Known for chatmock_translate::Responses {
@@ -65,7 +70,7 @@ impl Dialect {
     pub(crate) fn post(self, text: &str, stream: bool) -> Request {
         let mut body = json!({"model": "gpt-5.5", "stream": stream});
         let (name, value) = match self {
-            Self::Chat | Self::OllamaChat => {
+            Self::Chat | Self::Messages | Self::OllamaChat => {
                 ("messages", json!([{"role": "user", "content": text}]))
             }
             Self::Responses => ("input", json!(text)),
@@ -75,6 +80,9 @@ impl Dialect {
         if self == Self::Responses {
             // Kept responses are memory that is meant to grow.
             body["store"] = json!(false);
+        }
+        if self == Self::Messages {
+            body["max_tokens"] = json!(32_000);
         }
         Request::post(self.path(), body.to_string())
     }
@@ -90,6 +98,7 @@ impl Dialect {
                 let reason = |event: &Value| !event["choices"][0]["finish_reason"].is_null();
                 text.contains("[DONE]") || objects(&text).any(|event| reason(&event))
             }
+            Self::Messages => objects(&text).any(|event| event["type"] == "message_stop"),
             Self::Responses => objects(&text).any(|event| {
                 event["type"] == "response.completed" || event["response"]["status"] == "completed"
             }),
@@ -122,6 +131,9 @@ impl Dialect {
             match data {
                 "" => {}
                 "[DONE]" => said.ended(),
+                _ if self == Self::Messages => {
+                    said.block_event(serde_json::from_str(data).ok()?)?
+                }
                 _ if self == Self::OllamaGenerate => {
                     let Generated { response, done } = serde_json::from_str(data).ok()?;
                     let message = Some(Part { content: response, tool_calls: None });
@@ -130,13 +142,14 @@ impl Dialect {
                 _ => said.event(serde_json::from_str(data).ok()?)?,
             }
         }
-        let ends = usize::from(matches!(self, Self::Chat | Self::Completions));
+        let ends = usize::from(matches!(self, Self::Chat | Self::Completions | Self::Messages));
         (said.finishes == 1 && said.ends == ends).then(|| said.all())
     }
 
     pub(crate) fn path(self) -> &'static str {
         match self {
             Self::Chat => "/v1/chat/completions",
+            Self::Messages => "/v1/messages",
             Self::Responses => "/v1/responses",
             Self::Completions => "/v1/completions",
             Self::OllamaChat => "/api/chat",
@@ -187,6 +200,21 @@ impl Said {
         Some(())
     }
 
+    /// Takes one event of a message.
+    fn block_event(&mut self, event: BlockEvent<'_>) -> Option<()> {
+        if self.ends > 0 || self.finishes > 0 && event.kind != "message_stop" {
+            return None;
+        }
+        let BlockDelta { text, partial_json, stop_reason } = event.delta.unwrap_or_default();
+        self.text.push_str(&text.unwrap_or_default());
+        if let Some(more) = partial_json {
+            self.arguments.entry(event.index).or_default().push_str(&more);
+        }
+        self.finishes += usize::from(stop_reason.is_some());
+        self.ends += usize::from(event.kind == "message_stop");
+        Some(())
+    }
+
     fn part(&mut self, part: Part<'_>) {
         self.text.push_str(&part.content.unwrap_or_default());
         for call in part.tool_calls.unwrap_or_default() {
@@ -220,6 +248,27 @@ struct Event<'e> {
     output_index: usize,
     #[serde(default)]
     done: bool,
+}
+
+/// An event of a message: what matters of it here.
+#[derive(Debug, Deserialize)]
+struct BlockEvent<'e> {
+    #[serde(borrow, rename = "type")]
+    kind: Cow<'e, str>,
+    #[serde(default)]
+    index: usize,
+    #[serde(borrow, default)]
+    delta: Option<BlockDelta<'e>>,
+}
+
+#[derive(Debug, Default, Deserialize)]
+struct BlockDelta<'e> {
+    #[serde(borrow, default)]
+    text: Option<Cow<'e, str>>,
+    #[serde(borrow, default)]
+    partial_json: Option<Cow<'e, str>>,
+    #[serde(borrow, default)]
+    stop_reason: Option<Cow<'e, str>>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -276,6 +325,14 @@ fn whole(dialect: Dialect, reply: &Value) -> String {
         Dialect::Chat => {
             let message = &reply["choices"][0]["message"];
             words(&["/choices/0/message/content"]) + &calls(&message["tool_calls"])
+        }
+        Dialect::Messages => {
+            let blocks = reply["content"].as_array().into_iter().flatten();
+            let said = |block: &Value| match block["text"].as_str() {
+                Some(text) => text.to_owned(),
+                None => block.get("input").map(Value::to_string).unwrap_or_default(),
+            };
+            blocks.map(said).collect()
         }
         Dialect::Completions => words(&["/choices/0/text"]),
         Dialect::OllamaChat => words(&["/message/content"]),

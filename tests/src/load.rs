@@ -188,7 +188,7 @@ impl Question {
     fn begins(&self, piece: &[u8]) -> bool {
         let sign: &[u8] = match self.dialect {
             Dialect::Responses => b"response.output_text.delta",
-            Dialect::Completions => b"\"text\":\"",
+            Dialect::Completions | Dialect::Messages => b"\"text\":\"",
             Dialect::Chat | Dialect::OllamaChat => b"\"content\":\"",
             Dialect::OllamaGenerate => b"\"response\":\"",
         };

@@ -266,7 +266,9 @@ pub(crate) struct ModelArgs {
     pub(crate) expose_reasoning_models: bool,
     /// Defines a name for a model, optionally with an effort: opus=gpt-6-sol:high
     ///
-    /// May be given several times; in the environment, separate names with commas.
+    /// With ! behind it, the effort holds whatever a request says. An alias of opus, sonnet, haiku or fable
+    /// also stands for such names of Anthropic's models. May be given several times; in the environment,
+    /// separate names with commas.
     #[arg(long, env = env::ALIAS, value_name = "NAME=MODEL", value_delimiter = ',', value_parser = value_parsers::alias)]
     pub(crate) alias: Vec<Alias>,
     /// Lists these models instead of fetching the backend's list

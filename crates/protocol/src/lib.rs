@@ -1,5 +1,6 @@
-//! Wire types of the Responses, OpenAI, Ollama and Codex APIs, and SSE framing. No IO, no clock.
+//! Wire types of the Responses, OpenAI, Anthropic, Ollama and Codex APIs, and SSE framing. No IO, no clock.
 
+pub mod anthropic;
 pub mod codex;
 pub mod effort;
 pub mod json;

@@ -2,6 +2,7 @@
 
 pub(crate) mod address;
 mod admin;
+mod anthropic;
 mod error_response;
 pub(crate) mod family;
 mod ollama;

@@ -12,6 +12,7 @@ use http::{Method, Request};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
+use crate::api::family::ApiFamily;
 use crate::api::route::{self, NoRoute, Route};
 use crate::api::{self, Exchange, RequestContext, address};
 use crate::app::App;
@@ -33,6 +34,8 @@ struct RequestSummary {
     path: String,
     /// The path that was sent.
     sent: String,
+    /// The family that words failures.
+    family: &'static ApiFamily,
     caller: Caller,
     arrived: Instant,
     id: String,
@@ -67,6 +70,9 @@ pub(crate) async fn answer(
         response::close(&mut response);
     }
     response::default_headers(&mut response, &request.id);
+    if let Some(name) = request.family.request_id {
+        response::request_id(&mut response, name, &request.id);
+    }
     app.guard.allow_origin(page, &mut response);
     request.log(&app, &response);
     Ok(response)
@@ -86,14 +92,14 @@ async fn serve(
     }
     let socket = head.method == Method::GET && websocket::is_asked_for(&head.headers);
     let socket = socket.then(|| Route::of_socket(path)).flatten();
-    let Route { endpoint, variable } =
-        match socket.map_or_else(|| Route::find(&head.method, path), Ok) {
-            Ok(route) => route,
-            Err(no_route) => {
-                app.endpoints.bodies.discard(body, &head.headers).await;
-                return Err(unrouted(no_route, request));
-            }
-        };
+    let found = || Route::find(&head.method, path, &head.headers);
+    let Route { endpoint, variable } = match socket.map_or_else(found, Ok) {
+        Ok(route) => route,
+        Err(no_route) => {
+            app.endpoints.bodies.discard(body, &head.headers).await;
+            return Err(unrouted(no_route, request));
+        }
+    };
     fault_injection::request(&head.headers, &app.state.auth);
     let context = RequestContext {
         services: &app.endpoints,
@@ -111,6 +117,7 @@ impl RequestSummary {
             method: head.method.clone(),
             path: head.uri.path().to_owned(),
             sent: String::new(),
+            family: route::family(head.uri.path(), &head.headers),
             caller: Caller::of(&head.extensions).with_peer(peer),
             arrived,
             id: request_id(),
@@ -125,7 +132,8 @@ impl RequestSummary {
             words = ?failure::loggable(failure),
             "refused"
         );
-        api::error_response(failure, &self.path)
+        let failure = failure.clone().with_request_id(&self.id);
+        api::error_response(&failure, self.family, &self.path)
     }
 
     /// Writes the line of the access log, unless the response's own body does or there were too many.
@@ -146,9 +154,22 @@ impl RequestSummary {
     }
 }
 
+/// Paths of the vendors' APIs that are not served, and what a client can do.
+const UNSERVED: [(&str, &str); 6] = [
+    ("/v1/messages/batches", "send each request of a batch by itself"),
+    ("/v1/batches", "send each request of a batch by itself"),
+    ("/v1/files", "no files are kept here; send their data in the request"),
+    ("/v1/skills", "the backend has no skills"),
+    ("/v1/threads", "no conversations are kept here; send all messages"),
+    ("/v1/complete", "the path is /v1/messages, or /v1/completions"),
+];
+
 fn unknown_path(path: &str) -> Failure {
     let mut message = format!("nothing is served at {}", sanitize::text(path));
-    if let Some(near) = route::nearest(path) {
+    let unserved = UNSERVED.iter().find(|(prefix, _)| path.starts_with(prefix));
+    if let Some((_, why)) = unserved {
+        message.push_str(&format!(": {why}"));
+    } else if let Some(near) = route::nearest(path) {
         message.push_str(&format!(": the path is {near}"));
     }
     Failure::new(FailureKind::NotFound, message).with_code("unknown_url")

@@ -19,7 +19,7 @@ use tokio::sync::watch;
 
 pub(crate) use self::pipeline::{TurnRequest, turn};
 pub(crate) use self::places::TurnPlaces;
-pub(crate) use self::plan::{LARGE, Planners, SESSION_HEADERS};
+pub(crate) use self::plan::{LARGE, Planners, SESSION_HEADERS, seal, without_lone_surrogates};
 pub(crate) use self::socket::{SocketClient, SocketServices, serve as serve_socket};
 use crate::clock::LazyElapsed;
 use crate::http::log_limiter::LogLimiter;
@@ -35,7 +35,7 @@ pub(crate) struct TurnServices {
     pub(crate) planners: Planners,
     /// The time for which a stream's head waits for the first output.
     pub(crate) hold: Duration,
-    /// The silence after which a stream gets a comment.
+    /// The silence after which a stream says that it is alive.
     pub(crate) heartbeat: Duration,
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) log_limiter: Arc<LogLimiter>,

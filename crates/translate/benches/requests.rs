@@ -2,7 +2,9 @@
 
 use std::fmt::Write;
 
-use chatmock_translate::{Catalog, Chat, Dialect, OllamaChat, Policy, Responses, settle};
+use chatmock_translate::{
+    Catalog, Chat, Dialect, OllamaChat, Policy, ReasoningSeal, Responses, settle,
+};
 use divan::counter::BytesCount;
 use divan::{AllocProfiler, Bencher, black_box};
 
@@ -15,7 +17,7 @@ fn main() {
 
 /// Lowers a body to the end.
 fn lowered<D: Dialect>(body: &[u8], catalog: &Catalog, policy: &Policy) -> Option<Vec<u8>> {
-    let draft = D::draft(D::read(body).ok()?).ok()?;
+    let draft = D::draft(D::read(body).ok()?, &ReasoningSeal::default()).ok()?;
     let turn = settle(draft, catalog, policy, 1_795_338_734).ok()?;
     serde_json::to_vec(&turn.request).ok()
 }
@@ -33,11 +35,13 @@ fn stages<D: Dialect>(bencher: Bencher<'_, '_>, body: &str, stage: &str) {
     let (catalog, policy) = (Catalog::builtin(), Policy::default());
     let bencher = bencher.counter(BytesCount::new(body.len()));
     let read = || D::read(black_box(body.as_bytes())).ok();
-    let draft = || D::draft(read()?).ok();
+    let draft = || D::draft(read()?, &ReasoningSeal::default()).ok();
     let turn = || settle(draft()?, &catalog, &policy, 0).ok();
     match stage {
         "read" => bencher.bench_local(read),
-        "draft" => bencher.with_inputs(read).bench_local_values(|read| D::draft(read?).ok()),
+        "draft" => bencher
+            .with_inputs(read)
+            .bench_local_values(|read| D::draft(read?, &ReasoningSeal::default()).ok()),
         "settle" => bencher
             .with_inputs(draft)
             .bench_local_values(|draft| settle(draft?, &catalog, &policy, 0).ok()),

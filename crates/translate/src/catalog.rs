@@ -6,6 +6,7 @@
 //! which decides.
 
 mod builtin;
+mod family;
 mod name;
 
 use std::fmt;
@@ -13,6 +14,7 @@ use std::fmt;
 use chatmock_protocol::codex::models::{Entry, Model, named};
 use chatmock_protocol::effort::Effort;
 
+pub use family::CLAUDE;
 pub use name::{Resolved, UnknownModel};
 
 /// The origin of a catalogue.
@@ -54,7 +56,8 @@ pub struct Catalog {
 pub struct Alias {
     /// The name to ask for.
     pub name: String,
-    /// Its meaning, such as `gpt-6-sol:high`.
+    /// Its meaning, such as `gpt-6-sol:high`; with `!` behind the effort, that holds whatever a request
+    /// says.
     pub target: String,
 }
 
@@ -102,7 +105,7 @@ impl Catalog {
     #[must_use]
     pub fn names(&self, efforts: bool) -> Vec<(String, &Entry)> {
         let aliases = self.aliases.iter().filter_map(|alias| {
-            let slug = name::resolve(self, &alias.target).ok()?.slug;
+            let slug = alias.resolve(self).ok()?.slug;
             let entry = self.entries.iter().find(|entry| entry.model.slug == slug)?;
             Some((alias.name.clone(), entry))
         });
@@ -153,21 +156,52 @@ impl Catalog {
     /// since it does not know what the account may use, and neither does one that is open.
     pub fn resolve(&self, name: &str) -> Result<Resolved, UnknownModel> {
         let name = name.trim();
-        let target = |name: &str| {
-            let alias = self.aliases.iter().find(|alias| alias.name == name);
-            alias.map(|alias| name::resolve(self, &alias.target))
-        };
-        if let Some(resolved) = target(name) {
-            return resolved;
+        target(self, name).unwrap_or_else(|| name::resolve(self, name))
+    }
+
+    /// Resolves the name that a client of Anthropic's API asks for: also by the family's word in it, and
+    /// without what such clients add to names. See [`Self::resolve`].
+    ///
+    /// # Errors
+    /// As [`Self::resolve`].
+    pub fn resolve_family(&self, name: &str) -> Result<Resolved, UnknownModel> {
+        family::resolve(self, name)
+    }
+}
+
+/// Resolves a name by the aliases, if one has it, perhaps with an effort behind it.
+fn target(catalog: &Catalog, name: &str) -> Option<Result<Resolved, UnknownModel>> {
+    let target = |name: &str| {
+        let alias = catalog.aliases.iter().find(|alias| alias.name == name);
+        alias.map(|alias| alias.resolve(catalog))
+    };
+    if let Some(resolved) = target(name) {
+        return Some(resolved);
+    }
+    // A model of that very name is meant before an alias with an effort behind it.
+    if catalog.find(name).is_some() {
+        return None;
+    }
+    let (alias, effort) = name::suffixed(name)?;
+    let resolved = target(alias)?;
+    Some(resolved.map(|resolved| match resolved.pinned {
+        true => resolved,
+        false => Resolved { effort: Some(effort), ..resolved },
+    }))
+}
+
+/// The mark behind an effort that holds whatever a request says.
+const PINNED: char = '!';
+
+impl Alias {
+    fn resolve(&self, catalog: &Catalog) -> Result<Resolved, UnknownModel> {
+        match self.target.strip_suffix(PINNED) {
+            Some(target) => {
+                let resolved = name::resolve(catalog, target)?;
+                Ok(Resolved { pinned: resolved.effort.is_some(), ..resolved })
+            }
+            None => name::resolve(catalog, &self.target),
         }
-        // A model of that very name is meant before an alias with an effort behind it.
-        if self.find(name).is_none()
-            && let Some((alias, effort)) = name::suffixed(name)
-            && let Some(resolved) = target(alias)
-        {
-            return Ok(Resolved { effort: Some(effort), ..resolved? });
-        }
-        name::resolve(self, name)
     }
 }
 

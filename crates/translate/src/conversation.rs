@@ -75,6 +75,7 @@ impl<'b> Conversation<'b> {
     /// Only where a value cannot be written.
     pub(crate) fn finish(mut self, draft: &mut Draft<'b>) -> Result<(), Failure> {
         self.items = tools::pair(self.items, &mut self.notices);
+        drop_lone_reasoning(&mut self.items);
         if let Some(instructions) = &self.instructions {
             draft.request.set("instructions", instructions)?;
         }
@@ -83,6 +84,25 @@ impl<'b> Conversation<'b> {
         draft.notices.append(&mut self.notices);
         Ok(())
     }
+}
+
+/// Takes out reasoning that led to nothing: the backend wants the call or the message that it led to
+/// behind it, and a client may have cut that off.
+fn drop_lone_reasoning(items: &mut Vec<InputItem<'_>>) {
+    let mut led = false;
+    let mut kept: Vec<bool> = Vec::with_capacity(items.len());
+    for item in items.iter().rev() {
+        let is_reasoning = matches!(item, InputItem::Reasoning { .. });
+        kept.push(led || !is_reasoning);
+        led = match item {
+            InputItem::Reasoning { .. } => led,
+            InputItem::Message { role, .. } => *role == Role::Assistant,
+            InputItem::FunctionCall { .. } | InputItem::CustomToolCall { .. } => true,
+            InputItem::FunctionCallOutput { .. } | InputItem::CustomToolCallOutput { .. } => false,
+        };
+    }
+    let mut kept = kept.into_iter().rev();
+    items.retain(|_| kept.next().unwrap_or(true));
 }
 
 /// The text of a text part.

@@ -144,6 +144,14 @@ pub enum Annotation<'a> {
 pub trait Sink {
     /// Takes one step; a break ends the reply there.
     fn step(&mut self, delta: Delta<'_>) -> ControlFlow<Finish>;
+
+    /// Names the item of the answer that the next steps belong to, by its position.
+    fn item(&mut self, _: usize) {}
+
+    /// Says that an item is complete.
+    fn item_end(&mut self, _: usize) -> ControlFlow<Finish> {
+        ControlFlow::Continue(())
+    }
 }
 
 impl<F: FnMut(Delta<'_>) -> ControlFlow<Finish>> Sink for F {

@@ -11,6 +11,7 @@ use crate::encoder::Encoder;
 use crate::failure::Failure;
 use crate::family::Family;
 use crate::frames::{Framing, Out};
+use crate::reasoning_seal::ReasoningSeal;
 use crate::shape::Shape;
 
 /// One client API: how its requests are read and its replies worded.
@@ -43,11 +44,15 @@ pub trait Dialect: 'static {
     /// When it is not JSON of the dialect's shape.
     fn read(body: &[u8]) -> Result<Self::Request<'_>, Failure>;
 
-    /// Lowers a request to the Responses API: only what the client said, no policy.
+    /// Lowers a request to the Responses API: only what the client said, no policy. Reasoning that
+    /// the client returns is opened by the seal of the account that answers.
     ///
     /// # Errors
     /// When the value of a member is not valid.
-    fn draft<'b>(request: Self::Request<'b>) -> Result<Drafted<'b, Self::Own>, Failure>;
+    fn draft<'b>(
+        request: Self::Request<'b>,
+        seal: &ReasoningSeal,
+    ) -> Result<Drafted<'b, Self::Own>, Failure>;
 
     /// Starts one streamed choice.
     fn encoder(shape: &Arc<Shape<Self::Own>>, choice: u32) -> Self::Encoder;
@@ -64,7 +69,21 @@ pub trait Dialect: 'static {
         shape: &'r Shape<Self::Own>,
         took: Duration,
     ) -> Self::Response<'r>;
+
+    /// Adds to a failure what is known of the turn that failed, where the dialect has words for it.
+    #[must_use]
+    fn explain(failure: Failure, _: &Shape<Self::Own>) -> Failure {
+        failure
+    }
+
+    /// Writes that a stream is alive, after a long silence.
+    fn keep_alive(_: &Shape<Self::Own>, out: &mut Out) {
+        out.frames.comment(KEEP_ALIVE);
+    }
 }
+
+/// A comment that says only that the connection lives.
+pub(crate) const KEEP_ALIVE: &str = "keep-alive";
 
 /// The output of a streamed choice of `D`, which its tail is given.
 pub type Output<D> = <<D as Dialect>::Encoder as Encoder>::Output;

@@ -17,6 +17,7 @@ macro_rules! for_each_dialect {
             @$form [
                 $crate::Chat,
                 $crate::Completions,
+                $crate::Messages,
                 $crate::OllamaChat,
                 $crate::OllamaGenerate,
                 $crate::Responses

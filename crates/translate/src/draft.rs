@@ -62,6 +62,10 @@ pub struct Draft<'b> {
     pub reasoning: Reasoning<'b>,
     /// The tier asked for.
     pub tier: Option<Cow<'b, str>>,
+    /// The member of the client's request that holds the tier, where it is not `service_tier`.
+    pub tier_member: Option<&'static str>,
+    /// The name that the client gives its conversation in the body.
+    pub session: Option<String>,
     /// A web search was asked for (`Some(true)`), ruled out, or not mentioned.
     pub web_search: Option<bool>,
     /// Demands an answer in JSON.
@@ -85,6 +89,8 @@ pub struct ModelName<'b> {
     pub name: Cow<'b, str>,
     /// The name that replies echo, where it is not `name`.
     pub echoed: Option<Cow<'b, str>>,
+    /// Names of Anthropic's models stand for models of the backend.
+    pub families: bool,
 }
 
 /// The wishes of a request about reasoning.
@@ -108,8 +114,9 @@ pub struct Reasoning<'b> {
 pub struct Caps {
     /// Stop sequences and the cap on tokens.
     pub stop: StopCriteria,
-    /// The member of the client's request that holds the cap on tokens.
-    pub max_tokens_member: &'static str,
+    /// The member of the client's request that holds the cap on tokens; `None` in an API whose every
+    /// request has one, so that nobody needs to be told.
+    pub max_tokens_member: Option<&'static str>,
 }
 
 /// The wishes of a request about stored responses.

@@ -40,6 +40,8 @@ pub enum Finish {
     Length,
     /// The model waits for tools.
     ToolCalls,
+    /// The backend cut the answer for a reason that is not known here.
+    Incomplete,
     /// The backend's filter cut in.
     ContentFilter,
     /// Nothing was asked but that the model be loaded.

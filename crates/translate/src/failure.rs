@@ -59,13 +59,22 @@ pub struct Failure {
     pub param: Option<String>,
     /// The backend's own class of the error, kept where it gave one.
     pub class: Option<String>,
+    /// The id of the request, for the APIs that name it in the error.
+    pub request_id: Option<String>,
 }
 
 impl Failure {
     /// Makes a failure of a kind, with words for a person.
     #[must_use]
     pub fn new(kind: FailureKind, message: impl Into<String>) -> Self {
-        Self { kind, message: brief(message.into()), code: None, param: None, class: None }
+        Self {
+            kind,
+            message: brief(message.into()),
+            code: None,
+            param: None,
+            class: None,
+            request_id: None,
+        }
     }
 
     /// Makes a failure of the request member at `param`.
@@ -92,6 +101,12 @@ impl Failure {
         };
         let message = brief(format!("{}; {remedy}", self.message.trim_end_matches('.')));
         Self { message, ..self }
+    }
+
+    /// Adds the id of the request.
+    #[must_use]
+    pub fn with_request_id(self, id: &str) -> Self {
+        Self { request_id: Some(id.to_owned()), ..self }
     }
 
     /// Adds a word for programs.

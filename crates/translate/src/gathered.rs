@@ -14,7 +14,7 @@ use crate::end::Step;
 use crate::failure::{Failure, FailureKind};
 
 /// The most bytes of events of which an encoder keeps something: the limit of one event, too.
-const MAX_BYTES: usize = 64 * 1024 * 1024;
+pub(crate) const MAX_BYTES: usize = 64 * 1024 * 1024;
 
 /// The most items of an answer.
 const MAX_ITEMS: usize = 10_000;
@@ -61,7 +61,8 @@ impl Gathered {
     }
 }
 
-fn too_large() -> Failure {
+/// An answer of which more would have to be kept.
+pub(crate) fn too_large() -> Failure {
     let message = format!(
         "the answer is larger than this server gathers: {} MiB, or {MAX_ITEMS} items",
         MAX_BYTES / 1024 / 1024

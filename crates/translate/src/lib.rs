@@ -1,5 +1,6 @@
 #![doc = include_str!("../README.md")]
 
+pub mod anthropic;
 mod backend;
 pub mod catalog;
 mod chain;
@@ -22,6 +23,7 @@ pub mod ollama;
 pub mod openai;
 pub mod policy;
 pub mod reader;
+mod reasoning_seal;
 pub mod reasoning_style;
 mod remedies;
 pub mod reply;
@@ -41,6 +43,7 @@ pub mod translator;
 #[cfg(test)]
 mod tests;
 
+pub use anthropic::{Anthropic, Messages};
 pub use backend::Backend;
 pub use catalog::Catalog;
 pub use dialect::Dialect;
@@ -54,6 +57,7 @@ pub use notice::{Notice, NoticeKind};
 pub use ollama::{Ollama, OllamaChat, OllamaGenerate};
 pub use openai::{Chat, Completions, OpenAi, Responses};
 pub use policy::Policy;
+pub use reasoning_seal::ReasoningSeal;
 pub use remedies::Remedies;
 pub use settle::{Turn, settle, unknown_model};
 pub use shape::Shape;

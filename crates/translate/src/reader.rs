@@ -10,10 +10,12 @@
 mod call;
 mod completed;
 mod encoder;
+mod in_row;
 mod markers;
 mod message;
 mod repetition;
 mod slot;
+mod step;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -32,6 +34,7 @@ use message::{Message, TextSoFar};
 use slot::Slot;
 
 pub use encoder::ReaderEncoder;
+pub use in_row::InRow;
 
 /// Turns events into steps, with a slot per `output_index`, so that interleaved items stay apart.
 #[derive(Debug, Default)]
@@ -39,6 +42,8 @@ pub struct EventReader {
     slots: BTreeMap<usize, Slot>,
     begun: bool,
     hide_commentary: bool,
+    /// True if no blank line stands between items.
+    items_apart: bool,
     /// The number of calls that were announced.
     calls: usize,
     /// The text of all messages.
@@ -64,6 +69,14 @@ impl EventReader {
     #[must_use]
     pub fn new(hide_commentary: bool) -> Self {
         Self { hide_commentary, ..Self::default() }
+    }
+
+    /// Leaves out the blank lines between messages and between items of reasoning.
+    #[must_use]
+    pub fn with_items_apart(self) -> Self {
+        let mut reader = Self { items_apart: true, ..self };
+        reader.so_far.apart = true;
+        reader
     }
 
     /// Reads one event and gives its steps to `sink`.
@@ -120,6 +133,7 @@ impl EventReader {
         self.begin(None, sink)?;
         let mut scratch = std::mem::take(&mut self.scratch);
         let piece = Piece::read(delta, &mut scratch);
+        sink.item(index);
         if let Slot::Message(message) = self.slots.entry(index).or_insert_with(Slot::message) {
             message.refusal += piece.text().len();
         }
@@ -158,8 +172,14 @@ impl EventReader {
         if let Slot::Reasoning(reasoning) = slot {
             reasoning.written = true;
         }
-        if self.last_reasoning.replace(part).is_some_and(|last| last != part) {
+        sink.item(part.output_index);
+        let apart =
+            |last: ReasoningPart| self.items_apart && last.output_index != part.output_index;
+        let last = self.last_reasoning.replace(part).filter(|last| *last != part);
+        if last.is_some() {
             self.reasoning_markers = Markers::default();
+        }
+        if last.is_some_and(|last| !apart(last)) {
             sink.step(Delta::ReasoningBreak(part.channel))?;
         }
         let mut scratch = String::new();
@@ -177,6 +197,7 @@ impl EventReader {
         sink: &mut impl Sink,
     ) -> ControlFlow<Finish> {
         self.begin(None, sink)?;
+        sink.item(index);
         if self.slots.contains_key(&index) {
             return ControlFlow::Continue(());
         }
@@ -207,10 +228,10 @@ impl EventReader {
 
     fn incomplete(&mut self, response: &Response<'_>, sink: &mut impl Sink) -> Step {
         self.terminal(response, sink).map_break(|finish| Ok(End::new(finish)))?;
-        // The API knows other reasons too; for each of them `length` says that the answer was cut.
         let finish = match response.incomplete.as_deref() {
             Some("content_filter") => Finish::ContentFilter,
-            _ => Finish::Length,
+            Some("max_output_tokens") => Finish::Length,
+            _ => Finish::Incomplete,
         };
         ControlFlow::Break(Ok(end(finish, response)))
     }

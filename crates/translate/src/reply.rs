@@ -180,7 +180,7 @@ impl Collector {
 
     fn annotation(&mut self, annotation: ReplyAnnotation) {
         let mut texts = self.reply.blocks.iter_mut().rev().filter_map(Block::as_text_mut);
-        match texts.next() {
+        match texts.next().filter(|text| !text.complete) {
             Some(text) => text.annotations.push(annotation),
             None => {
                 let annotations = vec![annotation];
@@ -191,6 +191,9 @@ impl Collector {
     }
 
     fn refusal(&mut self, more: &str) {
+        if let Some(Block::Text(text)) = self.reply.blocks.last_mut() {
+            text.complete = true;
+        }
         match self.reply.blocks.last_mut() {
             Some(Block::Refusal(refusal)) => refusal.push_str(more),
             _ => self.reply.blocks.push(Block::Refusal(more.to_owned())),
@@ -232,6 +235,14 @@ impl Collector {
     fn call_start(&mut self, start: CallStart<'_>) {
         self.calls.push(self.reply.blocks.len());
         self.reply.blocks.push(Block::Call(start.into()));
+    }
+
+    /// Returns the arguments of a call so far.
+    pub(crate) fn arguments(&self, index: usize) -> &str {
+        match self.calls.get(index).and_then(|at| self.reply.blocks.get(*at)) {
+            Some(Block::Call(call)) => &call.arguments,
+            _ => "",
+        }
     }
 
     fn call(&mut self, index: usize) -> Option<&mut ReplyCall> {

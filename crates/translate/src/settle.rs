@@ -52,7 +52,7 @@ pub fn settle<'b, O>(
 ) -> Result<Turn<'b, O>, Failure> {
     let Drafted { mut draft, own } = drafted;
     policy.refuse_many_calls(draft.choices.max(1), 1 + draft.more_inputs.len())?;
-    complete(&mut draft, catalog, policy)?;
+    let slug = complete(&mut draft, catalog, policy)?;
     policy.refuse_ignored(&draft.notices)?;
     let shape = Shape {
         created,
@@ -66,6 +66,7 @@ pub fn settle<'b, O>(
         tokenizer: Arc::clone(&policy.tokenizer),
         store: draft.storage.store,
         backend: policy.backend,
+        context_window: catalog.find(&slug).and_then(|model| model.context_window),
         shortened: draft.shortened,
         own,
     };
@@ -80,8 +81,8 @@ pub fn settle<'b, O>(
     })
 }
 
-/// Completes what goes to the backend.
-fn complete(draft: &mut Draft<'_>, catalog: &Catalog, policy: &Policy) -> Result<(), Failure> {
+/// Completes what goes to the backend; returns the model's slug.
+fn complete(draft: &mut Draft<'_>, catalog: &Catalog, policy: &Policy) -> Result<String, Failure> {
     let resolved = model(draft, catalog, policy)?;
     let found = catalog.find(&resolved.slug);
     let changed =
@@ -100,13 +101,20 @@ fn complete(draft: &mut Draft<'_>, catalog: &Catalog, policy: &Policy) -> Result
     if policy.web_search && draft.web_search.is_none() {
         offer_web_search(&mut draft.request)?;
     }
-    Ok(())
+    Ok(resolved.slug)
 }
 
 fn model(draft: &mut Draft<'_>, catalog: &Catalog, policy: &Policy) -> Result<Resolved, Failure> {
     let requested = policy.debug_model.as_deref().unwrap_or(&draft.model.name);
-    let resolved =
-        catalog.resolve(requested).map_err(|unknown| unknown_model(requested, &unknown))?;
+    let resolved = match draft.model.families {
+        true => catalog.resolve_family(requested),
+        false => catalog.resolve(requested),
+    };
+    let resolved = resolved.map_err(|unknown| unknown_model(requested, &unknown))?;
+    if resolved.stands_in {
+        let detail = format!("{} answers", resolved.slug);
+        draft.notices.push(Notice::new("model", NoticeKind::Changed, detail));
+    }
     if policy.debug_model.is_some() && resolved.slug != draft.model.name {
         let detail = format!("{} is used for every request", resolved.slug);
         draft.notices.push(Notice::new("model", NoticeKind::Changed, detail));
@@ -153,6 +161,10 @@ fn effort(
     let passed = draft.request.contains("reasoning");
     let path = if passed { "reasoning.effort" } else { "reasoning_effort" };
     let path = draft.reasoning.effort_member.unwrap_or(path);
+    if resolved.pinned && draft.reasoning.params.remove("effort").is_some() {
+        let detail = "the alias of the model sets the effort";
+        draft.notices.push(Notice::new(path, NoticeKind::Changed, detail));
+    }
     let effort = draft.reasoning.params.present("effort").map(RawValue::get);
     let named = effort.is_none() && resolved.effort.is_some();
     let wanted = match effort {
@@ -227,7 +239,8 @@ fn tier(draft: &mut Draft<'_>, found: Option<&Model>, policy: &Policy) -> Result
         Some(tier) if offers(tier) => draft.request.set("service_tier", &tier.wire())?,
         Some(_) => {
             let detail = format!("the model has no tier {shown}; the ordinary one is used");
-            draft.notices.push(Notice::new("service_tier", NoticeKind::Clamped, detail));
+            let member = draft.tier_member.unwrap_or("service_tier");
+            draft.notices.push(Notice::new(member, NoticeKind::Clamped, detail));
         }
         None => {
             let why = "not a tier of this backend";

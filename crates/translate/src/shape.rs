@@ -34,6 +34,8 @@ pub struct Shape<O = ()> {
     pub store: bool,
     /// The parameters that the backend accepts.
     pub backend: Backend,
+    /// The tokens that fit a request and its answer, where the list of models says so.
+    pub context_window: Option<u64>,
     /// Names that went out shortened, to be mapped back.
     pub shortened: Vec<ShortenedName>,
     /// The part that only the dialect needs.
@@ -66,6 +68,7 @@ impl<O: Default> Shape<O> {
             tokenizer: Arc::new(Estimate),
             store: false,
             backend: Backend::default(),
+            context_window: None,
             shortened: Vec::new(),
             own: O::default(),
         }

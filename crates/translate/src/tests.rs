@@ -1,5 +1,5 @@
 //! Tests of the whole crate: their support, and the properties that hold in every dialect.
 
-mod client;
+pub(crate) mod client;
 mod invariants;
 pub(crate) mod support;

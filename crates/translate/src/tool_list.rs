@@ -63,7 +63,11 @@ impl<'b> ToolList<'b> {
         Ok(())
     }
 
-    fn add(&mut self, tool: &Tool<'b>) -> Result<(), Failure> {
+    /// Adds a tool.
+    ///
+    /// # Errors
+    /// Only where a value cannot be written.
+    pub(crate) fn add(&mut self, tool: &Tool<'_>) -> Result<(), Failure> {
         self.tools.push(Cow::Owned(raw(tool)?));
         Ok(())
     }

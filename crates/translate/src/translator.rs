@@ -28,6 +28,7 @@ use crate::family::Family;
 use crate::frames::Framing;
 use crate::notice::Notice;
 use crate::policy::Policy;
+use crate::reasoning_seal::ReasoningSeal;
 use crate::settle::settle;
 use crate::shape::Shape;
 
@@ -65,13 +66,20 @@ const ENCRYPTED_REASONING: &str = r#"["reasoning.encrypted_content"]"#;
 pub struct Translator {
     catalog: Catalog,
     policy: Policy,
+    seal: ReasoningSeal,
 }
 
 impl Translator {
     /// Makes a translator for the backend of the policy, see [`Backend`](crate::Backend), and for the models that it has.
     #[must_use]
     pub fn new(catalog: Catalog, policy: Policy) -> Self {
-        Self { catalog, policy }
+        Self { catalog, policy, seal: ReasoningSeal::default() }
+    }
+
+    /// Hands out the model's reasoning under the seal of the account that answers, and takes back no other's.
+    #[must_use]
+    pub fn with_seal(self, seal: ReasoningSeal) -> Self {
+        Self { seal, ..self }
     }
 
     /// Prepares a turn of a dialect, such as [`Chat`](crate::Chat), from the body of a request; `created` is the time in seconds of
@@ -85,7 +93,8 @@ impl Translator {
         body: &[u8],
         created: u64,
     ) -> Result<PreparedTurn<D>, Failure> {
-        let turn = settle(D::draft(D::read(body)?)?, &self.catalog, &self.policy, created)?;
+        let drafted = D::draft(D::read(body)?, &self.seal)?;
+        let turn = settle(drafted, &self.catalog, &self.policy, created)?;
         let mut requests = Vec::new();
         if turn.immediate_finish.is_none() {
             let mut request = turn.request;

@@ -11,7 +11,8 @@ use chatmock_protocol::responses::Event;
 use chatmock_protocol::sse::Decoder;
 use chatmock_translate::openai::CompletionsShape;
 use chatmock_translate::{
-    Catalog, Dialect, Encoder, End, Failure, Family, Out, Policy, Shape, Turn, settle,
+    Catalog, Dialect, Encoder, End, Failure, Family, Out, Policy, ReasoningSeal, Shape, Turn,
+    settle,
 };
 use serde::Serialize;
 
@@ -96,7 +97,7 @@ fn echo(own: &dyn Any) -> &[String] {
 }
 
 fn turn<D: Dialect>(body: &[u8]) -> Result<Turn<'_, D::Own>, Failure> {
-    let draft = D::draft(D::read(body)?)?;
+    let draft = D::draft(D::read(body)?, &ReasoningSeal::default())?;
     settle(draft, &Catalog::builtin(), &Policy::default(), CREATED)
 }
 

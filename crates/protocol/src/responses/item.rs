@@ -147,6 +147,9 @@ pub enum ContentPart<'a> {
         /// The file as a `data:` address.
         #[serde(skip_serializing_if = "Option::is_none")]
         file_data: Option<RawString<'a>>,
+        /// The file's `https:` address.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        file_url: Option<RawString<'a>>,
         /// The id of an uploaded file.
         #[serde(skip_serializing_if = "Option::is_none")]
         file_id: Option<Cow<'a, str>>,

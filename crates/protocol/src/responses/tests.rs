@@ -10,7 +10,14 @@ fn raw(text: &str) -> &RawValue {
 #[test]
 fn usage_is_read_with_its_details() {
     let text = r#"{"input_tokens":4120,"input_tokens_details":{"cached_tokens":3968,"cache_write_tokens":0},"output_tokens":212,"output_tokens_details":{"reasoning_tokens":128},"total_tokens":4332}"#;
-    let usage = Usage { input: 4120, cached: 3968, output: 212, reasoning: 128, total: 4332 };
+    let usage = Usage {
+        input: 4120,
+        cached: 3968,
+        output: 212,
+        reasoning: 128,
+        total: 4332,
+        ..Usage::default()
+    };
     assert_eq!(Usage::read(raw(text)), Some(usage));
 }
 
@@ -40,9 +47,27 @@ fn other_values_are_not_usage() {
 
 #[test]
 fn usages_add_up_without_overflow() {
-    let most = Usage { input: u64::MAX, cached: 1, output: 2, reasoning: 3, total: u64::MAX };
-    let sum = most.plus(Usage { input: 1, cached: 1, output: 1, reasoning: 1, total: 1 });
-    assert_eq!(sum, Usage { input: u64::MAX, cached: 2, output: 3, reasoning: 4, total: u64::MAX });
+    let most = Usage {
+        input: u64::MAX,
+        cached: 1,
+        cache_write: 5,
+        output: 2,
+        reasoning: 3,
+        total: u64::MAX,
+    };
+    let sum =
+        most.plus(Usage { input: 1, cached: 1, cache_write: 1, output: 1, reasoning: 1, total: 1 });
+    assert_eq!(
+        sum,
+        Usage {
+            input: u64::MAX,
+            cached: 2,
+            cache_write: 6,
+            output: 3,
+            reasoning: 4,
+            total: u64::MAX
+        }
+    );
 }
 
 #[test]

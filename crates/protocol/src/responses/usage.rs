@@ -10,6 +10,8 @@ pub struct Usage {
     pub input: u64,
     /// Tokens of the input that came from the prompt cache.
     pub cached: u64,
+    /// Tokens of the input that were put into the prompt cache.
+    pub cache_write: u64,
     /// Tokens written, reasoning included.
     pub output: u64,
     /// Tokens of the output that were reasoning.
@@ -25,6 +27,7 @@ impl Usage {
         Self {
             input: self.input.saturating_add(other.input),
             cached: self.cached.saturating_add(other.cached),
+            cache_write: self.cache_write.saturating_add(other.cache_write),
             output: self.output.saturating_add(other.output),
             reasoning: self.reasoning.saturating_add(other.reasoning),
             total: self.total.saturating_add(other.total),
@@ -52,6 +55,8 @@ struct WireDetails {
     #[serde(default)]
     cached_tokens: Count,
     #[serde(default)]
+    cache_write_tokens: Count,
+    #[serde(default)]
     reasoning_tokens: Count,
 }
 
@@ -73,12 +78,14 @@ impl Usage {
         let raw = raw.get().starts_with('{').then(|| raw.get())?;
         let wire: WireUsage = serde_json::from_str(raw).ok()?;
         let (input, output) = (wire.input_tokens.0?, wire.output_tokens.0?);
-        let details = |details: Option<WireDetails>| details.unwrap_or_default();
+        let read = wire.input_tokens_details.unwrap_or_default();
+        let written = wire.output_tokens_details.unwrap_or_default();
         Some(Self {
             input,
-            cached: details(wire.input_tokens_details).cached_tokens.0.unwrap_or(0),
+            cached: read.cached_tokens.0.unwrap_or(0),
+            cache_write: read.cache_write_tokens.0.unwrap_or(0),
             output,
-            reasoning: details(wire.output_tokens_details).reasoning_tokens.0.unwrap_or(0),
+            reasoning: written.reasoning_tokens.0.unwrap_or(0),
             total: wire.total_tokens.0.unwrap_or_else(|| input.saturating_add(output)),
         })
     }

@@ -13,7 +13,7 @@ use http::uri::PathAndQuery;
 use super::route;
 
 /// The segments with which the base address of a client may end.
-const PREFIXES: [&str; 3] = ["v1", "api", "openai"];
+const PREFIXES: [&str; 4] = ["v1", "api", "openai", "anthropic"];
 
 /// Puts the path that is meant into a request.
 pub(crate) fn rewrite(head: &mut Parts) {
@@ -109,6 +109,9 @@ mod tests {
             ("/openai/deployments/m/completions", "/openai/deployments/m/completions"),
             ("/v1/openai/deployments/m/completions", "/openai/deployments/m/completions"),
             ("/engines/m/completions", "/v1/engines/m/completions"),
+            ("/messages", "/v1/messages"),
+            ("/v1/v1/messages/", "/v1/messages"),
+            ("/anthropic/v1/messages/count_tokens", "/v1/messages/count_tokens"),
             ("/health/", "/health"),
             ("//", "/"),
         ] {

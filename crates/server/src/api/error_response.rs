@@ -4,15 +4,16 @@ use chatmock_translate::{Failure, FailureKind};
 use http::HeaderValue;
 use http::header::{RETRY_AFTER, SEC_WEBSOCKET_VERSION, UPGRADE, WWW_AUTHENTICATE};
 
+use super::family::ApiFamily;
 use super::route;
 use crate::http::response::{self, HttpResponse};
 
-/// Returns the response to a request that failed.
-pub(crate) fn error_response(failure: &Failure, path: &str) -> HttpResponse {
-    let family = route::family(path);
+/// Returns the response to a request that failed, as the family words it.
+pub(crate) fn error_response(failure: &Failure, family: &ApiFamily, path: &str) -> HttpResponse {
     let body = (family.error_body)(failure);
     let mut response = response::bytes(family.status(failure), "application/json", body);
     let headers = response.headers_mut();
+    (family.error_headers)(failure, headers);
     if let Some(seconds) = failure.retry_after() {
         headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
     }

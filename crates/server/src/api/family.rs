@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use chatmock_protocol::codex::models::Model;
-use chatmock_translate::{Failure, Family, Ollama, OpenAi};
-use http::{Method, StatusCode};
+use chatmock_translate::{Anthropic, Failure, Family, Ollama, OpenAi};
+use http::{HeaderMap, Method, StatusCode};
 
 use super::{Exchange, Handling, admin, status};
 use crate::state::models::{ListWriter, Listing};
@@ -19,9 +19,16 @@ pub(crate) trait Api: Family {
     const PREFIX: &'static str;
     /// The endpoints that it serves.
     const ENDPOINTS: &'static [Endpoint];
+    /// The header that marks requests of its clients, where they share paths with another family's.
+    const MARK: Option<&'static str> = None;
+    /// The header in which its clients read the id of their request, beside that of all replies.
+    const REQUEST_ID: Option<&'static str> = None;
 
     /// Writes its list of models.
     fn models(listing: &Listing<'_>) -> Bytes;
+
+    /// Adds headers to the response to a request that failed.
+    fn error_headers(_: &Failure, _: &mut HeaderMap) {}
 }
 
 /// One method of one path, and what serves it.
@@ -69,9 +76,12 @@ impl Endpoint {
 /// A family as a value, for whatever depends on the request.
 pub(crate) struct ApiFamily {
     prefix: &'static str,
+    mark: Option<&'static str>,
+    pub(crate) request_id: Option<&'static str>,
     pub(crate) endpoints: &'static [Endpoint],
     /// Words a failure as the body of a response.
     pub(crate) error_body: fn(&Failure) -> Bytes,
+    pub(crate) error_headers: fn(&Failure, &mut HeaderMap),
     status: fn(&Failure) -> u16,
 }
 
@@ -79,8 +89,11 @@ impl ApiFamily {
     const fn of<A: Api>() -> Self {
         Self {
             prefix: A::PREFIX,
+            mark: A::MARK,
+            request_id: A::REQUEST_ID,
             endpoints: A::ENDPOINTS,
             error_body: error_body::<A>,
+            error_headers: A::error_headers,
             status: A::status,
         }
     }
@@ -90,24 +103,31 @@ impl ApiFamily {
         StatusCode::from_u16((self.status)(failure)).unwrap_or(StatusCode::BAD_GATEWAY)
     }
 
-    /// Returns whether a path that no endpoint has is this family's to refuse.
-    pub(super) fn has_prefix(&self, path: &str) -> bool {
-        let rest = path.strip_prefix(self.prefix);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    /// Returns whether a request with these headers comes from a client of this family.
+    pub(super) fn is_marked(&self, headers: &HeaderMap) -> bool {
+        self.mark.is_some_and(|mark| headers.contains_key(mark))
+    }
+
+    /// Returns the length of the prefix by which a path that no endpoint has is this family's to refuse, if
+    /// it is.
+    pub(super) fn prefix_of(&self, path: &str) -> Option<usize> {
+        let rest = path.strip_prefix(self.prefix)?;
+        (rest.is_empty() || rest.starts_with('/')).then_some(self.prefix.len())
     }
 }
 
 /// All families; the first words what belongs to none. The server's own endpoints answer as it does.
-pub(crate) static FAMILIES: [ApiFamily; 4] = [
+pub(crate) static FAMILIES: [ApiFamily; 5] = [
     ApiFamily::of::<OpenAi>(),
     ApiFamily::of::<Ollama>(),
+    ApiFamily::of::<Anthropic>(),
     ApiFamily { endpoints: status::ENDPOINTS, prefix: "", ..ApiFamily::of::<OpenAi>() },
     ApiFamily { endpoints: admin::ENDPOINTS, prefix: "", ..ApiFamily::of::<OpenAi>() },
 ];
 
 /// Returns the writers of all model lists.
 pub(crate) fn list_writers() -> Vec<ListWriter> {
-    vec![list_writer::<OpenAi>(), list_writer::<Ollama>()]
+    vec![list_writer::<OpenAi>(), list_writer::<Ollama>(), list_writer::<Anthropic>()]
 }
 
 fn list_writer<A: Api>() -> ListWriter {

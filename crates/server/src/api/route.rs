@@ -1,6 +1,6 @@
 //! The router: finds the endpoint of a request in the lists of the families.
 
-use http::Method;
+use http::{HeaderMap, Method};
 
 use super::family::{ApiFamily, Endpoint, FAMILIES};
 
@@ -30,12 +30,16 @@ impl<'p> Route<'p> {
         Some(Self { endpoint, variable })
     }
 
-    /// Finds the route of a request.
+    /// Finds the route of a request; of families that share a path, its headers decide.
     ///
     /// # Errors
     /// When nothing is served at the path, or not with this method.
-    pub(crate) fn find(method: &Method, path: &'p str) -> Result<Self, NoRoute> {
-        let found = at(path).find(|(_, endpoint, _)| endpoint.takes(method));
+    pub(crate) fn find(
+        method: &Method,
+        path: &'p str,
+        headers: &HeaderMap,
+    ) -> Result<Self, NoRoute> {
+        let found = at(path, headers).find(|(_, endpoint, _)| endpoint.takes(method));
         match found {
             Some((_, endpoint, variable)) => Ok(Self { endpoint, variable }),
             None => Err(methods(path).map_or(NoRoute::Path, NoRoute::Method)),
@@ -62,17 +66,18 @@ impl Endpoint {
     }
 }
 
-/// Returns the family that words the failures of a path.
-pub(crate) fn family(path: &str) -> &'static ApiFamily {
-    let served = at(path).next().map(|(family, ..)| family);
-    let by_prefix = || FAMILIES.iter().find(|family| family.has_prefix(path));
+/// Returns the family that words the failures of a request.
+pub(crate) fn family(path: &str, headers: &HeaderMap) -> &'static ApiFamily {
+    let served = at(path, headers).next().map(|(family, ..)| family);
+    let marked = || FAMILIES.iter().find(|family| family.is_marked(headers));
+    let by_prefix = || FAMILIES.iter().rev().max_by_key(|family| family.prefix_of(path));
     // There is always a first one, which words what belongs to none.
-    served.or_else(by_prefix).unwrap_or(&FAMILIES[0])
+    served.or_else(marked).or_else(by_prefix).unwrap_or(&FAMILIES[0])
 }
 
 /// Returns whether anything is served at a path, with whichever method.
 pub(super) fn is_served(path: &str) -> bool {
-    at(path).next().is_some()
+    at(path, &HeaderMap::new()).next().is_some()
 }
 
 /// Returns the served path with whose end a path ends, for those who typed one that is not served.
@@ -90,12 +95,20 @@ pub(crate) fn nearest(path: &str) -> Option<&'static str> {
 /// Returns the methods of a path, for `Allow`.
 pub(crate) fn methods(path: &str) -> Option<String> {
     let mut methods = Vec::new();
-    for (_, endpoint, _) in at(path) {
+    for (_, endpoint, _) in at(path, &HeaderMap::new()) {
         methods.push(endpoint.method.as_str());
         if endpoint.method == Method::GET {
             methods.push(Method::HEAD.as_str());
         }
     }
+    // Families may share a path.
+    let mut seen = Vec::new();
+    methods.retain(|method| {
+        !seen.contains(method) && {
+            seen.push(*method);
+            true
+        }
+    });
     (!methods.is_empty()).then(|| methods.join(", "))
 }
 
@@ -106,9 +119,15 @@ pub(super) fn listed() -> Vec<String> {
     listed.map(|one| format!("{} {}", one.method, one.path.replace("...", ""))).collect()
 }
 
-/// Returns the endpoints at a path, one for each method.
-fn at(path: &str) -> impl Iterator<Item = (&'static ApiFamily, &'static Endpoint, &str)> {
-    FAMILIES.iter().flat_map(move |family| {
+/// Returns the endpoints at a path, one for each method; first those of the family whose client asks.
+fn at<'p>(
+    path: &'p str,
+    headers: &HeaderMap,
+) -> impl Iterator<Item = (&'static ApiFamily, &'static Endpoint, &'p str)> {
+    let marked = FAMILIES.iter().position(|family| family.is_marked(headers));
+    let (before, rest) = FAMILIES.split_at(marked.unwrap_or(0));
+    let (first, after) = rest.split_at(1);
+    first.iter().chain(before).chain(after).flat_map(move |family| {
         let matching = move |endpoint: &'static Endpoint| {
             endpoint.matches(path).map(|variable| (family, endpoint, variable))
         };
@@ -122,7 +141,8 @@ mod tests {
 
     /// The endpoint's path and the variable of a request.
     fn found<'p>(method: &Method, path: &'p str) -> Result<(&'static str, &'p str), NoRoute> {
-        Route::find(method, path).map(|route| (route.endpoint.path, route.variable))
+        Route::find(method, path, &HeaderMap::new())
+            .map(|route| (route.endpoint.path, route.variable))
     }
 
     fn only(methods: &str) -> NoRoute {
@@ -163,13 +183,35 @@ mod tests {
 
     #[test]
     fn the_family_of_a_path_words_its_failures_and_openai_the_rest() {
-        let is_ollama = |path| std::ptr::eq(family(path), &raw const FAMILIES[1]);
+        let is_ollama =
+            |path| std::ptr::eq(family(path, &HeaderMap::new()), &raw const FAMILIES[1]);
         for path in ["/api", "/api/", "/api/tags", "/api/nothing"] {
             assert!(is_ollama(path), "{path}");
         }
         for path in ["/", "/health", "/v1/chat/completions", "/apis", "/nothing", ""] {
             assert!(!is_ollama(path), "{path}");
         }
+    }
+
+    #[test]
+    fn the_header_of_a_family_decides_where_paths_are_shared() {
+        let mut headers = HeaderMap::new();
+        let is_anthropic = |path, headers: &HeaderMap| {
+            let found = Route::find(&Method::GET, path, headers);
+            let of_family = FAMILIES[2].endpoints.as_ptr_range();
+            let served = found.is_ok_and(|route| of_family.contains(&(&raw const *route.endpoint)));
+            (std::ptr::eq(family(path, headers), &raw const FAMILIES[2]), served)
+        };
+        for path in ["/v1/models", "/v1/models/gpt-6", "/v1/files"] {
+            assert_eq!(is_anthropic(path, &headers), (false, false), "{path}");
+        }
+        assert_eq!(is_anthropic("/v1/messages/batches", &headers), (true, false));
+        headers.insert("anthropic-version", http::HeaderValue::from_static("2023-06-01"));
+        assert_eq!(is_anthropic("/v1/models", &headers), (true, true));
+        assert_eq!(is_anthropic("/v1/models/gpt-6", &headers), (true, true));
+        assert_eq!(is_anthropic("/v1/files", &headers), (true, false));
+        assert_eq!(is_anthropic("/health", &headers), (false, false));
+        assert_eq!(methods("/v1/models").as_deref(), Some("GET, HEAD"));
     }
 
     #[test]

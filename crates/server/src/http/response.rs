@@ -129,3 +129,10 @@ pub(crate) fn default_headers(reply: &mut HttpResponse, request_id: &str) {
         headers.insert("x-request-id", id);
     }
 }
+
+/// Adds the request's id under the name by which a family's clients know it.
+pub(crate) fn request_id(reply: &mut HttpResponse, name: &'static str, id: &str) {
+    if let Ok(id) = HeaderValue::from_str(id) {
+        reply.headers_mut().insert(name, id);
+    }
+}

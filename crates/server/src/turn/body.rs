@@ -25,9 +25,6 @@ use super::store_on_complete::StoreOnComplete;
 use super::{TurnContext, TurnServices};
 use crate::clock::LazyElapsed;
 
-/// A comment that says only that the connection lives.
-const HEARTBEAT: &str = "keep-alive";
-
 /// The most that waits for more to come with it, in bytes.
 const MAX_GATHERED: usize = 16 * 1024;
 
@@ -166,7 +163,8 @@ impl<D: Dialect> TurnBody<D> {
             choice.fail(failure, &mut self.out);
         }
         self.choices.clear();
-        D::tail(Err(failure), &self.shape, &mut self.out);
+        let named = failure.clone().with_request_id(&self.record.request_id);
+        D::tail(Err(&named), &self.shape, &mut self.out);
         self.record.write(Outcome::Broken(failure), metrics);
     }
 
@@ -180,13 +178,13 @@ impl<D: Dialect> TurnBody<D> {
         }
     }
 
-    /// Writes a comment after a long silence, so that nothing between takes the connection for dead.
+    /// Writes a sign of life after a long silence, so that nothing between takes the connection for dead.
     fn beat(&mut self, cx: &mut Context<'_>) {
         let Some(heartbeat) = &mut self.heartbeat else { return };
         if !self.out.frames.is_empty() {
             heartbeat.last = self.record.arrived + self.out.at;
         } else if heartbeat.poll_due(cx).is_ready() {
-            self.out.frames.comment(HEARTBEAT);
+            D::keep_alive(&self.shape, &mut self.out);
         }
     }
 }

@@ -111,7 +111,9 @@ async fn answer<D: Dialect>(
             calls.map(|call| EventSource::open(services, call, &credentials)).collect()
         }
     };
-    attempt::wait_until_open(&mut sources, plan.stream.then_some(services.hold)).await?;
+    let explain = |failure| D::explain(failure, &plan.shape);
+    let limit = plan.stream.then_some(services.hold);
+    attempt::wait_until_open(&mut sources, limit).await.map_err(explain)?;
     let meta = sources.iter_mut().find_map(EventSource::take_meta).unwrap_or_default();
     let replay = plan.replay.take();
     if let Some(replay) = replay.as_ref().filter(|_| meta.reasoning_left_out) {
@@ -137,7 +139,8 @@ async fn answer<D: Dialect>(
     let gather = |(number, source)| {
         Choice::new(source, D::whole(&shape, number)).remembering(remembered.clone())
     };
-    let outputs = whole(services, sources.map(gather).collect(), record).await?;
+    let outputs = whole(services, sources.map(gather).collect(), record).await;
+    let outputs = outputs.map_err(|failure| D::explain(failure, &shape))?;
     if let Some(store_on_complete) = store_on_complete {
         store_on_complete.store::<D::Whole>(&state.responses, &outputs);
     }

@@ -11,7 +11,8 @@ use chatmock_protocol::responses::Request;
 use chatmock_protocol::sse::Frame;
 use chatmock_translate::openai::responses;
 use chatmock_translate::{
-    Dialect, Draft, Failure, FailureKind, Finish, Notice, NoticeKind, Policy, Shape, settle,
+    Dialect, Draft, Failure, FailureKind, Finish, Notice, NoticeKind, Policy, ReasoningSeal, Shape,
+    settle,
 };
 use chatmock_upstream::{Credentials, Prepared};
 use http::HeaderMap;
@@ -26,12 +27,19 @@ use crate::failure;
 use crate::http::access_log::random_id;
 use crate::http::api_keys::Caller;
 use crate::http::fair_places::{FairPlaces, Place, PlaceLimits};
+use crate::state::SharedState;
 use crate::state::reasoning::Replay;
 use crate::state::responses::{Owner, StoreKey, StoredResponse};
 use crate::tasks;
 
 /// Headers in which clients name their conversation; the first one present wins.
 pub(crate) const SESSION_HEADERS: [&str; 3] = ["session-id", "session_id", "x-session-id"];
+
+/// The headers of Claude Code's session, and of the agent in it. Sub-agents, searches and titles share the session,
+/// but neither agent nor instructions, and so are conversations of their own: under one name, each would push the
+/// others out of the backend's cache.
+const CLAUDE_SESSION: &str = "x-claude-code-session-id";
+const CLAUDE_AGENT: &str = "x-claude-code-agent-id";
 
 /// The member that continues a stored response.
 const PREVIOUS: &str = "previous_response_id";
@@ -129,28 +137,33 @@ struct PlanInput {
 impl PlanInput {
     /// Makes the body what the request means, before a dialect reads it.
     fn normalize(&mut self, policy: &Policy) {
-        self.replace_lone_surrogates(policy);
+        let (body, notices) = without_lone_surrogates(std::mem::take(&mut self.body), policy);
+        self.body = body;
+        self.notices.extend(notices);
         if let Some(model) = self.model.take()
             && let Some(body) = with_model(&self.body, &model)
         {
             self.body = body;
         }
     }
+}
 
-    /// Replaces halves of surrogate pairs, which clients that cut texts leave in a conversation, unless the policy is
-    /// strict.
-    fn replace_lone_surrogates(&mut self, policy: &Policy) {
-        if policy.strict {
-            return;
-        }
-        let Some(lone) = LoneSurrogates::find(&self.body) else { return };
-        // Copied only where the connection holds the same buffer.
-        let mut body = BytesMut::from(std::mem::take(&mut self.body));
-        lone.replace(&mut body);
-        self.body = body.freeze();
-        let notice = |path| Notice::new(path, NoticeKind::Changed, REPLACED);
-        self.notices.extend(lone.paths.into_iter().map(notice));
-    }
+/// Replaces halves of surrogate pairs, which clients that cut texts leave in a conversation, unless the policy is
+/// strict; returns what was changed.
+pub(crate) fn without_lone_surrogates(body: Bytes, policy: &Policy) -> (Bytes, Vec<Notice>) {
+    let lone = if policy.strict { None } else { LoneSurrogates::find(&body) };
+    let Some(lone) = lone else { return (body, Vec::new()) };
+    // Copied only where the connection holds the same buffer.
+    let mut body = BytesMut::from(body);
+    lone.replace(&mut body);
+    let notice = |path| Notice::new(path, NoticeKind::Changed, REPLACED);
+    (body.freeze(), lone.paths.into_iter().map(notice).collect())
+}
+
+/// Returns the seal of the reasoning that an account's answers hold: that of the account, or of the backend where
+/// there is none.
+pub(crate) fn seal(state: &SharedState, credentials: &Credentials) -> ReasoningSeal {
+    ReasoningSeal::of(credentials.account_id().unwrap_or_else(|| state.client.route().base()))
 }
 
 /// Returns a body with the model that the path names; `None` where the body is no object, which its reader refuses.
@@ -229,12 +242,13 @@ fn plan<D: Dialect>(
 ) -> Result<Option<TurnPlan<D::Own>>, Failure> {
     let (state, policy) = (&services.state, &services.policy);
     let owner = Owner::of(&input.credentials, input.caller.label());
-    let mut drafted = D::draft(D::read(&input.body)?)?;
+    let mut drafted = D::draft(D::read(&input.body)?, &seal(state, &input.credentials))?;
     let socket = input.socket.as_ref();
     let kept = socket.and_then(|socket| socket.kept(&drafted.draft));
     if !continue_response(services, (&owner, kept), &mut drafted.draft, extent)? {
         return Ok(None);
     }
+    let named = drafted.draft.session.take();
     let catalog = state.models.current();
     let mut turn = settle(drafted, catalog.catalog(), policy, unix_now())?;
     let replay = replay(services, &owner, &mut turn.request);
@@ -253,7 +267,7 @@ fn plan<D: Dialect>(
     let sent = sent.map(|sent| Bytes::copy_from_slice(sent.get().as_bytes()));
     let owner = stored.then(|| owner.clone());
     let store_on_complete = sent.map(|sent| StoreOnComplete::new(owner, sent, socket.cloned()));
-    let session = session(&input.headers);
+    let session = session(&input.headers, named.as_deref(), &turn.request);
     let prepare = |request| {
         let prepared = state.client.prepare(request, &input.credentials, session.as_deref());
         prepared.map(|prepared| prepared.with_via(&input.headers)).map_err(failure::from_upstream)
@@ -353,11 +367,25 @@ fn continue_response(
     Ok(true)
 }
 
-/// Returns the name that the client gave its conversation.
+/// Returns the name that the client gave its conversation, in a header or in the body.
 ///
 /// Bytes that are not text are replaced, so that they name one conversation too.
-fn session(headers: &HeaderMap) -> Option<Cow<'_, str>> {
-    let named = SESSION_HEADERS.iter().filter_map(|name| headers.get(*name));
-    let mut named = named.map(|value| String::from_utf8_lossy(value.as_bytes()));
-    named.find(|name| !name.is_empty())
+fn session<'h>(
+    headers: &'h HeaderMap,
+    named: Option<&str>,
+    request: &RawObject<'_>,
+) -> Option<Cow<'h, str>> {
+    let header =
+        |name: &str| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
+    let mut headers = SESSION_HEADERS.iter().filter_map(|name| header(name));
+    let known = headers.find(|name| !name.is_empty());
+    if known.is_some() {
+        return known;
+    }
+    let session = header(CLAUDE_SESSION).filter(|name| !name.is_empty());
+    let session = session.or_else(|| named.map(|named| named.to_owned().into()))?;
+    let agent = header(CLAUDE_AGENT).unwrap_or_default();
+    let instructions = request.text("instructions").unwrap_or_default();
+    // With a space in it, the name goes out as its hash alone.
+    Some(Cow::Owned(format!("claude code {session} {agent} {instructions}")))
 }

@@ -11,6 +11,16 @@ pub struct Resolved {
     pub slug: String,
     /// The effort that the name carried.
     pub effort: Option<Effort>,
+    /// True if that effort holds whatever a request says.
+    pub pinned: bool,
+    /// True if the name is one of another vendor's, for whose model this one stands.
+    pub stands_in: bool,
+}
+
+impl Resolved {
+    pub(super) fn plain(slug: &str) -> Self {
+        Self { slug: slug.to_owned(), effort: None, pinned: false, stands_in: false }
+    }
 }
 
 /// A name that the account's list does not have.
@@ -20,27 +30,36 @@ pub struct UnknownModel {
     pub nearest: Vec<String>,
 }
 
+/// Resolves a name that is no alias.
 pub(super) fn resolve(catalog: &Catalog, name: &str) -> Result<Resolved, UnknownModel> {
     let name = name.trim();
-    let plain = |slug: &str| Resolved { slug: slug.to_owned(), effort: None };
-    if catalog.find(name).is_some() {
-        return Ok(plain(name));
+    if let Some(resolved) = known(catalog, name) {
+        return Ok(resolved);
     }
-    if let Some((slug, effort)) = suffixed(name) {
-        // A colon is no part of a slug, so behind one the effort is sure.
-        let sure = name.as_bytes().get(slug.len()) == Some(&b':')
-            && catalog.source == CatalogSource::Builtin;
-        if sure || catalog.find(slug).is_some() {
-            return Ok(Resolved { slug: slug.to_owned(), effort: Some(effort) });
-        }
+    // A colon is no part of a slug, so behind one the effort is sure.
+    if let Some((slug, effort)) = suffixed(name)
+        && name.as_bytes().get(slug.len()) == Some(&b':')
+        && catalog.source == CatalogSource::Builtin
+    {
+        return Ok(Resolved { effort: Some(effort), ..Resolved::plain(slug) });
     }
     match catalog.source {
-        CatalogSource::Builtin => Ok(plain(name)),
-        _ if catalog.open => Ok(plain(name)),
+        CatalogSource::Builtin => Ok(Resolved::plain(name)),
+        _ if catalog.open => Ok(Resolved::plain(name)),
         CatalogSource::Live | CatalogSource::Cached | CatalogSource::Configured => {
             Err(UnknownModel { nearest: nearest(catalog, name) })
         }
     }
+}
+
+/// Resolves a name that the list has, perhaps with an effort behind it.
+pub(super) fn known(catalog: &Catalog, name: &str) -> Option<Resolved> {
+    if catalog.find(name).is_some() {
+        return Some(Resolved::plain(name));
+    }
+    let (slug, effort) = suffixed(name)?;
+    catalog.find(slug)?;
+    Some(Resolved { effort: Some(effort), ..Resolved::plain(slug) })
 }
 
 /// Splits `gpt-6-sol-high`, `gpt-6-sol:high` and `gpt-6-sol_high`.

@@ -20,7 +20,7 @@ fn live() -> Catalog {
 }
 
 fn resolved(slug: &str, effort: Option<Effort>) -> Resolved {
-    Resolved { slug: slug.to_owned(), effort }
+    Resolved { slug: slug.to_owned(), effort, pinned: false, stands_in: false }
 }
 
 #[test]

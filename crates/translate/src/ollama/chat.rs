@@ -12,6 +12,7 @@ use crate::dialect::{Dialect, Output};
 use crate::draft::Drafted;
 use crate::failure::Failure;
 use crate::frames::{Framing, Out};
+use crate::reasoning_seal::ReasoningSeal;
 use crate::reply::{Collector, Reply, ReplyCall};
 use crate::shape::Shape;
 use crate::text_only::TextOnly;
@@ -35,7 +36,10 @@ impl Dialect for OllamaChat {
         Ok(chatmock_protocol::json::read(body)?)
     }
 
-    fn draft<'b>(request: Self::Request<'b>) -> Result<Drafted<'b, Self::Own>, Failure> {
+    fn draft<'b>(
+        request: Self::Request<'b>,
+        _: &ReasoningSeal,
+    ) -> Result<Drafted<'b, Self::Own>, Failure> {
         Ok(Drafted { draft: request::chat(request)?, own: () })
     }
 

@@ -11,6 +11,7 @@ use crate::dialect::{Dialect, Output};
 use crate::draft::Drafted;
 use crate::failure::Failure;
 use crate::frames::{Framing, Out};
+use crate::reasoning_seal::ReasoningSeal;
 use crate::reply::Reply;
 use crate::shape::Shape;
 
@@ -33,7 +34,10 @@ impl Dialect for OllamaGenerate {
         Ok(chatmock_protocol::json::read(body)?)
     }
 
-    fn draft<'b>(request: Self::Request<'b>) -> Result<Drafted<'b, Self::Own>, Failure> {
+    fn draft<'b>(
+        request: Self::Request<'b>,
+        _: &ReasoningSeal,
+    ) -> Result<Drafted<'b, Self::Own>, Failure> {
         Ok(Drafted { draft: request::generate(request)?, own: () })
     }
 

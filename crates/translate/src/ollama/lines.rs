@@ -206,7 +206,7 @@ fn object(arguments: &str) -> Cow<'_, RawValue> {
 pub(super) fn figures(end: &End, first_at: Option<Duration>, at: Duration) -> Figures {
     let done_reason = match end.finish {
         Finish::Stop | Finish::StopSequence(_) | Finish::ToolCalls => "stop",
-        Finish::Length => "length",
+        Finish::Length | Finish::Incomplete => "length",
         Finish::ContentFilter => "content_filter",
         Finish::Loaded => "load",
         Finish::Unloaded => "unload",

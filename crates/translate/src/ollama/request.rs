@@ -97,7 +97,7 @@ fn begin<'b>(model: Option<Text<'b>>, stream: Option<bool>) -> Result<Draft<'b>,
         Cow::Owned(name) => Cow::Owned(model_name(name).to_owned()),
     };
     Ok(Draft {
-        model: ModelName { name: slug, echoed: Some(name) },
+        model: ModelName { name: slug, echoed: Some(name), families: false },
         stream: stream.unwrap_or(true),
         choices: 1,
         reasoning: Reasoning {
@@ -123,7 +123,7 @@ fn options(options: Option<Options<'_>>, draft: &mut Draft<'_>) -> Result<(), Fa
     draft.caps.stop.sequences = crate::stop::sequences(options.stop, "options.stop")?;
     let why = "the backend takes no such parameter";
     notice::unknown(&mut draft.notices, "options", &options.unknown, why);
-    draft.caps.max_tokens_member = "options.num_predict";
+    draft.caps.max_tokens_member = Some("options.num_predict");
     draft.report_emulated("options.stop");
     let temperature = ParamName::new("temperature", why).at("options.temperature");
     draft.optional_param(temperature, options.temperature, |_| true)?;

@@ -19,6 +19,7 @@ use crate::failure::Failure;
 use crate::frames::{Framing, Out};
 use crate::openai::OpenAi;
 use crate::openai::either_body::OpenAiBody;
+use crate::reasoning_seal::ReasoningSeal;
 use crate::reply::{Collector, Reply};
 use crate::shape::Shape;
 
@@ -53,7 +54,10 @@ impl Dialect for Chat {
         OpenAiBody::of_chat(body)
     }
 
-    fn draft<'b>(request: Self::Request<'b>) -> Result<Drafted<'b, Self::Own>, Failure> {
+    fn draft<'b>(
+        request: Self::Request<'b>,
+        _: &ReasoningSeal,
+    ) -> Result<Drafted<'b, Self::Own>, Failure> {
         request.for_chat()
     }
 

@@ -16,6 +16,7 @@ use crate::draft::Drafted;
 use crate::failure::Failure;
 use crate::frames::{Framing, Out};
 use crate::openai::OpenAi;
+use crate::reasoning_seal::ReasoningSeal;
 use crate::reply::{Collector, Reply};
 use crate::shape::Shape;
 use crate::text_only::TextOnly;
@@ -52,7 +53,10 @@ impl Dialect for Completions {
         Ok(chatmock_protocol::json::read(body)?)
     }
 
-    fn draft<'b>(request: Self::Request<'b>) -> Result<Drafted<'b, Self::Own>, Failure> {
+    fn draft<'b>(
+        request: Self::Request<'b>,
+        _: &ReasoningSeal,
+    ) -> Result<Drafted<'b, Self::Own>, Failure> {
         request::draft(request)
     }
 

@@ -18,6 +18,7 @@ use crate::failure::Failure;
 use crate::frames::{Framing, Out};
 use crate::openai::OpenAi;
 use crate::openai::either_body::OpenAiBody;
+use crate::reasoning_seal::ReasoningSeal;
 use crate::shape::Shape;
 
 pub use passthrough::Passthrough;
@@ -54,7 +55,10 @@ impl Dialect for Responses {
         OpenAiBody::of_responses(body)
     }
 
-    fn draft<'b>(request: Self::Request<'b>) -> Result<Drafted<'b, Self::Own>, Failure> {
+    fn draft<'b>(
+        request: Self::Request<'b>,
+        _: &ReasoningSeal,
+    ) -> Result<Drafted<'b, Self::Own>, Failure> {
         request.for_responses()
     }
 

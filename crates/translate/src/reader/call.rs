@@ -89,6 +89,7 @@ impl EventReader {
         else {
             return ControlFlow::Continue(());
         };
+        sink.item(index);
         let index = call.announce(&mut self.calls, sink)?;
         call.write(Piece::read(delta, &mut self.scratch), index, sink)
     }
@@ -103,6 +104,7 @@ impl EventReader {
         let Some(Slot::Call(call)) = self.slots.get_mut(&index) else {
             return ControlFlow::Continue(());
         };
+        sink.item(index);
         let mut scratch = String::new();
         let whole = arguments.decode(&mut scratch);
         match remainder(whole, call.sent) {

@@ -21,6 +21,16 @@ impl EventReader {
         sink: &mut impl Sink,
     ) -> ControlFlow<Finish> {
         self.item_added(index, item, sink)?;
+        self.item_content(index, item, sink)?;
+        sink.item_end(index)
+    }
+
+    fn item_content(
+        &mut self,
+        index: usize,
+        item: &OutputItem<'_>,
+        sink: &mut impl Sink,
+    ) -> ControlFlow<Finish> {
         match &item.kind {
             OutputKind::Message { content, .. } => self.message_done(index, content, sink),
             OutputKind::Reasoning { .. } => self.reasoning_done(index, item, sink),
@@ -58,6 +68,7 @@ impl EventReader {
         let (sent, refused, annotated) = (message.text, message.refusal, message.annotations);
         message.refusal = refusal.len();
         self.write_text(index, remainder(&text, sent).into(), sink)?;
+        sink.item(index);
         match remainder(&refusal, refused) {
             "" => {}
             rest => sink.step(Delta::Refusal(rest.into()))?,
@@ -104,11 +115,15 @@ impl EventReader {
     /// Ends the items whose completed form did not come: the response is complete, so they are.
     pub(super) fn end_items(&mut self, sink: &mut impl Sink) -> ControlFlow<Finish> {
         let indices: Vec<usize> = self.slots.keys().copied().collect();
-        indices.into_iter().try_for_each(|index| self.end_item(index, sink))
+        indices.into_iter().try_for_each(|index| {
+            self.end_item(index, sink)?;
+            sink.item_end(index)
+        })
     }
 
     /// Writes the end of an item that is still open.
     fn end_item(&mut self, index: usize, sink: &mut impl Sink) -> ControlFlow<Finish> {
+        sink.item(index);
         match self.slots.get_mut(&index) {
             Some(Slot::Message(message)) => message.end(&mut self.so_far, sink),
             Some(Slot::Reasoning(reasoning)) if reasoning.written && !reasoning.ended => {

@@ -66,6 +66,8 @@ enum State {
 pub(super) struct TextSoFar {
     /// Its characters.
     characters: u64,
+    /// True if no blank line stands between messages.
+    pub(super) apart: bool,
     commentary: Commentary,
     /// Commentary that is not shown, as long as nothing else is.
     hidden: String,
@@ -132,7 +134,7 @@ impl Message {
     ) -> ControlFlow<Finish> {
         if matches!(self.state, State::Silent) {
             self.state = State::Open;
-            if so_far.characters > 0 {
+            if so_far.characters > 0 && !so_far.apart {
                 so_far.characters += 2;
                 sink.step(Delta::Text("\n\n".into()))?;
             }
@@ -249,6 +251,7 @@ impl EventReader {
         piece: Piece<'_>,
         sink: &mut impl Sink,
     ) -> ControlFlow<Finish> {
+        sink.item(index);
         let slot = self.slots.entry(index).or_insert_with(Slot::message);
         let Slot::Message(message) = slot else { return ControlFlow::Continue(()) };
         message.text += piece.text().len();
@@ -269,6 +272,7 @@ impl EventReader {
             return ControlFlow::Continue(());
         };
         message.annotations += 1;
+        sink.item(index);
         message.annotate(raw, &mut self.so_far, sink)
     }
 }

@@ -268,12 +268,12 @@ fn an_incomplete_reply_ends_by_its_reason() {
     for (reason, finish) in [
         ("max_output_tokens", Finish::Length),
         ("content_filter", Finish::ContentFilter),
-        ("something_new", Finish::Length),
+        ("something_new", Finish::Incomplete),
     ] {
         assert_eq!(end(&[text(0, "a"), incomplete(reason)]).finish, finish, "{reason}");
     }
     let bare = event("response.incomplete", &json!({"response": {}}));
-    assert_eq!(end(&[bare]).finish, Finish::Length);
+    assert_eq!(end(&[bare]).finish, Finish::Incomplete);
 }
 
 #[test]

@@ -36,8 +36,9 @@ pub(super) fn apply(draft: &mut Draft<'_>, backend: &Backend) -> Result<(), Fail
         }
     }
     let how = "the answer is cut here, at about four characters a token";
-    let member = draft.caps.max_tokens_member;
-    draft.notices.push(Notice::new(member, NoticeKind::Emulated, how));
+    if let Some(member) = draft.caps.max_tokens_member {
+        draft.notices.push(Notice::new(member, NoticeKind::Emulated, how));
+    }
     Ok(())
 }
 
@@ -46,10 +47,10 @@ mod tests {
     use chatmock_protocol::json::{RawValue, read_text};
 
     use super::*;
-    use crate::Dialect;
     use crate::draft::ParamName;
     use crate::openai::chat::Chat;
     use crate::openai::responses::Responses;
+    use crate::{Dialect, ReasoningSeal};
 
     const ALL: Backend = Backend {
         accepted_params: &["max_output_tokens", "metadata", "store", "temperature", "top_p"],
@@ -57,7 +58,8 @@ mod tests {
     };
 
     fn applied<D: Dialect>(body: &str, backend: &Backend) -> (String, Option<u64>, Vec<String>) {
-        let mut draft = D::draft(D::read(body.as_bytes()).unwrap()).unwrap().draft;
+        let mut draft =
+            D::draft(D::read(body.as_bytes()).unwrap(), &ReasoningSeal::default()).unwrap().draft;
         apply(&mut draft, backend).unwrap();
         let notices = draft.notices.iter();
         let notices = notices.map(|n| format!("{} {}", n.field, n.kind.as_str())).collect();

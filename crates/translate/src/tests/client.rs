@@ -3,10 +3,11 @@
 use serde_json::{Map, Value, json};
 
 use super::support::{data, lines};
+use crate::anthropic::{MessagesShape, ShownThinking};
 use crate::openai::chat::ChatShape;
 use crate::openai::completions::CompletionsShape;
 use crate::openai::responses::ResponsesShape;
-use crate::{Chat, Completions, Dialect, Framing, OllamaChat, OllamaGenerate, Responses};
+use crate::{Chat, Completions, Dialect, Framing, Messages, OllamaChat, OllamaGenerate, Responses};
 
 /// What the program at the other end of a dialect makes of an answer.
 ///
@@ -20,7 +21,7 @@ pub(crate) trait Client: Dialect {
     /// The dialect's own part of a shape.
     fn own(options: &Options) -> Self::Own;
 
-    /// Puts a stream together.
+    /// Puts a stream together; null where no whole reply says the same.
     fn of_stream(stream: &str) -> Value;
 
     /// Brings a whole reply into the form of [`Self::of_stream`].
@@ -172,6 +173,101 @@ impl Client for Completions {
             "text": choice["text"], "finish_reason": choice["finish_reason"], "id": reply["id"],
             "usage": usage, "created": reply["created"], "model": reply["model"],
         })
+    }
+}
+
+impl Client for Messages {
+    const TEXT: Option<[&'static str; 2]> = Some(["/delta/text", "/content/0/text"]);
+
+    fn own(_: &Options) -> MessagesShape {
+        MessagesShape { thinking: ShownThinking::Text, ..MessagesShape::default() }
+    }
+
+    fn of_stream(stream: &str) -> Value {
+        of_events(stream)
+    }
+
+    fn of_reply(reply: &Value, _: &Self::Own) -> Value {
+        reply.clone()
+    }
+}
+
+/// The events of a message put together, with the checks that clients make of their order.
+pub(crate) fn of_events(stream: &str) -> Value {
+    let events = data(stream);
+    let names = stream.lines().filter_map(|line| line.strip_prefix("event: "));
+    assert!(names.eq(events.iter().map(|event| event["type"].as_str().unwrap())), "{stream}");
+    let (mut message, mut blocks, mut open) = (Value::Null, Vec::<Value>::new(), false);
+    for event in &events {
+        assert!(message["stop_reason"].is_null() || event["type"] == "message_stop", "{event}");
+        let last = blocks.len().wrapping_sub(1);
+        match event["type"].as_str().unwrap() {
+            "error" if blocks.iter().any(|block| block.get("arguments").is_some()) => {
+                return Value::Null;
+            }
+            "error" => return json!({"error": event["error"]}),
+            "message_start" => message = event["message"].clone(),
+            "content_block_start" => {
+                assert!(!std::mem::replace(&mut open, true), "two blocks are open: {stream}");
+                assert_eq!(event["index"], json!(blocks.len()));
+                blocks.push(event["content_block"].clone());
+            }
+            "content_block_delta" => {
+                assert!(open && event["index"] == json!(last), "{event} in {stream}");
+                piece(blocks.last_mut().unwrap(), &event["delta"]);
+            }
+            "content_block_stop" => {
+                assert!(std::mem::replace(&mut open, false) && event["index"] == json!(last));
+                whole_block(blocks.last_mut().unwrap());
+            }
+            "message_delta" => {
+                assert!(!open, "a block stays open: {stream}");
+                let ends = event["delta"].as_object().unwrap().clone();
+                message.as_object_mut().unwrap().extend(ends);
+                message["usage"] = event["usage"].clone();
+            }
+            "message_stop" => {}
+            other => panic!("an unknown event: {other}"),
+        }
+    }
+    assert_eq!(events.last().unwrap()["type"], "message_stop");
+    // A whole reply fails where a call has no object for its arguments.
+    if blocks.iter().any(|block| block.get("arguments").is_some()) {
+        return Value::Null;
+    }
+    blocks.retain(|block| *block != json!({"type": "text", "text": ""}));
+    message["content"] = blocks.into();
+    message
+}
+
+/// Adds a piece to a block.
+fn piece(block: &mut Value, delta: &Value) {
+    let more = |name: &str| delta[name].as_str().unwrap().to_owned();
+    let (member, more) = match delta["type"].as_str().unwrap() {
+        "text_delta" => ("text", more("text")),
+        "thinking_delta" => ("thinking", more("thinking")),
+        "input_json_delta" => ("arguments", more("partial_json")),
+        "signature_delta" => {
+            assert_eq!(block["signature"], "", "two seals");
+            ("signature", more("signature"))
+        }
+        _ => {
+            let cited = block.as_object_mut().unwrap().entry("citations").or_insert(json!([]));
+            return cited.as_array_mut().unwrap().push(delta["citation"].clone());
+        }
+    };
+    let whole = format!("{}{more}", block[member].as_str().unwrap_or_default());
+    block[member] = whole.into();
+}
+
+/// Reads the arguments of a call that is complete.
+fn whole_block(block: &mut Value) {
+    let block = block.as_object_mut().unwrap();
+    let Some(arguments) = block.get("arguments").and_then(Value::as_str) else { return };
+    let object = serde_json::from_str(arguments).ok().filter(Value::is_object);
+    if let Some(object) = object {
+        block.insert("input".to_owned(), object);
+        block.remove("arguments");
     }
 }
 

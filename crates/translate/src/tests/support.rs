@@ -14,7 +14,7 @@ use crate::dialect::{Dialect, Output};
 use crate::encoder::Encoder;
 use crate::end::{End, Finish};
 use crate::shape::Shape;
-use crate::{Catalog, Failure, Family, Framing, Notice, Out, Policy, settle};
+use crate::{Catalog, Failure, Family, Framing, Notice, Out, Policy, ReasoningSeal, settle};
 
 /// A moment for `created`.
 pub(crate) const CREATED: u64 = 1_795_338_734;
@@ -60,7 +60,7 @@ pub(crate) fn settled_by<D: Dialect>(
     policy: &Policy,
     catalog: &Catalog,
 ) -> Result<Settled<D::Own>, Failure> {
-    let draft = D::draft(D::read(body.as_bytes())?)?;
+    let draft = D::draft(D::read(body.as_bytes())?, &ReasoningSeal::default())?;
     let turn = settle(draft, catalog, policy, CREATED)?;
     let text = serde_json::to_string(&turn.request).unwrap();
     Ok(Settled {

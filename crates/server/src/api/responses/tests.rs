@@ -90,7 +90,9 @@ async fn another_accounts_response_is_not_found() {
         remove(&state, &Caller::default(), "resp_2").await.unwrap_err(),
         list_items(&state, &Caller::default(), "resp_2", None).await.unwrap_err(),
     ] {
-        let body = crate::api::error_response(&failure, "/v1/responses/resp_2")
+        let path = "/v1/responses/resp_2";
+        let family = crate::api::route::family(path, &http::HeaderMap::new());
+        let body = crate::api::error_response(&failure, family, path)
             .into_body()
             .collect()
             .await

@@ -13,17 +13,19 @@ use crate::http::response::{self, HttpResponse};
 /// The methods of all routes.
 const METHODS: &str = "GET, HEAD, POST, DELETE";
 
-/// Request headers that clients in pages send: OpenAI's and Ollama's libraries, keys, and names of conversations.
-const HEADERS: &str = "accept, api-key, authorization, cache-control, content-type, idempotency-key, \
+/// Request headers that clients in pages send: the vendors' libraries, keys, and names of conversations.
+const HEADERS: &str = "accept, anthropic-beta, anthropic-dangerous-direct-browser-access, \
+    anthropic-version, api-key, authorization, cache-control, content-type, idempotency-key, \
     openai-beta, openai-organization, openai-project, session-id, session_id, user-agent, \
     x-api-key, x-requested-with, x-session-id, x-stainless-arch, x-stainless-async, \
-    x-stainless-custom-poll-interval, x-stainless-helper-method, x-stainless-lang, \
+    x-stainless-custom-poll-interval, x-stainless-helper, x-stainless-helper-method, \
+    x-stainless-lang, \
     x-stainless-os, x-stainless-package-version, x-stainless-poll-helper, \
     x-stainless-retry-count, x-stainless-runtime, x-stainless-runtime-version, \
-    x-stainless-timeout";
+    x-stainless-stream-helper, x-stainless-timeout";
 
 /// Response headers that a page may read.
-const EXPOSED: &str = "x-request-id, x-chatmock-notices, retry-after";
+const EXPOSED: &str = "request-id, x-request-id, x-chatmock-notices, x-should-retry, retry-after";
 
 /// The time that a browser may reuse a preflight, in seconds.
 const MAX_AGE: &str = "600";

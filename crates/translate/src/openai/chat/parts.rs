@@ -119,7 +119,7 @@ impl<'b> Lowering<'b> {
             }
             None => None,
         };
-        Ok(ContentPart::InputFile { filename, file_data, file_id })
+        Ok(ContentPart::InputFile { filename, file_data, file_url: None, file_id })
     }
 }
 

@@ -29,7 +29,7 @@ pub(super) fn id(response_id: &str, shape: &Shape<ChatShape>) -> String {
 pub(super) fn finish_reason(finish: Finish, shape: &Shape<ChatShape>) -> &'static str {
     match finish {
         Finish::Stop | Finish::StopSequence(_) | Finish::Loaded | Finish::Unloaded => "stop",
-        Finish::Length => "length",
+        Finish::Length | Finish::Incomplete => "length",
         Finish::ToolCalls if shape.own.legacy_functions => "function_call",
         Finish::ToolCalls => "tool_calls",
         Finish::ContentFilter => "content_filter",

@@ -32,7 +32,7 @@ pub(crate) fn draft(mut request: Request<'_>) -> Result<Drafted<'_, ChatShape>, 
             false => draft::token_cap("max_tokens", request.max_tokens)?,
         },
     };
-    draft.caps.max_tokens_member = if newer { "max_completion_tokens" } else { "max_tokens" };
+    draft.caps.max_tokens_member = Some(if newer { "max_completion_tokens" } else { "max_tokens" });
     draft.report_emulated("stop");
     draft.tier = request.service_tier.take().map(|text| text.0);
     reasoning(&mut request, &mut draft)?;

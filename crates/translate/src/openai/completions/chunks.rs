@@ -136,7 +136,7 @@ pub(super) fn echo(shape: &Shape<CompletionsShape>, choice: u32) -> Option<&str>
 /// The word for an end.
 pub(super) fn finish_reason(finish: Finish) -> &'static str {
     match finish {
-        Finish::Length => "length",
+        Finish::Length | Finish::Incomplete => "length",
         Finish::ContentFilter => "content_filter",
         _ => "stop",
     }

@@ -27,7 +27,7 @@ pub(super) fn draft(mut request: Request<'_>) -> Result<Drafted<'_, CompletionsS
         sequences: stop::sequences(request.stop.take(), "stop")?,
         max_tokens: draft::token_cap("max_tokens", request.max_tokens)?,
     };
-    draft.caps.max_tokens_member = "max_tokens";
+    draft.caps.max_tokens_member = Some("max_tokens");
     draft.report_emulated("stop");
     let prompts = prompts(request.prompt.take())?;
     let echo = if request.echo == Some(true) {

@@ -70,7 +70,7 @@ fn cap(request: &mut Request<'_>, draft: &mut Draft<'_>) -> Result<(), Failure> 
         Ok(most @ 1..) => draft.caps.stop.max_tokens = Some(most),
         _ => return Err(Failure::param(NAME, format!("{NAME} must be a whole number above 0"))),
     }
-    draft.caps.max_tokens_member = NAME;
+    draft.caps.max_tokens_member = Some(NAME);
     Ok(())
 }
 

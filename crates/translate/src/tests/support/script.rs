@@ -28,6 +28,7 @@ pub(crate) fn item() -> impl Strategy<Value = Pieces> {
         pieces("refusal"),
         pieces("call"),
         pieces("sudden call"),
+        Just(vec![("call", "{\"a\":".to_owned()), ("call", " [1]}".to_owned())]),
         Just(vec![("search", String::new())]),
         Just(vec![("image", "iVBO".to_owned())]),
     ]

@@ -40,7 +40,7 @@ fn kept(shape: &Shape<ResponsesShape>, events: &[String]) -> (Option<Value>, Str
 }
 
 fn drafted(body: &str) -> Result<crate::Draft<'_>, Failure> {
-    Ok(Responses::draft(Responses::read(body.as_bytes())?)?.draft)
+    Ok(Responses::draft(Responses::read(body.as_bytes())?, &crate::ReasoningSeal::default())?.draft)
 }
 
 fn keeping() -> Shape<ResponsesShape> {
