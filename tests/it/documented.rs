@@ -21,12 +21,10 @@ const REQUESTS: &[&str] = &[
 const PARTS: &[&str] = &[
     // Of tools and calls.
     "definition",
-    "description",
     "grammar",
     "syntax",
     // Of content parts.
     "file_data",
-    "file_id",
     "filename",
     // Of a named schema.
     "schema",

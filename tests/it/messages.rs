@@ -107,7 +107,8 @@ async fn failures_have_their_status_class_and_word_on_another_try() {
             assert_eq!(reply.header("x-should-retry"), retry, "{mode:?}");
         }
     }
-    let spent = ask(&harness, "MODE:usage-limit", &json!({})).await;
+    let text = format!("MODE:{}", Mode::UsageLimit.name());
+    let spent = ask(&harness, &text, &json!({})).await;
     let told = spent.json()["error"]["message"].as_str().unwrap().to_owned();
     assert!(told.contains("it resets at ") && told.contains(" UTC (in "), "{told}");
     assert!(spent.header("retry-after").is_some());
