@@ -8,8 +8,8 @@ use bytes::Bytes;
 use chatmock_protocol::responses::Event;
 use chatmock_protocol::sse::{Decoder, Frame};
 use chatmock_translate::{
-    Catalog, Chat, Completions, Dialect, Encoder, OllamaChat, OllamaGenerate, Out, Policy,
-    Responses, Shape, for_each_dialect, settle,
+    Catalog, Chat, Completions, Dialect, Encoder, Messages, OllamaChat, OllamaGenerate, Out,
+    Policy, ReasoningSeal, Responses, Shape, for_each_dialect, settle,
 };
 use divan::counter::{BytesCount, ItemsCount};
 use divan::{AllocProfiler, Bencher, black_box};
@@ -53,6 +53,10 @@ impl Asked for Completions {
     const BODY: &'static str = r#"{"model":"gpt-6-sol","stream":true,"stream_options":{"include_usage":true},"prompt":"hi"}"#;
 }
 
+impl Asked for Messages {
+    const BODY: &'static str = r#"{"model":"gpt-6-sol","stream":true,"max_tokens":32000,"thinking":{"type":"adaptive"},"messages":[{"role":"user","content":"hi"}]}"#;
+}
+
 impl Asked for OllamaChat {
     const BODY: &'static str =
         r#"{"model":"gpt-6-sol","messages":[{"role":"user","content":"hi"}]}"#;
@@ -68,7 +72,8 @@ impl Asked for Responses {
 
 #[expect(clippy::panic, reason = "a bench whose own request is refused measures nothing")]
 fn shape<D: Asked>() -> Arc<Shape<D::Own>> {
-    let drafted = D::read(D::BODY.as_bytes()).and_then(D::draft);
+    let seal = ReasoningSeal::default();
+    let drafted = D::read(D::BODY.as_bytes()).and_then(|request| D::draft(request, &seal));
     let (catalog, policy) = (Catalog::builtin(), Policy::default());
     let turn = drafted.and_then(|drafted| settle(drafted, &catalog, &policy, 1_795_338_734));
     turn.map_or_else(|failure| panic!("{failure}"), |turn| turn.shape)
@@ -88,19 +93,29 @@ fn give<E: Encoder>(encoder: &mut E, frame: &Frame, out: &mut Out) {
 
 /// An encoder in the middle of an answer.
 fn begun<D: Dialect>(shape: &Arc<Shape<D::Own>>, out: &mut Out) -> D::Encoder {
+    after::<D>(shape, &[CREATED, MESSAGE, TEXT, CALL], out)
+}
+
+/// An encoder after these events.
+fn after<D: Dialect>(
+    shape: &Arc<Shape<D::Own>>,
+    before: &[&'static str],
+    out: &mut Out,
+) -> D::Encoder {
     out.at = AT;
     let mut encoder = D::encoder(shape, 0);
-    for data in [CREATED, MESSAGE, TEXT, CALL] {
+    for data in before {
         give(&mut encoder, &frame(data), out);
     }
     out.frames.take();
     encoder
 }
 
-/// One event over and over in a long answer, each time at a later moment.
-fn repeated<D: Asked>(bencher: Bencher<'_, '_>, data: &'static str) {
+/// One event over and over in a long answer, each time at a later moment; its item has begun before, and no
+/// other is under way.
+fn repeated<D: Asked>(bencher: Bencher<'_, '_>, data: &'static str, before: &[&'static str]) {
     let (shape, mut out, frame) = (shape::<D>(), Out::new(D::FRAMING), frame(data));
-    let mut encoder = begun::<D>(&shape, &mut out);
+    let mut encoder = after::<D>(&shape, before, &mut out);
     bencher.counter(BytesCount::new(data.len())).bench_local(|| {
         out.at += Duration::from_micros(20_011);
         give(&mut encoder, &frame, &mut out);
@@ -165,22 +180,22 @@ macro_rules! benches {
     ($($dialect:path),+) => {
         #[divan::bench(types = [$($dialect),+], sample_size = 256)]
         fn text_delta<D: Asked>(bencher: Bencher<'_, '_>) {
-            repeated::<D>(bencher, TEXT);
+            repeated::<D>(bencher, TEXT, &[CREATED, MESSAGE]);
         }
 
         #[divan::bench(types = [$($dialect),+], sample_size = 256)]
         fn text_delta_with_escapes<D: Asked>(bencher: Bencher<'_, '_>) {
-            repeated::<D>(bencher, ESCAPED);
+            repeated::<D>(bencher, ESCAPED, &[CREATED, MESSAGE]);
         }
 
         #[divan::bench(types = [$($dialect),+], sample_size = 256)]
         fn reasoning_delta<D: Asked>(bencher: Bencher<'_, '_>) {
-            repeated::<D>(bencher, REASONING);
+            repeated::<D>(bencher, REASONING, &[CREATED]);
         }
 
         #[divan::bench(types = [$($dialect),+], sample_size = 256)]
         fn arguments_delta<D: Asked>(bencher: Bencher<'_, '_>) {
-            repeated::<D>(bencher, ARGUMENTS);
+            repeated::<D>(bencher, ARGUMENTS, &[CREATED, CALL]);
         }
 
         #[divan::bench(types = [$($dialect),+], sample_size = 16)]

@@ -123,6 +123,11 @@ impl OwnedStep {
                 Self::CallArguments { index, fragment },
                 Self::CallArguments { index: same, fragment: more },
             ) if index == same => fragment.push_str(more),
+            (Self::Reasoning { channel, text }, Self::Reasoning { channel: same, text: more })
+                if channel == same =>
+            {
+                text.push_str(more)
+            }
             _ => return false,
         }
         true
