@@ -1,4 +1,4 @@
-//! Wire types of the Responses, OpenAI, Anthropic, Ollama and Codex APIs, and SSE framing. No IO, no clock.
+#![doc = include_str!("../README.md")]
 
 pub mod anthropic;
 pub mod codex;

@@ -145,3 +145,8 @@ pub use tokens::{CLIENT_ID, Claims, PlanGrant, Tokens};
 
 #[cfg(test)]
 mod tests;
+
+/// Compiles the example in the crate's README.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
