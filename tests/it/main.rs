@@ -22,6 +22,7 @@ mod layering;
 mod limits;
 mod log;
 mod messages;
+mod metrics;
 mod models;
 mod modes;
 mod native_code;

@@ -45,6 +45,7 @@ async fn the_root_names_every_endpoint_and_health_says_ok() {
         "GET /ready",
         "GET /limits",
         "GET /usage",
+        "GET /metrics",
         "POST /admin/log-level",
     ];
     assert_eq!(root.json()["endpoints"], json!(endpoints));

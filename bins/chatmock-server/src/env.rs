@@ -47,6 +47,10 @@ pub(crate) const OLLAMA_VERSION: &str = "CHATMOCK_OLLAMA_VERSION";
 pub(crate) const STATE_DIR: &str = "CHATMOCK_STATE_DIR";
 /// The time for which records of turns are kept.
 pub(crate) const HISTORY: &str = "CHATMOCK_HISTORY";
+/// Set to show the figures without a key.
+pub(crate) const METRICS_OPEN: &str = "CHATMOCK_METRICS_OPEN";
+/// The address of the figures.
+pub(crate) const METRICS_ADDRESS: &str = "CHATMOCK_METRICS_ADDRESS";
 /// The user's own names for models.
 pub(crate) const ALIAS: &str = "CHATMOCK_ALIAS";
 /// The largest request body.

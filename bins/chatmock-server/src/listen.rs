@@ -48,6 +48,8 @@ pub(crate) struct BoundSockets {
     /// The one with a path.
     #[cfg(unix)]
     pub(crate) unix: Option<unix_socket::UnixSocket>,
+    /// The one of the figures, where they have one of their own.
+    metrics: Option<TcpListener>,
 }
 
 /// The address at which clients find the server.
@@ -82,6 +84,22 @@ impl fmt::Display for Endpoint {
 }
 
 impl BoundSockets {
+    /// Listens on the address of the figures, too.
+    pub(crate) fn with_metrics(self, address: Option<SocketAddr>) -> Result<Self, ExitError> {
+        let listen = |address| match listen_on(address) {
+            Ok((listener, _)) => Ok(listener),
+            Err(error) => Err(BindError { address, error }.into_exit_error()),
+        };
+        Ok(Self { metrics: address.map(listen).transpose()?, ..self })
+    }
+
+    /// Returns the socket of the figures for a server, inside its runtime, and its address.
+    pub(crate) fn metrics(&self) -> io::Result<Option<(tokio::net::TcpListener, SocketAddr)>> {
+        let Some(socket) = &self.metrics else { return Ok(None) };
+        let address = socket.local_addr()?;
+        Ok(Some((tokio::net::TcpListener::from_std(socket.try_clone()?)?, address)))
+    }
+
     /// Returns the sockets for a server, inside its runtime, and where clients find them, addresses first.
     pub(crate) fn listeners(&self) -> io::Result<(Vec<Listener>, Vec<Endpoint>)> {
         let (mut listeners, mut endpoints) = (Vec::new(), Vec::new());
@@ -150,6 +168,7 @@ impl ListenTarget {
             tcp,
             #[cfg(unix)]
             unix,
+            metrics: None,
         })
     }
 

@@ -112,14 +112,15 @@ fn start(
     let sockets = systemd::sockets().map_err(ExitError::Settings)?;
     let resolved = settings::resolve(cli, folders, &OpenAiVariables::read(), sockets);
     let resolved = resolved.map_err(ExitError::Settings)?;
-    let ResolvedSettings { listen, demo, log, verbose, mut warnings, mut server } = resolved;
+    let ResolvedSettings { listen, metrics_address, demo, log, verbose, mut warnings, mut server } =
+        resolved;
     warnings.extend(memory_limit::bound(&mut server.http.sizes));
     let log = Log::start(writer, log, verbose);
     for warning in config.warnings().iter().chain(&warnings) {
         tracing::warn!("{warning}");
     }
     open_files::raise_limit(server.http.sizes.max_connections);
-    let sockets = listen.bind()?;
+    let sockets = listen.bind()?.with_metrics(metrics_address)?;
     let runtime = runtime().context("cannot start the runtime")?;
     runtime.spawn(log.limit().clone().run());
     let ended = runtime.block_on(run(server, demo, sockets, &log));
@@ -153,6 +154,10 @@ async fn run(
     let server = Server::new(settings).map_err(|error| ExitError::Settings(anyhow!("{error}")))?;
     let (listeners, endpoints) = sockets.listeners().context("cannot listen")?;
     refuse_own_address(server.route(), &endpoints)?;
+    if let Some((listener, address)) = sockets.metrics().context("cannot listen")? {
+        tracing::info!("metrics at http://{address}/metrics");
+        server.serve_metrics(listener);
+    }
     if let Some(folder) = folder {
         usage::note(&folder, &endpoints);
     }

@@ -4,7 +4,7 @@
 //! here does not compile. A generic mapping from names to values would be shorter, but it would
 //! move that mistake to run time.
 
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf, absolute};
 use std::sync::Arc;
 
@@ -34,6 +34,8 @@ const CODEX: &str = include_str!("../../../prompts/codex.md");
 pub(crate) struct ResolvedSettings {
     /// The addresses to listen on.
     pub(crate) listen: ListenTarget,
+    /// The address of the figures, where they have one of their own.
+    pub(crate) metrics_address: Option<SocketAddr>,
     /// True if a simulator replaces the backend.
     pub(crate) demo: bool,
     /// The format of the log.
@@ -59,8 +61,9 @@ pub(crate) fn resolve(
     let (listen, mut http) = http(listen, sockets)?;
     http.log_bodies = log_bodies;
     http.replay_reasoning = replies.reasoning_replay == ReasoningReplay::Auto;
-    let AdminArgs { history } = admin;
+    let AdminArgs { history, metrics_open, metrics_address } = admin;
     http.admin.history = history;
+    http.admission.metrics_open = metrics_open;
     let mut warnings = self::access(access, &listen, &mut http)?;
     if log_bodies {
         let warning = "--log-bodies is on: everything that is sent to the model is logged; turn it off after debugging";
@@ -77,7 +80,7 @@ pub(crate) fn resolve(
     let (policy, models) = (policy(replies)?, self::models(models));
     let server = Settings { http, policy, upstream: resolved.config, access, models };
     let verbose = verbose || verbose_obfuscation;
-    Ok(ResolvedSettings { listen, demo, log, verbose, warnings, server })
+    Ok(ResolvedSettings { listen, metrics_address, demo, log, verbose, warnings, server })
 }
 
 fn http(
@@ -291,8 +294,9 @@ mod tests {
 
     #[test]
     fn nothing_typed_means_the_defaults_of_the_crates() {
-        let ResolvedSettings { listen, demo, log, verbose, warnings, server } =
+        let ResolvedSettings { listen, metrics_address, demo, log, verbose, warnings, server } =
             resolved(&[]).unwrap();
+        assert_eq!(metrics_address, None);
         assert_eq!((log, warnings.is_empty()), (LogFormat::Human, true));
         let usual = ListenTarget::resolve("localhost", 8000).unwrap();
         assert_eq!(format!("{listen:?}"), format!("{usual:?}"));

@@ -8,6 +8,7 @@
 //! renew for programs that nobody uses, and a laptop that sleeps misses its alarm.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::endpoint::EndpointError;
 use crate::fault::CLOCK_SKEW;
@@ -97,6 +98,8 @@ impl TokenKeeper {
             pause: settings.renew_again,
             faults,
             state,
+            renewed: AtomicU64::new(0),
+            not_renewed: AtomicU64::new(0),
         });
         let shared = Shared { cache, refresher, flights: SingleFlight::default() };
         Ok(Self { shared: Arc::new(shared) })
@@ -156,6 +159,13 @@ impl TokenKeeper {
         }
         self.shared.refresher.saver.save_now().await;
         self.shared.refresher.saver.rescue().await
+    }
+
+    /// Returns the number of renewals so far that brought a token, and of those that did not.
+    #[must_use]
+    pub fn renewals(&self) -> (u64, u64) {
+        let Refresher { renewed, not_renewed, .. } = &*self.shared.refresher;
+        (renewed.load(Ordering::Relaxed), not_renewed.load(Ordering::Relaxed))
     }
 
     /// Returns whether the issuer's last answer showed that this machine's clock is wrong, by more than the

@@ -21,8 +21,10 @@ use hyper::body::Incoming;
 use percent_encoding::percent_decode_str;
 use tokio::time::Instant;
 
+pub(crate) use self::admin::metrics::page as metrics_page;
 pub(crate) use self::error_response::error_response;
 use crate::http::api_keys::Caller;
+use crate::http::connection::Connections;
 use crate::http::memory_budget::HeldBody;
 use crate::http::request_body::BodyReader;
 use crate::http::response::HttpResponse;
@@ -49,6 +51,7 @@ pub(crate) struct Services {
     pub(crate) ollama_version: String,
     /// The times of WebSockets.
     pub(crate) sockets: SocketSettings,
+    pub(crate) connections: Arc<Connections>,
 }
 
 /// A request's surroundings, which last until it is answered.

@@ -106,7 +106,9 @@ impl App {
             draining: watch::Sender::new(false),
             abort: watch::Sender::new(false),
         });
+        let connections = Connections::new(&http);
         let endpoints = Services {
+            connections: Arc::clone(&connections),
             state: Arc::clone(&state),
             turns: Arc::clone(&turns),
             bodies: BodyReader::new(&http),
@@ -114,8 +116,7 @@ impl App {
             log_bodies: http.log_bodies,
             ollama_version: http.ollama_version.clone(),
         };
-        let (guard, connections) =
-            (Guard::new(&http.admission, http.sizes.max_target), Connections::new(&http));
+        let guard = Guard::new(&http.admission, http.sizes.max_target);
         let settings = http;
         Ok(Self {
             settings,

@@ -9,6 +9,11 @@ use chatmock_translate::{Failure, FailureKind};
 pub(crate) struct PanicCounter(AtomicU64);
 
 impl PanicCounter {
+    /// Returns how many there were.
+    pub(crate) fn count(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+
     /// Counts a caught panic and returns the failure for its client; its message is for the log alone.
     pub(crate) fn caught(&self) -> Failure {
         let panics = self.0.fetch_add(1, Ordering::Relaxed) + 1;

@@ -8,6 +8,8 @@
 //! At the end, answers that are still open get time to finish, and then a last event that says why
 //! they end: an answer that is not whole is reported as an error, never by silence.
 
+mod metrics;
+
 use std::future::Future;
 use std::io;
 use std::pin::Pin;
@@ -23,6 +25,7 @@ use hyper::body::{Body, Incoming};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio::time::MissedTickBehavior;
 
@@ -91,6 +94,11 @@ impl Server {
     #[must_use]
     pub fn route(&self) -> &UpstreamRoute {
         self.app.state.client.route()
+    }
+
+    /// Serves the page of figures on a listener of its own as well, without a key, for as long as the server lasts.
+    pub fn serve_metrics(&self, listener: TcpListener) {
+        self.app.tasks.spawn(metrics::serve(Arc::clone(&self.app), listener));
     }
 
     /// Serves until `shutdown` is ready, then finishes open answers within the time set for it.

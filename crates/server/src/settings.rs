@@ -95,6 +95,8 @@ pub struct AdmissionSettings {
     pub unauthenticated: bool,
     /// The number of requests with a wrong key that are answered with 401 in a second; more get 429.
     pub wrong_keys: u32,
+    /// True if `GET /metrics` is answered without a key.
+    pub metrics_open: bool,
 }
 
 impl Default for AdmissionSettings {
@@ -105,6 +107,7 @@ impl Default for AdmissionSettings {
             keys: Vec::new(),
             unauthenticated: false,
             wrong_keys: 50,
+            metrics_open: false,
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The flags about what the server shows of itself, and about quota.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Args;
@@ -13,4 +14,10 @@ pub(crate) struct AdminArgs {
     /// Keeps the record of each turn this long in the folder of --state-dir, such as 90d; totals of days stay longer
     #[arg(long, env = env::HISTORY, value_name = "TIME", default_value = "90d", value_parser = value_parsers::history)]
     pub(crate) history: Duration,
+    /// Answers GET /metrics without a key
+    #[arg(long, env = env::METRICS_OPEN)]
+    pub(crate) metrics_open: bool,
+    /// Serves /metrics, and nothing else, on this address too, without a key: 127.0.0.1:9464
+    #[arg(long, env = env::METRICS_ADDRESS, value_name = "ADDRESS:PORT")]
+    pub(crate) metrics_address: Option<SocketAddr>,
 }

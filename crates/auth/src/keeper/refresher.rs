@@ -8,6 +8,7 @@
 //! that are still valid. Programs that take no lock are met by comparing the stored file just before
 //! it is replaced: whoever signed in or out meanwhile is right.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -47,6 +48,9 @@ pub(super) struct Refresher {
     pub(super) pause: Duration,
     pub(super) faults: FaultInjection,
     pub(super) state: Mutex<State>,
+    /// The number of renewals that brought a token, and of those that did not.
+    pub(super) renewed: AtomicU64,
+    pub(super) not_renewed: AtomicU64,
 }
 
 #[derive(Default)]
@@ -103,7 +107,10 @@ impl Refresher {
             RefreshDecision::Use(session) => Ok(session),
             RefreshDecision::Refuse(error) => Err(error),
             RefreshDecision::Refresh(loaded, _) => {
-                let session = self.refresh(request, &loaded).await?;
+                let refreshed = self.refresh(request, &loaded).await;
+                let counted = if refreshed.is_ok() { &self.renewed } else { &self.not_renewed };
+                counted.fetch_add(1, Ordering::Relaxed);
+                let session = refreshed?;
                 self.pause_unless_fresh();
                 Ok(session)
             }

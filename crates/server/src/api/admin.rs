@@ -1,6 +1,7 @@
 //! The administration of a server: what it shows of itself to those who run it, and lets them change.
 
 mod log_level;
+pub(super) mod metrics;
 mod usage;
 
 use http::Method;
@@ -11,6 +12,7 @@ use crate::http::api_keys::Caller;
 /// The endpoints, which belong to no vendor's API.
 pub(super) const ENDPOINTS: &[Endpoint] = &[
     Endpoint::new(Method::GET, "/usage", usage::get),
+    Endpoint::new(Method::GET, "/metrics", metrics::get),
     Endpoint::new(Method::POST, "/admin/log-level", log_level::set),
 ];
 

@@ -118,6 +118,11 @@ impl Connections {
         None
     }
 
+    /// Returns the number of connections that are open.
+    pub(crate) fn count(&self) -> usize {
+        self.open().len()
+    }
+
     fn slot(self: &Arc<Self>, permit: OwnedSemaphorePermit) -> Slot {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
         let phase = Arc::new(ConnectionPhase::new(self.start));

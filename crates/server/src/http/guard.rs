@@ -26,6 +26,7 @@ pub(crate) struct Guard {
     origins: Vec<Origin>,
     keys: ApiKeys,
     unauthenticated: bool,
+    metrics_open: bool,
     longest_target: usize,
 }
 
@@ -46,6 +47,7 @@ impl Guard {
             origins: settings.origins.clone(),
             keys: ApiKeys::new(settings.keys.clone(), settings.wrong_keys),
             unauthenticated: settings.unauthenticated,
+            metrics_open: settings.metrics_open,
             longest_target: max_target,
         }
     }
@@ -74,7 +76,7 @@ impl Guard {
             return Ok(Admitted::Preflight);
         }
         framing::check(&head.headers)?;
-        let caller = if needs_no_key(head) {
+        let caller = if self.needs_no_key(head) {
             Caller::default()
         } else {
             self.check_proxy(&head.headers)?;
@@ -122,18 +124,19 @@ impl Guard {
         }
     }
 
+    /// Returns whether a request is answered without a key: its answer is one word and costs nothing.
+    fn needs_no_key(&self, head: &Parts) -> bool {
+        let open = match head.uri.path() {
+            "/health" => !is_verbose(head.uri.query()),
+            "/metrics" => self.metrics_open,
+            path => OPEN.contains(&path),
+        };
+        open && matches!(head.method, Method::GET | Method::HEAD)
+    }
+
     fn is_ours(&self, host: &Host) -> bool {
         host.is_local() || self.hosts.iter().any(|name| name.0 == *host)
     }
-}
-
-/// Returns whether a request is answered without a key: its answer is one word and costs nothing.
-fn needs_no_key(head: &Parts) -> bool {
-    let open = match head.uri.path() {
-        "/health" => !is_verbose(head.uri.query()),
-        path => OPEN.contains(&path),
-    };
-    open && matches!(head.method, Method::GET | Method::HEAD)
 }
 
 /// The paths, besides `/health`, that are answered without a key.

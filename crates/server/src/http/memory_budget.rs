@@ -110,6 +110,12 @@ impl MemoryBudget {
         Self::new(settings.sizes.max_in_flight.max(least), least)
     }
 
+    /// Returns the bytes that all bodies hold, and the most that they may.
+    pub(crate) fn use_and_limit(&self) -> (usize, usize) {
+        let SmallAndLarge { small, large } = self.held().all;
+        (small.saturating_add(large), self.limit)
+    }
+
     /// Begins to hold, with nothing.
     pub(crate) fn reservation(self: &Arc<Self>, caller: &Caller) -> Reservation {
         Reservation { budget: Arc::clone(self), caller: caller.clone(), bytes: 0 }

@@ -56,6 +56,11 @@ impl BodyReader {
         }
     }
 
+    /// Returns the bytes that all bodies hold, and the most that they may.
+    pub(crate) fn held(&self) -> (usize, usize) {
+        self.budget.use_and_limit()
+    }
+
     /// Reads a body and decodes it.
     ///
     /// # Errors

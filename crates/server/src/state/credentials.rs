@@ -126,6 +126,14 @@ impl UpstreamAuth {
         matches!(self, Self::SignIn(keeper) if keeper.keeper.is_clock_off())
     }
 
+    /// Returns the number of renewals so far that brought a token, and of those that did not.
+    pub(crate) fn renewals(&self) -> (u64, u64) {
+        match self {
+            Self::Key(_) => (0, 0),
+            Self::SignIn(keeper) => keeper.keeper.renewals(),
+        }
+    }
+
     /// Has the next renewal panic.
     #[cfg(feature = "fault-injection")]
     pub(crate) fn fault_in_next_renewal(&self) {

@@ -13,6 +13,7 @@ mod history;
 mod live;
 mod query;
 mod report;
+mod tally;
 mod totals;
 
 use std::path::Path;
@@ -25,11 +26,13 @@ use tokio::sync::{Notify, watch};
 pub(crate) use self::client::program;
 use self::database::Batch;
 pub(crate) use self::entry::{Tokens, TurnEntry};
+pub(crate) use self::gaps::{BOUNDS, Gaps};
 use self::history::History;
 pub(crate) use self::live::LiveTurn;
 use self::live::LiveTurns;
 pub use self::query::{UsageBy, UsageQuery, usage_since};
 pub use self::report::UsageReport;
+pub(crate) use self::tally::{TIMES, Tally, Times};
 use crate::clock::unix_now;
 use crate::error::StoreError;
 use crate::state::responses::DatabaseSlot;
@@ -46,6 +49,9 @@ pub(crate) struct Ledger {
     waiting: Mutex<Vec<TurnEntry>>,
     live: Mutex<LiveTurns>,
     history: Mutex<History>,
+    tally: Mutex<Tally>,
+    /// The calls of the backend that were answered, repeated ones included.
+    calls: AtomicU64,
     /// Held while the database is written, so that records reach it in their order.
     writing: tokio::sync::Mutex<()>,
     arrived: Notify,
@@ -89,6 +95,8 @@ impl Ledger {
             waiting: Mutex::default(),
             live: Mutex::default(),
             history: Mutex::new(history),
+            tally: Mutex::default(),
+            calls: AtomicU64::new(0),
             writing: tokio::sync::Mutex::default(),
             arrived: Notify::new(),
             changed: watch::Sender::new(0),
@@ -131,6 +139,27 @@ impl Ledger {
         self.failing.load(Ordering::Relaxed)
     }
 
+    /// Counts calls of the backend.
+    pub(crate) fn count_calls(&self, calls: u32) {
+        self.calls.fetch_add(u64::from(calls), Ordering::Relaxed);
+    }
+
+    /// Returns the number of calls of the backend so far.
+    pub(crate) fn calls(&self) -> u64 {
+        self.calls.load(Ordering::Relaxed)
+    }
+
+    /// Returns the number of turns that run.
+    pub(crate) fn running(&self) -> usize {
+        lock(&self.live).count()
+    }
+
+    /// Returns the counters of all turns since the start.
+    pub(crate) fn tally(&self) -> Tally {
+        self.absorb();
+        lock(&self.tally).clone()
+    }
+
     /// Answers a question; `details` says whether single turns are told with their notices and failures.
     pub(crate) fn report(&self, query: &UsageQuery, details: bool) -> UsageReport {
         self.absorb();
@@ -159,7 +188,9 @@ impl Ledger {
         if waiting.is_empty() {
             return;
         }
+        let mut tally = lock(&self.tally);
         for entry in waiting {
+            tally.add(&entry);
             let lost = history.add(Arc::new(entry));
             self.lost.fetch_add(lost, Ordering::Relaxed);
         }

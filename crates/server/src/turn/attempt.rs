@@ -264,6 +264,7 @@ async fn attempt(
     let opened = match state.client.send(&call.prepared, credentials).await {
         Ok(opened) => opened,
         Err(error) => {
+            state.ledger.count_calls(1);
             if let Some(limits) = failure::limits(&error) {
                 state.limits.record(limits.clone(), credentials, unix_now());
             }
@@ -281,6 +282,7 @@ async fn attempt(
         state.limits.record(limits, credentials, unix_now());
     }
     call.live.retries.fetch_add(opened.retries, Ordering::Relaxed);
+    state.ledger.count_calls(1 + opened.retries);
     state.models.note_etag(opened.models_etag.as_deref());
     let (events, held) = first_output(opened.events).await.map_err(AttemptError::Stream)?;
     let reasoning_left_out = opened.adjustments.contains(&Adjustment::ReasoningLeftOut);

@@ -134,7 +134,7 @@ impl TurnRecord {
         let TurnMetrics { first_at, usage } = metrics;
         let (outcome, code) = match outcome {
             Outcome::Complete => ("complete", None),
-            Outcome::Broken(failure) => ("broken", failure.code.as_deref()),
+            Outcome::Broken(failure) => ("broken", code_of(failure)),
             Outcome::Left => ("left", None),
         };
         let entry = &mut self.entry;
@@ -177,7 +177,7 @@ impl TurnRecord {
         if !self.written {
             (self.entry.status, self.begun) = (status, false);
             self.entry.milliseconds = milliseconds(self.arrived.elapsed());
-            self.push("refused", failure.code.as_deref());
+            self.push("refused", code_of(failure));
         }
     }
 
@@ -190,6 +190,11 @@ impl TurnRecord {
         entry.request_id.clone_from(&self.request_id);
         self.ledger.push(entry);
     }
+}
+
+/// The word for programs; the backend's own class where it gave no code.
+fn code_of(failure: &Failure) -> Option<&str> {
+    failure.code.as_deref().or(failure.class.as_deref())
 }
 
 impl Drop for TurnRecord {

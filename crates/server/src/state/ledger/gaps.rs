@@ -24,6 +24,14 @@ impl Gaps {
         }
         self.sum = self.sum.saturating_add(micros);
     }
+
+    /// Adds those of another turn.
+    pub(crate) fn add(&mut self, more: &Self) {
+        for (count, more) in self.counts.iter_mut().zip(more.counts) {
+            *count = count.saturating_add(more);
+        }
+        self.sum = self.sum.saturating_add(more.sum);
+    }
 }
 
 #[cfg(test)]

@@ -78,6 +78,11 @@ impl LiveTurns {
         }
     }
 
+    /// Returns how many there are.
+    pub(super) fn count(&self) -> usize {
+        self.places.len() - self.free.len()
+    }
+
     /// Returns the number of those with a label, or of all, and the oldest of them.
     pub(super) fn views(&self, label: Option<&str>, most: usize) -> (usize, Vec<LiveView>) {
         let own = |turn: &&Arc<LiveTurn>| label.is_none() || turn.label.as_deref() == label;
