@@ -66,7 +66,7 @@ async fn a_body_that_is_not_json_is_a_400_in_every_dialect() {
 /// What a dialect's notice names where the one text of a question is changed.
 fn place_of_text(name: &str) -> &'static str {
     match name {
-        "chat" | "ollama-chat" => "messages[0].content=changed",
+        "chat" | "messages" | "ollama-chat" => "messages[0].content=changed",
         "completions" | "ollama-generate" => "prompt=changed",
         "responses" => "input=changed",
         other => panic!("where {other} has its text is to be said here"),

@@ -6,6 +6,8 @@ use serde_json::{Value, json};
 use crate::dialects::Row;
 use crate::harness::{CHAT, RESPONSES, Running};
 
+const MESSAGES: &str = "/v1/messages";
+
 /// The messages so far.
 pub(crate) struct Conversation {
     path: &'static str,
@@ -54,6 +56,11 @@ impl Conversation {
                 "model": "gpt-5.5", "instructions": self.system, "input": self.messages,
                 "tools": [{"type": "function", "name": "get_weather", "description": "Weather.", "parameters": parameters}],
             }),
+            MESSAGES => json!({
+                "model": "gpt-5.5", "max_tokens": 32_000, "system": self.system, "messages": self.messages,
+                "thinking": {"type": "adaptive", "display": "omitted"},
+                "tools": [{"name": "get_weather", "description": "Weather.", "input_schema": parameters}],
+            }),
             _ => json!({
                 "model": "gpt-5.5", "stream": false, "messages": messages,
                 "tools": [{"type": "function", "function": function}],
@@ -75,6 +82,21 @@ impl Conversation {
                         let id = &item["call_id"];
                         self.messages.push(json!({"type": "function_call_output", "call_id": id, "output": "12 C"}));
                     }
+                }
+            }
+            MESSAGES => {
+                let blocks = reply["content"].as_array().unwrap();
+                self.messages.push(json!({"role": "assistant", "content": blocks}));
+                let calls = blocks.iter().filter(|block| block["type"] == "tool_use");
+                let mut results = Vec::new();
+                for call in calls {
+                    self.call(&call["name"], &call["input"].to_string());
+                    let id = &call["id"];
+                    results
+                        .push(json!({"type": "tool_result", "tool_use_id": id, "content": "12 C"}));
+                }
+                if !results.is_empty() {
+                    self.messages.push(json!({"role": "user", "content": results}));
                 }
             }
             path => {

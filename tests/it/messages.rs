@@ -88,6 +88,26 @@ async fn a_tool_loop_carries_the_model_s_reasoning() {
 }
 
 #[tokio::test]
+async fn the_search_of_claude_code_finds_its_links() {
+    let harness = Harness::new().await;
+    let tools = json!([{"type": "web_search_20250305", "name": "web_search", "max_uses": 8}]);
+    let more = json!({"tools": tools, "tool_choice": {"type": "auto"}});
+    let reply = ask(&harness, "Perform a web search for the query: oslo", &more).await;
+    assert_eq!(reply.header("x-chatmock-notices"), None);
+    let reply = reply.json();
+    let kinds: Vec<&str> = reply["content"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|block| block["type"].as_str().unwrap())
+        .collect();
+    assert_eq!(kinds, ["server_tool_use", "web_search_tool_result", "text"], "{reply}");
+    let found = &reply["content"][1]["content"][0];
+    assert!(found["url"].as_str().unwrap().starts_with("https://"), "{reply}");
+    assert_eq!(reply["content"][2]["citations"][0]["url"], found["url"]);
+}
+
+#[tokio::test]
 async fn failures_have_their_status_class_and_word_on_another_try() {
     let harness = Harness::new().await;
     for (mode, status, kind, retry) in [
@@ -295,7 +315,7 @@ async fn hostile_bodies_are_refused_with_a_path_or_answered() {
         .collect();
     for (messages, more) in [
         (
-            json!([{"role": "assistant", "content": [call("a")]}, {"role": "user", "content": [result("a", &big)]}]),
+            json!([{"role": "assistant", "content": [call("a")]}, {"role": "user", "content": [result("a", &big), {"type": "text", "text": "and now?"}]}]),
             json!({}),
         ),
         (json!([{"role": "user", "content": [result("lone", "x")]}]), json!({})),

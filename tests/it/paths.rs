@@ -39,6 +39,8 @@ async fn the_root_names_every_endpoint_and_health_says_ok() {
         "GET /api/version",
         "POST /api/pull",
         "DELETE /api/delete",
+        "POST /v1/messages",
+        "POST /v1/messages/count_tokens",
         "GET /",
         "GET /health",
         "GET /live",

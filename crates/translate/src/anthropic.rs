@@ -12,6 +12,7 @@ mod models;
 mod options;
 mod reply;
 mod request;
+mod search_results;
 mod tools;
 
 use std::sync::Arc;
@@ -36,6 +37,7 @@ pub use count::count_tokens;
 pub use events::BlockEvents;
 pub use family::Anthropic;
 pub use models::{model, model_list};
+use search_results::SearchResults;
 
 /// The part of a request that only the encoders of messages need.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -48,6 +50,8 @@ pub struct MessagesShape {
     pub input_tokens: u64,
     /// True if the fast mode was asked for.
     pub fast: bool,
+    /// True if nothing but a web search is offered, so that its pages are what is wanted.
+    pub only_searches: bool,
 }
 
 /// The blocks that show reasoning.
@@ -69,8 +73,8 @@ pub struct Messages;
 impl Dialect for Messages {
     type Request<'b> = Request<'b>;
     type Own = MessagesShape;
-    type Encoder = Checked<BlockChain<BlockEvents>>;
-    type Whole = Checked<BlockChain<WholeBlocks>>;
+    type Encoder = Checked<BlockChain<SearchResults<BlockEvents>>>;
+    type Whole = Checked<BlockChain<SearchResults<WholeBlocks>>>;
     type Response<'r> = Message<'r>;
     type Family = Anthropic;
 
@@ -89,11 +93,13 @@ impl Dialect for Messages {
     }
 
     fn encoder(shape: &Arc<Shape<Self::Own>>, _: u32) -> Self::Encoder {
-        Checked(block_chain(shape, BlockEvents::new(shape)))
+        let searches = SearchResults::new(shape.own.only_searches, BlockEvents::new(shape));
+        Checked(block_chain(shape, searches))
     }
 
     fn whole(shape: &Arc<Shape<Self::Own>>, _: u32) -> Self::Whole {
-        Checked(block_chain(shape, WholeBlocks::default()))
+        let searches = SearchResults::new(shape.own.only_searches, WholeBlocks::default());
+        Checked(block_chain(shape, searches))
     }
 
     fn tail(outcome: Result<&[Output<Self>], &Failure>, shape: &Shape<Self::Own>, out: &mut Out) {

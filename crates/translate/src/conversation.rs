@@ -97,7 +97,9 @@ fn drop_lone_reasoning(items: &mut Vec<InputItem<'_>>) {
         led = match item {
             InputItem::Reasoning { .. } => led,
             InputItem::Message { role, .. } => *role == Role::Assistant,
-            InputItem::FunctionCall { .. } | InputItem::CustomToolCall { .. } => true,
+            InputItem::FunctionCall { .. }
+            | InputItem::CustomToolCall { .. }
+            | InputItem::WebSearchCall { .. } => true,
             InputItem::FunctionCallOutput { .. } | InputItem::CustomToolCallOutput { .. } => false,
         };
     }

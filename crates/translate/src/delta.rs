@@ -65,14 +65,41 @@ pub enum Delta<'a> {
         /// The image in base64.
         base64: &'a str,
     },
+    /// A search of the web that the backend made.
+    Search(Search<'a>),
+}
+
+/// A search of the web.
+#[derive(Clone, Copy, Debug)]
+pub struct Search<'a> {
+    /// The item's id.
+    pub id: &'a str,
+    /// The words that were searched for.
+    pub query: &'a str,
+    /// True if it found nothing because it failed.
+    pub failed: bool,
+    /// Pages that it found, as far as they are known.
+    pub pages: &'a [FoundPage],
+}
+
+/// A page that a search has found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundPage {
+    /// Its address.
+    pub url: String,
+    /// Its title; empty where it is not known.
+    pub title: String,
 }
 
 impl Delta<'_> {
     /// Returns whether the step holds something that the model made; beginnings and ends of text and
-    /// reasoning do not, so that they are not timed as the first output.
+    /// reasoning do not, nor do searches, so that they are not timed as the first output.
     #[must_use]
     pub fn is_output(&self) -> bool {
-        !matches!(self, Self::Begin { .. } | Self::TextEnd | Self::ReasoningEnd { .. })
+        !matches!(
+            self,
+            Self::Begin { .. } | Self::TextEnd | Self::ReasoningEnd { .. } | Self::Search(_)
+        )
     }
 }
 

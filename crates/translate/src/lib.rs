@@ -21,6 +21,7 @@ mod gathered;
 pub mod notice;
 pub mod ollama;
 pub mod openai;
+mod owned_step;
 pub mod policy;
 pub mod reader;
 mod reasoning_seal;

@@ -15,7 +15,6 @@ mod markers;
 mod message;
 mod repetition;
 mod slot;
-mod step;
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -210,6 +209,7 @@ impl EventReader {
                 Slot::Call(Call::new(call_id, name, *custom))
             }
             OutputKind::Image { .. } => Slot::Image { sent: false },
+            OutputKind::WebSearch(_) => Slot::Search { told: false },
             OutputKind::Other => Slot::Other,
         };
         self.slots.insert(index, slot);

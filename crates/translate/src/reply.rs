@@ -12,7 +12,7 @@ use std::time::Duration;
 use chatmock_protocol::json::RawValue;
 use chatmock_protocol::responses::event::Channel;
 
-use crate::delta::{Annotation, CallStart, Delta};
+use crate::delta::{Annotation, CallStart, Delta, FoundPage, Search};
 use crate::encoder::DeltaEncoder;
 use crate::end::{End, Finish};
 use crate::failure::Failure;
@@ -44,6 +44,8 @@ pub enum Block {
     Call(ReplyCall),
     /// A generated image.
     Image(ReplyImage),
+    /// A search of the web.
+    Search(ReplySearch),
 }
 
 /// Text of a whole reply.
@@ -109,6 +111,19 @@ pub struct ReplyImage {
     pub format: String,
     /// The image in base64.
     pub base64: String,
+}
+
+/// A search of the web in a whole reply.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReplySearch {
+    /// The item's id.
+    pub id: String,
+    /// The words that were searched for.
+    pub query: String,
+    /// True if it found nothing because it failed.
+    pub failed: bool,
+    /// Pages that it found, as far as they are known.
+    pub pages: Vec<FoundPage>,
 }
 
 /// An annotation of a whole reply.
@@ -311,6 +326,11 @@ impl DeltaEncoder for Collector {
             Delta::Image { format, base64 } => {
                 let image = ReplyImage { format: format.to_owned(), base64: base64.to_owned() };
                 self.reply.blocks.push(Block::Image(image));
+            }
+            Delta::Search(Search { id, query, failed, pages }) => {
+                let (id, query, pages) = (id.to_owned(), query.to_owned(), pages.to_vec());
+                let search = ReplySearch { id, query, failed, pages };
+                self.reply.blocks.push(Block::Search(search));
             }
         }
         ControlFlow::Continue(())

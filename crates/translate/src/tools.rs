@@ -75,7 +75,9 @@ pub(crate) fn pair<'b>(items: Vec<InputItem<'b>>, notices: &mut Vec<Notice>) -> 
             open.remove(&**call_id);
             Some(item)
         }
-        InputItem::Message { .. } | InputItem::Reasoning { .. } => Some(item),
+        InputItem::Message { .. }
+        | InputItem::Reasoning { .. }
+        | InputItem::WebSearchCall { .. } => Some(item),
     });
     kept.collect()
 }
@@ -94,7 +96,9 @@ fn answered(items: &[InputItem<'_>]) -> BTreeSet<usize> {
             | InputItem::CustomToolCallOutput { call_id, .. } => {
                 waiting.insert(&**call_id);
             }
-            InputItem::Message { .. } | InputItem::Reasoning { .. } => {}
+            InputItem::Message { .. }
+            | InputItem::Reasoning { .. }
+            | InputItem::WebSearchCall { .. } => {}
         }
     }
     answered

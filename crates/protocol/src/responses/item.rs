@@ -74,6 +74,25 @@ pub enum InputItem<'a> {
         #[serde(skip_serializing_if = "Option::is_none")]
         encrypted_content: Option<RawString<'a>>,
     },
+    /// A search of the web in an earlier turn.
+    WebSearchCall {
+        /// The item's id.
+        id: Cow<'a, str>,
+        /// Always `completed`.
+        status: &'static str,
+        /// The search.
+        action: SearchAction<'a>,
+    },
+}
+
+/// The action of a search.
+#[derive(Clone, Debug, Serialize)]
+pub struct SearchAction<'a> {
+    /// Always `search`.
+    #[serde(rename = "type")]
+    pub kind: &'static str,
+    /// The words that were searched for.
+    pub query: Cow<'a, str>,
 }
 
 /// A part of a reasoning summary.
@@ -202,8 +221,23 @@ pub enum OutputKind<'a> {
         /// `png`, `jpeg` or `webp`.
         format: Option<Text<'a>>,
     },
+    /// `web_search_call`, where it is a search and not a look at a page.
+    WebSearch(WebSearch<'a>),
     /// Every other kind.
     Other,
+}
+
+/// A search of the web by the backend.
+#[derive(Debug)]
+pub struct WebSearch<'a> {
+    /// The item's id.
+    pub id: Option<Text<'a>>,
+    /// True if it found nothing because it failed.
+    pub failed: bool,
+    /// The words that were searched for; only in the finished item.
+    pub query: Option<Text<'a>>,
+    /// Addresses of pages that it found, where the backend says so.
+    pub sources: Vec<Text<'a>>,
 }
 
 /// A part of a finished message.
@@ -257,6 +291,27 @@ struct WireItem<'a> {
     result: Option<&'a RawValue>,
     #[serde(borrow, default)]
     output_format: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    status: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    action: Option<&'a RawValue>,
+}
+
+/// The action of a search, as far as it can be read.
+#[derive(Default, Deserialize)]
+struct WireAction<'a> {
+    #[serde(rename = "type", borrow, default)]
+    kind: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    query: Option<Text<'a>>,
+    #[serde(borrow, default)]
+    sources: Option<Vec<WireSource<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct WireSource<'a> {
+    #[serde(borrow, default)]
+    url: Option<Text<'a>>,
 }
 
 impl<'de: 'a, 'a> Deserialize<'de> for OutputItem<'a> {
@@ -293,7 +348,24 @@ impl<'a> WireItem<'a> {
                 result: member(self.result)?,
                 format: member(self.output_format)?,
             },
+            "web_search_call" => self.search(),
             _ => OutputKind::Other,
+        })
+    }
+
+    /// Nobody demands anything of a search, so that what cannot be read of it is left out.
+    fn search(self) -> OutputKind<'a> {
+        let action: Option<WireAction<'a>> = member(self.action).unwrap_or_default();
+        let WireAction { kind, query, sources } = action.unwrap_or_default();
+        if kind.is_some_and(|kind| &*kind != "search") {
+            return OutputKind::Other;
+        }
+        let status: Option<Text<'a>> = member(self.status).unwrap_or_default();
+        OutputKind::WebSearch(WebSearch {
+            id: member(self.id).unwrap_or_default(),
+            failed: status.is_some_and(|status| &*status == "failed"),
+            query,
+            sources: sources.into_iter().flatten().filter_map(|source| source.url).collect(),
         })
     }
 }

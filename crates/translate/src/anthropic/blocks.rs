@@ -3,10 +3,11 @@
 use std::borrow::Cow;
 
 use chatmock_protocol::anthropic::request::{Block, Content};
-use chatmock_protocol::json::{Raw, RawString, Text};
-use chatmock_protocol::responses::item::{ContentPart, InputItem, Role, ToolOutput};
+use chatmock_protocol::json::{Raw, RawObject, RawString, Text, read_text};
+use chatmock_protocol::responses::item::{ContentPart, InputItem, Role, SearchAction, ToolOutput};
 
 use super::lowering::{self, Lowering};
+use super::reply::SEARCH_ID;
 use super::request::word;
 use crate::failure::Failure;
 use crate::field_path::FieldPath;
@@ -44,6 +45,12 @@ impl<'b> Lowering<'b, '_> {
                 self.reasoning(block.data, place.role);
                 Ok(())
             }
+            "server_tool_use" if word(block.name.as_ref()) == "web_search" => {
+                self.search(block, place.role);
+                Ok(())
+            }
+            // What it found is in the text that follows.
+            "web_search_tool_result" => Ok(()),
             "compaction" => self.compaction(block, place),
             "tool_search_tool_result" => {
                 self.found(block.content);
@@ -135,6 +142,24 @@ impl<'b> Lowering<'b, '_> {
         if let Some(item) = reasoning.filter(|_| role == Role::Assistant) {
             self.lowered.conversation.push(item);
         }
+    }
+
+    /// A search that the backend made; another service's is of no use here.
+    fn search(&mut self, block: Block<'b>, role: Role) {
+        self.end_run(role);
+        let Some(id) = block.id.as_deref().and_then(|id| id.strip_prefix(SEARCH_ID)) else {
+            return;
+        };
+        let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-');
+        if !id.starts_with("ws_") || id.len() > 64 || !id.bytes().all(is_plain) {
+            return;
+        }
+        let input: Option<RawObject<'b>> =
+            block.input.and_then(|input| read_text(input.text()).ok());
+        let query = input.as_ref().and_then(|input| input.text("query")).unwrap_or_default();
+        let action = SearchAction { kind: "search", query: query.into_owned().into() };
+        let (id, status) = (id.to_owned().into(), "completed");
+        self.lowered.conversation.push(InputItem::WebSearchCall { id, status, action });
     }
 
     /// The summary of what the client has cut off.

@@ -5,12 +5,12 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use chatmock_protocol::anthropic::event::{Delta as Wire, Event};
-use chatmock_protocol::anthropic::reply::{Block, Message, Usage};
+use chatmock_protocol::anthropic::reply::{Block, Message, SearchInput, Usage};
 use chatmock_protocol::json::{RawValue, read_text};
 
 use super::reply;
 use super::{MessagesShape, ShownThinking};
-use crate::delta::{Annotation, CallStart, Delta, Piece};
+use crate::delta::{Annotation, CallStart, Delta, Piece, Search};
 use crate::encoder::DeltaEncoder;
 use crate::end::{End, Finish};
 use crate::failure::Failure;
@@ -27,6 +27,8 @@ pub struct BlockEvents {
     /// The number of blocks that have begun.
     blocks: usize,
     open: Open,
+    /// The number of searches.
+    searches: u64,
     /// An event with a place for the next piece of the open block.
     piece: Template<1>,
 }
@@ -50,6 +52,7 @@ impl BlockEvents {
             begun: false,
             blocks: 0,
             open: Open::Nothing,
+            searches: 0,
             piece: Template::default(),
         }
     }
@@ -173,6 +176,19 @@ impl BlockEvents {
         self.open(Open::Call(start.index), (block, delta), frames);
     }
 
+    fn search(&mut self, search: Search<'_>, frames: &mut Frames) {
+        self.searches += 1;
+        self.start(reply::search_call(search.id, None), frames);
+        let input = SearchInput { query: Some(search.query.into()) };
+        // A text always can be written.
+        let partial_json = &serde_json::to_string(&input).unwrap_or_default();
+        let delta = Wire::InputJsonDelta { partial_json };
+        write(&Event::ContentBlockDelta { index: self.index(), delta }, frames);
+        self.stop(frames);
+        self.start(reply::search_result(search), frames);
+        self.stop(frames);
+    }
+
     fn image(&mut self, format: &str, base64: &str, frames: &mut Frames) {
         self.close(frames);
         let image = reply::image(format, base64);
@@ -204,6 +220,7 @@ impl DeltaEncoder for BlockEvents {
             Delta::CallEnd { index } if self.open == Open::Call(index) => self.stop(frames),
             Delta::TextEnd | Delta::CallArguments { .. } | Delta::CallEnd { .. } => {}
             Delta::Image { format, base64 } => self.image(format, base64, frames),
+            Delta::Search(search) => self.search(search, frames),
         }
         ControlFlow::Continue(())
     }
@@ -218,7 +235,7 @@ impl DeltaEncoder for BlockEvents {
             self.open_text(Open::Text, frames);
         }
         self.close(frames);
-        let usage = reply::usage(&end, 0, &self.shape);
+        let usage = reply::usage(&end, self.searches, &self.shape);
         write(&Event::MessageDelta { delta: reply::stop(end.finish, &self.shape), usage }, frames);
     }
 

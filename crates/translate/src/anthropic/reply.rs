@@ -3,13 +3,18 @@
 use std::borrow::Cow;
 
 use chatmock_protocol::anthropic::event::Stop;
-use chatmock_protocol::anthropic::reply::{Block, Citation, Message, StopDetails, Usage};
+use chatmock_protocol::anthropic::reply::{
+    Block, Citation, Message, Page, SearchContent, SearchInput, StopDetails, Usage,
+};
 use chatmock_protocol::json::{RawObject, raw};
 
 use super::checked;
 use super::{MessagesShape, ShownThinking};
+use crate::delta::{FoundPage, Search};
 use crate::end::{End, Finish};
-use crate::reply::{self as collected, Reply, ReplyAnnotation, ReplyCall, ReplyReasoning};
+use crate::reply::{
+    self as collected, Reply, ReplyAnnotation, ReplyCall, ReplyReasoning, ReplySearch,
+};
 use crate::shape::Shape;
 use crate::tool_names;
 
@@ -67,6 +72,38 @@ pub(super) fn citation<'c>(url: &'c str, title: &'c str) -> Citation<'c> {
     }
 }
 
+/// The id under which a search's call is joined with its result.
+pub(super) fn search_id(id: &str) -> String {
+    format!("{SEARCH_ID}{id}")
+}
+
+/// The beginning of such ids.
+pub(super) const SEARCH_ID: &str = "srvtoolu_";
+
+/// Words the call of a search; in a stream its arguments come later.
+pub(super) fn search_call<'s>(id: &str, query: Option<&'s str>) -> Block<'s> {
+    let input = SearchInput { query: query.map(Cow::Borrowed) };
+    Block::ServerToolUse { id: search_id(id).into(), name: "web_search", input }
+}
+
+/// Words the result of a search.
+pub(super) fn search_result<'s>(search: Search<'s>) -> Block<'s> {
+    let page = |page: &'s FoundPage| Page {
+        kind: "web_search_result",
+        url: page.url.as_str().into(),
+        title: if page.title.is_empty() { &page.url } else { &page.title }.into(),
+        encrypted_content: format!("cmw1.{}", search.id).into(),
+        page_age: None,
+    };
+    let content = match search.failed {
+        true => {
+            SearchContent::Error { kind: "web_search_tool_result_error", error_code: "unavailable" }
+        }
+        false => SearchContent::Pages(search.pages.iter().map(page).collect()),
+    };
+    Block::WebSearchToolResult { tool_use_id: search_id(search.id).into(), content }
+}
+
 /// Words a generated image.
 pub(super) fn image(format: &str, base64: &str) -> String {
     format!("![image](data:image/{format};base64,{base64})")
@@ -84,11 +121,30 @@ pub(super) fn render<'r>(reply: Option<&'r Reply>, shape: &'r Shape<MessagesShap
         kind: "message",
         role: "assistant",
         model: &shape.model,
-        content: blocks.iter().filter_map(|part| block(part, shape)).collect(),
+        content: blocks.iter().flat_map(|part| worded(part, shape)).flatten().collect(),
         stop_reason: Some(stop_reason),
         stop_sequence,
         stop_details,
-        usage: usage(&end, 0, shape),
+        usage: usage(&end, searches(blocks), shape),
+    }
+}
+
+fn searches(blocks: &[collected::Block]) -> u64 {
+    blocks.iter().filter(|block| matches!(block, collected::Block::Search(_))).count() as u64
+}
+
+/// The blocks of a part: a search is two.
+fn worded<'r>(
+    part: &'r collected::Block,
+    shape: &'r Shape<MessagesShape>,
+) -> [Option<Block<'r>>; 2] {
+    match part {
+        collected::Block::Search(search) => {
+            let ReplySearch { id, query, failed, pages } = search;
+            let result = search_result(Search { id, query, failed: *failed, pages });
+            [Some(search_call(id, Some(query))), Some(result)]
+        }
+        part => [block(part, shape), None],
     }
 }
 
@@ -104,6 +160,7 @@ fn block<'r>(part: &'r collected::Block, shape: &'r Shape<MessagesShape>) -> Opt
         collected::Block::Image(part) => text(image(&part.format, &part.base64).into()),
         collected::Block::Call(call) => tool_use(call, shape),
         collected::Block::Reasoning(reasoning) => return thinking(reasoning, shape),
+        collected::Block::Search(_) => return None,
     })
 }
 

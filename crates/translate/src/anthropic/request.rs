@@ -54,11 +54,14 @@ pub(super) fn lower<'b>(
     let Lowered { conversation, offered, effort } = lowering::lower(&mut request, seal)?;
     let thinking = options::reasoning(&mut request, effort, &mut draft)?;
     conversation.finish(&mut draft)?;
-    tools::offer(&mut request, &offered, &mut draft)?.put(&mut draft)?;
+    let tools = tools::offer(&mut request, &offered, &mut draft)?;
+    let only_searches = draft.web_search == Some(true) && tools.tools.len() == 1;
+    tools.put(&mut draft)?;
     format::put(format, None, &mut draft)?;
     let fast = options::speed(&mut request, &mut draft);
     let input_tokens = count::estimate(&draft.request);
-    let own = MessagesShape { thinking, seal: seal.clone(), input_tokens, fast };
+    let seal = seal.clone();
+    let own = MessagesShape { thinking, seal, input_tokens, fast, only_searches };
     Ok(Drafted { draft, own })
 }
 

@@ -145,10 +145,11 @@ impl DeltaEncoder for Lines {
                 }
             }
             Delta::CallEnd { index } => self.call_end(index, out),
-            // Refusals and images came as text, and citations are in it; the ends have no words.
+            // Refusals and images came as text, and citations are in it; searches and ends have no words.
             Delta::Refusal(_)
             | Delta::Annotation(_)
             | Delta::Image { .. }
+            | Delta::Search(_)
             | Delta::TextEnd
             | Delta::ReasoningEnd { .. } => {}
         }

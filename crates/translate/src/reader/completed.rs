@@ -2,14 +2,14 @@
 
 use std::ops::ControlFlow;
 
-use chatmock_protocol::json::RawStr;
+use chatmock_protocol::json::{RawStr, Text};
 use chatmock_protocol::responses::event::Channel;
-use chatmock_protocol::responses::item::{OutputKind, OutputPart};
+use chatmock_protocol::responses::item::{OutputKind, OutputPart, WebSearch};
 use chatmock_protocol::responses::{OutputItem, Response};
 
 use super::slot::{Reasoning, Slot, remainder};
 use super::{EventReader, ReasoningPart};
-use crate::delta::{Delta, Sink};
+use crate::delta::{Delta, FoundPage, Search, Sink};
 use crate::end::Finish;
 
 impl EventReader {
@@ -48,8 +48,31 @@ impl EventReader {
                 let format = format.as_deref().unwrap_or("png");
                 sink.step(Delta::Image { format, base64 })
             }
+            OutputKind::WebSearch(search) => self.search_done(index, search, sink),
             OutputKind::Image { result: None, .. } | OutputKind::Other => ControlFlow::Continue(()),
         }
+    }
+
+    /// Tells a search once, with what is known of it.
+    fn search_done(
+        &mut self,
+        index: usize,
+        search: &WebSearch<'_>,
+        sink: &mut impl Sink,
+    ) -> ControlFlow<Finish> {
+        let Some(Slot::Search { told: told @ false }) = self.slots.get_mut(&index) else {
+            return ControlFlow::Continue(());
+        };
+        *told = true;
+        let page =
+            |url: &Text<'_>| FoundPage { url: url.0.clone().into_owned(), title: String::new() };
+        let pages: Vec<FoundPage> = search.sources.iter().map(page).collect();
+        sink.step(Delta::Search(Search {
+            id: search.id.as_deref().unwrap_or_default(),
+            query: search.query.as_deref().unwrap_or_default(),
+            failed: search.failed,
+            pages: &pages,
+        }))
     }
 
     fn message_done(

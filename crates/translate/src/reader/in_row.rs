@@ -10,13 +10,13 @@ use chatmock_protocol::responses::Event;
 use chatmock_protocol::sse::Frame;
 
 use super::EventReader;
-use super::step::OwnedStep;
 use crate::delta::{Delta, Sink};
 use crate::encoder::{DeltaEncoder, Encoder};
 use crate::end::{End, Finish, Step};
 use crate::failure::Failure;
 use crate::frames::Out;
 use crate::gathered::{self, Gathered, Keeps};
+use crate::owned_step::OwnedStep;
 
 /// Reads events and gives the encoder under it the steps of one item after the other.
 ///

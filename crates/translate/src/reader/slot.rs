@@ -20,6 +20,11 @@ pub(super) enum Slot {
         /// True if it was written.
         sent: bool,
     },
+    /// A search of the web.
+    Search {
+        /// True if it was told.
+        told: bool,
+    },
     /// A kind that no dialect words.
     Other,
 }

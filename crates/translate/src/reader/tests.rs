@@ -42,6 +42,7 @@ fn word(delta: &Delta<'_>) -> String {
         Delta::CallArguments { index, fragment } => format!("args {index} {}", fragment.text()),
         Delta::CallEnd { index } => format!("end {index}"),
         Delta::Image { format, base64 } => format!("image {format} {base64}"),
+        Delta::Search(search) => format!("search {} {}", search.id, search.query),
     }
 }
 

@@ -55,6 +55,7 @@ fn kinds(reply: &Reply) -> Vec<String> {
         }
         Block::Call(call) => format!("call {}", call.arguments),
         Block::Image(image) => format!("image {}", image.base64),
+        Block::Search(search) => format!("search {}", search.query),
     };
     reply.blocks.iter().map(kind).collect()
 }

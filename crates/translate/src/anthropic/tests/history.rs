@@ -260,6 +260,23 @@ fn what_another_service_left_in_a_conversation_is_left_out_and_said_once() {
 }
 
 #[test]
+fn a_search_of_the_backend_goes_back_and_another_service_s_does_not() {
+    let search = |id: &str| json!({"type": "server_tool_use", "id": id, "name": "web_search", "input": {"query": "oslo"}});
+    let found =
+        |id: &str| json!({"type": "web_search_tool_result", "tool_use_id": id, "content": []});
+    let text = json!({"type": "text", "text": "Rain.", "citations": [{"type": "web_search_result_location"}]});
+    let (ours, theirs) = ("srvtoolu_ws_1", "srvtoolu_01AbC");
+    let blocks = json!([search(ours), found(ours), search(theirs), found(theirs), text]);
+    let messages = json!([user(&json!("hi")), assistant(&blocks), user(&json!("?"))]);
+    let settled = with(&messages, &json!({}));
+    let action = json!({"type": "search", "query": "oslo"});
+    let item =
+        json!({"type": "web_search_call", "id": "ws_1", "status": "completed", "action": action});
+    let expected = json!([said("user", "hi"), item, said("assistant", "Rain."), said("user", "?")]);
+    assert_eq!((&settled.body["input"], settled.noted()), (&expected, vec![]));
+}
+
+#[test]
 fn messages_that_cannot_be_meant_are_refused_with_their_path() {
     for (messages, path) in [
         (json!([]), "messages"),

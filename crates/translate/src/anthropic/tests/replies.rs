@@ -186,6 +186,58 @@ fn each_message_of_the_backend_is_a_text_of_its_own_with_its_citations() {
     assert_eq!(blocks(&shape(), &events), expected);
 }
 
+fn searched() -> Vec<String> {
+    let action = json!({"type": "search", "query": "oslo \"weather\""});
+    let item =
+        json!({"type": "web_search_call", "id": "ws_1", "status": "completed", "action": action});
+    let open = json!({"type": "web_search_call", "id": "ws_2", "action": {"type": "open_page"}});
+    vec![
+        created(),
+        added(0, &json!({"type": "web_search_call", "id": "ws_1", "status": "in_progress"})),
+        done(0, &item),
+        done(1, &open),
+        text(2, "It "),
+        text(2, "rains."),
+        citation(2, 0, 2),
+        citation(2, 3, 6),
+        done(2, &message(None, "It rains.")),
+        completed(),
+    ]
+}
+
+#[test]
+fn a_search_is_told_before_its_text_with_the_pages_that_it_cites_where_nothing_else_is_offered() {
+    let own = MessagesShape { only_searches: true, ..MessagesShape::default() };
+    let reply = both(&Shape { own, ..shape() }, &searched());
+    let blocks = reply["content"].as_array().unwrap();
+    let call = json!({"type": "server_tool_use", "id": "srvtoolu_ws_1", "name": "web_search", "input": {"query": "oslo \"weather\""}});
+    let page = json!({"type": "web_search_result", "url": "https://example.org/a", "title": "A", "encrypted_content": "cmw1.ws_1", "page_age": null});
+    assert_eq!(blocks[0], call);
+    assert_eq!(
+        blocks[1],
+        json!({"type": "web_search_tool_result", "tool_use_id": "srvtoolu_ws_1", "content": [page]})
+    );
+    assert_eq!((&blocks[2]["text"], blocks.len()), (&json!("It rains."), 3));
+    assert_eq!(reply["stop_reason"], "end_turn");
+    let counted = json!({"web_search_requests": 1, "web_fetch_requests": 0});
+    assert_eq!(reply["usage"]["server_tool_use"], counted);
+}
+
+#[test]
+fn a_search_beside_other_tools_is_told_at_once_and_a_failed_one_as_such() {
+    let reply = both(&shape(), &searched());
+    assert_eq!(reply["content"][1]["content"], json!([]));
+    let action = json!({"type": "search", "query": "q", "sources": [{"type": "url", "url": "https://e.org"}]});
+    let item = |status: &str| json!({"type": "web_search_call", "id": "ws_1", "status": status, "action": action});
+    let content = |status: &str| {
+        both(&shape(), &[created(), done(0, &item(status)), completed()])["content"][1]["content"]
+            .clone()
+    };
+    assert_eq!(content("completed")[0]["url"], "https://e.org");
+    let failed = json!({"type": "web_search_tool_result_error", "error_code": "unavailable"});
+    assert_eq!(content("failed"), failed);
+}
+
 #[test]
 fn an_end_has_its_reason() {
     let reason = |shape: &Shape<MessagesShape>, end: String| {

@@ -172,8 +172,11 @@ impl DeltaEncoder for Chunks {
             Delta::CallArguments { index, fragment } => {
                 self.call_arguments(index, fragment, frames);
             }
-            // This API has no words for these ends.
-            Delta::TextEnd | Delta::ReasoningEnd { .. } | Delta::CallEnd { .. } => {}
+            // This API has no words for these ends, nor for the backend's own searches.
+            Delta::TextEnd
+            | Delta::ReasoningEnd { .. }
+            | Delta::CallEnd { .. }
+            | Delta::Search(_) => {}
             Delta::Image { format, base64 } => {
                 let images = Some([reply::image(format, base64)]);
                 self.write(Wire { images, ..Wire::default() }, frames);

@@ -129,7 +129,7 @@ fn searches_and_unknown_items_are_no_calls() {
             })
             .chain([completed()])
             .collect();
-    assert_eq!(steps(&events), ["begin "]);
+    assert_eq!(steps(&events), ["begin ", "search x "]);
     assert_eq!(end(&events).finish, Finish::Stop);
 }
 

@@ -3,11 +3,11 @@
 use chatmock_protocol::json::RawValue;
 use chatmock_protocol::responses::event::Channel;
 
-use crate::delta::{Annotation, CallStart, Delta};
+use crate::delta::{Annotation, CallStart, Delta, FoundPage, Search};
 
 /// A [`Delta`] with its texts.
 #[derive(Debug)]
-pub(super) enum OwnedStep {
+pub(crate) enum OwnedStep {
     Text(String),
     TextEnd,
     Refusal(String),
@@ -21,6 +21,7 @@ pub(super) enum OwnedStep {
     CallEnd { index: usize },
     Image { format: String, base64: String },
     Begin { response_id: String },
+    Search { id: String, query: String, failed: bool, pages: Vec<FoundPage> },
 }
 
 impl From<&Delta<'_>> for OwnedStep {
@@ -55,13 +56,17 @@ impl From<&Delta<'_>> for OwnedStep {
             Delta::Image { format, base64 } => {
                 Self::Image { format: owned(format), base64: owned(base64) }
             }
+            Delta::Search(Search { id, query, failed, pages }) => {
+                let (id, query) = (owned(id), owned(query));
+                Self::Search { id, query, failed: *failed, pages: pages.to_vec() }
+            }
         }
     }
 }
 
 impl OwnedStep {
     /// Returns the step itself.
-    pub(super) fn as_delta(&self) -> Delta<'_> {
+    pub(crate) fn as_delta(&self) -> Delta<'_> {
         match self {
             Self::Begin { response_id } => Delta::Begin { response_id },
             Self::Text(text) => Delta::Text(text.as_str().into()),
@@ -90,11 +95,14 @@ impl OwnedStep {
             }
             Self::CallEnd { index } => Delta::CallEnd { index: *index },
             Self::Image { format, base64 } => Delta::Image { format, base64 },
+            Self::Search { id, query, failed, pages } => {
+                Delta::Search(Search { id, query, failed: *failed, pages })
+            }
         }
     }
 
     /// Returns roughly the memory that it takes.
-    pub(super) fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         let texts = match self {
             Self::Text(text)
             | Self::Refusal(text)
@@ -108,13 +116,14 @@ impl OwnedStep {
             }
             Self::CallStart { id, name, .. } => id.len() + name.len(),
             Self::Image { base64, .. } => base64.len(),
+            Self::Search { id, query, .. } => id.len() + query.len(),
             Self::TextEnd | Self::ReasoningBreak(_) | Self::CallEnd { .. } => 0,
         };
         texts + size_of::<Self>()
     }
 
     /// Appends a later step to this one where both are pieces of the same; returns whether it did.
-    pub(super) fn takes(&mut self, later: &Self) -> bool {
+    pub(crate) fn takes(&mut self, later: &Self) -> bool {
         match (self, later) {
             (Self::Text(text), Self::Text(more)) | (Self::Refusal(text), Self::Refusal(more)) => {
                 text.push_str(more);
