@@ -89,7 +89,8 @@ impl<E: DeltaEncoder> DeltaEncoder for SearchResults<E> {
             (delta, Some(waiting)) => {
                 waiting.keep(&delta);
                 match delta {
-                    Delta::TextEnd => self.tell(out),
+                    // Words before the answer cite nothing.
+                    Delta::TextEnd if !waiting.pages.is_empty() => self.tell(out),
                     _ if waiting.bytes > MAX_WAITING => self.tell(out),
                     _ => ControlFlow::Continue(()),
                 }

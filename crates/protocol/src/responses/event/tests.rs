@@ -233,9 +233,18 @@ fn items_are_read_as_their_kind() {
             OutputKind::Image { result, format } => {
                 format!("image {:?} {:?}", result.as_deref(), format.as_deref())
             }
+            OutputKind::WebSearch(search) => {
+                let sources: Vec<&str> = search.sources.iter().map(|source| &**source).collect();
+                format!("search {:?} {} {sources:?}", search.query.as_deref(), search.failed)
+            }
             OutputKind::Other => "other".to_owned(),
         }
     };
+    let search = json!({"type": "web_search_call", "id": "ws_1", "status": "failed", "action": {"type": "search", "query": "q", "sources": [{"url": "https://e.org"}, {}]}});
+    assert_eq!(read(search), r#"search Some("q") true ["https://e.org"]"#);
+    let begun = json!({"type": "web_search_call", "id": 5, "action": null});
+    assert_eq!(read(begun), "search None false []");
+    assert_eq!(read(json!({"type": "web_search_call", "action": {"type": "open_page"}})), "other");
     let message = json!({"type": "message", "content": [{"type": "output_text", "text": "a"}, {"type": "refusal", "refusal": "b"}, {"type": "new"}]});
     assert_eq!(read(message), "message None a|!b|");
     assert_eq!(read(json!({"type": "message", "content": null})), "message None ");
