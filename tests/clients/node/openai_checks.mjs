@@ -19,6 +19,7 @@ import {
   time,
   weather,
 } from './openai_sdk.mjs';
+import { sockets } from './openai_sockets.mjs';
 import { all, holds, main, raises, route, same } from './runner.mjs';
 
 const citySchema = {
@@ -375,4 +376,5 @@ await main({
   ...bounds,
   ...completions,
   ...kept,
+  ...sockets,
 });
