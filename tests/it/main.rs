@@ -39,5 +39,6 @@ mod silence;
 mod sockets;
 mod turns;
 mod upstream_request;
+mod upstream_sockets;
 mod usage;
 mod wording;

@@ -4,9 +4,9 @@ use std::path::Path;
 
 use anyhow::{Context, ensure};
 use chatmock_server::auth::Secret;
-use chatmock_server::upstream::{self, ApiFlavor, Identity, UpstreamRoute};
+use chatmock_server::upstream::{self, ApiFlavor, Identity, Transport, UpstreamRoute};
 
-use crate::cli::{ApiProfile, BackendArgs};
+use crate::cli::{ApiProfile, BackendArgs, UpstreamTransport};
 use crate::env::OpenAiVariables;
 use crate::text_file::TextFile;
 use crate::value_parsers::SizeOrOff;
@@ -48,6 +48,7 @@ pub(crate) fn resolve(
         upstream_key_file,
         profile,
         compress_above,
+        upstream_transport,
         client_version,
         originator,
         user_agent,
@@ -75,7 +76,13 @@ pub(crate) fn resolve(
         None => far.then_some(COMPRESS_ABOVE),
     };
     let identity = Identity { originator, user_agent, client_version };
-    let config = upstream::Config { route, identity, compress_above, ..Default::default() };
+    let transport = match upstream_transport {
+        UpstreamTransport::Auto => Transport::Auto,
+        UpstreamTransport::Http => Transport::Http,
+        UpstreamTransport::Websocket => Transport::WebSocket,
+    };
+    let config =
+        upstream::Config { route, identity, compress_above, transport, ..Default::default() };
     Ok(ResolvedBackend { config, key, warnings })
 }
 

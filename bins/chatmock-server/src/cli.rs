@@ -308,6 +308,9 @@ pub(crate) struct BackendArgs {
     /// Compresses request bodies of this size or more, if the backend accepts that; `off` never does [default: 256k, off for a backend on this machine]
     #[arg(long, env = env::COMPRESS_ABOVE, value_name = "SIZE", value_parser = value_parsers::size_or_off)]
     pub(crate) compress_above: Option<SizeOrOff>,
+    /// Selects how turns go to the backend of the routes `codex` and `plan`; HTTP is used wherever a socket cannot be
+    #[arg(long, env = env::UPSTREAM_TRANSPORT, value_name = "TRANSPORT", ignore_case = true, value_enum, default_value = "auto")]
+    pub(crate) upstream_transport: UpstreamTransport,
     /// Requests the models of this Codex version
     #[arg(long, env = env::CLIENT_VERSION, value_name = "VERSION", default_value = CLIENT_VERSION)]
     pub(crate) client_version: String,
@@ -344,6 +347,17 @@ const ROUTES: [&str; 3] = ["codex", "plan", "api"];
 const EFFORTS: [&str; 8] = ["none", "minimal", "low", "medium", "high", "xhigh", "max", "ultra"];
 
 const SUMMARIES: [&str; 4] = ["auto", "concise", "detailed", "none"];
+
+/// The values of `--upstream-transport`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum UpstreamTransport {
+    /// A socket from the second turn of a conversation on
+    Auto,
+    /// Never a socket
+    Http,
+    /// A socket from the first turn on
+    Websocket,
+}
 
 /// The values of `--profile`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

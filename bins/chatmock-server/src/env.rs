@@ -98,6 +98,8 @@ pub(crate) const PROFILE: &str = "CHATMOCK_PROFILE";
 pub(crate) const MODEL_LIST: &str = "CHATMOCK_MODEL_LIST";
 /// The size from which requests are compressed.
 pub(crate) const COMPRESS_ABOVE: &str = "CHATMOCK_COMPRESS_ABOVE";
+/// How turns go to the backend.
+pub(crate) const UPSTREAM_TRANSPORT: &str = "CHATMOCK_UPSTREAM_TRANSPORT";
 /// OpenAI's own name for a key; used on the route `api` only.
 const OPENAI_API_KEY: &str = "OPENAI_API_KEY";
 /// OpenAI's own name for the address; used on the route `api` only.

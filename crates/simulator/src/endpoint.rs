@@ -15,6 +15,8 @@ pub enum Endpoint {
     Models,
     /// `POST /plan/v1/responses`
     PlanResponses,
+    /// `GET /plan/v1/responses`, a WebSocket upgrade
+    PlanUpgrade,
     /// `GET /plan/v1/models`
     PlanModels,
     /// `POST /v1/responses`
@@ -63,6 +65,7 @@ impl Endpoint {
         (Self::Upgrade, "GET /backend-api/codex/responses"),
         (Self::Models, "GET /backend-api/codex/models"),
         (Self::PlanResponses, "POST /plan/v1/responses"),
+        (Self::PlanUpgrade, "GET /plan/v1/responses"),
         (Self::PlanModels, "GET /plan/v1/models"),
         (Self::ApiResponses, "POST /v1/responses"),
         (Self::ApiModels, "GET /v1/models"),
@@ -114,7 +117,7 @@ impl Endpoint {
     pub(crate) fn backend(self) -> Option<Backend> {
         match self {
             Self::Responses | Self::Upgrade | Self::Models => Some(Backend::Codex),
-            Self::PlanResponses | Self::PlanModels => Some(Backend::Plan),
+            Self::PlanResponses | Self::PlanUpgrade | Self::PlanModels => Some(Backend::Plan),
             Self::ApiResponses | Self::ApiModels => Some(Backend::Api),
             _ => None,
         }

@@ -120,6 +120,7 @@ mod service;
 mod settings;
 mod signing_keys;
 mod simulator;
+mod socket;
 mod state;
 mod stored_responses;
 mod sync;

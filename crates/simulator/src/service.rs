@@ -30,7 +30,7 @@ pub(crate) struct Services {
     pub(crate) issuer: Issuer,
     /// The fast answers, if the settings enable them.
     pub(crate) fast: Option<FastAnswers>,
-    model_calls: ModelCalls,
+    pub(crate) model_calls: ModelCalls,
 }
 
 impl Services {
@@ -97,10 +97,12 @@ impl Services {
             Endpoint::Responses | Endpoint::PlanResponses | Endpoint::ApiResponses => {
                 Err(state.not_found(http))
             }
-            Endpoint::Upgrade if http.header("upgrade").is_some() => {
+            Endpoint::Upgrade | Endpoint::PlanUpgrade if http.header("upgrade").is_some() => {
                 Err(ErrorResponse::detail(426, "Upgrade Required"))
             }
-            Endpoint::Upgrade => Err(ErrorResponse::detail(405, "Method Not Allowed")),
+            Endpoint::Upgrade | Endpoint::PlanUpgrade => {
+                Err(ErrorResponse::detail(405, "Method Not Allowed"))
+            }
             Endpoint::Models => account::models(state, http),
             Endpoint::PlanModels => account::plan_models(state, http),
             Endpoint::ApiModels => account::api_models(state, http),
@@ -153,7 +155,7 @@ impl Services {
         response
     }
 
-    fn record(&self, http: &HttpRequest, endpoint: Option<Endpoint>) {
+    pub(crate) fn record(&self, http: &HttpRequest, endpoint: Option<Endpoint>) {
         let recorded = RecordedRequest {
             endpoint,
             method: http.parts.method.to_string(),

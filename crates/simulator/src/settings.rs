@@ -55,6 +55,8 @@ pub struct Settings {
     pub token_delay: Duration,
     /// True if using a refresh token twice ends the whole session.
     pub revoke_on_reuse: bool,
+    /// True if the Codex and the plan's backend serve their sockets, too.
+    pub sockets: bool,
     /// The largest request body, in bytes.
     pub max_body: usize,
     /// The number of requests that are kept for [`Simulator::requests`](crate::Simulator::requests).
@@ -104,6 +106,7 @@ impl Default for Settings {
             plan_refresh_after: Duration::ZERO,
             token_delay: Duration::ZERO,
             revoke_on_reuse: false,
+            sockets: true,
             max_body: 64 << 20,
             keep_requests: 1024,
         }

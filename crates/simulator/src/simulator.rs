@@ -23,6 +23,7 @@ use crate::modes::QueuedReply;
 use crate::record::{RecordedRequest, Recorder, Stats};
 use crate::service::Services;
 use crate::settings::Settings;
+use crate::socket;
 use crate::sync::lock;
 #[cfg(feature = "tls")]
 use crate::tls::{self, Tls};
@@ -246,10 +247,15 @@ where
     let stream = FaultyStream::new(stream, Arc::clone(&faults));
     let service = service_fn(move |request| {
         let (services, faults) = (Arc::clone(&services), Arc::clone(&faults));
-        async move { Ok::<_, Infallible>(services.serve(faults, request).await) }
+        async move {
+            Ok::<_, Infallible>(match socket::asked_for(&services, &request) {
+                Some(backend) => socket::accept(&services, faults, request, backend),
+                None => services.serve(faults, request).await,
+            })
+        }
     });
-    let connection =
-        http1::Builder::new().timer(TokioTimer::new()).serve_connection(stream, service);
+    let http = http1::Builder::new().timer(TokioTimer::new()).serve_connection(stream, service);
+    let connection = http.with_upgrades();
     // Half of the scripts exist to break connections, so an error is expected.
     let _ = connection.await;
 }

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod models;
+mod socket;
 mod stored;
 #[cfg(test)]
 mod testing;
@@ -23,6 +24,7 @@ use crate::identity::Caller;
 use crate::residency::Residency;
 use crate::retry::RetryPolicy;
 use crate::route::{Endpoints, UpstreamRoute};
+use crate::socket::SocketPool;
 use crate::turn_state::TurnStates;
 use crate::via::ViaLoop;
 use crate::{response, reuse};
@@ -44,6 +46,7 @@ pub struct Client {
     turn_states: TurnStates,
     via: ViaLoop,
     compress_above: Option<usize>,
+    sockets: Option<Arc<SocketPool>>,
 }
 
 impl Client {
@@ -66,6 +69,7 @@ impl Client {
             residency: Residency::new(!config.route.has_custom_base()),
             turn_states: TurnStates::default(),
             via: ViaLoop::new(),
+            sockets: config.transport.pool(),
             compress_above: config.compress_above.filter(|_| config.route.profile().compresses),
             route: config.route,
         })

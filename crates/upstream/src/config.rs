@@ -22,6 +22,20 @@ pub struct Config {
     /// Request bodies of at least this many bytes are compressed, where the backend accepts that;
     /// `None` compresses none.
     pub compress_above: Option<usize>,
+    /// The way in which turns are sent.
+    pub transport: Transport,
+}
+
+/// The way in which turns are sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Transport {
+    /// Each as a POST.
+    #[default]
+    Http,
+    /// Over a socket from the second turn of a conversation on, where the backend has sockets; else as a POST.
+    Auto,
+    /// Over a socket from the first turn on, where the backend has sockets; else as a POST.
+    WebSocket,
 }
 
 impl Default for Config {
@@ -33,6 +47,7 @@ impl Default for Config {
             retry: RetryPolicy::default(),
             proxy: Proxy::default(),
             compress_above: None,
+            transport: Transport::default(),
         }
     }
 }

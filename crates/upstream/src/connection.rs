@@ -42,6 +42,8 @@ pub(crate) struct Connections {
     kept: reqwest::Client,
     /// Made when it is first needed, since that takes milliseconds and may never be.
     fresh: Arc<OnceLock<reqwest::Client>>,
+    /// Speaks HTTP/1.1 alone, in which a connection can become a socket; made when it is first needed.
+    upgrading: Arc<OnceLock<reqwest::Client>>,
     settings: Arc<(Config, Endpoints)>,
     /// The calls so far that met a kept connection which the backend had closed.
     stale: Arc<AtomicU64>,
@@ -54,8 +56,9 @@ impl Connections {
     /// [`Error::Settings`] when the proxy's address is not valid or the TLS roots cannot be read.
     pub(crate) fn new(config: &Config, endpoints: &Endpoints) -> Result<Self, Error> {
         Ok(Self {
-            kept: build(config, endpoints, None)?,
+            kept: build(config, endpoints, None, Versions::Best)?,
             fresh: Arc::default(),
+            upgrading: Arc::default(),
             settings: Arc::new((config.clone(), endpoints.clone())),
             stale: Arc::default(),
         })
@@ -73,9 +76,28 @@ impl Connections {
             return Ok(fresh);
         }
         let (config, endpoints) = &*self.settings;
-        let fresh = build(config, endpoints, Some(0))?;
+        let fresh = build(config, endpoints, Some(0), Versions::Best)?;
         Ok(self.fresh.get_or_init(|| fresh))
     }
+
+    /// Returns the client whose connections become sockets.
+    pub(crate) fn upgrading(&self) -> Result<&reqwest::Client, Error> {
+        if let Some(upgrading) = self.upgrading.get() {
+            return Ok(upgrading);
+        }
+        let (config, endpoints) = &*self.settings;
+        let upgrading = build(config, endpoints, Some(0), Versions::Http1)?;
+        Ok(self.upgrading.get_or_init(|| upgrading))
+    }
+}
+
+/// The versions of HTTP that a client speaks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Versions {
+    /// The best that both sides have.
+    Best,
+    /// 1.1 alone.
+    Http1,
 }
 
 /// Builds a client: no redirects, no total time limit, no cookies, no compression.
@@ -89,6 +111,7 @@ fn build(
     config: &Config,
     endpoints: &Endpoints,
     kept: Option<usize>,
+    versions: Versions,
 ) -> Result<reqwest::Client, Error> {
     // An error means that the process already has a provider, which is as good.
     let _ = ring::default_provider().install_default();
@@ -119,6 +142,7 @@ fn build(
         }
     };
     let builder = if endpoints.is_plain() { without_roots(builder)? } else { builder };
+    let builder = if versions == Versions::Http1 { builder.http1_only() } else { builder };
     builder.build().map_err(|error| {
         let cause = std::error::Error::source(&error).map(ToString::to_string);
         Error::settings(format!("the HTTP client cannot be set up: {}", cause.unwrap_or_default()))

@@ -41,12 +41,13 @@ mod retry_after;
 mod reuse;
 mod route;
 mod session;
+mod socket;
 mod turn_state;
 mod via;
 
 pub use adjustment::Adjustment;
 pub use client::{Client, ModelList, Opened};
-pub use config::{Config, Limits, Proxy};
+pub use config::{Config, Limits, Proxy, Transport};
 pub use credentials::{CredentialError, CredentialSource, Credentials, FixedCredentials};
 pub use error::{Error, ErrorResponse, Hint, TlsFault};
 pub use events::Events;

@@ -137,8 +137,22 @@ fn is_html(headers: &HeaderMap, body: &[u8]) -> bool {
         || body.trim_ascii_start().starts_with(b"<")
 }
 
+/// The error of a refusal that came in an event.
+pub(crate) fn refused(status: StatusCode, headers: &HeaderMap, error: ApiError) -> Error {
+    Error::Refused(Box::new(refusal_of(status, headers, error, SystemTime::now())))
+}
+
 fn refusal(status: StatusCode, headers: &HeaderMap, body: &[u8], now: SystemTime) -> ErrorResponse {
     let error = ApiError::read_body(body).unwrap_or_else(|| plain_text_error(headers, body));
+    refusal_of(status, headers, error, now)
+}
+
+fn refusal_of(
+    status: StatusCode,
+    headers: &HeaderMap,
+    error: ApiError,
+    now: SystemTime,
+) -> ErrorResponse {
     let header = text(headers, RETRY_AFTER.as_str());
     ErrorResponse {
         status: status.as_u16(),

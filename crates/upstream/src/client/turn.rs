@@ -21,7 +21,7 @@ use crate::session::SessionId;
 use crate::{rate_limits, response, retry_after, turn_state};
 
 /// The header of a turn's state.
-const TURN_STATE: HeaderName = HeaderName::from_static(turn_state::HEADER);
+pub(super) const TURN_STATE: HeaderName = HeaderName::from_static(turn_state::HEADER);
 
 impl Client {
     /// Brings a request into the form that the backend accepts: adds members that it requires,
@@ -83,6 +83,9 @@ impl Client {
         prepared: &Prepared,
         credentials: &Arc<Credentials>,
     ) -> Result<Opened, Error> {
+        if let Some(opened) = self.over_socket(prepared, credentials).await? {
+            return Ok(opened);
+        }
         let (body, coding) = prepared.encoded();
         let state = self.turn_states.find(prepared.session(), prepared.body());
         // The usual backend never calls this program, so it need not see the hops of a request.

@@ -23,6 +23,8 @@ pub(crate) struct BackendProfile {
     pub(crate) headers: HeaderSet,
     /// True if request bodies may be compressed.
     pub(crate) compresses: bool,
+    /// True if turns may go over a WebSocket at the same address.
+    pub(crate) sockets: bool,
     /// The shape of the list of models.
     pub(crate) list: ModelListShape,
     /// True if models may be requested that the list does not contain.
@@ -123,6 +125,7 @@ pub(crate) static CODEX: BackendProfile = BackendProfile {
     uses_key: false,
     headers: HeaderSet::Codex,
     compresses: true,
+    sockets: true,
     list: ModelListShape::Versioned,
     allows_unlisted_models: false,
     summarizes_reasoning: true,
@@ -171,6 +174,7 @@ pub(crate) static PLAN: BackendProfile = BackendProfile {
     uses_key: false,
     headers: HeaderSet::Bearer,
     compresses: false,
+    sockets: true,
     list: ModelListShape::Slugs,
     allows_unlisted_models: false,
     summarizes_reasoning: true,
@@ -196,6 +200,7 @@ const API: BackendProfile = BackendProfile {
     uses_key: true,
     headers: HeaderSet::Bearer,
     compresses: false,
+    sockets: false,
     list: ModelListShape::Public,
     allows_unlisted_models: true,
     summarizes_reasoning: false,

@@ -1,0 +1,156 @@
+//! A turn over a socket, where that is possible and of use.
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use chatmock_protocol::json::members;
+use reqwest::header::{HeaderMap, HeaderValue, SEC_WEBSOCKET_ACCEPT, VIA};
+use reqwest::{Method, StatusCode};
+use tokio::time::Instant;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+
+use super::turn::{Opened, TURN_STATE};
+use super::{Client, request};
+use crate::adjustment::Adjustment;
+use crate::credentials::Credentials;
+use crate::error::Error;
+use crate::events::Events;
+use crate::prepare::Prepared;
+use crate::request_headers::turn_headers;
+use crate::route::HeaderSet;
+use crate::socket::{
+    self, Finish, Handshake, Key, SentRequest, Socket, SocketAnswer, accepted_key,
+    handshake_headers,
+};
+use crate::{rate_limits, response, retry_after};
+
+/// The time that a handshake may take.
+const HANDSHAKE: Duration = Duration::from_secs(15);
+
+impl Client {
+    /// Sends a request over a socket; `None` where it is to be sent over HTTP: because a socket is of no use, or nothing
+    /// came of it before the first event.
+    ///
+    /// # Errors
+    /// The backend's refusal of the request, and those of an answer that does not begin.
+    pub(super) async fn over_socket(
+        &self,
+        prepared: &Prepared,
+        credentials: &Arc<Credentials>,
+    ) -> Result<Option<Opened>, Error> {
+        let Some(pool) = self.sockets.as_ref().filter(|_| self.route.profile().sockets) else {
+            return Ok(None);
+        };
+        let body = prepared.body();
+        let Ok(text) = std::str::from_utf8(body) else { return Ok(None) };
+        let key = key(prepared, credentials, text);
+        if !socket::fits(body) || !pool.wants(&key) {
+            return Ok(None);
+        }
+        let (mut socket, opened, chain, headers) = match pool.take(&key).await {
+            Some(taken) => (taken.socket, taken.opened, Some(taken.chain), HeaderMap::new()),
+            None => match self.handshake(prepared, credentials).await {
+                Ok((socket, headers)) => {
+                    pool.note(Ok(()));
+                    (socket, Instant::now(), None, headers)
+                }
+                Err(outcome) => {
+                    pool.note(Err(outcome));
+                    return Ok(None);
+                }
+            },
+        };
+        let next = chain.as_ref().and_then(|chain| chain.continued(text));
+        let is_delta = next.is_some();
+        let frame = next.unwrap_or_else(|| socket::message(text));
+        let sent = frame.len();
+        let Some(first) = socket::begin(&mut socket, frame, self.limits.header).await? else {
+            tracing::info!(
+                reused = chain.is_some(),
+                "nothing came over a socket, sending the request over HTTP"
+            );
+            return Ok(None);
+        };
+        tracing::debug!(reused = chain.is_some(), is_delta, bytes = sent, "a turn over a socket");
+        self.source.accepted(credentials);
+        let finish = Finish { pool: Arc::clone(pool), key, sent: SentRequest::of(text), opened };
+        let body = SocketAnswer::new(socket, first, finish);
+        Ok(Some(self.opened(&headers, prepared, body)))
+    }
+
+    /// Opens a socket.
+    async fn handshake(
+        &self,
+        prepared: &Prepared,
+        credentials: &Credentials,
+    ) -> Result<(Socket, HeaderMap), Handshake> {
+        let session = prepared.session();
+        let mut headers = turn_headers(&self.route, &self.caller, credentials, session);
+        let is_codex = self.route.profile().headers == HeaderSet::Codex;
+        let key = handshake_headers(&mut headers, is_codex);
+        if let Some(state) = self.turn_states.find(session, prepared.body()) {
+            headers.insert(TURN_STATE, state);
+        }
+        let custom = self.route.has_custom_base();
+        if let Some(via) = custom.then(|| self.via.header(prepared.received_via())).flatten() {
+            headers.insert(VIA, via);
+        }
+        let address = self.endpoints.responses.clone();
+        let address = self.residency.direct(credentials, address, &mut headers);
+        let client = self.connections.upgrading().map_err(|_| Handshake::Failed)?;
+        let call = client.execute(request(Method::GET, address, headers));
+        let answer = match tokio::time::timeout(HANDSHAKE, call).await {
+            Ok(Ok(answer)) => answer,
+            _ => return Err(Handshake::Failed),
+        };
+        let proof = answer.headers().get(SEC_WEBSOCKET_ACCEPT).map(HeaderValue::as_bytes);
+        match answer.status() {
+            StatusCode::SWITCHING_PROTOCOLS if proof == Some(accepted_key(&key).as_bytes()) => {}
+            StatusCode::UPGRADE_REQUIRED | StatusCode::METHOD_NOT_ALLOWED => {
+                return Err(Handshake::Never);
+            }
+            status => {
+                tracing::info!(status = status.as_u16(), "the backend opened no socket");
+                return Err(Handshake::Failed);
+            }
+        }
+        let headers = answer.headers().clone();
+        if let Some(state) = headers.get(TURN_STATE) {
+            self.turn_states.keep(session, prepared.body(), state);
+        }
+        let upgraded = answer.upgrade().await.map_err(|_| Handshake::Failed)?;
+        let config = WebSocketConfig::default()
+            .read_buffer_size(8 * 1024)
+            .write_buffer_size(16 * 1024)
+            .max_message_size(Some(self.limits.frame))
+            .max_frame_size(Some(self.limits.frame));
+        Ok((WebSocketStream::from_raw_socket(upgraded, Role::Client, Some(config)).await, headers))
+    }
+
+    fn opened(&self, headers: &HeaderMap, prepared: &Prepared, body: SocketAnswer) -> Opened {
+        let served = response::text(headers, "openai-model");
+        Opened {
+            limits: rate_limits::read_headers(headers, retry_after::unix(SystemTime::now())),
+            limit_headers: rate_limits::forwarded(headers),
+            models_etag: response::text(headers, "x-models-etag").map(str::to_owned),
+            adjustments: Adjustment::of_model(prepared.model(), served).into_iter().collect(),
+            request_id: response::request_id(headers),
+            retries: 0,
+            events: Events::new(body, &self.limits)
+                .without_namespace(prepared.namespace().cloned()),
+        }
+    }
+}
+
+/// Whose socket a request may use: sub-agents of one conversation differ in instructions and tools, and would else end
+/// each other's chains.
+fn key(prepared: &Prepared, credentials: &Credentials, body: &str) -> Key {
+    let member = |wanted: &str| {
+        members(body).find(|(name, _)| *name == wanted).map_or("", |(_, value)| value)
+    };
+    let account = credentials.account_id().unwrap_or_default();
+    let session = prepared.session().as_str();
+    let shape = ["model", "instructions", "tools"].map(member);
+    Key::of(&[credentials.token(), account, session, shape[0], shape[1], shape[2]])
+}

@@ -1,0 +1,218 @@
+//! Turns over a WebSocket: one kept connection for a conversation, on which only what is new is sent.
+//!
+//! The backend's prompt cache follows the connection, and a long loop of tools spends much of its time on sending the
+//! same conversation again. HTTP stays the reference: whatever a socket does not do before its first event is sent as a
+//! POST, so a socket is never worse; and after the first event nothing is sent again.
+
+mod answer;
+mod chain;
+mod handshake;
+mod pool;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use chatmock_protocol::responses::ApiError;
+use futures::{SinkExt, StreamExt};
+use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
+use reqwest::{StatusCode, Upgraded};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use tokio::time::{Instant, timeout};
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::Message;
+
+pub(crate) use self::answer::{Finish, SocketAnswer};
+pub(crate) use self::chain::{Chain, SentRequest};
+pub(crate) use self::handshake::{Handshake, accepted_key, headers as handshake_headers};
+pub(crate) use self::pool::{Key, SocketPool};
+use crate::config::Transport;
+use crate::error::Error;
+use crate::response;
+
+/// A socket to the backend.
+pub(crate) type Socket = WebSocketStream<Upgraded>;
+
+/// The largest request on a socket, in bytes: at 16 MiB the backend closes without an event, and a POST of the same goes
+/// through.
+const MAX_MESSAGE: usize = 16 * 1024 * 1024 - 1024;
+
+/// The time that a socket has to take a request.
+const SENDING: Duration = Duration::from_secs(30);
+
+/// Error codes after which the same conversation is asked for whole, as a POST: they say that the connection, and not
+/// the request, is at fault.
+const OF_THE_CONNECTION: [&str; 4] = [
+    "previous_response_not_found",
+    "websocket_connection_limit_reached",
+    "invalid_api_key",
+    "token_expired",
+];
+
+/// Returns the message that sends a whole request.
+pub(crate) fn message(body: &str) -> Bytes {
+    chain::message(body, None)
+}
+
+/// Returns whether a request may go over a socket at all.
+pub(crate) fn fits(body: &Bytes) -> bool {
+    body.len() < MAX_MESSAGE
+}
+
+/// Hands a request to a socket and waits for its first event; `None` where nothing came of it, so that it may be
+/// sent in another way.
+///
+/// # Errors
+/// The backend's refusal.
+pub(crate) async fn begin(
+    socket: &mut Socket,
+    frame: Bytes,
+    limit: Duration,
+) -> Result<Option<Vec<Bytes>>, Error> {
+    let Ok(text) = tokio_tungstenite::tungstenite::Utf8Bytes::try_from(frame) else {
+        return Ok(None);
+    };
+    if !matches!(timeout(SENDING, socket.send(Message::Text(text))).await, Ok(Ok(()))) {
+        return Ok(None);
+    }
+    let (mut events, until) = (Vec::new(), Instant::now() + limit);
+    loop {
+        let Ok(next) = tokio::time::timeout_at(until, socket.next()).await else {
+            return Err(Error::HeaderTimeout { limit });
+        };
+        let text = match next {
+            Some(Ok(Message::Text(text))) => Bytes::from(text),
+            Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
+            _ => return Ok(None),
+        };
+        match Head::of(&text) {
+            Head::OfConnection => events.push(text),
+            Head::Error => return refused(&text).map_or(Ok(None), |error| Err(error)),
+            Head::Event => {
+                events.push(text);
+                return Ok(Some(events));
+            }
+        }
+    }
+}
+
+/// What an event is before the first one of an answer.
+enum Head {
+    /// It reports on the account or the connection.
+    OfConnection,
+    Error,
+    Event,
+}
+
+#[derive(Deserialize)]
+struct Kind<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: std::borrow::Cow<'a, str>,
+}
+
+impl Head {
+    fn of(text: &[u8]) -> Self {
+        let kind = serde_json::from_slice::<Kind<'_>>(text).map(|event| event.kind);
+        match kind.as_deref() {
+            Ok("error") => Self::Error,
+            Ok(kind)
+                if kind.starts_with("codex.")
+                    || kind == "keepalive"
+                    || kind.starts_with("responsesapi.") =>
+            {
+                Self::OfConnection
+            }
+            _ => Self::Event,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct ErrorEvent<'a> {
+    #[serde(alias = "status_code")]
+    status: Option<u16>,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+    #[serde(default)]
+    headers: std::collections::BTreeMap<String, serde_json::Value>,
+}
+
+/// Returns the refusal in an `error` event; `None` where the connection is at fault.
+fn refused(text: &[u8]) -> Option<Error> {
+    let event: ErrorEvent<'_> = serde_json::from_slice(text).ok()?;
+    let error = event.error.and_then(ApiError::read);
+    let error = error.or_else(|| ApiError::read(serde_json::from_slice(text).ok()?))?;
+    let named = [error.code.as_deref(), error.kind.as_deref()];
+    let lost =
+        error.message.as_deref().is_some_and(|words| words.contains("`previous_response_id`"));
+    if lost
+        || event.status == Some(401)
+        || named.iter().flatten().any(|word| OF_THE_CONNECTION.contains(word))
+    {
+        return None;
+    }
+    let mut headers = HeaderMap::new();
+    for (name, value) in &event.headers {
+        let value = value.as_str().map_or_else(|| value.to_string(), str::to_owned);
+        if let (Ok(name), Ok(value)) =
+            (HeaderName::from_bytes(name.as_bytes()), HeaderValue::try_from(value))
+        {
+            headers.append(name, value);
+        }
+    }
+    let status = event.status.and_then(|status| StatusCode::from_u16(status).ok());
+    let status = status.filter(|status| status.is_client_error() || status.is_server_error());
+    Some(response::refused(status.unwrap_or(StatusCode::BAD_GATEWAY), &headers, error))
+}
+
+impl Transport {
+    /// Returns the sockets that this way of sending uses, if it uses any.
+    pub(crate) fn pool(self) -> Option<Arc<SocketPool>> {
+        match self {
+            Self::Http => None,
+            Self::Auto => Some(Arc::new(SocketPool::new(false))),
+            Self::WebSocket => Some(Arc::new(SocketPool::new(true))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refusal_is_read_in_every_shape_and_a_fault_of_the_connection_is_none() {
+        let status = |text: &str| match refused(text.as_bytes()) {
+            Some(Error::Refused(refused)) => Some((refused.status, refused.error.code)),
+            _ => None,
+        };
+        let code = |code: &str| Some(code.to_owned());
+        for (text, expected) in [
+            (
+                r#"{"type":"error","status":429,"error":{"type":"usage_limit_reached","message":"m"},"headers":{"x-codex-primary-used-percent":"100"}}"#,
+                Some((429, None)),
+            ),
+            (
+                r#"{"type":"error","status_code":503,"error":{"code":"server_is_overloaded","message":"m"}}"#,
+                Some((503, code("server_is_overloaded"))),
+            ),
+            (r#"{"type":"error","code":"a","message":"m"}"#, Some((502, code("a")))),
+            (
+                r#"{"type":"error","status":400,"error":{"code":"previous_response_not_found","message":"m"}}"#,
+                None,
+            ),
+            (
+                r#"{"type":"error","status":400,"error":{"type":"invalid_request_error","message":"Invalid `previous_response_id`."}}"#,
+                None,
+            ),
+            (
+                r#"{"type":"error","status":400,"error":{"type":"websocket_connection_limit_reached","message":"m"}}"#,
+                None,
+            ),
+            (r#"{"type":"error","status":401,"error":{"message":"m"}}"#, None),
+        ] {
+            assert_eq!(status(text), expected, "{text}");
+        }
+    }
+}

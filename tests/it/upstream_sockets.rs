@@ -1,0 +1,192 @@
+//! Sockets to the backend: every dialect goes on on one, answers are those of HTTP, and HTTP is what remains.
+
+use std::collections::BTreeMap;
+
+use chatmock_server::Settings;
+use chatmock_server::upstream::{Transport, UpstreamRoute};
+use chatmock_simulator::{Claims, Mode, Settings as Simulated, Simulator};
+use serde_json::Value;
+use tempfile::TempDir;
+
+use crate::conversation::Conversation;
+use crate::dialects::conversational;
+use crate::harness::{
+    CHAT, RESPONSES, Running, chat, responses, settings, settings_by, sign_in, soon,
+};
+
+const HANDSHAKES: [&str; 2] = ["GET /backend-api/codex/responses", "GET /plan/v1/responses"];
+
+/// A backend, and a server that calls it in one way.
+struct Ground {
+    simulator: Simulator,
+    _home: TempDir,
+    server: Running,
+}
+
+impl Ground {
+    async fn of(route: UpstreamRoute, transport: Transport, simulated: Simulated) -> Self {
+        let simulator = Simulator::start(simulated).await.unwrap();
+        let home = tempfile::tempdir().unwrap();
+        sign_in(home.path(), &simulator.tokens(Claims::default()).auth_json());
+        let mut settings: Settings = match route.name() {
+            "plan" => settings_by(route, &simulator),
+            _ => settings(&simulator, home.path()),
+        };
+        settings.upstream.transport = transport;
+        let server = Running::start(settings).await;
+        Self { simulator, _home: home, server }
+    }
+
+    async fn codex(transport: Transport) -> Self {
+        Self::of(UpstreamRoute::codex(), transport, Simulated::default()).await
+    }
+
+    fn handshakes(&self) -> u64 {
+        let stats = self.simulator.stats();
+        HANDSHAKES.iter().map(|name| stats.count(name)).sum()
+    }
+
+    /// The calls so far, by whether they came over a socket.
+    fn calls(&self) -> (usize, usize) {
+        let calls = self.simulator.model_calls();
+        let by_socket = calls.iter().filter(|call| call.method == "MESSAGE").count();
+        (by_socket, calls.len() - by_socket)
+    }
+
+    fn last(&self) -> Value {
+        self.simulator.model_calls().pop().unwrap().json()
+    }
+
+    fn bytes(&self) -> usize {
+        self.simulator.model_calls().iter().map(|call| call.body.len()).sum()
+    }
+}
+
+/// The words of a turn of a conversation; every other one calls a tool.
+fn words(turn: usize) -> String {
+    match turn % 2 {
+        0 => format!("get_weather city=Oslo{turn} {}", "for a long trip ".repeat(200)),
+        _ => format!("and then {turn}? {}", "in a few words ".repeat(200)),
+    }
+}
+
+#[tokio::test]
+async fn every_dialect_goes_on_on_one_socket_and_sends_only_what_is_new() {
+    for route in [UpstreamRoute::codex(), UpstreamRoute::plan()] {
+        for dialect in conversational() {
+            let mut outcomes = BTreeMap::new();
+            for transport in [Transport::Http, Transport::Auto, Transport::WebSocket] {
+                let ground = Ground::of(route.clone(), transport, Simulated::default()).await;
+                let mut conversation = Conversation::new(dialect, "You help.");
+                for turn in 0..6 {
+                    conversation.turn(&ground.server, &words(turn)).await;
+                }
+                let name = format!("{transport:?}");
+                let (by_socket, by_http) = ground.calls();
+                println!(
+                    "{} {dialect} {name}: {by_socket} by socket, {by_http} by HTTP, {} bytes",
+                    route.name(),
+                    ground.bytes()
+                );
+                match transport {
+                    Transport::Http => assert_eq!((by_socket, ground.handshakes()), (0, 0)),
+                    _ => {
+                        assert_eq!(ground.handshakes(), 1, "{dialect}");
+                        assert_eq!(by_http, usize::from(transport == Transport::Auto), "{dialect}");
+                        assert!(
+                            ground.last()["previous_response_id"].is_string(),
+                            "{dialect}: {}",
+                            ground.last()
+                        );
+                    }
+                }
+                outcomes.insert(name, (conversation.called, ground.bytes()));
+            }
+            let (http, socket) = (&outcomes["Http"], &outcomes["WebSocket"]);
+            assert_eq!(http.0, socket.0, "{dialect}");
+            assert!(socket.1 * 3 < http.1, "{dialect}: {} and {} bytes", socket.1, http.1);
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_single_turn_opens_no_socket_and_a_backend_without_sockets_is_asked_once() {
+    let ground = Ground::codex(Transport::Auto).await;
+    for text in ["one", "two", "three"] {
+        assert_eq!(ground.server.say(text).await.status, 200);
+    }
+    assert_eq!((ground.handshakes(), ground.calls()), (0, (0, 3)));
+    let simulated = Simulated { sockets: false, ..Simulated::default() };
+    let ground = Ground::of(UpstreamRoute::codex(), Transport::WebSocket, simulated).await;
+    for _ in 0..4 {
+        assert_eq!(ground.server.say("again").await.status, 200);
+    }
+    assert_eq!((ground.handshakes(), ground.calls()), (1, (0, 4)));
+}
+
+#[tokio::test]
+async fn a_refusal_on_a_socket_has_the_status_and_the_code_of_http() {
+    let http = Ground::codex(Transport::Http).await;
+    let socket = Ground::codex(Transport::WebSocket).await;
+    for mode in [
+        Mode::UsageLimit,
+        Mode::RateLimit,
+        Mode::Unavailable,
+        Mode::NotIncluded,
+        Mode::FailContext,
+        Mode::ErrorNested,
+    ] {
+        for (path, ask) in [
+            (CHAT, chat(&format!("MODE:{}", mode.name()), false)),
+            (RESPONSES, responses(&format!("MODE:{}", mode.name()), true)),
+        ] {
+            let by_http = http.server.post(path, &ask).await;
+            let by_socket = socket.server.post(path, &ask).await;
+            let word =
+                |reply: &chatmock_testkit::client::Reply| reply.json()["error"]["code"].clone();
+            assert_eq!(by_socket.status, by_http.status, "{mode:?} {path}: {}", by_socket.text());
+            assert_eq!(word(&by_socket), word(&by_http), "{mode:?} {path}");
+        }
+    }
+    assert_eq!(socket.calls().1, 0, "nothing is sent again");
+}
+
+#[tokio::test]
+async fn an_answer_that_breaks_is_reported_and_its_socket_is_not_used_again() {
+    let ground = Ground::codex(Transport::WebSocket).await;
+    let broken = ground.server.post(RESPONSES, &responses("MODE:cut", true)).await;
+    let events = broken.events();
+    assert_eq!(events.last().unwrap()["type"], "response.failed", "{}", broken.text());
+    assert_eq!(events.last().unwrap()["response"]["error"]["code"], "upstream_incomplete");
+    assert_eq!(ground.calls(), (1, 0), "what has begun is not sent again");
+    let next = ground.server.post(RESPONSES, &responses("MODE:cut", true)).await;
+    assert_eq!(next.events().last().unwrap()["type"], "response.failed");
+    assert_eq!(ground.handshakes(), 2);
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_ends_the_socket() {
+    let ground = Ground::codex(Transport::WebSocket).await;
+    let mut open = ground.server.begin(CHAT, &chat("MODE:slow:1000:20", true)).await;
+    open.head().await.unwrap();
+    soon(ground.simulator.wait_for(|stats| stats.open_streams == 1)).await;
+    drop(open);
+    soon(ground.simulator.wait_for(|stats| stats.open_streams == 0)).await;
+    assert_eq!(ground.simulator.stats().cancelled_streams, 1);
+    assert_eq!(ground.server.say("hello").await.status, 200);
+}
+
+#[tokio::test]
+async fn answers_side_by_side_have_a_socket_each() {
+    let ground = Ground::codex(Transport::WebSocket).await;
+    let ask = chat("MODE:slow:20:20", true);
+    let mut open = Vec::new();
+    for _ in 0..3 {
+        open.push(ground.server.begin(CHAT, &ask).await);
+    }
+    for mut connection in open {
+        let head = connection.head().await.unwrap();
+        assert!(connection.body(head).await.unwrap().text().ends_with("data: [DONE]\n\n"));
+    }
+    assert_eq!((ground.handshakes(), ground.calls()), (3, (3, 0)));
+}
