@@ -49,7 +49,7 @@ async fn one_list_serves_openais_clients_and_the_codex_program() {
     assert!(reply.body.len() < 64 * 1024, "prompts are not handed on");
     assert!(!reply.text().contains("You are a simulated model"));
     // The Codex program asks with its version.
-    let asked = harness.server.get("/v1/models?client_version=0.169.0").await;
+    let asked = harness.server.get("/v1/models?client_version=0.171.0").await;
     assert_eq!(asked.json(), list);
     assert_eq!(harness.simulator.stats().count(LIST), 1, "the list is not fetched on demand");
 }

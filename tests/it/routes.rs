@@ -246,7 +246,7 @@ async fn a_request_that_comes_back_is_refused() {
     let calls = harness.calls();
     let request = Request::post(CHAT, chat("hello", false).to_string()).with("via", &via);
     let (status, _, code, _) = harness.server.send(request).await.error();
-    assert_eq!((status, code), (508, json!("loop_detected")));
+    assert_eq!((status, code), (400, json!("loop_detected")));
     assert_eq!(harness.calls(), calls);
     let request = Request::post(CHAT, chat("hello", false).to_string())
         .with("via", "1.1 fred, 1.1 chatmock-0123456789abcdef");

@@ -108,7 +108,7 @@ async fn the_headers_of_a_turn_are_these_and_no_others() {
     assert_eq!(call.header("content-type"), Some("application/json"));
     assert_eq!(call.header("originator"), Some("chatmock"));
     assert!(call.header("user-agent").unwrap().starts_with("chatmock/"));
-    assert_eq!(call.header("version"), Some("0.169.0"));
+    assert_eq!(call.header("version"), Some("0.171.0"));
     assert_ne!(call.header("authorization"), Some("Bearer of-the-client"));
     assert_eq!(call.path, "/backend-api/codex/responses");
 }

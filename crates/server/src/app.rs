@@ -1,6 +1,7 @@
 //! The running server: its parts, built once and shared by every connection.
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 
 use chatmock_translate::Backend;
 use chatmock_upstream::Client;
@@ -21,6 +22,7 @@ use crate::state::credentials::UpstreamAuth;
 use crate::state::faults::Faults;
 use crate::state::ledger::Ledger;
 use crate::state::limits::LastLimits;
+use crate::state::loaded::LoadedModels;
 use crate::state::models::Models;
 use crate::state::reasoning::ReasoningCache;
 use crate::state::responses::ResponseStore;
@@ -84,6 +86,8 @@ impl App {
             auth,
             models,
             limits,
+            loaded: LoadedModels::default(),
+            reasoning_withheld: AtomicU64::new(0),
             responses,
             connection_responses: connections,
             reasoning,

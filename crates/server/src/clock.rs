@@ -15,6 +15,16 @@ pub(crate) fn unix_milliseconds() -> u64 {
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
 
+/// Returns the time since the Unix epoch of a moment in the past.
+pub(crate) fn unix_time_of(moment: Instant) -> Duration {
+    unix_time().saturating_sub(moment.elapsed())
+}
+
+/// Returns the time since the Unix epoch.
+pub(crate) fn unix_time() -> Duration {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
 /// The time since a request arrived, read when it is first asked for.
 ///
 /// All that one poll does happens at the same time, and a poll that finds nothing to do, which most

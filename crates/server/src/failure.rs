@@ -72,7 +72,7 @@ pub(crate) fn with_address_hint(mut failure: Failure, route: &UpstreamRoute) -> 
 pub(crate) fn via_loop() -> Failure {
     let message =
         "this request has come back to the server that sent it: --upstream-url leads here";
-    Failure::new(FailureKind::Rejected(508), message).with_code("loop_detected")
+    Failure::new(FailureKind::BadRequest, message).with_code("loop_detected")
 }
 
 /// Returns the notice for a difference between the answer and the request.

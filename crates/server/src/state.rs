@@ -5,10 +5,12 @@ pub(crate) mod credentials;
 pub(crate) mod faults;
 pub(crate) mod ledger;
 pub(crate) mod limits;
+pub(crate) mod loaded;
 pub(crate) mod models;
 pub(crate) mod reasoning;
 pub(crate) mod responses;
 
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -20,6 +22,7 @@ use self::credentials::UpstreamAuth;
 use self::faults::{Faults, Standing};
 use self::ledger::Ledger;
 use self::limits::LastLimits;
+use self::loaded::LoadedModels;
 use self::models::Models;
 use self::reasoning::ReasoningCache;
 use self::responses::ResponseStore;
@@ -32,6 +35,9 @@ pub(crate) struct SharedState {
     pub(crate) auth: UpstreamAuth,
     pub(crate) models: Arc<Models>,
     pub(crate) limits: Arc<LastLimits>,
+    pub(crate) loaded: LoadedModels,
+    /// Items of reasoning that the backend kept from the model since the start.
+    pub(crate) reasoning_withheld: AtomicU64,
     pub(crate) responses: Arc<ResponseStore>,
     /// Responses that single connections keep for themselves, never on the disk.
     pub(crate) connection_responses: Arc<ResponseStore>,

@@ -31,6 +31,10 @@ mod exact {
         fn start(&self) -> Box<dyn TokenCount> {
             Box::new(Tokens(0))
         }
+
+        fn is_exact(&self) -> bool {
+            true
+        }
     }
 
     /// Tokens so far. The backend's deltas end where tokens do, so each is counted by itself.

@@ -10,6 +10,7 @@ mod plan;
 mod record;
 mod socket;
 mod store_on_complete;
+mod withheld;
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -141,7 +141,7 @@ pub(crate) struct Catalog {
 }
 
 impl Catalog {
-    /// Returns the list of Codex 0.169.0.
+    /// Returns the list of Codex 0.171.0.
     pub(crate) fn bundled() -> Self {
         Self { models: ROWS.iter().map(Row::model).collect(), revision: 1 }
     }
@@ -253,15 +253,17 @@ impl Row {
     }
 }
 
-const ROWS: [Row; 12] = [
-    Row("gpt-6.1-sol", 1, true, (272, 872), ("low", "ultra"), Tier::Offered, "0.160.0"),
-    Row("gpt-6-astra", 2, true, (272, 872), ("low", "ultra"), Tier::Offered, "0.153.0"),
-    Row("gpt-6-sol", 3, true, (272, 872), ("medium", "ultra"), Tier::Default, "0.155.0"),
-    Row("gpt-6-luna", 4, true, (272, 872), ("medium", "max"), Tier::Default, "0.155.0"),
-    Row("gpt-5.6-sol", 5, true, (272, 872), ("low", "ultra"), Tier::Offered, "0.146.0"),
-    Row("gpt-6.1-terra", 7, true, (500, 872), ("low", "ultra"), Tier::Offered, "0.160.0"),
-    Row("gpt-5.6-terra", 8, true, (272, 872), ("medium", "ultra"), Tier::Offered, "0.146.0"),
-    Row("gpt-5.6-luna", 9, true, (272, 872), ("medium", "max"), Tier::Offered, "0.146.0"),
+const ROWS: [Row; 14] = [
+    Row("gpt-6.2-sol", 1, true, (500, 872), ("low", "ultra"), Tier::Offered, "0.170.0"),
+    Row("gpt-6.2-astra", 2, true, (272, 872), ("low", "ultra"), Tier::Offered, "0.170.0"),
+    Row("gpt-6.1-terra", 3, true, (500, 872), ("low", "ultra"), Tier::Offered, "0.160.0"),
+    Row("gpt-6.1-sol", 4, true, (500, 872), ("low", "ultra"), Tier::Offered, "0.160.0"),
+    Row("gpt-6-astra", 5, true, (272, 872), ("low", "ultra"), Tier::Offered, "0.153.0"),
+    Row("gpt-6-sol", 6, true, (272, 872), ("medium", "ultra"), Tier::Default, "0.155.0"),
+    Row("gpt-6-luna", 7, true, (272, 872), ("medium", "max"), Tier::Default, "0.155.0"),
+    Row("gpt-5.6-sol", 8, true, (272, 872), ("low", "ultra"), Tier::Offered, "0.146.0"),
+    Row("gpt-5.6-terra", 9, true, (272, 872), ("medium", "ultra"), Tier::Offered, "0.146.0"),
+    Row("gpt-5.6-luna", 10, true, (272, 872), ("medium", "max"), Tier::Offered, "0.146.0"),
     Row("gpt-daybreak-blue-latest", 11, false, (272, 872), ("low", "ultra"), Tier::None, "0.146.0"),
     Row(
         "gpt-daybreak-red-latest",

@@ -10,6 +10,7 @@ use chatmock_protocol::responses::Request;
 
 use crate::end::Finish;
 use crate::failure::Failure;
+use crate::keep_alive::KeepAlive;
 use crate::notice::{self, Notice, NoticeKind};
 use crate::stop::StopCriteria;
 use crate::tool_names::ShortenedName;
@@ -74,6 +75,8 @@ pub struct Draft<'b> {
     pub caps: Caps,
     /// The wishes about stored responses.
     pub storage: Storage,
+    /// The time for which the model stays listed as loaded.
+    pub keep_alive: KeepAlive,
     /// Parameters that only some backends have.
     pub optional_params: Vec<OptionalParam>,
     /// Names that went out shortened.

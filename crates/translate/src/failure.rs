@@ -235,6 +235,7 @@ fn of_word(word: &str, retry_after: Option<u64>) -> Option<FailureKind> {
         | "insufficient_quota"
         | "credit_balance_exhausted"
         | "organization_spend_limit_exceeded"
+        | "organization_usage_limit_exceeded"
         | "project_spend_limit_exceeded"
         | "subscription_sharing_usage_limit_exceeded" => FailureKind::RateLimited { retry_after },
         "usage_not_included"

@@ -1,6 +1,7 @@
 //! OpenAI's family: the error object that all of its endpoints share.
 
 pub mod chat;
+pub mod compaction;
 pub mod completions;
 mod either_body;
 pub mod responses;
@@ -11,6 +12,7 @@ use crate::failure::{Failure, FailureKind};
 use crate::family::Family;
 
 pub use chat::{Chat, ChatShape};
+pub use compaction::Compaction;
 pub use completions::{Completions, CompletionsShape};
 pub use either_body::OpenAiBody;
 pub use responses::{Responses, ResponsesShape};

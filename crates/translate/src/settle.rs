@@ -16,6 +16,7 @@ use crate::catalog::{self, Catalog, Resolved, UnknownModel};
 use crate::draft::{Draft, Drafted};
 use crate::end::Finish;
 use crate::failure::{Failure, FailureKind};
+use crate::keep_alive::KeepAlive;
 use crate::notice::{Notice, NoticeKind};
 use crate::policy::Policy;
 use crate::reasoning_style::ReasoningStyle;
@@ -36,6 +37,8 @@ pub struct Turn<'b, O = ()> {
     pub stream: bool,
     /// The number of answers to each prompt.
     pub choices: u32,
+    /// The time for which the model stays listed as loaded.
+    pub keep_alive: KeepAlive,
     /// Members that were ignored, changed or emulated.
     pub notices: Vec<Notice>,
 }
@@ -56,6 +59,7 @@ pub fn settle<'b, O>(
     policy.refuse_ignored(&draft.notices)?;
     let shape = Shape {
         created,
+        created_nanos: 0,
         model: draft.model.echoed.unwrap_or(draft.model.name).into_owned(),
         response_id: OnceLock::new(),
         reasoning: style(draft.reasoning.own_field, draft.reasoning.shown, policy),
@@ -77,6 +81,7 @@ pub fn settle<'b, O>(
         choices: draft.choices.max(1),
         more_inputs: draft.more_inputs,
         immediate_finish: draft.immediate_finish,
+        keep_alive: draft.keep_alive,
         notices: draft.notices,
     })
 }

@@ -1,6 +1,7 @@
 //! The shape of a reply: what all of its choices have in common.
 
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use crate::backend::Backend;
 use crate::reasoning_style::ReasoningStyle;
@@ -14,8 +15,10 @@ use crate::tool_names::ShortenedName;
 /// test or bench has to spell out a member that only its encoders read.
 #[derive(Clone, Debug)]
 pub struct Shape<O = ()> {
-    /// Seconds of the Unix epoch.
+    /// When the request arrived, in seconds of the Unix epoch.
     pub created: u64,
+    /// The nanoseconds after that second, where they are known.
+    pub created_nanos: u32,
     /// The model as the client named it.
     pub model: String,
     /// The backend's id of the choice that began first, from which all choices have theirs.
@@ -43,6 +46,11 @@ pub struct Shape<O = ()> {
 }
 
 impl<O> Shape<O> {
+    /// Returns the time from the second in which the request arrived to a moment `at` after its arrival.
+    pub(crate) fn since_created(&self, at: Duration) -> Duration {
+        Duration::from_nanos(self.created_nanos.into()) + at
+    }
+
     /// Returns the style of reasoning: in JSON mode the text must stay JSON, so tags give way to the
     /// field.
     pub(crate) fn reasoning_style(&self) -> ReasoningStyle {
@@ -59,6 +67,7 @@ impl<O: Default> Shape<O> {
     pub fn new(model: &str, created: u64) -> Self {
         Self {
             created,
+            created_nanos: 0,
             model: model.to_owned(),
             response_id: OnceLock::new(),
             reasoning: ReasoningStyle::default(),

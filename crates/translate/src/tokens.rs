@@ -6,6 +6,11 @@ use std::fmt::Debug;
 pub trait Tokenizer: Debug + Send + Sync {
     /// Starts the count of one answer.
     fn start(&self) -> Box<dyn TokenCount>;
+
+    /// Returns whether the counts are those of the models; otherwise they are an estimate.
+    fn is_exact(&self) -> bool {
+        false
+    }
 }
 
 /// The running count of one answer.

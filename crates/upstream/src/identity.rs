@@ -9,9 +9,9 @@ use crate::error::Error;
 /// The backend hides models that need a newer client than the version in the query of `/models` and
 /// in the header `version`, and returns an empty or short list for versions that it does not know.
 /// A version number of our own would therefore cost models, so this is a recent release of the real
-/// client; 0.169.0 was published on 2026-11-13. The price is that it has to be raised from time to
+/// client; 0.171.0 was published on 2026-11-20. The price is that it has to be raised from time to
 /// time. It does not claim to be that client: `originator` and `user-agent` carry our own name.
-pub const CLIENT_VERSION: &str = "0.169.0";
+pub const CLIENT_VERSION: &str = "0.171.0";
 
 /// The caller's name, sent with every request.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ impl Caller {
         if version.is_empty()
             || !version.bytes().all(|b| b.is_ascii_alphanumeric() || b".-+".contains(&b))
         {
-            return Err(Error::settings("the client version must look like 0.169.0"));
+            return Err(Error::settings("the client version must look like 0.171.0"));
         }
         Ok(Self {
             originator: value("originator", &identity.originator)?,

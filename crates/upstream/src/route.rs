@@ -206,8 +206,8 @@ mod tests {
         let text = |address: &Address| String::from(Url::from(address.clone()));
         assert_eq!(text(&endpoints.responses), format!("{base}/codex/responses"));
         assert_eq!(text(endpoints.usage.as_ref().unwrap()), format!("{base}/wham/usage"));
-        let models = endpoints.models(Some("0.169.0"));
-        assert_eq!(text(&models), format!("{base}/codex/models?client_version=0.169.0"));
+        let models = endpoints.models(Some("0.171.0"));
+        assert_eq!(text(&models), format!("{base}/codex/models?client_version=0.171.0"));
         assert!(!endpoints.is_loopback());
     }
 

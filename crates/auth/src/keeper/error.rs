@@ -49,7 +49,7 @@ pub enum KeeperError {
     },
     /// The Codex CLI's sign-in cannot be read; it is another program's, and was left as it is.
     #[error(
-        "{place}, the Codex CLI's sign-in, is damaged: run `codex login` to mend it, or sign in here: \
+        "{place}, the Codex CLI's sign-in, is damaged: run `codex login` to replace it, or sign in here: \
          chatmock-auth login"
     )]
     BorrowedCorrupt {

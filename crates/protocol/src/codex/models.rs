@@ -86,7 +86,7 @@ pub struct Entry {
     /// are not ours to pass on.
     ///
     /// `model_messages` is left out and `base_instructions` is an empty string, since the Codex CLI
-    /// (0.169.0) refuses a list in which a model has neither.
+    /// (0.171.0) refuses a list in which a model has neither.
     pub raw: Box<RawValue>,
 }
 

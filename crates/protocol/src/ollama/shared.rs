@@ -29,7 +29,7 @@ pub struct Figures {
     /// From the request's arrival to the end.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub total_duration: Option<u64>,
-    /// Always 0: nothing is loaded here.
+    /// Always 1: nothing is loaded here, and clients divide by it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub load_duration: Option<u64>,
     /// Tokens read, where the backend reported them.

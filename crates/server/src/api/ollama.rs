@@ -6,7 +6,7 @@ use bytes::Bytes;
 use chatmock_protocol::codex::models::{Entry, Model};
 use chatmock_protocol::json;
 use chatmock_protocol::ollama::account::{Cloud, Status, User};
-use chatmock_protocol::ollama::ps::Loaded;
+use chatmock_protocol::ollama::ps::{Loaded, Model as LoadedModel};
 use chatmock_protocol::ollama::pull::{Progress, Request as Pull};
 use chatmock_protocol::ollama::show::{Fact, Model as Shown, Request as Show};
 use chatmock_protocol::ollama::tags::{Details, Model as Tag, Tags};
@@ -20,8 +20,10 @@ use sha2::{Digest, Sha256};
 
 use super::family::{Api, Endpoint, capabilities};
 use super::{Exchange, Handling, Services, serve_turn};
+use crate::clock::unix_time;
 use crate::http::memory_budget::HeldBody;
 use crate::http::response::{self, HttpResponse, ReplyHeaders};
+use crate::state::SharedState;
 use crate::state::models::{Listing, Models};
 use crate::{failure, tasks, turn};
 
@@ -150,7 +152,7 @@ impl Action {
                 Ok(response::bytes(StatusCode::OK, "application/json", tags))
             }
             Self::Show => show(models, body).await,
-            Self::Ps => response::json(ReplyHeaders::default(), &Loaded::default()),
+            Self::Ps => loaded(&services.state).await,
             Self::Version => {
                 let version = Version { version: &services.ollama_version };
                 response::json(ReplyHeaders::default(), &version)
@@ -165,6 +167,34 @@ impl Action {
             Self::Refuse(why) => Err(not_implemented(why)),
         }
     }
+}
+
+/// Answers with the models that were used within the time for which they are kept.
+async fn loaded(state: &SharedState) -> Result<HttpResponse, Failure> {
+    let models = &state.models;
+    models.ready().await;
+    let published = models.current();
+    let catalog = published.catalog();
+    let kept = state.loaded.list(unix_time());
+    let mut models = Vec::new();
+    for (name, end) in &kept {
+        let slug = catalog.resolve(name).map(|resolved| resolved.slug).unwrap_or_default();
+        // A model that left the list meanwhile is not there any more.
+        let Some(entry) = catalog.entries().iter().find(|entry| entry.model.slug == slug) else {
+            continue;
+        };
+        models.push(LoadedModel {
+            name,
+            model: name,
+            size: 0,
+            digest: digest(entry),
+            details: details(&entry.model),
+            expires_at: timestamp(end.as_secs()),
+            size_vram: 0,
+            context_length: entry.model.context_window,
+        });
+    }
+    response::json(ReplyHeaders::default(), &Loaded { models })
 }
 
 /// Says that somebody is signed in, to whom Ollama's client then offers what it offers; no answer names the person.

@@ -6,12 +6,13 @@ use chatmock_protocol::json::RawValue;
 use chatmock_protocol::openai::models::Model;
 use chatmock_translate::catalog::{Catalog, UnknownModel};
 use chatmock_translate::unknown_model;
-use chatmock_translate::{Chat, Completions, Failure, FailureKind, OpenAi, Responses};
+use chatmock_translate::{Chat, Compaction, Completions, Failure, FailureKind, OpenAi, Responses};
 use http::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
 use super::family::{Api, Endpoint, capabilities};
+use super::responses::input_tokens;
 use super::{Exchange, Handling, NO_EMBEDDINGS, responses, serve_turn};
 use crate::http::response::{self, HttpResponse, ReplyHeaders};
 use crate::state::models::{Listing, Models};
@@ -21,6 +22,8 @@ const OWNER: &str = "openai";
 
 const DEPLOYED_CHAT: &str = "/openai/deployments/{model}/chat/completions";
 const DEPLOYED_RESPONSES: &str = "/openai/deployments/{model}/responses";
+const DEPLOYED_COMPACT: &str = "/openai/deployments/{model}/responses/compact";
+const DEPLOYED_INPUT_TOKENS: &str = "/openai/deployments/{model}/responses/input_tokens";
 const DEPLOYED_COMPLETIONS: &str = "/openai/deployments/{model}/completions";
 
 /// OpenAI's clients read `data`, the Codex CLI reads `models`.
@@ -38,6 +41,8 @@ impl Api for OpenAi {
         Endpoint::new(Method::POST, "/v1/chat/completions", serve_turn::<Chat>),
         Endpoint::new(Method::POST, "/v1/responses", serve_turn::<Responses>),
         Endpoint::socket("/v1/responses", responses::socket, true),
+        Endpoint::new(Method::POST, "/v1/responses/compact", serve_turn::<Compaction>),
+        Endpoint::new(Method::POST, "/v1/responses/input_tokens", input_tokens::count),
         Endpoint::new(Method::POST, "/v1/completions", serve_turn::<Completions>),
         Endpoint::new(Method::GET, "/v1/responses/{id}", responses::get),
         Endpoint::new(Method::DELETE, "/v1/responses/{id}", responses::delete),
@@ -48,6 +53,8 @@ impl Api for OpenAi {
         Endpoint::unlisted(Method::POST, DEPLOYED_CHAT, serve_turn::<Chat>),
         Endpoint::unlisted(Method::POST, DEPLOYED_RESPONSES, serve_turn::<Responses>),
         Endpoint::socket(DEPLOYED_RESPONSES, responses::socket, false),
+        Endpoint::unlisted(Method::POST, DEPLOYED_COMPACT, serve_turn::<Compaction>),
+        Endpoint::unlisted(Method::POST, DEPLOYED_INPUT_TOKENS, input_tokens::count),
         Endpoint::unlisted(Method::POST, DEPLOYED_COMPLETIONS, serve_turn::<Completions>),
         Endpoint::unlisted(
             Method::POST,

@@ -1,5 +1,6 @@
 //! `GET` and `DELETE /v1/responses/{id}` and `GET …/input_items`: responses that were kept here.
 
+pub(super) mod input_tokens;
 mod page;
 mod socket;
 

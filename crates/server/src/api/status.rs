@@ -1,5 +1,6 @@
 //! `GET /`, `/health`, `/live`, `/ready` and `/limits`: the endpoints, the state of the server, the limits.
 
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -77,6 +78,8 @@ struct More<'a> {
     ready: bool,
     /// What is wrong now, the worst that can be first.
     faults: Vec<Standing>,
+    /// Items of reasoning that the backend kept from the model since the start.
+    reasoning_withheld: u64,
 }
 
 #[derive(Serialize)]
@@ -116,6 +119,7 @@ fn state_of(services: &Services, query: Option<&str>) -> Result<HttpResponse, Fa
         upstream: state.client.route().base(),
         ready: !stopping && state.auth.is_ready(&state.faults).is_ok(),
         faults: state.faults(),
+        reasoning_withheld: state.reasoning_withheld.load(Ordering::Relaxed),
     });
     let status = if stopping { "stopping" } else { "ok" };
     worded(&Health { status, more }, !stopping)

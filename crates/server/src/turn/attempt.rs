@@ -20,7 +20,7 @@ use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{HeaderName, HeaderValue};
 
-use super::TurnServices;
+use super::{TurnServices, withheld};
 use crate::clock::unix_now;
 use crate::http::fair_places::Place;
 use crate::state::credentials::Audience;
@@ -49,7 +49,7 @@ pub(crate) struct ResponseMeta {
     pub(crate) forwarded: Vec<(HeaderName, HeaderValue)>,
     /// Adjustments that the backend made.
     pub(crate) notices: Vec<Notice>,
-    /// True if the backend could not read the reasoning of earlier turns.
+    /// True if the backend could not read the reasoning of earlier turns, or kept it from the model.
     pub(crate) reasoning_left_out: bool,
 }
 
@@ -63,6 +63,8 @@ pub(crate) struct Attempt {
     /// The events after those.
     pub(crate) events: Events,
     meta: ResponseMeta,
+    /// True if it was noted that reasoning was kept from the model: several events of an answer say so.
+    pub(crate) withheld: bool,
     /// Whose answer it is.
     credentials: Arc<Credentials>,
     /// The place that it has until its last byte.
@@ -117,7 +119,8 @@ impl EventSource {
         let opening = async move {
             let Opening { held, events, meta } = open(&services, &call, &credentials).await?;
             let Call { place, claimant, .. } = call;
-            Ok(Attempt { held, events, meta, credentials, place, claimant })
+            let withheld = meta.reasoning_left_out;
+            Ok(Attempt { held, events, meta, withheld, credentials, place, claimant })
         };
         Self::Attempt(opening.boxed())
     }
@@ -152,6 +155,22 @@ impl EventSource {
                 Poll::Ready(next.map(NextEvent::Frame))
             }
             Self::Attempt(_) | Self::Over => Poll::Ready(Err(Failure::incomplete())),
+        }
+    }
+
+    /// Notes what the last event of an answer says was kept from the model, unless an earlier one did.
+    pub(crate) fn note_withheld(
+        &mut self,
+        frame: &Frame,
+        services: &TurnServices,
+    ) -> Option<Notice> {
+        match self {
+            Self::Running(attempt) if !attempt.withheld => {
+                let notice = withheld::note(frame, services)?;
+                attempt.withheld = true;
+                Some(notice)
+            }
+            _ => None,
         }
     }
 
@@ -285,8 +304,14 @@ async fn attempt(
     state.ledger.count_calls(1 + opened.retries);
     state.models.note_etag(opened.models_etag.as_deref());
     let (events, held) = first_output(opened.events).await.map_err(AttemptError::Stream)?;
-    let reasoning_left_out = opened.adjustments.contains(&Adjustment::ReasoningLeftOut);
-    let notices = opened.adjustments.into_iter().map(failure::notice).collect();
+    let mut reasoning_left_out = opened.adjustments.contains(&Adjustment::ReasoningLeftOut);
+    let mut notices: Vec<_> = opened.adjustments.into_iter().map(failure::notice).collect();
+    let held_frames = held.iter().filter_map(|frame| frame.as_ref().ok());
+    if let Some(notice) = held_frames.into_iter().find_map(|frame| withheld::note(frame, services))
+    {
+        reasoning_left_out = true;
+        notices.push(notice);
+    }
     let meta = ResponseMeta { forwarded: opened.limit_headers, notices, reasoning_left_out };
     Ok(Opening { held, events, meta })
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use chatmock_protocol::responses::Usage;
 use chatmock_protocol::responses::event::{Body, Phase};
-use chatmock_translate::{Encoder, End, Failure, Out};
+use chatmock_translate::{Encoder, End, Failure, Notice, Out};
 
 use super::attempt::{Attempt, EventSource, NextEvent, parse};
 use super::record::TurnMetrics;
@@ -29,6 +29,8 @@ pub(crate) struct Choice<E: Encoder> {
     usage: Option<Usage>,
     /// What the model thinks before calls, and the name to keep it under.
     thought: Option<(StoreKey, Thought)>,
+    /// The notice of what only the last event says.
+    notice: Option<Notice>,
 }
 
 /// The progress of a choice.
@@ -60,6 +62,7 @@ impl<E: Encoder> Choice<E> {
             first_at: None,
             usage: None,
             thought: None,
+            notice: None,
         }
     }
 
@@ -147,6 +150,9 @@ impl<E: Encoder> Choice<E> {
         {
             thought.note(item);
         }
+        if phase == Phase::End {
+            self.notice = self.source.note_withheld(frame, services);
+        }
         if phase == Phase::Output {
             self.first_at.get_or_insert(out.at);
         }
@@ -189,6 +195,11 @@ pub(super) fn metrics<E: Encoder>(choices: &[Choice<E>]) -> TurnMetrics {
         first_at: choices.iter().filter_map(|choice| choice.first_at).min(),
         usage: choices.iter().filter_map(|choice| choice.usage).reduce(Usage::plus),
     }
+}
+
+/// Takes the notices that only the ends of answers gave.
+pub(crate) fn take_notices<E: Encoder>(choices: &mut [Choice<E>]) -> Vec<Notice> {
+    choices.iter_mut().filter_map(|choice| choice.notice.take()).collect()
 }
 
 /// Returns the outputs that the encoders handed back at their ends.

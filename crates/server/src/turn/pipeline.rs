@@ -9,7 +9,8 @@ use std::sync::Arc;
 use std::task::Poll;
 
 use bytes::Bytes;
-use chatmock_translate::{Dialect, Encoder, Failure, Family, Framing, Out};
+use chatmock_translate::ollama::model_name;
+use chatmock_translate::{Dialect, Encoder, Failure, Family, Framing, Notice, Out};
 use chatmock_upstream::{CredentialError, Error, Prepared};
 use http::request::Parts;
 use tokio::time::Instant;
@@ -21,7 +22,7 @@ use super::plan::{TurnPlan, plan_turn};
 use super::record::{Outcome, TurnRecord};
 use super::socket::SocketTurn;
 use super::{TurnContext, TurnServices};
-use crate::clock::LazyElapsed;
+use crate::clock::{LazyElapsed, unix_time};
 use crate::failure;
 use crate::http::api_keys::Caller;
 use crate::http::memory_budget::Reservation;
@@ -122,8 +123,9 @@ async fn answer<D: Dialect>(
     let remembered = replay.map(|replay| replay.name);
     let mut notices = plan.notices;
     notices.extend(meta.notices);
-    let headers = ReplyHeaders { notices, forwarded: meta.forwarded };
+    let mut headers = ReplyHeaders { notices, forwarded: meta.forwarded };
     record.begin_answer(&headers.notices);
+    state.loaded.note(model_name(&plan.shape.model), plan.keep_alive, unix_time());
     let (shape, store_on_complete) = (plan.shape, plan.store_on_complete);
     let sources = (0..).zip(sources);
     if plan.stream {
@@ -140,7 +142,8 @@ async fn answer<D: Dialect>(
         Choice::new(source, D::whole(&shape, number)).remembering(remembered.clone())
     };
     let outputs = whole(services, sources.map(gather).collect(), record).await;
-    let outputs = outputs.map_err(|failure| D::explain(failure, &shape))?;
+    let (outputs, late) = outputs.map_err(|failure| D::explain(failure, &shape))?;
+    headers.notices.extend(late);
     if let Some(store_on_complete) = store_on_complete {
         store_on_complete.store::<D::Whole>(&state.responses, &outputs);
     }
@@ -187,12 +190,12 @@ fn requests(prepared: Vec<Prepared>, choices: u32) -> impl Iterator<Item = Prepa
     prepared.into_iter().flat_map(move |prepared| std::iter::repeat_n(prepared, choices))
 }
 
-/// Folds all choices to their outputs.
+/// Folds all choices to their outputs, and the notices that only their ends gave.
 async fn whole<E: Encoder>(
     services: &Arc<TurnServices>,
     mut choices: Vec<Choice<E>>,
     record: &mut TurnRecord,
-) -> Result<Vec<E::Output>, Failure> {
+) -> Result<(Vec<E::Output>, Vec<Notice>), Failure> {
     let mut out = Out::default();
     std::future::poll_fn(|cx| {
         let mut turn = TurnContext { services, elapsed: LazyElapsed::since(record.arrived) };
@@ -207,7 +210,8 @@ async fn whole<E: Encoder>(
     })
     .await?;
     record.write(Outcome::Complete, choice::metrics(&choices));
-    Ok(choice::outputs(choices))
+    let late = choice::take_notices(&mut choices);
+    Ok((choice::outputs(choices), late))
 }
 
 fn media_type(framing: Framing) -> &'static str {

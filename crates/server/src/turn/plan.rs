@@ -11,8 +11,8 @@ use chatmock_protocol::responses::Request;
 use chatmock_protocol::sse::Frame;
 use chatmock_translate::openai::responses;
 use chatmock_translate::{
-    Dialect, Draft, Failure, FailureKind, Finish, Notice, NoticeKind, Policy, ReasoningSeal, Shape,
-    settle,
+    Dialect, Draft, Failure, FailureKind, Finish, KeepAlive, Notice, NoticeKind, Policy,
+    ReasoningSeal, Shape, settle,
 };
 use chatmock_upstream::{Credentials, Prepared};
 use http::HeaderMap;
@@ -22,7 +22,7 @@ use super::facts::SentFacts;
 use super::pipeline::TurnRequest;
 use super::socket::SocketTurn;
 use super::store_on_complete::StoreOnComplete;
-use crate::clock::unix_now;
+use crate::clock::{unix_now, unix_time_of};
 use crate::failure;
 use crate::http::access_log::random_id;
 use crate::http::api_keys::Caller;
@@ -103,6 +103,8 @@ pub(super) struct TurnPlan<O> {
     pub(super) shape: Arc<Shape<O>>,
     pub(super) stream: bool,
     pub(super) choices: u32,
+    /// The time for which the model stays listed as loaded.
+    pub(super) keep_alive: KeepAlive,
     pub(super) notices: Vec<Notice>,
     pub(super) store_on_complete: Option<StoreOnComplete>,
     /// Who is to own the response, where the backend stores it and keys part the callers.
@@ -132,6 +134,8 @@ struct PlanInput {
     caller: Caller,
     credentials: Arc<Credentials>,
     socket: Option<SocketTurn>,
+    /// When the request arrived, since the Unix epoch.
+    arrived: Duration,
 }
 
 impl PlanInput {
@@ -140,7 +144,8 @@ impl PlanInput {
         let (body, notices) = without_lone_surrogates(std::mem::take(&mut self.body), policy);
         self.body = body;
         self.notices.extend(notices);
-        if let Some(model) = self.model.take()
+        let debugged = || policy.debug_model.clone().filter(|_| names_no_model(&self.body));
+        if let Some(model) = self.model.take().or_else(debugged)
             && let Some(body) = with_model(&self.body, &model)
         {
             self.body = body;
@@ -166,6 +171,15 @@ pub(crate) fn seal(state: &SharedState, credentials: &Credentials) -> ReasoningS
     ReasoningSeal::of(credentials.account_id().unwrap_or_else(|| state.client.route().base()))
 }
 
+/// Returns whether a body is an object that names no model.
+fn names_no_model(body: &[u8]) -> bool {
+    let members: Option<RawObject<'_>> = json::read(body).ok();
+    members.is_some_and(|members| {
+        members.text("model").is_none_or(|name| name.trim().is_empty())
+            && members.present("model").is_none_or(|model| model.get().starts_with('"'))
+    })
+}
+
 /// Returns a body with the model that the path names; `None` where the body is no object, which its reader refuses.
 fn with_model(body: &[u8], model: &str) -> Option<Bytes> {
     let mut members: RawObject<'_> = json::read(body).ok()?;
@@ -188,6 +202,7 @@ pub(super) async fn plan_turn<D: Dialect>(
         caller: request.caller.clone(),
         credentials: Arc::clone(credentials),
         socket: request.socket.clone(),
+        arrived: unix_time_of(request.arrived),
     };
     let most = if services.places.are_free() { HUGE } else { LARGE };
     let is_large = input.body.len() > most;
@@ -250,10 +265,11 @@ fn plan<D: Dialect>(
     }
     let named = drafted.draft.session.take();
     let catalog = state.models.current();
-    let mut turn = settle(drafted, catalog.catalog(), policy, unix_now())?;
+    let mut turn = settle(drafted, catalog.catalog(), policy, input.arrived.as_secs())?;
     let replay = replay(services, &owner, &mut turn.request);
     let stored = turn.shape.store;
     if let Some(shape) = Arc::get_mut(&mut turn.shape) {
+        shape.created_nanos = input.arrived.subsec_nanos();
         // A connection keeps what is stored nowhere else.
         shape.store |= socket.is_some() && !is_stored(services, turn.request.get("store"));
     }
@@ -296,6 +312,7 @@ fn plan<D: Dialect>(
         shape,
         stream,
         choices,
+        keep_alive: turn.keep_alive,
         notices,
         store_on_complete,
         claimant,

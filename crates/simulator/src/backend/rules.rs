@@ -84,6 +84,7 @@ pub(super) const CODEX: Rules = Rules {
         "user",
         "truncation",
         "background",
+        "background_options",
         "context_management",
         "safety_identifier",
         "prompt_cache_retention",
@@ -138,6 +139,7 @@ pub(super) const PLAN: Rules = Rules {
     demands: &[LISTED, NO_SYSTEM, UNSTORED, STREAMED],
     unsupported: &[
         "background",
+        "background_options",
         "conversation",
         "max_output_tokens",
         "max_tool_calls",

@@ -46,7 +46,7 @@ async fn the_headers_tell_limits_model_and_catalogue() {
     assert_eq!(reply.header("x-codex-primary-used-percent"), Some("12"));
     assert_eq!(reply.header("x-codex-plan-type"), Some("plus"));
     assert_eq!(reply.header("openai-model"), Some("gpt-5.5"));
-    let models = harness.get("/backend-api/codex/models?client_version=0.169.0").await;
+    let models = harness.get("/backend-api/codex/models?client_version=0.171.0").await;
     assert_eq!(reply.header("x-models-etag"), models.header("etag"));
     assert!(reply.header("x-request-id").is_some());
 }

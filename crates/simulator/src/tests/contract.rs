@@ -244,7 +244,7 @@ async fn the_catalogue_is_typed_tagged_and_gated() {
         let models = harness.get(&path).await.json()["models"].as_array().unwrap().clone();
         models.iter().map(|model| model["slug"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
-    assert_eq!(slugs("0.169.0").await.len(), 12);
+    assert_eq!(slugs("0.171.0").await.len(), 14);
     assert!(!slugs("0.152.0").await.contains(&"gpt-6-astra".to_owned()));
     assert_eq!(harness.get("/backend-api/codex/models").await.status, 422);
     assert_eq!(harness.call("GET /backend-api/codex/models", &[], "").await.status, 401);

@@ -128,7 +128,7 @@ async fn reasoning_can_be_refused_until_it_is_left_out() {
 #[tokio::test]
 async fn the_model_and_the_catalogue_can_change_in_the_head() {
     let harness = Harness::new().await;
-    let models = "/backend-api/codex/models?client_version=0.169.0";
+    let models = "/backend-api/codex/models?client_version=0.171.0";
     let before = harness.get(models).await;
     assert_eq!(harness.say("hello").await.header("x-models-etag"), before.header("etag"));
     let changed = harness.say("MODE:catalog-changed").await;

@@ -1,11 +1,11 @@
-//! The built-in table: the models that the Codex CLI 0.169.0 carries in itself.
+//! The built-in table: the models that the Codex CLI 0.171.0 carries in itself.
 
 use chatmock_protocol::codex::models::{Entry, Model, ReasoningLevel, ServiceTier};
 use chatmock_protocol::json::raw;
 use serde::Serialize;
 
-/// When that program came out, 2026-11-13, in seconds of the Unix epoch.
-pub(super) const AS_OF: u64 = 1_794_528_000;
+/// When that program came out, 2026-11-20, in seconds of the Unix epoch.
+pub(super) const AS_OF: u64 = 1_795_132_800;
 
 const LOW_TO_MAX: &[&str] = &["low", "medium", "high", "xhigh", "max"];
 const LOW_TO_ULTRA: &[&str] = &["low", "medium", "high", "xhigh", "max", "ultra"];
@@ -15,15 +15,17 @@ const LOW_TO_XHIGH: &[&str] = &["low", "medium", "high", "xhigh"];
 /// effort, efforts, and whether the tier `priority` is offered.
 type Row = (&'static str, i64, bool, (u64, u64), &'static str, &'static [&'static str], bool);
 
-const TABLE: [Row; 12] = [
-    ("gpt-6.1-sol", 1, true, (272, 872), "low", LOW_TO_ULTRA, true),
-    ("gpt-6-astra", 2, true, (272, 872), "low", LOW_TO_ULTRA, true),
-    ("gpt-6-sol", 3, true, (272, 872), "medium", LOW_TO_ULTRA, true),
-    ("gpt-6-luna", 4, true, (272, 872), "medium", LOW_TO_MAX, true),
-    ("gpt-5.6-sol", 5, true, (272, 872), "low", LOW_TO_ULTRA, true),
-    ("gpt-6.1-terra", 7, true, (500, 872), "low", LOW_TO_ULTRA, true),
-    ("gpt-5.6-terra", 8, true, (272, 872), "medium", LOW_TO_ULTRA, true),
-    ("gpt-5.6-luna", 9, true, (272, 872), "medium", LOW_TO_MAX, true),
+const TABLE: [Row; 14] = [
+    ("gpt-6.2-sol", 1, true, (500, 872), "low", LOW_TO_ULTRA, true),
+    ("gpt-6.2-astra", 2, true, (272, 872), "low", LOW_TO_ULTRA, true),
+    ("gpt-6.1-terra", 3, true, (500, 872), "low", LOW_TO_ULTRA, true),
+    ("gpt-6.1-sol", 4, true, (500, 872), "low", LOW_TO_ULTRA, true),
+    ("gpt-6-astra", 5, true, (272, 872), "low", LOW_TO_ULTRA, true),
+    ("gpt-6-sol", 6, true, (272, 872), "medium", LOW_TO_ULTRA, true),
+    ("gpt-6-luna", 7, true, (272, 872), "medium", LOW_TO_MAX, true),
+    ("gpt-5.6-sol", 8, true, (272, 872), "low", LOW_TO_ULTRA, true),
+    ("gpt-5.6-terra", 9, true, (272, 872), "medium", LOW_TO_ULTRA, true),
+    ("gpt-5.6-luna", 10, true, (272, 872), "medium", LOW_TO_MAX, true),
     ("gpt-daybreak-blue-latest", 11, false, (272, 872), "low", LOW_TO_ULTRA, false),
     ("gpt-daybreak-red-latest", 12, false, (372, 372), "medium", LOW_TO_ULTRA, false),
     ("gpt-5.5", 13, true, (272, 272), "medium", LOW_TO_XHIGH, true),

@@ -82,10 +82,10 @@ fn the_builtin_table_refuses_no_name() {
 #[test]
 fn the_builtin_table_reads_back_as_it_is_written() {
     let catalog = Catalog::builtin();
-    assert_eq!((catalog.entries().len(), catalog.listed().count()), (12, 9));
+    assert_eq!((catalog.entries().len(), catalog.listed().count()), (14, 11));
     assert_eq!(catalog.source(), CatalogSource::Builtin);
     let first = &catalog.entries()[0].model;
-    assert_eq!((first.slug.as_str(), first.context_window), ("gpt-6.1-sol", Some(272_000)));
+    assert_eq!((first.slug.as_str(), first.context_window), ("gpt-6.2-sol", Some(500_000)));
     let plain = catalog.find("gpt-5.5").unwrap();
     assert_eq!(efforts(plain), [Effort::Low, Effort::Medium, Effort::High, Effort::Xhigh]);
     for entry in catalog.entries() {
@@ -98,11 +98,13 @@ fn the_builtin_table_reads_back_as_it_is_written() {
         .map(|entry| entry.model.slug.as_str())
         .collect();
     let expected = [
+        "gpt-6.2-sol",
+        "gpt-6.2-astra",
+        "gpt-6.1-terra",
         "gpt-6.1-sol",
         "gpt-6-astra",
         "gpt-6-sol",
         "gpt-5.6-sol",
-        "gpt-6.1-terra",
         "gpt-5.6-terra",
         "gpt-daybreak-blue-latest",
         "gpt-daybreak-red-latest",

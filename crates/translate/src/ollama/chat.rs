@@ -64,7 +64,7 @@ impl Dialect for OllamaChat {
         };
         Wire {
             model: &shape.model,
-            created_at: lines::line_time(shape.created, took),
+            created_at: lines::line_time(shape.created, shape.since_created(took)),
             message: ReplyMessage {
                 role: "assistant",
                 content: reply.map(Reply::text).unwrap_or_default(),

@@ -57,7 +57,7 @@ impl Dialect for OllamaGenerate {
         let reply = replies.first();
         Wire {
             model: &shape.model,
-            created_at: lines::line_time(shape.created, took),
+            created_at: lines::line_time(shape.created, shape.since_created(took)),
             response: reply.map(Reply::text).unwrap_or_default(),
             thinking: reply.map(Reply::reasoning).unwrap_or_default(),
             done: true,

@@ -86,7 +86,11 @@ impl Lines {
     }
 
     fn write(&self, line: Line<'_>, out: &mut Out) {
-        self.line(line, line_time(self.shape.created, out.at), &mut out.frames);
+        self.line(
+            line,
+            line_time(self.shape.created, self.shape.since_created(out.at)),
+            &mut out.frames,
+        );
     }
 
     fn line(&self, line: Line<'_>, created_at: String, frames: &mut Frames) {
@@ -111,7 +115,7 @@ impl Lines {
     }
 
     fn think(&mut self, text: Piece<'_>, out: &mut Out) {
-        let time = self.time.of(self.shape.created, out.at);
+        let time = self.time.of(self.shape.created, self.shape.since_created(out.at));
         self.thinking.write([time, text], &mut out.frames);
     }
 
@@ -133,7 +137,7 @@ impl DeltaEncoder for Lines {
         match delta {
             Delta::Begin { .. } => self.begin(out.frames.framing()),
             Delta::Text(text) => {
-                let time = self.time.of(self.shape.created, out.at);
+                let time = self.time.of(self.shape.created, self.shape.since_created(out.at));
                 self.text.write([time, text], &mut out.frames);
             }
             Delta::Reasoning { text, .. } => self.think(text, out),
@@ -214,8 +218,15 @@ pub(super) fn figures(end: &End, first_at: Option<Duration>, at: Duration) -> Fi
     };
     let nanoseconds = |time: Duration| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
     let first = first_at.unwrap_or(at);
+    let written = match first_at {
+        // Where all of it came at once, nobody can tell the writing from the waiting.
+        Some(first) if first >= at => at,
+        Some(first) => at.saturating_sub(first),
+        None => Duration::ZERO,
+    };
     let idle = matches!(end.finish, Finish::Loaded | Finish::Unloaded);
-    let measured = |time: Duration| (!idle).then_some(nanoseconds(time));
+    // Clients divide by these, so none is 0.
+    let measured = |time: Duration| (!idle).then_some(nanoseconds(time).max(1));
     Figures {
         done_reason,
         total_duration: measured(at),
@@ -223,7 +234,7 @@ pub(super) fn figures(end: &End, first_at: Option<Duration>, at: Duration) -> Fi
         prompt_eval_count: end.usage.filter(|usage| usage.input > 0).map(|usage| usage.input),
         prompt_eval_duration: measured(first),
         eval_count: end.usage.map(|usage| usage.output),
-        eval_duration: measured(at.saturating_sub(first)),
+        eval_duration: measured(written),
     }
 }
 

@@ -15,6 +15,7 @@ use crate::end::Finish;
 use crate::failure::Failure;
 use crate::field_path::FieldPath;
 use crate::format::{self, Format};
+use crate::keep_alive::KeepAlive;
 use crate::notice::{self, Notice, NoticeKind};
 use crate::tool_list;
 
@@ -27,13 +28,16 @@ pub fn model_name(name: &str) -> &str {
 /// Lowers a chat request.
 pub(super) fn chat(mut request: Chat<'_>) -> Result<Draft<'_>, Failure> {
     let mut draft = begin(request.model.take(), request.stream)?;
+    if let Some(keep_alive) = request.keep_alive {
+        draft.keep_alive = KeepAlive::read(keep_alive)?;
+    }
     notice::unknown(&mut draft.notices, "", &request.unknown, UNKNOWN_MEMBER);
     probabilities(request.logprobs, request.top_logprobs, &mut draft);
     options(request.options.take(), &mut draft)?;
     think(request.think, &mut draft)?;
     let messages = request.messages.take().unwrap_or_default();
     if messages.is_empty() {
-        draft.immediate_finish = Some(idle(request.keep_alive));
+        draft.immediate_finish = Some(idle(&draft));
         return Ok(draft);
     }
     let format = format_of(request.format, &mut draft)?;
@@ -50,6 +54,9 @@ pub(super) fn chat(mut request: Chat<'_>) -> Result<Draft<'_>, Failure> {
 /// Lowers a generate request.
 pub(super) fn generate(mut request: Generate<'_>) -> Result<Draft<'_>, Failure> {
     let mut draft = begin(request.model.take(), request.stream)?;
+    if let Some(keep_alive) = request.keep_alive {
+        draft.keep_alive = KeepAlive::read(keep_alive)?;
+    }
     notice::unknown(&mut draft.notices, "", &request.unknown, UNKNOWN_MEMBER);
     probabilities(request.logprobs, request.top_logprobs, &mut draft);
     options(request.options.take(), &mut draft)?;
@@ -65,7 +72,7 @@ pub(super) fn generate(mut request: Generate<'_>) -> Result<Draft<'_>, Failure> 
     let prompt = request.prompt.take().unwrap_or_default();
     let suffix = request.suffix.take().filter(|text| !text.is_empty());
     if prompt.is_empty() && images.is_empty() && suffix.is_none() {
-        draft.immediate_finish = Some(idle(request.keep_alive));
+        draft.immediate_finish = Some(idle(&draft));
         return Ok(draft);
     }
     let format = format_of(request.format, &mut draft)?;
@@ -189,13 +196,7 @@ fn finish<'b>(
     format::put(format, None, draft)
 }
 
-/// Reads the purpose of a request without content: to load the model, or with `keep_alive: 0` to unload
-/// it.
-fn idle(keep_alive: Option<Raw<'_>>) -> Finish {
-    // A number of seconds, or a text such as `0`, `0s`, `0m`.
-    let zero = |raw: Raw<'_>| {
-        let text = raw.as_text().map_or_else(|| raw.text().to_owned(), |text| text.0.into_owned());
-        text.trim_end_matches(char::is_alphabetic).parse() == Ok(0.0)
-    };
-    if keep_alive.is_some_and(zero) { Finish::Unloaded } else { Finish::Loaded }
+/// The purpose of a request without content: to load the model, or with `keep_alive: 0` to unload it.
+fn idle(draft: &Draft<'_>) -> Finish {
+    if draft.keep_alive.is_zero() { Finish::Unloaded } else { Finish::Loaded }
 }

@@ -31,6 +31,8 @@ pub struct ResponsesShape {
     /// Members that response objects repeat, where what they ask for is done here and the backend
     /// knows nothing of it.
     pub echoed_params: EchoedParams,
+    /// Messages that the reply of a compaction repeats.
+    pub(crate) kept: Vec<Box<RawValue>>,
 }
 
 /// Members by name, as a client wrote them.

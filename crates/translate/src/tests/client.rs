@@ -85,7 +85,8 @@ impl Client for Chat {
         let choice = &reply["choices"][0];
         let mut message = choice["message"].clone();
         let members = message.as_object_mut().unwrap();
-        members.retain(|_, value| !value.is_null());
+        // A stream has no chunk for what there is none of.
+        members.retain(|_, value| !value.is_null() && *value != json!([]));
         members.entry("content").or_insert_with(|| "".into());
         let usage = if own.stream_usage { reply["usage"].clone() } else { Value::Null };
         json!({"message": message, "finish_reason": choice["finish_reason"], "usage": usage})

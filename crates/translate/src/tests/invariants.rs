@@ -19,6 +19,7 @@ fn shaped<D: Client>(shape: &Shape, options: &Options) -> Shape<D::Own> {
     let own = D::own(options);
     Shape {
         created,
+        created_nanos: 0,
         model,
         response_id,
         reasoning,

@@ -86,7 +86,7 @@ mod tests {
         let request = backend.requests().remove(0);
         let mut lines: Vec<_> = request.trim_end().lines().collect();
         let line = lines.remove(0);
-        assert_eq!(line, "GET /backend-api/codex/models?client_version=0.169.0 HTTP/1.1");
+        assert_eq!(line, "GET /backend-api/codex/models?client_version=0.171.0 HTTP/1.1");
         let mut names: Vec<_> = lines.iter().filter_map(|line| line.split(':').next()).collect();
         names.sort_unstable();
         let expected = [

@@ -58,7 +58,7 @@ async fn exactly_the_honest_headers_are_sent() {
         format!("session-id: {session}"),
         format!("thread-id: {session}"),
         format!("user-agent: chatmock/{}", env!("CARGO_PKG_VERSION")),
-        "version: 0.169.0".into(),
+        "version: 0.171.0".into(),
         format!("x-client-request-id: {session}"),
     ];
     expected.sort_unstable();

@@ -98,6 +98,7 @@ pub(crate) static CODEX: BackendProfile = BackendProfile {
     base: "https://chatgpt.com/backend-api/codex",
     refused: &[
         "background",
+        "background_options",
         "context_management",
         "conversation",
         "generate",
@@ -139,6 +140,7 @@ pub(crate) static PLAN: BackendProfile = BackendProfile {
     base: "https://api.openai.com/v1",
     refused: &[
         "background",
+        "background_options",
         "client_metadata",
         "conversation",
         "generate",

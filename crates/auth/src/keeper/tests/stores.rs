@@ -146,7 +146,7 @@ async fn a_damaged_file_of_another_program_is_named_as_that_program_s() {
     std::fs::write(theirs.path(), "{").unwrap();
     let error = borrowing(&issuer, &own, &theirs).current().await.unwrap_err();
     assert!(matches!(error, KeeperError::BorrowedCorrupt { .. }), "{error:?}");
-    assert!(error.to_string().contains("run `codex login` to mend it"), "{error}");
+    assert!(error.to_string().contains("run `codex login` to replace it"), "{error}");
 }
 
 #[tokio::test]

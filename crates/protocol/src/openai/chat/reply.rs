@@ -24,6 +24,8 @@ pub struct Completion<'a> {
     /// The service tier that was used, if the backend reported it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub service_tier: Option<&'a str>,
+    /// Always `null`: the backend reports none. OpenAI's own answers have it.
+    pub system_fingerprint: Option<()>,
 }
 
 /// One answer.
@@ -48,8 +50,7 @@ pub struct Message<'a> {
     pub content: Option<Cow<'a, str>>,
     /// The text of the refusal.
     pub refusal: Option<Cow<'a, str>>,
-    /// Citations.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    /// Citations; an empty list where there are none.
     pub annotations: Vec<Annotation<'a>>,
     /// Reasoning, in the configured style.
     #[serde(flatten)]
@@ -208,6 +209,8 @@ pub struct Usage {
 pub struct PromptDetails {
     /// From the prompt cache.
     pub cached_tokens: u64,
+    /// Always 0: the backend reads no audio.
+    pub audio_tokens: u64,
 }
 
 /// Parts of the tokens written.
@@ -215,6 +218,12 @@ pub struct PromptDetails {
 pub struct CompletionDetails {
     /// Reasoning.
     pub reasoning_tokens: u64,
+    /// Always 0: the backend writes no audio.
+    pub audio_tokens: u64,
+    /// Always 0: the backend takes no predictions.
+    pub accepted_prediction_tokens: u64,
+    /// Always 0, for the same reason.
+    pub rejected_prediction_tokens: u64,
 }
 
 impl From<crate::responses::Usage> for Usage {
@@ -223,8 +232,13 @@ impl From<crate::responses::Usage> for Usage {
             prompt_tokens: usage.input,
             completion_tokens: usage.output,
             total_tokens: usage.total,
-            prompt_tokens_details: PromptDetails { cached_tokens: usage.cached },
-            completion_tokens_details: CompletionDetails { reasoning_tokens: usage.reasoning },
+            prompt_tokens_details: PromptDetails { cached_tokens: usage.cached, audio_tokens: 0 },
+            completion_tokens_details: CompletionDetails {
+                reasoning_tokens: usage.reasoning,
+                audio_tokens: 0,
+                accepted_prediction_tokens: 0,
+                rejected_prediction_tokens: 0,
+            },
         }
     }
 }
@@ -240,6 +254,8 @@ pub struct ChunkHead<'a> {
     pub created: u64,
     /// The model as the client named it.
     pub model: &'a str,
+    /// Always `null`: the backend reports none. OpenAI's own chunks have it.
+    pub system_fingerprint: Option<()>,
 }
 
 /// One choice of a chunk.

@@ -55,7 +55,7 @@ fn durations_are_measured_from_the_request_to_the_first_output_and_to_the_end() 
             ),
             (1000, 1000, 2000)
         );
-        assert_eq!(last["load_duration"], 0);
+        assert_eq!(last["load_duration"], 1);
         assert_eq!(last["total_duration"], 2_000_000_000_u64);
     }
 }
@@ -64,6 +64,33 @@ fn durations_are_measured_from_the_request_to_the_first_output_and_to_the_end() 
 fn a_reply_without_output_took_all_its_time_for_the_prompt() {
     let last = figures::<OllamaGenerate>(&shape(), &[created(), completed()]);
     assert_eq!((ms(&last["prompt_eval_duration"]), ms(&last["eval_duration"])), (1000, 0));
+    assert_eq!(last["eval_duration"], 1, "clients divide by it");
+}
+
+#[test]
+fn an_answer_that_came_at_once_was_written_all_the_time() {
+    let last = lines(&stream_at::<OllamaChat>(
+        &shape(),
+        &[created(), text(0, "Hi"), completed()],
+        Duration::ZERO,
+    ));
+    assert_eq!(last.last().unwrap()["eval_duration"], 1);
+    let end = crate::End::new(crate::Finish::Stop);
+    let at = Some(STEP);
+    let figures = super::super::lines::figures(&end, at, STEP);
+    assert_eq!(
+        (figures.eval_duration, figures.total_duration),
+        (Some(500_000_000), Some(500_000_000))
+    );
+}
+
+#[test]
+fn lines_are_dated_from_the_moment_of_the_request_and_not_from_its_second() {
+    let shape = Shape { created_nanos: 985_000_000, ..shape() };
+    let stream = stream_at::<OllamaChat>(&shape, &[created(), text(0, "a"), completed()], STEP);
+    assert_eq!(lines(&stream)[0]["created_at"], "2026-11-22T09:12:15.985Z");
+    let whole = whole_at::<OllamaChat>(&shape, &[created(), completed()], STEP).unwrap();
+    assert_eq!(whole["created_at"], "2026-11-22T09:12:15.985Z");
 }
 
 #[test]

@@ -37,7 +37,7 @@ fn a_chat_stream_is_written_to_the_letter() {
     let expected = [
         format!(r#"{head}{{"role":"assistant","content":"Hé \"q\"\n"}},"done":false}}"#),
         format!(
-            r#"{head}{{"role":"assistant","content":""}},"done":true,"done_reason":"stop","total_duration":0,"load_duration":0,"prompt_eval_count":100,"prompt_eval_duration":0,"eval_count":20,"eval_duration":0}}"#
+            r#"{head}{{"role":"assistant","content":""}},"done":true,"done_reason":"stop","total_duration":1,"load_duration":1,"prompt_eval_count":100,"prompt_eval_duration":1,"eval_count":20,"eval_duration":1}}"#
         ),
         String::new(),
     ];
@@ -52,7 +52,7 @@ fn a_generate_stream_has_response_where_chat_has_a_message() {
         format!(r#"{head}"","thinking":"hm","done":false}}"#),
         format!(r#"{head}"Hi","done":false}}"#),
         format!(
-            r#"{head}"","done":true,"done_reason":"stop","total_duration":0,"load_duration":0,"prompt_eval_count":100,"prompt_eval_duration":0,"eval_count":20,"eval_duration":0}}"#
+            r#"{head}"","done":true,"done_reason":"stop","total_duration":1,"load_duration":1,"prompt_eval_count":100,"prompt_eval_duration":1,"eval_count":20,"eval_duration":1}}"#
         ),
         String::new(),
     ];
@@ -63,8 +63,8 @@ fn a_generate_stream_has_response_where_chat_has_a_message() {
 fn whole_replies_hold_everything_at_once() {
     let events = [created(), reasoning(0, 0, "hm"), text(1, "Hi"), completed()];
     let figures = json!({
-        "done": true, "done_reason": "stop", "total_duration": 0, "load_duration": 0,
-        "prompt_eval_count": 100, "prompt_eval_duration": 0, "eval_count": 20, "eval_duration": 0,
+        "done": true, "done_reason": "stop", "total_duration": 1, "load_duration": 1,
+        "prompt_eval_count": 100, "prompt_eval_duration": 1, "eval_count": 20, "eval_duration": 1,
     });
     let chat = json!({
         "model": "gpt-6-sol", "created_at": TIME,

@@ -42,6 +42,7 @@ pub struct Chunks {
 pub struct Ended {
     prefix: String,
     usage: Option<responses::Usage>,
+    service_tier: Option<String>,
 }
 
 impl Chunks {
@@ -64,6 +65,7 @@ impl Chunks {
             object: "chat.completion.chunk",
             created: self.shape.created,
             model: &self.shape.model,
+            system_fingerprint: None,
         };
         // A head of strings and a number always serialises.
         let mut prefix = serde_json::to_string(&head).unwrap_or_default();
@@ -79,14 +81,22 @@ impl Chunks {
     }
 
     fn write(&self, delta: Wire<'_>, frames: &mut Frames) {
-        self.chunk(delta, None, frames);
+        let index = self.choice;
+        self.chunk(
+            &ChunkChoice { index, delta, logprobs: None, finish_reason: None },
+            None,
+            frames,
+        );
     }
 
-    fn chunk(&self, delta: Wire<'_>, finish_reason: Option<&'static str>, frames: &mut Frames) {
+    /// Writes a chunk; the tier is known at the end of the answer only, and `null` before.
+    fn chunk(&self, choice: &ChunkChoice<'_>, tier: Option<&str>, frames: &mut Frames) {
         frames.begin_message(None);
         frames.text(&self.prefix);
-        frames.json(&ChunkChoice { index: self.choice, delta, logprobs: None, finish_reason });
-        frames.text(if self.shape.own.stream_usage { "],\"usage\":null}" } else { "]}" });
+        frames.json(choice);
+        frames.text("],\"service_tier\":");
+        frames.json(&tier);
+        frames.text(if self.shape.own.stream_usage { ",\"usage\":null}" } else { "}" });
         frames.end_message();
     }
 
@@ -191,8 +201,10 @@ impl DeltaEncoder for Chunks {
             self.begin("", frames);
         }
         let reason = finish_reason(end.finish, &self.shape);
-        self.chunk(Wire::default(), Some(reason), frames);
-        Ended { prefix: self.prefix, usage: end.usage }
+        let (index, delta) = (self.choice, Wire::default());
+        let choice = ChunkChoice { index, delta, logprobs: None, finish_reason: Some(reason) };
+        self.chunk(&choice, end.service_tier.as_deref(), frames);
+        Ended { prefix: self.prefix, usage: end.usage, service_tier: end.service_tier }
     }
 
     fn fail(self, _: &Failure, _: &mut Out) {}
@@ -209,7 +221,9 @@ pub(super) fn tail(outcome: Result<&[Ended], &Failure>, shape: &Shape<ChatShape>
     if let (true, Some(usage), Some(first)) = (shape.own.stream_usage, usage, ended.first()) {
         frames.begin_message(None);
         frames.text(&first.prefix);
-        frames.text("],\"usage\":");
+        frames.text("],\"service_tier\":");
+        frames.json(&first.service_tier);
+        frames.text(",\"usage\":");
         frames.json(&Usage::from(usage));
         frames.text("}");
         frames.end_message();

@@ -101,6 +101,7 @@ pub(super) fn render<'r>(replies: &'r [Reply], shape: &'r Shape<ChatShape>) -> C
         choices: choices.collect(),
         usage: usage.map(Into::into),
         service_tier: first.and_then(|r| r.end.service_tier.as_deref()),
+        system_fingerprint: None,
     }
 }
 

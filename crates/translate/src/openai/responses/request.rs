@@ -57,7 +57,7 @@ pub(crate) fn draft(mut request: Request<'_>) -> Result<Drafted<'_, ResponsesSha
     }
     request.remove("service_tier");
     draft.request = request;
-    Ok(Drafted { draft, own: ResponsesShape { echoed_params } })
+    Ok(Drafted { draft, own: ResponsesShape { echoed_params, ..ResponsesShape::default() } })
 }
 
 /// The cap on output tokens, which is kept here: the backend refuses it.

@@ -47,6 +47,7 @@ fn the_backend_s_codes_have_their_status() {
         ("cyber_policy", 400, "invalid_request_error"),
         ("rate_limit_exceeded", 429, "rate_limit_error"),
         ("usage_limit_reached", 429, "rate_limit_error"),
+        ("organization_usage_limit_exceeded", 429, "rate_limit_error"),
         ("insufficient_quota", 429, "rate_limit_error"),
         ("usage_not_included", 403, "permission_error"),
         ("server_is_overloaded", 503, "service_unavailable_error"),

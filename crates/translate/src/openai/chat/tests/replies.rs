@@ -40,12 +40,12 @@ fn finish(shape: &Shape<ChatShape>, events: &[String]) -> String {
 #[test]
 fn a_stream_is_written_to_the_letter() {
     let events = [created(), text(0, "H\u{e9} \"q\"\n"), text(0, ""), completed()];
-    let head = r#"data: {"id":"chatcmpl-0a1b","object":"chat.completion.chunk","created":1795338734,"model":"gpt-6-sol","choices":[{"index":0,"delta":"#;
-    let tail = r#","logprobs":null,"finish_reason":null}]}"#;
+    let head = r#"data: {"id":"chatcmpl-0a1b","object":"chat.completion.chunk","created":1795338734,"model":"gpt-6-sol","system_fingerprint":null,"choices":[{"index":0,"delta":"#;
+    let tail = r#","logprobs":null,"finish_reason":null}],"service_tier":null}"#;
     let expected = [
         format!(r#"{head}{{"role":"assistant","content":""}}{tail}"#),
         format!(r#"{head}{{"content":"Hé \"q\"\n"}}{tail}"#),
-        format!(r#"{head}{{}},"logprobs":null,"finish_reason":"stop"}}]}}"#),
+        format!(r#"{head}{{}},"logprobs":null,"finish_reason":"stop"}}],"service_tier":null}}"#),
         "data: [DONE]".to_owned(),
         String::new(),
     ];
@@ -57,11 +57,12 @@ fn a_whole_reply_is_written_to_the_letter() {
     let events = [created(), text(0, "Hi"), completed()];
     let expected = json!({
         "id": "chatcmpl-0a1b", "object": "chat.completion", "created": CREATED, "model": "gpt-6-sol",
-        "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi", "refusal": null}, "logprobs": null, "finish_reason": "stop"}],
+        "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi", "refusal": null, "annotations": []}, "logprobs": null, "finish_reason": "stop"}],
         "usage": {
             "prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120,
-            "prompt_tokens_details": {"cached_tokens": 60}, "completion_tokens_details": {"reasoning_tokens": 8},
+            "prompt_tokens_details": {"cached_tokens": 60, "audio_tokens": 0}, "completion_tokens_details": {"reasoning_tokens": 8, "audio_tokens": 0, "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0},
         },
+        "system_fingerprint": null,
     });
     assert_eq!(reply(&shape(), &events), expected);
 }
@@ -77,6 +78,20 @@ fn the_first_chunk_gives_the_role_and_every_chunk_the_same_head() {
         );
     }
     assert_eq!(chunks[4], "[DONE]");
+}
+
+#[test]
+fn the_tier_that_was_used_is_in_the_last_chunks_as_in_a_whole_reply() {
+    let last = event(
+        "response.completed",
+        &json!({"response": {"id": "r", "service_tier": "default", "usage": {"input_tokens": 1, "output_tokens": 1, "total_tokens": 2}}}),
+    );
+    let events = [created(), text(0, "a"), last];
+    let asked = Shape { own: ChatShape { stream_usage: true, ..shape().own }, ..shape() };
+    let tiers: Vec<Value> =
+        chunks(&asked, &events)[..4].iter().map(|c| c["service_tier"].clone()).collect();
+    assert_eq!(tiers, [json!(null), json!(null), json!("default"), json!("default")]);
+    assert_eq!(reply(&asked, &events)["service_tier"], "default");
 }
 
 #[test]

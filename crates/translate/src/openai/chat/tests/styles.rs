@@ -48,7 +48,7 @@ fn the_default_is_reasoning_content() {
         json!({}),
     ];
     assert_eq!(deltas(&shape, &events()), expected);
-    let expected = json!({"role": "assistant", "content": "Four.", "refusal": null, "reasoning_content": "Hmm.\n\nSo."});
+    let expected = json!({"role": "assistant", "content": "Four.", "refusal": null, "annotations": [], "reasoning_content": "Hmm.\n\nSo."});
     assert_eq!(message(&shape, &events()), expected);
 }
 
@@ -151,6 +151,6 @@ fn none_leaves_reasoning_out() {
     assert_eq!(deltas(&shape, &events()), [json!({"content": "Four."}), json!({})]);
     assert_eq!(
         message(&shape, &events()),
-        json!({"role": "assistant", "content": "Four.", "refusal": null})
+        json!({"role": "assistant", "content": "Four.", "refusal": null, "annotations": []})
     );
 }

@@ -43,7 +43,7 @@ fn a_whole_reply_is_written_to_the_letter() {
         "choices": [{"text": "Hi", "index": 0, "logprobs": null, "finish_reason": "stop"}],
         "usage": {
             "prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120,
-            "prompt_tokens_details": {"cached_tokens": 60}, "completion_tokens_details": {"reasoning_tokens": 8},
+            "prompt_tokens_details": {"cached_tokens": 60, "audio_tokens": 0}, "completion_tokens_details": {"reasoning_tokens": 8, "audio_tokens": 0, "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0},
         },
     });
     let events = [created(), text(0, "Hi"), completed()];
