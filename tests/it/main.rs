@@ -6,6 +6,7 @@ mod addresses;
 mod bodies;
 mod caching;
 mod codex;
+mod contracts;
 mod conversation;
 mod cors;
 mod cuts;

@@ -26,12 +26,14 @@ async fn one_list_serves_openais_clients_and_the_codex_program() {
     let list = reply.json();
     assert_eq!(list["object"], "list");
     let expected = [
+        "gpt-6.2-sol",
+        "gpt-6.2-astra",
+        "gpt-6.1-terra",
         "gpt-6.1-sol",
         "gpt-6-astra",
         "gpt-6-sol",
         "gpt-6-luna",
         "gpt-5.6-sol",
-        "gpt-6.1-terra",
         "gpt-5.6-terra",
         "gpt-5.6-luna",
         "gpt-5.5",
@@ -40,9 +42,9 @@ async fn one_list_serves_openais_clients_and_the_codex_program() {
     let first = &list["data"][0];
     assert_eq!((&first["object"], &first["owned_by"]), (&json!("model"), &json!("openai")));
     assert!(first["created"].as_u64().unwrap() > 1_600_000_000);
-    assert_eq!(first["context_window"], 272_000);
+    assert_eq!(first["context_window"], 500_000);
     let codex = list["models"].as_array().unwrap();
-    assert_eq!(codex.len(), 12, "hidden models are for the Codex program to hide");
+    assert_eq!(codex.len(), 14, "hidden models are for the Codex program to hide");
     for member in ["slug", "supported_reasoning_levels", "visibility", "shell_type", "priority"] {
         assert!(!codex[0][member].is_null(), "{member}");
     }

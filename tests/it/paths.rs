@@ -25,6 +25,8 @@ async fn the_root_names_every_endpoint_and_health_says_ok() {
         "POST /v1/chat/completions",
         "POST /v1/responses",
         "GET /v1/responses",
+        "POST /v1/responses/compact",
+        "POST /v1/responses/input_tokens",
         "POST /v1/completions",
         "GET /v1/responses/{id}",
         "DELETE /v1/responses/{id}",

@@ -4,6 +4,7 @@ mod attempt;
 mod body;
 mod choice;
 mod facts;
+mod model_member;
 mod pipeline;
 mod places;
 mod plan;

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chatmock_protocol::json::Raw;
 
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 
 /// The time for which a model stays loaded after its use.
 ///
@@ -31,7 +31,8 @@ impl KeepAlive {
     /// # Errors
     /// In Ollama's words, for anything else.
     pub(crate) fn read(raw: Raw<'_>) -> Result<Self, Failure> {
-        let failure = |message: String| Failure::param("keep_alive", message);
+        // In the words of Ollama, which names no member.
+        let failure = |message: String| Failure::new(FailureKind::BadRequest, message);
         let seconds = match raw.as_text() {
             Some(text) => {
                 duration(&text).map_err(|fault| failure(format!("time: {fault} {:?}", &*text)))?
@@ -102,7 +103,7 @@ mod tests {
     fn read(json: &str) -> Result<KeepAlive, String> {
         let raw: Raw<'_> = serde_json::from_str(json).unwrap();
         KeepAlive::read(raw).map_err(|failure| {
-            assert_eq!(failure.param.as_deref(), Some("keep_alive"));
+            assert_eq!(failure.status(), 400);
             failure.message
         })
     }

@@ -19,6 +19,7 @@ use http::HeaderMap;
 
 use super::TurnServices;
 use super::facts::SentFacts;
+use super::model_member::{names_no_model, with_model};
 use super::pipeline::TurnRequest;
 use super::socket::SocketTurn;
 use super::store_on_complete::StoreOnComplete;
@@ -169,22 +170,6 @@ pub(crate) fn without_lone_surrogates(body: Bytes, policy: &Policy) -> (Bytes, V
 /// there is none.
 pub(crate) fn seal(state: &SharedState, credentials: &Credentials) -> ReasoningSeal {
     ReasoningSeal::of(credentials.account_id().unwrap_or_else(|| state.client.route().base()))
-}
-
-/// Returns whether a body is an object that names no model.
-fn names_no_model(body: &[u8]) -> bool {
-    let members: Option<RawObject<'_>> = json::read(body).ok();
-    members.is_some_and(|members| {
-        members.text("model").is_none_or(|name| name.trim().is_empty())
-            && members.present("model").is_none_or(|model| model.get().starts_with('"'))
-    })
-}
-
-/// Returns a body with the model that the path names; `None` where the body is no object, which its reader refuses.
-fn with_model(body: &[u8], model: &str) -> Option<Bytes> {
-    let mut members: RawObject<'_> = json::read(body).ok()?;
-    members.set("model", model).ok()?;
-    serde_json::to_vec(&members).ok().map(Bytes::from)
 }
 
 /// Plans a turn, of a large request on a blocking thread.

@@ -19,6 +19,7 @@ use crate::notice::Notice;
 use crate::openai::OpenAi;
 use crate::openai::either_body::OpenAiBody;
 use crate::openai::responses::{Passthrough, ResponsesShape};
+use crate::reasoning_seal::ReasoningSeal;
 use crate::shape::Shape;
 
 /// The item that asks for a compaction.
@@ -96,8 +97,11 @@ impl Dialect for Compaction {
         OpenAiBody::of_responses(body)
     }
 
-    fn draft<'b>(request: Self::Request<'b>) -> Result<Drafted<'b, Self::Own>, Failure> {
-        let mut drafted = request.for_responses()?;
+    fn draft<'b>(
+        request: Self::Request<'b>,
+        _: &ReasoningSeal,
+    ) -> Result<Drafted<'b, Self::Own>, Failure> {
+        let mut drafted = with_input(request)?.for_responses()?;
         let draft = &mut drafted.draft;
         if std::mem::take(&mut draft.stream) {
             draft.notices.push(Notice::ignored("stream", "a compaction is given whole"));
@@ -105,12 +109,7 @@ impl Dialect for Compaction {
         // It is no answer that a later request could continue, nor one whose text could be cut.
         draft.storage.store = false;
         draft.caps.stop.max_tokens = None;
-        let input = draft.request.get("input").filter(|input| input.get() != "null");
-        if input.is_none() && draft.storage.previous_response_id.is_none() {
-            let message = "input is required: the conversation that is to be compacted";
-            return Err(Failure::param("input", message));
-        }
-        let items = items(input)?;
+        let items = items(draft.request.get("input"))?;
         drafted.own.kept = kept(&items)?;
         let trigger = serde_json::from_str::<&RawValue>(TRIGGER)?;
         let items: Vec<&RawValue> = items.iter().map(|item| &**item).chain([trigger]).collect();
@@ -162,6 +161,16 @@ impl Dialect for Compaction {
             ),
         }
     }
+}
+
+/// A request that has an input, also where the conversation is a kept one alone.
+fn with_input(request: OpenAiBody<'_>) -> Result<OpenAiBody<'_>, Failure> {
+    let OpenAiBody::Responses(mut request) = request else { return Ok(request) };
+    if request.present("input").is_none() && request.present("previous_response_id").is_some() {
+        let none: [(); 0] = [];
+        request.set("input", &none)?;
+    }
+    Ok(OpenAiBody::Responses(request))
 }
 
 /// The items of an input; a text is a person's message.

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chatmock_protocol::json::{self, RawObject};
 use chatmock_translate::tokens::Tokenizer;
-use chatmock_translate::{Dialect, Failure, Notice, NoticeKind, Responses, input_tokens};
+use chatmock_translate::{
+    Dialect, Failure, Notice, NoticeKind, ReasoningSeal, Responses, input_tokens,
+};
 use serde::Serialize;
 
 use super::{Exchange, Handling, RequestContext, owner};
@@ -41,6 +43,7 @@ async fn counted(context: &RequestContext<'_>, body: HeldBody) -> Result<HttpRes
     state.models.ready().await;
     let first = state.models.current().catalog().entries().first().map(|e| e.model.slug.clone());
     let HeldBody { bytes, reservation } = body;
+    let (bytes, replaced) = turn::without_lone_surrogates(bytes, policy);
     let bytes = with_model(&bytes, first.as_deref())?.unwrap_or(bytes);
     let previous = match previous(&bytes)? {
         Some(id) => {
@@ -59,6 +62,7 @@ async fn counted(context: &RequestContext<'_>, body: HeldBody) -> Result<HttpRes
     };
     let (input_tokens, mut notices) = if large { tasks::compute(work).await? } else { work()? };
     let why = if exact { EXACT } else { ESTIMATED };
+    notices.extend(replaced);
     notices.push(Notice::new("input_tokens", NoticeKind::Emulated, why));
     policy.refuse_ignored(&notices)?;
     let headers = ReplyHeaders { notices, ..ReplyHeaders::default() };
@@ -71,7 +75,8 @@ fn tokens(
     previous: Option<&StoredResponse>,
     tokenizer: &dyn Tokenizer,
 ) -> Result<(u64, Vec<Notice>), Failure> {
-    let draft = Responses::draft(Responses::read(body)?)?.draft;
+    // Nothing in this API is sealed.
+    let draft = Responses::draft(Responses::read(body)?, &ReasoningSeal::default())?.draft;
     let input = draft.request.get("input");
     let whole = match (previous, input) {
         (Some(previous), Some(input)) => Some(previous.followed_by(input)?),
