@@ -1,12 +1,15 @@
 //! The start-up text: where clients find the server, and whose account it uses.
 
 use std::fmt::Write as _;
+use std::time::Duration;
 
+use chatmock_server::protocol::codex::limits::Snapshot;
 use chatmock_server::upstream::UpstreamRoute;
-use chatmock_server::{Account, sanitize};
+use chatmock_server::{Account, Server, sanitize, wrap};
 
 use crate::listen::Endpoint;
 use crate::logging::Log;
+use crate::terminal;
 
 /// The account that pays for the answers.
 #[derive(Debug)]
@@ -21,16 +24,44 @@ pub(crate) enum AccountStatus {
     Unavailable(String),
 }
 
+/// What a person types next, and what is left for it.
+#[derive(Debug, Default)]
+pub(crate) struct Offer {
+    /// A model to type.
+    model: Option<String>,
+    /// The used parts of the account's limits.
+    limits: Option<String>,
+}
+
+impl Offer {
+    /// Asks the server what it knows already; the start waits for nothing.
+    pub(crate) async fn of(server: &Server) -> Self {
+        let catalog = tokio::time::timeout(CATALOG_WAIT, server.catalog(true)).await;
+        let catalog = match catalog {
+            Ok(catalog) => catalog,
+            Err(_) => server.catalog(false).await,
+        };
+        let model = catalog.listed().next().map(|entry| sanitize::text(&entry.model.slug));
+        let limits = server.limits().await.and_then(|limits| limits_text(&limits));
+        Self { model, limits }
+    }
+}
+
+/// The facts that the banner shows.
+#[derive(Debug)]
+pub(crate) struct BannerFacts<'a> {
+    pub(crate) endpoints: &'a [Endpoint],
+    pub(crate) route: &'a UpstreamRoute,
+    pub(crate) account_status: AccountStatus,
+    pub(crate) offer: Offer,
+}
+
 /// Announces that the server listens: with a banner on a terminal, else with one line that programs
 /// can parse.
-pub(crate) fn show(
-    endpoints: &[Endpoint],
-    route: &UpstreamRoute,
-    account_status: &AccountStatus,
-    log: &Log,
-) {
+pub(crate) fn show(facts: &BannerFacts<'_>, log: &Log) {
+    let BannerFacts { endpoints, route, account_status, .. } = facts;
     if log.is_on_terminal() {
-        return log.announce(&text(endpoints, route, account_status));
+        return log.announce(&text(facts, terminal::width_of_stderr()));
     }
     if !matches!(account_status, AccountStatus::Demo) {
         tracing::info!("route {}", route_text(route));
@@ -50,19 +81,33 @@ pub(crate) fn show(
 
 const DEMO: &str = "DEMO: answers come from a built-in simulator; no account is used";
 
-fn text(endpoints: &[Endpoint], route: &UpstreamRoute, account_status: &AccountStatus) -> String {
+/// The longest wait for the first list of models, which the banner takes a name from.
+const CATALOG_WAIT: Duration = Duration::from_millis(500);
+
+/// The column at which values begin.
+const VALUES: usize = 14;
+
+fn text(facts: &BannerFacts<'_>, width: usize) -> String {
+    let BannerFacts { endpoints, route, account_status, offer } = facts;
     let mut text = format!("ChatMock {}\n\n", env!("CARGO_PKG_VERSION"));
     let mut line = |label: &str, value: &str| {
+        let value = wrap::hanging(value, (VALUES, VALUES), width);
         // Writing to a string cannot fail.
         let _ = writeln!(text, "  {label:<12}{value}");
     };
     for (index, endpoint) in endpoints.iter().enumerate() {
-        let label = if index == 0 { "Base URL" } else { "and" };
+        let label = |first: &'static str| if index == 0 { first } else { "and" };
         match endpoint.address() {
-            Some(address) => line(label, &format!("http://{address}/v1")),
-            None => line(label, &format!("http://localhost/v1 over {endpoint}")),
+            Some(address) => line(label("OpenAI"), &format!("http://{address}/v1")),
+            None => line(label("OpenAI"), &format!("http://localhost/v1 over {endpoint}")),
+        }
+        if let Some(address) = endpoint.address().filter(|_| index == 0) {
+            line("Ollama", &format!("http://{address}"));
         }
     }
+    let known = [("Model", &offer.model), ("Limits", &offer.limits)];
+    let [model, limits] = known.map(|(label, value)| value.as_ref().map(|value| (label, value)));
+    model.into_iter().for_each(|(label, value)| line(label, value));
     if !matches!(account_status, AccountStatus::Demo) {
         line("Route", &route_text(route));
     }
@@ -72,9 +117,25 @@ fn text(endpoints: &[Endpoint], route: &UpstreamRoute, account_status: &AccountS
         AccountStatus::Account(account) => line("Account", &account_text(account)),
         AccountStatus::Unavailable(why) => line("Account", &sanitize::text(why)),
     }
+    limits.into_iter().for_each(|(label, value)| line(label, value));
     line("Stop", "Ctrl-C");
     text.push('\n');
     text
+}
+
+/// Returns the used part of each window.
+fn limits_text(limits: &Snapshot) -> Option<String> {
+    let windows = [&limits.primary, &limits.secondary].into_iter().flatten();
+    let windows = windows.map(|window| {
+        let length = match window.window_minutes {
+            minutes if minutes % 1440 == 0 => format!("{} d", minutes / 1440),
+            minutes if minutes % 60 == 0 => format!("{} h", minutes / 60),
+            minutes => format!("{minutes} min"),
+        };
+        format!("{:.0} % of {length} used", window.used_percent)
+    });
+    let windows: Vec<String> = windows.collect();
+    (!windows.is_empty()).then(|| windows.join(", "))
 }
 
 fn route_text(route: &UpstreamRoute) -> String {
@@ -102,27 +163,35 @@ mod tests {
             .into()
     }
 
+    fn text(endpoints: &[Endpoint], route: &UpstreamRoute, status: AccountStatus) -> String {
+        let offer = Offer { model: Some("gpt-6-sol".to_owned()), limits: None };
+        let facts = BannerFacts { endpoints, route, account_status: status, offer };
+        super::text(&facts, 80)
+    }
+
     #[test]
     fn a_terminal_sees_every_base_url_and_the_account() {
         let account = Account { email: Some("ann@example.com".into()), plan: Some("plus".into()) };
-        let text = text(&endpoints(), &UpstreamRoute::codex(), &AccountStatus::Account(account));
+        let text = text(&endpoints(), &UpstreamRoute::codex(), AccountStatus::Account(account));
         assert!(
             text.contains("Route       codex (https://chatgpt.com/backend-api/codex)\n"),
             "{text}"
         );
         assert!(text.contains("http://127.0.0.1:8000/v1\n"), "{text}");
         assert!(text.contains("http://[::1]:8000/v1\n"), "{text}");
+        assert!(text.contains("Ollama      http://127.0.0.1:8000\n"), "{text}");
+        assert!(text.contains("Model       gpt-6-sol\n"), "{text}");
         assert!(text.contains("ann@example.com (plus)"), "{text}");
     }
 
     #[test]
     fn a_demo_and_a_missing_sign_in_are_said_plainly() {
         assert!(
-            text(&endpoints(), &UpstreamRoute::codex(), &AccountStatus::Demo)
+            text(&endpoints(), &UpstreamRoute::codex(), AccountStatus::Demo)
                 .contains("DEMO: answers come from a built-in")
         );
         let nobody = AccountStatus::Unavailable("not signed in".into());
-        let text = text(&endpoints(), &UpstreamRoute::codex(), &nobody);
+        let text = text(&endpoints(), &UpstreamRoute::codex(), nobody);
         assert!(text.contains("Account     not signed in\n"), "{text}");
     }
 

@@ -17,6 +17,7 @@ use clap::{ArgAction, ArgMatches, Args, FromArgMatches, Parser, Subcommand, Valu
 
 pub(crate) use self::admin::AdminArgs;
 pub(crate) use self::usage::UsageArgs;
+use crate::commands::Tool;
 use crate::value_parsers::{SizeOrOff, SocketPath};
 use crate::{env, value_parsers};
 
@@ -30,8 +31,14 @@ In the file, every flag has a key, named like the flag without the dashes: port 
 HTTPS_PROXY, ALL_PROXY and NO_PROXY select a proxy for calls to the backend.
 
 Exit codes: 0 stopped as requested; 1 any other failure; 2 a flag, a variable, the configuration \
-file or a setting cannot be used; 3 the port is in use; 130 and 143 ended at once by a second Ctrl-C \
-or SIGTERM.";
+file or a setting cannot be used; 3 the port is in use. `chatmock-server help exit-codes` has all.
+
+Examples:
+  chatmock-server --demo             try it without an account or the network
+  chatmock-auth login                sign in, once
+  chatmock-server                    serve; clients use http://127.0.0.1:8000/v1
+  chatmock-server models             list what your account may use
+  chatmock-server --host 0.0.0.0 --api-key-file keys";
 
 /// Serves the OpenAI and Ollama APIs on this machine, with your own ChatGPT sign-in or through any server that speaks
 /// the Responses API.
@@ -77,6 +84,9 @@ impl Cli {
 /// A command to run instead of serving.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ServerCommand {
+    /// A command with a module of its own
+    #[command(flatten)]
+    Tool(Tool),
     /// Shows the effective settings, or the path of the configuration file; accepts every flag
     #[command(subcommand)]
     Config(ConfigCommand),
@@ -126,6 +136,9 @@ pub(crate) struct ProgramArgs {
     /// Selects the format of the log
     #[arg(long, env = env::LOG_FORMAT, value_name = "FORMAT", ignore_case = true, value_enum, default_value_t = LogFormat::Human)]
     pub(crate) log_format: LogFormat,
+    /// Keeps running when the terminal is closed that the server was started from
+    #[arg(long, env = env::STAY)]
+    pub(crate) stay: bool,
     /// Logs request bodies: everything that is sent to the model. For debugging; turn it off afterwards
     #[arg(long, env = env::LOG_BODIES)]
     pub(crate) log_bodies: bool,
@@ -221,7 +234,7 @@ pub(crate) struct ReplyArgs {
     /// Remembers what the model thought before it called tools, for clients that cannot send it back
     ///
     /// auto: for 7 days, up to 64 MiB; in memory, or encrypted in the folder of --state-dir. off: the model begins to think
-    /// anew after each call.
+    /// again after each call.
     #[arg(long, env = env::REASONING_REPLAY, value_name = "auto|off", ignore_case = true, value_enum, default_value_t = ReasoningReplay::Auto)]
     pub(crate) reasoning_replay: ReasoningReplay,
     /// Requests the fast tier when the model offers it and the request names no tier

@@ -3,21 +3,21 @@
 use std::any::TypeId;
 use std::ffi::OsString;
 
-use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory};
+use clap::{Arg, ArgAction, ArgMatches, Command, CommandFactory, Subcommand};
 
 use crate::cli::Cli;
+use crate::commands::Tool;
 use crate::env::Variable;
 use crate::value_parsers;
 
 /// Returns the command, with the environment variables that have an effect now.
 pub(crate) fn command() -> Command {
-    Cli::command().mut_args(|arg| make_global(accept_value(bind_variable(arg))))
+    hide_in_tools(Cli::command().mut_args(|arg| make_global(accept_value(bind_variable(arg)))))
 }
 
-/// Returns the command without any environment variable.
-#[cfg(test)]
+/// Returns the command without any environment variable, for what is the same everywhere.
 pub(crate) fn without_environment() -> Command {
-    Cli::command().mut_args(|arg| make_global(accept_value(arg.env(None::<&str>))))
+    hide_in_tools(Cli::command().mut_args(|arg| make_global(accept_value(arg.env(None::<&str>)))))
 }
 
 /// Parses the words of a command line, which begins with the name of the program.
@@ -25,13 +25,37 @@ pub(crate) fn read(
     command: Command,
     words: impl Iterator<Item = OsString>,
 ) -> Result<ArgMatches, clap::Error> {
-    let words: Vec<OsString> = words.map(|word| expand_negation(&command, word)).collect();
+    let mut is_past_flags = false;
+    let words = words.map(|word| {
+        is_past_flags |= word == "--";
+        if is_past_flags { word } else { expand_negation(&command, word) }
+    });
+    let words: Vec<OsString> = words.collect();
     command.try_get_matches_from(words)
 }
 
 /// Returns whether a flag takes a boolean.
 pub(crate) fn is_bool(arg: &Arg) -> bool {
     arg.get_value_parser().type_id() == TypeId::of::<bool>()
+}
+
+/// Leaves the flags of the server out of the help of other commands, which accept them all the same: between fifty flags
+/// of the server nobody finds the three of the command.
+///
+/// Clap hands flags of the whole program to each command unless it has them already; so each is given its own.
+pub(crate) fn hide_in_tools(command: Command) -> Command {
+    let common: Vec<Arg> = command.get_arguments().map(|arg| arg.clone().hide(true)).collect();
+    let tools: Vec<String> = Tool::augment_subcommands(Command::new("tools"))
+        .get_subcommands()
+        .map(|tool| tool.get_name().to_owned())
+        .collect();
+    command.mut_subcommands(|tool| {
+        if tools.iter().any(|name| *name == tool.get_name()) {
+            tool.args(common.iter().cloned())
+        } else {
+            tool
+        }
+    })
 }
 
 /// Rewrites `--no-fast-mode` to `--fast-mode=false`.

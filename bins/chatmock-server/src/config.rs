@@ -70,7 +70,7 @@ impl Config {
     pub(crate) fn explain(&self, error: ExitError) -> ExitError {
         match error {
             ExitError::Settings(error) if !self.is_empty() => ExitError::Settings(anyhow!(
-                "{error:#}\nsome settings come from {}: run chatmock-server config show",
+                "{error:#}\nhint: some settings come from {}: run chatmock-server config show",
                 self.location
             )),
             other => other,

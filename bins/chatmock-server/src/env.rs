@@ -21,6 +21,8 @@ pub(crate) const VERBOSE: &str = "VERBOSE";
 pub(crate) const VERBOSE_OBFUSCATION: &str = "VERBOSE_OBFUSCATION";
 /// The format of the log.
 pub(crate) const LOG_FORMAT: &str = "CHATMOCK_LOG_FORMAT";
+/// Set to keep running without the terminal.
+pub(crate) const STAY: &str = "CHATMOCK_STAY";
 /// Set to log request bodies.
 pub(crate) const LOG_BODIES: &str = "CHATMOCK_LOG_BODIES";
 /// The largest number of connections.
@@ -125,6 +127,8 @@ pub(crate) const BORROW_CODEX: &str = "CHATMOCK_BORROW_CODEX";
 const CODEX_HOME: &str = "CODEX_HOME";
 /// The variable for the platform's folder for settings, on platforms that have one.
 const CONFIG_FOLDER: &str = if cfg!(windows) { "APPDATA" } else { "XDG_CONFIG_HOME" };
+/// The variable for the folder that programs from Unix use for settings on every system.
+const XDG_CONFIG_FOLDER: &str = "XDG_CONFIG_HOME";
 /// The user's folder for files that last until they log out of the machine.
 const RUNTIME_FOLDER: &str = "XDG_RUNTIME_DIR";
 /// The folder for settings in the home folder, when the variable is unset.
@@ -208,6 +212,11 @@ pub(crate) fn key(name: &str) -> anyhow::Result<String> {
     Ok(key.to_owned())
 }
 
+/// Returns whether colours are wanted on a terminal.
+pub(crate) fn wants_colour() -> bool {
+    value("NO_COLOR").is_none() && value("TERM").is_none_or(|terminal| terminal != "dumb")
+}
+
 /// The folders that are known without any flag.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Folders {
@@ -217,6 +226,8 @@ pub(crate) struct Folders {
     pub(crate) codex: Option<PathBuf>,
     /// The platform's folder for settings.
     pub(crate) config: Option<PathBuf>,
+    /// The folder for settings of programs that use the same one on every system.
+    pub(crate) xdg: Option<PathBuf>,
     /// The user's folder for files that last until they log out of the machine.
     pub(crate) runtime: Option<PathBuf>,
 }
@@ -230,8 +241,10 @@ impl Folders {
         // The XDG specification says that a relative path there is to be ignored.
         let config = value(CONFIG_FOLDER).filter(|_| !cfg!(target_os = "macos")).map(PathBuf::from);
         let config = config.filter(|folder| folder.is_absolute());
+        let xdg = value(XDG_CONFIG_FOLDER).map(PathBuf::from).filter(|folder| folder.is_absolute());
+        let xdg = xdg.or_else(|| below(".config"));
         let runtime = value(RUNTIME_FOLDER).map(PathBuf::from);
         let runtime = runtime.filter(|folder| folder.is_absolute());
-        Self { runtime, codex, config: config.or_else(|| below(DEFAULT_CONFIG_FOLDER)), home }
+        Self { runtime, xdg, codex, config: config.or_else(|| below(DEFAULT_CONFIG_FOLDER)), home }
     }
 }

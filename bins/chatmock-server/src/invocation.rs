@@ -5,6 +5,7 @@ use clap::{ArgMatches, Command};
 
 use crate::cli::{Cli, ConfigCommand, ServerCommand};
 use crate::command::{self, command};
+use crate::commands::Tool;
 use crate::config::{Config, ConfigLocation, show};
 use crate::env::Folders;
 use crate::{usage, value_parsers};
@@ -14,6 +15,8 @@ use crate::{usage, value_parsers};
 pub(crate) enum Invocation {
     /// Serves requests.
     Serve(Box<Cli>, Config),
+    /// Runs another command.
+    Tool(Tool, Box<Cli>, Config),
     /// Prints this text.
     Print(String),
 }
@@ -43,6 +46,10 @@ impl Invocation {
             Some(ServerCommand::Config(_)) => Self::Print(show::text(&config, &matches)),
             Some(ServerCommand::Usage(args)) => {
                 Self::Print(usage::run(&args, &cli(&matches, |id| config.sets(id)))?)
+            }
+            Some(ServerCommand::Tool(tool)) => {
+                let cli = cli(&matches, |id| config.sets(id));
+                Self::Tool(tool, Box::new(cli), config)
             }
             _ => {
                 let cli = cli(&matches, |id| config.sets(id));

@@ -17,6 +17,7 @@ use anyhow::{Context, anyhow, ensure};
 use chatmock_server::Listener;
 
 use crate::exit::ExitError;
+use crate::port_owner::PortOwner;
 
 /// The number of free ports that are tried when one is taken on another address.
 const ATTEMPTS: u32 = 8;
@@ -252,9 +253,10 @@ impl BindError {
     fn into_exit_error(self) -> ExitError {
         let (ip, port) = (self.address.ip(), self.address.port());
         if self.is_taken() {
+            let owner = PortOwner::find(self.address);
+            let hint = owner.hint(port);
             return ExitError::PortTaken(anyhow!(
-                "port {port} on {ip} is in use: stop the program that uses it, or choose another \
-                 port with --port (0 picks a free one)"
+                "port {port} on {ip} is in use{owner}\nhint: {hint}"
             ));
         }
         if self.error.kind() == io::ErrorKind::PermissionDenied {

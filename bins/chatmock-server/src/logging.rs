@@ -12,7 +12,9 @@ use tracing_subscriber::util::SubscriberInitExt;
 use crate::cli::LogFormat;
 use crate::line_limit::LineLimit;
 use crate::log_level::LevelSwitch;
+use crate::log_rows::Rows;
 use crate::log_writer::LogWriter;
+use crate::terminal;
 
 /// The started log.
 #[derive(Debug)]
@@ -32,10 +34,11 @@ impl Log {
         let writer = writer.clone();
         let limit = log.limit.clone();
         let lines = fmt::layer().with_writer(move || writer.clone()).with_target(verbose);
-        // Only this crate starts a log, and only once. Colours follow the terminal and NO_COLOR.
+        // Only this crate starts a log, and only once. A person at a terminal gets rows.
         let layers = tracing_subscriber::registry().with(filter);
         match format {
             LogFormat::Human if log.is_on_terminal() => {
+                let lines = lines.event_format(Rows::new(terminal::shows_colour()));
                 layers.with(lines.with_filter(limit)).init();
             }
             LogFormat::Human => {

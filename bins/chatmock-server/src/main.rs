@@ -5,22 +5,33 @@ mod backend;
 mod banner;
 mod cli;
 mod command;
+mod commands;
 mod config;
+mod connect;
 mod demo;
 mod env;
 mod exit;
+mod first_run;
 mod invocation;
 mod line_limit;
 mod listen;
 mod log_level;
+mod log_rows;
 mod log_writer;
 mod logging;
 mod memory_limit;
+mod models_table;
 mod open_files;
+mod port_owner;
+mod release;
+mod service;
 mod settings;
 mod signals;
 mod systemd;
+mod terminal;
 mod text_file;
+mod tool;
+mod tool_context;
 mod usage;
 mod value_parsers;
 
@@ -37,7 +48,7 @@ use chatmock_server::{Listener, Served, Server, Settings};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
-use crate::banner::AccountStatus;
+use crate::banner::{AccountStatus, BannerFacts, Offer};
 use crate::cli::Cli;
 use crate::config::Config;
 use crate::demo::Demo;
@@ -50,6 +61,7 @@ use crate::logging::Log;
 use crate::settings::ResolvedSettings;
 use crate::signals::Signals;
 use crate::systemd::ServiceState;
+use crate::tool_context::ToolContext;
 
 /// The time for which the start waits for the account, whose tokens may have to be renewed first.
 const ACCOUNT_WAIT: Duration = Duration::from_secs(3);
@@ -96,6 +108,10 @@ fn execute(writer: &LogWriter) -> Result<ExitCode, ExitError> {
             let ended = start(*cli, &config, &folders, writer);
             ended.map_err(|error| config.explain(error))
         }
+        Invocation::Tool(tool, cli, config) => {
+            let context = ToolContext { cli: *cli, folders: &folders, writer };
+            tool.run(context).map_err(|error| config.explain(error))
+        }
         Invocation::Print(text) => {
             io::stdout().write_all(text.as_bytes()).context("cannot print")?;
             Ok(ExitCode::SUCCESS)
@@ -111,9 +127,20 @@ fn start(
 ) -> Result<ExitCode, ExitError> {
     let sockets = systemd::sockets().map_err(ExitError::Settings)?;
     let resolved = settings::resolve(cli, folders, &OpenAiVariables::read(), sockets);
-    let resolved = resolved.map_err(ExitError::Settings)?;
-    let ResolvedSettings { listen, metrics_address, demo, log, verbose, mut warnings, mut server } =
-        resolved;
+    let mut resolved = resolved.map_err(ExitError::Settings)?;
+    if let Some(code) = first_run::ask(&mut resolved)? {
+        return Ok(code);
+    }
+    let ResolvedSettings {
+        listen,
+        metrics_address,
+        demo,
+        log,
+        verbose,
+        stay,
+        mut warnings,
+        mut server,
+    } = resolved;
     warnings.extend(memory_limit::bound(&mut server.http.sizes));
     let log = Log::start(writer, log, verbose);
     for warning in config.warnings().iter().chain(&warnings) {
@@ -123,7 +150,7 @@ fn start(
     let sockets = listen.bind()?.with_metrics(metrics_address)?;
     let runtime = runtime().context("cannot start the runtime")?;
     runtime.spawn(log.limit().clone().run());
-    let ended = runtime.block_on(run(server, demo, sockets, &log));
+    let ended = runtime.block_on(run(server, RunOptions { demo, stay }, sockets, &log));
     log.limit().report();
     // Running tasks must not delay a program that was asked to end.
     runtime.shutdown_background();
@@ -136,17 +163,23 @@ fn start(
 /// handling most events: a runtime with a worker thread took a tenth more processor time for a
 /// short answer. Large requests are parsed and planned on blocking threads, so that they do not
 /// delay the streams.
-fn runtime() -> io::Result<Runtime> {
+pub(crate) fn runtime() -> io::Result<Runtime> {
     Builder::new_current_thread().enable_all().build()
+}
+
+/// The parts of a run that are not the server's.
+struct RunOptions {
+    demo: bool,
+    stay: bool,
 }
 
 async fn run(
     mut settings: Settings,
-    demo: bool,
+    RunOptions { demo, stay }: RunOptions,
     sockets: BoundSockets,
     log: &Log,
 ) -> Result<ExitCode, ExitError> {
-    let signals = Signals::listen().context("cannot receive signals")?;
+    let signals = Signals::listen(stay).context("cannot receive signals")?;
     signals::switch_level(log.level().clone()).context("cannot receive signals")?;
     settings.http.admin.log = Some(Arc::new(log.level().clone()));
     let demo = if demo { Some(Demo::start(&mut settings).await?) } else { None };
@@ -163,7 +196,9 @@ async fn run(
     }
     let account_status =
         if demo.is_some() { AccountStatus::Demo } else { account_status(&server).await };
-    banner::show(&endpoints, server.route(), &account_status, log);
+    let offer = if log.is_on_terminal() { Offer::of(&server).await } else { Offer::default() };
+    let facts = BannerFacts { endpoints: &endpoints, route: server.route(), account_status, offer };
+    banner::show(&facts, log);
     systemd::notify(ServiceState::Ready);
     Ok(serve(server, listeners, signals).await)
 }

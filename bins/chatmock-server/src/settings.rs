@@ -42,6 +42,8 @@ pub(crate) struct ResolvedSettings {
     pub(crate) log: LogFormat,
     /// True to log more detail.
     pub(crate) verbose: bool,
+    /// True if the end of the terminal does not end the server.
+    pub(crate) stay: bool,
     /// The warnings to log at each start.
     pub(crate) warnings: Vec<String>,
     /// The server's own settings. In a demo, the backend and the sign-in are set later.
@@ -56,8 +58,15 @@ pub(crate) fn resolve(
     sockets: Vec<TcpListener>,
 ) -> anyhow::Result<ResolvedSettings> {
     let Cli { command: _, program, listen, access, replies, models, backend, sign_in, admin } = cli;
-    let ProgramArgs { config: _, demo, verbose, verbose_obfuscation, log_format: log, log_bodies } =
-        program;
+    let ProgramArgs {
+        config: _,
+        demo,
+        verbose,
+        verbose_obfuscation,
+        log_format: log,
+        stay,
+        log_bodies,
+    } = program;
     let (listen, mut http) = http(listen, sockets)?;
     http.log_bodies = log_bodies;
     http.replay_reasoning = replies.reasoning_replay == ReasoningReplay::Auto;
@@ -80,7 +89,7 @@ pub(crate) fn resolve(
     let (policy, models) = (policy(replies)?, self::models(models));
     let server = Settings { http, policy, upstream: resolved.config, access, models };
     let verbose = verbose || verbose_obfuscation;
-    Ok(ResolvedSettings { listen, metrics_address, demo, log, verbose, warnings, server })
+    Ok(ResolvedSettings { listen, metrics_address, demo, log, verbose, stay, warnings, server })
 }
 
 fn http(
@@ -130,8 +139,8 @@ fn access(
         ensure!(
             allow_unauthenticated,
             "cannot listen on {address}: an address that other machines can reach needs an inbound \
-             key (--api-key-file FILE); use --host 127.0.0.1 for this machine alone, or \
-             --allow-unauthenticated if you trust everyone who can connect"
+             key (--api-key-file FILE)\nhint: make a key with  openssl rand -hex 24 > keys && chmod 600 keys ; use \
+             --host 127.0.0.1 for this machine alone, or --allow-unauthenticated if you trust everyone who can connect"
         );
         warnings.push(format!(
             "--allow-unauthenticated: anyone who can connect to {address} can use your account"
@@ -294,13 +303,21 @@ mod tests {
 
     #[test]
     fn nothing_typed_means_the_defaults_of_the_crates() {
-        let ResolvedSettings { listen, metrics_address, demo, log, verbose, warnings, server } =
-            resolved(&[]).unwrap();
+        let ResolvedSettings {
+            listen,
+            metrics_address,
+            demo,
+            log,
+            verbose,
+            stay,
+            warnings,
+            server,
+        } = resolved(&[]).unwrap();
         assert_eq!(metrics_address, None);
         assert_eq!((log, warnings.is_empty()), (LogFormat::Human, true));
         let usual = ListenTarget::resolve("localhost", 8000).unwrap();
         assert_eq!(format!("{listen:?}"), format!("{usual:?}"));
-        assert!(!demo && !verbose);
+        assert!(!demo && !verbose && !stay);
         let http = HttpSettings::default();
         assert_eq!(
             (server.http.sizes.max_body, server.http.timeouts.drain),

@@ -158,9 +158,11 @@ pub(crate) fn size_or_off(word: &str) -> Result<SizeOrOff, String> {
 pub(crate) fn unknown_word_hint(word: &OsStr) -> &'static str {
     match word.to_str() {
         Some("login") => "to sign in, run: chatmock-auth login",
-        Some("info") => "to see who is signed in, run: chatmock-auth status",
+        Some("info" | "status" | "whoami") => "to see who is signed in, run: chatmock-auth status",
+        Some("logout") => "to sign out, run: chatmock-auth logout",
+        Some("doctor") => "to find out what is wrong, run: chatmock-auth doctor",
         _ => {
-            "unknown command: this program takes flags, `config show` and `config path`; see --help"
+            "unknown command: `chatmock-server --help` lists the commands, such as `models` and `config show`, and the flags"
         }
     }
 }

@@ -8,6 +8,9 @@ mod access;
 mod bounds;
 #[path = "cli/config.rs"]
 mod config;
+#[cfg(target_os = "linux")]
+#[path = "cli/connect.rs"]
+mod connect;
 #[path = "cli/help.rs"]
 mod help;
 #[path = "cli/logs.rs"]
@@ -21,6 +24,12 @@ mod neighbours;
 mod process;
 #[path = "cli/routes.rs"]
 mod routes;
+#[cfg(unix)]
+#[path = "cli/screens.rs"]
+mod screens;
+#[cfg(target_os = "linux")]
+#[path = "cli/service.rs"]
+mod service;
 #[path = "cli/sharing.rs"]
 mod sharing;
 #[cfg(unix)]

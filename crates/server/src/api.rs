@@ -26,6 +26,7 @@ pub(crate) use self::error_response::error_response;
 use crate::http::api_keys::Caller;
 use crate::http::connection::Connections;
 use crate::http::memory_budget::HeldBody;
+use crate::http::notes::RequestNotes;
 use crate::http::request_body::BodyReader;
 use crate::http::response::HttpResponse;
 use crate::http::sanitize;
@@ -58,6 +59,7 @@ pub(crate) struct Services {
 pub(crate) struct RequestContext<'r> {
     pub(crate) services: &'r Services,
     pub(crate) caller: &'r Caller,
+    pub(crate) notes: &'r Arc<RequestNotes>,
     pub(crate) arrived: Instant,
     pub(crate) request_id: &'r str,
     /// True if a test asked for a panic in the response body.
@@ -108,6 +110,7 @@ fn serve_turn<D: Dialect>(exchange: Exchange<'_>) -> Handling<'_> {
             arrived: context.arrived,
             request_id: context.request_id.to_owned(),
             caller: context.caller.clone(),
+            notes: Arc::clone(context.notes),
             panic_in_body: context.panic_in_body,
             socket: None,
         };

@@ -2,6 +2,8 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use tokio::time::Instant;
 
 /// Returns the seconds since the Unix epoch.
@@ -23,6 +25,37 @@ pub(crate) fn unix_time_of(moment: Instant) -> Duration {
 /// Returns the time since the Unix epoch.
 pub(crate) fn unix_time() -> Duration {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default()
+}
+
+/// Returns a time as a clock on the wall shows it: the hour today, with the day of the week within six days, else with
+/// the date. UTC is used, and named, where the machine's time zone is not known.
+pub(crate) fn local_time(unix: u64, now: u64) -> String {
+    let at = |unix: u64| {
+        let unix = i64::try_from(unix).ok().and_then(|unix| Timestamp::from_second(unix).ok());
+        unix.map(|time| time.to_zoned_datetime(TimeZone::system()))
+    };
+    let (Some(time), Some(now)) = (at(unix), at(now)) else { return unix.to_string() };
+    let days = now.date().until(time.date()).map_or(i32::MAX, |span| span.get_days());
+    let form = match days {
+        0 => "%H:%M",
+        1..=6 => "%a %H:%M",
+        _ => "%Y-%m-%d %H:%M",
+    };
+    let zone =
+        if time.time_zone().iana_name().is_some_and(|zone| zone == "UTC") { " UTC" } else { "" };
+    format!("{}{zone}", time.strftime(form))
+}
+
+/// Returns a time to wait in words, such as `2 h 30 min`.
+pub(crate) fn wait(seconds: u64) -> String {
+    let minutes = seconds.div_ceil(60);
+    match (minutes / (24 * 60), minutes / 60 % 24, minutes % 60) {
+        (0, 0, minutes) => format!("{minutes} min"),
+        (0, hours, 0) => format!("{hours} h"),
+        (0, hours, minutes) => format!("{hours} h {minutes} min"),
+        (days, 0, _) => format!("{days} d"),
+        (days, hours, _) => format!("{days} d {hours} h"),
+    }
 }
 
 /// The time since a request arrived, read when it is first asked for.

@@ -59,12 +59,19 @@ fn from_refusal(refusal: ErrorResponse) -> Failure {
     failure
 }
 
-/// Names the setting of an address that could not be reached, where a person set it; the address
-/// itself is not a client's to know.
+/// Names the setting of an address that could not be reached, where a person set it, and else the backend's host;
+/// an address that a person set is not a client's to know.
 pub(crate) fn with_address_hint(mut failure: Failure, route: &UpstreamRoute) -> Failure {
-    if failure.kind == FailureKind::Unreachable && route.has_custom_base() {
-        failure.message = format!("{}; {}", failure.message, remedies::ADDRESS);
+    if !matches!(failure.kind, FailureKind::Unreachable | FailureKind::TimedOut) {
+        return failure;
     }
+    let host = route.host_and_port().map(|(host, _)| host).unwrap_or_default();
+    failure.message = match failure.code.as_deref() {
+        _ if route.has_custom_base() && failure.kind == FailureKind::TimedOut => return failure,
+        _ if route.has_custom_base() => format!("{}; {}", failure.message, remedies::ADDRESS),
+        Some("upstream_dns") => format!("{host} cannot be found: is this machine online?"),
+        _ => format!("{} ({host})", failure.message),
+    };
     failure
 }
 
@@ -86,11 +93,6 @@ pub(crate) fn notice(change: Adjustment) -> Notice {
         Adjustment::OtherModel { served } => changed("model", format!("{served} answers")),
         _ => changed("answer", "part of the answer differs from the request".to_owned()),
     }
-}
-
-/// The words of a failure that may be logged: those of a bad request repeat what a person wrote.
-pub(crate) fn loggable(failure: &Failure) -> Option<&str> {
-    (failure.kind != FailureKind::BadRequest).then_some(&*failure.message)
 }
 
 /// The limits that came with a refusal.

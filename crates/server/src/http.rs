@@ -8,6 +8,8 @@ pub(crate) mod fair_places;
 pub(crate) mod guard;
 pub(crate) mod log_limiter;
 pub(crate) mod memory_budget;
+pub(crate) mod notes;
+pub(crate) mod reason;
 pub(crate) mod request_body;
 pub(crate) mod response;
 pub mod sanitize;

@@ -7,6 +7,7 @@ mod error;
 mod failure;
 mod fault_injection;
 mod http;
+mod limit_words;
 mod panics;
 mod remedies;
 mod serve;
@@ -16,6 +17,7 @@ mod state;
 mod tasks;
 mod tokenizer;
 mod turn;
+pub mod wrap;
 
 pub use crate::http::connection::Listener;
 pub use crate::http::sanitize;

@@ -17,6 +17,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use chatmock_auth::FaultKind;
+use chatmock_protocol::codex::limits::Snapshot;
+use chatmock_translate::Catalog;
 use chatmock_upstream::UpstreamRoute;
 use futures::stream::FuturesUnordered;
 use futures::{FutureExt, StreamExt, TryFutureExt};
@@ -88,6 +90,21 @@ impl Server {
     /// Words for a person that say what to do, when no one is.
     pub async fn account(&self) -> Result<Option<Account>, String> {
         self.app.state.auth.account().await
+    }
+
+    /// Returns the models, after a short wait for the first list where `waits`.
+    pub async fn catalog(&self, waits: bool) -> Catalog {
+        if waits {
+            self.app.state.models.ready().await;
+        }
+        self.app.state.models.current().catalog().clone()
+    }
+
+    /// Returns the last limits that the backend reported for the account; nothing is asked of it.
+    pub async fn limits(&self) -> Option<Snapshot> {
+        let state = &self.app.state;
+        let credentials = state.client.credentials().await.ok()?;
+        state.limits.last(&credentials).map(|(_, limits)| limits)
     }
 
     /// The backend that answers.

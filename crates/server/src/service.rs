@@ -16,11 +16,12 @@ use crate::api::family::ApiFamily;
 use crate::api::route::{self, NoRoute, Route};
 use crate::api::{self, Exchange, RequestContext, address};
 use crate::app::App;
-use crate::failure;
 use crate::fault_injection;
 use crate::http::access_log::{LoggedByBody, milliseconds, request_id};
 use crate::http::api_keys::Caller;
 use crate::http::guard::{Admitted, Guard};
+use crate::http::notes::RequestNotes;
+use crate::http::reason;
 use crate::http::response::{self, HttpResponse};
 use crate::http::{sanitize, websocket};
 
@@ -37,8 +38,16 @@ struct RequestSummary {
     /// The family that words failures.
     family: &'static ApiFamily,
     caller: Caller,
+    notes: Arc<RequestNotes>,
     arrived: Instant,
     id: String,
+}
+
+/// The failure that a response reports, for the log.
+#[derive(Clone, Debug)]
+struct Refusal {
+    code: Option<String>,
+    reason: String,
 }
 
 /// Answers a request from an address; every failure becomes an answer too, also a panic.
@@ -104,6 +113,7 @@ async fn serve(
     let context = RequestContext {
         services: &app.endpoints,
         caller: &request.caller,
+        notes: &request.notes,
         arrived: request.arrived,
         request_id: &request.id,
         panic_in_body: fault_injection::body(&head.headers),
@@ -119,21 +129,20 @@ impl RequestSummary {
             sent: String::new(),
             family: route::family(head.uri.path(), &head.headers),
             caller: Caller::of(&head.extensions).with_peer(peer),
+            notes: Arc::new(RequestNotes::of(&head.headers, peer)),
             arrived,
             id: request_id(),
         }
     }
 
     fn error_response(&self, failure: &Failure) -> HttpResponse {
-        tracing::debug!(
-            request_id = self.id,
-            code = ?failure.code,
-            param = ?failure.param,
-            words = ?failure::loggable(failure),
-            "refused"
-        );
         let failure = failure.clone().with_request_id(&self.id);
-        api::error_response(&failure, self.family, &self.path)
+        let mut response = api::error_response(&failure, self.family, &self.path);
+        response.extensions_mut().insert(Refusal {
+            code: failure.code.as_deref().map(str::to_owned),
+            reason: reason::reason(&failure),
+        });
+        response
     }
 
     /// Writes the line of the access log, unless the response's own body does or there were too many.
@@ -142,15 +151,31 @@ impl RequestSummary {
         if by_body || !app.log_limiter.admits(response.status()) {
             return;
         }
-        tracing::info!(
-            request_id = self.id,
-            caller = self.caller.label(),
-            method = sanitize::text(self.method.as_str()),
-            path = sanitize::text(&self.sent),
-            status = response.status().as_u16(),
-            milliseconds = milliseconds(self.arrived.elapsed()),
-            "request"
-        );
+        let (notes, refusal) = (&self.notes, response.extensions().get::<Refusal>());
+        macro_rules! write {
+            ($level:ident) => {
+                tracing::$level!(
+                    request_id = self.id,
+                    caller = self.caller.label(),
+                    client = notes.program(),
+                    user_agent = notes.user_agent(),
+                    address = notes.address(),
+                    method = sanitize::text(self.method.as_str()),
+                    path = sanitize::text(&self.sent),
+                    dialect = notes.dialect(),
+                    model = notes.model(),
+                    status = response.status().as_u16(),
+                    code = refusal.and_then(|refusal| refusal.code.as_deref()),
+                    reason = refusal.map(|refusal| &*refusal.reason),
+                    milliseconds = milliseconds(self.arrived.elapsed()),
+                    "request"
+                )
+            };
+        }
+        match refusal {
+            Some(_) => write!(warn),
+            None => write!(info),
+        }
     }
 }
 

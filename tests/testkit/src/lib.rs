@@ -13,4 +13,6 @@ pub mod chromium;
 pub mod client;
 pub mod prerequisite;
 pub mod process;
+#[cfg(unix)]
+pub mod terminal;
 pub mod wording;

@@ -22,11 +22,13 @@ use super::plan::{TurnPlan, plan_turn};
 use super::record::{Outcome, TurnRecord};
 use super::socket::SocketTurn;
 use super::{TurnContext, TurnServices};
-use crate::clock::{LazyElapsed, unix_time};
+use crate::clock::{LazyElapsed, unix_now, unix_time};
 use crate::failure;
 use crate::http::api_keys::Caller;
 use crate::http::memory_budget::Reservation;
+use crate::http::notes::RequestNotes;
 use crate::http::response::{self, HttpResponse, ReplyHeaders};
+use crate::limit_words;
 use crate::state::credentials::Audience;
 use crate::state::ledger::LiveTurn;
 
@@ -42,6 +44,7 @@ pub(crate) struct TurnRequest<'c> {
     pub(crate) arrived: Instant,
     pub(crate) request_id: String,
     pub(crate) caller: Caller,
+    pub(crate) notes: Arc<RequestNotes>,
     /// True if the response body panics, which only a test can ask for.
     pub(crate) panic_in_body: bool,
     /// The place of the turn on a WebSocket, where it came over one.
@@ -112,7 +115,13 @@ async fn answer<D: Dialect>(
             calls.map(|call| EventSource::open(services, call, &credentials)).collect()
         }
     };
-    let explain = |failure| D::explain(failure, &plan.shape);
+    let (asker, store) = (Arc::clone(&credentials), Arc::clone(state));
+    let limited = move |failure| {
+        let last = limit_words::is_used_up(&failure).then(|| store.limits.last(&asker));
+        let limits = last.flatten().map(|(_, limits)| limits);
+        limit_words::named(failure, limits.as_ref(), unix_now())
+    };
+    let explain = |failure| D::explain(limited(failure), &plan.shape);
     let limit = plan.stream.then_some(services.hold);
     attempt::wait_until_open(&mut sources, limit).await.map_err(explain)?;
     let meta = sources.iter_mut().find_map(EventSource::take_meta).unwrap_or_default();
@@ -142,7 +151,7 @@ async fn answer<D: Dialect>(
         Choice::new(source, D::whole(&shape, number)).remembering(remembered.clone())
     };
     let outputs = whole(services, sources.map(gather).collect(), record).await;
-    let (outputs, late) = outputs.map_err(|failure| D::explain(failure, &shape))?;
+    let (outputs, late) = outputs.map_err(|failure| D::explain(limited(failure), &shape))?;
     headers.notices.extend(late);
     if let Some(store_on_complete) = store_on_complete {
         store_on_complete.store::<D::Whole>(&state.responses, &outputs);

@@ -28,6 +28,7 @@ use crate::failure;
 use crate::http::access_log::random_id;
 use crate::http::api_keys::Caller;
 use crate::http::fair_places::{FairPlaces, Place, PlaceLimits};
+use crate::http::notes::RequestNotes;
 use crate::state::SharedState;
 use crate::state::reasoning::Replay;
 use crate::state::responses::{Owner, StoreKey, StoredResponse};
@@ -133,6 +134,7 @@ struct PlanInput {
     /// What was changed in the body before it was read.
     notices: Vec<Notice>,
     caller: Caller,
+    notes_for_log: Arc<RequestNotes>,
     credentials: Arc<Credentials>,
     socket: Option<SocketTurn>,
     /// When the request arrived, since the Unix epoch.
@@ -185,6 +187,7 @@ pub(super) async fn plan_turn<D: Dialect>(
         model: request.model.take(),
         notices: Vec::new(),
         caller: request.caller.clone(),
+        notes_for_log: Arc::clone(&request.notes),
         credentials: Arc::clone(credentials),
         socket: request.socket.clone(),
         arrived: unix_time_of(request.arrived),
@@ -243,6 +246,7 @@ fn plan<D: Dialect>(
     let (state, policy) = (&services.state, &services.policy);
     let owner = Owner::of(&input.credentials, input.caller.label());
     let mut drafted = D::draft(D::read(&input.body)?, &seal(state, &input.credentials))?;
+    input.notes_for_log.asks_for(D::NAME, &drafted.draft.model.name);
     let socket = input.socket.as_ref();
     let kept = socket.and_then(|socket| socket.kept(&drafted.draft));
     if !continue_response(services, (&owner, kept), &mut drafted.draft, extent)? {

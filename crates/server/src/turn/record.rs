@@ -13,7 +13,8 @@ use super::{TurnServices, plan};
 use crate::clock::unix_milliseconds;
 use crate::http::access_log::milliseconds;
 use crate::http::log_limiter::LogLimiter;
-use crate::http::sanitize;
+use crate::http::notes::RequestNotes;
+use crate::http::{reason, sanitize};
 use crate::state::ledger::{self, Ledger, LiveGuard, LiveTurn, Tokens, TurnEntry};
 
 /// The most notices of a turn that its record names.
@@ -31,6 +32,7 @@ pub(super) struct TurnRecord {
     pub(super) request_id: String,
     /// When the request arrived.
     pub(super) arrived: Instant,
+    notes: Arc<RequestNotes>,
     live: LiveGuard,
     ledger: Arc<Ledger>,
     limiter: Arc<LogLimiter>,
@@ -88,6 +90,7 @@ impl TurnRecord {
         Self {
             request_id: request.request_id.clone(),
             arrived: request.arrived,
+            notes: Arc::clone(&request.notes),
             live: ledger.begin(live),
             ledger: Arc::clone(ledger),
             limiter: Arc::clone(limiter),
@@ -132,11 +135,12 @@ impl TurnRecord {
     /// Writes the record of an answer that began.
     pub(super) fn write(&mut self, outcome: Outcome<'_>, metrics: TurnMetrics) {
         let TurnMetrics { first_at, usage } = metrics;
-        let (outcome, code) = match outcome {
+        let (outcome, failure) = match outcome {
             Outcome::Complete => ("complete", None),
-            Outcome::Broken(failure) => ("broken", code_of(failure)),
+            Outcome::Broken(failure) => ("broken", Some(failure)),
             Outcome::Left => ("left", None),
         };
+        let code = failure.and_then(code_of);
         let entry = &mut self.entry;
         entry.status = if self.begun { 200 } else { CLIENT_LEFT };
         entry.first_milliseconds = first_at.map(milliseconds);
@@ -151,24 +155,42 @@ impl TurnRecord {
             };
         }
         if self.limiter.admits_turn(outcome, usage) {
-            tracing::info!(
-                request_id = self.request_id,
-                caller = entry.label,
-                dialect = &*entry.dialect,
-                model = entry.asked,
-                stream = entry.stream,
-                status = entry.status,
-                outcome,
-                code,
-                first_milliseconds = entry.first_milliseconds,
-                milliseconds = entry.milliseconds,
-                input_tokens = usage.map(|usage| usage.input),
-                cached_tokens = usage.map(|usage| usage.cached),
-                output_tokens = usage.map(|usage| usage.output),
-                "turn"
-            );
+            self.log(outcome, failure, usage);
         }
         self.push(outcome, code);
+    }
+
+    /// Writes the line of the log.
+    fn log(&self, outcome: &'static str, failure: Option<&Failure>, usage: Option<Usage>) {
+        let (entry, notes) = (&self.entry, &self.notes);
+        macro_rules! write {
+            ($level:ident) => {
+                tracing::$level!(
+                    request_id = self.request_id,
+                    caller = entry.label,
+                    client = notes.program(),
+                    user_agent = notes.user_agent(),
+                    address = notes.address(),
+                    dialect = &*entry.dialect,
+                    model = entry.asked,
+                    stream = entry.stream,
+                    status = entry.status,
+                    outcome,
+                    code = failure.and_then(code_of),
+                    reason = failure.map(reason::reason),
+                    first_milliseconds = entry.first_milliseconds,
+                    milliseconds = entry.milliseconds,
+                    input_tokens = usage.map(|usage| usage.input),
+                    cached_tokens = usage.map(|usage| usage.cached),
+                    output_tokens = usage.map(|usage| usage.output),
+                    "turn"
+                )
+            };
+        }
+        match failure {
+            Some(_) => write!(warn),
+            None => write!(info),
+        }
     }
 
     /// Writes the record of a request that was refused before an answer began; its line in the log is that of

@@ -29,6 +29,7 @@ use self::request::{ClientMessage, Create};
 use super::TurnServices;
 use crate::http::api_keys::Caller;
 use crate::http::memory_budget::HeldBody;
+use crate::http::notes::RequestNotes;
 use crate::http::websocket::{Close, Gone, Incoming, WebSocket};
 use crate::settings::SocketSettings;
 use crate::state::responses::{ConnectionMemory, Lane, StoredResponse};
@@ -56,6 +57,8 @@ pub(crate) struct SocketServices {
 /// Whom a socket serves.
 pub(crate) struct SocketClient {
     pub(crate) caller: Caller,
+    /// What the log says about the handshake.
+    pub(crate) notes: Arc<RequestNotes>,
     /// The headers of the handshake that turns look at.
     pub(crate) headers: HeaderMap,
     /// The model that the path names.

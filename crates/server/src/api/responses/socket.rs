@@ -25,6 +25,7 @@ pub(in crate::api) fn socket(exchange: Exchange<'_>) -> Handling<'_> {
         }
         let client = SocketClient {
             caller: context.caller.clone(),
+            notes: Arc::clone(context.notes),
             headers: kept(&head.headers),
             model: model_of_path(variable)?,
         };

@@ -14,8 +14,9 @@ use http_body::Body;
 use serde::Deserialize;
 
 use super::{SocketClient, SocketServices, SocketTurn, TurnHandle, Waiting, events};
-use crate::failure;
 use crate::http::access_log::request_id;
+use crate::http::notes::RequestNotes;
+use crate::http::reason;
 use crate::http::response::{HttpResponse, ResponseBody};
 use crate::state::responses::{ConnectionMemory, Lane};
 use crate::turn::{TurnRequest, TurnServices, turn};
@@ -78,6 +79,7 @@ pub(super) fn open(services: &SocketServices, client: &SocketClient, waiting: Wa
         handle: Arc::clone(&handle),
     };
     let (model, caller) = (client.model.clone(), client.caller.clone());
+    let notes = Arc::new(client.notes.of_same_sender());
     let turns = Arc::clone(&services.turns);
     let opening = async move {
         let request = TurnRequest {
@@ -87,14 +89,16 @@ pub(super) fn open(services: &SocketServices, client: &SocketClient, waiting: Wa
             reservation: Some(reservation),
             arrived,
             request_id: request_id.clone(),
-            caller,
+            caller: caller.clone(),
+            notes: Arc::clone(&notes),
             panic_in_body: false,
             socket: Some(socket),
         };
         let answer = AssertUnwindSafe(turn::<Responses>(&turns, request)).catch_unwind().await;
         let answer = answer.unwrap_or_else(|_| Err(turns.panics.caught()));
         if let Err(failure) = &answer {
-            log(&turns, &request_id, failure);
+            let request = (request_id.as_str(), caller.label(), &*notes);
+            log(&turns, request, failure);
         }
         answer
     };
@@ -103,18 +107,27 @@ pub(super) fn open(services: &SocketServices, client: &SocketClient, waiting: Wa
 }
 
 /// Writes the line of a request that got no answer.
-fn log(turns: &TurnServices, request_id: &str, failure: &Failure) {
+fn log(
+    turns: &TurnServices,
+    (request_id, caller, notes): (&str, Option<&str>, &RequestNotes),
+    failure: &Failure,
+) {
     use chatmock_translate::Family;
-    let words = failure::loggable(failure);
-    tracing::debug!(request_id, code = ?failure.code, param = ?failure.param, ?words, "refused");
     let status = OpenAi::status(failure);
     let limited = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
     if turns.log_limiter.admits(limited) {
-        tracing::info!(
+        tracing::warn!(
             request_id,
+            caller,
+            client = notes.program(),
+            user_agent = notes.user_agent(),
+            address = notes.address(),
             dialect = "responses",
+            model = notes.model(),
             transport = "websocket",
             status,
+            code = failure.code.as_deref(),
+            reason = reason::reason(failure),
             "request"
         );
     }

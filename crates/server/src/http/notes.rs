@@ -1,0 +1,168 @@
+//! What the log says about a request: the program and the address that sent it, and the model that it asks for.
+
+use std::net::IpAddr;
+use std::sync::OnceLock;
+
+use http::HeaderMap;
+use http::header::USER_AGENT;
+
+use crate::http::sanitize;
+
+/// The header in which programs that call many services give their name.
+const TITLE: &str = "x-title";
+
+/// The longest name of a program, in bytes.
+const MAX_NAME: usize = 32;
+
+/// Programs by a part of their user agent, in lower case; the first that fits gives the name.
+const PROGRAMS: &[(&str, &str)] = &[
+    ("codex", "Codex CLI"),
+    ("claude-cli", "Claude Code"),
+    ("claude-code", "Claude Code"),
+    ("opencode", "opencode"),
+    ("openwebui", "Open WebUI"),
+    ("open-webui", "Open WebUI"),
+    ("open webui", "Open WebUI"),
+    ("librechat", "LibreChat"),
+    ("kilo-code", "Kilo Code"),
+    ("kilocode", "Kilo Code"),
+    ("roocode", "Roo Code"),
+    ("roo-code", "Roo Code"),
+    ("cline", "Cline"),
+    ("continue", "Continue"),
+    ("zed/", "Zed"),
+    ("raycast", "Raycast"),
+    ("cursor", "Cursor"),
+    ("obsidian", "Obsidian"),
+    ("githubcopilot", "VS Code Copilot"),
+    ("vscode", "VS Code"),
+    ("litellm", "LiteLLM"),
+    ("homeassistant", "Home Assistant"),
+    ("n8n", "n8n"),
+    ("xcode", "Xcode"),
+    ("ai-sdk", "AI SDK"),
+    ("ollama-python", "ollama-python"),
+    ("ollama-js", "ollama-js"),
+    ("openai/python", "OpenAI SDK (Python)"),
+    ("openai/js", "OpenAI SDK (JS)"),
+];
+
+/// The facts about a request that its line in the log has, besides the key's label.
+#[derive(Debug, Default)]
+pub(crate) struct RequestNotes {
+    program: Option<String>,
+    user_agent: Option<String>,
+    address: Option<IpAddr>,
+    /// The dialect and the model, once the request was read that far.
+    asked: OnceLock<(&'static str, String)>,
+}
+
+impl RequestNotes {
+    /// Reads the headers that name a program.
+    pub(crate) fn of(headers: &HeaderMap, address: Option<IpAddr>) -> Self {
+        let text = |name: &str| {
+            let value = headers.get(name).map(|value| sanitize::bytes(value.as_bytes()));
+            value.filter(|value| !value.is_empty())
+        };
+        let user_agent = text(USER_AGENT.as_str());
+        let title = text(TITLE).map(|title| sanitize::text_within(&title, MAX_NAME));
+        let program = title.or_else(|| user_agent.as_deref().map(program));
+        Self { program, user_agent, address, asked: OnceLock::new() }
+    }
+
+    /// Makes the notes of a further request from the same sender.
+    pub(crate) fn of_same_sender(&self) -> Self {
+        let Self { program, user_agent, address, asked: _ } = self;
+        let (program, user_agent) = (program.clone(), user_agent.clone());
+        Self { program, user_agent, address: *address, asked: OnceLock::new() }
+    }
+
+    /// Notes the model that is asked for; the first note stays.
+    pub(crate) fn asks_for(&self, dialect: &'static str, model: &str) {
+        // A request that is planned a second time asks for the same.
+        let _ = self.asked.set((dialect, sanitize::text(model)));
+    }
+
+    /// The name of the program, as far as its headers give it.
+    pub(crate) fn program(&self) -> Option<&str> {
+        self.program.as_deref()
+    }
+
+    /// The header `user-agent`, made harmless.
+    pub(crate) fn user_agent(&self) -> Option<&str> {
+        self.user_agent.as_deref()
+    }
+
+    /// The address that the request came from, as text.
+    pub(crate) fn address(&self) -> Option<String> {
+        self.address.map(|address| address.to_canonical().to_string())
+    }
+
+    /// The dialect, if it is known.
+    pub(crate) fn dialect(&self) -> Option<&'static str> {
+        self.asked.get().map(|(dialect, _)| *dialect)
+    }
+
+    /// The model as the client named it, if it is known.
+    pub(crate) fn model(&self) -> Option<&str> {
+        self.asked.get().map(|(_, model)| model.as_str())
+    }
+}
+
+/// Returns the name of a program: a known one, else the first product of its user agent.
+fn program(user_agent: &str) -> String {
+    let lower = user_agent.to_ascii_lowercase();
+    let known = PROGRAMS.iter().find(|(part, _)| lower.contains(part));
+    let name = match known {
+        Some((_, name)) => *name,
+        None => user_agent.split(['/', ' ', '(']).next().unwrap_or_default(),
+    };
+    sanitize::text_within(name, MAX_NAME)
+}
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    fn notes(headers: &[(&'static str, &'static str)]) -> RequestNotes {
+        let headers = headers
+            .iter()
+            .map(|(name, value)| (name.parse().unwrap(), HeaderValue::from_static(value)));
+        RequestNotes::of(&headers.collect(), None)
+    }
+
+    #[test]
+    fn programs_are_known_by_their_user_agents_and_others_by_their_first_product() {
+        for (agent, name) in [
+            ("codex_exec/0.169.0 (Debian 12; x86_64) xterm", "Codex CLI"),
+            ("claude-cli/2.1.330 (external, cli)", "Claude Code"),
+            ("AsyncOpenAI/Python 3.54.0", "OpenAI SDK (Python)"),
+            ("ai-sdk/openai-compatible/3.0.92 opencode/1.18.33", "opencode"),
+            ("Python/3.11 aiohttp/3.12", "Python"),
+            ("curl/8.5.0", "curl"),
+        ] {
+            assert_eq!(notes(&[("user-agent", agent)]).program(), Some(name), "{agent}");
+        }
+        assert_eq!(notes(&[]).program(), None);
+    }
+
+    #[test]
+    fn a_title_names_the_program_before_the_library_that_it_uses() {
+        let notes = notes(&[("x-title", "Open WebUI"), ("user-agent", "OpenAI/JS 7.57.0")]);
+        assert_eq!(
+            (notes.program(), notes.user_agent()),
+            (Some("Open WebUI"), Some("OpenAI/JS 7.57.0"))
+        );
+    }
+
+    #[test]
+    fn the_first_model_that_is_noted_stays() {
+        let notes = notes(&[]);
+        assert_eq!((notes.dialect(), notes.model()), (None, None));
+        notes.asks_for("chat", "a\nb");
+        notes.asks_for("responses", "c");
+        assert_eq!((notes.dialect(), notes.model()), (Some("chat"), Some("a\\nb")));
+    }
+}
