@@ -144,7 +144,7 @@ fn source_files_are_short_documented_and_never_named_mod() {
         let (path, text) = (file.display(), std::fs::read_to_string(&file).unwrap());
         let lines = code(&text).lines().count();
         for (fault, holds) in [
-            (format!("{path} does not begin with a module doc"), !text.starts_with("//! ")),
+            (format!("{path} does not begin with a module doc"), !is_documented(&text)),
             (format!("{path} should be a file next to its folder"), file.ends_with("mod.rs")),
             (format!("{path} has {lines} lines before its tests"), lines > FILE_LIMIT),
         ] {
@@ -209,6 +209,11 @@ fn no_crate_does_what_is_not_its_business() {
 /// Returns whether a crate is the named one or of its family (`hyper-util` is of `hyper`'s).
 fn belongs(used: &str, family: &str) -> bool {
     used.strip_prefix(family).is_some_and(|rest| rest.is_empty() || rest.starts_with(['-', '_']))
+}
+
+/// Returns whether a file begins with a module doc, its own or that of a page.
+fn is_documented(text: &str) -> bool {
+    ["//! ", "#![doc = include_str!("].iter().any(|doc| text.starts_with(doc))
 }
 
 /// The part of a file before its unit tests.

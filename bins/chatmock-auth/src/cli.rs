@@ -9,6 +9,7 @@ use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use clap::{
     Arg, ArgMatches, Args, Command, CommandFactory, FromArgMatches, Parser, Subcommand, ValueEnum,
 };
+use clap_complete::Shell;
 
 use crate::env;
 
@@ -16,9 +17,53 @@ const AFTER_HELP: &str = "\
 Tokens are never printed. A flag overrides its environment variable, and an empty variable is the \
 same as an unset one. HTTPS_PROXY, ALL_PROXY and NO_PROXY choose a proxy.
 
-Exit codes: 0 success, 1 any other failure or a problem that doctor found, 2 a flag or setting that \
+Exit codes (`chatmock-auth help exit-codes`): 0 success, 1 any other failure or a problem that doctor found, 2 a flag or setting that \
 cannot be used, 3 nobody is signed in or the sign-in has ended, 4 a question was answered with no \
-or could not be asked, 130 and 143 stopped by Ctrl-C or SIGTERM.";
+or could not be asked, 130 and 143 stopped by Ctrl-C or SIGTERM.
+
+Examples:
+  chatmock-auth login              sign in with the browser
+  chatmock-auth login --device     sign in with a code, on a machine without a browser
+  chatmock-auth status             who is signed in, and how much of the limits is used
+  chatmock-auth doctor             find out what is wrong";
+
+const LOGIN_EXAMPLES: &str = "\
+Examples:
+  chatmock-auth login
+  chatmock-auth login --device
+  chatmock-auth login --route plan
+  chatmock-auth login --account work";
+
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  chatmock-auth status
+  chatmock-auth status --json";
+
+const LOGOUT_EXAMPLES: &str = "\
+Examples:
+  chatmock-auth logout
+  chatmock-auth logout --account work";
+
+const IMPORT_EXAMPLES: &str = "\
+Examples:
+  chatmock-auth import codex";
+
+const USE_EXAMPLES: &str = "\
+Examples:
+  chatmock-auth accounts
+  chatmock-auth use work";
+
+/// The exit codes, as the help topic has them.
+pub(crate) const EXIT_CODES: &str = "\
+Exit codes:
+
+    0  success
+    1  any other failure, or a problem that doctor found
+    2  a flag or a setting cannot be used
+    3  nobody is signed in, or the sign-in has ended
+    4  a question was answered with no, or could not be asked
+  130  stopped by Ctrl-C
+  143  stopped by SIGTERM";
 
 /// Signs in to ChatGPT for chatmock-server, and manages the sign-in.
 #[derive(Debug, Parser)]
@@ -34,28 +79,54 @@ pub(crate) struct Cli {
 #[derive(Debug, Subcommand)]
 pub(crate) enum Task {
     /// Signs in with the browser, or with a code where no browser can be opened
+    #[command(after_help = LOGIN_EXAMPLES)]
     Login(Login),
     /// Shows who is signed in, and how much of the limits is used
-    #[command(visible_alias = "info")]
+    #[command(visible_alias = "info", after_help = STATUS_EXAMPLES)]
     Status(Status),
     /// Ends the sign-in at the sign-in service, then deletes the tokens
+    #[command(after_help = LOGOUT_EXAMPLES)]
     Logout(Logout),
     /// Renews the tokens now; otherwise this happens automatically
     Refresh,
     /// Finds the sign-in of another program, and makes a separate one for the same account
+    #[command(after_help = IMPORT_EXAMPLES)]
     Import(Import),
     /// Lists the accounts
     Accounts,
     /// Switches to another account
+    #[command(after_help = USE_EXAMPLES)]
     Use(Use),
     /// Checks for problems, and says how to fix them
     Doctor,
+    /// Prints a completion script or a man page, or explains the exit codes
+    #[command(flatten)]
+    Generate(Generate),
+}
+
+/// Texts that need no sign-in.
+#[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
+pub(crate) enum Generate {
+    /// Prints a completion script for a shell
+    Completions {
+        /// The shell that reads the script
+        shell: Shell,
+    },
+    /// Prints the man page
+    Man {
+        /// Writes the pages of all commands into this folder instead
+        #[arg(long, value_name = "FOLDER")]
+        dir: Option<PathBuf>,
+    },
+    /// Help topic: the exit codes of this program
+    #[command(long_about = EXIT_CODES)]
+    ExitCodes,
 }
 
 /// Arguments of `login`.
 #[derive(Debug, Args)]
 pub(crate) struct Login {
-    /// The route to sign in for. At a terminal you are asked; otherwise it is codex
+    /// The route to sign in for [default: codex]
     #[arg(long, value_name = "ROUTE", value_enum)]
     pub(crate) route: Option<RouteName>,
     #[command(flatten)]
@@ -214,6 +285,12 @@ impl Cli {
     fn from(matches: &mut ArgMatches) -> Result<Self, clap::Error> {
         Self::from_arg_matches_mut(matches)
     }
+}
+
+/// Makes the command without any variable of the environment, for what is the same everywhere.
+pub(crate) fn plain_command() -> Command {
+    let silent = |arg: Arg| arg.env(None::<&str>);
+    Cli::command().mut_args(silent).mut_subcommands(|task| task.mut_args(silent))
 }
 
 /// Makes the command, and treats the variables of all its flags alike.

@@ -1,14 +1,24 @@
 //! `doctor`: one line for each check, with a fix where one is needed.
 
+use std::io::{Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::process::ExitCode;
+use std::time::Duration;
 
 use chatmock_auth::doctor::{self, Check, Health};
-use chatmock_auth::{CALLBACK_PORTS, EndpointError, StoreChoice};
+use chatmock_auth::{CALLBACK_PORTS, EndpointError, FaultKind, StoreChoice};
 use time::OffsetDateTime;
 
 use crate::exit::{CommandError, OTHER};
 use crate::screen::{Paint, Screen, shown};
-use crate::{CommandContext, env};
+use crate::status::usage::{self, Usage, UsageError};
+use crate::{CommandContext, dates, env};
+
+/// The longest wait for a server on this machine.
+const PATIENCE: Duration = Duration::from_millis(500);
+
+/// The most of its answer that is read, in bytes.
+const MAX_ANSWER: u64 = 4096;
 
 /// Runs all checks and prints a line for each.
 pub(crate) async fn run(context: &CommandContext) -> Result<ExitCode, CommandError> {
@@ -16,7 +26,7 @@ pub(crate) async fn run(context: &CommandContext) -> Result<ExitCode, CommandErr
     let mut tell = |checks: &[Check]| {
         for check in checks {
             failed |= check.health == Health::Fail;
-            context.screen.line(row(context.screen, check));
+            context.screen.hanging(&row(context.screen, check), 21);
         }
     };
     tokio::select! {
@@ -34,8 +44,12 @@ async fn look(
     let endpoint = config.keeper.endpoint()?;
     // Before anything is read, since a read closes what other users can read.
     let files = doctor::files(&config.home);
-    tell(&[doctor::sign_in(config.home.load(), OffsetDateTime::now_utc())]);
+    let sign_in = doctor::sign_in(config.home.load(), OffsetDateTime::now_utc());
+    let (sign_in, limits) = tried(context, sign_in).await?;
+    tell(&[sign_in]);
     tell(&[files]);
+    tell(limits.as_slice());
+    tell(&[server()]);
     if config.store != StoreChoice::File {
         tell(&[doctor::keyring(&config.home).await]);
     }
@@ -52,6 +66,82 @@ async fn look(
     tell(&doctor::issuer(&endpoint).await);
     tell(&[doctor::backend(config.upstream(&route).route.base()).await]);
     Ok(())
+}
+
+/// Tries a sign-in that looks well, as `status` does: that it has ended shows only where it is used.
+async fn tried(
+    context: &CommandContext,
+    sign_in: Check,
+) -> Result<(Check, Option<Check>), EndpointError> {
+    if sign_in.health == Health::Fail {
+        return Ok((sign_in, None));
+    }
+    let keeper = context.keeper(None)?;
+    let usage = usage::read(context, &keeper).await;
+    // A renewal that was begun is saved.
+    keeper.finish().await;
+    let check = |health, detail: String, fix: Option<String>| Check {
+        name: "limits",
+        health,
+        detail,
+        fix,
+        code: None,
+    };
+    Ok(match usage {
+        Ok(usage) => (sign_in, Some(check(Health::Ok, limits(&usage), None))),
+        Err(UsageError::SignedOut(why)) => {
+            let login = context.route().login_command();
+            let code = Some(FaultKind::RenewalRefused.fault().code);
+            let fix = Some(login.clone());
+            // The words name the command, too; it has a place of its own here.
+            let detail = why.replace(&format!("; sign in again: {login}"), "");
+            (Check { health: Health::Fail, detail, fix, code, ..sign_in }, None)
+        }
+        // Why there is no answer is found out below.
+        Err(_) => (sign_in, None),
+    })
+}
+
+fn limits(usage: &Usage) -> String {
+    let windows = usage.limits.iter().filter(|limit| limit.name.is_none());
+    let windows = windows.flat_map(|limit| &limit.windows);
+    let words = windows
+        .map(|window| format!("{:.0} % of {} used", window.used, dates::window(window.minutes)));
+    let words: Vec<String> = words.collect();
+    if words.is_empty() { "the backend reports none".to_owned() } else { words.join(", ") }
+}
+
+/// Looks whether a server runs at the usual port.
+fn server() -> Check {
+    let port = env::value(env::PORT).and_then(|port| port.to_str()?.parse().ok()).unwrap_or(8000);
+    let address = SocketAddr::from(([127, 0, 0, 1], port));
+    let ask = || {
+        let mut stream = TcpStream::connect_timeout(&address, PATIENCE).ok()?;
+        stream.set_read_timeout(Some(PATIENCE)).ok()?;
+        stream.write_all(b"GET /ready HTTP/1.0\r\nhost: 127.0.0.1\r\n\r\n").ok()?;
+        let mut answer = String::new();
+        stream.take(MAX_ANSWER).read_to_string(&mut answer).ok()?;
+        Some(answer)
+    };
+    let (health, detail, fix) = match ask() {
+        None => (
+            Health::Ok,
+            format!("none runs at http://{address}; to start one: chatmock-server"),
+            None,
+        ),
+        Some(answer) if !answer.contains("x-request-id: req_") => {
+            let fix = "chatmock-server --port 8001".to_owned();
+            (Health::Warn, format!("another program has port {port}"), Some(fix))
+        }
+        Some(answer) if answer.contains(" 200 ") => {
+            (Health::Ok, format!("ready at http://{address}/v1"), None)
+        }
+        Some(_) => {
+            let fix = "chatmock-server service status".to_owned();
+            (Health::Warn, format!("the one at http://{address} is not ready"), Some(fix))
+        }
+    };
+    Check { name: "server", health, detail, fix, code: None }
 }
 
 fn row(screen: Screen, check: &Check) -> String {

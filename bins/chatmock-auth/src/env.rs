@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 
 /// Logs more.
 pub(crate) const VERBOSE: &str = "VERBOSE";
+/// The port of the server.
+pub(crate) const PORT: &str = "PORT";
 /// The folder of the sign-ins.
 pub(crate) const HOME: &str = "CHATGPT_LOCAL_HOME";
 /// The issuer of the sign-in.

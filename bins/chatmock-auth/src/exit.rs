@@ -1,11 +1,11 @@
 //! Errors of the program, and the exit code of each kind, for scripts.
 
-use std::io::{Write, stderr};
 use std::process::ExitCode;
 
 use anyhow::anyhow;
 use chatmock_auth::{EndpointError, KeeperError, LockError, RegistrationError, StoreError};
-use chatmock_server::sanitize;
+
+use crate::screen;
 
 /// Any failure without a code of its own; also a problem that `doctor` found.
 pub(crate) const OTHER: u8 = 1;
@@ -18,9 +18,6 @@ const DECLINED: u8 = 4;
 
 /// The advice for a keyring that does not work.
 const KEYRING: &str = "unlock the keyring, or sign in with --store file";
-
-/// The longest message, in bytes.
-const MAX_MESSAGE: usize = 1000;
 
 /// Why a command failed.
 #[derive(Debug)]
@@ -40,15 +37,14 @@ pub(crate) enum CommandError {
 impl CommandError {
     /// Prints the message and returns the exit code.
     pub(crate) fn report(&self) -> ExitCode {
-        let (code, message) = match self {
-            Self::Settings(error) => (SETTINGS, format!("error: {error:#}")),
-            Self::SignedOut(error) => (SIGNED_OUT, format!("error: {error:#}")),
-            Self::Declined(error) => (DECLINED, format!("error: {error:#}")),
-            Self::Stopped(left, code) => (*code, format!("stopped: {left}")),
-            Self::Other(error) => (OTHER, format!("error: {error:#}")),
+        let (code, label, message) = match self {
+            Self::Settings(error) => (SETTINGS, "error: ", format!("{error:#}")),
+            Self::SignedOut(error) => (SIGNED_OUT, "error: ", format!("{error:#}")),
+            Self::Declined(error) => (DECLINED, "error: ", format!("{error:#}")),
+            Self::Stopped(left, code) => (*code, "stopped: ", (*left).to_owned()),
+            Self::Other(error) => (OTHER, "error: ", format!("{error:#}")),
         };
-        // Nobody is left to report it to when this cannot be written.
-        let _ = writeln!(stderr(), "{}", sanitize::text_within(&message, MAX_MESSAGE));
+        screen::complain(label, &message);
         ExitCode::from(code)
     }
 }
@@ -64,9 +60,10 @@ impl From<EndpointError> for CommandError {
         match error {
             EndpointError::Issuer(_) => Self::Settings(anyhow!(error).context("--issuer")),
             EndpointError::Identity | EndpointError::UnknownRoute => Self::Settings(error.into()),
-            EndpointError::Unreachable(_) => Self::Other(
-                anyhow!(error).context("no answer (find out why: chatmock-auth doctor)"),
-            ),
+            EndpointError::Unreachable(_) => Self::Other(anyhow!(
+                "{:#}\nhint: find out why: chatmock-auth doctor",
+                anyhow!(error)
+            )),
             error => Self::Other(error.into()),
         }
     }

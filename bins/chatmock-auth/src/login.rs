@@ -5,7 +5,6 @@ mod browser_launch;
 mod device;
 mod method;
 mod redirect_file;
-mod route;
 
 use std::process::ExitCode;
 use std::time::Duration;
@@ -90,7 +89,8 @@ impl<'a> LoginFlow<'a> {
     async fn new(context: &'a CommandContext, login: &'a Login) -> Result<Self, CommandError> {
         let endpoint = context.config.keeper.endpoint()?;
         context.config.home.check()?;
-        let route = route::chosen(context, login).await?;
+        // A question that a newcomer cannot answer is none: the other route is a flag.
+        let route = login.route.clone().unwrap_or(SignInRoute::CODEX);
         let profile = route.profile().ok_or(EndpointError::UnknownRoute)?;
         login.check(profile).map_err(CommandError::Settings)?;
         if profile.registers && endpoint.client_id() != CLIENT_ID {
@@ -121,7 +121,13 @@ impl<'a> LoginFlow<'a> {
             StoreChoice::File => format!("in {}", file.display()),
         };
         screen.line("Signing in with your ChatGPT account, for chatmock-server on this machine.");
-        screen.field("Route", self.profile.name);
+        let route = match self.login.route {
+            Some(_) => self.profile.name.to_owned(),
+            None => {
+                format!("{} (the other one: chatmock-auth login --route plan)", self.profile.name)
+            }
+        };
+        screen.field("Route", &route);
         screen.field("Service", self.endpoint.issuer());
         screen.field("Store", &place);
         if let Some(name) = &self.login.name {
@@ -213,14 +219,26 @@ impl<'a> LoginFlow<'a> {
             screen.field("Set aside", &format!("{key}: chatmock-auth use {key}"));
         }
         let_go::tell_replaced(screen, self.endpoint.issuer(), &signed_in.replaced);
-        if self.route != SignInRoute::CODEX {
-            screen.field("Used by", &format!("chatmock-server --route {}", self.route));
-        }
+        let server = match self.route == SignInRoute::CODEX {
+            true => "chatmock-server".to_owned(),
+            false => format!("chatmock-server --route {}", self.route),
+        };
+        screen.field(
+            "Next",
+            &format!("{server}, then clients use {OPENAI} (OpenAI) or {OLLAMA} (Ollama)"),
+        );
+        screen.field("Set up", "chatmock-server connect");
         if !signed_in.usable {
             screen::warn(format_args!("{PLAN_USE_OFF}{}", self.route.login_command()));
         }
     }
 }
+
+/// The address for clients of OpenAI, unless the server is told another.
+const OPENAI: &str = "http://127.0.0.1:8000/v1";
+
+/// The address for clients of Ollama.
+const OLLAMA: &str = "http://127.0.0.1:8000";
 
 /// The message of a sign-in that may not use the plan; the command follows.
 pub(crate) const PLAN_USE_OFF: &str = "signed in, but use of the plan is off because you did not allow it; sign in again and allow it: ";

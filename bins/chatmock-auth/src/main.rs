@@ -6,6 +6,7 @@ mod dates;
 mod doctor;
 mod env;
 mod exit;
+mod generate;
 mod import;
 mod json;
 mod keyboard;
@@ -87,6 +88,7 @@ async fn run(resolved: ResolvedCommand) -> Result<ExitCode, CommandError> {
         Task::Accounts => accounts::list(&context),
         Task::Use(account) => accounts::switch(&context, &account).await,
         Task::Doctor => doctor::run(&context).await,
+        Task::Generate(what) => generate::run(&what),
     }
 }
 

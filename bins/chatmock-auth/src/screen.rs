@@ -3,11 +3,15 @@
 use std::fmt::Display;
 use std::io::{IsTerminal, Write, stderr, stdout};
 
-use chatmock_server::sanitize;
+use chatmock_server::{sanitize, wrap};
+use terminal_size::{Height, Width, terminal_size_of};
 
 use crate::env;
 
-/// The longest warning, in bytes.
+/// The column at which the values of fields begin.
+const VALUES: usize = 14;
+
+/// The longest message, in bytes.
 const MAX_WARNING: usize = 1000;
 
 /// A colour with a meaning.
@@ -41,6 +45,8 @@ impl Paint {
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Screen {
     colour: bool,
+    /// The width to wrap at, where a terminal shows the lines.
+    width: Option<usize>,
     /// True if block characters can be shown.
     pub(crate) unicode: bool,
 }
@@ -48,17 +54,32 @@ pub(crate) struct Screen {
 impl Screen {
     /// Looks at standard output.
     pub(crate) fn read() -> Self {
-        Self { colour: stdout().is_terminal() && env::wants_colour(), unicode: env::is_unicode() }
+        let is_terminal = stdout().is_terminal();
+        Self {
+            colour: is_terminal && env::wants_colour(),
+            width: is_terminal.then(|| width(terminal_size_of(stdout()))),
+            unicode: env::is_unicode(),
+        }
     }
 
     /// Writes a line. A reader that has gone is no reason to stop.
     pub(crate) fn line(self, text: impl Display) {
-        let _ = writeln!(stdout(), "{text}");
+        self.hanging(&text.to_string(), 0);
+    }
+
+    /// Writes a line; what does not fit is put below its column `indent`.
+    pub(crate) fn hanging(self, text: &str, indent: usize) {
+        let wrapped = match self.width {
+            // An address that is to be opened or copied keeps its line, as wide as it is.
+            Some(width) => wrap::hanging(text, (0, indent), width),
+            None => text.to_owned(),
+        };
+        let _ = writeln!(stdout(), "{wrapped}");
     }
 
     /// Writes a name and what belongs to it; the value comes from outside.
     pub(crate) fn field(self, name: &str, value: &str) {
-        self.line(format_args!("  {name:<11} {}", shown(value)));
+        self.hanging(&format!("  {name:<11} {}", shown(value)), VALUES);
     }
 
     /// Writes the beginning of a line that a person ends.
@@ -75,8 +96,31 @@ impl Screen {
 
 /// Writes a warning to standard error.
 pub(crate) fn warn(text: impl Display) {
-    let _ =
-        writeln!(stderr(), "warning: {}", sanitize::text_within(&text.to_string(), MAX_WARNING));
+    complain("warning: ", &text.to_string());
+}
+
+/// Writes a message to standard error, wrapped below its label; a part behind `hint: ` has a line of its own.
+pub(crate) fn complain(label: &str, text: &str) {
+    let mut label = label;
+    for part in text.split("\nhint: ") {
+        let line = format!("{label}{}", sanitize::text_within(part, MAX_WARNING));
+        let line = match stderr().is_terminal() {
+            true => wrap::hanging(&line, (0, label.len()), width(terminal_size_of(stderr()))),
+            false => line,
+        };
+        // Nobody is left to report it to when this cannot be written.
+        let _ = writeln!(stderr(), "{line}");
+        label = "hint: ";
+    }
+}
+
+fn width(of_terminal: Option<(Width, Height)>) -> usize {
+    /// The least width that lines are broken at: below it they could not be read.
+    const NARROWEST: usize = 40;
+    match of_terminal {
+        Some((Width(width @ 1..), _)) => usize::from(width).max(NARROWEST),
+        _ => wrap::USUAL_WIDTH,
+    }
 }
 
 /// A value from outside, fit to be shown: one short line that cannot steer the terminal.
@@ -98,7 +142,7 @@ mod tests {
     #[test]
     fn colours_are_written_for_terminals_only() {
         assert_eq!(Screen::default().paint(Paint::Bad, "x"), "x");
-        let screen = Screen { colour: true, unicode: false };
+        let screen = Screen { colour: true, ..Screen::default() };
         assert_eq!(screen.paint(Paint::Bad, "x"), "\u{1b}[31mx\u{1b}[0m");
     }
 }

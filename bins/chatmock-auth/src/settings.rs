@@ -64,6 +64,8 @@ pub(crate) enum Task {
     Use(String),
     /// Look for faults.
     Doctor,
+    /// Print a text that needs no sign-in.
+    Generate(cli::Generate),
 }
 
 /// The settings of a sign-out.
@@ -193,6 +195,7 @@ fn task(task: cli::Task, folders: &Folders) -> anyhow::Result<Task> {
         cli::Task::Accounts => Task::Accounts,
         cli::Task::Use(cli::Use { account }) => Task::Use(account),
         cli::Task::Doctor => Task::Doctor,
+        cli::Task::Generate(what) => Task::Generate(what),
     })
 }
 

@@ -2,7 +2,7 @@
 
 mod limits;
 mod report;
-mod usage;
+pub(crate) mod usage;
 
 use std::path::Path;
 use std::process::ExitCode;

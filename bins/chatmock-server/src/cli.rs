@@ -17,28 +17,9 @@ use clap::{ArgAction, ArgMatches, Args, FromArgMatches, Parser, Subcommand, Valu
 
 pub(crate) use self::admin::AdminArgs;
 pub(crate) use self::usage::UsageArgs;
-use crate::commands::Tool;
+use crate::commands::{AFTER_HELP, Tool};
 use crate::value_parsers::{SizeOrOff, SocketPath};
 use crate::{env, value_parsers};
-
-const AFTER_HELP: &str = "\
-A flag overrides its environment variable, the variable overrides the configuration file, and the \
-file overrides the default. An empty variable is ignored. A switch may be given a value: \
---verbose=false turns off what the environment or the file turned on.
-
-In the file, every flag has a key, named like the flag without the dashes: port = 9000.
-
-HTTPS_PROXY, ALL_PROXY and NO_PROXY select a proxy for calls to the backend.
-
-Exit codes: 0 stopped as requested; 1 any other failure; 2 a flag, a variable, the configuration \
-file or a setting cannot be used; 3 the port is in use. `chatmock-server help exit-codes` has all.
-
-Examples:
-  chatmock-server --demo             try it without an account or the network
-  chatmock-auth login                sign in, once
-  chatmock-server                    serve; clients use http://127.0.0.1:8000/v1
-  chatmock-server models             list what your account may use
-  chatmock-server --host 0.0.0.0 --api-key-file keys";
 
 /// Serves the OpenAI and Ollama APIs on this machine, with your own ChatGPT sign-in or through any server that speaks
 /// the Responses API.
@@ -280,7 +261,7 @@ pub(crate) struct ModelArgs {
     /// Defines a name for a model, optionally with an effort: opus=gpt-6-sol:high
     ///
     /// With ! behind it, the effort holds whatever a request says. An alias of opus, sonnet, haiku or fable
-    /// also stands for such names of Anthropic's models. May be given several times; in the environment,
+    /// also means such names of Anthropic's models. May be given several times; in the environment,
     /// separate names with commas.
     #[arg(long, env = env::ALIAS, value_name = "NAME=MODEL", value_delimiter = ',', value_parser = value_parsers::alias)]
     pub(crate) alias: Vec<Alias>,

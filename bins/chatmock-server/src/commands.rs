@@ -152,6 +152,26 @@ fn variable_name(word: &str) -> Result<String, String> {
     }
 }
 
+/// The end of the help of the server itself.
+pub(crate) const AFTER_HELP: &str = "\
+A flag overrides its environment variable, the variable overrides the configuration file, and the \
+file overrides the default. An empty variable is ignored. A switch may be given a value: \
+--verbose=false turns off what the environment or the file turned on.
+
+In the file, every flag has a key, named like the flag without the dashes: port = 9000.
+
+HTTPS_PROXY, ALL_PROXY and NO_PROXY select a proxy for calls to the backend.
+
+Exit codes: 0 stopped as requested; 1 any other failure; 2 a flag, a variable, the configuration \
+file or a setting cannot be used; 3 the port is in use. `chatmock-server help exit-codes` has all.
+
+Examples:
+  chatmock-server --demo             try it without an account or the network
+  chatmock-auth login                sign in, once
+  chatmock-server                    serve; clients use http://127.0.0.1:8000/v1
+  chatmock-server models             list what your account may use
+  chatmock-server --host 0.0.0.0 --api-key-file keys";
+
 const SERVICE_EXAMPLES: &str = "\
 Examples:
   chatmock-server service install              show the unit, ask, install it, start it

@@ -139,7 +139,7 @@ impl RequestSummary {
         let failure = failure.clone().with_request_id(&self.id);
         let mut response = api::error_response(&failure, self.family, &self.path);
         response.extensions_mut().insert(Refusal {
-            code: failure.code.as_deref().map(str::to_owned),
+            code: failure.code.as_deref().or(failure.class.as_deref()).map(str::to_owned),
             reason: reason::reason(&failure),
         });
         response

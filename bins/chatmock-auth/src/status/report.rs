@@ -12,7 +12,13 @@ impl Status {
     pub(super) fn tell(&self, screen: Screen) {
         let (account, now) = (&self.account, dates::unix_now());
         let who = screen.paint(Paint::Strong, &shown(named(account)));
-        screen.line(format_args!("{} as {who}", screen.paint(Paint::Good, "Signed in")));
+        match &self.usage {
+            Err(UsageError::SignedOut(_)) => {
+                let ended = screen.paint(Paint::Bad, "has ended");
+                screen.line(format_args!("The sign-in of {who} {ended}"));
+            }
+            _ => screen.line(format_args!("{} as {who}", screen.paint(Paint::Good, "Signed in"))),
+        }
         if let Some(name) = &account.name {
             screen.field("Account", name);
         }

@@ -14,59 +14,59 @@ use crate::dates;
 
 /// The use of an account's limits.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Usage {
+pub(crate) struct Usage {
     /// The plan as the backend knows it.
-    pub(super) plan: Option<String>,
+    pub(crate) plan: Option<String>,
     /// The limits that have windows, the main one first.
-    pub(super) limits: Vec<Limit>,
+    pub(crate) limits: Vec<Limit>,
     /// Credits next to the plan.
-    pub(super) credits: Option<Credits>,
+    pub(crate) credits: Option<Credits>,
 }
 
 /// One limit.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Limit {
+pub(crate) struct Limit {
     /// Its name; the main limit has none.
-    pub(super) name: Option<String>,
+    pub(crate) name: Option<String>,
     /// True if nothing is left.
-    pub(super) reached: bool,
+    pub(crate) reached: bool,
     /// Its windows.
-    pub(super) windows: Vec<Window>,
+    pub(crate) windows: Vec<Window>,
 }
 
 /// One window of a limit.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(super) struct Window {
+pub(crate) struct Window {
     /// The used part, in percent.
-    pub(super) used: f64,
+    pub(crate) used: f64,
     /// Its length.
-    pub(super) minutes: u64,
+    pub(crate) minutes: u64,
     /// The time of its reset, in seconds since 1970.
-    pub(super) resets: Option<i64>,
+    pub(crate) resets: Option<i64>,
 }
 
 /// Credits next to the plan.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Credits {
+pub(crate) struct Credits {
     /// True if there are any.
-    pub(super) some: bool,
+    pub(crate) some: bool,
     /// True if they have no bound.
-    pub(super) unlimited: bool,
+    pub(crate) unlimited: bool,
     /// The rest, as the backend writes it.
-    pub(super) balance: Option<String>,
+    pub(crate) balance: Option<String>,
 }
 
 /// Limits that a server received earlier.
 #[derive(Clone, Debug, PartialEq)]
-pub(super) struct StoredUsage {
+pub(crate) struct StoredUsage {
     /// When it received them, in seconds since 1970.
-    pub(super) as_of: i64,
-    pub(super) usage: Usage,
+    pub(crate) as_of: i64,
+    pub(crate) usage: Usage,
 }
 
 /// Why the limits are not known.
 #[derive(Debug)]
-pub(super) enum UsageError {
+pub(crate) enum UsageError {
     /// Only a new sign-in helps.
     SignedOut(String),
     /// They may be had another time.
@@ -78,7 +78,7 @@ pub(super) enum UsageError {
 }
 
 /// Asks the backend; an access token that has ended is renewed first.
-pub(super) async fn read(
+pub(crate) async fn read(
     context: &CommandContext,
     keeper: &TokenKeeper,
 ) -> Result<Usage, UsageError> {
@@ -115,7 +115,7 @@ async fn elsewhere(keeper: &TokenKeeper, page: &'static str) -> UsageError {
 }
 
 /// Reads what a server that uses this home last received about a sign-in's account.
-pub(super) fn stored(home: &Path, sign_in: &AuthFile) -> Option<StoredUsage> {
+pub(crate) fn stored(home: &Path, sign_in: &AuthFile) -> Option<StoredUsage> {
     let stored = stored_limits(home, sign_in)?;
     let (as_of, limits) = (i64::try_from(stored.as_of).ok()?, stored.limits);
     let main = windows(limits.primary, limits.secondary);

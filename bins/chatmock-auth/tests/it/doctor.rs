@@ -126,3 +126,34 @@ fn the_process_writes_no_core_and_takes_no_token_as_an_argument() {
     let help = harness.run(&["login", "--help"]).out;
     assert!(!help.contains("token "), "{help}");
 }
+
+#[test]
+fn the_doctor_and_the_status_agree_about_a_sign_in_that_has_ended() {
+    let harness = Harness::new();
+    harness.sign_in(expiring(ADA, -60));
+    let ended = json!({"error": {"code": "refresh_token_invalidated", "message": "x"}});
+    harness.simulator.enqueue_at(Endpoint::Token, Script::json(400, &ended));
+    let doctor = harness.run(&["doctor"]).with(1);
+    let line = doctor.out.lines().next().unwrap();
+    assert!(line.starts_with("FAIL  sign-in ") && line.contains("chatmock-auth login"), "{line}");
+    harness.simulator.enqueue_at(Endpoint::Token, Script::json(400, &ended));
+    let status = harness.run(&["status"]).with(3);
+    assert!(status.out.starts_with("The sign-in of ada@example.com has ended"), "{}", status.out);
+}
+
+#[test]
+fn the_doctor_shows_the_limits_and_whether_a_server_runs() {
+    let harness = Harness::new();
+    harness.sign_in(person(ADA));
+    let mut command = harness.program(&["doctor"]);
+    let ended = Ended::of(command.env("PORT", "9"));
+    ended.says("ok    limits").says("none runs at http://127.0.0.1:9");
+}
+
+#[test]
+fn completions_a_man_page_and_the_exit_codes_need_no_sign_in() {
+    let harness = Harness::new();
+    harness.run(&["completions", "bash"]).with(0).says("--borrow-codex");
+    harness.run(&["man"]).with(0).says(".TH chatmock-auth");
+    harness.run(&["help", "exit-codes"]).with(0).says("nobody is signed in");
+}

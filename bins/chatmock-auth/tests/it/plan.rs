@@ -246,46 +246,16 @@ mod at_a_terminal {
     use super::*;
     use crate::terminal::Terminal;
 
-    fn asked(harness: &Harness) -> Terminal {
-        let mut login = Terminal::start(&mut harness.program(&["login", "--no-browser"]));
-        login.until("Which route? [codex] ", |_| false);
-        login
-    }
-
     #[test]
-    fn the_routes_are_told_in_a_line_each_and_enter_means_codex() {
+    fn no_question_is_asked_and_the_other_route_is_named() {
         let harness = Harness::new();
-        let mut login = asked(&harness);
-        login.type_line("");
+        let mut login = Terminal::start(&mut harness.program(&["login", "--no-browser"]));
         login.until("/oauth/authorize?", |_| false);
         login.until("Ctrl-C stops", |_| false);
         login.signal("INT");
         let (code, text) = login.end();
         assert_eq!(code, Some(130), "{text}");
-        let lines: Vec<&str> = text.lines().map(str::trim).collect();
-        assert!(lines[0].starts_with("codex ") && lines[0].contains("not a documented"), "{text}");
-        assert!(lines[1].starts_with("plan ") && lines[1].contains("Plus and Pro"), "{text}");
-    }
-
-    #[test]
-    fn the_person_may_choose_the_other_one() {
-        let harness = Harness::new();
-        let mut login = asked(&harness);
-        login.type_line("neither");
-        login.until("Type codex or plan", |_| false);
-        login.type_line("plan");
-        login.until("/api/accounts/authorize?", |_| false);
-        login.until("Ctrl-C stops", |_| false);
-        login.signal("INT");
-        assert_eq!(login.end().0, Some(130));
-    }
-
-    #[test]
-    fn ctrl_c_at_the_question_ends_it() {
-        let harness = Harness::new();
-        let login = asked(&harness);
-        login.signal("INT");
-        let (code, text) = login.end();
-        assert!(code == Some(130) && text.contains("nothing was changed"), "{text}");
+        assert!(!text.contains("Which") && text.contains("--route plan"), "{text}");
+        assert!(text.contains("nothing was changed"), "{text}");
     }
 }

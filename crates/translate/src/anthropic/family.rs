@@ -143,7 +143,10 @@ pub(super) fn with_facts(failure: Failure, shape: &Shape<MessagesShape>) -> Fail
             let message = format!("prompt is too long: {tokens} tokens > {window} maximum");
             Failure { kind: FailureKind::BadRequest, message, param: None, ..failure }
         }
-        (FailureKind::RateLimited { retry_after: Some(wait) }, _) if wait > SHORT_WAIT => {
+        // A limit whose window is known has its time in the message already.
+        (FailureKind::RateLimited { retry_after: Some(wait) }, _)
+            if wait > SHORT_WAIT && !failure.message.contains(" free at ") =>
+        {
             let words = failure.message.trim_end_matches('.');
             let message = format!("{words}; it resets {}", reset(shape.created, wait));
             Failure { message, ..failure }

@@ -1,3 +1,5 @@
+//! Tests of the driver of whole turns.
+
 use std::time::Duration;
 
 use serde_json::Value;
