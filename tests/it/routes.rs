@@ -81,7 +81,7 @@ async fn tools_are_called_and_answered_by_every_route_in_every_dialect() {
 async fn a_plan_is_offered_functions_in_a_namespace_that_no_client_sees() {
     let way = Way::by(plan()).await;
     let parameters = json!({"type": "object", "properties": {}});
-    let tools = json!([{"type": "function", "name": "get_weather", "strict": false, "parameters": parameters}]);
+    let tools = json!([{"type": "function", "name": "get_weather", "description": null, "strict": false, "parameters": parameters}]);
     let mut request = responses("get_weather city=Oslo", false);
     request["tools"] = tools.clone();
     let reply = way.server.post(RESPONSES, &request).await.json();
@@ -112,8 +112,12 @@ async fn what_a_plan_refuses_is_reported_and_not_sent() {
     let reply = way.server.post(RESPONSES, &request).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     let notices = reply.header("x-chatmock-notices").unwrap();
-    for name in ["temperature", "metadata", "truncation", "file_search"] {
+    for name in ["temperature", "truncation", "file_search"] {
         assert!(notices.contains(name), "{notices}");
+    }
+    // Labels are kept here.
+    assert_eq!(reply.json()["metadata"], json!({"a": "b"}));
+    for name in ["temperature", "metadata", "truncation", "file_search"] {
         assert!(!way.sent().to_string().contains(name), "{name}");
     }
     assert_eq!(way.sent()["tools"], json!([{"type": "web_search"}]));

@@ -73,18 +73,26 @@ async fn a_whole_response_has_its_output_though_the_backend_left_it_out() {
 #[tokio::test]
 async fn public_events_reach_a_responses_client_byte_for_byte() {
     let harness = Harness::new().await;
-    let created = r#"{"type":"response.created","response":{"id":"resp_1","status":"in_progress"},"sequence_number":0,"x_big":123456789012345678901234567890,"x_exp":1E2}"#;
+    // A response that lacks a member, or says of one what is not so here, would be made whole.
+    let members = r#""object":"response","created_at":1,"incomplete_details":null,"model":"m","previous_response_id":null,"instructions":null,"error":null,"tools":[],"tool_choice":"auto","truncation":"disabled","parallel_tool_calls":true,"text":{"format":{"type":"text"}},"top_p":1.0,"presence_penalty":0,"frequency_penalty":0,"top_logprobs":0,"temperature":1.00,"reasoning":null,"usage":null,"max_output_tokens":null,"max_tool_calls":null,"store":false,"background":false,"service_tier":"auto","metadata":{},"safety_identifier":null,"prompt_cache_key":null"#;
+    let created = format!(
+        r#"{{"type":"response.created","response":{{"id":"resp_1","status":"in_progress","completed_at":null,"output":[],{members}}},"sequence_number":0,"x_big":123456789012345678901234567890,"x_exp":1E2}}"#
+    );
     let unknown = r#"{"sequence_number":1,"type":"response.never_heard_of","delta":"a\u0062\/"}"#;
     let private = r#"{"type":"codex.rate_limits","rate_limits":{"primary":null}}"#;
-    let done = r#"{"type":"response.completed","sequence_number":2,"response":{"id":"resp_1","status":"completed","output":[{"type":"message","role":"assistant","content":[]}],"x":1.0}}"#;
-    let script = Script::events([created, unknown, private, done]);
+    let done = format!(
+        r#"{{"type":"response.completed","sequence_number":2,"response":{{"id":"resp_1","status":"completed","completed_at":2,"output":[{{"type":"message","id":"msg_1","role":"assistant","content":[]}}],{members},"x":1.0}}}}"#
+    );
+    let script = Script::events([&*created, unknown, private, &*done]);
     harness.simulator.enqueue(script.then(Step::Event(r#"{"type":"keepalive"}"#.into())));
-    let reply = harness.server.post(RESPONSES, &responses("hello", true)).await;
+    let mut request = responses("hello", true);
+    request["store"] = json!(false);
+    let reply = harness.server.post(RESPONSES, &request).await;
     let framed = |kind: &str, data: &str| format!("event: {kind}\ndata: {data}\n\n");
     let expected = [
-        framed("response.created", created),
+        framed("response.created", &created),
         framed("response.never_heard_of", unknown),
-        framed("response.completed", done),
+        framed("response.completed", &done),
     ];
     assert_eq!(reply.text(), expected.concat());
 }

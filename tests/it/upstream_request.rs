@@ -124,23 +124,68 @@ async fn a_fedramp_workspace_is_named_as_one() {
 }
 
 #[tokio::test]
-async fn unknown_members_and_items_of_a_response_request_go_up_byte_for_byte() {
+async fn what_the_backend_takes_of_a_response_request_goes_up_byte_for_byte() {
     let harness = Harness::new().await;
     let parts = [
-        r#""x_new":{"b":1E2,"a":123456789012345678901234567890,"e":"\u00e9\/"}"#,
         r#"{"type":"message","role":"user","content":[{"type":"input_text","text":"a\u0062 \/"}]}"#,
+        r#"{"type":"brand_new", "n":123456789012345678901234567890,"e":1E2}"#,
         r#""text":{"x_kept" : 1.0}"#,
     ];
-    let body =
-        format!(r#"{{{},"model":"gpt-5.5","input":[ {} ],{}}}"#, parts[0], parts[1], parts[2]);
+    let body = format!(
+        r#"{{"x_new":{{"b":1E2}},"model":"gpt-5.5","input":[ {}, {} ],{}}}"#,
+        parts[0], parts[1], parts[2]
+    );
     let reply = harness.server.send(Request::post(RESPONSES, body)).await;
+    assert_eq!((reply.status, reply.header("x-chatmock-notices")), (200, Some("x_new=ignored")));
     let call = harness.simulator.model_calls().pop().unwrap();
     let sent = String::from_utf8(call.body.to_vec()).unwrap();
     for part in parts {
         assert!(sent.contains(part), "{part} is not in {sent}");
     }
-    // What to make of it is the backend's to say.
-    assert_eq!((reply.status, reply.error().3), (400, json!("x_new")));
+}
+
+#[tokio::test]
+async fn only_allowed_members_go_upstream_from_a_response_request() {
+    let harness = Harness::new().await;
+    let mut request = loaded();
+    let members = request.as_object_mut().unwrap();
+    members.insert("input".into(), json!("say json"));
+    for (name, value) in [
+        ("messages", Value::Null),
+        ("reasoning_effort", json!("low")),
+        ("verbosity", json!("low")),
+        ("max_completion_tokens", json!(500)),
+        ("response_format", json!({"type": "json_object"})),
+        ("top_k", json!(1)),
+        ("enable_thinking", json!(true)),
+        ("chat_template_kwargs", json!({})),
+        ("provider", json!({"order": []})),
+        ("text_format", json!({})),
+        ("extra_body", json!({})),
+        ("functions", json!([])),
+    ] {
+        members.insert(name.into(), value);
+    }
+    let reply = harness.server.post(RESPONSES, &request).await;
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    let sent = harness.sent();
+    for name in sent.as_object().unwrap().keys() {
+        assert!(ALLOWED.contains(&name.as_str()), "{name} went upstream");
+    }
+    assert_eq!(sent["text"], json!({"format": {"type": "json_object"}, "verbosity": "low"}));
+    assert_eq!(sent["reasoning"]["effort"], "low");
+    let notices = reply.header("x-chatmock-notices").unwrap();
+    for name in ["seed", "top_k", "provider", "stop", "enable_thinking", "temperature", "user"] {
+        assert!(notices.contains(&format!("{name}=ignored")), "{name}: {notices}");
+    }
+    for name in ["messages", "verbosity", "reasoning_effort", "response_format", "metadata"] {
+        assert!(!notices.contains(name), "{name}: {notices}");
+    }
+    let strict = Harness::with(|settings| settings.policy.strict = true).await;
+    let mut request = responses("hello", false);
+    request["seed"] = json!(1);
+    let refused = strict.server.post(RESPONSES, &request).await;
+    assert_eq!((refused.status, refused.error().3), (400, json!("seed")));
 }
 
 #[tokio::test]

@@ -58,6 +58,7 @@ impl App {
         policy.backend = Backend {
             accepted_params: route.accepts(),
             default_summary: route.summarizes_reasoning(),
+            closed: route.is_closed(),
         };
         let faults = Arc::<Faults>::default();
         let auth = UpstreamAuth::new(access, remedies::for_credentials(route.name()), &faults)?;

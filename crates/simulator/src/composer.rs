@@ -9,7 +9,7 @@ mod items;
 
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::json::{Json, Members, members, object};
 use crate::model_request::ModelRequest;
@@ -64,6 +64,8 @@ pub(crate) struct Composer {
     /// The limit of output tokens that the request sets.
     most_tokens: Option<u64>,
     padded: bool,
+    /// True if the request names no tier.
+    default_tier: bool,
     cut: bool,
 }
 
@@ -82,6 +84,7 @@ impl Composer {
             reasoning_bytes: 0,
             most_tokens: request.get("max_output_tokens").as_u64(),
             padded: request.at("/stream_options/include_obfuscation") != false,
+            default_tier: matches!(request.get("service_tier").as_str(), None | Some("auto")),
             cut: false,
         };
         for kind in ["response.created", "response.in_progress"] {
@@ -135,7 +138,11 @@ impl Composer {
             return self.incomplete("max_output_tokens");
         }
         let now = self.meta.created_at;
-        self.end("completed", members! {"completed_at": now, "end_turn": true})
+        let mut rest = members! {"completed_at": now, "end_turn": true};
+        if self.default_tier {
+            rest.push(("service_tier", "default".into()));
+        }
+        self.end("completed", rest)
     }
 
     /// Ends the stream with `response.incomplete`.
@@ -251,23 +258,51 @@ fn echo(request: &ModelRequest) -> Members {
         Value::Null => usual,
         value => value.clone(),
     };
-    let none = || Value::Array(Vec::new());
+    let with = |name: &str, usual: Value| whole(request.get(name), usual);
     members! {
+        "background": or("background", false.into()),
+        "completed_at": Value::Null,
+        "frequency_penalty": 0.0,
         "instructions": or("instructions", Value::Null),
+        "max_tool_calls": or("max_tool_calls", Value::Null),
         "parallel_tool_calls": or("parallel_tool_calls", true.into()),
-        "reasoning": or("reasoning", Value::Null),
+        "presence_penalty": 0.0,
+        "reasoning": with("reasoning", json!({"effort": "medium", "summary": null})),
+        "safety_identifier": or("safety_identifier", Value::Null),
         "service_tier": or("service_tier", "auto".into()),
         "store": or("store", false.into()),
         "temperature": or("temperature", 1.0.into()),
+        "top_logprobs": or("top_logprobs", 0.into()),
         "top_p": or("top_p", 0.98.into()),
         "max_output_tokens": or("max_output_tokens", Value::Null),
-        "text": or("text", serde_json::json!({"format": {"type": "text"}})),
+        "text": with("text", json!({"format": {"type": "text"}, "verbosity": "medium"})),
         "tool_choice": or("tool_choice", "auto".into()),
-        "tools": or("tools", none()),
+        "tools": tools(request.get("tools")),
         "truncation": or("truncation", "disabled".into()),
         "metadata": or("metadata", Value::Object(serde_json::Map::new())),
         "previous_response_id": or("previous_response_id", Value::Null),
         "user": or("user", Value::Null),
         "prompt_cache_key": or("prompt_cache_key", Value::Null),
     }
+}
+
+/// Returns an object with the members that it lacks.
+fn whole(given: &Value, mut usual: Value) -> Value {
+    let members = given.as_object().into_iter().flatten();
+    for (name, value) in members {
+        usual[name.as_str()] = value.clone();
+    }
+    usual
+}
+
+/// Returns the tools as a response repeats them: functions with all their members.
+fn tools(given: &Value) -> Vec<Json> {
+    let tools = given.as_array().map_or(&[][..], Vec::as_slice);
+    let repeated = |tool: &Value| match tool["type"].as_str() {
+        Some("function") => {
+            whole(tool, json!({"description": null, "parameters": null, "strict": true}))
+        }
+        _ => tool.clone(),
+    };
+    tools.iter().map(|tool| repeated(tool).into()).collect()
 }

@@ -34,12 +34,11 @@ pub(crate) fn answer(request: &ModelRequest, meta: &ResponseMeta) -> Script {
     composer.complete()
 }
 
-/// Writes the reasoning item: with a summary if one is requested, else encrypted if that is
-/// requested.
+/// Writes the reasoning item with which every answer begins: with a summary if one is requested.
 fn think(composer: &mut Composer, request: &ModelRequest) {
     if request.at("/reasoning/summary").is_string() {
         composer.reasoning(&["**Reading the question**\n\nA short answer will do."]);
-    } else if request.wants_encrypted_reasoning() && request.get("reasoning").is_object() {
+    } else {
         composer.reasoning(&[]);
     }
 }
@@ -114,6 +113,7 @@ pub(crate) fn search(composer: &mut Composer, text: &str) {
         kind: "web_search_call",
         prefix: "ws",
         stages: ["in_progress", "searching", "completed"].map(|stage| (stage, Vec::new())).into(),
+        begun: members! {"action": action.clone()},
         result: members! {"action": action},
     });
     let answer = "The search found one page: an example of a page.";

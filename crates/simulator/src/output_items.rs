@@ -55,6 +55,8 @@ pub(crate) struct HostedCall<'a> {
     pub(crate) prefix: &'a str,
     /// The progress events, by the last word of their kind.
     pub(crate) stages: Vec<(&'a str, Members)>,
+    /// The members of the item that has begun, after its status.
+    pub(crate) begun: Members,
     /// The members of the finished item after its status.
     pub(crate) result: Members,
 }

@@ -239,3 +239,15 @@ fn missing(param: &str) -> ErrorResponse {
     let message = format!("Missing required parameter: '{param}'.");
     ErrorResponse::engine(message, "missing_required_parameter", param)
 }
+
+/// Rejects a name with other characters than letters, digits, `_` and `-`.
+fn matches_pattern(name: &str, param: &str) -> Result<(), ErrorResponse> {
+    if name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c)) {
+        return Ok(());
+    }
+    let message = format!(
+        "Invalid '{param}': string does not match pattern. Expected a string that matches the \
+         pattern '^[a-zA-Z0-9_-]+$'."
+    );
+    Err(ErrorResponse::engine(message, "invalid_value", param))
+}

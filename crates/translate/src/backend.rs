@@ -13,11 +13,14 @@ pub struct Backend {
     /// True if a summary of the reasoning may be asked for where the client did not: a model that
     /// does not reason refuses that.
     pub default_summary: bool,
+    /// True if it takes only what is known of it: ids of its own making, reasoning in encrypted form, and
+    /// nothing that refers to what was said before.
+    pub closed: bool,
 }
 
 impl Default for Backend {
     fn default() -> Self {
-        Self { accepted_params: &[], default_summary: true }
+        Self { accepted_params: &[], default_summary: true, closed: true }
     }
 }
 

@@ -101,6 +101,14 @@ pub(crate) fn left_out(
     LEFT_OUT.into()
 }
 
+/// Returns whether an image's address needs no repair.
+pub(crate) fn is_sound_image(url: &str) -> bool {
+    if has_scheme(url, "http://") || has_scheme(url, "https://") {
+        return true;
+    }
+    !url.contains('\\') && taken(url).is_ok() && matches!(data_url(url, None), Some(Repair::None))
+}
+
 /// Makes a file's data a `data:` address; the type comes from the data, else from the name.
 ///
 /// # Errors

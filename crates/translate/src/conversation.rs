@@ -32,6 +32,11 @@ impl<'b> Conversation<'b> {
         Self { keep_json, ..Self::default() }
     }
 
+    /// Begins one in the middle of others, so that no system text of it is leading.
+    pub(crate) fn within_others() -> Self {
+        Self { spoken: true, ..Self::default() }
+    }
+
     /// Leading text becomes instructions, everything else a developer's item in its place.
     pub(crate) fn system(&mut self, parts: Vec<ContentPart<'b>>) {
         let texts: Option<Vec<&RawString<'_>>> = parts.iter().map(text_of).collect();

@@ -130,6 +130,8 @@ pub struct Storage {
     /// The response that this one continues; whoever stores it puts its conversation in front of the
     /// input.
     pub previous_response_id: Option<String>,
+    /// True if the input consists of items as they came, which are to be fit to be sent again.
+    pub raw_items: bool,
 }
 
 /// The model's name, which must be there.

@@ -20,6 +20,7 @@ use crate::keep_alive::KeepAlive;
 use crate::notice::{Notice, NoticeKind};
 use crate::policy::Policy;
 use crate::reasoning_style::ReasoningStyle;
+use crate::resend;
 use crate::shape::Shape;
 
 /// A settled turn: what will be done.
@@ -100,6 +101,7 @@ fn complete(draft: &mut Draft<'_>, catalog: &Catalog, policy: &Policy) -> Result
     }
     tier(draft, found, policy)?;
     params::apply(draft, &policy.backend)?;
+    resend::fit(draft, &policy.backend)?;
     if draft.request.present("instructions").is_none() {
         draft.request.set("instructions", policy.instructions.of(&resolved.slug))?;
     }

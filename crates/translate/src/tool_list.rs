@@ -45,6 +45,20 @@ pub(crate) fn tools<'b>(
     Ok(offer)
 }
 
+/// Lowers one tool.
+///
+/// # Errors
+/// When it cannot be meant; the failure names its path.
+pub(crate) fn one<'b>(
+    tool: WireTool<'b>,
+    path: &str,
+    draft: &mut Draft<'b>,
+) -> Result<Box<RawValue>, Failure> {
+    let mut offer = ToolList::default();
+    offer.tool(tool, path, draft)?;
+    Ok(offer.tools.pop().map_or_else(|| RawValue::NULL.to_owned(), Cow::into_owned))
+}
+
 impl<'b> ToolList<'b> {
     /// Puts the offered tools and the choice among them into the request.
     ///

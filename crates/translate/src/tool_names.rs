@@ -31,6 +31,22 @@ pub(crate) fn call_id<'b>(id: Cow<'b, str>, shortened: &mut Vec<ShortenedName>) 
     record(shortened, &short, id)
 }
 
+/// The id of a call whose own id was used `uses` times before it.
+pub(crate) fn later_call_id(id: &str, uses: usize) -> String {
+    format!("call_{}", hex(&format!("{id}\n{uses}"), 20))
+}
+
+/// An id for an item that has none, the same each time.
+pub(crate) fn made_id(prefix: &str, response: &str, output_index: usize) -> String {
+    format!("{prefix}_{}", hex(&format!("{response}/output/{output_index}"), 24))
+}
+
+/// Returns whether the backend takes a tool's name as it is.
+pub(crate) fn fits(name: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    name.len() <= MAX_CHARS && !name.is_empty() && name.bytes().all(fits)
+}
+
 /// Fits a tool's name: letters, digits, `_` and `-`, within the limit.
 pub(crate) fn tool_name<'b>(
     name: Cow<'b, str>,

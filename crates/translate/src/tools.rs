@@ -1,13 +1,13 @@
 //! Tools: schemas completed, calls and results paired.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 
 use chatmock_protocol::json::{Raw, RawString, RawValue};
 use chatmock_protocol::responses::item::{ContentPart, InputItem, Role, ToolOutput};
 
 use crate::failure::Failure;
 use crate::notice::{Notice, NoticeKind};
+use crate::pairing::{self, Fate, Link};
 use crate::schema_root;
 
 /// The schema of a function's arguments, which says that they are an object; see [`schema_root`].
@@ -44,69 +44,76 @@ fn is_empty_list(text: &str) -> bool {
     inner.is_some_and(|inner| inner.trim().is_empty())
 }
 
-/// Takes out calls without a result, and turns results without a call into what the person says.
+/// Takes out calls without a result, turns results without a call into what the person says, and gives
+/// each use of an id after the first an id of its own.
 ///
-/// The backend refuses both. A call that no one answered says nothing to the model; a result does,
+/// The backend refuses all three. A call that no one answered says nothing to the model; a result does,
 /// and as a person's words it gains no authority.
 pub(crate) fn pair<'b>(items: Vec<InputItem<'b>>, notices: &mut Vec<Notice>) -> Vec<InputItem<'b>> {
-    let answered = answered(&items);
-    let mut open: BTreeSet<Cow<'b, str>> = BTreeSet::new();
+    let fates = pairing::fates(&items.iter().map(link).collect::<Vec<_>>());
     // Kept in the same memory: a long conversation has many items.
-    let items = items.into_iter().enumerate();
-    let kept = items.filter_map(|(index, item)| match item {
-        InputItem::FunctionCall { ref call_id, .. }
-        | InputItem::CustomToolCall { ref call_id, .. } => {
-            if answered.contains(&index) {
-                open.insert(call_id.clone());
-                return Some(item);
+    let items = items.into_iter().zip(fates);
+    let kept = items.filter_map(|(item, fate)| match fate {
+        Fate::Kept => Some(item),
+        Fate::Paired { own_id, custom } => {
+            if own_id.is_some() && matches!(link(&item), Link::Call { .. }) {
+                notices.push(orphan(pairing::USED_AGAIN));
             }
-            notices.push(orphan("a tool call without a result was left out"));
+            Some(paired(item, own_id, custom))
+        }
+        Fate::LeftOut => {
+            notices.push(orphan(pairing::UNANSWERED));
             None
         }
-        InputItem::FunctionCallOutput { call_id, output }
-        | InputItem::CustomToolCallOutput { call_id, output }
-            if !open.contains(&*call_id) =>
-        {
-            notices.push(orphan("a tool result without its call went as a message"));
-            Some(spoken(&call_id, output))
+        Fate::Spoken => {
+            notices.push(orphan(pairing::UNASKED));
+            Some(match item {
+                InputItem::FunctionCallOutput { call_id, output }
+                | InputItem::CustomToolCallOutput { call_id, output } => spoken(&call_id, output),
+                item => item,
+            })
         }
-        InputItem::FunctionCallOutput { ref call_id, .. }
-        | InputItem::CustomToolCallOutput { ref call_id, .. } => {
-            open.remove(&**call_id);
-            Some(item)
-        }
-        InputItem::Message { .. }
-        | InputItem::Reasoning { .. }
-        | InputItem::WebSearchCall { .. } => Some(item),
     });
     kept.collect()
 }
 
-/// The places of calls that a later result answers; some clients use an id again each turn.
-fn answered(items: &[InputItem<'_>]) -> BTreeSet<usize> {
-    let (mut waiting, mut answered) = (BTreeSet::new(), BTreeSet::new());
-    for (index, item) in items.iter().enumerate().rev() {
-        match item {
-            InputItem::FunctionCall { call_id, .. } | InputItem::CustomToolCall { call_id, .. } => {
-                if waiting.remove(&**call_id) {
-                    answered.insert(index);
-                }
-            }
-            InputItem::FunctionCallOutput { call_id, .. }
-            | InputItem::CustomToolCallOutput { call_id, .. } => {
-                waiting.insert(&**call_id);
-            }
-            InputItem::Message { .. }
-            | InputItem::Reasoning { .. }
-            | InputItem::WebSearchCall { .. } => {}
-        }
+fn link<'i>(item: &'i InputItem<'_>) -> Link<'i> {
+    match item {
+        InputItem::FunctionCall { call_id, .. } => Link::Call { id: call_id, custom: false },
+        InputItem::CustomToolCall { call_id, .. } => Link::Call { id: call_id, custom: true },
+        InputItem::FunctionCallOutput { call_id, .. }
+        | InputItem::CustomToolCallOutput { call_id, .. } => Link::Result { id: call_id },
+        InputItem::Message { role: Role::Assistant, .. }
+        | InputItem::Reasoning { .. }
+        | InputItem::WebSearchCall { .. } => Link::Other,
+        InputItem::Message { .. } => Link::Turn,
     }
-    answered
+}
+
+/// A call or result as its pair has it.
+fn paired(item: InputItem<'_>, own_id: Option<String>, custom: bool) -> InputItem<'_> {
+    let own = |id| own_id.map_or(id, Cow::Owned);
+    match item {
+        InputItem::FunctionCall { call_id, name, arguments } => {
+            InputItem::FunctionCall { call_id: own(call_id), name, arguments }
+        }
+        InputItem::CustomToolCall { call_id, name, input } => {
+            InputItem::CustomToolCall { call_id: own(call_id), name, input }
+        }
+        InputItem::FunctionCallOutput { call_id, output }
+        | InputItem::CustomToolCallOutput { call_id, output } => {
+            let call_id = own(call_id);
+            match custom {
+                true => InputItem::CustomToolCallOutput { call_id, output },
+                false => InputItem::FunctionCallOutput { call_id, output },
+            }
+        }
+        item => item,
+    }
 }
 
 fn spoken<'b>(call_id: &str, output: ToolOutput<'b>) -> InputItem<'b> {
-    let text =
-        format!("Result of the tool call {call_id}, which is not part of this conversation:");
+    let text = pairing::introduction(call_id);
     let mut content = vec![ContentPart::InputText { text: text.into() }];
     match output {
         ToolOutput::Text(text) => content.push(ContentPart::InputText { text }),

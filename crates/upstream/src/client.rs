@@ -200,7 +200,11 @@ impl Client {
         if let Error::Refused(refused) = &mut error {
             refused.hint = match refused.status {
                 401 => Some(Hint::Credentials { route: self.route.name() }),
-                404 if self.route.has_custom_base() && refused.error.code.is_none() => {
+                // An error that names a member of the request has read the request.
+                404 if self.route.has_custom_base()
+                    && refused.error.code.is_none()
+                    && refused.error.param.is_none() =>
+                {
                     Some(Hint::Address)
                 }
                 _ => None,

@@ -1,9 +1,9 @@
 //! The last step of a request: members that the backend requires are added, those that it refuses are removed.
 //!
-//! The backends answer status 400 to members that they do not support, and clients send members of
-//! many APIs. The tables of the route list the refused members and not the accepted ones: a member
-//! that OpenAI adds tomorrow then reaches the backend without a release of this program. The price
-//! is that a member which the backend begins to refuse fails until it is listed.
+//! The backends of a sign-in answer status 400 to members that they do not support, and clients send members
+//! of many APIs. So those routes list what is taken, and all else is left out and named: a member that OpenAI
+//! adds tomorrow waits for a release of this program, but no client fails because of one. The routes to other
+//! servers list only what those refuse.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -111,8 +111,8 @@ impl Prepared {
 
 /// Brings a request into the form that the backend accepts.
 ///
-/// Members that are not named here are sent byte for byte as they came and in their places, unknown
-/// ones included. `stream` is set to `true`; the rest depends on the route:
+/// Members that the route knows are sent byte for byte as they came and in their places. `stream` is set to
+/// `true`; the rest depends on the route:
 /// * `store` becomes `false`, `instructions` a string;
 /// * `include` contains `reasoning.encrypted_content`;
 /// * `prompt_cache_key` and `client_metadata.{session_id,thread_id}` become the session's id;
@@ -180,9 +180,11 @@ fn remove_refused(
     route: &UpstreamRoute,
 ) -> Result<Vec<Cow<'static, str>>, Error> {
     let mut removed = Vec::new();
-    for name in route.refused() {
-        if request.remove(name).is_some_and(|value| value.get() != "null") {
-            removed.push(Cow::Borrowed(*name));
+    let refused = request.iter().filter(|(name, _)| route.refuses(name));
+    let refused: Vec<String> = refused.map(|(name, _)| name.to_owned()).collect();
+    for name in refused {
+        if request.remove(&name).is_some_and(|value| asks(&name, value.get())) {
+            removed.push(Cow::Owned(name));
         }
     }
     remove_tools(request, route.profile().refused_tools, &mut removed)?;
@@ -197,6 +199,33 @@ fn remove_refused(
     }
     removed.sort_unstable();
     Ok(removed)
+}
+
+/// Values that ask for nothing that would not be done without them, by member.
+const IDLE: [(&str, &[&str]); 17] = [
+    ("background", &["false"]),
+    ("best_of", &["1"]),
+    ("frequency_penalty", &["0", "0.0"]),
+    ("function_call", &["\"auto\"", "\"none\""]),
+    ("functions", &["[]"]),
+    ("generate", &["true"]),
+    ("logit_bias", &["{}"]),
+    ("logprobs", &["false"]),
+    ("metadata", &["{}"]),
+    ("n", &["1"]),
+    ("presence_penalty", &["0", "0.0"]),
+    ("stop", &["[]"]),
+    ("store", &["false"]),
+    ("temperature", &["1", "1.0"]),
+    ("top_logprobs", &["0"]),
+    ("top_p", &["1", "1.0"]),
+    ("truncation", &["\"disabled\""]),
+];
+
+/// Returns whether something is lost where a member is left out.
+fn asks(name: &str, value: &str) -> bool {
+    let idle = IDLE.iter().find(|(idle, _)| *idle == name);
+    value != "null" && !idle.is_some_and(|(_, values)| values.contains(&value))
 }
 
 /// Removes the tools of refused kinds; adds the place and kind of each to `removed`.
@@ -319,8 +348,8 @@ mod tests {
 
     #[test]
     fn what_is_not_changed_keeps_its_place_and_its_bytes() {
-        let body = r#"{"x_new": 1E2 ,"stream":false,"input":[ {"a":"\u00e9\/","n":12345678901234567890123} ],"instructions":"a\u0062","store":true,"model":"m","include":["reasoning.encrypted_content", "x"],"client_metadata":{"mine":"1","session_id":"old"},"prompt_cache_key":"theirs","tools":[{"type":"web_search"}],"tool_choice":"required","parallel_tool_calls":false}"#;
-        let expected = r#"{"x_new":1E2,"stream":true,"input":[ {"a":"\u00e9\/","n":12345678901234567890123} ],"instructions":"a\u0062","store":false,"model":"m","include":["reasoning.encrypted_content", "x"],"client_metadata":{"mine":"1","session_id":"sid","thread_id":"sid"},"prompt_cache_key":"sid","tools":[{"type":"web_search"}],"tool_choice":"required","parallel_tool_calls":false}"#;
+        let body = r#"{"stream":false,"input":[ {"a":"\u00e9\/","n":12345678901234567890123} ],"instructions":"a\u0062","store":true,"model":"m","include":["reasoning.encrypted_content", "x"],"client_metadata":{"mine":"1","session_id":"old"},"prompt_cache_key":"theirs","tools":[{"type":"web_search"}],"tool_choice":"required","parallel_tool_calls":false}"#;
+        let expected = r#"{"stream":true,"input":[ {"a":"\u00e9\/","n":12345678901234567890123} ],"instructions":"a\u0062","store":false,"model":"m","include":["reasoning.encrypted_content", "x"],"client_metadata":{"mine":"1","session_id":"sid","thread_id":"sid"},"prompt_cache_key":"sid","tools":[{"type":"web_search"}],"tool_choice":"required","parallel_tool_calls":false}"#;
         assert_eq!(text(body), expected);
         assert!(prepared(body).unwrap().removed().is_empty());
     }
@@ -338,6 +367,13 @@ mod tests {
         let body = r#"{"temperature":0.5,"model":"m","user":null,"max_output_tokens":9,"input":[],"top_p":null}"#;
         assert_eq!(text(body), format!(r#"{{"model":"m","input":[],{TAIL}"#));
         assert_eq!(prepared(body).unwrap().removed(), ["max_output_tokens", "temperature"]);
+    }
+
+    #[test]
+    fn only_known_members_go_to_a_backend_that_refuses_others() {
+        let body = r#"{"x_new":1E2,"model":"m","seed":1,"messages":null,"n":1,"stop":[],"frequency_penalty":0.0,"input":[]}"#;
+        assert_eq!(text(body), format!(r#"{{"model":"m","input":[],{TAIL}"#));
+        assert_eq!(prepared(body).unwrap().removed(), ["seed", "x_new"]);
     }
 
     #[test]

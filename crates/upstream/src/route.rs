@@ -123,8 +123,18 @@ impl UpstreamRoute {
     }
 
     /// Members that the backend answers with status 400.
-    pub(crate) fn refused(&self) -> &'static [&'static str] {
-        self.profile.refused
+    pub(crate) fn refuses(&self, member: &str) -> bool {
+        match self.profile.known {
+            Some(known) => !known.contains(&member),
+            None => self.profile.refused.contains(&member),
+        }
+    }
+
+    /// Returns whether the backend takes only what is known of it: a list of members, ids of its own making,
+    /// reasoning in encrypted form.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        self.profile.known.is_some()
     }
 
     /// Members that this backend accepts and others do not; what they ask for need not be emulated.
@@ -237,9 +247,10 @@ mod tests {
     #[test]
     fn refused_members_are_known() {
         let route = UpstreamRoute::codex();
-        let refuses = |member| route.refused().contains(&member);
-        assert!(refuses("temperature") && refuses("previous_response_id"));
-        assert!(!refuses("model") && !refuses("prompt_cache_key"));
-        assert!(route.refused().is_sorted());
+        for member in ["temperature", "previous_response_id", "seed", "never_heard_of"] {
+            assert!(route.refuses(member), "{member}");
+        }
+        assert!(!route.refuses("model") && !route.refuses("prompt_cache_key"));
+        assert!(route.is_closed());
     }
 }

@@ -83,7 +83,7 @@ impl ReasoningCache {
         let before = store.by_name(name, now);
         let record = before.map(|stored| Record::read(&stored.response)).unwrap_or_default();
         let Some(response) = record.with(thought).to_bytes() else { return };
-        let stored = StoredResponse { created_at: now, input: Bytes::new(), response };
+        let stored = StoredResponse::new(now, Bytes::new(), response);
         store.insert(Arc::clone(name), stored, now);
     }
 

@@ -8,10 +8,12 @@ mod slot;
 mod stored;
 mod writer;
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
+use chatmock_protocol::json::RawValue;
 use chatmock_translate::{Failure, FailureKind};
 
 pub(crate) use connection::{ConnectionMemory, Lane};
@@ -19,7 +21,7 @@ use memory::MemoryStore;
 pub(crate) use owner::Owner;
 pub(crate) use owner::StoreKey;
 pub(crate) use slot::DatabaseSlot;
-pub(crate) use stored::StoredResponse;
+pub(crate) use stored::{StoredResponse, made_id};
 use writer::{DatabaseWriter, Forgotten};
 
 use crate::clock::unix_now;
@@ -125,7 +127,7 @@ impl ResponseStore {
 
     /// Remembers that a response which the backend stores is this owner's.
     pub(crate) fn claim(&self, owner: &Owner, id: &str, now: u64) {
-        let claim = StoredResponse { created_at: now, input: Bytes::new(), response: Bytes::new() };
+        let claim = StoredResponse::new(now, Bytes::new(), Bytes::new());
         self.insert(owner.key(id), claim, now);
     }
 
@@ -175,6 +177,33 @@ impl ResponseStore {
         now: u64,
     ) -> Result<Arc<StoredResponse>, Failure> {
         self.get(owner, id, now).ok_or_else(|| unknown(id))
+    }
+
+    /// Moves an owner's items from `wanted` ids to `found` ones, as the latest responses have them; returns false
+    /// where more than `most` bytes would have to be searched.
+    pub(crate) fn find_items(
+        &self,
+        owner: &Owner,
+        (wanted, found): (&mut BTreeSet<String>, &mut BTreeMap<String, Box<RawValue>>),
+        most: usize,
+    ) -> bool {
+        if wanted.is_empty() {
+            return true;
+        }
+        let latest = self.with(|memory| memory.latest(&owner.key(""), unix_now()));
+        let mut searched = 0_usize;
+        // The lock is free again: a search may take its time.
+        for stored in latest {
+            searched = searched.saturating_add(stored.size());
+            if searched > most {
+                return false;
+            }
+            stored.find_items(wanted, found);
+            if wanted.is_empty() {
+                break;
+            }
+        }
+        true
     }
 
     /// Gives the response that a request's `previous_response_id` names.

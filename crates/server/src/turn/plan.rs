@@ -1,5 +1,7 @@
 //! The plan of a turn: a request body read, drafted, settled and prepared, without a call to anyone.
 
+mod kept;
+
 use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -11,8 +13,8 @@ use chatmock_protocol::responses::Request;
 use chatmock_protocol::sse::Frame;
 use chatmock_translate::openai::responses;
 use chatmock_translate::{
-    Dialect, Draft, Failure, FailureKind, Finish, KeepAlive, Notice, NoticeKind, Policy,
-    ReasoningSeal, Shape, settle,
+    Dialect, Failure, FailureKind, Finish, KeepAlive, Notice, NoticeKind, Policy, ReasoningSeal,
+    Shape, settle,
 };
 use chatmock_upstream::{Credentials, Prepared};
 use http::HeaderMap;
@@ -31,7 +33,7 @@ use crate::http::fair_places::{FairPlaces, Place, PlaceLimits};
 use crate::http::notes::RequestNotes;
 use crate::state::SharedState;
 use crate::state::reasoning::Replay;
-use crate::state::responses::{Owner, StoreKey, StoredResponse};
+use crate::state::responses::{Owner, StoreKey};
 use crate::tasks;
 
 /// Headers in which clients name their conversation; the first one present wins.
@@ -42,9 +44,6 @@ pub(crate) const SESSION_HEADERS: [&str; 3] = ["session-id", "session_id", "x-se
 /// others out of the backend's cache.
 const CLAUDE_SESSION: &str = "x-claude-code-session-id";
 const CLAUDE_AGENT: &str = "x-claude-code-agent-id";
-
-/// The member that continues a stored response.
-const PREVIOUS: &str = "previous_response_id";
 
 /// Requests larger than this, in bytes, are planned on a blocking thread while other turns are under way.
 ///
@@ -246,13 +245,20 @@ fn plan<D: Dialect>(
     let (state, policy) = (&services.state, &services.policy);
     let owner = Owner::of(&input.credentials, input.caller.label());
     let mut drafted = D::draft(D::read(&input.body)?, &seal(state, &input.credentials))?;
-    input.notes_for_log.asks_for(D::NAME, &drafted.draft.model.name);
+    let draft = &mut drafted.draft;
+    input.notes_for_log.asks_for(D::NAME, &draft.model.name);
     let socket = input.socket.as_ref();
-    let kept = socket.and_then(|socket| socket.kept(&drafted.draft));
-    if !continue_response(services, (&owner, kept), &mut drafted.draft, extent)? {
+    let latest = socket.and_then(|socket| socket.kept(draft));
+    if !kept::find_items(services, (&owner, latest.as_deref()), draft, extent)?
+        || !kept::continue_response(services, (&owner, latest), draft, extent)?
+    {
         return Ok(None);
     }
-    let named = drafted.draft.session.take();
+    let named = draft.session.take();
+    // Kept before it is fit for the backend, so that a client finds again what it sent.
+    let keeps = draft.storage.store || socket.is_some();
+    let sent = draft.request.get("input").filter(|_| keeps);
+    let sent = sent.map(|sent| Bytes::copy_from_slice(sent.get().as_bytes()));
     let catalog = state.models.current();
     let mut turn = settle(drafted, catalog.catalog(), policy, input.arrived.as_secs())?;
     let replay = replay(services, &owner, &mut turn.request);
@@ -268,8 +274,7 @@ fn plan<D: Dialect>(
     };
     let claimant = claimant(services, &owner, turn.request.get("store"));
     let facts = SentFacts::of(&turn.request, input.credentials.account_id());
-    let sent = turn.request.get("input").filter(|_| turn.shape.store);
-    let sent = sent.map(|sent| Bytes::copy_from_slice(sent.get().as_bytes()));
+    let sent = sent.filter(|_| turn.shape.store);
     let owner = stored.then(|| owner.clone());
     let store_on_complete = sent.map(|sent| StoreOnComplete::new(owner, sent, socket.cloned()));
     let session = session(&input.headers, named.as_deref(), &turn.request);
@@ -343,34 +348,6 @@ fn is_stored(services: &TurnServices, store: Option<&RawValue>) -> bool {
 fn warm_up(request: &Request<'_>) -> Result<VecDeque<Frame>, Failure> {
     let id = format!("resp_{}", random_id());
     Ok(responses::warm_up(request, &id, unix_now())?.map(Frame::new).into())
-}
-
-/// Puts the conversation that a draft continues before its input, or leaves that to the backend where the
-/// backend stores responses itself; returns whether it did, as it does not with one that is too long.
-fn continue_response(
-    services: &TurnServices,
-    (owner, kept): (&Owner, Option<Arc<StoredResponse>>),
-    draft: &mut Draft<'_>,
-    extent: Extent,
-) -> Result<bool, Failure> {
-    let Some(id) = draft.storage.previous_response_id.take() else { return Ok(true) };
-    if kept.is_none() && services.policy.backend.accepts(PREVIOUS) {
-        if owner.key.is_some() {
-            services.state.responses.previous(owner, &id, unix_now())?;
-        }
-        draft.request.set(PREVIOUS, &id)?;
-        return Ok(true);
-    }
-    let stored = match kept {
-        Some(kept) => kept,
-        None => services.state.responses.previous(owner, &id, unix_now())?,
-    };
-    if extent == Extent::Short && stored.size() > LARGE {
-        return Ok(false);
-    }
-    let input = draft.request.get("input").map(|input| stored.followed_by(input)).transpose()?;
-    draft.request.put("input", Cow::Owned(input.unwrap_or_else(|| RawValue::NULL.to_owned())));
-    Ok(true)
 }
 
 /// Returns the name that the client gave its conversation, in a header or in the body.

@@ -31,7 +31,7 @@ impl StoreOnComplete {
         let Some(id) = read.and_then(|read| read.id) else { return };
         let response = Bytes::copy_from_slice(response.get().as_bytes());
         let now = unix_now();
-        let stored = StoredResponse { created_at: now, input: self.input, response };
+        let stored = StoredResponse::new(now, self.input, response);
         let kept = match self.owner {
             Some(owner) => {
                 store.insert(owner.key(&id), stored, now);

@@ -137,7 +137,6 @@ impl Composer {
     pub(crate) fn call_delta(&mut self, open: &OpenItem, call: &ToolCall, piece: &str) {
         let place = members! {"item_id": &open.id, "output_index": open.index};
         if call.custom {
-            let place = with_member(&place, "call_id", (&call.call_id).into());
             self.delta("response.custom_tool_call_input.delta", &place, piece);
         } else {
             self.delta("response.function_call_arguments.delta", &place, piece);
@@ -170,7 +169,7 @@ impl Composer {
             item.extend(rest);
             Json::Object(item)
         };
-        let open = self.open(hosted.prefix, |id| item(id, "in_progress", Vec::new()));
+        let open = self.open(hosted.prefix, |id| item(id, "in_progress", hosted.begun.clone()));
         for (stage, rest) in &hosted.stages {
             let mut event = members! {"item_id": &open.id, "output_index": open.index};
             event.extend(rest.clone());

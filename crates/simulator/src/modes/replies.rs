@@ -1,6 +1,6 @@
 //! The modes that end well, in ways that clients often handle wrongly.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::{Mode, ModeContext, half_a_message};
 use crate::composer::Composer;
@@ -15,6 +15,10 @@ const PIXEL: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mN
 /// Returns the script of a mode, if it is one of these.
 pub(super) fn script(mode: Mode, context: &ModeContext<'_>) -> Option<Script> {
     let mut composer = context.begin();
+    if !matches!(mode, Mode::Reasoning | Mode::EmptyOutput | Mode::Rerouted | Mode::CatalogChanged)
+    {
+        composer.reasoning(&[]);
+    }
     match mode {
         Mode::Reasoning => {
             composer.reasoning(&["**First thought**\n\nOne.", "**Second thought**\n\nTwo."]);
@@ -135,6 +139,7 @@ fn image(composer: &mut Composer) {
             ("partial_image", partial),
             ("completed", Vec::new()),
         ],
+        begun: members! {"result": Value::Null},
         result: members! {
             "revised_prompt": "a pixel", "output_format": "png", "result": PIXEL,
         },

@@ -57,7 +57,9 @@ async fn a_named_tool_is_called_with_arguments_from_the_text() {
     let mut body = question("Use get weather with city=Oslo and days=3.");
     body["tools"] = json!([weather_tool()]);
     let reply = harness.ask(&body).await;
-    let done = &reply.of("response.output_item.done")[0]["item"];
+    let thought = &reply.of("response.output_item.done")[0]["item"];
+    assert!(thought["type"] == "reasoning" && thought["encrypted_content"].is_string());
+    let done = &reply.of("response.output_item.done")[1]["item"];
     assert_eq!(done["type"], "function_call");
     assert_eq!(done["arguments"], r#"{"city":"Oslo","days":3}"#);
     let deltas = reply.of("response.function_call_arguments.delta");
@@ -79,9 +81,9 @@ async fn several_named_tools_are_called_at_once_unless_that_is_forbidden() {
     let reply = harness.ask(&body).await;
     let items: Vec<_> =
         reply.of("response.output_item.done").iter().map(|event| event["item"].clone()).collect();
-    assert_eq!((&items[0]["name"], &items[1]["input"]), (&json!("get_weather"), &json!("abc")));
+    assert_eq!((&items[1]["name"], &items[2]["input"]), (&json!("get_weather"), &json!("abc")));
     body["parallel_tool_calls"] = json!(false);
-    assert_eq!(harness.ask(&body).await.of("response.output_item.done").len(), 1);
+    assert_eq!(harness.ask(&body).await.of("response.output_item.done").len(), 2);
     body["tool_choice"] = json!("none");
     assert!(harness.ask(&body).await.said().starts_with("You said"));
     body["tool_choice"] = json!({"type": "function", "name": "patch_file"});
@@ -99,7 +101,7 @@ async fn tools_in_namespaces_and_items_are_found() {
         "tools": [weather_tool()]}]}),
     );
     let reply = harness.ask(&body).await;
-    assert_eq!(reply.of("response.output_item.done")[0]["item"]["namespace"], "functions");
+    assert_eq!(reply.of("response.output_item.done")[1]["item"]["namespace"], "functions");
 }
 
 #[tokio::test]
@@ -167,7 +169,7 @@ async fn the_terminal_event_repeats_the_output_when_asked_to() {
     let harness = Harness::with(Settings { fill_output: true, ..Settings::default() }).await;
     let reply = harness.say("hello").await;
     let output = &reply.of("response.completed")[0]["response"]["output"];
-    assert_eq!(output[0]["content"][0]["text"], "You said: hello");
+    assert_eq!(output[1]["content"][0]["text"], "You said: hello");
 }
 
 #[tokio::test]

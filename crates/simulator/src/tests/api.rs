@@ -132,7 +132,7 @@ async fn a_whole_reply_is_what_the_stream_ends_with() {
     body["stream"] = json!(true);
     let streamed = ask(&harness, &body).await.of("response.completed")[0]["response"].clone();
     for response in [&whole, &streamed] {
-        assert_eq!(response["output"][0]["arguments"], r#"{"city":"Oslo"}"#);
+        assert_eq!(response["output"][1]["arguments"], r#"{"city":"Oslo"}"#);
         assert_eq!(response["object"], "response");
     }
     assert_eq!(whole["usage"], streamed["usage"]);
@@ -143,7 +143,7 @@ async fn an_output_limit_is_kept() {
     let harness = Harness::new().await;
     let long = "word ".repeat(100);
     for stream in [false, true] {
-        let more = json!({"max_output_tokens": 16, "stream": stream});
+        let more = json!({"max_output_tokens": 32, "stream": stream});
         let reply = ask(&harness, &asking(&long, &more)).await;
         let response = match stream {
             true => reply.of("response.incomplete")[0]["response"].clone(),
@@ -151,8 +151,8 @@ async fn an_output_limit_is_kept() {
         };
         assert_eq!(response["status"], "incomplete");
         assert_eq!(response["incomplete_details"]["reason"], "max_output_tokens");
-        assert_eq!(response["usage"]["output_tokens"], 16);
-        let message = &response["output"][0];
+        assert_eq!(response["usage"]["output_tokens"], 32);
+        let message = &response["output"][1];
         assert_eq!(message["status"], "incomplete");
         assert_eq!(message["content"][0]["text"].as_str().unwrap().len(), 64);
     }
@@ -168,7 +168,7 @@ async fn a_stored_response_is_gone_on_from() {
     let tools = json!({"tools": [weather_tool()]});
     let first = ask(&harness, &asking("get_weather city=Oslo", &tools)).await.json();
     assert_eq!(first["store"], true);
-    let call = &first["output"][0];
+    let call = &first["output"][1];
     let output =
         json!([{"type": "function_call_output", "call_id": call["call_id"], "output": "3"}]);
     let second = json!({"model": "gpt-5.5", "input": output, "previous_response_id": first["id"]});
@@ -184,7 +184,7 @@ async fn a_stored_item_can_be_referred_to() {
     let harness = Harness::new().await;
     let tools = json!({"tools": [weather_tool()]});
     let first = ask(&harness, &asking("get_weather city=Oslo", &tools)).await.json();
-    let call = &first["output"][0];
+    let call = &first["output"][1];
     let refer = |id: &Value| {
         let output = json!({"type": "function_call_output", "call_id": call["call_id"],
             "output": "3"});

@@ -11,9 +11,9 @@ async fn parallel_calls_are_interleaved() {
     let reply = harness.say("MODE:parallel-calls").await;
     let deltas = reply.of("response.function_call_arguments.delta");
     let indexes: Vec<_> = deltas.iter().map(|delta| delta["output_index"].clone()).collect();
-    assert_eq!(indexes[..4], [0, 1, 0, 1]);
+    assert_eq!(indexes[..4], [1, 2, 1, 2]);
     let ids = reply.of("response.output_item.done");
-    assert_ne!(ids[0]["item"]["call_id"], ids[1]["item"]["call_id"]);
+    assert_ne!(ids[1]["item"]["call_id"], ids[2]["item"]["call_id"]);
 }
 
 #[tokio::test]
@@ -23,11 +23,11 @@ async fn calls_arrive_without_deltas_or_without_anything_before_the_item() {
     assert!(argless.of("response.function_call_arguments.delta").is_empty());
     assert_eq!(argless.of("response.function_call_arguments.done").len(), 1);
     let deltaless = harness.say("MODE:deltaless").await;
-    assert!(deltaless.of("response.output_item.added").is_empty());
-    let item = &deltaless.of("response.output_item.done")[0]["item"];
+    assert_eq!(deltaless.of("response.output_item.added").len(), 1, "of the reasoning");
+    let item = &deltaless.of("response.output_item.done")[1]["item"];
     assert_eq!(item["arguments"], r#"{"city":"Oslo"}"#);
     let long = harness.say("MODE:long-call-id").await;
-    let item = &long.of("response.output_item.done")[0]["item"];
+    let item = &long.of("response.output_item.done")[1]["item"];
     assert_eq!(item["call_id"].as_str().unwrap().len(), 69);
 }
 
@@ -38,10 +38,10 @@ async fn a_mode_that_calls_uses_the_clients_tools_and_is_over_after_the_output()
     body["tools"] = json!([weather_tool()]);
     let reply = harness.ask(&body).await;
     let items = reply.of("response.output_item.done");
-    assert_eq!(items[0]["item"]["phase"], "commentary");
-    assert_eq!(items[1]["item"]["name"], "get_weather");
-    assert_eq!(items[1]["item"]["arguments"], r#"{"city":"Bergen"}"#);
-    let call = items[1]["item"].clone();
+    assert_eq!(items[1]["item"]["phase"], "commentary");
+    assert_eq!(items[2]["item"]["name"], "get_weather");
+    assert_eq!(items[2]["item"]["arguments"], r#"{"city":"Bergen"}"#);
+    let call = items[2]["item"].clone();
     let output = json!({"type": "function_call_output", "call_id": call["call_id"], "output": "x"});
     body["input"].as_array_mut().unwrap().extend([call, output]);
     assert_eq!(harness.ask(&body).await.said(), "The tool said: x");

@@ -154,7 +154,7 @@ async fn tools_stand_in_namespaces_or_items() {
 async fn calls_come_back_with_their_namespace() {
     let harness = Harness::new().await;
     let reply = ask(&harness, &asking("get_weather city=Oslo")).await;
-    let item = &reply.of("response.output_item.done")[0]["item"];
+    let item = &reply.of("response.output_item.done")[1]["item"];
     assert_eq!((&item["namespace"], &item["name"]), (&json!("functions"), &json!("get_weather")));
     assert_eq!(reply.last_kind(), "response.completed");
 }

@@ -4,20 +4,54 @@ use std::collections::HashSet;
 
 use serde_json::Value;
 
-use super::{ValidationContext, at_most, missing, wrong_value};
+use super::{ValidationContext, at_most, matches_pattern, missing, wrong_value};
 use crate::error_response::ErrorResponse;
 use crate::model_request::ModelRequest;
 
-/// The required prefix of the id of an item.
-const PREFIXES: [(&str, &str); 7] = [
-    ("message", "msg"),
-    ("reasoning", "rs"),
-    ("function_call", "fc"),
-    ("custom_tool_call", "ctc"),
-    ("web_search_call", "ws"),
-    ("tool_search_call", "tsc"),
-    ("agent_message", "amsg"),
+/// The beginnings of the ids of items; the first is the one in messages.
+const PREFIXES: [(&str, &[&str]); 10] = [
+    ("message", &["msg_"]),
+    ("reasoning", &["rs_"]),
+    ("function_call", &["fc_"]),
+    ("function_call_output", &["fc_", "fco_"]),
+    ("custom_tool_call", &["ctc_"]),
+    ("custom_tool_call_output", &["ctc_", "ctco_"]),
+    ("web_search_call", &["ws_"]),
+    ("tool_search_call", &["tsc_"]),
+    ("image_generation_call", &["ig_"]),
+    ("agent_message", &["amsg_"]),
 ];
+
+/// Members that every item may have.
+const COMMON: [&str; 3] = ["type", "id", "internal_chat_message_metadata_passthrough"];
+
+/// The further members of items, by their type.
+const MEMBERS: [(&str, &[&str]); 6] = [
+    ("message", &["role", "content", "status", "phase"]),
+    ("reasoning", &["summary", "content", "encrypted_content", "status"]),
+    (
+        "function_call",
+        &["call_id", "name", "namespace", "arguments", "status", "encrypted_function_args"],
+    ),
+    ("function_call_output", &["call_id", "output", "status"]),
+    ("custom_tool_call", &["call_id", "name", "namespace", "input", "status"]),
+    ("custom_tool_call_output", &["call_id", "name", "output", "status"]),
+];
+
+/// The members of parts, by their type.
+const PART_MEMBERS: [(&str, &[&str]); 5] = [
+    ("input_text", &["type", "text", "prompt_cache_breakpoint"]),
+    ("output_text", &["type", "text", "annotations", "logprobs"]),
+    ("refusal", &["type", "refusal"]),
+    ("input_image", &["type", "image_url", "file_id", "detail", "prompt_cache_breakpoint"]),
+    ("input_file", &["type", "filename", "file_data", "file_url", "file_id"]),
+];
+
+/// Members of items that may not be `null`.
+const NOT_NULL: [&str; 5] = ["id", "status", "phase", "content", "namespace"];
+
+/// The kinds of images in `data:` addresses.
+const IMAGES: [&str; 4] = ["image/jpeg", "image/png", "image/gif", "image/webp"];
 
 /// A call, its output, and their name in messages.
 struct Pair {
@@ -39,12 +73,54 @@ pub(super) fn check(
     for (index, item) in request.input().iter().enumerate() {
         let place = format!("input[{index}]");
         kind_allowed(item, context)?;
+        if !context.rules.stores {
+            known_members(item, &place)?;
+        }
         id(item, &place)?;
         call(item, &place)?;
         content(item, &place)?;
         encrypted_content(item, context)?;
     }
+    distinct(request.input())?;
     PAIRS.iter().try_for_each(|pair| paired(request.input(), pair))
+}
+
+/// Rejects members that an item of its type does not have.
+fn known_members(item: &Value, place: &str) -> Result<(), ErrorResponse> {
+    let Some((_, known)) = MEMBERS.iter().find(|(known, _)| *known == kind(item)) else {
+        return Ok(());
+    };
+    for (name, value) in item.as_object().into_iter().flatten() {
+        let param = format!("{place}.{name}");
+        if !known.contains(&&**name) && !COMMON.contains(&&**name) {
+            let message = format!("Unknown parameter: '{param}'.");
+            return Err(ErrorResponse::engine(message, "unknown_parameter", &param));
+        }
+        if value.is_null() && NOT_NULL.contains(&&**name) {
+            let message = format!("Invalid type for '{param}': got null instead.");
+            return Err(ErrorResponse::engine(message, "invalid_type", &param));
+        }
+    }
+    if kind(item) == "reasoning" {
+        for name in ["summary", "encrypted_content"] {
+            if item[name].is_null() {
+                return Err(missing(&format!("{place}.{name}")));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Rejects ids of items that are there twice.
+fn distinct(input: &[Value]) -> Result<(), ErrorResponse> {
+    let mut seen = HashSet::new();
+    let mut ids = input.iter().filter_map(|item| item["id"].as_str());
+    let Some(twice) = ids.find(|id| !seen.insert(*id)) else { return Ok(()) };
+    let message = format!(
+        "Duplicate item found with id {twice}. Remove duplicate items from your input and try \
+         again."
+    );
+    Err(ErrorResponse::engine(message, "", "input"))
 }
 
 /// Returns the type of an item; a message may omit it.
@@ -69,13 +145,15 @@ fn kind_allowed(item: &Value, context: &ValidationContext<'_>) -> Result<(), Err
 
 fn id(item: &Value, place: &str) -> Result<(), ErrorResponse> {
     let Some(id) = item["id"].as_str() else { return Ok(()) };
-    let Some((_, prefix)) = PREFIXES.iter().find(|(known, _)| *known == kind(item)) else {
+    let param = format!("{place}.id");
+    at_most(id, 64, &param)?;
+    let Some((_, prefixes)) = PREFIXES.iter().find(|(known, _)| *known == kind(item)) else {
         return Ok(());
     };
-    if id.strip_prefix(prefix).is_some_and(|rest| rest.starts_with('_')) {
+    if prefixes.iter().any(|prefix| id.starts_with(prefix)) {
         return Ok(());
     }
-    let param = format!("{place}.id");
+    let prefix = prefixes[0].trim_end_matches('_');
     let message = format!("Invalid '{param}': '{id}'. Expected an ID that begins with '{prefix}'.");
     Err(ErrorResponse::engine(message, "invalid_value", &param))
 }
@@ -98,17 +176,21 @@ fn call(item: &Value, place: &str) -> Result<(), ErrorResponse> {
     if is_call {
         let param = format!("{place}.name");
         let name = item["name"].as_str().filter(|name| !name.is_empty());
-        at_most(name.ok_or_else(|| missing(&param))?, 64, &param)?;
+        let name = name.ok_or_else(|| missing(&param))?;
+        at_most(name, 64, &param)?;
+        matches_pattern(name, &param)?;
     }
     match &item[text] {
         Value::String(_) => Ok(()),
-        Value::Array(_) if is_output => Ok(()),
+        Value::Array(list) if is_output => parts(list, &SAID, &format!("{place}.output")),
         _ => Err(missing(&format!("{place}.{text}"))),
     }
 }
 
+/// The parts of what is said to the model.
+const SAID: [&str; 4] = ["input_text", "input_image", "input_file", "input_audio"];
+
 fn content(item: &Value, place: &str) -> Result<(), ErrorResponse> {
-    const SAID: [&str; 4] = ["input_text", "input_image", "input_file", "input_audio"];
     const ANSWERED: [&str; 2] = ["output_text", "refusal"];
     let kinds: &[&str] = match (kind(item), item["role"].as_str()) {
         ("message", Some("assistant")) => &ANSWERED,
@@ -119,21 +201,32 @@ fn content(item: &Value, place: &str) -> Result<(), ErrorResponse> {
         }
         _ => return Ok(()),
     };
-    let parts = match &item["content"] {
-        Value::String(_) => return Ok(()),
-        Value::Array(parts) => parts,
-        _ => return Err(missing(&format!("{place}.content"))),
-    };
-    parts
-        .iter()
+    match &item["content"] {
+        Value::String(_) => Ok(()),
+        Value::Array(list) => parts(list, kinds, &format!("{place}.content")),
+        _ => Err(missing(&format!("{place}.content"))),
+    }
+}
+
+fn parts(list: &[Value], kinds: &[&str], place: &str) -> Result<(), ErrorResponse> {
+    list.iter()
         .enumerate()
-        .try_for_each(|(index, content)| part(content, kinds, &format!("{place}.content[{index}]")))
+        .try_for_each(|(index, content)| part(content, kinds, &format!("{place}[{index}]")))
 }
 
 fn part(part: &Value, kinds: &[&str], place: &str) -> Result<(), ErrorResponse> {
     let kind = part["type"].as_str().unwrap_or_default();
     if !kinds.contains(&kind) {
         return Err(wrong_value(&part["type"], kinds, &format!("{place}.type")));
+    }
+    let known = PART_MEMBERS.iter().find(|(known, _)| *known == kind);
+    let mut names = part.as_object().into_iter().flatten().map(|(name, _)| &**name);
+    if let Some((_, known)) = known
+        && let Some(name) = names.find(|name| !known.contains(name))
+    {
+        let param = format!("{place}.{name}");
+        let message = format!("Unknown parameter: '{param}'.");
+        return Err(ErrorResponse::engine(message, "unknown_parameter", &param));
     }
     if part.get("prompt_cache_breakpoint").is_some() {
         let message = "prompt_cache_breakpoint is not supported on this model";
@@ -152,8 +245,15 @@ fn image(url: &Value, param: &str) -> Result<(), ErrorResponse> {
     let fits = |url: &str| {
         ["data:image/", "http://", "https://"].iter().any(|start| url.starts_with(start))
     };
-    if url.as_str().is_some_and(fits) {
-        return Ok(());
+    if let Some(url) = url.as_str().filter(|url| fits(url)) {
+        let taken = |kind: &&str| url["data:".len()..].starts_with(*kind);
+        if !url.starts_with("data:") || IMAGES.iter().any(|kind| taken(&kind)) {
+            return Ok(());
+        }
+        let message = "The image data you provided does not represent a valid image. Please check \
+                       your input and try again with one of the following image formats: \
+                       ['image/jpeg', 'image/png', 'image/gif', 'image/webp'].";
+        return Err(ErrorResponse::engine(message, "invalid_value", "input"));
     }
     let message =
         format!("Invalid '{param}'. Expected a valid URL, but got a value with an invalid format.");
@@ -171,22 +271,33 @@ fn encrypted_content(item: &Value, context: &ValidationContext<'_>) -> Result<()
     }
 }
 
-/// Checks that every output follows its call, and that every call has its output.
+/// Checks that every output follows its call, that every call has its output, and that no id is there twice.
 fn paired(input: &[Value], pair: &Pair) -> Result<(), ErrorResponse> {
     let words = pair.words;
     let (mut called, mut open) = (HashSet::new(), Vec::new());
     let mut answered = HashSet::new();
+    let twice = |kind: &str, id: &str| {
+        let message = format!("Duplicate {kind} for call_id {id}.");
+        Err(ErrorResponse::engine(message, "", "input"))
+    };
+    // The output of a shell call is that of a function.
+    let shells = input.iter().filter(|item| item["type"] == "local_shell_call");
+    called.extend(shells.filter_map(|item| item["call_id"].as_str()));
     for item in input {
         let id = item["call_id"].as_str().unwrap_or_default();
         if item["type"] == pair.call {
-            called.insert(id);
+            if !called.insert(id) {
+                return twice(pair.call, id);
+            }
             open.push(id);
         } else if item["type"] == pair.output {
             if !called.contains(id) {
                 let message = format!("No tool call found for {words} output with call_id {id}.");
                 return Err(ErrorResponse::engine(message, "", "input"));
             }
-            answered.insert(id);
+            if !answered.insert(id) {
+                return twice(pair.output, id);
+            }
         }
     }
     let Some(id) = open.into_iter().find(|id| !answered.contains(id)) else { return Ok(()) };

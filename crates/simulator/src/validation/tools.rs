@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::{at_most, format, missing, wrong_value};
+use super::{at_most, format, matches_pattern, missing, wrong_value};
 use crate::backend::{ErrorStyle, Rules};
 use crate::error_response::ErrorResponse;
 use crate::model_request::ModelRequest;
@@ -47,6 +47,9 @@ fn tool(tool: &Value, place: &str, rules: &Rules, within: Place) -> Result<(), E
     if matches!(kind, "function" | "custom" | "namespace") {
         name(tool, &format!("{place}.name"))?;
     }
+    if matches!(kind, "function" | "custom") && !rules.stores {
+        known_members(tool, place)?;
+    }
     match kind {
         "function" => parameters(tool, &format!("{place}.parameters")),
         "namespace" => {
@@ -89,14 +92,18 @@ fn name(tool: &Value, param: &str) -> Result<(), ErrorResponse> {
     let name = tool["name"].as_str().filter(|name| !name.is_empty());
     let name = name.ok_or_else(|| missing(param))?;
     at_most(name, 64, param)?;
-    if name.chars().all(|c| c.is_ascii_alphanumeric() || "_-".contains(c)) {
-        return Ok(());
-    }
-    let message = format!(
-        "Invalid '{param}': string does not match pattern. Expected a string that matches the \
-         pattern '^[a-zA-Z0-9_-]+$'."
-    );
-    Err(ErrorResponse::engine(message, "invalid_value", param))
+    matches_pattern(name, param)
+}
+
+/// Rejects members that a tool of its type does not have.
+fn known_members(tool: &Value, place: &str) -> Result<(), ErrorResponse> {
+    const KNOWN: [&str; 7] =
+        ["type", "name", "description", "parameters", "strict", "format", "defer_loading"];
+    let mut names = tool.as_object().into_iter().flatten().map(|(name, _)| &**name);
+    let Some(name) = names.find(|name| !KNOWN.contains(name)) else { return Ok(()) };
+    let param = format!("{place}.{name}");
+    let message = format!("Unknown parameter: '{param}'.");
+    Err(ErrorResponse::engine(message, "unknown_parameter", &param))
 }
 
 fn parameters(tool: &Value, param: &str) -> Result<(), ErrorResponse> {
@@ -105,7 +112,11 @@ fn parameters(tool: &Value, param: &str) -> Result<(), ErrorResponse> {
         return Ok(());
     }
     let problem = if schema["type"] != "object" {
-        let kind = schema["type"].to_string();
+        // The engine writes a missing value as Python does.
+        let kind = match &schema["type"] {
+            Value::Null => "\"None\"".to_owned(),
+            kind => kind.to_string(),
+        };
         Some(format!("schema must be a JSON Schema of 'type: \"object\"', got 'type: {kind}'."))
     } else if !schema["properties"].is_object() {
         Some("In context=(), object schema missing properties.".to_owned())

@@ -1,8 +1,8 @@
 //! The chat completions dialect.
 
 mod chunks;
-mod messages;
-mod parts;
+pub(in crate::openai) mod messages;
+pub(in crate::openai) mod parts;
 mod reply;
 mod request;
 mod tools;
@@ -25,6 +25,7 @@ use crate::shape::Shape;
 
 pub use chunks::{Chunks, Ended};
 pub(crate) use request::draft;
+pub(in crate::openai) use request::read_format;
 
 /// The part of a request that only the encoders of chat completions need.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

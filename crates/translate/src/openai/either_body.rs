@@ -97,7 +97,9 @@ impl<'b> OpenAiBody<'b> {
         }
         draft.choices = 1;
         draft.caps.stop.sequences.clear();
-        Ok(Drafted { draft, own: ResponsesShape::default() })
+        let mut own = ResponsesShape::default();
+        own.put_in_force(&draft);
+        Ok(Drafted { draft, own })
     }
 }
 

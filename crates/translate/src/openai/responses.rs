@@ -1,19 +1,25 @@
 //! The Responses dialect: requests and events pass through, byte for byte where nothing must change.
 
+mod format;
 mod items;
+mod options;
 mod partial;
 mod passthrough;
 mod request;
+mod rewording;
 mod socket;
 mod synthesized;
+mod tool_choice;
+mod tools;
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
 use chatmock_protocol::json::RawValue;
 
 use crate::dialect::{Dialect, Output};
-use crate::draft::Drafted;
+use crate::draft::{Draft, Drafted};
 use crate::failure::Failure;
 use crate::frames::{Framing, Out};
 use crate::openai::OpenAi;
@@ -33,10 +39,40 @@ pub struct ResponsesShape {
     pub echoed_params: EchoedParams,
     /// Messages that the reply of a compaction repeats.
     pub(crate) kept: Vec<Box<RawValue>>,
+    /// The values that are in force, for response objects of backends that do not say them.
+    pub in_force: EchoedParams,
+    /// True if deltas are to come without padding.
+    pub unpadded: bool,
 }
 
 /// Members by name, as a client wrote them.
 pub type EchoedParams = Vec<(&'static str, Box<RawValue>)>;
+
+/// The members of a request that its response repeats.
+const REPEATED: [&str; 8] = [
+    "instructions",
+    "tools",
+    "tool_choice",
+    "text",
+    "reasoning",
+    "parallel_tool_calls",
+    "prompt_cache_key",
+    "truncation",
+];
+
+impl ResponsesShape {
+    /// Makes response objects repeat a member, where there is one.
+    fn echo(&mut self, name: &'static str, value: Option<Cow<'_, RawValue>>) {
+        self.echoed_params.extend(value.map(|value| (name, value.into_owned())));
+    }
+
+    /// Notes the values that are in force.
+    pub(crate) fn put_in_force(&mut self, draft: &Draft<'_>) {
+        let given = REPEATED.into_iter();
+        let given = given.filter_map(|name| Some((name, draft.request.present(name)?.to_owned())));
+        self.in_force.extend(given);
+    }
+}
 
 /// `POST /v1/responses`.
 #[derive(Clone, Copy, Debug)]

@@ -55,6 +55,7 @@ mod tests {
     const ALL: Backend = Backend {
         accepted_params: &["max_output_tokens", "metadata", "store", "temperature", "top_p"],
         default_summary: false,
+        closed: false,
     };
 
     fn applied<D: Dialect>(body: &str, backend: &Backend) -> (String, Option<u64>, Vec<String>) {

@@ -333,7 +333,13 @@ impl Client for Responses {
     fn of_stream(stream: &str) -> Value {
         let last = data(stream).pop().unwrap();
         match last["type"].as_str().unwrap() {
-            "response.failed" => json!({"error": last["response"]["error"]["code"]}),
+            "response.failed" => {
+                // The code is of a closed list; another one stands after the message.
+                let error = &last["response"]["error"];
+                let said = error["message"].as_str().and_then(|m| m.rsplit_once(" ("));
+                let own = said.and_then(|(_, word)| word.strip_suffix(')')).map(Value::from);
+                json!({"error": own.unwrap_or_else(|| error["code"].clone())})
+            }
             "error" => json!({"error": last["code"]}),
             _ => last["response"].clone(),
         }

@@ -84,9 +84,26 @@ pub(crate) fn event(kind: &str, members: &Value) -> String {
     }
 }
 
+/// A response object with all its members, and with these in place of the usual ones.
+pub(crate) fn response(more: &Value) -> Value {
+    let mut response = json!({
+        "id": "resp_0a1b", "object": "response", "created_at": CREATED, "completed_at": null,
+        "status": "in_progress", "incomplete_details": null, "model": "gpt-6-sol",
+        "previous_response_id": null, "instructions": null, "output": [], "error": null, "tools": [],
+        "tool_choice": "auto", "truncation": "disabled", "parallel_tool_calls": true,
+        "text": {"format": {"type": "text"}}, "top_p": 1.0, "presence_penalty": 0.0,
+        "frequency_penalty": 0.0, "top_logprobs": 0, "temperature": 1.0, "reasoning": null,
+        "usage": null, "max_output_tokens": null, "max_tool_calls": null, "store": false,
+        "background": false, "service_tier": "default", "metadata": {}, "safety_identifier": null,
+        "prompt_cache_key": null,
+    });
+    let members = response.as_object_mut().unwrap();
+    members.extend(more.as_object().unwrap().clone());
+    response
+}
+
 pub(crate) fn created() -> String {
-    let response = json!({"id": "resp_0a1b", "status": "in_progress", "model": "gpt-6-sol"});
-    event("response.created", &json!({"response": response}))
+    event("response.created", &json!({"response": response(&json!({}))}))
 }
 
 pub(crate) fn completed() -> String {
@@ -94,19 +111,29 @@ pub(crate) fn completed() -> String {
         "input_tokens": 100, "input_tokens_details": {"cached_tokens": 60},
         "output_tokens": 20, "output_tokens_details": {"reasoning_tokens": 8}, "total_tokens": 120,
     });
-    let response = json!({"id": "resp_0a1b", "status": "completed", "output": [], "usage": usage});
-    event("response.completed", &json!({"response": response}))
+    let more = json!({
+        "status": "completed", "completed_at": CREATED, "usage": usage,
+    });
+    event("response.completed", &json!({"response": response(&more)}))
 }
 
 pub(crate) fn incomplete(reason: &str) -> String {
     let details = json!({"reason": reason});
-    let response = json!({"id": "resp_0a1b", "incomplete_details": details, "usage": null});
-    event("response.incomplete", &json!({"response": response}))
+    let more = json!({"status": "incomplete", "incomplete_details": details});
+    event("response.incomplete", &json!({"response": response(&more)}))
 }
 
 pub(crate) fn failed(code: &str, message: &str) -> String {
     let error = json!({"code": code, "message": message});
-    event("response.failed", &json!({"response": {"id": "resp_0a1b", "error": error}}))
+    let more = json!({"status": "failed", "error": error});
+    event("response.failed", &json!({"response": response(&more)}))
+}
+
+/// An item with the id that it gets where the backend gave none.
+pub(crate) fn with_id(index: usize, mut item: Value) -> Value {
+    let prefix = if item["type"] == "message" { "msg" } else { "fc" };
+    item["id"] = crate::tool_names::made_id(prefix, "resp_0a1b", index).into();
+    item
 }
 
 pub(crate) fn added(index: usize, item: &Value) -> String {

@@ -7,7 +7,9 @@ pub(crate) struct BackendProfile {
     pub(crate) name: &'static str,
     /// The usual address, before `/responses`.
     pub(crate) base: &'static str,
-    /// Members that the backend answers with status 400; sorted.
+    /// The members that the backend takes, where it answers every other one with status 400; sorted.
+    pub(crate) known: Option<&'static [&'static str]>,
+    /// Members that the backend answers with status 400, where others are passed on; sorted.
     pub(crate) refused: &'static [&'static str],
     /// Kinds of tools that the backend refuses; sorted.
     pub(crate) refused_tools: &'static [&'static str],
@@ -96,30 +98,31 @@ const STATELESS: Required = Required {
 pub(crate) static CODEX: BackendProfile = BackendProfile {
     name: "codex",
     base: "https://chatgpt.com/backend-api/codex",
-    refused: &[
-        "background",
-        "background_options",
-        "context_management",
-        "conversation",
-        "generate",
-        "max_output_tokens",
-        "max_tool_calls",
-        "metadata",
-        "moderation",
-        "previous_response_id",
-        "prompt",
-        "prompt_cache_options",
-        "prompt_cache_retention",
-        "reasoning_effort",
-        "safety_identifier",
-        "stream_options",
-        "temperature",
-        "top_logprobs",
-        "top_p",
-        "truncation",
-        "user",
+    known: Some(&[
+        "client_metadata",
+        "include",
+        "input",
+        "instructions",
+        "model",
+        "parallel_tool_calls",
+        "prompt_cache_key",
+        "reasoning",
+        "service_tier",
+        "store",
+        "stream",
+        "text",
+        "tool_choice",
+        "tools",
+    ]),
+    refused: &[],
+    refused_tools: &[
+        "code_interpreter",
+        "computer",
+        "computer_use",
+        "computer_use_preview",
+        "file_search",
+        "mcp",
     ],
-    refused_tools: &[],
     accepts: &[],
     required: Required { metadata: true, ..STATELESS },
     tools: ToolLayout::Flat,
@@ -138,28 +141,22 @@ pub(crate) static CODEX: BackendProfile = BackendProfile {
 pub(crate) static PLAN: BackendProfile = BackendProfile {
     name: "plan",
     base: "https://api.openai.com/v1",
-    refused: &[
-        "background",
-        "background_options",
-        "client_metadata",
-        "conversation",
-        "generate",
-        "max_output_tokens",
-        "max_tool_calls",
-        "metadata",
-        "moderation",
-        "multi_agent",
-        "previous_response_id",
-        "prompt",
-        "prompt_cache_retention",
-        "reasoning_effort",
-        "safety_identifier",
-        "temperature",
-        "top_logprobs",
-        "top_p",
-        "truncation",
-        "user",
-    ],
+    known: Some(&[
+        "include",
+        "input",
+        "instructions",
+        "model",
+        "parallel_tool_calls",
+        "prompt_cache_key",
+        "reasoning",
+        "service_tier",
+        "store",
+        "stream",
+        "text",
+        "tool_choice",
+        "tools",
+    ]),
+    refused: &[],
     refused_tools: &[
         "code_interpreter",
         "computer_use",
@@ -188,6 +185,7 @@ pub(crate) static PLAN: BackendProfile = BackendProfile {
 const API: BackendProfile = BackendProfile {
     name: "api",
     base: "https://api.openai.com/v1",
+    known: None,
     refused: &["generate", "reasoning_effort"],
     refused_tools: &[],
     accepts: &[],
@@ -219,6 +217,7 @@ pub(crate) static OPENAI: BackendProfile = BackendProfile {
         "prompt_cache_retention",
         "safety_identifier",
         "store",
+        "stream_options",
         "temperature",
         "top_p",
         "user",
@@ -230,7 +229,7 @@ pub(crate) static OPENAI: BackendProfile = BackendProfile {
 /// A server of another maker: what such servers of autumn 2026 have in common.
 pub(crate) static GENERIC: BackendProfile = BackendProfile {
     refused: &["conversation", "generate", "previous_response_id", "prompt", "reasoning_effort"],
-    accepts: &["max_output_tokens", "metadata", "temperature", "top_p", "user"],
+    accepts: &["max_output_tokens", "metadata", "stream_options", "temperature", "top_p", "user"],
     required: Required { stateless: true, ..API.required },
     ..API
 };
@@ -242,7 +241,8 @@ mod tests {
     #[test]
     fn tables_are_sorted_and_consistent() {
         for profile in [&CODEX, &PLAN, &OPENAI, &GENERIC] {
-            let tables = [profile.refused, profile.refused_tools, profile.accepts];
+            let known = profile.known.unwrap_or_default();
+            let tables = [known, profile.refused, profile.refused_tools, profile.accepts];
             assert!(tables.iter().all(|table| table.is_sorted()), "{}", profile.name);
             assert!(
                 !profile.accepts.iter().any(|name| profile.refused.contains(name)),

@@ -1,15 +1,12 @@
 //! Pages of input items, in OpenAI's form of a list.
 
 use std::borrow::Cow;
-use std::fmt::Write;
 
 use chatmock_protocol::json::{RawObject, RawValue, raw, read_text};
-use chatmock_protocol::responses::ContentPart;
 use chatmock_translate::Failure;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
-use crate::state::responses::StoredResponse;
+use crate::state::responses::{StoredResponse, made_id};
 
 /// The most items of a page.
 const MAX_LIMIT: usize = 100;
@@ -103,49 +100,97 @@ impl<'k> Item<'k> {
     }
 
     fn new(item: &'k RawValue, response: &str, index: usize) -> Result<Self, Failure> {
+        let made = || made_id(item.get(), response, index);
         let Ok(mut members) = read_text::<RawObject<'_>>(item.get()) else {
-            return Ok(Self { id: made_id("item", response, index), value: Cow::Borrowed(item) });
+            return Ok(Self { id: made(), value: Cow::Borrowed(item) });
         };
-        if let Some(id) = members.text("id").filter(|id| !id.is_empty()) {
-            return Ok(Self { id: id.into_owned(), value: Cow::Borrowed(item) });
-        }
-        let message = matches!(members.text("type").as_deref(), None | Some("message"));
-        let id = made_id(if message { "msg" } else { "item" }, response, index);
-        if message {
-            complete_message(&mut members)?;
-        }
-        members.set("id", &id)?;
-        Ok(Self { id, value: Cow::Owned(raw(&members)?) })
+        let mut changed = complete(&mut members)?;
+        let own = members.text("id").filter(|id| !id.is_empty()).map(Cow::into_owned);
+        let id = match own {
+            Some(id) => id,
+            None => {
+                let id = made();
+                members.set("id", &id)?;
+                changed = true;
+                id
+            }
+        };
+        let value = if changed { Cow::Owned(raw(&members)?) } else { Cow::Borrowed(item) };
+        Ok(Self { id, value })
     }
 }
 
-/// Spells out what a message may leave unsaid: its type, its parts and that it is complete.
-fn complete_message(message: &mut RawObject<'_>) -> Result<(), Failure> {
-    if let Some(text) = message.text("content").map(|text| text.into_owned()) {
+/// Spells out what an item may leave unsaid; returns whether it did.
+fn complete(item: &mut RawObject<'_>) -> Result<bool, Failure> {
+    let kind = item.text("type").map(Cow::into_owned);
+    let mut changed = false;
+    match kind.as_deref() {
+        None | Some("message") => {
+            changed |= complete_content(item)?;
+            changed |= set_missing(item, "type", &"message")?;
+        }
+        Some(
+            "function_call"
+            | "function_call_output"
+            | "custom_tool_call"
+            | "custom_tool_call_output",
+        ) => {}
+        Some(_) => return Ok(false),
+    }
+    changed |= set_missing(item, "status", &"completed")?;
+    Ok(changed)
+}
+
+/// Makes a list of parts of a text, each with all its members; returns whether it did.
+fn complete_content(message: &mut RawObject<'_>) -> Result<bool, Failure> {
+    if let Some(text) = message.text("content").map(Cow::into_owned) {
         let assistant = message.text("role").as_deref() == Some("assistant");
-        let text = text.into();
-        let part = if assistant {
-            ContentPart::OutputText { text }
-        } else {
-            ContentPart::InputText { text }
-        };
+        let mut part = RawObject::default();
+        part.set("type", if assistant { "output_text" } else { "input_text" })?;
+        part.set("text", &text)?;
+        complete_part(&mut part)?;
         message.set("content", &[part])?;
+        return Ok(true);
     }
-    for (name, value) in [("type", "message"), ("status", "completed")] {
-        if !message.contains(name) {
-            message.set(name, value)?;
-        }
+    let Some(parts) = message.get("content").map(ToOwned::to_owned) else { return Ok(false) };
+    let Ok(parts) = serde_json::from_str::<Vec<&RawValue>>(parts.get()) else { return Ok(false) };
+    let (mut whole, mut changed) = (Vec::with_capacity(parts.len()), false);
+    for part in parts {
+        let mut members: RawObject<'_> = serde_json::from_str(part.get()).unwrap_or_default();
+        let completed = complete_part(&mut members)?;
+        changed |= completed;
+        whole.push(if completed { Cow::Owned(raw(&members)?) } else { Cow::Borrowed(part) });
     }
-    Ok(())
+    if changed {
+        let whole = raw(&whole)?;
+        message.put("content", Cow::Owned(whole));
+    }
+    Ok(changed)
 }
 
-fn made_id(kind: &str, response: &str, index: usize) -> String {
-    let hash = Sha256::digest(format!("{response}/{index}"));
-    hash.iter().take(24).fold(format!("{kind}_"), |mut id, byte| {
-        // Writing into a string does not fail.
-        let _ = write!(id, "{byte:02x}");
-        id
-    })
+/// Adds the members that a part of its kind always has; returns whether it lacked any.
+fn complete_part(part: &mut RawObject<'_>) -> Result<bool, Failure> {
+    let kind = part.text("type").map(Cow::into_owned);
+    match kind.as_deref() {
+        Some("output_text") => {
+            Ok(set_missing(part, "annotations", &[(); 0])?
+                | set_missing(part, "logprobs", &[(); 0])?)
+        }
+        Some("input_image") => set_missing(part, "detail", &"auto"),
+        _ => Ok(false),
+    }
+}
+
+fn set_missing<T: Serialize>(
+    object: &mut RawObject<'_>,
+    name: &'static str,
+    value: &T,
+) -> Result<bool, Failure> {
+    let missing = object.present(name).is_none();
+    if missing {
+        object.set(name, value)?;
+    }
+    Ok(missing)
 }
 
 #[cfg(test)]

@@ -33,11 +33,8 @@ fn settings(home: &Path) -> Settings {
 
 fn state(home: &Path) -> Arc<SharedState> {
     let state = Server::new(settings(home)).unwrap().app.state.clone();
-    let stored = || StoredResponse {
-        created_at: 1,
-        input: r#"[{"id":"msg_1"},{"id":"msg_2"}]"#.into(),
-        response: RESPONSE.into(),
-    };
+    let input = r#"[{"id":"msg_1"},{"id":"msg_2"}]"#;
+    let stored = || StoredResponse::new(1, input.into(), RESPONSE.into());
     let owner = |account: &str| Owner { account: Some(account.to_owned()), key: None };
     state.responses.insert(owner("acct-1").key("resp_1"), stored(), unix_now());
     state.responses.insert(owner("acct-2").key("resp_2"), stored(), unix_now());
@@ -77,7 +74,7 @@ async fn its_input_items_are_listed() {
     let state = signed_in(home.path());
     assert_eq!(
         text(list_items(&state, &Caller::default(), "resp_1", Some("limit=1")).await).await,
-        r#"{"object":"list","data":[{"id":"msg_2"}],"first_id":"msg_2","last_id":"msg_2","has_more":true}"#
+        r#"{"object":"list","data":[{"id":"msg_2","type":"message","status":"completed"}],"first_id":"msg_2","last_id":"msg_2","has_more":true}"#
     );
 }
 

@@ -86,7 +86,7 @@ mod tests {
     use crate::settings::StoreSettings;
 
     fn answer() -> Option<StoredResponse> {
-        Some(StoredResponse { created_at: unix_now(), input: "[]".into(), response: "{}".into() })
+        Some(StoredResponse::new(unix_now(), "[]".into(), "{}".into()))
     }
 
     #[test]

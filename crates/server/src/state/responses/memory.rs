@@ -80,6 +80,13 @@ impl MemoryStore {
         Some(Arc::clone(&entry.stored))
     }
 
+    /// Gives the entries of the owner of a key that are not too old, the latest first.
+    pub(super) fn latest(&self, key: &[u8], now: u64) -> Vec<Arc<StoredResponse>> {
+        let share = self.shares.get(&owner_of(key));
+        let keys = share.into_iter().flat_map(|share| share.keys.values().rev());
+        keys.filter_map(|key| self.get(key, now)).collect()
+    }
+
     /// Adds an entry and hands back those that had to go for it.
     pub(super) fn insert(&mut self, key: StoreKey, stored: StoredResponse, now: u64) -> Vec<Entry> {
         if cost(&key, &stored) > self.max_bytes {

@@ -1,15 +1,21 @@
 //! A stored response: the input of its conversation and the answer.
 
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::sync::OnceLock;
+
 use bytes::Bytes;
-use chatmock_protocol::json::{RawValue, raw};
+use chatmock_protocol::json::{self, RawValue, Text, raw};
 use chatmock_translate::Failure;
 use serde::Deserialize;
+use sha2::{Digest, Sha256};
 
 /// A response and the conversation before it.
 ///
 /// Both texts should have buffers of their own: a slice of a larger one keeps all of it in memory,
 /// where the store counts the slice alone.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct StoredResponse {
     /// Seconds of the Unix epoch.
     pub(crate) created_at: u64,
@@ -17,6 +23,8 @@ pub(crate) struct StoredResponse {
     pub(crate) input: Bytes,
     /// The final response, a JSON object.
     pub(crate) response: Bytes,
+    /// Hashes of the ids of its items, sorted; made when they are first asked for.
+    ids: OnceLock<Box<[u64]>>,
 }
 
 #[derive(Deserialize)]
@@ -25,7 +33,70 @@ struct Output<'k> {
     output: Vec<&'k RawValue>,
 }
 
+impl PartialEq for StoredResponse {
+    fn eq(&self, other: &Self) -> bool {
+        let members = |one: &Self| (one.created_at, one.input.clone(), one.response.clone());
+        members(self) == members(other)
+    }
+}
+
 impl StoredResponse {
+    /// Makes one; see its members.
+    pub(crate) fn new(created_at: u64, input: Bytes, response: Bytes) -> Self {
+        Self { created_at, input, response, ids: OnceLock::new() }
+    }
+
+    /// The id of the response; empty where it has none.
+    fn id(&self) -> String {
+        let read: Result<Id<'_>, _> = serde_json::from_slice(&self.response);
+        read.ok().and_then(|read| read.id).map(|id| id.0.into_owned()).unwrap_or_default()
+    }
+
+    /// Calls `see` with every item and its id, those of the answer first; one of the input without an id has the
+    /// one under which it is listed.
+    fn each_item<'k>(&'k self, mut see: impl FnMut(&str, &'k str)) {
+        let response = std::str::from_utf8(&self.response).unwrap_or_default();
+        let input = std::str::from_utf8(&self.input).unwrap_or_default();
+        let output = json::members(response).find(|(name, _)| *name == "output");
+        for item in output.into_iter().flat_map(|(_, output)| json::items(output)) {
+            if let Some(id) = id_of(item) {
+                see(&id, item);
+            }
+        }
+        let own = self.id();
+        for (index, item) in json::items(input).enumerate() {
+            match id_of(item) {
+                Some(id) => see(&id, item),
+                None => see(&made_id(item, &own, index), item),
+            }
+        }
+    }
+
+    /// Moves the items whose ids are wanted into `found`.
+    pub(crate) fn find_items(
+        &self,
+        wanted: &mut BTreeSet<String>,
+        found: &mut BTreeMap<String, Box<RawValue>>,
+    ) {
+        let ids = self.ids.get_or_init(|| {
+            let mut ids = Vec::new();
+            self.each_item(|id, _| ids.push(hash(id)));
+            ids.sort_unstable();
+            ids.into_boxed_slice()
+        });
+        if !wanted.iter().any(|id| ids.binary_search(&hash(id)).is_ok()) {
+            return;
+        }
+        self.each_item(|id, item| {
+            if wanted.contains(id)
+                && let Ok(item) = RawValue::from_string(item.to_owned())
+            {
+                wanted.remove(id);
+                found.insert(id.to_owned(), item);
+            }
+        });
+    }
+
     /// The length of its texts, in bytes.
     pub(crate) fn size(&self) -> usize {
         self.input.len() + self.response.len()
@@ -53,12 +124,50 @@ impl StoredResponse {
     }
 }
 
+#[derive(Deserialize)]
+struct Id<'k> {
+    #[serde(borrow, default)]
+    id: Option<Text<'k>>,
+}
+
+/// The id of an item, where it has one.
+fn id_of(item: &str) -> Option<String> {
+    let (_, id) = json::members(item).find(|(name, _)| *name == "id")?;
+    serde_json::from_str::<String>(id).ok().filter(|id| !id.is_empty())
+}
+
+fn hash(id: &str) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    id.hash(&mut hasher);
+    hasher.finish()
+}
+
+/// The id under which an item of a response's input is listed that has none of its own.
+pub(crate) fn made_id(item: &str, response: &str, index: usize) -> String {
+    let kind = json::members(item).find(|(name, _)| *name == "type").map(|(_, kind)| kind);
+    let prefix = match kind {
+        None | Some("\"message\"") => "msg",
+        Some("\"reasoning\"") => "rs",
+        Some("\"function_call\"") => "fc",
+        Some("\"function_call_output\"") => "fco",
+        Some("\"custom_tool_call\"") => "ctc",
+        Some("\"custom_tool_call_output\"") => "ctco",
+        Some(_) => "item",
+    };
+    let digest = Sha256::digest(format!("{response}/{index}"));
+    digest.iter().take(24).fold(format!("{prefix}_"), |mut id, byte| {
+        // Writing into a string does not fail.
+        let _ = write!(id, "{byte:02x}");
+        id
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn stored(input: &'static str, response: &'static str) -> StoredResponse {
-        StoredResponse { created_at: 1, input: input.into(), response: response.into() }
+        StoredResponse::new(1, input.into(), response.into())
     }
 
     fn next(text: &str) -> Box<RawValue> {

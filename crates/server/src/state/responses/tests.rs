@@ -16,7 +16,7 @@ fn me() -> Owner {
 
 fn stored(text: &str) -> StoredResponse {
     let (input, response) = (format!("[{text}]").into(), format!("{{{text}}}").into());
-    StoredResponse { created_at: NOW, input, response }
+    StoredResponse::new(NOW, input, response)
 }
 
 fn memory() -> ResponseStore {

@@ -23,16 +23,16 @@ const NOT_OF_CALL: &str = "not a member of a tool call";
 
 /// The lowering of a conversation, with the state that only this API's messages need.
 #[derive(Debug, Default)]
-pub(super) struct Lowering<'b> {
+pub(in crate::openai) struct Lowering<'b> {
     /// The lowered messages.
-    pub(super) conversation: Conversation<'b>,
+    pub(in crate::openai) conversation: Conversation<'b>,
     /// Calls in the old form that no result has answered yet: name and made id.
     legacy: Vec<(Cow<'b, str>, String)>,
     /// Ids of calls of freeform tools.
     custom: BTreeSet<String>,
     /// True while a message is lowered that the person cannot take back: it was answered already, or
     /// a tool gave it.
-    pub(super) past: bool,
+    pub(in crate::openai) past: bool,
 }
 
 /// Lowers a conversation; `json_mode` keeps system text that says "json" in the input.
@@ -53,25 +53,13 @@ pub(super) fn lower(
     };
     let past = messages.iter().rposition(answer);
     for (index, message) in messages.into_iter().enumerate() {
-        let path = MESSAGES.item(index);
-        let Some(role) = message.role.clone() else {
-            return Err(Failure::param(format!("{path}.role"), "a message needs a role"));
-        };
-        lowering.unknown(path, &message);
         lowering.past = past.is_some_and(|past| index <= past);
-        match &*role {
-            "system" | "developer" => lowering.system(message, path)?,
-            "user" => lowering.user(message, path)?,
-            "assistant" => lowering.assistant(message, path)?,
-            "tool" => lowering.tool(message, path)?,
-            "function" => lowering.function(message, path)?,
-            other => return Err(unknown_role(other, path)),
-        }
+        lowering.message(message, MESSAGES.item(index))?;
     }
     Ok(lowering.conversation)
 }
 
-fn unknown_role(role: &str, path: FieldPath<'_>) -> Failure {
+pub(in crate::openai) fn unknown_role(role: &str, path: FieldPath<'_>) -> Failure {
     let known = "system, developer, user, assistant, tool, function";
     Failure::param(
         format!("{path}.role"),
@@ -80,6 +68,29 @@ fn unknown_role(role: &str, path: FieldPath<'_>) -> Failure {
 }
 
 impl<'b> Lowering<'b> {
+    /// Lowers one message, in its place after those before it.
+    ///
+    /// # Errors
+    /// When it cannot be meant; the failure names its path.
+    pub(in crate::openai) fn message(
+        &mut self,
+        message: Message<'b>,
+        path: FieldPath<'_>,
+    ) -> Result<(), Failure> {
+        let Some(role) = message.role.clone() else {
+            return Err(Failure::param(format!("{path}.role"), "a message needs a role"));
+        };
+        self.unknown(path, &message);
+        match &*role {
+            "system" | "developer" => self.system(message, path),
+            "user" => self.user(message, path),
+            "assistant" => self.assistant(message, path),
+            "tool" => self.tool(message, path),
+            "function" => self.function(message, path),
+            other => Err(unknown_role(other, path)),
+        }
+    }
+
     fn unknown(&mut self, path: FieldPath<'_>, message: &Message<'_>) {
         notice::unknown(
             &mut self.conversation.notices,
@@ -92,7 +103,7 @@ impl<'b> Lowering<'b> {
         }
     }
 
-    pub(super) fn ignored(&mut self, field: String, why: &'static str) {
+    pub(in crate::openai) fn ignored(&mut self, field: String, why: &'static str) {
         self.conversation.notices.push(Notice::ignored(field, why));
     }
 
@@ -158,7 +169,15 @@ impl<'b> Lowering<'b> {
         }
     }
 
-    fn call(&mut self, call: ToolCall<'b>, path: FieldPath<'_>) -> Result<(), Failure> {
+    /// Lowers a call.
+    ///
+    /// # Errors
+    /// When it names no tool.
+    pub(in crate::openai) fn call(
+        &mut self,
+        call: ToolCall<'b>,
+        path: FieldPath<'_>,
+    ) -> Result<(), Failure> {
         let made = || {
             let path = path.to_string();
             Text(format!("call_{}", path.replace(|c: char| !c.is_alphanumeric(), "_")).into())

@@ -38,7 +38,11 @@ impl<'b> Lowering<'b> {
         Ok(lowered)
     }
 
-    fn part(
+    /// Lowers a part; `None` for one that the backend does not take, which is then reported.
+    ///
+    /// # Errors
+    /// When it cannot be meant; the failure names its path.
+    pub(in crate::openai) fn part(
         &mut self,
         part: Part<'b>,
         path: FieldPath<'_>,
@@ -124,8 +128,8 @@ impl<'b> Lowering<'b> {
 }
 
 /// The kind of a text part: the backend names those of its input and output differently.
-#[derive(Clone, Copy)]
-pub(super) enum TextKind {
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::openai) enum TextKind {
     /// Of the person, the developer or a tool.
     Input,
     /// Of the model.

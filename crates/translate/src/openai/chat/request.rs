@@ -62,7 +62,11 @@ fn reasoning<'b>(request: &mut Request<'b>, draft: &mut Draft<'b>) -> Result<(),
     Ok(())
 }
 
-fn read_format<'b>(
+/// Reads the format of the answer; `None` for plain text.
+///
+/// # Errors
+/// When it is of no known kind, or its schema cannot be meant.
+pub(in crate::openai) fn read_format<'b>(
     format: ResponseFormat<'b>,
     draft: &mut Draft<'b>,
 ) -> Result<Option<Format<'b>>, Failure> {

@@ -25,7 +25,7 @@ fn messages() -> Value {
 
 #[test]
 fn the_shape_of_responses_is_understood_on_the_route_of_chat() {
-    let body = r#"{"model":"gpt-6-sol","input":[{"x":1E2}],"tools":[{"type":"namespace", "name":"n","tools":[]}],"instructions":"i"}"#;
+    let body = r#"{"model":"gpt-6-sol","input":[{"type":"brand_new","x":1E2}],"tools":[{"type":"namespace", "name":"n","tools":[]}],"instructions":"i"}"#;
     let settled = settled::<Chat>(body, &Policy::default()).unwrap();
     let expected = body.replace(
         "\"instructions\":\"i\"",
@@ -41,11 +41,11 @@ fn the_shape_of_responses_is_understood_on_the_route_of_chat() {
 fn members_that_both_apis_have_do_not_decide_the_shape() {
     for more in [
         json!({"reasoning": {"effort": "high", "context": "all_turns"}}),
-        json!({"metadata": {"a": 1}, "store": false, "top_logprobs": 5, "prompt": null}),
+        json!({"metadata": {"a": "b"}, "store": false, "top_logprobs": 5, "prompt": null}),
         // Of these, chat completions know no such form.
         json!({"reasoning": {"effort": 5}}),
         json!({"stream_options": "none"}),
-        json!({"verbosity": {"level": 1}}),
+        json!({"prediction": {"level": 1}}),
     ] {
         let mut body = json!({"model": "gpt-6-sol", "input": "hi"});
         body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());

@@ -1,19 +1,43 @@
-//! Items and tools of a request, changed where the backend would refuse them.
+//! Items of a request, in the shape of this API whatever shape they came in.
+//!
+//! Programs put messages, parts and calls of chat completions into `input`, and members that other
+//! services or older clients know. What has this API's shape keeps its bytes, and is looked at without
+//! being parsed; the rest is lowered as chat completions are. What depends on the whole conversation
+//! (ids, pairs, names) comes later, in [`crate::resend`].
+
+mod call;
+mod known;
+mod message;
 
 use std::borrow::Cow;
 
-use chatmock_protocol::json::{RawObject, RawValue, raw, read_text};
+use chatmock_protocol::json::{self, RawObject, RawValue, raw, read_text};
+use chatmock_protocol::openai::chat::request::ToolCall;
 use chatmock_protocol::responses::Request;
 use chatmock_protocol::responses::item::{ContentPart, InputItem, Role};
 
+use crate::conversation::Conversation;
 use crate::draft::Draft;
 use crate::failure::Failure;
+use crate::field_path::FieldPath;
 use crate::notice::{Notice, NoticeKind};
-use crate::tool_names::{self, ShortenedName};
+use crate::openai::chat::messages::Lowering;
 
-/// The input as the list that the backend demands: no `system` items, no overlong call ids.
+/// The path of the items.
+const INPUT: FieldPath<'_> = FieldPath::Top("input");
+
+/// The type of a reference to an item of a kept response.
+pub(crate) const REFERENCE: &str = "item_reference";
+
+/// Types of parts of messages, which some programs put among the items.
+const PARTS: [&str; 6] = ["text", "image_url", "file", "input_text", "input_image", "input_file"];
+
+/// Brings the input into the shape of this API: a list of items.
+///
+/// # Errors
+/// When it is missing, or an item cannot be meant; the failure names its path.
 pub(super) fn input<'b>(request: &mut Request<'b>, draft: &mut Draft<'b>) -> Result<(), Failure> {
-    let Some(input) = request.present("input") else {
+    let Some(input) = request.as_read("input").filter(|input| input.get() != "null") else {
         return Err(Failure::param("input", "input is required"));
     };
     if let Some(text) = request.text("input") {
@@ -23,113 +47,157 @@ pub(super) fn input<'b>(request: &mut Request<'b>, draft: &mut Draft<'b>) -> Res
     if !input.get().starts_with('[') {
         return Err(Failure::param("input", "input must be a string or a list of items"));
     }
-    if !has_system(input) && !has_long_call_id(input) {
+    if json::items(input.get()).all(known::is_plain) {
         return Ok(());
     }
-    let mut repairs = Repairs { shortened: &mut draft.shortened, systems: false, call_ids: false };
-    let repaired = repaired("input", input, |item| repairs.item(item))?;
-    let done = [
-        (repairs.systems, "system items went as developer items"),
-        (repairs.call_ids, "call ids over 64 characters were shortened"),
-    ];
-    for (_, why) in done.into_iter().filter(|(done, _)| *done) {
-        draft.notices.push(Notice::new("input", NoticeKind::Changed, why));
+    let items: Vec<&'b RawValue> = serde_json::from_str(input.get())
+        .map_err(|_| Failure::param("input", "input must be a list"))?;
+    let mut lowered = Items::default();
+    let past = items.iter().rposition(|item| known::is_answer(item.get()));
+    for (index, item) in items.into_iter().enumerate() {
+        lowered.lowering.past = past.is_some_and(|past| index <= past);
+        lowered.item(item, INPUT.item(index))?;
     }
-    if let Some(repaired) = repaired {
-        request.put("input", Cow::Owned(repaired));
-    }
-    Ok(())
+    lowered.finish(request, draft)
 }
 
-/// The changes of items, with a note of each kind that was needed.
-struct Repairs<'m> {
-    shortened: &'m mut Vec<ShortenedName>,
+/// The items so far.
+struct Items<'b> {
+    items: Vec<Cow<'b, RawValue>>,
+    /// Lowers what has the shape of chat completions.
+    lowering: Lowering<'b>,
+    /// True if some item had the role `system`, which the backend refuses.
     systems: bool,
-    call_ids: bool,
+    /// True if something of chat completions was among the items.
+    converted: bool,
 }
 
-/// Returns the list with each entry corrected; `None` where none needed it.
-fn repaired<'l>(
-    name: &'static str,
-    list: &'l RawValue,
-    repair: impl FnMut(&'l RawValue) -> Result<Cow<'l, RawValue>, Failure>,
-) -> Result<Option<Box<RawValue>>, Failure> {
-    let list: Vec<&'l RawValue> = serde_json::from_str(list.get())
-        .map_err(|_| Failure::param(name, format!("{name} must be a list")))?;
-    let list = list.into_iter().map(repair).collect::<Result<Vec<_>, _>>()?;
-    let changed = list.iter().any(|entry| matches!(entry, Cow::Owned(_)));
-    Ok(if changed { Some(raw(&list)?) } else { None })
+impl Default for Items<'_> {
+    fn default() -> Self {
+        let mut lowering = Lowering::default();
+        lowering.conversation = Conversation::within_others();
+        Self { items: Vec::new(), lowering, systems: false, converted: false }
+    }
 }
 
-fn has_system(raw: &RawValue) -> bool {
-    raw.get().contains("\"system\"")
-}
-
-/// Returns whether a call id over the limit may be in there, without a parse.
-fn has_long_call_id(raw: &RawValue) -> bool {
-    raw.get().split("\"call_id\"").skip(1).any(|rest| {
-        let value = rest.trim_start_matches([':', ' ', '\t', '\r', '\n']).strip_prefix('"');
-        let end = value.and_then(|value| value.find('"'));
-        end.is_some_and(|end| end > tool_names::MAX_CHARS)
-    })
-}
-
-impl Repairs<'_> {
-    /// The item with the role `developer` where it had `system`, and a call id within the limit.
-    fn item<'i>(&mut self, item: &'i RawValue) -> Result<Cow<'i, RawValue>, Failure> {
-        if !has_system(item) && !has_long_call_id(item) {
-            return Ok(Cow::Borrowed(item));
+impl<'b> Items<'b> {
+    fn item(&mut self, item: &'b RawValue, path: FieldPath<'_>) -> Result<(), Failure> {
+        if known::is_plain(item.get()) {
+            self.items.push(Cow::Borrowed(item));
+            return Ok(());
         }
-        let Ok(mut members) = read_text::<RawObject<'i>>(item.get()) else {
-            return Ok(Cow::Borrowed(item));
+        if item.get().starts_with('"') {
+            let text = serde_json::from_str::<String>(item.get())?.into();
+            let content = vec![ContentPart::InputText { text }];
+            return self.add(&InputItem::Message { role: Role::User, content });
+        }
+        let members: RawObject<'b> = read_text(item.get())
+            .map_err(|_| Failure::param(path, format!("{path} must be an object")))?;
+        let kind = members.text("type").map(Cow::into_owned).filter(|kind| !kind.is_empty());
+        match kind.as_deref().unwrap_or_else(|| kind_of(&members)) {
+            "message" => self.message(item, members, path),
+            "function_call" | "custom_tool_call" => self.call(members, path),
+            "function_call_output" | "custom_tool_call_output" => self.result(members, path),
+            "reasoning" => self.reasoning(members, path),
+            REFERENCE => self.reference(&members, path),
+            "function" => self.chat_call(item, path),
+            kind if PARTS.contains(&kind) => self.part_alone(item, path),
+            "" => {
+                let message = format!("{path} needs a type, such as message or function_call");
+                Err(Failure::param(format!("{path}.type"), message))
+            }
+            _ => {
+                self.items.push(Cow::Borrowed(item));
+                Ok(())
+            }
+        }
+    }
+
+    fn add(&mut self, item: &InputItem<'_>) -> Result<(), Failure> {
+        self.converted = true;
+        self.items.push(Cow::Owned(raw(item)?));
+        Ok(())
+    }
+
+    /// Adds an object as it now is.
+    fn add_members(&mut self, members: &RawObject<'_>) -> Result<(), Failure> {
+        self.items.push(Cow::Owned(raw(members)?));
+        Ok(())
+    }
+
+    /// Adds what the lowering of chat completions made.
+    fn add_lowered(&mut self) -> Result<(), Failure> {
+        for item in std::mem::take(&mut self.lowering.conversation.items) {
+            self.add(&item)?;
+        }
+        self.converted = true;
+        Ok(())
+    }
+
+    /// A reference by its id alone, which the type may be left out of.
+    fn reference(&mut self, members: &RawObject<'b>, path: FieldPath<'_>) -> Result<(), Failure> {
+        let Some(id) = members.text("id").filter(|id| !id.is_empty()) else {
+            return Err(Failure::param(
+                format!("{path}.id"),
+                "a reference needs the id of an item",
+            ));
         };
-        let system = members.text("role").as_deref() == Some("system");
-        if system {
-            members.set("role", &Role::Developer)?;
+        let mut reference = RawObject::default();
+        reference.set("type", REFERENCE)?;
+        reference.set("id", &*id)?;
+        self.add_members(&reference)
+    }
+
+    /// Reasoning without what its issuer alone knows; the summary may be empty, not absent.
+    fn reasoning(
+        &mut self,
+        mut members: RawObject<'b>,
+        path: FieldPath<'_>,
+    ) -> Result<(), Failure> {
+        self.lowering.retain(&mut members, known::REASONING, path);
+        if !members.get("summary").is_some_and(|summary| summary.get().starts_with('[')) {
+            members.set("summary", &[(); 0])?;
         }
-        let call_id = members.text("call_id").map(|id| id.into_owned());
-        let call_id = call_id.filter(|id| id.chars().count() > tool_names::MAX_CHARS);
-        let long = call_id.is_some();
-        if let Some(call_id) = call_id {
-            members.set("call_id", &*tool_names::call_id(Cow::Owned(call_id), self.shortened))?;
+        self.add_members(&members)
+    }
+
+    /// A call in the form that chat completions nest in a message.
+    fn chat_call(&mut self, item: &'b RawValue, path: FieldPath<'_>) -> Result<(), Failure> {
+        let call: ToolCall<'b> =
+            read_text(item.get()).map_err(|fault| Failure::within(&path.to_string(), fault))?;
+        self.lowering.call(call, path)?;
+        self.add_lowered()
+    }
+
+    fn finish(self, request: &mut Request<'b>, draft: &mut Draft<'b>) -> Result<(), Failure> {
+        let Self { items, mut lowering, systems, converted } = self;
+        draft.notices.append(&mut lowering.conversation.notices);
+        draft.shortened.append(&mut lowering.conversation.shortened);
+        let done = [
+            (systems, "system items went as developer items"),
+            (converted, "what has the shape of chat completions went in that of responses"),
+        ];
+        for (_, why) in done.into_iter().filter(|(done, _)| *done) {
+            draft.notices.push(Notice::new("input", NoticeKind::Changed, why));
         }
-        self.systems |= system;
-        self.call_ids |= long;
-        Ok(if system || long { Cow::Owned(raw(&members)?) } else { Cow::Borrowed(item) })
+        if items.iter().any(|item| matches!(item, Cow::Owned(_))) || converted {
+            let input = raw(&items)?;
+            request.put("input", Cow::Owned(input));
+        }
+        Ok(())
     }
 }
 
-/// Finds out whether a web search is offered; its old name is not the backend's.
-pub(super) fn tools(request: &mut Request<'_>, draft: &mut Draft<'_>) -> Result<(), Failure> {
-    let Some(tools) = request.present("tools") else { return Ok(()) };
-    let web_search = &mut draft.web_search;
-    if let Some(repaired) = repaired("tools", tools, |tool| search(tool, web_search))? {
-        request.put("tools", Cow::Owned(repaired));
-        let why = "web_search_preview went as web_search";
-        draft.notices.push(Notice::new("tools", NoticeKind::Changed, why));
+/// The type of an item that says none, by the members that only one type has.
+fn kind_of(members: &RawObject<'_>) -> &'static str {
+    let has = |name| members.present(name).is_some();
+    match () {
+        () if has("role") => "message",
+        () if members.contains("output") && has("call_id") => "function_call_output",
+        () if has("arguments") && has("name") => "function_call",
+        () if has("id") && members.iter().all(|(name, _)| matches!(name, "id" | "type")) => {
+            REFERENCE
+        }
+        () => "",
     }
-    Ok(())
-}
-
-/// The tool as it goes out, noted if it is a web search.
-fn search<'t>(
-    tool: &'t RawValue,
-    web_search: &mut Option<bool>,
-) -> Result<Cow<'t, RawValue>, Failure> {
-    if !tool.get().contains("web_search") {
-        return Ok(Cow::Borrowed(tool));
-    }
-    let Ok(mut members) = read_text::<RawObject<'_>>(tool.get()) else {
-        return Ok(Cow::Borrowed(tool));
-    };
-    let kind = members.text("type").unwrap_or_default().into_owned();
-    if kind != "web_search" && !kind.starts_with("web_search_preview") {
-        return Ok(Cow::Borrowed(tool));
-    }
-    *web_search = Some(true);
-    if kind == "web_search" {
-        return Ok(Cow::Borrowed(tool));
-    }
-    members.set("type", "web_search")?;
-    Ok(Cow::Owned(raw(&members)?))
 }

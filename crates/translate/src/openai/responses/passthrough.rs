@@ -8,16 +8,18 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
+use bytes::Bytes;
 use chatmock_protocol::json::{RawStr, RawValue};
 use chatmock_protocol::responses::event::Body;
 use chatmock_protocol::responses::item::OutputKind;
 use chatmock_protocol::responses::{Event, Response};
 use chatmock_protocol::sse::Frame;
 
+use super::ResponsesShape;
 use super::partial::{PartIndex, Partials};
+use super::rewording::Rewording;
 use super::socket::ErrorMessage;
 use super::synthesized::{self, OutputText, PartDone};
-use super::{EchoedParams, ResponsesShape};
 use crate::delta::Piece;
 use crate::encoder::Encoder;
 use crate::end::{End, Finish, Step};
@@ -48,7 +50,7 @@ pub struct Passthrough {
     open_calls: BTreeSet<usize>,
     last: LastEvent,
     reported: Reported,
-    echoed_params: EchoedParams,
+    rewording: Rewording,
     response: Option<Box<RawValue>>,
     /// Text whose escapes were decoded; kept so that a delta allocates nothing.
     scratch: String,
@@ -103,9 +105,6 @@ impl Passthrough {
             let criteria = StopCriteria { max_tokens: Some(most), ..StopCriteria::default() };
             Limiter::new(criteria, &*shape.tokenizer)
         });
-        // The backend repeats the members that it received.
-        let mut echoed_params = shape.own.echoed_params.clone();
-        echoed_params.retain(|(name, _)| !shape.backend.accepts(name));
         Self {
             streams,
             collects: !streams || shape.store,
@@ -117,7 +116,7 @@ impl Passthrough {
             open_calls: BTreeSet::new(),
             last: LastEvent::None,
             reported: Reported::Nothing,
-            echoed_params,
+            rewording: Rewording::new(shape),
             response: None,
             scratch: String::new(),
             visible: String::new(),
@@ -327,13 +326,11 @@ impl Encoder for Passthrough {
 
     fn event(&mut self, frame: &Frame, event: &Event<'_>, out: &mut Out) -> Step {
         self.gathered.add(frame, event, self.items.len())?;
-        // Members that are honoured here appear in the response as the client sent them.
-        if !self.echoed_params.is_empty()
-            && holds_response(&event.body)
-            && let Some(frame) = synthesized::with_echoes(frame, &self.echoed_params)
-            && let Ok(event) = Event::parse(&frame)
-        {
-            return self.take(&frame, &event, out);
+        if let Some(text) = self.rewording.event(frame, event, out.at) {
+            let frame = Frame::new(Bytes::from(text));
+            if let Ok(event) = Event::parse(&frame) {
+                return self.take(&frame, &event, out);
+            }
         }
         self.take(frame, event, out)
     }
@@ -368,11 +365,6 @@ impl Encoder for Passthrough {
                 .message_json(Some(synthesized::ERROR), &synthesized::error(failure, sequence)),
         }
     }
-}
-
-fn holds_response(body: &Body<'_>) -> bool {
-    use Body::{Completed, Created, Failed, Incomplete, Progress};
-    matches!(body, Created(_) | Progress | Completed(_) | Incomplete(_) | Failed(_))
 }
 
 fn ended(finish: Finish, response: &Response<'_>) -> Step {

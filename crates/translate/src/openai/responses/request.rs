@@ -2,14 +2,12 @@
 
 use std::borrow::Cow;
 
-use chatmock_protocol::json::{RawObject, RawValue, raw, read_text};
+use chatmock_protocol::json::{RawValue, raw, read_text};
 use chatmock_protocol::responses::Request;
 
-use super::{EchoedParams, ResponsesShape, items};
+use super::{ResponsesShape, format, items, options, tool_choice, tools};
 use crate::draft::{Draft, Drafted};
 use crate::failure::Failure;
-use crate::format;
-use crate::schema;
 
 /// Members without which the answer would be to another question, so that leaving them out will
 /// not do.
@@ -20,90 +18,87 @@ const NEEDED: [(&str, &str); 2] = [
 
 /// Lowers a request: what is not named here passes through as it is.
 pub(crate) fn draft(mut request: Request<'_>) -> Result<Drafted<'_, ResponsesShape>, Failure> {
+    remove_nulls(&mut request);
     let mut draft = Draft { choices: 1, ..Draft::default() };
     draft.model.name = Cow::Owned(model(&request)?);
     draft.stream = boolean(&request, "stream")?.unwrap_or(false);
     // Absent, it is true: that is this API's default.
     draft.storage.store = boolean(&request, "store")?.unwrap_or(true);
-    for (name, instead) in NEEDED {
-        if request.present(name).is_some() {
-            let message = format!("{name} is not supported; {instead}");
-            return Err(Failure::param(name, message).with_code("unsupported_parameter"));
-        }
-        request.remove(name);
-    }
-    if boolean(&request, "background")? == Some(true) {
-        let message = "background responses are not supported; use stream";
-        return Err(Failure::param("background", message).with_code("unsupported_parameter"));
-    }
+    draft.storage.raw_items = true;
+    refuse_needed(&request)?;
     draft.storage.previous_response_id = string(&request, "previous_response_id")?;
-    let mut echoed_params = EchoedParams::new();
-    for name in ["previous_response_id", "store", "max_output_tokens"] {
-        // A default that is expressed by absence is absent from the response as well.
-        if let Some(value) = request.present(name).filter(|value| value.get() != "false") {
-            echoed_params.push((name, value.to_owned()));
-        }
+    let mut own = ResponsesShape::default();
+    if draft.storage.store {
+        own.echo("store", Some(Cow::Owned(raw(&true)?)));
     }
-    request.remove("previous_response_id");
+    own.echo("previous_response_id", request.remove("previous_response_id"));
     string(&request, "instructions")?;
     string(&request, "prompt_cache_key")?;
     items::input(&mut request, &mut draft)?;
-    items::tools(&mut request, &mut draft)?;
-    cap(&mut request, &mut draft)?;
-    draft.json = structured(&mut request)?;
-    reasoning(&request, &mut draft)?;
+    let offer = tools::tools(&mut request, &mut draft)?;
+    tool_choice::choice(&mut request, &offer, &mut draft)?;
+    cap(&mut request, &mut draft, &mut own)?;
+    options::metadata(&mut request, &mut draft, &mut own)?;
+    options::stream(&mut request, &mut draft, &mut own)?;
+    draft.json = format::structured(&mut request, &mut draft)?;
+    reasoning(&mut request, &mut draft)?;
     if let Some(tier) = string(&request, "service_tier")? {
         draft.tier = Some(Cow::Owned(tier));
     }
     request.remove("service_tier");
     draft.request = request;
-    Ok(Drafted { draft, own: ResponsesShape { echoed_params, ..ResponsesShape::default() } })
+    own.put_in_force(&draft);
+    Ok(Drafted { draft, own })
 }
 
-/// The cap on output tokens, which is kept here: the backend refuses it.
-fn cap(request: &mut Request<'_>, draft: &mut Draft<'_>) -> Result<(), Failure> {
-    const NAME: &str = "max_output_tokens";
-    let Some(value) = request.remove(NAME).filter(|value| value.get() != "null") else {
-        return Ok(());
-    };
-    match value.get().parse::<u64>() {
-        Ok(most @ 1..) => draft.caps.stop.max_tokens = Some(most),
-        _ => return Err(Failure::param(NAME, format!("{NAME} must be a whole number above 0"))),
+/// Removes the members that are `null`, which is to be absent.
+fn remove_nulls(request: &mut Request<'_>) {
+    let nulls = request.iter().filter(|(_, value)| value.get() == "null");
+    let nulls: Vec<String> = nulls.map(|(name, _)| name.to_owned()).collect();
+    for name in nulls {
+        request.remove(&name);
     }
-    draft.caps.max_tokens_member = Some(NAME);
+}
+
+/// Refuses members without which the answer would be to another question.
+fn refuse_needed(request: &Request<'_>) -> Result<(), Failure> {
+    for (name, instead) in NEEDED {
+        if request.contains(name) {
+            let message = format!("{name} is not supported; {instead}");
+            return Err(Failure::param(name, message).with_code("unsupported_parameter"));
+        }
+    }
+    if boolean(request, "background")? == Some(true) {
+        let message = "background responses are not supported; use stream";
+        return Err(Failure::param("background", message).with_code("unsupported_parameter"));
+    }
     Ok(())
 }
 
-/// Completes the schema of a structured answer, or checks one that is called strict; returns
-/// whether the answer is to be JSON.
-fn structured(request: &mut Request<'_>) -> Result<bool, Failure> {
-    let path = "text.format.schema";
-    let Some(text) = request.present("text") else { return Ok(false) };
-    let Ok(mut text) = read_text::<RawObject<'_>>(text.get()) else {
-        return Err(Failure::param("text", "text must be an object"));
-    };
-    let Some(format) = text.as_read("format").filter(|format| format.get() != "null") else {
-        return Ok(false);
-    };
-    let Ok(mut format) = read_text::<RawObject<'_>>(format.get()) else {
-        return Err(Failure::param("text.format", "text.format must be an object"));
-    };
-    let json = format.text("type").is_some_and(|kind| kind != "text");
-    let Some(given) = format.as_read("schema") else { return Ok(json) };
-    match format.get("strict").map(RawValue::get) {
-        Some("true") => return format::checked(given, path).map(|()| json),
-        Some("false") => return Ok(json),
-        _ => {}
+/// The members that cap the output tokens, in this API and in chat completions; the first one counts.
+const CAPS: [&str; 3] = ["max_output_tokens", "max_completion_tokens", "max_tokens"];
+
+/// The cap on output tokens, which is kept here: the backend refuses it.
+fn cap(
+    request: &mut Request<'_>,
+    draft: &mut Draft<'_>,
+    own: &mut ResponsesShape,
+) -> Result<(), Failure> {
+    for name in CAPS {
+        let Some(value) = request.remove(name) else { continue };
+        if draft.caps.stop.max_tokens.is_some() {
+            continue;
+        }
+        match value.get().parse::<u64>() {
+            Ok(most @ 1..) => draft.caps.stop.max_tokens = Some(most),
+            _ => {
+                return Err(Failure::param(name, format!("{name} must be a whole number above 0")));
+            }
+        }
+        draft.caps.max_tokens_member = Some(name);
+        own.echo(CAPS[0], Some(value));
     }
-    let completed = schema::complete(given);
-    format.set("strict", &completed.is_some())?;
-    if let Some(completed) = completed {
-        format.put("schema", Cow::Owned(completed));
-    }
-    text.set("format", &format)?;
-    let text = raw(&text)?;
-    request.put("text", Cow::Owned(text));
-    Ok(json)
+    Ok(())
 }
 
 fn model(request: &Request<'_>) -> Result<String, Failure> {
@@ -113,7 +108,7 @@ fn model(request: &Request<'_>) -> Result<String, Failure> {
     }
 }
 
-fn string(request: &Request<'_>, name: &'static str) -> Result<Option<String>, Failure> {
+pub(super) fn string(request: &Request<'_>, name: &'static str) -> Result<Option<String>, Failure> {
     match request.present(name) {
         None => Ok(None),
         Some(_) => match request.text(name) {
@@ -132,11 +127,21 @@ fn boolean(request: &Request<'_>, name: &'static str) -> Result<Option<bool>, Fa
     }
 }
 
-fn reasoning<'b>(request: &Request<'b>, draft: &mut Draft<'b>) -> Result<(), Failure> {
-    let Some(reasoning) = request.as_read("reasoning").filter(|raw| raw.get() != "null") else {
-        return Ok(());
-    };
-    draft.reasoning.params = read_text(reasoning.get())
-        .map_err(|_| Failure::param("reasoning", "reasoning must be an object"))?;
+/// Reads `reasoning`, and the effort that chat completions have beside it.
+fn reasoning<'b>(request: &mut Request<'b>, draft: &mut Draft<'b>) -> Result<(), Failure> {
+    const NAME: &str = "reasoning_effort";
+    if let Some(reasoning) = request.as_read("reasoning") {
+        draft.reasoning.params = read_text(reasoning.get())
+            .map_err(|_| Failure::param("reasoning", "reasoning must be an object"))?;
+    }
+    let effort = string(request, NAME)?;
+    request.remove(NAME);
+    if let Some(effort) = effort
+        && draft.reasoning.params.present("effort").is_none()
+    {
+        draft.reasoning.params.set("effort", &effort)?;
+        draft.reasoning.effort_member = Some(NAME);
+        request.set("reasoning", &draft.reasoning.params)?;
+    }
     Ok(())
 }

@@ -1,14 +1,13 @@
 //! Synthesized events: a terminal event whose output is filled, and the end of a broken stream.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use bytes::Bytes;
 use chatmock_protocol::json::{RawObject, RawValue, raw};
 use chatmock_protocol::sse::Frame;
 use serde::{Deserialize, Serialize};
 
-use super::EchoedParams;
-use crate::failure::Failure;
+use crate::failure::{Failure, FailureKind};
 
 /// The kind of a response's failed end.
 pub(super) const FAILED: &str = "response.failed";
@@ -51,6 +50,17 @@ pub(super) struct ErrorEvent<'a> {
     #[serde(rename = "type")]
     kind: &'static str,
     sequence_number: u64,
+    code: Option<&'a str>,
+    message: &'a str,
+    param: Option<&'a str>,
+    /// The same as an object, in which Open Responses has it.
+    error: ErrorPayload<'a>,
+}
+
+#[derive(Serialize)]
+struct ErrorPayload<'a> {
+    #[serde(rename = "type")]
+    kind: &'static str,
     code: Option<&'a str>,
     message: &'a str,
     param: Option<&'a str>,
@@ -134,6 +144,7 @@ struct CutUsage {
 #[derive(Serialize)]
 struct CachedTokens {
     cached_tokens: u64,
+    cache_write_tokens: u64,
 }
 
 #[derive(Serialize)]
@@ -156,25 +167,13 @@ pub(super) fn cut(
     response.set("output", &outputs(items)).ok()?;
     let usage = CutUsage {
         input_tokens: 0,
-        input_tokens_details: CachedTokens { cached_tokens: 0 },
+        input_tokens_details: CachedTokens { cached_tokens: 0, cache_write_tokens: 0 },
         output_tokens: tokens,
         output_tokens_details: ReasoningTokens { reasoning_tokens: 0 },
         total_tokens: tokens,
     };
     response.set("usage", &usage).ok()?;
     raw(&response).ok()
-}
-
-/// The event of `frame` with other members in its response.
-pub(super) fn with_echoes(frame: &Frame, echoed_params: &EchoedParams) -> Option<Frame> {
-    let mut event: RawObject<'_> = serde_json::from_str(frame.text()).ok()?;
-    let mut response: RawObject<'_> =
-        serde_json::from_str(event.as_read("response")?.get()).ok()?;
-    for (name, value) in echoed_params {
-        response.set(*name, value).ok()?;
-    }
-    event.set("response", &response).ok()?;
-    Some(Frame::new(Bytes::from(serde_json::to_vec(&event).ok()?)))
 }
 
 /// An event of a kind that holds a response.
@@ -217,6 +216,47 @@ pub(super) fn with_response(frame: &Frame, response: &RawValue) -> Option<Box<Ra
     raw(&members).ok()
 }
 
+/// The words that the API knows for the failure of a response.
+const CODES: [&str; 20] = [
+    "server_error",
+    "rate_limit_exceeded",
+    "invalid_prompt",
+    "data_residency_mismatch",
+    "bio_policy",
+    "vector_store_timeout",
+    "invalid_image",
+    "invalid_image_format",
+    "invalid_base64_image",
+    "invalid_image_url",
+    "image_too_large",
+    "image_too_small",
+    "image_parse_error",
+    "image_content_policy_violation",
+    "invalid_image_mode",
+    "image_file_too_large",
+    "unsupported_image_media_type",
+    "empty_image_file",
+    "failed_to_download_image",
+    "image_file_not_found",
+];
+
+/// The nearest of the API's words for a failure, and a message that has the failure's own word.
+fn failure_code(failure: &Failure) -> (&'static str, Cow<'_, str>) {
+    let own = failure.code.as_deref();
+    if let Some(known) = CODES.into_iter().find(|code| own == Some(code)) {
+        return (known, Cow::Borrowed(&failure.message));
+    }
+    let code = match failure.kind {
+        FailureKind::RateLimited { .. } => "rate_limit_exceeded",
+        _ => "server_error",
+    };
+    let message = match own {
+        Some(own) => Cow::Owned(format!("{} ({own})", failure.message)),
+        None => Cow::Borrowed(&*failure.message),
+    };
+    (code, message)
+}
+
 /// A `response.failed` made of the response as it was created.
 pub(super) fn failed(
     created: &Frame,
@@ -225,9 +265,11 @@ pub(super) fn failed(
     sequence_number: u64,
 ) -> Option<Box<RawValue>> {
     let mut response: RawObject<'_> = serde_json::from_str(response(created)?.get()).ok()?;
-    let code = failure.code.as_deref().unwrap_or("server_error");
+    let (code, message) = failure_code(failure);
     response.set("status", "failed").ok()?;
-    response.set("error", &ResponseError { code, message: &failure.message }).ok()?;
+    // What failed is not kept.
+    response.set("store", &false).ok()?;
+    response.set("error", &ResponseError { code, message: &message }).ok()?;
     response.set("output", &outputs(items)).ok()?;
     let response = raw(&response).ok()?;
     raw(&event(FAILED, &response, sequence_number)).ok()
@@ -257,6 +299,12 @@ pub(super) fn error(failure: &Failure, sequence_number: u64) -> ErrorEvent<'_> {
         code: failure.code.as_deref(),
         message: &failure.message,
         param: failure.param.as_deref(),
+        error: ErrorPayload {
+            kind: "server_error",
+            code: failure.code.as_deref(),
+            message: &failure.message,
+            param: failure.param.as_deref(),
+        },
     }
 }
 

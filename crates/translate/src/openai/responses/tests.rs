@@ -3,6 +3,8 @@
 mod caps;
 mod echoed;
 mod kept;
+mod options;
 mod repaired;
 mod requests;
+mod shapes;
 mod streams;

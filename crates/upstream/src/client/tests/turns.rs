@@ -69,8 +69,10 @@ async fn a_large_body_is_compressed_where_that_is_configured_and_accepted() {
 async fn errors_say_what_is_probably_wrong() {
     let error = error_of(answer("404 Not Found", &[], "<html>nothing</html>")).await;
     assert_eq!(error_response(error).hint, Some(Hint::Address));
-    let error = error_of(answer("404 Not Found", &[], r#"{"error":{"code":"model_not_found"}}"#));
-    assert_eq!(error_response(error.await).hint, None);
+    for full in [r#"{"error":{"code":"model_not_found"}}"#, r#"{"error":{"param":"input"}}"#] {
+        let error = error_of(answer("404 Not Found", &[], full)).await;
+        assert_eq!(error_response(error).hint, None);
+    }
 }
 
 #[tokio::test]

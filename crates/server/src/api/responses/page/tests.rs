@@ -3,12 +3,12 @@
 use super::*;
 
 const INPUT: &str = concat!(
-    r#"[{"role":"user", "content":"a"},{"id":"msg_own","role" : "user","n":1E2},"#,
+    r#"[{"role":"user", "content":"a"},{"id":"msg_own","type":"message","status":"completed","role" : "user","n":1E2},"#,
     r#"{"type":"function_call","call_id":"c"},{"type":"message","id":null},"text"]"#
 );
 
 fn stored(input: &'static str) -> StoredResponse {
-    StoredResponse { created_at: 0, input: input.into(), response: "{}".into() }
+    StoredResponse::new(0, input.into(), "{}".into())
 }
 
 fn page(stored: &StoredResponse, query: &str) -> serde_json::Value {
@@ -27,7 +27,7 @@ fn an_item_without_an_id_gets_one_that_stays() {
     let items = Item::all("resp_1", &stored).unwrap();
     let again = Item::all("resp_1", &stored).unwrap();
     let other = Item::all("resp_2", &stored).unwrap();
-    for (at, start) in ["msg_", "msg_own", "item_", "msg_", "item_"].iter().enumerate() {
+    for (at, start) in ["msg_", "msg_own", "fc_", "msg_", "item_"].iter().enumerate() {
         assert!(items[at].id.starts_with(start), "{}", items[at].id);
         assert_eq!(items[at].id, again[at].id);
         assert_eq!(items[at].id == other[at].id, at == 1);
@@ -44,8 +44,35 @@ fn an_item_without_an_id_gets_one_that_stays() {
 fn an_item_that_has_one_is_listed_as_it_was_written() {
     let stored = stored(INPUT);
     let items = Item::all("resp_1", &stored).unwrap();
-    assert_eq!(items[1].value.get(), r#"{"id":"msg_own","role" : "user","n":1E2}"#);
+    assert_eq!(
+        items[1].value.get(),
+        r#"{"id":"msg_own","type":"message","status":"completed","role" : "user","n":1E2}"#
+    );
     assert_eq!(items[4].value.get(), r#""text""#);
+}
+
+#[test]
+fn an_item_says_all_that_its_kind_says() {
+    let stored = stored(concat!(
+        r#"[{"type":"function_call","id":"fc_1","call_id":"c","name":"f","arguments":"{}"},"#,
+        r#"{"type":"custom_tool_call_output","call_id":"c","output":"x"},"#,
+        r#"{"role":"assistant","id":"msg_1","content":[{"type":"output_text","text":"a"}]},"#,
+        r#"{"role":"assistant","content":"b"},"#,
+        r#"{"role":"user","content":[{"type":"input_image","image_url":"https://example.org/a"}]},"#,
+        r#"{"type":"web_search_call","id":"ws_1"}]"#
+    ));
+    let page = page(&stored, "order=asc");
+    let items = page["data"].as_array().unwrap();
+    for item in &items[..5] {
+        assert_eq!(item["status"], "completed", "{item}");
+    }
+    assert!(ids(&page)[1].starts_with("ctco_"));
+    for (at, text) in [(2, "a"), (3, "b")] {
+        let part = serde_json::json!({"type": "output_text", "text": text, "annotations": [], "logprobs": []});
+        assert_eq!((&items[at]["content"][0], &items[at]["type"]), (&part, &"message".into()));
+    }
+    assert_eq!(items[4]["content"][0]["detail"], "auto");
+    assert_eq!(items[5], serde_json::json!({"type": "web_search_call", "id": "ws_1"}));
 }
 
 #[test]

@@ -9,7 +9,7 @@ use crate::state::responses::memory::Entry;
 
 /// Writes an entry; numbers are little-endian, of eight bytes.
 pub(super) fn write(entry: &Entry) -> Vec<u8> {
-    let StoredResponse { created_at, input, response } = &*entry.stored;
+    let StoredResponse { created_at, input, response, .. } = &*entry.stored;
     let mut record = Vec::with_capacity(32 + input.len() + response.len());
     for number in [entry.number, entry.stored_at, *created_at, input.len() as u64] {
         record.extend(number.to_le_bytes());
@@ -30,7 +30,7 @@ pub(super) fn read(mut record: &[u8]) -> Option<Entry> {
     Some(Entry {
         number,
         stored_at,
-        stored: Arc::new(StoredResponse { created_at, input, response }),
+        stored: Arc::new(StoredResponse::new(created_at, input, response)),
     })
 }
 

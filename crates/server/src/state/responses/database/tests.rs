@@ -8,7 +8,7 @@ use crate::state::responses::StoredResponse;
 
 fn entry(number: u64, text: &str) -> (StoreKey, Entry) {
     let (input, response) = (format!("[{text}]").into(), format!("{{{text}}}").into());
-    let stored = Arc::new(StoredResponse { created_at: number, input, response });
+    let stored = Arc::new(StoredResponse::new(number, input, response));
     (StoreKey::from(number.to_le_bytes()), Entry { number, stored_at: number, stored })
 }
 

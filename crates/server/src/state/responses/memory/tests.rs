@@ -14,7 +14,7 @@ fn key(name: &str) -> StoreKey {
 }
 
 fn stored(size: usize) -> StoredResponse {
-    StoredResponse { created_at: 0, input: vec![b' '; size].into(), response: Default::default() }
+    StoredResponse::new(0, vec![b' '; size].into(), Default::default())
 }
 
 impl MemoryStore {

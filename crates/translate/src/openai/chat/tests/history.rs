@@ -223,10 +223,17 @@ fn an_id_that_is_used_again_each_turn_pairs_within_its_turn() {
     let mut messages: Vec<Value> = [turn("1"), turn("2")].concat();
     messages.push(json!({"role": "assistant", "tool_calls": [call("a", "f", "3")]}));
     let settled = with(&json!(messages), &json!({}));
+    let own = settled.body["input"][2]["call_id"].as_str().unwrap();
+    assert!(own.starts_with("call_") && own.len() == 45, "{own}");
     let expected =
-        json!([item("a", "f", "1"), output("a", "1"), item("a", "f", "2"), output("a", "2")]);
+        json!([item("a", "f", "1"), output("a", "1"), item(own, "f", "2"), output(own, "2")]);
     assert_eq!(settled.body["input"], expected);
-    assert_eq!(settled.noted(), [("messages", "changed")]);
+    assert_eq!(settled.noted(), [("messages", "changed"); 2]);
+    // The same again, longer, begins with the same bytes.
+    messages.push(result("a", "3"));
+    let longer = with(&json!(messages), &json!({})).body["input"].clone();
+    assert_eq!(longer.as_array().unwrap()[..4], *expected.as_array().unwrap());
+    assert_eq!(longer[4]["call_id"], longer[5]["call_id"]);
 }
 
 #[test]

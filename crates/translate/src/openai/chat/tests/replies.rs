@@ -45,7 +45,9 @@ fn a_stream_is_written_to_the_letter() {
     let expected = [
         format!(r#"{head}{{"role":"assistant","content":""}}{tail}"#),
         format!(r#"{head}{{"content":"Hé \"q\"\n"}}{tail}"#),
-        format!(r#"{head}{{}},"logprobs":null,"finish_reason":"stop"}}],"service_tier":null}}"#),
+        format!(
+            r#"{head}{{}},"logprobs":null,"finish_reason":"stop"}}],"service_tier":"default"}}"#
+        ),
         "data: [DONE]".to_owned(),
         String::new(),
     ];
@@ -58,6 +60,7 @@ fn a_whole_reply_is_written_to_the_letter() {
     let expected = json!({
         "id": "chatcmpl-0a1b", "object": "chat.completion", "created": CREATED, "model": "gpt-6-sol",
         "choices": [{"index": 0, "message": {"role": "assistant", "content": "Hi", "refusal": null, "annotations": []}, "logprobs": null, "finish_reason": "stop"}],
+        "service_tier": "default",
         "usage": {
             "prompt_tokens": 100, "completion_tokens": 20, "total_tokens": 120,
             "prompt_tokens_details": {"cached_tokens": 60, "audio_tokens": 0}, "completion_tokens_details": {"reasoning_tokens": 8, "audio_tokens": 0, "accepted_prediction_tokens": 0, "rejected_prediction_tokens": 0},

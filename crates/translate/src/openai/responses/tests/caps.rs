@@ -11,7 +11,7 @@ use crate::shape::Shape;
 use crate::stop::StopCriteria;
 use crate::tests::support::{
     added, arguments, call, completed, created, data, done, event, message, settled, shape, stream,
-    text, whole,
+    text, whole, with_id,
 };
 use crate::tokens::CHARACTERS_PER_TOKEN;
 
@@ -88,7 +88,7 @@ fn a_response_over_its_cap_ends_with_all_the_events_of_an_end() {
     assert_eq!(
         response["usage"],
         json!({
-            "input_tokens": 0, "input_tokens_details": {"cached_tokens": 0},
+            "input_tokens": 0, "input_tokens_details": {"cached_tokens": 0, "cache_write_tokens": 0},
             "output_tokens": 2, "output_tokens_details": {"reasoning_tokens": 0}, "total_tokens": 2,
         })
     );
@@ -128,6 +128,7 @@ fn a_call_that_is_being_written_is_never_cut() {
     ];
     // A token that was begun meanwhile is written to its end.
     let output = whole::<Responses>(&capped(1), &events).unwrap()["output"].clone();
+    let f = with_id(0, f);
     assert_eq!((&output[0], &output[1]["content"][0]["text"]), (&f, &json!("12345678")));
     let last = data(&stream::<Responses>(&capped(1), &events)).pop().unwrap();
     assert_eq!(
@@ -141,6 +142,7 @@ fn finished_items_stand_in_the_output_of_a_cut_response() {
     let f = call("a", "f", "{}");
     let events = [created(), done(0, &f), added(1, &open_message()), text(1, "12345")];
     let output = whole::<Responses>(&capped(1), &events).unwrap()["output"].clone();
+    let f = with_id(0, f);
     assert_eq!((&output[0], &output[1]["content"][0]["text"]), (&f, &json!("1234")));
 }
 

@@ -19,7 +19,7 @@ use crate::shape::Shape;
 use crate::stop::StopCriteria;
 use crate::tests::support::{
     added, completed, created, data, done, incomplete, message, settled, shape, stream, text,
-    value, whole,
+    value, whole, with_id,
 };
 
 /// The response that a stream hands back at its end, beside what it wrote.
@@ -52,9 +52,9 @@ fn a_kept_stream_hands_back_the_response_that_it_wrote() {
     let events = [created(), done(0, &message(None, "Hi")), completed()];
     let (kept, stream) = kept(&keeping(), &events);
     let kept = kept.unwrap();
-    assert_eq!(kept["output"], json!([message(None, "Hi")]));
+    assert_eq!(kept["output"], json!([with_id(0, message(None, "Hi"))]));
     assert_eq!(data(&stream).pop().unwrap()["response"], kept);
-    assert_eq!(whole::<Responses>(&shape(), &events).unwrap(), kept);
+    assert_eq!(whole::<Responses>(&keeping(), &events).unwrap(), kept);
 }
 
 #[test]
@@ -94,7 +94,7 @@ fn messages_that_were_not_finished_appear_in_a_rebuilt_output() {
     expected["content"] =
         json!([{"type": "output_text", "text": "half of it", "annotations": [], "logprobs": []}]);
     // The last one said nothing, so there is nothing to show of it.
-    let expected = json!([expected, message(None, "whole")]);
+    let expected = json!([expected, with_id(1, message(None, "whole"))]);
     for shape in [shape(), keeping()] {
         let last = data(&stream::<Responses>(&shape, &events)).pop().unwrap();
         assert_eq!(last["response"]["output"], expected);
@@ -112,7 +112,7 @@ fn a_finished_message_takes_the_place_of_its_pieces() {
         completed(),
     ];
     let output = whole::<Responses>(&keeping(), &events).unwrap()["output"].clone();
-    assert_eq!(output, json!([message(None, "the whole")]));
+    assert_eq!(output, json!([with_id(0, message(None, "the whole"))]));
 }
 
 #[test]

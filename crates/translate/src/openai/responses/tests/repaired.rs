@@ -24,7 +24,7 @@ fn with_format(format: &str) -> Result<Settled<ResponsesShape>, Failure> {
 fn long_call_ids_are_shortened_alike_in_call_and_output() {
     let (long, other) = ("c".repeat(69), r#"{"type":"brand_new", "call_id":"short","n":1E2}"#);
     let body = format!(
-        r#"{{"model":"m","input":[{{"type":"function_call","call_id":"{long}","name":"f","arguments":"{{ }}","x":1E2}},{other},{{"output":"caf\u00e9","call_id" : "{long}","type":"function_call_output"}}],"instructions":"i"}}"#
+        r#"{{"model":"m","input":[{{"type":"function_call","call_id":"{long}","name":"f","arguments":"{{ }}"}},{other},{{"output":"caf\u00e9","call_id" : "{long}","type":"function_call_output"}}],"instructions":"i"}}"#
     );
     let settled = sent(&body);
     let short = settled.body["input"][0]["call_id"].as_str().unwrap().to_owned();
@@ -40,7 +40,9 @@ fn long_call_ids_are_shortened_alike_in_call_and_output() {
 #[test]
 fn a_call_id_of_the_longest_length_is_left_alone() {
     for id in ["c".repeat(64), "\u{e9}".repeat(64)] {
-        let body = format!(r#"{{"model":"m","input":[{{"call_id":"{id}"}}],"instructions":"i"}}"#);
+        let body = format!(
+            r#"{{"model":"m","input":[{{"type":"brand_new","call_id":"{id}"}}],"instructions":"i"}}"#
+        );
         let settled = sent(&body);
         assert_eq!((settled.text.as_str(), settled.notices.len()), (body.as_str(), 0));
     }
@@ -49,18 +51,36 @@ fn a_call_id_of_the_longest_length_is_left_alone() {
 #[test]
 fn one_item_may_need_both_mends() {
     let long = "c".repeat(80);
-    let body =
-        format!(r#"{{"model":"m","input":[{{"role":"system","call_id":"{long}","x":1E2}}]}}"#);
+    let body = format!(
+        r#"{{"model":"m","input":[{{"type":"function_call","id":"item_1","call_id":"{long}","name":"a.b","arguments":""}},{{"type":"function_call_output","call_id":"{long}","output":"x"}}]}}"#
+    );
     let item = &sent(&body).body["input"][0];
-    assert_eq!(item["role"], "developer");
+    assert_eq!((&item["arguments"], item.get("id")), (&json!("{}"), None));
+    assert!(item["name"].as_str().unwrap().starts_with("a_b_"), "{item}");
     assert_eq!(sent(&body).noted(), [("input", "changed"), ("input", "changed")]);
     assert!(item["call_id"].as_str().unwrap().len() <= 64);
 }
 
 #[test]
-fn entries_that_are_no_items_pass() {
-    let body = r#"{"model":"m","input":["system",5,null,["system"]],"instructions":"i"}"#;
-    assert_eq!(sent(body).text, body);
+fn entries_that_are_no_items_are_named() {
+    for (entry, path) in [
+        ("5", "input[1]"),
+        ("null", "input[1]"),
+        (r#"["system"]"#, "input[1]"),
+        ("{}", "input[1].type"),
+        (r#"{"type":"message","content":"a"}"#, "input[1].role"),
+        (r#"{"role":"critic","content":"a"}"#, "input[1].role"),
+        (r#"{"role":"user","content":5}"#, "input[1].content"),
+        (r#"{"role":"user","content":[{"type":"text"}]}"#, "input[1].content[0].text"),
+        (r#"{"role":"user","content":[{"type":"input_image"}]}"#, "input[1].content[0].image_url"),
+        (r#"{"type":"function_call","call_id":"a","arguments":"{}"}"#, "input[1].name"),
+        (r#"{"type":"function_call_output","output":"x"}"#, "input[1].call_id"),
+        (r#"{"type":"item_reference"}"#, "input[1].id"),
+    ] {
+        let body = format!(r#"{{"model":"m","input":[{{"role":"user","content":"a"}},{entry}]}}"#);
+        let failure = settled::<Responses>(&body, &Policy::default()).unwrap_err();
+        assert_eq!((failure.status(), failure.param.as_deref()), (400, Some(path)), "{entry}");
+    }
 }
 
 #[test]

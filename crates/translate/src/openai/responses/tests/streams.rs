@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use crate::Responses;
 use crate::tests::support::{
-    call, completed, created, data, done, error, event, failed, incomplete, message, shape, stream,
-    text, whole,
+    added, call, completed, created, data, done, error, event, failed, incomplete, message,
+    response, settled, shape, stream, text, whole, with_id,
 };
 
 fn streamed(events: &[String]) -> String {
@@ -35,9 +35,9 @@ fn public_events_are_copied_to_the_byte() {
         r#"{"type":"response.brand_new","n":1E2,"s":"caf\u00e9\/", "o":{"z":1,"a":2}}"#.to_owned();
     let late = r#"{ "sequence_number" : 7, "type" : "response.output_text.done" , "text":"a" }"#
         .to_owned();
-    let end =
-        r#"{"type":"response.completed","response":{"id":"r","output":[{"a":1E2}],"usage":null}}"#
-            .to_owned();
+    let whole = response(&json!({"output": ["LAST"], "status": "completed", "completed_at": 1}));
+    let whole = whole.to_string().replace(r#""LAST""#, r#"{"a":1E2}"#);
+    let end = format!(r#"{{"type":"response.completed","response":{whole}}}"#);
     let events = [created(), odd, text(0, "a"), late, end];
     let expected: String = events.iter().map(|event| wire(event)).collect();
     assert_eq!(streamed(&events), expected);
@@ -72,6 +72,7 @@ fn an_empty_output_is_filled_from_the_finished_items_in_their_order() {
     let events = [created(), done(2, &f), done(0, &hi), completed()];
     let stream = streamed(&events);
     let last = data(&stream).pop().unwrap();
+    let (hi, f) = (with_id(0, hi), with_id(2, f));
     assert_eq!(last["response"]["output"], json!([hi, f]));
     let mut before: Value = serde_json::from_str(&completed()).unwrap();
     before["response"]["output"] = json!([hi, f]);
@@ -81,27 +82,31 @@ fn an_empty_output_is_filled_from_the_finished_items_in_their_order() {
 
 #[test]
 fn filled_items_keep_their_bytes_and_the_event_its_order() {
-    let item = r#"{"type":"message","z":1E2, "a":"\u00e9","content":[]}"#;
-    let end = r#"{"type":"response.incomplete","sequence_number":9,"response":{"id":"r","output":[],"x":1.0},"y":-0.0}"#.to_owned();
+    let item = r#"{"type":"message","id":"msg_1","z":1E2, "a":"\u00e9","content":[]}"#;
+    let whole = response(&json!({"status": "incomplete"})).to_string();
+    let end = format!(
+        r#"{{"type":"response.incomplete","sequence_number":9,"response":{whole},"y":-0.0}}"#
+    );
     let events = [
         created(),
         format!(r#"{{"type":"response.output_item.done","output_index":0,"item":{item}}}"#),
-        end,
+        end.clone(),
     ];
-    let expected = format!(
-        r#"data: {{"type":"response.incomplete","sequence_number":9,"response":{{"id":"r","output":[{item}],"x":1.0}},"y":-0.0}}"#
-    );
+    let expected = end.replace(r#""output":[]"#, &format!(r#""output":[{item}]"#));
     assert!(streamed(&events).contains(&expected), "{}", streamed(&events));
 }
 
 #[test]
 fn an_output_that_is_there_is_left_alone() {
-    let end = event("response.completed", &json!({"response": {"output": [{"type": "message"}]}}));
-    let events = [created(), done(0, &message(None, "Hi")), end.clone()];
+    let output = json!({"output": [{"type": "message", "id": "msg_9"}], "completed_at": 1});
+    let end = event("response.completed", &json!({"response": response(&output)}));
+    let mut said = message(None, "Hi");
+    said["id"] = "msg_9".into();
+    let events = [created(), done(0, &said), end.clone()];
     assert!(streamed(&events).ends_with(&wire(&end)));
     let missing = event("response.completed", &json!({"response": {"id": "r"}}));
-    let filled = data(&streamed(&[done(0, &message(None, "Hi")), missing])).pop().unwrap();
-    assert_eq!(filled["response"]["output"], json!([message(None, "Hi")]));
+    let filled = data(&streamed(&[done(0, &said), missing])).pop().unwrap();
+    assert_eq!(filled["response"]["output"], json!([said]));
 }
 
 #[test]
@@ -114,7 +119,8 @@ fn nothing_follows_the_terminal_event() {
 
 #[test]
 fn a_cut_stream_ends_in_a_made_failure() {
-    let item = message(None, "Hi");
+    let mut item = message(None, "Hi");
+    item["id"] = "msg_1".into();
     let begun = r#"{"type":"response.created","sequence_number":0,"response":{"id":"r","status":"in_progress","x":1E2,"output":[]}}"#.to_owned();
     let last = event(
         "response.output_item.done",
@@ -127,7 +133,8 @@ fn a_cut_stream_ends_in_a_made_failure() {
         (&response["id"], &response["status"], &response["x"]),
         (&json!("r"), &json!("failed"), &json!(100.0))
     );
-    assert_eq!(response["error"]["code"], "upstream_incomplete");
+    assert_eq!(response["error"]["code"], "server_error");
+    assert!(response["error"]["message"].as_str().unwrap().ends_with("(upstream_incomplete)"));
     assert_eq!(response["output"], json!([item]));
     assert!(!streamed(&[created()]).contains("[DONE]"));
 }
@@ -135,9 +142,125 @@ fn a_cut_stream_ends_in_a_made_failure() {
 #[test]
 fn a_stream_cut_before_it_began_ends_in_an_error() {
     let made = data(&streamed(&[]));
-    let expected = json!({"type": "error", "sequence_number": 0, "code": "upstream_incomplete", "message": made[0]["message"], "param": null});
+    let message = &made[0]["message"];
+    let error = json!({"type": "server_error", "code": "upstream_incomplete", "message": message, "param": null});
+    let expected = json!({"type": "error", "sequence_number": 0, "code": "upstream_incomplete", "message": message, "param": null, "error": error});
     assert_eq!(made, [expected]);
     assert_eq!(kinds(&streamed(&[])), ["error"]);
+}
+
+#[test]
+fn a_made_failure_has_a_word_that_the_api_knows() {
+    for (code, told) in [
+        ("server_error", "server_error"),
+        ("rate_limit_exceeded", "rate_limit_exceeded"),
+        ("usage_limit_reached", "rate_limit_exceeded"),
+        ("bio_policy", "bio_policy"),
+        ("server_is_overloaded", "server_error"),
+    ] {
+        let error = event("error", &json!({"code": code, "message": "m"}));
+        let made = data(&streamed(&[created(), error])).pop().unwrap();
+        let error = &made["response"]["error"];
+        assert_eq!(error["code"], told, "{code}");
+        assert!(error["message"].as_str().unwrap().starts_with('m'), "{error}");
+        assert_eq!(error["message"].as_str().unwrap().contains(code), code != told, "{error}");
+    }
+}
+
+#[test]
+fn an_item_has_one_id_in_all_its_events() {
+    let item = |id: &str, text: &str| {
+        let mut item = message(None, text);
+        item["id"] = id.into();
+        item
+    };
+    let delta = |id: &str, text: &str| {
+        event(
+            "response.output_text.delta",
+            &json!({"output_index": 0, "item_id": id, "delta": text}),
+        )
+    };
+    let part = event(
+        "response.content_part.done",
+        &json!({"output_index": 0, "item_id": "c", "content_index": 0}),
+    );
+    let other = json!({"output": [item("d", "Hi")], "status": "completed", "completed_at": 1});
+    let end = event("response.completed", &json!({"response": response(&other)}));
+    for first in ["msg_a", ""] {
+        let script = [
+            created(),
+            added(0, &item(first, "")),
+            delta("b", "H"),
+            text(0, "i"),
+            part.clone(),
+            done(0, &item("c", "Hi")),
+            end.clone(),
+        ];
+        let events = data(&streamed(&script));
+        let id = &events[1]["item"]["id"];
+        assert!(id.as_str().unwrap().starts_with("msg_"), "{id}");
+        for at in [2, 3, 4] {
+            assert_eq!(events[at]["item_id"], *id);
+        }
+        assert_eq!(events[5]["item"]["id"], *id);
+        assert_eq!(events[6]["response"]["output"][0]["id"], *id);
+    }
+}
+
+#[test]
+fn the_clients_names_of_tools_come_back_in_every_event() {
+    let tools = r#"[{"type":"function","name":"mcp.files/read","parameters":{"type":"object","properties":{}},"strict":false}]"#;
+    let body = format!(
+        r#"{{"model":"m","input":[],"tools":{tools},"tool_choice":{{"type":"function","name":"mcp.files/read"}}}}"#
+    );
+    let settled = settled::<Responses>(&body, &crate::Policy::default()).unwrap();
+    let short = settled.body["tools"][0]["name"].as_str().unwrap().to_owned();
+    assert!(short.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-'), "{short}");
+    assert_eq!(settled.body["tool_choice"]["name"], short);
+    let echoed =
+        json!({"tools": settled.body["tools"], "tool_choice": settled.body["tool_choice"]});
+    let begun = event("response.created", &json!({"response": response(&echoed)}));
+    let f = call("c", &short, "{\"x\":\"y\"}");
+    let arguments = event(
+        "response.function_call_arguments.done",
+        &json!({"output_index": 0, "name": short, "arguments": "{}"}),
+    );
+    let end = json!({"output": [f], "status": "completed"});
+    let end = event("response.completed", &json!({"response": response(&end)}));
+    for end in [end, completed()] {
+        let script = [begun.clone(), added(0, &f), arguments.clone(), done(0, &f), end];
+        let stream = stream::<Responses>(&settled.shape, &script);
+        assert!(!stream.contains(&short), "{stream}");
+        let events = data(&stream);
+        for name in [
+            &events[0]["response"]["tools"][0]["name"],
+            &events[0]["response"]["tool_choice"]["name"],
+            &events[1]["item"]["name"],
+            &events[2]["name"],
+            &events[3]["item"]["name"],
+            &events[4]["response"]["output"][0]["name"],
+        ] {
+            assert_eq!(name, "mcp.files/read");
+        }
+    }
+}
+
+#[test]
+fn padding_is_left_out_where_the_client_wants_none() {
+    let padded =
+        r#"{"type":"response.output_text.delta","output_index":0,"delta":"a","obfuscation":"xyz"}"#;
+    for (options, kept) in [("", true), ("false", false), ("true", true)] {
+        let options = match options {
+            "" => String::new(),
+            said => format!(r#","stream_options":{{"include_obfuscation":{said}}}"#),
+        };
+        let body = format!(r#"{{"model":"m","input":[]{options}}}"#);
+        let settled = settled::<Responses>(&body, &crate::Policy::default()).unwrap();
+        assert!(settled.notices.is_empty() && settled.body.get("stream_options").is_none());
+        let stream =
+            stream::<Responses>(&settled.shape, &[created(), padded.to_owned(), completed()]);
+        assert_eq!(stream.contains(r#","obfuscation":"xyz""#), kept, "{stream}");
+    }
 }
 
 #[test]
@@ -234,8 +357,10 @@ proptest! {
         let item = format!("{{\"type\":\"brand_new\"{}}}", join(&item));
         let done = format!("{{\"type\":\"response.output_item.done\",\"output_index\":0,\"item\":{item}}}");
         let end = |output: &str| {
-            let more = join(&members);
-            format!("{{\"type\":\"response.completed\"{more},\"response\":{{\"id\":\"r\",\"output\":[{output}]{more}}}}}")
+            let whole = response(&json!({"status": "completed", "completed_at": 1})).to_string();
+            let whole = whole.replace(r#""output":[]"#, &format!(r#""output":[{output}]"#));
+            let (more, whole) = (join(&members), whole.strip_suffix('}').unwrap());
+            format!("{{\"type\":\"response.completed\"{more},\"response\":{whole}{more}}}}}")
         };
         let streamed = streamed(&[done, end("")]);
         let expected = format!("data: {}\n\n", end(&item));

@@ -1,0 +1,75 @@
+//! Kept responses in a draft: the items that it names, and the conversation that it continues.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use chatmock_protocol::json::RawValue;
+use chatmock_translate::{Draft, Failure, resend};
+
+use super::{Extent, LARGE};
+use crate::clock::unix_now;
+use crate::state::responses::{Owner, StoredResponse};
+use crate::turn::TurnServices;
+
+/// The member that continues a stored response.
+const PREVIOUS: &str = "previous_response_id";
+
+/// Puts the items of kept responses in the places where a draft names them; returns whether it did, as it does
+/// not where that takes a search of much.
+///
+/// # Errors
+/// 404 for a reference to an item that is not kept, or not this owner's.
+pub(super) fn find_items(
+    services: &TurnServices,
+    (owner, kept): (&Owner, Option<&StoredResponse>),
+    draft: &mut Draft<'_>,
+    extent: Extent,
+) -> Result<bool, Failure> {
+    if services.policy.backend.accepts("store") {
+        return Ok(true);
+    }
+    let mut named: BTreeSet<String> = resend::named_items(draft).into_iter().collect();
+    if named.is_empty() {
+        return Ok(true);
+    }
+    let mut found = BTreeMap::new();
+    // What only its connection keeps is in no store.
+    if let Some(kept) = kept {
+        kept.find_items(&mut named, &mut found);
+    }
+    let most = if extent == Extent::Short { LARGE } else { usize::MAX };
+    if !services.state.responses.find_items(owner, (&mut named, &mut found), most) {
+        return Ok(false);
+    }
+    resend::fill_named(draft, &found)?;
+    Ok(true)
+}
+
+/// Puts the conversation that a draft continues before its input, or leaves that to the backend where the
+/// backend stores responses itself; returns whether it did, as it does not with one that is too long.
+pub(super) fn continue_response(
+    services: &TurnServices,
+    (owner, kept): (&Owner, Option<Arc<StoredResponse>>),
+    draft: &mut Draft<'_>,
+    extent: Extent,
+) -> Result<bool, Failure> {
+    let Some(id) = draft.storage.previous_response_id.take() else { return Ok(true) };
+    if kept.is_none() && services.policy.backend.accepts(PREVIOUS) {
+        if owner.key.is_some() {
+            services.state.responses.previous(owner, &id, unix_now())?;
+        }
+        draft.request.set(PREVIOUS, &id)?;
+        return Ok(true);
+    }
+    let stored = match kept {
+        Some(kept) => kept,
+        None => services.state.responses.previous(owner, &id, unix_now())?,
+    };
+    if extent == Extent::Short && stored.size() > LARGE {
+        return Ok(false);
+    }
+    let input = draft.request.get("input").map(|input| stored.followed_by(input)).transpose()?;
+    draft.request.put("input", Cow::Owned(input.unwrap_or_else(|| RawValue::NULL.to_owned())));
+    Ok(true)
+}
