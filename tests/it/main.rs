@@ -41,6 +41,7 @@ mod sign_in;
 mod silence;
 mod sockets;
 mod turns;
+mod ui;
 mod upstream_request;
 mod upstream_sockets;
 mod usage;

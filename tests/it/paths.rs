@@ -50,6 +50,7 @@ async fn the_root_names_every_endpoint_and_health_says_ok() {
         "GET /limits",
         "GET /usage",
         "GET /metrics",
+        "GET /ui",
         "POST /admin/log-level",
     ];
     assert_eq!(root.json()["endpoints"], json!(endpoints));

@@ -171,7 +171,11 @@ mod tests {
 
     #[test]
     fn a_terminal_sees_every_base_url_and_the_account() {
-        let account = Account { email: Some("ann@example.com".into()), plan: Some("plus".into()) };
+        let account = Account {
+            email: Some("ann@example.com".into()),
+            plan: Some("plus".into()),
+            until: None,
+        };
         let text = text(&endpoints(), &UpstreamRoute::codex(), AccountStatus::Account(account));
         assert!(
             text.contains("Route       codex (https://chatgpt.com/backend-api/codex)\n"),
@@ -197,7 +201,7 @@ mod tests {
 
     #[test]
     fn an_account_cannot_steer_the_terminal() {
-        let account = Account { email: Some("a\u{1b}[2J\n@b".into()), plan: None };
+        let account = Account { email: Some("a\u{1b}[2J\n@b".into()), plan: None, until: None };
         assert_eq!(account_text(&account), "a\\u{1b}[2J\\n@b");
     }
 }

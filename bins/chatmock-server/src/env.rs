@@ -49,6 +49,8 @@ pub(crate) const OLLAMA_VERSION: &str = "CHATMOCK_OLLAMA_VERSION";
 pub(crate) const STATE_DIR: &str = "CHATMOCK_STATE_DIR";
 /// The time for which records of turns are kept.
 pub(crate) const HISTORY: &str = "CHATMOCK_HISTORY";
+/// Set to serve the page.
+pub(crate) const UI: &str = "CHATMOCK_UI";
 /// Set to show the figures without a key.
 pub(crate) const METRICS_OPEN: &str = "CHATMOCK_METRICS_OPEN";
 /// The address of the figures.

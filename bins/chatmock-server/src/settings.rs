@@ -70,9 +70,10 @@ pub(crate) fn resolve(
     let (listen, mut http) = http(listen, sockets)?;
     http.log_bodies = log_bodies;
     http.replay_reasoning = replies.reasoning_replay == ReasoningReplay::Auto;
-    let AdminArgs { history, metrics_open, metrics_address } = admin;
+    let AdminArgs { history, ui, metrics_open, metrics_address } = admin;
     http.admin.history = history;
     http.admission.metrics_open = metrics_open;
+    http.admission.ui = ui;
     let mut warnings = self::access(access, &listen, &mut http)?;
     if log_bodies {
         let warning = "--log-bodies is on: everything that is sent to the model is logged; turn it off after debugging";

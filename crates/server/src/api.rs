@@ -22,6 +22,7 @@ use percent_encoding::percent_decode_str;
 use tokio::time::Instant;
 
 pub(crate) use self::admin::metrics::page as metrics_page;
+pub(crate) use self::admin::page::Viewers;
 pub(crate) use self::error_response::error_response;
 use crate::http::api_keys::Caller;
 use crate::http::connection::Connections;
@@ -53,6 +54,9 @@ pub(crate) struct Services {
     /// The times of WebSockets.
     pub(crate) sockets: SocketSettings,
     pub(crate) connections: Arc<Connections>,
+    /// True if the page is served.
+    pub(crate) ui: bool,
+    pub(crate) viewers: Arc<Viewers>,
 }
 
 /// A request's surroundings, which last until it is answered.

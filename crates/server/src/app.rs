@@ -114,6 +114,8 @@ impl App {
         let connections = Connections::new(&http);
         let endpoints = Services {
             connections: Arc::clone(&connections),
+            ui: http.admission.ui,
+            viewers: Arc::default(),
             state: Arc::clone(&state),
             turns: Arc::clone(&turns),
             bodies: BodyReader::new(&http),

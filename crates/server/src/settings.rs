@@ -97,6 +97,8 @@ pub struct AdmissionSettings {
     pub wrong_keys: u32,
     /// True if `GET /metrics` is answered without a key.
     pub metrics_open: bool,
+    /// True if the page at `/ui` is served, and requests of that page are accepted.
+    pub ui: bool,
 }
 
 impl Default for AdmissionSettings {
@@ -108,6 +110,7 @@ impl Default for AdmissionSettings {
             unauthenticated: false,
             wrong_keys: 50,
             metrics_open: false,
+            ui: true,
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clap::Args;
+use clap::{ArgAction, Args};
 
 use crate::{env, value_parsers};
 
@@ -14,6 +14,13 @@ pub(crate) struct AdminArgs {
     /// Keeps the record of each turn this long in the folder of --state-dir, such as 90d; totals of days stay longer
     #[arg(long, env = env::HISTORY, value_name = "TIME", default_value = "90d", value_parser = value_parsers::history)]
     pub(crate) history: Duration,
+    /// Serves a page about usage, limits and health at /ui
+    #[arg(
+        long, env = env::UI, value_name = "BOOL",
+        action = ArgAction::Set, num_args = 0..=1, default_missing_value = "true",
+        default_value = "true", value_parser = value_parsers::boolean
+    )]
+    pub(crate) ui: bool,
     /// Answers GET /metrics without a key
     #[arg(long, env = env::METRICS_OPEN)]
     pub(crate) metrics_open: bool,

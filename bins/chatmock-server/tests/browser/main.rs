@@ -6,7 +6,9 @@
 
 mod attacker;
 mod attacks;
+mod driver;
 mod harness;
+mod page;
 #[allow(dead_code, reason = "the tests of the program as a process use the rest")]
 #[path = "../cli/process.rs"]
 mod process;
@@ -28,6 +30,12 @@ fn main() -> ExitCode {
         trial("a_page_of_a_rebound_name_is_refused_at_its_own_port", rebinding::same_origin),
         trial("a_rebound_name_would_be_answered_if_it_were_listed", rebinding::listed),
         trial("a_page_whose_origin_is_listed_reads_its_answer", attacks::listed),
+        page("the_page_shows_bars_and_pictures_light_dark_and_narrow", page::shown),
+        page("the_page_follows_turns_under_load", page::live_under_load),
+        page("the_page_asks_for_a_key_and_never_puts_it_into_an_address", page::key_dialog),
+        page("hostile_names_are_text_on_the_page", page::hostile_names_are_text),
+        page("the_small_chat_answers_and_connect_has_the_address", page::tried),
+        trial("a_foreign_page_reads_nothing_of_the_page", page::foreign),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
@@ -35,6 +43,15 @@ fn main() -> ExitCode {
 fn trial(name: &str, test: fn()) -> Trial {
     Trial::ignorable_test(name, move || {
         with_programs(&["chromium"], || {
+            test();
+            Ok(())
+        })
+    })
+}
+
+fn page(name: &str, test: fn()) -> Trial {
+    Trial::ignorable_test(name, move || {
+        with_programs(&["chromium", "chromedriver"], || {
             test();
             Ok(())
         })

@@ -24,6 +24,8 @@ pub struct Session {
     pub email: Option<String>,
     /// The plan, an open word such as `plus`.
     pub plan: Option<String>,
+    /// When the access token ends, in seconds of the Unix epoch; it is renewed before.
+    pub expires: Option<i64>,
 }
 
 /// A session, or why there is no session.
@@ -58,6 +60,7 @@ impl LoadedCredentials {
             fedramp: claims.fedramp.unwrap_or(false),
             email: claims.email,
             plan: claims.plan,
+            expires: file.lifetime().expires(),
         };
         Some(Arc::new(Self {
             ownership,

@@ -2,6 +2,7 @@
 
 mod log_level;
 pub(super) mod metrics;
+pub(super) mod page;
 mod usage;
 
 use http::Method;
@@ -13,6 +14,9 @@ use crate::http::api_keys::Caller;
 pub(super) const ENDPOINTS: &[Endpoint] = &[
     Endpoint::new(Method::GET, "/usage", usage::get),
     Endpoint::new(Method::GET, "/metrics", metrics::get),
+    Endpoint::new(Method::GET, "/ui", page::html),
+    Endpoint::unlisted(Method::GET, "/ui/events", page::events),
+    Endpoint::unlisted(Method::GET, "/ui/{file}", page::file),
     Endpoint::new(Method::POST, "/admin/log-level", log_level::set),
 ];
 
@@ -20,7 +24,7 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
 const ADMIN: &str = "admin";
 
 /// What a caller may see.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct View {
     /// The label whose turns alone are seen; `None` for all.
     pub(crate) label: Option<String>,

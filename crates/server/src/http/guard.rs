@@ -27,6 +27,7 @@ pub(crate) struct Guard {
     keys: ApiKeys,
     unauthenticated: bool,
     metrics_open: bool,
+    ui: bool,
     longest_target: usize,
 }
 
@@ -48,6 +49,7 @@ impl Guard {
             keys: ApiKeys::new(settings.keys.clone(), settings.wrong_keys),
             unauthenticated: settings.unauthenticated,
             metrics_open: settings.metrics_open,
+            ui: settings.ui,
             longest_target: max_target,
         }
     }
@@ -129,6 +131,8 @@ impl Guard {
         let open = match head.uri.path() {
             "/health" => !is_verbose(head.uri.query()),
             "/metrics" => self.metrics_open,
+            "/ui/events" => false,
+            path if path.starts_with("/ui/") => true,
             path => OPEN.contains(&path),
         };
         open && matches!(head.method, Method::GET | Method::HEAD)
@@ -139,8 +143,8 @@ impl Guard {
     }
 }
 
-/// The paths, besides `/health`, that are answered without a key.
-const OPEN: [&str; 2] = ["/live", "/ready"];
+/// The paths, besides `/health`, that are answered without a key. The page's files hold no data.
+const OPEN: [&str; 3] = ["/live", "/ready", "/ui"];
 
 /// Returns whether a query asks for more than one word about the server's health.
 pub(crate) fn is_verbose(query: Option<&str>) -> bool {

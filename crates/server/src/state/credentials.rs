@@ -23,6 +23,8 @@ pub struct Account {
     pub email: Option<String>,
     /// The plan, such as `plus`, where the sign-in names one.
     pub plan: Option<String>,
+    /// When the access token ends, in seconds of the Unix epoch; it is renewed before.
+    pub until: Option<i64>,
 }
 
 /// The readers of a failure.
@@ -78,7 +80,7 @@ impl UpstreamAuth {
         match keeper.session().await {
             Ok(session) => {
                 let (email, plan) = (session.email.clone(), session.plan.clone());
-                Ok(Some(Account { email, plan }))
+                Ok(Some(Account { email, plan, until: session.expires }))
             }
             Err(error) => Err(error.to_string()),
         }
@@ -95,7 +97,7 @@ impl UpstreamAuth {
         if failure.kind != FailureKind::SignedOut {
             return failure;
         }
-        let Ok(Some(Account { email, plan })) = self.account().await else { return failure };
+        let Ok(Some(Account { email, plan, .. })) = self.account().await else { return failure };
         if audience == Audience::Anyone
             && let Some(email) = &email
         {

@@ -28,17 +28,22 @@ use self::database::Batch;
 pub(crate) use self::entry::{Tokens, TurnEntry};
 pub(crate) use self::gaps::{BOUNDS, Gaps};
 use self::history::History;
-pub(crate) use self::live::LiveTurn;
 use self::live::LiveTurns;
+pub(crate) use self::live::{LiveTurn, LiveView};
 pub use self::query::{UsageBy, UsageQuery, usage_since};
+pub(crate) use self::report::Row;
 pub use self::report::UsageReport;
 pub(crate) use self::tally::{TIMES, Tally, Times};
+pub(crate) use self::totals::Total;
 use crate::clock::unix_now;
 use crate::error::StoreError;
 use crate::state::responses::DatabaseSlot;
 
 /// The most records that wait for the next look.
 const WAITING: usize = 16 * 1024;
+
+/// The most turns that run of which more than their number is shown.
+const SHOWN: usize = 50;
 
 /// The time between two looks while there is something new.
 const LOOK: Duration = Duration::from_secs(1);
@@ -165,6 +170,37 @@ impl Ledger {
         self.absorb();
         let report = UsageReport::of(&lock(&self.history), query, unix_now(), details);
         report.with_lost(self.lost())
+    }
+
+    /// Returns the number of turns of a label, or of all, that run, and the oldest of them.
+    pub(crate) fn live(&self, label: Option<&str>) -> (usize, Vec<LiveView>) {
+        lock(&self.live).views(label, SHOWN)
+    }
+
+    /// Returns the number that the next turn of the history will have.
+    pub(crate) fn end(&self) -> u64 {
+        lock(&self.history).next()
+    }
+
+    /// Returns the turns from a number on, at most the `most` newest, the oldest first, and the number of the next.
+    pub(crate) fn since(
+        &self,
+        number: u64,
+        visible: (Option<&str>, bool),
+        most: usize,
+    ) -> (Vec<TurnEntry>, u64) {
+        self.absorb();
+        let history = lock(&self.history);
+        let entries = history.since(number, most).filter(|entry| entry.is_of(visible.0));
+        (entries.map(|entry| entry.shown(visible.1)).collect(), history.next())
+    }
+
+    /// Returns the newest turns, the newest first.
+    pub(crate) fn records(&self, visible: (Option<&str>, bool), most: usize) -> Vec<TurnEntry> {
+        self.absorb();
+        let history = lock(&self.history);
+        let entries = history.newest().filter(|entry| entry.is_of(visible.0)).take(most);
+        entries.map(|entry| entry.shown(visible.1)).collect()
     }
 
     /// Brings the history up to date, and the database, again and again.

@@ -1,8 +1,8 @@
 //! Web pages: refused, unless their origin is listed.
 
 use chatmock_translate::{Failure, FailureKind};
-use http::header::{ORIGIN, REFERER};
-use http::{HeaderMap, HeaderValue};
+use http::header::{HOST, ORIGIN, REFERER};
+use http::{HeaderMap, HeaderName, HeaderValue};
 
 use super::Guard;
 use crate::http::sanitize;
@@ -18,7 +18,7 @@ impl Guard {
             return Ok(());
         }
         if let Some(origin) = headers.get(ORIGIN) {
-            return Err(refused(origin));
+            return if self.is_own_page(headers) { Ok(()) } else { Err(refused(origin)) };
         }
         let sites = headers.get_all("sec-fetch-site").iter();
         let mut foreign = sites.filter(|site| !matches!(site.as_bytes(), b"none" | b"same-origin"));
@@ -29,6 +29,21 @@ impl Guard {
             return Err(forbidden(message));
         }
         Ok(())
+    }
+
+    /// Returns whether the page of this server sent a request: its origin has the very host and port that the request
+    /// is for, which is one of ours by now, and the browser says that it is the same.
+    fn is_own_page(&self, headers: &HeaderMap) -> bool {
+        let only = |name: HeaderName| {
+            let mut values = headers.get_all(name).iter();
+            values.next().filter(|_| values.next().is_none())?.to_str().ok()
+        };
+        let (Some(origin), Some(host)) = (only(ORIGIN), only(HOST)) else { return false };
+        // Behind a proxy that speaks TLS the page's scheme is another than ours.
+        let place = origin.strip_prefix("http://").or_else(|| origin.strip_prefix("https://"));
+        self.ui
+            && place.is_some_and(|place| place.eq_ignore_ascii_case(host))
+            && only(HeaderName::from_static("sec-fetch-site")) == Some("same-origin")
     }
 
     /// The origin of a request, where it has one and that one is listed.

@@ -85,8 +85,16 @@ impl TurnEntry {
         u32::try_from(self.at / 1000 / DAY).unwrap_or(u32::MAX)
     }
 
-    /// Leaves out what only its own client may read.
-    pub(crate) fn without_details(&self) -> Self {
+    /// Returns whether a label may see it.
+    pub(crate) fn is_of(&self, label: Option<&str>) -> bool {
+        label.is_none() || self.label.as_deref() == label
+    }
+
+    /// Returns it as it is shown; without details, it lacks what only its own client may read.
+    pub(crate) fn shown(&self, details: bool) -> Self {
+        if details {
+            return self.clone();
+        }
         Self { notices: Vec::new(), code: None, request_id: String::new(), ..self.clone() }
     }
 }

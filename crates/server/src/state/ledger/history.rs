@@ -125,11 +125,6 @@ impl History {
         let from = u64::from(day) * DAY;
         (from, days.map(|(facet, total)| (facet.clone(), *total)).collect())
     }
-
-    /// Returns the totals of the days from one on.
-    pub(crate) fn days(&self, from: u32) -> impl Iterator<Item = (&Facet, &Total)> {
-        self.totals.days(from, u32::MAX)
-    }
 }
 
 #[cfg(test)]

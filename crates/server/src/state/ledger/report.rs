@@ -30,7 +30,7 @@ pub struct UsageReport {
 
 /// One line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-struct Row {
+pub(crate) struct Row {
     name: String,
     #[serde(flatten)]
     total: Total,
@@ -62,17 +62,23 @@ impl UsageReport {
         }
         let recent = history.newest().filter(|entry| entry.at / 1000 >= from);
         let recent = recent.filter(|entry| visible(&entry.label)).take(query.records);
-        let shown = |entry: &TurnEntry| match details {
-            true => entry.clone(),
-            false => entry.without_details(),
-        };
-        let records = recent.map(|entry| shown(entry)).collect();
+        let records = recent.map(|entry| entry.shown(details)).collect();
         let by = query.by.as_str().to_owned();
         Self { as_of: now, from, by, rows, total: all, lost: 0, records }
     }
 
     pub(super) fn with_lost(self, lost: u64) -> Self {
         Self { lost, ..self }
+    }
+
+    /// Returns the sum of all rows.
+    pub(crate) fn total(&self) -> Total {
+        self.total
+    }
+
+    /// Returns the rows.
+    pub(crate) fn into_rows(self) -> Vec<Row> {
+        self.rows
     }
 
     /// Reads a report as a server writes it.
