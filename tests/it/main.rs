@@ -8,6 +8,7 @@ mod caching;
 mod codex;
 mod contracts;
 mod conversation;
+mod conversations;
 mod cors;
 mod cuts;
 mod dialects;

@@ -31,6 +31,13 @@ async fn the_root_names_every_endpoint_and_health_says_ok() {
         "GET /v1/responses/{id}",
         "DELETE /v1/responses/{id}",
         "GET /v1/responses/{id}/input_items",
+        "POST /v1/responses/{id}/cancel",
+        "POST /v1/conversations",
+        "GET /v1/conversations/{id}",
+        "POST /v1/conversations/{id}",
+        "DELETE /v1/conversations/{id}",
+        "GET /v1/conversations/{id}/items",
+        "POST /v1/conversations/{id}/items",
         "GET /v1/models",
         "GET /v1/models/{id}",
         "POST /api/chat",
@@ -53,7 +60,7 @@ async fn the_root_names_every_endpoint_and_health_says_ok() {
         "GET /ui",
         "POST /admin/log-level",
     ];
-    assert_eq!(root.json()["endpoints"], json!(endpoints));
+    assert_eq!(root.json()["endpoints"], json!(endpoints.to_vec()));
     assert_standing(&root);
     let health = harness.server.get("/health").await;
     assert_eq!((health.status, health.json()), (200, json!({"status": "ok"})));

@@ -157,7 +157,8 @@ async fn an_answer_that_breaks_is_reported_and_its_socket_is_not_used_again() {
     let broken = ground.server.post(RESPONSES, &responses("MODE:cut", true)).await;
     let events = broken.events();
     assert_eq!(events.last().unwrap()["type"], "response.failed", "{}", broken.text());
-    assert_eq!(events.last().unwrap()["response"]["error"]["code"], "upstream_incomplete");
+    let error = events.last().unwrap()["response"]["error"].to_string();
+    assert!(error.contains("upstream_incomplete"), "{error}");
     assert_eq!(ground.calls(), (1, 0), "what has begun is not sent again");
     let next = ground.server.post(RESPONSES, &responses("MODE:cut", true)).await;
     assert_eq!(next.events().last().unwrap()["type"], "response.failed");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
-use chatmock_translate::Backend;
+use chatmock_translate::{Backend, Policy};
 use chatmock_upstream::Client;
 use tokio::sync::watch;
 
@@ -51,53 +51,12 @@ impl App {
     /// # Errors
     /// When the backend's or the issuer's address or the directory for responses cannot be used.
     pub(crate) fn new(settings: Settings) -> Result<Self, ServerError> {
-        let Settings { http, mut policy, upstream, access, models } = settings;
-        let (route, home) = (&upstream.route, access.home());
-        let models = Arc::new(Models::new(models, route, home, family::list_writers()));
-        let limits = Arc::new(LastLimits::open(home));
-        policy.backend = Backend {
-            accepted_params: route.accepts(),
-            default_summary: route.summarizes_reasoning(),
-            closed: route.is_closed(),
-        };
-        let faults = Arc::<Faults>::default();
-        let auth = UpstreamAuth::new(access, remedies::for_credentials(route.name()), &faults)?;
-        let client = Client::new(upstream, auth.credentials())?;
-        let store = http.responses.clone();
-        let store = if policy.backend.accepts("store") { store.of_claims() } else { store };
-        let responses = Arc::new(ResponseStore::open(store, unix_now())?);
-        let replay = http.replay_reasoning.then(|| http.responses.of_reasoning());
-        let reasoning = ReasoningCache::open(replay, unix_now())?;
-        let connections =
-            Arc::new(ResponseStore::open(StoreSettings::of_connections(), unix_now())?);
-        let ledger = Arc::new(Ledger::open(responses.database(), http.admin.history));
+        let (http, policy, state) = open_state(settings)?;
+        let state = Arc::new(state);
         let log_limiter = Arc::<LogLimiter>::default();
         let (tasks, panics) = (Arc::<Tasks>::default(), Arc::<PanicCounter>::default());
-        tasks.spawn(Arc::clone(&models).run(client.clone()));
-        tasks.spawn(Arc::clone(&limits).run());
-        for store in std::iter::once(&responses).chain(reasoning.store()) {
-            tasks.spawn(ResponseStore::sweep(Arc::downgrade(store)));
-        }
         tasks.spawn(Arc::clone(&log_limiter).run());
-        tasks.spawn(Arc::clone(&faults).run());
-        tasks.spawn(Arc::clone(&ledger).run());
-        let log = http.admin.log.clone();
-        let state = SharedState {
-            client,
-            auth,
-            models,
-            limits,
-            loaded: LoadedModels::default(),
-            reasoning_withheld: AtomicU64::new(0),
-            responses,
-            connection_responses: connections,
-            reasoning,
-            ledger,
-            faults,
-            log,
-        };
-        let state = Arc::new(state);
-        tasks.spawn(SharedState::watch(Arc::downgrade(&state)));
+        start(&tasks, &state);
         let turns = Arc::new(TurnServices {
             state: Arc::clone(&state),
             policy,
@@ -137,4 +96,56 @@ impl App {
             panics,
         })
     }
+}
+
+/// Opens what outlives a request.
+fn open_state(settings: Settings) -> Result<(HttpSettings, Policy, SharedState), ServerError> {
+    let Settings { http, mut policy, upstream, access, models } = settings;
+    let (route, home) = (&upstream.route, access.home());
+    let models = Arc::new(Models::new(models, route, home, family::list_writers()));
+    let limits = Arc::new(LastLimits::open(home));
+    policy.backend = Backend {
+        accepted_params: route.accepts(),
+        default_summary: route.summarizes_reasoning(),
+        closed: route.is_closed(),
+    };
+    let faults = Arc::<Faults>::default();
+    let auth = UpstreamAuth::new(access, remedies::for_credentials(route.name()), &faults)?;
+    let client = Client::new(upstream, auth.credentials())?;
+    let store = http.responses.clone();
+    let store = if policy.backend.accepts("store") { store.of_claims() } else { store };
+    let responses = Arc::new(ResponseStore::open(store, unix_now())?);
+    let replay = http.replay_reasoning.then(|| http.responses.of_reasoning());
+    let reasoning = ReasoningCache::open(replay, unix_now())?;
+    let connections = Arc::new(ResponseStore::open(StoreSettings::of_connections(), unix_now())?);
+    let ledger = Arc::new(Ledger::open(responses.database(), http.admin.history));
+    let log = http.admin.log.clone();
+    let state = SharedState {
+        client,
+        auth,
+        models,
+        limits,
+        loaded: LoadedModels::default(),
+        reasoning_withheld: AtomicU64::new(0),
+        responses,
+        connection_responses: connections,
+        reasoning,
+        ledger,
+        faults,
+        log,
+    };
+    Ok((http, policy, state))
+}
+
+/// Starts the background work on it.
+fn start(tasks: &Tasks, state: &Arc<SharedState>) {
+    tasks.spawn(Arc::clone(&state.models).run(state.client.clone()));
+    tasks.spawn(Arc::clone(&state.limits).run());
+    let stores = [&state.responses, &state.connection_responses];
+    for store in stores.into_iter().chain(state.reasoning.store()) {
+        tasks.spawn(ResponseStore::sweep(Arc::downgrade(store)));
+    }
+    tasks.spawn(Arc::clone(&state.faults).run());
+    tasks.spawn(Arc::clone(&state.ledger).run());
+    tasks.spawn(SharedState::watch(Arc::downgrade(state)));
 }

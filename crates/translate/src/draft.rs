@@ -132,6 +132,9 @@ pub struct Storage {
     pub previous_response_id: Option<String>,
     /// True if the input consists of items as they came, which are to be fit to be sent again.
     pub raw_items: bool,
+    /// The conversation that this response belongs to; whoever keeps it puts its items in front of the input, and adds
+    /// what is new to it.
+    pub conversation: Option<String>,
 }
 
 /// The model's name, which must be there.

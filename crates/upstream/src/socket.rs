@@ -88,7 +88,7 @@ pub(crate) async fn begin(
         };
         match Head::of(&text) {
             Head::OfConnection => events.push(text),
-            Head::Error => return refused(&text).map_or(Ok(None), |error| Err(error)),
+            Head::Error => return refused(&text).map_or(Ok(None), Err),
             Head::Event => {
                 events.push(text);
                 return Ok(Some(events));

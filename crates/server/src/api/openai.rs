@@ -12,7 +12,7 @@ use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
 use super::family::{Api, Endpoint, capabilities};
-use super::responses::input_tokens;
+use super::responses::{conversations, input_tokens};
 use super::{Exchange, Handling, NO_EMBEDDINGS, responses, serve_turn};
 use crate::http::response::{self, HttpResponse, ReplyHeaders};
 use crate::state::models::{Listing, Models};
@@ -47,6 +47,15 @@ impl Api for OpenAi {
         Endpoint::new(Method::GET, "/v1/responses/{id}", responses::get),
         Endpoint::new(Method::DELETE, "/v1/responses/{id}", responses::delete),
         Endpoint::new(Method::GET, "/v1/responses/{id}/input_items", responses::input_items),
+        Endpoint::new(Method::POST, "/v1/responses/{id}/cancel", responses::cancel),
+        Endpoint::new(Method::POST, "/v1/conversations", conversations::create),
+        Endpoint::new(Method::GET, "/v1/conversations/{id}", conversations::get),
+        Endpoint::new(Method::POST, "/v1/conversations/{id}", conversations::update),
+        Endpoint::new(Method::DELETE, "/v1/conversations/{id}", conversations::delete),
+        Endpoint::new(Method::GET, "/v1/conversations/{id}/items", conversations::list),
+        Endpoint::new(Method::POST, "/v1/conversations/{id}/items", conversations::add),
+        Endpoint::unlisted(Method::GET, "/v1/conversations/{item...}", conversations::item),
+        Endpoint::unlisted(Method::DELETE, "/v1/conversations/{item...}", conversations::remove),
         Endpoint::new(Method::GET, "/v1/models", all),
         Endpoint::new(Method::GET, "/v1/models/{id...}", one),
         // The addresses of Azure's service and of older libraries, which name the model in the path.

@@ -1,13 +1,16 @@
 //! `GET` and `DELETE /v1/responses/{id}` and `GET …/input_items`: responses that were kept here.
 
+pub(super) mod conversations;
 pub(super) mod input_tokens;
 mod page;
 mod socket;
 
-use chatmock_translate::Failure;
+use chatmock_protocol::json::RawValue;
+use chatmock_translate::openai::responses::replay;
+use chatmock_translate::{Failure, FailureKind, Frames, Framing};
 use http::request::Parts;
 use http::{Method, StatusCode};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 pub(super) use self::socket::socket;
 use super::{Exchange, Handling, RequestContext, Services};
@@ -17,6 +20,13 @@ use crate::http::api_keys::Caller;
 use crate::http::response::{self, HttpResponse, ReplyHeaders};
 use crate::state::SharedState;
 use crate::state::responses::{Owner, unknown};
+
+/// The name of an event.
+#[derive(Deserialize)]
+struct Named<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+}
 
 #[derive(Serialize)]
 struct Deleted<'a> {
@@ -75,13 +85,55 @@ async fn read(
     id: &str,
     query: Option<&str>,
 ) -> Result<HttpResponse, Failure> {
-    let mut members = form_urlencoded::parse(query.unwrap_or_default().as_bytes());
-    if members.any(|(name, value)| name == "stream" && value == "true") {
-        let message = "a stored response is only returned whole: leave out stream";
-        return Err(Failure::param("stream", message).with_code("unsupported_parameter"));
-    }
+    let starting_after = starting_after(query)?;
     let stored = state.responses.find(&owner(state, caller).await?, id, unix_now())?;
+    if let Some(after) = starting_after {
+        let response: &RawValue = serde_json::from_slice(&stored.response)?;
+        let mut frames = Frames::new(Framing::Sse);
+        for event in replay(response)?.iter().skip(after) {
+            let named: Named<'_> = serde_json::from_slice(event)?;
+            frames.message(Some(named.kind), event);
+        }
+        let stream = frames.take().unwrap_or_default();
+        return Ok(response::bytes(StatusCode::OK, "text/event-stream; charset=utf-8", stream));
+    }
     Ok(response::bytes(StatusCode::OK, "application/json", stored.response.clone()))
+}
+
+/// Reads whether a kept response is wanted as a stream; returns the number of events that the client has already.
+fn starting_after(query: Option<&str>) -> Result<Option<usize>, Failure> {
+    let (mut stream, mut after) = (false, None);
+    for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+        match &*name {
+            "stream" => stream = value == "true",
+            "starting_after" => {
+                let wrong = |_| {
+                    Failure::param(
+                        "starting_after",
+                        "starting_after must be the number of an event",
+                    )
+                };
+                after = Some(value.parse::<usize>().map_err(wrong)?);
+            }
+            _ => {}
+        }
+    }
+    Ok(stream.then(|| after.map_or(0, |number| number.saturating_add(1))))
+}
+
+/// Answers `POST /v1/responses/{id}/cancel`: what is kept here is complete, since nothing is answered in the background.
+pub(super) fn cancel(exchange: Exchange<'_>) -> Handling<'_> {
+    Box::pin(async move {
+        let Exchange { context, head, body, variable: id } = exchange;
+        context.services.bodies.discard(body, &head.headers).await;
+        if !context.services.stores_responses() {
+            return at_backend(context, head, &[id, "cancel"]).await;
+        }
+        let state = &context.services.state;
+        state.responses.find(&owner(state, context.caller).await?, id, unix_now())?;
+        let message = "Cannot cancel a synchronous response: close its connection instead.";
+        Err(Failure::new(FailureKind::BadRequest, message).with_code("invalid_request"))
+    })
 }
 
 /// Deletes a response.

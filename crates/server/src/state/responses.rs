@@ -246,6 +246,20 @@ impl ResponseStore {
     }
 }
 
+/// The name under which a conversation is kept. No path and no id of a response has such a character in it.
+pub(crate) fn conversation_name(id: &str) -> String {
+    format!("conversation/{id}")
+}
+
+/// The failure of a conversation that is not there, or not this owner's.
+pub(crate) fn unknown_conversation(id: &str) -> Failure {
+    let message = format!("Conversation with id '{}' not found.", sanitize::text_within(id, SHOWN));
+    Failure {
+        param: Some("conversation".to_owned()),
+        ..Failure::new(FailureKind::NotFound, message)
+    }
+}
+
 /// The failure of a response that is not there, or not this owner's.
 pub(crate) fn unknown(id: &str) -> Failure {
     let message = format!("Response with id '{}' not found.", sanitize::text_within(id, SHOWN));

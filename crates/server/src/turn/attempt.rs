@@ -31,15 +31,13 @@ use crate::{failure, remedies};
 /// The most that is taken after the first output before the head is sent, in bytes.
 const MAX_TAKEN: usize = 64 * 1024;
 
-/// The most that is held back before the first output, in bytes. The real handshake repeats the request and has a
-/// few hundred kilobytes; a backend that never begins to answer must not fill the memory.
+/// The most that is held back before the first output, in bytes: the real handshake has a few hundred kilobytes.
 const MAX_HELD: usize = 64 * 1024 * 1024;
 
 /// The memory that a held frame takes in addition to its text, roughly.
 const FRAME: usize = 256;
 
-/// The number of scheduler turns to wait for more data before sending the head: a short answer comes in one
-/// piece or two, and then its end.
+/// The scheduler turns to wait for more before the head is sent: a short answer comes in one piece or two.
 const TURNS: u32 = 3;
 
 /// Metadata of an answer, for the head of the reply.

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::attempt::{self, Call, EventSource};
 use super::body::{TurnBody, TurnParts};
 use super::choice::{self, Choice};
-use super::plan::{TurnPlan, plan_turn};
+use super::plan::{ReplayNames, TurnPlan, plan_turn};
 use super::record::{Outcome, TurnRecord};
 use super::socket::SocketTurn;
 use super::{TurnContext, TurnServices};
@@ -29,8 +29,10 @@ use crate::http::memory_budget::Reservation;
 use crate::http::notes::RequestNotes;
 use crate::http::response::{self, HttpResponse, ReplyHeaders};
 use crate::limit_words;
+use crate::state::SharedState;
 use crate::state::credentials::Audience;
 use crate::state::ledger::LiveTurn;
+use crate::state::responses::StoreKey;
 
 /// A request for a turn.
 pub(crate) struct TurnRequest<'c> {
@@ -126,10 +128,7 @@ async fn answer<D: Dialect>(
     attempt::wait_until_open(&mut sources, limit).await.map_err(explain)?;
     let meta = sources.iter_mut().find_map(EventSource::take_meta).unwrap_or_default();
     let replay = plan.replay.take();
-    if let Some(replay) = replay.as_ref().filter(|_| meta.reasoning_left_out) {
-        state.reasoning.forget(&replay.used);
-    }
-    let remembered = replay.map(|replay| replay.name);
+    let remembered = replay.map(|replay| remembered(state, replay, meta.reasoning_left_out));
     let mut notices = plan.notices;
     notices.extend(meta.notices);
     let mut headers = ReplyHeaders { notices, forwarded: meta.forwarded };
@@ -158,6 +157,14 @@ async fn answer<D: Dialect>(
     }
     let rendered = D::render(&outputs, &shape, request.arrived.elapsed());
     response::turn(headers, &rendered).map(Answer::Whole)
+}
+
+/// Returns the name under which an answer's reasoning is kept; what the backend could not read is kept no longer.
+fn remembered(state: &SharedState, replay: ReplayNames, left_out: bool) -> StoreKey {
+    if left_out {
+        state.reasoning.forget(&replay.used);
+    }
+    replay.name
 }
 
 /// Words why there are no credentials. Whoever signs out takes what the model thought with them.

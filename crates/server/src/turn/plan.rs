@@ -254,9 +254,10 @@ fn plan<D: Dialect>(
     {
         return Ok(None);
     }
+    let conversation = kept::continue_conversation(services, &owner, draft)?;
     let named = draft.session.take();
     // Kept before it is fit for the backend, so that a client finds again what it sent.
-    let keeps = draft.storage.store || socket.is_some();
+    let keeps = draft.storage.store || socket.is_some() || conversation.is_some();
     let sent = draft.request.get("input").filter(|_| keeps);
     let sent = sent.map(|sent| Bytes::copy_from_slice(sent.get().as_bytes()));
     let catalog = state.models.current();
@@ -265,18 +266,18 @@ fn plan<D: Dialect>(
     let stored = turn.shape.store;
     if let Some(shape) = Arc::get_mut(&mut turn.shape) {
         shape.created_nanos = input.arrived.subsec_nanos();
-        // A connection keeps what is stored nowhere else.
+        // A connection keeps what is stored nowhere else, and a conversation all that belongs to it.
         shape.store |= socket.is_some() && !is_stored(services, turn.request.get("store"));
+        shape.store |= conversation.is_some();
     }
-    let warm_up = match socket {
-        Some(socket) if socket.is_warm_up() => Some(warm_up(&turn.request)?),
-        _ => None,
-    };
+    let warms_up = socket.is_some_and(SocketTurn::is_warm_up);
+    let warm_up = warms_up.then(|| warm_up(&turn.request)).transpose()?;
     let claimant = claimant(services, &owner, turn.request.get("store"));
     let facts = SentFacts::of(&turn.request, input.credentials.account_id());
     let sent = sent.filter(|_| turn.shape.store);
     let owner = stored.then(|| owner.clone());
-    let store_on_complete = sent.map(|sent| StoreOnComplete::new(owner, sent, socket.cloned()));
+    let store_on_complete =
+        sent.map(|sent| StoreOnComplete::new(owner, sent, socket.cloned()).growing(conversation));
     let session = session(&input.headers, named.as_deref(), &turn.request);
     let prepare = |request| {
         let prepared = state.client.prepare(request, &input.credentials, session.as_deref());
@@ -293,9 +294,7 @@ fn plan<D: Dialect>(
     }
     let mut notices = input.notices.clone();
     notices.extend(turn.notices);
-    for name in prepared.first().map(Prepared::removed).unwrap_or_default() {
-        notices.push(Notice::ignored(name.clone(), "the backend does not accept it"));
-    }
+    notices.extend(prepared.first().into_iter().flat_map(removed));
     policy.refuse_ignored(&notices)?;
     let (immediate_finish, shape) = (turn.immediate_finish, turn.shape);
     let (stream, choices) = (turn.stream, turn.choices);
@@ -313,6 +312,12 @@ fn plan<D: Dialect>(
         replay,
         sent: facts,
     }))
+}
+
+/// Names the members that the backend would have refused.
+fn removed(prepared: &Prepared) -> impl Iterator<Item = Notice> {
+    const WHY: &str = "the backend does not accept it";
+    prepared.removed().iter().map(|name| Notice::ignored(name.clone(), WHY))
 }
 
 /// Puts what was thought in a conversation back into it, and gives the names that this took.

@@ -262,7 +262,7 @@ impl Socket {
             Ok(parsed) => parsed,
             Err(failure) => return self.refuse(&failure, &None),
         };
-        let lane = match self.lanes.lane(message.stream_id.as_ref()) {
+        let lane = match self.lanes.lane(message.stream_id.as_deref()) {
             Ok(lane) => lane,
             Err((failure, lane)) => return self.refuse(&failure, &lane),
         };

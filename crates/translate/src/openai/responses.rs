@@ -5,6 +5,7 @@ mod items;
 mod options;
 mod partial;
 mod passthrough;
+mod replay;
 mod request;
 mod rewording;
 mod socket;
@@ -28,6 +29,7 @@ use crate::reasoning_seal::ReasoningSeal;
 use crate::shape::Shape;
 
 pub use passthrough::Passthrough;
+pub use replay::replay;
 pub(crate) use request::draft;
 pub use socket::{ErrorMessage, warm_up};
 

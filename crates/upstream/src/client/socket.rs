@@ -100,9 +100,8 @@ impl Client {
         let address = self.residency.direct(credentials, address, &mut headers);
         let client = self.connections.upgrading().map_err(|_| Handshake::Failed)?;
         let call = client.execute(request(Method::GET, address, headers));
-        let answer = match tokio::time::timeout(HANDSHAKE, call).await {
-            Ok(Ok(answer)) => answer,
-            _ => return Err(Handshake::Failed),
+        let Ok(Ok(answer)) = tokio::time::timeout(HANDSHAKE, call).await else {
+            return Err(Handshake::Failed);
         };
         let proof = answer.headers().get(SEC_WEBSOCKET_ACCEPT).map(HeaderValue::as_bytes);
         match answer.status() {

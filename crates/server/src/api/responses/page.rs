@@ -51,6 +51,11 @@ impl<'q> Query<'q> {
         Ok(read)
     }
 
+    /// The query of a list that is given as a whole.
+    pub(super) fn whole() -> Self {
+        Self { limit: MAX_LIMIT, ascending: true, after: None }
+    }
+
     /// Cuts the page out of all items, which are in the order of the conversation.
     pub(super) fn page<'i>(&self, items: &'i [Item<'_>]) -> Result<Page<'i>, Failure> {
         let mut listed: Vec<&Item<'_>> = items.iter().collect();
@@ -97,6 +102,16 @@ impl<'k> Item<'k> {
     pub(super) fn all(response: &str, stored: &'k StoredResponse) -> Result<Vec<Self>, Failure> {
         let items = stored.items()?.into_iter().enumerate();
         items.map(|(index, item)| Self::new(item, response, index)).collect()
+    }
+
+    /// The id that it is listed under.
+    pub(super) fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The item as it is listed.
+    pub(super) fn value(&self) -> &RawValue {
+        &self.value
     }
 
     fn new(item: &'k RawValue, response: &str, index: usize) -> Result<Self, Failure> {

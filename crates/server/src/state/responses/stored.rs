@@ -110,6 +110,25 @@ impl StoredResponse {
         Ok(serde_json::from_slice(&self.input)?)
     }
 
+    /// The items of the answer.
+    ///
+    /// # Errors
+    /// When the response is no object of JSON, which is this program's fault.
+    pub(crate) fn output(&self) -> Result<Vec<&RawValue>, Failure> {
+        Ok(serde_json::from_slice::<Output<'_>>(&self.response)?.output)
+    }
+
+    /// The same with more items at the end of the input.
+    ///
+    /// # Errors
+    /// When the input is no JSON list, which is this program's fault.
+    pub(crate) fn with_items(&self, more: &[&RawValue]) -> Result<Self, Failure> {
+        let mut items = self.items()?;
+        items.extend(more);
+        let input = serde_json::to_vec(&items)?.into();
+        Ok(Self::new(self.created_at, input, self.response.clone()))
+    }
+
     /// The conversation continued: the input, the response's output, then the items of `next`, a
     /// JSON list. Every item stays as it was written.
     ///
@@ -117,7 +136,7 @@ impl StoredResponse {
     /// When one of them is not of its shape.
     pub(crate) fn followed_by(&self, next: &RawValue) -> Result<Box<RawValue>, Failure> {
         let mut items = self.items()?;
-        items.extend(serde_json::from_slice::<Output<'_>>(&self.response)?.output);
+        items.extend(self.output()?);
         let list = |_| Failure::param("input", "input must be a string or a list of items");
         items.extend(serde_json::from_str::<Vec<&RawValue>>(next.get()).map_err(list)?);
         Ok(raw(&items)?)

@@ -9,8 +9,9 @@ use chatmock_translate::{Draft, Failure, resend};
 
 use super::{Extent, LARGE};
 use crate::clock::unix_now;
-use crate::state::responses::{Owner, StoredResponse};
+use crate::state::responses::{Owner, StoredResponse, conversation_name, unknown_conversation};
 use crate::turn::TurnServices;
+use crate::turn::store_on_complete::GrowingConversation;
 
 /// The member that continues a stored response.
 const PREVIOUS: &str = "previous_response_id";
@@ -72,4 +73,24 @@ pub(super) fn continue_response(
     let input = draft.request.get("input").map(|input| stored.followed_by(input)).transpose()?;
     draft.request.put("input", Cow::Owned(input.unwrap_or_else(|| RawValue::NULL.to_owned())));
     Ok(true)
+}
+
+/// Puts the items of the conversation that a draft belongs to before its input.
+pub(super) fn continue_conversation(
+    services: &TurnServices,
+    owner: &Owner,
+    draft: &mut Draft<'_>,
+) -> Result<Option<GrowingConversation>, Failure> {
+    let Some(id) = draft.storage.conversation.take() else { return Ok(None) };
+    if services.policy.backend.accepts(PREVIOUS) {
+        let message =
+            "conversations are not served on this route: its backend keeps responses itself";
+        return Err(Failure::param("conversation", message).with_code("unsupported_parameter"));
+    }
+    let kept = services.state.responses.get(owner, &conversation_name(&id), unix_now());
+    let kept = kept.ok_or_else(|| unknown_conversation(&id))?;
+    let before = kept.items()?.len();
+    let input = draft.request.get("input").map(|input| kept.followed_by(input)).transpose()?;
+    draft.request.put("input", Cow::Owned(input.unwrap_or_else(|| RawValue::NULL.to_owned())));
+    Ok(Some(GrowingConversation { owner: owner.clone(), id, before }))
 }

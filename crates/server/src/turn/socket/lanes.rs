@@ -56,7 +56,7 @@ impl Lanes {
     ///
     /// # Errors
     /// When that is no name, or one too many; with the lane of the error.
-    pub(super) fn lane(&mut self, name: Option<&Box<RawValue>>) -> Result<Lane, (Failure, Lane)> {
+    pub(super) fn lane(&mut self, name: Option<&RawValue>) -> Result<Lane, (Failure, Lane)> {
         let Some(name) = name else { return Ok(None) };
         let Some(name) =
             serde_json::from_str::<String>(name.get()).ok().filter(|name| is_name(name))

@@ -2,8 +2,9 @@
 
 use std::borrow::Cow;
 
-use chatmock_protocol::json::{RawValue, raw, read_text};
+use chatmock_protocol::json::{RawObject, RawValue, raw, read_text};
 use chatmock_protocol::responses::Request;
+use serde::Serialize;
 
 use super::{ResponsesShape, format, items, options, tool_choice, tools};
 use crate::draft::{Draft, Drafted};
@@ -11,10 +12,8 @@ use crate::failure::Failure;
 
 /// Members without which the answer would be to another question, so that leaving them out will
 /// not do.
-const NEEDED: [(&str, &str); 2] = [
-    ("conversation", "send the conversation as `input` instead: conversations are not kept"),
-    ("prompt", "send the prompt's text as `instructions` or `input` instead"),
-];
+const NEEDED: [(&str, &str); 1] =
+    [("prompt", "prompt templates are not kept here: send its text as `instructions` or `input`")];
 
 /// Lowers a request: what is not named here passes through as it is.
 pub(crate) fn draft(mut request: Request<'_>) -> Result<Drafted<'_, ResponsesShape>, Failure> {
@@ -32,6 +31,14 @@ pub(crate) fn draft(mut request: Request<'_>) -> Result<Drafted<'_, ResponsesSha
         own.echo("store", Some(Cow::Owned(raw(&true)?)));
     }
     own.echo("previous_response_id", request.remove("previous_response_id"));
+    draft.storage.conversation = conversation(&mut request)?;
+    if draft.storage.conversation.is_some() && draft.storage.previous_response_id.is_some() {
+        let message = "conversation and previous_response_id exclude each other";
+        return Err(Failure::param("conversation", message));
+    }
+    if let Some(id) = &draft.storage.conversation {
+        own.echo("conversation", Some(Cow::Owned(raw(&Named { id })?)));
+    }
     string(&request, "instructions")?;
     string(&request, "prompt_cache_key")?;
     items::input(&mut request, &mut draft)?;
@@ -49,6 +56,24 @@ pub(crate) fn draft(mut request: Request<'_>) -> Result<Drafted<'_, ResponsesSha
     draft.request = request;
     own.put_in_force(&draft);
     Ok(Drafted { draft, own })
+}
+
+#[derive(Serialize)]
+struct Named<'a> {
+    id: &'a str,
+}
+
+/// Takes the id of the conversation that a request belongs to: a string, or an object with it.
+fn conversation(request: &mut Request<'_>) -> Result<Option<String>, Failure> {
+    const NAME: &str = "conversation";
+    let Some(value) = request.remove(NAME).filter(|value| value.get() != "null") else {
+        return Ok(None);
+    };
+    let object = read_text::<RawObject<'_>>(value.get()).ok();
+    let id = object.and_then(|object| object.text("id").map(Cow::into_owned));
+    let id = id.or_else(|| serde_json::from_str(value.get()).ok());
+    let wrong = || Failure::param(NAME, "conversation must be an id, or an object with an id");
+    id.map(Some).ok_or_else(wrong)
 }
 
 /// Removes the members that are `null`, which is to be absent.
