@@ -240,6 +240,9 @@ impl Collector {
                 reasoning.complete = true;
             }
             None => {
+                if let Some(Block::Text(text)) = self.reply.blocks.last_mut() {
+                    text.complete = true;
+                }
                 let pieces = Vec::new();
                 let reasoning = ReplyReasoning { pieces, id, encrypted_content, complete: true };
                 self.reply.blocks.push(Block::Reasoning(reasoning));

@@ -44,7 +44,7 @@ export async function main(checks) {
       await check();
       console.log(`ok ${name}`);
     } catch (error) {
-      const place = /(?:openai|ollama)_(?!sdk)[a-z]+\.mjs:\d+/.exec(error.stack ?? '')?.[0] ?? '?';
+      const place = /(?:openai|ollama|anthropic|ai_sdk)_(?!sdk)[a-z]+\.mjs:\d+/.exec(error.stack ?? '')?.[0] ?? '?';
       const why = `${place}: ${error.constructor.name}: ${error.message}`;
       console.log(`not ok ${name}: ${why.replaceAll('\n', '\\n')}`);
     }

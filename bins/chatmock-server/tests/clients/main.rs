@@ -24,12 +24,17 @@ mod suite;
 /// The checks of every SDK: a heading in brackets, then one name per line.
 const CHECKS: &str = include_str!("../../../../tests/clients/checks.txt");
 
-/// The SDKs: the official libraries of both APIs, and the strictest parsers of them.
-const SDKS: [Sdk; 6] = [
+/// The SDKs: the official libraries of the three APIs, libraries over them, and the strictest parsers.
+const SDKS: [Sdk; 11] = [
     sdk("openai_python", "openai", &PYTHON, "openai_checks.py"),
     sdk("openai_node", "openai", &NODE, "openai_checks.mjs"),
     sdk("ollama_python", "ollama", &PYTHON, "ollama_checks.py"),
     sdk("ollama_node", "ollama", &NODE, "ollama_checks.mjs"),
+    sdk("anthropic_python", "anthropic", &PYTHON, "anthropic_checks.py"),
+    sdk("anthropic_node", "anthropic", &NODE, "anthropic_checks.mjs"),
+    sdk("langchain_anthropic", "langchain_anthropic", &PYTHON, "langchain_anthropic_checks.py"),
+    sdk("pydantic_ai", "pydantic_ai", &PYTHON, "pydantic_ai_checks.py"),
+    sdk("ai_sdk", "ai_sdk", &NODE, "ai_sdk_checks.mjs"),
     sdk("async_openai", "async_openai", &RUST, "async-openai"),
     sdk("ollama_rs", "ollama_rs", &RUST, "ollama-rs"),
 ];
