@@ -1,7 +1,7 @@
 // The AI SDK's provider for Anthropic's API against a server that runs with `--demo`.
 
 import { createAnthropic } from '@ai-sdk/anthropic';
-import { generateObject, generateText, stepCountIs, streamText, tool } from 'ai';
+import { Output, generateText, stepCountIs, streamText, tool } from 'ai';
 import { z } from 'zod';
 
 import { all, baseUrl, holds, main, same } from './runner.mjs';
@@ -57,7 +57,8 @@ await main({
 
   async structured_output_is_parsed() {
     const schema = z.object({ city: z.string(), population: z.number() });
-    const { object } = await generateObject({ model, schema, prompt: 'Describe city=Paris', maxRetries: 0 });
-    same(object.city, 'Paris');
+    const output = Output.object({ schema });
+    const found = await generateText({ model, output, prompt: 'Describe city=Paris', maxRetries: 0 });
+    same(found.output.city, 'Paris');
   },
 });

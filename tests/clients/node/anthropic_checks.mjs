@@ -5,7 +5,7 @@ import { betaZodTool } from '@anthropic-ai/sdk/helpers/beta/zod';
 import { zodOutputFormat } from '@anthropic-ai/sdk/helpers/zod';
 import { z } from 'zod';
 
-import { all, baseUrl, holds, main, raises, same } from './runner.mjs';
+import { all, baseUrl, holds, main, raises, route, same } from './runner.mjs';
 
 const model = 'gpt-6-sol';
 const options = { baseURL: baseUrl, apiKey: 'unused', maxRetries: 0, timeout: 20_000 };
@@ -114,10 +114,12 @@ await main({
   },
 
   async thinking_round_trip() {
-    const more = { tools: [weather], thinking: { type: 'adaptive', display: 'omitted' } };
+    const thinking = { type: 'adaptive', display: 'omitted' };
+    const more = { tools: [weather], thinking, output_config: { effort: 'high' } };
     const question = 'Use get_weather for city=Paris';
     const first = await ask(question, more);
-    same([first.content[0].type, first.content[0].thinking], ['thinking', '']);
+    // A server of another maker has no reasoning to hand out.
+    if (route !== 'api') same([first.content[0].type, first.content[0].thinking], ['thinking', '']);
     const call = first.content.find((block) => block.type === 'tool_use');
     const result = { type: 'tool_result', tool_use_id: call.id, content: '21', is_error: false };
     const foreign = { type: 'thinking', thinking: 'x', signature: 'ErUBCkYIBxgCIkDm' };
@@ -209,14 +211,16 @@ await main({
   },
 
   async failures_are_errors_of_their_kind() {
-    await raises(Anthropic.RateLimitError, () => ask('MODE:rate-limit'));
-    await raises(Anthropic.RateLimitError, () => ask('MODE:usage-limit'));
+    await raises(Anthropic.RateLimitError, () => ask('MODE:429-rate'));
+    await raises(Anthropic.RateLimitError, () => ask('MODE:429'));
     await raises(Anthropic.InternalServerError, () => ask('MODE:overloaded'));
-    await raises(Anthropic.PermissionDeniedError, () => ask('MODE:not-included'));
+    await raises(Anthropic.PermissionDeniedError, () => ask('MODE:usage-not-included'));
   },
 
   async a_prompt_that_is_too_long_is_told_in_numbers() {
     const error = await raises(Anthropic.BadRequestError, () => ask('MODE:fail-context'));
+    // The list of models of that route has no windows.
+    if (route === 'api') return;
     holds(/prompt is too long: \d+ tokens > \d+ maximum/.test(error.message), error.message);
   },
 

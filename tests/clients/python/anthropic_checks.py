@@ -8,7 +8,7 @@ from anthropic import beta_tool
 from pydantic import BaseModel
 
 from anthropic_sdk import MODEL, THINKING, TIME, WEATHER, ask, asking, calls, client, notices, text_of
-from runner import check, holds, main, raises, same
+from runner import check, holds, main, raises, route, same
 
 PIXEL = base64.b64encode(b"\x89PNG\r\n\x1a\n" + bytes(24)).decode()
 
@@ -105,10 +105,15 @@ def tool_runner():
 
 @check
 def thinking_round_trip():
-    tools = {"tools": [WEATHER], "thinking": {"type": "adaptive", "display": "omitted"}}
+    tools = {
+        "tools": [WEATHER],
+        "thinking": {"type": "adaptive", "display": "omitted"},
+        "output_config": {"effort": "high"},
+    }
     first = ask("Use get_weather for city=Paris", **tools)
-    same(first.content[0].type, "thinking")
-    same(first.content[0].thinking, "")
+    # A server of another maker has no reasoning to hand out.
+    if route() != "api":
+        same((first.content[0].type, first.content[0].thinking), ("thinking", ""))
     call = next(block for block in first.content if block.type == "tool_use")
     results = [{"type": "tool_result", "tool_use_id": call.id, "content": "21", "is_error": False}]
     messages = [
@@ -215,10 +220,10 @@ def a_bad_role_is_a_bad_request():
 @check
 def failures_are_errors_of_their_kind():
     for mode, kind in (
-        ("rate-limit", anthropic.RateLimitError),
-        ("usage-limit", anthropic.RateLimitError),
+        ("429-rate", anthropic.RateLimitError),
+        ("429", anthropic.RateLimitError),
         ("overloaded", anthropic.OverloadedError),
-        ("not-included", anthropic.PermissionDeniedError),
+        ("usage-not-included", anthropic.PermissionDeniedError),
     ):
         raises(kind, lambda: ask(f"MODE:{mode}"))
 
@@ -226,6 +231,9 @@ def failures_are_errors_of_their_kind():
 @check
 def a_prompt_that_is_too_long_is_told_in_numbers():
     error = raises(anthropic.BadRequestError, lambda: ask("MODE:fail-context"))
+    if route() == "api":
+        # Its list of models has no windows.
+        return
     holds("prompt is too long: " in str(error) and " tokens > " in str(error), str(error))
 
 

@@ -131,7 +131,10 @@ impl Suite {
 fn isolate(command: &mut Command, url: &str) {
     for (name, _) in std::env::vars_os() {
         let text = name.to_string_lossy();
-        if ["OPENAI_", "OLLAMA_", "ANTHROPIC_", "LANGCHAIN_", "LANGSMITH_"].iter().any(|start| text.starts_with(start)) {
+        if ["OPENAI_", "OLLAMA_", "ANTHROPIC_", "LANGCHAIN_", "LANGSMITH_"]
+            .iter()
+            .any(|start| text.starts_with(start))
+        {
             command.env_remove(&name);
         }
     }

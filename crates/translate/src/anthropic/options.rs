@@ -9,7 +9,7 @@ use serde::Deserialize;
 
 use super::ShownThinking;
 use super::request::word;
-use crate::draft::{Draft, NO_SAMPLING, NOT_ACCEPTED, UNKNOWN_MEMBER, UNKNOWN_OPTION};
+use crate::draft::{Draft, NO_SAMPLING, NOT_ACCEPTED, ParamName, UNKNOWN_MEMBER, UNKNOWN_OPTION};
 use crate::failure::Failure;
 use crate::format::{self, Format, SchemaOptions};
 use crate::notice::{self, Notice, NoticeKind};
@@ -144,9 +144,16 @@ pub(super) fn speed(request: &mut Request<'_>, draft: &mut Draft<'_>) -> bool {
 
 /// Reports the members that have no effect here. Those that clients send with every request, and which
 /// ask nothing of this backend, are none of them: a notice for each would hide the others.
-pub(super) fn report_ignored(request: &mut Request<'_>, draft: &mut Draft<'_>) {
+///
+/// # Errors
+/// Only where a value cannot be written.
+pub(super) fn report_ignored(
+    request: &mut Request<'_>,
+    draft: &mut Draft<'_>,
+) -> Result<(), Failure> {
     for (name, value) in [("temperature", request.temperature), ("top_p", request.top_p)] {
-        draft.report_ignored(name, value.is_some_and(|value| !is_one(value)), NO_SAMPLING);
+        let name = ParamName::new(name, NO_SAMPLING);
+        draft.optional_param(name, value, |value| !is_one(*value))?;
     }
     draft.report_ignored("top_k", request.top_k.is_some(), NO_SAMPLING);
     for (name, value) in [
@@ -164,6 +171,7 @@ pub(super) fn report_ignored(request: &mut Request<'_>, draft: &mut Draft<'_>) {
     edits(request, draft);
     draft.session = request.metadata.take().and_then(session);
     notice::unknown(&mut draft.notices, "", &request.unknown, UNKNOWN_MEMBER);
+    Ok(())
 }
 
 fn is_one(value: Raw<'_>) -> bool {

@@ -5,8 +5,8 @@ use chatmock_protocol::json::Text;
 
 use super::family::{NO_SUCH_THREAD, NO_THREADS};
 use super::lowering::{self, Lowered};
-use super::{MessagesShape, count, options, tools};
-use crate::draft::{self, Draft, Drafted, Reasoning};
+use super::{MessagesShape, ShownThinking, count, options, tools};
+use crate::draft::{self, Draft, Drafted, NOT_ACCEPTED, NOT_STORED, ParamName, Reasoning};
 use crate::end::Finish;
 use crate::failure::{Failure, FailureKind};
 use crate::format;
@@ -48,11 +48,12 @@ pub(super) fn lower<'b>(
     };
     draft.model.name = draft::model(request.model.take())?;
     draft.model.families = true;
-    options::report_ignored(&mut request, &mut draft);
+    options::report_ignored(&mut request, &mut draft)?;
     options::stop_sequences(&mut request, &mut draft);
     let format = options::format(&mut request, &mut draft)?;
     let Lowered { conversation, offered, effort } = lowering::lower(&mut request, seal)?;
     let thinking = options::reasoning(&mut request, effort, &mut draft)?;
+    keep_nothing(thinking, &mut draft)?;
     conversation.finish(&mut draft)?;
     let tools = tools::offer(&mut request, &offered, &mut draft)?;
     let only_searches = draft.web_search == Some(true) && tools.tools.len() == 1;
@@ -63,6 +64,14 @@ pub(super) fn lower<'b>(
     let seal = seal.clone();
     let own = MessagesShape { thinking, seal, input_tokens, fast, only_searches };
     Ok(Drafted { draft, own })
+}
+
+/// This API stores nothing, so that reasoning comes back only where it is handed out; a backend that could
+/// store it is asked for that.
+fn keep_nothing(thinking: ShownThinking, draft: &mut Draft<'_>) -> Result<(), Failure> {
+    draft.optional_param(ParamName::new("store", NOT_STORED), Some(false), |_| false)?;
+    let reasoning = (thinking != ShownThinking::None).then_some(["reasoning.encrypted_content"]);
+    draft.optional_param(ParamName::new("include", NOT_ACCEPTED), reasoning, |_| false)
 }
 
 /// Refuses what cannot be left out: without it, another question would be answered.

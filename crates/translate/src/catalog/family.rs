@@ -57,16 +57,17 @@ fn word(name: &str) -> Option<&'static str> {
     FAMILIES.into_iter().find(|word| has(word) && of_vendor(word))
 }
 
-/// The model of a family: by an alias of the family's word, else by the list. A list that is open may
-/// have models of that vendor, so that only an alias stands for them there.
+/// The model of a family: by an alias of the family's word, else by the list. An open list that has models
+/// of that vendor may have others too, so that only an alias stands for them there.
 fn by_family(catalog: &Catalog, word: &str) -> Option<Result<Resolved, UnknownModel>> {
     if let Some(resolved) = target(catalog, word) {
         return Some(resolved.map(stand_in));
     }
     let models = || catalog.listed().map(|entry| &entry.model);
     let named = |part: &str| models().find(|model| model.slug.contains(part));
+    let has_claude = models().any(|model| model.slug.contains("claude"));
     let model: Option<&Model> = match word {
-        _ if catalog.open => None,
+        _ if catalog.open && has_claude => None,
         "sonnet" => named(MIDDLE).or_else(|| models().next()),
         "haiku" => named(SMALL).or_else(|| models().last()),
         _ => models().next(),

@@ -211,6 +211,7 @@ const API: BackendProfile = BackendProfile {
 /// OpenAI's platform and Azure's v1 endpoint.
 pub(crate) static OPENAI: BackendProfile = BackendProfile {
     accepts: &[
+        "include",
         "max_output_tokens",
         "metadata",
         "previous_response_id",
