@@ -130,7 +130,7 @@ async fn failures_have_their_status_class_and_word_on_another_try() {
     let text = format!("MODE:{}", Mode::UsageLimit.name());
     let spent = ask(&harness, &text, &json!({})).await;
     let told = spent.json()["error"]["message"].as_str().unwrap().to_owned();
-    assert!(told.contains("it resets at ") && told.contains(" UTC (in "), "{told}");
+    assert!(told.contains(" free at ") && told.contains(" (in "), "{told}");
     assert!(spent.header("retry-after").is_some());
 }
 

@@ -88,7 +88,8 @@ pub(crate) const RUST: Language = Language {
 /// The name of Python in the shell's path.
 pub(crate) const PYTHON_PROGRAM: &str = if cfg!(windows) { "python" } else { "python3" };
 const VENV_PYTHON: &str = if cfg!(windows) { "Scripts/python.exe" } else { "bin/python" };
-const NPM_PROGRAM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
+/// The name of npm.
+pub(crate) const NPM_PROGRAM: &str = if cfg!(windows) { "npm.cmd" } else { "npm" };
 
 /// The reason why there is no environment.
 pub(crate) enum Problem {
@@ -131,7 +132,7 @@ impl Language {
     }
 
     /// Copies pins and scripts into a folder for these pins, and installs there what is missing.
-    fn install(
+    pub(crate) fn install(
         &self,
         versions: &[u8],
         pins: &[&str],
@@ -208,7 +209,7 @@ fn cargo(source: &Path, command: &[&str]) -> Command {
 }
 
 /// Runs one step of an install. If it fails, its output is the reason.
-fn finish(mut step: Command) -> Result<(), String> {
+pub(crate) fn finish(mut step: Command) -> Result<(), String> {
     let output = step.output().map_err(|error| format!("{step:?}: {error}"))?;
     if output.status.success() {
         return Ok(());
