@@ -4,7 +4,9 @@ use std::path::Path;
 
 use anyhow::{Context, ensure};
 use chatmock_server::auth::Secret;
-use chatmock_server::upstream::{self, ApiFlavor, Identity, Transport, UpstreamRoute};
+use chatmock_server::upstream::{
+    self, ApiFlavor, CLIENT_VERSION, Identity, Transport, UpstreamRoute,
+};
 
 use crate::cli::{ApiProfile, BackendArgs, UpstreamTransport};
 use crate::env::OpenAiVariables;
@@ -75,6 +77,7 @@ pub(crate) fn resolve(
         Some(SizeOrOff::Off) => None,
         None => far.then_some(COMPRESS_ABOVE),
     };
+    let client_version = client_version.unwrap_or_else(|| CLIENT_VERSION.to_owned());
     let identity = Identity { originator, user_agent, client_version };
     let transport = match upstream_transport {
         UpstreamTransport::Auto => Transport::Auto,

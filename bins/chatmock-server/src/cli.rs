@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use chatmock_server::auth::{self, Secret};
 use chatmock_server::translate::catalog::Alias;
-use chatmock_server::upstream::{CLIENT_VERSION, Identity};
+use chatmock_server::upstream::Identity;
 use chatmock_server::{HostName, OLLAMA_VERSION, Origin};
 use clap::builder::{NonEmptyStringValueParser, PossibleValuesParser};
 use clap::parser::ValueSource;
@@ -305,9 +305,11 @@ pub(crate) struct BackendArgs {
     /// Selects how turns go to the backend of the routes `codex` and `plan`; HTTP is used wherever a socket cannot be
     #[arg(long, env = env::UPSTREAM_TRANSPORT, value_name = "TRANSPORT", ignore_case = true, value_enum, default_value = "auto")]
     pub(crate) upstream_transport: UpstreamTransport,
-    /// Requests the models of this Codex version
-    #[arg(long, env = env::CLIENT_VERSION, value_name = "VERSION", default_value = CLIENT_VERSION)]
-    pub(crate) client_version: String,
+    /// Requests the models of this Codex version [default: that of a Codex CLI here, at least the newest known]
+    ///
+    /// `latest` takes the newest that the files version.json of Codex CLIs on this machine name. No network is used for it.
+    #[arg(long, env = env::CLIENT_VERSION, value_name = "VERSION|latest", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) client_version: Option<String>,
     /// Sends this name of the program in the header `originator`
     #[arg(long, env = env::ORIGINATOR, value_name = "NAME", default_value_t = Identity::default().originator)]
     pub(crate) originator: String,

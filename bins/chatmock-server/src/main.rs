@@ -4,6 +4,7 @@ mod api_keys;
 mod backend;
 mod banner;
 mod cli;
+mod client_version;
 mod command;
 mod commands;
 mod config;

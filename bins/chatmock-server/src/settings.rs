@@ -17,7 +17,6 @@ use chatmock_server::upstream::{self, UpstreamRoute};
 use chatmock_server::{Access, HttpSettings, KeySettings, ModelSettings, Settings, SignInSettings};
 
 use crate::api_keys::LoadedKeys;
-use crate::backend;
 use crate::cli::{
     AccessArgs, AdminArgs, Cli, ListenArgs, LogFormat, ModelArgs, ProgramArgs, ReasoningCompat,
     ReasoningReplay, ReplyArgs, SignInArgs,
@@ -25,6 +24,7 @@ use crate::cli::{
 use crate::env::{Folders, OpenAiVariables};
 use crate::listen::ListenTarget;
 use crate::value_parsers::SocketPath;
+use crate::{backend, client_version};
 
 const BASE: &str = include_str!("../../../prompts/base.md");
 const CODEX: &str = include_str!("../../../prompts/codex.md");
@@ -79,7 +79,11 @@ pub(crate) fn resolve(
         let warning = "--log-bodies is on: everything that is sent to the model is logged; turn it off after debugging";
         warnings.push(warning.to_owned());
     }
-    let backend = if demo { backend.for_demo() } else { backend };
+    let mut backend = if demo { backend.for_demo() } else { backend };
+    if !demo {
+        let version = client_version::resolve(backend.client_version.take(), folders);
+        backend.client_version = Some(version);
+    }
     let resolved = backend::resolve(backend, openai)?;
     warnings.extend(resolved.warnings);
     let access = if resolved.config.route.uses_key() {

@@ -3,7 +3,7 @@
 use chatmock_protocol::codex::limits::Snapshot;
 use chatmock_protocol::responses::ApiError;
 use chatmock_translate::{Failure, FailureKind, Notice, NoticeKind};
-use chatmock_upstream::{Adjustment, CredentialError, Error, ErrorResponse, UpstreamRoute};
+use chatmock_upstream::{Adjustment, Client, CredentialError, Error, ErrorResponse, UpstreamRoute};
 
 use crate::remedies;
 
@@ -80,6 +80,26 @@ pub(crate) fn via_loop() -> Failure {
     let message =
         "this request has come back to the server that sent it: --upstream-url leads here";
     Failure::new(FailureKind::BadRequest, message).with_code("loop_detected")
+}
+
+/// Says which client version asked, where a newer one may have the model, and what helps.
+///
+/// The list of the codex route depends on that version, and the backend refuses models that need a newer one.
+pub(crate) fn with_version(mut failure: Failure, client: &Client) -> Failure {
+    let unlisted = failure.code.as_deref() == Some("model_not_found");
+    let too_old = failure.message.contains("newer version of Codex");
+    if !client.route().lists_codex_models() || !(unlisted || too_old) {
+        return failure;
+    }
+    let version = client.version();
+    let words = failure.message.trim_end_matches('.').to_owned();
+    let alias =
+        if unlisted { "; --alias NAME=MODEL gives a name to a model of the list" } else { "" };
+    failure.message = format!(
+        "{words} (asked as Codex {version}: --client-version VERSION asks as a newer one, \
+         --client-version latest as the newest found here{alias})"
+    );
+    failure
 }
 
 /// Returns the notice for a difference between the answer and the request.

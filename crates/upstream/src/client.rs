@@ -81,6 +81,12 @@ impl Client {
         &self.route
     }
 
+    /// The client version that calls name.
+    #[must_use]
+    pub fn version(&self) -> &str {
+        self.caller.version.to_str().unwrap_or_default()
+    }
+
     /// The retry policy, which the reader of a stream asks about overloads.
     #[must_use]
     pub fn retry_policy(&self) -> &RetryPolicy {

@@ -71,6 +71,7 @@ pub(crate) async fn turn<D: Dialect>(
             Ok(response::stream(headers, media_type, body))
         }
         Err(failure) => {
+            let failure = failure::with_version(failure, &services.state.client);
             record.refuse(&failure, D::Family::status(&failure));
             Err(failure)
         }
