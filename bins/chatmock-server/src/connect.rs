@@ -211,6 +211,7 @@ impl FileSetup<'_> {
             .as_ref()
             .and_then(|old| edit::take_out(self.change.format, target.text(), &old.pieces).ok());
         let base = base.unwrap_or_else(|| target.text().to_owned());
+        let base = if target.exists() { base } else { self.change.head.to_owned() };
         let mut pieces = self.change.filled(&self.values);
         let after = match edit::apply(self.change.format, &base, &mut pieces) {
             Ok(after) => after,

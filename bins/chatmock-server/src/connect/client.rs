@@ -40,6 +40,8 @@ pub(crate) struct FileChange {
     pub(crate) place: Place,
     /// Its format.
     pub(crate) format: Format,
+    /// What a new file begins with.
+    pub(crate) head: &'static str,
     /// What is put in, in this order.
     pub(crate) pieces: &'static [PieceTemplate],
     /// How the client names a key that is in a variable, such as `{env:NAME}`; `None` if it cannot.

@@ -47,7 +47,8 @@ pub(crate) fn take_out(format: Format, text: &str, pieces: &[Piece]) -> Result<S
                 let path: Vec<&str> = piece.path.iter().map(String::as_str).collect();
                 json_edit::remove(&text, (&path, piece.made), &piece.text)?
             }
-            Format::Toml | Format::Lines | Format::YamlList => cut(&text, &piece.text)?,
+            Format::Lines => cut(&text, &piece.text).or_else(|_| cut_lines(&text, &piece.text))?,
+            Format::Toml | Format::YamlList => cut(&text, &piece.text)?,
         };
     }
     Ok(text)
@@ -144,6 +145,17 @@ fn insert_item(text: &str, piece: &mut Piece) -> Result<String, EditError> {
 fn item(text: &str, blanks: &str) -> String {
     let lines = text.trim_end().lines().map(|line| format!("{blanks}{line}"));
     lines.collect::<Vec<_>>().join("\n")
+}
+
+/// Takes the lines of a piece out one by one: some programs write their file again without its comments.
+fn cut_lines(text: &str, piece: &str) -> Result<String, EditError> {
+    let lines = piece.lines().filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let mut kept: Vec<&str> = text.split_inclusive('\n').collect();
+    for line in lines {
+        let at = kept.iter().position(|there| there.trim_end() == line);
+        kept.remove(at.ok_or(EditError::Changed)?);
+    }
+    Ok(kept.concat())
 }
 
 /// Takes lines out that are there exactly once.

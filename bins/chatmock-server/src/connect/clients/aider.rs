@@ -10,6 +10,7 @@ pub(super) const CLIENT: Client = Client {
     setup: Setup::File(FileChange {
         place: Place { base: Base::Home, path: ".aider.conf.yml" },
         format: Format::Lines,
+        head: "",
         pieces: &[PieceTemplate {
             path: &["openai-api-base", "openai-api-key"],
             text: "openai-api-base: {url}/v1\nopenai-api-key: {key}",

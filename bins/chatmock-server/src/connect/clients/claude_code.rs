@@ -10,6 +10,7 @@ pub(super) const CLIENT: Client = Client {
     setup: Setup::File(FileChange {
         place: Place { base: Base::Home, path: ".claude/settings.json" },
         format: Format::Json,
+        head: "",
         pieces: &[
             PieceTemplate { path: &["env", "ANTHROPIC_BASE_URL"], text: "\"{url}\"" },
             PieceTemplate { path: &["env", "ANTHROPIC_AUTH_TOKEN"], text: "\"{key}\"" },

@@ -10,6 +10,7 @@ pub(super) const CLIENT: Client = Client {
     setup: Setup::File(FileChange {
         place: Place { base: Base::Codex, path: "config.toml" },
         format: Format::Toml,
+        head: "",
         pieces: &[PieceTemplate {
             path: &["model_providers", "chatmock"],
             text: r#"[model_providers.chatmock]

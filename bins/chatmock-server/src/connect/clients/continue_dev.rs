@@ -10,6 +10,7 @@ pub(super) const CLIENT: Client = Client {
     setup: Setup::File(FileChange {
         place: Place { base: Base::Home, path: ".continue/config.yaml" },
         format: Format::YamlList,
+        head: "name: ChatMock\nversion: 1.0.0\nschema: v1\n",
         pieces: &[PieceTemplate {
             path: &["models"],
             text: r#"- name: ChatMock {model}

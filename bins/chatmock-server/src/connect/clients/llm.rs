@@ -10,6 +10,7 @@ pub(super) const CLIENT: Client = Client {
     setup: Setup::File(FileChange {
         place: Place { base: Base::Settings, path: "io.datasette.llm/extra-openai-models.yaml" },
         format: Format::Lines,
+        head: "",
         pieces: &[PieceTemplate {
             path: &["- model_id: chatmock"],
             text: "- model_id: chatmock\n  model_name: {model}\n  api_base: \"{url}/v1\"\n  supports_tools: true\n  supports_schema: true\n  vision: true{key_line}",

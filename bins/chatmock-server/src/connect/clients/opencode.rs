@@ -10,6 +10,7 @@ pub(super) const CLIENT: Client = Client {
     setup: Setup::File(FileChange {
         place: Place { base: Base::Xdg, path: "opencode/opencode.json" },
         format: Format::Json,
+        head: "",
         pieces: &[PieceTemplate {
             path: &["provider", "chatmock"],
             text: r#"{

@@ -10,6 +10,7 @@ pub(super) const CLIENT: Client = Client {
     setup: Setup::File(FileChange {
         place: Place { base: Base::Xdg, path: "shell_gpt/.sgptrc" },
         format: Format::Lines,
+        head: "",
         pieces: &[PieceTemplate {
             path: &["API_BASE_URL", "DEFAULT_MODEL", "OPENAI_API_KEY"],
             text: "API_BASE_URL={url}/v1\nDEFAULT_MODEL={model}\nOPENAI_API_KEY={key}",
@@ -46,6 +47,21 @@ mod tests {
         );
         there_and_back(&CLIENT, "", &["OPENAI_API_KEY=unused"]);
         edited_between(&CLIENT, before, ("100", "50"));
+    }
+
+    #[test]
+    fn a_file_that_the_program_wrote_again_without_comments_is_put_back_too() {
+        use super::super::super::edit;
+        let Setup::File(change) = &CLIENT.setup else { panic!("no file") };
+        let mut pieces = change.filled(&super::super::tests::values(false));
+        let after = edit::apply(Format::Lines, "A=1\n", &mut pieces).unwrap();
+        let again: String = after
+            .lines()
+            .filter(|line| line.contains('='))
+            .map(|line| format!("{line}\n"))
+            .collect();
+        let back = edit::take_out(Format::Lines, &format!("{again}B=2\n"), &pieces).unwrap();
+        assert_eq!(back, "A=1\nB=2\n");
     }
 
     #[test]

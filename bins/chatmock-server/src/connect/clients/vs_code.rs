@@ -10,6 +10,7 @@ pub(super) const CLIENT: Client = Client {
     setup: Setup::File(FileChange {
         place: Place { base: Base::Settings, path: "Code/User/settings.json" },
         format: Format::Json,
+        head: "",
         pieces: &[PieceTemplate {
             path: &["github.copilot.chat.byok.ollamaEndpoint"],
             text: "\"{url}\"",

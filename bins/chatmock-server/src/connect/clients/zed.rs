@@ -10,6 +10,7 @@ pub(super) const CLIENT: Client = Client {
     setup: Setup::File(FileChange {
         place: Place { base: Base::Xdg, path: "zed/settings.json" },
         format: Format::Json,
+        head: "",
         pieces: &[PieceTemplate {
             path: &["language_models", "openai_compatible", "ChatMock"],
             text: r#"{
