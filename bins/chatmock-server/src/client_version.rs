@@ -19,8 +19,8 @@ const LATEST: &str = "latest";
 
 /// Returns the version to ask for: the one that was set, else that of the Codex CLI here, but none older than the newest
 /// that this program knows.
-pub(crate) fn resolve(set: Option<String>, folders: &Folders) -> String {
-    match set.as_deref() {
+pub(crate) fn resolve(set: Option<&str>, folders: &Folders) -> String {
+    match set {
         Some(word) if !word.eq_ignore_ascii_case(LATEST) => word.to_owned(),
         Some(_) => newest(places(folders)),
         None => newest(folders.codex.iter().cloned()),
@@ -66,7 +66,7 @@ mod tests {
         let codex = TempDir::new().unwrap();
         std::fs::write(codex.path().join(FILE), text).unwrap();
         let folders = Folders { codex: Some(codex.path().into()), ..Folders::default() };
-        resolve(set.map(str::to_owned), &folders)
+        resolve(set, &folders)
     }
 
     #[test]

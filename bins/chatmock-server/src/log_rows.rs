@@ -122,7 +122,7 @@ impl Row {
         };
         match self.status.filter(|_| self.is_request()) {
             Some(status @ 500..) => (status.to_string(), Some(RED)),
-            Some(status) => (status.to_string(), paint.or((status < 400).then_some(GREEN))),
+            Some(status) => (status.to_string(), paint.or_else(|| (status < 400).then_some(GREEN))),
             None if level == Level::INFO => (String::new(), None),
             None => (level.to_string(), paint),
         }

@@ -123,8 +123,8 @@ fn json(catalog: &Catalog) -> String {
         let efforts: Vec<String> = efforts.map(|level| text(&level.effort)).collect();
         let tiers = model.service_tiers.iter().flatten();
         let tiers: Vec<String> = tiers.map(|tier| text(&tier.id)).collect();
-        let effort = model.default_reasoning_level.as_deref().map_or("null".to_owned(), text);
-        let context = model.context_window.map_or("null".to_owned(), |size| size.to_string());
+        let effort = model.default_reasoning_level.as_deref().map_or_else(|| "null".to_owned(), text);
+        let context = model.context_window.map_or_else(|| "null".to_owned(), |size| size.to_string());
         format!(
             r#"{{"id":{},"context":{context},"efforts":[{}],"default_effort":{effort},"tiers":[{}]}}"#,
             text(&model.slug),

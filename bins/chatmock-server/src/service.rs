@@ -150,11 +150,17 @@ fn answered(context: &ToolContext<'_>) -> Result<ExitCode, ExitError> {
             say("Next: chatmock-server connect");
             return Ok(ExitCode::SUCCESS);
         }
-        std::thread::sleep(LOOK);
+        pause();
     }
     Err(ExitError::Other(anyhow!(
         "the service does not answer at http://{address}\nhint: chatmock-server service logs"
     )))
+}
+
+/// Waits a moment: another process starts, whose end of starting no event tells here.
+#[expect(clippy::disallowed_methods, reason = "the manager's process cannot be waited for")]
+fn pause() {
+    std::thread::sleep(LOOK);
 }
 
 /// Joins what the manager knows with what the server says of itself.
@@ -245,7 +251,8 @@ fn agree(question: &str, yes: bool) -> Result<(), ExitError> {
 
 fn print_line(label: &str, value: &str) {
     let value = wrap::hanging(value, (12, 12), terminal::width_of_stdout());
-    println!("{label:<11} {value}");
+    // A reader that has gone is no failure.
+    drop(crate::tool_context::print(format!("{label:<11} {value}\n").as_bytes()));
 }
 
 fn say(text: &str) {

@@ -81,7 +81,7 @@ pub(crate) fn resolve(
     }
     let mut backend = if demo { backend.for_demo() } else { backend };
     if !demo {
-        let version = client_version::resolve(backend.client_version.take(), folders);
+        let version = client_version::resolve(backend.client_version.as_deref(), folders);
         backend.client_version = Some(version);
     }
     let resolved = backend::resolve(backend, openai)?;

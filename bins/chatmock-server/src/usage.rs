@@ -71,7 +71,8 @@ fn report(args: &UsageArgs, cli: &Cli) -> anyhow::Result<UsageReport> {
 
 /// Asks a server.
 fn ask(url: &str, args: &UsageArgs) -> anyhow::Result<UsageReport> {
-    let since = args.since.0.map_or("all".to_owned(), |since| format!("{}m", since.as_secs() / 60));
+    let since =
+        args.since.0.map_or_else(|| "all".to_owned(), |since| format!("{}m", since.as_secs() / 60));
     let path = format!("/usage?since={since}&by={}", args.by.as_str());
     let key = args.key_from_env.as_deref().map(env::key).transpose()?;
     let reply = get(url, &path, key.as_deref())

@@ -29,7 +29,7 @@ pub(crate) fn insert(text: &str, path: &[&str], value: &str) -> Result<(String, 
         let Some(member) = find(text, &object, name) else { break };
         let is_object = text[member.value.clone()].starts_with('{');
         if depth + 1 == path.len() || !is_object {
-            let same = minified(&text[member.value.clone()]) == minified(value);
+            let same = minified(&text[member.value]) == minified(value);
             return if same { Ok((text.to_owned(), path.len())) } else { Err(EditError::Occupied) };
         }
         object = member.value;

@@ -86,7 +86,7 @@ impl Target {
             Err(error) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error.into()),
         };
-        let then = self.exists().then(|| self.text.as_bytes());
+        let then = self.exists().then_some(self.text.as_bytes());
         ensure!(
             now.as_deref() == then,
             "{} has changed meanwhile, so nothing was written\nhint: run the command again",
@@ -209,7 +209,8 @@ fn create_folder(folder: &Path) -> anyhow::Result<()> {
     builder.create(folder).with_context(|| format!("cannot make {}", folder.display()))
 }
 
-#[cfg(all(test, unix))]
+#[cfg(test)]
+#[cfg(unix)]
 mod tests {
     use std::os::unix::fs::{PermissionsExt, symlink};
 
