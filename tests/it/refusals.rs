@@ -161,3 +161,18 @@ async fn a_failure_of_one_choice_fails_them_all() {
     let usage: Vec<&Value> = events.iter().filter(|e| e["usage"].is_object()).collect();
     assert!(usage.is_empty());
 }
+
+#[tokio::test]
+async fn a_model_that_is_not_listed_is_worded_with_the_version_and_the_flags_that_help() {
+    let harness = Harness::new().await;
+    for (dialect, stream) in ways() {
+        let mut body = dialect.ask("hello", stream);
+        body["model"] = json!("gpt-4o-mini");
+        let reply = harness.server.post(dialect.path, &body).await;
+        let message = reply.message();
+        let version = format!("asked as Codex {}", chatmock_server::upstream::CLIENT_VERSION);
+        for words in [version.as_str(), "--client-version", "--alias"] {
+            assert!(message.contains(words), "{}: {message}", dialect.name);
+        }
+    }
+}
