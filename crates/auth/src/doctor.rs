@@ -92,7 +92,11 @@ pub async fn issuer(endpoint: &Endpoint) -> [Check; 2] {
             ),
         ],
         Err(error) => [
-            Check::fail("issuer", describe(&error), "check the network, the proxy and the issuer"),
+            Check::fail(
+                "issuer",
+                format!("{}: {}", endpoint.issuer(), cause(&error)),
+                "check the network, the proxy and the issuer",
+            ),
             Check::warn("clock", "could not be compared", "reach the sign-in service first"),
         ],
     }
@@ -239,8 +243,7 @@ pub async fn backend(address: &str) -> Check {
     match client.head(url).timeout(REACH_LIMIT).send().await {
         Ok(_) => Check::ok(name, format!("{host} answers")),
         Err(error) => {
-            let error = EndpointError::Unreachable(error.without_url());
-            Check::fault(name, format!("{host}: {}", describe(&error)), unreachable)
+            Check::fault(name, format!("{host}: {}", cause(&error.without_url())), unreachable)
         }
     }
 }
@@ -284,6 +287,17 @@ fn shared_with(home: &Home, others: &[PathBuf]) -> Option<PathBuf> {
         !same_file(path) && theirs.as_ref() == Some(&own)
     };
     others.iter().find(shares).cloned()
+}
+
+/// The first cause of an error: what lies between says the same in other words.
+fn cause(error: &dyn std::error::Error) -> String {
+    let mut first = error;
+    let mut is_name = false;
+    while let Some(source) = first.source() {
+        is_name |= source.to_string().starts_with("dns error");
+        first = source;
+    }
+    if is_name { "cannot be found: is this machine online?".to_owned() } else { first.to_string() }
 }
 
 /// The error and what it comes from, in one line.
