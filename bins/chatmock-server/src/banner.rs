@@ -103,6 +103,7 @@ fn text(facts: &BannerFacts<'_>, width: usize) -> String {
         }
         if let Some(address) = endpoint.address().filter(|_| index == 0) {
             line("Ollama", &format!("http://{address}"));
+            line("Page", &format!("http://{address}/ui"));
         }
     }
     let known = [("Model", &offer.model), ("Limits", &offer.limits)];
