@@ -16,6 +16,8 @@ const THOUGHT: u64 = 16;
 struct Client {
     path: &'static str,
     body: Value,
+    /// True if it sends back `reasoning_details`.
+    carries: bool,
 }
 
 impl Client {
@@ -23,13 +25,13 @@ impl Client {
         let tool = json!({"type": "function", "function": {"name": "look", "parameters": {"type": "object", "properties": {}}}});
         let body = json!({"model": "gpt-5.5", "messages": [
             {"role": "system", "content": "Be brief."}, {"role": "user", "content": TASK}], "tools": [tool]});
-        Self { path: CHAT, body }
+        Self { path: CHAT, body, carries: false }
     }
 
     fn ollama() -> Self {
         let Self { mut body, .. } = Self::chat();
         body["stream"] = json!(false);
-        Self { path: "/api/chat", body }
+        Self { path: "/api/chat", body, carries: false }
     }
 
     fn message(&self, reply: &Value) -> Value {
@@ -37,6 +39,11 @@ impl Client {
             CHAT => reply["choices"][0]["message"].clone(),
             _ => reply["message"].clone(),
         }
+    }
+
+    /// A client that sends back what it does not know, as those of OpenRouter do.
+    fn carrying() -> Self {
+        Self { carries: true, ..Self::chat() }
     }
 
     /// Adds an answer as such a client sends it back, and the results of its calls; false once there are none.
@@ -48,6 +55,9 @@ impl Client {
             return false;
         };
         said["tool_calls"] = json!(calls);
+        if self.carries {
+            said["reasoning_details"] = message["reasoning_details"].clone();
+        }
         messages.push(said);
         for call in calls {
             let mut result = json!({"role": "tool", "content": "seen"});
@@ -104,6 +114,17 @@ async fn a_model_that_is_reminded_thinks_once_for_each_step() {
         let (more, _) = client().run(&harness).await;
         assert_eq!(more, THOUGHT * (1..=STEPS + 1).sum::<u64>(), "{}", client().path);
     }
+}
+
+#[tokio::test]
+async fn a_client_that_carries_reasoning_needs_no_memory_here() {
+    let harness = remembering(false).await;
+    let (tokens, requests) = Client::carrying().run(&harness).await;
+    assert_eq!((tokens, requests), (THOUGHT * (STEPS + 1), STEPS + 1));
+    // Both together send it once.
+    let harness = remembering(true).await;
+    let (tokens, _) = Client::carrying().run(&harness).await;
+    assert_eq!(tokens, THOUGHT * (STEPS + 1));
 }
 
 #[tokio::test]

@@ -28,12 +28,14 @@ pub(crate) use request::draft;
 pub(in crate::openai) use request::read_format;
 
 /// The part of a request that only the encoders of chat completions need.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ChatShape {
     /// True if a stream ends with token counts.
     pub stream_usage: bool,
     /// True if calls go out in the old form, as the client offered `functions`.
     pub legacy_functions: bool,
+    /// The seal of the reasoning that is handed out.
+    pub seal: ReasoningSeal,
 }
 
 /// `POST /v1/chat/completions`.
@@ -57,9 +59,9 @@ impl Dialect for Chat {
 
     fn draft<'b>(
         request: Self::Request<'b>,
-        _: &ReasoningSeal,
+        seal: &ReasoningSeal,
     ) -> Result<Drafted<'b, Self::Own>, Failure> {
-        request.for_chat()
+        request.for_chat(seal)
     }
 
     fn encoder(shape: &Arc<Shape<Self::Own>>, choice: u32) -> Self::Encoder {

@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::notice::Notice;
 use crate::openai::chat::ChatShape;
 use crate::openai::responses::ResponsesShape;
+use crate::reasoning_seal::ReasoningSeal;
 
 /// A request of either API.
 #[derive(Debug)]
@@ -61,9 +62,9 @@ impl<'b> OpenAiBody<'b> {
     ///
     /// # Errors
     /// When a member's value cannot be meant.
-    pub(crate) fn for_chat(self) -> Result<Drafted<'b, ChatShape>, Failure> {
+    pub(crate) fn for_chat(self, seal: &ReasoningSeal) -> Result<Drafted<'b, ChatShape>, Failure> {
         match self {
-            Self::Chat(request) => chat::draft(*request),
+            Self::Chat(request) => chat::draft(*request, seal),
             Self::Responses(mut request) => {
                 let options = request.remove("stream_options");
                 let Drafted { mut draft, .. } = responses::draft(request)?;
@@ -72,7 +73,8 @@ impl<'b> OpenAiBody<'b> {
                 let stream_usage = draft.stream_options(options.and_then(Result::ok));
                 draft.reasoning.shown = true;
                 draft.storage.store = false;
-                Ok(Drafted { draft, own: ChatShape { stream_usage, ..ChatShape::default() } })
+                let seal = seal.clone();
+                Ok(Drafted { draft, own: ChatShape { stream_usage, seal, ..ChatShape::default() } })
             }
         }
     }
@@ -81,10 +83,13 @@ impl<'b> OpenAiBody<'b> {
     ///
     /// # Errors
     /// When a member's value cannot be meant.
-    pub(crate) fn for_responses(self) -> Result<Drafted<'b, ResponsesShape>, Failure> {
+    pub(crate) fn for_responses(
+        self,
+        seal: &ReasoningSeal,
+    ) -> Result<Drafted<'b, ResponsesShape>, Failure> {
         let mut draft = match self {
             Self::Responses(request) => return responses::draft(request),
-            Self::Chat(request) => chat::draft(*request)?.draft,
+            Self::Chat(request) => chat::draft(*request, seal)?.draft,
         };
         draft.reasoning.shown = false;
         for (name, said) in

@@ -97,9 +97,9 @@ impl Dialect for Responses {
 
     fn draft<'b>(
         request: Self::Request<'b>,
-        _: &ReasoningSeal,
+        seal: &ReasoningSeal,
     ) -> Result<Drafted<'b, Self::Own>, Failure> {
-        request.for_responses()
+        request.for_responses(seal)
     }
 
     fn encoder(shape: &Arc<Shape<Self::Own>>, _: u32) -> Passthrough {

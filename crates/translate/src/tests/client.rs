@@ -56,7 +56,7 @@ impl Client for Chat {
 
     fn own(options: &Options) -> ChatShape {
         let Options { stream_usage, legacy_functions, .. } = *options;
-        ChatShape { stream_usage, legacy_functions }
+        ChatShape { stream_usage, legacy_functions, ..ChatShape::default() }
     }
 
     fn of_stream(stream: &str) -> Value {

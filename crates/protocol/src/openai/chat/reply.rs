@@ -55,6 +55,9 @@ pub struct Message<'a> {
     /// Reasoning, in the configured style.
     #[serde(flatten)]
     pub reasoning: Reasoning<'a>,
+    /// Reasoning to be sent back in later requests.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reasoning_details: Vec<ReasoningDetail<'a>>,
     /// Calls.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub tool_calls: Vec<ToolCall<'a>>,
@@ -78,6 +81,32 @@ pub struct Reasoning<'a> {
     /// The field of ChatMock's `o3` style, and its former field for raw reasoning.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub reasoning: Option<ReasoningField<'a>>,
+}
+
+/// An element of `reasoning_details`, in which clients carry reasoning from turn to turn: OpenRouter's convention.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "type")]
+pub enum ReasoningDetail<'a> {
+    /// The summary of an item.
+    #[serde(rename = "reasoning.summary")]
+    Summary {
+        /// The text.
+        summary: Cow<'a, str>,
+        /// The shape that the element was made from.
+        format: &'static str,
+        /// The position of the item in the reply.
+        index: usize,
+    },
+    /// An item as only the backend can read it.
+    #[serde(rename = "reasoning.encrypted")]
+    Encrypted {
+        /// The sealed item.
+        data: Cow<'a, str>,
+        /// The shape that the element was made from.
+        format: &'static str,
+        /// The position of the item in the reply.
+        index: usize,
+    },
 }
 
 /// The two forms of the field `reasoning`.
@@ -289,6 +318,9 @@ pub struct Delta<'a> {
     /// The next piece of reasoning.
     #[serde(flatten)]
     pub reasoning: Reasoning<'a>,
+    /// A whole item of reasoning, to be sent back in later requests.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub reasoning_details: Vec<ReasoningDetail<'a>>,
     /// The next piece of a call.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub tool_calls: Option<[ToolCall<'a>; 1]>,

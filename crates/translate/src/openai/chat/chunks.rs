@@ -35,6 +35,10 @@ pub struct Chunks {
     reasoning: [Template<1>; 2],
     /// Chunks with a place for a piece of each call's arguments.
     calls: Vec<Template<1>>,
+    /// The summary of the item of reasoning that is being written.
+    summary: String,
+    /// The number of items of reasoning so far.
+    reasoned: usize,
 }
 
 /// The end of a choice, for the stream's tail.
@@ -56,6 +60,8 @@ impl Chunks {
             text: Template::default(),
             reasoning: <[Template<1>; 2]>::default(),
             calls: Vec::new(),
+            summary: String::new(),
+            reasoned: 0,
         }
     }
 
@@ -105,13 +111,26 @@ impl Chunks {
         Template::of(framing, |frames| self.write(delta, frames))
     }
 
-    fn reason(&self, channel: Channel, text: Piece<'_>, frames: &mut Frames) {
+    fn reason(&mut self, channel: Channel, text: Piece<'_>, frames: &mut Frames) {
+        if channel == Channel::Summary && reply::hands_out_reasoning(&self.shape) {
+            self.summary.push_str(text.text());
+        }
         let [summary, raw] = &self.reasoning;
         let template = match channel {
             Channel::Summary => summary,
             Channel::Raw => raw,
         };
         template.write([text], frames);
+    }
+
+    /// Hands out an item of reasoning, to be sent back in later requests.
+    fn reasoning_end(&mut self, id: Option<&str>, content: Option<&str>, frames: &mut Frames) {
+        let summary = std::mem::take(&mut self.summary);
+        let details = reply::details(&self.shape, self.reasoned, &summary, id.zip(content));
+        self.reasoned += 1;
+        if !details.is_empty() {
+            self.write(Wire { reasoning_details: details, ..Wire::default() }, frames);
+        }
     }
 
     fn call_start(&mut self, start: CallStart<'_>, frames: &mut Frames) {
@@ -182,11 +201,11 @@ impl DeltaEncoder for Chunks {
             Delta::CallArguments { index, fragment } => {
                 self.call_arguments(index, fragment, frames);
             }
+            Delta::ReasoningEnd { id, encrypted_content } => {
+                self.reasoning_end(id, encrypted_content, frames);
+            }
             // This API has no words for these ends, nor for the backend's own searches.
-            Delta::TextEnd
-            | Delta::ReasoningEnd { .. }
-            | Delta::CallEnd { .. }
-            | Delta::Search(_) => {}
+            Delta::TextEnd | Delta::CallEnd { .. } | Delta::Search(_) => {}
             Delta::Image { format, base64 } => {
                 let images = Some([reply::image(format, base64)]);
                 self.write(Wire { images, ..Wire::default() }, frames);

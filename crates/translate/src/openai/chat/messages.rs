@@ -3,15 +3,18 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use chatmock_protocol::json::{RawString, RawValue, Text};
+use chatmock_protocol::json::{self, Raw, RawString, RawValue, Text};
 use chatmock_protocol::openai::chat::request::{CallFunction, Content, Message, ToolCall};
 use chatmock_protocol::responses::item::{ContentPart, InputItem, Role, ToolOutput};
+
+use serde::Deserialize;
 
 use super::parts::TextKind;
 use crate::conversation::{Conversation, text_of};
 use crate::failure::Failure;
 use crate::field_path::FieldPath;
 use crate::notice::{self, Notice, NoticeKind};
+use crate::reasoning_seal::ReasoningSeal;
 use crate::tool_names;
 use crate::tools::arguments;
 
@@ -33,18 +36,28 @@ pub(in crate::openai) struct Lowering<'b> {
     /// True while a message is lowered that the person cannot take back: it was answered already, or
     /// a tool gave it.
     pub(in crate::openai) past: bool,
+    /// Opens the reasoning that replies handed out.
+    seal: ReasoningSeal,
+}
+
+/// An element of `reasoning_details`; one of another shape, or whose seal has escapes, holds nothing of ours.
+#[derive(Default, Deserialize)]
+struct ReasoningDetail<'b> {
+    #[serde(borrow, default)]
+    data: Option<&'b str>,
 }
 
 /// Lowers a conversation; `json_mode` keeps system text that says "json" in the input.
 ///
 /// # Errors
 /// When a message cannot be meant; the failure names its path.
-pub(super) fn lower(
-    messages: Vec<Message<'_>>,
+pub(super) fn lower<'b>(
+    messages: Vec<Message<'b>>,
     json_mode: bool,
-) -> Result<Conversation<'_>, Failure> {
+    seal: &ReasoningSeal,
+) -> Result<Conversation<'b>, Failure> {
     let conversation = Conversation::new(json_mode);
-    let mut lowering = Lowering { conversation, ..Lowering::default() };
+    let mut lowering = Lowering { conversation, seal: seal.clone(), ..Lowering::default() };
     let answer = |message: &Message<'_>| {
         message
             .role
@@ -125,9 +138,10 @@ impl<'b> Lowering<'b> {
         Ok(())
     }
 
-    /// Text first, then calls; reasoning is not sent back, since text is not what it was.
+    /// Reasoning first, where it can be sent back, then text, then calls.
     fn assistant(&mut self, message: Message<'b>, path: FieldPath<'_>) -> Result<(), Failure> {
-        self.assistant_notices(&message, path);
+        let remembered = self.reasoning(message.reasoning_details);
+        self.assistant_notices(&message, remembered, path);
         let mut content = match message.content {
             Some(content) => self.parts(content, path, TextKind::Output)?,
             None => Vec::new(),
@@ -149,10 +163,25 @@ impl<'b> Lowering<'b> {
         }
     }
 
-    fn assistant_notices(&mut self, message: &Message<'_>, path: FieldPath<'_>) {
-        let reasoning = message.reasoning_content.is_some()
-            || message.reasoning.is_some()
-            || message.reasoning_summary.is_some();
+    /// Sends back the reasoning that replies handed out to this account, and returns whether there was some. What other
+    /// services put there is of no use to the backend, and no fault of the client.
+    fn reasoning(&mut self, details: Option<Raw<'b>>) -> bool {
+        let before = self.conversation.items.len();
+        for detail in details.map(Raw::text).into_iter().flat_map(json::items) {
+            let detail = serde_json::from_str::<ReasoningDetail<'b>>(detail).unwrap_or_default();
+            if let Some(item) = detail.data.and_then(|data| self.seal.open(data)) {
+                self.conversation.push(item);
+            }
+        }
+        self.conversation.items.len() > before
+    }
+
+    fn assistant_notices(&mut self, message: &Message<'_>, remembered: bool, path: FieldPath<'_>) {
+        // Beside the reasoning itself, its text says nothing that would be lost.
+        let reasoning = !remembered
+            && (message.reasoning_content.is_some()
+                || message.reasoning.is_some()
+                || message.reasoning_summary.is_some());
         let changed = [
             ("reasoning", reasoning, "reasoning is not sent back as text"),
             ("annotations", message.annotations.is_some(), "citations are not sent back"),

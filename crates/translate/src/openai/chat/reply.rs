@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use chatmock_protocol::openai::chat::reply::{
     Annotation, Choice, Completion, CustomCall, FunctionCall, Image, ImageUrl, Message, Reasoning,
-    ReasoningField, ReasoningPart, ToolCall, UrlCitation,
+    ReasoningDetail, ReasoningField, ReasoningPart, ToolCall, UrlCitation,
 };
 use chatmock_protocol::responses;
 use chatmock_protocol::responses::event::Channel;
@@ -12,7 +12,7 @@ use chatmock_protocol::responses::event::Channel;
 use super::ChatShape;
 use crate::end::Finish;
 use crate::reasoning_style::ReasoningStyle;
-use crate::reply::{Reply, ReplyAnnotation, ReplyCall};
+use crate::reply::{Block, ReasoningPiece, Reply, ReplyAnnotation, ReplyCall};
 use crate::shape::Shape;
 use crate::tool_names;
 
@@ -59,6 +59,36 @@ pub(super) fn reasoning(
         (ReasoningStyle::None, _) => {}
     }
     worded
+}
+
+/// The shape that elements of `reasoning_details` say they were made from.
+const FORMAT: &str = "openai-responses-v1";
+
+/// Returns whether replies hand out reasoning to be sent back: in the style of most clients, which pass on what they do
+/// not know.
+pub(super) fn hands_out_reasoning(shape: &Shape<ChatShape>) -> bool {
+    shape.reasoning == ReasoningStyle::ReasoningContent && !shape.own.legacy_functions
+}
+
+/// Words an item of reasoning, to be sent back in later requests; none where the backend could not read it again.
+pub(super) fn details<'r>(
+    shape: &Shape<ChatShape>,
+    index: usize,
+    summary: &'r str,
+    item: Option<(&str, &str)>,
+) -> Vec<ReasoningDetail<'r>> {
+    let Some((id, content)) = item.filter(|_| hands_out_reasoning(shape)) else {
+        return Vec::new();
+    };
+    let data = shape.own.seal.seal(Some(id), Some(content)).into();
+    let encrypted = ReasoningDetail::Encrypted { data, format: FORMAT, index };
+    let summary = Cow::Borrowed(summary);
+    let summary = (!summary.is_empty()).then_some(ReasoningDetail::Summary {
+        summary,
+        format: FORMAT,
+        index,
+    });
+    summary.into_iter().chain([encrypted]).collect()
 }
 
 /// Words an annotation.
@@ -116,6 +146,7 @@ fn message<'r>(reply: &'r Reply, shape: &'r Shape<ChatShape>) -> Message<'r> {
         refusal: (!refusal.is_empty()).then_some(refusal),
         annotations: reply.annotations().map(annotation).collect(),
         reasoning: whole_reasoning(reply, shape.reasoning),
+        reasoning_details: whole_details(reply, shape),
         tool_calls: if legacy { Vec::new() } else { calls().collect() },
         function_call: if legacy { calls().next().and_then(|call| call.function) } else { None },
         images: reply.images().map(|i| image(&i.format, &i.base64)).collect(),
@@ -132,6 +163,21 @@ fn tool_call<'r>(call: &'r ReplyCall, shape: &'r Shape<ChatShape>) -> ToolCall<'
         function: (!call.custom).then_some(FunctionCall { name, arguments: text }),
         custom: call.custom.then_some(CustomCall { name, input: text }),
     }
+}
+
+/// Words the items of reasoning of a reply, to be sent back.
+fn whole_details<'r>(reply: &'r Reply, shape: &Shape<ChatShape>) -> Vec<ReasoningDetail<'r>> {
+    let items = reply.blocks.iter().filter_map(|block| match block {
+        Block::Reasoning(reasoning) => Some(reasoning),
+        _ => None,
+    });
+    let details = items.enumerate().map(|(index, reasoning)| {
+        let item = reasoning.id.as_deref().zip(reasoning.encrypted_content.as_deref());
+        let of_summary = |piece: &&ReasoningPiece| piece.channel == Channel::Summary;
+        let summary = reasoning.pieces.iter().find(of_summary).map_or("", |piece| &piece.text);
+        details(shape, index, summary, item)
+    });
+    details.flatten().collect()
 }
 
 /// Words the reasoning of a reply; only the legacy style keeps the channels apart.

@@ -3,6 +3,7 @@
 use chatmock_protocol::openai::chat::request::{Reasoning, Request, ResponseFormat};
 
 use super::{ChatShape, messages, tools};
+use crate::conversation::Conversation;
 use crate::draft::{
     self, Draft, Drafted, NO_SAMPLING, NOT_ACCEPTED, NOT_STORED, ParamName, UNKNOWN_MEMBER,
     UNKNOWN_OPTION,
@@ -10,10 +11,14 @@ use crate::draft::{
 use crate::failure::Failure;
 use crate::format::{self, Format, SchemaOptions};
 use crate::notice;
+use crate::reasoning_seal::ReasoningSeal;
 use crate::stop::{self, StopCriteria};
 
 /// Lowers a request: only what the client said, no policy.
-pub(crate) fn draft(mut request: Request<'_>) -> Result<Drafted<'_, ChatShape>, Failure> {
+pub(crate) fn draft<'b>(
+    mut request: Request<'b>,
+    seal: &ReasoningSeal,
+) -> Result<Drafted<'b, ChatShape>, Failure> {
     let mut draft = Draft { choices: draft::choices(request.n)?, ..Draft::default() };
     draft.reasoning.shown = true;
     // The old form counts only where the new one offers nothing.
@@ -39,14 +44,16 @@ pub(crate) fn draft(mut request: Request<'_>) -> Result<Drafted<'_, ChatShape>, 
     let format = request.response_format.take().map_or(Ok(None), |f| read_format(f, &mut draft))?;
     draft.json = format.is_some();
     let json_mode = matches!(format, Some(Format::JsonObject));
-    conversation(&mut request, json_mode, &mut draft)?;
+    let conversation = conversation(&mut request, json_mode, seal)?;
+    conversation.finish(&mut draft)?;
     tools::offer(&mut request, legacy_functions, &mut draft)?.put(&mut draft)?;
     let verbosity = request.verbosity.take().map(|text| text.0);
     format::put(format, verbosity, &mut draft)?;
     if let Some(key) = request.prompt_cache_key.take() {
         draft.request.set("prompt_cache_key", &key)?;
     }
-    Ok(Drafted { draft, own: ChatShape { stream_usage, legacy_functions } })
+    let own = ChatShape { stream_usage, legacy_functions, seal: seal.clone() };
+    Ok(Drafted { draft, own })
 }
 
 fn reasoning<'b>(request: &mut Request<'b>, draft: &mut Draft<'b>) -> Result<(), Failure> {
@@ -101,13 +108,13 @@ pub(in crate::openai) fn read_format<'b>(
 fn conversation<'b>(
     request: &mut Request<'b>,
     json_mode: bool,
-    draft: &mut Draft<'b>,
-) -> Result<(), Failure> {
+    seal: &ReasoningSeal,
+) -> Result<Conversation<'b>, Failure> {
     let messages = request.messages.take().unwrap_or_default();
     if messages.is_empty() {
         return Err(Failure::param("messages", "messages is required and must not be empty"));
     }
-    messages::lower(messages, json_mode)?.finish(draft)
+    messages::lower(messages, json_mode, seal)
 }
 
 /// Reports the members that have no effect here; one that asks for the default loses nothing.

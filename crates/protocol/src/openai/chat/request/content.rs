@@ -32,6 +32,8 @@ object! {
         reasoning: Present = "reasoning",
         /// The assistant's reasoning, in ChatMock's former field.
         reasoning_summary: Present = "reasoning_summary",
+        /// The assistant's reasoning, as replies hand it out to be sent back.
+        reasoning_details: Raw<'b> = "reasoning_details",
         /// Citations of the assistant's text.
         annotations: Present = "annotations",
         /// Images that the assistant made.

@@ -297,3 +297,41 @@ fn the_old_form_of_calls_is_paired_by_name() {
         (Some("message"), Some("user"))
     );
 }
+
+#[test]
+fn reasoning_details_of_ours_go_back_before_text_and_calls() {
+    let said_so = |details: &Value| {
+        let messages = json!([
+            {"role": "user", "content": "hi"},
+            {"role": "assistant", "content": "Looking.", "reasoning_content": "Hmm.", "reasoning_details": details,
+             "tool_calls": [call("a", "f", "{}")]},
+            result("a", "1"),
+        ]);
+        with(&messages, &json!({}))
+    };
+    let ours = json!({"type": "reasoning.encrypted", "data": "cmr1.-.rs_1.gAAA", "index": 0});
+    let settled = said_so(&json!([{"type": "reasoning.summary", "summary": "Hmm."}, ours]));
+    let reasoning =
+        json!({"type": "reasoning", "id": "rs_1", "summary": [], "encrypted_content": "gAAA"});
+    let expected = json!([
+        said("user", "hi"),
+        reasoning,
+        said("assistant", "Looking."),
+        item("a", "f", "{}"),
+        output("a", "1"),
+    ]);
+    assert_eq!(settled.body["input"], expected);
+    assert!(settled.noted().is_empty(), "{:?}", settled.noted());
+    for foreign in [
+        json!([{"type": "reasoning.encrypted", "data": "EqQBCgIYAhIM", "format": "anthropic-claude-v1"}]),
+        json!([{"type": "reasoning.encrypted", "data": "cmr1.someone.rs_1.gAAA"}]),
+        json!([{"type": "reasoning.encrypted", "data": 7}, "text", null]),
+        json!("text"),
+        json!({}),
+        json!([]),
+    ] {
+        let settled = said_so(&foreign);
+        assert_eq!(settled.body["input"][1], said("assistant", "Looking."), "{foreign}");
+        assert_eq!(settled.noted(), [("messages[1].reasoning", "changed")], "{foreign}");
+    }
+}

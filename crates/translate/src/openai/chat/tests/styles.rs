@@ -154,3 +154,48 @@ fn none_leaves_reasoning_out() {
         json!({"role": "assistant", "content": "Four.", "refusal": null, "annotations": []})
     );
 }
+
+fn thought(encrypted: Option<&str>) -> Vec<String> {
+    let mut item = json!({"type": "reasoning", "id": "rs_1", "summary": [{"type": "summary_text", "text": "Hmm."}]});
+    if let Some(encrypted) = encrypted {
+        item["encrypted_content"] = json!(encrypted);
+    }
+    vec![created(), reasoning(0, 0, "Hmm."), done(0, &item), text(1, "Four."), completed()]
+}
+
+#[test]
+fn reasoning_is_handed_out_beside_its_text_to_be_sent_back() {
+    let shape = styled(ReasoningStyle::default());
+    let details = json!([
+        {"type": "reasoning.summary", "summary": "Hmm.", "format": "openai-responses-v1", "index": 0},
+        {"type": "reasoning.encrypted", "data": "cmr1.-.rs_1.gAAA", "format": "openai-responses-v1", "index": 0},
+    ]);
+    let events = thought(Some("gAAA"));
+    let expected = [
+        json!({"reasoning_content": "Hmm."}),
+        json!({"reasoning_details": details}),
+        json!({"content": "Four."}),
+        json!({}),
+    ];
+    assert_eq!(deltas(&shape, &events), expected);
+    assert_eq!(message(&shape, &events)["reasoning_details"], details);
+}
+
+#[test]
+fn what_cannot_be_read_again_and_other_styles_hand_out_nothing() {
+    let hands_out = |style, events: &[String]| {
+        let shape = styled(style);
+        let streamed = deltas(&shape, events).iter().any(|d| d.get("reasoning_details").is_some());
+        assert_eq!(streamed, message(&shape, events).get("reasoning_details").is_some());
+        streamed
+    };
+    assert!(!hands_out(ReasoningStyle::ReasoningContent, &thought(None)));
+    for style in [
+        ReasoningStyle::ThinkTags,
+        ReasoningStyle::O3,
+        ReasoningStyle::Legacy,
+        ReasoningStyle::None,
+    ] {
+        assert!(!hands_out(style, &thought(Some("gAAA"))), "{style:?}");
+    }
+}
