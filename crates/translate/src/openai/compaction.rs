@@ -99,9 +99,9 @@ impl Dialect for Compaction {
 
     fn draft<'b>(
         request: Self::Request<'b>,
-        _: &ReasoningSeal,
+        seal: &ReasoningSeal,
     ) -> Result<Drafted<'b, Self::Own>, Failure> {
-        let mut drafted = with_input(request)?.for_responses()?;
+        let mut drafted = with_input(request)?.for_responses(seal)?;
         let draft = &mut drafted.draft;
         if std::mem::take(&mut draft.stream) {
             draft.notices.push(Notice::ignored("stream", "a compaction is given whole"));
