@@ -328,7 +328,10 @@ async fn reasoning_at_the_start_of_an_answer_is_no_ones_text() {
         for stream in [false, true] {
             let body = json!({"model": "gpt-5.5", "stream": stream, member: asked});
             let text = harness.server.post(path, &body).await.text().to_owned();
-            assert!(!text.contains("gAAAA") && !text.contains("rs_"), "{path}: {text}");
+            // Chat completions hand it out under seal, and nowhere else.
+            let sealed = text.matches("gAAAA").count();
+            let handed_out = text.matches(r#""data":"cmr1."#).count();
+            assert_eq!((sealed, path == CHAT), (handed_out, handed_out == 1), "{path}: {text}");
         }
     }
 }

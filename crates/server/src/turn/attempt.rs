@@ -302,14 +302,11 @@ async fn attempt(
     state.ledger.count_calls(1 + opened.retries);
     state.models.note_etag(opened.models_etag.as_deref());
     let (events, held) = first_output(opened.events).await.map_err(AttemptError::Stream)?;
-    let mut reasoning_left_out = opened.adjustments.contains(&Adjustment::ReasoningLeftOut);
-    let mut notices: Vec<_> = opened.adjustments.into_iter().map(failure::notice).collect();
-    let held_frames = held.iter().filter_map(|frame| frame.as_ref().ok());
-    if let Some(notice) = held_frames.into_iter().find_map(|frame| withheld::note(frame, services))
-    {
-        reasoning_left_out = true;
-        notices.push(notice);
-    }
+    let mut frames = held.iter().filter_map(|frame| frame.as_ref().ok());
+    let withheld = frames.find_map(|frame| withheld::note(frame, services));
+    let unreadable = opened.adjustments.contains(&Adjustment::ReasoningLeftOut);
+    let reasoning_left_out = unreadable || withheld.is_some();
+    let notices = opened.adjustments.into_iter().map(failure::notice).chain(withheld).collect();
     let meta = ResponseMeta { forwarded: opened.limit_headers, notices, reasoning_left_out };
     Ok(Opening { held, events, meta })
 }

@@ -167,8 +167,9 @@ impl Dialect for Compaction {
 fn with_input(request: OpenAiBody<'_>) -> Result<OpenAiBody<'_>, Failure> {
     let OpenAiBody::Responses(mut request) = request else { return Ok(request) };
     if request.present("input").is_none() && request.present("previous_response_id").is_some() {
-        let none: [(); 0] = [];
-        request.set("input", &none)?;
+        // As if it had been read.
+        let none = serde_json::from_str::<&'static RawValue>("[]")?;
+        request.put("input", std::borrow::Cow::Borrowed(none));
     }
     Ok(OpenAiBody::Responses(request))
 }

@@ -282,7 +282,7 @@ impl Page<'_> {
     ) -> Result<(), Error> {
         let mut metric = self.0.encode_descriptor(name, help, None, MetricType::Histogram)?;
         for (dialect, sum, mut bounds, counts) in histograms {
-            bounds.push(f64::MAX);
+            bounds.push(f64::INFINITY);
             let buckets: Vec<(f64, u64)> = bounds.into_iter().zip(counts.iter().copied()).collect();
             let labels = vec![("dialect", dialect.clone())];
             let count = counts.iter().sum();
