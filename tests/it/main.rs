@@ -33,6 +33,7 @@ mod ollama_program;
 mod open_responses;
 mod paths;
 mod places;
+mod quota;
 mod reasoning;
 mod refusals;
 mod resilience;

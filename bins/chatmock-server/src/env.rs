@@ -49,6 +49,10 @@ pub(crate) const OLLAMA_VERSION: &str = "CHATMOCK_OLLAMA_VERSION";
 pub(crate) const STATE_DIR: &str = "CHATMOCK_STATE_DIR";
 /// The time for which records of turns are kept.
 pub(crate) const HISTORY: &str = "CHATMOCK_HISTORY";
+/// Rules of the quota guard.
+pub(crate) const GUARD: &str = "CHATMOCK_GUARD";
+/// Budgets of labels.
+pub(crate) const BUDGET: &str = "CHATMOCK_BUDGET";
 /// Set to serve the page.
 pub(crate) const UI: &str = "CHATMOCK_UI";
 /// Set to show the figures without a key.

@@ -188,6 +188,7 @@ async fn run(
     let server = Server::new(settings).map_err(|error| ExitError::Settings(anyhow!("{error}")))?;
     let (listeners, endpoints) = sockets.listeners().context("cannot listen")?;
     refuse_own_address(server.route(), &endpoints)?;
+    server.check_guard().await.map_err(|why| ExitError::Settings(anyhow!(why)))?;
     if let Some((listener, address)) = sockets.metrics().context("cannot listen")? {
         tracing::info!("metrics at http://{address}/metrics");
         server.serve_metrics(listener);

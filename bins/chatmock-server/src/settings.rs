@@ -70,11 +70,13 @@ pub(crate) fn resolve(
     let (listen, mut http) = http(listen, sockets)?;
     http.log_bodies = log_bodies;
     http.replay_reasoning = replies.reasoning_replay == ReasoningReplay::Auto;
-    let AdminArgs { history, ui, metrics_open, metrics_address } = admin;
+    let AdminArgs { history, guard, budget, ui, metrics_open, metrics_address } = admin;
     http.admin.history = history;
     http.admission.metrics_open = metrics_open;
     http.admission.ui = ui;
+    (http.admin.guard, http.admin.budgets) = (guard, budget);
     let mut warnings = self::access(access, &listen, &mut http)?;
+    budgets(&http)?;
     if log_bodies {
         let warning = "--log-bodies is on: everything that is sent to the model is logged; turn it off after debugging";
         warnings.push(warning.to_owned());
@@ -129,6 +131,22 @@ fn http(
     http.timeouts.drain = drain;
     http.responses.directory = state_dir;
     Ok((listen, http))
+}
+
+/// Refuses budgets of labels that no key has.
+fn budgets(http: &HttpSettings) -> anyhow::Result<()> {
+    let keys = &http.admission.keys;
+    let known = |label: &str| label == "*" || keys.iter().any(|key| key.label() == label);
+    match http.admin.budgets.iter().find(|budget| keys.is_empty() || !known(budget.label())) {
+        Some(budget) if keys.is_empty() => {
+            bail!(
+                "--budget {}: budgets are of keys' labels, and no key is set (--api-key-file)",
+                budget.label()
+            )
+        }
+        Some(budget) => bail!("--budget: no key has the label {}", budget.label()),
+        None => Ok(()),
+    }
 }
 
 /// Resolves who may send requests; returns the warnings.

@@ -20,6 +20,7 @@ use crate::settings::{HttpSettings, Settings, StoreSettings};
 use crate::state::SharedState;
 use crate::state::credentials::UpstreamAuth;
 use crate::state::faults::Faults;
+use crate::state::guard::QuotaGuard;
 use crate::state::ledger::Ledger;
 use crate::state::limits::LastLimits;
 use crate::state::loaded::LoadedModels;
@@ -60,7 +61,7 @@ impl App {
         let turns = Arc::new(TurnServices {
             state: Arc::clone(&state),
             policy,
-            places: TurnPlaces::new(http.turns),
+            places: TurnPlaces::new(http.turns, Arc::clone(&state.guard)),
             planners: Planners::default(),
             hold: http.streams.hold,
             heartbeat: http.streams.heartbeat,
@@ -119,6 +120,9 @@ fn open_state(settings: Settings) -> Result<(HttpSettings, Policy, SharedState),
     let reasoning = ReasoningCache::open(replay, unix_now())?;
     let connections = Arc::new(ResponseStore::open(StoreSettings::of_connections(), unix_now())?);
     let ledger = Arc::new(Ledger::open(responses.database(), http.admin.history));
+    let (rules, budgets) = (http.admin.guard.clone(), http.admin.budgets.clone());
+    let guard = Arc::new(QuotaGuard::new(rules, budgets));
+    ledger.restore_budgets(&guard);
     let log = http.admin.log.clone();
     let state = SharedState {
         client,
@@ -131,6 +135,7 @@ fn open_state(settings: Settings) -> Result<(HttpSettings, Policy, SharedState),
         connection_responses: connections,
         reasoning,
         ledger,
+        guard,
         faults,
         log,
     };

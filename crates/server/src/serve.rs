@@ -113,6 +113,34 @@ impl Server {
         self.app.state.client.route()
     }
 
+    /// Checks the rules of the quota guard against the backend's windows and models.
+    ///
+    /// # Errors
+    /// Words for a person where a rule can never hold, or names a model that is not listed.
+    pub async fn check_guard(&self) -> Result<(), String> {
+        let state = &self.app.state;
+        let route = state.client.route();
+        if state.guard.has_rules() && !route.reports_limits() {
+            let name = route.name();
+            return Err(format!(
+                "--guard: the route {name} reports no windows, so no rule could ever hold"
+            ));
+        }
+        let mut models = state.guard.models().peekable();
+        if models.peek().is_some() {
+            state.models.ready().await;
+        }
+        let published = state.models.current();
+        for (rule, model) in models {
+            if published.catalog().resolve(model).is_err() {
+                return Err(format!(
+                    "--guard {rule}: the model {model} is not listed; see GET /v1/models"
+                ));
+            }
+        }
+        Ok(())
+    }
+
     /// Serves the page of figures on a listener of its own as well, without a key, for as long as the server lasts.
     pub fn serve_metrics(&self, listener: TcpListener) {
         self.app.tasks.spawn(metrics::serve(Arc::clone(&self.app), listener));

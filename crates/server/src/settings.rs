@@ -2,6 +2,7 @@
 
 mod admin;
 pub(crate) mod api_key;
+mod guard;
 mod host;
 mod origin;
 
@@ -14,6 +15,8 @@ use chatmock_translate::catalog::Alias;
 
 pub use self::admin::{AdminSettings, LogControl, LogLevel};
 pub use self::api_key::ApiKey;
+pub use self::guard::{Budget, GuardRule, RuleFault};
+pub(crate) use self::guard::{Then, When};
 pub(crate) use self::host::Host;
 pub use self::host::HostName;
 pub use self::origin::Origin;

@@ -3,6 +3,7 @@
 mod cache_file;
 pub(crate) mod credentials;
 pub(crate) mod faults;
+pub(crate) mod guard;
 pub(crate) mod ledger;
 pub(crate) mod limits;
 pub(crate) mod loaded;
@@ -20,6 +21,7 @@ use chatmock_upstream::Client;
 
 use self::credentials::UpstreamAuth;
 use self::faults::{Faults, Standing};
+use self::guard::QuotaGuard;
 use self::ledger::Ledger;
 use self::limits::LastLimits;
 use self::loaded::LoadedModels;
@@ -43,6 +45,7 @@ pub(crate) struct SharedState {
     pub(crate) connection_responses: Arc<ResponseStore>,
     pub(crate) reasoning: ReasoningCache,
     pub(crate) ledger: Arc<Ledger>,
+    pub(crate) guard: Arc<QuotaGuard>,
     pub(crate) faults: Arc<Faults>,
     /// The log of the program, where it can be asked.
     pub(crate) log: Option<Arc<dyn LogControl>>,

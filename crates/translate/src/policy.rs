@@ -37,6 +37,8 @@ pub struct Policy {
     pub strict: bool,
     /// The model that is used in place of whatever model a request names.
     pub debug_model: Option<String>,
+    /// What a rule of the operator's caps.
+    pub cap: Option<Cap>,
     /// The most calls of the backend that one request may cause: its choices times its prompts.
     pub max_calls: usize,
     /// Instructions where a request has none.
@@ -45,6 +47,17 @@ pub struct Policy {
     pub backend: Backend,
     /// Counts the tokens of what is cut here.
     pub tokenizer: Arc<dyn Tokenizer>,
+}
+
+/// What a rule of the operator's caps in a turn.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cap {
+    /// The rule's name, for the notices.
+    pub rule: Arc<str>,
+    /// The most effort.
+    pub effort: Option<Effort>,
+    /// The model that answers in place of another.
+    pub model: Option<String>,
 }
 
 impl Default for Policy {
@@ -58,6 +71,7 @@ impl Default for Policy {
             hide_commentary: false,
             strict: false,
             debug_model: None,
+            cap: None,
             max_calls: MAX_CALLS,
             instructions: Instructions::default(),
             backend: Backend::default(),

@@ -18,7 +18,7 @@ use crate::end::Finish;
 use crate::failure::{Failure, FailureKind};
 use crate::keep_alive::KeepAlive;
 use crate::notice::{Notice, NoticeKind};
-use crate::policy::Policy;
+use crate::policy::{Cap, Policy};
 use crate::reasoning_style::ReasoningStyle;
 use crate::resend;
 use crate::shape::Shape;
@@ -112,7 +112,9 @@ fn complete(draft: &mut Draft<'_>, catalog: &Catalog, policy: &Policy) -> Result
 }
 
 fn model(draft: &mut Draft<'_>, catalog: &Catalog, policy: &Policy) -> Result<Resolved, Failure> {
+    let capped = policy.cap.as_ref().and_then(|cap| Some((cap.model.as_deref()?, &cap.rule)));
     let requested = policy.debug_model.as_deref().unwrap_or(&draft.model.name);
+    let requested = capped.map_or(requested, |(model, _)| model);
     let resolved = match draft.model.families {
         true => catalog.resolve_family(requested),
         false => catalog.resolve(requested),
@@ -122,7 +124,10 @@ fn model(draft: &mut Draft<'_>, catalog: &Catalog, policy: &Policy) -> Result<Re
         let detail = format!("{} answers", resolved.slug);
         draft.notices.push(Notice::new("model", NoticeKind::Changed, detail));
     }
-    if policy.debug_model.is_some() && resolved.slug != draft.model.name {
+    if let Some((_, rule)) = capped {
+        let detail = format!("{} answers, by the rule {rule}", resolved.slug);
+        draft.notices.push(Notice::new("model", NoticeKind::Changed, detail));
+    } else if policy.debug_model.is_some() && resolved.slug != draft.model.name {
         let detail = format!("{} is used for every request", resolved.slug);
         draft.notices.push(Notice::new("model", NoticeKind::Changed, detail));
     }
@@ -172,11 +177,13 @@ fn effort(
         let detail = "the alias of the model sets the effort";
         draft.notices.push(Notice::new(path, NoticeKind::Changed, detail));
     }
+    let cap = policy.cap.as_ref().filter(|cap| cap.effort.is_some());
     let effort = draft.reasoning.params.present("effort").map(RawValue::get);
     let named = effort.is_none() && resolved.effort.is_some();
     let wanted = match effort {
         // A configured number goes out as it is.
-        Some(effort) if !effort.starts_with('"') => return Ok(false),
+        Some(effort) if !effort.starts_with('"') && cap.is_none() => return Ok(false),
+        Some(effort) if !effort.starts_with('"') => None,
         Some(effort) => {
             let Text(word) = serde_json::from_str(effort)?;
             let shown: String = word.chars().take(32).collect();
@@ -185,7 +192,7 @@ fn effort(
         }
         None => resolved.effort.or(policy.effort),
     };
-    let Some(wanted) = wanted else { return Ok(false) };
+    let Some(wanted) = capped(draft, (wanted, cap), found, path) else { return Ok(false) };
     let sent = catalog::clamp(found, wanted);
     if sent != wanted {
         let detail = format!("{} takes {sent} for {wanted}", resolved.slug);
@@ -197,6 +204,25 @@ fn effort(
         draft.reasoning.params.set("effort", sent.as_str())?;
     }
     Ok(changes)
+}
+
+/// Returns the effort that a cap leaves. Where none is asked for, that of the model counts.
+fn capped(
+    draft: &mut Draft<'_>,
+    (wanted, cap): (Option<Effort>, Option<&Cap>),
+    found: Option<&Model>,
+    path: &'static str,
+) -> Option<Effort> {
+    let Some((most, rule)) = cap.and_then(|cap| Some((cap.effort?, &cap.rule))) else {
+        return wanted;
+    };
+    let usual = || found?.default_reasoning_level.as_deref()?.parse().ok();
+    if wanted.or_else(usual).is_some_and(|effort| effort <= most) {
+        return wanted;
+    }
+    let detail = format!("{most} at most, by the rule {rule}");
+    draft.notices.push(Notice::new(path, NoticeKind::Clamped, detail));
+    Some(most)
 }
 
 /// The one model known to refuse a reasoning summary.

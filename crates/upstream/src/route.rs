@@ -164,6 +164,12 @@ impl UpstreamRoute {
     /// The page where a person can see what is left of the limits, if the backend does not report
     /// it.
     #[must_use]
+    pub fn reports_limits(&self) -> bool {
+        self.profile.reports_limits
+    }
+
+    /// The page where a person can see what is left of the limits, if the backend does not report them.
+    #[must_use]
     pub fn usage_page(&self) -> Option<&'static str> {
         self.profile.usage_page
     }

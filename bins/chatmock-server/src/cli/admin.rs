@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use chatmock_server::{Budget, GuardRule};
 use clap::{ArgAction, Args};
 
 use crate::{env, value_parsers};
@@ -14,6 +15,18 @@ pub(crate) struct AdminArgs {
     /// Keeps the record of each turn this long in the folder of --state-dir, such as 90d; totals of days stay longer
     #[arg(long, env = env::HISTORY, value_name = "TIME", default_value = "90d", value_parser = value_parsers::history)]
     pub(crate) history: Duration,
+    /// Changes or refuses turns as the allowance runs out: weekly>80%:effort<=low, 5h>95%:refuse, weekly>90%:model=NAME
+    ///
+    /// The first rule that holds decides. Also for one key's label, label=cron: weekly>50%:refuse, and by the time of
+    /// the day in UTC, reserve 20% until 18:00. May be given several times; in the environment, separate rules with ;.
+    #[arg(long, env = env::GUARD, value_name = "RULE", value_delimiter = ';', value_parser = str::parse::<GuardRule>)]
+    pub(crate) guard: Vec<GuardRule>,
+    /// Limits what a key's label uses: laptop: tokens/day=2m, requests/min=60, concurrent=4
+    ///
+    /// The label * is for each label without a budget of its own. May be given several times; in the environment,
+    /// separate budgets with ;.
+    #[arg(long, env = env::BUDGET, value_name = "BUDGET", value_delimiter = ';', value_parser = str::parse::<Budget>)]
+    pub(crate) budget: Vec<Budget>,
     /// Serves a page about usage, limits and health at /ui
     #[arg(
         long, env = env::UI, value_name = "BOOL",

@@ -36,11 +36,13 @@ const WAYS: &str =
 pub(crate) struct Caller {
     label: Option<Arc<str>>,
     peer: Option<IpAddr>,
+    /// The most that the label has at once, where it has a limit of its own.
+    most: Option<usize>,
 }
 
 impl Caller {
     fn of_key(key: &ApiKey) -> Self {
-        Self { label: Some(Arc::clone(&key.label)), peer: None }
+        Self { label: Some(Arc::clone(&key.label)), ..Self::default() }
     }
 
     /// The caller of a request that was let in.
@@ -68,13 +70,23 @@ impl Caller {
     /// the address.
     pub(crate) fn account(&self) -> Self {
         let peer = self.peer.filter(|_| self.label.is_none());
-        Self { label: self.label.clone(), peer }
+        Self { label: self.label.clone(), peer, most: None }
+    }
+
+    /// Sets the most that the label has at once.
+    pub(crate) fn with_most(self, most: Option<usize>) -> Self {
+        Self { most, ..self }
+    }
+
+    /// Returns the most that the label has at once, where it has a limit of its own.
+    pub(crate) fn most(&self) -> Option<usize> {
+        self.most
     }
 
     /// Makes a caller with a label, for tests.
     #[cfg(test)]
     pub(crate) fn named(label: &str) -> Self {
-        Self { label: Some(label.into()), peer: None }
+        Self { label: Some(label.into()), ..Self::default() }
     }
 }
 

@@ -95,6 +95,11 @@ impl FairPlaces {
         self.limits
     }
 
+    /// The most that a caller takes.
+    fn each(&self, caller: &Caller) -> usize {
+        caller.most().map_or(self.limits.each, |most| most.min(self.limits.each))
+    }
+
     /// Returns whether none is taken.
     pub(crate) fn are_free(&self) -> bool {
         self.state().taken == 0
@@ -110,7 +115,7 @@ impl FairPlaces {
         caller: &Caller,
         count: usize,
     ) -> Result<Vec<Place>, NoPlace> {
-        if count > self.limits.all.min(self.limits.each) {
+        if count > self.limits.all.min(self.each(caller)) {
             return Err(NoPlace::Never);
         }
         let (ticket, settled) = match self.join(caller, count)? {
@@ -139,11 +144,12 @@ impl FairPlaces {
     }
 
     fn has_room(&self, state: &State, caller: &Caller, count: usize) -> bool {
-        state.taken_by(caller) + count <= self.limits.each && state.taken + count <= self.limits.all
+        state.taken_by(caller) + count <= self.each(caller)
+            && state.taken + count <= self.limits.all
     }
 
     fn reason(&self, state: &State, caller: &Caller, count: usize) -> NoPlace {
-        if state.taken_by(caller) + count > self.limits.each {
+        if state.taken_by(caller) + count > self.each(caller) {
             NoPlace::Caller
         } else {
             NoPlace::All
@@ -194,7 +200,7 @@ impl FairPlaces {
                 state.forget_idle(&caller);
                 continue;
             };
-            if state.taken_by(&caller) + count > self.limits.each {
+            if state.taken_by(&caller) + count > self.each(&caller) {
                 state.turns.push_back(caller);
                 passed += 1;
                 continue;

@@ -4,6 +4,8 @@ use std::fmt::Debug;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::guard::{Budget, GuardRule};
+
 /// What a server shows of itself, and lets be changed.
 #[derive(Clone, Debug)]
 pub struct AdminSettings {
@@ -11,11 +13,16 @@ pub struct AdminSettings {
     pub log: Option<Arc<dyn LogControl>>,
     /// The time for which records of single turns are kept, where there is a folder for state.
     pub history: Duration,
+    /// The rules of the quota guard, of which the first that holds decides.
+    pub guard: Vec<GuardRule>,
+    /// The budgets of labels.
+    pub budgets: Vec<Budget>,
 }
 
 impl Default for AdminSettings {
     fn default() -> Self {
-        Self { log: None, history: Duration::from_secs(90 * 24 * 3600) }
+        let history = Duration::from_secs(90 * 24 * 3600);
+        Self { log: None, history, guard: Vec::new(), budgets: Vec::new() }
     }
 }
 

@@ -25,6 +25,7 @@ use tokio::sync::{Notify, watch};
 
 pub(crate) use self::client::program;
 use self::database::Batch;
+use self::entry::DAY;
 pub(crate) use self::entry::{Tokens, TurnEntry};
 pub(crate) use self::gaps::{BOUNDS, Gaps};
 use self::history::History;
@@ -37,6 +38,7 @@ pub(crate) use self::tally::{TIMES, Tally, Times};
 pub(crate) use self::totals::Total;
 use crate::clock::unix_now;
 use crate::error::StoreError;
+use crate::state::guard::QuotaGuard;
 use crate::state::responses::DatabaseSlot;
 
 /// The most records that wait for the next look.
@@ -109,6 +111,20 @@ impl Ledger {
             failing: AtomicBool::new(false),
             slot,
             keep,
+        }
+    }
+
+    /// Takes what was used today from the budgets, after a start.
+    pub(crate) fn restore_budgets(&self, guard: &QuotaGuard) {
+        let now = unix_now();
+        let query = UsageQuery {
+            since: Some(Duration::from_secs(now % DAY)),
+            by: UsageBy::Key,
+            ..UsageQuery::default()
+        };
+        for Row { name, total } in self.report(&query, false).into_rows() {
+            let Tokens { input_tokens, output_tokens, .. } = total.tokens;
+            guard.spend(Some(&name), input_tokens.saturating_add(output_tokens), now);
         }
     }
 

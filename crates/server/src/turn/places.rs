@@ -7,6 +7,7 @@ use chatmock_translate::{Failure, FailureKind};
 use crate::http::api_keys::Caller;
 use crate::http::fair_places::{FairPlaces, NoPlace, Place, PlaceLimits};
 use crate::settings::TurnLimits;
+use crate::state::guard::QuotaGuard;
 
 /// The most turns that wait for a place.
 const WAITING: usize = 64;
@@ -19,17 +20,18 @@ const RETRY_AFTER: u64 = 5;
 /// Each call spends quota and holds memory on both sides, and a client in a loop begins as many as it has connections.
 /// A place is held from before the call until the last byte of its answer, or until the call is dropped.
 #[derive(Debug)]
-pub(crate) struct TurnPlaces(Arc<FairPlaces>);
+pub(crate) struct TurnPlaces(Arc<FairPlaces>, Arc<QuotaGuard>);
 
 impl TurnPlaces {
     /// Makes the places that the settings allow.
-    pub(crate) fn new(limits: TurnLimits) -> Self {
-        Self(FairPlaces::new(PlaceLimits {
+    pub(crate) fn new(limits: TurnLimits, guard: Arc<QuotaGuard>) -> Self {
+        let places = FairPlaces::new(PlaceLimits {
             all: limits.max,
             each: limits.max_per_label.unwrap_or(usize::MAX),
             waiting: WAITING,
             patience: limits.wait,
-        }))
+        });
+        Self(places, guard)
     }
 
     /// Returns whether no call is under way.
@@ -44,12 +46,19 @@ impl TurnPlaces {
     /// there are.
     pub(super) async fn take(&self, caller: &Caller, count: usize) -> Result<Vec<Place>, Failure> {
         let account = caller.account();
+        let own = caller.label().and_then(|label| self.1.concurrent(label));
+        let account = account.with_most(own);
         let taken = self.0.take(&account, count).await;
         taken.map_err(|none| self.failure(none, caller, count))
     }
 
     fn failure(&self, none: NoPlace, caller: &Caller, count: usize) -> Failure {
         let PlaceLimits { all, each, .. } = self.0.limits();
+        let own = caller.label().and_then(|label| self.1.concurrent(label));
+        let (each, flag_of_each) = match own {
+            Some(own) if own < each => (own, "--budget"),
+            _ => (each, "--max-turns-per-label"),
+        };
         match none {
             NoPlace::Caller => {
                 let kind = FailureKind::RateLimited { retry_after: Some(RETRY_AFTER) };
@@ -59,7 +68,7 @@ impl TurnPlaces {
                 };
                 let message = format!(
                     "{whose} has {each} answers under way, the most that one may have at once \
-                     (--max-turns-per-label); try again in {RETRY_AFTER} seconds"
+                     ({flag_of_each}); try again in {RETRY_AFTER} seconds"
                 );
                 Failure::new(kind, message).with_code("too_many_turns_per_label")
             }
@@ -73,7 +82,7 @@ impl TurnPlaces {
             }
             NoPlace::Never => {
                 let (most, flag) = match each < all {
-                    true => (each, "--max-turns-per-label"),
+                    true => (each, flag_of_each),
                     false => (all, "--max-turns"),
                 };
                 let message = format!(

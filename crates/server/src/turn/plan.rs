@@ -242,7 +242,8 @@ fn plan<D: Dialect>(
     input: &PlanInput,
     extent: Extent,
 ) -> Result<Option<TurnPlan<D::Own>>, Failure> {
-    let (state, policy) = (&services.state, &services.policy);
+    let state = &services.state;
+    let policy = &*policy(services, input)?;
     let owner = Owner::of(&input.credentials, input.caller.label());
     let mut drafted = D::draft(D::read(&input.body)?, &seal(state, &input.credentials))?;
     let draft = &mut drafted.draft;
@@ -332,6 +333,23 @@ fn replay(
         request.put("input", Cow::Owned(input));
     }
     Some(ReplayNames { name, used })
+}
+
+/// Returns the policy of a turn: the operator's, with what a rule of the guard caps.
+///
+/// # Errors
+/// 429 where a rule or a budget refuses the turn.
+fn policy<'s>(services: &'s TurnServices, input: &PlanInput) -> Result<Cow<'s, Policy>, Failure> {
+    let guard = &services.state.guard;
+    let limits =
+        guard.has_rules().then(|| services.state.limits.last(&input.credentials)).flatten();
+    let limits = limits.as_ref().map(|(_, limits)| limits);
+    let cap = guard.decide(input.caller.label(), limits, unix_now())?;
+    let policy = &services.policy;
+    Ok(match cap {
+        Some(_) => Cow::Owned(Policy { cap, ..policy.clone() }),
+        None => Cow::Borrowed(policy),
+    })
 }
 
 /// Returns who is to own a response: with keys in use, the backend does not know which of its callers made one.

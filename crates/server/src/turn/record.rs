@@ -10,11 +10,12 @@ use tokio::time::Instant;
 
 use super::pipeline::TurnRequest;
 use super::{TurnServices, plan};
-use crate::clock::unix_milliseconds;
+use crate::clock::{unix_milliseconds, unix_now};
 use crate::http::access_log::milliseconds;
 use crate::http::log_limiter::LogLimiter;
 use crate::http::notes::RequestNotes;
 use crate::http::{reason, sanitize};
+use crate::state::guard::QuotaGuard;
 use crate::state::ledger::{self, Ledger, LiveGuard, LiveTurn, Tokens, TurnEntry};
 
 /// The most notices of a turn that its record names.
@@ -36,6 +37,7 @@ pub(super) struct TurnRecord {
     live: LiveGuard,
     ledger: Arc<Ledger>,
     limiter: Arc<LogLimiter>,
+    guard: Arc<QuotaGuard>,
     entry: TurnEntry,
     /// The answer has begun, with status 200.
     begun: bool,
@@ -94,6 +96,7 @@ impl TurnRecord {
             live: ledger.begin(live),
             ledger: Arc::clone(ledger),
             limiter: Arc::clone(limiter),
+            guard: Arc::clone(&services.state.guard),
             entry,
             begun: false,
             written: false,
@@ -210,6 +213,9 @@ impl TurnRecord {
         entry.code = code.map(|code| sanitize::text_within(code, MAX_NAME));
         entry.retries = self.live.turn.retries.load(Ordering::Relaxed);
         entry.request_id.clone_from(&self.request_id);
+        let Tokens { input_tokens, output_tokens, .. } = entry.tokens;
+        let used = input_tokens.saturating_add(output_tokens);
+        self.guard.spend(entry.label.as_deref(), used, unix_now());
         self.ledger.push(entry);
     }
 }

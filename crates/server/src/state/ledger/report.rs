@@ -31,9 +31,9 @@ pub struct UsageReport {
 /// One line.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Row {
-    name: String,
+    pub(crate) name: String,
     #[serde(flatten)]
-    total: Total,
+    pub(crate) total: Total,
 }
 
 /// The columns of numbers.
