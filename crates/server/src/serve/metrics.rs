@@ -28,12 +28,9 @@ pub(super) async fn serve(app: Arc<App>, listener: TcpListener) {
     let places = Arc::new(Semaphore::new(MAX));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let stream = match listener.accept().await {
-            Ok((stream, _)) => stream,
-            Err(_) => {
-                tokio::time::sleep(Duration::from_millis(100)).await;
-                continue;
-            }
+        let Ok((stream, _)) = listener.accept().await else {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            continue;
         };
         let tasks = Arc::clone(&app.tasks);
         let app = Arc::clone(&app);

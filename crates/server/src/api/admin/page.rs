@@ -53,19 +53,18 @@ const FILES: [File; 3] = [
 ];
 
 /// Answers `GET /ui`.
-#[expect(clippy::needless_pass_by_value, reason = "the signature is that of every endpoint")]
 pub(super) fn html(exchange: Exchange<'_>) -> Handling<'_> {
     Box::pin(async move { served(&exchange, Some(&HTML)) })
 }
 
 /// Answers `GET /ui/{file}`.
-#[expect(clippy::needless_pass_by_value, reason = "the signature is that of every endpoint")]
 pub(super) fn file(exchange: Exchange<'_>) -> Handling<'_> {
     let file = FILES.iter().find(|file| file.name == exchange.variable);
     Box::pin(async move { served(&exchange, file) })
 }
 
 /// Answers `GET /ui/events`.
+#[expect(clippy::needless_pass_by_value, reason = "the signature is that of every endpoint")]
 pub(super) fn events(exchange: Exchange<'_>) -> Handling<'_> {
     Box::pin(async move {
         let services = exchange.context.services;

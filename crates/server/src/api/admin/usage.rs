@@ -14,7 +14,6 @@ use crate::state::ledger::{UsageBy, UsageQuery, usage_since};
 const MAX_RECORDS: usize = 1_000;
 
 /// Answers `GET /usage`.
-#[expect(clippy::needless_pass_by_value, reason = "the signature is that of every endpoint")]
 pub(super) fn get(exchange: Exchange<'_>) -> Handling<'_> {
     Box::pin(async move { report(&exchange) })
 }

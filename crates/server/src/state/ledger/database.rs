@@ -39,10 +39,9 @@ pub(super) fn write(database: &Database, batch: &Batch<'_>) -> Result<(), redb::
     let transaction = database.begin_write()?;
     {
         let mut turns = transaction.open_table(TURNS)?;
-        let mut next = turns.last()?.map_or(0, |(number, _)| number.value() + 1);
-        for entry in batch.entries {
-            turns.insert(next, json(&**entry).as_slice())?;
-            next += 1;
+        let next = turns.last()?.map_or(0, |(number, _)| number.value() + 1);
+        for (number, entry) in (next..).zip(batch.entries) {
+            turns.insert(number, json(&**entry).as_slice())?;
         }
         prune(&mut turns, batch.oldest)?;
         let mut days = transaction.open_table(DAYS)?;

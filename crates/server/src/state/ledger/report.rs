@@ -228,8 +228,8 @@ mod tests {
         let query = UsageQuery { since: None, by: UsageBy::Model, records: 0, label: None };
         let report = UsageReport::of(&history(), &query, 100_000, true);
         let table = report.table();
-        assert!(table.contains("sol              1       0  1 200 000"), "{table}");
-        assert!(table.contains("total            3       0  1 200 012"), "{table}");
+        assert!(table.contains("sol            1       0  1 200 000"), "{table}");
+        assert!(table.contains("total          3       0  1 200 012"), "{table}");
         let csv = report.csv();
         assert!(csv.starts_with("model,turns,failed,input_tokens"), "{csv}");
         assert!(csv.contains("\"'=luna,\"\"x\"\"\",1,0,7,0,0,0\n"), "{csv}");

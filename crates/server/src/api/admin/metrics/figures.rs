@@ -135,7 +135,7 @@ impl Figures {
             "Calls of the backend that were repeated.",
             [(Vec::new(), tally.retries)],
         )?;
-        let dialects = || tally.dialects.iter().map(|(dialect, tally)| (dialect, tally));
+        let dialects = || tally.dialects.iter();
         page.times(
             "turn_duration_seconds",
             "Time from a request to the end of its answer.",
