@@ -10,7 +10,7 @@ use time::OffsetDateTime;
 
 use crate::accounts::Account;
 use crate::blocking::blocking;
-use crate::endpoint::{Endpoint, EndpointError, client};
+use crate::endpoint::{Endpoint, client};
 use crate::fault::{CLOCK_SKEW, FaultKind};
 use crate::home::Home;
 use crate::issuer::InvalidIssuer;

@@ -133,7 +133,7 @@ const TABLE: [Fault; FaultKind::COUNT] = [
         code: "limit_reached",
         severity: Severity::Failing,
         sentence: "a window of the account's allowance is used up",
-        fix: "wait for its reset, or spend a reset credit: chatmock-auth reset-credit",
+        fix: "wait for its reset: chatmock-auth status shows when it is",
         after: AT_ONCE,
     },
     Fault {
