@@ -178,7 +178,7 @@ async fn the_list_shows_some_models_and_hides_others() {
     let list = harness.call("GET /plan/v1/models", &bearer(TOKEN), "").await;
     let models = list.json()["models"].as_array().unwrap().clone();
     let shown = |word: &str| models.iter().filter(|model| model["visibility"] == word).count();
-    assert_eq!((shown("list"), shown("hide")), (9, 3));
+    assert_eq!((shown("list"), shown("hide")), (11, 3));
     assert!(models.iter().all(|model| model["slug"].is_string()));
     assert!(models.iter().all(|model| model["display_name"].is_string()));
     assert_eq!(list.header("etag"), None);
