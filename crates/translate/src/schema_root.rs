@@ -132,7 +132,7 @@ fn looks_wrong(schema: &str) -> bool {
         })
     };
     let capitals = |kind: &&str| schema.contains(&format!("\"{}\"", kind.to_ascii_uppercase()));
-    TYPES.iter().any(|kind| capitals(&kind))
+    TYPES.iter().any(capitals)
         || NAMED.iter().any(|name| followed_by(&format!("\"{name}\""), &['[', 'n']))
         || followed_by("\"required\"", &['n', '{', 't', 'f'])
 }

@@ -71,6 +71,18 @@ enum Usage<'r> {
     },
 }
 
+impl Usage<'_> {
+    fn missing() -> Self {
+        Self::Missing {
+            input_tokens: 0,
+            input_tokens_details: InputDetails::default(),
+            output_tokens: 0,
+            output_tokens_details: OutputDetails::default(),
+            total_tokens: 0,
+        }
+    }
+}
+
 #[derive(Debug, Default, Serialize)]
 struct InputDetails {
     cached_tokens: u64,
@@ -149,16 +161,7 @@ impl Dialect for Compaction {
             object: "response.compaction",
             created_at: shape.created,
             output: Items { kept: &shape.own.kept, made: made.unwrap_or_default() },
-            usage: usage.map_or(
-                Usage::Missing {
-                    input_tokens: 0,
-                    input_tokens_details: InputDetails::default(),
-                    output_tokens: 0,
-                    output_tokens_details: OutputDetails::default(),
-                    total_tokens: 0,
-                },
-                Usage::Given,
-            ),
+            usage: usage.map_or_else(Usage::missing, Usage::Given),
         }
     }
 }
