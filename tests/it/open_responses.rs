@@ -4,14 +4,12 @@
 //! The schemas are data of others and no part of this project: they are read from beside it, and where they are not
 //! there, only what the cases themselves ask is checked.
 
-mod schemas;
-
 use chatmock_simulator::Mode;
 use chatmock_testkit::client::Reply;
 use serde_json::{Value, json};
 
 use crate::harness::{Harness, RESPONSES, output_text};
-use schemas::Schemas;
+use crate::schemas::Schemas;
 
 /// A picture of one pixel.
 const PIXEL: &str = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
@@ -26,7 +24,7 @@ fn asking(input: Value) -> Value {
 
 /// Asks whole and as a stream, and checks the form of both; returns the whole response.
 async fn answered(harness: &Harness, body: &Value) -> Value {
-    let schemas = Schemas::open();
+    let schemas = Schemas::open("openresponses.schema.json");
     let reply = harness.server.post(RESPONSES, body).await;
     assert_eq!(reply.status, 200, "{}", reply.text());
     let response = reply.json();
@@ -173,7 +171,7 @@ async fn reasoning_is_shown_and_sent_back() {
 #[tokio::test]
 async fn an_answer_that_is_cut_or_breaks_is_still_an_answer() {
     let harness = Harness::new().await;
-    let schemas = Schemas::open();
+    let schemas = Schemas::open("openresponses.schema.json");
     let mut body = asking(json!([message("user", json!("word ".repeat(200)))]));
     body["max_output_tokens"] = json!(16);
     let response = answered(&harness, &body).await;

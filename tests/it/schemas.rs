@@ -35,6 +35,20 @@ impl Schemas {
         assert!(fault.is_none(), "{name}: {} in {value}", fault.unwrap_or_default());
     }
 
+    /// Checks an event against the schema of its type, where there is one.
+    pub(crate) fn check_event(&self, event: &Value) {
+        let of_type = |schema: &&Value| {
+            schema["properties"]["type"]["enum"][0] == event["type"]
+                && schema["properties"]["sequence_number"].is_object()
+        };
+        let mut schemas = self.0["components"]["schemas"].as_object().into_iter().flatten();
+        let Some((name, _)) = schemas.find(|(_, schema)| of_type(schema)) else {
+            assert!(self.0.is_null() || event["type"] != "response.completed");
+            return;
+        };
+        self.check(name, event);
+    }
+
     /// The first place at which a value does not fit, as its path and why.
     fn fault(&self, schema: &Value, value: &Value) -> Option<String> {
         if value.is_null() && schema["nullable"] == true {

@@ -156,22 +156,6 @@ impl EventSource {
         }
     }
 
-    /// Notes what the last event of an answer says was kept from the model, unless an earlier one did.
-    pub(crate) fn note_withheld(
-        &mut self,
-        frame: &Frame,
-        services: &TurnServices,
-    ) -> Option<Notice> {
-        match self {
-            Self::Running(attempt) if !attempt.withheld => {
-                let notice = withheld::note(frame, services)?;
-                attempt.withheld = true;
-                Some(notice)
-            }
-            _ => None,
-        }
-    }
-
     /// Whose answer it is, while it runs.
     pub(crate) fn credentials(&self) -> Option<&Arc<Credentials>> {
         match self {

@@ -11,12 +11,31 @@ use chatmock_protocol::sse::Frame;
 use chatmock_translate::{Notice, NoticeKind};
 
 use super::TurnServices;
+use super::attempt::EventSource;
 
 /// The member of a response object.
 const MEMBER: &str = "input_transformations";
 
 /// The words that are passed on are no longer than this.
 const MAX_WORD: usize = 40;
+
+impl EventSource {
+    /// Notes what the last event of an answer says was kept from the model, unless an earlier one did.
+    pub(crate) fn note_withheld(
+        &mut self,
+        frame: &Frame,
+        services: &TurnServices,
+    ) -> Option<Notice> {
+        match self {
+            Self::Running(attempt) if !attempt.withheld => {
+                let notice = note(frame, services)?;
+                attempt.withheld = true;
+                Some(notice)
+            }
+            _ => None,
+        }
+    }
+}
 
 /// Counts and logs what an event says was withheld; returns the notice of it, if anything was.
 pub(super) fn note(frame: &Frame, services: &TurnServices) -> Option<Notice> {

@@ -4,6 +4,7 @@
 //! dialect, which reads what the Responses API reads, and answers with a list of items: what people and
 //! developers said, word for word, and the item that stands for all else.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -126,7 +127,7 @@ impl Dialect for Compaction {
         let trigger = serde_json::from_str::<&RawValue>(TRIGGER)?;
         let items: Vec<&RawValue> = items.iter().map(|item| &**item).chain([trigger]).collect();
         let input = raw(&items)?;
-        draft.request.put("input", std::borrow::Cow::Owned(input));
+        draft.request.put("input", Cow::Owned(input));
         Ok(drafted)
     }
 
@@ -170,9 +171,8 @@ impl Dialect for Compaction {
 fn with_input(request: OpenAiBody<'_>) -> Result<OpenAiBody<'_>, Failure> {
     let OpenAiBody::Responses(mut request) = request else { return Ok(request) };
     if request.present("input").is_none() && request.present("previous_response_id").is_some() {
-        // As if it had been read.
-        let none = serde_json::from_str::<&'static RawValue>("[]")?;
-        request.put("input", std::borrow::Cow::Borrowed(none));
+        // As if it had been read: what was set here is not.
+        request.put("input", Cow::Borrowed(serde_json::from_str("[]")?));
     }
     Ok(OpenAiBody::Responses(request))
 }
@@ -186,7 +186,7 @@ fn items(input: Option<&RawValue>) -> Result<Vec<Box<RawValue>>, Failure> {
     let mut message = RawObject::default();
     message.set("type", "message")?;
     message.set("role", "user")?;
-    message.put("content", std::borrow::Cow::Borrowed(input));
+    message.put("content", Cow::Borrowed(input));
     Ok(vec![raw(&message)?])
 }
 
@@ -209,7 +209,7 @@ fn kept(items: &[Box<RawValue>]) -> Result<Vec<Box<RawValue>>, Failure> {
         {
             let mut part = RawObject::default();
             part.set("type", "input_text")?;
-            part.put("text", std::borrow::Cow::Borrowed(text));
+            part.put("text", Cow::Borrowed(text));
             members.set("content", &[part])?;
         }
         kept.push(raw(&members)?);
