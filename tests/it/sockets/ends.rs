@@ -142,3 +142,17 @@ async fn a_client_that_does_not_read_slows_the_backend_down_and_is_let_go() {
     let rest = socket.rest().await.unwrap();
     assert!(rest.len() < 64 * 1024 * 1024, "{}", rest.len());
 }
+
+#[tokio::test]
+async fn an_idle_socket_gives_its_place_to_another_connection_and_a_busy_one_does_not() {
+    let harness = Harness::with(|s| s.http.sizes.max_connections = 2).await;
+    let mut busy = harness.server.socket().await;
+    busy.send(&create("MODE:slow:100:20")).await.unwrap();
+    assert_eq!(busy.event().await.unwrap()["type"], "response.created");
+    let mut idle = harness.server.socket().await;
+    say(&mut idle, &create("hello")).await;
+    assert_eq!(harness.server.get("/health").await.status, 200);
+    assert_eq!(idle.closed().await, Some(1001));
+    let events = busy.answer().await.unwrap();
+    assert_eq!(events.last().unwrap()["type"], "response.completed");
+}

@@ -51,11 +51,12 @@ impl Upgrade {
         serve: impl FnOnce(WebSocket) -> BoxFuture<'static, ()> + Send + 'static,
     ) {
         let Self { upgraded, slot } = self;
+        let place = slot.clone();
         let task = async move {
             match upgraded.await {
                 Ok(upgraded) => {
                     let io = CountedIo::new(TokioIo::new(upgraded), reservation);
-                    serve(WebSocket::new(io, max_message).await).await;
+                    serve(WebSocket::new(io, max_message, place).await).await;
                 }
                 Err(error) => tracing::debug!("an upgrade did not come about: {error}"),
             }

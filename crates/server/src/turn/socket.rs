@@ -201,6 +201,10 @@ impl Socket {
             self.lanes.refuse_opening(&stopping_failure(), &mut self.outbox);
             self.finish = Some(Close::Restart);
         }
+        let is_busy = !(self.lanes.are_idle() && self.outbox.is_empty() && self.parsing.is_none());
+        if self.wire.gives_way(is_busy, cx) {
+            self.wire.begin_close(Some(Close::Place));
+        }
         while let Some(due) = self.clock.poll(cx, &mut self.wire, !self.lanes.are_idle()) {
             match due {
                 Due::Ping => drop(self.wire.ping()),

@@ -28,6 +28,8 @@ const HEAD: u8 = 2;
 const AHEAD: u8 = 3;
 /// A request is being answered.
 const BUSY: u8 = 4;
+/// It is a WebSocket on which nothing is under way.
+const IDLE_SOCKET: u8 = 5;
 
 /// The time after which a head that is still on its way in is taken for one that will not end.
 const SLOW_HEAD: Duration = Duration::from_secs(2);
@@ -102,6 +104,16 @@ impl ConnectionPhase {
         self.continuation.put(next);
     }
 
+    /// Notes whether anything is under way on the socket that it has become.
+    pub(super) fn note_socket(&self, is_busy: bool) {
+        let (from, to) = if is_busy { (IDLE_SOCKET, BUSY) } else { (BUSY, IDLE_SOCKET) };
+        if self.get() == from {
+            self.gives_way.store(false, Ordering::Relaxed);
+            self.note_time();
+            self.set(to);
+        }
+    }
+
     /// Takes what the connection goes on with after that reply.
     pub(crate) fn take_continuation(&self) -> Option<BoxFuture<'static, ()>> {
         self.continuation.take()
@@ -149,15 +161,16 @@ impl ConnectionPhase {
         self.unread.load(Ordering::Relaxed)
     }
 
-    /// Returns how long it has waited, if another may have its place: idle ones first, then those whose head does
-    /// not end.
-    pub(super) fn expendable(&self) -> Option<(bool, u64)> {
+    /// Returns how long it has waited, if another may have its place: idle ones first, then idle sockets, then those
+    /// whose head does not end.
+    pub(super) fn expendable(&self) -> Option<(u8, u64)> {
         let since = self.since.load(Ordering::Relaxed);
         match self.get() {
-            FRESH | IDLE => Some((false, since)),
+            FRESH | IDLE => Some((0, since)),
+            IDLE_SOCKET => Some((1, since)),
             HEAD | AHEAD => {
                 let age = self.now().saturating_sub(since);
-                (u128::from(age) >= SLOW_HEAD.as_micros()).then_some((true, since))
+                (u128::from(age) >= SLOW_HEAD.as_micros()).then_some((2, since))
             }
             _ => None,
         }

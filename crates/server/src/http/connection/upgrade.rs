@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Context;
 
 use futures::future::BoxFuture;
 
@@ -37,6 +38,13 @@ impl UpgradeSlot {
     /// The place of a connection.
     pub(crate) fn of(phase: &Arc<ConnectionPhase>) -> Self {
         Self(Arc::clone(phase))
+    }
+
+    /// Notes whether anything is under way on the socket; returns whether an idle one is to give its place to another
+    /// connection, for which the task is woken.
+    pub(crate) fn gives_way(&self, is_busy: bool, cx: &Context<'_>) -> bool {
+        self.0.note_socket(is_busy);
+        !is_busy && self.0.is_to_close(cx.waker())
     }
 
     /// Leaves what is to follow.

@@ -16,6 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message, Utf8Bytes};
 
 use super::io::CountedIo;
+use crate::http::connection::UpgradeSlot;
 use crate::http::memory_budget::HeldBody;
 
 /// The read buffer, which every socket has while it is idle.
@@ -27,6 +28,9 @@ const WRITE_BUFFER: usize = 16 * 1024;
 /// The time that a client has to answer a close frame.
 const CLOSING: Duration = Duration::from_secs(1);
 
+/// The same of a client whose place another connection needs.
+const MAKING_PLACE: Duration = Duration::from_millis(5);
+
 /// The most bytes that are read of what comes after a close frame.
 const MAX_UNREAD: usize = 64 * 1024 * 1024;
 
@@ -35,6 +39,8 @@ const MAX_UNREAD: usize = 64 * 1024 * 1024;
 pub(crate) enum Close {
     /// The server stops, or the socket is idle or old.
     Away(&'static str),
+    /// The socket is idle, and another connection needs its place.
+    Place,
     /// The server has no more time.
     Restart,
     /// A frame is none of the protocol's.
@@ -53,6 +59,7 @@ impl Close {
     fn frame(self) -> CloseFrame {
         let (code, reason) = match self {
             Self::Away(reason) => (CloseCode::Away, reason),
+            Self::Place => (CloseCode::Away, "another connection needs the place"),
             Self::Restart => (CloseCode::Restart, "the server is stopping"),
             Self::Protocol => (CloseCode::Protocol, "that is no frame of a WebSocket client"),
             Self::Utf8 => (CloseCode::Invalid, "the text is not UTF-8"),
@@ -82,6 +89,8 @@ pub(crate) struct WebSocket {
     /// Anything came since that was last asked.
     heard: bool,
     close: Option<Closing>,
+    /// Its place among the connections.
+    place: UpgradeSlot,
 }
 
 /// A socket whose end has begun.
@@ -94,7 +103,7 @@ struct Closing {
 }
 
 impl WebSocket {
-    pub(super) async fn new(io: CountedIo, max_message: usize) -> Self {
+    pub(super) async fn new(io: CountedIo, max_message: usize, place: UpgradeSlot) -> Self {
         let config = WebSocketConfig::default()
             .read_buffer_size(READ_BUFFER)
             .write_buffer_size(WRITE_BUFFER)
@@ -103,7 +112,12 @@ impl WebSocket {
             .max_message_size(Some(max_message))
             .max_frame_size(Some(max_message));
         let stream = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-        Self { stream, heard: true, close: None }
+        Self { stream, heard: true, close: None, place }
+    }
+
+    /// Notes whether anything is under way; returns whether the socket is to make place for another connection.
+    pub(crate) fn gives_way(&self, is_busy: bool, cx: &Context<'_>) -> bool {
+        self.place.gives_way(is_busy, cx)
     }
 
     /// Returns whether anything came since this was last asked.
@@ -185,7 +199,9 @@ impl WebSocket {
 
     /// Begins the end: `close` is told after all that was handed over before; `None` answers a client's own close.
     pub(crate) fn begin_close(&mut self, close: Option<Close>) {
-        let timer = Box::pin(tokio::time::sleep(CLOSING));
+        // Whoever needs the place has waited already.
+        let limit = if close == Some(Close::Place) { MAKING_PLACE } else { CLOSING };
+        let timer = Box::pin(tokio::time::sleep(limit));
         let frame = close.map(Close::frame);
         self.close.get_or_insert(Closing { sent: frame.is_none(), frame, timer, unread: 0 });
     }
