@@ -103,13 +103,7 @@ async fn answer<D: Dialect>(
     record.plan(&plan);
     // It holds the buffer of the request's head, for nothing while the answer is waited for.
     request.head.uri = http::Uri::default();
-    tracing::debug!(
-        dialect = D::NAME,
-        session = ?plan.prepared.first().map(|prepared| prepared.session()),
-        stream = plan.stream,
-        notices = ?plan.notices,
-        "turn"
-    );
+    log_plan(&plan, D::NAME);
     let mut sources = match (plan.immediate_finish, plan.warm_up.take()) {
         (_, Some(events)) => vec![EventSource::Made(events)],
         (Some(finish), None) => vec![EventSource::AtOnce(finish)],
@@ -130,8 +124,7 @@ async fn answer<D: Dialect>(
     let meta = sources.iter_mut().find_map(EventSource::take_meta).unwrap_or_default();
     let replay = plan.replay.take();
     let remembered = replay.map(|replay| remembered(state, replay, meta.reasoning_left_out));
-    let mut notices = plan.notices;
-    notices.extend(meta.notices);
+    let notices = plan.notices.into_iter().chain(meta.notices).collect();
     let mut headers = ReplyHeaders { notices, forwarded: meta.forwarded };
     record.begin_answer(&headers.notices);
     state.loaded.note(model_name(&plan.shape.model), plan.keep_alive, unix_time());
@@ -142,8 +135,8 @@ async fn answer<D: Dialect>(
             Choice::new(source, D::encoder(&shape, number)).remembering(remembered.clone())
         };
         let choices = sources.map(encode).collect();
-        let framing = request.socket.as_ref().map_or(D::FRAMING, |_| Framing::Message);
         let handle = request.socket.map(|socket| socket.handle);
+        let framing = handle.as_ref().map_or(D::FRAMING, |_| Framing::Message);
         let parts = TurnParts { choices, shape, store_on_complete, framing, handle };
         return Ok(Answer::Stream(headers, parts));
     }
@@ -158,6 +151,16 @@ async fn answer<D: Dialect>(
     }
     let rendered = D::render(&outputs, &shape, request.arrived.elapsed());
     response::turn(headers, &rendered).map(Answer::Whole)
+}
+
+fn log_plan<O>(plan: &TurnPlan<O>, dialect: &'static str) {
+    tracing::debug!(
+        dialect,
+        session = ?plan.prepared.first().map(|prepared| prepared.session()),
+        stream = plan.stream,
+        notices = ?plan.notices,
+        "turn"
+    );
 }
 
 /// Returns the name under which an answer's reasoning is kept; what the backend could not read is kept no longer.

@@ -265,11 +265,11 @@ fn plan<D: Dialect>(
     let mut turn = settle(drafted, catalog.catalog(), policy, input.arrived.as_secs())?;
     let replay = replay(services, &owner, &mut turn.request);
     let stored = turn.shape.store;
+    // A connection keeps what is stored nowhere else, and a conversation all that belongs to it.
+    let unstored = socket.is_some() && !is_stored(services, turn.request.get("store"));
     if let Some(shape) = Arc::get_mut(&mut turn.shape) {
         shape.created_nanos = input.arrived.subsec_nanos();
-        // A connection keeps what is stored nowhere else, and a conversation all that belongs to it.
-        shape.store |= socket.is_some() && !is_stored(services, turn.request.get("store"));
-        shape.store |= conversation.is_some();
+        shape.store |= unstored || conversation.is_some();
     }
     let warms_up = socket.is_some_and(SocketTurn::is_warm_up);
     let warm_up = warms_up.then(|| warm_up(&turn.request)).transpose()?;
@@ -284,28 +284,20 @@ fn plan<D: Dialect>(
         let prepared = state.client.prepare(request, &input.credentials, session.as_deref());
         prepared.map(|prepared| prepared.with_via(&input.headers)).map_err(failure::from_upstream)
     };
-    let mut prepared = Vec::new();
-    for more in turn.more_inputs {
-        let mut request = turn.request.clone();
-        request.put("input", Cow::Owned(more));
-        prepared.push(prepare(request)?);
-    }
-    if turn.immediate_finish.is_none() {
-        prepared.insert(0, prepare(turn.request)?);
-    }
+    let requests = requests(turn.request, turn.more_inputs).into_iter();
+    let skipped = usize::from(turn.immediate_finish.is_some());
+    let prepared = requests.skip(skipped).map(prepare).collect::<Result<Vec<_>, _>>()?;
     let mut notices = input.notices.clone();
     notices.extend(turn.notices);
     notices.extend(prepared.first().into_iter().flat_map(removed));
     policy.refuse_ignored(&notices)?;
-    let (immediate_finish, shape) = (turn.immediate_finish, turn.shape);
-    let (stream, choices) = (turn.stream, turn.choices);
     Ok(Some(TurnPlan {
         prepared,
-        immediate_finish,
+        immediate_finish: turn.immediate_finish,
         warm_up,
-        shape,
-        stream,
-        choices,
+        shape: turn.shape,
+        stream: turn.stream,
+        choices: turn.choices,
         keep_alive: turn.keep_alive,
         notices,
         store_on_complete,
@@ -313,6 +305,16 @@ fn plan<D: Dialect>(
         replay,
         sent: facts,
     }))
+}
+
+/// Returns a request for each prompt.
+fn requests(request: Request<'_>, more: Vec<Box<RawValue>>) -> Vec<Request<'_>> {
+    let mut requests: Vec<_> = more.iter().map(|_| request.clone()).collect();
+    for (request, input) in requests.iter_mut().zip(more) {
+        request.put("input", Cow::Owned(input));
+    }
+    requests.insert(0, request);
+    requests
 }
 
 /// Names the members that the backend would have refused.
