@@ -200,7 +200,12 @@ async fn a_wrong_method_at_such_an_address_names_the_right_ones() {
 
 #[tokio::test]
 async fn the_rules_of_the_guard_hold_at_every_address() {
-    let harness = keyed().await;
+    // More wrong keys than a second allows.
+    let harness = Harness::with(|settings| {
+        settings.http.admission.keys = vec![ApiKey::new("lan", KEY)];
+        settings.http.admission.wrong_keys = 1_000;
+    })
+    .await;
     for dialect in dialects() {
         for path in written(dialect) {
             let ask = || Request::post(&path, dialect.question);
