@@ -8,7 +8,7 @@ use chatmock_testkit::backend::Backend;
 use chatmock_testkit::process::PATIENCE;
 use serde_json::Value;
 
-use super::process::{Running, after, chat, program};
+use super::process::{Running, after, chat, program, refused};
 
 const CHAT: &str = "/v1/chat/completions";
 
@@ -121,4 +121,34 @@ fn a_folder_that_takes_nothing_costs_a_warning_and_no_request() {
     let health = server.ask("GET", "/health?verbose", "");
     assert_eq!(health.matches("disk_full").count(), 1, "{health}");
     assert_eq!(total(&["--url", &format!("http://{}", server.address)])["turns"], 20);
+}
+
+#[test]
+fn a_rule_that_cannot_be_read_ends_the_start_with_a_caret_under_the_fault() {
+    for (flag, rule, at) in [
+        ("--guard", "weekly>80:effort<=low", 9),
+        ("--guard", "weekly>80%:effort<=lots", 19),
+        ("--budget", "ann: tokens=1", 5),
+    ] {
+        let (code, err) = refused(&mut program(&["--demo", "--port=0", flag, rule]));
+        assert_eq!(code, 2, "{err}");
+        let lines: Vec<&str> = err.lines().collect();
+        let shown =
+            lines.iter().position(|line| line.trim() == rule).unwrap_or_else(|| panic!("{err}"));
+        assert_eq!(lines[shown + 1].find('^'), Some(2 + at), "{err}");
+        assert!(lines[shown + 2].contains("an example: "), "{err}");
+    }
+}
+
+#[test]
+fn a_rule_that_can_never_hold_ends_the_start() {
+    for (arguments, word) in [
+        (&["--guard", "weekly>1%:model=no-such-model"][..], "no-such-model"),
+        (&["--route=api", "--guard", "weekly>1%:refuse"], "no windows"),
+        (&["--budget", "cron: tokens/day=1"], "no key is set"),
+        (&["--api-key=ann:0123456789abcdef", "--budget", "cron: tokens/day=1"], "label cron"),
+    ] {
+        let (code, err) = refused(&mut program(&[&["--demo", "--port=0"], arguments].concat()));
+        assert!(code == 2 && err.contains(word), "{code} {err}");
+    }
 }
