@@ -25,7 +25,7 @@ mod suite;
 const CHECKS: &str = include_str!("../../../../tests/clients/checks.txt");
 
 /// The SDKs: the official libraries of the three APIs, libraries over them, and the strictest parsers.
-const SDKS: [Sdk; 11] = [
+const SDKS: [Sdk; 14] = [
     sdk("openai_python", "openai", &PYTHON, "openai_checks.py"),
     sdk("openai_node", "openai", &NODE, "openai_checks.mjs"),
     sdk("ollama_python", "ollama", &PYTHON, "ollama_checks.py"),
@@ -35,6 +35,9 @@ const SDKS: [Sdk; 11] = [
     sdk("langchain_anthropic", "langchain_anthropic", &PYTHON, "langchain_anthropic_checks.py"),
     sdk("pydantic_ai", "pydantic_ai", &PYTHON, "pydantic_ai_checks.py"),
     sdk("ai_sdk", "ai_sdk", &NODE, "ai_sdk_checks.mjs"),
+    sdk("responses_ai_sdk", "loops", &NODE, "responses_ai_sdk.mjs"),
+    sdk("responses_langchain", "loops", &NODE, "responses_langchain.mjs"),
+    sdk("responses_agents", "loops", &NODE, "responses_agents.mjs"),
     sdk("async_openai", "async_openai", &RUST, "async-openai"),
     sdk("ollama_rs", "ollama_rs", &RUST, "ollama-rs"),
 ];

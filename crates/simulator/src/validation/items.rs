@@ -246,8 +246,8 @@ fn image(url: &Value, param: &str) -> Result<(), ErrorResponse> {
         ["data:image/", "http://", "https://"].iter().any(|start| url.starts_with(start))
     };
     if let Some(url) = url.as_str().filter(|url| fits(url)) {
-        let taken = |kind: &&str| url["data:".len()..].starts_with(*kind);
-        if !url.starts_with("data:") || IMAGES.iter().any(|kind| taken(&kind)) {
+        let taken = |kind: &str| url["data:".len()..].starts_with(kind);
+        if !url.starts_with("data:") || IMAGES.into_iter().any(taken) {
             return Ok(());
         }
         let message = "The image data you provided does not represent a valid image. Please check \

@@ -37,9 +37,11 @@ const PARTS: [&str; 6] = ["text", "image_url", "file", "input_text", "input_imag
 /// # Errors
 /// When it is missing, or an item cannot be meant; the failure names its path.
 pub(super) fn input<'b>(request: &mut Request<'b>, draft: &mut Draft<'b>) -> Result<(), Failure> {
-    let Some(input) = request.as_read("input").filter(|input| input.get() != "null") else {
+    if request.present("input").is_none() {
         return Err(Failure::param("input", "input is required"));
-    };
+    }
+    // One that was made here has the right shape.
+    let Some(input) = request.as_read("input") else { return Ok(()) };
     if let Some(text) = request.text("input") {
         let content = vec![ContentPart::InputText { text: text.into_owned().into() }];
         return Ok(request.set("input", &[InputItem::Message { role: Role::User, content }])?);
