@@ -272,7 +272,7 @@ impl<'i> Fitting<'i> {
                 Fate::Kept => {}
                 Fate::Paired { own_id, custom } => {
                     again |= own_id.is_some();
-                    change.call_id = own_id.or(change.call_id.take());
+                    change.call_id = own_id.or_else(|| change.call_id.take());
                     change.kind = head.other_kind(custom);
                 }
                 Fate::LeftOut if head.is_call() => {

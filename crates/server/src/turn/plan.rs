@@ -250,9 +250,7 @@ fn plan<D: Dialect>(
     input.notes_for_log.asks_for(D::NAME, &draft.model.name);
     let socket = input.socket.as_ref();
     let latest = socket.and_then(|socket| socket.kept(draft));
-    if !kept::find_items(services, (&owner, latest.as_deref()), draft, extent)?
-        || !kept::continue_response(services, (&owner, latest), draft, extent)?
-    {
+    if !kept::fill(services, (&owner, latest), draft, extent)? {
         return Ok(None);
     }
     let conversation = kept::continue_conversation(services, &owner, draft)?;

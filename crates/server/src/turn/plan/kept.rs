@@ -16,12 +16,27 @@ use crate::turn::store_on_complete::GrowingConversation;
 /// The member that continues a stored response.
 const PREVIOUS: &str = "previous_response_id";
 
+/// Puts into a draft what it names of kept responses and what it continues; `latest` is the response that only
+/// the connection keeps. Returns whether it did, as it does not where that takes long.
+///
+/// # Errors
+/// Where something that it names is not kept.
+pub(super) fn fill(
+    services: &TurnServices,
+    (owner, latest): (&Owner, Option<Arc<StoredResponse>>),
+    draft: &mut Draft<'_>,
+    extent: Extent,
+) -> Result<bool, Failure> {
+    Ok(find_items(services, (owner, latest.as_deref()), draft, extent)?
+        && continue_response(services, (owner, latest), draft, extent)?)
+}
+
 /// Puts the items of kept responses in the places where a draft names them; returns whether it did, as it does
 /// not where that takes a search of much.
 ///
 /// # Errors
 /// 404 for a reference to an item that is not kept, or not this owner's.
-pub(super) fn find_items(
+fn find_items(
     services: &TurnServices,
     (owner, kept): (&Owner, Option<&StoredResponse>),
     draft: &mut Draft<'_>,
@@ -49,7 +64,7 @@ pub(super) fn find_items(
 
 /// Puts the conversation that a draft continues before its input, or leaves that to the backend where the
 /// backend stores responses itself; returns whether it did, as it does not with one that is too long.
-pub(super) fn continue_response(
+fn continue_response(
     services: &TurnServices,
     (owner, kept): (&Owner, Option<Arc<StoredResponse>>),
     draft: &mut Draft<'_>,

@@ -61,7 +61,7 @@ pub(super) fn tools<'b>(
     }
     for (index, function) in functions.into_iter().enumerate() {
         let path = FieldPath::Top("functions");
-        tools.push(Cow::Owned(offer.from_chat(function, path.item(index), draft)?));
+        tools.push(Cow::Owned(offer.lowered(function, path.item(index), draft)?));
     }
     if offer.changed {
         let why = "tools went in the form that the backend takes";
@@ -101,9 +101,7 @@ impl Offer {
             .iter()
             .any(|name| tool_members.get(name).is_some_and(|inner| inner.get().starts_with('{')));
         match &*kind {
-            "function" | "custom" | "" if nested => {
-                self.from_chat(tool, path, draft).map(Cow::Owned)
-            }
+            "function" | "custom" | "" if nested => self.lowered(tool, path, draft).map(Cow::Owned),
             "function" | "custom" => self.named(tool, tool_members, path, draft),
             "" if tool_members.contains("name") => {
                 tool_members.set("type", "function")?;
@@ -193,7 +191,7 @@ impl Offer {
     }
 
     /// A tool in the shape of chat completions.
-    fn from_chat<'b>(
+    fn lowered<'b>(
         &mut self,
         tool: &'b RawValue,
         path: FieldPath<'_>,

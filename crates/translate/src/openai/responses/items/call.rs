@@ -16,7 +16,7 @@ impl<'b> Items<'b> {
     ) -> Result<(), Failure> {
         let custom = members.text("type").as_deref() == Some("custom_tool_call");
         complete_id(&mut members, path)?;
-        if !members.text("name").is_some_and(|name| !name.is_empty()) {
+        if members.text("name").is_none_or(|name| name.is_empty()) {
             return Err(Failure::param(format!("{path}.name"), "a tool call needs a name"));
         }
         if !members.contains("type") {
