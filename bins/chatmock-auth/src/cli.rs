@@ -48,6 +48,17 @@ const IMPORT_EXAMPLES: &str = "\
 Examples:
   chatmock-auth import codex";
 
+const MORE_EXAMPLES: &str = "\
+Examples:
+  chatmock-auth refresh
+  chatmock-auth doctor
+  chatmock-auth help exit-codes";
+
+const COMPLETION_EXAMPLES: &str = "\
+Examples:
+  chatmock-auth completions bash > ~/.local/share/bash-completion/completions/chatmock-auth
+  chatmock-auth man --dir ~/.local/share/man/man1";
+
 const USE_EXAMPLES: &str = "\
 Examples:
   chatmock-auth accounts
@@ -88,16 +99,19 @@ pub(crate) enum Task {
     #[command(after_help = LOGOUT_EXAMPLES)]
     Logout(Logout),
     /// Renews the tokens now; otherwise this happens automatically
+    #[command(after_help = MORE_EXAMPLES)]
     Refresh,
     /// Finds the sign-in of another program, and makes a separate one for the same account
     #[command(after_help = IMPORT_EXAMPLES)]
     Import(Import),
     /// Lists the accounts
+    #[command(after_help = USE_EXAMPLES)]
     Accounts,
     /// Switches to another account
     #[command(after_help = USE_EXAMPLES)]
     Use(Use),
     /// Checks for problems, and says how to fix them
+    #[command(after_help = MORE_EXAMPLES)]
     Doctor,
     /// Prints a completion script or a man page, or explains the exit codes
     #[command(flatten)]
@@ -108,18 +122,20 @@ pub(crate) enum Task {
 #[derive(Clone, Debug, PartialEq, Eq, Subcommand)]
 pub(crate) enum Generate {
     /// Prints a completion script for a shell
+    #[command(after_help = COMPLETION_EXAMPLES)]
     Completions {
         /// The shell that reads the script
         shell: Shell,
     },
     /// Prints the man page
+    #[command(after_help = COMPLETION_EXAMPLES)]
     Man {
         /// Writes the pages of all commands into this folder instead
         #[arg(long, value_name = "FOLDER")]
         dir: Option<PathBuf>,
     },
     /// Help topic: the exit codes of this program
-    #[command(long_about = EXIT_CODES)]
+    #[command(long_about = EXIT_CODES, after_help = MORE_EXAMPLES)]
     ExitCodes,
 }
 

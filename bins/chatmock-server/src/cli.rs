@@ -17,7 +17,7 @@ use clap::{ArgAction, ArgMatches, Args, FromArgMatches, Parser, Subcommand, Valu
 
 pub(crate) use self::admin::AdminArgs;
 pub(crate) use self::usage::UsageArgs;
-use crate::commands::{AFTER_HELP, Tool};
+use crate::commands::{AFTER_HELP, CONFIG_EXAMPLES, ConfigCommand, Tool, USAGE_EXAMPLES};
 use crate::value_parsers::{SizeOrOff, SocketPath};
 use crate::{env, value_parsers};
 
@@ -69,9 +69,10 @@ pub(crate) enum ServerCommand {
     #[command(flatten)]
     Tool(Tool),
     /// Shows the effective settings, or the path of the configuration file; accepts every flag
-    #[command(subcommand)]
+    #[command(subcommand, after_help = CONFIG_EXAMPLES)]
     Config(ConfigCommand),
     /// Shows what was used, by day, model, client, key or dialect
+    #[command(after_help = USAGE_EXAMPLES)]
     Usage(UsageArgs),
     /// Has no effect; ChatMock required this word before its flags
     #[command(hide = true)]
@@ -79,19 +80,6 @@ pub(crate) enum ServerCommand {
     /// An unknown word, and what follows it
     #[command(external_subcommand)]
     Other(Vec<OsString>),
-}
-
-/// The parts of `config`.
-#[derive(Clone, Copy, Debug, Subcommand)]
-pub(crate) enum ConfigCommand {
-    /// Prints the effective settings and their source
-    Show {
-        /// Prints one JSON object, for programs
-        #[arg(long)]
-        json: bool,
-    },
-    /// Prints the path of the configuration file, even if there is no file
-    Path,
 }
 
 /// The flags of the program as a whole.

@@ -39,7 +39,7 @@ pub(crate) enum Tool {
     #[command(after_help = MAN_EXAMPLES)]
     Man(ManArgs),
     /// Help topic: the exit codes of this program
-    #[command(long_about = EXIT_CODES)]
+    #[command(long_about = EXIT_CODES, after_help = EXIT_CODES_EXAMPLES)]
     ExitCodes,
 }
 
@@ -77,26 +77,46 @@ pub(crate) struct ConnectArgs {
     pub(crate) server: ServerAddress,
 }
 
+/// The parts of `config`.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Prints the effective settings and their source
+    #[command(after_help = CONFIG_EXAMPLES)]
+    Show {
+        /// Prints one JSON object, for programs
+        #[arg(long)]
+        json: bool,
+    },
+    /// Prints the path of the configuration file, even if there is no file
+    #[command(after_help = CONFIG_EXAMPLES)]
+    Path,
+}
+
 /// The parts of `service`.
 #[derive(Debug, Subcommand)]
 pub(crate) enum ServiceCommand {
     /// Installs the service and starts it; flags of the server that are given here are its flags
+    #[command(after_help = SERVICE_EXAMPLES)]
     Install(ServiceInstall),
     /// Stops the service and removes it; the sign-in and the settings stay
+    #[command(after_help = SERVICE_EXAMPLES)]
     Uninstall {
         /// Does not ask
         #[arg(long, short)]
         yes: bool,
     },
     /// Shows whether it runs and answers, and what is wrong
+    #[command(after_help = SERVICE_EXAMPLES)]
     Status,
     /// Shows its log
+    #[command(after_help = SERVICE_EXAMPLES)]
     Logs {
         /// Waits for further lines
         #[arg(long, short)]
         follow: bool,
     },
     /// Stops it and starts it again
+    #[command(after_help = SERVICE_EXAMPLES)]
     Restart,
 }
 
@@ -179,6 +199,25 @@ Examples:
   chatmock-server service status
   chatmock-server service logs --follow
   chatmock-server service uninstall";
+
+/// Examples of `config`.
+pub(crate) const CONFIG_EXAMPLES: &str = "\
+Examples:
+  chatmock-server config show
+  chatmock-server config show --json --port 9000
+  chatmock-server config path";
+
+/// Examples of `usage`.
+pub(crate) const USAGE_EXAMPLES: &str = "\
+Examples:
+  chatmock-server usage
+  chatmock-server usage --since 24h --by client
+  chatmock-server usage --json";
+
+const EXIT_CODES_EXAMPLES: &str = "\
+Examples:
+  chatmock-server help exit-codes
+  chatmock-server --demo; echo $?";
 
 const VERSION_EXAMPLES: &str = "\
 Examples:

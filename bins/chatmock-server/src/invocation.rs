@@ -3,9 +3,9 @@
 use anyhow::anyhow;
 use clap::{ArgMatches, Command};
 
-use crate::cli::{Cli, ConfigCommand, ServerCommand};
+use crate::cli::{Cli, ServerCommand};
 use crate::command::{self, command};
-use crate::commands::Tool;
+use crate::commands::{ConfigCommand, Tool};
 use crate::config::{Config, ConfigLocation, show};
 use crate::env::Folders;
 use crate::{usage, value_parsers};

@@ -173,8 +173,13 @@ fn status(manager: &dyn Manager, context: &ToolContext<'_>) -> Result<ExitCode, 
     };
     let ready = answer.status == 200;
     print_line("Answers", &format!("at http://{address}/v1"));
-    print_line("Ready", if ready { "yes" } else { "no" });
-    for fault in faults(&answer.body) {
+    let word = member(&answer.body, "status").filter(|_| !ready);
+    let no = word
+        .map(|word| format!("no: {}", chatmock_server::sanitize::text(&word.replace('_', " "))));
+    print_line("Ready", if ready { "yes" } else { no.as_deref().unwrap_or("no") });
+    // What is wrong is said to those who have a key, where keys are set; one word is said to everybody.
+    let report = port_owner::get(address, "/health?verbose").filter(|report| report.status != 401);
+    for fault in faults(&report.map_or(answer.body, |report| report.body)) {
         print_line("Fault", &fault);
     }
     Ok(match (runs, ready) {
@@ -194,20 +199,23 @@ fn faults(body: &str) -> Vec<String> {
         let read: RawObject<'_> = chatmock_server::protocol::json::read_text(text).ok()?;
         read.get(member).map(|value| value.get().to_owned())
     };
-    let text = |item: &str, name: &str| {
-        let read: RawObject<'_> = chatmock_server::protocol::json::read_text(item).ok()?;
-        read.text(name).map(std::borrow::Cow::into_owned)
-    };
     let Some(list) = ["faults", "reasons"].iter().find_map(|name| object(body, name)) else {
-        let one = text(body, "reason").or_else(|| text(body, "message"));
+        let one = member(body, "reason").or_else(|| member(body, "message"));
         return one.into_iter().collect();
     };
     let told = items(&list).map(|item| {
-        let message = text(item, "message").unwrap_or_else(|| item.trim_matches('"').to_owned());
-        let fix = text(item, "fix").map(|fix| format!(" -> {fix}")).unwrap_or_default();
+        let message = member(item, "message").unwrap_or_else(|| item.trim_matches('"').to_owned());
+        let fix = member(item, "fix").map(|fix| format!(" -> {fix}")).unwrap_or_default();
         chatmock_server::sanitize::text(&format!("{message}{fix}"))
     });
     told.collect()
+}
+
+/// Returns a member of an object, if it is a text.
+fn member(object: &str, name: &str) -> Option<String> {
+    let read: chatmock_server::protocol::json::RawObject<'_> =
+        chatmock_server::protocol::json::read_text(object).ok()?;
+    read.text(name).map(std::borrow::Cow::into_owned)
 }
 
 /// Runs a program of the system and returns what it printed.

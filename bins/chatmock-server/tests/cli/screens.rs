@@ -151,8 +151,30 @@ fn the_exit_codes_are_a_help_topic() {
 
 #[test]
 fn the_help_fits_eighty_columns_and_has_examples() {
-    for command in [&["--help"][..], &["-h"], &["models", "--help"], &["completions", "--help"]] {
-        let output = program(command).env("COLUMNS", "80").output().unwrap();
+    let commands: [&[&str]; 19] = [
+        &[],
+        &["connect"],
+        &["launch"],
+        &["service"],
+        &["service", "install"],
+        &["service", "uninstall"],
+        &["service", "status"],
+        &["service", "logs"],
+        &["service", "restart"],
+        &["models"],
+        &["version"],
+        &["completions"],
+        &["man"],
+        &["exit-codes"],
+        &["config"],
+        &["config", "show"],
+        &["config", "path"],
+        &["usage"],
+        &["--demo"],
+    ];
+    for command in commands {
+        let output =
+            program(&[command, &["--help"]].concat()).env("COLUMNS", "80").output().unwrap();
         let help = String::from_utf8(output.stdout).unwrap();
         let long: Vec<&str> = help.lines().filter(|line| line.chars().count() > 100).collect();
         assert!(long.is_empty(), "{command:?}: {long:#?}");

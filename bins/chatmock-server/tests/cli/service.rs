@@ -183,6 +183,19 @@ fn the_status_joins_the_manager_with_what_the_server_says_of_itself() {
 }
 
 #[test]
+fn a_server_that_is_not_ready_is_told_apart_with_what_fixes_it() {
+    let mut person = Person::new();
+    let home = person.home.path().join(".chatgpt-local");
+    let mut command =
+        program(&["--port", "0", "--model-sync", "false", "--home", home.to_str().unwrap()]);
+    command.args(["--upstream-url", "http://127.0.0.1:9/backend-api/codex"]);
+    person.running = Running::start(&mut command);
+    let (code, text) = person.run(&["service", "status"]);
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("Ready       no"), "{text}");
+}
+
+#[test]
 fn logs_and_restart_are_those_of_the_manager_and_a_key_is_not_written_down() {
     let person = Person::new();
     assert_eq!(person.run(&["service", "logs"]).0, 0);
