@@ -58,9 +58,10 @@ pub struct Failure {
     /// Path of the request member at fault.
     pub param: Option<String>,
     /// The backend's own class of the error, kept where it gave one.
-    pub class: Option<String>,
+    pub class: Option<Box<str>>,
     /// The id of the request, for the APIs that name it in the error.
-    pub request_id: Option<String>,
+    // Boxed, so that results stay small.
+    pub request_id: Option<Box<String>>,
 }
 
 impl Failure {
@@ -106,7 +107,7 @@ impl Failure {
     /// Adds the id of the request.
     #[must_use]
     pub fn with_request_id(self, id: &str) -> Self {
-        Self { request_id: Some(id.to_owned()), ..self }
+        Self { request_id: Some(Box::new(id.to_owned())), ..self }
     }
 
     /// Adds a word for programs.
@@ -159,7 +160,7 @@ impl Failure {
         Self {
             code: error.code.map(Cow::Owned),
             param: error.param.map(brief),
-            class: error.kind,
+            class: error.kind.map(String::into_boxed_str),
             ..Self::new(kind, message)
         }
     }

@@ -38,22 +38,22 @@ impl<'b> Lowering<'b, '_> {
             "tool_use" => self.tool_use(block, place),
             "tool_result" => self.tool_result(block, place),
             "thinking" => {
-                self.reasoning(block.signature, place.role);
+                self.reasoning(block.signature.as_ref(), place.role);
                 Ok(())
             }
             "redacted_thinking" => {
-                self.reasoning(block.data, place.role);
+                self.reasoning(block.data.as_ref(), place.role);
                 Ok(())
             }
             "server_tool_use" if word(block.name.as_ref()) == "web_search" => {
-                self.search(block, place.role);
+                self.search(&block, place.role);
                 Ok(())
             }
             // What it found is in the text that follows.
             "web_search_tool_result" => Ok(()),
             "compaction" => self.compaction(block, place),
             "tool_search_tool_result" => {
-                self.found(block.content);
+                self.found(block.content.as_ref());
                 Ok(())
             }
             "tool_addition" | "tool_removal" => {
@@ -132,7 +132,7 @@ impl<'b> Lowering<'b, '_> {
     }
 
     /// Reasoning that this program handed out; what others did is of no use here.
-    fn reasoning(&mut self, sealed: Option<Text<'b>>, role: Role) {
+    fn reasoning(&mut self, sealed: Option<&Text<'b>>, role: Role) {
         self.end_run(role);
         let reasoning = match sealed {
             Some(Text(Cow::Borrowed(sealed))) => self.seal.open(sealed),
@@ -145,7 +145,7 @@ impl<'b> Lowering<'b, '_> {
     }
 
     /// A search that the backend made; another service's is of no use here.
-    fn search(&mut self, block: Block<'b>, role: Role) {
+    fn search(&mut self, block: &Block<'b>, role: Role) {
         self.end_run(role);
         let Some(id) = block.id.as_deref().and_then(|id| id.strip_prefix(SEARCH_ID)) else {
             return;
@@ -178,7 +178,7 @@ impl<'b> Lowering<'b, '_> {
     }
 
     /// Tools that a search of the service has found.
-    fn found(&mut self, content: Option<Content<'b>>) {
+    fn found(&mut self, content: Option<&Content<'b>>) {
         #[derive(serde::Deserialize)]
         struct Found<'b> {
             #[serde(borrow, default)]

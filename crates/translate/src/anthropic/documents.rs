@@ -96,7 +96,7 @@ impl<'b> Lowering<'b, '_> {
         match word(source.kind.as_ref()) {
             "text" => Ok(texts(about.into_iter().chain(source.data), place.role)),
             "content" => {
-                let content = source.content.unwrap_or(Content::Text(RawString::default()));
+                let content = source.content.unwrap_or_else(|| Content::Text(RawString::default()));
                 let path = path.member("content");
                 let mut parts = texts(about, place.role);
                 for (index, block) in lowering::blocks(content, path)?.into_iter().enumerate() {
@@ -129,7 +129,7 @@ impl<'b> Lowering<'b, '_> {
             text = format!("{text}\n{}", &**source);
         }
         let path = place.path.member("content");
-        let content = block.content.unwrap_or(Content::Blocks(no_blocks()));
+        let content = block.content.unwrap_or_else(|| Content::Blocks(no_blocks()));
         for block in lowering::blocks(content, path)? {
             if let Some(more) = block.text {
                 text = format!("{text}\n\n{}", more.text());
@@ -185,7 +185,7 @@ fn pdf<'b>(
     let data = source.data.filter(|data| !data.is_empty());
     let data = data.ok_or_else(|| Failure::param(path, "a document needs data"))?;
     let title = title.filter(|title| !title.is_empty());
-    let filename = title.map_or(UNNAMED.into(), |title| title.0);
+    let filename = title.map_or_else(|| UNNAMED.into(), |title| title.0);
     let data = data_url(source.media_type.as_ref(), data);
     let data =
         content::file_data(data, Some(&filename)).map_err(|why| Failure::param(path, why))?;

@@ -73,7 +73,7 @@ impl Family for Anthropic {
                     unsupported: (code == NO_THREADS).then_some(["thread"]),
                 }),
             },
-            request_id: failure.request_id.as_deref(),
+            request_id: failure.request_id.as_deref().map(String::as_str),
         }
     }
 

@@ -122,7 +122,7 @@ impl<'b> Lowering<'b, '_> {
             }
         };
         if let Some(config) = message.output_config.filter(|_| role == Role::Developer) {
-            self.lowered.effort = config.effort.or(self.lowered.effort.take());
+            self.lowered.effort = config.effort.or_else(|| self.lowered.effort.take());
         }
         let content = match message.content {
             Some(content) if !is_over => content,

@@ -15,7 +15,7 @@ fn deferred(name: &str) -> Value {
 /// The names of the tools that go out.
 fn names(body: &Value) -> Vec<&str> {
     let tools = body["tools"].as_array().into_iter().flatten();
-    tools.map(|tool| tool["name"].as_str().or(tool["type"].as_str()).unwrap()).collect()
+    tools.map(|tool| tool["name"].as_str().or_else(|| tool["type"].as_str()).unwrap()).collect()
 }
 
 #[test]
