@@ -112,7 +112,6 @@ struct Hello {
     message: &'static str,
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the signature is that of every endpoint")]
 fn hello(_: Exchange<'_>) -> Handling<'_> {
     Box::pin(async { response::json(ReplyHeaders::default(), &Hello { message: "hello" }) })
 }
