@@ -48,7 +48,7 @@ async fn a_rule_lowers_the_effort_of_every_dialect_with_a_notice() {
         let reply = harness.server.post(CHAT, &body).await;
         assert_eq!(harness.sent()["reasoning"]["effort"], sent, "{asked}");
         assert_eq!(
-            notices(&reply).contains("rule"),
+            notices(&reply).contains("=clamped"),
             asked == "high",
             "{asked}: {}",
             notices(&reply)
