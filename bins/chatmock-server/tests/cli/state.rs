@@ -25,9 +25,14 @@ fn status(server: &Running, method: &str, id: &str) -> String {
 }
 
 fn contains(directory: &Path, text: &str) -> bool {
-    let bytes = |file: fs::DirEntry| fs::read(file.path()).unwrap();
-    let found = |bytes: Vec<u8>| bytes.windows(text.len()).any(|window| window == text.as_bytes());
-    fs::read_dir(directory).unwrap().any(|file| found(bytes(file.unwrap())))
+    fs::read_dir(directory).unwrap().any(|file| {
+        let path = file.unwrap().path();
+        if path.is_dir() {
+            return contains(&path, text);
+        }
+        let bytes = fs::read(path).unwrap();
+        bytes.windows(text.len()).any(|window| window == text.as_bytes())
+    })
 }
 
 #[test]
