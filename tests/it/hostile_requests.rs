@@ -128,7 +128,7 @@ async fn check(harness: &Harness, text: &str, name: &str, (status, code): (u16, 
     if !code.is_empty() {
         let error = &reply.json()["error"];
         // Anthropic's error has its code among the details.
-        let found = error.get("code").unwrap_or(&error["details"]["error_code"]);
+        let found = error.get("code").unwrap_or_else(|| &error["details"]["error_code"]);
         assert_eq!(found, code, "{name}: {}", reply.text());
     }
     assert_no_leave(&reply, text, name);

@@ -6,6 +6,7 @@
 
 use chatmock_simulator::Mode;
 use chatmock_testkit::client::Reply;
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::harness::{Harness, RESPONSES, output_text};
@@ -14,12 +15,12 @@ use crate::schemas::Schemas;
 /// A picture of one pixel.
 const PIXEL: &str = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
-fn message(role: &str, content: Value) -> Value {
-    json!({"type": "message", "role": role, "content": content})
+fn message(role: &str, content: impl Serialize) -> Value {
+    json!({"type": "message", "role": role, "content": json!(content)})
 }
 
-fn asking(input: Value) -> Value {
-    json!({"model": "gpt-5.5", "input": input})
+fn asking(input: impl Serialize) -> Value {
+    json!({"model": "gpt-5.5", "input": json!(input)})
 }
 
 /// Asks whole and as a stream, and checks the form of both; returns the whole response.

@@ -64,9 +64,9 @@ fn notices(reply: &Reply) -> String {
 async fn a_rule_lets_another_model_answer() {
     let harness = guarded(&["weekly>30%:model=gpt-5.4"]).await;
     let models = harness.server.get("/v1/models").await.json();
-    let other =
+    let mut ids =
         models["data"].as_array().unwrap().iter().map(|model| model["id"].as_str().unwrap());
-    let other = other.filter(|id| *id != "gpt-5.5").next().unwrap().to_owned();
+    let other = ids.find(|id| *id != "gpt-5.5").unwrap().to_owned();
     let harness = guarded(&[&format!("weekly>30%:model={other}")]).await;
     let reply = harness.server.say("hello").await;
     assert_eq!(reply.status, 200, "{}", reply.text());

@@ -3,6 +3,7 @@
 //!     cargo run -p chatmock-translate --example batch_convert < chat.jsonl > responses.jsonl
 //!
 //! A line that cannot be converted is reported with its number and left out.
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example shows what it does")]
 
 use std::error::Error;
 use std::io::{self, BufRead, Write};

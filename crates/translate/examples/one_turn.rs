@@ -1,6 +1,7 @@
 //! One turn without a network: a chat request in, the request for the backend out, and an answer back.
 //!
 //!     cargo run -p chatmock-translate --example one_turn
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "an example shows what it does")]
 
 use std::error::Error;
 

@@ -26,7 +26,7 @@ impl Driven {
         let mut command = Command::new("chromedriver");
         command.arg("--port=0").env("HOME", place.path()).env("TMPDIR", place.path());
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut driver = Program::start(&mut command, Reading::Eager).unwrap();
+        let driver = Program::start(&mut command, Reading::Eager).unwrap();
         let line = driver.out.find("started successfully on port ").unwrap();
         let port = line.rsplit(' ').next().unwrap().trim_end_matches('.');
         let address = format!("127.0.0.1:{port}");

@@ -215,9 +215,14 @@ mod tests {
     }
 
     /// The decision in a word.
-    fn decision(rules: &[&str], label: Option<&str>, limits: Option<Snapshot>, now: u64) -> String {
+    fn decision(
+        rules: &[&str],
+        label: Option<&str>,
+        limits: Option<&Snapshot>,
+        now: u64,
+    ) -> String {
         let rules = rules.iter().map(|rule| rule.parse().unwrap()).collect();
-        match QuotaGuard::new(rules, Vec::new()).decide(label, limits.as_ref(), now) {
+        match QuotaGuard::new(rules, Vec::new()).decide(label, limits, now) {
             Ok(None) => "passes".to_owned(),
             Ok(Some(Cap { effort: Some(effort), .. })) => effort.to_string(),
             Ok(Some(Cap { model, .. })) => model.unwrap(),
@@ -259,7 +264,8 @@ mod tests {
             (&reserve, None, Some(limits(1.0, 81.0)), evening, "passes"),
             (&["daily>1%:refuse"], None, Some(limits(99.0, 99.0)), NOW, "passes"),
         ] {
-            assert_eq!(decision(rules, label, limits, now), expected, "{rules:?} {label:?} {now}");
+            let decided = decision(rules, label, limits.as_ref(), now);
+            assert_eq!(decided, expected, "{rules:?} {label:?} {now}");
         }
     }
 

@@ -268,7 +268,10 @@ impl Socket {
         };
         let lane = match self.lanes.lane(message.stream_id.as_deref()) {
             Ok(lane) => lane,
-            Err((failure, lane)) => return self.refuse(&failure, &lane),
+            Err(refused) => {
+                let (failure, lane) = *refused;
+                return self.refuse(&failure, &lane);
+            }
         };
         match message.kind {
             request::Kind::Create(create) => match self.admit(&create) {

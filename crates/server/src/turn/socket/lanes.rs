@@ -56,23 +56,22 @@ impl Lanes {
     ///
     /// # Errors
     /// When that is no name, or one too many; with the lane of the error.
-    pub(super) fn lane(&mut self, name: Option<&RawValue>) -> Result<Lane, (Failure, Lane)> {
+    pub(super) fn lane(&mut self, name: Option<&RawValue>) -> Result<Lane, Box<(Failure, Lane)>> {
         let Some(name) = name else { return Ok(None) };
         let Some(name) =
             serde_json::from_str::<String>(name.get()).ok().filter(|name| is_name(name))
         else {
             let message = "stream_id must be 1 to 256 characters of A-Z a-z 0-9 _ - .";
-            return Err((
-                Failure::param("stream_id", message).with_code("invalid_stream_id"),
-                None,
-            ));
+            let failure = Failure::param("stream_id", message).with_code("invalid_stream_id");
+            return Err(Box::new((failure, None)));
         };
         let name: Arc<str> = name.into();
         if !self.names.contains(&name) && self.names.len() >= MAX_NAMES {
             let message =
                 format!("a connection has at most {MAX_NAMES} names of streams: open another");
             let failure = Failure::param("stream_id", message);
-            return Err((failure.with_code("websocket_stream_limit_reached"), Some(name)));
+            let failure = failure.with_code("websocket_stream_limit_reached");
+            return Err(Box::new((failure, Some(name))));
         }
         self.names.insert(Arc::clone(&name));
         Ok(Some(name))

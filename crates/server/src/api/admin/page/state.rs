@@ -79,7 +79,7 @@ impl PageState {
         };
         let models = report(UsageBy::Model, WEEK);
         let names = state.models.current();
-        let names = names.catalog().names(false).into_iter().map(|(name, _)| name.into());
+        let names = names.catalog().names(false).into_iter().map(|(name, _)| name);
         let (running, live) = ledger.live(view.label.as_deref());
         let records = ledger.records((view.label.as_deref(), view.details), RECORDS);
         Self {
