@@ -21,7 +21,8 @@ fn every_task_has_help_and_no_task_gives_tokens_away() {
 fn every_flag_variable_and_exit_code_of_the_help_is_documented() {
     let documented = include_str!("../../../../docs/signing-in.md");
     let harness = Harness::new();
-    let tasks = ["login", "status", "logout", "refresh", "import", "accounts", "use", "doctor"];
+    let tasks =
+        ["login", "status", "logout", "refresh", "import", "accounts", "use", "doctor", "man"];
     for task in tasks {
         let help = harness.run(&[task, "--help"]).with(0).out;
         let words = help.split(|c: char| c.is_whitespace() || "[]=,.:()/".contains(c));

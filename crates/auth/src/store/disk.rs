@@ -19,8 +19,15 @@ use crate::tokens::AuthFile;
 pub(super) type Reader = fn(&Path) -> Result<Option<Zeroizing<Vec<u8>>>, PrivateFileError>;
 
 /// The pauses before each new look at a file that does not parse and that nobody writes.
-const SECOND_LOOKS: [Duration; 3] =
-    [Duration::from_millis(10), Duration::from_millis(30), Duration::from_millis(60)];
+///
+/// A writer that the system lets wait between emptying the file and filling it looks like that, too; on a busy machine that
+/// has taken more than 100 ms.
+const SECOND_LOOKS: [Duration; 4] = [
+    Duration::from_millis(10),
+    Duration::from_millis(30),
+    Duration::from_millis(60),
+    Duration::from_millis(200),
+];
 
 /// The pause while the file is being written: it may be whole again at any moment.
 const BUSY_LOOK: Duration = Duration::from_millis(1);

@@ -173,7 +173,8 @@ mod tests {
         assert_eq!(found(&Method::GET, "/v1/responses"), Err(only("POST")));
         assert!(Route::of_socket("/v1/responses").is_some_and(|route| route.endpoint.is_socket));
         assert!(Route::of_socket("/v1/chat/completions").is_none());
-        for path in ["/v1/responses/", "/v1/responses//input_items", "/v1/responses/r/cancel"] {
+        assert_eq!(found(&Method::GET, "/v1/responses/r/cancel"), Err(only("POST")));
+        for path in ["/v1/responses/", "/v1/responses//input_items"] {
             assert_eq!(found(&Method::GET, path), Err(NoRoute::Path), "{path}");
         }
         for path in ["/v1/models/", "/v1", "/v2/models", "/../../etc/passwd", "//"] {

@@ -107,13 +107,13 @@ async fn another_accounts_response_is_not_found() {
 }
 
 #[tokio::test]
-async fn a_stream_of_a_kept_response_is_refused() {
+async fn a_kept_response_is_streamed_again_from_where_a_client_left() {
     let home = tempfile::tempdir().unwrap();
     let state = signed_in(home.path());
-    let failure = read(&state, &Caller::default(), "resp_1", Some("starting_after=3&stream=true"))
-        .await
-        .unwrap_err();
-    assert_eq!((failure.status(), failure.param.as_deref()), (400, Some("stream")));
+    let query = Some("starting_after=3&stream=true");
+    let again = read(&state, &Caller::default(), "resp_1", query).await.unwrap();
+    let kind = again.headers().get("content-type").unwrap().to_str().unwrap();
+    assert_eq!((again.status().as_u16(), kind), (200, "text/event-stream; charset=utf-8"));
 }
 
 #[tokio::test]
