@@ -34,8 +34,15 @@ pub(crate) fn answer(request: &ModelRequest, meta: &ResponseMeta) -> Script {
     composer.complete()
 }
 
+/// The most output tokens of a request after which nothing is thought: a thought counts among them, and would leave no room
+/// for the text that such a request is about.
+const NO_ROOM_TO_THINK: u64 = 32;
+
 /// Writes the reasoning item with which every answer begins: with a summary if one is requested.
 fn think(composer: &mut Composer, request: &ModelRequest) {
+    if request.get("max_output_tokens").as_u64().is_some_and(|most| most <= NO_ROOM_TO_THINK) {
+        return;
+    }
     if request.at("/reasoning/summary").is_string() {
         composer.reasoning(&["**Reading the question**\n\nA short answer will do."]);
     } else {
