@@ -36,7 +36,7 @@ pub(crate) fn answer(request: &ModelRequest, meta: &ResponseMeta) -> Script {
 
 /// The most output tokens of a request after which nothing is thought: a thought counts among them, and would leave no room
 /// for the text that such a request is about.
-const NO_ROOM_TO_THINK: u64 = 32;
+const NO_ROOM_TO_THINK: u64 = 16;
 
 /// Writes the reasoning item with which every answer begins: with a summary if one is requested.
 fn think(composer: &mut Composer, request: &ModelRequest) {

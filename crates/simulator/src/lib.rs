@@ -29,7 +29,7 @@
 //!    numbers, as in `MODE:slow:20:50`;
 //! 3. the default answer, which depends on nothing but the request:
 //!    * a compaction item and nothing else, after a `compaction_trigger`;
-//!    * a reasoning item, with a summary if `reasoning.summary` asks for one; none where at most 32 output tokens are allowed;
+//!    * a reasoning item, with a summary if `reasoning.summary` asks for one; none where at most 16 output tokens are allowed;
 //!    * a call of every tool that `tool_choice` forces or, under `auto`, that the last user message
 //!      names (with spaces for underscores if you like), unless the input ends with a tool's output;
 //!      the arguments satisfy the tool's schema, and `name=value` in the message sets one;

@@ -42,7 +42,8 @@ fn every_flag_variable_and_exit_code_of_the_help_is_documented() {
 #[test]
 fn the_help_and_the_documents_list_the_same_flags() {
     let harness = Harness::new();
-    let tasks = ["login", "status", "logout", "refresh", "import", "accounts", "use", "doctor"];
+    let tasks =
+        ["login", "status", "logout", "refresh", "import", "accounts", "use", "doctor", "man"];
     let mut help = harness.run(&["--help"]).with(0).out;
     for task in tasks {
         help.push_str(&harness.run(&[task, "--help"]).with(0).out);

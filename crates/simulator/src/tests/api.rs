@@ -157,7 +157,7 @@ async fn an_output_limit_is_kept() {
         assert_eq!(message["content"][0]["text"].as_str().unwrap().len(), 64);
     }
     let more = json!({"max_output_tokens": 16, "reasoning": {"effort": "low", "summary": "auto"}});
-    let thought = ask(&harness, &asking("hi", &more)).await.json();
+    let thought = ask(&harness, &asking("MODE:reasoning", &more)).await.json();
     assert_eq!(thought["output"].as_array().unwrap().len(), 1);
     assert_eq!(thought["status"], "incomplete");
 }
