@@ -106,20 +106,27 @@ def a_warm_up_is_continued():
 def a_socket_that_breaks_is_opened_again():
     with Relay(urlsplit(base_url()).port) as relay:
         options = {**OPTIONS, "base_url": f"http://127.0.0.1:{relay.port}/v1"}
-        again = []
+        again, broken = [], threading.Event()
+
+        def reconnecting(event):
+            again.append(event)
+            broken.set()
+
         manager = OpenAI(**options).responses.connect(
-            on_reconnecting=lambda event: again.append(event), initial_delay=0.05
+            on_reconnecting=reconnecting, initial_delay=0.05
         )
         with manager as connection:
             done(ask(connection, "hello"))
             relay.cut()
             # Only a read opens the connection again, and no request is sent again by the library.
-            threading.Thread(target=say_again, args=(connection,), daemon=True).start()
+            threading.Thread(target=say_again, args=(connection, broken), daemon=True).start()
             same(done(answer(connection)).output_text, "You said: hello again", "text")
         same(len(again), 1, "number of reconnections")
 
 
-def say_again(connection):
+def say_again(connection, broken):
+    # What is written before the library has seen the end is lost, and nobody would answer it.
+    broken.wait()
     while True:
         try:
             return connection.response.create(model=MODEL, input="hello again")
