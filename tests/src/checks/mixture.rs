@@ -19,6 +19,10 @@ const PARTS: usize = 10;
 pub(crate) const FEWEST: usize = PARTS * CLIENTS;
 /// The largest growth of memory after the first parts, in bytes.
 const GROWTH: u64 = 2 * MIB;
+/// The turns that the ledger holds in memory, and the bytes of each: a run that has not filled it when memory is first
+/// compared grows by the rest.
+const LEDGER: usize = 10_000;
+const ENTRY: u64 = 512;
 /// The number of parts before memory is compared, while pools and caches fill.
 const WARM: usize = 3;
 
@@ -37,7 +41,8 @@ pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
     }
     let warm = memory[..WARM].iter().copied().max().unwrap_or_default();
     let last = memory[PARTS - 2..].iter().copied().max().unwrap_or_default();
-    let limit = GROWTH.max(warm / 20);
+    let (filled, all) = ((count * WARM / PARTS).min(LEDGER), count.min(LEDGER));
+    let limit = GROWTH.max(warm / 20) + (all - filled) as u64 * ENTRY;
     let grown = last.saturating_sub(warm);
     let (most, open) = (files[..WARM].iter().max().copied(), files[PARTS - 1]);
     let most = most.unwrap_or_default() + CLIENTS;
