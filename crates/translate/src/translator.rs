@@ -115,17 +115,21 @@ impl Translator {
 
     /// Adds what the backend needs and no client says: a stream, always, since whole replies are gathered here.
     fn complete(&self, request: &mut Request<'_>) {
-        let constant = |text: &'static str| RawValue::from_string(text.to_owned()).ok();
-        let mut put = |name: &'static str, value: &'static str| {
-            if let Some(value) = constant(value) {
-                request.put(name, Cow::Owned(value));
-            }
-        };
-        put("stream", "true");
+        put(request, "stream", "true");
         if !self.policy.backend.accepts("store") {
-            put("store", "false");
-            put("include", ENCRYPTED_REASONING);
+            put(request, "store", "false");
+            // What the client wants included stays its own.
+            if request.present("include").is_none() {
+                put(request, "include", ENCRYPTED_REASONING);
+            }
         }
+    }
+}
+
+/// Puts a member whose JSON is known here.
+fn put(request: &mut Request<'_>, name: &'static str, json: &'static str) {
+    if let Ok(value) = RawValue::from_string(json.to_owned()) {
+        request.put(name, Cow::Owned(value));
     }
 }
 

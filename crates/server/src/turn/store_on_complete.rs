@@ -1,4 +1,4 @@
-//! Tickets: what it takes to keep the final response of a turn.
+//! The storing of a turn's final response: its owner and its input, kept until the turn is complete.
 
 use bytes::Bytes;
 use chatmock_protocol::responses::Response;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::*;
-use crate::{Chat, Completions, FailureKind, OllamaChat};
+use crate::{Chat, Completions, FailureKind, OllamaChat, Responses};
 
 const EVENTS: &str = concat!(
     "data: {\"type\":\"response.created\",\"response\":{\"id\":\"resp_1\"}}\n\n",
@@ -35,6 +35,18 @@ fn a_request_has_all_that_a_backend_without_memory_needs() {
     assert_eq!(request["include"][0], "reasoning.encrypted_content");
     assert_eq!(request["instructions"], "");
     assert_eq!((turn.is_streamed(), turn.content_type()), (false, "application/json"));
+}
+
+#[test]
+fn what_a_client_wants_included_stays_its_own() {
+    let included = |more: &str| {
+        let body = format!(r#"{{"model":"gpt-6-sol","input":"hi"{more}}}"#);
+        let turn = translator().turn(Responses, body.as_bytes(), 7).unwrap();
+        json(&turn.requests()[0])["include"].clone()
+    };
+    assert_eq!(included(""), serde_json::json!(["reasoning.encrypted_content"]));
+    let own = r#"["web_search_call.action.sources"]"#;
+    assert_eq!(included(&format!(r#","include":{own}"#)).to_string(), own);
 }
 
 #[test]
