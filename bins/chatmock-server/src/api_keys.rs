@@ -1,9 +1,10 @@
 //! The API keys that clients must send: typed, in the environment, or in a file.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, anyhow, ensure};
-use chatmock_server::ApiKey;
+use chatmock_server::{ApiKey, KeySwitch};
 
 use crate::text_file::TextFile;
 use chatmock_server::auth::Secret;
@@ -13,6 +14,9 @@ const GUESSABLE_LENGTH: usize = 16;
 
 /// The largest length of a label, in bytes.
 const MAX_LABEL: usize = 64;
+
+/// The pause between two looks at the file of keys.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// The keys that were loaded, and the warnings about them.
 #[derive(Debug, Default)]
@@ -78,6 +82,69 @@ impl LoadedKeys {
     }
 }
 
+/// The file of keys of a running server, and the keys that were typed besides.
+///
+/// The file is looked at once a second rather than on a signal: SIGHUP is the end of the terminal here, and not every
+/// system has signals. A look is one call of the system.
+#[derive(Debug)]
+pub(crate) struct KeyFile {
+    path: PathBuf,
+    typed: Vec<Secret>,
+    seen: Option<Stamp>,
+}
+
+/// What differs between two states of a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Stamp {
+    changed: SystemTime,
+    length: u64,
+}
+
+impl Stamp {
+    /// Looks at a file; `None` where there is none.
+    fn of(path: &Path) -> Option<Self> {
+        let metadata = path.metadata().ok()?;
+        Some(Self { changed: metadata.modified().ok()?, length: metadata.len() })
+    }
+}
+
+impl KeyFile {
+    /// Notes the state of the file before it is read, so that no change after that is missed.
+    pub(crate) fn of(typed: &[Secret], path: Option<&Path>) -> Option<Self> {
+        let path = path?;
+        Some(Self { path: path.to_owned(), typed: typed.to_vec(), seen: Stamp::of(path) })
+    }
+
+    /// Hands the keys to the server whenever the file has changed. A file that cannot be used changes nothing.
+    pub(crate) async fn watch(mut self, server: KeySwitch) {
+        let mut looks = tokio::time::interval(LOOK);
+        looks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            looks.tick().await;
+            let Some(read) = self.read_if_changed() else { continue };
+            match read {
+                Ok(LoadedKeys { keys, warnings }) => {
+                    for warning in warnings {
+                        tracing::warn!("{warning}");
+                    }
+                    tracing::info!("the API keys were read again: {} apply now", keys.len());
+                    server.replace(keys);
+                }
+                Err(error) => tracing::warn!("{error:#}; the API keys stay as they were"),
+            }
+        }
+    }
+
+    fn read_if_changed(&mut self) -> Option<anyhow::Result<LoadedKeys>> {
+        let now = Stamp::of(&self.path);
+        if now == self.seen {
+            return None;
+        }
+        self.seen = now;
+        Some(LoadedKeys::read(&self.typed, Some(&self.path)))
+    }
+}
+
 /// Returns the warning about a file with keys that other users can read.
 pub(crate) fn open_file_warning(path: &Path) -> String {
     let path = path.display();
@@ -128,6 +195,21 @@ mod tests {
         }
         let error = LoadedKeys::read(&[], Some(Path::new("no/such/file"))).unwrap_err();
         assert!(format!("{error:#}").contains("no/such/file"));
+    }
+
+    #[test]
+    fn a_file_is_read_again_only_when_it_has_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        std::fs::write(&path, "ann:0123456789abcdef\n").unwrap();
+        let mut file = KeyFile::of(&[Secret::new("typed-0123456789")], Some(&path)).unwrap();
+        assert!(file.read_if_changed().is_none());
+        std::fs::write(&path, "ann:0123456789abcdef\nben:0123456789abcdeg\n").unwrap();
+        assert_eq!(file.read_if_changed().unwrap().unwrap().keys.len(), 3);
+        assert!(file.read_if_changed().is_none());
+        std::fs::remove_file(&path).unwrap();
+        assert!(file.read_if_changed().unwrap().is_err() && file.read_if_changed().is_none());
+        assert!(KeyFile::of(&[], None).is_none());
     }
 
     #[cfg(unix)]

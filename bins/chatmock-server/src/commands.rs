@@ -19,6 +19,9 @@ pub(crate) enum Tool {
     /// Installs the server as a service of yours, looks at it, and removes it
     #[command(subcommand, after_help = SERVICE_EXAMPLES)]
     Service(ServiceCommand),
+    /// Says whether the server on this machine is ready; for the health checks of containers
+    #[command(after_help = HEALTH_EXAMPLES)]
+    Health,
     /// Lists the models: their context, efforts and tiers, and their names in each API
     #[command(after_help = MODELS_EXAMPLES)]
     Models(ModelsArgs),
@@ -90,6 +93,9 @@ pub(crate) enum ConfigCommand {
     /// Prints the path of the configuration file, even if there is no file
     #[command(after_help = CONFIG_EXAMPLES)]
     Path,
+    /// Writes a configuration file that explains every key and sets none, unless there is a file
+    #[command(after_help = CONFIG_EXAMPLES)]
+    Init,
 }
 
 /// The parts of `service`.
@@ -205,7 +211,8 @@ pub(crate) const CONFIG_EXAMPLES: &str = "\
 Examples:
   chatmock-server config show
   chatmock-server config show --json --port 9000
-  chatmock-server config path";
+  chatmock-server config path
+  chatmock-server config init";
 
 /// Examples of `usage`.
 pub(crate) const USAGE_EXAMPLES: &str = "\
@@ -213,6 +220,14 @@ Examples:
   chatmock-server usage
   chatmock-server usage --since 24h --by client
   chatmock-server usage --json";
+
+const HEALTH_EXAMPLES: &str = "\
+It prints a word and ends with 0 if the server is ready, and with 1 if it is not or does not answer.
+
+Examples:
+  chatmock-server health
+  chatmock-server health --port 9000
+  HEALTHCHECK CMD [\"chatmock-server\", \"health\"]";
 
 const EXIT_CODES_EXAMPLES: &str = "\
 Examples:
@@ -268,5 +283,5 @@ Exit codes:
   130  ended at once by a second Ctrl-C
   143  ended at once by a second SIGTERM
 
-A first Ctrl-C or SIGTERM, and the end of the terminal that the server was started from, let open answers finish \
-(--drain) and end with 0.";
+A first Ctrl-C or SIGTERM, and the end of the terminal that the server was
+started from, let open answers finish (--drain) and end with 0.";

@@ -3,6 +3,7 @@
 mod location;
 mod parse;
 pub(crate) mod show;
+pub(crate) mod template;
 mod value;
 
 use std::path::PathBuf;

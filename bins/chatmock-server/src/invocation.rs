@@ -1,13 +1,14 @@
 //! The invocation: the command and its options, from the command line, the environment and the file.
 
 use anyhow::anyhow;
-use clap::{ArgMatches, Command};
+use clap::{ArgMatches, Command, CommandFactory};
 
 use crate::cli::{Cli, ServerCommand};
 use crate::command::{self, command};
 use crate::commands::{ConfigCommand, Tool};
-use crate::config::{Config, ConfigLocation, show};
+use crate::config::{Config, ConfigLocation, show, template};
 use crate::env::Folders;
+use crate::exit::ExitError;
 use crate::{usage, value_parsers};
 
 /// The task of this run.
@@ -23,21 +24,27 @@ pub(crate) enum Invocation {
 
 impl Invocation {
     /// Reads the task. Ends the program on `--help` and on mistakes in flags and variables.
-    pub(crate) fn read(folders: &Folders) -> anyhow::Result<Self> {
+    pub(crate) fn read(folders: &Folders) -> Result<Self, ExitError> {
         let matches = read(command());
         // The location of the file cannot be a setting of the file, so the command line is parsed
         // first without the file and then again with its values as defaults.
         let Cli { command, program, .. } = cli(&matches, |_| false);
         if let Some(ServerCommand::Other(words)) = command {
-            return Err(anyhow!(value_parsers::unknown_word_hint(
-                &words.into_iter().next().unwrap_or_default()
-            )));
+            let all = Cli::command();
+            let names: Vec<&str> = all.get_subcommands().map(Command::get_name).collect();
+            let word = words.into_iter().next().unwrap_or_default();
+            let hint = value_parsers::unknown_word_hint(&word, &names);
+            return Err(ExitError::Settings(anyhow!(hint)));
         }
-        let location = ConfigLocation::find(program.config.as_deref(), folders)?;
+        let location = ConfigLocation::find(program.config.as_deref(), folders);
+        let location = location.map_err(ExitError::Settings)?;
         if let Some(ServerCommand::Config(ConfigCommand::Path)) = command {
             return Ok(Self::Print(format!("{location}\n")));
         }
-        let config = Config::read(location, folders)?;
+        if let Some(ServerCommand::Config(ConfigCommand::Init)) = command {
+            return Ok(Self::Print(template::write(&location).map_err(ExitError::Other)?));
+        }
+        let config = Config::read(location, folders).map_err(ExitError::Settings)?;
         let matches = if config.is_empty() { matches } else { read(config.command()) };
         Ok(match command {
             Some(ServerCommand::Config(ConfigCommand::Show { json: true })) => {
@@ -45,7 +52,8 @@ impl Invocation {
             }
             Some(ServerCommand::Config(_)) => Self::Print(show::text(&config, &matches)),
             Some(ServerCommand::Usage(args)) => {
-                Self::Print(usage::run(&args, &cli(&matches, |id| config.sets(id)))?)
+                let report = usage::run(&args, &cli(&matches, |id| config.sets(id)));
+                Self::Print(report.map_err(ExitError::Settings)?)
             }
             Some(ServerCommand::Tool(tool)) => {
                 let cli = cli(&matches, |id| config.sets(id));

@@ -13,6 +13,7 @@ mod demo;
 mod env;
 mod exit;
 mod first_run;
+mod health;
 mod invocation;
 mod line_limit;
 mod listen;
@@ -49,6 +50,7 @@ use chatmock_server::{Listener, Served, Server, Settings};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
+use crate::api_keys::KeyFile;
 use crate::banner::{AccountStatus, BannerFacts, Offer};
 use crate::cli::Cli;
 use crate::config::Config;
@@ -104,7 +106,7 @@ fn tune_allocator() {
 
 fn execute(writer: &LogWriter) -> Result<ExitCode, ExitError> {
     let folders = Folders::read();
-    match Invocation::read(&folders).map_err(ExitError::Settings)? {
+    match Invocation::read(&folders)? {
         Invocation::Serve(cli, config) => {
             let ended = start(*cli, &config, &folders, writer);
             ended.map_err(|error| config.explain(error))
@@ -139,6 +141,7 @@ fn start(
         log,
         verbose,
         stay,
+        key_file,
         mut warnings,
         mut server,
     } = resolved;
@@ -151,7 +154,7 @@ fn start(
     let sockets = listen.bind()?.with_metrics(metrics_address)?;
     let runtime = runtime().context("cannot start the runtime")?;
     runtime.spawn(log.limit().clone().run());
-    let ended = runtime.block_on(run(server, RunOptions { demo, stay }, sockets, &log));
+    let ended = runtime.block_on(run(server, RunOptions { demo, stay, key_file }, sockets, &log));
     log.limit().report();
     // Running tasks must not delay a program that was asked to end.
     runtime.shutdown_background();
@@ -172,11 +175,12 @@ pub(crate) fn runtime() -> io::Result<Runtime> {
 struct RunOptions {
     demo: bool,
     stay: bool,
+    key_file: Option<KeyFile>,
 }
 
 async fn run(
     mut settings: Settings,
-    RunOptions { demo, stay }: RunOptions,
+    RunOptions { demo, stay, key_file }: RunOptions,
     sockets: BoundSockets,
     log: &Log,
 ) -> Result<ExitCode, ExitError> {
@@ -189,6 +193,9 @@ async fn run(
     let (listeners, endpoints) = sockets.listeners().context("cannot listen")?;
     refuse_own_address(server.route(), &endpoints)?;
     server.check_guard().await.map_err(|why| ExitError::Settings(anyhow!(why)))?;
+    if let Some(file) = key_file {
+        tokio::spawn(file.watch(server.key_switch()));
+    }
     if let Some((listener, address)) = sockets.metrics().context("cannot listen")? {
         tracing::info!("metrics at http://{address}/metrics");
         server.serve_metrics(listener);

@@ -6,7 +6,7 @@ use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::time::Duration;
 
 /// The longest wait for an answer of the other program.
-const PATIENCE: Duration = Duration::from_millis(500);
+pub(crate) const PATIENCE: Duration = Duration::from_millis(500);
 
 /// The most of an answer that is read, in bytes.
 const MAX_ANSWER: u64 = 64 * 1024;
@@ -67,8 +67,13 @@ pub(crate) fn loopback(port: u16) -> SocketAddr {
 
 /// Asks a server on this machine, without a key.
 pub(crate) fn get(address: SocketAddr, path: &str) -> Option<Answer> {
-    let mut stream = TcpStream::connect_timeout(&address, PATIENCE).ok()?;
+    let stream = TcpStream::connect_timeout(&address, PATIENCE).ok()?;
     stream.set_read_timeout(Some(PATIENCE)).ok()?;
+    exchange(stream, path)
+}
+
+/// Sends a GET over an open connection and reads the answer.
+pub(crate) fn exchange(mut stream: impl Read + Write, path: &str) -> Option<Answer> {
     // An answer of HTTP/1.0 has no chunks and ends with the connection.
     let request =
         format!("GET {path} HTTP/1.0\r\nhost: 127.0.0.1\r\naccept: application/json\r\n\r\n");

@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use anyhow::{Context, anyhow, bail, ensure};
 use chatmock_server::upstream::public_file;
+use chatmock_server::wrap;
 
 use crate::exit::ExitError;
-use crate::runtime;
 use crate::tool_context::print;
+use crate::{runtime, terminal};
 
 /// The address of the releases, which is set when one is built and empty in a build from the source.
 const RELEASES: Option<&str> = option_env!("CHATMOCK_RELEASES");
@@ -35,11 +36,16 @@ pub(crate) fn run(check: bool) -> Result<ExitCode, ExitError> {
         return Ok(ExitCode::SUCCESS);
     }
     let Some(releases) = RELEASES.filter(|releases| !releases.is_empty()) else {
-        let text = "This is a build from the source, which knows no address of releases: nothing was asked.\n";
-        return print(text.as_bytes());
+        let text = "This is a build from the source, which knows no address of releases: nothing was asked.";
+        return say(text);
     };
     let words = self::check(releases).map_err(ExitError::Other)?;
-    print(format!("{words}\n").as_bytes())
+    say(&words)
+}
+
+fn say(text: &str) -> Result<ExitCode, ExitError> {
+    let text = wrap::hanging(text, (0, 0), terminal::width_of_stdout());
+    print(format!("{text}\n").as_bytes())
 }
 
 /// Asks for the newest release below an address.

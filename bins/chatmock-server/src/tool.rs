@@ -3,13 +3,14 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
+use chatmock_server::wrap;
 use clap_complete::Shell;
 
 use crate::command::without_environment;
 use crate::commands::{EXIT_CODES, ManArgs, Tool};
 use crate::exit::ExitError;
 use crate::tool_context::{ToolContext, print};
-use crate::{connect, models_table, release, service};
+use crate::{connect, health, models_table, release, service, terminal};
 
 /// The name of the program, as completions and man pages have it.
 const NAME: &str = "chatmock-server";
@@ -21,13 +22,19 @@ impl Tool {
             Self::Connect(args) => connect::run(&args, &context),
             Self::Launch(args) => connect::launch::run(&args, &context),
             Self::Service(command) => service::run(&command, &context),
+            Self::Health => health::run(&context),
             Self::Version { check } => release::run(check),
             Self::Models(args) => models_table::run(&args, context),
             Self::Completions { shell } => print(&completions(shell)),
             Self::Man(args) => man(&args),
-            Self::ExitCodes => print(format!("{EXIT_CODES}\n").as_bytes()),
+            Self::ExitCodes => print(exit_codes(terminal::width_of_stdout()).as_bytes()),
         }
     }
+}
+
+/// Returns the help topic, at the width of the terminal.
+fn exit_codes(width: usize) -> String {
+    EXIT_CODES.lines().map(|line| wrap::hanging(line, (0, 7), width) + "\n").collect()
 }
 
 fn completions(shell: Shell) -> Vec<u8> {

@@ -76,7 +76,12 @@ fn ask(url: &str, args: &UsageArgs) -> anyhow::Result<UsageReport> {
     let path = format!("/usage?since={since}&by={}", args.by.as_str());
     let key = args.key_from_env.as_deref().map(env::key).transpose()?;
     let reply = get(url, &path, key.as_deref())
-        .with_context(|| format!("cannot ask {}", sanitize::text(url)))?;
+        .map_err(|error| {
+            anyhow!(
+                "cannot ask {}: {error:#}\nhint: start the server with chatmock-server, or pass --url URL",
+                sanitize::text(url)
+            )
+        })?;
     let (head, body) = reply.split_once("\r\n\r\n").context("the answer is no HTTP")?;
     let status = head.split(' ').nth(1).unwrap_or_default();
     if status == "401" {

@@ -10,6 +10,9 @@ use chatmock_server::translate::catalog::Alias;
 use chatmock_server::usage_since;
 use chatmock_server::{HostName, Origin};
 
+/// The likeness from which a word is taken for a misspelt command.
+const NEAR: f64 = 0.8;
+
 /// The longest time that a flag accepts, in seconds: a year.
 const MAX_SECONDS: f64 = 366.0 * 24.0 * 3600.0;
 
@@ -32,6 +35,11 @@ pub(crate) fn origin(word: &str) -> Result<Origin, String> {
 pub(crate) fn count(word: &str) -> Result<usize, String> {
     let number = word.trim().parse().ok().filter(|number| *number > 0);
     number.ok_or_else(|| "expected a whole number of at least 1".to_owned())
+}
+
+/// Parses a port.
+pub(crate) fn port(word: &str) -> Result<u16, String> {
+    word.trim().parse().map_err(|_| "expected a number from 0 to 65535".to_owned())
 }
 
 /// The path of a socket in the file system.
@@ -155,16 +163,23 @@ pub(crate) fn size_or_off(word: &str) -> Result<SizeOrOff, String> {
 }
 
 /// Returns a hint for a word that ChatMock had, or that has no meaning.
-pub(crate) fn unknown_word_hint(word: &OsStr) -> &'static str {
-    match word.to_str() {
-        Some("login") => "to sign in, run: chatmock-auth login",
-        Some("info" | "status" | "whoami") => "to see who is signed in, run: chatmock-auth status",
-        Some("logout") => "to sign out, run: chatmock-auth logout",
-        Some("doctor") => "to find out what is wrong, run: chatmock-auth doctor",
-        _ => {
-            "unknown command: `chatmock-server --help` lists the commands, such as `models` and `config show`, and the flags"
-        }
+pub(crate) fn unknown_word_hint(word: &OsStr, commands: &[&str]) -> String {
+    let word = chatmock_server::sanitize::text(&word.to_string_lossy());
+    let other = match &*word {
+        "login" => "to sign in, run: chatmock-auth login",
+        "info" | "status" | "whoami" => "to see who is signed in, run: chatmock-auth status",
+        "logout" => "to sign out, run: chatmock-auth logout",
+        "doctor" => "to find out what is wrong, run: chatmock-auth doctor",
+        _ => "",
+    };
+    if !other.is_empty() {
+        return other.to_owned();
     }
+    let alike = |command: &&&str| strsim::jaro_winkler(command, &word);
+    let near = commands.iter().max_by(|a, b| alike(a).total_cmp(&alike(b)));
+    let near = near.filter(|near| alike(near) > NEAR);
+    let near = near.map(|near| format!("did you mean {near}? ")).unwrap_or_default();
+    format!("there is no command {word}\nhint: {near}`chatmock-server --help` lists the commands")
 }
 
 #[cfg(test)]

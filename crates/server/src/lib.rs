@@ -19,6 +19,7 @@ mod tokenizer;
 mod turn;
 pub mod wrap;
 
+pub use crate::http::api_keys::KeySwitch;
 pub use crate::http::connection::Listener;
 pub use crate::http::sanitize;
 pub use error::{ServerError, StoreError};

@@ -33,6 +33,7 @@ use tokio::time::MissedTickBehavior;
 
 use crate::app::App;
 use crate::error::ServerError;
+use crate::http::api_keys::KeySwitch;
 use crate::http::connection::{
     Accepted, BodyLength, ConnectionIo, ConnectionPhase, Listener, Stream, UpgradeSlot,
 };
@@ -105,6 +106,12 @@ impl Server {
         let state = &self.app.state;
         let credentials = state.client.credentials().await.ok()?;
         state.limits.last(&credentials).map(|(_, limits)| limits)
+    }
+
+    /// Returns the inbound keys, to be replaced while the server runs.
+    #[must_use]
+    pub fn key_switch(&self) -> KeySwitch {
+        self.app.guard.key_switch()
     }
 
     /// The backend that answers.

@@ -19,6 +19,17 @@ const SOCKET: &str = "chatmock-server.socket";
 /// The tool of the service manager.
 const CONTROL: &str = "systemctl";
 
+/// The properties of the unit that are shown.
+const PROPERTIES: [&str; 7] = [
+    "FragmentPath",
+    "ActiveState",
+    "SubState",
+    "UnitFileState",
+    "Result",
+    "MainPID",
+    "ExecMainStatus",
+];
+
 /// The service manager of this person.
 #[derive(Debug)]
 pub(super) struct Systemd {
@@ -43,6 +54,17 @@ impl Systemd {
         if self.units.join(SOCKET).exists() { SOCKET } else { SERVICE }
     }
 
+    /// Says which unit is in force: this program's, one by hand, or that of a package.
+    fn installed(&self, in_force: &str) -> String {
+        let path = self.path();
+        match fs::read_to_string(&path) {
+            Ok(unit) if unit.contains(MARK) => path.display().to_string(),
+            Ok(_) => format!("{} (by hand)", path.display()),
+            Err(_) if in_force.starts_with('/') => format!("{in_force} (not by this command)"),
+            Err(_) => "no".to_owned(),
+        }
+    }
+
     fn control(arguments: &[&str]) -> anyhow::Result<String> {
         call(CONTROL, &[&["--user"], arguments].concat())
     }
@@ -54,7 +76,8 @@ impl Manager for Systemd {
         let by_hand = target.exists() && !target.text().contains(MARK);
         let kept = if target.exists() { Kept::of(target.text()) } else { Kept::default() };
         let text = unit::text(plan, &paths(plan)?, &kept);
-        if target.text() == text {
+        let unchanged = target.text() == text;
+        if unchanged {
             say(&format!("{} is installed already.", self.path().display()));
         } else {
             say(&self.path().display().to_string());
@@ -73,9 +96,11 @@ impl Manager for Systemd {
             return Ok(());
         }
         let started = self.started();
+        // What runs already with this unit goes on.
+        let how = if unchanged { "start" } else { "restart" };
         let done = Self::control(&["daemon-reload"])
             .and_then(|_| Self::control(&["enable", started]))
-            .and_then(|_| Self::control(&["restart", started]));
+            .and_then(|_| Self::control(&[how, started]));
         done.map_err(|error| {
             ExitError::Other(anyhow!(
                 "the unit is written, and systemd could not start it: {error:#}\nhint: in your own session, run: systemctl --user daemon-reload && systemctl --user enable --now {started}"
@@ -88,7 +113,7 @@ impl Manager for Systemd {
     fn uninstall(&self, yes: bool) -> Result<(), ExitError> {
         let target = Target::read(&self.path(), &self.home)?;
         if !target.exists() {
-            say("There is no such service.");
+            say("There is no such service of yours.");
             return Ok(());
         }
         if !target.text().contains(MARK) {
@@ -105,31 +130,24 @@ impl Manager for Systemd {
         }
         target.delete()?;
         drop(Self::control(&["daemon-reload"]));
+        if self.units.join(SOCKET).exists() {
+            say(&format!("{} was installed by hand and stays.", self.units.join(SOCKET).display()));
+        }
         Ok(())
     }
 
     fn status(&self) -> Result<bool, ExitError> {
-        let path = self.path();
-        let installed = match fs::read_to_string(&path) {
-            Ok(unit) if unit.contains(MARK) => path.display().to_string(),
-            Ok(_) => format!("{} (by hand)", path.display()),
-            Err(_) => "no".to_owned(),
-        };
-        print_line("Installed", &installed);
-        let properties =
-            ["ActiveState", "SubState", "UnitFileState", "Result", "MainPID", "ExecMainStatus"];
-        let shown = Self::control(&["show", SERVICE, "--property", &properties.join(",")]);
-        let shown = match shown {
-            Ok(shown) => shown,
-            Err(error) => {
-                print_line("State", &format!("unknown: {error:#}"));
-                return Ok(false);
-            }
-        };
+        let shown = Self::control(&["show", SERVICE, "--property", &PROPERTIES.join(",")]);
         let property = |name: &str| {
+            let shown = shown.as_deref().unwrap_or_default();
             let mut lines = shown.lines().filter_map(|line| line.split_once('='));
             lines.find(|(known, _)| *known == name).map_or("unknown", |(_, value)| value)
         };
+        print_line("Installed", &self.installed(property("FragmentPath")));
+        if let Err(error) = &shown {
+            print_line("State", &format!("unknown: {error:#}"));
+            return Ok(false);
+        }
         let state = property("ActiveState");
         let process = match property("MainPID") {
             "0" | "unknown" => String::new(),
@@ -147,7 +165,9 @@ impl Manager for Systemd {
             "Lingers",
             if lingers() == Some(true) { "yes" } else { "no: it ends when you log out" },
         );
-        Ok(state == "active" || state == "reloading")
+        // Behind a socket that listens, the service runs from the first connection on.
+        let listens = || self.started() == SOCKET && Self::control(&["is-active", SOCKET]).is_ok();
+        Ok(state == "active" || state == "reloading" || listens())
     }
 
     fn logs(&self, follow: bool) -> Result<ExitCode, ExitError> {
@@ -205,8 +225,13 @@ fn create_private(folder: &Path) -> Result<(), ExitError> {
 
 /// Returns whether the services of this person run without a session; `None` where that is not known.
 fn lingers() -> Option<bool> {
-    let user = std::env::var("USER").unwrap_or_default();
-    let shown = call("loginctl", &["show-user", &user, "--property", "Linger"]).ok()?;
+    // Without a name, loginctl shows the user whose command it is; it knows only users who are logged in or linger.
+    let shown = call("loginctl", &["show-user", "--property", "Linger"]);
+    let named = || {
+        let user = std::env::var("USER").ok().filter(|user| !user.is_empty())?;
+        call("loginctl", &["show-user", &user, "--property", "Linger"]).ok()
+    };
+    let shown = shown.ok().filter(|shown| shown.contains("Linger=")).or_else(named)?;
     Some(shown.trim() == "Linger=yes")
 }
 

@@ -50,6 +50,30 @@ fn a_key_of_the_file_or_the_variable_lets_in_and_nothing_else_does() {
 }
 
 #[test]
+fn a_changed_file_of_keys_applies_without_a_restart_and_one_that_cannot_be_used_changes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("keys");
+    let write = |text: &str| {
+        let new = folder.path().join("new");
+        std::fs::write(&new, text).unwrap();
+        std::fs::rename(&new, &file).unwrap();
+    };
+    write(&format!("ann:{KEY}\n"));
+    let running = Running::start(demo().arg("--api-key-file").arg(&file));
+    let ask = |key| running.ask_with(("x-api-key", key), "GET /v1/models", "");
+    assert!(ask(KEY).starts_with("HTTP/1.1 200 "));
+    write("ben:another-long-key-of-ben\neve:a-third-long-key-of-eve\n");
+    running.line("the API keys were read again: 2 apply now");
+    assert!(ask("another-long-key-of-ben").starts_with("HTTP/1.1 200 "));
+    assert!(ask(KEY).starts_with("HTTP/1.1 401 "));
+    write("# nobody\n");
+    let (_, line) = running.line("the API keys stay as they were");
+    assert!(line.contains("holds no key"), "{line}");
+    assert!(ask("a-third-long-key-of-eve").starts_with("HTTP/1.1 200 "));
+    assert!(ask("").starts_with("HTTP/1.1 401 "));
+}
+
+#[test]
 fn no_message_repeats_a_key() {
     for arguments in [
         &["--api-key", "secret words"][..],

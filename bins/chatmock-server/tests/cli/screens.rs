@@ -151,7 +151,7 @@ fn the_exit_codes_are_a_help_topic() {
 
 #[test]
 fn the_help_fits_eighty_columns_and_has_examples() {
-    let commands: [&[&str]; 19] = [
+    let commands: [&[&str]; 21] = [
         &[],
         &["connect"],
         &["launch"],
@@ -162,6 +162,7 @@ fn the_help_fits_eighty_columns_and_has_examples() {
         &["service", "logs"],
         &["service", "restart"],
         &["models"],
+        &["health"],
         &["version"],
         &["completions"],
         &["man"],
@@ -169,6 +170,7 @@ fn the_help_fits_eighty_columns_and_has_examples() {
         &["config"],
         &["config", "show"],
         &["config", "path"],
+        &["config", "init"],
         &["usage"],
         &["--demo"],
     ];
@@ -183,4 +185,48 @@ fn the_help_fits_eighty_columns_and_has_examples() {
     // The fifty flags of the server do not bury the one of the command.
     let output = program(&["models", "--help"]).output().unwrap();
     assert!(!String::from_utf8(output.stdout).unwrap().contains("--drain"));
+}
+
+#[test]
+fn health_says_in_a_word_and_a_code_whether_the_server_here_is_ready() {
+    let running = super::process::Running::start(&mut demo());
+    let port = running.address.rsplit(':').next().unwrap();
+    let output = program(&["health", "--port", port]).output().unwrap();
+    assert_eq!((output.status.code(), &*output.stdout), (Some(0), &b"ready\n"[..]));
+    let home = TempDir::new().unwrap();
+    let home = home.path().to_str().unwrap();
+    let mut signed_out = program(&["--port", "0", "--home", home, "--model-sync", "false"]);
+    let running = super::process::Running::start(&mut signed_out);
+    let port = running.address.rsplit(':').next().unwrap();
+    let output = program(&["health", "--port", port]).output().unwrap();
+    assert_eq!((output.status.code(), &*output.stdout), (Some(1), &b"signed out\n"[..]));
+    let (code, error) = refused(&mut program(&["health", "--port", "9"]));
+    assert!(code == 1 && error.contains("no server answers at http://127.0.0.1:9"), "{error}");
+}
+
+#[test]
+fn a_misspelt_command_and_a_port_of_letters_are_answered_in_plain_words() {
+    let (code, error) = refused(&mut program(&["modles"]));
+    assert!(code == 2 && error.contains("there is no command modles"), "{error}");
+    assert!(error.contains("did you mean models?"), "{error}");
+    let (code, error) = refused(&mut program(&["--port", "abc"]));
+    assert!(code == 2 && error.contains("expected a number from 0 to 65535"), "{error}");
+}
+
+#[test]
+fn a_configuration_file_is_written_once_and_read() {
+    let folder = TempDir::new().unwrap();
+    let file = folder.path().join("chatmock.toml");
+    let run = || {
+        let mut command = program(&["config", "init"]);
+        command.env("CHATMOCK_CONFIG", &file).output().unwrap()
+    };
+    assert!(run().status.success());
+    let text = fs::read_to_string(&file).unwrap();
+    fs::write(&file, text.replace("# port = 8000", "port = 9000")).unwrap();
+    let shown = program(&["config", "show"]).env("CHATMOCK_CONFIG", &file).output().unwrap();
+    assert!(String::from_utf8(shown.stdout).unwrap().contains("port = 9000"));
+    let again = run();
+    assert_eq!(again.status.code(), Some(1));
+    assert!(String::from_utf8(again.stderr).unwrap().contains("is there already"));
 }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::net::{IpAddr, Ipv6Addr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use base64::Engine;
@@ -104,9 +104,34 @@ fn network(address: IpAddr) -> IpAddr {
 /// The keys that let requests in; with none, everybody may ask.
 #[derive(Debug)]
 pub(crate) struct ApiKeys {
-    keys: Vec<ApiKey>,
+    keys: KeySwitch,
     wrong: Mutex<WrongKeys>,
     most_wrong: u32,
+}
+
+/// The inbound keys of a server, which can be replaced while it runs.
+#[derive(Clone, Debug)]
+pub struct KeySwitch(Arc<RwLock<Arc<[ApiKey]>>>);
+
+impl KeySwitch {
+    fn new(keys: Vec<ApiKey>) -> Self {
+        Self(Arc::new(RwLock::new(keys.into())))
+    }
+
+    fn current(&self) -> Arc<[ApiKey]> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Replaces the keys for the requests that come from now on.
+    ///
+    /// No keys would let everybody in, so that an empty list has no effect, nor has any list on a server that was
+    /// started without keys and promised to need none.
+    pub fn replace(&self, keys: Vec<ApiKey>) {
+        let mut current = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        if !keys.is_empty() && !current.is_empty() {
+            *current = keys.into();
+        }
+    }
 }
 
 /// The number of wrong keys in the second that began at `since`.
@@ -120,12 +145,17 @@ impl ApiKeys {
     /// Creates a check of these keys, which answers at most `most_wrong` wrong ones a second with 401.
     pub(crate) fn new(keys: Vec<ApiKey>, most_wrong: u32) -> Self {
         let wrong = Mutex::new(WrongKeys { since: Instant::now(), count: 0 });
-        Self { keys, wrong, most_wrong }
+        Self { keys: KeySwitch::new(keys), wrong, most_wrong }
+    }
+
+    /// Returns the keys, to be replaced while the server runs.
+    pub(crate) fn switch(&self) -> KeySwitch {
+        self.keys.clone()
     }
 
     /// Returns whether there are none.
     pub(crate) fn are_none(&self) -> bool {
-        self.keys.is_empty()
+        self.keys.current().is_empty()
     }
 
     /// Finds the caller by the key in the headers.
@@ -138,8 +168,7 @@ impl ApiKeys {
         }
         let mut callers = Vec::new();
         for sent in presented_keys(headers)? {
-            let key = self.find(&sent).ok_or_else(|| self.wrong())?;
-            callers.push(Caller::of_key(key));
+            callers.push(self.find(&sent).ok_or_else(|| self.wrong())?);
         }
         callers
             .into_iter()
@@ -152,13 +181,14 @@ impl ApiKeys {
     /// Hashes are compared, not keys: they have one length, so that even the length of a key stays hidden, and the
     /// keys themselves are in memory only while they are read. A map would be faster for thousands of keys and leak how
     /// far a guess got.
-    fn find(&self, sent: &[u8]) -> Option<&ApiKey> {
+    fn find(&self, sent: &[u8]) -> Option<Caller> {
+        let keys = self.keys.current();
         let digest = digest(sent);
         let mut found = u32::MAX;
-        for (place, key) in (0..).zip(&self.keys) {
+        for (place, key) in (0..).zip(&*keys) {
             found.conditional_assign(&place, digest.ct_eq(&key.digest));
         }
-        self.keys.get(usize::try_from(found).ok()?)
+        keys.get(usize::try_from(found).ok()?).map(Caller::of_key)
     }
 
     /// Refuses a wrong key. Many in a second are slowed down; right ones never are.

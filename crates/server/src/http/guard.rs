@@ -14,7 +14,7 @@ use http::header::HOST;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method};
 
-use crate::http::api_keys::{ApiKeys, Caller};
+use crate::http::api_keys::{ApiKeys, Caller, KeySwitch};
 use crate::http::connection::LocalEnd;
 use crate::settings::{AdmissionSettings, Host, HostName, Origin};
 
@@ -52,6 +52,11 @@ impl Guard {
             ui: settings.ui,
             longest_target: max_target,
         }
+    }
+
+    /// Returns the inbound keys, to be replaced while the server runs.
+    pub(crate) fn key_switch(&self) -> KeySwitch {
+        self.keys.switch()
     }
 
     /// Refuses a request for another server, and a target that is too long to look at.

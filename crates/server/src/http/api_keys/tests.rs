@@ -98,6 +98,23 @@ fn a_client_with_a_field_for_the_address_alone_sends_its_key_in_it() {
 }
 
 #[test]
+fn replaced_keys_apply_at_once_and_no_list_opens_or_closes_a_server() {
+    let keys = ApiKeys::new(vec![ApiKey::new("ann", "first-key")], u32::MAX);
+    let ask = |key: &'static str| {
+        let mut headers = HeaderMap::new();
+        headers.insert("x-api-key", HeaderValue::from_static(key));
+        keys.check(&headers).is_ok()
+    };
+    keys.switch().replace(vec![ApiKey::new("ben", "second-key")]);
+    assert!(!ask("first-key") && ask("second-key"));
+    keys.switch().replace(Vec::new());
+    assert!(ask("second-key") && !keys.are_none());
+    let open = ApiKeys::new(Vec::new(), u32::MAX);
+    open.switch().replace(vec![ApiKey::new("ann", "first-key")]);
+    assert!(open.are_none());
+}
+
+#[test]
 fn without_keys_everybody_may_ask() {
     let none = ApiKeys::new(Vec::new(), 0);
     let mut headers = HeaderMap::new();
