@@ -30,9 +30,15 @@ impl Harness {
         Self::over(Settings { fast: true, tls: true, ..Settings::default() })
     }
 
+    /// Starts a harness whose backend gives fast answers, and whose program runs under callgrind.
+    pub(crate) fn counted() -> Result<Self, BoxError> {
+        let backend = backend(Settings { fast: true, ..Settings::default() })?;
+        let program = Program::counted(&backend.home(), &flags(&backend))?;
+        Ok(Self { program, backend })
+    }
+
     fn over(settings: Settings) -> Result<Self, BoxError> {
-        // No more of the requests than the last few, or this process would hold them all.
-        let backend = Backend::signed_in(Settings { keep_requests: 4, ..settings })?;
+        let backend = backend(settings)?;
         if let Some(certificate) = backend.simulator.certificate() {
             std::fs::write(backend.home().join(CERTIFICATE), certificate)?;
         }
@@ -68,12 +74,21 @@ impl Harness {
 /// The backend's certificate, in the home of whoever is to trust it.
 const CERTIFICATE: &str = "backend.pem";
 
+fn backend(settings: Settings) -> Result<Backend, BoxError> {
+    // No more of the requests than the last few, or this process would hold them all.
+    Ok(Backend::signed_in(Settings { keep_requests: 4, ..settings })?)
+}
+
 fn program(backend: &Backend) -> Result<Program, BoxError> {
     let certificate = backend.home().join(CERTIFICATE);
     let trusted = certificate.is_file().then_some(certificate);
+    Program::start(&backend.home(), &flags(backend), trusted.as_deref())
+}
+
+fn flags(backend: &Backend) -> Vec<String> {
     // What is measured is a call for each answer: the backend counts those, and not answers over one socket.
     let mut flags =
         ["--max-connections=12000", "--upstream-transport=http"].map(str::to_owned).to_vec();
     flags.extend(backend.flags());
-    Program::start(&backend.home(), &flags, trusted.as_deref())
+    flags
 }

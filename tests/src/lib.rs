@@ -5,10 +5,11 @@ mod benchmarks;
 #[cfg(target_os = "linux")]
 mod checks;
 #[cfg(target_os = "linux")]
-#[cfg(target_os = "linux")]
 mod dialect;
 #[cfg(target_os = "linux")]
 mod harness;
+#[cfg(target_os = "linux")]
+mod instructions;
 #[cfg(target_os = "linux")]
 mod load;
 #[cfg(target_os = "linux")]
@@ -44,6 +45,14 @@ pub fn bench() -> ExitCode {
     suite::main(runtime, "bench", &benchmarks::NAMES, benchmarks::run)
 }
 
+/// Counts the instructions of turns and deltas: the program under callgrind.
+#[cfg(target_os = "linux")]
+#[must_use]
+pub fn instructions() -> ExitCode {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    suite::main(runtime, "instructions", &instructions::NAMES, instructions::run)
+}
+
 /// Runs the self test: the program under load and abuse.
 #[cfg(not(target_os = "linux"))]
 #[must_use]
@@ -56,6 +65,13 @@ pub fn selftest() -> ExitCode {
 #[must_use]
 pub fn bench() -> ExitCode {
     say("the bench reads /proc and needs Linux", ExitCode::FAILURE)
+}
+
+/// Counts the instructions of turns and deltas: the program under callgrind.
+#[cfg(not(target_os = "linux"))]
+#[must_use]
+pub fn instructions() -> ExitCode {
+    say("the program runs under callgrind on Linux", ExitCode::FAILURE)
 }
 
 /// Writes words for a person and hands the code on.

@@ -1,5 +1,6 @@
 //! The program as a child process: started, measured from outside, stopped.
 
+use std::ffi::OsStr;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -19,6 +20,32 @@ pub(crate) struct Program {
     pub(crate) address: SocketAddr,
     /// The thread that reads its log to the end, as a person does who keeps it.
     log: Option<JoinHandle<()>>,
+    /// Where callgrind writes what it counts.
+    counts: Option<Counts>,
+}
+
+/// The files that callgrind writes, one each time it is asked to.
+#[derive(Debug)]
+struct Counts {
+    file: PathBuf,
+    dumps: usize,
+}
+
+impl Counts {
+    /// Reads the total of the next file; callgrind begins anew at zero with each.
+    fn next(&mut self) -> Result<u64, BoxError> {
+        self.dumps += 1;
+        let text = std::fs::read_to_string(format!("{}.{}", self.file.display(), self.dumps))?;
+        let total = text.lines().find_map(|line| line.strip_prefix("totals: "));
+        Ok(total.ok_or("callgrind wrote no total")?.trim().parse()?)
+    }
+}
+
+/// A command without the variables of this process: none of them, such as a proxy, may steer the program.
+fn bare(program: impl AsRef<OsStr>, home: &Path) -> Command {
+    let mut command = Command::new(program);
+    command.env_clear().env("HOME", home);
+    command
 }
 
 impl Program {
@@ -30,16 +57,38 @@ impl Program {
         flags: &[String],
         trusted: Option<&Path>,
     ) -> Result<Self, BoxError> {
-        let mut command = Command::new(path()?);
-        command.args(["--port", "0"]).args(flags);
-        // Nothing that is set here may steer it, proxies among them.
-        command.env_clear().env("HOME", home);
+        let mut command = bare(path()?, home);
         command.envs(trusted.map(|file| ("SSL_CERT_FILE", file)));
+        Self::run(command, flags)
+    }
+
+    /// Starts the program under callgrind, which counts its instructions.
+    pub(crate) fn counted(home: &Path, flags: &[String]) -> Result<Self, BoxError> {
+        let counts = home.join("instructions");
+        let mut command = bare("valgrind", home);
+        command.args(["--tool=callgrind", "--quiet"]);
+        command.arg(format!("--callgrind-out-file={}", counts.display())).arg(path()?);
+        Ok(Self { counts: Some(Counts { file: counts, dumps: 0 }), ..Self::run(command, flags)? })
+    }
+
+    fn run(mut command: Command, flags: &[String]) -> Result<Self, BoxError> {
+        command.args(["--port", "0"]).args(flags);
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         let mut child = process::Program::start(&mut command, Reading::Eager)?;
         let address = child.err.listening()?.parse()?;
         let log = Some(child.err.discard());
-        Ok(Self { child, address, log })
+        Ok(Self { child, address, log, counts: None })
+    }
+
+    /// The instructions since the last question, of a program that was started to be counted.
+    pub(crate) fn instructions(&mut self) -> Result<u64, BoxError> {
+        let id = self.id().to_string();
+        let counts = self.counts.as_mut().ok_or("its instructions are not counted")?;
+        let asked = Command::new("callgrind_control").args(["--dump", &id]).output()?;
+        if !asked.status.success() {
+            return Err(String::from_utf8_lossy(&asked.stderr).into_owned().into());
+        }
+        counts.next()
     }
 
     /// Asks it to stop.
@@ -121,8 +170,12 @@ fn figure(folder: &Path, member: &str) -> Result<u64, BoxError> {
     Ok(number.ok_or("no such figure in /proc")?.parse()?)
 }
 
-/// The program in this program's folder, which has the same profile.
+/// The program under test: the one that `CHATMOCK_TEST_PROGRAM` names, or the one in this program's folder, which has
+/// the same profile.
 pub(crate) fn path() -> Result<PathBuf, BoxError> {
+    if let Some(named) = std::env::var_os("CHATMOCK_TEST_PROGRAM") {
+        return Ok(named.into());
+    }
     let own = std::env::current_exe()?;
     let path = own.with_file_name("chatmock-server");
     if path.is_file() {
