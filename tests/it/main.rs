@@ -3,6 +3,7 @@
 
 mod access;
 mod addresses;
+mod background;
 mod bodies;
 mod caching;
 mod codex;

@@ -18,6 +18,7 @@ use crate::panics::PanicCounter;
 use crate::remedies;
 use crate::settings::{HttpSettings, Settings, StoreSettings};
 use crate::state::SharedState;
+use crate::state::background::BackgroundAnswers;
 use crate::state::credentials::UpstreamAuth;
 use crate::state::faults::Faults;
 use crate::state::guard::QuotaGuard;
@@ -133,6 +134,7 @@ fn open_state(settings: Settings) -> Result<(HttpSettings, Policy, SharedState),
         reasoning_withheld: AtomicU64::new(0),
         responses,
         connection_responses: connections,
+        background: BackgroundAnswers::new(http.background),
         reasoning,
         ledger,
         guard,

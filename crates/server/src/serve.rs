@@ -205,6 +205,9 @@ impl Server {
 
     async fn drain(self, mut connections: JoinSet<()>) -> Served {
         self.app.turns.draining.send_replace(true);
+        // They end at once, with a reason, since nobody waits for them here who could be told later.
+        let in_background = self.app.state.background.all_ended();
+        let _ = tokio::time::timeout(LAST_WORDS, in_background).await;
         let finished = async { while connections.join_next().await.is_some() {} };
         let drained = tokio::time::timeout(self.app.settings.timeouts.drain, finished).await;
         while connections.try_join_next().is_some() {}

@@ -48,6 +48,8 @@ pub struct HttpSettings {
     pub sizes: SizeLimits,
     /// The number of calls of the backend that run at once.
     pub turns: TurnLimits,
+    /// The answers that are made without their clients.
+    pub background: BackgroundLimits,
     /// The time limits of clients and of the shutdown.
     pub timeouts: Timeouts,
     /// When a stream begins, and how it shows that it is alive.
@@ -72,6 +74,7 @@ impl Default for HttpSettings {
             admission: AdmissionSettings::default(),
             sizes: SizeLimits::default(),
             turns: TurnLimits::default(),
+            background: BackgroundLimits::default(),
             timeouts: Timeouts::default(),
             streams: StreamSettings::default(),
             sockets: SocketSettings::default(),
@@ -159,6 +162,23 @@ pub struct TurnLimits {
 impl Default for TurnLimits {
     fn default() -> Self {
         Self { max: 1024, max_per_label: None, wait: Duration::from_secs(10) }
+    }
+}
+
+/// The answers that are made without their clients, beside what [`TurnLimits`] allows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BackgroundLimits {
+    /// The most at once in all.
+    pub all: usize,
+    /// The most at once of one key's label, or, where no keys are set, of one address.
+    pub each: usize,
+    /// The longest time that one may take.
+    pub life: Duration,
+}
+
+impl Default for BackgroundLimits {
+    fn default() -> Self {
+        Self { all: 16, each: 4, life: Duration::from_secs(3600) }
     }
 }
 

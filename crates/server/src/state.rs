@@ -1,5 +1,6 @@
 //! State that outlives a request: credentials, models, limits, stored responses, usage and faults.
 
+pub(crate) mod background;
 mod cache_file;
 pub(crate) mod credentials;
 pub(crate) mod faults;
@@ -19,6 +20,7 @@ use chatmock_auth::FaultKind;
 use chatmock_protocol::codex::limits::Snapshot;
 use chatmock_upstream::Client;
 
+use self::background::BackgroundAnswers;
 use self::credentials::UpstreamAuth;
 use self::faults::{Faults, Standing};
 use self::guard::QuotaGuard;
@@ -43,6 +45,8 @@ pub(crate) struct SharedState {
     pub(crate) responses: Arc<ResponseStore>,
     /// Responses that single connections keep for themselves, never on the disk.
     pub(crate) connection_responses: Arc<ResponseStore>,
+    /// Answers that are made without their clients.
+    pub(crate) background: BackgroundAnswers,
     pub(crate) reasoning: ReasoningCache,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) guard: Arc<QuotaGuard>,

@@ -1,6 +1,7 @@
 //! One turn, for every dialect: planned, sent, and answered as a stream or whole.
 
 mod attempt;
+mod background;
 mod body;
 mod choice;
 mod facts;
@@ -19,6 +20,7 @@ use std::time::Duration;
 use chatmock_translate::Policy;
 use tokio::sync::watch;
 
+pub(crate) use self::background::{attached, snapshot};
 pub(crate) use self::pipeline::{TurnRequest, turn};
 pub(crate) use self::places::TurnPlaces;
 pub(crate) use self::plan::{LARGE, Planners, SESSION_HEADERS, seal, without_lone_surrogates};

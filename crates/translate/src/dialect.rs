@@ -70,6 +70,11 @@ pub trait Dialect: 'static {
         took: Duration,
     ) -> Self::Response<'r>;
 
+    /// Writes the reply of which nothing has been done; `None` where the API has no such thing. `shape` has its id.
+    fn queued(_: &Shape<Self::Own>) -> Option<String> {
+        None
+    }
+
     /// Adds to a failure what is known of the turn that failed, where the dialect has words for it.
     #[must_use]
     fn explain(failure: Failure, _: &Shape<Self::Own>) -> Failure {

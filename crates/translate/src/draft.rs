@@ -127,6 +127,10 @@ pub struct Caps {
 pub struct Storage {
     /// Stores the final response, to be asked for later.
     pub store: bool,
+    /// True if it is kept here also where the backend stores responses itself.
+    pub kept_here: bool,
+    /// True if the answer is made without its client, who asks for it later.
+    pub background: bool,
     /// The response that this one continues; whoever stores it puts its conversation in front of the
     /// input.
     pub previous_response_id: Option<String>,
@@ -183,6 +187,15 @@ impl Draft<'_> {
         }
         notice::unknown(&mut self.notices, "stream_options", &options.unknown, UNKNOWN_OPTION);
         options.include_usage.unwrap_or(false)
+    }
+
+    /// Refuses an answer without its client, where there is none.
+    pub(crate) fn refuse_background(&self, why: &'static str) -> Result<(), Failure> {
+        if self.storage.background {
+            let message = format!("background is not supported here: {why}");
+            return Err(Failure::param("background", message).with_code("unsupported_parameter"));
+        }
+        Ok(())
     }
 
     /// Reports the members that are emulated for every backend; `stop` is one of them.

@@ -1,4 +1,4 @@
-//! `GET` and `DELETE /v1/responses/{id}` and `GET …/input_items`: responses that were kept here.
+//! `GET` and `DELETE /v1/responses/{id}`, `GET …/input_items` and `POST …/cancel`: responses that are kept here.
 
 pub(super) mod conversations;
 pub(super) mod input_tokens;
@@ -20,6 +20,7 @@ use crate::http::api_keys::Caller;
 use crate::http::response::{self, HttpResponse, ReplyHeaders};
 use crate::state::SharedState;
 use crate::state::responses::{Owner, unknown};
+use crate::turn;
 
 /// The name of an event.
 #[derive(Deserialize)]
@@ -39,8 +40,9 @@ struct Deleted<'a> {
 pub(super) fn get(exchange: Exchange<'_>) -> Handling<'_> {
     Box::pin(async move {
         let Exchange { context, head, variable: id, .. } = exchange;
-        match context.services.stores_responses() {
-            true => read(&context.services.state, context.caller, id, head.uri.query()).await,
+        let owner = owner(&context.services.state, context.caller).await?;
+        match context.is_here(&owner, id) {
+            true => read(context.services, &owner, id, head.uri.query()),
             false => at_backend(context, head, &[id]).await,
         }
     })
@@ -50,8 +52,9 @@ pub(super) fn get(exchange: Exchange<'_>) -> Handling<'_> {
 pub(super) fn delete(exchange: Exchange<'_>) -> Handling<'_> {
     Box::pin(async move {
         let Exchange { context, head, variable: id, .. } = exchange;
-        match context.services.stores_responses() {
-            true => remove(&context.services.state, context.caller, id).await,
+        let owner = owner(&context.services.state, context.caller).await?;
+        match context.is_here(&owner, id) {
+            true => remove(&context.services.state, &owner, id).await,
             false => at_backend(context, head, &[id]).await,
         }
     })
@@ -61,11 +64,20 @@ pub(super) fn delete(exchange: Exchange<'_>) -> Handling<'_> {
 pub(super) fn input_items(exchange: Exchange<'_>) -> Handling<'_> {
     Box::pin(async move {
         let Exchange { context, head, variable: id, .. } = exchange;
-        match context.services.stores_responses() {
-            true => list_items(&context.services.state, context.caller, id, head.uri.query()).await,
+        let owner = owner(&context.services.state, context.caller).await?;
+        match context.is_here(&owner, id) {
+            true => list_items(&context.services.state, &owner, id, head.uri.query()),
             false => at_backend(context, head, &[id, "input_items"]).await,
         }
     })
+}
+
+impl RequestContext<'_> {
+    /// Returns whether a response is looked for here; else the backend is asked.
+    fn is_here(&self, owner: &Owner, id: &str) -> bool {
+        let store = &self.services.state.responses;
+        self.services.stores_responses() || store.is_kept(owner, id, unix_now())
+    }
 }
 
 impl Services {
@@ -75,22 +87,32 @@ impl Services {
     }
 }
 
-/// Answers with the response as its client got it.
+/// Answers with the response as its client got it, or as far as it is.
 ///
 /// # Errors
-/// 404 for an id that is not here or not this account's, 400 for a stream.
-async fn read(
-    state: &SharedState,
-    caller: &Caller,
+/// 404 for an id that is not here or not this account's.
+fn read(
+    services: &Services,
+    owner: &Owner,
     id: &str,
     query: Option<&str>,
 ) -> Result<HttpResponse, Failure> {
-    let starting_after = starting_after(query)?;
-    let stored = state.responses.find(&owner(state, caller).await?, id, unix_now())?;
+    let (state, starting_after) = (&services.state, starting_after(query)?);
+    if let Some(answer) = state.background.find(&owner.key(id)) {
+        return Ok(match starting_after {
+            Some(after) => {
+                turn::attached(&services.turns, &answer, after as u64, ReplyHeaders::default())
+            }
+            None => turn::snapshot(&answer),
+        });
+    }
+    let stored = state.responses.find(owner, id, unix_now())?;
     if let Some(after) = starting_after {
         let response: &RawValue = serde_json::from_slice(&stored.response)?;
+        let events = replay(response)?;
         let mut frames = Frames::new(Framing::Sse);
-        for event in replay(response)?.iter().skip(after) {
+        // Whoever has counted other events of the same response gets the last one in any case.
+        for event in events.iter().skip(after.min(events.len().saturating_sub(1))) {
             let named: Named<'_> = serde_json::from_slice(event)?;
             frames.message(Some(named.kind), event);
         }
@@ -121,27 +143,44 @@ fn starting_after(query: Option<&str>) -> Result<Option<usize>, Failure> {
     Ok(stream.then(|| after.map_or(0, |number| number.saturating_add(1))))
 }
 
-/// Answers `POST /v1/responses/{id}/cancel`: what is kept here is complete, since nothing is answered in the background.
+/// Answers `POST /v1/responses/{id}/cancel` with the response as it is then; only one that is made without its client
+/// can be ended so.
 pub(super) fn cancel(exchange: Exchange<'_>) -> Handling<'_> {
     Box::pin(async move {
         let Exchange { context, head, body, variable: id } = exchange;
         context.services.bodies.discard(body, &head.headers).await;
-        if !context.services.stores_responses() {
+        let state = &context.services.state;
+        let owner = owner(state, context.caller).await?;
+        if !context.is_here(&owner, id) {
             return at_backend(context, head, &[id, "cancel"]).await;
         }
-        let state = &context.services.state;
-        state.responses.find(&owner(state, context.caller).await?, id, unix_now())?;
+        if let Some(answer) = state.background.find(&owner.key(id)) {
+            answer.cancel();
+            answer.ended().await;
+            return Ok(turn::snapshot(&answer));
+        }
+        let stored = state.responses.find(&owner, id, unix_now())?;
+        if stored.is_of_background() {
+            let response = stored.response.clone();
+            return Ok(response::bytes(StatusCode::OK, "application/json", response));
+        }
         let message = "Cannot cancel a synchronous response: close its connection instead.";
         Err(Failure::new(FailureKind::BadRequest, message).with_code("invalid_request"))
     })
 }
 
-/// Deletes a response.
+/// Deletes a response; one that is still being made comes to its end first.
 ///
 /// # Errors
 /// 404 for an id that is not here or not this account's, 500 where it cannot be deleted for good.
-async fn remove(state: &SharedState, caller: &Caller, id: &str) -> Result<HttpResponse, Failure> {
-    state.responses.delete(&owner(state, caller).await?, id).await?;
+async fn remove(state: &SharedState, owner: &Owner, id: &str) -> Result<HttpResponse, Failure> {
+    let key = owner.key(id);
+    if let Some(answer) = state.background.find(&key) {
+        answer.cancel();
+        answer.ended().await;
+        state.background.forget(&key);
+    }
+    state.responses.delete(owner, id).await?;
     response::json(ReplyHeaders::default(), &Deleted { id, object: "response", deleted: true })
 }
 
@@ -149,14 +188,14 @@ async fn remove(state: &SharedState, caller: &Caller, id: &str) -> Result<HttpRe
 ///
 /// # Errors
 /// 404 for an id that is not here or not this account's, 400 for a query that cannot be meant.
-async fn list_items(
+fn list_items(
     state: &SharedState,
-    caller: &Caller,
+    owner: &Owner,
     id: &str,
     query: Option<&str>,
 ) -> Result<HttpResponse, Failure> {
     let query = page::Query::read(query)?;
-    let stored = state.responses.find(&owner(state, caller).await?, id, unix_now())?;
+    let stored = state.responses.find(owner, id, unix_now())?;
     let items = page::Item::all(id, &stored)?;
     response::json(ReplyHeaders::default(), &query.page(&items)?)
 }

@@ -54,10 +54,14 @@ pub(crate) fn bytes(status: StatusCode, media_type: &'static str, body: Bytes) -
 /// # Errors
 /// When the value cannot be written, which is this program's fault.
 pub(crate) fn json<T: Serialize>(head: ReplyHeaders, value: &T) -> Result<HttpResponse, Failure> {
-    let body = serde_json::to_vec(value)?;
-    let mut reply = bytes(StatusCode::OK, "application/json", body.into());
+    Ok(written(head, serde_json::to_vec(value)?.into()))
+}
+
+/// A JSON reply that is written.
+pub(crate) fn written(head: ReplyHeaders, json: Bytes) -> HttpResponse {
+    let mut reply = bytes(StatusCode::OK, "application/json", json);
     head.put(&mut reply);
-    Ok(reply)
+    reply
 }
 
 /// A turn's whole reply, whose record is already written.

@@ -97,6 +97,11 @@ impl ResponseStore {
         self.with(|memory| memory.get(&owner.key(id), now))
     }
 
+    /// Returns whether an owner's response is here, and not only known to be at the backend.
+    pub(crate) fn is_kept(&self, owner: &Owner, id: &str, now: u64) -> bool {
+        self.get(owner, id, now).is_some_and(|stored| !stored.response.is_empty())
+    }
+
     /// Gives what is stored under a name.
     pub(crate) fn by_name(&self, name: &StoreKey, now: u64) -> Option<Arc<StoredResponse>> {
         self.with(|memory| memory.get(name, now))
@@ -216,13 +221,20 @@ impl ResponseStore {
         id: &str,
         now: u64,
     ) -> Result<Arc<StoredResponse>, Failure> {
-        self.get(owner, id, now).ok_or_else(|| {
-            let message = format!(
-                "Previous response with id '{}' not found.",
-                sanitize::text_within(id, SHOWN)
-            );
-            Failure::param("previous_response_id", message).with_code("previous_response_not_found")
-        })
+        let shown = || sanitize::text_within(id, SHOWN);
+        let refused =
+            |message, code| Err(Failure::param("previous_response_id", message).with_code(code));
+        match self.get(owner, id, now) {
+            Some(stored) if stored.is_open() => {
+                let message = format!("Response with id '{}' is not complete yet.", shown());
+                refused(message, "previous_response_not_complete")
+            }
+            Some(stored) => Ok(stored),
+            None => {
+                let message = format!("Previous response with id '{}' not found.", shown());
+                refused(message, "previous_response_not_found")
+            }
+        }
     }
 
     /// The open database, for tables of others.

@@ -11,7 +11,7 @@ use std::task::Poll;
 use bytes::Bytes;
 use chatmock_translate::ollama::model_name;
 use chatmock_translate::{Dialect, Encoder, Failure, Family, Framing, Notice, Out};
-use chatmock_upstream::{CredentialError, Error, Prepared};
+use chatmock_upstream::{CredentialError, Credentials, Error, Prepared};
 use http::request::Parts;
 use tokio::time::Instant;
 
@@ -20,8 +20,8 @@ use super::body::{TurnBody, TurnParts};
 use super::choice::{self, Choice};
 use super::plan::{ReplayNames, TurnPlan, plan_turn};
 use super::record::{Outcome, TurnRecord};
-use super::socket::SocketTurn;
-use super::{TurnContext, TurnServices};
+use super::socket::{SocketTurn, TurnHandle};
+use super::{TurnContext, TurnServices, background};
 use crate::clock::{LazyElapsed, unix_now, unix_time};
 use crate::failure;
 use crate::http::api_keys::Caller;
@@ -59,11 +59,21 @@ pub(crate) struct TurnRequest<'c> {
 /// A failure before the reply has begun, which still gets a status.
 pub(crate) async fn turn<D: Dialect>(
     services: &Arc<TurnServices>,
-    request: TurnRequest<'_>,
+    mut request: TurnRequest<'_>,
 ) -> Result<HttpResponse, Failure> {
     let mut record = TurnRecord::begin(services, &request, D::NAME);
     let panics = request.panic_in_body;
-    match answer::<D>(services, request, &mut record).await {
+    let answered = match ready::<D>(services, &mut request, &mut record).await {
+        Ok(mut ready) => match ready.plan.background.take() {
+            None => answer::<D>(services, ready, &mut record).await,
+            Some(wish) => match background::begin(services, &ready, wish) {
+                Ok(begun) => return Ok(background::run(services, begun, ready, record)),
+                Err(failure) => Err(failure),
+            },
+        },
+        Err(failure) => Err(failure),
+    };
+    match answered {
         Ok(Answer::Whole(response)) => Ok(response),
         Ok(Answer::Stream(headers, parts)) => {
             let media_type = media_type(parts.framing);
@@ -78,20 +88,34 @@ pub(crate) async fn turn<D: Dialect>(
     }
 }
 
+/// A turn that is planned.
+pub(super) struct Ready<D: Dialect> {
+    pub(super) plan: TurnPlan<D::Own>,
+    pub(super) caller: Caller,
+    /// The framing of a stream: the dialect's way, unless the transport has its own.
+    pub(super) framing: Framing,
+    credentials: Arc<Credentials>,
+    arrived: Instant,
+    /// The link to the socket that the turn came over.
+    handle: Option<Arc<TurnHandle>>,
+    /// Memory reserved for the request, until its answer begins.
+    _reservation: Option<Reservation>,
+}
+
 /// The answer to a request for a turn.
-enum Answer<D: Dialect> {
+pub(super) enum Answer<D: Dialect> {
     /// Whole, with its record written.
     Whole(HttpResponse),
     /// A stream that begins.
     Stream(ReplyHeaders, TurnParts<D>),
 }
 
-/// Plans a turn, sends it, and answers it once that has begun.
-async fn answer<D: Dialect>(
+/// Plans a turn.
+async fn ready<D: Dialect>(
     services: &Arc<TurnServices>,
-    mut request: TurnRequest<'_>,
+    request: &mut TurnRequest<'_>,
     record: &mut TurnRecord,
-) -> Result<Answer<D>, Failure> {
+) -> Result<Ready<D>, Failure> {
     let state = &services.state;
     if state.client.is_loop(&request.head.headers) {
         return Err(failure::via_loop());
@@ -99,16 +123,36 @@ async fn answer<D: Dialect>(
     let credentials = state.client.credentials().await;
     let credentials = credentials.map_err(|error| without_credentials(services, error))?;
     state.models.ready().await;
-    let mut plan = plan_turn::<D>(services, &mut request, &credentials).await?;
+    let plan = plan_turn::<D>(services, request, &credentials).await?;
     record.plan(&plan);
     // It holds the buffer of the request's head, for nothing while the answer is waited for.
     request.head.uri = http::Uri::default();
     log_plan(&plan, D::NAME);
+    let handle = request.socket.take().map(|socket| socket.handle);
+    Ok(Ready {
+        plan,
+        caller: request.caller.clone(),
+        framing: handle.as_ref().map_or(D::FRAMING, |_| Framing::Message),
+        credentials,
+        arrived: request.arrived,
+        handle,
+        _reservation: request.reservation.take(),
+    })
+}
+
+/// Sends a turn, and answers it once that has begun.
+pub(super) async fn answer<D: Dialect>(
+    services: &Arc<TurnServices>,
+    ready: Ready<D>,
+    record: &mut TurnRecord,
+) -> Result<Answer<D>, Failure> {
+    let state = &services.state;
+    let Ready { mut plan, caller, framing, credentials, arrived, handle, _reservation } = ready;
     let mut sources = match (plan.immediate_finish, plan.warm_up.take()) {
         (_, Some(events)) => vec![EventSource::Made(events)],
         (Some(finish), None) => vec![EventSource::AtOnce(finish)],
         (None, None) => {
-            let calls = calls(services, &mut plan, &request.caller, record.live()).await?;
+            let calls = calls(services, &mut plan, &caller, record.live()).await?;
             calls.map(|call| EventSource::open(services, call, &credentials)).collect()
         }
     };
@@ -135,8 +179,6 @@ async fn answer<D: Dialect>(
             Choice::new(source, D::encoder(&shape, number)).remembering(remembered.clone())
         };
         let choices = sources.map(encode).collect();
-        let handle = request.socket.map(|socket| socket.handle);
-        let framing = handle.as_ref().map_or(D::FRAMING, |_| Framing::Message);
         let parts = TurnParts { choices, shape, store_on_complete, framing, handle };
         return Ok(Answer::Stream(headers, parts));
     }
@@ -149,7 +191,7 @@ async fn answer<D: Dialect>(
     if let Some(store_on_complete) = store_on_complete {
         store_on_complete.store::<D::Whole>(&state.responses, &outputs);
     }
-    let rendered = D::render(&outputs, &shape, request.arrived.elapsed());
+    let rendered = D::render(&outputs, &shape, arrived.elapsed());
     response::turn(headers, &rendered).map(Answer::Whole)
 }
 

@@ -20,6 +20,7 @@ use chatmock_upstream::{Credentials, Prepared};
 use http::HeaderMap;
 
 use super::TurnServices;
+use super::background::Wish;
 use super::facts::SentFacts;
 use super::model_member::{names_no_model, with_model};
 use super::pipeline::TurnRequest;
@@ -114,6 +115,8 @@ pub(super) struct TurnPlan<O> {
     pub(super) replay: Option<ReplayNames>,
     /// What is asked of the backend, for the record.
     pub(super) sent: SentFacts,
+    /// The wish for an answer without its client.
+    pub(super) background: Option<Wish>,
 }
 
 /// The names of a turn in the reasoning cache.
@@ -254,6 +257,7 @@ fn plan<D: Dialect>(
         return Ok(None);
     }
     let conversation = kept::continue_conversation(services, &owner, draft)?;
+    let in_background = draft.storage.background;
     let named = draft.session.take();
     // Kept before it is fit for the backend, so that a client finds again what it sent.
     let keeps = draft.storage.store || socket.is_some() || conversation.is_some();
@@ -268,12 +272,21 @@ fn plan<D: Dialect>(
     if let Some(shape) = Arc::get_mut(&mut turn.shape) {
         shape.created_nanos = input.arrived.subsec_nanos();
         shape.store |= unstored || conversation.is_some();
+        if in_background {
+            // It is new, so that nothing is in its place.
+            let _ = shape.response_id.set(format!("resp_{}", random_id()));
+        }
     }
     let warms_up = socket.is_some_and(SocketTurn::is_warm_up);
     let warm_up = warms_up.then(|| warm_up(&turn.request)).transpose()?;
     let claimant = claimant(services, &owner, turn.request.get("store"));
     let facts = SentFacts::of(&turn.request, input.credentials.account_id());
     let sent = sent.filter(|_| turn.shape.store);
+    let background = sent.as_ref().filter(|_| in_background).map(|sent| Wish {
+        owner: owner.clone(),
+        input: sent.clone(),
+        streams: turn.stream,
+    });
     let owner = stored.then(|| owner.clone());
     let store_on_complete =
         sent.map(|sent| StoreOnComplete::new(owner, sent, socket.cloned()).growing(conversation));
@@ -302,6 +315,7 @@ fn plan<D: Dialect>(
         claimant,
         replay,
         sent: facts,
+        background,
     }))
 }
 

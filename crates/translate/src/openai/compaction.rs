@@ -119,6 +119,7 @@ impl Dialect for Compaction {
         if std::mem::take(&mut draft.stream) {
             draft.notices.push(Notice::ignored("stream", "a compaction is given whole"));
         }
+        draft.refuse_background("a compaction is answered at once")?;
         // It is no answer that a later request could continue, nor one whose text could be cut.
         draft.storage.store = false;
         draft.caps.stop.max_tokens = None;

@@ -68,6 +68,7 @@ impl<'b> OpenAiBody<'b> {
             Self::Responses(mut request) => {
                 let options = request.remove("stream_options");
                 let Drafted { mut draft, .. } = responses::draft(request)?;
+                draft.refuse_background("chat completions are answered at once")?;
                 // A value of another shape asks for nothing.
                 let options = options.as_deref().map(|options| json::read_text(options.get()));
                 let stream_usage = draft.stream_options(options.and_then(Result::ok));

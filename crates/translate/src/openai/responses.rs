@@ -1,5 +1,6 @@
 //! The Responses dialect: requests and events pass through, byte for byte where nothing must change.
 
+mod background;
 mod format;
 mod items;
 mod options;
@@ -28,9 +29,11 @@ use crate::openai::either_body::OpenAiBody;
 use crate::reasoning_seal::ReasoningSeal;
 use crate::shape::Shape;
 
+pub use background::{Continued, begun, continued, ended, is_open};
 pub use passthrough::Passthrough;
 pub use replay::replay;
 pub(crate) use request::draft;
+use rewording::Rewording;
 pub use socket::{ErrorMessage, warm_up};
 
 /// The part of a request that only the encoder of the Responses API needs.
@@ -100,6 +103,10 @@ impl Dialect for Responses {
         seal: &ReasoningSeal,
     ) -> Result<Drafted<'b, Self::Own>, Failure> {
         request.for_responses(seal)
+    }
+
+    fn queued(shape: &Shape<Self::Own>) -> Option<String> {
+        Some(Rewording::queued(shape))
     }
 
     fn encoder(shape: &Arc<Shape<Self::Own>>, _: u32) -> Passthrough {

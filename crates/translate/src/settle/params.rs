@@ -25,8 +25,8 @@ pub(super) fn apply(draft: &mut Draft<'_>, backend: &Backend) -> Result<(), Fail
             draft.notices.push(Notice::ignored(param.name.path, param.name.reason));
         }
     }
-    // A backend that stores responses is asked for them.
-    draft.storage.store &= !backend.accepts("store");
+    // A backend that stores responses is asked for them, except for those that are kept here in any case.
+    draft.storage.store &= draft.storage.kept_here || !backend.accepts("store");
     let Some(most) = draft.caps.stop.max_tokens else { return Ok(()) };
     if backend.accepts(MAX_OUTPUT_TOKENS) {
         draft.request.set(MAX_OUTPUT_TOKENS, &most.max(MIN_OUTPUT_TOKENS))?;

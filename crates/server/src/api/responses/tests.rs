@@ -7,6 +7,7 @@ use chatmock_auth::KeeperSettings;
 use http_body_util::BodyExt;
 
 use super::*;
+use crate::app::App;
 use crate::settings::{Access, HttpSettings, ModelSettings, Settings, SignInSettings};
 use crate::state::responses::StoredResponse;
 use crate::{Server, StoreSettings};
@@ -31,19 +32,24 @@ fn settings(home: &Path) -> Settings {
     }
 }
 
-fn state(home: &Path) -> Arc<SharedState> {
-    let state = Server::new(settings(home)).unwrap().app.state.clone();
+fn app(home: &Path) -> Arc<App> {
+    let app = Server::new(settings(home)).unwrap().app;
+    let state = &app.state;
     let input = r#"[{"id":"msg_1"},{"id":"msg_2"}]"#;
     let stored = || StoredResponse::new(1, input.into(), RESPONSE.into());
     let owner = |account: &str| Owner { account: Some(account.to_owned()), key: None };
     state.responses.insert(owner("acct-1").key("resp_1"), stored(), unix_now());
     state.responses.insert(owner("acct-2").key("resp_2"), stored(), unix_now());
-    state
+    app
 }
 
-fn signed_in(home: &Path) -> Arc<SharedState> {
+fn signed_in(home: &Path) -> Arc<App> {
     std::fs::write(home.join("auth.json"), SIGN_IN).unwrap();
-    state(home)
+    app(home)
+}
+
+async fn mine(app: &App) -> Owner {
+    owner(&app.state, &Caller::default()).await.unwrap()
 }
 
 async fn text(reply: Result<HttpResponse, Failure>) -> String {
@@ -54,26 +60,27 @@ async fn text(reply: Result<HttpResponse, Failure>) -> String {
 #[tokio::test]
 async fn a_response_is_given_byte_for_byte_until_it_is_deleted() {
     let home = tempfile::tempdir().unwrap();
-    let state = signed_in(home.path());
+    let app = signed_in(home.path());
+    let mine = mine(&app).await;
     assert_eq!(
-        text(read(&state, &Caller::default(), "resp_1", Some("stream=false&include[]=x")).await)
-            .await,
+        text(read(&app.endpoints, &mine, "resp_1", Some("stream=false&include[]=x"))).await,
         RESPONSE
     );
     assert_eq!(
-        text(remove(&state, &Caller::default(), "resp_1").await).await,
+        text(remove(&app.state, &mine, "resp_1").await).await,
         r#"{"id":"resp_1","object":"response","deleted":true}"#
     );
-    assert_eq!(read(&state, &Caller::default(), "resp_1", None).await.unwrap_err().status(), 404);
-    assert_eq!(remove(&state, &Caller::default(), "resp_1").await.unwrap_err().status(), 404);
+    assert_eq!(read(&app.endpoints, &mine, "resp_1", None).unwrap_err().status(), 404);
+    assert_eq!(remove(&app.state, &mine, "resp_1").await.unwrap_err().status(), 404);
 }
 
 #[tokio::test]
 async fn its_input_items_are_listed() {
     let home = tempfile::tempdir().unwrap();
-    let state = signed_in(home.path());
+    let app = signed_in(home.path());
+    let mine = mine(&app).await;
     assert_eq!(
-        text(list_items(&state, &Caller::default(), "resp_1", Some("limit=1")).await).await,
+        text(list_items(&app.state, &mine, "resp_1", Some("limit=1"))).await,
         r#"{"object":"list","data":[{"id":"msg_2","type":"message","status":"completed"}],"first_id":"msg_2","last_id":"msg_2","has_more":true}"#
     );
 }
@@ -81,11 +88,12 @@ async fn its_input_items_are_listed() {
 #[tokio::test]
 async fn another_accounts_response_is_not_found() {
     let home = tempfile::tempdir().unwrap();
-    let state = signed_in(home.path());
+    let app = signed_in(home.path());
+    let mine = mine(&app).await;
     for failure in [
-        read(&state, &Caller::default(), "resp_2", None).await.unwrap_err(),
-        remove(&state, &Caller::default(), "resp_2").await.unwrap_err(),
-        list_items(&state, &Caller::default(), "resp_2", None).await.unwrap_err(),
+        read(&app.endpoints, &mine, "resp_2", None).unwrap_err(),
+        remove(&app.state, &mine, "resp_2").await.unwrap_err(),
+        list_items(&app.state, &mine, "resp_2", None).unwrap_err(),
     ] {
         let path = "/v1/responses/resp_2";
         let family = crate::api::route::family(path, &http::HeaderMap::new());
@@ -109,9 +117,10 @@ async fn another_accounts_response_is_not_found() {
 #[tokio::test]
 async fn a_kept_response_is_streamed_again_from_where_a_client_left() {
     let home = tempfile::tempdir().unwrap();
-    let state = signed_in(home.path());
+    let app = signed_in(home.path());
+    let mine = mine(&app).await;
     let query = Some("starting_after=3&stream=true");
-    let again = read(&state, &Caller::default(), "resp_1", query).await.unwrap();
+    let again = read(&app.endpoints, &mine, "resp_1", query).unwrap();
     let kind = again.headers().get("content-type").unwrap().to_str().unwrap();
     assert_eq!((again.status().as_u16(), kind), (200, "text/event-stream; charset=utf-8"));
 }
@@ -119,14 +128,8 @@ async fn a_kept_response_is_streamed_again_from_where_a_client_left() {
 #[tokio::test]
 async fn who_is_not_signed_in_sees_and_deletes_nothing() {
     let home = tempfile::tempdir().unwrap();
-    let state = state(home.path());
-    for failure in [
-        read(&state, &Caller::default(), "resp_1", None).await.unwrap_err(),
-        remove(&state, &Caller::default(), "resp_1").await.unwrap_err(),
-        list_items(&state, &Caller::default(), "resp_1", None).await.unwrap_err(),
-    ] {
-        assert_eq!(failure.status(), 401);
-    }
+    let app = app(home.path());
+    assert_eq!(owner(&app.state, &Caller::default()).await.unwrap_err().status(), 401);
 }
 
 #[tokio::test]

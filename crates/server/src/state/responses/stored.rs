@@ -7,7 +7,8 @@ use std::sync::OnceLock;
 
 use bytes::Bytes;
 use chatmock_protocol::json::{self, RawValue, Text, raw};
-use chatmock_translate::Failure;
+use chatmock_translate::openai::responses;
+use chatmock_translate::{Failure, FailureKind};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
@@ -44,6 +45,33 @@ impl StoredResponse {
     /// Makes one; see its members.
     pub(crate) fn new(created_at: u64, input: Bytes, response: Bytes) -> Self {
         Self { created_at, input, response, ids: OnceLock::new() }
+    }
+
+    /// Returns whether it has not come to its end.
+    pub(crate) fn is_open(&self) -> bool {
+        responses::is_open(std::str::from_utf8(&self.response).unwrap_or_default())
+    }
+
+    /// The same with an end, where it has none: whoever made it is gone.
+    pub(crate) fn closed(self) -> Self {
+        if !self.is_open() {
+            return self;
+        }
+        let message = "the server ended before the answer was complete; ask again";
+        let failure = Failure::new(FailureKind::Internal, message).with_code("server_restarted");
+        let open: Result<&RawValue, _> = serde_json::from_slice(&self.response);
+        match open.and_then(|open| responses::ended(open, Some(&failure), 0)) {
+            Ok((ended, _)) => {
+                Self::new(self.created_at, self.input.clone(), ended.get().to_owned().into())
+            }
+            Err(_) => self,
+        }
+    }
+
+    /// Returns whether it is of an answer without its client.
+    pub(crate) fn is_of_background(&self) -> bool {
+        let response = std::str::from_utf8(&self.response).unwrap_or_default();
+        json::members(response).any(|member| member == ("background", "true"))
     }
 
     /// The id of the response; empty where it has none.

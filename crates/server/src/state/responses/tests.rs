@@ -208,6 +208,19 @@ fn much_coming_and_going_keeps_the_file_bounded() {
     assert!(size < 8 * 1024 * 1024, "{size}");
 }
 
+#[tokio::test]
+async fn an_answer_that_its_process_did_not_finish_is_a_failed_one_for_the_next() {
+    let home = tempfile::tempdir().unwrap();
+    let response = r#"{"id":"resp_1","status":"in_progress","background":true,"error":null}"#;
+    let store = disk(home.path());
+    store.insert(me().key("resp_1"), StoredResponse::new(NOW, "[]".into(), response.into()), NOW);
+    drop(store);
+    let kept = disk(home.path()).get(&me(), "resp_1", NOW).unwrap();
+    assert!(kept.is_of_background() && !kept.is_open());
+    let text = String::from_utf8(kept.response.to_vec()).unwrap();
+    assert!(text.contains(r#""status":"failed""#) && text.contains("server_restarted"), "{text}");
+}
+
 #[test]
 fn a_second_process_is_told_that_the_directory_is_in_use() {
     let home = tempfile::tempdir().unwrap();

@@ -71,7 +71,8 @@ fn continue_response(
     extent: Extent,
 ) -> Result<bool, Failure> {
     let Some(id) = draft.storage.previous_response_id.take() else { return Ok(true) };
-    if kept.is_none() && services.policy.backend.accepts(PREVIOUS) {
+    let here = || services.state.responses.is_kept(owner, &id, unix_now());
+    if kept.is_none() && services.policy.backend.accepts(PREVIOUS) && !here() {
         if owner.key.is_some() {
             services.state.responses.previous(owner, &id, unix_now())?;
         }

@@ -30,6 +30,7 @@ pub(crate) fn draft(mut request: Request<'_>) -> Result<Drafted<'_, ResponsesSha
     if draft.storage.store {
         own.echo("store", Some(Cow::Owned(raw(&true)?)));
     }
+    background(&mut request, &mut draft, &mut own)?;
     own.echo("previous_response_id", request.remove("previous_response_id"));
     draft.storage.conversation = conversation(&mut request)?;
     if draft.storage.conversation.is_some() && draft.storage.previous_response_id.is_some() {
@@ -93,10 +94,29 @@ fn refuse_needed(request: &Request<'_>) -> Result<(), Failure> {
             return Err(Failure::param(name, message).with_code("unsupported_parameter"));
         }
     }
-    if boolean(request, "background")? == Some(true) {
-        let message = "background responses are not supported; use stream";
-        return Err(Failure::param("background", message).with_code("unsupported_parameter"));
+    Ok(())
+}
+
+/// Takes the wish for an answer that is made without its client. Whoever serves the turn does that: the backend has no
+/// part in it, and keeps nothing of it.
+fn background(
+    request: &mut Request<'_>,
+    draft: &mut Draft<'_>,
+    own: &mut ResponsesShape,
+) -> Result<(), Failure> {
+    const NAME: &str = "background";
+    let wanted = boolean(request, NAME)?.unwrap_or(false);
+    request.remove(NAME);
+    if !wanted {
+        return Ok(());
     }
+    if !draft.storage.store {
+        let message = "background needs store: an answer that is not kept could not be asked for";
+        return Err(Failure::param(NAME, message).with_code("invalid_value"));
+    }
+    (draft.storage.background, draft.storage.kept_here) = (true, true);
+    own.echo(NAME, Some(Cow::Owned(raw(&true)?)));
+    request.set("store", &false)?;
     Ok(())
 }
 

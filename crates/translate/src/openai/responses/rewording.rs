@@ -39,6 +39,11 @@ impl Rewording {
         }
     }
 
+    /// The object of a response of which nothing has been done.
+    pub(super) fn queued(shape: &Shape<ResponsesShape>) -> String {
+        ResponseObject::new(shape).queued()
+    }
+
     /// The event as the client is to have it; `None` where that is how it came. `at` is the time since the
     /// request.
     pub(super) fn event(

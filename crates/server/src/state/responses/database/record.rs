@@ -30,7 +30,8 @@ pub(super) fn read(mut record: &[u8]) -> Option<Entry> {
     Some(Entry {
         number,
         stored_at,
-        stored: Arc::new(StoredResponse::new(created_at, input, response)),
+        // No answer goes on that an earlier process began.
+        stored: Arc::new(StoredResponse::new(created_at, input, response).closed()),
     })
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use chatmock_protocol::json::{items, members};
+use chatmock_protocol::json::{items, members, raw};
 
 use super::item_ids::ItemIds;
 use super::{ResponsesShape, member, splice, with_members};
@@ -49,6 +49,9 @@ const OF_USAGE: [(&str, &str); 2] = [
     ("output_tokens_details", r#"{"reasoning_tokens":0}"#),
 ];
 
+/// Members that an answer without its client says of itself.
+const OF_ITSELF: [&str; 2] = ["store", "background"];
+
 /// How far a response is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Stage {
@@ -69,6 +72,8 @@ pub(super) struct ResponseObject {
     in_force: EchoedParams,
     created: u64,
     model: String,
+    /// True if it is kept even where it fails.
+    kept_if_failed: bool,
 }
 
 impl ResponseObject {
@@ -76,8 +81,27 @@ impl ResponseObject {
         // The backend repeats the members that it received.
         let mut echoed = shape.own.echoed_params.clone();
         echoed.retain(|(name, _)| !shape.backend.accepts(name));
+        // An answer without its client has its id before the backend gives one, and what it says of itself is not
+        // what the backend was asked.
+        let id = shape.response_id.get().and_then(|id| raw(id).ok());
+        let kept_if_failed = id.is_some();
+        if let Some(id) = id {
+            let of_itself =
+                shape.own.echoed_params.iter().filter(|(name, _)| OF_ITSELF.contains(name));
+            echoed.retain(|(name, _)| !OF_ITSELF.contains(name));
+            echoed.extend(of_itself.cloned());
+            echoed.push(("id", id));
+        }
         let model = serde_json::to_string(&shape.model).unwrap_or_default();
-        Self { echoed, in_force: shape.own.in_force.clone(), created: shape.created, model }
+        let in_force = shape.own.in_force.clone();
+        Self { echoed, in_force, created: shape.created, model, kept_if_failed }
+    }
+
+    /// The object of a response of which nothing has been done.
+    pub(super) fn queued(&self) -> String {
+        let queued = r#"{"status":"queued"}"#;
+        self.completed(queued, Stage::Other, &ItemIds::default())
+            .unwrap_or_else(|| queued.to_owned())
     }
 
     /// A response object with all its members; `None` where it has them.
@@ -86,7 +110,8 @@ impl ResponseObject {
             Stage::Completed(at) => Some(self.created.saturating_add(at.as_secs()).to_string()),
             _ => None,
         };
-        let is_echoed = |name: &str| !(stage == Stage::Failed && name == "store");
+        let forgotten = stage == Stage::Failed && !self.kept_if_failed;
+        let is_echoed = |name: &str| !(forgotten && name == "store");
         let mut set: Vec<(&str, String)> = Vec::new();
         for (name, value) in members(response) {
             let echoed = self.echoed.iter().find(|(echoed, _)| *echoed == name && is_echoed(name));
