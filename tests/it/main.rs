@@ -45,6 +45,7 @@ mod session;
 mod sign_in;
 mod silence;
 mod sockets;
+mod stored_chat;
 mod turns;
 mod ui;
 mod upstream_request;

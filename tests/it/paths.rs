@@ -23,6 +23,11 @@ async fn the_root_names_every_endpoint_and_health_says_ok() {
     assert_eq!(root.json()["name"], "chatmock");
     let endpoints = [
         "POST /v1/chat/completions",
+        "GET /v1/chat/completions",
+        "GET /v1/chat/completions/{id}",
+        "POST /v1/chat/completions/{id}",
+        "DELETE /v1/chat/completions/{id}",
+        "GET /v1/chat/completions/{id}/messages",
         "POST /v1/responses",
         "GET /v1/responses",
         "POST /v1/responses/compact",
@@ -164,7 +169,7 @@ async fn the_limits_of_another_account_are_not_shown() {
 async fn options_name_the_methods_and_open_nothing() {
     let harness = Harness::new().await;
     for (path, methods) in [
-        (CHAT, "POST"),
+        (CHAT, "POST, GET, HEAD"),
         (RESPONSES, "POST"),
         ("/v1/models", "GET, HEAD"),
         ("/v1/models/gpt-5.5", "GET, HEAD"),
@@ -223,9 +228,9 @@ async fn a_wrong_method_is_a_405_in_json_with_the_right_ones() {
     let harness = Harness::new().await;
     let unknown = "A".repeat(40);
     for (method, path, allowed) in [
-        ("GET", CHAT, "POST"),
-        ("GET", "/v1/chat/completions?model=x&messages=y", "POST"),
-        ("DELETE", CHAT, "POST"),
+        ("PUT", CHAT, "POST, GET, HEAD"),
+        ("DELETE", "/v1/chat/completions?model=x&messages=y", "POST, GET, HEAD"),
+        ("GET", "/v1/completions?model=x&prompt=y", "POST"),
         ("GET", RESPONSES, "POST"),
         ("POST", "/v1/models", "GET, HEAD"),
         ("PUT", "/health", "GET, HEAD"),

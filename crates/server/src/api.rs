@@ -10,6 +10,7 @@ mod openai;
 mod responses;
 pub(crate) mod route;
 mod status;
+mod stored_chat;
 
 use std::sync::Arc;
 

@@ -13,7 +13,7 @@ use crate::end::Finish;
 /// of event kinds a step came from. Each thing that the backend says has a beginning and an end, also
 /// where the dialects of today word neither, since an API of blocks has to close one before it
 /// opens the next. The end of the reply ends whatever is still open.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Delta<'a> {
     /// The reply has begun.
     Begin {

@@ -75,6 +75,16 @@ pub trait Dialect: 'static {
         None
     }
 
+    /// Writes the reply that was streamed as clients are given it later, where the dialect has that.
+    fn kept(_: &[Output<Self>], _: &Shape<Self::Own>) -> Option<String> {
+        None
+    }
+
+    /// Writes the reply that was given whole in the same way.
+    fn kept_whole(_: &[WholeOutput<Self>], _: &Shape<Self::Own>) -> Option<String> {
+        None
+    }
+
     /// Adds to a failure what is known of the turn that failed, where the dialect has words for it.
     #[must_use]
     fn explain(failure: Failure, _: &Shape<Self::Own>) -> Failure {

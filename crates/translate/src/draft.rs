@@ -33,7 +33,7 @@ pub(crate) const NO_SAMPLING: &str = "the backend takes no sampling parameters";
 pub(crate) const NOT_ACCEPTED: &str = "the backend takes no such member";
 
 /// The reason why a member has no effect that only a backend which stores responses accepts.
-pub(crate) const NOT_STORED: &str = "completions are not stored";
+pub(crate) const NOT_STORED: &str = "the backend stores nothing";
 
 /// A draft, with what only its dialect needs.
 #[derive(Debug)]
@@ -129,6 +129,8 @@ pub struct Storage {
     pub store: bool,
     /// True if it is kept here also where the backend stores responses itself.
     pub kept_here: bool,
+    /// True if it is kept as a completion of chat: with the messages of the request, in place of items.
+    pub as_completion: bool,
     /// True if the answer is made without its client, who asks for it later.
     pub background: bool,
     /// The response that this one continues; whoever stores it puts its conversation in front of the

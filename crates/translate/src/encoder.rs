@@ -2,7 +2,6 @@
 
 use std::ops::ControlFlow;
 
-use chatmock_protocol::json::RawValue;
 use chatmock_protocol::responses::Event;
 use chatmock_protocol::sse::Frame;
 
@@ -26,11 +25,6 @@ pub trait Encoder: Send + Unpin + 'static {
 
     /// Breaks the choice off.
     fn fail(self, failure: &Failure, out: &mut Out);
-
-    /// Returns the final response object, where the dialect lets clients ask for it later.
-    fn final_response(_: &Self::Output) -> Option<&RawValue> {
-        None
-    }
 }
 
 /// Encodes one choice of a reply from its steps: what a translating dialect implements in place of
@@ -43,8 +37,10 @@ pub trait DeltaEncoder: Send + Unpin + 'static {
     /// The result of a choice.
     type Output: Send + Unpin + 'static;
 
-    /// Whether text and reasoning are kept until the end; such an answer is bounded in bytes.
-    const KEEPS_TEXT: bool = false;
+    /// Returns whether text and reasoning are kept until the end; such an answer is bounded in bytes.
+    fn keeps_text(&self) -> bool {
+        false
+    }
 
     /// Encodes one step of the reply.
     fn delta(&mut self, delta: Delta<'_>, out: &mut Out) -> ControlFlow<Finish>;

@@ -5,6 +5,7 @@ pub mod compaction;
 pub mod completions;
 mod either_body;
 pub mod responses;
+pub mod stored_chat;
 
 use chatmock_protocol::openai::error::{ErrorBody, ErrorObject};
 

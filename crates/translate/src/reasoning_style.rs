@@ -87,7 +87,9 @@ impl<E: DeltaEncoder> StyledReasoning<E> {
 impl<E: DeltaEncoder> DeltaEncoder for StyledReasoning<E> {
     type Output = E::Output;
 
-    const KEEPS_TEXT: bool = E::KEEPS_TEXT;
+    fn keeps_text(&self) -> bool {
+        self.encoder.keeps_text()
+    }
 
     fn delta(&mut self, delta: Delta<'_>, out: &mut Out) -> ControlFlow<Finish> {
         match (self.style, delta) {

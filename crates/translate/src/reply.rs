@@ -298,7 +298,9 @@ impl ReplyReasoning {
 impl DeltaEncoder for Collector {
     type Output = Reply;
 
-    const KEEPS_TEXT: bool = true;
+    fn keeps_text(&self) -> bool {
+        true
+    }
 
     fn delta(&mut self, delta: Delta<'_>, out: &mut Out) -> ControlFlow<Finish> {
         if delta.is_output() {

@@ -232,7 +232,9 @@ fn write(
 impl<E: DeltaEncoder> DeltaEncoder for StopAt<E> {
     type Output = E::Output;
 
-    const KEEPS_TEXT: bool = E::KEEPS_TEXT;
+    fn keeps_text(&self) -> bool {
+        self.encoder.keeps_text()
+    }
 
     fn delta(&mut self, delta: Delta<'_>, out: &mut Out) -> ControlFlow<Finish> {
         match delta {

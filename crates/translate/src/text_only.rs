@@ -17,7 +17,9 @@ pub struct TextOnly<E>(pub E);
 impl<E: DeltaEncoder> DeltaEncoder for TextOnly<E> {
     type Output = E::Output;
 
-    const KEEPS_TEXT: bool = E::KEEPS_TEXT;
+    fn keeps_text(&self) -> bool {
+        self.0.keeps_text()
+    }
 
     fn delta(&mut self, delta: Delta<'_>, out: &mut Out) -> ControlFlow<Finish> {
         match delta {

@@ -2,7 +2,7 @@
 
 import OpenAI from 'openai';
 
-import { client, flatTool, respond } from './openai_sdk.mjs';
+import { chat, client, flatTool, model, respond } from './openai_sdk.mjs';
 import { all, holds, raises, same } from './runner.mjs';
 
 const long = 'a question that is a good deal longer than the tokens which the answer may have '.repeat(3);
@@ -103,5 +103,56 @@ export const kept = {
       holds(error.message.includes('resp_none'), `it does not name the response: ${error.message}`);
       same(error.param, 'previous_response_id', 'param');
     }
+  },
+
+  async a_background_response_is_polled_and_streamed_again() {
+    const response = await respond('hello there', { background: true });
+    same(response.status, 'queued', 'status');
+    same(response.background, true, 'background');
+    const events = await all(client.responses.retrieve(response.id, { stream: true }));
+    same(events.at(-1).type, 'response.completed', 'last event');
+    same(events.map((event) => event.sequence_number), [...events.keys()], 'numbers');
+    const polled = await client.responses.retrieve(response.id);
+    same([polled.status, polled.output_text], ['completed', 'You said: hello there'], 'answer');
+    const later = { stream: true, starting_after: 2 };
+    const rest = await all(client.responses.retrieve(response.id, later));
+    same(rest.length, events.length - 3, 'number of later events');
+    const streamed = await all(respond('hello again', { background: true, stream: true }));
+    same(streamed[0].response.status, 'queued', 'status of the first event');
+    same(textOf(streamed.at(-1).response), 'You said: hello again', 'text');
+    const unkept = () => respond('x', { background: true, store: false });
+    same((await raises(OpenAI.BadRequestError, unkept)).param, 'background', 'param');
+  },
+
+  async a_background_response_is_cancelled() {
+    const { id } = await respond('MODE:stall-after', { background: true });
+    const cancelled = await client.responses.cancel(id);
+    same([cancelled.id, cancelled.status], [id, 'cancelled'], 'response');
+    same((await client.responses.retrieve(id)).status, 'cancelled', 'status');
+    const whole = await respond('hello');
+    await raises(OpenAI.BadRequestError, () => client.responses.cancel(whole.id));
+  },
+
+  async stored_completions_are_listed_read_and_deleted() {
+    const metadata = { suite: 'node', run: 'stored' };
+    const made = [];
+    for (const text of ['one', 'two', 'three']) made.push(await chat(text, { store: true, metadata }));
+    await all(chat('four', { store: true, metadata, stream: true }));
+    const list = () => all(client.chat.completions.list({ metadata, model, limit: 2 }));
+    const texts = (await list()).map((one) => one.choices[0].message.content);
+    same(texts, ['one', 'two', 'three', 'four'].map((text) => `You said: ${text}`), 'texts');
+    const one = await client.chat.completions.retrieve(made[0].id);
+    same([one.choices, one.usage], [made[0].choices, made[0].usage], 'completion');
+    const messages = await all(client.chat.completions.messages.list(made[0].id));
+    same(messages.map((message) => message.content), ['one'], 'messages');
+    holds(messages[0].id, 'the message has no id');
+    const other = { metadata: { suite: 'other' } };
+    same((await client.chat.completions.update(made[0].id, other)).metadata, other.metadata, 'labels');
+    const ids = new Set([...made, ...(await list())].map(({ id }) => id));
+    for (const id of ids) {
+      same((await client.chat.completions.delete(id)).deleted, true, 'deleted');
+      await raises(OpenAI.NotFoundError, () => client.chat.completions.retrieve(id));
+    }
+    same(await list(), [], 'what is left');
   },
 };

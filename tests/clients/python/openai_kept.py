@@ -2,7 +2,7 @@
 
 import openai
 
-from openai_sdk import client, flat_tool, respond
+from openai_sdk import MODEL, chat, client, flat_tool, respond
 from runner import check, holds, raises, same
 
 LONG = "a question that is a good deal longer than the tokens which the answer may have " * 3
@@ -103,3 +103,54 @@ def an_unknown_previous_response_is_refused():
         )
         holds("resp_none" in error.message, f"it does not name the response: {error.message}")
         same(error.param, "previous_response_id", "param")
+
+
+@check
+def a_background_response_is_polled_and_streamed_again():
+    response = respond("hello there", background=True)
+    same(response.status, "queued", "status")
+    same(response.background, True, "background")
+    events = list(client.responses.retrieve(response.id, stream=True))
+    same(events[-1].type, "response.completed", "last event")
+    same([event.sequence_number for event in events], list(range(len(events))), "numbers")
+    polled = client.responses.retrieve(response.id)
+    same((polled.status, polled.output_text), ("completed", "You said: hello there"), "answer")
+    rest = list(client.responses.retrieve(response.id, stream=True, starting_after=2))
+    same(len(rest), len(events) - 3, "number of later events")
+    streamed = list(respond("hello again", background=True, stream=True))
+    same(streamed[0].response.status, "queued", "status of the first event")
+    same(streamed[-1].response.output_text, "You said: hello again", "text")
+    error = raises(openai.BadRequestError, lambda: respond("x", background=True, store=False))
+    same(error.param, "background", "param")
+
+
+@check
+def a_background_response_is_cancelled():
+    response = respond("MODE:stall-after", background=True)
+    cancelled = client.responses.cancel(response.id)
+    same((cancelled.id, cancelled.status), (response.id, "cancelled"), "response")
+    same(client.responses.retrieve(response.id).status, "cancelled", "status")
+    raises(openai.BadRequestError, lambda: client.responses.cancel(respond("hello").id))
+
+
+@check
+def stored_completions_are_listed_read_and_deleted():
+    label = {"suite": "python", "run": "stored"}
+    made = [chat(text, store=True, metadata=label) for text in ["one", "two", "three"]]
+    for _ in chat("four", store=True, metadata=label, stream=True):
+        pass
+    pages = client.chat.completions.list(metadata=label, model=MODEL, limit=2)
+    listed = [one.choices[0].message.content for one in pages]
+    same(listed, [f"You said: {text}" for text in ["one", "two", "three", "four"]], "texts")
+    one = client.chat.completions.retrieve(made[0].id)
+    same(one.choices, made[0].choices, "choices")
+    same(one.usage, made[0].usage, "usage")
+    messages = list(client.chat.completions.messages.list(made[0].id))
+    same([message.content for message in messages], ["one"], "messages")
+    holds(messages[0].id, "the message has no id")
+    changed = client.chat.completions.update(made[0].id, metadata={"suite": "other"})
+    same(changed.metadata, {"suite": "other"}, "metadata")
+    for one in {one.id for one in [*made, *client.chat.completions.list(metadata=label)]}:
+        same(client.chat.completions.delete(one).deleted, True, "deleted")
+        raises(openai.NotFoundError, lambda: client.chat.completions.retrieve(one))
+    same(list(client.chat.completions.list(metadata=label)), [], "what is left")

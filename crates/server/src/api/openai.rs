@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::family::{Api, Endpoint, capabilities};
 use super::responses::{conversations, input_tokens};
-use super::{Exchange, Handling, NO_EMBEDDINGS, responses, serve_turn};
+use super::{Exchange, Handling, NO_EMBEDDINGS, responses, serve_turn, stored_chat};
 use crate::http::response::{self, HttpResponse, ReplyHeaders};
 use crate::state::models::{Listing, Models};
 
@@ -39,6 +39,11 @@ impl Api for OpenAi {
     const PREFIX: &'static str = "/v1";
     const ENDPOINTS: &'static [Endpoint] = &[
         Endpoint::new(Method::POST, "/v1/chat/completions", serve_turn::<Chat>),
+        Endpoint::new(Method::GET, "/v1/chat/completions", stored_chat::list),
+        Endpoint::new(Method::GET, "/v1/chat/completions/{id}", stored_chat::get),
+        Endpoint::new(Method::POST, "/v1/chat/completions/{id}", stored_chat::update),
+        Endpoint::new(Method::DELETE, "/v1/chat/completions/{id}", stored_chat::delete),
+        Endpoint::new(Method::GET, "/v1/chat/completions/{id}/messages", stored_chat::messages),
         Endpoint::new(Method::POST, "/v1/responses", serve_turn::<Responses>),
         Endpoint::socket("/v1/responses", responses::socket, true),
         Endpoint::new(Method::POST, "/v1/responses/compact", serve_turn::<Compaction>),

@@ -235,7 +235,7 @@ async fn at_backend(
 }
 
 /// Whose responses a request may see.
-async fn owner(state: &SharedState, caller: &Caller) -> Result<Owner, Failure> {
+pub(super) async fn owner(state: &SharedState, caller: &Caller) -> Result<Owner, Failure> {
     let credentials = state.client.credentials().await.map_err(failure::from_upstream)?;
     Ok(Owner::of(&credentials, caller.label()))
 }

@@ -153,7 +153,10 @@ mod tests {
     fn every_path_has_its_methods() {
         let chat = "/v1/chat/completions";
         assert_eq!(found(&Method::POST, chat), Ok((chat, "")));
-        assert_eq!(found(&Method::GET, chat), Err(only("POST")));
+        assert_eq!(found(&Method::PUT, chat), Err(only("POST, GET, HEAD")));
+        let messages = "/v1/chat/completions/chatcmpl-1/messages";
+        let stored = ("/v1/chat/completions/{id}/messages", "chatcmpl-1");
+        assert_eq!(found(&Method::GET, messages), Ok(stored));
         for model in ["gpt-6", "meta/llama"] {
             let path = format!("/v1/models/{model}");
             assert_eq!(found(&Method::GET, &path), Ok(("/v1/models/{id...}", model)));

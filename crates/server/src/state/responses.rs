@@ -242,6 +242,18 @@ impl ResponseStore {
         self.slot.clone()
     }
 
+    /// Gives what an owner has under names that begin so, the oldest first.
+    pub(crate) fn all_named(
+        &self,
+        owner: &Owner,
+        name: &str,
+        now: u64,
+    ) -> Vec<Arc<StoredResponse>> {
+        let mut named = self.with(|memory| memory.named(&owner.key(name), now));
+        named.sort_by_key(|stored| stored.created_at);
+        named
+    }
+
     /// Returns whether the database could not be written last.
     pub(crate) fn is_failing(&self) -> bool {
         self.degraded || self.writer.as_ref().is_some_and(DatabaseWriter::is_failing)
@@ -261,6 +273,11 @@ impl ResponseStore {
 /// The name under which a conversation is kept. No path and no id of a response has such a character in it.
 pub(crate) fn conversation_name(id: &str) -> String {
     format!("conversation/{id}")
+}
+
+/// The name under which a completion of chat is kept.
+pub(crate) fn completion_name(id: &str) -> String {
+    format!("chat/{id}")
 }
 
 /// The failure of a conversation that is not there, or not this owner's.

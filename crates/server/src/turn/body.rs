@@ -146,7 +146,8 @@ impl<D: Dialect> TurnBody<D> {
         let metrics = choice::metrics(&self.choices);
         let outputs = choice::outputs(std::mem::take(&mut self.choices));
         if let Some(store_on_complete) = self.store_on_complete.take() {
-            store_on_complete.store::<D::Encoder>(&self.services.state.responses, &outputs);
+            let reply = D::kept(&outputs, &self.shape);
+            store_on_complete.store(&self.services.state.responses, reply);
         }
         D::tail(Ok(&outputs), &self.shape, &mut self.out);
         self.record.write(Outcome::Complete, metrics);

@@ -189,7 +189,7 @@ pub(super) async fn answer<D: Dialect>(
     let (outputs, late) = outputs.map_err(|failure| D::explain(limited(failure), &shape))?;
     headers.notices.extend(late);
     if let Some(store_on_complete) = store_on_complete {
-        store_on_complete.store::<D::Whole>(&state.responses, &outputs);
+        store_on_complete.store(&state.responses, D::kept_whole(&outputs, &shape));
     }
     let rendered = D::render(&outputs, &shape, arrived.elapsed());
     response::turn(headers, &rendered).map(Answer::Whole)

@@ -1,6 +1,7 @@
 //! The plan of a turn: a request body read, drafted, settled and prepared, without a call to anyone.
 
 mod kept;
+mod session;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -19,6 +20,8 @@ use chatmock_translate::{
 use chatmock_upstream::{Credentials, Prepared};
 use http::HeaderMap;
 
+pub(crate) use self::session::SESSION_HEADERS;
+use self::session::session;
 use super::TurnServices;
 use super::background::Wish;
 use super::facts::SentFacts;
@@ -36,15 +39,6 @@ use crate::state::SharedState;
 use crate::state::reasoning::Replay;
 use crate::state::responses::{Owner, StoreKey};
 use crate::tasks;
-
-/// Headers in which clients name their conversation; the first one present wins.
-pub(crate) const SESSION_HEADERS: [&str; 3] = ["session-id", "session_id", "x-session-id"];
-
-/// The headers of Claude Code's session, and of the agent in it. Sub-agents, searches and titles share the session,
-/// but neither agent nor instructions, and so are conversations of their own: under one name, each would push the
-/// others out of the backend's cache.
-const CLAUDE_SESSION: &str = "x-claude-code-session-id";
-const CLAUDE_AGENT: &str = "x-claude-code-agent-id";
 
 /// Requests larger than this, in bytes, are planned on a blocking thread while other turns are under way.
 ///
@@ -261,8 +255,7 @@ fn plan<D: Dialect>(
     let named = draft.session.take();
     // Kept before it is fit for the backend, so that a client finds again what it sent.
     let keeps = draft.storage.store || socket.is_some() || conversation.is_some();
-    let sent = draft.request.get("input").filter(|_| keeps);
-    let sent = sent.map(|sent| Bytes::copy_from_slice(sent.get().as_bytes()));
+    let sent = keeps.then(|| kept::sent(draft, &input.body)).flatten();
     let catalog = state.models.current();
     let mut turn = settle(drafted, catalog.catalog(), policy, input.arrived.as_secs())?;
     let replay = replay(services, &owner, &mut turn.request);
@@ -284,7 +277,7 @@ fn plan<D: Dialect>(
     let sent = sent.filter(|_| turn.shape.store);
     let background = sent.as_ref().filter(|_| in_background).map(|sent| Wish {
         owner: owner.clone(),
-        input: sent.clone(),
+        input: sent.input.clone(),
         streams: turn.stream,
     });
     let owner = stored.then(|| owner.clone());
@@ -385,27 +378,4 @@ fn is_stored(services: &TurnServices, store: Option<&RawValue>) -> bool {
 fn warm_up(request: &Request<'_>) -> Result<VecDeque<Frame>, Failure> {
     let id = format!("resp_{}", random_id());
     Ok(responses::warm_up(request, &id, unix_now())?.map(Frame::new).into())
-}
-
-/// Returns the name that the client gave its conversation, in a header or in the body.
-///
-/// Bytes that are not text are replaced, so that they name one conversation too.
-fn session<'h>(
-    headers: &'h HeaderMap,
-    named: Option<&str>,
-    request: &RawObject<'_>,
-) -> Option<Cow<'h, str>> {
-    let header =
-        |name: &str| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
-    let mut headers = SESSION_HEADERS.iter().filter_map(|name| header(name));
-    let known = headers.find(|name| !name.is_empty());
-    if known.is_some() {
-        return known;
-    }
-    let session = header(CLAUDE_SESSION).filter(|name| !name.is_empty());
-    let session = session.or_else(|| named.map(|named| named.to_owned().into()))?;
-    let agent = header(CLAUDE_AGENT).unwrap_or_default();
-    let instructions = request.text("instructions").unwrap_or_default();
-    // With a space in it, the name goes out as its hash alone.
-    Some(Cow::Owned(format!("claude code {session} {agent} {instructions}")))
 }

@@ -1,22 +1,32 @@
 //! The storing of a turn's final response: its owner and its input, kept until the turn is complete.
 
 use bytes::Bytes;
-use chatmock_protocol::responses::Response;
-use chatmock_translate::{Encoder, Failure};
+use chatmock_translate::Failure;
+use chatmock_translate::openai::stored_chat;
+use serde::Deserialize;
 
 use super::socket::SocketTurn;
 use crate::clock::unix_now;
-use crate::state::responses::{Owner, ResponseStore, StoredResponse, conversation_name};
+use crate::state::responses::{
+    Owner, ResponseStore, StoredResponse, completion_name, conversation_name,
+};
 
 /// Of one turn.
 pub(crate) struct StoreOnComplete {
     /// Who is to find it later, where it is stored.
     owner: Option<Owner>,
-    /// The conversation as it goes upstream.
-    input: Bytes,
+    sent: SentInput,
     /// The lane that goes on from it.
     socket: Option<SocketTurn>,
     conversation: Option<GrowingConversation>,
+}
+
+/// What is kept of a request.
+pub(crate) struct SentInput {
+    /// The conversation: items as they go upstream, or messages as they came.
+    pub(crate) input: Bytes,
+    /// The members that a completion of chat repeats, an object of JSON; `None` where the answer is none.
+    pub(crate) repeated: Option<String>,
 }
 
 /// A conversation that a turn adds to.
@@ -42,8 +52,8 @@ impl GrowingConversation {
 
 impl StoreOnComplete {
     /// Takes note of whose turn it is and of what goes upstream.
-    pub(crate) fn new(owner: Option<Owner>, input: Bytes, socket: Option<SocketTurn>) -> Self {
-        Self { owner, input, socket, conversation: None }
+    pub(crate) fn new(owner: Option<Owner>, sent: SentInput, socket: Option<SocketTurn>) -> Self {
+        Self { owner, sent, socket, conversation: None }
     }
 
     /// Adds what is new to a conversation, too.
@@ -51,20 +61,29 @@ impl StoreOnComplete {
         Self { conversation, ..self }
     }
 
-    /// Keeps the final response, if there is one.
-    pub(crate) fn store<E: Encoder>(self, store: &ResponseStore, outputs: &[E::Output]) {
-        let Some(response) = outputs.first().and_then(E::final_response) else { return };
-        let read: Option<Response<'_>> = serde_json::from_str(response.get()).ok();
-        let Some(id) = read.and_then(|read| read.id) else { return };
-        let response = Bytes::copy_from_slice(response.get().as_bytes());
+    /// Keeps the final reply, if there is one.
+    pub(crate) fn store(self, store: &ResponseStore, reply: Option<String>) {
+        let Some(reply) = reply else { return };
+        if let Err(error) = self.keep(store, reply) {
+            tracing::warn!("an answer could not be kept: {error}");
+        }
+    }
+
+    fn keep(self, store: &ResponseStore, mut reply: String) -> Result<(), Failure> {
+        let Identified { id: Some(id) } = serde_json::from_str(&reply)? else { return Ok(()) };
+        let mut name = id.clone();
+        if let Some(repeated) = &self.sent.repeated {
+            reply = stored_chat::with_request(&reply, repeated)?;
+            name = completion_name(&id);
+        }
         let now = unix_now();
-        let stored = StoredResponse::new(now, self.input, response);
+        let stored = StoredResponse::new(now, self.sent.input, reply.into());
         if let Some(Err(failure)) = self.conversation.map(|grows| grows.grow(store, &stored)) {
             tracing::warn!("a conversation could not be continued: {failure}");
         }
         let kept = match self.owner {
             Some(owner) => {
-                store.insert(owner.key(&id), stored, now);
+                store.insert(owner.key(&name), stored, now);
                 None
             }
             None => Some(stored),
@@ -72,5 +91,12 @@ impl StoreOnComplete {
         if let Some(socket) = self.socket {
             socket.finished(&id, kept);
         }
+        Ok(())
     }
+}
+
+/// The member of a reply by which it is found again.
+#[derive(Deserialize)]
+struct Identified {
+    id: Option<String>,
 }

@@ -49,7 +49,9 @@ pub struct WholeBlocks(Collector);
 impl DeltaEncoder for WholeBlocks {
     type Output = Reply;
 
-    const KEEPS_TEXT: bool = Collector::KEEPS_TEXT;
+    fn keeps_text(&self) -> bool {
+        self.0.keeps_text()
+    }
 
     fn delta(&mut self, delta: Delta<'_>, out: &mut Out) -> ControlFlow<Finish> {
         let ended = match delta {

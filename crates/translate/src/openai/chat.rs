@@ -81,7 +81,16 @@ impl Dialect for Chat {
         shape: &'r Shape<Self::Own>,
         _: Duration,
     ) -> Completion<'r> {
-        reply::render(replies, shape)
+        reply::render(&replies.iter().collect::<Vec<_>>(), shape)
+    }
+
+    fn kept(ended: &[Ended], shape: &Shape<Self::Own>) -> Option<String> {
+        let replies: Option<Vec<&Reply>> = ended.iter().map(|one| one.reply.as_ref()).collect();
+        serde_json::to_string(&reply::render(&replies?, shape)).ok()
+    }
+
+    fn kept_whole(replies: &[Reply], shape: &Shape<Self::Own>) -> Option<String> {
+        serde_json::to_string(&reply::render(&replies.iter().collect::<Vec<_>>(), shape)).ok()
     }
 }
 

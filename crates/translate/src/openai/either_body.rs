@@ -92,6 +92,13 @@ impl<'b> OpenAiBody<'b> {
             Self::Responses(request) => return responses::draft(request),
             Self::Chat(request) => chat::draft(*request, seal)?.draft,
         };
+        // Such a body is not kept as what this route keeps.
+        let keeps = std::mem::take(&mut draft.storage).store;
+        draft.report_ignored(
+            "store",
+            keeps,
+            "a body of chat completions is not kept on this route",
+        );
         draft.reasoning.shown = false;
         for (name, said) in
             [("n", draft.choices > 1), ("stop", !draft.caps.stop.sequences.is_empty())]

@@ -109,6 +109,14 @@ impl Dialect for Responses {
         Some(Rewording::queued(shape))
     }
 
+    fn kept(replies: &[Output<Self>], _: &Shape<Self::Own>) -> Option<String> {
+        replies.first()?.as_deref().map(|reply| reply.get().to_owned())
+    }
+
+    fn kept_whole(replies: &[Output<Self>], shape: &Shape<Self::Own>) -> Option<String> {
+        Self::kept(replies, shape)
+    }
+
     fn encoder(shape: &Arc<Shape<Self::Own>>, _: u32) -> Passthrough {
         Passthrough::new(shape, true)
     }

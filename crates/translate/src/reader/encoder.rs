@@ -23,7 +23,7 @@ impl<E: DeltaEncoder> ReaderEncoder<E> {
     /// Wraps `encoder`; see [`EventReader::new`].
     #[must_use]
     pub fn new(hide_commentary: bool, encoder: E) -> Self {
-        let keeps = if E::KEEPS_TEXT { Keeps::Everything } else { Keeps::Items };
+        let keeps = if encoder.keeps_text() { Keeps::Everything } else { Keeps::Items };
         Self { reader: EventReader::new(hide_commentary), gathered: Gathered::new(keeps), encoder }
     }
 }

@@ -54,7 +54,7 @@ impl<E: DeltaEncoder> InRow<E> {
     /// Wraps `encoder`; see [`EventReader::new`].
     #[must_use]
     pub fn new(hide_commentary: bool, encoder: E) -> Self {
-        let keeps = if E::KEEPS_TEXT { Keeps::Everything } else { Keeps::Items };
+        let keeps = if encoder.keeps_text() { Keeps::Everything } else { Keeps::Items };
         let reader = EventReader::new(hide_commentary).with_items_apart();
         Self { reader, gathered: Gathered::new(keeps), row: Row::default(), encoder }
     }

@@ -87,6 +87,13 @@ impl MemoryStore {
         keys.filter_map(|key| self.get(key, now)).collect()
     }
 
+    /// Gives the entries of the owner of a key that are not too old and whose keys begin with it, the oldest first.
+    pub(super) fn named(&self, key: &[u8], now: u64) -> Vec<Arc<StoredResponse>> {
+        let share = self.shares.get(&owner_of(key));
+        let keys = share.into_iter().flat_map(|share| share.keys.values());
+        keys.filter(|own| own.starts_with(key)).filter_map(|own| self.get(own, now)).collect()
+    }
+
     /// Adds an entry and hands back those that had to go for it.
     pub(super) fn insert(&mut self, key: StoreKey, stored: StoredResponse, now: u64) -> Vec<Entry> {
         if cost(&key, &stored) > self.max_bytes {

@@ -4,14 +4,16 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use chatmock_protocol::json::RawValue;
+use bytes::Bytes;
+use chatmock_protocol::json::{self, RawValue};
+use chatmock_translate::openai::stored_chat::KeptRequest;
 use chatmock_translate::{Draft, Failure, resend};
 
 use super::{Extent, LARGE};
 use crate::clock::unix_now;
 use crate::state::responses::{Owner, StoredResponse, conversation_name, unknown_conversation};
 use crate::turn::TurnServices;
-use crate::turn::store_on_complete::GrowingConversation;
+use crate::turn::store_on_complete::{GrowingConversation, SentInput};
 
 /// The member that continues a stored response.
 const PREVIOUS: &str = "previous_response_id";
@@ -87,8 +89,35 @@ fn continue_response(
         return Ok(false);
     }
     let input = draft.request.get("input").map(|input| stored.followed_by(input)).transpose()?;
-    draft.request.put("input", Cow::Owned(input.unwrap_or_else(|| RawValue::NULL.to_owned())));
+    let mut input = input.unwrap_or_else(|| RawValue::NULL.to_owned());
+    if services.policy.backend.accepts("store") {
+        input = without_references(&input)?;
+    }
+    draft.request.put("input", Cow::Owned(input));
     Ok(true)
+}
+
+/// Leaves out the reasoning that a backend would look for among what it keeps itself.
+fn without_references(input: &RawValue) -> Result<Box<RawValue>, Failure> {
+    let mut items: Vec<&RawValue> = serde_json::from_str(input.get())?;
+    items.retain(|item| {
+        let has = |name: &str, value: &str| {
+            json::members(item.get()).any(|(own, text)| own == name && text.starts_with(value))
+        };
+        !has("type", "\"reasoning\"") || has("encrypted_content", "\"")
+    });
+    Ok(json::raw(&items)?)
+}
+
+/// Takes what is kept of a request with its answer: the items that go to the backend, or, of a completion of chat, its
+/// messages and the members that it repeats.
+pub(super) fn sent(draft: &Draft<'_>, body: &[u8]) -> Option<SentInput> {
+    if draft.storage.as_completion {
+        let KeptRequest { messages, repeated } = KeptRequest::of(std::str::from_utf8(body).ok()?);
+        return Some(SentInput { input: messages.into(), repeated: Some(repeated) });
+    }
+    let input = draft.request.get("input")?;
+    Some(SentInput { input: Bytes::copy_from_slice(input.get().as_bytes()), repeated: None })
 }
 
 /// Puts the items of the conversation that a draft belongs to before its input.

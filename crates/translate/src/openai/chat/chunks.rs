@@ -17,6 +17,7 @@ use crate::failure::Failure;
 use crate::family::Family;
 use crate::frames::{Frames, Framing, Out};
 use crate::openai::OpenAi;
+use crate::reply::{Collector, Reply};
 use crate::shape::Shape;
 use crate::template::{PLACEHOLDER, Template};
 use crate::tool_names;
@@ -39,6 +40,8 @@ pub struct Chunks {
     summary: String,
     /// The number of items of reasoning so far.
     reasoned: usize,
+    /// The whole reply, where it is kept.
+    kept: Option<Collector>,
 }
 
 /// The end of a choice, for the stream's tail.
@@ -47,6 +50,8 @@ pub struct Ended {
     prefix: String,
     usage: Option<responses::Usage>,
     service_tier: Option<String>,
+    /// The whole reply, where it is kept.
+    pub(super) reply: Option<Reply>,
 }
 
 impl Chunks {
@@ -62,6 +67,7 @@ impl Chunks {
             calls: Vec::new(),
             summary: String::new(),
             reasoned: 0,
+            kept: shape.store.then(Collector::new),
         }
     }
 
@@ -182,7 +188,14 @@ impl Chunks {
 impl DeltaEncoder for Chunks {
     type Output = Ended;
 
+    fn keeps_text(&self) -> bool {
+        self.kept.is_some()
+    }
+
     fn delta(&mut self, delta: Delta<'_>, out: &mut Out) -> ControlFlow<Finish> {
+        if let Some(kept) = &mut self.kept {
+            kept.delta(delta.clone(), out)?;
+        }
         let frames = &mut out.frames;
         match delta {
             Delta::Begin { response_id } => self.begin(response_id, frames),
@@ -215,6 +228,7 @@ impl DeltaEncoder for Chunks {
     }
 
     fn end(mut self, end: End, out: &mut Out) -> Ended {
+        let reply = self.kept.take().map(|kept| kept.end(end.clone(), out));
         let frames = &mut out.frames;
         if self.prefix.is_empty() {
             self.begin("", frames);
@@ -223,7 +237,7 @@ impl DeltaEncoder for Chunks {
         let (index, delta) = (self.choice, Wire::default());
         let choice = ChunkChoice { index, delta, logprobs: None, finish_reason: Some(reason) };
         self.chunk(&choice, end.service_tier.as_deref(), frames);
-        Ended { prefix: self.prefix, usage: end.usage, service_tier: end.service_tier }
+        Ended { prefix: self.prefix, usage: end.usage, service_tier: end.service_tier, reply }
     }
 
     fn fail(self, _: &Failure, _: &mut Out) {}

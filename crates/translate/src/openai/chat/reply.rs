@@ -114,15 +114,15 @@ pub(super) fn image(format: &str, base64: &str) -> Image {
 }
 
 /// Words a whole reply.
-pub(super) fn render<'r>(replies: &'r [Reply], shape: &'r Shape<ChatShape>) -> Completion<'r> {
-    let choices = (0..).zip(replies).map(|(index, reply)| Choice {
+pub(super) fn render<'r>(replies: &[&'r Reply], shape: &'r Shape<ChatShape>) -> Completion<'r> {
+    let choices = (0..).zip(replies.iter().copied()).map(|(index, reply)| Choice {
         index,
         message: message(reply, shape),
         logprobs: None,
         finish_reason: finish_reason(reply.end.finish, shape),
     });
     let usage = replies.iter().filter_map(|r| r.end.usage).reduce(responses::Usage::plus);
-    let first = replies.first();
+    let first = replies.first().copied();
     Completion {
         id: Cow::Owned(id(first.map(|r| r.response_id.as_str()).unwrap_or_default(), shape)),
         object: "chat.completion",

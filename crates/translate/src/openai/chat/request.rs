@@ -11,6 +11,7 @@ use crate::draft::{
 use crate::failure::Failure;
 use crate::format::{self, Format, SchemaOptions};
 use crate::notice;
+use crate::openai::stored_chat;
 use crate::reasoning_seal::ReasoningSeal;
 use crate::stop::{self, StopCriteria};
 
@@ -152,8 +153,15 @@ fn optional_params<'b>(request: &mut Request<'b>, draft: &mut Draft<'b>) -> Resu
     for (name, text) in texts {
         draft.optional_param(ParamName::new(name, NOT_ACCEPTED), text, |_| true)?;
     }
-    draft.optional_param(ParamName::new("metadata", NOT_ACCEPTED), request.metadata, |_| true)?;
-    // This API stores nothing unless it is asked to.
-    let store = request.store.unwrap_or(false);
-    draft.optional_param(ParamName::new("store", NOT_STORED), Some(store), |store| *store)
+    // This API stores nothing unless it is asked to, and then here, since a backend would keep it as another API's.
+    let stores = request.store.unwrap_or(false);
+    if let Some(metadata) = request.metadata.filter(|_| stores) {
+        stored_chat::check_metadata(metadata.text())?;
+    }
+    draft.storage.store = stores;
+    draft.storage.kept_here = stores;
+    draft.storage.as_completion = stores;
+    let metadata = ParamName::new("metadata", NOT_ACCEPTED);
+    draft.optional_param(metadata, request.metadata, |_| !stores)?;
+    draft.optional_param(ParamName::new("store", NOT_STORED), Some(false), |_| false)
 }

@@ -5,9 +5,9 @@
 
 use bytes::Bytes;
 use chatmock_protocol::json::{RawObject, RawValue, members, raw};
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
-use super::synthesized::{self, ERROR, FAILED};
+use super::synthesized::{self, ERROR, FAILED, ResponseError, failure_code};
 use crate::failure::{Failure, FailureKind};
 
 /// The kind of the event by which a response is there.
@@ -49,12 +49,6 @@ struct Head<'a> {
 struct Words {
     code: Option<String>,
     message: Option<String>,
-}
-
-#[derive(Serialize)]
-struct ResponseError<'a> {
-    code: &'a str,
-    message: &'a str,
 }
 
 /// The events with which an answer begins that waits: what it is, as [`Dialect::queued`](crate::Dialect::queued) has it.
@@ -109,8 +103,8 @@ pub fn ended(
     match failure {
         Some(failure) => {
             ended.set("status", "failed")?;
-            let code = failure.code.as_deref().unwrap_or("server_error");
-            ended.set("error", &ResponseError { code, message: &failure.message })?;
+            let (code, message) = failure_code(failure);
+            ended.set("error", &ResponseError { code, message: &message })?;
         }
         None => ended.set("status", "cancelled")?,
     }
@@ -161,7 +155,7 @@ mod tests {
         let failure =
             Failure::new(FailureKind::Internal, "the server stopped").with_code("server_stopping");
         let (failed, event) = ended(open, Some(&failure), 5).unwrap();
-        let expected = r#"{"id":"r","status":"failed","error":{"code":"server_stopping","message":"the server stopped"}}"#;
+        let expected = r#"{"id":"r","status":"failed","error":{"code":"server_error","message":"the server stopped (server_stopping)"}}"#;
         assert_eq!(failed.get(), expected);
         assert!(!is_open(failed.get()));
         assert_eq!(

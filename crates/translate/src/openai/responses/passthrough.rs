@@ -339,10 +339,6 @@ impl Encoder for Passthrough {
         self.response
     }
 
-    fn final_response(reply: &Self::Output) -> Option<&RawValue> {
-        reply.as_deref()
-    }
-
     fn fail(self, failure: &Failure, out: &mut Out) {
         if self.reported == Reported::Failed || !self.streams {
             return;

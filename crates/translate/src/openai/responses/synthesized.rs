@@ -39,9 +39,9 @@ struct Numbered {
 }
 
 #[derive(Serialize)]
-struct ResponseError<'a> {
-    code: &'a str,
-    message: &'a str,
+pub(super) struct ResponseError<'a> {
+    pub(super) code: &'a str,
+    pub(super) message: &'a str,
 }
 
 /// An `error` event in its flat shape.
@@ -241,7 +241,7 @@ const CODES: [&str; 20] = [
 ];
 
 /// The nearest of the API's words for a failure, and a message that has the failure's own word.
-fn failure_code(failure: &Failure) -> (&'static str, Cow<'_, str>) {
+pub(super) fn failure_code(failure: &Failure) -> (&'static str, Cow<'_, str>) {
     let own = failure.code.as_deref();
     if let Some(known) = CODES.into_iter().find(|code| own == Some(code)) {
         return (known, Cow::Borrowed(&failure.message));
@@ -267,8 +267,10 @@ pub(super) fn failed(
     let mut response: RawObject<'_> = serde_json::from_str(response(created)?.get()).ok()?;
     let (code, message) = failure_code(failure);
     response.set("status", "failed").ok()?;
-    // What failed is not kept.
-    response.set("store", &false).ok()?;
+    // What failed is not kept, unless its client asks for it later.
+    if response.get("background").map(RawValue::get) != Some("true") {
+        response.set("store", &false).ok()?;
+    }
     response.set("error", &ResponseError { code, message: &message }).ok()?;
     response.set("output", &outputs(items)).ok()?;
     let response = raw(&response).ok()?;

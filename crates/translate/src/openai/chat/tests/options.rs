@@ -142,7 +142,6 @@ fn members_without_effect_are_reported_by_name() {
         ("user", json!("u")),
         ("safety_identifier", json!("u")),
         ("metadata", json!({"a": "b"})),
-        ("store", json!(true)),
         ("prompt_cache_retention", json!("24h")),
         ("modalities", json!(["text", "audio"])),
         ("audio", json!({"voice": "alloy", "format": "wav"})),
@@ -154,6 +153,14 @@ fn members_without_effect_are_reported_by_name() {
         assert_eq!(settled.noted(), [(name, "ignored")]);
         assert!(settled.body.get(name).is_none());
     }
+}
+
+#[test]
+fn what_is_stored_is_stored_here_with_its_labels() {
+    let settled = hi(&json!({"store": true, "metadata": {"a": "b"}}));
+    assert!(settled.notices.is_empty() && settled.shape.store);
+    assert!(settled.body.get("store").is_none() && settled.body.get("metadata").is_none());
+    assert!(!hi(&json!({"store": false})).shape.store);
 }
 
 #[test]

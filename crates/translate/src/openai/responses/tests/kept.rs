@@ -31,8 +31,7 @@ fn kept(shape: &Shape<ResponsesShape>, events: &[String]) -> (Option<Value>, Str
         let event = Event::parse(&frame).unwrap();
         if let ControlFlow::Break(end) = encoder.event(&frame, &event, &mut out) {
             let output = encoder.finish(end.unwrap(), &mut out);
-            let kept = <Responses as Dialect>::Encoder::final_response(&output)
-                .map(|raw| value(raw.get()));
+            let kept = Responses::kept(&[output], &shape).map(|text| value(&text));
             return (kept, String::from_utf8(out.frames.take().unwrap().to_vec()).unwrap());
         }
     }
