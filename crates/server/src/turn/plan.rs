@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use chatmock_protocol::json::{self, LoneSurrogates, RawObject, RawValue};
+use chatmock_protocol::json::{self, LoneSurrogates, RawValue};
 use chatmock_protocol::responses::Request;
 use chatmock_protocol::sse::Frame;
 use chatmock_translate::openai::responses;
