@@ -58,7 +58,8 @@ pub(super) fn note(frame: &Frame, services: &TurnServices) -> Option<Notice> {
 fn reasons(frame: &Frame) -> Option<BTreeMap<String, u64>> {
     // Most events say nothing of it, and are not read for it.
     let text = frame.text();
-    let event: RawObject<'_> = text.contains(MEMBER).then(|| serde_json::from_str(text).ok())??;
+    memchr::memmem::find(text.as_bytes(), MEMBER.as_bytes())?;
+    let event: RawObject<'_> = serde_json::from_str(text).ok()?;
     let response: RawObject<'_> = serde_json::from_str(event.get("response")?.get()).ok()?;
     let list: Vec<&RawValue> = serde_json::from_str(response.get(MEMBER)?.get()).ok()?;
     let mut reasons = BTreeMap::new();

@@ -69,9 +69,6 @@ impl Record {
     /// Gives the places of what was thought in an answer; none where the client sent reasoning itself, or where the answer
     /// is not there with all of its calls.
     pub(super) fn place(self, answer: &Answer<'_>, places: &mut Vec<Place>) {
-        if answer.has_reasoning {
-            return;
-        }
         let same = |thought: &Thought| thought.is_of(answer);
         let Some(thought) = self.answers.into_iter().rev().find(same) else { return };
         for KeptReasoning { before, item } in thought.reasoning {

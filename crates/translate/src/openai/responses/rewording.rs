@@ -137,11 +137,16 @@ fn with_members(object: &str, set: &[(&str, &str)], without: &[&str]) -> String 
             out.push_str(piece);
         }
     };
-    for (name, value) in members(object).filter(|(name, _)| !without.contains(name)) {
-        let new = set.iter().find(|(set, _)| *set == name);
-        write(name, new.map_or(value, |(_, new)| new));
+    // Read once, since an object may hold a whole answer.
+    let mut present = Vec::new();
+    for (name, value) in members(object) {
+        present.push(name);
+        if !without.contains(&name) {
+            let new = set.iter().find(|(set, _)| *set == name);
+            write(name, new.map_or(value, |(_, new)| new));
+        }
     }
-    for (name, value) in set.iter().filter(|(name, _)| member(object, name).is_none()) {
+    for (name, value) in set.iter().filter(|(name, _)| !present.contains(name)) {
         write(name, value);
     }
     out.push('}');
