@@ -242,7 +242,7 @@ impl Login {
         }
     }
 
-    /// Refuses what was asked for and cannot be had on a route.
+    /// Refuses an option that a route does not offer.
     pub(crate) fn check(&self, profile: &AuthProfile) -> anyhow::Result<()> {
         let route = profile.name;
         ensure!(

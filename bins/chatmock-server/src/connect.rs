@@ -346,7 +346,7 @@ impl FileSetup<'_> {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Shows what is to be taken out by hand.
+    /// Shows the lines to remove by hand.
     fn refuse_undo(&self, target: &Target, record: &Record) -> Result<ExitCode, ExitError> {
         let path = short(target.path(), self.folders);
         say(&format!(

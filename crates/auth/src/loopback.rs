@@ -93,7 +93,7 @@ pub struct Loopback {
     redirect: Redirect,
 }
 
-/// Why a port cannot be had.
+/// The reason why a port is unavailable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Unavailable {
     /// Another program listens on it.
@@ -113,7 +113,7 @@ pub struct Listening {
 }
 
 impl Loopback {
-    /// Binds the first port that can be had. Nothing is ever sent to a program that has one; where none
+    /// Binds the first port that is free. Nothing is ever sent to a program that has one; where none
     /// can be bound, the first that no program can have is the place of an address to paste.
     pub async fn bind(settings: &LoopbackSettings) -> Result<Self, LoopbackError> {
         let tried = |port| listeners(settings, port);
@@ -221,7 +221,7 @@ async fn listeners(settings: &LoopbackSettings, port: u16) -> Result<Bound, Loop
     Ok(Ok(listeners))
 }
 
-/// The reason for which a port of this machine cannot be had, where it lies in the port.
+/// The reason why a port of this machine is unavailable, if the port itself is the reason.
 fn unavailable(kind: io::ErrorKind) -> Option<Unavailable> {
     match kind {
         io::ErrorKind::AddrInUse => Some(Unavailable::Taken),

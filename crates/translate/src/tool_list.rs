@@ -157,7 +157,7 @@ impl<'b> ToolList<'b> {
         self.add(&Tool::Function {
             name,
             description: function.description.map(|text| text.0),
-            // This API's default; the backend's own is to be strict.
+            // This is the API's default; the backend is strict by default.
             strict: function.strict.unwrap_or(false),
             parameters: parameters(function.parameters, &format!("{path}.parameters"))?,
         })

@@ -102,7 +102,7 @@ impl Client {
     /// Returns the credentials to call with.
     ///
     /// # Errors
-    /// [`Error::Credentials`] when no one is signed in, or when no valid token can be had now.
+    /// [`Error::Credentials`] when no one is signed in, or when no valid token is available now.
     pub async fn credentials(&self) -> Result<Arc<Credentials>, Error> {
         Ok(self.source.current().await?)
     }
@@ -147,7 +147,7 @@ impl Client {
                             credentials = newer;
                             continue;
                         }
-                        // Nothing newer can be had, so the refusal is the answer.
+                        // There is no newer token, so the refusal is the answer.
                         Err(CredentialError::StillRefused(_)) => {
                             match self.accept(response).await {
                                 Ok(response) => return Ok(response),

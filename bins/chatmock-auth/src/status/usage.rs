@@ -69,7 +69,7 @@ pub(crate) struct StoredUsage {
 pub(crate) enum UsageError {
     /// Only a new sign-in helps.
     SignedOut(String),
-    /// They may be had another time.
+    /// They may be available at another time.
     Unavailable(String),
     /// They are seen at this page only.
     Elsewhere(&'static str),

@@ -14,7 +14,7 @@ pub(crate) enum EditError {
     Unexpected,
     /// It has something else at that place.
     Occupied,
-    /// What is to be taken out is not there as it was put in.
+    /// The lines to remove are not there as they were written.
     Changed,
 }
 

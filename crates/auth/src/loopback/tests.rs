@@ -23,7 +23,7 @@ fn the_issuers_two_ports_are_tried_and_only_this_machine_is_listened_on() {
     assert_eq!((settings.ports, settings.bind), (vec![1455, 1457], None));
 }
 
-/// Tries ports of which some cannot be had.
+/// Tries ports, some of which are taken.
 async fn bound(unavailable: &[(u16, Unavailable)]) -> Result<Loopback, LoopbackError> {
     let settings = LoopbackSettings::default();
     let bind = |port: u16| {

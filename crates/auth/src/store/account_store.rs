@@ -68,7 +68,7 @@ impl StoreOptions {
         Self { runtime, ..self }
     }
 
-    /// Returns whether new sign-ins go into the file, whatever else there is.
+    /// Returns whether new sign-ins go into the file, whatever other stores there are.
     pub(crate) fn is_file_only(&self) -> bool {
         self.choice == StoreChoice::File
     }

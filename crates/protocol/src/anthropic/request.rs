@@ -57,7 +57,7 @@ object! {
         container: Present = "container",
         /// A profile of the end user.
         user_profile_id: Present = "user_profile_id",
-        /// Where the answer is to be made.
+        /// The region in which the answer is computed.
         inference_geo: Present = "inference_geo",
         /// Labels.
         tags: Present = "tags",

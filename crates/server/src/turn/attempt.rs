@@ -71,7 +71,7 @@ pub(crate) struct Attempt {
     claimant: Option<Arc<Owner>>,
 }
 
-/// A call of the backend that is to be made.
+/// A call of the backend, before it is made.
 pub(crate) struct Call {
     pub(crate) prepared: Prepared,
     /// The place that it has, until the last byte of the answer.

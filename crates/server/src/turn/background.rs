@@ -48,7 +48,7 @@ pub(super) struct Wish {
     pub(super) streams: bool,
 }
 
-/// An answer that is to be made.
+/// An answer, before it is made.
 pub(super) struct Begun {
     answer: Arc<BackgroundAnswer>,
     account: Option<String>,

@@ -70,7 +70,7 @@ pub(crate) struct SocketClient {
 pub(crate) struct SocketTurn {
     memory: Arc<ConnectionMemory>,
     lane: Lane,
-    /// True if nothing is to be generated: the turn only prepares others.
+    /// True if the turn generates nothing and only prepares others.
     warm_up: bool,
     pub(super) handle: Arc<TurnHandle>,
 }

@@ -143,7 +143,7 @@ pub(super) fn speed(request: &mut Request<'_>, draft: &mut Draft<'_>) -> bool {
 }
 
 /// Reports the members that have no effect here. Those that clients send with every request, and which
-/// ask nothing of this backend, are none of them: a notice for each would hide the others.
+/// ask nothing of this backend, have no notice: a notice for each would hide the others.
 ///
 /// # Errors
 /// Only where a value cannot be written.

@@ -85,7 +85,7 @@ impl Client for Chat {
         let choice = &reply["choices"][0];
         let mut message = choice["message"].clone();
         let members = message.as_object_mut().unwrap();
-        // A stream has no chunk for what there is none of.
+        // A stream has no chunk for an empty member.
         members.retain(|_, value| !value.is_null() && *value != json!([]));
         members.entry("content").or_insert_with(|| "".into());
         let usage = if own.stream_usage { reply["usage"].clone() } else { Value::Null };

@@ -43,7 +43,7 @@ pub(crate) enum Close {
     Place,
     /// The server has no more time.
     Restart,
-    /// A frame is none of the protocol's.
+    /// A frame breaks the protocol.
     Protocol,
     /// A text is no UTF-8.
     Utf8,
@@ -177,7 +177,7 @@ impl WebSocket {
 
     /// Hands a text over.
     pub(crate) fn send(&mut self, text: Bytes) -> Result<(), Gone> {
-        // What is written here is JSON; a text that is none of UTF-8 comes from a backend that sent such bytes.
+        // What is written here is JSON; a text that is not UTF-8 comes from a backend that sent such bytes.
         let text = Utf8Bytes::try_from(text).map_err(|_| Gone)?;
         Pin::new(&mut self.stream).start_send(Message::Text(text)).map_err(|_| Gone)
     }

@@ -133,7 +133,7 @@ impl MemoryStore {
         expired.iter().filter_map(|key| self.remove(key)).collect()
     }
 
-    /// Takes out every entry whose name is to be gone.
+    /// Removes every entry whose name `is_gone` accepts.
     pub(super) fn remove_all(&mut self, is_gone: impl Fn(&StoreKey) -> bool) -> Vec<Entry> {
         let gone: Vec<StoreKey> = self.entries.keys().filter(|key| is_gone(key)).cloned().collect();
         gone.iter().filter_map(|key| self.remove(key)).collect()

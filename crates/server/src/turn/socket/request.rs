@@ -32,7 +32,7 @@ pub(super) enum Kind {
 pub(super) struct Create {
     /// The request as it is sent over HTTP.
     pub(super) body: Bytes,
-    /// True if nothing is to be generated.
+    /// True if the request generates nothing.
     pub(super) warm_up: bool,
     /// The answer that it continues.
     pub(super) previous: Option<String>,

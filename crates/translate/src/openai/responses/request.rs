@@ -77,7 +77,7 @@ fn conversation(request: &mut Request<'_>) -> Result<Option<String>, Failure> {
     id.map(Some).ok_or_else(wrong)
 }
 
-/// Removes the members that are `null`, which is to be absent.
+/// Removes the members that are `null`: they count as absent.
 fn remove_nulls(request: &mut Request<'_>) {
     let nulls = request.iter().filter(|(_, value)| value.get() == "null");
     let nulls: Vec<String> = nulls.map(|(name, _)| name.to_owned()).collect();

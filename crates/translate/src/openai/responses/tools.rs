@@ -145,7 +145,7 @@ impl Offer {
         self.names.insert(name);
         if given.text("type").as_deref() == Some("function") {
             if given.present("strict").is_none() {
-                // This API's default is to be strict, which few schemas are.
+                // This API is strict by default, and few schemas meet its rules.
                 given.set("strict", &false)?;
                 same = false;
             }
