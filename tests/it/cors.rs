@@ -95,7 +95,7 @@ async fn a_listed_page_reads_answers_and_failures_alike() {
         let expected = ["access-control-allow-origin", "access-control-expose-headers"];
         assert_eq!(leave(&reply), expected, "{status}");
         let exposed = reply.header("access-control-expose-headers");
-        let headers = "request-id, x-request-id, x-chatmock-notices, x-should-retry, retry-after";
+        let headers = "request-id, x-request-id, x-chatmock-notices, x-should-retry, retry-after, idempotent-replayed";
         assert_eq!(exposed, Some(headers));
         assert_eq!(reply.header("vary"), Some("Origin"));
     }

@@ -22,6 +22,7 @@ mod harness;
 mod health;
 mod hostile_requests;
 mod http;
+mod idempotency;
 mod items;
 mod layering;
 mod limits;

@@ -73,6 +73,7 @@ pub(crate) const REASONING_EFFORT: &str = "CHATGPT_LOCAL_REASONING_EFFORT";
 /// The reasoning summary when a request names none.
 pub(crate) const REASONING_SUMMARY: &str = "CHATGPT_LOCAL_REASONING_SUMMARY";
 /// Whether reasoning before calls is remembered.
+pub(crate) const REJOIN: &str = "CHATMOCK_REJOIN";
 pub(crate) const REASONING_REPLAY: &str = "CHATMOCK_REASONING_REPLAY";
 /// The style in which reasoning is shown.
 pub(crate) const REASONING_COMPAT: &str = "CHATGPT_LOCAL_REASONING_COMPAT";

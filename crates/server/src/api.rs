@@ -108,7 +108,9 @@ fn serve_turn<D: Dialect>(exchange: Exchange<'_>) -> Handling<'_> {
         let model = model_of_path(variable)?;
         let HeldBody { bytes, reservation } = context.read_body(&head.headers, body).await?;
         let request = TurnRequest {
-            head,
+            uri: std::mem::take(&mut head.uri),
+            headers: std::mem::take(&mut head.headers),
+            connection: head.extensions.remove(),
             body: bytes,
             model,
             reservation: Some(reservation),
@@ -118,8 +120,9 @@ fn serve_turn<D: Dialect>(exchange: Exchange<'_>) -> Handling<'_> {
             notes: Arc::clone(context.notes),
             panic_in_body: context.panic_in_body,
             socket: None,
+            fate: None,
         };
-        turn::turn::<D>(&context.services.turns, request).await
+        turn::once::<D>(&context.services.turns, request).await
     })
 }
 

@@ -18,6 +18,7 @@ use crate::panics::PanicCounter;
 use crate::remedies;
 use crate::settings::{HttpSettings, Settings, StoreSettings};
 use crate::state::SharedState;
+use crate::state::answers::Answers;
 use crate::state::background::BackgroundAnswers;
 use crate::state::credentials::UpstreamAuth;
 use crate::state::faults::Faults;
@@ -66,6 +67,7 @@ impl App {
             planners: Planners::default(),
             hold: http.streams.hold,
             heartbeat: http.streams.heartbeat,
+            rejoin: http.streams.rejoin,
             tasks: Arc::clone(&tasks),
             log_limiter: Arc::clone(&log_limiter),
             panics: Arc::clone(&panics),
@@ -119,6 +121,7 @@ fn open_state(settings: Settings) -> Result<(HttpSettings, Policy, SharedState),
     let responses = Arc::new(ResponseStore::open(store, unix_now())?);
     let replay = http.replay_reasoning.then(|| http.responses.of_reasoning());
     let reasoning = ReasoningCache::open(replay, unix_now())?;
+    let answers = Arc::new(Answers::open(&http.responses, http.streams.rejoin)?);
     let connections = Arc::new(ResponseStore::open(StoreSettings::of_connections(), unix_now())?);
     let ledger = Arc::new(Ledger::open(responses.database(), http.admin.history));
     let (rules, budgets) = (http.admin.guard.clone(), http.admin.budgets.clone());
@@ -136,6 +139,7 @@ fn open_state(settings: Settings) -> Result<(HttpSettings, Policy, SharedState),
         connection_responses: connections,
         background: BackgroundAnswers::new(http.background),
         reasoning,
+        answers,
         ledger,
         guard,
         faults,
@@ -149,9 +153,11 @@ fn start(tasks: &Tasks, state: &Arc<SharedState>) {
     tasks.spawn(Arc::clone(&state.models).run(state.client.clone()));
     tasks.spawn(Arc::clone(&state.limits).run());
     let stores = [&state.responses, &state.connection_responses];
-    for store in stores.into_iter().chain(state.reasoning.store()) {
+    let kept = state.answers.stores();
+    for store in stores.into_iter().chain(kept).chain(state.reasoning.store()) {
         tasks.spawn(ResponseStore::sweep(Arc::downgrade(store)));
     }
+    tasks.spawn(Answers::sweep(Arc::downgrade(&state.answers)));
     tasks.spawn(Arc::clone(&state.faults).run());
     tasks.spawn(Arc::clone(&state.ledger).run());
     tasks.spawn(SharedState::watch(Arc::downgrade(state)));

@@ -9,6 +9,7 @@ pub(crate) mod guard;
 pub(crate) mod log_limiter;
 pub(crate) mod memory_budget;
 pub(crate) mod notes;
+pub(crate) mod presence;
 pub(crate) mod reason;
 pub(crate) mod request_body;
 pub(crate) mod response;

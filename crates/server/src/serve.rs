@@ -38,11 +38,13 @@ use crate::http::connection::{
     Accepted, BodyLength, ConnectionIo, ConnectionPhase, Listener, Stream, UpgradeSlot,
 };
 use crate::http::log_limiter::ReportOnDrop;
+use crate::http::presence::Present;
 use crate::http::websocket;
 use crate::service;
 use crate::settings::Settings;
 use crate::state::credentials::Account;
 use crate::tasks::becomes_true;
+use crate::turn::RETRY_COUNT;
 
 /// The pause after a failed accept, for example when there are no file descriptors left.
 const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
@@ -257,11 +259,15 @@ fn connection(
     // Hyper's own limit on heads runs while a connection is idle, too; `ConnectionIo` keeps the shorter one.
     http.timer(TokioTimer::new()).header_read_timeout(app.settings.timeouts.idle);
     http.max_header_size(app.settings.sizes.max_head);
+    let present = Present::default();
     let (upgrades, draining) = (Arc::clone(&phase), app.turns.draining.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
         phase.begin_answer(body_length(request.body()));
         if let Some(local) = local {
             request.extensions_mut().insert(local);
+        }
+        if request.headers().contains_key(RETRY_COUNT) {
+            request.extensions_mut().insert(present.watch());
         }
         if websocket::is_asked_for(request.headers()) {
             request.extensions_mut().insert(UpgradeSlot::of(&phase));

@@ -227,11 +227,18 @@ pub struct StreamSettings {
     pub hold: Duration,
     /// The silence after which a stream of server-sent events gets a comment.
     pub heartbeat: Duration,
+    /// The time for which an answer that can be asked for again goes on without a client, and waits for its retry; with
+    /// zero, retries are requests like others.
+    pub rejoin: Duration,
 }
 
 impl Default for StreamSettings {
     fn default() -> Self {
-        Self { hold: Duration::from_secs(10), heartbeat: Duration::from_secs(15) }
+        Self {
+            hold: Duration::from_secs(10),
+            heartbeat: Duration::from_secs(15),
+            rejoin: Duration::from_secs(60),
+        }
     }
 }
 
@@ -354,6 +361,19 @@ impl StoreSettings {
             max_bytes: 64 * 1024 * 1024,
             max_age: Duration::from_secs(7 * 24 * 3600),
         }
+    }
+
+    /// The bounds of answers that are given again, in a folder below that of the responses.
+    pub(crate) fn of_answers(&self) -> Self {
+        let directory = self.directory.as_ref().map(|folder| folder.join("answers"));
+        let max_bytes = if directory.is_some() { 256 } else { 64 } * 1024 * 1024;
+        let max_age = Duration::from_secs(24 * 3600);
+        Self { directory, max_count: 20_000, max_bytes, max_age }
+    }
+
+    /// The bounds of those that may not be on the disk, where others are.
+    pub(crate) fn of_unstored_answers() -> Self {
+        Self { max_count: 20_000, ..Self::default() }
     }
 
     /// The bounds of what connections keep for themselves, all of them together.

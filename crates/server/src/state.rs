@@ -1,5 +1,6 @@
 //! State that outlives a request: credentials, models, limits, stored responses, usage and faults.
 
+pub(crate) mod answers;
 pub(crate) mod background;
 mod cache_file;
 pub(crate) mod credentials;
@@ -20,6 +21,7 @@ use chatmock_auth::FaultKind;
 use chatmock_protocol::codex::limits::Snapshot;
 use chatmock_upstream::Client;
 
+use self::answers::Answers;
 use self::background::BackgroundAnswers;
 use self::credentials::UpstreamAuth;
 use self::faults::{Faults, Standing};
@@ -48,6 +50,7 @@ pub(crate) struct SharedState {
     /// Answers that are made without their clients.
     pub(crate) background: BackgroundAnswers,
     pub(crate) reasoning: ReasoningCache,
+    pub(crate) answers: Arc<Answers>,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) guard: Arc<QuotaGuard>,
     pub(crate) faults: Arc<Faults>,

@@ -5,7 +5,9 @@ mod background;
 mod body;
 mod choice;
 mod facts;
+mod fate;
 mod model_member;
+mod once;
 mod pipeline;
 mod places;
 mod plan;
@@ -21,6 +23,7 @@ use chatmock_translate::Policy;
 use tokio::sync::watch;
 
 pub(crate) use self::background::{attached, snapshot};
+pub(crate) use self::once::{RETRY_COUNT, once};
 pub(crate) use self::pipeline::{TurnRequest, turn};
 pub(crate) use self::places::TurnPlaces;
 pub(crate) use self::plan::{LARGE, Planners, SESSION_HEADERS, seal, without_lone_surrogates};
@@ -41,6 +44,8 @@ pub(crate) struct TurnServices {
     pub(crate) hold: Duration,
     /// The silence after which a stream says that it is alive.
     pub(crate) heartbeat: Duration,
+    /// The time for which an answer goes on without a client; with zero, retries are requests like others.
+    pub(crate) rejoin: Duration,
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) log_limiter: Arc<LogLimiter>,
     pub(crate) panics: Arc<PanicCounter>,

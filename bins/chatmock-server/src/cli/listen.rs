@@ -46,6 +46,12 @@ pub(crate) struct ListenArgs {
     /// Waits this long for open answers after SIGTERM or Ctrl-C; a second signal ends them at once
     #[arg(long, env = env::DRAIN, value_name = "SECONDS", default_value = "30", value_parser = value_parsers::seconds)]
     pub(crate) drain: Duration,
+    /// Lets an answer that can be asked for again go on this long without its client; 0 cancels it at once
+    ///
+    /// It is for requests with an Idempotency-Key, and for those of the vendors' libraries, which ask again after a
+    /// lost connection. With 0, their retries are requests like others.
+    #[arg(long, env = env::REJOIN, value_name = "SECONDS", default_value = "60", value_parser = value_parsers::seconds)]
+    pub(crate) rejoin: Duration,
     /// Reports this version to clients of Ollama, which compare its numbers
     #[arg(long, env = env::OLLAMA_VERSION, value_name = "VERSION", default_value = OLLAMA_VERSION, value_parser = value_parsers::version)]
     pub(crate) ollama_version: String,

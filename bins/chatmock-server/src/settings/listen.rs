@@ -25,6 +25,7 @@ pub(super) fn http(
         max_turns,
         max_turns_per_label,
         drain,
+        rejoin,
         ollama_version,
         state_dir,
     } = args;
@@ -41,6 +42,7 @@ pub(super) fn http(
     (http.sizes.max_body, http.sizes.max_connections) = (max_body, max_connections);
     (http.turns.max, http.turns.max_per_label) = (max_turns, max_turns_per_label);
     http.timeouts.drain = drain;
+    http.streams.rejoin = rejoin;
     http.responses.directory = state_dir;
     Ok((listen, http))
 }

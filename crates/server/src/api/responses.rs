@@ -181,6 +181,7 @@ async fn remove(state: &SharedState, owner: &Owner, id: &str) -> Result<HttpResp
         state.background.forget(&key);
     }
     state.responses.delete(owner, id).await?;
+    state.answers.erase(owner, id).await?;
     response::json(ReplyHeaders::default(), &Deleted { id, object: "response", deleted: true })
 }
 
@@ -230,6 +231,7 @@ async fn at_backend(
     if let Some(owner) = owner.filter(|_| head.method == Method::DELETE) {
         // The response is gone; a claim that is left on the disk names nothing any more.
         let _ = state.responses.delete(&owner, id).await;
+        state.answers.erase(&owner, id).await?;
     }
     Ok(response::bytes(StatusCode::OK, "application/json", answer.into()))
 }

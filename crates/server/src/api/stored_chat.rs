@@ -198,6 +198,7 @@ pub(super) fn delete(exchange: Exchange<'_>) -> Handling<'_> {
         let owner = keeper(context).await?;
         find(context, &owner, id)?;
         context.services.state.responses.delete(&owner, &completion_name(id)).await?;
+        context.services.state.answers.erase(&owner, id).await?;
         let deleted = Deleted { object: "chat.completion.deleted", id, deleted: true };
         response::json(ReplyHeaders::default(), &deleted)
     })

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use chatmock_translate::Failure;
 use chatmock_translate::notice::{self, Notice};
 use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
-use http::{HeaderName, HeaderValue, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version};
 use http_body::Body;
 use http_body_util::combinators::UnsyncBoxBody;
 use http_body_util::{BodyExt, Either, Full};
@@ -15,7 +15,18 @@ use serde::Serialize;
 use crate::http::access_log::LoggedByBody;
 
 /// A whole body, or a stream.
-pub(crate) type ResponseBody = Either<Full<Bytes>, UnsyncBoxBody<Bytes, Infallible>>;
+pub(crate) type ResponseBody = Either<Full<Bytes>, UnsyncBoxBody<Bytes, CutOff>>;
+
+/// The end of a stream before its end: the connection is closed, so that nobody takes it for whole.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the answer was cut off")]
+pub(crate) struct CutOff;
+
+impl From<Infallible> for CutOff {
+    fn from(never: Infallible) -> Self {
+        match never {}
+    }
+}
 
 /// An answer to a client.
 pub(crate) type HttpResponse = Response<ResponseBody>;
@@ -79,6 +90,7 @@ pub(crate) fn stream<B>(head: ReplyHeaders, media_type: &'static str, body: B) -
 where
     B: Body<Data = Bytes, Error = Infallible> + Send + 'static,
 {
+    let body = body.map_err(CutOff::from);
     let mut reply = Response::new(Either::Right(body.boxed_unsync()));
     let headers = reply.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
@@ -86,6 +98,23 @@ where
     headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
     head.put(&mut reply);
     reply.extensions_mut().insert(LoggedByBody);
+    reply
+}
+
+/// A reply whose head is known, and whose body is another's to write.
+pub(crate) fn again<B>(status: StatusCode, headers: HeaderMap, body: B) -> HttpResponse
+where
+    B: Body<Data = Bytes, Error = CutOff> + Send + 'static,
+{
+    let mut reply = Response::new(Either::Right(body.boxed_unsync()));
+    (*reply.status_mut(), *reply.headers_mut()) = (status, headers);
+    reply
+}
+
+/// A reply whose head and body are known.
+pub(crate) fn whole(status: StatusCode, headers: HeaderMap, body: Bytes) -> HttpResponse {
+    let mut reply = Response::new(Either::Left(Full::new(body)));
+    (*reply.status_mut(), *reply.headers_mut()) = (status, headers);
     reply
 }
 

@@ -109,7 +109,7 @@ impl ResponseStore {
 
     /// Drops what is stored under names that are to be gone.
     pub(crate) fn forget(&self, is_gone: impl Fn(&StoreKey) -> bool) {
-        let gone = self.with(|memory| memory.remove_all(is_gone));
+        let gone = self.with(|memory| memory.remove_all(|key, _| is_gone(key)));
         if !gone.is_empty() {
             self.changed();
         }
@@ -147,11 +147,28 @@ impl ResponseStore {
         match &self.writer {
             Some(writer) if writer.forgotten().await == Forgotten::No => {
                 self.with(|memory| memory.put_back(key, deleted));
-                let message = "the response could not be deleted on the disk and is still there; see the server's log";
-                Err(Failure::new(FailureKind::Internal, message).with_code("not_deleted"))
+                Err(not_deleted())
             }
             _ => Ok(()),
         }
+    }
+
+    /// Deletes whatever is to be gone, and returns once no later process can find it either.
+    ///
+    /// # Errors
+    /// 500 where the deletion cannot be made durable: all of it is still there then.
+    pub(crate) async fn erase(
+        &self,
+        is_gone: impl Fn(&StoreKey, &StoredResponse) -> bool,
+    ) -> Result<(), Failure> {
+        let gone = self.with(|memory| memory.remove_all(is_gone));
+        let writer = self.writer.as_ref().filter(|_| !gone.is_empty());
+        let Some(writer) = writer else { return Ok(()) };
+        if writer.forgotten().await == Forgotten::Yes {
+            return Ok(());
+        }
+        self.with(|memory| gone.into_iter().for_each(|(key, entry)| memory.put_back(key, entry)));
+        Err(not_deleted())
     }
 
     /// Drops what is too old.
@@ -268,6 +285,12 @@ impl ResponseStore {
             writer.wake();
         }
     }
+}
+
+fn not_deleted() -> Failure {
+    let message =
+        "the response could not be deleted on the disk and is still there; see the server's log";
+    Failure::new(FailureKind::Internal, message).with_code("not_deleted")
 }
 
 /// The name under which a conversation is kept. No path and no id of a response has such a character in it.

@@ -55,6 +55,13 @@ pub(super) struct Begun {
     streams: bool,
 }
 
+impl Begun {
+    /// Returns whether the client reads it as a stream.
+    pub(super) fn streams(&self) -> bool {
+        self.streams
+    }
+}
+
 /// How an answer ended.
 enum End {
     /// As the backend ended it.

@@ -12,12 +12,13 @@ use bytes::Bytes;
 use chatmock_translate::ollama::model_name;
 use chatmock_translate::{Dialect, Encoder, Failure, Family, Framing, Notice, Out};
 use chatmock_upstream::{CredentialError, Credentials, Error, Prepared};
-use http::request::Parts;
+use http::{HeaderMap, Uri};
 use tokio::time::Instant;
 
 use super::attempt::{self, Call, EventSource};
 use super::body::{TurnBody, TurnParts};
 use super::choice::{self, Choice};
+use super::fate::{Fate, Fated};
 use super::plan::{ReplayNames, TurnPlan, plan_turn};
 use super::record::{Outcome, TurnRecord};
 use super::socket::{SocketTurn, TurnHandle};
@@ -27,6 +28,7 @@ use crate::failure;
 use crate::http::api_keys::Caller;
 use crate::http::memory_budget::Reservation;
 use crate::http::notes::RequestNotes;
+use crate::http::presence::Presence;
 use crate::http::response::{self, HttpResponse, ReplyHeaders};
 use crate::limit_words;
 use crate::state::SharedState;
@@ -35,9 +37,12 @@ use crate::state::ledger::LiveTurn;
 use crate::state::responses::StoreKey;
 
 /// A request for a turn.
-pub(crate) struct TurnRequest<'c> {
-    /// Emptied as soon as the turn is planned.
-    pub(crate) head: &'c mut Parts,
+pub(crate) struct TurnRequest {
+    /// Emptied, like the headers, as soon as the turn is planned: they hold the buffer of the request's head.
+    pub(crate) uri: Uri,
+    pub(crate) headers: HeaderMap,
+    /// The connection, where the client counts its retries.
+    pub(crate) connection: Option<Presence>,
     pub(crate) body: Bytes,
     /// The model that the path names, whatever the body says.
     pub(crate) model: Option<String>,
@@ -51,6 +56,8 @@ pub(crate) struct TurnRequest<'c> {
     pub(crate) panic_in_body: bool,
     /// The place of the turn on a WebSocket, where it came over one.
     pub(crate) socket: Option<SocketTurn>,
+    /// Where it is noted what becomes of the turn, for those who keep its answer.
+    pub(crate) fate: Option<Arc<Fate>>,
 }
 
 /// Serves a turn of dialect `D`.
@@ -59,7 +66,7 @@ pub(crate) struct TurnRequest<'c> {
 /// A failure before the reply has begun, which still gets a status.
 pub(crate) async fn turn<D: Dialect>(
     services: &Arc<TurnServices>,
-    mut request: TurnRequest<'_>,
+    mut request: TurnRequest,
 ) -> Result<HttpResponse, Failure> {
     let mut record = TurnRecord::begin(services, &request, D::NAME);
     let panics = request.panic_in_body;
@@ -67,7 +74,13 @@ pub(crate) async fn turn<D: Dialect>(
         Ok(mut ready) => match ready.plan.background.take() {
             None => answer::<D>(services, ready, &mut record).await,
             Some(wish) => match background::begin(services, &ready, wish) {
-                Ok(begun) => return Ok(background::run(services, begun, ready, record)),
+                Ok(begun) => {
+                    // What its client is told now is all that the request asks for.
+                    if let Some(fate) = request.fate.filter(|_| !begun.streams()) {
+                        fate.note(Fated::Complete);
+                    }
+                    return Ok(background::run(services, begun, ready, record));
+                }
                 Err(failure) => Err(failure),
             },
         },
@@ -113,11 +126,11 @@ pub(super) enum Answer<D: Dialect> {
 /// Plans a turn.
 async fn ready<D: Dialect>(
     services: &Arc<TurnServices>,
-    request: &mut TurnRequest<'_>,
+    request: &mut TurnRequest,
     record: &mut TurnRecord,
 ) -> Result<Ready<D>, Failure> {
     let state = &services.state;
-    if state.client.is_loop(&request.head.headers) {
+    if state.client.is_loop(&request.headers) {
         return Err(failure::via_loop());
     }
     let credentials = state.client.credentials().await;
@@ -125,8 +138,7 @@ async fn ready<D: Dialect>(
     state.models.ready().await;
     let plan = plan_turn::<D>(services, request, &credentials).await?;
     record.plan(&plan);
-    // It holds the buffer of the request's head, for nothing while the answer is waited for.
-    request.head.uri = http::Uri::default();
+    request.uri = Uri::default();
     log_plan(&plan, D::NAME);
     let handle = request.socket.take().map(|socket| socket.handle);
     Ok(Ready {
@@ -217,6 +229,7 @@ fn remembered(state: &SharedState, replay: ReplayNames, left_out: bool) -> Store
 fn without_credentials(services: &TurnServices, error: Error) -> Failure {
     if matches!(error, Error::Credentials(CredentialError::SignedOut(_))) {
         services.state.reasoning.clear();
+        services.state.answers.clear();
     }
     failure::from_upstream(error)
 }

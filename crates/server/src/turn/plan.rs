@@ -173,12 +173,12 @@ pub(crate) fn seal(state: &SharedState, credentials: &Credentials) -> ReasoningS
 /// Plans a turn, of a large request on a blocking thread.
 pub(super) async fn plan_turn<D: Dialect>(
     services: &Arc<TurnServices>,
-    request: &mut TurnRequest<'_>,
+    request: &mut TurnRequest,
     credentials: &Arc<Credentials>,
 ) -> Result<TurnPlan<D::Own>, Failure> {
     let mut input = PlanInput {
         // They are needed for nothing else, and hold the connection's whole read buffer.
-        headers: std::mem::take(&mut request.head.headers),
+        headers: std::mem::take(&mut request.headers),
         body: std::mem::take(&mut request.body),
         model: request.model.take(),
         notices: Vec::new(),

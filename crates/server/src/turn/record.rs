@@ -8,6 +8,7 @@ use chatmock_protocol::responses::Usage;
 use chatmock_translate::{Failure, Notice};
 use tokio::time::Instant;
 
+use super::fate::{Fate, Fated};
 use super::pipeline::TurnRequest;
 use super::{TurnServices, plan};
 use crate::clock::{unix_milliseconds, unix_now};
@@ -39,6 +40,8 @@ pub(super) struct TurnRecord {
     limiter: Arc<LogLimiter>,
     guard: Arc<QuotaGuard>,
     entry: TurnEntry,
+    /// Where it is noted what becomes of the turn.
+    fate: Option<Arc<Fate>>,
     /// The answer has begun, with status 200.
     begun: bool,
     written: bool,
@@ -66,11 +69,11 @@ impl TurnRecord {
     /// Begins the record of a turn of a dialect.
     pub(super) fn begin(
         services: &TurnServices,
-        request: &TurnRequest<'_>,
+        request: &TurnRequest,
         dialect: &'static str,
     ) -> Self {
         let at = unix_milliseconds().saturating_sub(milliseconds(request.arrived.elapsed()));
-        let client = ledger::program(&request.head.headers);
+        let client = ledger::program(&request.headers);
         let label = request.caller.label().map(str::to_owned);
         let (ledger, limiter) = (&services.state.ledger, &services.log_limiter);
         let live = LiveTurn {
@@ -83,7 +86,7 @@ impl TurnRecord {
         let entry = TurnEntry {
             at,
             dialect: dialect.into(),
-            path: sanitize::text_within(request.head.uri.path(), MAX_NAME),
+            path: sanitize::text_within(request.uri.path(), MAX_NAME),
             route: services.state.client.route().name().into(),
             client,
             label,
@@ -98,6 +101,7 @@ impl TurnRecord {
             limiter: Arc::clone(limiter),
             guard: Arc::clone(&services.state.guard),
             entry,
+            fate: request.fate.clone(),
             begun: false,
             written: false,
         }
@@ -138,6 +142,13 @@ impl TurnRecord {
     /// Writes the record of an answer that began.
     pub(super) fn write(&mut self, outcome: Outcome<'_>, metrics: TurnMetrics) {
         let TurnMetrics { first_at, usage } = metrics;
+        match outcome {
+            Outcome::Complete => self.note(Fated::Complete),
+            Outcome::Broken(failure) if first_at.is_some() => {
+                self.note(Fated::Failed(failure.status()));
+            }
+            Outcome::Broken(_) | Outcome::Left => {}
+        }
         let (outcome, failure) = match outcome {
             Outcome::Complete => ("complete", None),
             Outcome::Broken(failure) => ("broken", Some(failure)),
@@ -200,9 +211,18 @@ impl TurnRecord {
     /// every request.
     pub(super) fn refuse(&mut self, failure: &Failure, status: u16) {
         if !self.written {
+            if self.begun {
+                self.note(Fated::Failed(failure.status()));
+            }
             (self.entry.status, self.begun) = (status, false);
             self.entry.milliseconds = milliseconds(self.arrived.elapsed());
             self.push("refused", code_of(failure));
+        }
+    }
+
+    fn note(&self, fated: Fated) {
+        if let Some(fate) = &self.fate {
+            fate.note(fated);
         }
     }
 

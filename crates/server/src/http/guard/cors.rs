@@ -25,7 +25,8 @@ const HEADERS: &str = "accept, anthropic-beta, anthropic-dangerous-direct-browse
     x-stainless-stream-helper, x-stainless-timeout";
 
 /// Response headers that a page may read.
-const EXPOSED: &str = "request-id, x-request-id, x-chatmock-notices, x-should-retry, retry-after";
+const EXPOSED: &str = "request-id, x-request-id, x-chatmock-notices, x-should-retry, \
+    retry-after, idempotent-replayed";
 
 /// The time that a browser may reuse a preflight, in seconds.
 const MAX_AGE: &str = "600";

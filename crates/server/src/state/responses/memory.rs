@@ -133,10 +133,17 @@ impl MemoryStore {
         expired.iter().filter_map(|key| self.remove(key)).collect()
     }
 
-    /// Removes every entry whose name `is_gone` accepts.
-    pub(super) fn remove_all(&mut self, is_gone: impl Fn(&StoreKey) -> bool) -> Vec<Entry> {
-        let gone: Vec<StoreKey> = self.entries.keys().filter(|key| is_gone(key)).cloned().collect();
-        gone.iter().filter_map(|key| self.remove(key)).collect()
+    /// Removes every entry that `is_gone` accepts.
+    pub(super) fn remove_all(
+        &mut self,
+        is_gone: impl Fn(&StoreKey, &StoredResponse) -> bool,
+    ) -> Vec<(StoreKey, Entry)> {
+        let entries = self.entries.iter();
+        let gone: Vec<StoreKey> = entries
+            .filter(|(key, entry)| is_gone(key, &entry.stored))
+            .map(|(key, _)| Arc::clone(key))
+            .collect();
+        gone.into_iter().filter_map(|key| Some((Arc::clone(&key), self.remove(&key)?))).collect()
     }
 
     /// Takes out the oldest of the owner that has most, while all together are too many or too large.

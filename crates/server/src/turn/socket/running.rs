@@ -70,8 +70,7 @@ pub(super) fn open(services: &SocketServices, client: &SocketClient, waiting: Wa
     if let Some(log_body) = services.log_body {
         log_body(&request_id, &create.body);
     }
-    let mut head = http::Request::new(()).into_parts().0;
-    head.headers = client.headers.clone();
+    let headers = client.headers.clone();
     let socket = SocketTurn {
         memory,
         lane: lane.clone(),
@@ -83,7 +82,9 @@ pub(super) fn open(services: &SocketServices, client: &SocketClient, waiting: Wa
     let turns = Arc::clone(&services.turns);
     let opening = async move {
         let request = TurnRequest {
-            head: &mut head,
+            uri: http::Uri::default(),
+            headers,
+            connection: None,
             body: create.body,
             model,
             reservation: Some(reservation),
@@ -93,6 +94,7 @@ pub(super) fn open(services: &SocketServices, client: &SocketClient, waiting: Wa
             notes: Arc::clone(&notes),
             panic_in_body: false,
             socket: Some(socket),
+            fate: None,
         };
         let answer = AssertUnwindSafe(turn::<Responses>(&turns, request)).catch_unwind().await;
         let answer = answer.unwrap_or_else(|_| Err(turns.panics.caught()));
