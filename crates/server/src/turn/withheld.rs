@@ -4,17 +4,22 @@
 //! model that was kept from what it thought works worse, and nobody would know why.
 
 use std::collections::BTreeMap;
+use std::sync::LazyLock;
 use std::sync::atomic::Ordering;
 
 use chatmock_protocol::json::{RawObject, RawValue, Text};
 use chatmock_protocol::sse::Frame;
 use chatmock_translate::{Notice, NoticeKind};
+use memchr::memmem::Finder;
 
 use super::TurnServices;
 use super::attempt::EventSource;
 
 /// The member of a response object.
 const MEMBER: &str = "input_transformations";
+
+/// Prepared once: every event before the first output is searched.
+static FINDER: LazyLock<Finder<'static>> = LazyLock::new(|| Finder::new(MEMBER));
 
 /// The words that are passed on are no longer than this.
 const MAX_WORD: usize = 40;
@@ -58,7 +63,7 @@ pub(super) fn note(frame: &Frame, services: &TurnServices) -> Option<Notice> {
 fn reasons(frame: &Frame) -> Option<BTreeMap<String, u64>> {
     // Most events say nothing of it, and are not read for it.
     let text = frame.text();
-    memchr::memmem::find(text.as_bytes(), MEMBER.as_bytes())?;
+    FINDER.find(text.as_bytes())?;
     let event: RawObject<'_> = serde_json::from_str(text).ok()?;
     let response: RawObject<'_> = serde_json::from_str(event.get("response")?.get()).ok()?;
     let list: Vec<&RawValue> = serde_json::from_str(response.get(MEMBER)?.get()).ok()?;
