@@ -15,10 +15,11 @@ const ARROWS: &[(&str, &[&str], &[&str])] = &[
     ("chatmock-protocol", &[], &["tokio", "hyper", "reqwest", "tracing", "anyhow"]),
     ("chatmock-translate", &["protocol"], &["tokio", "hyper", "reqwest", "tracing", "anyhow"]),
     ("chatmock-upstream", &["protocol"], &["hyper", "anyhow"]),
-    ("chatmock-auth", &[], &["anyhow"]),
+    ("chatmock-shared", &[], &["anyhow", "hyper", "reqwest", "serde"]),
+    ("chatmock-auth", &["shared"], &["anyhow"]),
     (
         "chatmock-server",
-        &["protocol", "translate", "upstream", "auth"],
+        &["protocol", "translate", "upstream", "auth", "shared"],
         &["clap", "anyhow", "keyring"],
     ),
     ("chatmock-simulator", &["protocol"], &["anyhow"]),

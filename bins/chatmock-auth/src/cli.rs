@@ -3,7 +3,7 @@
 use std::net::IpAddr;
 use std::path::PathBuf;
 
-use chatmock_auth::{CLIENT_ID, ISSUER};
+use chatmock_auth::{CLIENT_ID, ISSUER, Secret};
 use chatmock_server::upstream::Identity;
 use clap::builder::{BoolishValueParser, NonEmptyStringValueParser};
 use clap::{
@@ -233,6 +233,18 @@ pub(crate) struct GlobalOptions {
     /// Where to store the sign-in
     #[arg(long, global = true, env = env::STORE, value_name = "PLACE", ignore_case = true, value_enum, default_value_t = Store::Auto)]
     pub(crate) store: Store,
+    /// Shares the sign-in with your servers in this Redis or Valkey: rediss://HOST:6380
+    #[arg(long, global = true, env = env::SHARED, value_name = "URL", value_parser = secret, hide_short_help = true)]
+    pub(crate) shared: Option<Secret>,
+    /// Reads that address from this file, which only you may read
+    #[arg(long, global = true, env = env::SHARED_FILE, value_name = "FILE", hide_short_help = true)]
+    pub(crate) shared_file: Option<PathBuf>,
+    /// The file with the key that seals what is shared, the same for every server
+    #[arg(long, global = true, env = env::SHARED_KEY_FILE, value_name = "FILE", hide_short_help = true)]
+    pub(crate) shared_key_file: Option<PathBuf>,
+    /// The beginning of every name in the engine
+    #[arg(long, global = true, env = env::SHARED_PREFIX, value_name = "NAME", default_value = "chatmock", hide_short_help = true)]
+    pub(crate) shared_prefix: String,
     /// Logs more, but never tokens
     #[arg(long, global = true, env = env::VERBOSE, value_parser = BoolishValueParser::new())]
     pub(crate) verbose: bool,
@@ -251,6 +263,11 @@ pub(crate) struct GlobalOptions {
     /// The `user-agent` header
     #[arg(long, global = true, env = env::USER_AGENT, value_name = "TEXT", default_value_t = Identity::default().user_agent, hide_short_help = true)]
     pub(crate) user_agent: String,
+}
+
+/// Accepts any secret. An error here would be shown together with the text.
+fn secret(word: &str) -> Result<Secret, std::convert::Infallible> {
+    Ok(Secret::new(word))
 }
 
 /// The names of the routes.

@@ -19,6 +19,14 @@ pub(crate) const LOGIN_BIND: &str = "CHATGPT_LOCAL_LOGIN_BIND";
 pub(crate) const CALLBACK_PORT: &str = "CHATMOCK_CALLBACK_PORT";
 /// The store of sign-ins.
 pub(crate) const STORE: &str = "CHATMOCK_STORE";
+/// The address of what several servers share.
+pub(crate) const SHARED: &str = "CHATMOCK_SHARED";
+/// The file with that address.
+pub(crate) const SHARED_FILE: &str = "CHATMOCK_SHARED_FILE";
+/// The file with the keys that seal what is shared.
+pub(crate) const SHARED_KEY_FILE: &str = "CHATMOCK_SHARED_KEY_FILE";
+/// The beginning of every name in the shared engine.
+pub(crate) const SHARED_PREFIX: &str = "CHATMOCK_SHARED_PREFIX";
 /// The address of the backend.
 pub(crate) const UPSTREAM_URL: &str = "CHATMOCK_UPSTREAM_URL";
 /// The program's name for the backend and the issuer.

@@ -5,7 +5,8 @@ use std::path::{PathBuf, absolute};
 
 use anyhow::{Context, ensure};
 use chatmock_auth::{
-    self as auth, AuthProfile, Home, KeeperSettings, LoopbackSettings, RedirectHost, StoreChoice,
+    self as auth, AuthProfile, Home, KeeperSettings, LoopbackSettings, RedirectHost, SharedSource,
+    StoreChoice,
 };
 use chatmock_server::upstream::{self, Identity, UpstreamRoute};
 
@@ -138,6 +139,10 @@ pub(crate) fn resolve(cli: Cli, folders: Folders) -> anyhow::Result<ResolvedComm
     let GlobalOptions {
         home,
         store,
+        shared,
+        shared_file,
+        shared_key_file,
+        shared_prefix,
         verbose,
         issuer,
         client_id,
@@ -154,6 +159,17 @@ pub(crate) fn resolve(cli: Cli, folders: Folders) -> anyhow::Result<ResolvedComm
     let store = self::store(store);
     let home = Home::new(self::home(home, &folders)?, store);
     let home = home.with_runtime_folder(folders.runtime.clone());
+    let shared = SharedSource {
+        address: shared,
+        address_file: shared_file,
+        key_file: shared_key_file,
+        prefix: Some(shared_prefix),
+        lease: None,
+    };
+    let home = match shared.open()? {
+        Some(shared) => home.with_shared(shared),
+        None => home,
+    };
     let task = self::task(task, &folders)?;
     let config = Config { home, store, keeper, identity, upstream_url, folders };
     Ok(ResolvedCommand { task, config, verbose })

@@ -9,7 +9,7 @@ use std::process::ExitCode;
 
 use anyhow::anyhow;
 use chatmock_auth::{
-    Account, AuthFile, BorrowedStore, KeeperError, Provenance, StoreError, TokenStore,
+    Account, AuthFile, BorrowedStore, KeeperError, Provenance, SharedCopy, StoreError, TokenStore,
 };
 
 use crate::CommandContext;
@@ -24,6 +24,8 @@ struct Status {
     provenance: Provenance,
     /// The place of the tokens.
     place: String,
+    /// The copies of a sign-in that several servers share, or why they are not known.
+    shared: Option<Result<SharedCopy, String>>,
     /// True if another program owns them.
     borrowed: bool,
     /// True if the person allowed the use of the plan, on routes where that is asked.
@@ -67,6 +69,11 @@ pub(crate) async fn run(
         provenance: file.provenance(),
         borrowed: borrowed.is_some_and(|path| place == BorrowedStore::new(path).description()),
         place,
+        shared: context
+            .config
+            .home
+            .shared()
+            .map(|shared| shared.compare(Some(&file)).map_err(|error| error.to_string())),
         expires: file.lifetime().expires(),
         allowed,
         renewed: file.last_refresh().map(|time| time.unix_timestamp()),

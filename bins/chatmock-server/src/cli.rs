@@ -5,6 +5,7 @@ mod backend;
 mod listen;
 mod models;
 mod reply;
+mod shared;
 mod usage;
 
 use std::ffi::OsString;
@@ -18,6 +19,7 @@ pub(crate) use self::backend::{ApiProfile, BackendArgs, SignInArgs, UpstreamTran
 pub(crate) use self::listen::{AccessArgs, ListenArgs};
 pub(crate) use self::models::ModelArgs;
 pub(crate) use self::reply::{ReasoningCompat, ReasoningReplay, ReplyArgs};
+pub(crate) use self::shared::SharedArgs;
 pub(crate) use self::usage::UsageArgs;
 use crate::commands::{AFTER_HELP, CONFIG_EXAMPLES, ConfigCommand, Tool, USAGE_EXAMPLES};
 use crate::env;
@@ -48,6 +50,8 @@ pub(crate) struct Cli {
     pub(crate) sign_in: SignInArgs,
     #[command(flatten)]
     pub(crate) admin: AdminArgs,
+    #[command(flatten)]
+    pub(crate) shared: SharedArgs,
 }
 
 impl Cli {

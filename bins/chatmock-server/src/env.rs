@@ -68,6 +68,17 @@ pub(crate) const DRAIN: &str = "CHATMOCK_DRAIN";
 /// Set to replace the backend by a built-in simulator.
 pub(crate) const DEMO: &str = "CHATMOCK_DEMO";
 
+/// The address of what several servers share.
+pub(crate) const SHARED: &str = "CHATMOCK_SHARED";
+/// The file with that address.
+pub(crate) const SHARED_FILE: &str = "CHATMOCK_SHARED_FILE";
+/// The file with the keys that seal what is shared.
+pub(crate) const SHARED_KEY_FILE: &str = "CHATMOCK_SHARED_KEY_FILE";
+/// The beginning of every name in the shared engine.
+pub(crate) const SHARED_PREFIX: &str = "CHATMOCK_SHARED_PREFIX";
+/// The time of a lease.
+pub(crate) const SHARED_LEASE: &str = "CHATMOCK_SHARED_LEASE";
+
 /// The effort when a request names none.
 pub(crate) const REASONING_EFFORT: &str = "CHATGPT_LOCAL_REASONING_EFFORT";
 /// The reasoning summary when a request names none.

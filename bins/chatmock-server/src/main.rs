@@ -190,6 +190,7 @@ async fn run(
     let demo = if demo { Some(Demo::start(&mut settings).await?) } else { None };
     let folder = settings.http.responses.directory.clone();
     let server = Server::new(settings).map_err(|error| ExitError::Settings(anyhow!("{error}")))?;
+    server.check_shared().await.map_err(|why| ExitError::Settings(anyhow!(why)))?;
     let (listeners, endpoints) = sockets.listeners().context("cannot listen")?;
     refuse_own_address(server.route(), &endpoints)?;
     server.check_guard().await.map_err(|why| ExitError::Settings(anyhow!(why)))?;

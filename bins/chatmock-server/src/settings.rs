@@ -51,7 +51,18 @@ pub(crate) fn resolve(
     openai: &OpenAiVariables,
     sockets: Vec<TcpListener>,
 ) -> anyhow::Result<ResolvedSettings> {
-    let Cli { command: _, program, listen, access, replies, models, backend, sign_in, admin } = cli;
+    let Cli {
+        command: _,
+        program,
+        listen,
+        access,
+        replies,
+        models,
+        backend,
+        sign_in,
+        admin,
+        shared,
+    } = cli;
     let ProgramArgs {
         config: _,
         demo,
@@ -69,6 +80,7 @@ pub(crate) fn resolve(
     http.admission.metrics_open = metrics_open;
     http.admission.ui = ui;
     (http.admin.guard, http.admin.budgets) = (guard, budget);
+    http.shared = if demo { None } else { shared.source().open()? };
     let key_file = KeyFile::of(&access.api_key, access.api_key_file.as_deref());
     let mut warnings = listen::access(access, &listen, &mut http)?;
     listen::budgets(&http)?;

@@ -62,6 +62,12 @@ pub enum FaultKind {
     LogLost,
     /// Other machines can connect, and what they send is not encrypted.
     OpenWithoutTls,
+    /// The engine that several servers share cannot be used.
+    SharedUnreachable,
+    /// A record in the shared engine cannot be opened.
+    SharedSealed,
+    /// The shared engine has lost records.
+    SharedLost,
 }
 
 /// A fault that is reported at once.
@@ -160,11 +166,35 @@ const TABLE: [Fault; FaultKind::COUNT] = [
         fix: "--host 127.0.0.1 behind a proxy that speaks TLS; see docs/security.md",
         after: AT_ONCE,
     },
+    Fault {
+        kind: FaultKind::SharedUnreachable,
+        code: "shared_unreachable",
+        severity: Severity::Warning,
+        sentence: "the shared engine cannot be reached or written: this server goes on with what it has itself",
+        fix: "start it, or check --shared; nobody is signed out by it",
+        after: AT_ONCE,
+    },
+    Fault {
+        kind: FaultKind::SharedSealed,
+        code: "shared_sealed",
+        severity: Severity::Warning,
+        sentence: "a record in the shared engine is sealed with another key, or was changed or moved there",
+        fix: "pass the key file of the other servers: --shared-key-file",
+        after: AT_ONCE,
+    },
+    Fault {
+        kind: FaultKind::SharedLost,
+        code: "shared_lost",
+        severity: Severity::Warning,
+        sentence: "the shared engine has lost records: the sign-in and the budgets were restored from the copies of the servers",
+        fix: "let the engine save what it holds; see docs/scale.md",
+        after: AT_ONCE,
+    },
 ];
 
 impl FaultKind {
     /// The number of kinds.
-    pub const COUNT: usize = 11;
+    pub const COUNT: usize = 14;
 
     /// Every kind, in the order of the table.
     pub const ALL: [Self; Self::COUNT] = [
@@ -179,6 +209,9 @@ impl FaultKind {
         Self::DiskFull,
         Self::LogLost,
         Self::OpenWithoutTls,
+        Self::SharedUnreachable,
+        Self::SharedSealed,
+        Self::SharedLost,
     ];
 
     /// Returns the kind's row.

@@ -4,12 +4,14 @@ use std::fmt::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use chatmock_shared::Shared;
 use sha2::{Digest, Sha256};
 
 use crate::lock::{HomeLock, LOCK_WAIT, LockError, lock_files};
 use crate::private::{PrivateFileError, Room, place_of};
 use crate::store::{
-    AccountStore, FileStore, Keyring, StoreChoice, StoreError, StoreOptions, TokenStore,
+    AccountStore, FileStore, Keyring, SharedSignIn, StoreChoice, StoreError, StoreOptions,
+    TokenStore,
 };
 use crate::tokens::AuthFile;
 
@@ -18,6 +20,7 @@ use crate::tokens::AuthFile;
 pub struct Home {
     path: PathBuf,
     options: StoreOptions,
+    shared: Option<Arc<SharedSignIn>>,
 }
 
 impl Home {
@@ -36,7 +39,7 @@ impl Home {
         choice: StoreChoice,
         keyring: Option<Keyring>,
     ) -> Self {
-        Self { path: path.into(), options: StoreOptions::new(choice, keyring) }
+        Self { path: path.into(), options: StoreOptions::new(choice, keyring), shared: None }
     }
 
     /// Names the person's runtime folder (`XDG_RUNTIME_DIR`), where renewed tokens are put away that
@@ -45,6 +48,20 @@ impl Home {
     pub fn with_runtime_folder(mut self, folder: Option<PathBuf>) -> Self {
         self.options = self.options.with_runtime(folder);
         self
+    }
+
+    /// Shares the active sign-in with other servers. The copy here is a file from now on: a lifeboat, from which the
+    /// shared one is restored when its engine has lost it.
+    #[must_use]
+    pub fn with_shared(mut self, shared: Shared) -> Self {
+        self.options = self.options.in_file();
+        self.shared = Some(Arc::new(SharedSignIn::new(shared, &self.path)));
+        self
+    }
+
+    /// The shared copy of the active sign-in, where there is one.
+    pub fn shared(&self) -> Option<&SharedSignIn> {
+        self.shared.as_deref()
     }
 
     /// The directory.
@@ -75,6 +92,9 @@ impl Home {
             Err(StoreError::Corrupt { .. } | StoreError::Keyring(_)) | Ok(_) => {}
             Err(error) => return Err(error),
         }
+        if let Some(shared) = &self.shared {
+            shared.check()?;
+        }
         let place = place_of(&self.sign_in_path())?;
         if self.options.is_file_only() && place.parent().is_some_and(Path::is_dir) {
             drop(Room::take(&place, 1)?);
@@ -97,7 +117,8 @@ impl Home {
     }
 
     pub(crate) fn active(&self) -> AccountStore {
-        self.store_at(self.sign_in_path(), self.path.join("generation"), self.entry())
+        let store = self.store_at(self.sign_in_path(), self.path.join("generation"), self.entry());
+        store.shared_by(self.shared.clone())
     }
 
     /// The place of a sign-in that is not the active one.

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use crate::endpoint::EndpointError;
 use crate::fault::CLOCK_SKEW;
 use crate::secret::Secret;
-use crate::store::TokenStore;
+use crate::store::{SharedSignIn, TokenStore};
 
 mod brake;
 mod clock;
@@ -159,6 +159,22 @@ impl TokenKeeper {
         }
         self.shared.refresher.saver.save_now().await;
         self.shared.refresher.saver.rescue().await
+    }
+
+    /// The copy of the sign-in that several servers share, where there is one.
+    #[must_use]
+    pub fn shared(&self) -> Option<Arc<SharedSignIn>> {
+        self.shared.cache.store.shared()
+    }
+
+    /// Looks once at the shared copy of the sign-in, and takes over what another server has put there.
+    pub async fn follow_shared(&self) {
+        let Some(shared) = self.shared() else { return };
+        if !shared.is_current().await
+            && let Err(error) = self.shared.cache.load().await
+        {
+            tracing::debug!(%error, "the shared sign-in could not be read");
+        }
     }
 
     /// Returns the number of renewals so far that brought a token, and of those that did not.

@@ -80,6 +80,7 @@ mod registration;
 mod relinquish;
 mod secret;
 mod secret_object;
+mod shared_source;
 mod sign_in;
 mod sign_in_route;
 mod sign_out;
@@ -114,11 +115,14 @@ pub use refresh_refusal::RefreshRefusal;
 pub use registration::{Registration, RegistrationError};
 pub use relinquish::{LeftBehind, Relinquished, Revocation};
 pub use secret::Secret;
+pub use shared_source::{SharedSource, SharedSourceError};
 pub use sign_in::{Obtained, SignIn, SignInError, SignedIn};
 pub use sign_in_route::SignInRoute;
 pub use sign_out::{SignedOut, force_sign_out, sign_out};
 pub use store::{
-    BorrowedStore, Keyring, KeyringError, MemoryStore, Ownership, Rescued, Reservation, Stamp,
-    StoreChoice, StoreError, TokenStore, UnknownStore, VaultError,
+    BorrowedStore, Keyring, KeyringError, MemoryStore, Ownership, Rescued, Reservation, SharedCopy,
+    SharedSignIn, Stamp, StoreChoice, StoreError, TokenStore, UnknownStore, VaultError,
 };
 pub use tokens::{AuthFile, Freshness, Grant, Lifetime, Malformed, Tokens};
+
+pub use chatmock_shared as shared;

@@ -1,7 +1,10 @@
 //! The places that can hold a sign-in, behind one trait.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
+
+use chatmock_shared::SharedError;
 
 use crate::blocking::LostTask;
 use crate::private::PrivateFileError;
@@ -9,18 +12,21 @@ use crate::tokens::AuthFile;
 
 mod account_store;
 mod borrowed;
+mod choice;
 mod disk;
 mod file;
 mod keyring;
 mod lifeboat;
 mod location_file;
 mod memory;
+mod shared_sign_in;
+mod shared_store;
 #[cfg(test)]
 mod torture;
 
 pub(crate) use account_store::{AccountStore, StoreOptions};
-pub use account_store::{StoreChoice, UnknownStore};
 pub use borrowed::BorrowedStore;
+pub use choice::{StoreChoice, UnknownStore};
 pub(crate) use file::{FileStore, LeftOvers};
 pub use keyring::{Keyring, KeyringError, VaultError};
 #[cfg(test)]
@@ -28,6 +34,7 @@ pub(crate) use keyring::{KeyringLimits, Vault};
 pub use lifeboat::Rescued;
 pub(crate) use location_file::{Change, Location, LocationFile};
 pub use memory::MemoryStore;
+pub use shared_sign_in::{SharedCopy, SharedSignIn};
 
 /// A place for one sign-in. The calls may block; [`TokenStore::stamp`] costs at most a few `stat`
 /// calls and a small read.
@@ -68,6 +75,11 @@ pub trait TokenStore: Send + Sync {
 
     /// Removes what [`Self::rescued`] finds. The caller holds the lock, and has saved what is needed.
     fn forget_rescued(&self) {}
+
+    /// Returns the copy that several servers share, where there is one.
+    fn shared(&self) -> Option<Arc<SharedSignIn>> {
+        None
+    }
 
     /// Describes the place for a person.
     fn description(&self) -> String;
@@ -151,6 +163,9 @@ pub enum StoreError {
     /// A file could not be used.
     #[error(transparent)]
     File(#[from] PrivateFileError),
+    /// The engine that several servers share could not be used.
+    #[error(transparent)]
+    Shared(#[from] SharedError),
     /// A save was cut off.
     #[error(transparent)]
     Lost(#[from] LostTask),

@@ -72,6 +72,15 @@ pub struct AuthFile {
     tokens: Option<Tokens>,
 }
 
+/// The mark of a sign-in that several servers share.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct SharedMark {
+    /// A number that grows with each renewal and sign-in.
+    pub(crate) fence: u64,
+    /// The name of the home that made it.
+    pub(crate) by: String,
+}
+
 /// The text was not a sign-in file. It says nothing of the content, which may hold tokens.
 #[derive(Debug, thiserror::Error)]
 #[error("not a sign-in file")]
@@ -162,6 +171,21 @@ impl AuthFile {
     pub(crate) fn adopted(mut self) -> Self {
         let route = self.provenance().route;
         self.members.set("route", route.as_str());
+        self
+    }
+
+    /// The fence of the shared copy that this one is of, and the home that wrote it; `None` where it was never shared.
+    pub(crate) fn shared(&self) -> Option<SharedMark> {
+        self.members.read("shared")
+    }
+
+    /// Writes down the fence of the shared copy, and the home that wrote it.
+    #[must_use]
+    pub(crate) fn with_shared(mut self, mark: &SharedMark) -> Self {
+        let mut object = SecretObject::default();
+        object.set_raw("fence", mark.fence.to_string());
+        object.set("by", &mark.by);
+        self.members.set_raw("shared", String::clone(&object.render(2)));
         self
     }
 

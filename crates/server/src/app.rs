@@ -114,7 +114,11 @@ fn open_state(settings: Settings) -> Result<(HttpSettings, Policy, SharedState),
         closed: route.is_closed(),
     };
     let faults = Arc::<Faults>::default();
-    let auth = UpstreamAuth::new(access, remedies::for_credentials(route.name()), &faults)?;
+    let auth = UpstreamAuth::new(
+        access,
+        remedies::for_credentials(route.name()),
+        (&faults, &http.shared),
+    )?;
     let client = Client::new(upstream, auth.credentials())?;
     let store = http.responses.clone();
     let store = if policy.backend.accepts("store") { store.of_claims() } else { store };
@@ -144,6 +148,7 @@ fn open_state(settings: Settings) -> Result<(HttpSettings, Policy, SharedState),
         guard,
         faults,
         log,
+        shared: http.shared.clone(),
     };
     Ok((http, policy, state))
 }
@@ -161,4 +166,7 @@ fn start(tasks: &Tasks, state: &Arc<SharedState>) {
     tasks.spawn(Arc::clone(&state.faults).run());
     tasks.spawn(Arc::clone(&state.ledger).run());
     tasks.spawn(SharedState::watch(Arc::downgrade(state)));
+    if state.shared.is_some() {
+        tasks.spawn(SharedState::follow(Arc::downgrade(state)));
+    }
 }

@@ -122,6 +122,20 @@ impl Server {
         self.app.state.client.route()
     }
 
+    /// Checks that what several servers share can be read here. An engine that is away is no obstacle.
+    ///
+    /// # Errors
+    /// Words for a person where the records are sealed with another key.
+    pub async fn check_shared(&self) -> Result<(), String> {
+        let Some(shared) = &self.app.state.shared else { return Ok(()) };
+        // Reading the sign-in opens the record of it.
+        let account = self.account().await;
+        match (shared.fault(), account) {
+            (Some(error), _) if !error.is_passing() => Err(error.to_string()),
+            _ => Ok(()),
+        }
+    }
+
     /// Checks the rules of the quota guard against the backend's windows and models.
     ///
     /// # Errors

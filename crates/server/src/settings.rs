@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chatmock_auth::{KeeperSettings, Secret};
+use chatmock_shared::Shared;
 use chatmock_translate::Policy;
 use chatmock_translate::catalog::Alias;
 
@@ -66,6 +67,8 @@ pub struct HttpSettings {
     pub admin: AdminSettings,
     /// True if reasoning before calls is remembered for clients that cannot send it back.
     pub replay_reasoning: bool,
+    /// What several servers share, where they do.
+    pub shared: Option<Shared>,
 }
 
 impl Default for HttpSettings {
@@ -83,6 +86,7 @@ impl Default for HttpSettings {
             responses: StoreSettings::default(),
             admin: AdminSettings::default(),
             replay_reasoning: true,
+            shared: None,
         }
     }
 }

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use chatmock_auth::FaultKind;
 use chatmock_protocol::codex::limits::Snapshot;
+use chatmock_shared::{Shared, SharedError};
 use chatmock_upstream::Client;
 
 use self::answers::Answers;
@@ -56,10 +57,15 @@ pub(crate) struct SharedState {
     pub(crate) faults: Arc<Faults>,
     /// The log of the program, where it can be asked.
     pub(crate) log: Option<Arc<dyn LogControl>>,
+    /// What several servers share, where they do.
+    pub(crate) shared: Option<Shared>,
 }
 
 /// The time between two looks at what can be wrong without anybody meeting it.
 const LOOK: Duration = Duration::from_secs(60);
+
+/// The time between two looks at what other servers have put into the shared engine.
+const FOLLOW: Duration = Duration::from_secs(2);
 
 /// The used share of a window from which it is nearly used up, in percent.
 const NEAR: f64 = 80.0;
@@ -84,6 +90,37 @@ impl SharedState {
             (FaultKind::LogLost, self.log.as_ref().is_some_and(|log| log.lines_lost() > 0)),
         ] {
             self.faults.set(kind, stands);
+        }
+        self.look_at_shared();
+    }
+
+    /// Looks at what the last call of the shared engine has shown.
+    fn look_at_shared(&self) {
+        let Some(shared) = &self.shared else { return };
+        let fault = shared.fault();
+        let sealed = |error: &SharedError| {
+            matches!(error, SharedError::OtherKey { .. } | SharedError::NotGenuine { .. })
+        };
+        let is_sealed = fault.as_ref().is_some_and(sealed);
+        self.faults.set(FaultKind::SharedSealed, is_sealed);
+        self.faults.set(FaultKind::SharedUnreachable, fault.is_some() && !is_sealed);
+        self.faults.set(FaultKind::SharedLost, self.auth.was_restored());
+    }
+
+    /// Returns the code of a fault of the shared engine.
+    pub(crate) fn shared_fault(&self) -> Option<&'static str> {
+        self.look_at_shared();
+        let shared = [FaultKind::SharedSealed, FaultKind::SharedUnreachable, FaultKind::SharedLost];
+        self.faults.first_of(&shared)
+    }
+
+    /// Follows what other servers put into the shared engine, until the state is gone.
+    pub(crate) async fn follow(state: Weak<Self>) {
+        while let Some(state) = state.upgrade() {
+            state.auth.follow_shared().await;
+            state.look_at_shared();
+            drop(state);
+            tokio::time::sleep(FOLLOW).await;
         }
     }
 

@@ -13,6 +13,8 @@ pub mod chromium;
 pub mod client;
 pub mod prerequisite;
 pub mod process;
+#[cfg(all(unix, feature = "simulator"))]
+pub mod redis;
 #[cfg(unix)]
 pub mod terminal;
 pub mod wording;

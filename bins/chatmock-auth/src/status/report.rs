@@ -1,5 +1,7 @@
 //! The status in words, and as an object for programs.
 
+use chatmock_auth::SharedCopy;
+
 use super::usage::{Credits, Limit, StoredUsage, Usage, UsageError, Window};
 use super::{Status, limits};
 use crate::dates;
@@ -29,6 +31,9 @@ impl Status {
             screen.field("Plan use", if allowed { "allowed" } else { "off: you did not allow it" });
         }
         screen.field("Stored in", &self.place);
+        if let Some(shared) = &self.shared {
+            screen.field("Shared", &shared_words(shared));
+        }
         if let Some(at) = self.renewed {
             screen.field("Renewed", &dates::moment(at));
         }
@@ -85,6 +90,7 @@ impl Status {
             ("plan_use", self.allowed.into()),
             ("issuer", self.provenance.issuer.clone().into()),
             ("place", self.place.as_str().into()),
+            ("shared", self.shared.as_ref().map(shared_json).into()),
             ("borrowed", self.borrowed.into()),
             ("expires_at", self.expires.into()),
             ("renewed_at", self.renewed.into()),
@@ -109,6 +115,30 @@ impl Status {
             None => format!("unknown; {by}"),
         }
     }
+}
+
+/// Says which copy of a shared sign-in is the newer one.
+fn shared_words(shared: &Result<SharedCopy, String>) -> String {
+    match shared {
+        Err(why) => shown(why),
+        Ok(copy) => match (copy.engine, copy.here) {
+            (Some(engine), Some(here)) if engine == here => {
+                format!("the engine and this machine have the same (number {engine})")
+            }
+            (Some(engine), here) if Some(engine) > here => {
+                format!("the engine's copy is newer (number {engine})")
+            }
+            (_, Some(here)) => format!("the copy on this machine is newer (number {here})"),
+            _ => "the engine has no copy".to_owned(),
+        },
+    }
+}
+
+fn shared_json(shared: &Result<SharedCopy, String>) -> Json {
+    Json::Object(match shared {
+        Ok(copy) => vec![("engine", copy.engine.into()), ("here", copy.here.into())],
+        Err(why) => vec![("error", why.as_str().into())],
+    })
 }
 
 impl UsageError {

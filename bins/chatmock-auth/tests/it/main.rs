@@ -14,6 +14,8 @@ mod logout;
 mod plan;
 mod process;
 mod server;
+#[cfg(unix)]
+mod shared;
 mod status;
 #[cfg(unix)]
 mod terminal;

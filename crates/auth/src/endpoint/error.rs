@@ -40,6 +40,9 @@ pub enum EndpointError {
     /// No whole answer within the time limit.
     #[error("the sign-in service did not answer")]
     Unreachable(#[source] reqwest::Error),
+    /// No answer within the lease of a renewal.
+    #[error("the sign-in service did not answer within the lease of the renewal")]
+    TooSlow,
     /// An answer that settles nothing.
     #[error("the sign-in service answered with status {0}")]
     Status(u16),

@@ -133,6 +133,8 @@ pub(super) enum TransientCause {
     NoNewToken,
     #[error("the sign-in service allows no renewal yet")]
     TooEarly,
+    #[error("another server renews the sign-in and does not finish")]
+    SharedBusy,
     #[error("the sign-in service failed three times: it is asked again in {0} s")]
     Failing(u64),
 }

@@ -33,6 +33,9 @@ use crate::tokens::{AuthFile, Freshness, Grant};
 
 mod restraint;
 mod succession;
+mod turn;
+
+use turn::{Turn, Whose};
 
 /// Space beyond the present size of the file, for tokens that grow with their claims.
 const SPARE_SPACE: usize = 16 * 1024;
@@ -70,6 +73,7 @@ pub(super) struct State {
 struct Refreshed {
     grant: Grant,
     space: Option<Box<dyn Reservation>>,
+    turn: Turn,
 }
 
 impl Refresher {
@@ -148,6 +152,10 @@ impl Refresher {
     /// Refreshes what `before` holds, unless another program did so meanwhile.
     async fn refresh(&self, request: &RefreshRequest, before: &LoadedCredentials) -> SessionResult {
         let lock = self.cache.lock().await?;
+        let turn = match self.turn(request, before).await? {
+            Whose::Ours(turn) => turn,
+            Whose::Done(session) => return Ok(session),
+        };
         self.faults.renewal();
         let mut snapshot = self.cache.load().await?;
         if self.take_over(&snapshot).await {
@@ -166,10 +174,10 @@ impl Refresher {
         }
         let space = self.reserve(request, &loaded).await?;
         self.note_renewal(lock.as_ref(), &loaded, None);
-        match self.spend(&loaded, reason).await {
+        match self.spend_in(&turn, &loaded, reason).await {
             Ok(grant) => {
                 self.note_renewal(lock.as_ref(), &loaded, Some(&grant));
-                self.keep(request, &loaded, Refreshed { grant, space }).await
+                self.keep(request, &loaded, Refreshed { grant, space, turn }).await
             }
             Err(EndpointError::Refused(refusal)) => self.refused(request, &loaded, refusal).await,
             Err(error) => {
@@ -227,7 +235,7 @@ impl Refresher {
         loaded: &LoadedCredentials,
         refreshed: Refreshed,
     ) -> SessionResult {
-        let Refreshed { grant, space } = refreshed;
+        let Refreshed { grant, space, turn } = refreshed;
         if !loaded.identity.agrees(&AccountIdentity::of(&grant.claims())) {
             let error = self.reject(loaded, RefreshRefusal::OtherAccount);
             tracing::warn!(%error, "threw the renewed tokens away");
@@ -236,7 +244,7 @@ impl Refresher {
             relinquish_unsaved(&self.endpoint, file).await;
             return Err(error);
         }
-        let next = Arc::new(loaded.file.renewed(&grant, self.clock.wall()));
+        let next = Arc::new(turn.mark(loaded.file.renewed(&grant, self.clock.wall())));
         let renewed =
             LoadedCredentials::new(loaded.ownership, Arc::clone(&next), Arc::clone(&next));
         match self.saver.commit(space, &loaded.stored, &next).await {

@@ -64,6 +64,11 @@ impl TokenCache {
         Self { store, borrowed, wanted, lock_wait, state: Mutex::default() }
     }
 
+    /// The longest wait for another program's renewal.
+    pub(super) fn lock_wait(&self) -> Duration {
+        self.lock_wait
+    }
+
     /// Waits for the lock of the store; `None` when no other program can reach that.
     pub(super) async fn lock(&self) -> Result<Option<HomeLock>, KeeperError> {
         let files = self.store.lock_files()?;
@@ -138,6 +143,10 @@ impl TokenCache {
 
     fn stamps(&self) -> Option<Stamps> {
         let own = self.store.stamp().ok()?;
+        // What is not here may have come into the shared engine meanwhile, which no stamp shows.
+        if own == Stamp::Absent && self.store.shared().is_some() {
+            return None;
+        }
         let borrowed = match (&self.borrowed, own) {
             (Some(borrowed), Stamp::Absent) => borrowed.stamp().ok()?,
             _ => Stamp::Absent,

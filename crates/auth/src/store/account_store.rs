@@ -5,47 +5,16 @@
 //! crash between leaves two, of which the newer one is used.
 
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::Rescued;
 use super::{
     Change, FileStore, Keyring, KeyringError, LeftOvers, Location, LocationFile, Ownership,
-    Reservation, Stamp, StoreError, TokenStore, lifeboat,
+    Reservation, SharedSignIn, Stamp, StoreChoice, StoreError, TokenStore, lifeboat,
 };
 use crate::relinquish::{Held, LeftBehind};
 use crate::tokens::AuthFile;
-
-/// The place where a new sign-in is stored.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum StoreChoice {
-    /// In the keyring; in the file, with a warning, where that does not work.
-    #[default]
-    Auto,
-    /// In the keyring, or fail.
-    Keyring,
-    /// In a file that only its owner can read.
-    File,
-}
-
-/// The word was none of `auto`, `keyring` and `file`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("the store is one of auto, keyring and file")]
-pub struct UnknownStore;
-
-impl FromStr for StoreChoice {
-    type Err = UnknownStore;
-
-    fn from_str(word: &str) -> Result<Self, UnknownStore> {
-        match word {
-            "auto" => Ok(Self::Auto),
-            "keyring" => Ok(Self::Keyring),
-            "file" => Ok(Self::File),
-            _ => Err(UnknownStore),
-        }
-    }
-}
 
 /// The common part of all account stores of one home. Clones share the warning.
 #[derive(Clone)]
@@ -68,6 +37,11 @@ impl StoreOptions {
         Self { runtime, ..self }
     }
 
+    /// The same, with every sign-in in a file.
+    pub(crate) fn in_file(self) -> Self {
+        Self { choice: StoreChoice::File, ..self }
+    }
+
     /// Returns whether new sign-ins go into the file, whatever other stores there are.
     pub(crate) fn is_file_only(&self) -> bool {
         self.choice == StoreChoice::File
@@ -87,6 +61,8 @@ pub(crate) struct AccountStore {
     /// The name of the sign-in in the keyring.
     entry: String,
     options: StoreOptions,
+    /// The copy that several servers share; only the active sign-in has one.
+    pub(super) shared: Option<Arc<SharedSignIn>>,
 }
 
 impl AccountStore {
@@ -96,7 +72,12 @@ impl AccountStore {
         entry: String,
         options: &StoreOptions,
     ) -> Self {
-        Self { file, location_file, entry, options: options.clone() }
+        Self { file, location_file, entry, options: options.clone(), shared: None }
+    }
+
+    /// The same, shared with other servers: what is here is a lifeboat then.
+    pub(crate) fn shared_by(self, shared: Option<Arc<SharedSignIn>>) -> Self {
+        Self { shared, ..self }
     }
 
     /// Returns the file that says where the sign-in is.
@@ -215,6 +196,7 @@ impl AccountStore {
         let left = match self.remove() {
             Ok(()) => None,
             Err(StoreError::Keyring(error)) => Some(LeftBehind::new(IN_KEYRING, error)),
+            Err(StoreError::Shared(error)) => Some(LeftBehind::new("the shared engine", error)),
             Err(error) => Some(LeftBehind::new(self.file.path().display(), error)),
         };
         left.into_iter().chain(self.clear_files(LeftOvers::All)).collect()
@@ -273,8 +255,8 @@ const KEYRING: &str = "the sign-in in the keyring";
 /// The keyring as a place, in messages.
 const IN_KEYRING: &str = "the keyring";
 
-impl TokenStore for AccountStore {
-    fn load(&self) -> Result<Option<AuthFile>, StoreError> {
+impl AccountStore {
+    pub(super) fn load_here(&self) -> Result<Option<AuthFile>, StoreError> {
         if let Some(file) = self.file.load()? {
             return Ok(Some(file));
         }
@@ -284,26 +266,61 @@ impl TokenStore for AccountStore {
         }
     }
 
-    fn save(&self, file: &AuthFile) -> Result<(), StoreError> {
+    pub(super) fn save_here(&self, file: &AuthFile) -> Result<(), StoreError> {
         if self.options.choice == StoreChoice::File {
             return self.save_to_file(file);
         }
         self.save_to_keyring(file).or_else(|error| self.fall_back(error, file))
     }
 
-    fn remove(&self) -> Result<(), StoreError> {
+    pub(super) fn remove_here(&self) -> Result<(), StoreError> {
         let left = self.leave_keyring(None);
         self.file.remove()?;
         left
     }
 
-    fn reserve(&self, size: usize) -> Result<Box<dyn Reservation>, StoreError> {
+    pub(super) fn reserve_here(&self, size: usize) -> Result<Box<dyn Reservation>, StoreError> {
         if self.location()? == Location::File {
             return self.file.reserve(size);
         }
         // The room that it takes if the keyring fails between now and then.
         let spare = self.file.reserve(size).ok();
         Ok(Box::new(KeyringReservation { store: self.clone(), spare }))
+    }
+}
+
+impl TokenStore for AccountStore {
+    fn load(&self) -> Result<Option<AuthFile>, StoreError> {
+        match &self.shared {
+            Some(shared) => self.load_shared(shared),
+            None => self.load_here(),
+        }
+    }
+
+    fn save(&self, file: &AuthFile) -> Result<(), StoreError> {
+        match &self.shared {
+            Some(shared) => self.save_shared(shared, file),
+            None => self.save_here(file),
+        }
+    }
+
+    fn remove(&self) -> Result<(), StoreError> {
+        match &self.shared {
+            Some(shared) => self.remove_shared(shared),
+            None => self.remove_here(),
+        }
+    }
+
+    fn reserve(&self, size: usize) -> Result<Box<dyn Reservation>, StoreError> {
+        let room = self.reserve_here(size)?;
+        Ok(match &self.shared {
+            Some(shared) => shared.reservation(room),
+            None => room,
+        })
+    }
+
+    fn shared(&self) -> Option<Arc<SharedSignIn>> {
+        self.shared.clone()
     }
 
     fn stamp(&self) -> Result<Stamp, StoreError> {
@@ -365,7 +382,7 @@ struct KeyringReservation {
 impl Reservation for KeyringReservation {
     fn commit(self: Box<Self>, expected: &AuthFile, next: &AuthFile) -> Result<(), StoreError> {
         let Self { store, spare } = *self;
-        match store.load() {
+        match store.load_here() {
             Ok(held) if held.as_ref() == Some(expected) => {}
             // The keyring went away during the renewal. Whether it changed cannot be seen, but
             // under the lock only a program that takes none could have done that.

@@ -87,7 +87,8 @@ impl FileStore {
     /// Files next to the sign-in that may hold tokens, and that nobody uses.
     pub(crate) fn left_overs(&self) -> Vec<PathBuf> {
         let Ok(place) = place_of(&self.path) else { return Vec::new() };
-        let aside = Some(aside(&place)).filter(|path| path.symlink_metadata().is_ok());
+        let aside = [aside(&place), before_shared(&place)].into_iter();
+        let aside = aside.filter(|path| path.symlink_metadata().is_ok());
         private::left_overs(&place).chain(aside).collect()
     }
 }
@@ -117,6 +118,9 @@ impl LeftOvers {
             }
             Self::Unfinished if path.extension().is_some_and(|kind| kind == "corrupt") => {
                 Some("is damaged and was left as it is; a sign-out removes it")
+            }
+            Self::Unfinished | Self::Readable if path.ends_with(BEFORE_SHARED) => {
+                Some("is another sign-in, whose place the shared one took; a sign-out ends it")
             }
             Self::All | Self::Readable | Self::Unfinished => None,
         }
@@ -164,6 +168,14 @@ fn sweep(place: &Path) {
             let _ = fs::remove_file(path);
         }
     }
+}
+
+/// The file of a sign-in whose place a shared one took.
+const BEFORE_SHARED: &str = "auth.before-shared.json";
+
+/// Returns the place of a sign-in whose place a shared one took.
+pub(super) fn before_shared(place: &Path) -> PathBuf {
+    place.with_file_name(BEFORE_SHARED)
 }
 
 /// Returns the place where a damaged file is set aside.

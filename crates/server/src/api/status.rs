@@ -59,13 +59,16 @@ struct About {
 #[derive(Serialize)]
 struct Health<'a> {
     status: &'static str,
+    /// The fault of the engine that several servers share, while there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    shared: Option<&'static str>,
     #[serde(flatten)]
     more: Option<More<'a>>,
 }
 
 impl Health<'_> {
     fn of(status: &'static str) -> Self {
-        Self { status, more: None }
+        Self { status, shared: None, more: None }
     }
 }
 
@@ -122,7 +125,7 @@ fn state_of(services: &Services, query: Option<&str>) -> Result<HttpResponse, Fa
         reasoning_withheld: state.reasoning_withheld.load(Ordering::Relaxed),
     });
     let status = if stopping { "stopping" } else { "ok" };
-    worded(&Health { status, more }, !stopping)
+    worded(&Health { status, shared: None, more }, !stopping)
 }
 
 /// The time for which a look at the sign-in is waited for.
@@ -139,8 +142,8 @@ async fn readiness(services: &Services) -> Result<HttpResponse, Failure> {
         let _ = tokio::time::timeout(LOOK, state.auth.account()).await;
     }
     match state.auth.is_ready(&state.faults) {
-        Ok(()) => worded(&Health::of("ready"), true),
-        Err(why) => worded(&Health::of(why), false),
+        Ok(()) => worded(&Health { shared: state.shared_fault(), ..Health::of("ready") }, true),
+        Err(why) => worded(&Health { shared: state.shared_fault(), ..Health::of(why) }, false),
     }
 }
 

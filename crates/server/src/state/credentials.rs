@@ -7,6 +7,7 @@ use chatmock_auth::{
     BorrowedStore, EndpointError, Home, KeeperError, Secret, Session, StoreChoice, TokenKeeper,
     TokenStore,
 };
+use chatmock_shared::Shared;
 use chatmock_translate::{Failure, FailureKind};
 use chatmock_upstream::{CredentialError, CredentialSource, Credentials, FixedCredentials};
 use futures::future::{BoxFuture, FutureExt};
@@ -50,11 +51,11 @@ impl UpstreamAuth {
     pub(crate) fn new(
         access: Access,
         remedy: String,
-        faults: &Arc<Faults>,
+        (faults, shared): (&Arc<Faults>, &Option<Shared>),
     ) -> Result<Self, ServerError> {
         match access {
             Access::SignIn(settings) => {
-                let keeper = keeper(settings)?;
+                let keeper = keeper(settings, shared.clone())?;
                 Ok(Self::SignIn(KeeperCredentials { keeper, faults: Some(Arc::clone(faults)) }))
             }
             Access::Key(settings) => {
@@ -136,6 +137,19 @@ impl UpstreamAuth {
         }
     }
 
+    /// Takes over what another server has done with a sign-in that several share.
+    pub(crate) async fn follow_shared(&self) {
+        if let Self::SignIn(keeper) = self {
+            keeper.keeper.follow_shared().await;
+        }
+    }
+
+    /// Returns whether the shared engine had lost the sign-in, and got it back from here.
+    pub(crate) fn was_restored(&self) -> bool {
+        let Self::SignIn(keeper) = self else { return false };
+        keeper.keeper.shared().is_some_and(|shared| shared.was_restored())
+    }
+
     /// Has the next renewal panic.
     #[cfg(feature = "fault-injection")]
     pub(crate) fn fault_in_next_renewal(&self) {
@@ -154,10 +168,14 @@ impl UpstreamAuth {
     }
 }
 
-fn keeper(settings: SignInSettings) -> Result<TokenKeeper, EndpointError> {
+fn keeper(settings: SignInSettings, shared: Option<Shared>) -> Result<TokenKeeper, EndpointError> {
     // A sign-in is renewed where it is kept; only a new one has a choice.
     let home = Home::new(settings.home, StoreChoice::Auto);
     let home = home.with_runtime_folder(settings.keeper.runtime_folder.clone());
+    let home = match shared {
+        Some(shared) => home.with_shared(shared),
+        None => home,
+    };
     for Check { detail, fix, .. } in files_at_start(&home) {
         tracing::warn!(fix, "{detail}");
     }

@@ -100,9 +100,14 @@ impl Faults {
 
     /// Returns the code of a fault of the sign-in, with which no request can be answered.
     pub(crate) fn of_sign_in(&self) -> Option<&'static str> {
+        self.first_of(&SIGN_IN)
+    }
+
+    /// Returns the code of the first of some faults that stands.
+    pub(crate) fn first_of(&self, kinds: &[FaultKind]) -> Option<&'static str> {
         let noted = self.noted();
-        let stands = |kind: &FaultKind| noted.get(*kind as usize).is_some_and(Option::is_some);
-        SIGN_IN.into_iter().find(stands).map(|kind| kind.fault().code)
+        let stands = |kind: &&FaultKind| noted.get(**kind as usize).is_some_and(Option::is_some);
+        kinds.iter().find(stands).map(|kind| kind.fault().code)
     }
 
     /// Tells the log of each fault once it has lasted.

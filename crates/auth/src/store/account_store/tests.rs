@@ -6,6 +6,7 @@ use std::sync::Mutex;
 use time::OffsetDateTime;
 use zeroize::Zeroizing;
 
+use super::super::UnknownStore;
 use super::*;
 use crate::store::{KeyringLimits, Vault, VaultError};
 use crate::tokens::sample;
