@@ -57,6 +57,26 @@ async fn the_files_need_no_key_hold_no_data_and_fetch_nothing_from_elsewhere() {
 }
 
 #[tokio::test]
+async fn a_browser_that_opens_the_address_is_led_to_the_page_and_programs_are_not() {
+    let keyed = Harness::with(|s| {
+        s.http.admission.keys = vec![ApiKey::new("ann", "canary-key-of-ann-0123")];
+    })
+    .await;
+    let browser = || Request::get("/").with("accept", "text/html,application/xhtml+xml,*/*;q=0.8");
+    let reply = keyed.server.send(browser()).await;
+    assert_eq!((reply.status, reply.header("location")), (303, Some("/ui")));
+    for accept in ["*/*", "application/json"] {
+        let reply = keyed.server.send(Request::get("/").with("accept", accept)).await;
+        assert_eq!(reply.status, 401, "{accept}");
+    }
+    let foreign = browser().with("host", "evil.test");
+    assert_eq!(keyed.server.send(foreign).await.status, 403);
+    let without = Harness::with(|s| s.http.admission.ui = false).await;
+    let reply = without.server.send(browser()).await;
+    assert_eq!((reply.status, reply.header("location")), (200, None));
+}
+
+#[tokio::test]
 async fn a_viewer_gets_the_state_and_then_what_happens() {
     let harness = Harness::new().await;
     harness.server.say("hello").await;

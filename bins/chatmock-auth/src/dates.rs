@@ -1,5 +1,7 @@
 //! Times and spans, in words for a person.
 
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 use time::OffsetDateTime;
 
 const MINUTE: i64 = 60;
@@ -11,14 +13,16 @@ pub(crate) fn unix_now() -> i64 {
     OffsetDateTime::now_utc().unix_timestamp()
 }
 
-/// A moment, such as `2026-11-24 06:15 UTC`.
+/// A moment in this machine's time zone, such as `2026-11-24 07:15 CET`.
 pub(crate) fn moment(unix: i64) -> String {
-    let Ok(date) = OffsetDateTime::from_unix_timestamp(unix) else {
+    moment_in(unix, TimeZone::system())
+}
+
+fn moment_in(unix: i64, zone: TimeZone) -> String {
+    let Ok(moment) = Timestamp::from_second(unix) else {
         return "at no known time".to_owned();
     };
-    let (year, month, day) = date.to_calendar_date();
-    let month = u8::from(month);
-    format!("{year}-{month:02}-{day:02} {:02}:{:02} UTC", date.hour(), date.minute())
+    moment.to_zoned_datetime(zone).strftime("%Y-%m-%d %H:%M %Z").to_string()
 }
 
 /// A moment to come or gone, as seen from now: `in 2 h 30 min (2026-11-24 06:15 UTC)`.
@@ -95,8 +99,12 @@ mod tests {
 
     #[test]
     fn moments_are_told_in_both_ways() {
-        assert_eq!(from_now(1_795_350_000, 1_795_341_000), "in 2 h 30 min (2026-11-22 12:20 UTC)");
-        assert_eq!(from_now(10, 20), "now (1970-01-01 00:00 UTC)");
+        let at = moment(1_795_350_000);
+        assert_eq!(from_now(1_795_350_000, 1_795_341_000), format!("in 2 h 30 min ({at})"));
+        assert_eq!(from_now(10, 20), format!("now ({})", moment(10)));
+        let zone = TimeZone::get("Europe/Oslo").unwrap();
+        assert_eq!(moment_in(1_795_350_000, zone), "2026-11-22 13:20 CET");
+        assert_eq!(moment_in(1_795_350_000, TimeZone::UTC), "2026-11-22 12:20 UTC");
         assert_eq!(moment(i64::MAX), "at no known time");
     }
 }

@@ -88,14 +88,16 @@ async fn tried(
         code: None,
     };
     Ok(match usage {
-        Ok(usage) => (sign_in, Some(check(Health::Ok, limits(&usage), None))),
+        Ok(usage) => {
+            // It may have been renewed for this.
+            let sign_in = doctor::sign_in(context.config.home.load(), OffsetDateTime::now_utc());
+            (sign_in, Some(check(Health::Ok, limits(&usage), None)))
+        }
         Err(UsageError::SignedOut(why)) => {
             let login = context.route().login_command();
             let code = Some(FaultKind::RenewalRefused.fault().code);
-            let fix = Some(login.clone());
-            // The words name the command, too; it has a place of its own here.
-            let detail = why.replace(&format!("; sign in again: {login}"), "");
-            (Check { health: Health::Fail, detail, fix, code, ..sign_in }, None)
+            let fix = Some(login);
+            (Check { health: Health::Fail, detail: why, fix, code, ..sign_in }, None)
         }
         // Why there is no answer is found out below.
         Err(_) => (sign_in, None),
@@ -151,5 +153,12 @@ fn row(screen: Screen, check: &Check) -> String {
         Health::Fail => screen.paint(Paint::Bad, "FAIL"),
     };
     let fix = check.fix.as_ref().map(|fix| format!(" -> {}", shown(fix))).unwrap_or_default();
-    format!("{health}  {:<14} {}{fix}", check.name, shown(&check.detail))
+    format!("{health}  {:<14} {}{fix}", check.name, shown(detail(check)))
+}
+
+/// Returns the finding without a last clause that names the fix, which has a place of its own.
+fn detail(check: &Check) -> &str {
+    let clauses = check.detail.rsplit_once("; ");
+    let repeats = |last: &str| check.fix.as_deref().is_some_and(|fix| last.ends_with(fix));
+    clauses.filter(|(_, last)| repeats(last)).map_or(&*check.detail, |(first, _)| first)
 }

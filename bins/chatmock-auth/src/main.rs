@@ -18,6 +18,7 @@ mod screen;
 mod settings;
 mod status;
 mod stop;
+mod warnings;
 
 use std::io::stderr;
 use std::process::ExitCode;
@@ -97,7 +98,13 @@ fn log(verbose: bool) {
     let level = if verbose { LevelFilter::DEBUG } else { LevelFilter::WARN };
     // Other crates log errors only: their finer messages may hold headers and bodies.
     let filter = Targets::new().with_default(LevelFilter::ERROR).with_target(OURS, level);
-    let lines = fmt::layer().with_writer(stderr).without_time().with_target(verbose);
-    let colours = std::io::IsTerminal::is_terminal(&stderr()) && env::wants_colour();
-    tracing_subscriber::registry().with(lines.with_ansi(colours)).with(filter).init();
+    let lines = fmt::layer().with_writer(stderr);
+    let is_terminal = std::io::IsTerminal::is_terminal(&stderr());
+    if is_terminal && !verbose {
+        let lines = lines.event_format(warnings::Sentences);
+        return tracing_subscriber::registry().with(lines).with(filter).init();
+    }
+    let lines =
+        lines.without_time().with_target(verbose).with_ansi(is_terminal && env::wants_colour());
+    tracing_subscriber::registry().with(lines).with(filter).init();
 }

@@ -101,17 +101,23 @@ pub(crate) fn warn(text: impl Display) {
 
 /// Writes a message to standard error, wrapped below its label; a part behind `hint: ` has a line of its own.
 pub(crate) fn complain(label: &str, text: &str) {
-    let mut label = label;
+    // Nobody is left to report it to when this cannot be written.
+    let _ = stderr().write_all(complaint(label, text).as_bytes());
+}
+
+/// Returns a message for standard error, as [`complain`] writes it.
+pub(crate) fn complaint(label: &str, text: &str) -> String {
+    let (mut label, mut lines) = (label, String::new());
     for part in text.split("\nhint: ") {
         let line = format!("{label}{}", sanitize::text_within(part, MAX_WARNING));
-        let line = match stderr().is_terminal() {
+        lines.push_str(&match stderr().is_terminal() {
             true => wrap::hanging(&line, (0, label.len()), width(terminal_size_of(stderr()))),
             false => line,
-        };
-        // Nobody is left to report it to when this cannot be written.
-        let _ = writeln!(stderr(), "{line}");
+        });
+        lines.push('\n');
         label = "hint: ";
     }
+    lines
 }
 
 fn width(of_terminal: Option<(Width, Height)>) -> usize {

@@ -76,13 +76,14 @@ struct Row {
 }
 
 /// The members that a row has, or that only programs need.
-const KNOWN: [&str; 18] = [
+const KNOWN: [&str; 19] = [
     "transport",
     "request_id",
     "caller",
     "client",
     "user_agent",
     "address",
+    "forwarded_for",
     "method",
     "path",
     "dialect",

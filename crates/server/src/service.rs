@@ -160,6 +160,7 @@ impl RequestSummary {
                     client = notes.program(),
                     user_agent = notes.user_agent(),
                     address = notes.address(),
+                    forwarded_for = notes.forwarded_for(),
                     method = sanitize::text(self.method.as_str()),
                     path = sanitize::text(&self.sent),
                     dialect = notes.dialect(),

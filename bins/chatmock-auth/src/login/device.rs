@@ -43,18 +43,16 @@ impl LoginFlow<'_> {
         screen.line("");
         // Whether codes are allowed is a setting of the account, which only the page knows.
         screen.line(
-            "If the page does not allow codes, stop here with Ctrl-C and sign in with an address,",
+            "If the page does not allow codes, stop here with Ctrl-C and sign in with an address, \
+             from any browser: chatmock-auth login --no-browser",
         );
-        screen.line("from any browser: chatmock-auth login --no-browser");
         screen.line("");
         let minutes = DEVICE_CODE_LIFE.as_secs() / 60;
         screen.line(format_args!(
-            "{} enter this code only if you started this sign-in yourself, and only on the",
+            "{} enter this code only if you started this sign-in yourself, and only on the page \
+             above. A code that somebody sends you signs that person in to your account.",
             screen.paint(Paint::Warning, "Beware:")
         ));
-        screen.line(
-            "page above. A code that somebody sends you signs that person in to your account.",
-        );
         screen.line(format_args!(
             "Waiting for your approval; the code is valid for {minutes} minutes. Ctrl-C stops."
         ));

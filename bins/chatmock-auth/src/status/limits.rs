@@ -12,8 +12,11 @@ const CARE: f64 = 75.0;
 /// From here on little is left.
 const LITTLE: f64 = 90.0;
 
+/// The column below which a line goes on.
+const INDENT: usize = 14;
+
 /// Draws a bar for every window of every limit, and a line for the credits.
-pub(super) fn draw(usage: &Usage, now: i64, screen: Screen) -> Vec<String> {
+fn draw(usage: &Usage, now: i64, screen: Screen) -> Vec<String> {
     let mut lines = Vec::new();
     for limit in &usage.limits {
         lines.extend(limit.name.as_ref().map(|name| format!("  {}", shown(name))));
@@ -27,6 +30,11 @@ pub(super) fn draw(usage: &Usage, now: i64, screen: Screen) -> Vec<String> {
         usage.credits.as_ref().map(|left| format!("  {:<11} {}", "Credits", credits(left))),
     );
     lines
+}
+
+/// Prints the bars and the credits.
+pub(super) fn tell(usage: &Usage, now: i64, screen: Screen) {
+    draw(usage, now, screen).iter().for_each(|line| screen.hanging(line, INDENT));
 }
 
 fn bar(window: &Window, now: i64, screen: Screen) -> String {
@@ -85,18 +93,23 @@ mod tests {
     fn every_window_is_named_by_its_own_length() {
         let windows = vec![window(12.4, 300, Some(9000)), window(100.0, 43_200, None)];
         let text = drawn(vec![Limit { windows, ..Limit::default() }], None);
+        let at = dates::moment(9000);
         assert_eq!(
             text,
-            "  5 hours     ##------------------  12 % used, resets in 2 h 30 min \
-             (1970-01-01 02:30 UTC)\n\
-             \u{20} 30 days     #################### 100 % used"
+            format!(
+                "  5 hours     ##------------------  12 % used, resets in 2 h 30 min ({at})\n\
+                 \u{20} 30 days     #################### 100 % used"
+            )
         );
     }
 
     #[test]
     fn a_window_that_is_over_says_so() {
         let text = bar(&window(50.0, 60, Some(60)), 60, Screen::default());
-        assert!(text.ends_with("50 % used, has reset since (1970-01-01 00:01 UTC)"), "{text}");
+        assert!(
+            text.ends_with(&format!("50 % used, has reset since ({})", dates::moment(60))),
+            "{text}"
+        );
     }
 
     #[test]

@@ -37,7 +37,8 @@ impl Status {
         if let Some(at) = self.renewed {
             screen.field("Renewed", &dates::moment(at));
         }
-        screen.field("Ends", &self.end(now));
+        let has_ended = self.expires.is_some_and(|end| end <= now);
+        screen.field(if has_ended { "Ended" } else { "Ends" }, &self.end(now));
         screen.line("");
         if self.allowed == Some(false) {
             let off = format!("{PLAN_USE_OFF}{}", self.provenance.route.login_command());
@@ -46,7 +47,7 @@ impl Status {
         match &self.usage {
             Ok(usage) => {
                 screen.line("Limits");
-                limits::draw(usage, now, screen).iter().for_each(|line| screen.line(line));
+                limits::tell(usage, now, screen);
             }
             Err(UsageError::SignedOut(why)) => {
                 screen.line(format_args!("{}: {}", screen.paint(Paint::Bad, "Ended"), shown(why)));
@@ -67,7 +68,7 @@ impl Status {
             return;
         };
         screen.line(format_args!("Limits as of {}", dates::moment(*as_of)));
-        limits::draw(usage, now, screen).iter().for_each(|line| screen.line(line));
+        limits::tell(usage, now, screen);
         screen.line(format_args!("They could not be read now: {why} ({doctor})"));
     }
 
@@ -110,7 +111,7 @@ impl Status {
     fn end(&self, now: i64) -> String {
         let by = if self.borrowed { "renewed by the Codex CLI" } else { "renewed automatically" };
         match self.expires {
-            Some(end) if end <= now => format!("ended {}", dates::moment(end)),
+            Some(end) if end <= now => dates::moment(end),
             Some(end) => format!("{}; {by}", dates::from_now(end, now)),
             None => format!("unknown; {by}"),
         }

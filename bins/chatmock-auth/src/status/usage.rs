@@ -155,6 +155,12 @@ fn no_usage(error: UpstreamError) -> UsageError {
             UsageError::Unavailable(why)
         }
         UpstreamError::Credentials(error) => UsageError::SignedOut(error.to_string()),
+        // A renewal comes before this answer, or was tried too often already.
+        UpstreamError::Refused(answer) if answer.status == 401 => UsageError::SignedOut(
+            "the backend does not accept the sign-in, and renewing it did not help; sign in again: \
+             chatmock-auth login"
+                .to_owned(),
+        ),
         UpstreamError::Settings { .. } => UsageError::Settings(anyhow!(error)),
         error => UsageError::Unavailable(error.to_string()),
     }

@@ -101,6 +101,7 @@ impl Harness {
             command.envs(value.map(|value| (name, value)));
         }
         command
+            .env("TZ", "UTC")
             .env("HOME", self.beside("person"))
             .env("CODEX_HOME", self.beside("codex"))
             .env("CHATGPT_LOCAL_HOME", self.home())

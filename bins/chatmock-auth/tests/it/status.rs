@@ -114,6 +114,34 @@ fn a_sign_in_that_has_ended_is_told_with_its_mending() {
 }
 
 #[test]
+fn a_sign_in_that_is_not_accepted_has_ended_also_while_renewals_are_withheld() {
+    let harness = Harness::new();
+    harness.sign_in(expiring(ADA, -60));
+    for _ in 0..5 {
+        let ended = json!({"error": {"code": "refresh_token_invalidated", "message": "old"}});
+        for _ in ["status", "doctor"] {
+            harness.simulator.enqueue_at(Endpoint::Token, Script::json(401, &ended));
+        }
+        let ended = harness.run(&["status"]).with(3);
+        ended.says("The sign-in of ada@example.com has ended").says("chatmock-auth login");
+        harness.run(&["doctor"]).with(1).says("FAIL  sign-in").says("-> chatmock-auth login");
+    }
+    let status = object(&harness.run(&["status", "--json"]).with(3));
+    assert_eq!(status["signed_in"], json!(false));
+}
+
+#[test]
+fn the_doctor_tells_of_the_sign_in_as_it_is_after_its_renewal() {
+    let harness = Harness::new();
+    harness.sign_in(expiring(ADA, -60));
+    harness
+        .run(&["doctor"])
+        .with(0)
+        .says("ok    sign-in        ada@example.com: ")
+        .says("then renewed");
+}
+
+#[test]
 fn a_backend_that_does_not_answer_hides_only_the_limits() {
     let harness = Harness::new();
     harness.sign_in(person(ADA));

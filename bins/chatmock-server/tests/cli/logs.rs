@@ -71,6 +71,16 @@ fn a_server_whose_models_cannot_be_listed_is_warned_of_with_the_flag_that_helps(
 }
 
 #[test]
+fn an_alias_for_a_model_that_is_not_listed_is_warned_of() {
+    let running = Running::start(demo().args(["--alias=foo=nosuch", "--alias=bar=gpt-5.5:low!"]));
+    let told = "--alias foo=nosuch: the model nosuch is not listed";
+    if !running.started.contains(told) {
+        running.line(told);
+    }
+    assert!(!running.started.contains("--alias bar"), "{}", running.started);
+}
+
+#[test]
 fn what_went_before_a_bad_end_is_written_before_it_too() {
     let mut command = program(&["--demo", "--host", "192.0.2.1", "--allow-unauthenticated"]);
     let mut child = command.stderr(Stdio::piped()).spawn().unwrap();

@@ -12,7 +12,7 @@ use serde::Serialize;
 
 use super::family::Endpoint;
 use super::{Exchange, Handling, Services, route};
-use crate::http::guard::is_verbose;
+use crate::http::guard::{is_browser, is_verbose};
 use crate::http::response::{self, HttpResponse, ReplyHeaders};
 use crate::state::SharedState;
 use crate::state::faults::Standing;
@@ -27,7 +27,8 @@ pub(super) const ENDPOINTS: &[Endpoint] = &[
 ];
 
 fn root(exchange: Exchange<'_>) -> Handling<'_> {
-    Box::pin(async move { about(&exchange.head.headers) })
+    let ui = exchange.context.services.ui;
+    Box::pin(async move { about(&exchange.head.headers, ui) })
 }
 
 fn health(exchange: Exchange<'_>) -> Handling<'_> {
@@ -48,6 +49,9 @@ fn ready(exchange: Exchange<'_>) -> Handling<'_> {
 fn limits(exchange: Exchange<'_>) -> Handling<'_> {
     Box::pin(last_limits(&exchange.context.services.state))
 }
+
+/// The page for people.
+const PAGE: &str = "/ui";
 
 #[derive(Serialize)]
 struct About {
@@ -95,8 +99,11 @@ struct Limits {
     page: Option<&'static str>,
 }
 
-/// Says what this server is; to Ollama's clients, in the words by which they know theirs.
-fn about(headers: &HeaderMap) -> Result<HttpResponse, Failure> {
+/// Says what this server is; to Ollama's clients, in the words by which they know theirs. A browser is led to the page.
+fn about(headers: &HeaderMap, ui: bool) -> Result<HttpResponse, Failure> {
+    if ui && is_browser(headers) {
+        return Ok(response::see_other(PAGE));
+    }
     let accepts = |kind: &str| {
         let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
         accept.is_some_and(|accept| accept.contains(kind))

@@ -10,7 +10,7 @@ mod cors;
 mod framing;
 
 use chatmock_translate::{Failure, FailureKind};
-use http::header::HOST;
+use http::header::{ACCEPT, HOST};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, Method};
 
@@ -135,6 +135,8 @@ impl Guard {
     fn needs_no_key(&self, head: &Parts) -> bool {
         let open = match head.uri.path() {
             "/health" => !is_verbose(head.uri.query()),
+            // It is led to the page, whose files hold no data.
+            "/" => self.ui && is_browser(&head.headers),
             "/metrics" => self.metrics_open,
             "/ui/events" => false,
             path if path.starts_with("/ui/") => true,
@@ -150,6 +152,12 @@ impl Guard {
 
 /// The paths, besides `/health`, that are answered without a key. The page's files hold no data.
 const OPEN: [&str; 3] = ["/live", "/ready", "/ui"];
+
+/// Returns whether a browser asks for a page: programs accept any type, or JSON.
+pub(crate) fn is_browser(headers: &HeaderMap) -> bool {
+    let accept = headers.get(ACCEPT).and_then(|accept| accept.to_str().ok());
+    accept.is_some_and(|accept| accept.contains("text/html"))
+}
 
 /// Returns whether a query asks for more than one word about the server's health.
 pub(crate) fn is_verbose(query: Option<&str>) -> bool {

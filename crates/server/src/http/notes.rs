@@ -11,6 +11,12 @@ use crate::http::sanitize;
 /// The header in which programs that call many services give their name.
 const TITLE: &str = "x-title";
 
+/// The header in which proxies name the client.
+const FORWARDED_FOR: &str = "x-forwarded-for";
+
+/// The longest entry of it that is shown, in bytes: an address of version 6 with a port.
+const MAX_ENTRY: usize = 64;
+
 /// The longest name of a program, in bytes.
 const MAX_NAME: usize = 32;
 
@@ -53,6 +59,8 @@ pub(crate) struct RequestNotes {
     program: Option<String>,
     user_agent: Option<String>,
     address: Option<IpAddr>,
+    /// The client that the nearest proxy names, where there is one.
+    forwarded_for: Option<String>,
     /// The dialect and the model, once the request was read that far.
     asked: OnceLock<(&'static str, String)>,
 }
@@ -67,14 +75,21 @@ impl RequestNotes {
         let user_agent = text(USER_AGENT.as_str());
         let title = text(TITLE).map(|title| sanitize::text_within(&title, MAX_NAME));
         let program = title.or_else(|| user_agent.as_deref().map(program));
-        Self { program, user_agent, address, asked: OnceLock::new() }
+        Self {
+            program,
+            user_agent,
+            address,
+            forwarded_for: forwarded_for(headers),
+            asked: OnceLock::new(),
+        }
     }
 
     /// Makes the notes of a further request from the same sender.
     pub(crate) fn of_same_sender(&self) -> Self {
-        let Self { program, user_agent, address, asked: _ } = self;
+        let Self { program, user_agent, address, forwarded_for, asked: _ } = self;
         let (program, user_agent) = (program.clone(), user_agent.clone());
-        Self { program, user_agent, address: *address, asked: OnceLock::new() }
+        let forwarded_for = forwarded_for.clone();
+        Self { program, user_agent, address: *address, forwarded_for, asked: OnceLock::new() }
     }
 
     /// Notes the model that is asked for; the first note stays.
@@ -98,6 +113,12 @@ impl RequestNotes {
         self.address.map(|address| address.to_canonical().to_string())
     }
 
+    /// The last entry of `x-forwarded-for`, made harmless: the client, as the nearest proxy saw it. Anybody else can write
+    /// the header, too.
+    pub(crate) fn forwarded_for(&self) -> Option<&str> {
+        self.forwarded_for.as_deref()
+    }
+
     /// The dialect, if it is known.
     pub(crate) fn dialect(&self) -> Option<&'static str> {
         self.asked.get().map(|(dialect, _)| *dialect)
@@ -107,6 +128,13 @@ impl RequestNotes {
     pub(crate) fn model(&self) -> Option<&str> {
         self.asked.get().map(|(_, model)| model.as_str())
     }
+}
+
+/// Returns the last entry of the last `x-forwarded-for`, to which each proxy adds one.
+fn forwarded_for(headers: &HeaderMap) -> Option<String> {
+    let last = headers.get_all(FORWARDED_FOR).iter().next_back()?.to_str().ok()?;
+    let entry = last.rsplit(',').next().map(str::trim).filter(|entry| !entry.is_empty())?;
+    Some(sanitize::text_within(entry, MAX_ENTRY))
 }
 
 /// Returns the name of a program: a known one, else the first product of its user agent.
@@ -164,5 +192,13 @@ mod tests {
         notes.asks_for("chat", "a\nb");
         notes.asks_for("responses", "c");
         assert_eq!((notes.dialect(), notes.model()), (Some("chat"), Some("a\\nb")));
+    }
+
+    #[test]
+    fn the_client_behind_a_proxy_is_the_one_that_the_nearest_names() {
+        let behind = notes(&[("x-forwarded-for", "198.51.100.9, 203.0.113.7")]);
+        assert_eq!(behind.forwarded_for(), Some("203.0.113.7"));
+        assert_eq!(notes(&[("x-forwarded-for", " ")]).forwarded_for(), None);
+        assert_eq!(notes(&[]).forwarded_for(), None);
     }
 }

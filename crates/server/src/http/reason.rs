@@ -4,19 +4,22 @@ use chatmock_translate::{Failure, FailureKind};
 
 use crate::http::sanitize;
 
+/// The longest reason, in bytes: the sentences of this server that say what to do are longer than other values.
+const MAX_REASON: usize = 512;
+
 /// Returns the sentence that the client got, for the log.
 ///
 /// The words about a bad request may repeat what a person wrote, so that what they quote is left out.
 pub(crate) fn reason(failure: &Failure) -> String {
     if failure.kind != FailureKind::BadRequest {
-        return sanitize::text(&failure.message);
+        return sanitize::text_within(&failure.message, MAX_REASON);
     }
     let words = without_quotations(&failure.message);
     match &failure.param {
         Some(param) if !words.contains(param.as_str()) => {
-            sanitize::text(&format!("{param}: {words}"))
+            sanitize::text_within(&format!("{param}: {words}"), MAX_REASON)
         }
-        _ => sanitize::text(&words),
+        _ => sanitize::text_within(&words, MAX_REASON),
     }
 }
 

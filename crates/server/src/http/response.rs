@@ -5,7 +5,7 @@ use std::convert::Infallible;
 use bytes::Bytes;
 use chatmock_translate::Failure;
 use chatmock_translate::notice::{self, Notice};
-use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE};
+use http::header::{ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_TYPE, LOCATION};
 use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version};
 use http_body::Body;
 use http_body_util::combinators::UnsyncBoxBody;
@@ -122,6 +122,13 @@ pub(crate) fn whole(status: StatusCode, headers: HeaderMap, body: Bytes) -> Http
 pub(crate) fn options(methods: &str) -> HttpResponse {
     let mut reply = empty(StatusCode::NO_CONTENT);
     allow(&mut reply, methods);
+    reply
+}
+
+/// Leads a browser to another path.
+pub(crate) fn see_other(path: &'static str) -> HttpResponse {
+    let mut reply = empty(StatusCode::SEE_OTHER);
+    reply.headers_mut().insert(LOCATION, HeaderValue::from_static(path));
     reply
 }
 

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use bytes::Bytes;
 use chatmock_protocol::codex::models::{Entry, read_list};
 use chatmock_protocol::json::RawValue;
 use chatmock_translate::Catalog;
-use chatmock_translate::catalog::CatalogSource;
+use chatmock_translate::catalog::{Alias, CatalogSource};
 use chatmock_upstream::{Client, Error, ModelList, UpstreamRoute};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, watch};
@@ -86,6 +87,7 @@ pub(crate) struct Models {
     tried: watch::Sender<bool>,
     etag: Mutex<Option<String>>,
     wanted: Notify,
+    aliases_checked: AtomicBool,
 }
 
 impl Models {
@@ -113,6 +115,7 @@ impl Models {
             tried: watch::Sender::new(false),
             etag: Mutex::new(None),
             wanted: Notify::new(),
+            aliases_checked: AtomicBool::new(false),
             settings,
             writers,
             host,
@@ -217,6 +220,22 @@ impl Models {
         }
         list.etag.clone_into(&mut self.etag.lock().unwrap_or_else(PoisonError::into_inner));
         self.publish(Catalog::new(list.entries, CatalogSource::Live, now));
+        self.check_aliases();
+    }
+
+    /// Warns once of aliases for models that the backend does not list.
+    fn check_aliases(&self) {
+        if self.open || self.aliases_checked.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        let published = self.current();
+        for Alias { name, target } in &self.settings.aliases {
+            if published.catalog.resolve(name).is_err() {
+                tracing::warn!(
+                    "--alias {name}={target}: the model {target} is not listed; see chatmock-server models"
+                );
+            }
+        }
     }
 
     fn publish(&self, catalog: Catalog) {

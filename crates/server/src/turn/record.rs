@@ -185,6 +185,7 @@ impl TurnRecord {
                     client = notes.program(),
                     user_agent = notes.user_agent(),
                     address = notes.address(),
+                    forwarded_for = notes.forwarded_for(),
                     dialect = &*entry.dialect,
                     model = entry.asked,
                     stream = entry.stream,

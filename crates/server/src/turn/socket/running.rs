@@ -124,6 +124,7 @@ fn log(
             client = notes.program(),
             user_agent = notes.user_agent(),
             address = notes.address(),
+            forwarded_for = notes.forwarded_for(),
             dialect = "responses",
             model = notes.model(),
             transport = "websocket",

@@ -1,0 +1,92 @@
+//! The warnings of the crates below, as sentences for a person at a terminal.
+
+use std::fmt;
+
+use tracing::field::{Field, Visit};
+use tracing::{Event, Subscriber};
+use tracing_subscriber::fmt::format::Writer;
+use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
+use tracing_subscriber::registry::LookupSpan;
+
+use crate::screen;
+
+/// The warning of a refused renewal; each command says why in its own words.
+const SAID_ANYWAY: &str = "the sign-in service refused the renewal";
+
+/// The members that a sentence has behind it: the cause, and the place.
+const SHOWN: [&str; 5] = ["error", "cause", "file", "folder", "path"];
+
+/// Writes each event as one sentence, wrapped at the terminal's width.
+#[derive(Debug)]
+pub(crate) struct Sentences;
+
+impl<S, N> FormatEvent<S, N> for Sentences
+where
+    S: Subscriber + for<'a> LookupSpan<'a>,
+    N: for<'a> FormatFields<'a> + 'static,
+{
+    fn format_event(
+        &self,
+        _: &FmtContext<'_, S, N>,
+        mut writer: Writer<'_>,
+        event: &Event<'_>,
+    ) -> fmt::Result {
+        let mut sentence = Sentence::default();
+        event.record(&mut sentence);
+        match sentence.text() {
+            Some(text) => writer.write_str(&screen::complaint("warning: ", &text)),
+            None => Ok(()),
+        }
+    }
+}
+
+#[derive(Debug, Default)]
+struct Sentence {
+    message: String,
+    more: Vec<String>,
+}
+
+impl Sentence {
+    fn text(&self) -> Option<String> {
+        if self.message == SAID_ANYWAY {
+            return None;
+        }
+        Some(match self.more.is_empty() {
+            true => self.message.clone(),
+            false => format!("{} ({})", self.message, self.more.join(", ")),
+        })
+    }
+
+    fn put(&mut self, field: &Field, value: String) {
+        match field.name() {
+            "message" => self.message = value,
+            name if SHOWN.contains(&name) => self.more.push(value),
+            _ => {}
+        }
+    }
+}
+
+impl Visit for Sentence {
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.put(field, value.to_owned());
+    }
+
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.put(field, format!("{value:?}"));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_warning_is_a_sentence_with_its_cause_and_its_place() {
+        let more = vec!["there is no keyring here".to_owned(), "/h/auth.json".to_owned()];
+        let sentence = Sentence { message: "it is in a file".to_owned(), more };
+        let text = "it is in a file (there is no keyring here, /h/auth.json)";
+        assert_eq!(sentence.text().as_deref(), Some(text));
+        let said = Sentence { message: SAID_ANYWAY.to_owned(), more: Vec::new() };
+        assert_eq!(said.text(), None);
+    }
+}
