@@ -6,6 +6,7 @@ from pathlib import Path
 
 import contents
 import deb
+import installer
 import manifests
 import npm
 import tarball
@@ -16,7 +17,7 @@ def main(programs: Path, out: Path) -> None:
     held = contents.read(programs)
     built = tarball.build(held, out)
     manifests.build(held, out, built[0])
-    for package in [wheel, npm, deb]:
+    for package in [wheel, npm, deb, installer]:
         built += package.build(held, out)
     sums = [f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in built]
     (out / "SHA256SUMS").write_text("".join(sums))

@@ -9,7 +9,8 @@
 # release, or a folder. The settings and the sign-in are not touched, not even by --uninstall.
 set -eu
 
-# The address of the releases; set when a release is made. A copy from the source has none and needs --from.
+# The address of the releases. .ci/package sets it from CHATMOCK_RELEASES, which the programs are built with, too. A copy
+# from the source has none and needs --from.
 RELEASES=""
 
 from="$RELEASES"
@@ -101,7 +102,7 @@ checksum() {
 
 fetch SHA256SUMS "$work/SHA256SUMS"
 pattern="chatmock-${version:-[0-9][0-9.]*}-$machine-linux\\.tar\\.gz"
-tarball="$(sed -n "s/^[0-9a-f]\\{64\\}  \\($pattern\\)\$/\\1/p" "$work/SHA256SUMS" | tail -n 1)"
+tarball="$(sed -n "s/^[0-9a-f]\\{64\\}  \\($pattern\\)\$/\\1/p" "$work/SHA256SUMS" | sort -V | tail -n 1)"
 [ -n "$tarball" ] || fail "there is no tarball ${version:+of version $version }for $machine in $from"
 fetch "$tarball" "$work/$tarball"
 wanted="$(sed -n "s/^\\([0-9a-f]\\{64\\}\\)  $tarball\$/\\1/p" "$work/SHA256SUMS")"
@@ -110,6 +111,15 @@ found="$(checksum "$work/$tarball")"
 
 tar -xzf "$work/$tarball" -C "$work"
 unpacked="$work/${tarball%.tar.gz}"
+release="$prefix/share/chatmock/release"
+if [ -z "$version" ] && [ -f "$release" ]; then
+  installed="$(cat "$release")"
+  offered="${tarball#chatmock-}"
+  offered="${offered%%-*}"
+  newest="$(printf '%s\n%s\n' "$installed" "$offered" | sort -V | tail -n 1)"
+  [ "$newest" = "$offered" ] || fail "$installed is installed, and $offered is older: to go back, pass --version $offered"
+fi
+
 (cd "$unpacked" && find . -type f | sed 's|^\./||' | sort) >"$work/files"
 
 while IFS= read -r file; do
@@ -126,6 +136,10 @@ while IFS= read -r file; do
   cp "$unpacked/$file" "$folder/.chatmock-new"
   mv -f "$folder/.chatmock-new" "$prefix/$file"
 done <"$work/files"
+echo share/chatmock/release >>"$work/files"
+mkdir -p "$(dirname "$list")"
+version="${tarball#chatmock-}"
+printf '%s\n' "${version%%-*}" >"$release"
 cp "$work/files" "$list"
 
 printf 'Installed %s into %s.\n' "${tarball%.tar.gz}" "$prefix"

@@ -66,7 +66,7 @@ where
     }
 }
 
-/// The members of an event that have a place of their own in a row, and the others.
+/// The members of an event: those that a row shows at a fixed place, and the others.
 #[derive(Debug, Default)]
 struct Row {
     message: String,

@@ -90,7 +90,11 @@ pub(crate) fn resolve(
     }
     let mut backend = if demo { backend.for_demo() } else { backend };
     if !demo {
-        let version = client_version::resolve(backend.client_version.as_deref(), folders);
+        let version = client_version::resolve(
+            backend.client_version.as_deref(),
+            folders,
+            sign_in.home.as_deref(),
+        );
         backend.client_version = Some(version);
     }
     let resolved = backend::resolve(backend, openai)?;

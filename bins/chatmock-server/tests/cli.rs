@@ -13,6 +13,9 @@ mod config;
 mod connect;
 #[path = "cli/help.rs"]
 mod help;
+#[cfg(target_os = "linux")]
+#[path = "cli/install.rs"]
+mod install;
 #[path = "cli/logs.rs"]
 mod logs;
 #[cfg(all(target_os = "linux", target_env = "gnu"))]

@@ -45,7 +45,8 @@ pub(crate) struct BackendArgs {
     pub(crate) upstream_transport: UpstreamTransport,
     /// Requests the models of this Codex version [default: that of a Codex CLI here, at least the newest known]
     ///
-    /// `latest` takes the newest that the files version.json of Codex CLIs on this machine name. No network is used for it.
+    /// `latest` takes the newest that is named on this machine: by the files version.json of Codex CLIs, and by the backend
+    /// itself in the lists of models that were kept. No network is used for it.
     #[arg(long, env = env::CLIENT_VERSION, value_name = "VERSION|latest", value_parser = NonEmptyStringValueParser::new())]
     pub(crate) client_version: Option<String>,
     /// Sends this name of the program in the header `originator`

@@ -21,8 +21,8 @@ pub(super) const CLIENT: Client = Client {
      Override OpenAI Base URL   https://NAME/v1
    and add {model} as a model.
 
-Tab completion and Cursor's own agents stay with Cursor's models. Without a public
-address, use another client: chatmock-server connect"#,
+Tab completion and Cursor's own agents stay with Cursor's models. Without a
+public address, use another client: chatmock-server connect"#,
     ),
     start: "Cursor, once its own server can reach yours",
     launch: None,

@@ -17,9 +17,11 @@ pub(super) const CLIENT: Client = Client {
 The last three save quota: each message would be four turns otherwise.
 
 In Docker, 127.0.0.1 is the container. On macOS and Windows the address is
-http://host.docker.internal:8000/v1. On Linux, four things are needed:
+http://host.docker.internal:8000/v1, and the server is started with
+--allow-host host.docker.internal. On Linux, four things are needed:
   1. a key       openssl rand -hex 24 > keys && chmod 600 keys
-  2. the server  chatmock-server --host 0.0.0.0 --api-key-file keys
+  2. the server  chatmock-server --host 0.0.0.0 --api-key-file keys \
+                   --allow-host host.docker.internal
   3. Docker      docker run --add-host=host.docker.internal:host-gateway …
   4. Open WebUI  OPENAI_API_BASE_URL=http://host.docker.internal:8000/v1
                  OPENAI_API_KEY=the key"#,
