@@ -74,7 +74,7 @@ async fn what_is_asked_for_with_store_is_kept_whole_whichever_way_it_was_given()
 }
 
 #[tokio::test]
-async fn they_are_listed_by_page_model_and_label_with_their_messages() {
+async fn they_are_listed_by_page_model_and_label() {
     let harness = Harness::new().await;
     let server = &harness.server;
     let mut ids = Vec::new();
@@ -97,6 +97,14 @@ async fn they_are_listed_by_page_model_and_label_with_their_messages() {
         let refused = server.get(&format!("{CHAT}?{query}")).await;
         assert_eq!((refused.status, refused.error().3), (400, json!(param)));
     }
+}
+
+#[tokio::test]
+async fn they_have_messages_and_labels_until_they_are_deleted() {
+    let harness = Harness::new().await;
+    let server = &harness.server;
+    let reply = server.post(CHAT, &stored("one", false, "a")).await.json();
+    let ids = [reply["id"].as_str().unwrap().to_owned()];
     let path = format!("{CHAT}/{}", ids[0]);
     let mut parts = stored("x", false, "c");
     parts["messages"] = json!([

@@ -2,10 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use chatmock_server::Settings;
 use chatmock_server::upstream::{Transport, UpstreamRoute};
-use chatmock_simulator::{Claims, Mode, Settings as Simulated, Simulator};
-use serde_json::Value;
+use chatmock_server::{ApiKey, Settings};
+use chatmock_simulator::{Claims, Mode, Script, Settings as Simulated, Simulator};
+use chatmock_testkit::client::{Connection, Request};
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::conversation::Conversation;
@@ -24,7 +25,19 @@ struct Ground {
 }
 
 impl Ground {
+    async fn with(transport: Transport, change: impl FnOnce(&mut Settings)) -> Self {
+        Self::changed((UpstreamRoute::codex(), transport), Simulated::default(), change).await
+    }
+
     async fn of(route: UpstreamRoute, transport: Transport, simulated: Simulated) -> Self {
+        Self::changed((route, transport), simulated, |_| {}).await
+    }
+
+    async fn changed(
+        (route, transport): (UpstreamRoute, Transport),
+        simulated: Simulated,
+        change: impl FnOnce(&mut Settings),
+    ) -> Self {
         let simulator = Simulator::start(simulated).await.unwrap();
         let home = tempfile::tempdir().unwrap();
         sign_in(home.path(), &simulator.tokens(Claims::default()).auth_json());
@@ -33,6 +46,7 @@ impl Ground {
             _ => settings(&simulator, home.path()),
         };
         settings.upstream.transport = transport;
+        change(&mut settings);
         let server = Running::start(settings).await;
         Self { simulator, _home: home, server }
     }
@@ -190,4 +204,89 @@ async fn answers_side_by_side_have_a_socket_each() {
         assert!(connection.body(head).await.unwrap().text().ends_with("data: [DONE]\n\n"));
     }
     assert_eq!((ground.handshakes(), ground.calls()), (3, (3, 0)));
+}
+
+#[tokio::test]
+async fn a_request_that_a_new_socket_took_is_not_sent_again() {
+    let ground = Ground::codex(Transport::WebSocket).await;
+    let closed = || Script::stream(Vec::new());
+    ground.simulator.enqueue(closed());
+    let refused = ground.server.say("hello").await;
+    assert_eq!((refused.status, refused.error().2), (502, "upstream_disconnected".into()));
+    assert_eq!(ground.calls(), (1, 0), "it may have been answered");
+    // One that was idle has most likely been closed by the backend meanwhile.
+    let mut conversation = Conversation::new(crate::dialects::dialect("chat"), "You help.");
+    conversation.turn(&ground.server, "one").await;
+    ground.simulator.enqueue(closed());
+    conversation.turn(&ground.server, "two").await;
+    assert_eq!(ground.calls(), (3, 1), "once more, over HTTP");
+}
+
+#[tokio::test]
+async fn what_the_backend_has_lost_is_sent_once_more_and_whole() {
+    let ground = Ground::codex(Transport::WebSocket).await;
+    let mut conversation = Conversation::new(crate::dialects::dialect("chat"), "You help.");
+    conversation.turn(&ground.server, "one").await;
+    let body = json!({"error": {"code": "previous_response_not_found", "message": "gone"}});
+    ground.simulator.enqueue(Script::json(400, &body));
+    conversation.turn(&ground.server, "two").await;
+    assert_eq!(ground.calls(), (2, 1));
+    assert!(ground.last().get("previous_response_id").is_none());
+    assert!(ground.last()["input"].to_string().contains("one"));
+}
+
+#[tokio::test]
+async fn the_state_of_a_turn_comes_in_an_event_and_goes_back_in_the_request() {
+    for transport in [Transport::WebSocket, Transport::Auto, Transport::Http] {
+        let ground = Ground::codex(transport).await;
+        let mut conversation = Conversation::new(crate::dialects::dialect("chat"), "You help.");
+        for turn in 0..4 {
+            conversation.turn(&ground.server, &words(turn)).await;
+        }
+        let states = ground.simulator.stats().turn_states;
+        assert_eq!((states.missing, states.stray), (0, 0), "{transport:?}");
+        assert!(states.echoed >= 2, "{transport:?}: {states:?}");
+    }
+}
+
+#[tokio::test]
+async fn large_requests_go_over_http_and_large_messages_leave_the_socket_usable() {
+    let simulated = Simulated { max_body: 64 * 1024 * 1024, ..Simulated::default() };
+    let ground = Ground::of(UpstreamRoute::codex(), Transport::WebSocket, simulated).await;
+    let huge = format!("MODE:keepalive {}", "x".repeat(16 * 1024 * 1024));
+    assert_eq!(ground.server.say(&huge).await.status, 200);
+    assert_eq!((ground.calls(), ground.handshakes()), ((0, 1), 0));
+    let mut conversation = Conversation::new(crate::dialects::dialect("responses"), "You help.");
+    for size in [1024 * 1024, 10, 200 * 1024, 10] {
+        let text = format!("MODE:keepalive {}", "y".repeat(size));
+        conversation.turn(&ground.server, &text).await;
+    }
+    assert_eq!((ground.calls(), ground.handshakes()), ((4, 1), 1));
+}
+
+#[tokio::test]
+async fn a_label_has_eight_sockets_and_takes_none_of_another_s() {
+    let ground = Ground::with(Transport::WebSocket, |settings| {
+        settings.http.admission.keys =
+            vec![ApiKey::new("ann", "sk-ann-0123456789"), ApiKey::new("bob", "sk-bob-0123456789")];
+    })
+    .await;
+    let begin = async |name: &str| {
+        let request = Request::post(CHAT, chat("MODE:stall-after", true).to_string())
+            .with("authorization", &format!("Bearer sk-{name}-0123456789"));
+        let mut open = Connection::begin(ground.server.address, &request.bytes()).await.unwrap();
+        assert_eq!(open.head().await.unwrap().status, 200);
+        open
+    };
+    let mut open = Vec::new();
+    for _ in 0..9 {
+        open.push(begin("ann").await);
+    }
+    assert_eq!(ground.calls(), (8, 1), "the ninth goes over HTTP");
+    open.push(begin("bob").await);
+    assert_eq!(ground.calls(), (9, 1));
+    drop(open);
+    soon(ground.simulator.wait_for(|stats| stats.open_streams == 0)).await;
+    drop(begin("ann").await);
+    assert_eq!(ground.calls(), (10, 1), "its places are free again");
 }

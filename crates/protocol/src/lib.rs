@@ -9,5 +9,6 @@ pub mod openai;
 pub mod responses;
 pub mod sse;
 pub mod tier;
+pub mod websocket;
 
 pub use json::{RawObject, RawValue};

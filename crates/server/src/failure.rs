@@ -28,7 +28,7 @@ pub(crate) fn from_upstream(error: Error) -> Failure {
         Error::ConnectRefused(_) => failed(unreachable, "upstream_refused"),
         Error::ConnectTimeout(_) => failed(FailureKind::TimedOut, "upstream_connect_timeout"),
         Error::Connect(_) => failed(unreachable, "upstream_unreachable"),
-        Error::Broken(_) => failed(unreachable, "upstream_disconnected"),
+        Error::Broken(_) | Error::SocketClosed => failed(unreachable, "upstream_disconnected"),
         Error::HeaderTimeout { .. } => failed(FailureKind::TimedOut, "upstream_timeout"),
         Error::Stalled { .. } => failed(FailureKind::TimedOut, "upstream_stalled"),
         Error::Cut(_) => failed(failed_kind, "upstream_incomplete"),

@@ -38,6 +38,9 @@ use crate::service::Services;
 /// The largest message, in bytes.
 const MAX_MESSAGE: usize = 16 * 1024 * 1024;
 
+/// The header of a turn's state, which is in an event and in the request here.
+const TURN_STATE: &str = "x-codex-turn-state";
+
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
 type Socket = WebSocketStream<TokioIo<Upgraded>>;
@@ -186,6 +189,8 @@ impl Connection {
             members.insert("input".to_owned(), Value::Array(items.clone()));
         }
         let mut parts = self.head.clone();
+        // The handshake is of whichever turn opened the socket.
+        parts.headers.remove(TURN_STATE);
         parts.headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         parts.method = Method::POST;
         Ok((HttpRequest { parts, body: request.to_string().into() }, items))
@@ -198,6 +203,11 @@ impl Connection {
         script: Script,
         mut items: Vec<Value>,
     ) -> Option<()> {
+        let state = script.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(TURN_STATE));
+        if let Some((name, state)) = state {
+            let headers = json!({name: state});
+            send(socket, &json!({"type": "codex.response.metadata", "headers": headers})).await?;
+        }
         let watch = StreamWatch::open(Arc::clone(&self.services.shared.recorder));
         tokio::time::sleep(script.delay).await;
         let mut body = Body::played(script.steps, Arc::clone(&self.faults)).watched(watch);
@@ -229,8 +239,10 @@ impl Connection {
                         "response.completed" | "response.failed" | "response.incomplete" | "error"
                     )
                 );
-                send(socket, &event).await?;
+                socket.feed(Message::text(event.to_string())).await.ok()?;
             }
+            // What arrives together leaves together, as over HTTP.
+            socket.flush().await.ok()?;
         }
         // A stream without its end is a connection that broke.
         ended.then_some(())

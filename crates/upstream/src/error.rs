@@ -64,6 +64,10 @@ pub enum Error {
     /// The connection broke before the head of an answer arrived.
     #[error("the connection to the backend broke before an answer came")]
     Broken(#[source] reqwest::Error),
+    /// A socket was closed after it took a request and before anything came of it, so that nobody knows whether it is
+    /// being answered.
+    #[error("the connection to the backend broke before an answer came")]
+    SocketClosed,
     /// The head of the answer (for lists: the whole answer) did not come in time.
     #[error("the backend did not answer within {} s", limit.as_secs())]
     HeaderTimeout {

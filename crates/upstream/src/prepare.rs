@@ -36,6 +36,7 @@ pub struct Prepared {
     namespace: Option<Arc<Namespace>>,
     model: String,
     received_via: Option<String>,
+    holder: Option<String>,
 }
 
 impl Prepared {
@@ -81,6 +82,17 @@ impl Prepared {
     #[must_use]
     pub fn with_via(self, headers: &HeaderMap) -> Self {
         Self { received_via: via::received_via(headers), ..self }
+    }
+
+    /// Names whose request it is, where several use one account: connections are not shared by them.
+    #[must_use]
+    pub fn with_holder(self, holder: Option<&str>) -> Self {
+        Self { holder: holder.map(str::to_owned), ..self }
+    }
+
+    /// Whose request it is, where several use one account.
+    pub(crate) fn holder(&self) -> Option<&str> {
+        self.holder.as_deref()
     }
 
     /// The hops of the client's own request.
@@ -157,7 +169,16 @@ pub(crate) fn prepare(
     };
     let model = request.text("model").unwrap_or_default().into_owned();
     let (body, session) = (serialize(&request)?, session.clone());
-    Ok(Prepared { body, packed: None, session, removed, namespace, model, received_via: None })
+    Ok(Prepared {
+        body,
+        packed: None,
+        session,
+        removed,
+        namespace,
+        model,
+        received_via: None,
+        holder: None,
+    })
 }
 
 /// Serialises a request into a buffer of the right size. A buffer that grows doubles, and would end

@@ -7,7 +7,9 @@
 mod answer;
 mod chain;
 mod handshake;
+mod io;
 mod pool;
+mod state;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -15,24 +17,27 @@ use std::time::Duration;
 use bytes::Bytes;
 use chatmock_protocol::responses::ApiError;
 use futures::{SinkExt, StreamExt};
+use reqwest::StatusCode;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
-use reqwest::{StatusCode, Upgraded};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 
 pub(crate) use self::answer::{Finish, SocketAnswer};
 pub(crate) use self::chain::{Chain, SentRequest};
 pub(crate) use self::handshake::{Handshake, accepted_key, headers as handshake_headers};
-pub(crate) use self::pool::{Key, SocketPool};
+pub(crate) use self::io::{WatchedIo, opened};
+pub(crate) use self::pool::{Key, Place, SocketPool, Taken};
+pub(crate) use self::state::{FrameState, with_state};
 use crate::config::Transport;
 use crate::error::Error;
 use crate::response;
 
 /// A socket to the backend.
-pub(crate) type Socket = WebSocketStream<Upgraded>;
+pub(crate) type Socket = WebSocketStream<WatchedIo>;
 
 /// The largest request on a socket, in bytes: at 16 MiB the backend closes without an event, and a POST of the same goes
 /// through.
@@ -60,8 +65,17 @@ pub(crate) fn fits(body: &Bytes) -> bool {
     body.len() < MAX_MESSAGE
 }
 
-/// Hands a request to a socket and waits for its first event; `None` where nothing came of it, so that it may be
-/// sent in another way.
+/// What came of a request on a socket.
+pub(crate) enum Begun {
+    /// Its first event, after those of the connection.
+    Events(Vec<Bytes>),
+    /// Nothing, and nothing was spent: it was not taken, or the backend says that the connection is at fault.
+    Nothing,
+    /// The socket was closed, so that nobody knows whether it is being answered.
+    Closed,
+}
+
+/// Hands a request to a socket and waits for its first event.
 ///
 /// # Errors
 /// The backend's refusal.
@@ -69,12 +83,12 @@ pub(crate) async fn begin(
     socket: &mut Socket,
     frame: Bytes,
     limit: Duration,
-) -> Result<Option<Vec<Bytes>>, Error> {
+) -> Result<Begun, Error> {
     let Ok(text) = tokio_tungstenite::tungstenite::Utf8Bytes::try_from(frame) else {
-        return Ok(None);
+        return Ok(Begun::Nothing);
     };
     if !matches!(timeout(SENDING, socket.send(Message::Text(text))).await, Ok(Ok(()))) {
-        return Ok(None);
+        return Ok(Begun::Nothing);
     }
     let (mut events, until) = (Vec::new(), Instant::now() + limit);
     loop {
@@ -84,17 +98,26 @@ pub(crate) async fn begin(
         let text = match next {
             Some(Ok(Message::Text(text))) => Bytes::from(text),
             Some(Ok(Message::Ping(_) | Message::Pong(_))) => continue,
-            _ => return Ok(None),
+            Some(Ok(Message::Close(Some(close)))) if is_refusal(close.code) => {
+                return Ok(Begun::Nothing);
+            }
+            _ => return Ok(Begun::Closed),
         };
         match Head::of(&text) {
             Head::OfConnection => events.push(text),
-            Head::Error => return refused(&text).map_or(Ok(None), Err),
+            Head::Error => return refused(&text).map_or(Ok(Begun::Nothing), Err),
             Head::Event => {
                 events.push(text);
-                return Ok(Some(events));
+                return Ok(Begun::Events(events));
             }
         }
     }
+}
+
+/// Returns whether a close frame says that the message before it was not taken: it is too large, the sign-in is none
+/// any more, or there is no room.
+fn is_refusal(code: CloseCode) -> bool {
+    matches!(code, CloseCode::Size | CloseCode::Policy | CloseCode::Again)
 }
 
 /// What an event is before the first one of an answer.

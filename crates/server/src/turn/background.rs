@@ -25,6 +25,7 @@ use super::TurnServices;
 use super::body::TurnBody;
 use super::pipeline::{Answer, Ready, answer};
 use super::record::TurnRecord;
+use super::store_on_complete::SentInput;
 use crate::clock::unix_now;
 use crate::failure;
 use crate::http::access_log::LoggedByBody;
@@ -41,11 +42,18 @@ const FULL: usize = 64 * 1024;
 
 /// The wish for an answer without its client.
 pub(super) struct Wish {
-    pub(super) owner: Owner,
+    owner: Owner,
     /// What goes to the backend, as it is kept.
-    pub(super) input: Bytes,
+    input: Bytes,
     /// The client reads it as a stream, for as long as it stays.
-    pub(super) streams: bool,
+    streams: bool,
+}
+
+impl Wish {
+    /// Wishes for an owner's answer to what is sent.
+    pub(super) fn new(owner: &Owner, sent: &SentInput, streams: bool) -> Self {
+        Self { owner: owner.clone(), input: sent.input.clone(), streams }
+    }
 }
 
 /// An answer, before it is made.

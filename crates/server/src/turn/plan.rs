@@ -263,34 +263,24 @@ fn plan<D: Dialect>(
     // A connection keeps what is stored nowhere else, and a conversation all that belongs to it.
     let unstored = socket.is_some() && !is_stored(services, turn.request.get("store"));
     if let Some(shape) = Arc::get_mut(&mut turn.shape) {
-        shape.created_nanos = input.arrived.subsec_nanos();
         shape.store |= unstored || conversation.is_some();
-        if in_background {
-            // It is new, so that nothing is in its place.
-            let _ = shape.response_id.set(format!("resp_{}", random_id()));
-        }
+        fit(shape, input.arrived, in_background);
     }
     let warms_up = socket.is_some_and(SocketTurn::is_warm_up);
     let warm_up = warms_up.then(|| warm_up(&turn.request)).transpose()?;
     let claimant = claimant(services, &owner, turn.request.get("store"));
     let facts = SentFacts::of(&turn.request, input.credentials.account_id());
     let sent = sent.filter(|_| turn.shape.store);
-    let background = sent.as_ref().filter(|_| in_background).map(|sent| Wish {
-        owner: owner.clone(),
-        input: sent.input.clone(),
-        streams: turn.stream,
-    });
+    let wished = sent.as_ref().filter(|_| in_background);
+    let background = wished.map(|sent| Wish::new(&owner, sent, turn.stream));
     let owner = stored.then(|| owner.clone());
     let store_on_complete =
         sent.map(|sent| StoreOnComplete::new(owner, sent, socket.cloned()).growing(conversation));
     let session = session(&input.headers, named.as_deref(), &turn.request);
-    let prepare = |request| {
-        let prepared = state.client.prepare(request, &input.credentials, session.as_deref());
-        prepared.map(|prepared| prepared.with_via(&input.headers)).map_err(failure::from_upstream)
-    };
+    let prepare = |request| prepare(services, input, request, session.as_deref());
     let requests = requests(turn.request, turn.more_inputs).into_iter();
     let skipped = usize::from(turn.immediate_finish.is_some());
-    let prepared = requests.skip(skipped).map(prepare).collect::<Result<Vec<_>, _>>()?;
+    let prepared = requests.skip(skipped).map(prepare).collect::<Result<Vec<_>, Failure>>()?;
     let mut notices = input.notices.clone();
     notices.extend(turn.notices);
     notices.extend(prepared.first().into_iter().flat_map(removed));
@@ -310,6 +300,27 @@ fn plan<D: Dialect>(
         sent: facts,
         background,
     }))
+}
+
+/// Adds to the shape of a reply what is known of its request here.
+fn fit<O>(shape: &mut Shape<O>, arrived: Duration, in_background: bool) {
+    shape.created_nanos = arrived.subsec_nanos();
+    if in_background {
+        // It is new, so that nothing is in its place.
+        let _ = shape.response_id.set(format!("resp_{}", random_id()));
+    }
+}
+
+/// Makes of a request what the backend demands.
+fn prepare(
+    services: &TurnServices,
+    input: &PlanInput,
+    request: Request<'_>,
+    session: Option<&str>,
+) -> Result<Prepared, Failure> {
+    let prepared = services.state.client.prepare(request, &input.credentials, session);
+    let prepared = prepared.map_err(failure::from_upstream)?;
+    Ok(prepared.with_via(&input.headers).with_holder(input.caller.label()))
 }
 
 /// Returns a request for each prompt.

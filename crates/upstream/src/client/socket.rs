@@ -7,8 +7,7 @@ use chatmock_protocol::json::members;
 use reqwest::header::{HeaderMap, HeaderValue, SEC_WEBSOCKET_ACCEPT, VIA};
 use reqwest::{Method, StatusCode};
 use tokio::time::Instant;
-use tokio_tungstenite::WebSocketStream;
-use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
+use tokio_tungstenite::tungstenite::protocol::WebSocketConfig;
 
 use super::turn::{Opened, TURN_STATE};
 use super::{Client, request};
@@ -20,10 +19,21 @@ use crate::prepare::Prepared;
 use crate::request_headers::turn_headers;
 use crate::route::HeaderSet;
 use crate::socket::{
-    self, Finish, Handshake, Key, SentRequest, Socket, SocketAnswer, accepted_key,
-    handshake_headers,
+    self, Begun, Chain, Finish, FrameState, Handshake, Key, Place, SentRequest, Socket,
+    SocketAnswer, SocketPool, Taken, accepted_key, handshake_headers,
 };
 use crate::{rate_limits, response, retry_after};
+
+/// A socket for a request.
+struct Ready {
+    socket: Socket,
+    opened: Instant,
+    place: Place,
+    /// The conversation so far, on a socket that had it.
+    chain: Option<Chain>,
+    /// The headers of the handshake, of a new one.
+    headers: HeaderMap,
+}
 
 /// The time that a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(15);
@@ -48,35 +58,55 @@ impl Client {
         if !socket::fits(body) || !pool.wants(&key) {
             return Ok(None);
         }
-        let (mut socket, opened, chain, headers) = match pool.take(&key).await {
-            Some(taken) => (taken.socket, taken.opened, Some(taken.chain), HeaderMap::new()),
-            None => match self.handshake(prepared, credentials).await {
-                Ok((socket, headers)) => {
-                    pool.note(Ok(()));
-                    (socket, Instant::now(), None, headers)
-                }
-                Err(outcome) => {
-                    pool.note(Err(outcome));
-                    return Ok(None);
-                }
-            },
+        let Some(ready) = self.socket(pool, &key, (prepared, credentials)).await else {
+            return Ok(None);
         };
+        let Ready { mut socket, opened, place, chain, headers } = ready;
+        let session = prepared.session();
+        let text = &*socket::with_state(text, self.turn_states.find(session, body).as_ref());
         let next = chain.as_ref().and_then(|chain| chain.continued(text));
         let is_delta = next.is_some();
         let frame = next.unwrap_or_else(|| socket::message(text));
         let sent = frame.len();
-        let Some(first) = socket::begin(&mut socket, frame, self.limits.header).await? else {
-            tracing::info!(
-                reused = chain.is_some(),
-                "nothing came over a socket, sending the request over HTTP"
-            );
-            return Ok(None);
+        let first = match socket::begin(&mut socket, frame, self.limits.header).await? {
+            Begun::Events(first) => first,
+            // A new connection that took the request and broke may have begun to answer it: sent once more, it could be
+            // paid for twice. One that was idle has most likely been closed in the meantime.
+            Begun::Closed if chain.is_none() => return Err(Error::SocketClosed),
+            Begun::Closed | Begun::Nothing => {
+                tracing::info!(
+                    reused = chain.is_some(),
+                    "nothing came over a socket, sending the request over HTTP"
+                );
+                return Ok(None);
+            }
         };
         tracing::debug!(reused = chain.is_some(), is_delta, bytes = sent, "a turn over a socket");
         self.source.accepted(credentials);
-        let finish = Finish { pool: Arc::clone(pool), key, sent: SentRequest::of(text), opened };
-        let body = SocketAnswer::new(socket, first, finish);
+        let (pool, sent) = (Arc::clone(pool), SentRequest::of(text));
+        let finish = Finish { pool, key, sent, opened, place };
+        let (states, session) = (self.turn_states.clone(), session.clone());
+        let state = FrameState { states, session, body: body.clone() };
+        let body = SocketAnswer::new(socket, first, finish, state);
         Ok(Some(self.opened(&headers, prepared, body)))
+    }
+
+    /// Gives a socket for a request: the idle one of its conversation, or a new one; `None` where there is none.
+    async fn socket(
+        &self,
+        pool: &Arc<SocketPool>,
+        key: &Key,
+        (prepared, credentials): (&Prepared, &Credentials),
+    ) -> Option<Ready> {
+        if let Some(Taken { socket, chain, opened, place }) = pool.take(key).await {
+            let headers = HeaderMap::new();
+            return Some(Ready { socket, opened, place, chain: Some(chain), headers });
+        }
+        let place = pool.place(prepared.holder())?;
+        let made = self.handshake(prepared, credentials).await;
+        pool.note(made.as_ref().map(|_| ()).map_err(|outcome| *outcome));
+        let (socket, headers) = made.ok()?;
+        Some(Ready { socket, opened: Instant::now(), place, chain: None, headers })
     }
 
     /// Opens a socket.
@@ -89,9 +119,6 @@ impl Client {
         let mut headers = turn_headers(&self.route, &self.caller, credentials, session);
         let is_codex = self.route.profile().headers == HeaderSet::Codex;
         let key = handshake_headers(&mut headers, is_codex);
-        if let Some(state) = self.turn_states.find(session, prepared.body()) {
-            headers.insert(TURN_STATE, state);
-        }
         let custom = self.route.has_custom_base();
         if let Some(via) = custom.then(|| self.via.header(prepared.received_via())).flatten() {
             headers.insert(VIA, via);
@@ -124,7 +151,7 @@ impl Client {
             .write_buffer_size(16 * 1024)
             .max_message_size(Some(self.limits.frame))
             .max_frame_size(Some(self.limits.frame));
-        Ok((WebSocketStream::from_raw_socket(upgraded, Role::Client, Some(config)).await, headers))
+        Ok((socket::opened(upgraded, config).await, headers))
     }
 
     fn opened(&self, headers: &HeaderMap, prepared: &Prepared, body: SocketAnswer) -> Opened {
@@ -151,5 +178,6 @@ fn key(prepared: &Prepared, credentials: &Credentials, body: &str) -> Key {
     let account = credentials.account_id().unwrap_or_default();
     let session = prepared.session().as_str();
     let shape = ["model", "instructions", "tools"].map(member);
-    Key::of(&[credentials.token(), account, session, shape[0], shape[1], shape[2]])
+    let holder = prepared.holder().unwrap_or_default();
+    Key::of(&[credentials.token(), account, holder, session, shape[0], shape[1], shape[2]])
 }

@@ -12,8 +12,8 @@ use serde_json::value::RawValue;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::pool::Taken;
-use super::{Key, SentRequest, Socket, SocketPool};
+use super::pool::{Place, Taken};
+use super::{FrameState, Key, SentRequest, Socket, SocketPool};
 use crate::error::Error;
 
 /// What becomes of a socket after its answer.
@@ -22,6 +22,7 @@ pub(crate) struct Finish {
     pub(crate) key: Key,
     pub(crate) sent: SentRequest,
     pub(crate) opened: Instant,
+    pub(crate) place: Place,
 }
 
 /// The events of one answer, framed as server-sent events.
@@ -33,6 +34,7 @@ pub(crate) struct SocketAnswer {
     first: VecDeque<Bytes>,
     finish: Option<Finish>,
     output: Vec<String>,
+    state: FrameState,
     over: bool,
 }
 
@@ -51,9 +53,14 @@ struct Response {
 }
 
 impl SocketAnswer {
-    pub(crate) fn new(socket: Socket, first: Vec<Bytes>, finish: Finish) -> Self {
+    pub(crate) fn new(
+        socket: Socket,
+        first: Vec<Bytes>,
+        finish: Finish,
+        state: FrameState,
+    ) -> Self {
         let (socket, finish) = (Some(socket), Some(finish));
-        Self { socket, first: first.into(), finish, output: Vec::new(), over: false }
+        Self { socket, first: first.into(), finish, output: Vec::new(), state, over: false }
     }
 
     /// Looks at what an event means for the connection.
@@ -65,6 +72,7 @@ impl SocketAnswer {
             b"response.failed",
             b"response.incomplete",
             b"\"error\"",
+            b"response.metadata",
         ];
         if !may_matter.iter().any(|words| contains(text, words)) {
             return;
@@ -81,8 +89,9 @@ impl SocketAnswer {
             }
             "response.failed" | "response.incomplete" | "error" => {
                 self.over = true;
-                self.socket = None;
+                (self.socket, self.finish) = (None, None);
             }
+            "response.metadata" | "codex.response.metadata" => self.state.note(text),
             _ => {}
         }
     }
@@ -92,9 +101,9 @@ impl SocketAnswer {
         else {
             return;
         };
-        let Finish { pool, key, sent, opened } = finish;
+        let Finish { pool, key, sent, opened, place } = finish;
         let chain = sent.answered(id, &std::mem::take(&mut self.output));
-        pool.put(key, Taken { socket, chain, opened });
+        pool.put(key, Taken { socket, chain, opened, place });
     }
 }
 

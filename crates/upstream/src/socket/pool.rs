@@ -1,20 +1,22 @@
 //! The kept sockets: one answer at a time each, read while they are idle, never shared by conversations.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use futures::{SinkExt, StreamExt};
+use futures::{FutureExt, SinkExt, StreamExt};
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, MissedTickBehavior};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 
+use super::io::shrink;
 use super::{Chain, Handshake, Socket};
 
-/// The most idle sockets.
-const MAX_IDLE: usize = 32;
+/// The most sockets, and the most of one holder where there are several.
+const MAX_SOCKETS: usize = 32;
+const MAX_EACH: usize = 8;
 
 /// The longest life of a socket: the backend ends it at 60 minutes.
 const MAX_AGE: Duration = Duration::from_secs(55 * 60);
@@ -54,12 +56,30 @@ pub(crate) struct Taken {
     pub(crate) socket: Socket,
     pub(crate) chain: Chain,
     pub(crate) opened: Instant,
+    pub(crate) place: Place,
+}
+
+/// The place of a socket among all, from before its handshake to its end.
+pub(crate) struct Place {
+    pool: Weak<SocketPool>,
+    holder: Option<Key>,
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let Some(pool) = self.pool.upgrade() else { return };
+        let mut state = pool.state();
+        if let Some(at) = state.places.iter().position(|holder| *holder == self.holder) {
+            state.places.swap_remove(at);
+        }
+    }
 }
 
 struct Idle {
     key: Key,
     chain: Chain,
     opened: Instant,
+    place: Place,
     take: oneshot::Sender<()>,
     keeper: JoinHandle<Option<Socket>>,
 }
@@ -68,6 +88,8 @@ struct Idle {
 struct State {
     /// The newest last.
     idle: Vec<Idle>,
+    /// The holder of each socket, of those in use too.
+    places: Vec<Option<Key>>,
     seen: VecDeque<Key>,
     failures: u32,
     paused_until: Option<Instant>,
@@ -134,23 +156,48 @@ impl SocketPool {
                 continue;
             }
             if let Ok(Some(socket)) = idle.keeper.await {
-                return Some(Taken { socket, chain: idle.chain, opened: idle.opened });
+                let Idle { chain, opened, place, .. } = idle;
+                return Some(Taken { socket, chain, opened, place });
             }
+        }
+    }
+
+    /// Takes a place for a socket that is to be opened. Where there is none, an idle socket gives way: one of the same
+    /// holder where that has as many as one may have. With all of them in use there is none, and the request goes over
+    /// HTTP.
+    pub(crate) fn place(self: &Arc<Self>, holder: Option<&str>) -> Option<Place> {
+        let holder = holder.map(|holder| Key::of(&[holder]));
+        loop {
+            let mut state = self.state();
+            let own = state.places.iter().filter(|other| **other == holder).count();
+            let is_own = holder.is_some() && own >= MAX_EACH;
+            if !is_own && state.places.len() < MAX_SOCKETS {
+                state.places.push(holder);
+                return Some(Place { pool: Arc::downgrade(self), holder });
+            }
+            let gives_way = |idle: &Idle| !is_own || idle.place.holder == holder;
+            let ended = state.idle.iter().position(|idle| idle.keeper.is_finished());
+            let at = ended.or_else(|| state.idle.iter().position(gives_way))?;
+            let idle = state.idle.remove(at);
+            // Its place is given back under the same lock.
+            drop(state);
+            drop(idle);
         }
     }
 
     /// Keeps a socket whose answer has come to its end; an older one of the same conversation goes.
     pub(crate) fn put(self: &Arc<Self>, key: Key, taken: Taken) {
-        let Taken { socket, chain, opened } = taken;
+        let Taken { socket, chain, opened, place } = taken;
         let (take, taken) = oneshot::channel();
         let until = (opened + MAX_AGE).min(Instant::now() + MAX_REST);
         let keeper = tokio::spawn(keep(socket, taken, until));
         let mut state = self.state();
-        state.idle.retain(|idle| idle.key != key && !idle.keeper.is_finished());
-        if state.idle.len() >= MAX_IDLE {
-            state.idle.remove(0);
-        }
-        state.idle.push(Idle { key, chain, opened, take, keeper });
+        let goes = |idle: &mut Idle| idle.key == key || idle.keeper.is_finished();
+        let gone: Vec<Idle> = state.idle.extract_if(.., goes).collect();
+        state.idle.push(Idle { key, chain, opened, place, take, keeper });
+        // Their places are given back under the same lock.
+        drop(state);
+        drop(gone);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -165,6 +212,15 @@ async fn keep(mut socket: Socket, taken: oneshot::Receiver<()>, until: Instant) 
     let mut heard = Instant::now();
     let mut taken = std::pin::pin!(taken);
     loop {
+        // With nothing to be read, what a large message left behind can go.
+        match socket.next().now_or_never() {
+            None => drop(shrink(&mut socket)),
+            Some(Some(Ok(Message::Close(_)) | Err(_)) | None) => return None,
+            Some(Some(Ok(_))) => {
+                heard = Instant::now();
+                continue;
+            }
+        }
         tokio::select! {
             taken = &mut taken => return taken.is_ok().then_some(socket),
             next = socket.next() => match next {
@@ -193,6 +249,22 @@ impl std::fmt::Debug for SocketPool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn holders_have_eight_sockets_each_and_all_of_them_thirty_two() {
+        let pool = Arc::new(SocketPool::new(true));
+        let take = |holder: &str, count: usize| -> Vec<Place> {
+            (0..count).map_while(|_| pool.place(Some(holder))).collect()
+        };
+        let ann = take("ann", 9);
+        assert_eq!(ann.len(), MAX_EACH);
+        let others: Vec<_> = ["ben", "cid", "dan"].map(|name| take(name, 9)).into();
+        assert!(others.iter().all(|own| own.len() == MAX_EACH));
+        assert!(pool.place(Some("eve")).is_none() && pool.place(None).is_none());
+        drop(ann);
+        let alone: Vec<_> = (0..9).map_while(|_| pool.place(None)).collect();
+        assert_eq!(alone.len(), 8, "without keys there are only those of all");
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_socket_is_for_the_second_turn_and_not_while_handshakes_fail() {

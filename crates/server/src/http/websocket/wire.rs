@@ -86,6 +86,9 @@ pub(crate) enum Incoming {
 /// A WebSocket of a client.
 pub(crate) struct WebSocket {
     stream: WebSocketStream<CountedIo>,
+    config: WebSocketConfig,
+    /// Nothing that has come waits to be taken.
+    drained: bool,
     /// Anything came since that was last asked.
     heard: bool,
     close: Option<Closing>,
@@ -112,7 +115,7 @@ impl WebSocket {
             .max_message_size(Some(max_message))
             .max_frame_size(Some(max_message));
         let stream = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-        Self { stream, heard: true, close: None, place }
+        Self { stream, config, drained: false, heard: true, close: None, place }
     }
 
     /// Notes whether anything is under way; returns whether the socket is to make place for another connection.
@@ -135,7 +138,9 @@ impl WebSocket {
     /// The next message.
     pub(crate) fn poll_incoming(&mut self, cx: &mut Context<'_>) -> Poll<Incoming> {
         loop {
-            let next = ready!(Pin::new(&mut self.stream).poll_next(cx));
+            let next = Pin::new(&mut self.stream).poll_next(cx);
+            self.drained = next.is_pending();
+            let next = ready!(next);
             self.heard = true;
             return Poll::Ready(match next {
                 Some(Ok(Message::Text(text))) => {
@@ -189,7 +194,24 @@ impl WebSocket {
 
     /// Writes what was handed over.
     pub(crate) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Gone>> {
-        Pin::new(&mut self.stream).poll_flush(cx).map_err(|_| Gone)
+        ready!(Pin::new(&mut self.stream).poll_flush(cx)).map_err(|_| Gone)?;
+        self.shrink(cx);
+        Poll::Ready(Ok(()))
+    }
+
+    /// Gives large buffers back, once everything is written and nothing waits to be taken.
+    fn shrink(&mut self, cx: &Context<'_>) {
+        if !self.drained || self.close.is_some() {
+            return;
+        }
+        let Some(io) = self.stream.get_mut().take_grown() else { return };
+        // It waits for nothing.
+        let config = Some(self.config);
+        let made = WebSocketStream::from_raw_socket(io, Role::Server, config).now_or_never();
+        if let Some(made) = made {
+            (self.stream, self.drained) = (made, false);
+        }
+        cx.waker().wake_by_ref();
     }
 
     /// Returns whether the end has begun.
