@@ -3,6 +3,7 @@
 mod answers;
 mod connections;
 mod growth;
+mod loops;
 mod rounds;
 mod secure;
 mod start;
@@ -14,7 +15,7 @@ use crate::report::Line;
 use crate::suite::Options;
 
 /// The name of every measure.
-pub(crate) const NAMES: [&str; 12] = [
+pub(crate) const NAMES: [&str; 13] = [
     "answers",
     "latency",
     "paced",
@@ -27,6 +28,7 @@ pub(crate) const NAMES: [&str; 12] = [
     "connections",
     "growth",
     "secure",
+    "loops",
 ];
 
 /// Takes one measure.
@@ -44,6 +46,7 @@ pub(crate) async fn run(name: &'static str, options: Options) -> Result<Vec<Line
         "connections" => connections::measure(&options).await,
         "growth" => growth::measure(&options).await,
         "secure" => secure::measure(&options).await,
+        "loops" => loops::measure(&options).await,
         _ => Err("there is no such measure".into()),
     }
 }

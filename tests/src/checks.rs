@@ -12,6 +12,7 @@ mod normal;
 mod panics;
 mod sockets;
 mod streams;
+mod web_sockets;
 
 pub(crate) use self::mixture::FEWEST;
 use crate::BoxError;
@@ -19,9 +20,10 @@ use crate::report::Line;
 use crate::suite::Options;
 
 /// The name of every check.
-pub(crate) const NAMES: [&str; 10] = [
+pub(crate) const NAMES: [&str; 11] = [
     "streams",
     "idle",
+    "sockets",
     "floods",
     "leaving",
     "cuts",
@@ -37,6 +39,7 @@ pub(crate) async fn run(name: &'static str, options: Options) -> Result<Vec<Line
     match name {
         "streams" => streams::check(&options).await,
         "idle" => idle::check(&options).await,
+        "sockets" => web_sockets::check(&options).await,
         "floods" => floods::check(&options).await,
         "leaving" => leaving::check(&options).await,
         "cuts" => cuts::check(&options).await,

@@ -11,6 +11,7 @@ pub mod backend;
 pub mod blocking;
 pub mod chromium;
 pub mod client;
+pub mod conversation;
 pub mod prerequisite;
 pub mod process;
 #[cfg(all(unix, feature = "simulator"))]

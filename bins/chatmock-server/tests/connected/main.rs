@@ -8,6 +8,7 @@
 #[allow(dead_code, reason = "the tests of the program as a process use the rest")]
 #[path = "../cli/process.rs"]
 mod process;
+mod sockets;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -110,12 +111,26 @@ fn main() -> ExitCode {
         let name = format!("{}::is_set_up_answers_and_is_put_back", client.name);
         Trial::ignorable_test(name, move || perform(client))
     });
-    libtest_mimic::run(&Arguments::from_args(), trials.collect()).exit_code()
+    let by_socket = [
+        Trial::ignorable_test("codex::answers_over_a_socket", sockets::codex),
+        Trial::ignorable_test("openai_agents::answers_over_a_socket", sockets::agents),
+    ];
+    let trials = trials.chain(by_socket).collect();
+    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+}
+
+/// Returns whether these tests are wanted.
+fn is_asked() -> bool {
+    std::env::var_os(ASKED).is_some()
+}
+
+fn not_asked() -> Completion {
+    Completion::ignored_with(format!("set {ASKED}=1: it installs programs"))
 }
 
 fn perform(client: &Client) -> Result<Completion, Failed> {
-    if std::env::var_os(ASKED).is_none() {
-        return Ok(Completion::ignored_with(format!("set {ASKED}=1: it installs programs")));
+    if !is_asked() {
+        return Ok(not_asked());
     }
     let programs = client.package.install(client.name)?;
     let (home, running) = (TempDir::new()?, Running::start(&mut demo()));
