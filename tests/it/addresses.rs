@@ -182,8 +182,8 @@ async fn a_path_that_is_not_served_is_answered_with_the_one_that_is() {
     }
     for path in ["/v1/embeddings", "/openai/deployments/m/embeddings"] {
         let reply = harness.server.post(path, &json!({"model": "m", "input": "x"})).await;
-        assert_eq!(reply.status, 404, "{path}");
-        assert!(reply.message().contains("makes no embeddings"), "{}", reply.message());
+        assert_eq!((reply.status, reply.error().2), (400, json!("embeddings_not_set")), "{path}");
+        assert!(reply.message().contains("--embeddings-url"), "{}", reply.message());
     }
 }
 

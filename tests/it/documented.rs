@@ -12,7 +12,10 @@ const REQUESTS: &[&str] = &[
     "openai/chat/request.rs",
     "openai/chat/request",
     "openai/completions.rs",
+    "openai/embeddings.rs",
+    "openai/images.rs",
     "ollama/chat.rs",
+    "ollama/embed.rs",
     "ollama/generate.rs",
     "ollama/shared.rs",
 ];

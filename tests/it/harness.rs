@@ -7,7 +7,8 @@ use chatmock_server::auth::{KeeperSettings, Secret};
 use chatmock_server::translate::Policy;
 use chatmock_server::upstream::{Config, RetryPolicy, UpstreamRoute};
 use chatmock_server::{
-    Access, HttpSettings, KeySettings, ModelSettings, Served, Server, Settings, SignInSettings,
+    Access, CompanionSettings, HttpSettings, KeySettings, ModelSettings, Served, Server, Settings,
+    SignInSettings,
 };
 use chatmock_simulator::{Backend, Claims, Settings as Simulated, Simulator};
 use chatmock_testkit::client::{
@@ -103,6 +104,7 @@ pub(crate) fn settings(simulator: &Simulator, home: &Path) -> Settings {
             keeper,
         }),
         models: ModelSettings::default(),
+        companions: CompanionSettings::default(),
     }
 }
 

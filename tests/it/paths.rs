@@ -45,6 +45,12 @@ async fn the_root_names_every_endpoint_and_health_says_ok() {
         "POST /v1/conversations/{id}/items",
         "GET /v1/models",
         "GET /v1/models/{id}",
+        "POST /v1/images/generations",
+        "POST /v1/images/edits",
+        "POST /v1/embeddings",
+        "POST /v1/audio/transcriptions",
+        "POST /v1/audio/translations",
+        "POST /v1/audio/speech",
         "POST /api/chat",
         "POST /api/generate",
         "GET /api/tags",
@@ -53,6 +59,8 @@ async fn the_root_names_every_endpoint_and_health_says_ok() {
         "GET /api/version",
         "POST /api/pull",
         "DELETE /api/delete",
+        "POST /api/embed",
+        "POST /api/embeddings",
         "POST /v1/messages",
         "POST /v1/messages/count_tokens",
         "GET /",
@@ -219,7 +227,7 @@ async fn unknown_paths_are_a_404_in_json() {
         assert_eq!(reply.header("content-type"), Some("application/json"));
         assert_standing(&reply);
     }
-    let posted = harness.server.post("/v1/embeddings", &json!({"input": "x"})).await;
+    let posted = harness.server.post("/v1/moderations", &json!({"input": "x"})).await;
     assert_eq!((posted.error().0, posted.error().2), (404, json!("unknown_url")));
 }
 

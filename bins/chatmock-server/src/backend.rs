@@ -61,7 +61,8 @@ pub(crate) fn resolve(
         let base = upstream_url.or_else(|| openai.base.clone());
         let base = base.unwrap_or_else(|| UpstreamRoute::PLATFORM.to_owned());
         let file = upstream_key_file.as_deref();
-        let key = file.map(|file| read_key(file, &mut warnings)).transpose()?;
+        let key =
+            file.map(|file| read_key(file, "--upstream-key-file", &mut warnings)).transpose()?;
         let key = key.or_else(|| openai.key.clone());
         (api(base, profile, key.as_ref(), &mut warnings)?, key)
     } else {
@@ -120,9 +121,13 @@ fn api(
 }
 
 /// Reads a key from a file of one line. No error message repeats the key.
-fn read_key(path: &Path, warnings: &mut Vec<String>) -> anyhow::Result<Secret> {
+pub(crate) fn read_key(
+    path: &Path,
+    flag: &str,
+    warnings: &mut Vec<String>,
+) -> anyhow::Result<Secret> {
     let shown = path.display();
-    let file = TextFile::read(path).with_context(|| format!("--upstream-key-file {shown}"))?;
+    let file = TextFile::read(path).with_context(|| format!("{flag} {shown}"))?;
     if file.is_open_to_others() {
         warnings.push(format!("other users can read the key file: run chmod 600 {shown}"));
     }
@@ -130,7 +135,7 @@ fn read_key(path: &Path, warnings: &mut Vec<String>) -> anyhow::Result<Secret> {
     let (key, more) = (lines.next(), lines.next());
     let fits = |key: &&str| more.is_none() && key.bytes().all(|byte| byte.is_ascii_graphic());
     let key = key.filter(fits).with_context(|| {
-        format!("--upstream-key-file {shown}: the file must hold the key alone, on one line")
+        format!("{flag} {shown}: the file must hold the key alone, on one line")
     })?;
     Ok(Secret::new(key))
 }

@@ -2,6 +2,7 @@
 
 mod admin;
 mod backend;
+mod companion;
 mod listen;
 mod models;
 mod reply;
@@ -16,6 +17,7 @@ use clap::{ArgMatches, Args, FromArgMatches, Parser, Subcommand, ValueEnum};
 
 pub(crate) use self::admin::AdminArgs;
 pub(crate) use self::backend::{ApiProfile, BackendArgs, SignInArgs, UpstreamTransport};
+pub(crate) use self::companion::CompanionArgs;
 pub(crate) use self::listen::{AccessArgs, ListenArgs};
 pub(crate) use self::models::ModelArgs;
 pub(crate) use self::reply::{ReasoningCompat, ReasoningReplay, ReplyArgs};
@@ -46,6 +48,8 @@ pub(crate) struct Cli {
     pub(crate) models: ModelArgs,
     #[command(flatten)]
     pub(crate) backend: BackendArgs,
+    #[command(flatten)]
+    pub(crate) companions: CompanionArgs,
     #[command(flatten)]
     pub(crate) sign_in: SignInArgs,
     #[command(flatten)]

@@ -120,6 +120,14 @@ pub(crate) const MODEL_LIST: &str = "CHATMOCK_MODEL_LIST";
 pub(crate) const COMPRESS_ABOVE: &str = "CHATMOCK_COMPRESS_ABOVE";
 /// How turns go to the backend.
 pub(crate) const UPSTREAM_TRANSPORT: &str = "CHATMOCK_UPSTREAM_TRANSPORT";
+/// The address of the server that makes embeddings.
+pub(crate) const EMBEDDINGS_URL: &str = "CHATMOCK_EMBEDDINGS_URL";
+/// The file with the key for it.
+pub(crate) const EMBEDDINGS_KEY_FILE: &str = "CHATMOCK_EMBEDDINGS_KEY_FILE";
+/// The address of the server that reads and makes speech.
+pub(crate) const AUDIO_URL: &str = "CHATMOCK_AUDIO_URL";
+/// The file with the key for it.
+pub(crate) const AUDIO_KEY_FILE: &str = "CHATMOCK_AUDIO_KEY_FILE";
 /// OpenAI's own name for a key; used on the route `api` only.
 const OPENAI_API_KEY: &str = "OPENAI_API_KEY";
 /// OpenAI's own name for the address; used on the route `api` only.

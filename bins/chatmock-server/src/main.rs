@@ -7,6 +7,7 @@ mod cli;
 mod client_version;
 mod command;
 mod commands;
+mod companion;
 mod config;
 mod connect;
 mod demo;

@@ -13,13 +13,13 @@ use std::path::{PathBuf, absolute};
 use anyhow::{Context, ensure};
 use chatmock_server::auth::{self, KeeperSettings};
 use chatmock_server::upstream::{self, UpstreamRoute};
-use chatmock_server::{Access, KeySettings, ModelSettings, Settings, SignInSettings};
+use chatmock_server::{Access, HttpSettings, KeySettings, ModelSettings, Settings, SignInSettings};
 
 use crate::api_keys::KeyFile;
 use crate::cli::{AdminArgs, Cli, LogFormat, ModelArgs, ProgramArgs, ReasoningReplay, SignInArgs};
 use crate::env::{Folders, OpenAiVariables};
 use crate::listen::ListenTarget;
-use crate::{backend, client_version};
+use crate::{backend, client_version, companion};
 
 /// All settings of this run.
 #[derive(Debug)]
@@ -59,6 +59,7 @@ pub(crate) fn resolve(
         replies,
         models,
         backend,
+        companions,
         sign_in,
         admin,
         shared,
@@ -75,11 +76,7 @@ pub(crate) fn resolve(
     let (listen, mut http) = listen::http(listen, sockets)?;
     http.log_bodies = log_bodies;
     http.replay_reasoning = replies.reasoning_replay == ReasoningReplay::Auto;
-    let AdminArgs { history, guard, budget, ui, metrics_open, metrics_address } = admin;
-    http.admin.history = history;
-    http.admission.metrics_open = metrics_open;
-    http.admission.ui = ui;
-    (http.admin.guard, http.admin.budgets) = (guard, budget);
+    let metrics_address = self::admin(admin, &mut http);
     http.shared = if demo { None } else { shared.source().open()? };
     let key_file = KeyFile::of(&access.api_key, access.api_key_file.as_deref());
     let mut warnings = listen::access(access, &listen, &mut http)?;
@@ -104,8 +101,9 @@ pub(crate) fn resolve(
     } else {
         Access::SignIn(self::sign_in(sign_in, &resolved.config, folders, demo)?)
     };
+    let companions = companion::resolve(companions, &mut warnings)?;
     let (policy, models) = (reply::policy(replies)?, self::models(models));
-    let server = Settings { http, policy, upstream: resolved.config, access, models };
+    let server = Settings { http, policy, upstream: resolved.config, access, models, companions };
     Ok(ResolvedSettings {
         listen,
         metrics_address,
@@ -117,6 +115,16 @@ pub(crate) fn resolve(
         warnings,
         server,
     })
+}
+
+/// Sets what the server shows of itself; returns the address of the figures, where they have one of their own.
+fn admin(args: AdminArgs, http: &mut HttpSettings) -> Option<SocketAddr> {
+    let AdminArgs { history, guard, budget, ui, metrics_open, metrics_address } = args;
+    http.admin.history = history;
+    http.admission.metrics_open = metrics_open;
+    http.admission.ui = ui;
+    (http.admin.guard, http.admin.budgets) = (guard, budget);
+    metrics_address
 }
 
 fn models(args: ModelArgs) -> ModelSettings {

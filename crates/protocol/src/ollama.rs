@@ -3,6 +3,7 @@
 
 pub mod account;
 pub mod chat;
+pub mod embed;
 pub mod error;
 pub mod generate;
 pub mod ps;

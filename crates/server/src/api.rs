@@ -3,14 +3,18 @@
 pub(crate) mod address;
 mod admin;
 mod anthropic;
+mod audio;
+mod embeddings;
 mod error_response;
 pub(crate) mod family;
+mod images;
 mod ollama;
 mod openai;
 mod responses;
 pub(crate) mod route;
 mod status;
 mod stored_chat;
+pub(crate) mod unserved;
 
 use std::sync::Arc;
 
@@ -38,10 +42,6 @@ use crate::turn::{self, TurnRequest, TurnServices};
 
 /// The most of a body that is logged where that was asked for, in bytes.
 const MAX_LOGGED_BODY: usize = 64 * 1024;
-
-/// Why embeddings are refused.
-const NO_EMBEDDINGS: &str =
-    "the backend makes no embeddings: set another server for them in the client";
 
 /// The parts of a server that endpoints use.
 pub(crate) struct Services {
@@ -106,24 +106,35 @@ fn serve_turn<D: Dialect>(exchange: Exchange<'_>) -> Handling<'_> {
     Box::pin(async move {
         let Exchange { context, head, body, variable } = exchange;
         let model = model_of_path(variable)?;
-        let HeldBody { bytes, reservation } = context.read_body(&head.headers, body).await?;
-        let request = TurnRequest {
-            uri: std::mem::take(&mut head.uri),
-            headers: std::mem::take(&mut head.headers),
-            connection: head.extensions.remove(),
-            body: bytes,
-            model,
-            reservation: Some(reservation),
-            arrived: context.arrived,
-            request_id: context.request_id.to_owned(),
-            caller: context.caller.clone(),
-            notes: Arc::clone(context.notes),
-            panic_in_body: context.panic_in_body,
-            socket: None,
-            fate: None,
-        };
-        turn::once::<D>(&context.services.turns, request).await
+        let body = context.read_body(&head.headers, body).await?;
+        run_turn::<D>(context, head, body, model).await
     })
+}
+
+/// Runs a turn of dialect `D` with a body that is read.
+async fn run_turn<D: Dialect>(
+    context: &RequestContext<'_>,
+    head: &mut Parts,
+    body: HeldBody,
+    model: Option<String>,
+) -> Result<HttpResponse, Failure> {
+    let HeldBody { bytes, reservation } = body;
+    let request = TurnRequest {
+        uri: std::mem::take(&mut head.uri),
+        headers: std::mem::take(&mut head.headers),
+        connection: head.extensions.remove(),
+        body: bytes,
+        model,
+        reservation: Some(reservation),
+        arrived: context.arrived,
+        request_id: context.request_id.to_owned(),
+        caller: context.caller.clone(),
+        notes: Arc::clone(context.notes),
+        panic_in_body: context.panic_in_body,
+        socket: None,
+        fate: None,
+    };
+    turn::once::<D>(&context.services.turns, request).await
 }
 
 /// Returns the model that a segment of a path names; `None` where the path has none.

@@ -20,6 +20,7 @@ use crate::settings::{HttpSettings, Settings, StoreSettings};
 use crate::state::SharedState;
 use crate::state::answers::Answers;
 use crate::state::background::BackgroundAnswers;
+use crate::state::companions::Companions;
 use crate::state::credentials::UpstreamAuth;
 use crate::state::faults::Faults;
 use crate::state::guard::QuotaGuard;
@@ -104,7 +105,8 @@ impl App {
 
 /// Opens what outlives a request.
 fn open_state(settings: Settings) -> Result<(HttpSettings, Policy, SharedState), ServerError> {
-    let Settings { http, mut policy, upstream, access, models } = settings;
+    let Settings { http, mut policy, upstream, access, models, companions } = settings;
+    let companions = Companions::new(&companions, &upstream)?;
     let (route, home) = (&upstream.route, access.home());
     let models = Arc::new(Models::new(models, route, home, family::list_writers()));
     let limits = Arc::new(LastLimits::open(home));
@@ -136,6 +138,7 @@ fn open_state(settings: Settings) -> Result<(HttpSettings, Policy, SharedState),
         client,
         auth,
         models,
+        companions,
         limits,
         loaded: LoadedModels::default(),
         reasoning_withheld: AtomicU64::new(0),

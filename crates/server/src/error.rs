@@ -13,6 +13,14 @@ pub enum ServerError {
     /// The backend's settings cannot be used.
     #[error("the backend cannot be used: {0}")]
     Upstream(#[from] chatmock_upstream::Error),
+    /// The settings of a server beside the backend cannot be used.
+    #[error("{flag}: {source}")]
+    Companion {
+        /// The setting of its address.
+        flag: &'static str,
+        /// The reason.
+        source: chatmock_upstream::Error,
+    },
     /// The issuer's settings cannot be used.
     #[error("the sign-in cannot be used: {0}")]
     SignIn(#[from] EndpointError),

@@ -5,7 +5,7 @@ use chatmock_protocol::responses::ApiError;
 use chatmock_translate::{Failure, FailureKind, Notice, NoticeKind};
 use chatmock_upstream::{Adjustment, Client, CredentialError, Error, ErrorResponse, UpstreamRoute};
 
-use crate::remedies;
+use crate::remedies::{self, CompanionWords};
 
 /// The code of every failure that a sign-in fixes.
 const SIGN_IN: &str = "sign_in_required";
@@ -75,10 +75,49 @@ pub(crate) fn with_address_hint(mut failure: Failure, route: &UpstreamRoute) -> 
     failure
 }
 
-/// A request that has been here already.
-pub(crate) fn via_loop() -> Failure {
+/// Says what an error of a server beside the backend means, and whose it is; its status is kept.
+pub(crate) fn from_companion(error: Error, words: CompanionWords) -> Failure {
+    let CompanionWords { name, url, key } = words;
+    let server = format!("the {name} server");
+    let mut failure = match error {
+        Error::Refused(refusal) => {
+            let (status, said) = (refusal.status, refusal.error.message.is_some());
+            let failure = Failure::from_api(refusal.error, Some(status), refusal.retry_after);
+            let message = match said {
+                true => format!("{server} ({url}) says: {}", failure.message),
+                false => failure.message.replace("the backend", &server),
+            };
+            Failure { message, ..failure }
+        }
+        error => {
+            let failure = from_upstream(error);
+            let code = match failure.kind {
+                FailureKind::Unreachable => "unreachable",
+                FailureKind::TimedOut => "timeout",
+                _ => "unexpected",
+            };
+            let message = failure.message.replace("the backend", &server);
+            Failure { message, ..failure }.with_code(format!("{name}_{code}"))
+        }
+    };
+    match failure.kind {
+        // Nobody's sign-in here is wrong, and so nobody is asked for one.
+        FailureKind::SignedOut => {
+            failure.kind = FailureKind::Rejected(401);
+            failure.message = format!("{}; check {key}", failure.message);
+        }
+        FailureKind::Unreachable => {
+            failure.message = format!("{}; is {url} right?", failure.message);
+        }
+        _ => {}
+    }
+    failure
+}
+
+/// A request that has been here already, because of this setting.
+pub(crate) fn via_loop(setting: &str) -> Failure {
     let message =
-        "this request has come back to the server that sent it: --upstream-url leads here";
+        format!("this request has come back to the server that sent it: {setting} leads here");
     Failure::new(FailureKind::BadRequest, message).with_code("loop_detected")
 }
 

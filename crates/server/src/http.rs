@@ -8,6 +8,7 @@ pub(crate) mod fair_places;
 pub(crate) mod guard;
 pub(crate) mod log_limiter;
 pub(crate) mod memory_budget;
+pub(crate) mod multipart;
 pub(crate) mod notes;
 pub(crate) mod presence;
 pub(crate) mod reason;

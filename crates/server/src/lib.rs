@@ -25,10 +25,10 @@ pub use crate::http::sanitize;
 pub use error::{ServerError, StoreError};
 pub use serve::{Served, Server};
 pub use settings::{
-    Access, AdminSettings, AdmissionSettings, ApiKey, BackgroundLimits, Budget, GuardRule,
-    HostName, HttpSettings, KeySettings, LogControl, LogLevel, ModelSettings, OLLAMA_VERSION,
-    Origin, RuleFault, Settings, SignInSettings, SizeLimits, SocketSettings, StoreSettings,
-    StreamSettings, Timeouts, TurnLimits,
+    Access, AdminSettings, AdmissionSettings, ApiKey, BackgroundLimits, Budget, CompanionServer,
+    CompanionSettings, GuardRule, HostName, HttpSettings, KeySettings, LogControl, LogLevel,
+    ModelSettings, OLLAMA_VERSION, Origin, RuleFault, Settings, SignInSettings, SizeLimits,
+    SocketSettings, StoreSettings, StreamSettings, Timeouts, TurnLimits,
 };
 pub use state::credentials::{Account, KeeperCredentials};
 pub use state::ledger::{UsageBy, UsageQuery, UsageReport, stored_usage, usage_since};

@@ -40,6 +40,25 @@ pub(crate) const SIGN_IN: &str = "sign in again: chatmock-auth login";
 /// The remedy when nothing can be reached at an address that a person set.
 pub(crate) const ADDRESS: &str = "is --upstream-url right?";
 
+/// The words for a server beside the backend: what it is, and which settings it has.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CompanionWords {
+    /// What it is called, and the start of its codes.
+    pub(crate) name: &'static str,
+    /// The setting of its address.
+    pub(crate) url: &'static str,
+    /// The setting of its key.
+    pub(crate) key: &'static str,
+}
+
+/// The words for the server that makes embeddings.
+pub(crate) const EMBEDDINGS: CompanionWords =
+    CompanionWords { name: "embeddings", url: "--embeddings-url", key: "--embeddings-key-file" };
+
+/// The words for the server that reads and makes speech.
+pub(crate) const AUDIO: CompanionWords =
+    CompanionWords { name: "audio", url: "--audio-url", key: "--audio-key-file" };
+
 /// Returns the remedy when the backend refuses the credentials of a provider route.
 pub(crate) fn for_credentials(route: &str) -> String {
     let route = SignInRoute::named(route);

@@ -14,6 +14,7 @@ use tokio::time::Instant;
 
 use crate::api::family::ApiFamily;
 use crate::api::route::{self, NoRoute, Route};
+use crate::api::unserved::unknown_path;
 use crate::api::{self, Exchange, RequestContext, address};
 use crate::app::App;
 use crate::fault_injection;
@@ -178,27 +179,6 @@ impl RequestSummary {
             None => write!(info),
         }
     }
-}
-
-/// Paths of the vendors' APIs that are not served, and what a client can do.
-const UNSERVED: [(&str, &str); 6] = [
-    ("/v1/messages/batches", "send each request of a batch by itself"),
-    ("/v1/batches", "send each request of a batch by itself"),
-    ("/v1/files", "no files are kept here; send their data in the request"),
-    ("/v1/skills", "the backend has no skills"),
-    ("/v1/threads", "no conversations are kept here; send all messages"),
-    ("/v1/complete", "the path is /v1/messages, or /v1/completions"),
-];
-
-fn unknown_path(path: &str) -> Failure {
-    let mut message = format!("nothing is served at {}", sanitize::text(path));
-    let unserved = UNSERVED.iter().find(|(prefix, _)| path.starts_with(prefix));
-    if let Some((_, why)) = unserved {
-        message.push_str(&format!(": {why}"));
-    } else if let Some(near) = route::nearest(path) {
-        message.push_str(&format!(": the path is {near}"));
-    }
-    Failure::new(FailureKind::NotFound, message).with_code("unknown_url")
 }
 
 fn unrouted(no_route: NoRoute, request: &RequestSummary) -> Failure {

@@ -2,6 +2,7 @@
 
 mod admin;
 pub(crate) mod api_key;
+mod companion;
 mod guard;
 mod host;
 mod origin;
@@ -16,6 +17,7 @@ use chatmock_translate::catalog::Alias;
 
 pub use self::admin::{AdminSettings, LogControl, LogLevel};
 pub use self::api_key::ApiKey;
+pub use self::companion::{CompanionServer, CompanionSettings};
 pub use self::guard::{Budget, GuardRule, RuleFault};
 pub(crate) use self::guard::{Then, When};
 pub(crate) use self::host::Host;
@@ -35,6 +37,8 @@ pub struct Settings {
     pub access: Access,
     /// The catalogue of models.
     pub models: ModelSettings,
+    /// Servers for what the backend does not do.
+    pub companions: CompanionSettings,
 }
 
 /// The release of Ollama whose API is kept to, of May 2026.

@@ -3,6 +3,7 @@
 pub(crate) mod answers;
 pub(crate) mod background;
 mod cache_file;
+pub(crate) mod companions;
 pub(crate) mod credentials;
 pub(crate) mod faults;
 pub(crate) mod guard;
@@ -24,6 +25,7 @@ use chatmock_upstream::Client;
 
 use self::answers::Answers;
 use self::background::BackgroundAnswers;
+use self::companions::Companions;
 use self::credentials::UpstreamAuth;
 use self::faults::{Faults, Standing};
 use self::guard::QuotaGuard;
@@ -41,6 +43,7 @@ pub(crate) struct SharedState {
     pub(crate) client: Client,
     pub(crate) auth: UpstreamAuth,
     pub(crate) models: Arc<Models>,
+    pub(crate) companions: Companions,
     pub(crate) limits: Arc<LastLimits>,
     pub(crate) loaded: LoadedModels,
     /// Items of reasoning that the backend kept from the model since the start.

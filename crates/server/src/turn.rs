@@ -23,6 +23,7 @@ use chatmock_translate::Policy;
 use tokio::sync::watch;
 
 pub(crate) use self::background::{attached, snapshot};
+pub(crate) use self::model_member::with_model;
 pub(crate) use self::once::{RETRY_COUNT, once};
 pub(crate) use self::pipeline::{TurnRequest, turn};
 pub(crate) use self::places::TurnPlaces;

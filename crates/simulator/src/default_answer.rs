@@ -6,6 +6,7 @@ use crate::composer::{Composer, ResponseMeta};
 use crate::json::{Json, members, object};
 use crate::model_request::{ModelRequest, Tool};
 use crate::output_items::{HostedCall, ToolCall};
+use crate::pictures;
 use crate::schema_sample;
 use crate::script::Script;
 
@@ -26,6 +27,8 @@ pub(crate) fn answer(request: &ModelRequest, meta: &ResponseMeta) -> Script {
     } else if !request.trailing_outputs().is_empty() {
         let outputs = request.trailing_outputs().join("; ");
         composer.message(&format!("The tool said: {outputs}"), "final_answer");
+    } else if request.has_hosted("image_generation") && wants_image(request, &text) {
+        pictures::write(&mut composer, request);
     } else if request.has_hosted("web_search") && mentions(&text, "search") {
         search(&mut composer, &text);
     } else {
@@ -102,6 +105,12 @@ fn formatted(request: &ModelRequest, text: &str) -> Option<String> {
         "json_object" => Some(object! {"answer": text}.text()),
         _ => None,
     }
+}
+
+/// Returns whether a request provokes a picture: a tool is demanded, or the text speaks of one.
+fn wants_image(request: &ModelRequest, text: &str) -> bool {
+    let words = ["image", "picture", "draw"];
+    request.get("tool_choice") == "required" || words.iter().any(|word| mentions(text, word))
 }
 
 fn echo(text: &str, images: usize) -> String {

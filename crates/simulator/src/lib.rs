@@ -35,6 +35,8 @@
 //!      the arguments satisfy the tool's schema, and `name=value` in the message sets one;
 //!    * else, under `text.format`, a value that satisfies the schema, or `{"answer": …}`;
 //!    * else, after a tool's output, `The tool said: …`;
+//!    * else, with an `image_generation` tool, a small picture in the format that the tool names, after as many unfinished
+//!      ones as it names, where `tool_choice` is `required` or the message speaks of an image, a picture or to draw;
 //!    * else, with a `web_search` tool and the word "search" in the message, a search and a citation;
 //!    * else `You said: …`, with the number of images that arrived.
 //!
@@ -110,6 +112,7 @@ mod model_request;
 mod modes;
 mod non_streaming;
 mod output_items;
+mod pictures;
 mod prompt_cache;
 mod rate_limits;
 mod record;

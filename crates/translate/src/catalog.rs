@@ -148,6 +148,20 @@ impl Catalog {
         self.entries.iter().map(|entry| &entry.model).find(|model| model.slug == slug)
     }
 
+    /// A model that can use the image tool: the first that sees pictures, else, of a list that does not say so, the
+    /// newest by its name of those that a list of OpenAI's has for conversations.
+    #[must_use]
+    pub(crate) fn for_images(&self) -> Option<&Model> {
+        const OTHERS: [&str; 7] =
+            ["image", "audio", "realtime", "tts", "transcribe", "instruct", "search"];
+        let sees = |model: &&Model| model.input_modalities.iter().flatten().any(|m| m == "image");
+        let talks = |model: &&Model| {
+            model.slug.starts_with("gpt-") && !OTHERS.iter().any(|word| model.slug.contains(word))
+        };
+        let models = || self.listed().map(|entry| &entry.model);
+        models().find(sees).or_else(|| models().filter(talks).max_by_key(|model| &model.slug))
+    }
+
     /// Resolves a client's name to a model, and an effort where the name carries one. An effort
     /// behind an alias takes precedence over the effort of the name that the alias replaces.
     ///

@@ -94,6 +94,8 @@ pub struct ModelName<'b> {
     pub echoed: Option<Cow<'b, str>>,
     /// Names of Anthropic's models stand for models of the backend.
     pub families: bool,
+    /// Any model will do that can use the image tool, whatever the name is.
+    pub for_images: bool,
 }
 
 /// The wishes of a request about reasoning.

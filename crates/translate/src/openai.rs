@@ -4,6 +4,7 @@ pub mod chat;
 pub mod compaction;
 pub mod completions;
 mod either_body;
+pub mod images;
 pub mod responses;
 pub mod stored_chat;
 
@@ -16,6 +17,7 @@ pub use chat::{Chat, ChatShape};
 pub use compaction::Compaction;
 pub use completions::{Completions, CompletionsShape};
 pub use either_body::OpenAiBody;
+pub use images::{ImageEdit, ImageGeneration};
 pub use responses::{Responses, ResponsesShape};
 
 /// Chat completions, completions and the Responses API.

@@ -113,7 +113,9 @@ fn complete(draft: &mut Draft<'_>, catalog: &Catalog, policy: &Policy) -> Result
 
 fn model(draft: &mut Draft<'_>, catalog: &Catalog, policy: &Policy) -> Result<Resolved, Failure> {
     let capped = policy.cap.as_ref().and_then(|cap| Some((cap.model.as_deref()?, &cap.rule)));
-    let requested = policy.debug_model.as_deref().unwrap_or(&draft.model.name);
+    let any = if draft.model.for_images { Some(for_images(catalog)?) } else { None };
+    let named = any.unwrap_or(&draft.model.name);
+    let requested = policy.debug_model.as_deref().unwrap_or(named);
     let requested = capped.map_or(requested, |(model, _)| model);
     let resolved = match draft.model.families {
         true => catalog.resolve_family(requested),
@@ -133,6 +135,15 @@ fn model(draft: &mut Draft<'_>, catalog: &Catalog, policy: &Policy) -> Result<Re
     }
     draft.request.set("model", &resolved.slug)?;
     Ok(resolved)
+}
+
+/// The name of a model that can use the image tool.
+fn for_images(catalog: &Catalog) -> Result<&str, Failure> {
+    let model = catalog.for_images().ok_or_else(|| {
+        let message = "no model is known that makes pictures: name one that can use the image tool";
+        Failure::param("model", message).with_code("model_not_found")
+    })?;
+    Ok(&model.slug)
 }
 
 /// A dialect with a field of its own for reasoning uses that, unless none is to be shown.

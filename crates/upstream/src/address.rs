@@ -2,6 +2,15 @@
 
 use reqwest::Url;
 
+/// The facts about the called addresses that decide how connections to them are made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Site {
+    /// True if they are on this machine.
+    pub(crate) is_loopback: bool,
+    /// True if they are called without TLS.
+    pub(crate) is_plain: bool,
+}
+
 /// The address of a call: `https`, or `http` to this machine.
 ///
 /// There is no other way to make one, so a call cannot be sent in the clear by a rule that was forgotten
@@ -31,14 +40,19 @@ impl Address {
         }
     }
 
-    /// Whether the host is this machine.
-    pub(crate) fn is_loopback(&self) -> bool {
-        is_loopback(&self.0)
+    /// The facts that decide how connections to it are made.
+    pub(crate) fn site(&self) -> Site {
+        Site { is_loopback: is_loopback(&self.0), is_plain: self.0.scheme() == "http" }
     }
 
-    /// Whether it is called without TLS.
-    pub(crate) fn is_plain(&self) -> bool {
-        self.0.scheme() == "http"
+    /// The segments of its path that are not empty.
+    pub(crate) fn segments(&self) -> impl DoubleEndedIterator<Item = &str> {
+        self.0.path().split('/').filter(|segment| !segment.is_empty())
+    }
+
+    /// The scheme, host and port, as a person would write them.
+    pub(crate) fn origin(&self) -> String {
+        self.0.origin().ascii_serialization()
     }
 
     /// The host's name, and the port.

@@ -19,15 +19,15 @@ use crate::address::Address;
 use crate::config::{Config, Limits};
 use crate::connection::Connections;
 use crate::credentials::{CredentialError, CredentialSource, Credentials};
-use crate::error::{self, Error, Hint};
+use crate::error::{Error, Hint};
 use crate::identity::Caller;
 use crate::residency::Residency;
+use crate::response;
 use crate::retry::RetryPolicy;
 use crate::route::{Endpoints, UpstreamRoute};
 use crate::socket::SocketPool;
 use crate::turn_state::TurnStates;
 use crate::via::ViaLoop;
-use crate::{response, reuse};
 
 pub use models::ModelList;
 pub use turn::Opened;
@@ -60,7 +60,7 @@ impl Client {
     pub fn new(config: Config, source: Arc<dyn CredentialSource>) -> Result<Self, Error> {
         let endpoints = config.route.endpoints()?;
         Ok(Self {
-            connections: Connections::new(&config, &endpoints)?,
+            connections: Connections::new(&config, endpoints.site())?,
             caller: Caller::new(&config.identity)?,
             source,
             endpoints,
@@ -180,22 +180,11 @@ impl Client {
     }
 
     /// Sends a request and waits for the head of its answer.
-    ///
-    /// The backend may have closed a kept connection at the moment in which the request was written to it. Then
-    /// the request is sent once more on a new connection, which is never repeated so: there, the
-    /// backend may have worked on it.
     async fn head<F>(&self, request: F, limit: Duration) -> Result<Response, Error>
     where
         F: Fn() -> Request,
     {
-        let kept = head_within(limit, self.connections.kept().execute(request()));
-        let response = match reuse::watch(kept).await {
-            (Err(Error::Broken(error)), true) if !error::is_stream_reset(&error) => {
-                let fresh = self.connections.after_stale()?;
-                head_within(limit, fresh.execute(request())).await?
-            }
-            (result, _) => result?,
-        };
+        let response = self.connections.head(request, limit).await?;
         let request_id = response::request_id(response.headers());
         tracing::debug!(status = response.status().as_u16(), request_id, "the backend answered");
         Ok(response)
@@ -223,20 +212,6 @@ impl Client {
 /// The number of calls that failed before the one that was answered; kept with the answer.
 #[derive(Clone, Copy, Debug)]
 struct Retries(u32);
-
-async fn head_within(
-    limit: Duration,
-    call: impl Future<Output = Result<Response, reqwest::Error>>,
-) -> Result<Response, Error> {
-    match tokio::time::timeout(limit, call).await {
-        Ok(Ok(response)) => Ok(response),
-        Ok(Err(error)) if error.is_timeout() && !error.is_connect() => {
-            Err(Error::HeaderTimeout { limit })
-        }
-        Ok(Err(error)) => Err(Error::before_head(error)),
-        Err(_) => Err(Error::HeaderTimeout { limit }),
-    }
-}
 
 fn is_unauthorized(response: &Response) -> bool {
     response.status() == StatusCode::UNAUTHORIZED && !response::is_challenge(response)

@@ -4,13 +4,13 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use reqwest::ClientBuilder;
+use reqwest::{ClientBuilder, Request, Response};
 use rustls::crypto::ring;
 
+use crate::address::Site;
 use crate::config::{Config, Proxy};
-use crate::error::Error;
+use crate::error::{self, Error};
 use crate::reuse;
-use crate::route::Endpoints;
 
 /// HTTP/2 flow-control window of one stream: how many of its bytes may be buffered unread.
 ///
@@ -44,7 +44,7 @@ pub(crate) struct Connections {
     fresh: Arc<OnceLock<reqwest::Client>>,
     /// Speaks HTTP/1.1 alone, in which a connection can become a socket; made when it is first needed.
     upgrading: Arc<OnceLock<reqwest::Client>>,
-    settings: Arc<(Config, Endpoints)>,
+    settings: Arc<(Config, Site)>,
     /// The calls so far that met a kept connection which the backend had closed.
     stale: Arc<AtomicU64>,
 }
@@ -54,29 +54,44 @@ impl Connections {
     ///
     /// # Errors
     /// [`Error::Settings`] when the proxy's address is not valid or the TLS roots cannot be read.
-    pub(crate) fn new(config: &Config, endpoints: &Endpoints) -> Result<Self, Error> {
+    pub(crate) fn new(config: &Config, site: Site) -> Result<Self, Error> {
         Ok(Self {
-            kept: build(config, endpoints, None, Versions::Best)?,
+            kept: build(config, site, None, Versions::Best)?,
             fresh: Arc::default(),
             upgrading: Arc::default(),
-            settings: Arc::new((config.clone(), endpoints.clone())),
+            settings: Arc::new((config.clone(), site)),
             stale: Arc::default(),
         })
     }
 
-    pub(crate) fn kept(&self) -> &reqwest::Client {
-        &self.kept
+    /// Sends a request and waits for the head of its answer.
+    ///
+    /// The other side may have closed a kept connection at the moment in which the request was written to it. Then
+    /// the request is sent once more on a new connection, which is never repeated so: there, the
+    /// other side may have worked on it.
+    pub(crate) async fn head<F>(&self, request: F, limit: Duration) -> Result<Response, Error>
+    where
+        F: Fn() -> Request,
+    {
+        let kept = head_within(limit, self.kept.execute(request()));
+        match reuse::watch(kept).await {
+            (Err(Error::Broken(error)), true) if !error::is_stream_reset(&error) => {
+                let fresh = self.after_stale()?;
+                head_within(limit, fresh.execute(request())).await
+            }
+            (result, _) => result,
+        }
     }
 
     /// Returns the client of calls that follow one whose kept connection had been closed, and counts them.
-    pub(crate) fn after_stale(&self) -> Result<&reqwest::Client, Error> {
+    fn after_stale(&self) -> Result<&reqwest::Client, Error> {
         let stale = self.stale.fetch_add(1, Ordering::Relaxed) + 1;
         tracing::info!(stale, "the backend closed a kept connection, calling again on a new one");
         if let Some(fresh) = self.fresh.get() {
             return Ok(fresh);
         }
-        let (config, endpoints) = &*self.settings;
-        let fresh = build(config, endpoints, Some(0), Versions::Best)?;
+        let (config, site) = &*self.settings;
+        let fresh = build(config, *site, Some(0), Versions::Best)?;
         Ok(self.fresh.get_or_init(|| fresh))
     }
 
@@ -85,9 +100,23 @@ impl Connections {
         if let Some(upgrading) = self.upgrading.get() {
             return Ok(upgrading);
         }
-        let (config, endpoints) = &*self.settings;
-        let upgrading = build(config, endpoints, Some(0), Versions::Http1)?;
+        let (config, site) = &*self.settings;
+        let upgrading = build(config, *site, Some(0), Versions::Http1)?;
         Ok(self.upgrading.get_or_init(|| upgrading))
+    }
+}
+
+async fn head_within(
+    limit: Duration,
+    call: impl Future<Output = Result<Response, reqwest::Error>>,
+) -> Result<Response, Error> {
+    match tokio::time::timeout(limit, call).await {
+        Ok(Ok(response)) => Ok(response),
+        Ok(Err(error)) if error.is_timeout() && !error.is_connect() => {
+            Err(Error::HeaderTimeout { limit })
+        }
+        Ok(Err(error)) => Err(Error::before_head(error)),
+        Err(_) => Err(Error::HeaderTimeout { limit }),
     }
 }
 
@@ -109,7 +138,7 @@ enum Versions {
 /// [`Error::Settings`] when the proxy's address is not valid or the TLS roots cannot be read.
 fn build(
     config: &Config,
-    endpoints: &Endpoints,
+    site: Site,
     kept: Option<usize>,
     versions: Versions,
 ) -> Result<reqwest::Client, Error> {
@@ -131,7 +160,7 @@ fn build(
         .http2_keep_alive_timeout(PING_TIMEOUT)
         .http2_keep_alive_while_idle(true);
     let builder = match &config.proxy {
-        _ if endpoints.is_loopback() => builder.no_proxy(),
+        _ if site.is_loopback => builder.no_proxy(),
         Proxy::Environment => builder,
         Proxy::Off => builder.no_proxy(),
         Proxy::At(address) => {
@@ -141,7 +170,7 @@ fn build(
             builder.proxy(proxy)
         }
     };
-    let builder = if endpoints.is_plain() { without_roots(builder)? } else { builder };
+    let builder = if site.is_plain { without_roots(builder)? } else { builder };
     let builder = if versions == Versions::Http1 { builder.http1_only() } else { builder };
     builder.build().map_err(|error| {
         let cause = std::error::Error::source(&error).map(ToString::to_string);

@@ -23,6 +23,7 @@
 mod address;
 mod adjustment;
 mod client;
+mod companion;
 mod config;
 mod connection;
 mod credentials;
@@ -48,6 +49,7 @@ mod via;
 
 pub use adjustment::Adjustment;
 pub use client::{Client, ModelList, Opened};
+pub use companion::{Companion, CompanionAnswer, CompanionApi, CompanionCall, CompanionConfig};
 pub use config::{Config, Limits, Proxy, Transport};
 pub use credentials::{CredentialError, CredentialSource, Credentials, FixedCredentials};
 pub use error::{Error, ErrorResponse, Hint, TlsFault};

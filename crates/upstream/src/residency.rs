@@ -89,7 +89,8 @@ fn allowed_origin(word: &str) -> Option<Address> {
         return None;
     }
     let address = Address::parse(word).ok();
-    let allowed = address.filter(|address| !address.is_plain() && is_ours(address.host_and_port()));
+    let allowed =
+        address.filter(|address| !address.site().is_plain && is_ours(address.host_and_port()));
     if allowed.is_none() {
         tracing::warn!(
             "the backend directs the account to a host that is not OpenAI's; ignoring it"

@@ -180,6 +180,12 @@ impl UpstreamRoute {
         self.base.trim_end_matches('/') != self.profile.base
     }
 
+    /// Whether the backend takes tools of a kind, as far as is known; others are left out of requests.
+    #[must_use]
+    pub fn takes_tool(&self, kind: &str) -> bool {
+        !self.profile.refused_tools.contains(&kind)
+    }
+
     pub(crate) fn profile(&self) -> &'static BackendProfile {
         self.profile
     }
@@ -224,7 +230,7 @@ mod tests {
         assert_eq!(text(endpoints.usage.as_ref().unwrap()), format!("{base}/wham/usage"));
         let models = endpoints.models(Some("0.171.0"));
         assert_eq!(text(&models), format!("{base}/codex/models?client_version=0.171.0"));
-        assert!(!endpoints.is_loopback());
+        assert!(!endpoints.site().is_loopback);
     }
 
     #[test]
@@ -232,7 +238,7 @@ mod tests {
         for base in ["http://127.0.0.1:9/codex", "http://[::1]:9/codex", "http://localhost/codex/"]
         {
             let endpoints = UpstreamRoute::codex().at(base).endpoints().unwrap();
-            assert!(endpoints.is_loopback(), "{base}");
+            assert!(endpoints.site().is_loopback, "{base}");
             let responses = Url::from(endpoints.responses);
             assert!(responses.path().ends_with("/codex/responses"), "{base}");
         }

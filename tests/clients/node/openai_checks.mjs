@@ -5,6 +5,7 @@ import OpenAI from 'openai';
 import { bounds } from './openai_bounds.mjs';
 import { completions } from './openai_completions.mjs';
 import { kept } from './openai_kept.mjs';
+import { media } from './openai_media.mjs';
 import {
   asking,
   chat,
@@ -376,5 +377,6 @@ await main({
   ...bounds,
   ...completions,
   ...kept,
+  ...media,
   ...sockets,
 });

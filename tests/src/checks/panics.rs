@@ -70,7 +70,9 @@ mod inside {
     use chatmock_server::auth::KeeperSettings;
     use chatmock_server::translate::Policy;
     use chatmock_server::upstream::{Config, UpstreamRoute};
-    use chatmock_server::{Access, HttpSettings, ModelSettings, Server, Settings, SignInSettings};
+    use chatmock_server::{
+        Access, CompanionSettings, HttpSettings, ModelSettings, Server, Settings, SignInSettings,
+    };
     use tokio::net::TcpListener;
 
     use super::{BoxError, Harness, Line, force};
@@ -91,6 +93,7 @@ mod inside {
                 keeper,
             }),
             models: ModelSettings::default(),
+            companions: CompanionSettings::default(),
         })?;
         let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
         let address = listener.local_addr()?;

@@ -11,6 +11,7 @@ pub mod backend;
 pub mod blocking;
 pub mod chromium;
 pub mod client;
+pub mod companion;
 pub mod conversation;
 pub mod prerequisite;
 pub mod process;

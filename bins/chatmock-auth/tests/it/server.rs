@@ -6,7 +6,8 @@ use chatmock_server::auth::{self, KeeperSettings};
 use chatmock_server::translate::Policy;
 use chatmock_server::upstream::{Config, UpstreamRoute};
 use chatmock_server::{
-    Access, HttpSettings, ModelSettings, Served, Server, Settings, SignInSettings,
+    Access, CompanionSettings, HttpSettings, ModelSettings, Served, Server, Settings,
+    SignInSettings,
 };
 use chatmock_simulator::Backend;
 use chatmock_testkit::client::{self, Request};
@@ -45,6 +46,7 @@ fn settings(harness: &Harness, backend: Backend) -> Settings {
         upstream: Config { route, ..Config::default() },
         access: Access::SignIn(SignInSettings { home: harness.home(), borrow_codex: None, keeper }),
         models: ModelSettings::default(),
+        companions: CompanionSettings::default(),
     }
 }
 

@@ -4,6 +4,8 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use chatmock_testkit::companion::{Companion, CompanionKind};
+
 use crate::background::BackgroundProgram;
 use crate::environment;
 
@@ -37,9 +39,20 @@ impl Demo {
     }
 
     fn start(&self) -> Result<BackgroundProgram, String> {
+        let companion = |kind| {
+            let server = Companion::start(kind, None);
+            server.map(|server| server.url()).map_err(|error| format!("another server: {error}"))
+        };
+        // One route meets Ollama, so that the libraries of both APIs meet both.
+        let kind = match self.route {
+            "plan" => CompanionKind::Ollama,
+            _ => CompanionKind::OpenAi,
+        };
         let home = environment::folder().join("home");
         let mut command = Command::new(env!("CARGO_BIN_EXE_chatmock-server"));
         command.args(["--demo", "--host", "127.0.0.1", "--port", "0", "--route", self.route]);
+        command.arg("--embeddings-url").arg(companion(kind)?);
+        command.arg("--audio-url").arg(companion(CompanionKind::OpenAi)?);
         for (name, _) in std::env::vars_os().filter(|(name, _)| steers(&name.to_string_lossy())) {
             command.env_remove(name);
         }

@@ -25,7 +25,7 @@ mod suite;
 const CHECKS: &str = include_str!("../../../../tests/clients/checks.txt");
 
 /// The SDKs: the official libraries of the three APIs, libraries over them, and the strictest parsers.
-const SDKS: [Sdk; 14] = [
+const SDKS: [Sdk; 15] = [
     sdk("openai_python", "openai", &PYTHON, "openai_checks.py"),
     sdk("openai_node", "openai", &NODE, "openai_checks.mjs"),
     sdk("ollama_python", "ollama", &PYTHON, "ollama_checks.py"),
@@ -38,6 +38,7 @@ const SDKS: [Sdk; 14] = [
     sdk("responses_ai_sdk", "loops", &NODE, "responses_ai_sdk.mjs"),
     sdk("responses_langchain", "loops", &NODE, "responses_langchain.mjs"),
     sdk("responses_agents", "loops", &NODE, "responses_agents.mjs"),
+    sdk("embeddings_langchain", "embeddings", &NODE, "embeddings_langchain.mjs"),
     sdk("async_openai", "async_openai", &RUST, "async-openai"),
     sdk("ollama_rs", "ollama_rs", &RUST, "ollama-rs"),
 ];

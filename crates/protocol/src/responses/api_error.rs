@@ -57,6 +57,10 @@ impl ApiError {
         let members: RawObject<'_> = crate::json::read(body).ok()?;
         if let Some(error) = members.present("error") {
             return match members.text("error") {
+                // A code is one word; other servers write a sentence there.
+                Some(sentence) if sentence.trim().contains(char::is_whitespace) => {
+                    Some(Self { message: Some(sentence.into_owned()), ..Self::default() })
+                }
                 Some(code) => Some(Self {
                     message: members.text("error_description").map(Cow::into_owned),
                     code: Some(code.into_owned()),

@@ -72,7 +72,7 @@ fn folded(path: &str) -> Cow<'_, str> {
 }
 
 /// Splits off the prefixes that begin a path; returns the last of them, if any, and the rest.
-fn without_prefixes(path: &str) -> (Option<&str>, &str) {
+pub(super) fn without_prefixes(path: &str) -> (Option<&str>, &str) {
     let (mut last, mut rest) = (None, path);
     while let Some(inside) = rest.strip_prefix('/') {
         let segment = inside.split('/').next().unwrap_or_default();

@@ -77,7 +77,7 @@ fn all(exchange: Exchange<'_>) -> Handling<'_> {
     Box::pin(async move {
         let models = &exchange.context.services.state.models;
         models.ready().await;
-        let list = models.current().list(Anthropic::NAME);
+        let list = models.list(Anthropic::NAME, None);
         Ok(response::bytes(StatusCode::OK, "application/json", list))
     })
 }

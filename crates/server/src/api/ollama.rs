@@ -19,7 +19,8 @@ use http::{Method, StatusCode};
 use sha2::{Digest, Sha256};
 
 use super::family::{Api, Endpoint, capabilities};
-use super::{Exchange, Handling, Services, serve_turn};
+use super::openai::EMBEDDING;
+use super::{Exchange, Handling, Services, embeddings, serve_turn};
 use crate::clock::unix_time;
 use crate::http::memory_budget::HeldBody;
 use crate::http::response::{self, HttpResponse, ReplyHeaders};
@@ -41,7 +42,6 @@ const NOBODY: &str = "00000000-0000-0000-0000-000000000000";
 const NO_PUSH: Action = Action::Refuse("models belong to the backend and cannot be pushed");
 const NO_MAKING: Action =
     Action::Refuse("models belong to the backend and cannot be created or copied");
-const NO_EMBEDDINGS: Action = Action::Refuse(super::NO_EMBEDDINGS);
 const NO_SIGN_OUT: Action = Action::Refuse("the sign-in of this server is not ended from here");
 const NO_BLOBS: Action = Action::Refuse("there are no model files here");
 
@@ -88,10 +88,8 @@ impl Api for Ollama {
         Endpoint::unlisted(Method::POST, "/api/push", |request| with_body(request, NO_PUSH)),
         Endpoint::unlisted(Method::POST, "/api/create", |request| with_body(request, NO_MAKING)),
         Endpoint::unlisted(Method::POST, "/api/copy", |request| with_body(request, NO_MAKING)),
-        Endpoint::unlisted(Method::POST, "/api/embed", |request| with_body(request, NO_EMBEDDINGS)),
-        Endpoint::unlisted(Method::POST, "/api/embeddings", |request| {
-            with_body(request, NO_EMBEDDINGS)
-        }),
+        Endpoint::new(Method::POST, "/api/embed", embeddings::ollama),
+        Endpoint::new(Method::POST, "/api/embeddings", embeddings::legacy),
         Endpoint::unlisted(Method::HEAD, BLOBS, |request| with_body(request, NO_BLOBS)),
         Endpoint::unlisted(Method::POST, BLOBS, |request| with_body(request, NO_BLOBS)),
         Endpoint::unlisted(Method::HEAD, NO_DIGEST, |request| with_body(request, NO_BLOBS)),
@@ -115,7 +113,23 @@ impl Api for Ollama {
             remote_model: &entry.model.slug,
             remote_host: listing.host,
         });
-        serde_json::to_vec(&Tags { models: models.collect() }).unwrap_or_default().into()
+        let embeddings: Vec<(&str, String)> =
+            listing.more_embeddings(&names).map(|name| (name, digest_of(name))).collect();
+        let host = listing.embeddings.map_or("", |models| &models.host);
+        let more = embeddings.iter().map(|(name, digest)| Tag {
+            name,
+            model: name,
+            modified_at: &modified_at,
+            size: 0,
+            digest,
+            details: Details::default(),
+            capabilities: vec![EMBEDDING],
+            remote_model: name,
+            remote_host: host,
+        });
+        serde_json::to_vec(&Tags { models: models.chain(more).collect() })
+            .unwrap_or_default()
+            .into()
     }
 }
 
@@ -126,7 +140,11 @@ fn details(model: &Model) -> Details {
 
 /// SHA-256 of the model's catalogue entry.
 fn digest(entry: &Entry) -> String {
-    Sha256::digest(entry.raw.get()).iter().map(|byte| format!("{byte:02x}")).collect()
+    digest_of(entry.raw.get())
+}
+
+fn digest_of(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Reads the body, which every endpoint here may have, and answers.
@@ -148,10 +166,11 @@ impl Action {
         match self {
             Self::Tags => {
                 models.ready().await;
-                let tags = models.current().list(Ollama::NAME);
+                let embeddings = services.state.companions.embedding_models().await;
+                let tags = models.list(Ollama::NAME, embeddings.as_deref());
                 Ok(response::bytes(StatusCode::OK, "application/json", tags))
             }
-            Self::Show => show(models, body).await,
+            Self::Show => show(&services.state, body).await,
             Self::Ps => loaded(&services.state).await,
             Self::Version => {
                 let version = Version { version: &services.ollama_version };
@@ -211,7 +230,8 @@ async fn me(services: &Services) -> Result<HttpResponse, Failure> {
 ///
 /// # Errors
 /// 400 without a name, 404 for a name that the catalogue does not have.
-async fn show(models: &Models, body: HeldBody) -> Result<HttpResponse, Failure> {
+async fn show(state: &SharedState, body: HeldBody) -> Result<HttpResponse, Failure> {
+    let models = &state.models;
     let request = Named::read(body, |body| {
         let Show { model, name, .. } = json::read(body)?;
         Ok(Named::new([model, name], None))
@@ -220,8 +240,12 @@ async fn show(models: &Models, body: HeldBody) -> Result<HttpResponse, Failure> 
     models.ready().await;
     let published = models.current();
     let catalog = published.catalog();
-    let model = known(catalog, request.required()?.trim())?;
     let modified_at = timestamp(catalog.fetched_at());
+    let name = request.required()?;
+    if let Some(shown) = embedding_model(state, name.trim(), (catalog, &modified_at)).await {
+        return shown;
+    }
+    let model = known(catalog, name.trim())?;
     let mut model_info = BTreeMap::new();
     model_info.insert("general.architecture".to_owned(), Fact::Text(ARCHITECTURE));
     model_info.insert("general.basename".to_owned(), Fact::Text(&model.slug));
@@ -243,6 +267,33 @@ async fn show(models: &Models, body: HeldBody) -> Result<HttpResponse, Failure> 
             remote_host: models.host(),
         },
     )
+}
+
+/// Answers with what is known of a model of the server that makes embeddings, where it has that name.
+async fn embedding_model(
+    state: &SharedState,
+    name: &str,
+    (catalog, modified_at): (&Catalog, &str),
+) -> Option<Result<HttpResponse, Failure>> {
+    let models = state.companions.embedding_models().await?;
+    let bare = |name: &str| name.strip_suffix(":latest").unwrap_or(name).to_owned();
+    let name = models.names.iter().find(|known| bare(known) == bare(name))?;
+    if catalog.find(model_name(name)).is_some() {
+        return None;
+    }
+    let shown = Shown {
+        license: "",
+        modelfile: "",
+        parameters: "",
+        template: "",
+        details: Details::default(),
+        model_info: BTreeMap::from([("general.basename".to_owned(), Fact::Text(name))]),
+        capabilities: vec![EMBEDDING],
+        modified_at,
+        remote_model: name,
+        remote_host: &models.host,
+    };
+    Some(response::json(ReplyHeaders::default(), &shown))
 }
 
 /// The model that a request names, and whether its answer is to be streamed.

@@ -6,16 +6,17 @@ use chatmock_protocol::json::RawValue;
 use chatmock_protocol::openai::models::Model;
 use chatmock_translate::catalog::{Catalog, UnknownModel};
 use chatmock_translate::unknown_model;
-use chatmock_translate::{Chat, Compaction, Completions, Failure, FailureKind, OpenAi, Responses};
+use chatmock_translate::{Chat, Compaction, Completions, Failure, OpenAi, Responses};
 use http::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
 use super::family::{Api, Endpoint, capabilities};
 use super::responses::{conversations, input_tokens};
-use super::{Exchange, Handling, NO_EMBEDDINGS, responses, serve_turn, stored_chat};
+use super::{Exchange, Handling, audio, embeddings, images, responses, serve_turn, stored_chat};
 use crate::http::response::{self, HttpResponse, ReplyHeaders};
-use crate::state::models::{Listing, Models};
+use crate::state::SharedState;
+use crate::state::models::Listing;
 
 /// The operator of a model in a list that names none, as the catalogues behind a ChatGPT sign-in do.
 const OWNER: &str = "openai";
@@ -25,6 +26,16 @@ const DEPLOYED_RESPONSES: &str = "/openai/deployments/{model}/responses";
 const DEPLOYED_COMPACT: &str = "/openai/deployments/{model}/responses/compact";
 const DEPLOYED_INPUT_TOKENS: &str = "/openai/deployments/{model}/responses/input_tokens";
 const DEPLOYED_COMPLETIONS: &str = "/openai/deployments/{model}/completions";
+
+const DEPLOYED_EMBEDDINGS: &str = "/openai/deployments/{model}/embeddings";
+const DEPLOYED_IMAGES: &str = "/openai/deployments/{model}/images/generations";
+const DEPLOYED_EDITS: &str = "/openai/deployments/{model}/images/edits";
+const DEPLOYED_TRANSCRIPTIONS: &str = "/openai/deployments/{model}/audio/transcriptions";
+const DEPLOYED_TRANSLATIONS: &str = "/openai/deployments/{model}/audio/translations";
+const DEPLOYED_SPEECH: &str = "/openai/deployments/{model}/audio/speech";
+
+/// The capability of models that make embeddings, in the words of Ollama's lists.
+pub(super) const EMBEDDING: &str = "embedding";
 
 /// OpenAI's clients read `data`, the Codex CLI reads `models`.
 #[derive(Serialize)]
@@ -82,17 +93,30 @@ impl Api for OpenAi {
         ),
         Endpoint::unlisted(Method::GET, "/v1/engines", all),
         Endpoint::unlisted(Method::GET, "/v1/engines/{id}", one),
-        Endpoint::unlisted(Method::POST, "/v1/embeddings", no_embeddings),
-        Endpoint::unlisted(Method::POST, "/v1/engines/{model}/embeddings", no_embeddings),
-        Endpoint::unlisted(Method::POST, "/openai/deployments/{model}/embeddings", no_embeddings),
+        Endpoint::new(Method::POST, "/v1/images/generations", images::generate),
+        Endpoint::new(Method::POST, "/v1/images/edits", images::edit),
+        Endpoint::unlisted(Method::POST, "/v1/images/variations", images::no_variations),
+        Endpoint::unlisted(Method::POST, DEPLOYED_IMAGES, images::generate),
+        Endpoint::unlisted(Method::POST, DEPLOYED_EDITS, images::edit),
+        Endpoint::new(Method::POST, "/v1/embeddings", embeddings::openai),
+        Endpoint::unlisted(Method::POST, "/v1/engines/{model}/embeddings", embeddings::openai),
+        Endpoint::unlisted(Method::POST, DEPLOYED_EMBEDDINGS, embeddings::openai),
+        Endpoint::new(Method::POST, "/v1/audio/transcriptions", audio::transcriptions),
+        Endpoint::new(Method::POST, "/v1/audio/translations", audio::translations),
+        Endpoint::new(Method::POST, "/v1/audio/speech", audio::speech),
+        Endpoint::unlisted(Method::POST, DEPLOYED_TRANSCRIPTIONS, audio::transcriptions),
+        Endpoint::unlisted(Method::POST, DEPLOYED_TRANSLATIONS, audio::translations),
+        Endpoint::unlisted(Method::POST, DEPLOYED_SPEECH, audio::speech),
     ];
 
     fn models(listing: &Listing<'_>) -> Bytes {
         let catalog = listing.catalog;
         let names = catalog.names(listing.expose_efforts);
+        let ours = names.iter().map(|(name, entry)| model(name, entry, catalog));
+        let more = listing.more_embeddings(&names).map(|name| embedding_model(name, catalog));
         let list = List {
             object: "list",
-            data: names.iter().map(|(name, entry)| model(name, entry, catalog)).collect(),
+            data: ours.chain(more).collect(),
             models: catalog.entries().iter().map(|entry| &*entry.raw).collect(),
         };
         serde_json::to_vec(&list).unwrap_or_default().into()
@@ -112,13 +136,27 @@ fn model<'a>(id: &'a str, entry: &'a Entry, catalog: &Catalog) -> Model<'a> {
     }
 }
 
+/// A model of the server that makes embeddings.
+fn embedding_model<'a>(id: &'a str, catalog: &Catalog) -> Model<'a> {
+    Model {
+        id,
+        object: "model",
+        created: catalog.fetched_at(),
+        owned_by: "embeddings",
+        context_window: None,
+        context_length: None,
+        capabilities: vec![EMBEDDING],
+    }
+}
+
 /// Answers `GET /v1/models`.
 #[expect(clippy::needless_pass_by_value, reason = "the signature is that of every endpoint")]
 fn all(exchange: Exchange<'_>) -> Handling<'_> {
     Box::pin(async move {
-        let models = &exchange.context.services.state.models;
-        models.ready().await;
-        let list = models.current().list(OpenAi::NAME);
+        let state = &exchange.context.services.state;
+        state.models.ready().await;
+        let embeddings = state.companions.embedding_models().await;
+        let list = state.models.list(OpenAi::NAME, embeddings.as_deref());
         Ok(response::bytes(StatusCode::OK, "application/json", list))
     })
 }
@@ -126,29 +164,25 @@ fn all(exchange: Exchange<'_>) -> Handling<'_> {
 /// Answers `GET /v1/models/{id}`.
 #[expect(clippy::needless_pass_by_value, reason = "the signature is that of every endpoint")]
 fn one(exchange: Exchange<'_>) -> Handling<'_> {
-    Box::pin(describe(&exchange.context.services.state.models, exchange.variable))
-}
-
-/// Refuses to make embeddings, with a status that no library tries again.
-fn no_embeddings(exchange: Exchange<'_>) -> Handling<'_> {
-    Box::pin(async move {
-        let Exchange { context, head, body, .. } = exchange;
-        context.services.bodies.discard(body, &head.headers).await;
-        let failure = Failure::new(FailureKind::NotFound, NO_EMBEDDINGS);
-        Err(failure.with_code("unknown_url"))
-    })
+    Box::pin(describe(&exchange.context.services.state, exchange.variable))
 }
 
 /// Answers with one model; hidden ones and names with an effort are known too.
 ///
 /// # Errors
 /// 404 for a name that the catalogue does not have.
-async fn describe(models: &Models, name: &str) -> Result<HttpResponse, Failure> {
-    models.ready().await;
-    let published = models.current();
+async fn describe(state: &SharedState, name: &str) -> Result<HttpResponse, Failure> {
+    state.models.ready().await;
+    let published = state.models.current();
     let catalog = published.catalog();
     // Some clients write `:` as `%3A`.
     let name = &*percent_decode_str(name).decode_utf8_lossy();
+    let embeddings = state.companions.embedding_models().await;
+    if catalog.find(name).is_none()
+        && embeddings.is_some_and(|models| models.names.iter().any(|known| known == name))
+    {
+        return response::json(ReplyHeaders::default(), &embedding_model(name, catalog));
+    }
     let resolved = catalog.resolve(name).map_err(|unknown| unknown_model(name, &unknown))?;
     let mut entries = catalog.entries().iter();
     let Some(entry) = entries.find(|entry| entry.model.slug == resolved.slug) else {

@@ -118,6 +118,18 @@ pub(crate) fn whole(status: StatusCode, headers: HeaderMap, body: Bytes) -> Http
     reply
 }
 
+/// A reply that is passed on as it comes.
+pub(crate) fn passed_on<B>(media_type: HeaderValue, body: B) -> HttpResponse
+where
+    B: Body<Data = Bytes, Error = CutOff> + Send + 'static,
+{
+    let mut reply = Response::new(Either::Right(body.boxed_unsync()));
+    let headers = reply.headers_mut();
+    headers.insert(CONTENT_TYPE, media_type);
+    headers.insert("x-accel-buffering", HeaderValue::from_static("no"));
+    reply
+}
+
 /// A reply without a body that names the methods of a path.
 pub(crate) fn options(methods: &str) -> HttpResponse {
     let mut reply = empty(StatusCode::NO_CONTENT);

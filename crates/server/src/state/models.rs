@@ -17,6 +17,7 @@ use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
 
 use super::cache_file;
+use super::companions::EmbeddingModels;
 use crate::clock::unix_now;
 use crate::settings::ModelSettings;
 
@@ -39,6 +40,19 @@ pub(crate) struct Listing<'c> {
     pub(crate) expose_efforts: bool,
     /// The server that runs the models: scheme, host and port.
     pub(crate) host: &'c str,
+    /// Models of another server that makes embeddings.
+    pub(crate) embeddings: Option<&'c EmbeddingModels>,
+}
+
+impl<'c> Listing<'c> {
+    /// Returns the models for embeddings that are not among those of the backend.
+    pub(crate) fn more_embeddings(
+        &self,
+        ours: &[(String, &Entry)],
+    ) -> impl Iterator<Item = &'c str> {
+        let names = self.embeddings.map_or(&[][..], |models| models.names.as_slice());
+        names.iter().map(String::as_str).filter(|name| !ours.iter().any(|(our, _)| our == name))
+    }
 }
 
 /// Writes one API family's list of models.
@@ -65,7 +79,7 @@ impl Published {
     }
 
     /// Returns the body of a family's list of models; empty for a family without a writer.
-    pub(crate) fn list(&self, family: &str) -> Bytes {
+    fn list(&self, family: &str) -> Bytes {
         let list = self.lists.iter().find(|(name, _)| *name == family);
         list.map(|(_, list)| list.clone()).unwrap_or_default()
     }
@@ -125,6 +139,21 @@ impl Models {
     /// Returns the server that runs the models: scheme, host and port.
     pub(crate) fn host(&self) -> &str {
         &self.host
+    }
+
+    /// Returns the body of a family's list of models, with those of another server that makes embeddings.
+    pub(crate) fn list(&self, family: &str, embeddings: Option<&EmbeddingModels>) -> Bytes {
+        let published = self.current();
+        let writer = self.writers.iter().find(|writer| writer.family == family);
+        let (Some(embeddings), Some(writer)) = (embeddings, writer) else {
+            return published.list(family);
+        };
+        (writer.write)(&Listing {
+            catalog: &published.catalog,
+            expose_efforts: self.settings.expose_efforts,
+            host: &self.host,
+            embeddings: Some(embeddings),
+        })
     }
 
     pub(crate) fn current(&self) -> Arc<Published> {
@@ -285,7 +314,8 @@ fn host(route: &UpstreamRoute) -> String {
 impl Published {
     fn new(catalog: Catalog, settings: &ModelSettings, host: &str, writers: &[ListWriter]) -> Self {
         let catalog = catalog.with_aliases(settings.aliases.clone());
-        let listing = Listing { catalog: &catalog, expose_efforts: settings.expose_efforts, host };
+        let expose_efforts = settings.expose_efforts;
+        let listing = Listing { catalog: &catalog, expose_efforts, host, embeddings: None };
         let write = |writer: &ListWriter| (writer.family, (writer.write)(&listing));
         let lists = writers.iter().map(write).collect();
         Self { catalog, lists }

@@ -13,7 +13,7 @@ pub(super) fn names_no_model(body: &[u8]) -> bool {
 }
 
 /// Returns a body with the model that the path names; `None` where the body is no object, which its reader refuses.
-pub(super) fn with_model(body: &[u8], model: &str) -> Option<Bytes> {
+pub(crate) fn with_model(body: &[u8], model: &str) -> Option<Bytes> {
     let mut members: RawObject<'_> = json::read(body).ok()?;
     members.set("model", model).ok()?;
     serde_json::to_vec(&members).ok().map(Bytes::from)

@@ -131,7 +131,7 @@ async fn ready<D: Dialect>(
 ) -> Result<Ready<D>, Failure> {
     let state = &services.state;
     if state.client.is_loop(&request.headers) {
-        return Err(failure::via_loop());
+        return Err(failure::via_loop("--upstream-url"));
     }
     let credentials = state.client.credentials().await;
     let credentials = credentials.map_err(|error| without_credentials(services, error))?;

@@ -1,16 +1,14 @@
 //! The modes that end well, in ways that clients often handle wrongly.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::{Mode, ModeContext, half_a_message};
 use crate::composer::Composer;
 use crate::default_answer;
 use crate::json::{Json, members, object};
-use crate::output_items::{HostedCall, ToolCall, message, part_position, pieces, with_member};
+use crate::output_items::{ToolCall, message, part_position, pieces, with_member};
+use crate::pictures;
 use crate::script::{Script, Step};
-
-/// A picture of one pixel.
-const PIXEL: &str = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
 
 /// Returns the script of a mode, if it is one of these.
 pub(super) fn script(mode: Mode, context: &ModeContext<'_>) -> Option<Script> {
@@ -56,7 +54,10 @@ pub(super) fn script(mode: Mode, context: &ModeContext<'_>) -> Option<Script> {
             return Some(composer.complete().without_header("x-codex-turn-state"));
         }
         Mode::Search => default_answer::search(&mut composer, &context.request.last_user_text()),
-        Mode::Image => image(&mut composer),
+        Mode::Image => {
+            pictures::pixel(&mut composer);
+            composer.message("Here it is.", "final_answer");
+        }
         _ => calls(mode, context, &mut composer)?,
     }
     Some(composer.complete())
@@ -126,25 +127,6 @@ fn refusal(composer: &mut Composer) {
     composer.emit("response.refusal.done", with_member(&place, "refusal", text.into()));
     composer.emit("response.content_part.done", with_member(&place, "part", part(text)));
     composer.close(&open, message(&open.id, "completed", phase, vec![part(text)]));
-}
-
-fn image(composer: &mut Composer) {
-    let partial = members! {"partial_image_index": 0_u64, "partial_image_b64": PIXEL};
-    composer.hosted(&HostedCall {
-        kind: "image_generation_call",
-        prefix: "ig",
-        stages: vec![
-            ("in_progress", Vec::new()),
-            ("generating", Vec::new()),
-            ("partial_image", partial),
-            ("completed", Vec::new()),
-        ],
-        begun: members! {"result": Value::Null},
-        result: members! {
-            "revised_prompt": "a pixel", "output_format": "png", "result": PIXEL,
-        },
-    });
-    composer.message("Here it is.", "final_answer");
 }
 
 /// Writes events that no client needs, before and inside a message.

@@ -104,7 +104,7 @@ fn begin<'b>(model: Option<Text<'b>>, stream: Option<bool>) -> Result<Draft<'b>,
         Cow::Owned(name) => Cow::Owned(model_name(name).to_owned()),
     };
     Ok(Draft {
-        model: ModelName { name: slug, echoed: Some(name), families: false },
+        model: ModelName { name: slug, echoed: Some(name), ..ModelName::default() },
         stream: stream.unwrap_or(true),
         choices: 1,
         reasoning: Reasoning {

@@ -1,6 +1,6 @@
 //! The addresses of a backend's calls, checked once when the client is made.
 
-use crate::address::Address;
+use crate::address::{Address, Site};
 use crate::error::Error;
 
 /// The address of each call.
@@ -51,13 +51,8 @@ impl Endpoints {
         }
     }
 
-    /// Whether the backend is on this machine.
-    pub(crate) fn is_loopback(&self) -> bool {
-        self.responses.is_loopback()
-    }
-
-    /// Whether it is called without TLS.
-    pub(crate) fn is_plain(&self) -> bool {
-        self.responses.is_plain()
+    /// The facts that decide how connections to them are made.
+    pub(crate) fn site(&self) -> Site {
+        self.responses.site()
     }
 }

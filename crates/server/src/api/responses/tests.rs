@@ -8,7 +8,9 @@ use http_body_util::BodyExt;
 
 use super::*;
 use crate::app::App;
-use crate::settings::{Access, HttpSettings, ModelSettings, Settings, SignInSettings};
+use crate::settings::{
+    Access, CompanionSettings, HttpSettings, ModelSettings, Settings, SignInSettings,
+};
 use crate::state::responses::StoredResponse;
 use crate::{Server, StoreSettings};
 
@@ -29,6 +31,7 @@ fn settings(home: &Path) -> Settings {
             keeper,
         }),
         models: ModelSettings { sync: false, ..ModelSettings::default() },
+        companions: CompanionSettings::default(),
     }
 }
 
