@@ -1,10 +1,10 @@
 //! Answers against the descriptions that OpenAI and Ollama give of their APIs.
 
 use chatmock_testkit::client::Reply;
+use chatmock_tests::schemas::Schemas;
 use serde_json::{Value, json};
 
 use crate::harness::{CHAT, Harness};
-use crate::schemas::Schemas;
 
 /// Leaves out the one member that OpenAI's own answers have as `null` and its description as a text.
 fn without_fingerprint(mut value: Value) -> Value {

@@ -6,11 +6,11 @@
 
 use chatmock_simulator::Mode;
 use chatmock_testkit::client::Reply;
+use chatmock_tests::schemas::Schemas;
 use serde::Serialize;
 use serde_json::{Value, json};
 
 use crate::harness::{Harness, RESPONSES, output_text};
-use crate::schemas::Schemas;
 
 /// A picture of one pixel.
 const PIXEL: &str = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";

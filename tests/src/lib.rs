@@ -4,6 +4,7 @@
 mod benchmarks;
 #[cfg(target_os = "linux")]
 mod checks;
+pub mod conform;
 #[cfg(target_os = "linux")]
 mod dialect;
 #[cfg(target_os = "linux")]
@@ -18,6 +19,7 @@ mod process;
 mod relay;
 #[cfg(target_os = "linux")]
 mod report;
+pub mod schemas;
 #[cfg(target_os = "linux")]
 mod spread;
 #[cfg(target_os = "linux")]
@@ -53,6 +55,12 @@ pub fn bench() -> ExitCode {
 pub fn instructions() -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
     suite::main(runtime, "instructions", &instructions::NAMES, instructions::run)
+}
+
+/// Runs the conformance kit: the contracts of the dialects against any server.
+#[must_use]
+pub fn conform() -> ExitCode {
+    conform::main(std::env::args().skip(1))
 }
 
 /// Runs the self test: the program under load and abuse.

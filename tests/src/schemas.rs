@@ -8,45 +8,80 @@ use serde_json::Value;
 const FOLDER: &str = "../../shared/reference/schemas";
 
 /// The schemas by name; none where they are not on this machine.
-pub(crate) struct Schemas(Value);
+#[derive(Debug)]
+pub struct Schemas(Value);
 
 impl Schemas {
-    /// Reads a description of the folder.
-    #[expect(clippy::print_stdout, reason = "a check that is left out is said")]
-    pub(crate) fn open(file: &str) -> Self {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(FOLDER).join(file);
-        match std::fs::read(&path) {
-            Ok(text) => Self(serde_json::from_slice(&text).unwrap()),
-            Err(_) => {
-                println!("{} is not there: answers are not checked against it", path.display());
-                Self(Value::Null)
-            }
-        }
+    /// Reads a description of the folder beside the workspace.
+    #[must_use]
+    pub fn open(file: &str) -> Self {
+        Self::open_in(&Path::new(env!("CARGO_MANIFEST_DIR")).join(FOLDER), file)
     }
 
-    /// Checks a value against the schema of a name.
-    pub(crate) fn check(&self, name: &str, value: &Value) {
+    /// Reads a description of a folder.
+    #[must_use]
+    pub fn open_in(folder: &Path, file: &str) -> Self {
+        let text = std::fs::read(folder.join(file)).unwrap_or_default();
+        Self(serde_json::from_slice(&text).unwrap_or_default())
+    }
+
+    /// Returns whether the description is there; without it every value fits.
+    #[must_use]
+    pub fn are_there(&self) -> bool {
+        !self.0.is_null()
+    }
+
+    /// Returns why a value does not fit the schema of a name, if it does not.
+    ///
+    /// # Errors
+    ///
+    /// The first place that does not fit, or that there is no such schema.
+    pub fn fits(&self, name: &str, value: &Value) -> Result<(), String> {
         let named = &self.0["components"]["schemas"][name];
         if self.0.is_null() {
-            return;
+            return Ok(());
         }
-        assert!(named.is_object(), "there is no schema {name}");
-        let fault = self.fault(named, value);
-        assert!(fault.is_none(), "{name}: {} in {value}", fault.unwrap_or_default());
+        if !named.is_object() {
+            return Err(format!("there is no schema {name}"));
+        }
+        match self.fault(named, value) {
+            Some(fault) => Err(format!("{name}: {fault} in {value}")),
+            None => Ok(()),
+        }
     }
 
-    /// Checks an event against the schema of its type, where there is one.
-    pub(crate) fn check_event(&self, event: &Value) {
+    /// Returns why an event does not fit the schema of its type, where there is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`Self::fits`], and for an event without a schema that every stream has.
+    pub fn event_fits(&self, event: &Value) -> Result<(), String> {
         let of_type = |schema: &&Value| {
             schema["properties"]["type"]["enum"][0] == event["type"]
                 && schema["properties"]["sequence_number"].is_object()
         };
         let mut schemas = self.0["components"]["schemas"].as_object().into_iter().flatten();
-        let Some((name, _)) = schemas.find(|(_, schema)| of_type(schema)) else {
-            assert!(self.0.is_null() || event["type"] != "response.completed");
-            return;
-        };
-        self.check(name, event);
+        match schemas.find(|(_, schema)| of_type(schema)) {
+            Some((name, _)) => self.fits(name, event),
+            None if self.0.is_null() || event["type"] != "response.completed" => Ok(()),
+            None => Err("there is no schema of response.completed".to_owned()),
+        }
+    }
+
+    /// Checks a value against the schema of a name; a test stops where it does not fit.
+    #[expect(clippy::panic, reason = "a test reports by stopping")]
+    pub fn check(&self, name: &str, value: &Value) {
+        if let Err(fault) = self.fits(name, value) {
+            panic!("{fault}");
+        }
+    }
+
+    /// Checks an event against the schema of its type; a test stops where it does not fit.
+    #[expect(clippy::panic, reason = "a test reports by stopping")]
+    pub fn check_event(&self, event: &Value) {
+        if let Err(fault) = self.event_fits(event) {
+            panic!("{fault}");
+        }
     }
 
     /// The first place at which a value does not fit, as its path and why.
