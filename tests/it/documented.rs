@@ -82,22 +82,22 @@ fn no_exception_is_needless() {
     assert!(needless.is_empty(), "the document names {needless:?}");
 }
 
-fn root() -> PathBuf {
+pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
 
-fn document() -> String {
+pub(crate) fn document() -> String {
     std::fs::read_to_string(root().join("docs/dialects.md")).unwrap().replace("\r\n", "\n")
 }
 
 /// The part of the document under the heading that begins so.
-fn section<'d>(document: &'d str, heading: &str) -> &'d str {
+pub(crate) fn section<'d>(document: &'d str, heading: &str) -> &'d str {
     let mut sections = document.split("\n## ");
     sections.find(|section| section.starts_with(heading)).unwrap()
 }
 
 /// The names in the first column of a section's request tables, which are headed `field`.
-fn fields(section: &str) -> Vec<String> {
+pub(crate) fn fields(section: &str) -> Vec<String> {
     let (mut fields, mut inside) = (Vec::new(), false);
     for line in section.lines() {
         let first = line.strip_prefix("| ").and_then(|line| line.split(" |").next());

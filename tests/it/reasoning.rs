@@ -4,6 +4,8 @@ use chatmock_server::Settings;
 use chatmock_simulator::{Claims, Script, Settings as Simulated};
 use serde_json::{Value, json};
 
+use crate::conversation::Conversation;
+use crate::dialects::{Row, conversational};
 use crate::harness::{CHAT, Harness, Running, settings};
 
 const STEPS: u64 = 10;
@@ -113,6 +115,45 @@ async fn a_model_that_is_reminded_thinks_once_for_each_step() {
         let harness = remembering(false).await;
         let (more, _) = client().run(&harness).await;
         assert_eq!(more, THOUGHT * (1..=STEPS + 1).sum::<u64>(), "{}", client().path);
+    }
+}
+
+/// Runs the task in a dialect; returns the tokens of reasoning, and the share of cached input from the second request on.
+async fn task(dialect: Row, memory: bool, forgets: bool) -> (u64, f64) {
+    let harness = remembering(memory).await;
+    let system = "Be brief and kind. ".repeat(1_700);
+    let mut conversation = Conversation::new(dialect, &system);
+    conversation.forgets = forgets;
+    conversation.say(TASK);
+    conversation.step(&harness.server).await;
+    let first = harness.simulator.stats();
+    while conversation.step(&harness.server).await {}
+    assert_eq!(conversation.called.len() as u64, STEPS, "{dialect}");
+    let all = harness.simulator.stats();
+    let (input, cached) =
+        (all.input_tokens - first.input_tokens, all.cached_tokens - first.cached_tokens);
+    (reasoning_tokens(&harness), 100.0 * cached as f64 / input as f64)
+}
+
+#[tokio::test]
+async fn in_every_dialect_each_step_is_thought_once_and_the_input_stays_cached() {
+    for dialect in conversational() {
+        // Ollama's clients have nowhere to carry what was thought.
+        let carries = dialect.name != "ollama-chat";
+        for (memory, forgets) in [(true, false), (true, true), (false, false)] {
+            if !memory && !carries {
+                continue;
+            }
+            let (tokens, cached) = task(dialect, memory, forgets).await;
+            assert_eq!(
+                tokens,
+                THOUGHT * (STEPS + 1),
+                "{dialect}, memory {memory}, forgets {forgets}"
+            );
+            assert!(cached >= 95.0, "{dialect}, memory {memory}: {cached:.1} %");
+        }
+        let (more, _) = task(dialect, false, true).await;
+        assert_eq!(more, THOUGHT * (1..=STEPS + 1).sum::<u64>(), "{dialect}");
     }
 }
 

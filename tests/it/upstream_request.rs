@@ -129,7 +129,7 @@ async fn what_the_backend_takes_of_a_response_request_goes_up_byte_for_byte() {
     let parts = [
         r#"{"type":"message","role":"user","content":[{"type":"input_text","text":"a\u0062 \/"}]}"#,
         r#"{"type":"brand_new", "n":123456789012345678901234567890,"e":1E2}"#,
-        r#""text":{"x_kept" : 1.0}"#,
+        r#""text":{"verbosity" : "low"}"#,
     ];
     let body = format!(
         r#"{{"x_new":{{"b":1E2}},"model":"gpt-5.5","input":[ {}, {} ],{}}}"#,

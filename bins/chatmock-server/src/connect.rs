@@ -19,6 +19,7 @@ use anyhow::{Context, anyhow};
 use chatmock_server::translate::Catalog;
 use chatmock_server::{sanitize, wrap};
 
+pub(crate) use self::client::{COMPACT_WINDOW, compact_window};
 use self::client::{Client, FileChange, KeyVariable, Setup, Values};
 use self::edit::Piece;
 use self::json_edit::EditError;
@@ -91,13 +92,15 @@ fn values(server: &ServerAddress, context: &ToolContext<'_>) -> Result<Values, E
         let value = std::env::var(&name).ok().filter(|value| !value.is_empty());
         KeyVariable { name, value }
     });
-    let listed = probe::models(&url, key.as_ref()).unwrap_or_else(|_| {
-        Catalog::builtin().listed().map(|entry| entry.model.slug.clone()).collect()
-    });
+    let listed = probe::models(&url, key.as_ref())
+        .unwrap_or_else(|_| Catalog::builtin().listed().map(|entry| entry.model.clone()).collect());
     // What goes into files and onto command lines are names, whatever a server lists.
     let is_name =
         |name: &String| name.chars().all(|c| c.is_ascii_alphanumeric() || "._-:/".contains(c));
-    let mut models: Vec<String> = listed.into_iter().filter(is_name).collect();
+    let windows: Vec<(String, Option<u64>)> =
+        listed.iter().map(|model| (model.slug.clone(), model.context_window)).collect();
+    let mut models: Vec<String> =
+        listed.into_iter().map(|model| model.slug).filter(is_name).collect();
     if let Some(model) = &server.model {
         if !is_name(model) {
             return Err(ExitError::Settings(anyhow!(
@@ -108,7 +111,14 @@ fn values(server: &ServerAddress, context: &ToolContext<'_>) -> Result<Values, E
         models.retain(|listed| listed != model);
         models.insert(0, model.clone());
     }
-    Ok(Values { url, models, key })
+    let window = models.first().and_then(|model| window_of(model, &windows));
+    Ok(Values { url, models, window, key })
+}
+
+/// Returns the window of a model, whose name may have an effort behind it.
+fn window_of(model: &str, windows: &[(String, Option<u64>)]) -> Option<u64> {
+    let fits = windows.iter().filter(|(slug, _)| model.starts_with(slug.as_str()));
+    fits.max_by_key(|(slug, _)| slug.len()).and_then(|(_, window)| *window)
 }
 
 /// Asks the server for its models, and says what came of it.

@@ -1,5 +1,6 @@
 //! `models`: the models as a table for people, or as JSON for programs.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 use std::io::{IsTerminal, stderr};
 use std::process::ExitCode;
@@ -11,6 +12,7 @@ use chatmock_server::translate::catalog::CatalogSource;
 use chatmock_server::{Server, sanitize, wrap};
 
 use crate::commands::ModelsArgs;
+use crate::connect::{COMPACT_WINDOW, compact_window};
 use crate::demo::Demo;
 use crate::env::OpenAiVariables;
 use crate::exit::ExitError;
@@ -91,6 +93,9 @@ fn names(catalog: &Catalog, width: usize) -> String {
         line("OpenAI", &format!("{name}, with an effort {name}-high or {name}:high"));
         line("Ollama", &format!("{name} or {name}:latest, with an effort {name}:high"));
         line("Anthropic", &format!("{name}, with an effort {name}-high or {name}:high"));
+        for (window, names) in compact_windows(catalog) {
+            line("Claude", &format!("{COMPACT_WINDOW}={window} for {}", names.join(" ")));
+        }
     }
     line("Efforts", "* is used where a request names none");
     let own = catalog.names(false);
@@ -115,6 +120,20 @@ fn names(catalog: &Catalog, width: usize) -> String {
     text
 }
 
+/// The tokens at which Claude Code is to shorten conversations, each with the models for which that is so.
+fn compact_windows(catalog: &Catalog) -> BTreeMap<u64, Vec<String>> {
+    let mut windows = BTreeMap::<u64, Vec<String>>::new();
+    for entry in catalog.listed() {
+        if let Some(window) = entry.model.context_window {
+            windows
+                .entry(compact_window(window))
+                .or_default()
+                .push(sanitize::text(&entry.model.slug));
+        }
+    }
+    windows
+}
+
 fn json(catalog: &Catalog) -> String {
     let text = |text: &str| format!("{:?}", sanitize::text(text));
     let models = catalog.listed().map(|entry| {
@@ -124,9 +143,11 @@ fn json(catalog: &Catalog) -> String {
         let tiers = model.service_tiers.iter().flatten();
         let tiers: Vec<String> = tiers.map(|tier| text(&tier.id)).collect();
         let effort = model.default_reasoning_level.as_deref().map_or_else(|| "null".to_owned(), text);
-        let context = model.context_window.map_or_else(|| "null".to_owned(), |size| size.to_string());
+        let number = |size: Option<u64>| size.map_or_else(|| "null".to_owned(), |size| size.to_string());
+        let context = number(model.context_window);
+        let compact = number(model.context_window.map(compact_window));
         format!(
-            r#"{{"id":{},"context":{context},"efforts":[{}],"default_effort":{effort},"tiers":[{}]}}"#,
+            r#"{{"id":{},"context":{context},"compact_window":{compact},"efforts":[{}],"default_effort":{effort},"tiers":[{}]}}"#,
             text(&model.slug),
             efforts.join(","),
             tiers.join(","),
@@ -149,6 +170,7 @@ mod tests {
             assert!(text.lines().any(|line| line.starts_with(&entry.model.slug)), "{text}");
         }
         assert!(text.contains("Ollama") && text.contains(":latest"), "{text}");
+        assert!(text.contains("CLAUDE_CODE_AUTO_COMPACT_WINDOW=240000 for "), "{text}");
     }
 
     #[test]
@@ -156,5 +178,8 @@ mod tests {
         let text = json(&Catalog::builtin());
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert!(value["models"][0]["id"].is_string(), "{value}");
+        let (context, compact) =
+            (&value["models"][0]["context"], &value["models"][0]["compact_window"]);
+        assert_eq!(compact.as_u64().unwrap(), context.as_u64().unwrap() - 32_000);
     }
 }

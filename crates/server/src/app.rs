@@ -114,6 +114,7 @@ fn open_state(settings: Settings) -> Result<(HttpSettings, Policy, SharedState),
         accepted_params: route.accepts(),
         default_summary: route.summarizes_reasoning(),
         closed: route.is_closed(),
+        refused_items: route.refused_items(),
     };
     let faults = Arc::<Faults>::default();
     let auth = UpstreamAuth::new(

@@ -19,6 +19,15 @@ use crate::model_request::ModelRequest;
 /// The values of `reasoning.effort` on the wire.
 const EFFORTS: [&str; 7] = ["none", "minimal", "low", "medium", "high", "xhigh", "max"];
 
+/// The value of `include` that every backend takes.
+const INCLUDED_EVERYWHERE: [&str; 1] = ["reasoning.encrypted_content"];
+
+/// The members of `text` and of its format.
+const TEXT_MEMBERS: [(&str, &[&str]); 2] = [
+    ("/text", &["format", "verbosity"]),
+    ("/text/format", &["type", "name", "description", "schema", "strict"]),
+];
+
 /// The values of `include`.
 const INCLUDED: [&str; 8] = [
     "code_interpreter_call.outputs",
@@ -112,7 +121,12 @@ pub(crate) fn engine(
     }
     tier(request, context)?;
     reasoning(request, context.model)?;
-    included(request)?;
+    included(request, context.rules)?;
+    if !context.rules.stores {
+        TEXT_MEMBERS
+            .iter()
+            .try_for_each(|(pointer, known)| text_members(request, pointer, known))?;
+    }
     RANGES.iter().try_for_each(|range| within(request, range))?;
     one_of(request, "/truncation", &["auto", "disabled"])?;
     lengths(request)?;
@@ -132,13 +146,27 @@ fn tier(request: &ModelRequest, context: &ValidationContext<'_>) -> Result<(), E
     Err(context.rules.errors.unsupported_value(message, "unsupported_value", "service_tier"))
 }
 
-fn included(request: &ModelRequest) -> Result<(), ErrorResponse> {
+fn included(request: &ModelRequest, rules: &Rules) -> Result<(), ErrorResponse> {
+    let taken: &[&str] = if rules.stores { &INCLUDED } else { &INCLUDED_EVERYWHERE };
     let names = request.get("include").as_array().map_or(&[][..], Vec::as_slice);
-    let known = |name: &Value| name.as_str().is_some_and(|name| INCLUDED.contains(&name));
+    let known = |name: &Value| name.as_str().is_some_and(|name| taken.contains(&name));
     match names.iter().position(|name| !known(name)) {
-        Some(at) => Err(wrong_value(&names[at], &INCLUDED, &format!("include[{at}]"))),
+        Some(at) => Err(wrong_value(&names[at], taken, &format!("include[{at}]"))),
         None => Ok(()),
     }
+}
+
+/// Rejects members of an object that it does not have.
+fn text_members(
+    request: &ModelRequest,
+    pointer: &str,
+    known: &[&str],
+) -> Result<(), ErrorResponse> {
+    let mut names = request.at(pointer).as_object().into_iter().flatten().map(|(name, _)| &**name);
+    let Some(name) = names.find(|name| !known.contains(name)) else { return Ok(()) };
+    let param = format!("{}.{name}", pointer.trim_start_matches('/').replace('/', "."));
+    let message = format!("Unknown parameter: '{param}'.");
+    Err(ErrorResponse::engine(message, "unknown_parameter", &param))
 }
 
 /// Rejects a number out of its bounds, or a value that is not a number.

@@ -16,11 +16,14 @@ pub struct Backend {
     /// True if it takes only what is known of it: ids of its own making, reasoning in encrypted form, and
     /// nothing that refers to what was said before.
     pub closed: bool,
+    /// Types of items of the public API that are refused: what they hold goes in another form, or is left out.
+    pub refused_items: &'static [&'static str],
 }
 
 impl Default for Backend {
     fn default() -> Self {
-        Self { accepted_params: &[], default_summary: true, closed: true }
+        let refused_items = &chatmock_protocol::codex::items::REFUSED;
+        Self { accepted_params: &[], default_summary: true, closed: true, refused_items }
     }
 }
 

@@ -109,6 +109,18 @@ pub(crate) fn checked(schema: &RawValue, path: &str) -> Result<(), Failure> {
     })
 }
 
+/// Checks the word that says how much is to be written.
+///
+/// # Errors
+/// A failure with the path where it is no such word.
+pub(crate) fn check_verbosity(word: Option<&RawValue>, path: &str) -> Result<(), Failure> {
+    const WORDS: [&str; 4] = ["null", "\"low\"", "\"medium\"", "\"high\""];
+    match word.filter(|word| !WORDS.contains(&word.get())) {
+        Some(_) => Err(Failure::param(path, format!("{path} must be low, medium or high"))),
+        None => Ok(()),
+    }
+}
+
 /// Puts format and verbosity into the request.
 ///
 /// # Errors

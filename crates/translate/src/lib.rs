@@ -4,6 +4,7 @@ pub mod anthropic;
 mod backend;
 pub mod catalog;
 mod chain;
+mod choice;
 mod content;
 mod conversation;
 pub mod delta;

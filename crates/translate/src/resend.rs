@@ -5,6 +5,7 @@
 //! what only the backend can read. So this is done when all items are in their places, and each item that
 //! needs no change keeps its bytes.
 
+mod foreign;
 mod head;
 mod named;
 
@@ -12,7 +13,6 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use chatmock_protocol::json::{self, RawObject, RawValue, raw};
-use chatmock_protocol::responses::Request;
 use chatmock_protocol::responses::item::{ContentPart, Role};
 
 use crate::backend::Backend;
@@ -36,35 +36,25 @@ pub(crate) fn fit(draft: &mut Draft<'_>, backend: &Backend) -> Result<(), Failur
     let Some(input) = draft.request.get("input").filter(|_| draft.storage.raw_items) else {
         return Ok(());
     };
-    let mut fitting = Fitting::default();
-    let changes = fitting.changes(input.get(), backend);
-    let Fitting { mut shortened, mut notices, .. } = fitting;
-    let fit = fitted(input, changes)?;
-    if let Some(fit) = fit {
+    // The client does not know the places of what was put in front of its own items.
+    let continues =
+        draft.storage.previous_response_id.is_some() || draft.storage.conversation.is_some();
+    let mut notices = Vec::new();
+    let foreign = foreign::Foreign { kinds: backend.refused_items, placed: !continues };
+    let known = foreign.converted(input, &mut notices)?;
+    let mut fitting = Fitting { notices, ..Fitting::default() };
+    let items = known.as_deref().unwrap_or(input);
+    let changes = fitting.changes(items.get(), backend);
+    let fit = fitted(items, changes)?;
+    let shortened = std::mem::take(&mut fitting.shortened);
+    let notices = std::mem::take(&mut fitting.notices);
+    drop(fitting);
+    if let Some(fit) = fit.or(known) {
         draft.request.put("input", Cow::Owned(fit));
     }
-    draft.shortened.append(&mut shortened);
-    draft.notices.append(&mut notices);
-    if backend.closed && clamp_hosted(&mut draft.request)? {
-        let why = "the backend cannot be made to use its own tool; it decides by itself";
-        draft.notices.push(Notice::new("tool_choice", NoticeKind::Clamped, why));
-    }
+    draft.shortened.extend(shortened);
+    draft.notices.extend(notices);
     Ok(())
-}
-
-/// Turns a choice of a hosted tool into `auto`; returns whether it was one.
-fn clamp_hosted(request: &mut Request<'_>) -> Result<bool, Failure> {
-    let choice = request.present("tool_choice").filter(|choice| choice.get().starts_with('{'));
-    let Some(choice) = choice else { return Ok(false) };
-    let members: RawObject<'_> = serde_json::from_str(choice.get())?;
-    let hosted = match members.text("type").as_deref() {
-        None | Some("function" | "custom" | "allowed_tools") => false,
-        Some(_) => true,
-    };
-    if hosted {
-        request.set("tool_choice", "auto")?;
-    }
-    Ok(hosted)
 }
 
 /// The list with its changes; `None` where there are none.

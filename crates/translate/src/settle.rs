@@ -13,6 +13,7 @@ use chatmock_protocol::responses::tool::Tool;
 use chatmock_protocol::tier::Tier;
 
 use crate::catalog::{self, Catalog, Resolved, UnknownModel};
+use crate::choice;
 use crate::draft::{Draft, Drafted};
 use crate::end::Finish;
 use crate::failure::{Failure, FailureKind};
@@ -102,6 +103,7 @@ fn complete(draft: &mut Draft<'_>, catalog: &Catalog, policy: &Policy) -> Result
     tier(draft, found, policy)?;
     params::apply(draft, &policy.backend)?;
     resend::fit(draft, &policy.backend)?;
+    choice::fit(draft, &policy.backend)?;
     if draft.request.present("instructions").is_none() {
         draft.request.set("instructions", policy.instructions.of(&resolved.slug))?;
     }
@@ -239,6 +241,9 @@ fn capped(
 /// The one model known to refuse a reasoning summary.
 const WITHOUT_SUMMARY: &str = "gpt-5.3-codex-spark";
 
+/// The words for a summary, as they are written; `none` asks for nothing.
+const SUMMARIES: [&str; 4] = ["\"auto\"", "\"concise\"", "\"detailed\"", "\"none\""];
+
 /// Asks for a summary where one is shown, and returns whether `reasoning` was changed.
 fn summary(draft: &mut Draft<'_>, slug: &str, policy: &Policy) -> Result<bool, Failure> {
     if slug == WITHOUT_SUMMARY {
@@ -248,6 +253,12 @@ fn summary(draft: &mut Draft<'_>, slug: &str, policy: &Policy) -> Result<bool, F
             draft.notices.push(Notice::ignored("reasoning.summary", why));
         }
         return Ok(removed);
+    }
+    let given = draft.reasoning.params.present("summary");
+    if given.is_some_and(|word| !SUMMARIES.contains(&word.get())) {
+        let path = "reasoning.summary";
+        let message = "reasoning.summary must be auto, concise, detailed or none";
+        return Err(Failure::param(path, message));
     }
     if draft.reasoning.params.text("summary").as_deref() == Some("none") {
         return Ok(draft.reasoning.params.remove("summary").is_some());

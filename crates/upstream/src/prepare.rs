@@ -5,6 +5,8 @@
 //! adds tomorrow waits for a release of this program, but no client fails because of one. The routes to other
 //! servers list only what those refuse.
 
+mod inner;
+
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -208,8 +210,8 @@ fn remove_refused(
             removed.push(Cow::Owned(name));
         }
     }
-    remove_tools(request, route.profile().refused_tools, &mut removed)?;
-    if !request.present("tools").is_some_and(has_items) {
+    inner::remove_unknown(request, route.profile(), &mut removed)?;
+    if !(request.present("tools").is_some_and(has_items) || inner::has_more_tools(request)) {
         // Without tools, neither parallel calls nor a choice that requires no call have a meaning.
         request.remove("parallel_tool_calls");
         let choice = request.remove("tool_choice");
@@ -247,35 +249,6 @@ const IDLE: [(&str, &[&str]); 17] = [
 fn asks(name: &str, value: &str) -> bool {
     let idle = IDLE.iter().find(|(idle, _)| *idle == name);
     value != "null" && !idle.is_some_and(|(_, values)| values.contains(&value))
-}
-
-/// Removes the tools of refused kinds; adds the place and kind of each to `removed`.
-fn remove_tools(
-    request: &mut Request<'_>,
-    refused: &[&str],
-    removed: &mut Vec<Cow<'static, str>>,
-) -> Result<(), Error> {
-    let Some(tools) = request.present("tools").filter(|_| !refused.is_empty()) else {
-        return Ok(());
-    };
-    let wrong = Error::Request { param: "tools", message: "must be a list of tools" };
-    let Ok(tools) = serde_json::from_str::<Vec<&RawValue>>(tools.get()) else { return Err(wrong) };
-    let mut left = Vec::with_capacity(tools.len());
-    for (index, tool) in tools.iter().enumerate() {
-        match ItemType::of(tool)
-            .and_then(|tool| tool.kind)
-            .filter(|kind| refused.contains(&&**kind))
-        {
-            Some(kind) => removed.push(format!("tools[{index}] ({})", &*kind).into()),
-            None => left.push(*tool),
-        }
-    }
-    if left.len() == tools.len() {
-        return Ok(());
-    }
-    let left = chatmock_protocol::json::raw(&left).map_err(|_| unwritable("tools"))?;
-    request.put("tools", Cow::Owned(left));
-    Ok(())
 }
 
 /// Returns whether a value is anything but an empty list.
@@ -320,6 +293,10 @@ fn fill_metadata(request: &mut Request<'_>, session: &SessionId) -> Result<(), E
             Error::Request { param: "client_metadata", message: "must be an object" }
         })?,
     };
+    if metadata.iter().any(|(_, value)| !value.get().starts_with('"')) {
+        let message = "must be an object of texts";
+        return Err(Error::Request { param: "client_metadata", message });
+    }
     for name in ["session_id", "thread_id"] {
         metadata.set(name, session.as_str()).map_err(|_| unwritable("client_metadata"))?;
     }
@@ -369,8 +346,8 @@ mod tests {
 
     #[test]
     fn what_is_not_changed_keeps_its_place_and_its_bytes() {
-        let body = r#"{"stream":false,"input":[ {"a":"\u00e9\/","n":12345678901234567890123} ],"instructions":"a\u0062","store":true,"model":"m","include":["reasoning.encrypted_content", "x"],"client_metadata":{"mine":"1","session_id":"old"},"prompt_cache_key":"theirs","tools":[{"type":"web_search"}],"tool_choice":"required","parallel_tool_calls":false}"#;
-        let expected = r#"{"stream":true,"input":[ {"a":"\u00e9\/","n":12345678901234567890123} ],"instructions":"a\u0062","store":false,"model":"m","include":["reasoning.encrypted_content", "x"],"client_metadata":{"mine":"1","session_id":"sid","thread_id":"sid"},"prompt_cache_key":"sid","tools":[{"type":"web_search"}],"tool_choice":"required","parallel_tool_calls":false}"#;
+        let body = r#"{"stream":false,"input":[ {"a":"\u00e9\/","n":12345678901234567890123} ],"instructions":"a\u0062","store":true,"model":"m","include":["reasoning.encrypted_content" ],"client_metadata":{"mine":"1","session_id":"old"},"prompt_cache_key":"theirs","tools":[{"type":"web_search"}],"tool_choice":"required","parallel_tool_calls":false}"#;
+        let expected = r#"{"stream":true,"input":[ {"a":"\u00e9\/","n":12345678901234567890123} ],"instructions":"a\u0062","store":false,"model":"m","include":["reasoning.encrypted_content" ],"client_metadata":{"mine":"1","session_id":"sid","thread_id":"sid"},"prompt_cache_key":"sid","tools":[{"type":"web_search"}],"tool_choice":"required","parallel_tool_calls":false}"#;
         assert_eq!(text(body), expected);
         assert!(prepared(body).unwrap().removed().is_empty());
     }
@@ -415,7 +392,8 @@ mod tests {
     #[test]
     fn an_include_list_is_completed() {
         let body = r#"{"input":[],"include":["a\u0062"]}"#;
-        assert!(text(body).contains(r#""include":["ab","reasoning.encrypted_content"]"#));
+        assert!(text(body).contains(r#""include":["reasoning.encrypted_content"]"#));
+        assert_eq!(prepared(body).unwrap().removed(), ["include[0] (ab)"]);
         let null = r#"{"include":null,"input":[],"instructions":null}"#;
         let expected =
             r#"{"include":["reasoning.encrypted_content"],"input":[],"instructions":"","#;
@@ -430,6 +408,7 @@ mod tests {
             (r#"{"input":[],"instructions":["a"]}"#, "instructions"),
             (r#"{"input":[],"include":"a"}"#, "include"),
             (r#"{"input":[],"client_metadata":"a"}"#, "client_metadata"),
+            (r#"{"input":[],"client_metadata":{"a":1}}"#, "client_metadata"),
         ] {
             let error = prepared(body).unwrap_err();
             assert!(

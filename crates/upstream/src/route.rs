@@ -15,8 +15,7 @@ use reqwest::Url;
 
 use crate::error::Error;
 
-use backend_profile::BackendProfile;
-pub(crate) use backend_profile::{HeaderSet, ModelListShape, Required, ToolLayout};
+pub(crate) use backend_profile::{BackendProfile, HeaderSet, ModelListShape, Required, ToolLayout};
 pub(crate) use endpoints::Endpoints;
 
 /// The way to one backend that speaks the Responses API: its profile and its address.
@@ -135,6 +134,12 @@ impl UpstreamRoute {
     #[must_use]
     pub fn is_closed(&self) -> bool {
         self.profile.known.is_some()
+    }
+
+    /// Types of items of the public API that this backend refuses.
+    #[must_use]
+    pub fn refused_items(&self) -> &'static [&'static str] {
+        self.profile.refused_items
     }
 
     /// Members that this backend accepts and others do not; what they ask for need not be emulated.

@@ -129,6 +129,8 @@ pub(crate) struct Values {
     pub(crate) url: String,
     /// The models, the one to use first.
     pub(crate) models: Vec<String>,
+    /// The tokens that the model to use can read, where the server says it.
+    pub(crate) window: Option<u64>,
     /// The variable that has the key, and the key where it is set.
     pub(crate) key: Option<KeyVariable>,
 }
@@ -148,13 +150,36 @@ impl std::fmt::Debug for KeyVariable {
     }
 }
 
+/// The variable with the tokens at which Claude Code shortens a conversation. Without it, a model that it does not know
+/// has a window of a million.
+pub(crate) const COMPACT_WINDOW: &str = "CLAUDE_CODE_AUTO_COMPACT_WINDOW";
+
+/// The tokens of a window that are left for an answer, which are the most that it asks for.
+const ANSWER: u64 = 32_000;
+
+/// Returns the tokens at which a conversation is to be shortened that has a window of so many.
+pub(crate) fn compact_window(window: u64) -> u64 {
+    match window {
+        0..64_000 => window / 2,
+        _ => window - ANSWER,
+    }
+}
+
 /// What a client sends where the server asks for no key.
 const NO_KEY: &str = "unused";
+
+/// The window of most models, for one whose window is not known.
+const USUAL_WINDOW: u64 = 272_000;
 
 impl Values {
     /// Returns the model to use.
     pub(crate) fn model(&self) -> &str {
         self.models.first().map_or("MODEL", String::as_str)
+    }
+
+    /// Returns the tokens at which a client shortens a conversation, as text.
+    fn compact_window(&self) -> String {
+        compact_window(self.window.unwrap_or(USUAL_WINDOW)).to_string()
     }
 
     /// Fills in a template for a person to read, with a key as its variable.
@@ -172,7 +197,7 @@ impl Values {
 
     fn fill_with(&self, template: &str, key: &str) -> String {
         let filled = template.replace("{url}", &self.url).replace("{model}", self.model());
-        filled.replace("{key}", key)
+        filled.replace("{compact_window}", &self.compact_window()).replace("{key}", key)
     }
 }
 
@@ -202,6 +227,7 @@ impl FileChange {
                 .replace("{models}", &models)
                 .replace("{model}", values.model())
                 .replace("{key_line}", &key_line)
+                .replace("{compact_window}", &values.compact_window())
                 .replace("{key}", &key),
         };
         self.pieces.iter().map(fill).collect()
@@ -211,5 +237,19 @@ impl FileChange {
     pub(crate) fn writes_key(&self, values: &Values) -> bool {
         let asks = self.pieces.iter().any(|piece| piece.text.contains("{key}"));
         asks && self.key_reference.is_none() && values.key.is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_conversation_is_shortened_before_its_window_is_full() {
+        for (window, shortened) in
+            [(272_000, 240_000), (872_000, 840_000), (64_000, 32_000), (8_192, 4_096), (0, 0)]
+        {
+            assert_eq!(compact_window(window), shortened);
+        }
     }
 }

@@ -75,6 +75,7 @@ mod tests {
         Values {
             url: "http://127.0.0.1:8000".into(),
             models: vec!["m-1".into(), "m-2".into()],
+            window: None,
             key,
         }
     }

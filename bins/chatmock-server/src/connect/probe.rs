@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Duration;
 
-use chatmock_server::protocol::codex::models::read_public_list;
+use chatmock_server::protocol::codex::models::{Model, read_public_list};
 
 use super::client::KeyVariable;
 
@@ -18,7 +18,7 @@ const MAX_ANSWER: u64 = 8 * 1024 * 1024;
 ///
 /// # Errors
 /// Words for a person.
-pub(crate) fn models(url: &str, key: Option<&KeyVariable>) -> Result<Vec<String>, String> {
+pub(crate) fn models(url: &str, key: Option<&KeyVariable>) -> Result<Vec<Model>, String> {
     let Some(rest) = url.strip_prefix("http://") else {
         return Err(format!("{url} was not asked: only addresses with http:// are"));
     };
@@ -33,7 +33,7 @@ pub(crate) fn models(url: &str, key: Option<&KeyVariable>) -> Result<Vec<String>
     }
     let entries = read_public_list(body.as_bytes());
     let entries = entries.map_err(|_| format!("{url} has no list of models"))?;
-    Ok(entries.into_iter().map(|entry| entry.model.slug).collect())
+    Ok(entries.into_iter().map(|entry| entry.model).collect())
 }
 
 fn ask(host: &str, path: &str, key: Option<&KeyVariable>) -> std::io::Result<String> {

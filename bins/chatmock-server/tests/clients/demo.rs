@@ -16,13 +16,20 @@ const START: Duration = Duration::from_secs(30);
 pub(crate) struct Demo {
     /// The route that it uses.
     pub(crate) route: &'static str,
+    /// The key that it demands, if any.
+    pub(crate) key: Option<&'static str>,
     served: OnceLock<Result<BackgroundProgram, String>>,
 }
 
 impl Demo {
     /// Returns a server that uses a route.
     pub(crate) fn by(route: &'static str) -> Self {
-        Self { route, served: OnceLock::new() }
+        Self { route, key: None, served: OnceLock::new() }
+    }
+
+    /// Returns a server that demands a key.
+    pub(crate) fn with_key() -> Self {
+        Self { key: Some("a-key-of-sixteen-and-more"), ..Self::by("codex") }
     }
 
     /// Returns the server's address, such as `http://127.0.0.1:49152`, or the reason why there is
@@ -53,6 +60,7 @@ impl Demo {
         command.args(["--demo", "--host", "127.0.0.1", "--port", "0", "--route", self.route]);
         command.arg("--embeddings-url").arg(companion(kind)?);
         command.arg("--audio-url").arg(companion(CompanionKind::OpenAi)?);
+        command.args(self.key.into_iter().flat_map(|key| ["--api-key", key]));
         for (name, _) in std::env::vars_os().filter(|(name, _)| steers(&name.to_string_lossy())) {
             command.env_remove(name);
         }

@@ -25,7 +25,7 @@ mod suite;
 const CHECKS: &str = include_str!("../../../../tests/clients/checks.txt");
 
 /// The SDKs: the official libraries of the three APIs, libraries over them, and the strictest parsers.
-const SDKS: [Sdk; 15] = [
+const SDKS: [Sdk; 19] = [
     sdk("openai_python", "openai", &PYTHON, "openai_checks.py"),
     sdk("openai_node", "openai", &NODE, "openai_checks.mjs"),
     sdk("ollama_python", "ollama", &PYTHON, "ollama_checks.py"),
@@ -37,11 +37,18 @@ const SDKS: [Sdk; 15] = [
     sdk("ai_sdk", "ai_sdk", &NODE, "ai_sdk_checks.mjs"),
     sdk("responses_ai_sdk", "loops", &NODE, "responses_ai_sdk.mjs"),
     sdk("responses_langchain", "loops", &NODE, "responses_langchain.mjs"),
+    sdk("chat_langchain", "loops", &NODE, "chat_langchain.mjs"),
     sdk("responses_agents", "loops", &NODE, "responses_agents.mjs"),
     sdk("embeddings_langchain", "embeddings", &NODE, "embeddings_langchain.mjs"),
+    sdk("responses_agents_python", "loops", &PYTHON, "responses_agents.py"),
+    sdk("azure_python", "azure", &PYTHON, "azure_checks.py"),
+    sdk("azure_node", "azure", &NODE, "azure_checks.mjs"),
     sdk("async_openai", "async_openai", &RUST, "async-openai"),
     sdk("ollama_rs", "ollama_rs", &RUST, "ollama-rs"),
 ];
+
+/// The libraries that hand a key over, each in its own way.
+const KEYED: [Sdk; 1] = [sdk("keys_python", "keys", &PYTHON, "keys_checks.py")];
 
 /// Every route, each with its own server.
 const ROUTES: [&str; 3] = ["codex", "plan", "api"];
@@ -52,12 +59,13 @@ fn main() -> ExitCode {
     // run at once.
     arguments.test_threads.get_or_insert(SDKS.len());
     let demos = ROUTES.map(|route| Arc::new(Demo::by(route)));
+    let keyed = Arc::new(Demo::with_key());
     let every = demos.iter().flat_map(|demo| SDKS.map(|sdk| trials(sdk, demo)));
-    let mut suites: Vec<_> = every.collect();
+    let mut suites: Vec<_> = every.chain(KEYED.map(|sdk| trials(sdk, &keyed))).collect();
     let firsts: Vec<_> = suites.iter_mut().filter_map(Iterator::next).collect();
     let trials = firsts.into_iter().chain(suites.into_iter().flatten()).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
-    for demo in demos {
+    for demo in demos.into_iter().chain([keyed]) {
         let log = demo.stop();
         if conclusion.has_failed() {
             eprintln!("What the server on the route {} wrote:\n{log}", demo.route);
@@ -92,7 +100,7 @@ fn checks(sdk: Sdk) -> impl Iterator<Item = &'static str> {
 /// Returns one check of one SDK as a test. The first to run starts the server and the script.
 fn trial(suite: &Arc<Suite>, check: &'static str) -> Trial {
     let suite = Arc::clone(suite);
-    let name = format!("{}::{}::{check}", suite.route(), suite.sdk().name);
+    let name = format!("{}::{}::{check}", suite.server(), suite.sdk().name);
     Trial::ignorable_test(name, move || settle(suite.outcome(check)))
 }
 
@@ -100,7 +108,7 @@ fn trial(suite: &Arc<Suite>, check: &'static str) -> Trial {
 /// test would show it.
 fn unlisted(suite: &Arc<Suite>) -> Trial {
     let suite = Arc::clone(suite);
-    let name = format!("{}::{}::every_check_is_listed", suite.route(), suite.sdk().name);
+    let name = format!("{}::{}::every_check_is_listed", suite.server(), suite.sdk().name);
     Trial::ignorable_test(name, move || {
         let known: Vec<_> = checks(suite.sdk()).collect();
         settle(suite.unlisted(&known))

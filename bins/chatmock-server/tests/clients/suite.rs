@@ -72,9 +72,9 @@ impl Suite {
         self.sdk
     }
 
-    /// Returns the route of the server.
-    pub(crate) fn route(&self) -> &'static str {
-        self.demo.route
+    /// Returns the name of the server: its route, or that it demands a key.
+    pub(crate) fn server(&self) -> &'static str {
+        self.demo.key.map_or(self.demo.route, |_| "keyed")
     }
 
     /// Returns the outcome of a check; the first call runs the script.
@@ -104,7 +104,8 @@ impl Suite {
         let mut command = self.sdk.language.prepare(self.sdk.script)?;
         let url = self.demo.url().map_err(Problem::Failed)?;
         isolate(&mut command, &url);
-        command.env("CHATMOCK_CHECKED_ROUTE", self.route());
+        command.env("CHATMOCK_CHECKED_ROUTE", self.demo.route);
+        command.envs(self.demo.key.map(|key| ("CHATMOCK_KEY", key)));
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         let mut child = command.spawn()?;
         let (lines, printed) = mpsc::channel();

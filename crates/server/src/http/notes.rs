@@ -1,4 +1,5 @@
-//! What the log says about a request: the program and the address that sent it, and the model that it asks for.
+//! What the log and the ledger say about a request: the program and the address that sent it, and the model that it asks
+//! for.
 
 use std::net::IpAddr;
 use std::sync::OnceLock;
@@ -18,7 +19,10 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 const MAX_ENTRY: usize = 64;
 
 /// The longest name of a program, in bytes.
-const MAX_NAME: usize = 32;
+const MAX_NAME: usize = 40;
+
+/// The name of a program that does not name itself.
+const UNKNOWN: &str = "unknown";
 
 /// Programs by a part of their user agent, in lower case; the first that fits gives the name.
 const PROGRAMS: &[(&str, &str)] = &[
@@ -74,7 +78,7 @@ impl RequestNotes {
         };
         let user_agent = text(USER_AGENT.as_str());
         let title = text(TITLE).map(|title| sanitize::text_within(&title, MAX_NAME));
-        let program = title.or_else(|| user_agent.as_deref().map(program));
+        let program = title.or_else(|| user_agent.as_deref().and_then(program));
         Self {
             program,
             user_agent,
@@ -101,6 +105,11 @@ impl RequestNotes {
     /// The name of the program, as far as its headers give it.
     pub(crate) fn program(&self) -> Option<&str> {
         self.program.as_deref()
+    }
+
+    /// The name by which turns of the program are added up.
+    pub(crate) fn client(&self) -> String {
+        self.program.as_deref().unwrap_or(UNKNOWN).to_owned()
     }
 
     /// The header `user-agent`, made harmless.
@@ -137,15 +146,28 @@ fn forwarded_for(headers: &HeaderMap) -> Option<String> {
     Some(sanitize::text_within(entry, MAX_ENTRY))
 }
 
-/// Returns the name of a program: a known one, else the first product of its user agent.
-fn program(user_agent: &str) -> String {
+/// Returns the name of a program: a known one, else the first product of its user agent, without its version.
+fn program(user_agent: &str) -> Option<String> {
     let lower = user_agent.to_ascii_lowercase();
     let known = PROGRAMS.iter().find(|(part, _)| lower.contains(part));
     let name = match known {
         Some((_, name)) => *name,
-        None => user_agent.split(['/', ' ', '(']).next().unwrap_or_default(),
+        None => product(user_agent),
     };
-    sanitize::text_within(name, MAX_NAME)
+    (!name.is_empty()).then(|| sanitize::text_within(name, MAX_NAME))
+}
+
+/// The first word of a user agent, as far as its version.
+fn product(user_agent: &str) -> &str {
+    let word = user_agent.split_ascii_whitespace().next().unwrap_or_default();
+    let is_version = |rest: &str| {
+        let rest = rest.strip_prefix(['v', 'V']).unwrap_or(rest);
+        rest.is_empty() || rest.starts_with(|c: char| c.is_ascii_digit())
+    };
+    match word.split_once('/') {
+        Some((name, rest)) if is_version(rest) => name,
+        _ => word,
+    }
 }
 
 #[cfg(test)]
@@ -170,10 +192,30 @@ mod tests {
             ("ai-sdk/openai-compatible/3.0.92 opencode/1.18.33", "opencode"),
             ("Python/3.11 aiohttp/3.12", "Python"),
             ("curl/8.5.0", "curl"),
+            ("curl", "curl"),
+            ("some-tool/v1.2", "some-tool"),
+            ("<script>alert(1)</script>", "<script>alert(1)</script>"),
         ] {
-            assert_eq!(notes(&[("user-agent", agent)]).program(), Some(name), "{agent}");
+            let notes = notes(&[("user-agent", agent)]);
+            assert_eq!((notes.program(), &*notes.client()), (Some(name), name), "{agent}");
+        }
+        for agent in ["", "   ", "/1"] {
+            let notes = notes(&[("user-agent", agent)]);
+            assert_eq!((notes.program(), &*notes.client()), (None, UNKNOWN), "{agent:?}");
         }
         assert_eq!(notes(&[]).program(), None);
+    }
+
+    #[test]
+    fn the_name_of_a_program_cannot_steer_a_terminal() {
+        let name = |agent: &[u8]| {
+            let mut headers = HeaderMap::new();
+            headers.insert(USER_AGENT, HeaderValue::from_bytes(agent).unwrap());
+            RequestNotes::of(&headers, None).client()
+        };
+        let steered = name(b"a\x9b[2Jb");
+        assert!(steered.chars().all(|c| c.is_ascii_graphic() || c == '\u{fffd}'), "{steered}");
+        assert!(name(&[b'x'; 500]).len() <= MAX_NAME + 3);
     }
 
     #[test]

@@ -5,7 +5,6 @@
 //! Writing in the turn would be simpler, but a slow disk would then hold up answers. The price is that the last second
 //! before a crash is lost.
 
-mod client;
 mod database;
 mod entry;
 mod gaps;
@@ -23,7 +22,6 @@ use std::time::Duration;
 
 use tokio::sync::{Notify, watch};
 
-pub(crate) use self::client::program;
 use self::database::Batch;
 use self::entry::DAY;
 pub(crate) use self::entry::{Tokens, TurnEntry};

@@ -17,7 +17,7 @@ use crate::http::log_limiter::LogLimiter;
 use crate::http::notes::RequestNotes;
 use crate::http::{reason, sanitize};
 use crate::state::guard::QuotaGuard;
-use crate::state::ledger::{self, Ledger, LiveGuard, LiveTurn, Tokens, TurnEntry};
+use crate::state::ledger::{Ledger, LiveGuard, LiveTurn, Tokens, TurnEntry};
 
 /// The most notices of a turn that its record names.
 const MAX_NOTICES: usize = 16;
@@ -73,7 +73,7 @@ impl TurnRecord {
         dialect: &'static str,
     ) -> Self {
         let at = unix_milliseconds().saturating_sub(milliseconds(request.arrived.elapsed()));
-        let client = ledger::program(&request.headers);
+        let client = request.notes.client();
         let label = request.caller.label().map(str::to_owned);
         let (ledger, limiter) = (&services.state.ledger, &services.log_limiter);
         let live = LiveTurn {

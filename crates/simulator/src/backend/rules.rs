@@ -27,6 +27,8 @@ pub(crate) struct Rules {
     pub(crate) flat_tools: bool,
     /// The kinds of input items that it accepts; empty for all.
     pub(crate) items: &'static [&'static str],
+    /// The kinds of input items that it refuses where it accepts any other.
+    pub(crate) refused_items: &'static [&'static str],
     /// The tiers that it accepts for every model.
     pub(crate) tiers: &'static [&'static str],
     /// True if it can require `instructions`.
@@ -126,6 +128,22 @@ pub(super) const CODEX: Rules = Rules {
     ],
     flat_tools: true,
     items: &[],
+    // Kinds of the public API that its own program does not have in its schema.
+    refused_items: &[
+        "apply_patch_call",
+        "apply_patch_call_output",
+        "code_interpreter_call",
+        "computer_call",
+        "computer_call_output",
+        "file_search_call",
+        "local_shell_call_output",
+        "mcp_approval_request",
+        "mcp_approval_response",
+        "mcp_call",
+        "mcp_list_tools",
+        "shell_call",
+        "shell_call_output",
+    ],
     tiers: &[],
     instructions: true,
     zstd: true,
@@ -187,6 +205,7 @@ pub(super) const PLAN: Rules = Rules {
         "custom_tool_call",
         "custom_tool_call_output",
     ],
+    refused_items: &[],
     tiers: &[],
     instructions: false,
     zstd: false,
@@ -248,6 +267,7 @@ pub(super) const API: Rules = Rules {
     ],
     flat_tools: true,
     items: &[],
+    refused_items: &[],
     tiers: &["auto", "default", "flex", "scale"],
     instructions: false,
     zstd: false,

@@ -73,6 +73,7 @@ pub(super) fn check(
     for (index, item) in request.input().iter().enumerate() {
         let place = format!("input[{index}]");
         kind_allowed(item, context)?;
+        kind_known(item, &place, context)?;
         if !context.rules.stores {
             known_members(item, &place)?;
         }
@@ -141,6 +142,29 @@ fn kind_allowed(item: &Value, context: &ValidationContext<'_>) -> Result<(), Err
                  Search call items, and developer function and custom tool call items. Remove \
                  unsupported input items or use an API key instead.";
     Err(context.rules.errors.unsupported_value(words.to_owned(), "invalid_value", "input"))
+}
+
+/// The kinds of items that the engine names where it knows another one not.
+const KNOWN_KINDS: [&str; 7] = [
+    "message",
+    "reasoning",
+    "function_call",
+    "function_call_output",
+    "custom_tool_call",
+    "custom_tool_call_output",
+    "web_search_call",
+];
+
+/// Rejects an item of a kind that the backend is not known to take.
+fn kind_known(
+    item: &Value,
+    place: &str,
+    context: &ValidationContext<'_>,
+) -> Result<(), ErrorResponse> {
+    if context.rules.refused_items.contains(&kind(item)) {
+        return Err(wrong_value(&item["type"], &KNOWN_KINDS, &format!("{place}.type")));
+    }
+    Ok(())
 }
 
 fn id(item: &Value, place: &str) -> Result<(), ErrorResponse> {

@@ -5,11 +5,12 @@ use chatmock_protocol::json::Text;
 
 use super::family::{NO_SUCH_THREAD, NO_THREADS};
 use super::lowering::{self, Lowered};
-use super::{MessagesShape, ShownThinking, count, options, tools};
+use super::{MessagesShape, ShownThinking, options, tools};
 use crate::draft::{self, Draft, Drafted, NOT_ACCEPTED, NOT_STORED, ParamName, Reasoning};
 use crate::end::Finish;
 use crate::failure::{Failure, FailureKind};
 use crate::format;
+use crate::input_tokens::estimate;
 use crate::notice::{Notice, NoticeKind};
 use crate::reasoning_seal::ReasoningSeal;
 
@@ -60,7 +61,7 @@ pub(super) fn lower<'b>(
     tools.put(&mut draft)?;
     format::put(format, None, &mut draft)?;
     let fast = options::speed(&mut request, &mut draft);
-    let input_tokens = count::estimate(&draft.request);
+    let input_tokens = estimate(&draft.request);
     let seal = seal.clone();
     let own = MessagesShape { thinking, seal, input_tokens, fast, only_searches };
     Ok(Drafted { draft, own })

@@ -58,6 +58,12 @@ impl<'i> Head<'i> {
         head
     }
 
+    /// The type of an item; empty where it says none, or has escapes in it, which no known type has.
+    pub(super) fn kind_of(item: &str) -> &str {
+        let kind = members(item).find(|(name, _)| *name == "type").map_or("", |(_, value)| value);
+        kind.strip_prefix('"').and_then(|kind| kind.strip_suffix('"')).unwrap_or_default()
+    }
+
     /// Returns whether it is a reference to a kept item.
     pub(super) fn is_reference(&self) -> bool {
         self.kind == "item_reference"

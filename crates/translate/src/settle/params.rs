@@ -56,6 +56,7 @@ mod tests {
         accepted_params: &["max_output_tokens", "metadata", "store", "temperature", "top_p"],
         default_summary: false,
         closed: false,
+        refused_items: &[],
     };
 
     fn applied<D: Dialect>(body: &str, backend: &Backend) -> (String, Option<u64>, Vec<String>) {

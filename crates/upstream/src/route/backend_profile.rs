@@ -11,8 +11,10 @@ pub(crate) struct BackendProfile {
     pub(crate) known: Option<&'static [&'static str]>,
     /// Members that the backend answers with status 400, where others are passed on; sorted.
     pub(crate) refused: &'static [&'static str],
-    /// Kinds of tools that the backend refuses; sorted.
-    pub(crate) refused_tools: &'static [&'static str],
+    /// The kinds of tools that the backend takes, where it refuses every other one; sorted.
+    pub(crate) known_tools: Option<&'static [&'static str]>,
+    /// Types of items that the public API has and the backend refuses; sorted.
+    pub(crate) refused_items: &'static [&'static str],
     /// Members that it accepts and not every backend does; sorted.
     pub(crate) accepts: &'static [&'static str],
     /// Requirements on a request.
@@ -115,14 +117,17 @@ pub(crate) static CODEX: BackendProfile = BackendProfile {
         "tools",
     ]),
     refused: &[],
-    refused_tools: &[
-        "code_interpreter",
-        "computer",
-        "computer_use",
-        "computer_use_preview",
-        "file_search",
-        "mcp",
-    ],
+    known_tools: Some(&[
+        "custom",
+        "function",
+        "image_generation",
+        "local_shell",
+        "namespace",
+        "tool_search",
+        "web_search",
+    ]),
+    // Types that nobody knows yet are passed on, since the backend's own program may know them.
+    refused_items: &chatmock_protocol::codex::items::REFUSED,
     accepts: &[],
     required: Required { metadata: true, ..STATELESS },
     tools: ToolLayout::Flat,
@@ -157,15 +162,28 @@ pub(crate) static PLAN: BackendProfile = BackendProfile {
         "tools",
     ]),
     refused: &[],
-    refused_tools: &[
-        "code_interpreter",
-        "computer_use",
-        "computer_use_preview",
-        "file_search",
-        "image_generation",
-        "local_shell",
-        "mcp",
-        "tool_search",
+    known_tools: Some(&["custom", "function", "namespace", "web_search"]),
+    refused_items: &[
+        "agent_message",
+        "apply_patch_call",
+        "apply_patch_call_output",
+        "code_interpreter_call",
+        "computer_call",
+        "computer_call_output",
+        "configuration_update",
+        "context_compaction",
+        "file_search_call",
+        "image_generation_call",
+        "local_shell_call",
+        "local_shell_call_output",
+        "mcp_approval_request",
+        "mcp_approval_response",
+        "mcp_call",
+        "mcp_list_tools",
+        "shell_call",
+        "shell_call_output",
+        "tool_search_call",
+        "tool_search_output",
     ],
     accepts: &[],
     required: STATELESS,
@@ -187,7 +205,8 @@ const API: BackendProfile = BackendProfile {
     base: "https://api.openai.com/v1",
     known: None,
     refused: &["generate", "reasoning_effort"],
-    refused_tools: &[],
+    known_tools: None,
+    refused_items: &[],
     accepts: &[],
     required: Required {
         stateless: false,
@@ -243,7 +262,8 @@ mod tests {
     fn tables_are_sorted_and_consistent() {
         for profile in [&CODEX, &PLAN, &OPENAI, &GENERIC] {
             let known = profile.known.unwrap_or_default();
-            let tables = [known, profile.refused, profile.refused_tools, profile.accepts];
+            let tools = profile.known_tools.unwrap_or_default();
+            let tables = [known, profile.refused, tools, profile.refused_items, profile.accepts];
             assert!(tables.iter().all(|table| table.is_sorted()), "{}", profile.name);
             assert!(
                 !profile.accepts.iter().any(|name| profile.refused.contains(name)),

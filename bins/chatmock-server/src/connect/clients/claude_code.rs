@@ -1,6 +1,8 @@
 //! Claude Code: variables in its settings, or for one run alone.
 
-use super::super::client::{Base, Client, FileChange, Format, Launch, PieceTemplate, Place, Setup};
+use super::super::client::{
+    Base, COMPACT_WINDOW, Client, FileChange, Format, Launch, PieceTemplate, Place, Setup,
+};
 
 pub(super) const CLIENT: Client = Client {
     name: "claude",
@@ -16,6 +18,7 @@ pub(super) const CLIENT: Client = Client {
             PieceTemplate { path: &["env", "ANTHROPIC_AUTH_TOKEN"], text: "\"{key}\"" },
             PieceTemplate { path: &["env", "ANTHROPIC_MODEL"], text: "\"{model}\"" },
             PieceTemplate { path: &["env", "ANTHROPIC_SMALL_FAST_MODEL"], text: "\"{model}\"" },
+            PieceTemplate { path: &["env", COMPACT_WINDOW], text: "\"{compact_window}\"" },
         ],
         key_reference: None,
         key_line: "",
@@ -31,6 +34,7 @@ pub(super) const CLIENT: Client = Client {
             ("ANTHROPIC_AUTH_TOKEN", "{key}"),
             ("ANTHROPIC_MODEL", "{model}"),
             ("ANTHROPIC_SMALL_FAST_MODEL", "{model}"),
+            (COMPACT_WINDOW, "{compact_window}"),
         ],
     }),
 };
@@ -49,6 +53,8 @@ mod tests {
             BEFORE,
             &["\"ANTHROPIC_BASE_URL\": \"http://127.0.0.1:8000\"", "\"m-1\""],
         );
+        let window = "\"CLAUDE_CODE_AUTO_COMPACT_WINDOW\": \"240000\"";
+        there_and_back(&CLIENT, BEFORE, &[window]);
         there_and_back(&CLIENT, "{\"env\": {\"A\": \"1\"}}", &["\"ANTHROPIC_MODEL\""]);
         edited_between(&CLIENT, BEFORE, ("\"x\"", "\"y\""));
     }

@@ -18,10 +18,10 @@ use crate::state::responses::StoredResponse;
 use crate::{tasks, turn};
 
 /// The reasons for which the count may differ from the backend's.
-const EXACT: &str =
-    "the text was counted here; pictures, files and encrypted reasoning were not counted";
-const ESTIMATED: &str = "the text was estimated here, at four characters a token; pictures, files \
-                         and encrypted reasoning were not counted";
+const EXACT: &str = "the text was counted here; pictures and files were estimated, and encrypted \
+                     reasoning was not counted";
+const ESTIMATED: &str = "the text was estimated here, at four characters a token, and so were \
+                         pictures and files; encrypted reasoning was not counted";
 
 #[derive(Serialize)]
 struct Counted {

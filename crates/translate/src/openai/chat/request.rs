@@ -1,5 +1,6 @@
 //! A chat request, lowered to a draft.
 
+use chatmock_protocol::json::raw;
 use chatmock_protocol::openai::chat::request::{Reasoning, Request, ResponseFormat};
 
 use super::{ChatShape, messages, tools};
@@ -25,6 +26,7 @@ pub(crate) fn draft<'b>(
     // The old form counts only where the new one offers nothing.
     let legacy_functions =
         request.functions.is_some() && request.tools.as_ref().is_none_or(Vec::is_empty);
+    check_objects(&request)?;
     report_ignored(&request, &mut draft);
     optional_params(&mut request, &mut draft)?;
     draft.model.name = draft::model(request.model.take())?;
@@ -49,6 +51,9 @@ pub(crate) fn draft<'b>(
     conversation.finish(&mut draft)?;
     tools::offer(&mut request, legacy_functions, &mut draft)?.put(&mut draft)?;
     let verbosity = request.verbosity.take().map(|text| text.0);
+    if let Some(verbosity) = &verbosity {
+        format::check_verbosity(Some(&raw(verbosity)?), "verbosity")?;
+    }
     format::put(format, verbosity, &mut draft)?;
     if let Some(key) = request.prompt_cache_key.take() {
         draft.request.set("prompt_cache_key", &key)?;
@@ -116,6 +121,20 @@ fn conversation<'b>(
         return Err(Failure::param("messages", "messages is required and must not be empty"));
     }
     messages::lower(messages, json_mode, seal)
+}
+
+/// Refuses members that are not the objects which they should be, whatever becomes of a right one.
+fn check_objects(request: &Request<'_>) -> Result<(), Failure> {
+    let members = [
+        ("audio", request.audio),
+        ("logit_bias", request.logit_bias),
+        ("metadata", request.metadata),
+        ("prediction", request.prediction),
+    ];
+    match members.into_iter().find(|(_, value)| value.is_some_and(|value| !value.is_object())) {
+        Some((name, _)) => Err(Failure::param(name, format!("{name} must be an object"))),
+        None => Ok(()),
+    }
 }
 
 /// Reports the members that have no effect here; one that asks for the default loses nothing.

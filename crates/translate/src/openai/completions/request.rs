@@ -18,6 +18,9 @@ use crate::stop::{self, StopCriteria};
 /// Lowers a request: each prompt becomes a person's message of its own.
 pub(super) fn draft(mut request: Request<'_>) -> Result<Drafted<'_, CompletionsShape>, Failure> {
     let mut draft = Draft { choices: draft::choices(request.n)?, ..Draft::default() };
+    if request.logit_bias.is_some_and(|bias| !bias.is_object()) {
+        return Err(Failure::param("logit_bias", "logit_bias must be an object"));
+    }
     report_ignored(&request, &mut draft);
     optional_params(&mut request, &mut draft)?;
     draft.model.name = draft::model(request.model.take())?;

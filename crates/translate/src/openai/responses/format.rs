@@ -43,6 +43,7 @@ pub(super) fn structured<'b>(
         None => changed |= of_chat(request, &mut text, draft, &mut json)?,
     }
     changed |= verbosity(request, &mut text, draft)?;
+    format::check_verbosity(text.as_read("verbosity"), "text.verbosity")?;
     if request.remove("response_format").is_some() {
         draft.notices.push(Notice::ignored("response_format", "text.format says it already"));
     }
@@ -58,8 +59,20 @@ fn completed(given: &RawValue, json: &mut bool) -> Result<Option<Box<RawValue>>,
     let Ok(mut format) = read_text::<RawObject<'_>>(given.get()) else {
         return Err(Failure::param("text.format", "text.format must be an object"));
     };
-    *json = format.text("type").is_some_and(|kind| kind != "text");
-    let Some(given) = format.as_read("schema") else { return Ok(None) };
+    let Some(kind) = format.text("type").map(Cow::into_owned) else {
+        return Err(Failure::param("text.format.type", "a format needs a type"));
+    };
+    *json = kind != "text";
+    let Some(given) = format.as_read("schema").filter(|schema| schema.get() != "null") else {
+        return if kind == "json_schema" {
+            Err(Failure::param(SCHEMA, "a json_schema format needs a schema"))
+        } else {
+            Ok(None)
+        };
+    };
+    if !given.get().starts_with('{') {
+        return Err(Failure::param(SCHEMA, "the schema must be an object"));
+    }
     match format.get("strict").map(RawValue::get) {
         Some("true") => return format::checked(given, SCHEMA).map(|()| None),
         Some("false") => return Ok(None),
@@ -99,6 +112,8 @@ fn verbosity<'b>(
     let given = string(request, "verbosity")?;
     request.remove("verbosity");
     let Some(given) = given else { return Ok(false) };
+    let value = raw(&given)?;
+    format::check_verbosity(Some(&value), "verbosity")?;
     if text.present("verbosity").is_some() {
         draft.notices.push(Notice::ignored("verbosity", "text.verbosity says it already"));
         return Ok(false);

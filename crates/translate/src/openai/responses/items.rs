@@ -22,12 +22,16 @@ use crate::failure::Failure;
 use crate::field_path::FieldPath;
 use crate::notice::{Notice, NoticeKind};
 use crate::openai::chat::messages::Lowering;
+use crate::openai::responses::tools;
 
 /// The path of the items.
 const INPUT: FieldPath<'_> = FieldPath::Top("input");
 
 /// The type of a reference to an item of a kept response.
 pub(crate) const REFERENCE: &str = "item_reference";
+
+/// The type of an item that offers further tools.
+const MORE_TOOLS: &str = "additional_tools";
 
 /// Types of parts of messages, which some programs put among the items.
 const PARTS: [&str; 6] = ["text", "image_url", "file", "input_text", "input_image", "input_file"];
@@ -72,13 +76,16 @@ struct Items<'b> {
     systems: bool,
     /// True if something of chat completions was among the items.
     converted: bool,
+    /// What is noted of tools that items offer.
+    offered: Draft<'b>,
 }
 
 impl Default for Items<'_> {
     fn default() -> Self {
         let mut lowering = Lowering::default();
         lowering.conversation = Conversation::within_others();
-        Self { items: Vec::new(), lowering, systems: false, converted: false }
+        let offered = Draft::default();
+        Self { items: Vec::new(), lowering, systems: false, converted: false, offered }
     }
 }
 
@@ -103,6 +110,7 @@ impl<'b> Items<'b> {
             "reasoning" => self.reasoning(members, path),
             REFERENCE => self.reference(&members, path),
             "function" => self.chat_call(item, path),
+            MORE_TOOLS => self.more_tools(item, members, path),
             kind if PARTS.contains(&kind) => self.part_alone(item, path),
             "" => {
                 let message = format!("{path} needs a type, such as message or function_call");
@@ -163,6 +171,24 @@ impl<'b> Items<'b> {
         self.add_members(&members)
     }
 
+    /// Further tools, each as those of the request are.
+    fn more_tools(
+        &mut self,
+        item: &'b RawValue,
+        mut members: RawObject<'b>,
+        path: FieldPath<'_>,
+    ) -> Result<(), Failure> {
+        let path = path.member("tools");
+        let given = members.as_read("tools").filter(|list| list.get() != "null");
+        let tools = given.map(|list| tools::mended(list, path, &mut self.offered)).transpose()?;
+        let Some(tools) = tools.flatten() else {
+            self.items.push(Cow::Borrowed(item));
+            return Ok(());
+        };
+        members.put("tools", Cow::Owned(tools));
+        self.add_members(&members)
+    }
+
     /// A call in the form that chat completions nest in a message.
     fn chat_call(&mut self, item: &'b RawValue, path: FieldPath<'_>) -> Result<(), Failure> {
         let call: ToolCall<'b> =
@@ -172,7 +198,10 @@ impl<'b> Items<'b> {
     }
 
     fn finish(self, request: &mut Request<'b>, draft: &mut Draft<'b>) -> Result<(), Failure> {
-        let Self { items, mut lowering, systems, converted } = self;
+        let Self { items, mut lowering, systems, converted, mut offered } = self;
+        draft.notices.append(&mut offered.notices);
+        draft.shortened.append(&mut offered.shortened);
+        draft.web_search = draft.web_search.or(offered.web_search);
         draft.notices.append(&mut lowering.conversation.notices);
         draft.shortened.append(&mut lowering.conversation.shortened);
         let done = [

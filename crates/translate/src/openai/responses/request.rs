@@ -24,6 +24,7 @@ pub(crate) fn draft(mut request: Request<'_>) -> Result<Drafted<'_, ResponsesSha
     // Absent, it is true: that is this API's default.
     draft.storage.store = boolean(&request, "store")?.unwrap_or(true);
     draft.storage.raw_items = true;
+    options::check_types(&request)?;
     refuse_needed(&request)?;
     draft.storage.previous_response_id = string(&request, "previous_response_id")?;
     let mut own = ResponsesShape::default();
@@ -178,6 +179,13 @@ fn reasoning<'b>(request: &mut Request<'b>, draft: &mut Draft<'b>) -> Result<(),
     if let Some(reasoning) = request.as_read("reasoning") {
         draft.reasoning.params = read_text(reasoning.get())
             .map_err(|_| Failure::param("reasoning", "reasoning must be an object"))?;
+    }
+    // The older name of the summary.
+    if let Some(summary) = draft.reasoning.params.remove("generate_summary") {
+        if summary.get() != "null" && draft.reasoning.params.present("summary").is_none() {
+            draft.reasoning.params.put("summary", summary);
+        }
+        request.set("reasoning", &draft.reasoning.params)?;
     }
     let effort = string(request, NAME)?;
     request.remove(NAME);

@@ -74,6 +74,24 @@ pub(super) fn tools<'b>(
     Ok(offer)
 }
 
+/// Brings tools that an item offers into the same shape; `None` where nothing changes.
+///
+/// # Errors
+/// When a tool cannot be meant; the failure names its path.
+pub(super) fn mended<'b>(
+    list: &'b RawValue,
+    path: FieldPath<'_>,
+    draft: &mut Draft<'b>,
+) -> Result<Option<Box<RawValue>>, Failure> {
+    let mut offer = Offer::default();
+    let mended = offer.list(list, path, draft)?;
+    if offer.changed {
+        let why = "tools went in the form that the backend takes";
+        draft.notices.push(Notice::new(path.to_string(), NoticeKind::Changed, why));
+    }
+    Ok(mended)
+}
+
 /// The functions in the old form of chat completions, where no tools are offered.
 fn functions<'b>(request: &mut Request<'b>) -> Result<Vec<&'b RawValue>, Failure> {
     let Some(functions) = request.as_read("functions").filter(|given| given.get() != "null") else {
@@ -176,18 +194,28 @@ impl Offer {
         let Some(list) = given.as_read("tools").filter(|list| list.get() != "null") else {
             return Ok(Cow::Borrowed(tool));
         };
-        let path = path.member("tools");
+        let Some(tools) = self.list(list, path.member("tools"), draft)? else {
+            return Ok(Cow::Borrowed(tool));
+        };
+        given.put("tools", Cow::Owned(tools));
+        Ok(Cow::Owned(raw(&given)?))
+    }
+
+    /// The tools of a list; `None` where nothing changes.
+    fn list<'b>(
+        &mut self,
+        list: &'b RawValue,
+        path: FieldPath<'_>,
+        draft: &mut Draft<'b>,
+    ) -> Result<Option<Box<RawValue>>, Failure> {
         let inner: Vec<&'b RawValue> = serde_json::from_str(list.get())
             .map_err(|_| Failure::param(path, format!("{path} must be a list")))?;
         let mut tools = Vec::with_capacity(inner.len());
         for (index, inner) in inner.into_iter().enumerate() {
             tools.push(self.tool(inner, path.item(index), draft)?);
         }
-        if tools.iter().all(|tool| matches!(tool, Cow::Borrowed(_))) {
-            return Ok(Cow::Borrowed(tool));
-        }
-        given.set("tools", &tools)?;
-        Ok(Cow::Owned(raw(&given)?))
+        let same = tools.iter().all(|tool| matches!(tool, Cow::Borrowed(_)));
+        Ok(if same { None } else { Some(raw(&tools)?) })
     }
 
     /// A tool in the shape of chat completions.

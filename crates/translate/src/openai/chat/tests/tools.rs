@@ -128,18 +128,22 @@ fn every_form_of_a_choice_is_understood() {
         (json!({"type": "function", "name": "g"}), json!({"type": "function", "name": "g"})),
         (json!({"function": {"name": "g"}}), json!({"type": "function", "name": "g"})),
         (custom.clone(), json!({"type": "custom", "name": "p"})),
-        (
-            allowed(json!([function("f"), custom])),
-            json!({"type": "allowed_tools", "mode": "required", "tools": [{"type": "function", "name": "f"}, {"type": "custom", "name": "p"}]}),
-        ),
-        (
-            json!({"type": "allowed_tools", "tools": [{"type": "function", "name": "g"}]}),
-            json!({"type": "allowed_tools", "mode": "auto", "tools": [{"type": "function", "name": "g"}]}),
-        ),
     ] {
         let settled = hi(&json!({"tools": offered, "tool_choice": given}));
         assert_eq!(settled.body["tool_choice"], sent, "{given}");
         assert!(settled.notices.is_empty());
+    }
+    let flat = json!({"type": "allowed_tools", "tools": [{"type": "function", "name": "g"}]});
+    for (given, word, left) in [
+        (allowed(json!([function("f"), custom])), "required", vec!["f", "p"]),
+        (flat, "auto", vec!["g"]),
+    ] {
+        let settled = hi(&json!({"tools": offered, "tool_choice": given}));
+        assert_eq!(settled.body["tool_choice"], word, "{given}");
+        let tools = settled.body["tools"].as_array().unwrap().iter();
+        let names: Vec<&str> = tools.map(|tool| tool["name"].as_str().unwrap()).collect();
+        assert_eq!(names, left);
+        assert_eq!(settled.noted(), [("tool_choice", "emulated")]);
     }
     assert!(hi(&json!({"tools": offered, "tool_choice": null})).body.get("tool_choice").is_none());
 }
@@ -318,6 +322,7 @@ fn unknown_members_of_tools_and_choices_are_reported() {
     assert_eq!(
         fields,
         [
+            "tool_choice",
             "tool_choice.allowed_tools.tools[0].function.x9",
             "tool_choice.allowed_tools.tools[0].x8",
             "tool_choice.allowed_tools.x7",

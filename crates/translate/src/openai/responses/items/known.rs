@@ -74,7 +74,8 @@ pub(super) fn is_plain(item: &str) -> bool {
         Some("\"function_call\"" | "\"custom_tool_call\"") => CALL,
         Some("\"function_call_output\"" | "\"custom_tool_call_output\"") => RESULT,
         Some("\"item_reference\"") => return found.plain && is_word(found.id),
-        Some("\"function\"") | None => return false,
+        // Its tools are looked at one by one.
+        Some("\"function\"" | "\"additional_tools\"") | None => return false,
         Some(kind) => {
             let bare = bare(kind);
             return !super::PARTS.contains(&bare) && !bare.is_empty();

@@ -92,3 +92,46 @@ fn what_is_null_is_absent() {
     let plain = sent(&json!({}));
     assert_eq!((&settled.text, settled.notices.len()), (&plain.text, 0));
 }
+
+#[test]
+fn the_older_name_of_a_summary_is_understood() {
+    let reasoning = |value: Value| sent(&json!({"reasoning": value})).body["reasoning"].clone();
+    let auto = json!({"effort": "low", "summary": "auto"});
+    assert_eq!(reasoning(json!({"effort": "low", "generate_summary": "auto"})), auto);
+    let both = json!({"effort": "low", "generate_summary": "detailed", "summary": "auto"});
+    assert_eq!(reasoning(both), auto);
+}
+
+#[test]
+fn words_and_values_that_cannot_be_meant_are_refused_with_their_path() {
+    for (more, path) in [
+        (json!({"reasoning": {"summary": "long"}}), "reasoning.summary"),
+        (json!({"text": {"verbosity": "loud"}}), "text.verbosity"),
+        (json!({"text": {"verbosity": 1}}), "text.verbosity"),
+        (json!({"verbosity": "loud"}), "verbosity"),
+        (json!({"text": {"format": {"name": "n"}}}), "text.format.type"),
+        (json!({"text": {"format": {"type": "json_schema", "name": "n"}}}), "text.format.schema"),
+        (json!({"text": {"format": {"type": "json_schema", "schema": "s"}}}), "text.format.schema"),
+        (
+            json!({"stream_options": {"include_obfuscation": "no"}}),
+            "stream_options.include_obfuscation",
+        ),
+        (json!({"parallel_tool_calls": "yes"}), "parallel_tool_calls"),
+        (json!({"temperature": "hot"}), "temperature"),
+        (json!({"top_p": []}), "top_p"),
+        (json!({"seed": 1.5}), "seed"),
+        (json!({"n": "2"}), "n"),
+        (json!({"top_logprobs": "all"}), "top_logprobs"),
+        (json!({"max_tool_calls": {}}), "max_tool_calls"),
+        (json!({"user": 7}), "user"),
+        (json!({"safety_identifier": 7}), "safety_identifier"),
+        (json!({"truncation": true}), "truncation"),
+        (json!({"prompt_cache_retention": 7}), "prompt_cache_retention"),
+        (json!({"generate": "no"}), "generate"),
+    ] {
+        let mut body = json!({"model": "gpt-6-sol", "input": "json"});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let failure = settled::<Responses>(&body.to_string(), &Policy::default()).unwrap_err();
+        assert_eq!((failure.status(), failure.param.as_deref()), (400, Some(path)), "{more}");
+    }
+}

@@ -174,12 +174,8 @@ fn tools_and_choices_of_chat_completions_become_flat() {
         body["tools"][1]["format"],
         json!({"type": "grammar", "syntax": "lark", "definition": "x"})
     );
-    assert_eq!(
-        body["tool_choice"],
-        json!({"type": "allowed_tools", "mode": "required", "tools": [
-            {"type": "function", "name": "read"}, {"type": "custom", "name": "patch"},
-        ]})
-    );
+    assert_eq!(body["tools"].as_array().unwrap().len(), 2);
+    assert_eq!(body["tool_choice"], "required");
 }
 
 #[test]
@@ -263,4 +259,31 @@ fn pictures_that_the_backend_refuses_are_named_or_told_of() {
         }
         assert_eq!(before.notices.iter().filter(|n| n.field.ends_with("image_url")).count(), 2);
     }
+}
+
+#[test]
+fn tools_in_an_item_are_mended_as_those_of_the_request() {
+    let said = r#"{"type":"message","role":"user","content":"hi"}"#;
+    let plain = r#"{"type":"function","name":"f","strict":false,"parameters":{"type":"object" ,"properties":{}}}"#;
+    let item = |tools: &str| {
+        format!(
+            r#"{{"type":"additional_tools","id":"at_1" ,"role":"developer","tools":[{tools}]}}"#
+        )
+    };
+    let body = |tools: &str| {
+        format!(r#"{{"model":"m","input":[{},{said}],"instructions":"i"}}"#, item(tools))
+    };
+    let kept = body(&format!(r#"{plain},{{"type":"namespace","name":"n","tools":[{plain}]}}"#));
+    let read = |body: &str| settled::<Responses>(body, &Policy::default());
+    assert_eq!(read(&kept).unwrap().text, kept);
+    let nested = r#"{"type":"function","function":{"name":"a.b"}}"#;
+    let settled = read(&body(&format!(r#"{plain},{nested}"#))).unwrap();
+    let tools = &settled.body["input"][0]["tools"];
+    assert!(tools[1]["name"].as_str().unwrap().starts_with("a_b_"), "{tools}");
+    assert_eq!(tools[1]["parameters"], json!({"type": "object", "properties": {}}));
+    assert_eq!(settled.shape.shortened[0].original, "a.b");
+    assert_eq!(settled.noted(), [("input[0].tools", "changed")]);
+    let wrong = body(r#"{"type":"function"}"#);
+    let failure = read(&wrong).unwrap_err();
+    assert_eq!(failure.param.as_deref(), Some("input[0].tools[0].name"));
 }
