@@ -76,6 +76,42 @@ fn every_member_that_a_request_type_declares_is_documented() {
 }
 
 #[test]
+fn every_test_by_which_a_report_is_guarded_exists() {
+    let table = std::fs::read_to_string(root().join("docs/guarded.md")).unwrap();
+    let named: BTreeSet<&str> =
+        table.lines().flat_map(code).filter(|name| is_sentence(name)).collect();
+    assert!(named.len() > 50, "the table names {} tests", named.len());
+    let mut known = std::fs::read_to_string(root().join("tests/clients/checks.txt")).unwrap();
+    for folder in ["crates", "bins", "tests/it"] {
+        for file in all_rust_files(&root().join(folder)) {
+            known.push_str(&std::fs::read_to_string(file).unwrap());
+        }
+    }
+    let exists = |name: &str| {
+        known.contains(&format!("fn {name}(")) || known.contains(&format!("\n{name}\n"))
+    };
+    let unknown: Vec<&&str> = named.iter().filter(|name| !exists(name)).collect();
+    assert!(unknown.is_empty(), "there is no test {unknown:?}");
+}
+
+/// Returns whether a name is that of a test and not of a member.
+fn is_sentence(name: &str) -> bool {
+    name.matches('_').count() > 2 && name.chars().all(|c| c.is_ascii_lowercase() || c == '_')
+}
+
+/// The Rust files below a folder, without those that were built.
+fn all_rust_files(folder: &Path) -> Vec<PathBuf> {
+    let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    let inside = |path: PathBuf| match path.is_dir() {
+        true if path.ends_with("target") => Vec::new(),
+        true => all_rust_files(&path),
+        false => rust_files(&path),
+    };
+    paths.flat_map(inside).collect()
+}
+
+#[test]
 fn no_exception_is_needless() {
     let words = words(&document());
     let needless: Vec<&&str> = PARTS.iter().filter(|name| words.contains(**name)).collect();

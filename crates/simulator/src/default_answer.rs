@@ -69,7 +69,7 @@ fn calls(request: &ModelRequest, meta: &ResponseMeta) -> Vec<ToolCall> {
             let name = choice.get("name").and_then(Value::as_str).unwrap_or_default();
             tools.iter().filter(|tool| tool.name == name).take(1).collect()
         }
-        _ if request.trailing_outputs().is_empty() => named.collect(),
+        _ if request.trailing_outputs().is_empty() && !forbids_tools(&text) => named.collect(),
         _ => Vec::new(),
     };
     if request.get("parallel_tool_calls") == false {
@@ -142,6 +142,11 @@ pub(crate) fn search(composer: &mut Composer, text: &str) {
 }
 
 /// Returns whether a text names a tool, with underscores or with spaces.
+/// Returns whether a text that may name tools says that none is to be called, as requests for a summary do.
+fn forbids_tools(text: &str) -> bool {
+    text.to_ascii_lowercase().contains("do not call any tools")
+}
+
 fn names_tool(text: &str, name: &str) -> bool {
     mentions(text, name) || mentions(text, &name.replace('_', " "))
 }
@@ -160,6 +165,12 @@ fn mentions(text: &str, word: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_text_can_name_tools_and_forbid_them() {
+        assert!(forbids_tools("TEXT ONLY. Do NOT call any tools: no Read, no Bash."));
+        assert!(!forbids_tools("Use the tool Read"));
+    }
 
     #[test]
     fn a_tool_is_named_by_whole_words_only() {

@@ -80,7 +80,7 @@ fn main() -> ExitCode {
     conclusion.exit_code()
 }
 
-const TESTS: [(&str, Test); 11] = [
+const TESTS: [(&str, Test); 15] = [
     ("an_answer_is_printed", session::prints),
     ("a_tool_loop_runs_a_command", session::runs_a_command),
     ("a_file_is_read_and_then_edited_in_a_resumed_session", session::edits),
@@ -90,6 +90,10 @@ const TESTS: [(&str, Test); 11] = [
     ("a_web_search_finds_its_links", session::searches_the_web),
     ("a_sub_agent_works_beside_the_session", session::sends_an_agent),
     ("every_name_of_a_model_is_answered", session::asks_by_name),
+    ("a_plan_is_made_and_nothing_is_written", session::plans),
+    ("a_conversation_is_compacted_and_goes_on", session::compacts),
+    ("a_conversation_over_the_window_is_compacted_by_itself", session::compacts_by_itself),
+    ("an_overload_in_the_middle_is_told", session::meets_an_overload_in_the_middle),
     ("an_overload_is_tried_again_and_told", session::meets_an_overload),
     ("a_spent_plan_is_told_at_once_with_the_time_of_its_reset", session::meets_a_limit),
 ];

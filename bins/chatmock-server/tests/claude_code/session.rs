@@ -102,6 +102,12 @@ impl Printed {
         answer
     }
 
+    /// Returns whether the conversation was compacted, and by whom: `manual` or `auto`.
+    fn compacted(&self) -> Option<&str> {
+        let boundary = self.0.iter().find(|line| line["subtype"] == "compact_boundary")?;
+        boundary["compact_metadata"]["trigger"].as_str()
+    }
+
     /// The names of the tools that were called.
     fn called(&self) -> Vec<&str> {
         let blocks = |line: &'_ Value| line["message"]["content"].as_array().cloned();
@@ -113,7 +119,8 @@ impl Printed {
 
 /// A tool's name, of those that the tests know.
 fn known(name: &str) -> &'static str {
-    let names = ["Bash", "Read", "Edit", "WebSearch", "Agent", "ToolSearch"];
+    let names =
+        ["Bash", "Read", "Edit", "WebSearch", "Agent", "ToolSearch", "ExitPlanMode", "Write"];
     names.into_iter().find(|known| *known == name).unwrap_or("another")
 }
 
@@ -187,6 +194,42 @@ pub(crate) fn asks_by_name(session: &Session) {
         let printed = session.ask("hello", &["--model", name], &[]);
         assert!(printed.answer().starts_with("You said: "), "{name}");
     }
+}
+
+pub(crate) fn plans(session: &Session) {
+    let file = session.file("planned.txt");
+    let asked = format!("Use the tool Write with file_path={} content=x", text(&file));
+    let printed = session.ask(&asked, &["--permission-mode", "plan"], &[]);
+    assert_eq!(printed.called().first(), Some(&"Write"));
+    assert!(printed.answer().contains("while in plan mode"), "{}", printed.answer());
+    assert!(!file.exists());
+    let printed = session.ask("hello", &["--permission-mode", "plan"], &[]);
+    assert!(printed.answer().starts_with("You said: "), "{}", printed.answer());
+}
+
+pub(crate) fn compacts(session: &Session) {
+    let id = "00000000-0000-4000-8000-000000000002";
+    session.ask("hello there", &["--session-id", id], &[]).answer();
+    let printed = session.ask("/compact", &["--resume", id], &[]);
+    assert_eq!(printed.compacted(), Some("manual"), "{:?}", printed.0);
+    let printed = session.ask("and now", &["--resume", id], &[]);
+    assert!(printed.answer().starts_with("You said: "), "{}", printed.answer());
+}
+
+pub(crate) fn compacts_by_itself(session: &Session) {
+    let id = "00000000-0000-4000-8000-000000000003";
+    let words = "many words ".repeat(8_000);
+    session.ask(&format!("MODE:reasoning {words}"), &["--session-id", id], &[]).answer();
+    let small = [("CLAUDE_CODE_AUTO_COMPACT_WINDOW", "30000")];
+    let printed = session.ask("and now", &["--resume", id], &small);
+    assert_eq!(printed.compacted(), Some("auto"), "{:?}", printed.0);
+    printed.answer();
+}
+
+pub(crate) fn meets_an_overload_in_the_middle(session: &Session) {
+    let printed = session.ask("MODE:fail-after", &[], &[]);
+    let (told, is_error) = printed.result();
+    assert!(is_error && told.contains("failed half way"), "{told}");
 }
 
 pub(crate) fn meets_an_overload(session: &Session) {
