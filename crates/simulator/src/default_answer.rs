@@ -141,12 +141,12 @@ pub(crate) fn search(composer: &mut Composer, text: &str) {
     composer.cited_message(answer, "final_answer", vec![citation]);
 }
 
-/// Returns whether a text names a tool, with underscores or with spaces.
 /// Returns whether a text that may name tools says that none is to be called, as requests for a summary do.
 fn forbids_tools(text: &str) -> bool {
     text.to_ascii_lowercase().contains("do not call any tools")
 }
 
+/// Returns whether a text names a tool, with underscores or with spaces.
 fn names_tool(text: &str, name: &str) -> bool {
     mentions(text, name) || mentions(text, &name.replace('_', " "))
 }

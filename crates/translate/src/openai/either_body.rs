@@ -100,16 +100,11 @@ impl<'b> OpenAiBody<'b> {
             "a body of chat completions is not kept on this route",
         );
         draft.reasoning.shown = false;
-        for (name, said) in
-            [("n", draft.choices > 1), ("stop", !draft.caps.stop.sequences.is_empty())]
-        {
-            if said {
-                draft.notices.retain(|notice| notice.field != name);
-                draft.notices.push(Notice::ignored(name, "not a member of this API"));
-            }
+        if draft.choices > 1 {
+            draft.notices.retain(|notice| notice.field != "n");
+            draft.notices.push(Notice::ignored("n", "not a member of this API"));
         }
         draft.choices = 1;
-        draft.caps.stop.sequences.clear();
         let mut own = ResponsesShape::default();
         own.put_in_force(&draft);
         Ok(Drafted { draft, own })

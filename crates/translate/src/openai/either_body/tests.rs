@@ -105,8 +105,8 @@ fn the_shape_of_chat_is_understood_on_the_route_of_responses() {
 fn what_the_route_s_own_shape_has_no_place_for_is_ignored_with_a_notice() {
     let body = json!({"model": "m", "messages": messages(), "n": 3, "stop": ["a"]});
     let settled = on_responses(&body).unwrap();
-    assert_eq!((settled.choices, settled.shape.stop.sequences.len()), (1, 0));
-    assert_eq!(settled.noted(), [("n", "ignored"), ("stop", "ignored")]);
+    assert_eq!((settled.choices, settled.shape.stop.sequences.len()), (1, 1));
+    assert_eq!(settled.noted(), [("stop", "emulated"), ("n", "ignored")]);
 }
 
 #[test]

@@ -1,7 +1,6 @@
 //! Members of a request that are kept here, and not by every backend.
 
 use chatmock_protocol::json::{RawObject, RawValue, read_text};
-use chatmock_protocol::openai::chat::request::Stop;
 use chatmock_protocol::responses::Request;
 
 use super::ResponsesShape;
@@ -81,9 +80,6 @@ pub(super) fn check_types(request: &Request<'_>) -> Result<(), Failure> {
         if !fits {
             return Err(Failure::param(name, format!("{name} must be {wanted}")));
         }
-    }
-    if let Some(stop) = request.present("stop") {
-        read_text::<Stop<'_>>(stop.get()).map_err(|fault| Failure::within("stop", fault))?;
     }
     Ok(())
 }

@@ -92,12 +92,17 @@ impl Partial {
     }
 
     /// A `response.output_item.done` of the message as far as it came.
-    pub(super) fn item_done(&self, output_index: usize, sequence_number: u64) -> Option<Frame> {
+    pub(super) fn item_done(
+        &self,
+        output_index: usize,
+        sequence_number: u64,
+        status: &str,
+    ) -> Option<Frame> {
         let mut item: RawObject<'_> =
             serde_json::from_str(synthesized::item(&self.added)?.get()).ok()?;
         let texts: Vec<String> = self.texts().map(|(_, text)| text).collect();
         let content: Vec<OutputText<'_>> = texts.iter().map(|text| OutputText::new(text)).collect();
-        item.set("status", "incomplete").ok()?;
+        item.set("status", status).ok()?;
         item.set("content", &content).ok()?;
         let item = raw(&item).ok()?;
         let event = ItemDone::new(output_index, &item, sequence_number);

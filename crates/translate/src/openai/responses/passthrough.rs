@@ -5,6 +5,8 @@
 //! that use new ones first. The price is that whatever has to be changed on the way (an end by a local cap,
 //! an empty `output`) is edited into events of the backend; tests compare the two paths on recorded streams.
 
+mod cut;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
@@ -19,15 +21,15 @@ use super::ResponsesShape;
 use super::partial::{PartIndex, Partials};
 use super::rewording::Rewording;
 use super::socket::ErrorMessage;
-use super::synthesized::{self, OutputText, PartDone};
-use crate::delta::Piece;
+use super::synthesized;
 use crate::encoder::Encoder;
 use crate::end::{End, Finish, Step};
 use crate::failure::Failure;
 use crate::frames::{Framing, Out};
 use crate::gathered::{Gathered, Keeps};
 use crate::shape::Shape;
-use crate::stop::{Limiter, StopCriteria};
+use crate::stop::Limiter;
+use cut::HeldDelta;
 
 /// Copies events, keeps completed items, and fills an empty `output` at the end.
 #[derive(Debug)]
@@ -44,8 +46,10 @@ pub struct Passthrough {
     gathered: Gathered,
     /// Messages that are not complete.
     partials: Partials,
-    /// The cap on tokens, where there is one.
+    /// The cap on tokens and the stop sequences, where there are any.
     limiter: Option<Limiter>,
+    /// The delta whose end may be the start of a stop sequence.
+    held: Option<HeldDelta>,
     /// Calls that are being written, by output index.
     open_calls: BTreeSet<usize>,
     last: LastEvent,
@@ -100,11 +104,8 @@ impl Passthrough {
     /// Makes an encoder that writes events (`streams`), or one that gathers the final response.
     #[must_use]
     pub fn new(shape: &Shape<ResponsesShape>, streams: bool) -> Self {
-        // This API has no stop sequences, so the cap is the only limit.
-        let limiter = shape.stop.max_tokens.map(|most| {
-            let criteria = StopCriteria { max_tokens: Some(most), ..StopCriteria::default() };
-            Limiter::new(criteria, &*shape.tokenizer)
-        });
+        let limited = shape.stop.max_tokens.is_some() || !shape.stop.sequences.is_empty();
+        let limiter = limited.then(|| Limiter::new(shape.stop.clone(), &*shape.tokenizer));
         Self {
             streams,
             collects: !streams || shape.store,
@@ -113,6 +114,7 @@ impl Passthrough {
             gathered: Gathered::new(Keeps::Everything),
             partials: Partials::default(),
             limiter,
+            held: None,
             open_calls: BTreeSet::new(),
             last: LastEvent::None,
             reported: Reported::Nothing,
@@ -138,7 +140,7 @@ impl Passthrough {
         response: &Response<'_>,
         out: &mut Out,
     ) {
-        self.finish_partials();
+        self.finish_partials("incomplete");
         let whole = self.items.is_empty() || !response.output().is_empty();
         let repaired = if whole { None } else { synthesized::with_output(frame, &self.items) };
         let Some(repaired) = repaired else {
@@ -155,10 +157,10 @@ impl Passthrough {
     }
 
     /// Makes items of the messages that the backend began and did not finish.
-    fn finish_partials(&mut self) {
+    fn finish_partials(&mut self, status: &str) {
         let sequence = self.next_sequence();
         for (index, partial) in self.partials.iter() {
-            if let Some(done) = partial.item_done(index, sequence) {
+            if let Some(done) = partial.item_done(index, sequence, status) {
                 self.items.entry(index).or_insert(done);
             }
         }
@@ -172,104 +174,16 @@ impl Passthrough {
         };
         last.map_or(0, |n| n.saturating_add(1))
     }
-
-    /// Reads a text delta; where it goes over the cap, the response ends within it.
-    fn text(&mut self, frame: &Frame, delta: TextDelta<'_>, out: &mut Out) -> Option<Step> {
-        let TextDelta { part, text } = delta;
-        let Some(limiter) = &mut self.limiter else {
-            match text.raw() {
-                Some(raw) => self.partials.push_raw(part, raw),
-                None => self.partials.push(part, Piece::read(text, &mut self.scratch)),
-            }
-            return None;
-        };
-        let piece = Piece::read(text, &mut self.scratch);
-        if !self.open_calls.is_empty() {
-            // A call is never cut, so the cap waits while one is being written.
-            limiter.count(piece.text());
-            self.partials.push(part, piece);
-            return None;
-        }
-        self.visible.clear();
-        let visible = &mut self.visible;
-        let flow = limiter.push(piece, &mut |piece| {
-            visible.push_str(piece.text());
-            ControlFlow::Continue(())
-        });
-        if flow.is_continue() {
-            self.partials.push(part, piece);
-            return None;
-        }
-        self.partials.push(part, self.visible.as_str().into());
-        self.write_visible(frame, out);
-        Some(self.end_at_cap(out))
-    }
-
-    /// Writes the text delta of `frame` with only the visible part of its text.
-    fn write_visible(&mut self, frame: &Frame, out: &mut Out) {
-        if !self.visible.is_empty()
-            && self.streams
-            && let Some(event) = synthesized::with_delta(frame, &self.visible)
-        {
-            out.frames.message(Some("response.output_text.delta"), event.get().as_bytes());
-            self.last = LastEvent::Frame(frame.clone());
-        }
-    }
-
-    /// Ends the response at the cap, with the events by which the API ends one.
-    fn end_at_cap(&mut self, out: &mut Out) -> Step {
-        let mut sequence = self.next_sequence();
-        if self.streams {
-            self.write_partial_ends(&mut sequence, out);
-        }
-        self.finish_partials();
-        let usage = self.limiter.as_ref().map(Limiter::usage).unwrap_or_default();
-        let created = self.created.as_ref();
-        let Some(response) = created.and_then(|c| synthesized::cut(c, &self.items, usage.output))
-        else {
-            return ControlFlow::Break(Err(Failure::incomplete()));
-        };
-        if self.streams {
-            let event = synthesized::event(synthesized::INCOMPLETE, &response, sequence);
-            out.frames.message_json(Some(synthesized::INCOMPLETE), &event);
-        }
-        self.response = self.collects.then_some(response);
-        ControlFlow::Break(Ok(End { usage: Some(usage), ..End::new(Finish::Length) }))
-    }
-
-    fn write_partial_ends(&self, sequence: &mut u64, out: &mut Out) {
-        let mut next = || std::mem::replace(sequence, *sequence + 1);
-        for (output_index, partial) in self.partials.iter() {
-            let item_id = partial.id().unwrap_or_default();
-            for (content_index, text) in partial.texts() {
-                let text = text.as_str();
-                let done = |kind, sequence_number, text, logprobs, part| PartDone {
-                    kind,
-                    sequence_number,
-                    item_id: &item_id,
-                    output_index,
-                    content_index,
-                    text,
-                    logprobs,
-                    part,
-                };
-                let kind = "response.output_text.done";
-                let event = done(kind, next(), Some(text), Some([]), None);
-                out.frames.message_json(Some(kind), &event);
-                let kind = "response.content_part.done";
-                let event = done(kind, next(), None, None, Some(OutputText::new(text)));
-                out.frames.message_json(Some(kind), &event);
-            }
-            if let Some(event) = partial.item_done(output_index, next()) {
-                out.frames.message(Some(synthesized::ITEM_DONE), event.data());
-            }
-        }
-    }
 }
 
 impl Passthrough {
     /// Handles an event in the form in which it is written.
     fn take(&mut self, frame: &Frame, event: &Event<'_>, out: &mut Out) -> Step {
+        if !matches!(event.body, Body::Private | Body::Text { .. })
+            && let Some(end) = self.release(out)
+        {
+            return end;
+        }
         match &event.body {
             Body::Private => return ControlFlow::Continue(()),
             Body::Completed(response) => {
@@ -339,7 +253,9 @@ impl Encoder for Passthrough {
         self.response
     }
 
-    fn fail(self, failure: &Failure, out: &mut Out) {
+    fn fail(mut self, failure: &Failure, out: &mut Out) {
+        // What is held back was said before the failure; that it could end the response does not matter any more.
+        let _ = self.release(out);
         if self.reported == Reported::Failed || !self.streams {
             return;
         }

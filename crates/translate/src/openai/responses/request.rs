@@ -9,6 +9,7 @@ use serde::Serialize;
 use super::{ResponsesShape, format, items, options, tool_choice, tools};
 use crate::draft::{Draft, Drafted};
 use crate::failure::Failure;
+use crate::stop;
 
 /// Members without which the answer would be to another question, so that leaving them out will
 /// not do.
@@ -47,6 +48,7 @@ pub(crate) fn draft(mut request: Request<'_>) -> Result<Drafted<'_, ResponsesSha
     let offer = tools::tools(&mut request, &mut draft)?;
     tool_choice::choice(&mut request, &offer, &mut draft)?;
     cap(&mut request, &mut draft, &mut own)?;
+    stop(&mut request, &mut draft)?;
     options::metadata(&mut request, &mut draft, &mut own)?;
     options::stream(&mut request, &mut draft, &mut own)?;
     draft.json = format::structured(&mut request, &mut draft)?;
@@ -144,6 +146,17 @@ fn cap(
         draft.caps.max_tokens_member = Some(name);
         own.echo(CAPS[0], Some(value));
     }
+    Ok(())
+}
+
+/// The texts before which the answer ends, as chat completions have them.
+fn stop<'b>(request: &mut Request<'b>, draft: &mut Draft<'b>) -> Result<(), Failure> {
+    const NAME: &str = "stop";
+    let Some(given) = request.as_read(NAME) else { return Ok(()) };
+    let given = read_text(given.get()).map_err(|fault| Failure::within(NAME, fault))?;
+    draft.caps.stop.sequences = stop::sequences(Some(given), NAME)?;
+    request.remove(NAME);
+    draft.report_emulated(NAME);
     Ok(())
 }
 

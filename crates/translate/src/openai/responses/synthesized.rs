@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use chatmock_protocol::json::{RawObject, RawValue, raw};
 use chatmock_protocol::sse::Frame;
@@ -17,6 +18,9 @@ pub(super) const ITEM_DONE: &str = "response.output_item.done";
 
 /// The kind of a response's end by a cap or filter.
 pub(super) const INCOMPLETE: &str = "response.incomplete";
+
+/// The event of a complete response.
+pub(super) const COMPLETED: &str = "response.completed";
 
 /// The kind of an error outside a response.
 pub(super) const ERROR: &str = "error";
@@ -152,18 +156,39 @@ struct ReasoningTokens {
     reasoning_tokens: u64,
 }
 
-/// The response as it was created, ended by a cap on its tokens.
+/// The end of a response that is cut here.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Cut {
+    /// True for a cap on its tokens, false for a stop sequence.
+    pub(super) over_cap: bool,
+    /// The tokens of its text.
+    pub(super) tokens: u64,
+    /// The time since the request.
+    pub(super) after: Duration,
+}
+
+/// The response as it was created, ended by a cap on its tokens or before a stop sequence.
 ///
 /// The call is cancelled at the cut, so the backend's counts never come: output tokens are those
 /// counted here, and input tokens are 0, since parsers demand a number.
 pub(super) fn cut(
     created: &Frame,
     items: &BTreeMap<usize, Frame>,
-    tokens: u64,
+    cut: Cut,
 ) -> Option<Box<RawValue>> {
+    let Cut { over_cap, tokens, after } = cut;
     let mut response: RawObject<'_> = serde_json::from_str(response(created)?.get()).ok()?;
-    response.set("status", "incomplete").ok()?;
-    response.set("incomplete_details", &IncompleteDetails { reason: "max_output_tokens" }).ok()?;
+    if over_cap {
+        let details = IncompleteDetails { reason: "max_output_tokens" };
+        response.set("status", "incomplete").ok()?;
+        response.set("incomplete_details", &details).ok()?;
+    } else {
+        response.set("status", "completed").ok()?;
+        let begun = response.get("created_at").and_then(|at| at.get().parse::<u64>().ok());
+        if let Some(begun) = begun {
+            response.set("completed_at", &(begun + after.as_secs())).ok()?;
+        }
+    }
     response.set("output", &outputs(items)).ok()?;
     let usage = CutUsage {
         input_tokens: 0,

@@ -208,3 +208,92 @@ proptest! {
         prop_assert_eq!(whole::<Responses>(&capped(most), &script).unwrap(), last["response"].clone());
     }
 }
+
+/// A shape with these stop sequences.
+fn stopped(sequences: &[&str], most: Option<u64>) -> Shape<ResponsesShape> {
+    let sequences = sequences.iter().map(|text| (*text).to_owned()).collect();
+    Shape { stop: StopCriteria { sequences, max_tokens: most }, ..shape() }
+}
+
+#[test]
+fn a_response_ends_completed_before_a_stop_sequence() {
+    let shape = stopped(&["END"], None);
+    let events = data(&stream::<Responses>(&shape, &script(&["so far E", "ND and more"])));
+    assert_eq!(said(&events), "so far ");
+    let numbers: Vec<u64> =
+        events.iter().map(|event| event["sequence_number"].as_u64().unwrap()).collect();
+    assert!(numbers.is_sorted_by(|before, after| before < after), "{numbers:?}");
+    assert_eq!(
+        kinds(&events)[3..],
+        [
+            "response.output_text.done",
+            "response.content_part.done",
+            "response.output_item.done",
+            "response.completed",
+        ]
+    );
+    let response = &events.last().unwrap()["response"];
+    assert_eq!(
+        (&response["status"], &response["incomplete_details"]),
+        (&json!("completed"), &json!(null))
+    );
+    assert!(response["completed_at"].as_u64() >= response["created_at"].as_u64(), "{response}");
+    let item = &response["output"][0];
+    assert_eq!(
+        (&item["status"], &item["content"][0]["text"]),
+        (&json!("completed"), &json!("so far "))
+    );
+    assert_eq!(
+        *response,
+        whole::<Responses>(&shape, &script(&["so far E", "ND and more"])).unwrap()
+    );
+}
+
+#[test]
+fn text_that_only_begins_like_a_stop_sequence_is_all_told() {
+    let shape = stopped(&["END"], None);
+    for pieces in [&["an E", "N", "D"][..0], &["an E"], &["E", "N", " D"], &["EEN", "EN"]] {
+        let script = script(pieces);
+        let events = data(&stream::<Responses>(&shape, &script));
+        assert_eq!(said(&events), pieces.concat(), "{pieces:?}");
+        let numbers: Vec<u64> =
+            events.iter().map(|event| event["sequence_number"].as_u64().unwrap()).collect();
+        assert!(numbers.is_sorted_by(|before, after| before < after), "{numbers:?}");
+        assert_eq!(events.last().unwrap()["type"], "response.completed");
+        assert_eq!(
+            events.last().unwrap(),
+            data(&stream::<Responses>(&self::shape(), &script)).last().unwrap()
+        );
+    }
+}
+
+#[test]
+fn a_stop_sequence_is_read_as_chat_completions_have_it() {
+    for (given, sequences) in [(json!("a"), vec!["a"]), (json!(["a", "b"]), vec!["a", "b"])] {
+        let body = json!({"model": "gpt-6-sol", "input": "hi", "stop": given});
+        let settled = settled::<Responses>(&body.to_string(), &Policy::default()).unwrap();
+        assert_eq!(settled.shape.stop.sequences, sequences);
+        assert_eq!(settled.noted(), [("stop", "emulated")]);
+        assert!(settled.body.get("stop").is_none());
+    }
+    let failure: Failure = settled::<Responses>(
+        r#"{"model":"gpt-6-sol","input":"hi","stop":["a",""]}"#,
+        &Policy::default(),
+    )
+    .unwrap_err();
+    assert_eq!((failure.status(), failure.param.as_deref()), (400, Some("stop[1]")));
+}
+
+proptest! {
+    #[test]
+    fn the_end_before_a_stop_sequence_does_not_depend_on_the_pieces(
+        pieces in prop::collection::vec("[ab\u{e9}]{1,4}", 1..6),
+        stop in "[ab]{1,3}",
+    ) {
+        let whole_text: String = pieces.concat();
+        let pieces: Vec<&str> = pieces.iter().map(String::as_str).collect();
+        let told = said(&data(&stream::<Responses>(&stopped(&[&stop], None), &script(&pieces))));
+        let expected = whole_text.split_once(&stop).map_or(&*whole_text, |(before, _)| before);
+        prop_assert_eq!(told, expected);
+    }
+}
