@@ -300,7 +300,7 @@ async fn wrong_shapes_of_a_responses_request_are_named_by_their_path() {
         (r#"{"model":"gpt-5.5","input":"a","reasoning":"low"}"#, "reasoning"),
         (r#"{"model":"gpt-5.5","input":"a","reasoning":{"effort":"heroic"}}"#, "reasoning.effort"),
         (r#"{"model":"gpt-5.5","input":"a","previous_response_id":"r"}"#, "previous_response_id"),
-        (r#"{"model":"gpt-5.5","input":"a","background":true}"#, "background"),
+        (r#"{"model":"gpt-5.5","input":"a","background":"yes"}"#, "background"),
     ] {
         assert_bad(&harness, &post(&harness, RESPONSES, body).await, Some(param), body);
     }

@@ -175,9 +175,10 @@ async fn only_allowed_members_go_upstream_from_a_response_request() {
     assert_eq!(sent["text"], json!({"format": {"type": "json_object"}, "verbosity": "low"}));
     assert_eq!(sent["reasoning"]["effort"], "low");
     let notices = reply.header("x-chatmock-notices").unwrap();
-    for name in ["seed", "top_k", "provider", "stop", "enable_thinking", "temperature", "user"] {
+    for name in ["seed", "top_k", "provider", "enable_thinking", "temperature", "user"] {
         assert!(notices.contains(&format!("{name}=ignored")), "{name}: {notices}");
     }
+    assert!(notices.contains("stop=emulated"), "{notices}");
     for name in ["messages", "verbosity", "reasoning_effort", "response_format", "metadata"] {
         assert!(!notices.contains(name), "{name}: {notices}");
     }
