@@ -3,6 +3,7 @@
 import os
 
 import anthropic
+import httpx
 import ollama
 import openai
 
@@ -20,10 +21,19 @@ def with_user(name, key):
 
 @check
 def a_key_in_the_address():
-    client = ollama.Client(host=with_user("anyone", KEY))
+    def tags(key):
+        return httpx.get(with_user("anyone", key) + "/api/tags")
+
+    same(bool(tags(KEY).json()["models"]), True, "the list of models")
+    same(tags(WRONG).status_code, 401, "status")
+
+
+@check
+def a_key_as_the_password_of_ollama():
+    # Its library takes name and key out of the address, so that programs over it hand them over like this.
+    client = ollama.Client(host=base_url(), auth=("anyone", KEY))
     same(client.chat("gpt-6-sol", MESSAGES).message.content, "You said: hello")
-    same(bool(client.list().models), True, "the list of models")
-    refused = raises(ollama.ResponseError, ollama.Client(host=with_user("anyone", WRONG)).list)
+    refused = raises(ollama.ResponseError, ollama.Client(host=base_url(), auth=("anyone", WRONG)).list)
     same(refused.status_code, 401, "status")
 
 
