@@ -150,8 +150,9 @@ fn members(item: &RawObject<'_>, names: &[&str]) -> Result<String, Failure> {
 fn logs(item: &RawObject<'_>) -> String {
     let outputs = item.present("outputs").map_or("[]", RawValue::get);
     let outputs: Vec<RawObject<'_>> = serde_json::from_str(outputs).unwrap_or_default();
-    let text =
-        |output: &RawObject<'_>| output.text("logs").or(output.text("url")).map(Cow::into_owned);
+    let text = |output: &RawObject<'_>| {
+        output.text("logs").or_else(|| output.text("url")).map(Cow::into_owned)
+    };
     outputs.iter().filter_map(text).collect::<Vec<_>>().join("\n")
 }
 
