@@ -188,7 +188,7 @@ impl UpstreamRoute {
     /// Whether the backend takes tools of a kind, as far as is known; others are left out of requests.
     #[must_use]
     pub fn takes_tool(&self, kind: &str) -> bool {
-        !self.profile.refused_tools.contains(&kind)
+        self.profile.known_tools.is_none_or(|known| known.contains(&kind))
     }
 
     pub(crate) fn profile(&self) -> &'static BackendProfile {
