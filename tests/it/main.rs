@@ -19,6 +19,7 @@ mod dialects;
 mod documented;
 mod drain;
 mod foreign_items;
+mod explain;
 mod golden;
 mod guard;
 mod harness;

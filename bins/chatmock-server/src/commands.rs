@@ -25,6 +25,9 @@ pub(crate) enum Tool {
     /// Lists the models: their context, efforts and tiers, and their names in each API
     #[command(after_help = MODELS_EXAMPLES)]
     Models(ModelsArgs),
+    /// Prints what would be sent for a request, with the reason for each change; sends nothing, needs no sign-in
+    #[command(after_help = EXPLAIN_EXAMPLES)]
+    Explain(ExplainArgs),
     /// Prints the version, and on demand whether there is a newer one
     #[command(after_help = VERSION_EXAMPLES)]
     Version {
@@ -49,6 +52,20 @@ pub(crate) enum Tool {
 /// The flags of `models`.
 #[derive(Debug, Args)]
 pub(crate) struct ModelsArgs {
+    /// Prints one JSON object, for programs
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// The flags of `explain`.
+#[derive(Debug, Args)]
+pub(crate) struct ExplainArgs {
+    /// Reads the body as one of this dialect: chat, completions, responses, messages, ollama-chat … [default: chat]
+    #[arg(long, value_name = "NAME", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) dialect: Option<String>,
+    /// Reads the request from a curl command, which is not run; without this flag, the body is read from the standard input
+    #[arg(long, value_name = "COMMAND", value_parser = NonEmptyStringValueParser::new())]
+    pub(crate) curl: Option<String>,
     /// Prints one JSON object, for programs
     #[arg(long)]
     pub(crate) json: bool,
@@ -252,6 +269,12 @@ Examples:
   chatmock-server launch codex -- exec \"say hello\"
   chatmock-server launch claude
   chatmock-server launch openai -- python3 program.py";
+
+const EXPLAIN_EXAMPLES: &str = "\
+Examples:
+  chatmock-server explain < body.json
+  chatmock-server explain --dialect messages --json < body.json | jq .changes
+  chatmock-server explain --curl \"curl http://127.0.0.1:8000/api/chat -d @body.json\"";
 
 const MODELS_EXAMPLES: &str = "\
 Examples:

@@ -55,6 +55,8 @@ pub(crate) const GUARD: &str = "CHATMOCK_GUARD";
 pub(crate) const BUDGET: &str = "CHATMOCK_BUDGET";
 /// Set to serve the page.
 pub(crate) const UI: &str = "CHATMOCK_UI";
+/// Set to explain requests below `/explain`.
+pub(crate) const EXPLAIN: &str = "CHATMOCK_EXPLAIN";
 /// Set to show the figures without a key.
 pub(crate) const METRICS_OPEN: &str = "CHATMOCK_METRICS_OPEN";
 /// The address of the figures.

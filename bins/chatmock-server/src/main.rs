@@ -13,6 +13,7 @@ mod connect;
 mod demo;
 mod env;
 mod exit;
+mod explain;
 mod first_run;
 mod health;
 mod invocation;

@@ -119,10 +119,10 @@ pub(crate) fn resolve(
 
 /// Sets what the server shows of itself; returns the address of the figures, where they have one of their own.
 fn admin(args: AdminArgs, http: &mut HttpSettings) -> Option<SocketAddr> {
-    let AdminArgs { history, guard, budget, ui, metrics_open, metrics_address } = args;
+    let AdminArgs { history, guard, budget, ui, explain, metrics_open, metrics_address } = args;
     http.admin.history = history;
     http.admission.metrics_open = metrics_open;
-    http.admission.ui = ui;
+    (http.admission.ui, http.admission.explain) = (ui, explain);
     (http.admin.guard, http.admin.budgets) = (guard, budget);
     metrics_address
 }

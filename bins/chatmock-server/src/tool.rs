@@ -10,7 +10,7 @@ use crate::command::without_environment;
 use crate::commands::{EXIT_CODES, ManArgs, Tool};
 use crate::exit::ExitError;
 use crate::tool_context::{ToolContext, print};
-use crate::{connect, health, models_table, release, service, terminal};
+use crate::{connect, explain, health, models_table, release, service, terminal};
 
 /// The name of the program, as completions and man pages have it.
 const NAME: &str = "chatmock-server";
@@ -25,6 +25,7 @@ impl Tool {
             Self::Health => health::run(&context),
             Self::Version { check } => release::run(check),
             Self::Models(args) => models_table::run(&args, context),
+            Self::Explain(args) => explain::run(&args, context),
             Self::Completions { shell } => print(&completions(shell)),
             Self::Man(args) => man(&args),
             Self::ExitCodes => print(exit_codes(terminal::width_of_stdout()).as_bytes()),

@@ -11,6 +11,8 @@ mod config;
 #[cfg(target_os = "linux")]
 #[path = "cli/connect.rs"]
 mod connect;
+#[path = "cli/explain.rs"]
+mod explain;
 #[path = "cli/help.rs"]
 mod help;
 #[cfg(target_os = "linux")]

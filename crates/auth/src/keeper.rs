@@ -119,6 +119,15 @@ impl TokenKeeper {
         Ok(session)
     }
 
+    /// Returns the sign-in as it is stored, whether or not its token has ended; nothing is renewed and nobody asked.
+    pub async fn stored(&self) -> Option<Arc<Session>> {
+        let snapshot = match self.shared.cache.peek() {
+            Some(snapshot) => snapshot,
+            None => self.shared.cache.load().await.ok()?,
+        };
+        Some(Arc::clone(&snapshot.loaded.as_ref()?.session))
+    }
+
     /// Returns another session after the backend refused the token `stale`: one that is already
     /// there for the same account, else a renewed one.
     ///

@@ -34,11 +34,11 @@ use crate::http::connection::Connections;
 use crate::http::memory_budget::HeldBody;
 use crate::http::notes::RequestNotes;
 use crate::http::request_body::BodyReader;
-use crate::http::response::HttpResponse;
+use crate::http::response::{self, HttpResponse, ReplyHeaders};
 use crate::http::sanitize;
 use crate::settings::SocketSettings;
 use crate::state::SharedState;
-use crate::turn::{self, TurnRequest, TurnServices};
+use crate::turn::{self, Explanation, TurnRequest, TurnServices};
 
 /// The most of a body that is logged where that was asked for, in bytes.
 const MAX_LOGGED_BODY: usize = 64 * 1024;
@@ -57,6 +57,8 @@ pub(crate) struct Services {
     pub(crate) connections: Arc<Connections>,
     /// True if the page is served.
     pub(crate) ui: bool,
+    /// True if requests below `/explain` are explained.
+    pub(crate) explain: bool,
     pub(crate) viewers: Arc<Viewers>,
 }
 
@@ -101,25 +103,52 @@ fn log_body(request_id: &str, body: &[u8]) {
     tracing::info!(request_id, bytes = body.len(), body = text, "body");
 }
 
+/// Explains a request for a turn.
+pub(crate) type Explain =
+    for<'r> fn(&'r Arc<TurnServices>, TurnRequest) -> BoxFuture<'r, Result<Explanation, Failure>>;
+
 /// Serves a turn of dialect `D`; the variable of its path, if there is one, names the model.
 fn serve_turn<D: Dialect>(exchange: Exchange<'_>) -> Handling<'_> {
     Box::pin(async move {
-        let Exchange { context, head, body, variable } = exchange;
-        let model = model_of_path(variable)?;
-        let body = context.read_body(&head.headers, body).await?;
-        run_turn::<D>(context, head, body, model).await
+        let turns = &exchange.context.services.turns;
+        turn::once::<D>(turns, turn_request(exchange).await?).await
     })
 }
 
-/// Runs a turn of dialect `D` with a body that is read.
-async fn run_turn<D: Dialect>(
+/// Explains a turn of dialect `D`.
+fn explain_turn<D: Dialect>(
+    turns: &Arc<TurnServices>,
+    request: TurnRequest,
+) -> BoxFuture<'_, Result<Explanation, Failure>> {
+    Box::pin(turn::explain::<D>(turns, request))
+}
+
+/// Answers with the explanation of a turn.
+pub(crate) fn serve_explanation(explain: Explain, exchange: Exchange<'_>) -> Handling<'_> {
+    Box::pin(async move {
+        let turns = &exchange.context.services.turns;
+        let explanation = explain(turns, turn_request(exchange).await?).await?;
+        response::json(ReplyHeaders::default(), &explanation)
+    })
+}
+
+/// Reads the request for a turn.
+async fn turn_request(exchange: Exchange<'_>) -> Result<TurnRequest, Failure> {
+    let Exchange { context, head, body, variable } = exchange;
+    let model = model_of_path(variable)?;
+    let body = context.read_body(&head.headers, body).await?;
+    Ok(request_of(context, head, body, model))
+}
+
+/// Makes the request for a turn of a body that is read.
+fn request_of(
     context: &RequestContext<'_>,
     head: &mut Parts,
     body: HeldBody,
     model: Option<String>,
-) -> Result<HttpResponse, Failure> {
+) -> TurnRequest {
     let HeldBody { bytes, reservation } = body;
-    let request = TurnRequest {
+    TurnRequest {
         uri: std::mem::take(&mut head.uri),
         headers: std::mem::take(&mut head.headers),
         connection: head.extensions.remove(),
@@ -133,7 +162,17 @@ async fn run_turn<D: Dialect>(
         panic_in_body: context.panic_in_body,
         socket: None,
         fate: None,
-    };
+    }
+}
+
+/// Runs a turn of dialect `D` with a body that is read.
+async fn run_turn<D: Dialect>(
+    context: &RequestContext<'_>,
+    head: &mut Parts,
+    body: HeldBody,
+    model: Option<String>,
+) -> Result<HttpResponse, Failure> {
+    let request = request_of(context, head, body, model);
     turn::once::<D>(&context.services.turns, request).await
 }
 
@@ -141,7 +180,7 @@ async fn run_turn<D: Dialect>(
 ///
 /// # Errors
 /// 404 where the segment would be another path once it is decoded.
-fn model_of_path(segment: &str) -> Result<Option<String>, Failure> {
+pub(crate) fn model_of_path(segment: &str) -> Result<Option<String>, Failure> {
     let model = percent_decode_str(segment).decode_utf8_lossy();
     if matches!(&*model, "." | "..") || model.contains(['/', '\\', ';']) {
         let message = "the path names no model between its slashes";

@@ -55,12 +55,21 @@ impl App {
     /// # Errors
     /// When the backend's or the issuer's address or the directory for responses cannot be used.
     pub(crate) fn new(settings: Settings) -> Result<Self, ServerError> {
+        let app = Self::at_rest(settings)?;
+        app.tasks.spawn(Arc::clone(&app.log_limiter).run());
+        start(&app.tasks, &app.state);
+        Ok(app)
+    }
+
+    /// Builds the parts and starts nothing: nobody is asked anything.
+    ///
+    /// # Errors
+    /// As [`App::new`].
+    pub(crate) fn at_rest(settings: Settings) -> Result<Self, ServerError> {
         let (http, policy, state) = open_state(settings)?;
         let state = Arc::new(state);
         let log_limiter = Arc::<LogLimiter>::default();
         let (tasks, panics) = (Arc::<Tasks>::default(), Arc::<PanicCounter>::default());
-        tasks.spawn(Arc::clone(&log_limiter).run());
-        start(&tasks, &state);
         let turns = Arc::new(TurnServices {
             state: Arc::clone(&state),
             policy,
@@ -79,6 +88,7 @@ impl App {
         let endpoints = Services {
             connections: Arc::clone(&connections),
             ui: http.admission.ui,
+            explain: http.admission.explain,
             viewers: Arc::default(),
             state: Arc::clone(&state),
             turns: Arc::clone(&turns),

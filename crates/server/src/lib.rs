@@ -23,7 +23,7 @@ pub use crate::http::api_keys::KeySwitch;
 pub use crate::http::connection::Listener;
 pub use crate::http::sanitize;
 pub use error::{ServerError, StoreError};
-pub use serve::{Served, Server};
+pub use serve::{Explainer, Refused, Served, Server, turn_endpoints};
 pub use settings::{
     Access, AdminSettings, AdmissionSettings, ApiKey, BackgroundLimits, Budget, CompanionServer,
     CompanionSettings, GuardRule, HostName, HttpSettings, KeySettings, LogControl, LogLevel,
@@ -34,6 +34,7 @@ pub use state::credentials::{Account, KeeperCredentials};
 pub use state::ledger::{UsageBy, UsageQuery, UsageReport, stored_usage, usage_since};
 pub use state::limits::{StoredLimits, stored_limits};
 pub use tokenizer::tokenizer;
+pub use turn::Explanation;
 
 pub use chatmock_auth as auth;
 pub use chatmock_protocol as protocol;

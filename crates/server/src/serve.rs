@@ -8,6 +8,7 @@
 //! At the end, answers that are still open get time to finish, and then a last event that says why
 //! they end: an answer that is not whole is reported as an error, never by silence.
 
+mod explain;
 mod metrics;
 
 use std::future::Future;
@@ -16,6 +17,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
+pub use self::explain::{Explainer, Refused, turn_endpoints};
 use chatmock_auth::FaultKind;
 use chatmock_protocol::codex::limits::Snapshot;
 use chatmock_translate::Catalog;

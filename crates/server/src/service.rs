@@ -12,10 +12,11 @@ use http::{Method, Request};
 use hyper::body::Incoming;
 use tokio::time::Instant;
 
+use crate::api::address::{self, ExplainMark};
 use crate::api::family::ApiFamily;
 use crate::api::route::{self, NoRoute, Route};
 use crate::api::unserved::unknown_path;
-use crate::api::{self, Exchange, RequestContext, address};
+use crate::api::{self, Exchange, RequestContext};
 use crate::app::App;
 use crate::fault_injection;
 use crate::http::access_log::{LoggedByBody, milliseconds, request_id};
@@ -61,6 +62,9 @@ pub(crate) async fn answer(
     let arrived = Instant::now();
     let sent = head.uri.path().to_owned();
     let admitted = app.guard.check_target(&head).and_then(|()| {
+        if app.endpoints.explain {
+            address::take_explain(&mut head);
+        }
         address::rewrite(&mut head);
         app.guard.admit(&mut head)
     });
@@ -100,7 +104,8 @@ async fn serve(
         let methods = route::methods(path).ok_or_else(|| unknown_path(&request.sent))?;
         return Ok(response::options(&methods));
     }
-    let socket = head.method == Method::GET && websocket::is_asked_for(&head.headers);
+    let explains = head.extensions.get::<ExplainMark>().is_some();
+    let socket = !explains && head.method == Method::GET && websocket::is_asked_for(&head.headers);
     let socket = socket.then(|| Route::of_socket(path)).flatten();
     let found = || Route::find(&head.method, path, &head.headers);
     let Route { endpoint, variable } = match socket.map_or_else(found, Ok) {
@@ -119,7 +124,12 @@ async fn serve(
         request_id: &request.id,
         panic_in_body: fault_injection::body(&head.headers),
     };
-    (endpoint.serve)(Exchange { context: &context, head, body, variable }).await
+    let exchange = Exchange { context: &context, head, body, variable };
+    match &endpoint.turn {
+        _ if !explains => (endpoint.serve)(exchange).await,
+        Some(turn) => api::serve_explanation(turn.explain, exchange).await,
+        None => Err(unexplained(&request.sent)),
+    }
 }
 
 impl RequestSummary {
@@ -179,6 +189,11 @@ impl RequestSummary {
             None => write!(info),
         }
     }
+}
+
+fn unexplained(path: &str) -> Failure {
+    let message = format!("{} is no request for an answer", sanitize::text(path));
+    Failure::new(FailureKind::NotFound, message).with_code("unknown_url")
 }
 
 fn unrouted(no_route: NoRoute, request: &RequestSummary) -> Failure {

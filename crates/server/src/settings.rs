@@ -113,6 +113,8 @@ pub struct AdmissionSettings {
     pub metrics_open: bool,
     /// True if the page at `/ui` is served, and requests of that page are accepted.
     pub ui: bool,
+    /// True if requests below `/explain` are explained in place of being sent.
+    pub explain: bool,
 }
 
 impl Default for AdmissionSettings {
@@ -125,6 +127,7 @@ impl Default for AdmissionSettings {
             wrong_keys: 50,
             metrics_open: false,
             ui: true,
+            explain: false,
         }
     }
 }

@@ -4,6 +4,7 @@ mod attempt;
 mod background;
 mod body;
 mod choice;
+mod explain;
 mod facts;
 mod fate;
 mod model_member;
@@ -23,6 +24,8 @@ use chatmock_translate::Policy;
 use tokio::sync::watch;
 
 pub(crate) use self::background::{attached, snapshot};
+pub use self::explain::Explanation;
+pub(crate) use self::explain::explain;
 pub(crate) use self::model_member::with_model;
 pub(crate) use self::once::{RETRY_COUNT, once};
 pub(crate) use self::pipeline::{TurnRequest, turn};

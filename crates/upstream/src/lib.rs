@@ -32,6 +32,7 @@ mod events;
 mod identity;
 mod item_type;
 mod namespace;
+mod outgoing;
 mod prepare;
 mod public_file;
 mod rate_limits;
@@ -55,8 +56,9 @@ pub use credentials::{CredentialError, CredentialSource, Credentials, FixedCrede
 pub use error::{Error, ErrorResponse, Hint, TlsFault};
 pub use events::Events;
 pub use identity::{CLIENT_VERSION, Identity};
+pub use outgoing::{Outgoing, PreparedChange};
 pub use prepare::Prepared;
 pub use public_file::public_file;
 pub use retry::RetryPolicy;
 pub use route::{ApiFlavor, UnknownRoute, UpstreamRoute};
-pub use session::SessionId;
+pub use session::{SessionId, SessionOrigin};

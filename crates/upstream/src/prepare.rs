@@ -20,7 +20,7 @@ use crate::error::Error;
 use crate::item_type::ItemType;
 use crate::namespace::{self, Namespace};
 use crate::route::{Required, ToolLayout, UpstreamRoute};
-use crate::session::SessionId;
+use crate::session::{SessionId, SessionOrigin};
 use crate::via;
 
 /// The item of `include` that makes the backend return its reasoning, encrypted. Without it,
@@ -34,6 +34,7 @@ pub struct Prepared {
     /// The body in zstd, where it is sent so.
     packed: Option<Bytes>,
     session: SessionId,
+    origin: SessionOrigin,
     removed: Vec<Cow<'static, str>>,
     namespace: Option<Arc<Namespace>>,
     model: String,
@@ -68,6 +69,12 @@ impl Prepared {
         &self.session
     }
 
+    /// What the conversation's id was made from.
+    #[must_use]
+    pub fn session_origin(&self) -> SessionOrigin {
+        self.origin
+    }
+
     /// Members that were removed although they asked for something, in order of name.
     #[must_use]
     pub fn removed(&self) -> &[Cow<'static, str>] {
@@ -77,6 +84,10 @@ impl Prepared {
     /// The requested model.
     pub(crate) fn model(&self) -> &str {
         &self.model
+    }
+
+    pub(crate) fn with_origin(self, origin: SessionOrigin) -> Self {
+        Self { origin, ..self }
     }
 
     /// Adds the hops of the client's own request, from its header `Via`, so that a request that
@@ -175,6 +186,7 @@ pub(crate) fn prepare(
         body,
         packed: None,
         session,
+        origin: SessionOrigin::Derived,
         removed,
         namespace,
         model,

@@ -20,6 +20,17 @@ const DOMAIN: &str = "chatmock session 1";
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SessionId(String);
 
+/// The member that a session id was made from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum SessionOrigin {
+    /// `prompt_cache_key` of the request.
+    CacheKey,
+    /// The name that was handed in beside the request.
+    Named,
+    /// A hash of the account, the model, the instructions and the first message of the user.
+    Derived,
+}
+
 impl SessionId {
     /// Makes an id of a name that a client chose: the name itself where it is valid, else its hash.
     ///
@@ -32,7 +43,7 @@ impl SessionId {
         }
     }
 
-    /// Returns the id of the conversation to which `request` belongs.
+    /// Returns the id of the conversation to which `request` belongs, and what it was made from.
     ///
     /// A `prompt_cache_key` in the body takes precedence, then `named` (from a header of the
     /// client), then a hash of the account, the model, the instructions and the first user message.
@@ -40,15 +51,19 @@ impl SessionId {
         request: &RawObject<'_>,
         account_id: Option<&str>,
         named: Option<&str>,
-    ) -> Self {
+    ) -> (Self, SessionOrigin) {
         let key = request.text("prompt_cache_key");
-        let chosen = key.as_deref().and_then(Self::named);
-        chosen.or_else(|| named.and_then(Self::named)).unwrap_or_else(|| {
-            let model = request.text("model").unwrap_or_default();
-            let instructions = request.text("instructions").unwrap_or_default();
-            let first = request.get("input").and_then(first_message).unwrap_or_default();
-            hashed(&["derived", account_id.unwrap_or_default(), &model, &instructions, first])
-        })
+        if let Some(chosen) = key.as_deref().and_then(Self::named) {
+            return (chosen, SessionOrigin::CacheKey);
+        }
+        if let Some(named) = named.and_then(Self::named) {
+            return (named, SessionOrigin::Named);
+        }
+        let model = request.text("model").unwrap_or_default();
+        let instructions = request.text("instructions").unwrap_or_default();
+        let first = request.get("input").and_then(first_message).unwrap_or_default();
+        let parts = ["derived", account_id.unwrap_or_default(), &model, &instructions, first];
+        (hashed(&parts), SessionOrigin::Derived)
     }
 
     /// The id's text.
@@ -130,7 +145,7 @@ mod tests {
     use super::*;
 
     fn id(body: &str) -> SessionId {
-        SessionId::of(&read_text(body).unwrap(), Some("acct"), None)
+        SessionId::of(&read_text(body).unwrap(), Some("acct"), None).0
     }
 
     #[test]
@@ -166,7 +181,7 @@ mod tests {
         assert_ne!(id(FIRST), id(&other));
         assert_ne!(id(FIRST), id(&FIRST.replace("\"m\"", "\"n\"")));
         let request = read_text(FIRST).unwrap();
-        assert_ne!(id(FIRST), SessionId::of(&request, Some("someone else"), None));
+        assert_ne!(id(FIRST), SessionId::of(&request, Some("someone else"), None).0);
     }
 
     #[test]
@@ -191,9 +206,12 @@ mod tests {
     fn the_clients_own_name_wins_and_the_body_before_the_header() {
         let request = r#"{"prompt_cache_key":"mine","input":[]}"#;
         let request = read_text(request).unwrap();
-        assert_eq!(SessionId::of(&request, None, Some("header")).as_str(), "mine");
+        let (id, origin) = SessionId::of(&request, None, Some("header"));
+        assert_eq!((id.as_str(), origin), ("mine", SessionOrigin::CacheKey));
         let request = read_text(r#"{"prompt_cache_key":"","input":[]}"#).unwrap();
-        assert_eq!(SessionId::of(&request, None, Some("header")).as_str(), "header");
+        let (id, origin) = SessionId::of(&request, None, Some("header"));
+        assert_eq!((id.as_str(), origin), ("header", SessionOrigin::Named));
+        assert_eq!(SessionId::of(&request, None, Some("")).1, SessionOrigin::Derived);
     }
 
     #[test]

@@ -34,6 +34,9 @@ pub(crate) struct AdminArgs {
         default_value = "true", value_parser = value_parsers::boolean
     )]
     pub(crate) ui: bool,
+    /// Explains requests sent below /explain, as in POST /explain/v1/chat/completions, in place of sending them on
+    #[arg(long, env = env::EXPLAIN)]
+    pub(crate) explain: bool,
     /// Answers GET /metrics without a key
     #[arg(long, env = env::METRICS_OPEN)]
     pub(crate) metrics_open: bool,

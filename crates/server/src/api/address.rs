@@ -17,7 +17,13 @@ const PREFIXES: [&str; 4] = ["v1", "api", "openai", "anthropic"];
 
 /// Puts the path that is meant into a request.
 pub(crate) fn rewrite(head: &mut Parts) {
-    let Cow::Owned(path) = meant(head.uri.path()) else { return };
+    if let Cow::Owned(path) = meant(head.uri.path()) {
+        put(head, path);
+    }
+}
+
+/// Puts another path in the place of a request's own; its query stays.
+fn put(head: &mut Parts, path: String) {
     let target = match head.uri.query() {
         Some(query) => format!("{path}?{query}"),
         None => path,
@@ -26,6 +32,21 @@ pub(crate) fn rewrite(head: &mut Parts) {
     let before = parts.path_and_query.take();
     parts.path_and_query = PathAndQuery::try_from(target).ok().or(before);
     head.uri = Uri::from_parts(parts).unwrap_or_default();
+}
+
+/// The prefix of requests that are to be explained.
+const EXPLAIN: &str = "/explain";
+
+/// Marks a request that is to be explained in place of being served.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ExplainMark;
+
+/// Takes the prefix `/explain` from a request, and marks the request where it had that.
+pub(crate) fn take_explain(head: &mut Parts) {
+    let rest = head.uri.path().strip_prefix(EXPLAIN).filter(|rest| rest.starts_with('/'));
+    let Some(rest) = rest.map(str::to_owned) else { return };
+    put(head, rest);
+    head.extensions.insert(ExplainMark);
 }
 
 /// Returns the path that is meant by one that was sent.

@@ -10,7 +10,7 @@ use percent_encoding::percent_decode_str;
 use serde::Serialize;
 
 use super::family::{Api, Endpoint};
-use super::{Exchange, Handling, serve_turn};
+use super::{Exchange, Handling};
 use crate::http::memory_budget::HeldBody;
 use crate::http::response::{self, HttpResponse, ReplyHeaders};
 use crate::state::models::{Listing, Models};
@@ -21,7 +21,7 @@ impl Api for Anthropic {
     const NAME: &'static str = "anthropic";
     const PREFIX: &'static str = "/v1/messages";
     const ENDPOINTS: &'static [Endpoint] = &[
-        Endpoint::new(Method::POST, "/v1/messages", serve_turn::<Messages>),
+        Endpoint::turn::<Messages>("/v1/messages"),
         Endpoint::new(Method::POST, "/v1/messages/count_tokens", count),
         // Shared with OpenAI's clients; the header decides.
         Endpoint::unlisted(Method::GET, "/v1/models", all),

@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use chatmock_protocol::codex::models::Model;
-use chatmock_translate::{Anthropic, Failure, Family, Ollama, OpenAi};
+use chatmock_translate::{Anthropic, Dialect, Failure, Family, Ollama, OpenAi};
 use http::{HeaderMap, Method, StatusCode};
 
-use super::{Exchange, Handling, admin, status};
+use super::{Exchange, Explain, Handling, admin, explain_turn, serve_turn, status};
 use crate::state::models::{ListWriter, Listing};
 
 /// One API family: what it serves, and in which shape it answers.
@@ -42,6 +42,16 @@ pub(crate) struct Endpoint {
     pub(crate) listed: bool,
     /// True if it serves handshakes of WebSockets and nothing else.
     pub(crate) is_socket: bool,
+    /// The turn that it serves, if it serves one.
+    pub(crate) turn: Option<TurnEndpoint>,
+}
+
+/// What an endpoint of turns has besides.
+pub(crate) struct TurnEndpoint {
+    /// The name of the dialect.
+    pub(crate) dialect: &'static str,
+    /// Explains a request in place of serving it.
+    pub(crate) explain: Explain,
 }
 
 impl Endpoint {
@@ -51,7 +61,21 @@ impl Endpoint {
         path: &'static str,
         serve: for<'r> fn(Exchange<'r>) -> Handling<'r>,
     ) -> Self {
-        Self { method, path, serve, listed: true, is_socket: false }
+        Self { method, path, serve, listed: true, is_socket: false, turn: None }
+    }
+
+    /// Creates an endpoint that serves turns of a dialect and is listed.
+    pub(super) const fn turn<D: Dialect>(path: &'static str) -> Self {
+        let turn = TurnEndpoint { dialect: D::NAME, explain: explain_turn::<D> };
+        let (serve, turn) = (serve_turn::<D>, Some(turn));
+        Self { method: Method::POST, path, serve, listed: true, is_socket: false, turn }
+    }
+
+    /// Creates another address of an endpoint of turns, which is not listed.
+    pub(super) const fn other_turn<D: Dialect>(path: &'static str) -> Self {
+        let turn = TurnEndpoint { dialect: D::NAME, explain: explain_turn::<D> };
+        let (serve, turn) = (serve_turn::<D>, Some(turn));
+        Self { method: Method::POST, path, serve, listed: false, is_socket: false, turn }
     }
 
     /// Creates an endpoint that is not listed.
@@ -60,7 +84,7 @@ impl Endpoint {
         path: &'static str,
         serve: for<'r> fn(Exchange<'r>) -> Handling<'r>,
     ) -> Self {
-        Self { method, path, serve, listed: false, is_socket: false }
+        Self { method, path, serve, listed: false, is_socket: false, turn: None }
     }
 
     /// Creates an endpoint of WebSockets.
@@ -69,7 +93,7 @@ impl Endpoint {
         serve: for<'r> fn(Exchange<'r>) -> Handling<'r>,
         listed: bool,
     ) -> Self {
-        Self { method: Method::GET, path, serve, listed, is_socket: true }
+        Self { method: Method::GET, path, serve, listed, is_socket: true, turn: None }
     }
 }
 

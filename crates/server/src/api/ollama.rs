@@ -20,7 +20,7 @@ use sha2::{Digest, Sha256};
 
 use super::family::{Api, Endpoint, capabilities};
 use super::openai::EMBEDDING;
-use super::{Exchange, Handling, Services, embeddings, serve_turn};
+use super::{Exchange, Handling, Services, embeddings};
 use crate::clock::unix_time;
 use crate::http::memory_budget::HeldBody;
 use crate::http::response::{self, HttpResponse, ReplyHeaders};
@@ -72,8 +72,8 @@ impl Api for Ollama {
     const NAME: &'static str = "ollama";
     const PREFIX: &'static str = "/api";
     const ENDPOINTS: &'static [Endpoint] = &[
-        Endpoint::new(Method::POST, "/api/chat", serve_turn::<OllamaChat>),
-        Endpoint::new(Method::POST, "/api/generate", serve_turn::<OllamaGenerate>),
+        Endpoint::turn::<OllamaChat>("/api/chat"),
+        Endpoint::turn::<OllamaGenerate>("/api/generate"),
         Endpoint::new(Method::GET, "/api/tags", |request| with_body(request, Action::Tags)),
         Endpoint::new(Method::POST, "/api/show", |request| with_body(request, Action::Show)),
         Endpoint::new(Method::GET, "/api/ps", |request| with_body(request, Action::Ps)),

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use super::family::{Api, Endpoint, capabilities};
 use super::responses::{conversations, input_tokens};
-use super::{Exchange, Handling, audio, embeddings, images, responses, serve_turn, stored_chat};
+use super::{Exchange, Handling, audio, embeddings, images, responses, stored_chat};
 use crate::http::response::{self, HttpResponse, ReplyHeaders};
 use crate::state::SharedState;
 use crate::state::models::Listing;
@@ -49,17 +49,17 @@ impl Api for OpenAi {
     const NAME: &'static str = "openai";
     const PREFIX: &'static str = "/v1";
     const ENDPOINTS: &'static [Endpoint] = &[
-        Endpoint::new(Method::POST, "/v1/chat/completions", serve_turn::<Chat>),
+        Endpoint::turn::<Chat>("/v1/chat/completions"),
         Endpoint::new(Method::GET, "/v1/chat/completions", stored_chat::list),
         Endpoint::new(Method::GET, "/v1/chat/completions/{id}", stored_chat::get),
         Endpoint::new(Method::POST, "/v1/chat/completions/{id}", stored_chat::update),
         Endpoint::new(Method::DELETE, "/v1/chat/completions/{id}", stored_chat::delete),
         Endpoint::new(Method::GET, "/v1/chat/completions/{id}/messages", stored_chat::messages),
-        Endpoint::new(Method::POST, "/v1/responses", serve_turn::<Responses>),
+        Endpoint::turn::<Responses>("/v1/responses"),
         Endpoint::socket("/v1/responses", responses::socket, true),
-        Endpoint::new(Method::POST, "/v1/responses/compact", serve_turn::<Compaction>),
+        Endpoint::turn::<Compaction>("/v1/responses/compact"),
         Endpoint::new(Method::POST, "/v1/responses/input_tokens", input_tokens::count),
-        Endpoint::new(Method::POST, "/v1/completions", serve_turn::<Completions>),
+        Endpoint::turn::<Completions>("/v1/completions"),
         Endpoint::new(Method::GET, "/v1/responses/{id}", responses::get),
         Endpoint::new(Method::DELETE, "/v1/responses/{id}", responses::delete),
         Endpoint::new(Method::GET, "/v1/responses/{id}/input_items", responses::input_items),
@@ -75,22 +75,14 @@ impl Api for OpenAi {
         Endpoint::new(Method::GET, "/v1/models", all),
         Endpoint::new(Method::GET, "/v1/models/{id...}", one),
         // The addresses of Azure's service and of older libraries, which name the model in the path.
-        Endpoint::unlisted(Method::POST, DEPLOYED_CHAT, serve_turn::<Chat>),
-        Endpoint::unlisted(Method::POST, DEPLOYED_RESPONSES, serve_turn::<Responses>),
+        Endpoint::other_turn::<Chat>(DEPLOYED_CHAT),
+        Endpoint::other_turn::<Responses>(DEPLOYED_RESPONSES),
         Endpoint::socket(DEPLOYED_RESPONSES, responses::socket, false),
-        Endpoint::unlisted(Method::POST, DEPLOYED_COMPACT, serve_turn::<Compaction>),
+        Endpoint::other_turn::<Compaction>(DEPLOYED_COMPACT),
         Endpoint::unlisted(Method::POST, DEPLOYED_INPUT_TOKENS, input_tokens::count),
-        Endpoint::unlisted(Method::POST, DEPLOYED_COMPLETIONS, serve_turn::<Completions>),
-        Endpoint::unlisted(
-            Method::POST,
-            "/v1/engines/{model}/chat/completions",
-            serve_turn::<Chat>,
-        ),
-        Endpoint::unlisted(
-            Method::POST,
-            "/v1/engines/{model}/completions",
-            serve_turn::<Completions>,
-        ),
+        Endpoint::other_turn::<Completions>(DEPLOYED_COMPLETIONS),
+        Endpoint::other_turn::<Chat>("/v1/engines/{model}/chat/completions"),
+        Endpoint::other_turn::<Completions>("/v1/engines/{model}/completions"),
         Endpoint::unlisted(Method::GET, "/v1/engines", all),
         Endpoint::unlisted(Method::GET, "/v1/engines/{id}", one),
         Endpoint::new(Method::POST, "/v1/images/generations", images::generate),

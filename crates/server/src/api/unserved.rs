@@ -6,7 +6,8 @@ use super::{address, route};
 use crate::http::sanitize;
 
 /// What is not there, by the path after the version, and what a client can do.
-const UNSERVED: [(&str, &str); 26] = [
+const UNSERVED: [(&str, &str); 27] = [
+    ("/explain", "start the server with --explain"),
     ("/messages/batches", "send each request of a batch by itself"),
     ("/batches", "send each request of a batch by itself"),
     ("/files", "no files are kept here; send their data in the request"),

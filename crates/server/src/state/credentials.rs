@@ -75,6 +75,24 @@ impl UpstreamAuth {
         }
     }
 
+    /// Returns the credentials as they are stored, without renewing them or asking anybody; stand-ins where nobody
+    /// is signed in.
+    pub(crate) async fn stored(&self) -> Arc<Credentials> {
+        let known = match self {
+            Self::SignIn(keeper) => keeper.keeper.stored().await.and_then(|session| {
+                let (token, account) = (session.access_token.expose(), &session.account_id);
+                Credentials::new(token, account.as_deref(), session.fedramp).map(Arc::new).ok()
+            }),
+            Self::Key(fixed) => fixed.current().await.ok(),
+        };
+        known.unwrap_or_else(|| Arc::new(stand_ins()))
+    }
+
+    /// Returns whether these are stand-ins.
+    pub(crate) fn is_stand_in(credentials: &Credentials) -> bool {
+        credentials.token() == NOBODY
+    }
+
     /// Says who is signed in, or in words for a person why no one is; `None` where no one need be.
     pub(crate) async fn account(&self) -> Result<Option<Account>, String> {
         let Self::SignIn(keeper) = self else { return Ok(None) };
@@ -166,6 +184,14 @@ impl UpstreamAuth {
             Self::Key(_) => true,
         }
     }
+}
+
+/// The token and the account of stand-ins, which no issuer gives out.
+const NOBODY: &str = "not-signed-in";
+
+/// Credentials of nobody, for requests that are shown and not sent.
+fn stand_ins() -> Credentials {
+    Credentials::new(NOBODY, Some(NOBODY), false).unwrap_or_else(|_| Credentials::none())
 }
 
 fn keeper(settings: SignInSettings, shared: Option<Shared>) -> Result<TokenKeeper, EndpointError> {

@@ -49,6 +49,19 @@ impl QuotaGuard {
         now: u64,
     ) -> Result<Option<Cap>, Failure> {
         self.admit(label, now)?;
+        self.cap(label, limits, now)
+    }
+
+    /// Returns what the first rule that holds caps; nothing is counted.
+    ///
+    /// # Errors
+    /// 429 where that rule refuses the turn.
+    pub(crate) fn cap(
+        &self,
+        label: Option<&str>,
+        limits: Option<&Snapshot>,
+        now: u64,
+    ) -> Result<Option<Cap>, Failure> {
         let rules = self.rules.iter();
         let mut rules = rules.filter(|rule| rule.label.is_none() || rule.label.as_deref() == label);
         let Some((rule, window)) = rules.find_map(|rule| Some((rule, holds(rule, limits?, now)?)))

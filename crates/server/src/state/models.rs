@@ -196,11 +196,7 @@ impl Models {
     pub(crate) async fn run(self: Arc<Self>, client: Client) {
         let account = client.credentials().await.ok();
         let account = account.and_then(|account| account.account_id().map(str::to_owned));
-        if self.settings.list.is_empty()
-            && let Some(catalog) = self.read_cache(account.as_deref()).await
-        {
-            self.publish(catalog);
-        }
+        self.read_file(account.as_deref()).await;
         if !self.settings.sync {
             self.tried.send_replace(true);
             return;
@@ -224,6 +220,15 @@ impl Models {
                 () = tokio::time::sleep(self.settings.refresh) => {}
                 () = asked => earliest = Instant::now() + PAUSE,
             }
+        }
+    }
+
+    /// Publishes the list in the file, where it is this account's and no list is configured.
+    pub(crate) async fn read_file(&self, account: Option<&str>) {
+        if self.settings.list.is_empty()
+            && let Some(catalog) = self.read_cache(account).await
+        {
+            self.publish(catalog);
         }
     }
 

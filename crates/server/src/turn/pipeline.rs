@@ -19,7 +19,7 @@ use super::attempt::{self, Call, EventSource};
 use super::body::{TurnBody, TurnParts};
 use super::choice::{self, Choice};
 use super::fate::{Fate, Fated};
-use super::plan::{ReplayNames, TurnPlan, plan_turn};
+use super::plan::{Purpose, ReplayNames, TurnPlan, plan_turn};
 use super::record::{Outcome, TurnRecord};
 use super::socket::{SocketTurn, TurnHandle};
 use super::{TurnContext, TurnServices, background};
@@ -136,7 +136,7 @@ async fn ready<D: Dialect>(
     let credentials = state.client.credentials().await;
     let credentials = credentials.map_err(|error| without_credentials(services, error))?;
     state.models.ready().await;
-    let plan = plan_turn::<D>(services, request, &credentials).await?;
+    let plan = plan_turn::<D>(services, request, &credentials, Purpose::Run).await?;
     record.plan(&plan);
     request.uri = Uri::default();
     log_plan(&plan, D::NAME);

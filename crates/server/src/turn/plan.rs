@@ -111,6 +111,25 @@ pub(super) struct TurnPlan<O> {
     pub(super) sent: SentFacts,
     /// The wish for an answer without its client.
     pub(super) background: Option<Wish>,
+    /// What an explanation tells besides; `None` where the turn is to run.
+    pub(super) told: Option<Box<Told>>,
+}
+
+/// What only an explanation tells of a plan.
+pub(super) struct Told {
+    /// The request before it was prepared for the backend.
+    pub(super) settled: Vec<u8>,
+    /// The header or member that names the conversation, if one does.
+    pub(super) named_by: Option<&'static str>,
+}
+
+/// What a plan is made for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Purpose {
+    /// A turn that will run.
+    Run,
+    /// An explanation, which counts for no budget.
+    Explain,
 }
 
 /// The names of a turn in the reasoning cache.
@@ -135,6 +154,7 @@ struct PlanInput {
     socket: Option<SocketTurn>,
     /// When the request arrived, since the Unix epoch.
     arrived: Duration,
+    purpose: Purpose,
 }
 
 impl PlanInput {
@@ -175,6 +195,7 @@ pub(super) async fn plan_turn<D: Dialect>(
     services: &Arc<TurnServices>,
     request: &mut TurnRequest,
     credentials: &Arc<Credentials>,
+    purpose: Purpose,
 ) -> Result<TurnPlan<D::Own>, Failure> {
     let mut input = PlanInput {
         // They are needed for nothing else, and hold the connection's whole read buffer.
@@ -187,6 +208,7 @@ pub(super) async fn plan_turn<D: Dialect>(
         credentials: Arc::clone(credentials),
         socket: request.socket.clone(),
         arrived: unix_time_of(request.arrived),
+        purpose,
     };
     let most = if services.places.are_free() { HUGE } else { LARGE };
     let is_large = input.body.len() > most;
@@ -276,7 +298,8 @@ fn plan<D: Dialect>(
     let owner = stored.then(|| owner.clone());
     let store_on_complete =
         sent.map(|sent| StoreOnComplete::new(owner, sent, socket.cloned()).growing(conversation));
-    let session = session(&input.headers, named.as_deref(), &turn.request);
+    let (session, named_by) = session(&input.headers, named.as_deref(), &turn.request).unzip();
+    let told = (input.purpose == Purpose::Explain).then(|| told(&turn.request, named_by));
     let prepare = |request| prepare(services, input, request, session.as_deref());
     let requests = requests(turn.request, turn.more_inputs).into_iter();
     let skipped = usize::from(turn.immediate_finish.is_some());
@@ -299,6 +322,7 @@ fn plan<D: Dialect>(
         replay,
         sent: facts,
         background,
+        told: told.transpose()?,
     }))
 }
 
@@ -321,6 +345,10 @@ fn prepare(
     let prepared = services.state.client.prepare(request, &input.credentials, session);
     let prepared = prepared.map_err(failure::from_upstream)?;
     Ok(prepared.with_via(&input.headers).with_holder(input.caller.label()))
+}
+
+fn told(request: &Request<'_>, named_by: Option<&'static str>) -> Result<Box<Told>, Failure> {
+    Ok(Box::new(Told { settled: serde_json::to_vec(request)?, named_by }))
 }
 
 /// Returns a request for each prompt.
@@ -362,7 +390,11 @@ fn policy<'s>(services: &'s TurnServices, input: &PlanInput) -> Result<Cow<'s, P
     let limits =
         guard.has_rules().then(|| services.state.limits.last(&input.credentials)).flatten();
     let limits = limits.as_ref().map(|(_, limits)| limits);
-    let cap = guard.decide(input.caller.label(), limits, unix_now())?;
+    let (label, now) = (input.caller.label(), unix_now());
+    let cap = match input.purpose {
+        Purpose::Run => guard.decide(label, limits, now)?,
+        Purpose::Explain => guard.cap(label, limits, now)?,
+    };
     let policy = &services.policy;
     Ok(match cap {
         Some(_) => Cow::Owned(Policy { cap, ..policy.clone() }),

@@ -7,7 +7,7 @@ use chatmock_protocol::codex::limits::Snapshot;
 use chatmock_protocol::responses;
 use futures::TryStreamExt;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, VIA};
-use reqwest::{Method, Response};
+use reqwest::{Method, Request, Response};
 
 use super::{Client, Retries, request};
 use crate::adjustment::Adjustment;
@@ -15,6 +15,7 @@ use crate::config::Limits;
 use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::events::Events;
+use crate::outgoing::Outgoing;
 use crate::prepare::{Prepared, prepare};
 use crate::request_headers::turn_headers;
 use crate::session::SessionId;
@@ -40,8 +41,8 @@ impl Client {
         credentials: &Credentials,
         session: Option<&str>,
     ) -> Result<Prepared, Error> {
-        let session = SessionId::of(&request, credentials.account_id(), session);
-        let prepared = prepare(request, &session, &self.route)?;
+        let (session, origin) = SessionId::of(&request, credentials.account_id(), session);
+        let prepared = prepare(request, &session, &self.route)?.with_origin(origin);
         Ok(prepared.compressed(self.compress_above))
     }
 
@@ -86,12 +87,25 @@ impl Client {
         if let Some(opened) = self.over_socket(prepared, credentials).await? {
             return Ok(opened);
         }
+        let call = self.turn_call(prepared);
+        let response = self.exchange(credentials, self.limits.header, call).await?;
+        if !is_event_stream(response.headers()) {
+            return Err(response::in_place_of_stream(response).await);
+        }
+        if let Some(state) = response.headers().get(TURN_STATE) {
+            self.turn_states.keep(prepared.session(), prepared.body(), state);
+        }
+        Ok(Opened::new(response, &self.limits, prepared))
+    }
+
+    /// The POST of a request, as a function of the credentials that it is sent with.
+    fn turn_call(&self, prepared: &Prepared) -> impl Fn(&Credentials) -> Request {
         let (body, coding) = prepared.encoded();
         let state = self.turn_states.find(prepared.session(), prepared.body());
         // The usual backend never calls this program, so it need not see the hops of a request.
         let custom_base = self.route.has_custom_base();
         let via = custom_base.then(|| self.via.header(prepared.received_via())).flatten();
-        let call = |credentials: &Credentials| {
+        move |credentials: &Credentials| {
             let session = prepared.session();
             let mut headers = turn_headers(&self.route, &self.caller, credentials, session);
             let address = self.endpoints.responses.clone();
@@ -102,15 +116,15 @@ impl Client {
             let mut request = request(Method::POST, address, headers);
             *request.body_mut() = Some(body.clone().into());
             request
-        };
-        let response = self.exchange(credentials, self.limits.header, call).await?;
-        if !is_event_stream(response.headers()) {
-            return Err(response::in_place_of_stream(response).await);
         }
-        if let Some(state) = response.headers().get(TURN_STATE) {
-            self.turn_states.keep(prepared.session(), prepared.body(), state);
-        }
-        Ok(Opened::new(response, &self.limits, prepared))
+    }
+
+    /// Returns a request as it would be sent now, with its secrets masked. Nothing is sent.
+    #[must_use]
+    pub fn outgoing(&self, prepared: &Prepared, credentials: &Credentials) -> Outgoing {
+        let request = self.turn_call(prepared)(credentials);
+        let has_socket = self.sockets.is_some() && self.route.profile().sockets;
+        Outgoing::of(&request, prepared.body().clone(), has_socket)
     }
 }
 

@@ -14,25 +14,27 @@ pub(crate) const SESSION_HEADERS: [&str; 3] = ["session-id", "session_id", "x-se
 const CLAUDE_SESSION: &str = "x-claude-code-session-id";
 const CLAUDE_AGENT: &str = "x-claude-code-agent-id";
 
-/// Returns the name that the client gave its conversation, in a header or in the body.
+/// Returns the name that the client gave its conversation, in a header or in the body, and that header or member.
 ///
 /// Bytes that are not text are replaced, so that they name one conversation too.
 pub(super) fn session<'h>(
     headers: &'h HeaderMap,
     named: Option<&str>,
     request: &RawObject<'_>,
-) -> Option<Cow<'h, str>> {
+) -> Option<(Cow<'h, str>, &'static str)> {
     let header =
         |name: &str| headers.get(name).map(|value| String::from_utf8_lossy(value.as_bytes()));
-    let mut headers = SESSION_HEADERS.iter().filter_map(|name| header(name));
-    let known = headers.find(|name| !name.is_empty());
+    let mut headers = SESSION_HEADERS.iter().filter_map(|name| Some((header(name)?, *name)));
+    let known = headers.find(|(name, _)| !name.is_empty());
     if known.is_some() {
         return known;
     }
     let session = header(CLAUDE_SESSION).filter(|name| !name.is_empty());
-    let session = session.or_else(|| named.map(|named| named.to_owned().into()))?;
+    let session = session.map(|session| (session, CLAUDE_SESSION));
+    let (session, by) =
+        session.or_else(|| named.map(|named| (named.to_owned().into(), "metadata.user_id")))?;
     let agent = header(CLAUDE_AGENT).unwrap_or_default();
     let instructions = request.text("instructions").unwrap_or_default();
     // With a space in it, the name goes out as its hash alone.
-    Some(Cow::Owned(format!("claude code {session} {agent} {instructions}")))
+    Some((Cow::Owned(format!("claude code {session} {agent} {instructions}")), by))
 }
