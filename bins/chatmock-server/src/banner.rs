@@ -16,12 +16,20 @@ use crate::terminal;
 pub(crate) enum AccountStatus {
     /// No account: a simulator makes the answers up.
     Demo,
+    /// No account: recordings answer.
+    Replay,
     /// The account that is signed in.
     Account(Account),
     /// An API key, if the backend requires one.
     Key,
     /// No account yet; a sentence that gives the reason.
     Unavailable(String),
+}
+
+impl AccountStatus {
+    fn is_simulated(&self) -> bool {
+        matches!(self, Self::Demo | Self::Replay)
+    }
 }
 
 /// What a person types next, and what is left for it.
@@ -63,11 +71,12 @@ pub(crate) fn show(facts: &BannerFacts<'_>, log: &Log) {
     if log.is_on_terminal() {
         return log.announce(&text(facts, terminal::width_of_stderr()));
     }
-    if !matches!(account_status, AccountStatus::Demo) {
+    if !account_status.is_simulated() {
         tracing::info!("route {}", route_text(route));
     }
     match account_status {
         AccountStatus::Demo => tracing::info!("{DEMO}"),
+        AccountStatus::Replay => tracing::info!("{REPLAY}"),
         AccountStatus::Key => {}
         AccountStatus::Account(account) => tracing::info!("signed in as {}", account_text(account)),
         AccountStatus::Unavailable(why) => tracing::warn!("{}", sanitize::text(why)),
@@ -80,6 +89,8 @@ pub(crate) fn show(facts: &BannerFacts<'_>, log: &Log) {
 }
 
 const DEMO: &str = "DEMO: answers come from a built-in simulator; no account is used";
+
+const REPLAY: &str = "REPLAY: answers come from recordings; no account is used";
 
 /// The longest wait for the first list of models, which the banner takes a name from.
 const CATALOG_WAIT: Duration = Duration::from_millis(500);
@@ -109,11 +120,12 @@ fn text(facts: &BannerFacts<'_>, width: usize) -> String {
     let known = [("Model", &offer.model), ("Limits", &offer.limits)];
     let [model, limits] = known.map(|(label, value)| value.as_ref().map(|value| (label, value)));
     model.into_iter().for_each(|(label, value)| line(label, value));
-    if !matches!(account_status, AccountStatus::Demo) {
+    if !account_status.is_simulated() {
         line("Route", &route_text(route));
     }
     match account_status {
         AccountStatus::Demo => line("Account", DEMO),
+        AccountStatus::Replay => line("Account", REPLAY),
         AccountStatus::Key => {}
         AccountStatus::Account(account) => line("Account", &account_text(account)),
         AccountStatus::Unavailable(why) => line("Account", &sanitize::text(why)),

@@ -5,6 +5,7 @@ mod backend;
 mod companion;
 mod listen;
 mod models;
+mod record;
 mod reply;
 mod shared;
 mod usage;
@@ -20,6 +21,7 @@ pub(crate) use self::backend::{ApiProfile, BackendArgs, SignInArgs, UpstreamTran
 pub(crate) use self::companion::CompanionArgs;
 pub(crate) use self::listen::{AccessArgs, ListenArgs};
 pub(crate) use self::models::ModelArgs;
+pub(crate) use self::record::RecordArgs;
 pub(crate) use self::reply::{ReasoningCompat, ReasoningReplay, ReplyArgs};
 pub(crate) use self::shared::SharedArgs;
 pub(crate) use self::usage::UsageArgs;
@@ -56,6 +58,8 @@ pub(crate) struct Cli {
     pub(crate) admin: AdminArgs,
     #[command(flatten)]
     pub(crate) shared: SharedArgs,
+    #[command(flatten)]
+    pub(crate) record: RecordArgs,
 }
 
 impl Cli {

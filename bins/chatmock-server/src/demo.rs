@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use anyhow::Context;
 use chatmock_server::auth::{Secret, write_private};
+use chatmock_server::upstream::Transport;
 use chatmock_server::{Access, KeySettings, Settings};
-use chatmock_simulator::{Backend, Claims, Simulator};
+use chatmock_simulator::{Backend, Cassettes, Claims, Simulator};
 use tempfile::TempDir;
 
 /// The time between two pieces of an answer: slow enough to be seen, fast enough for a test.
@@ -19,9 +20,17 @@ pub(crate) struct Demo {
 }
 
 impl Demo {
-    /// Starts the simulator and points the settings at it, away from the user's own folder.
-    pub(crate) async fn start(settings: &mut Settings) -> anyhow::Result<Self> {
-        let simulator = chatmock_simulator::Settings { pace: PACE, ..Default::default() };
+    /// Starts the simulator, which answers from cassettes where there are some, and points the settings at it, away from
+    /// the user's own folder.
+    pub(crate) async fn start(
+        settings: &mut Settings,
+        cassettes: Option<Cassettes>,
+    ) -> anyhow::Result<Self> {
+        if cassettes.is_some() {
+            settings.upstream.transport = Transport::Http;
+        }
+        let simulator =
+            chatmock_simulator::Settings { pace: PACE, cassettes, ..Default::default() };
         let key = simulator.api_keys.first().map(|key| Secret::new(key.as_str()));
         let simulator = Simulator::start(simulator).await.context("cannot start the simulator")?;
         let route = settings.upstream.route.clone();

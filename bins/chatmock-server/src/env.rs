@@ -55,6 +55,18 @@ pub(crate) const GUARD: &str = "CHATMOCK_GUARD";
 pub(crate) const BUDGET: &str = "CHATMOCK_BUDGET";
 /// Set to serve the page.
 pub(crate) const UI: &str = "CHATMOCK_UI";
+/// The folder for recordings.
+pub(crate) const RECORD: &str = "CHATMOCK_RECORD";
+/// The largest size of that folder.
+pub(crate) const RECORD_MAX: &str = "CHATMOCK_RECORD_MAX";
+/// Set to record hashes of texts.
+pub(crate) const RECORD_HASH_TEXT: &str = "CHATMOCK_RECORD_HASH_TEXT";
+/// The folder of recordings that answer.
+pub(crate) const REPLAY: &str = "CHATMOCK_REPLAY";
+/// The answer to a request that was not recorded.
+pub(crate) const REPLAY_ORDER: &str = "CHATMOCK_REPLAY_ORDER";
+/// Set to play recordings in their own time.
+pub(crate) const REPLAY_PACE: &str = "CHATMOCK_REPLAY_PACE";
 /// Set to explain requests below `/explain`.
 pub(crate) const EXPLAIN: &str = "CHATMOCK_EXPLAIN";
 /// Set to show the figures without a key.

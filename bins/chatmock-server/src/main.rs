@@ -49,6 +49,7 @@ use anyhow::{Context, anyhow};
 use chatmock_server::auth::harden_process;
 use chatmock_server::upstream::UpstreamRoute;
 use chatmock_server::{Listener, Served, Server, Settings};
+use chatmock_simulator::Cassettes;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 
@@ -140,6 +141,7 @@ fn start(
         listen,
         metrics_address,
         demo,
+        cassettes,
         log,
         verbose,
         stay,
@@ -156,7 +158,12 @@ fn start(
     let sockets = listen.bind()?.with_metrics(metrics_address)?;
     let runtime = runtime().context("cannot start the runtime")?;
     runtime.spawn(log.limit().clone().run());
-    let ended = runtime.block_on(run(server, RunOptions { demo, stay, key_file }, sockets, &log));
+    let ended = runtime.block_on(run(
+        server,
+        RunOptions { demo, cassettes, stay, key_file },
+        sockets,
+        &log,
+    ));
     log.limit().report();
     // Running tasks must not delay a program that was asked to end.
     runtime.shutdown_background();
@@ -176,20 +183,23 @@ pub(crate) fn runtime() -> io::Result<Runtime> {
 /// The parts of a run that are not the server's.
 struct RunOptions {
     demo: bool,
+    /// The recordings that answer, in place of the demo's own answers.
+    cassettes: Option<Cassettes>,
     stay: bool,
     key_file: Option<KeyFile>,
 }
 
 async fn run(
     mut settings: Settings,
-    RunOptions { demo, stay, key_file }: RunOptions,
+    RunOptions { demo, cassettes, stay, key_file }: RunOptions,
     sockets: BoundSockets,
     log: &Log,
 ) -> Result<ExitCode, ExitError> {
     let signals = Signals::listen(stay).context("cannot receive signals")?;
     signals::switch_level(log.level().clone()).context("cannot receive signals")?;
     settings.http.admin.log = Some(Arc::new(log.level().clone()));
-    let demo = if demo { Some(Demo::start(&mut settings).await?) } else { None };
+    let replays = cassettes.is_some();
+    let demo = if demo { Some(Demo::start(&mut settings, cassettes).await?) } else { None };
     let folder = settings.http.responses.directory.clone();
     let server = Server::new(settings).map_err(|error| ExitError::Settings(anyhow!("{error}")))?;
     server.check_shared().await.map_err(|why| ExitError::Settings(anyhow!(why)))?;
@@ -206,8 +216,11 @@ async fn run(
     if let Some(folder) = folder {
         usage::note(&folder, &endpoints);
     }
-    let account_status =
-        if demo.is_some() { AccountStatus::Demo } else { account_status(&server).await };
+    let account_status = match &demo {
+        Some(_) if replays => AccountStatus::Replay,
+        Some(_) => AccountStatus::Demo,
+        None => account_status(&server).await,
+    };
     let offer = if log.is_on_terminal() { Offer::of(&server).await } else { Offer::default() };
     let facts = BannerFacts { endpoints: &endpoints, route: server.route(), account_status, offer };
     banner::show(&facts, log);

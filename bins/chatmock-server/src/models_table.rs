@@ -31,8 +31,9 @@ pub(crate) fn run(args: &ModelsArgs, context: ToolContext<'_>) -> Result<ExitCod
     }
     let runtime = runtime().context("cannot start the runtime")?;
     let (mut server, demo) = (resolved.server, resolved.demo);
+    let cassettes = resolved.cassettes;
     let catalog = runtime.block_on(async {
-        let _demo = if demo { Some(Demo::start(&mut server).await?) } else { None };
+        let _demo = if demo { Some(Demo::start(&mut server, cassettes).await?) } else { None };
         let server =
             Server::new(server).map_err(|error| ExitError::Settings(anyhow!("{error}")))?;
         Ok::<_, ExitError>(server.catalog(true).await)

@@ -5,6 +5,7 @@
 //! move that mistake to run time.
 
 mod listen;
+mod record;
 mod reply;
 
 use std::net::{SocketAddr, TcpListener};
@@ -14,6 +15,7 @@ use anyhow::{Context, ensure};
 use chatmock_server::auth::{self, KeeperSettings};
 use chatmock_server::upstream::{self, UpstreamRoute};
 use chatmock_server::{Access, HttpSettings, KeySettings, ModelSettings, Settings, SignInSettings};
+use chatmock_simulator::Cassettes;
 
 use crate::api_keys::KeyFile;
 use crate::cli::{AdminArgs, Cli, LogFormat, ModelArgs, ProgramArgs, ReasoningReplay, SignInArgs};
@@ -30,6 +32,8 @@ pub(crate) struct ResolvedSettings {
     pub(crate) metrics_address: Option<SocketAddr>,
     /// True if a simulator replaces the backend.
     pub(crate) demo: bool,
+    /// The recordings with which it answers, if it does.
+    pub(crate) cassettes: Option<Cassettes>,
     /// The format of the log.
     pub(crate) log: LogFormat,
     /// True to log more detail.
@@ -63,6 +67,7 @@ pub(crate) fn resolve(
         sign_in,
         admin,
         shared,
+        record,
     } = cli;
     let ProgramArgs {
         config: _,
@@ -77,7 +82,8 @@ pub(crate) fn resolve(
     http.log_bodies = log_bodies;
     http.replay_reasoning = replies.reasoning_replay == ReasoningReplay::Auto;
     let metrics_address = self::admin(admin, &mut http);
-    http.shared = if demo { None } else { shared.source().open()? };
+    let is_simulated = demo || record.replay.is_some();
+    http.shared = if is_simulated { None } else { shared.source().open()? };
     let key_file = KeyFile::of(&access.api_key, access.api_key_file.as_deref());
     let mut warnings = listen::access(access, &listen, &mut http)?;
     listen::budgets(&http)?;
@@ -85,6 +91,9 @@ pub(crate) fn resolve(
         let warning = "--log-bodies is on: everything that is sent to the model is logged; turn it off after debugging";
         warnings.push(warning.to_owned());
     }
+    let cassettes = record::recording(record, &mut http, &mut warnings)?;
+    ensure!(!demo || cassettes.is_none(), "--demo and --replay exclude each other");
+    let demo = demo || cassettes.is_some();
     let mut backend = if demo { backend.for_demo() } else { backend };
     if !demo {
         let version = client_version::resolve(
@@ -108,6 +117,7 @@ pub(crate) fn resolve(
         listen,
         metrics_address,
         demo,
+        cassettes,
         log,
         verbose: verbose || verbose_obfuscation,
         stay,

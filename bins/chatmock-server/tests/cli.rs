@@ -27,6 +27,9 @@ mod memory;
 mod neighbours;
 #[path = "cli/process.rs"]
 mod process;
+#[cfg(unix)]
+#[path = "cli/record.rs"]
+mod record;
 #[path = "cli/routes.rs"]
 mod routes;
 #[cfg(unix)]

@@ -68,6 +68,8 @@ pub enum FaultKind {
     SharedSealed,
     /// The shared engine has lost records.
     SharedLost,
+    /// Turns are no longer recorded.
+    RecordingStopped,
 }
 
 /// A fault that is reported at once.
@@ -190,11 +192,19 @@ const TABLE: [Fault; FaultKind::COUNT] = [
         fix: "let the engine save what it holds; see docs/scale.md",
         after: AT_ONCE,
     },
+    Fault {
+        kind: FaultKind::RecordingStopped,
+        code: "recording_stopped",
+        severity: Severity::Warning,
+        sentence: "turns are no longer recorded: the folder has reached --record-max, or cannot be written",
+        fix: "make room, or raise --record-max, and start the server anew",
+        after: AT_ONCE,
+    },
 ];
 
 impl FaultKind {
     /// The number of kinds.
-    pub const COUNT: usize = 14;
+    pub const COUNT: usize = 15;
 
     /// Every kind, in the order of the table.
     pub const ALL: [Self; Self::COUNT] = [
@@ -212,6 +222,7 @@ impl FaultKind {
         Self::SharedUnreachable,
         Self::SharedSealed,
         Self::SharedLost,
+        Self::RecordingStopped,
     ];
 
     /// Returns the kind's row.

@@ -1,6 +1,8 @@
 #![doc = include_str!("../README.md")]
 
 pub mod anthropic;
+#[cfg(feature = "cassettes")]
+pub mod cassette;
 pub mod codex;
 pub mod effort;
 pub mod json;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
 use chatmock_translate::{Backend, Policy};
-use chatmock_upstream::Client;
+use chatmock_upstream::{Client, Recorder};
 use tokio::sync::watch;
 
 use crate::api::{Services, family};
@@ -29,6 +29,7 @@ use crate::state::limits::LastLimits;
 use crate::state::loaded::LoadedModels;
 use crate::state::models::Models;
 use crate::state::reasoning::ReasoningCache;
+use crate::state::recorder::CassetteRecorder;
 use crate::state::responses::ResponseStore;
 use crate::tasks::Tasks;
 use crate::turn::{Planners, TurnPlaces, TurnServices};
@@ -115,7 +116,7 @@ impl App {
 
 /// Opens what outlives a request.
 fn open_state(settings: Settings) -> Result<(HttpSettings, Policy, SharedState), ServerError> {
-    let Settings { http, mut policy, upstream, access, models, companions } = settings;
+    let Settings { http, mut policy, mut upstream, access, models, companions } = settings;
     let companions = Companions::new(&companions, &upstream)?;
     let (route, home) = (&upstream.route, access.home());
     let models = Arc::new(Models::new(models, route, home, family::list_writers()));
@@ -132,6 +133,10 @@ fn open_state(settings: Settings) -> Result<(HttpSettings, Policy, SharedState),
         remedies::for_credentials(route.name()),
         (&faults, &http.shared),
     )?;
+    let record = http.admin.record.clone();
+    let recorder = record.map(|record| CassetteRecorder::open(record, &faults)).transpose();
+    let recorder = recorder.map_err(ServerError::Record)?;
+    upstream.recorder = recorder.clone().map(|recorder| -> Arc<dyn Recorder> { recorder });
     let client = Client::new(upstream, auth.credentials())?;
     let store = http.responses.clone();
     let store = if policy.backend.accepts("store") { store.of_claims() } else { store };
@@ -161,6 +166,7 @@ fn open_state(settings: Settings) -> Result<(HttpSettings, Policy, SharedState),
         ledger,
         guard,
         faults,
+        recorder,
         log,
         shared: http.shared.clone(),
     };
@@ -178,6 +184,10 @@ fn start(tasks: &Tasks, state: &Arc<SharedState>) {
     }
     tasks.spawn(Answers::sweep(Arc::downgrade(&state.answers)));
     tasks.spawn(Arc::clone(&state.faults).run());
+    if let Some(recorder) = &state.recorder {
+        let auth = Arc::clone(state);
+        tasks.spawn(Arc::clone(recorder).run(async move || auth.auth.stored_identity().await));
+    }
     tasks.spawn(Arc::clone(&state.ledger).run());
     tasks.spawn(SharedState::watch(Arc::downgrade(state)));
     if state.shared.is_some() {

@@ -27,4 +27,7 @@ pub enum ServerError {
     /// The place for stored responses cannot be used.
     #[error("responses cannot be stored: {0}")]
     Store(#[from] StoreError),
+    /// The place for recordings cannot be used.
+    #[error("turns cannot be recorded: {0}")]
+    Record(#[source] StoreError),
 }

@@ -27,8 +27,8 @@ pub use serve::{Explainer, Refused, Served, Server, turn_endpoints};
 pub use settings::{
     Access, AdminSettings, AdmissionSettings, ApiKey, BackgroundLimits, Budget, CompanionServer,
     CompanionSettings, GuardRule, HostName, HttpSettings, KeySettings, LogControl, LogLevel,
-    ModelSettings, OLLAMA_VERSION, Origin, RuleFault, Settings, SignInSettings, SizeLimits,
-    SocketSettings, StoreSettings, StreamSettings, Timeouts, TurnLimits,
+    ModelSettings, OLLAMA_VERSION, Origin, RecordSettings, RuleFault, Settings, SignInSettings,
+    SizeLimits, SocketSettings, StoreSettings, StreamSettings, Timeouts, TurnLimits,
 };
 pub use state::credentials::{Account, KeeperCredentials};
 pub use state::ledger::{UsageBy, UsageQuery, UsageReport, stored_usage, usage_since};

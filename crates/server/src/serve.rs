@@ -239,6 +239,9 @@ impl Server {
         let saved = self.app.state.auth.finish().await;
         self.app.state.limits.write().await;
         self.app.state.ledger.write().await;
+        if let Some(recorder) = &self.app.state.recorder {
+            recorder.flush().await;
+        }
         match drained {
             _ if !saved => Served::Unsaved,
             Ok(()) => Served::Drained,

@@ -6,6 +6,7 @@ mod companion;
 mod guard;
 mod host;
 mod origin;
+mod record;
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -23,6 +24,7 @@ pub(crate) use self::guard::{Then, When};
 pub(crate) use self::host::Host;
 pub use self::host::HostName;
 pub use self::origin::Origin;
+pub use self::record::RecordSettings;
 
 /// Everything that a server needs to know.
 #[derive(Clone, Debug)]

@@ -12,6 +12,7 @@ pub(crate) mod limits;
 pub(crate) mod loaded;
 pub(crate) mod models;
 pub(crate) mod reasoning;
+pub(crate) mod recorder;
 pub(crate) mod responses;
 
 use std::sync::atomic::AtomicU64;
@@ -34,6 +35,7 @@ use self::limits::LastLimits;
 use self::loaded::LoadedModels;
 use self::models::Models;
 use self::reasoning::ReasoningCache;
+use self::recorder::CassetteRecorder;
 use self::responses::ResponseStore;
 use crate::clock::unix_now;
 use crate::settings::LogControl;
@@ -58,6 +60,7 @@ pub(crate) struct SharedState {
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) guard: Arc<QuotaGuard>,
     pub(crate) faults: Arc<Faults>,
+    pub(crate) recorder: Option<Arc<CassetteRecorder>>,
     /// The log of the program, where it can be asked.
     pub(crate) log: Option<Arc<dyn LogControl>>,
     /// What several servers share, where they do.

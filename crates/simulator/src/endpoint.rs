@@ -97,6 +97,11 @@ impl Endpoint {
         Self::MODEL_CALLS.contains(&self)
     }
 
+    /// Returns whether it lists models.
+    pub(crate) fn is_model_list(self) -> bool {
+        matches!(self, Self::Models | Self::PlanModels | Self::ApiModels)
+    }
+
     /// Returns the endpoint of a request, if there is one.
     pub(crate) fn of(method: &Method, path: &str, bases: &Bases) -> Option<Self> {
         let found = Self::ALL.iter().find(|(endpoint, name)| {

@@ -76,6 +76,12 @@
 //! that answer at once, from bytes that were encoded before. Its body is read, but neither checked
 //! nor recorded. These answers are for measurements.
 //!
+//! # Cassettes
+//!
+//! With [`Settings::cassettes`], model calls are answered from recordings: the one whose request is the same, in its
+//! canonical form, and else 404 `cassette_miss`, with the nearest and the first member that differs. Nothing else is
+//! checked, credentials neither.
+//!
 //! # Endpoints
 //!
 //! `POST …/responses` and `GET …/models` of each backend, `GET /backend-api/wham/usage`,
@@ -94,6 +100,7 @@ mod account;
 mod authentication;
 mod backend;
 mod body;
+mod cassettes;
 mod catalog;
 mod composer;
 mod content_encoding;
@@ -136,6 +143,7 @@ mod url_form;
 mod validation;
 
 pub use backend::{Backend, Bases};
+pub use cassettes::{Cassettes, ReplayOrder};
 pub use catalog::{Model, Tier};
 pub use endpoint::Endpoint;
 pub use fast::{Clock, Fast};

@@ -9,6 +9,7 @@ use hyper::{Request, Response};
 
 use crate::account;
 use crate::body::{Body, StreamWatch};
+use crate::cassettes::Shelf;
 use crate::endpoint::Endpoint;
 use crate::error_response::ErrorResponse;
 use crate::fast::{FastAnswers, Replay};
@@ -31,15 +32,19 @@ pub(crate) struct Services {
     /// The fast answers, if the settings enable them.
     pub(crate) fast: Option<FastAnswers>,
     pub(crate) model_calls: ModelCalls,
+    /// The recordings that answer in place of the model.
+    shelf: Option<Shelf>,
 }
 
 impl Services {
-    pub(crate) fn new(settings: Settings, origin: String) -> Self {
+    pub(crate) fn new(mut settings: Settings, origin: String, shelf: Option<Shelf>) -> Self {
+        // Recordings are played over HTTP alone.
+        settings.sockets &= shelf.is_none();
         let fast = settings.fast.then(FastAnswers::new);
         let shared = Arc::new(SharedState::new(settings, origin));
         let issuer = Issuer::new(Arc::clone(&shared));
         let model_calls = ModelCalls::new(Arc::clone(&shared));
-        Self { shared, issuer, fast, model_calls }
+        Self { shared, issuer, fast, model_calls, shelf }
     }
 
     /// Serves one request.
@@ -73,6 +78,14 @@ impl Services {
         http: &HttpRequest,
     ) -> Response<Body> {
         let Some(endpoint) = endpoint else { return http::error(&self.shared.not_found(http)) };
+        if let Some(shelf) = &self.shelf {
+            if endpoint.is_model_call() {
+                return self.play(faults, shelf.answer(http)).await;
+            }
+            if endpoint.is_model_list() {
+                return self.play(faults, shelf.models()).await;
+            }
+        }
         if let Some(backend) = endpoint.backend().filter(|_| endpoint.is_model_call()) {
             return match self.model_calls.script(http, backend) {
                 Ok(script) => self.play(faults, script).await,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::backend::Bases;
+use crate::cassettes::Cassettes;
 
 /// The settings of a simulator. The default is the strict and immediate backend that tests want.
 #[derive(Clone, Debug)]
@@ -13,6 +14,8 @@ pub struct Settings {
     pub pace: Duration,
     /// True if requests that name a [`Fast`](crate::Fast) answer get it without any check.
     pub fast: bool,
+    /// Recordings that answer in place of the simulated model.
+    pub cassettes: Option<Cassettes>,
     /// True to speak TLS only: HTTP/2 or HTTP/1.1, as the client prefers.
     #[cfg(feature = "tls")]
     pub tls: bool,
@@ -86,6 +89,7 @@ impl Default for Settings {
             port: 0,
             pace: Duration::ZERO,
             fast: false,
+            cassettes: None,
             #[cfg(feature = "tls")]
             tls: false,
             require_instructions: true,

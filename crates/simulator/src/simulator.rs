@@ -14,6 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinHandle, JoinSet};
 
 use crate::backend::Backend;
+use crate::cassettes::Shelf;
 use crate::catalog::Model;
 use crate::endpoint::Endpoint;
 use crate::fast::{Clock, FastAnswers};
@@ -47,7 +48,7 @@ impl Simulator {
     ///
     /// # Errors
     ///
-    /// The port cannot be bound.
+    /// The port cannot be bound, or the cassettes cannot be read.
     pub async fn start(settings: Settings) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, settings.port)).await?;
         let address = listener.local_addr()?;
@@ -58,7 +59,9 @@ impl Simulator {
         };
         #[cfg(not(feature = "tls"))]
         let scheme = "http";
-        let services = Arc::new(Services::new(settings, format!("{scheme}://{address}")));
+        let shelf = settings.cassettes.as_ref().map(Shelf::read).transpose()?;
+        let services = Services::new(settings, format!("{scheme}://{address}"), shelf);
+        let services = Arc::new(services);
         let server = Server {
             services: Arc::clone(&services),
             #[cfg(feature = "tls")]

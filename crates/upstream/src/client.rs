@@ -21,6 +21,7 @@ use crate::connection::Connections;
 use crate::credentials::{CredentialError, CredentialSource, Credentials};
 use crate::error::{Error, Hint};
 use crate::identity::Caller;
+use crate::recorder::Recorder;
 use crate::residency::Residency;
 use crate::response;
 use crate::retry::RetryPolicy;
@@ -47,6 +48,7 @@ pub struct Client {
     via: ViaLoop,
     compress_above: Option<usize>,
     sockets: Option<Arc<SocketPool>>,
+    recorder: Option<Arc<dyn Recorder>>,
 }
 
 impl Client {
@@ -70,6 +72,7 @@ impl Client {
             turn_states: TurnStates::default(),
             via: ViaLoop::new(),
             sockets: config.transport.pool(),
+            recorder: config.recorder,
             compress_above: config.compress_above.filter(|_| config.route.profile().compresses),
             route: config.route,
         })

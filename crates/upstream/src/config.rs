@@ -1,8 +1,10 @@
 //! The settings of a client: which backend, under which name, within which limits.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::identity::Identity;
+use crate::recorder::Recorder;
 use crate::retry::RetryPolicy;
 use crate::route::UpstreamRoute;
 
@@ -24,6 +26,8 @@ pub struct Config {
     pub compress_above: Option<usize>,
     /// The way in which turns are sent.
     pub transport: Transport,
+    /// Keeps what goes over the wire.
+    pub recorder: Option<Arc<dyn Recorder>>,
 }
 
 /// The way in which turns are sent.
@@ -48,6 +52,7 @@ impl Default for Config {
             proxy: Proxy::default(),
             compress_above: None,
             transport: Transport::default(),
+            recorder: None,
         }
     }
 }

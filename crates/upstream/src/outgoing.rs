@@ -7,7 +7,7 @@ use reqwest::header::{HeaderName, HeaderValue};
 
 use crate::prepare::Prepared;
 
-/// What stands in the place of a secret.
+/// The text in the place of a secret.
 const MASK: &str = "****";
 
 /// Headers that name an account, and so are masked as a token is.

@@ -69,7 +69,7 @@ impl Prepared {
         &self.session
     }
 
-    /// What the conversation's id was made from.
+    /// The member that the conversation's id was made from.
     #[must_use]
     pub fn session_origin(&self) -> SessionOrigin {
         self.origin

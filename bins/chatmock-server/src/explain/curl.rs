@@ -70,7 +70,7 @@ pub(super) fn read(line: &str, most: usize) -> anyhow::Result<Asked> {
     command.finish()
 }
 
-/// What was read of a command.
+/// The parts of a command that were read.
 #[derive(Default)]
 struct Command {
     most: usize,

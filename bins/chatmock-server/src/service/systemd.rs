@@ -193,9 +193,9 @@ fn paths(plan: &InstallPlan<'_>) -> Result<Paths, ExitError> {
     // What is mounted at the start has to be there: a first sign-in would not be seen otherwise.
     create_private(&home)?;
     let mut writable = vec![home];
-    if let Some(state) = &cli.listen.state_dir {
-        create_private(&absolute(state))?;
-        writable.push(absolute(state));
+    for folder in [&cli.listen.state_dir, &cli.record.record].into_iter().flatten() {
+        create_private(&absolute(folder))?;
+        writable.push(absolute(folder));
     }
     if let Some(socket) = &cli.listen.listen {
         writable.extend(absolute(&socket.0).parent().map(Path::to_owned));

@@ -30,6 +30,7 @@ fn nothing_typed_means_the_defaults_of_the_crates() {
         listen,
         metrics_address,
         demo,
+        cassettes,
         log,
         verbose,
         stay,
@@ -41,7 +42,7 @@ fn nothing_typed_means_the_defaults_of_the_crates() {
     assert_eq!((log, warnings.is_empty()), (LogFormat::Human, true));
     let usual = ListenTarget::resolve("localhost", 8000).unwrap();
     assert_eq!(format!("{listen:?}"), format!("{usual:?}"));
-    assert!(!demo && !verbose && !stay);
+    assert!(!demo && !verbose && !stay && cassettes.is_none());
     let http = HttpSettings::default();
     assert_eq!(
         (server.http.sizes.max_body, server.http.timeouts.drain),

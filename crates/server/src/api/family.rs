@@ -46,7 +46,7 @@ pub(crate) struct Endpoint {
     pub(crate) turn: Option<TurnEndpoint>,
 }
 
-/// What an endpoint of turns has besides.
+/// The parts that only an endpoint of turns has.
 pub(crate) struct TurnEndpoint {
     /// The name of the dialect.
     pub(crate) dialect: &'static str,

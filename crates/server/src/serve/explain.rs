@@ -50,6 +50,8 @@ impl Explainer {
     pub async fn new(mut settings: Settings) -> Result<Self, ServerError> {
         // The folder belongs to the server that runs, and what is kept there is not read.
         settings.http.responses.directory = None;
+        settings.http.admin.record = None;
+        settings.http.shared = None;
         let app = App::at_rest(settings)?;
         let credentials = app.state.auth.stored().await;
         app.state.models.read_file(credentials.account_id()).await;

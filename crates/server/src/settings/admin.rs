@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::guard::{Budget, GuardRule};
+use super::record::RecordSettings;
 
 /// What a server shows of itself, and lets be changed.
 #[derive(Clone, Debug)]
@@ -17,12 +18,14 @@ pub struct AdminSettings {
     pub guard: Vec<GuardRule>,
     /// The budgets of labels.
     pub budgets: Vec<Budget>,
+    /// The folder in which turns are recorded, if they are.
+    pub record: Option<RecordSettings>,
 }
 
 impl Default for AdminSettings {
     fn default() -> Self {
         let history = Duration::from_secs(90 * 24 * 3600);
-        Self { log: None, history, guard: Vec::new(), budgets: Vec::new() }
+        Self { log: None, history, guard: Vec::new(), budgets: Vec::new(), record: None }
     }
 }
 

@@ -37,6 +37,14 @@ pub(crate) enum Audience {
     Anyone,
 }
 
+/// The person of a sign-in, as that names them. Each member is empty where it is not known.
+#[derive(Clone, Default)]
+pub(crate) struct StoredIdentity {
+    pub(crate) token: String,
+    pub(crate) account: String,
+    pub(crate) email: String,
+}
+
 /// The credentials with which this server calls the backend.
 pub(crate) enum UpstreamAuth {
     /// A person's sign-in.
@@ -86,6 +94,17 @@ impl UpstreamAuth {
             Self::Key(fixed) => fixed.current().await.ok(),
         };
         known.unwrap_or_else(|| Arc::new(stand_ins()))
+    }
+
+    /// Returns what the stored sign-in says of its person, for whoever has to keep it out.
+    pub(crate) async fn stored_identity(&self) -> Option<StoredIdentity> {
+        let Self::SignIn(keeper) = self else { return None };
+        let session = keeper.keeper.stored().await?;
+        Some(StoredIdentity {
+            token: session.access_token.expose().to_owned(),
+            account: session.account_id.clone().unwrap_or_default(),
+            email: session.email.clone().unwrap_or_default(),
+        })
     }
 
     /// Returns whether these are stand-ins.

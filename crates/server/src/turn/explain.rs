@@ -19,7 +19,7 @@ use super::plan::{Purpose, Told, TurnPlan, plan_turn};
 use crate::state::credentials::UpstreamAuth;
 use changes::Change;
 
-/// What a session id is made of where nothing names the conversation.
+/// The origin of a session id where nothing names the conversation.
 const DERIVED: &str =
     "a hash of the account, the model, the instructions and the first message of the user";
 
@@ -64,7 +64,7 @@ struct ExplainedRequest {
     method: String,
     url: String,
     headers: BTreeMap<String, String>,
-    /// How often it is sent: once for each choice.
+    /// The number of times that it is sent: once for each choice.
     times: u32,
     /// True if the same body may go over a WebSocket instead.
     websocket: bool,

@@ -1,7 +1,9 @@
 //! The plan of a turn: a request body read, drafted, settled and prepared, without a call to anyone.
 
 mod kept;
+mod requests;
 mod session;
+mod told;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -20,8 +22,10 @@ use chatmock_translate::{
 use chatmock_upstream::{Credentials, Prepared};
 use http::HeaderMap;
 
+use self::requests::{prepared, removed, requests};
 pub(crate) use self::session::SESSION_HEADERS;
 use self::session::session;
+pub(super) use self::told::{Purpose, Told};
 use super::TurnServices;
 use super::background::Wish;
 use super::facts::SentFacts;
@@ -30,7 +34,6 @@ use super::pipeline::TurnRequest;
 use super::socket::SocketTurn;
 use super::store_on_complete::StoreOnComplete;
 use crate::clock::{unix_now, unix_time_of};
-use crate::failure;
 use crate::http::access_log::random_id;
 use crate::http::api_keys::Caller;
 use crate::http::fair_places::{FairPlaces, Place, PlaceLimits};
@@ -111,25 +114,8 @@ pub(super) struct TurnPlan<O> {
     pub(super) sent: SentFacts,
     /// The wish for an answer without its client.
     pub(super) background: Option<Wish>,
-    /// What an explanation tells besides; `None` where the turn is to run.
+    /// The facts that only an explanation tells; `None` where the turn is to run.
     pub(super) told: Option<Box<Told>>,
-}
-
-/// What only an explanation tells of a plan.
-pub(super) struct Told {
-    /// The request before it was prepared for the backend.
-    pub(super) settled: Vec<u8>,
-    /// The header or member that names the conversation, if one does.
-    pub(super) named_by: Option<&'static str>,
-}
-
-/// What a plan is made for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Purpose {
-    /// A turn that will run.
-    Run,
-    /// An explanation, which counts for no budget.
-    Explain,
 }
 
 /// The names of a turn in the reasoning cache.
@@ -299,11 +285,10 @@ fn plan<D: Dialect>(
     let store_on_complete =
         sent.map(|sent| StoreOnComplete::new(owner, sent, socket.cloned()).growing(conversation));
     let (session, named_by) = session(&input.headers, named.as_deref(), &turn.request).unzip();
-    let told = (input.purpose == Purpose::Explain).then(|| told(&turn.request, named_by));
-    let prepare = |request| prepare(services, input, request, session.as_deref());
-    let requests = requests(turn.request, turn.more_inputs).into_iter();
+    let told = Told::of(input.purpose, &turn.request, named_by)?;
     let skipped = usize::from(turn.immediate_finish.is_some());
-    let prepared = requests.skip(skipped).map(prepare).collect::<Result<Vec<_>, Failure>>()?;
+    let requests = requests(turn.request, turn.more_inputs).into_iter().skip(skipped);
+    let prepared = prepared(services, input, requests, session.as_deref())?;
     let mut notices = input.notices.clone();
     notices.extend(turn.notices);
     notices.extend(prepared.first().into_iter().flat_map(removed));
@@ -322,7 +307,7 @@ fn plan<D: Dialect>(
         replay,
         sent: facts,
         background,
-        told: told.transpose()?,
+        told,
     }))
 }
 
@@ -333,38 +318,6 @@ fn fit<O>(shape: &mut Shape<O>, arrived: Duration, in_background: bool) {
         // It is new, so that nothing is in its place.
         let _ = shape.response_id.set(format!("resp_{}", random_id()));
     }
-}
-
-/// Makes of a request what the backend demands.
-fn prepare(
-    services: &TurnServices,
-    input: &PlanInput,
-    request: Request<'_>,
-    session: Option<&str>,
-) -> Result<Prepared, Failure> {
-    let prepared = services.state.client.prepare(request, &input.credentials, session);
-    let prepared = prepared.map_err(failure::from_upstream)?;
-    Ok(prepared.with_via(&input.headers).with_holder(input.caller.label()))
-}
-
-fn told(request: &Request<'_>, named_by: Option<&'static str>) -> Result<Box<Told>, Failure> {
-    Ok(Box::new(Told { settled: serde_json::to_vec(request)?, named_by }))
-}
-
-/// Returns a request for each prompt.
-fn requests(request: Request<'_>, more: Vec<Box<RawValue>>) -> Vec<Request<'_>> {
-    let mut requests: Vec<_> = more.iter().map(|_| request.clone()).collect();
-    for (request, input) in requests.iter_mut().zip(more) {
-        request.put("input", Cow::Owned(input));
-    }
-    requests.insert(0, request);
-    requests
-}
-
-/// Names the members that the backend would have refused.
-fn removed(prepared: &Prepared) -> impl Iterator<Item = Notice> {
-    const WHY: &str = "the backend does not accept it";
-    prepared.removed().iter().map(|name| Notice::ignored(name.clone(), WHY))
 }
 
 /// Puts what was thought in a conversation back into it, and gives the names that this took.

@@ -59,6 +59,9 @@ impl Client {
         };
         let entries = entries
             .map_err(|error| Error::Malformed { what: "model list", message: error.message })?;
+        if let Some(recorder) = &self.recorder {
+            recorder.models(&body);
+        }
         Ok(ModelList { entries, etag })
     }
 }

@@ -16,6 +16,7 @@ use crate::credentials::Credentials;
 use crate::error::Error;
 use crate::events::Events;
 use crate::prepare::Prepared;
+use crate::recording;
 use crate::request_headers::turn_headers;
 use crate::route::HeaderSet;
 use crate::socket::{
@@ -88,7 +89,8 @@ impl Client {
         let (states, session) = (self.turn_states.clone(), session.clone());
         let state = FrameState { states, session, body: body.clone() };
         let body = SocketAnswer::new(socket, first, finish, state);
-        Ok(Some(self.opened(&headers, prepared, body)))
+        let tape = self.tape(prepared, credentials).map(|tape| tape.answered(200, &headers));
+        Ok(Some(self.opened(&headers, prepared, recording::body(tape, &self.limits, body))))
     }
 
     /// Gives a socket for a request: the idle one of its conversation, or a new one; `None` where there is none.
@@ -154,7 +156,7 @@ impl Client {
         Ok((socket::opened(upgraded, config).await, headers))
     }
 
-    fn opened(&self, headers: &HeaderMap, prepared: &Prepared, body: SocketAnswer) -> Opened {
+    fn opened(&self, headers: &HeaderMap, prepared: &Prepared, events: Events) -> Opened {
         let served = response::text(headers, "openai-model");
         Opened {
             limits: rate_limits::read_headers(headers, retry_after::unix(SystemTime::now())),
@@ -163,8 +165,7 @@ impl Client {
             adjustments: Adjustment::of_model(prepared.model(), served).into_iter().collect(),
             request_id: response::request_id(headers),
             retries: 0,
-            events: Events::new(body, &self.limits)
-                .without_namespace(prepared.namespace().cloned()),
+            events: events.without_namespace(prepared.namespace().cloned()),
         }
     }
 }

@@ -5,7 +5,6 @@ use std::time::SystemTime;
 
 use chatmock_protocol::codex::limits::Snapshot;
 use chatmock_protocol::responses;
-use futures::TryStreamExt;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, VIA};
 use reqwest::{Method, Request, Response};
 
@@ -17,6 +16,7 @@ use crate::error::Error;
 use crate::events::Events;
 use crate::outgoing::Outgoing;
 use crate::prepare::{Prepared, prepare};
+use crate::recording::{self, Tape};
 use crate::request_headers::turn_headers;
 use crate::session::SessionId;
 use crate::{rate_limits, response, retry_after, turn_state};
@@ -87,15 +87,26 @@ impl Client {
         if let Some(opened) = self.over_socket(prepared, credentials).await? {
             return Ok(opened);
         }
+        let tape = self.tape(prepared, credentials);
         let call = self.turn_call(prepared);
-        let response = self.exchange(credentials, self.limits.header, call).await?;
+        let response = match self.exchange(credentials, self.limits.header, call).await {
+            Ok(response) => response,
+            Err(error) => return Err(Tape::refused(tape, error)),
+        };
         if !is_event_stream(response.headers()) {
             return Err(response::in_place_of_stream(response).await);
         }
         if let Some(state) = response.headers().get(TURN_STATE) {
             self.turn_states.keep(prepared.session(), prepared.body(), state);
         }
-        Ok(Opened::new(response, &self.limits, prepared))
+        Ok(Opened::new(response, &self.limits, prepared, tape))
+    }
+
+    /// Begins to record a call, where calls are recorded.
+    pub(super) fn tape(&self, prepared: &Prepared, credentials: &Arc<Credentials>) -> Option<Tape> {
+        let recorder = Arc::clone(self.recorder.as_ref()?);
+        let request = self.outgoing(prepared, credentials);
+        Some(Tape::new(recorder, request, prepared.session().clone(), Arc::clone(credentials)))
     }
 
     /// The POST of a request, as a function of the credentials that it is sent with.
@@ -158,7 +169,7 @@ pub struct Opened {
 }
 
 impl Opened {
-    fn new(response: Response, limits: &Limits, prepared: &Prepared) -> Self {
+    fn new(response: Response, limits: &Limits, prepared: &Prepared, tape: Option<Tape>) -> Self {
         let headers = response.headers();
         let word = |name: &str| response::text(headers, name).map(str::to_owned);
         let served = response::text(headers, "openai-model");
@@ -169,7 +180,7 @@ impl Opened {
             adjustments: Adjustment::of_model(prepared.model(), served).into_iter().collect(),
             retries: response.extensions().get::<Retries>().map_or(0, |retries| retries.0),
             request_id: response::request_id(headers),
-            events: Events::new(response.bytes_stream().map_err(Error::cut), limits)
+            events: recording::events(tape, limits, response)
                 .without_namespace(prepared.namespace().cloned()),
         }
     }

@@ -8,7 +8,7 @@ use crate::turn::plan::TurnPlan;
 /// One member that is not sent as the client wrote it.
 #[derive(Clone, Debug, Serialize)]
 pub(super) struct Change {
-    /// Whose member it is: `client` for one that is gone, `backend` for one that is sent.
+    /// The request whose member it is: `client` for one that is gone, `backend` for one that is sent.
     #[serde(rename = "in")]
     side: &'static str,
     member: String,
@@ -18,7 +18,7 @@ pub(super) struct Change {
     why: &'static str,
 }
 
-/// What members of the backend's request are made of.
+/// The sources of members of the backend's request.
 const MADE_OF: [(&str, &str); 14] = [
     (
         "model",
@@ -42,7 +42,7 @@ const MADE_OF: [(&str, &str); 14] = [
     ("previous_response_id", "the response that is continued, which the backend keeps"),
 ];
 
-/// What becomes of members of the client's request that are not sent under their own name.
+/// The fates of members of the client's request that are not sent under their own name.
 const BECOMES: [(&str, &str); 22] = [
     ("messages", "it became input, and the words of the system became instructions"),
     ("prompt", "it became input"),

@@ -1,0 +1,44 @@
+//! The requests of a plan: one for each prompt, in the form that the backend accepts.
+
+use std::borrow::Cow;
+
+use chatmock_protocol::json::RawValue;
+use chatmock_protocol::responses::Request;
+use chatmock_translate::{Failure, Notice};
+use chatmock_upstream::Prepared;
+
+use super::PlanInput;
+use crate::failure;
+use crate::turn::TurnServices;
+
+/// Brings the requests of a turn into the form that the backend accepts.
+pub(super) fn prepared<'r>(
+    services: &TurnServices,
+    input: &PlanInput,
+    requests: impl Iterator<Item = Request<'r>>,
+    session: Option<&str>,
+) -> Result<Vec<Prepared>, Failure> {
+    let client = &services.state.client;
+    let prepare = |request| {
+        let prepared = client.prepare(request, &input.credentials, session);
+        let prepared = prepared.map_err(failure::from_upstream)?;
+        Ok(prepared.with_via(&input.headers).with_holder(input.caller.label()))
+    };
+    requests.map(prepare).collect()
+}
+
+/// Returns a request for each prompt.
+pub(super) fn requests(request: Request<'_>, more: Vec<Box<RawValue>>) -> Vec<Request<'_>> {
+    let mut requests: Vec<_> = more.iter().map(|_| request.clone()).collect();
+    for (request, input) in requests.iter_mut().zip(more) {
+        request.put("input", Cow::Owned(input));
+    }
+    requests.insert(0, request);
+    requests
+}
+
+/// Names the members that the backend would have refused.
+pub(super) fn removed(prepared: &Prepared) -> impl Iterator<Item = Notice> {
+    const WHY: &str = "the backend does not accept it";
+    prepared.removed().iter().map(|name| Notice::ignored(name.clone(), WHY))
+}
