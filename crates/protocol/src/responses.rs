@@ -3,6 +3,7 @@
 mod api_error;
 pub mod event;
 pub mod item;
+mod params;
 mod response;
 pub mod tool;
 mod usage;
@@ -14,6 +15,7 @@ use crate::json::RawObject;
 pub use api_error::ApiError;
 pub use event::{Event, Phase};
 pub use item::{ContentPart, InputItem, OutputItem};
+pub use params::{GENERIC_PARAMS, OPENAI_PARAMS};
 pub use response::Response;
 pub use tool::{Tool, ToolChoice};
 pub use usage::Usage;

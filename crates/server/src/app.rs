@@ -121,12 +121,10 @@ fn open_state(settings: Settings) -> Result<(HttpSettings, Policy, SharedState),
     let (route, home) = (&upstream.route, access.home());
     let models = Arc::new(Models::new(models, route, home, family::list_writers()));
     let limits = Arc::new(LastLimits::open(home));
-    policy.backend = Backend {
-        accepted_params: route.accepts(),
-        default_summary: route.summarizes_reasoning(),
-        closed: route.is_closed(),
-        refused_items: route.refused_items(),
-    };
+    policy.backend = Backend::accepting(route.accepts());
+    policy.backend.default_summary = route.summarizes_reasoning();
+    policy.backend.closed = route.is_closed();
+    policy.backend.refused_items = route.refused_items();
     let faults = Arc::<Faults>::default();
     let auth = UpstreamAuth::new(
         access,

@@ -82,22 +82,22 @@ pub(crate) fn from_companion(error: Error, words: CompanionWords) -> Failure {
     let mut failure = match error {
         Error::Refused(refusal) => {
             let (status, said) = (refusal.status, refusal.error.message.is_some());
-            let failure = Failure::from_api(refusal.error, Some(status), refusal.retry_after);
-            let message = match said {
+            let mut failure = Failure::from_api(refusal.error, Some(status), refusal.retry_after);
+            failure.message = match said {
                 true => format!("{server} ({url}) says: {}", failure.message),
                 false => failure.message.replace("the backend", &server),
             };
-            Failure { message, ..failure }
+            failure
         }
         error => {
-            let failure = from_upstream(error);
+            let mut failure = from_upstream(error);
             let code = match failure.kind {
                 FailureKind::Unreachable => "unreachable",
                 FailureKind::TimedOut => "timeout",
                 _ => "unexpected",
             };
-            let message = failure.message.replace("the backend", &server);
-            Failure { message, ..failure }.with_code(format!("{name}_{code}"))
+            failure.message = failure.message.replace("the backend", &server);
+            failure.with_code(format!("{name}_{code}"))
         }
     };
     match failure.kind {

@@ -73,8 +73,9 @@ mod tests {
 
     fn refused(retry_after: Option<u64>) -> Failure {
         let kind = FailureKind::RateLimited { retry_after };
-        let failure = Failure::new(kind, "The usage limit has been reached");
-        Failure { class: Some("usage_limit_reached".into()), ..failure }
+        let mut failure = Failure::new(kind, "The usage limit has been reached");
+        failure.class = Some("usage_limit_reached".into());
+        failure
     }
 
     fn limits(windows: [(f64, u64, u64); 2]) -> Snapshot {

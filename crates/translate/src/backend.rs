@@ -4,9 +4,12 @@
 //! keeps. A parameter that is passed on is neither emulated nor reported, so the decision is made
 //! once, here, from a list of names that the embedder knows; the dialects only say what was asked.
 
+use chatmock_protocol::responses::{GENERIC_PARAMS, OPENAI_PARAMS};
+
 /// The parameters that a backend accepts beyond those which every one accepts. The default is the Codex
 /// backend.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Backend {
     /// Parameters of a request that are passed on, instead of being emulated here or reported.
     pub accepted_params: &'static [&'static str],
@@ -22,12 +25,36 @@ pub struct Backend {
 
 impl Default for Backend {
     fn default() -> Self {
-        let refused_items = &chatmock_protocol::codex::items::REFUSED;
-        Self { accepted_params: &[], default_summary: true, closed: true, refused_items }
+        Self::codex()
     }
 }
 
 impl Backend {
+    /// The Codex backend, which is reached with a ChatGPT sign-in.
+    #[must_use]
+    pub const fn codex() -> Self {
+        let refused_items = &chatmock_protocol::codex::items::REFUSED;
+        Self { accepted_params: &[], default_summary: true, closed: true, refused_items }
+    }
+
+    /// OpenAI's platform, or Azure's v1 endpoint.
+    #[must_use]
+    pub const fn openai() -> Self {
+        Self::accepting(OPENAI_PARAMS)
+    }
+
+    /// A server of another maker: vLLM, Ollama, LM Studio, llama.cpp, a gateway.
+    #[must_use]
+    pub const fn generic() -> Self {
+        Self::accepting(GENERIC_PARAMS)
+    }
+
+    /// A server that is open, and accepts these parameters beyond those which every one accepts.
+    #[must_use]
+    pub const fn accepting(accepted_params: &'static [&'static str]) -> Self {
+        Self { accepted_params, default_summary: false, closed: false, refused_items: &[] }
+    }
+
     /// Returns whether this parameter is passed on.
     #[must_use]
     pub fn accepts(&self, param: &str) -> bool {

@@ -37,6 +37,7 @@ pub(crate) const NOT_STORED: &str = "the backend stores nothing";
 
 /// A draft, with what only its dialect needs.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Drafted<'b, O> {
     /// The lowered request.
     pub draft: Draft<'b>,
@@ -46,6 +47,7 @@ pub struct Drafted<'b, O> {
 
 /// A lowered request: only what the client said.
 #[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct Draft<'b> {
     /// The model asked for.
     pub model: ModelName<'b>,

@@ -48,6 +48,7 @@ pub enum FailureKind {
 /// A failure: its kind, and words for people and programs.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{message}")]
+#[non_exhaustive]
 pub struct Failure {
     /// The kind, by what a client can do about it.
     pub kind: FailureKind,
@@ -132,7 +133,7 @@ impl Failure {
 
     /// Returns whether the client itself ended the answer.
     #[must_use]
-    pub fn is_interruption(&self) -> bool {
+    pub(crate) fn is_interruption(&self) -> bool {
         self.code.as_deref() == Some(INTERRUPTED)
     }
 

@@ -92,7 +92,7 @@ impl Frames {
     }
 
     /// Appends a message that holds `value`; only event streams show the name.
-    pub fn message_json<T: Serialize + ?Sized>(&mut self, name: Option<&str>, value: &T) {
+    pub(crate) fn message_json<T: Serialize + ?Sized>(&mut self, name: Option<&str>, value: &T) {
         self.begin_message(name);
         self.json(value);
         self.end_message();

@@ -31,6 +31,7 @@ impl NoticeKind {
 
 /// One request member that was not simply honoured.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Notice {
     /// Path of the member.
     pub field: Cow<'static, str>,

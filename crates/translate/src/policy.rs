@@ -19,7 +19,17 @@ use crate::tokens::{Estimate, Tokenizer};
 const MAX_CALLS: usize = 16;
 
 /// The settings of the operator for all requests.
+///
+/// Begin with [`Policy::for_backend`], and set what is to differ:
+///
+/// ```
+/// use chatmock_translate::{Backend, Policy};
+///
+/// let mut policy = Policy::for_backend(Backend::openai());
+/// policy.strict = true;
+/// ```
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Policy {
     /// The style of reasoning.
     pub reasoning_style: ReasoningStyle,
@@ -51,6 +61,7 @@ pub struct Policy {
 
 /// What a rule of the operator's caps in a turn.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Cap {
     /// The rule's name, for the notices.
     pub rule: Arc<str>,
@@ -58,6 +69,20 @@ pub struct Cap {
     pub effort: Option<Effort>,
     /// The model that answers in place of another.
     pub model: Option<String>,
+}
+
+impl Cap {
+    /// Makes a cap of the effort.
+    #[must_use]
+    pub fn of_effort(rule: impl Into<Arc<str>>, effort: Effort) -> Self {
+        Self { rule: rule.into(), effort: Some(effort), model: None }
+    }
+
+    /// Makes a cap that puts a model in the place of others.
+    #[must_use]
+    pub fn of_model(rule: impl Into<Arc<str>>, model: impl Into<String>) -> Self {
+        Self { rule: rule.into(), effort: None, model: Some(model.into()) }
+    }
 }
 
 impl Default for Policy {
@@ -81,6 +106,19 @@ impl Default for Policy {
 }
 
 impl Policy {
+    /// Makes the default policy for a backend.
+    #[must_use]
+    pub fn for_backend(backend: Backend) -> Self {
+        Self { backend, ..Self::default() }
+    }
+
+    /// Returns the same policy with a rule's cap.
+    #[must_use]
+    pub fn with_cap(mut self, cap: Cap) -> Self {
+        self.cap = Some(cap);
+        self
+    }
+
     /// Refuses a request that would cause too many calls of the backend: `choices` for each of `prompts`.
     ///
     /// # Errors

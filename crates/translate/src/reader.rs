@@ -72,7 +72,7 @@ impl EventReader {
 
     /// Leaves out the blank lines between messages and between items of reasoning.
     #[must_use]
-    pub fn with_items_apart(self) -> Self {
+    pub(crate) fn with_items_apart(self) -> Self {
         let mut reader = Self { items_apart: true, ..self };
         reader.so_far.apart = true;
         reader

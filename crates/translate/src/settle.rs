@@ -26,6 +26,7 @@ use crate::shape::Shape;
 
 /// A settled turn: what will be done.
 #[derive(Debug)]
+#[non_exhaustive]
 pub struct Turn<'b, O = ()> {
     /// The request for the backend.
     pub request: Request<'b>,

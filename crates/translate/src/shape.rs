@@ -14,6 +14,7 @@ use crate::tool_names::ShortenedName;
 /// `O` is what one dialect alone needs, see [`Dialect::Own`](crate::Dialect::Own): no other dialect,
 /// test or bench has to spell out a member that only its encoders read.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Shape<O = ()> {
     /// When the request arrived, in seconds of the Unix epoch.
     pub created: u64,

@@ -27,9 +27,9 @@ pub trait TokenCount: Debug + Send {
 ///
 /// OpenAI's own rule of thumb for English text. The backend's tokenizer is not at hand here, so a
 /// cap is kept approximately.
-pub const CHARACTERS_PER_TOKEN: u64 = 4;
+pub(crate) const CHARACTERS_PER_TOKEN: u64 = 4;
 
-/// Counts [`CHARACTERS_PER_TOKEN`] characters as a token.
+/// Counts four characters as a token.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Estimate;
 

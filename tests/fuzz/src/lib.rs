@@ -22,16 +22,12 @@ static CATALOG: LazyLock<Catalog> = LazyLock::new(Catalog::builtin);
 
 /// The default policy, and one in which everything is different.
 static POLICIES: LazyLock<[Policy; 2]> = LazyLock::new(|| {
-    let other = Policy {
-        reasoning_style: ReasoningStyle::ThinkTags,
-        effort: Some(Effort::High),
-        summary: Some("detailed".to_owned()),
-        fast: true,
-        web_search: true,
-        hide_commentary: true,
-        debug_model: Some("gpt-5.4".to_owned()),
-        ..Policy::default()
-    };
+    let mut other = Policy::default();
+    other.reasoning_style = ReasoningStyle::ThinkTags;
+    other.effort = Some(Effort::High);
+    other.summary = Some("detailed".to_owned());
+    (other.fast, other.web_search, other.hide_commentary) = (true, true, true);
+    other.debug_model = Some("gpt-5.4".to_owned());
     [Policy::default(), other]
 });
 
@@ -120,17 +116,14 @@ impl Special for Responses {}
 /// Replies with nothing special about them, and with everything.
 fn shapes<D: Special>() -> [Arc<Shape<D::Own>>; 2] {
     let plain = Shape::new("gpt-6-sol", 1_795_338_734);
-    let special = Shape {
-        reasoning: ReasoningStyle::ThinkTags,
-        hide_commentary: true,
-        stop: StopCriteria {
-            sequences: vec!["ab".to_owned(), "\u{e9}".to_owned()],
-            max_tokens: Some(9),
-        },
-        store: true,
-        own: D::own(),
-        ..Shape::new("gpt-6-sol", 1_795_338_734)
+    let mut special = Shape::new("gpt-6-sol", 1_795_338_734);
+    special.reasoning = ReasoningStyle::ThinkTags;
+    (special.hide_commentary, special.store) = (true, true);
+    special.stop = StopCriteria {
+        sequences: vec!["ab".to_owned(), "\u{e9}".to_owned()],
+        max_tokens: Some(9),
     };
+    special.own = D::own();
     [Arc::new(plain), Arc::new(special)]
 }
 

@@ -30,21 +30,18 @@ pub(super) fn policy(args: ReplyArgs) -> anyhow::Result<Policy> {
         max_answers,
     } = args;
     let effort = reasoning_effort.map(|word| word.parse()).transpose();
-    Ok(Policy {
-        reasoning_style: reasoning_style(reasoning_compat),
-        effort: effort.context("--reasoning-effort")?,
-        summary: reasoning_summary.map(|word| word.to_ascii_lowercase()),
-        fast: fast_mode,
-        web_search: enable_web_search,
-        hide_commentary,
-        strict,
-        debug_model,
-        max_calls: max_answers,
-        instructions: self::instructions(&instructions)?,
-        tokenizer: chatmock_server::tokenizer(),
-        // The server fills in what its backend accepts.
-        ..Policy::default()
-    })
+    // The server fills in what its backend accepts.
+    let mut policy = Policy::default();
+    policy.reasoning_style = reasoning_style(reasoning_compat);
+    policy.effort = effort.context("--reasoning-effort")?;
+    policy.summary = reasoning_summary.map(|word| word.to_ascii_lowercase());
+    (policy.fast, policy.web_search) = (fast_mode, enable_web_search);
+    (policy.hide_commentary, policy.strict) = (hide_commentary, strict);
+    policy.debug_model = debug_model;
+    policy.max_calls = max_answers;
+    policy.instructions = self::instructions(&instructions)?;
+    policy.tokenizer = chatmock_server::tokenizer();
+    Ok(policy)
 }
 
 fn reasoning_style(compat: ReasoningCompat) -> ReasoningStyle {

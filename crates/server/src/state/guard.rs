@@ -71,12 +71,8 @@ impl QuotaGuard {
         let name: Arc<str> = rule.text.as_str().into();
         match &rule.then {
             Then::Refuse => Err(refused(rule, &window, now)),
-            Then::Effort(effort) => {
-                Ok(Some(Cap { rule: name, effort: Some(*effort), model: None }))
-            }
-            Then::Model(model) => {
-                Ok(Some(Cap { rule: name, effort: None, model: Some(model.clone()) }))
-            }
+            Then::Effort(effort) => Ok(Some(Cap::of_effort(name, *effort))),
+            Then::Model(model) => Ok(Some(Cap::of_model(name, model.clone()))),
         }
     }
 

@@ -306,10 +306,9 @@ pub(crate) fn completion_name(id: &str) -> String {
 /// The failure of a conversation that is not there, or not this owner's.
 pub(crate) fn unknown_conversation(id: &str) -> Failure {
     let message = format!("Conversation with id '{}' not found.", sanitize::text_within(id, SHOWN));
-    Failure {
-        param: Some("conversation".to_owned()),
-        ..Failure::new(FailureKind::NotFound, message)
-    }
+    let mut failure = Failure::new(FailureKind::NotFound, message);
+    failure.param = Some("conversation".to_owned());
+    failure
 }
 
 /// The failure of a response that is not there, or not this owner's.

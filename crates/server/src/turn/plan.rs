@@ -350,7 +350,7 @@ fn policy<'s>(services: &'s TurnServices, input: &PlanInput) -> Result<Cow<'s, P
     };
     let policy = &services.policy;
     Ok(match cap {
-        Some(_) => Cow::Owned(Policy { cap, ..policy.clone() }),
+        Some(cap) => Cow::Owned(policy.clone().with_cap(cap)),
         None => Cow::Borrowed(policy),
     })
 }

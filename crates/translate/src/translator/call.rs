@@ -14,20 +14,27 @@ use crate::frames::Out;
 /// The largest event of a backend, in bytes: a picture of some megapixels is one.
 const MAX_EVENT: usize = 64 << 20;
 
+const UNEXPECTED: &str = "upstream_unexpected";
+
+const NO_STREAM: &str = "the backend answered with JSON in place of a stream of events";
+
 /// One call of the backend.
 pub(super) struct Call<E: Encoder> {
     decoder: Decoder,
     encoder: Option<E>,
     output: Option<E::Output>,
+    /// The first byte of the answer that is no blank.
+    first: Option<u8>,
 }
 
 impl<E: Encoder> Call<E> {
     pub(super) fn new(encoder: E) -> Self {
-        Self { decoder: Decoder::new(MAX_EVENT), encoder: Some(encoder), output: None }
+        Self { decoder: Decoder::new(MAX_EVENT), encoder: Some(encoder), output: None, first: None }
     }
 
     /// Encodes what has arrived; what follows the end of an answer is passed over.
     pub(super) fn push(&mut self, bytes: Bytes, out: &mut Out) -> Result<(), Failure> {
+        self.first = self.first.or_else(|| bytes.trim_ascii_start().first().copied());
         self.decoder.push(bytes);
         while let Some(encoder) = &mut self.encoder {
             let Some(frame) = self.decoder.next_frame().map_err(unreadable)? else { break };
@@ -45,7 +52,14 @@ impl<E: Encoder> Call<E> {
     /// # Errors
     /// When its answer is not complete.
     pub(super) fn close(&self) -> Result<(), Failure> {
-        if self.is_over() { Ok(()) } else { Err(Failure::incomplete()) }
+        match self.first {
+            _ if self.is_over() => Ok(()),
+            // No line of an event begins so. Servers answer in one piece where a stream is not asked for.
+            Some(b'{' | b'[') => {
+                Err(Failure::new(FailureKind::Failed, NO_STREAM).with_code(UNEXPECTED))
+            }
+            _ => Err(Failure::incomplete()),
+        }
     }
 
     /// Ends a call that was not made.
@@ -74,5 +88,5 @@ impl<E: Encoder> Call<E> {
 
 fn unreadable(error: impl std::fmt::Display) -> Failure {
     let message = format!("the backend sent an event that cannot be read: {error}");
-    Failure::new(FailureKind::Failed, message).with_code("upstream_unexpected")
+    Failure::new(FailureKind::Failed, message).with_code(UNEXPECTED)
 }

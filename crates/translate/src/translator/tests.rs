@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde_json::Value;
 
 use super::*;
-use crate::{Chat, Completions, FailureKind, OllamaChat, Responses};
+use crate::{Backend, Chat, Completions, FailureKind, OllamaChat, Responses};
 
 const EVENTS: &str = concat!(
     "data: {\"type\":\"response.created\",\"response\":{\"id\":\"resp_1\"}}\n\n",
@@ -103,6 +103,34 @@ fn an_answer_that_breaks_off_is_never_whole() {
     let mut reply = chat("").whole();
     reply.push(0, cut.into()).unwrap();
     assert_eq!(reply.finish(Duration::ZERO).unwrap_err().kind, FailureKind::Failed);
+}
+
+#[test]
+fn an_answer_of_json_in_place_of_a_stream_is_named_as_such() {
+    let mut reply = chat(r#","stream":true"#).stream();
+    reply.push(0, " {\"id\":\"resp_1\"}".into());
+    reply.close(0);
+    let failure = reply.failure().unwrap();
+    assert_eq!(failure.code.as_deref(), Some("upstream_unexpected"));
+    assert!(failure.message.contains("JSON in place of a stream"), "{failure}");
+}
+
+#[test]
+fn a_backend_decides_what_is_passed_on() {
+    let body = br#"{"model":"m","temperature":0.5,"messages":[{"role":"user","content":"hi"}]}"#;
+    let of = |backend| {
+        let translator =
+            Translator::new(Catalog::unknown().opened(true), Policy::for_backend(backend));
+        let turn = translator.turn(Chat, body, 7).unwrap();
+        (json(&turn.requests()[0]), turn.notices().len())
+    };
+    let (request, notices) = of(Backend::codex());
+    assert!(request.get("temperature").is_none() && notices == 1, "{request}");
+    for backend in [Backend::openai(), Backend::generic()] {
+        let (request, notices) = of(backend);
+        assert_eq!((&request["temperature"], notices), (&0.5.into(), 0), "{request}");
+    }
+    assert_eq!(of(Backend::generic()).0["store"], false);
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! The profiles of the backends: what each requires, accepts and refuses.
 
+use chatmock_protocol::responses::{GENERIC_PARAMS, OPENAI_PARAMS};
+
 /// The properties in which backends differ.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) struct BackendProfile {
@@ -229,19 +231,7 @@ const API: BackendProfile = BackendProfile {
 
 /// OpenAI's platform and Azure's v1 endpoint.
 pub(crate) static OPENAI: BackendProfile = BackendProfile {
-    accepts: &[
-        "include",
-        "max_output_tokens",
-        "metadata",
-        "previous_response_id",
-        "prompt_cache_retention",
-        "safety_identifier",
-        "store",
-        "stream_options",
-        "temperature",
-        "top_p",
-        "user",
-    ],
+    accepts: OPENAI_PARAMS,
     required: Required { cache_key: true, ..API.required },
     ..API
 };
@@ -249,7 +239,7 @@ pub(crate) static OPENAI: BackendProfile = BackendProfile {
 /// A server of another maker: what such servers of autumn 2026 have in common.
 pub(crate) static GENERIC: BackendProfile = BackendProfile {
     refused: &["conversation", "generate", "previous_response_id", "prompt", "reasoning_effort"],
-    accepts: &["max_output_tokens", "metadata", "stream_options", "temperature", "top_p", "user"],
+    accepts: GENERIC_PARAMS,
     required: Required { stateless: true, ..API.required },
     ..API
 };
