@@ -14,6 +14,7 @@ mod conversation;
 mod conversations;
 mod cors;
 mod cuts;
+mod deployment;
 mod descriptions;
 mod dialects;
 mod documented;

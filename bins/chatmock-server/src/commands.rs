@@ -110,6 +110,9 @@ pub(crate) enum ConfigCommand {
     /// Prints the path of the configuration file, even if there is no file
     #[command(after_help = CONFIG_EXAMPLES)]
     Path,
+    /// Says whether the settings can be used, and which of them do not fit together; starts nothing
+    #[command(after_help = CONFIG_EXAMPLES)]
+    Check,
     /// Writes a configuration file that explains every key and sets none, unless there is a file
     #[command(after_help = CONFIG_EXAMPLES)]
     Init,
@@ -229,6 +232,7 @@ Examples:
   chatmock-server config show
   chatmock-server config show --json --port 9000
   chatmock-server config path
+  chatmock-server config check
   chatmock-server config init";
 
 /// Examples of `usage`.

@@ -7,9 +7,9 @@ use crate::cli::{Cli, ServerCommand};
 use crate::command::{self, command};
 use crate::commands::{ConfigCommand, Tool};
 use crate::config::{Config, ConfigLocation, show, template};
-use crate::env::Folders;
+use crate::env::{Folders, OpenAiVariables};
 use crate::exit::ExitError;
-use crate::{usage, value_parsers};
+use crate::{settings, usage, value_parsers};
 
 /// The task of this run.
 #[derive(Debug)]
@@ -49,6 +49,16 @@ impl Invocation {
         Ok(match command {
             Some(ServerCommand::Config(ConfigCommand::Show { json: true })) => {
                 Self::Print(show::json(&config, &matches))
+            }
+            Some(ServerCommand::Config(ConfigCommand::Check)) => {
+                let cli = cli(&matches, |id| config.sets(id));
+                let openai = OpenAiVariables::read();
+                let resolved = settings::resolve(cli, folders, &openai, Vec::new());
+                let resolved = resolved.map_err(ExitError::Settings);
+                let resolved = resolved.map_err(|error| config.explain(error))?;
+                let warnings = config.warnings().iter().chain(&resolved.warnings);
+                let warnings = warnings.map(|warning| format!("warning: {warning}\n"));
+                Self::Print(warnings.collect::<String>() + "The settings can be used.\n")
             }
             Some(ServerCommand::Config(_)) => Self::Print(show::text(&config, &matches)),
             Some(ServerCommand::Usage(args)) => {

@@ -7,6 +7,7 @@
 mod listen;
 mod record;
 mod reply;
+mod sharing;
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{PathBuf, absolute};
@@ -87,6 +88,7 @@ pub(crate) fn resolve(
     let key_file = KeyFile::of(&access.api_key, access.api_key_file.as_deref());
     let mut warnings = listen::access(access, &listen, &mut http)?;
     listen::budgets(&http)?;
+    warnings.extend(sharing::warnings(&http));
     if log_bodies {
         let warning = "--log-bodies is on: everything that is sent to the model is logged; turn it off after debugging";
         warnings.push(warning.to_owned());

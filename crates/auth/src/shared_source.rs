@@ -1,12 +1,13 @@
 //! Where the address and the keys of a shared engine are read from.
 
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use chatmock_shared::{BadKeys, SealKeys, Shared, SharedError, SharedSettings};
 use zeroize::Zeroizing;
 
-use crate::private::{PrivateFileError, read_private};
 use crate::secret::Secret;
 
 /// The place of a shared engine, as a person names it.
@@ -53,13 +54,23 @@ pub enum SharedSourceError {
         /// The file.
         path: String,
     },
+    /// Everybody can read a file.
+    #[error("{flag} {path}: every user of this machine can read it: chmod 600 {path}")]
+    Open {
+        /// The flag.
+        flag: &'static str,
+        /// The file.
+        path: String,
+    },
     /// A file could not be used.
-    #[error("{flag}: {source}")]
+    #[error("{flag} {path}: {source}")]
     File {
         /// The flag.
         flag: &'static str,
+        /// The file.
+        path: String,
         /// The cause.
-        source: PrivateFileError,
+        source: io::Error,
     },
     /// The key file holds no keys.
     #[error("--shared-key-file: {0}")]
@@ -68,6 +79,9 @@ pub enum SharedSourceError {
     #[error("--shared: {0}")]
     Engine(#[from] SharedError),
 }
+
+/// The longest file, in bytes.
+const LONGEST: u64 = 64 * 1024;
 
 const FILE: &str = "--shared-file";
 const KEY_FILE: &str = "--shared-key-file";
@@ -113,12 +127,32 @@ impl SharedSource {
     }
 }
 
-/// Reads a file that only its owner may read.
+/// Reads a small file that other users may not read. It may be a link, and another's: a container's secrets are links to
+/// files of root, readable by a group.
 fn read(flag: &'static str, path: &Path) -> Result<Zeroizing<String>, SharedSourceError> {
-    let text = read_private(path).map_err(|source| SharedSourceError::File { flag, source })?;
-    let missing = || SharedSourceError::Missing { flag, path: path.display().to_string() };
-    let text = text.ok_or_else(missing)?;
-    Ok(Zeroizing::new(String::from_utf8_lossy(&text).trim().to_owned()))
+    let shown = path.display().to_string();
+    let mut text = Zeroizing::new(String::new());
+    let mut file = match File::open(path) {
+        Ok(file) => file.take(LONGEST),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(SharedSourceError::Missing { flag, path: shown });
+        }
+        Err(source) => return Err(SharedSourceError::File { flag, path: shown, source }),
+    };
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        let open = file
+            .get_ref()
+            .metadata()
+            .is_ok_and(|about| about.is_file() && about.permissions().mode() & 0o007 != 0);
+        if open {
+            return Err(SharedSourceError::Open { flag, path: shown });
+        }
+    }
+    let read = file.read_to_string(&mut text);
+    read.map_err(|source| SharedSourceError::File { flag, path: shown, source })?;
+    Ok(Zeroizing::new(text.trim().to_owned()))
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use chatmock_shared::Shared;
 use chatmock_translate::{Backend, Policy};
 use chatmock_upstream::{Client, Recorder};
 use tokio::sync::watch;
@@ -23,7 +24,7 @@ use crate::state::background::BackgroundAnswers;
 use crate::state::companions::Companions;
 use crate::state::credentials::UpstreamAuth;
 use crate::state::faults::Faults;
-use crate::state::guard::QuotaGuard;
+use crate::state::guard::{OtherServers, QuotaGuard};
 use crate::state::ledger::Ledger;
 use crate::state::limits::LastLimits;
 use crate::state::loaded::LoadedModels;
@@ -138,15 +139,15 @@ fn open_state(settings: Settings) -> Result<(HttpSettings, Policy, SharedState),
     let client = Client::new(upstream, auth.credentials())?;
     let store = http.responses.clone();
     let store = if policy.backend.accepts("store") { store.of_claims() } else { store };
-    let responses = Arc::new(ResponseStore::open(store, unix_now())?);
+    let (shared, life) = (http.shared.as_ref(), store.max_age);
+    let responses = ResponseStore::open(store, unix_now())?;
+    let responses = Arc::new(responses.shared_by(shared, ("response", life)));
     let replay = http.replay_reasoning.then(|| http.responses.of_reasoning());
-    let reasoning = ReasoningCache::open(replay, unix_now())?;
-    let answers = Arc::new(Answers::open(&http.responses, http.streams.rejoin)?);
+    let reasoning = ReasoningCache::open(replay, shared, unix_now())?;
+    let answers = Arc::new(Answers::open(&http.responses, shared, http.streams.rejoin)?);
     let connections = Arc::new(ResponseStore::open(StoreSettings::of_connections(), unix_now())?);
     let ledger = Arc::new(Ledger::open(responses.database(), http.admin.history));
-    let (rules, budgets) = (http.admin.guard.clone(), http.admin.budgets.clone());
-    let guard = Arc::new(QuotaGuard::new(rules, budgets));
-    ledger.restore_budgets(&guard);
+    let guard = quota_guard(&http, &ledger);
     let log = http.admin.log.clone();
     let state = SharedState {
         client,
@@ -169,6 +170,20 @@ fn open_state(settings: Settings) -> Result<(HttpSettings, Policy, SharedState),
         shared: http.shared.clone(),
     };
     Ok((http, policy, state))
+}
+
+/// Makes the guard of quota, with what was used of its budgets before.
+fn quota_guard(http: &HttpSettings, ledger: &Ledger) -> Arc<QuotaGuard> {
+    let (rules, budgets) = (http.admin.guard.clone(), http.admin.budgets.clone());
+    let shared = http.shared.as_ref();
+    let me = shared.map(|_| Shared::random_name()).transpose().unwrap_or_default();
+    let others = shared.zip(me).map(|(shared, me)| OtherServers::new(shared.clone(), &me));
+    let guard = Arc::new(QuotaGuard::new(rules, budgets).among(others));
+    if shared.is_none() {
+        // In the shared engine this process finds what its predecessor used.
+        ledger.restore_budgets(&guard);
+    }
+    guard
 }
 
 /// Starts the background work on it.

@@ -29,7 +29,7 @@ use self::background::BackgroundAnswers;
 use self::companions::Companions;
 use self::credentials::UpstreamAuth;
 use self::faults::{Faults, Standing};
-use self::guard::QuotaGuard;
+use self::guard::{OtherServers, QuotaGuard};
 use self::ledger::Ledger;
 use self::limits::LastLimits;
 use self::loaded::LoadedModels;
@@ -73,6 +73,9 @@ const LOOK: Duration = Duration::from_secs(60);
 /// The time between two looks at what other servers have put into the shared engine.
 const FOLLOW: Duration = Duration::from_secs(2);
 
+/// The number of such looks between two exchanges of the account's limits.
+const LIMITS_EVERY: u64 = 5;
+
 /// The used share of a window from which it is nearly used up, in percent.
 const NEAR: f64 = 80.0;
 
@@ -110,7 +113,8 @@ impl SharedState {
         let is_sealed = fault.as_ref().is_some_and(sealed);
         self.faults.set(FaultKind::SharedSealed, is_sealed);
         self.faults.set(FaultKind::SharedUnreachable, fault.is_some() && !is_sealed);
-        self.faults.set(FaultKind::SharedLost, self.auth.was_restored());
+        let budgets = self.guard.others().is_some_and(OtherServers::has_lost);
+        self.faults.set(FaultKind::SharedLost, self.auth.was_restored() || budgets);
     }
 
     /// Returns the code of a fault of the shared engine.
@@ -122,8 +126,15 @@ impl SharedState {
 
     /// Follows what other servers put into the shared engine, until the state is gone.
     pub(crate) async fn follow(state: Weak<Self>) {
+        let mut looks = 0_u64;
         while let Some(state) = state.upgrade() {
             state.auth.follow_shared().await;
+            if looks.is_multiple_of(LIMITS_EVERY)
+                && let Some(shared) = &state.shared
+            {
+                state.limits.exchange(shared).await;
+            }
+            looks += 1;
             state.look_at_shared();
             drop(state);
             tokio::time::sleep(FOLLOW).await;

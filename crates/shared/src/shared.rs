@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use ring::rand::{SecureRandom, SystemRandom};
+use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
 use crate::command::{Answer, Command, EPOCH, NEXT_FENCE, PUT_FENCED, TALLY};
@@ -72,9 +73,34 @@ impl Shared {
         self.inner.transport.calls()
     }
 
+    /// Makes a name that nobody else has.
+    ///
+    /// # Errors
+    /// When the system gives no random numbers.
+    pub fn random_name() -> Result<String, SharedError> {
+        random_name()
+    }
+
     /// Blocks this thread until a call is done. The call must be one of these methods.
     pub fn wait<T>(&self, call: impl Future<Output = T>) -> T {
         wait(call)
+    }
+
+    /// Starts a task on the thread of the connection, which goes on by itself. It must not block.
+    pub fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
+        self.inner.transport.spawn(task);
+    }
+
+    /// Waits for a while, also where [`Self::wait`] waits for it.
+    pub async fn pause(&self, time: Duration) {
+        let (over, paused) = oneshot::channel();
+        self.spawn(async move {
+            tokio::time::sleep(time).await;
+            // Nobody may wait for it any more.
+            let _ = over.send(());
+        });
+        // That the thread is gone is an end, too.
+        let _ = paused.await;
     }
 
     /// Gives a record.
@@ -240,10 +266,6 @@ impl Shared {
             self.note(answer.as_ref().err().cloned());
         }
         answer
-    }
-
-    pub(crate) fn spawn(&self, task: impl Future<Output = ()> + Send + 'static) {
-        self.inner.transport.spawn(task);
     }
 
     fn note(&self, fault: Option<SharedError>) {

@@ -7,8 +7,15 @@ use super::process::program;
 const DOCUMENTED: &str = include_str!("../../../../docs/configuration.md");
 
 /// The commands, each of which has its own help.
-const COMMANDS: [&[&str]; 6] =
-    [&[], &["config"], &["config", "show"], &["config", "path"], &["config", "init"], &["usage"]];
+const COMMANDS: [&[&str]; 7] = [
+    &[],
+    &["config"],
+    &["config", "show"],
+    &["config", "path"],
+    &["config", "check"],
+    &["config", "init"],
+    &["usage"],
+];
 
 /// Returns the help of a command, in its long form.
 fn help(command: &[&str]) -> String {

@@ -17,12 +17,15 @@ mod outages;
 #[allow(dead_code, reason = "the suite of the command line uses all of it")]
 mod process;
 #[cfg(unix)]
+mod records;
+#[cfg(unix)]
 mod renewals;
 
 #[cfg(unix)]
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
     let cases = engine::CASES.iter().chain(renewals::CASES).chain(outages::CASES);
+    let cases = cases.chain(records::CASES);
     let trials = cases.map(|(name, case)| {
         libtest_mimic::Trial::ignorable_test(*name, || {
             chatmock_testkit::prerequisite::with_programs(

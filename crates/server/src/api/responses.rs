@@ -41,7 +41,7 @@ pub(super) fn get(exchange: Exchange<'_>) -> Handling<'_> {
     Box::pin(async move {
         let Exchange { context, head, variable: id, .. } = exchange;
         let owner = owner(&context.services.state, context.caller).await?;
-        match context.is_here(&owner, id) {
+        match context.is_here(&owner, id).await {
             true => read(context.services, &owner, id, head.uri.query()),
             false => at_backend(context, head, &[id]).await,
         }
@@ -53,7 +53,7 @@ pub(super) fn delete(exchange: Exchange<'_>) -> Handling<'_> {
     Box::pin(async move {
         let Exchange { context, head, variable: id, .. } = exchange;
         let owner = owner(&context.services.state, context.caller).await?;
-        match context.is_here(&owner, id) {
+        match context.is_here(&owner, id).await {
             true => remove(&context.services.state, &owner, id).await,
             false => at_backend(context, head, &[id]).await,
         }
@@ -65,7 +65,7 @@ pub(super) fn input_items(exchange: Exchange<'_>) -> Handling<'_> {
     Box::pin(async move {
         let Exchange { context, head, variable: id, .. } = exchange;
         let owner = owner(&context.services.state, context.caller).await?;
-        match context.is_here(&owner, id) {
+        match context.is_here(&owner, id).await {
             true => list_items(&context.services.state, &owner, id, head.uri.query()),
             false => at_backend(context, head, &[id, "input_items"]).await,
         }
@@ -74,8 +74,12 @@ pub(super) fn input_items(exchange: Exchange<'_>) -> Handling<'_> {
 
 impl RequestContext<'_> {
     /// Returns whether a response is looked for here; else the backend is asked.
-    fn is_here(&self, owner: &Owner, id: &str) -> bool {
+    async fn is_here(&self, owner: &Owner, id: &str) -> bool {
         let store = &self.services.state.responses;
+        // One that is being made here is in no store yet.
+        if self.services.state.background.find(&owner.key(id)).is_none() {
+            store.recall(owner, id).await;
+        }
         self.services.stores_responses() || store.is_kept(owner, id, unix_now())
     }
 }
@@ -151,7 +155,7 @@ pub(super) fn cancel(exchange: Exchange<'_>) -> Handling<'_> {
         context.services.bodies.discard(body, &head.headers).await;
         let state = &context.services.state;
         let owner = owner(state, context.caller).await?;
-        if !context.is_here(&owner, id) {
+        if !context.is_here(&owner, id).await {
             return at_backend(context, head, &[id, "cancel"]).await;
         }
         if let Some(answer) = state.background.find(&owner.key(id)) {

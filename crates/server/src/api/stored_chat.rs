@@ -148,7 +148,7 @@ pub(super) fn list(exchange: Exchange<'_>) -> Handling<'_> {
 pub(super) fn get(exchange: Exchange<'_>) -> Handling<'_> {
     Box::pin(async move {
         let Exchange { context, variable: id, .. } = exchange;
-        let kept = find(context, &keeper(context).await?, id)?;
+        let kept = find(context, &keeper(context).await?, id).await?;
         Ok(response::bytes(StatusCode::OK, "application/json", kept.response.clone()))
     })
 }
@@ -158,7 +158,7 @@ pub(super) fn messages(exchange: Exchange<'_>) -> Handling<'_> {
     Box::pin(async move {
         let Exchange { context, head, variable: id, .. } = exchange;
         let query = Query::read(head.uri.query())?;
-        let kept = find(context, &keeper(context).await?, id)?;
+        let kept = find(context, &keeper(context).await?, id).await?;
         let mut listed = Vec::new();
         for (index, message) in kept.items()?.into_iter().enumerate() {
             let id = format!("{id}-{index}");
@@ -179,7 +179,7 @@ pub(super) fn update(exchange: Exchange<'_>) -> Handling<'_> {
             return Err(Failure::param("metadata", "metadata is required"));
         };
         stored_chat::check_metadata(metadata.get())?;
-        let kept = find(context, &owner, id)?;
+        let kept = find(context, &owner, id).await?;
         let text = std::str::from_utf8(&kept.response).unwrap_or_default();
         let changed = stored_chat::with_metadata(text, metadata)?;
         let (created_at, input) = (kept.created_at, kept.input.clone());
@@ -196,7 +196,7 @@ pub(super) fn delete(exchange: Exchange<'_>) -> Handling<'_> {
     Box::pin(async move {
         let Exchange { context, variable: id, .. } = exchange;
         let owner = keeper(context).await?;
-        find(context, &owner, id)?;
+        find(context, &owner, id).await?;
         context.services.state.responses.delete(&owner, &completion_name(id)).await?;
         context.services.state.answers.erase(&owner, id).await?;
         let deleted = Deleted { object: "chat.completion.deleted", id, deleted: true };
@@ -209,12 +209,13 @@ async fn keeper(context: &RequestContext<'_>) -> Result<Owner, Failure> {
     owner(&context.services.state, context.caller).await
 }
 
-fn find(
+async fn find(
     context: &RequestContext<'_>,
     owner: &Owner,
     id: &str,
 ) -> Result<std::sync::Arc<StoredResponse>, Failure> {
     let store = &context.services.state.responses;
+    store.recall(owner, &completion_name(id)).await;
     store.get(owner, &completion_name(id), unix_now()).ok_or_else(|| {
         let shown = sanitize::text_within(id, 100);
         let message = format!(

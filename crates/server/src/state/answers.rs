@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
+use chatmock_shared::Shared;
 use chatmock_translate::{Failure, FailureKind};
 
 pub(crate) use self::kept::KeptAnswer;
@@ -91,8 +92,15 @@ impl Answers {
     ///
     /// # Errors
     /// Those of [`ResponseStore::open`].
-    pub(crate) fn open(settings: &StoreSettings, window: Duration) -> Result<Self, StoreError> {
-        let kept = Arc::new(ResponseStore::open(settings.of_answers(), unix_now())?);
+    pub(crate) fn open(
+        settings: &StoreSettings,
+        shared: Option<&Shared>,
+        window: Duration,
+    ) -> Result<Self, StoreError> {
+        let bounds = settings.of_answers();
+        let life = bounds.max_age;
+        let kept = ResponseStore::open(bounds, unix_now())?.shared_by(shared, ("answer", life));
+        let kept = Arc::new(kept);
         let unstored = match settings.directory {
             Some(_) => Arc::new(ResponseStore::open(StoreSettings::of_unstored_answers(), 0)?),
             None => Arc::clone(&kept),
@@ -103,6 +111,15 @@ impl Answers {
     /// The stores, to be swept.
     pub(crate) fn stores(&self) -> [&Arc<ResponseStore>; 2] {
         [&self.kept, &self.unstored]
+    }
+
+    /// Brings what is known of a key up to date with the other servers that share the answers.
+    pub(crate) async fn recall(&self, asked: &Asked) {
+        let Sameness::Key { key, .. } = &asked.sameness else { return };
+        let is_running = self.running().keys.contains_key(&asked.owner.key(key));
+        if !is_running {
+            self.kept.recall(&asked.owner, key).await;
+        }
     }
 
     /// Finds the answer to a request, or begins it.

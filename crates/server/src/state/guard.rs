@@ -1,5 +1,7 @@
 //! The quota guard: decides once, before a turn is sent, by the figures that answers brought.
 
+mod fleet;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::{Mutex, PoisonError};
@@ -7,6 +9,8 @@ use std::sync::{Mutex, PoisonError};
 use chatmock_protocol::codex::limits::{Snapshot, Window};
 use chatmock_translate::policy::Cap;
 use chatmock_translate::{Failure, FailureKind};
+
+pub(crate) use fleet::OtherServers;
 
 use crate::settings::{Budget, GuardRule, Then, When};
 
@@ -22,6 +26,8 @@ pub(crate) struct QuotaGuard {
     rules: Vec<GuardRule>,
     budgets: Vec<Budget>,
     used: Mutex<HashMap<String, Used>>,
+    /// The servers that share the budgets.
+    others: Option<OtherServers>,
 }
 
 /// The use of a label.
@@ -35,7 +41,17 @@ struct Used {
 
 impl QuotaGuard {
     pub(crate) fn new(rules: Vec<GuardRule>, budgets: Vec<Budget>) -> Self {
-        Self { rules, budgets, used: Mutex::default() }
+        Self { rules, budgets, used: Mutex::default(), others: None }
+    }
+
+    /// The same, among servers that share the budgets.
+    pub(crate) fn among(self, others: Option<OtherServers>) -> Self {
+        Self { others, ..self }
+    }
+
+    /// The servers that share the budgets.
+    pub(crate) fn others(&self) -> Option<&OtherServers> {
+        self.others.as_ref()
     }
 
     /// Decides about a turn of a label by the limits that are known; `now` is in seconds of the Unix epoch.
@@ -107,13 +123,21 @@ impl QuotaGuard {
         }
         let used = used.entry(label.to_owned()).or_default();
         used.advance(budget, now);
-        if budget.tokens_per_day.is_some_and(|most| used.tokens >= most) {
+        let (tokens, requests) =
+            self.others.as_ref().map(|others| others.used(label, *used)).unwrap_or_default();
+        if budget.tokens_per_day.is_some_and(|most| used.tokens.saturating_add(tokens) >= most) {
             return Err(spent(budget, "tokens of a day", DAY - now % DAY));
         }
-        if budget.requests_per_minute.is_some_and(|most| used.requests >= most) {
+        if budget
+            .requests_per_minute
+            .is_some_and(|most| used.requests.saturating_add(requests) >= most)
+        {
             return Err(spent(budget, "requests of a minute", 60 - now % 60));
         }
         used.requests += 1;
+        if let Some(others) = &self.others {
+            others.tell(label, *used);
+        }
         Ok(())
     }
 
@@ -128,6 +152,9 @@ impl QuotaGuard {
         let used = used.entry(label.to_owned()).or_default();
         used.advance(budget, now);
         used.tokens = used.tokens.saturating_add(tokens);
+        if let Some(others) = &self.others {
+            others.tell(label, *used);
+        }
     }
 }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 use chatmock_auth::{AuthFile, Claims, PrivateFileError, Secret, read_private};
 use chatmock_protocol::codex::limits::{Snapshot, read_event};
 use chatmock_protocol::sse::Frame;
+use chatmock_shared::{Name, Shared};
 use chatmock_upstream::Credentials;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -16,6 +17,9 @@ use super::cache_file;
 
 /// The file next to `auth.json`.
 const FILE: &str = "limits.json";
+
+/// The time for which other servers may use a snapshot: the longest window of the allowance.
+const LIFE: Duration = Duration::from_secs(7 * 24 * 3600);
 
 /// The least time between two writes of the file while the server runs.
 const PAUSE: Duration = Duration::from_secs(60);
@@ -136,6 +140,37 @@ impl LastLimits {
     /// The newest snapshot with its time, whosever it is.
     pub(crate) fn newest(&self) -> Option<(u64, Snapshot)> {
         self.state().held.as_ref().map(|held| (held.as_of, held.limits.clone()))
+    }
+
+    /// Gives the newest snapshot to the other servers, or takes theirs where that is newer.
+    pub(crate) async fn exchange(&self, shared: &Shared) {
+        let name = Name { kind: "limits", account: "", id: "last" };
+        let Ok(there) = shared.get(&name).await else { return };
+        let there: Option<LimitsFile> = there.and_then(|text| serde_json::from_slice(&text).ok());
+        let taken = there.as_ref().map_or(0, |there| there.as_of);
+        let Some(ours) = self.newer_than(taken) else {
+            if let Some(LimitsFile { as_of, account, limits }) = there
+                && self.newest().is_none_or(|(ours, _)| ours < as_of)
+            {
+                let whose = SnapshotOwner::Account(Some(account));
+                let held = Some(Latest { as_of, whose, limits });
+                *self.state() = LimitsState { held, unwritten: true };
+                self.changed.notify_one();
+            }
+            return;
+        };
+        let text = serde_json::to_vec(&ours).unwrap_or_default();
+        if let Err(error) = shared.put(&name, &text, LIFE).await {
+            tracing::debug!(%error, "the limits are not shared");
+        }
+    }
+
+    /// The newest snapshot, if it is newer than another one and one knows whose it is.
+    fn newer_than(&self, as_of: u64) -> Option<LimitsFile> {
+        let state = self.state();
+        let held = state.held.as_ref().filter(|held| held.as_of > as_of)?;
+        let account = held.whose.account()?;
+        Some(LimitsFile { as_of: held.as_of, account, limits: held.limits.clone() })
     }
 
     /// Writes the file after each change, once a minute at most.

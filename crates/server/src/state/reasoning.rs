@@ -16,6 +16,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use chatmock_protocol::json::RawValue;
 use chatmock_protocol::responses::Request;
+use chatmock_shared::Shared;
 
 use self::record::Record;
 pub(crate) use self::record::Thought;
@@ -45,8 +46,17 @@ impl ReasoningCache {
     ///
     /// # Errors
     /// Those of [`ResponseStore::open`].
-    pub(crate) fn open(settings: Option<StoreSettings>, now: u64) -> Result<Self, StoreError> {
-        let store = settings.map(|settings| ResponseStore::open(settings, now)).transpose()?;
+    pub(crate) fn open(
+        settings: Option<StoreSettings>,
+        shared: Option<&Shared>,
+        now: u64,
+    ) -> Result<Self, StoreError> {
+        let store = settings.map(|settings| {
+            let life = settings.max_age;
+            let store = ResponseStore::open(settings, now)?;
+            Ok::<_, StoreError>(store.shared_by(shared, ("reasoning", life)))
+        });
+        let store = store.transpose()?;
         Ok(Self { store: store.map(Arc::new) })
     }
 
@@ -61,6 +71,11 @@ impl ReasoningCache {
         let store = self.store.as_ref()?;
         request.get("tools").filter(|tools| tools.get() != "[]" && tools.get() != "null")?;
         let transcript = Transcript::read(request)?;
+        if store.is_shared() {
+            let mut names = Vec::new();
+            transcript.answers(|hash, _| names.push(owner.key(&hash)));
+            store.recall_all_now(names.into_iter());
+        }
         let (mut places, mut used) = (Vec::new(), Vec::new());
         let end = transcript.answers(|hash, answer| {
             let name = owner.key(&hash);

@@ -3,6 +3,7 @@
 mod connection;
 pub(in crate::state) mod database;
 mod memory;
+mod mirror;
 mod owner;
 mod slot;
 mod stored;
@@ -17,7 +18,9 @@ use chatmock_protocol::json::RawValue;
 use chatmock_translate::{Failure, FailureKind};
 
 pub(crate) use connection::{ConnectionMemory, Lane};
-use memory::MemoryStore;
+use memory::{Entry, MemoryStore};
+use mirror::Mirror;
+pub(crate) use mirror::may_need_records;
 pub(crate) use owner::Owner;
 pub(crate) use owner::StoreKey;
 pub(crate) use slot::DatabaseSlot;
@@ -51,6 +54,8 @@ pub(crate) struct ResponseStore {
     slot: Option<Arc<DatabaseSlot>>,
     /// A database is wanted, and the disk does not take one.
     degraded: bool,
+    /// The copies that several servers share.
+    mirror: Option<Mirror>,
 }
 
 impl ResponseStore {
@@ -86,7 +91,7 @@ impl ResponseStore {
             }
             None => None,
         };
-        let store = Self { memory, writer, slot, degraded };
+        let store = Self { memory, writer, slot, degraded, mirror: None };
         // Smaller bounds than the last process had leave records to be removed.
         store.changed();
         Ok(store)
@@ -110,6 +115,9 @@ impl ResponseStore {
     /// Drops what is stored under names that are to be gone.
     pub(crate) fn forget(&self, is_gone: impl Fn(&StoreKey) -> bool) {
         let gone = self.with(|memory| memory.remove_all(|key, _| is_gone(key)));
+        if let (Some(mirror), false) = (&self.mirror, gone.is_empty()) {
+            mirror.forget(gone.iter().map(|(key, _)| key.clone()).collect());
+        }
         if !gone.is_empty() {
             self.changed();
         }
@@ -120,7 +128,13 @@ impl ResponseStore {
     /// Nothing is kept of one that is larger than all may be together.
     pub(crate) fn insert(&self, key: StoreKey, stored: StoredResponse, now: u64) {
         // The evicted responses may be large: they are freed outside the lock.
+        let name = StoreKey::clone(&key);
         let _evicted = self.with(|memory| memory.insert(key, stored, now));
+        if let Some(mirror) = &self.mirror
+            && let Some(stored) = self.by_name(&name, now)
+        {
+            mirror.put(&name, Entry { number: 0, stored_at: now, stored });
+        }
         self.changed();
     }
 
@@ -143,7 +157,12 @@ impl ResponseStore {
     /// is still there then.
     pub(crate) async fn delete(&self, owner: &Owner, id: &str) -> Result<(), Failure> {
         let key = owner.key(id);
+        self.recall(owner, id).await;
         let deleted = self.with(|memory| memory.remove(&key)).ok_or_else(|| unknown(id))?;
+        if !self.delete_shared(&key).await {
+            self.with(|memory| memory.put_back(key, deleted));
+            return Err(not_deleted());
+        }
         match &self.writer {
             Some(writer) if writer.forgotten().await == Forgotten::No => {
                 self.with(|memory| memory.put_back(key, deleted));
@@ -162,6 +181,14 @@ impl ResponseStore {
         is_gone: impl Fn(&StoreKey, &StoredResponse) -> bool,
     ) -> Result<(), Failure> {
         let gone = self.with(|memory| memory.remove_all(is_gone));
+        for (key, _) in &gone {
+            if !self.delete_shared(key).await {
+                self.with(|memory| {
+                    gone.into_iter().for_each(|(key, entry)| memory.put_back(key, entry))
+                });
+                return Err(not_deleted());
+            }
+        }
         let writer = self.writer.as_ref().filter(|_| !gone.is_empty());
         let Some(writer) = writer else { return Ok(()) };
         if writer.forgotten().await == Forgotten::Yes {
@@ -289,7 +316,7 @@ impl ResponseStore {
 
 fn not_deleted() -> Failure {
     let message =
-        "the response could not be deleted on the disk and is still there; see the server's log";
+        "the response could not be deleted for good and is still there; see the server's log";
     Failure::new(FailureKind::Internal, message).with_code("not_deleted")
 }
 

@@ -40,7 +40,7 @@ use crate::http::fair_places::{FairPlaces, Place, PlaceLimits};
 use crate::http::notes::RequestNotes;
 use crate::state::SharedState;
 use crate::state::reasoning::Replay;
-use crate::state::responses::{Owner, StoreKey};
+use crate::state::responses::{Owner, StoreKey, may_need_records};
 use crate::tasks;
 
 /// Requests larger than this, in bytes, are planned on a blocking thread while other turns are under way.
@@ -198,13 +198,18 @@ pub(super) async fn plan_turn<D: Dialect>(
     };
     let most = if services.places.are_free() { HUGE } else { LARGE };
     let is_large = input.body.len() > most;
-    if !is_large {
+    // A look into the shared engine waits, which the thread of the connections must not.
+    let may_wait = services.state.shared.is_some() && may_need_records(&input.body);
+    if !is_large && !may_wait {
         input.normalize(&services.policy);
         if let Some(plan) = plan::<D>(services, &input, Extent::Short)? {
             return Ok(plan);
         }
     }
-    let place = services.planners.turn(&request.caller, input.body.len()).await;
+    let place = match may_wait && !is_large {
+        true => None,
+        false => services.planners.turn(&request.caller, input.body.len()).await,
+    };
     let services = Arc::clone(services);
     // They last as long as the work, also when nobody waits for it any more.
     let mut reservation = request.reservation.take();
@@ -213,7 +218,7 @@ pub(super) async fn plan_turn<D: Dialect>(
         if let Some(reservation) = &mut reservation {
             reservation.grow(parsed_size(&input.body))?;
         }
-        if is_large {
+        if is_large || may_wait {
             input.normalize(&services.policy);
         }
         Ok((plan::<D>(&services, &input, Extent::Any)?, reservation))

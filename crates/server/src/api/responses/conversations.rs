@@ -66,7 +66,7 @@ pub(in crate::api) fn get(exchange: Exchange<'_>) -> Handling<'_> {
     Box::pin(async move {
         let Exchange { context, variable: id, .. } = exchange;
         let owner = keeper(context).await?;
-        let kept = find(context, &owner, id)?;
+        let kept = find(context, &owner, id).await?;
         Ok(response::bytes(StatusCode::OK, "application/json", kept.response.clone()))
     })
 }
@@ -80,7 +80,7 @@ pub(in crate::api) fn update(exchange: Exchange<'_>) -> Handling<'_> {
         let Some(metadata) = read(&body)?.metadata else {
             return Err(Failure::param("metadata", "metadata is required"));
         };
-        let kept = find(context, &owner, id)?;
+        let kept = find(context, &owner, id).await?;
         let conversation = shown(id, kept.created_at, metadata)?;
         let (created_at, input) = (kept.created_at, kept.input.clone());
         let stored = StoredResponse::new(created_at, input, conversation.clone().into());
@@ -96,7 +96,7 @@ pub(in crate::api) fn delete(exchange: Exchange<'_>) -> Handling<'_> {
     Box::pin(async move {
         let Exchange { context, variable: id, .. } = exchange;
         let owner = keeper(context).await?;
-        find(context, &owner, id)?;
+        find(context, &owner, id).await?;
         context.services.state.responses.delete(&owner, &conversation_name(id)).await?;
         let deleted = Deleted { id, object: "conversation.deleted", deleted: true };
         response::json(ReplyHeaders::default(), &deleted)
@@ -109,7 +109,7 @@ pub(in crate::api) fn list(exchange: Exchange<'_>) -> Handling<'_> {
         let Exchange { context, head, variable: id, .. } = exchange;
         let query = page::Query::read(head.uri.query())?;
         let owner = keeper(context).await?;
-        let kept = find(context, &owner, id)?;
+        let kept = find(context, &owner, id).await?;
         let items = page::Item::all(id, &kept)?;
         response::json(ReplyHeaders::default(), &query.page(&items)?)
     })
@@ -125,7 +125,7 @@ pub(in crate::api) fn add(exchange: Exchange<'_>) -> Handling<'_> {
             return Err(Failure::param("items", "items is required"));
         };
         let added = items(added)?;
-        let kept = find(context, &owner, id)?;
+        let kept = find(context, &owner, id).await?;
         let before = kept.items()?.len();
         let grown = kept.with_items(&added)?;
         let all = page::Item::all(id, &grown)?;
@@ -146,7 +146,7 @@ pub(in crate::api) fn item(exchange: Exchange<'_>) -> Handling<'_> {
         let Exchange { context, variable, .. } = exchange;
         let (id, item) = parts(variable)?;
         let owner = keeper(context).await?;
-        let kept = find(context, &owner, id)?;
+        let kept = find(context, &owner, id).await?;
         let items = page::Item::all(id, &kept)?;
         let found = items.iter().find(|one| one.id() == item).ok_or_else(|| no_item(item))?;
         response::json(ReplyHeaders::default(), &found.value())
@@ -160,7 +160,7 @@ pub(in crate::api) fn remove(exchange: Exchange<'_>) -> Handling<'_> {
         let Exchange { context, variable, .. } = exchange;
         let (id, item) = parts(variable)?;
         let owner = keeper(context).await?;
-        let kept = find(context, &owner, id)?;
+        let kept = find(context, &owner, id).await?;
         let items = page::Item::all(id, &kept)?;
         let left: Vec<&RawValue> =
             items.iter().filter(|one| one.id() != item).map(page::Item::value).collect();
@@ -189,12 +189,13 @@ async fn keeper(context: &RequestContext<'_>) -> Result<Owner, Failure> {
     owner(&context.services.state, context.caller).await
 }
 
-fn find(
+async fn find(
     context: &RequestContext<'_>,
     owner: &Owner,
     id: &str,
 ) -> Result<std::sync::Arc<StoredResponse>, Failure> {
     let store = &context.services.state.responses;
+    store.recall(owner, &conversation_name(id)).await;
     store.get(owner, &conversation_name(id), unix_now()).ok_or_else(|| unknown_conversation(id))
 }
 

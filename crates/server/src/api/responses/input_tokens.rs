@@ -48,6 +48,7 @@ async fn counted(context: &RequestContext<'_>, body: HeldBody) -> Result<HttpRes
     let previous = match previous(&bytes)? {
         Some(id) => {
             let owner = owner(state, context.caller).await?;
+            state.responses.recall(&owner, &id).await;
             Some(state.responses.previous(&owner, &id, unix_now())?)
         }
         None => None,

@@ -1,7 +1,7 @@
 //! The database: a copy of the memory store, from which the next process starts.
 
 mod keys;
-mod record;
+pub(super) mod record;
 mod upgrade;
 
 use std::collections::{HashMap, HashSet};

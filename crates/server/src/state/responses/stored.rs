@@ -42,6 +42,13 @@ impl PartialEq for StoredResponse {
 }
 
 impl StoredResponse {
+    /// Returns whether both hold the same texts.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        self.created_at == other.created_at
+            && self.input == other.input
+            && self.response == other.response
+    }
+
     /// Makes one; see its members.
     pub(crate) fn new(created_at: u64, input: Bytes, response: Bytes) -> Self {
         Self { created_at, input, response, ids: OnceLock::new() }

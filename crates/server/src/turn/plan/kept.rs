@@ -73,6 +73,9 @@ fn continue_response(
     extent: Extent,
 ) -> Result<bool, Failure> {
     let Some(id) = draft.storage.previous_response_id.take() else { return Ok(true) };
+    if kept.is_none() {
+        services.state.responses.recall_now(owner, &id);
+    }
     let here = || services.state.responses.is_kept(owner, &id, unix_now());
     if kept.is_none() && services.policy.backend.accepts(PREVIOUS) && !here() {
         if owner.key.is_some() {
@@ -132,6 +135,7 @@ pub(super) fn continue_conversation(
             "conversations are not served on this route: its backend keeps responses itself";
         return Err(Failure::param("conversation", message).with_code("unsupported_parameter"));
     }
+    services.state.responses.recall_now(owner, &conversation_name(&id));
     let kept = services.state.responses.get(owner, &conversation_name(&id), unix_now());
     let kept = kept.ok_or_else(|| unknown_conversation(&id))?;
     let before = kept.items()?.len();

@@ -8,7 +8,7 @@ use crate::state::responses::StoredResponse;
 use crate::state::responses::memory::Entry;
 
 /// Writes an entry; numbers are little-endian, of eight bytes.
-pub(super) fn write(entry: &Entry) -> Vec<u8> {
+pub(in crate::state::responses) fn write(entry: &Entry) -> Vec<u8> {
     let StoredResponse { created_at, input, response, .. } = &*entry.stored;
     let mut record = Vec::with_capacity(32 + input.len() + response.len());
     for number in [entry.number, entry.stored_at, *created_at, input.len() as u64] {
@@ -20,7 +20,7 @@ pub(super) fn write(entry: &Entry) -> Vec<u8> {
 }
 
 /// Reads an entry, if the record has the form.
-pub(super) fn read(mut record: &[u8]) -> Option<Entry> {
+pub(in crate::state::responses) fn read(mut record: &[u8]) -> Option<Entry> {
     let number = number(&mut record)?;
     let stored_at = self::number(&mut record)?;
     let created_at = self::number(&mut record)?;
