@@ -136,48 +136,57 @@ fn with_type(status: &str, media_type: &str, body: &[u8]) -> Vec<u8> {
 
 fn answer(request: &Passed, kind: CompanionKind) -> Vec<u8> {
     let sent = String::from_utf8_lossy(&request.body);
+    if let Some(refusal) = refusal(request, &sent, kind) {
+        return refusal;
+    }
+    match kind {
+        CompanionKind::OpenAi => of_openai(request, &sent),
+        CompanionKind::Ollama => of_ollama(request),
+    }
+}
+
+/// The answer to those models that are not served.
+fn refusal(request: &Passed, sent: &str, kind: CompanionKind) -> Option<Vec<u8>> {
     let asks = |model: &str| {
         request.json()["model"] == model || sent.contains(&format!("\"model\"\r\n\r\n{model}\r\n"))
     };
-    if asks("nope") {
-        let message = "model \"nope\" not found, try pulling it first";
-        return match kind {
-            CompanionKind::Ollama => json_answer("404 Not Found", &json!({"error": message})),
-            CompanionKind::OpenAi => {
-                let error = json!({"message": message, "type": "invalid_request_error", "param": "model", "code": "model_not_found"});
-                json_answer("404 Not Found", &json!({"error": error}))
-            }
-        };
-    }
-    if asks("limit") {
-        let error = json!({"message": "slow down", "type": "rate_limit_error"});
-        return json_answer("429 Too Many Requests", &json!({"error": error}));
-    }
-    if asks("moved") {
-        let head = "HTTP/1.1 307 Temporary Redirect\r\nlocation: /elsewhere\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-        return head.into();
-    }
-    if asks("page") {
-        return with_type("200 OK", "text/html", b"<script>alert(1)</script>");
-    }
-    if asks("cut") {
-        let head = "HTTP/1.1 200 OK\r\ncontent-type: audio/mpeg\r\ntransfer-encoding: chunked\r\n\r\n3\r\nabc\r\n";
-        return head.into();
-    }
-    match (kind, request.line.as_str()) {
-        (CompanionKind::OpenAi, "GET /v1/models") => {
+    let known = ["nope", "limit", "moved", "page", "cut"].into_iter().find(|model| asks(model))?;
+    Some(match (known, kind) {
+        ("nope", CompanionKind::Ollama) => json_answer("404 Not Found", &json!({"error": MISSING})),
+        ("nope", CompanionKind::OpenAi) => {
+            let error = json!({"message": MISSING, "type": "invalid_request_error", "param": "model", "code": "model_not_found"});
+            json_answer("404 Not Found", &json!({"error": error}))
+        }
+        ("limit", _) => {
+            let error = json!({"message": "slow down", "type": "rate_limit_error"});
+            json_answer("429 Too Many Requests", &json!({"error": error}))
+        }
+        ("moved", _) => {
+            let head = "HTTP/1.1 307 Temporary Redirect\r\nlocation: /elsewhere\r\n";
+            format!("{head}content-length: 0\r\nconnection: close\r\n\r\n").into()
+        }
+        ("page", _) => with_type("200 OK", "text/html", b"<script>alert(1)</script>"),
+        _ => format!("{CHUNKED}\r\n3\r\nabc\r\n").into(),
+    })
+}
+
+/// What is said of a model that is not there.
+const MISSING: &str = "model \"nope\" not found, try pulling it first";
+
+/// The head of sound that comes in chunks.
+const CHUNKED: &str = "HTTP/1.1 200 OK\r\ncontent-type: audio/mpeg\r\ntransfer-encoding: chunked\r\nconnection: close\r\n";
+
+fn of_openai(request: &Passed, sent: &str) -> Vec<u8> {
+    match request.line.as_str() {
+        "GET /v1/models" => {
             let model = |id: &str| json!({"id": id, "object": "model"});
-            json_answer(
-                "200 OK",
-                &json!({"data": [model("text-embedding-3-small"), model("whisper-1")]}),
-            )
+            let models = [model("text-embedding-3-small"), model("whisper-1")];
+            json_answer("200 OK", &json!({"data": models}))
         }
-        (CompanionKind::OpenAi, "POST /v1/embeddings") => {
-            json_answer("200 OK", &openai(&request.json()))
-        }
-        (CompanionKind::OpenAi, "POST /v1/audio/speech") => {
+        "POST /v1/embeddings" => json_answer("200 OK", &openai(&request.json())),
+        "POST /v1/audio/speech" => {
             let sound: Vec<u8> = (0..=255).cycle().take(3000).collect();
-            let mut answer = b"HTTP/1.1 200 OK\r\ncontent-type: audio/mpeg\r\ntransfer-encoding: chunked\r\nconnection: close\r\n\r\n".to_vec();
+            let mut answer = format!("{CHUNKED}\r\n").into_bytes();
             for piece in sound.chunks(1000) {
                 answer.extend(format!("{:x}\r\n", piece.len()).bytes());
                 answer.extend(piece);
@@ -186,33 +195,37 @@ fn answer(request: &Passed, kind: CompanionKind) -> Vec<u8> {
             answer.extend(b"0\r\n\r\n");
             answer
         }
-        (
-            CompanionKind::OpenAi,
-            "POST /v1/audio/transcriptions" | "POST /v1/audio/translations",
-        ) => transcription(&sent),
-        (CompanionKind::Ollama, "GET /api/version") => {
-            json_answer("200 OK", &json!({"version": "0.33.0"}))
-        }
-        (CompanionKind::Ollama, "GET /api/tags") => {
+        "POST /v1/audio/transcriptions" | "POST /v1/audio/translations" => transcription(sent),
+        _ => nothing(),
+    }
+}
+
+fn of_ollama(request: &Passed) -> Vec<u8> {
+    match request.line.as_str() {
+        "GET /api/version" => json_answer("200 OK", &json!({"version": "0.33.0"})),
+        "GET /api/tags" => {
             let embeds = json!({"name": "nomic-embed-text:latest", "capabilities": ["embedding"]});
             let talks = json!({"name": "llama3:latest", "capabilities": ["completion"]});
             json_answer("200 OK", &json!({"models": [embeds, talks]}))
         }
-        (CompanionKind::Ollama, "POST /api/embed") => {
+        "POST /api/embed" => {
             let sent = request.json();
             let vectors = vectors(&sent);
             let tokens = vectors.len() * 3;
-            json_answer(
-                "200 OK",
-                &json!({"model": sent["model"], "embeddings": vectors, "prompt_eval_count": tokens}),
-            )
+            let answer =
+                json!({"model": sent["model"], "embeddings": vectors, "prompt_eval_count": tokens});
+            json_answer("200 OK", &answer)
         }
-        (CompanionKind::Ollama, "POST /api/embeddings") => {
+        "POST /api/embeddings" => {
             let text = request.json()["prompt"].clone();
             json_answer("200 OK", &json!({"embedding": vector(&text, 3)}))
         }
-        _ => json_answer("404 Not Found", &json!({"error": {"message": "404 page not found"}})),
+        _ => nothing(),
     }
+}
+
+fn nothing() -> Vec<u8> {
+    json_answer("404 Not Found", &json!({"error": {"message": "404 page not found"}}))
 }
 
 fn transcription(sent: &str) -> Vec<u8> {
