@@ -13,7 +13,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::path::{PathBuf, absolute};
 
 use anyhow::{Context, ensure};
-use chatmock_server::auth::{self, KeeperSettings};
+use chatmock_server::auth::{self, KeeperSettings, Secret};
 use chatmock_server::upstream::{self, UpstreamRoute};
 use chatmock_server::{Access, HttpSettings, KeySettings, ModelSettings, Settings, SignInSettings};
 use chatmock_simulator::Cassettes;
@@ -107,11 +107,7 @@ pub(crate) fn resolve(
     }
     let resolved = backend::resolve(backend, openai)?;
     warnings.extend(resolved.warnings);
-    let access = if resolved.config.route.uses_key() {
-        Access::Key(KeySettings { key: resolved.key, home: home(sign_in.home, folders).ok() })
-    } else {
-        Access::SignIn(self::sign_in(sign_in, &resolved.config, folders, demo)?)
-    };
+    let access = self::access(resolved.key, sign_in, (&resolved.config, folders, demo))?;
     let companions = companion::resolve(companions, &mut warnings)?;
     let (policy, models) = (reply::policy(replies)?, self::models(models));
     let server = Settings { http, policy, upstream: resolved.config, access, models, companions };
@@ -127,6 +123,18 @@ pub(crate) fn resolve(
         warnings,
         server,
     })
+}
+
+/// Resolves with what the backend is called: a key, or a sign-in.
+fn access(
+    key: Option<Secret>,
+    args: SignInArgs,
+    (upstream, folders, demo): (&upstream::Config, &Folders, bool),
+) -> anyhow::Result<Access> {
+    if upstream.route.uses_key() {
+        return Ok(Access::Key(KeySettings { key, home: home(args.home, folders).ok() }));
+    }
+    Ok(Access::SignIn(sign_in(args, upstream, folders, demo)?))
 }
 
 /// Sets what the server shows of itself; returns the address of the figures, where they have one of their own.

@@ -140,7 +140,7 @@ impl Companion {
     ///
     /// # Errors
     /// [`Error::Refused`] with what the server said, and those of a call that came to nothing.
-    pub async fn post(&self, call: CompanionCall<'_>) -> Result<CompanionAnswer, Error> {
+    pub async fn post(&self, call: &CompanionCall<'_>) -> Result<CompanionAnswer, Error> {
         let address = self.address(self.api().await?, call.path);
         let via = self.via.header(received_via(call.received).as_deref());
         let request = || {

@@ -127,7 +127,7 @@ fn finish(chunks: &[Value], index: u64) -> Result<String, String> {
         holds(ended.is_empty(), || "something follows the end of a choice".into())?;
         ended.extend(reason.as_str());
     }
-    ended.first().map(|reason| (*reason).to_owned()).ok_or("no finish_reason".to_owned())
+    ended.first().map(|reason| (*reason).to_owned()).ok_or_else(|| "no finish_reason".to_owned())
 }
 
 fn text(chunks: &[Value], index: u64) -> String {

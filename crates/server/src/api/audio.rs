@@ -87,7 +87,7 @@ async fn serve(exchange: Exchange<'_>, path: &'static str) -> Result<HttpRespons
         body: bytes,
         received: &head.headers,
     };
-    let answer = server.post(call).await;
+    let answer = server.post(&call).await;
     let answer = answer.map_err(|error| failure::from_companion(error, AUDIO))?;
     drop(reservation);
     Ok(response::passed_on(media_type(&answer)?, StreamBody::new(pieces(answer))))

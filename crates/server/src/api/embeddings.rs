@@ -79,7 +79,7 @@ async fn serve(exchange: Exchange<'_>, api: EmbeddingsApi) -> Result<HttpRespons
         body: sent.into(),
         received: &head.headers,
     };
-    let answer = companion.server.post(call).await.map_err(failed)?;
+    let answer = companion.server.post(&call).await.map_err(failed)?;
     let answer = collected(answer, &mut reservation).await?;
     let took = context.arrived.elapsed();
     let written = by_size(answer.len() > LARGE, move || request.answer(&answer, took)).await?;
