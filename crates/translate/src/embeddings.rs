@@ -74,8 +74,8 @@ impl Embeddings {
             members.set("model", model)?;
         }
         match api {
-            EmbeddingsApi::OpenAi => openai(json::read(body)?, members, server),
-            EmbeddingsApi::Ollama => ollama(json::read(body)?, &members, server),
+            EmbeddingsApi::OpenAi => openai(&json::read(body)?, members, server),
+            EmbeddingsApi::Ollama => ollama(&json::read(body)?, &members, server),
             EmbeddingsApi::OllamaLegacy => legacy(json::read(body)?, &members, server),
         }
     }
@@ -111,7 +111,7 @@ fn model(members: &RawObject<'_>) -> Result<String, Failure> {
 }
 
 fn openai(
-    request: OpenAiRequest<'_>,
+    request: &OpenAiRequest<'_>,
     mut members: RawObject<'_>,
     server: EmbeddingsServer,
 ) -> Result<Embeddings, Failure> {
@@ -150,7 +150,7 @@ fn openai(
 }
 
 fn ollama(
-    request: OllamaRequest<'_>,
+    request: &OllamaRequest<'_>,
     members: &RawObject<'_>,
     server: EmbeddingsServer,
 ) -> Result<Embeddings, Failure> {

@@ -6,6 +6,9 @@ use serde_json::{Value, json};
 use super::options::Options;
 use crate::schemas::Schemas;
 
+/// Says what is wrong with an error, if anything is.
+pub(super) type ErrorCheck = fn(&Value) -> Result<(), String>;
+
 /// A server, with how it is asked.
 pub(super) struct Target {
     /// Host and port.
@@ -164,7 +167,7 @@ impl Target {
         &self,
         (method, path): (&str, &str),
         body: &Value,
-        (statuses, error): (&[u16], fn(&Value) -> Result<(), String>),
+        (statuses, error): (&[u16], ErrorCheck),
     ) -> Result<(), String> {
         let reply = self.send(&self.request(method, path, body)).await?;
         if !statuses.contains(&reply.status) {

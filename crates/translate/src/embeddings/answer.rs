@@ -57,7 +57,7 @@ impl Form {
         }
         let encode = if self.base64 { in_base64 } else { in_numbers };
         let vectors = said.vectors.into_iter().map(encode).collect::<Result<_, _>>()?;
-        self.worded(Said { vectors, ..said }, took)
+        self.worded(&Said { vectors, ..said }, took)
     }
 
     pub(super) fn empty(&self, took: Duration) -> Result<Vec<u8>, Failure> {
@@ -65,10 +65,10 @@ impl Form {
             EmbeddingsApi::OllamaLegacy => vec![raw(&[(); 0])?],
             EmbeddingsApi::OpenAi | EmbeddingsApi::Ollama => Vec::new(),
         };
-        self.worded(Said { vectors, model: None, tokens: 0 }, took)
+        self.worded(&Said { vectors, model: None, tokens: 0 }, took)
     }
 
-    fn worded(&self, said: Said, took: Duration) -> Result<Vec<u8>, Failure> {
+    fn worded(&self, said: &Said, took: Duration) -> Result<Vec<u8>, Failure> {
         let model = said.model.as_deref().unwrap_or(&self.model);
         match self.api {
             EmbeddingsApi::OpenAi => {
