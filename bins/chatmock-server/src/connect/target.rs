@@ -299,6 +299,21 @@ mod tests {
     }
 
     #[test]
+    fn root_writes_into_nobody_elses_file() {
+        let (home, file) = home();
+        // Only root can give a file away; for anybody else, the file of root is the other user's.
+        let other = if rustix::process::geteuid().is_root() {
+            std::os::unix::fs::chown(&file, Some(4321), Some(4321)).unwrap();
+            file
+        } else {
+            PathBuf::from("/etc/passwd")
+        };
+        let within = if other.starts_with(home.path()) { home.path() } else { Path::new("/etc") };
+        let error = Target::read(&other, within).unwrap_err().to_string();
+        assert!(error.contains("belongs to another user"), "{error}");
+    }
+
+    #[test]
     fn folders_pipes_second_names_and_bytes_are_refused() {
         let (home, file) = home();
         let refused = |path: &Path| Target::read(path, home.path()).unwrap_err().to_string();

@@ -137,7 +137,7 @@ fn what_is_damaged_cut_off_or_not_there_changes_nothing() {
     cut.insert(name.clone(), whole[&name][..100].to_vec());
     let mut gone = whole.clone();
     gone.remove(&name);
-    let mut empty = whole.clone();
+    let mut empty = whole;
     empty.insert("SHA256SUMS".to_owned(), b"<html>\n".to_vec());
     for (files, words) in [
         (wrong, "is damaged"),
