@@ -39,7 +39,7 @@ pub(crate) fn count(word: &str) -> Result<usize, String> {
 
 /// Parses a port.
 pub(crate) fn port(word: &str) -> Result<u16, String> {
-    word.trim().parse().map_err(|_| "expected a number from 0 to 65535".to_owned())
+    word.trim().parse().map_err(|_| "expected 0 to 65535".to_owned())
 }
 
 /// The path of a socket in the file system.

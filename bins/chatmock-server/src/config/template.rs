@@ -12,7 +12,7 @@ use super::{ConfigLocation, key, keys};
 use crate::command::without_environment;
 
 /// The width of the comments.
-const WIDTH: usize = 98;
+const WIDTH: usize = 76;
 
 /// Writes the file, unless there is one; returns what to print.
 pub(crate) fn write(location: &ConfigLocation) -> anyhow::Result<String> {
@@ -30,8 +30,9 @@ pub(crate) fn write(location: &ConfigLocation) -> anyhow::Result<String> {
 
 fn text(command: &Command) -> String {
     let mut text = String::from(
-        "# The settings of chatmock-server. A flag or a variable overrides a key; a relative path is below the\n\
-         # folder of this file, and ~ is your home folder. `chatmock-server config show` prints what is in force.\n",
+        "# The settings of chatmock-server. A flag or a variable overrides a key. A\n\
+         # relative path is below the folder of this file, and ~ is your home folder.\n\
+         # `chatmock-server config show` prints the effective settings.\n",
     );
     let mut heading = None;
     for arg in keys(command) {
@@ -79,7 +80,7 @@ mod tests {
             let line = format!("# {} = ", key(arg));
             assert_eq!(text.lines().filter(|other| other.starts_with(&line)).count(), 1, "{line}");
         }
-        assert!(text.lines().all(|line| line.chars().count() <= 110), "{text}");
+        assert!(text.lines().all(|line| line.chars().count() <= 80), "{text}");
         // With the signs taken away it is TOML, so that a person can begin with any line.
         let lines = text.lines().filter(|line| line.starts_with("# ") && line.contains(" = "));
         let keys: String = lines.map(|line| format!("{}\n", &line[2..])).collect();
