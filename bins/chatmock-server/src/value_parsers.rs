@@ -39,7 +39,11 @@ pub(crate) fn count(word: &str) -> Result<usize, String> {
 
 /// Parses a port.
 pub(crate) fn port(word: &str) -> Result<u16, String> {
-    word.trim().parse().map_err(|_| "expected 0 to 65535".to_owned())
+    let word = word.trim();
+    word.parse().map_err(|_| match word.parse::<i64>() {
+        Ok(number) => format!("{number} is not in 0..=65535"),
+        Err(_) => "expected a whole number in 0..=65535".to_owned(),
+    })
 }
 
 /// The path of a socket in the file system.
@@ -179,7 +183,9 @@ pub(crate) fn unknown_word_hint(word: &OsStr, commands: &[&str]) -> String {
     let near = commands.iter().max_by(|a, b| alike(a).total_cmp(&alike(b)));
     let near = near.filter(|near| alike(near) > NEAR);
     let near = near.map(|near| format!("did you mean {near}? ")).unwrap_or_default();
-    format!("there is no command {word}\nhint: {near}`chatmock-server --help` lists the commands")
+    format!(
+        "there is no command {word}\nhint: {near}`chatmock-server --help` lists the commands, such as `models` and `config show`"
+    )
 }
 
 #[cfg(test)]

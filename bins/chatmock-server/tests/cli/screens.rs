@@ -210,7 +210,7 @@ fn a_misspelt_command_and_a_port_of_letters_are_answered_in_plain_words() {
     assert!(code == 2 && error.contains("there is no command modles"), "{error}");
     assert!(error.contains("did you mean models?"), "{error}");
     let (code, error) = refused(&mut program(&["--port", "abc"]));
-    assert!(code == 2 && error.contains("expected 0 to 65535"), "{error}");
+    assert!(code == 2 && error.contains("expected a whole number in 0..=65535"), "{error}");
 }
 
 #[test]
