@@ -11,7 +11,7 @@ use crate::{env, value_parsers};
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Recording")]
 pub(crate) struct RecordArgs {
-    /// Records every turn in this folder, as a file that --replay plays; secrets stay out, prompts and answers do not
+    /// Records every turn in this folder, as a file that --replay plays; keys and tokens stay out, prompts and answers do not
     #[arg(long, env = env::RECORD, value_name = "FOLDER")]
     pub(crate) record: Option<PathBuf>,
     /// Stops recording when the folder would be larger than this: bytes, or a unit as in 512m, 1g
