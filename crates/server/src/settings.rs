@@ -5,6 +5,7 @@ pub(crate) mod api_key;
 mod companion;
 mod guard;
 mod host;
+mod models;
 mod origin;
 mod record;
 
@@ -14,7 +15,6 @@ use std::time::Duration;
 use chatmock_auth::{KeeperSettings, Secret};
 use chatmock_shared::Shared;
 use chatmock_translate::Policy;
-use chatmock_translate::catalog::Alias;
 
 pub use self::admin::{AdminSettings, LogControl, LogLevel};
 pub use self::api_key::ApiKey;
@@ -23,6 +23,7 @@ pub use self::guard::{Budget, GuardRule, RuleFault};
 pub(crate) use self::guard::{Then, When};
 pub(crate) use self::host::Host;
 pub use self::host::HostName;
+pub use self::models::ModelSettings;
 pub use self::origin::Origin;
 pub use self::record::RecordSettings;
 
@@ -314,33 +315,6 @@ pub struct SignInSettings {
     pub borrow_codex: Option<PathBuf>,
     /// The issuer and our name there.
     pub keeper: KeeperSettings,
-}
-
-/// The upkeep of the catalogue of models.
-#[derive(Clone, Debug)]
-pub struct ModelSettings {
-    /// True if the backend's list is fetched at all.
-    pub sync: bool,
-    /// The time between two fetches.
-    pub refresh: Duration,
-    /// True if a model's efforts are listed as models of their own.
-    pub expose_efforts: bool,
-    /// Names of the person's own.
-    pub aliases: Vec<Alias>,
-    /// Models that replace the backend's list, which is then not fetched.
-    pub list: Vec<String>,
-}
-
-impl Default for ModelSettings {
-    fn default() -> Self {
-        Self {
-            sync: true,
-            refresh: Duration::from_secs(3600),
-            expose_efforts: false,
-            aliases: Vec::new(),
-            list: Vec::new(),
-        }
-    }
 }
 
 /// The store of responses: its bounds, and where it is saved.

@@ -1,5 +1,7 @@
 //! The shared engine, as the rest of the program sees it.
 
+mod lease;
+
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -10,12 +12,13 @@ use zeroize::Zeroizing;
 use crate::command::{Answer, Command, EPOCH, NEXT_FENCE, PUT_FENCED, TALLY};
 use crate::error::SharedError;
 use crate::fenced::{Fenced, Write};
-use crate::lease::Lease;
 use crate::name::Name;
 use crate::seal::SealKeys;
 use crate::settings::SharedSettings;
 use crate::transport::Transport;
 use crate::wait::wait;
+
+pub use lease::Lease;
 
 /// The shared engine. Clones share the connection.
 ///

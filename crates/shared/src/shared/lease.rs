@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::oneshot;
 
+use super::{Shared, random_name};
 use crate::command::{Answer, Command, LEASE, RELEASE, RENEW};
 use crate::error::SharedError;
-use crate::shared::{Shared, random_name};
 
 /// A held lease. It is renewed at a third of its time, and dropping it ends it.
 pub struct Lease {
