@@ -1,8 +1,10 @@
-//! The Open Responses specification: its runner's cases that need no socket, over a backend like the real one, and
-//! every answer against its schemas.
+//! The Open Responses specification: its runner's cases, over a backend like the real one, and every answer against its
+//! schemas.
 //!
 //! The schemas are data of others and no part of this project: they are read from beside it, and where they are not
 //! there, only what the cases themselves ask is checked.
+
+mod sockets;
 
 use chatmock_simulator::Mode;
 use chatmock_testkit::client::Reply;
