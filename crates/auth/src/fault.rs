@@ -197,7 +197,7 @@ const TABLE: [Fault; FaultKind::COUNT] = [
         code: "recording_stopped",
         severity: Severity::Warning,
         sentence: "turns are no longer recorded: the folder has reached --record-max, or cannot be written",
-        fix: "make room, or raise --record-max, and start the server anew",
+        fix: "make room, or raise --record-max, and restart the server",
         after: AT_ONCE,
     },
 ];

@@ -66,7 +66,7 @@ pub struct PreparedChange {
 /// The reasons for changes, by member; what is not here is left out because the backend refuses it.
 const REASONS: [(&str, &str); 9] = [
     ("stream", "the backend is always read as a stream; a whole reply is gathered here"),
-    ("store", "the backend keeps no responses, and refuses a request that does not say so"),
+    ("store", "the backend keeps no responses, and refuses a request without this"),
     ("instructions", "the backend demands a text; an empty one asks for nothing"),
     ("include", "what the model thinks comes back encrypted, so that the next turn can contain it"),
     ("prompt_cache_key", "the backend caches by conversation, which every place names alike"),

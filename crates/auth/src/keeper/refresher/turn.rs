@@ -141,7 +141,7 @@ impl Refresher {
 async fn leased(shared: &SharedSignIn, lease: Lease) -> Turn {
     if shared.has_changed().await {
         tracing::warn!(
-            "the shared engine was started anew or emptied: waiting for newer copies of the sign-in"
+            "the shared engine was restarted or emptied: waiting for newer copies of the sign-in"
         );
         sleep(ROUND).await;
     }
