@@ -80,7 +80,7 @@ fn main() -> ExitCode {
     conclusion.exit_code()
 }
 
-const TESTS: [(&str, Test); 15] = [
+const TESTS: [(&str, Test); 14] = [
     ("an_answer_is_printed", session::prints),
     ("a_tool_loop_runs_a_command", session::runs_a_command),
     ("a_file_is_read_and_then_edited_in_a_resumed_session", session::edits),
@@ -92,7 +92,6 @@ const TESTS: [(&str, Test); 15] = [
     ("every_name_of_a_model_is_answered", session::asks_by_name),
     ("a_plan_is_made_and_nothing_is_written", session::plans),
     ("a_conversation_is_compacted_and_goes_on", session::compacts),
-    ("a_conversation_over_the_window_is_compacted_by_itself", session::compacts_by_itself),
     ("an_overload_in_the_middle_is_told", session::meets_an_overload_in_the_middle),
     ("an_overload_is_tried_again_and_told", session::meets_an_overload),
     ("a_spent_plan_is_told_at_once_with_the_time_of_its_reset", session::meets_a_limit),

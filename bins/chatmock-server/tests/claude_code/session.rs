@@ -216,16 +216,6 @@ pub(crate) fn compacts(session: &Session) {
     assert!(printed.answer().starts_with("You said: "), "{}", printed.answer());
 }
 
-pub(crate) fn compacts_by_itself(session: &Session) {
-    let id = "00000000-0000-4000-8000-000000000003";
-    let words = "many words ".repeat(8_000);
-    session.ask(&format!("MODE:reasoning {words}"), &["--session-id", id], &[]).answer();
-    let small = [("CLAUDE_CODE_AUTO_COMPACT_WINDOW", "30000")];
-    let printed = session.ask("and now", &["--resume", id], &small);
-    assert_eq!(printed.compacted(), Some("auto"), "{:?}", printed.0);
-    printed.answer();
-}
-
 pub(crate) fn meets_an_overload_in_the_middle(session: &Session) {
     let printed = session.ask("MODE:fail-after", &[], &[]);
     let (told, is_error) = printed.result();
