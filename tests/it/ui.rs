@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use chatmock_server::ApiKey;
+use chatmock_simulator::{Claims, Endpoint, Settings as Simulated};
 use chatmock_testkit::client::{Connection, Request};
 use serde_json::{Value, json};
 
@@ -205,4 +206,27 @@ async fn viewers_are_let_go_of_when_the_server_stops() {
     let (served, reply) =
         soon(async { tokio::join!(harness.server.ended(), viewer.body(head)) }).await;
     assert!(reply.unwrap().whole && began.elapsed() < Duration::from_secs(5), "{served:?}");
+}
+
+#[tokio::test]
+async fn the_limits_are_asked_for_once_and_only_while_somebody_looks() {
+    let simulated = Simulated { reset_credits: 2, ..Simulated::default() };
+    let harness = Harness::of(simulated, Claims::default(), |_| {}).await;
+    let asked = || harness.simulator.stats().count(Endpoint::Usage.name());
+    for path in ["/ui", "/limits", "/metrics"] {
+        harness.server.get(path).await;
+    }
+    assert_eq!(asked(), 0);
+    let request = Request::get("/ui/events");
+    let looks = [(); 4].map(|()| events(&harness.server, &request, "\"reset_credits\":2"));
+    let seen = soon(futures::future::join_all(looks)).await;
+    let (_, state) = seen[0].last().unwrap();
+    assert_eq!(state["limits"]["primary"]["used_percent"], 12.0, "{state}");
+    assert_eq!(asked(), 1);
+    // Answers to turns do not have the reset credits, and say nothing against them.
+    harness.server.say("hello").await;
+    let limits = harness.server.get("/limits").await.json();
+    assert_eq!(limits["limits"]["reset_credits"], 2, "{limits}");
+    let _ = soon(events(&harness.server, &request, "\n\n")).await;
+    assert_eq!((asked(), harness.simulator.stats().count(Endpoint::Redeem.name())), (1, 0));
 }

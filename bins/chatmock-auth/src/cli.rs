@@ -54,6 +54,11 @@ Examples:
   chatmock-auth doctor
   chatmock-auth help exit-codes";
 
+const RESET_EXAMPLES: &str = "\
+Examples:
+  chatmock-auth status             how many there are
+  chatmock-auth reset-credit";
+
 const COMPLETION_EXAMPLES: &str = "\
 Examples:
   chatmock-auth completions bash > ~/.local/share/bash-completion/completions/chatmock-auth
@@ -101,6 +106,9 @@ pub(crate) enum Task {
     /// Renews the tokens now; otherwise this happens automatically
     #[command(after_help = MORE_EXAMPLES)]
     Refresh,
+    /// Spends a reset credit, which restarts the windows of the limits; asks first
+    #[command(after_help = RESET_EXAMPLES)]
+    ResetCredit(ResetCredit),
     /// Finds the sign-in of another program, and makes a separate one for the same account
     #[command(after_help = IMPORT_EXAMPLES)]
     Import(Import),
@@ -137,6 +145,14 @@ pub(crate) enum Generate {
     /// Help topic: the exit codes of this program
     #[command(long_about = EXIT_CODES, after_help = MORE_EXAMPLES)]
     ExitCodes,
+}
+
+/// Arguments of `reset-credit`.
+#[derive(Debug, Args)]
+pub(crate) struct ResetCredit {
+    /// Spends one without asking
+    #[arg(long, short)]
+    pub(crate) yes: bool,
 }
 
 /// Arguments of `login`.

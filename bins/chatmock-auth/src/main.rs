@@ -14,6 +14,7 @@ mod let_go;
 mod login;
 mod logout;
 mod refresh;
+mod reset_credit;
 mod screen;
 mod settings;
 mod status;
@@ -85,6 +86,7 @@ async fn run(resolved: ResolvedCommand) -> Result<ExitCode, CommandError> {
         Task::Status { json, borrowed } => status::run(&context, json, borrowed.as_deref()).await,
         Task::Logout(logout) => logout::run(&context, &logout).await,
         Task::Refresh => refresh::run(&context).await,
+        Task::ResetCredit { yes } => reset_credit::run(&context, yes).await,
         Task::Import(import) => import::run(&context, import).await,
         Task::Accounts => accounts::list(&context),
         Task::Use(account) => accounts::switch(&context, &account).await,

@@ -57,6 +57,11 @@ pub(crate) enum Task {
     Logout(Logout),
     /// Renew.
     Refresh,
+    /// Spend a credit that begins the windows anew.
+    ResetCredit {
+        /// Without a question.
+        yes: bool,
+    },
     /// Look at another program's sign-in.
     Import(Import),
     /// List accounts.
@@ -207,6 +212,7 @@ fn task(task: cli::Task, folders: &Folders) -> anyhow::Result<Task> {
             Task::Logout(Logout { account, force })
         }
         cli::Task::Refresh => Task::Refresh,
+        cli::Task::ResetCredit(cli::ResetCredit { yes }) => Task::ResetCredit { yes },
         cli::Task::Import(import) => Task::Import(self::import(import, folders)?),
         cli::Task::Accounts => Task::Accounts,
         cli::Task::Use(cli::Use { account }) => Task::Use(account),

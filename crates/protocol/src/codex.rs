@@ -4,4 +4,5 @@ pub mod accounts;
 pub mod items;
 pub mod limits;
 pub mod models;
+pub mod reset_credits;
 pub mod usage;

@@ -60,10 +60,60 @@ pub(crate) fn usage(state: &SharedState, http: &HttpRequest) -> HttpResult {
         },
         "spend_control": object! {"reached": false, "individual_limit": Value::Null},
         "rate_limit_reached_type": Value::Null,
-        "rate_limit_reset_credits": object! {"available_count": 0_u64},
+        "rate_limit_reset_credits": object! {"available_count": available_credits(state)},
         "promo": Value::Null,
     };
     Ok(json(200, &usage))
+}
+
+/// Returns the names of the reset credits that were not spent yet.
+fn open_credits(state: &SharedState) -> Vec<String> {
+    let redeemed = lock(&state.redeemed);
+    let all = (1..=state.settings.reset_credits).map(|number| format!("credit-{number}"));
+    all.filter(|id| !redeemed.iter().any(|(spent, _)| spent == id)).collect()
+}
+
+fn available_credits(state: &SharedState) -> u64 {
+    open_credits(state).len() as u64
+}
+
+/// `GET /wham/rate-limit-reset-credits`
+pub(crate) fn reset_credits(state: &SharedState, http: &HttpRequest) -> HttpResult {
+    authentication::codex_token(state, http)?;
+    let open = open_credits(state);
+    let credits = open.iter().enumerate().map(|(number, id)| {
+        let expires = format!("2099-01-{:02}T12:00:00Z", number % 28 + 1);
+        object! {
+            "id": id, "reset_type": "codex_rate_limits", "status": "available",
+            "granted_at": "2026-11-01T12:00:00Z", "expires_at": &expires,
+            "title": "Full reset (weekly and 5 hours)",
+        }
+    });
+    let credits: Vec<Json> = credits.collect();
+    let list = object! {"available_count": available_credits(state), "credits": credits};
+    Ok(json(200, &list))
+}
+
+/// `POST /wham/rate-limit-reset-credits/consume`
+pub(crate) fn redeem(state: &SharedState, http: &HttpRequest) -> HttpResult {
+    authentication::codex_token(state, http)?;
+    let body: Value = serde_json::from_slice(&http.body).unwrap_or_default();
+    let member = |name: &'static str| {
+        let text = body[name].as_str().filter(|text| !text.is_empty());
+        text.map(str::to_owned).ok_or_else(|| ErrorResponse::missing("body", name))
+    };
+    let (credit, attempt) = (member("credit_id")?, member("redeem_request_id")?);
+    let open = open_credits(state);
+    let mut redeemed = lock(&state.redeemed);
+    let code = if redeemed.iter().any(|(_, known)| *known == attempt) {
+        "already_redeemed"
+    } else if open.contains(&credit) {
+        redeemed.push((credit, attempt));
+        "reset"
+    } else {
+        "no_credit"
+    };
+    Ok(json(200, &object! {"code": code}))
 }
 
 fn spark_limit() -> Json {

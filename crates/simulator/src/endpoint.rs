@@ -25,6 +25,10 @@ pub enum Endpoint {
     ApiModels,
     /// `GET /backend-api/wham/usage`
     Usage,
+    /// `GET /backend-api/wham/rate-limit-reset-credits`
+    ResetCredits,
+    /// `POST /backend-api/wham/rate-limit-reset-credits/consume`
+    Redeem,
     /// `GET /backend-api/wham/accounts/check`
     AccountsCheck,
     /// `GET /oauth/authorize`
@@ -70,6 +74,8 @@ impl Endpoint {
         (Self::ApiResponses, "POST /v1/responses"),
         (Self::ApiModels, "GET /v1/models"),
         (Self::Usage, "GET /backend-api/wham/usage"),
+        (Self::ResetCredits, "GET /backend-api/wham/rate-limit-reset-credits"),
+        (Self::Redeem, "POST /backend-api/wham/rate-limit-reset-credits/consume"),
         (Self::AccountsCheck, "GET /backend-api/wham/accounts/check"),
         (Self::Authorize, "GET /oauth/authorize"),
         (Self::Continue, "GET /oauth/authorize/continue"),

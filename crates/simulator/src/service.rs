@@ -120,6 +120,8 @@ impl Services {
             Endpoint::PlanModels => account::plan_models(state, http),
             Endpoint::ApiModels => account::api_models(state, http),
             Endpoint::Usage => account::usage(state, http),
+            Endpoint::ResetCredits => account::reset_credits(state, http),
+            Endpoint::Redeem => account::redeem(state, http),
             Endpoint::AccountsCheck => account::accounts_check(state, http),
             Endpoint::Authorize => issuer.authorize(http),
             Endpoint::Continue => issuer.approve(http),

@@ -30,6 +30,8 @@ pub struct Settings {
     pub approve_sign_in: bool,
     /// True to reject encrypted reasoning that was not made here for this account.
     pub verify_reasoning: bool,
+    /// The number of credits with which an account's windows can be begun anew.
+    pub reset_credits: u64,
     /// The place where the data of the accounts must stay.
     pub residency: Residency,
     /// Which backends are served, and below which paths.
@@ -96,6 +98,7 @@ impl Default for Settings {
             fill_output: false,
             gate_versions: false,
             verify_reasoning: false,
+            reset_credits: 0,
             residency: Residency::default(),
             bases: Bases::default(),
             plan_tokens: vec!["plan-simulated".to_owned()],

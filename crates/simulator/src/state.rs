@@ -26,6 +26,8 @@ pub(crate) struct SharedState {
     pub(crate) recorder: Arc<Recorder>,
     pub(crate) tokens: Mutex<IssuedTokens>,
     pub(crate) catalog: Mutex<Catalog>,
+    /// The reset credits that were spent, each under the name of the attempt.
+    pub(crate) redeemed: Mutex<Vec<(String, String)>>,
     queues: Mutex<HashMap<Endpoint, VecDeque<QueuedReply>>>,
 }
 
@@ -37,6 +39,7 @@ impl SharedState {
             recorder: Arc::new(Recorder::new(settings.keep_requests)),
             tokens: Mutex::new(tokens),
             catalog: Mutex::new(Catalog::bundled()),
+            redeemed: Mutex::default(),
             queues: Mutex::default(),
             settings,
             origin,

@@ -2,6 +2,7 @@
 
 mod accounts;
 mod models;
+mod reset_credits;
 mod socket;
 mod stored;
 #[cfg(test)]

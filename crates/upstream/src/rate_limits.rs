@@ -57,6 +57,7 @@ pub(crate) fn read_headers(headers: &HeaderMap, now: u64) -> Option<Snapshot> {
             .percent(&[], "primary-over-secondary-limit-percent"),
         further: reported.further(now),
         credits: reported.credits(),
+        reset_credits: None,
         limit_reached: None,
         reached: word("rate-limit-reached-type"),
         promo: word("promo-message"),

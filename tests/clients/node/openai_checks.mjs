@@ -6,6 +6,7 @@ import { bounds } from './openai_bounds.mjs';
 import { completions } from './openai_completions.mjs';
 import { kept } from './openai_kept.mjs';
 import { media } from './openai_media.mjs';
+import { retries } from './openai_retries.mjs';
 import {
   asking,
   chat,
@@ -378,5 +379,6 @@ await main({
   ...completions,
   ...kept,
   ...media,
+  ...retries,
   ...sockets,
 });

@@ -12,6 +12,7 @@ import openai_bounds  # noqa: F401 (its checks run too)
 import openai_completions  # noqa: F401
 import openai_kept  # noqa: F401
 import openai_media  # noqa: F401
+import openai_retries  # noqa: F401
 import openai_sockets  # noqa: F401
 from openai_sdk import (
     MODEL,

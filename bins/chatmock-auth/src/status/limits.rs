@@ -29,6 +29,11 @@ fn draw(usage: &Usage, now: i64, screen: Screen) -> Vec<String> {
     lines.extend(
         usage.credits.as_ref().map(|left| format!("  {:<11} {}", "Credits", credits(left))),
     );
+    let resets = usage.reset_credits.filter(|count| *count > 0);
+    lines.extend(resets.map(|count| {
+        let credits = if count == 1 { "credit" } else { "credits" };
+        format!("  {:<11} {count} {credits} (chatmock-auth reset-credit)", "Resets")
+    }));
     lines
 }
 
@@ -86,7 +91,8 @@ mod tests {
     }
 
     fn drawn(limits: Vec<Limit>, credits: Option<Credits>) -> String {
-        draw(&Usage { plan: None, limits, credits }, 0, Screen::default()).join("\n")
+        draw(&Usage { plan: None, limits, credits, reset_credits: None }, 0, Screen::default())
+            .join("\n")
     }
 
     #[test]

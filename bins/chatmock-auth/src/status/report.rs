@@ -157,6 +157,7 @@ impl Usage {
         Json::Object(vec![
             ("limits", self.limits.iter().map(Limit::json).collect()),
             ("credits", self.credits.as_ref().map(Credits::json).into()),
+            ("reset_credits", self.reset_credits.into()),
         ])
     }
 }

@@ -21,6 +21,8 @@ pub(crate) struct Usage {
     pub(crate) limits: Vec<Limit>,
     /// Credits next to the plan.
     pub(crate) credits: Option<Credits>,
+    /// The number of credits that begin the windows anew.
+    pub(crate) reset_credits: Option<u64>,
 }
 
 /// One limit.
@@ -100,7 +102,8 @@ pub(crate) async fn read(
         Limit { name, reached: limit.limit_reached.unwrap_or(false), windows }
     });
     let limits = limits.filter(|limit| limit.reached || !limit.windows.is_empty()).collect();
-    Ok(Usage { plan: usage.plan, limits, credits: usage.credits.map(Credits::from) })
+    let credits = usage.credits.map(Credits::from);
+    Ok(Usage { plan: usage.plan, limits, credits, reset_credits: usage.reset_credits })
 }
 
 /// Returns whether the sign-in works, where the backend does not report the limits.
@@ -131,7 +134,9 @@ pub(crate) fn stored(home: &Path, sign_in: &AuthFile) -> Option<StoredUsage> {
     let all = std::iter::once(Limit { name: None, reached, windows: main }).chain(further);
     let all = all.filter(|limit| limit.reached || !limit.windows.is_empty()).collect();
     let credits = limits.credits.map(Credits::from);
-    Some(StoredUsage { as_of, usage: Usage { plan: limits.plan, limits: all, credits } })
+    let reset_credits = limits.reset_credits;
+    let usage = Usage { plan: limits.plan, limits: all, credits, reset_credits };
+    Some(StoredUsage { as_of, usage })
 }
 
 fn windows(primary: Option<backend::Window>, secondary: Option<backend::Window>) -> Vec<Window> {

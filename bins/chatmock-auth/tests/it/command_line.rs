@@ -8,7 +8,17 @@ use crate::harness::Harness;
 fn every_task_has_help_and_no_task_gives_tokens_away() {
     let harness = Harness::new();
     let help = harness.run(&["--help"]).with(0).out;
-    for task in ["login", "status", "logout", "refresh", "import", "accounts", "use", "doctor"] {
+    for task in [
+        "login",
+        "status",
+        "logout",
+        "refresh",
+        "reset-credit",
+        "import",
+        "accounts",
+        "use",
+        "doctor",
+    ] {
         assert!(help.contains(&format!("\n  {task} ")), "{task}: {help}");
         harness.run(&[task, "--help"]).with(0).says("--home");
     }
@@ -21,8 +31,18 @@ fn every_task_has_help_and_no_task_gives_tokens_away() {
 fn every_flag_variable_and_exit_code_of_the_help_is_documented() {
     let documented = include_str!("../../../../docs/signing-in.md");
     let harness = Harness::new();
-    let tasks =
-        ["login", "status", "logout", "refresh", "import", "accounts", "use", "doctor", "man"];
+    let tasks = [
+        "login",
+        "status",
+        "logout",
+        "refresh",
+        "reset-credit",
+        "import",
+        "accounts",
+        "use",
+        "doctor",
+        "man",
+    ];
     for task in tasks {
         let help = harness.run(&[task, "--help"]).with(0).out;
         let words = help.split(|c: char| c.is_whitespace() || "[]=,.:()/".contains(c));
@@ -42,8 +62,18 @@ fn every_flag_variable_and_exit_code_of_the_help_is_documented() {
 #[test]
 fn the_help_and_the_documents_list_the_same_flags() {
     let harness = Harness::new();
-    let tasks =
-        ["login", "status", "logout", "refresh", "import", "accounts", "use", "doctor", "man"];
+    let tasks = [
+        "login",
+        "status",
+        "logout",
+        "refresh",
+        "reset-credit",
+        "import",
+        "accounts",
+        "use",
+        "doctor",
+        "man",
+    ];
     let mut help = harness.run(&["--help"]).with(0).out;
     for task in tasks {
         help.push_str(&harness.run(&[task, "--help"]).with(0).out);

@@ -13,6 +13,7 @@ mod kills;
 mod logout;
 mod plan;
 mod process;
+mod reset_credit;
 mod server;
 #[cfg(unix)]
 mod shared;

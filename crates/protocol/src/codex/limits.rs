@@ -32,6 +32,9 @@ pub struct Snapshot {
     pub further: Vec<Limit>,
     /// Credits on top of the plan's allowance.
     pub credits: Option<Credits>,
+    /// The number of credits with which the windows can be begun anew; only `GET /wham/usage` has it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub reset_credits: Option<u64>,
     /// True if a limit is reached; `None` if the answer does not say.
     pub limit_reached: Option<bool>,
     /// The kind of limit that is reached, such as `workspace_owner_credits_depleted`.

@@ -23,6 +23,8 @@ pub struct Usage {
     pub additional: Vec<AdditionalLimit>,
     /// Credits on top of the plan's allowance.
     pub credits: Option<Credits>,
+    /// The number of credits with which the windows can be begun anew.
+    pub reset_credits: Option<u64>,
     /// The kind of limit that is reached, if one is.
     pub reached: Option<String>,
     /// An offer of the backend, in words for a person.
@@ -72,6 +74,7 @@ pub fn read_usage(body: &[u8], now: u64) -> Result<Usage, ReadError> {
         code_review: limit(wire.code_review_rate_limit),
         additional: additional.into_iter().filter_map(|wire| wire.limit(now)).collect(),
         credits: wire.credits.map(WireCredits::credits),
+        reset_credits: wire.rate_limit_reset_credits.and_then(|credits| credits.available_count),
         reached: wire.rate_limit_reached_type.and_then(Reached::word),
         promo: wire.promo,
     })
@@ -92,6 +95,7 @@ impl From<Usage> for Snapshot {
             secondary: main.secondary,
             further: further.collect(),
             credits: usage.credits,
+            reset_credits: usage.reset_credits,
             limit_reached: main.limit_reached,
             reached: usage.reached,
             promo: usage.promo,
@@ -113,9 +117,17 @@ struct WireUsage {
     #[serde(default, deserialize_with = "lenient")]
     credits: Option<WireCredits>,
     #[serde(default, deserialize_with = "lenient")]
+    rate_limit_reset_credits: Option<WireResetCredits>,
+    #[serde(default, deserialize_with = "lenient")]
     rate_limit_reached_type: Option<Reached>,
     #[serde(default, deserialize_with = "lenient")]
     promo: Option<String>,
+}
+
+#[derive(Deserialize)]
+struct WireResetCredits {
+    #[serde(default, deserialize_with = "lenient")]
+    available_count: Option<u64>,
 }
 
 /// The kind of a reached limit: a bare word, or an object with the word under `type`.
@@ -195,7 +207,7 @@ mod tests {
         "secondary_window":null}}],"credits":{"has_credits":false,"unlimited":false,
         "overage_limit_reached":false,"balance":"0","approx_local_messages":[0,0]},
         "spend_control":{"reached":false,"individual_limit":null},
-        "rate_limit_reached_type":null,"rate_limit_reset_credits":{"available_count":0},
+        "rate_limit_reached_type":null,"rate_limit_reset_credits":{"available_count":2},
         "promo":null}"#;
 
     #[test]
@@ -207,6 +219,7 @@ mod tests {
         assert_eq!(snapshot.primary, Some(primary));
         assert_eq!(snapshot.secondary.unwrap().window_minutes, 10_080);
         assert_eq!(snapshot.further.first().unwrap().id, "codex_bengalfox");
+        assert_eq!(snapshot.reset_credits, Some(2));
         assert_eq!(snapshot.credits.unwrap().balance.as_deref(), Some("0"));
     }
 
@@ -224,7 +237,8 @@ mod tests {
     #[test]
     fn members_of_other_types_are_treated_as_absent() {
         let body = br#"{"plan_type":[],"rate_limit":"no","code_review_rate_limit":[],
-            "additional_rate_limits":[1,{},[]],"credits":1}"#;
+            "additional_rate_limits":[1,{},[]],"credits":1,
+            "rate_limit_reset_credits":{"available_count":"2"}}"#;
         assert_eq!(read_usage(body, 0).unwrap(), Usage::default());
         assert!(read_usage(b"[]", 0).is_err());
     }

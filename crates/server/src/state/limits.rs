@@ -77,6 +77,13 @@ impl SnapshotOwner {
             Self::Account(account) => account.clone(),
         }
     }
+
+    fn is(&self, holder: &Arc<Credentials>) -> bool {
+        match self {
+            Self::Holder(own) if Arc::ptr_eq(own, holder) => true,
+            _ => self.account() == account_of(holder),
+        }
+    }
 }
 
 #[derive(Debug, Default)]
@@ -117,8 +124,18 @@ impl LastLimits {
 
     /// Keeps a snapshot of the holder's account; `now` is in seconds of the Unix epoch.
     pub(crate) fn record(&self, limits: Snapshot, holder: &Arc<Credentials>, now: u64) {
-        let held = Latest { as_of: now, whose: SnapshotOwner::Holder(Arc::clone(holder)), limits };
-        *self.state() = LimitsState { held: Some(held), unwritten: true };
+        let mut held =
+            Latest { as_of: now, whose: SnapshotOwner::Holder(Arc::clone(holder)), limits };
+        let mut state = self.state();
+        let before = state.held.as_ref().filter(|_| held.limits.reset_credits.is_none());
+        if let Some(before) = before.filter(|before| before.limits.reset_credits.is_some())
+            && before.whose.is(holder)
+        {
+            // The answers to turns do not have it, and say nothing against it.
+            held.limits.reset_credits = before.limits.reset_credits;
+        }
+        *state = LimitsState { held: Some(held), unwritten: true };
+        drop(state);
         self.changed.notify_one();
     }
 
@@ -264,6 +281,23 @@ mod tests {
         let file = format!(r#"{{"tokens":{{"access_token":"t","account_id":"{workspace}"}}}}"#);
         let file = AuthFile::parse(file.as_bytes()).unwrap();
         stored_limits(home, &file).and_then(|stored| stored.limits.plan)
+    }
+
+    #[test]
+    fn reset_credits_stay_known_for_their_account_until_they_are_told_anew() {
+        let limits = LastLimits::open(None);
+        let (ann, bob) = (holder(Some("ann")), holder(Some("bob")));
+        let with = |count| Snapshot { reset_credits: count, ..of("plus") };
+        let known = |holder: &Credentials| limits.last(holder).unwrap().1.reset_credits;
+        limits.record(with(Some(2)), &ann, 1);
+        limits.record(with(None), &ann, 2);
+        assert_eq!(known(&ann), Some(2));
+        limits.record(with(None), &holder(Some("ann")), 3);
+        assert_eq!(known(&ann), Some(2));
+        limits.record(with(Some(0)), &ann, 4);
+        assert_eq!(known(&ann), Some(0));
+        limits.record(with(None), &bob, 5);
+        assert_eq!(known(&bob), None);
     }
 
     #[tokio::test(start_paused = true)]

@@ -10,6 +10,9 @@ pub(crate) struct Endpoints {
     models: Address,
     /// The account's limits, if the backend reports them.
     pub(crate) usage: Option<Address>,
+    /// The account's reset credits, and where one is spent.
+    pub(crate) reset_credits: Option<Address>,
+    pub(crate) redeem: Option<Address>,
     /// The account's workspaces, which say where their data must stay.
     pub(crate) accounts: Option<Address>,
 }
@@ -25,6 +28,8 @@ impl Endpoints {
             responses: base.below(&["responses"]),
             models: base.below(&["models"]),
             usage: next_to(&["wham", "usage"]),
+            reset_credits: next_to(&["wham", "rate-limit-reset-credits"]),
+            redeem: next_to(&["wham", "rate-limit-reset-credits", "consume"]),
             accounts: next_to(&["wham", "accounts", "check"]),
         })
     }

@@ -93,6 +93,7 @@ function showLimits() {
   $("limit-bars").replaceChildren(...bars);
   const notes = [];
   if (!bars.length) notes.push(state.usage_page ? `This route reports no limits; see ${state.usage_page}.` : "No answer has reported limits yet.");
+  if (limits?.reset_credits) notes.push(`Reset credits: ${limits.reset_credits} (chatmock-auth reset-credit).`);
   if (limits?.credits?.has_credits) notes.push(limits.credits.unlimited ? "Credits: unlimited." : `Credits: ${limits.credits.balance ?? "some"}.`);
   if (state.limits_as_of) notes.push(`As of ${date.format(state.limits_as_of * 1000)}.`);
   $("limits-note").textContent = notes.join(" ");
