@@ -29,8 +29,8 @@ def asking(program, cut, **more):
 
 @check
 def a_retry_after_a_lost_connection_spends_once():
-    # Lost before anything came back, or after the server had sent it all.
-    for number, cut in enumerate(["request", "answer"]):
+    # Lost as the answer begins to come back, or after the server has sent it all.
+    for number, cut in enumerate(["beginning", "end"]):
         for stream in [False, True]:
             program = f"retries-python-{number}-{stream}"
             relay, client = asking(program, cut)
@@ -49,7 +49,7 @@ def a_retry_after_a_lost_connection_spends_once():
 @check
 def a_key_spends_once():
     program = "keys-python"
-    relay, client = asking(program, "request")
+    relay, client = asking(program, "beginning")
     key = {"Idempotency-Key": "key of python"}
     with relay:
         same(client.responses.create(model=MODEL, input="hello", extra_headers=key).output_text, "You said: hello")
@@ -63,8 +63,8 @@ def text_of(chunks):
 
 
 class Cutting:
-    """A port that leads to the server, and whose first connection is lost: once the request has gone out, or once an
-    answer has come back, of which the client gets nothing."""
+    """A port that leads to the server, and whose first connection is lost: at the beginning or at the end of the answer,
+    of which the client gets nothing."""
 
     def __init__(self, port, cut):
         self.target, self.cut, self.lost = port, cut, 0
@@ -102,8 +102,8 @@ def lose(here, there, cut):
     while len(body) < length_of(head):
         body += here.recv(65536)
     there.sendall(head + b"\r\n\r\n" + body)
-    answer = there.recv(1 << 20) if cut == "answer" else b""
-    while answer and not answer.endswith(b"\r\n0\r\n\r\n") and not whole(answer):
+    answer = there.recv(1 << 20)
+    while cut == "end" and not answer.endswith(b"\r\n0\r\n\r\n") and not whole(answer):
         answer += there.recv(1 << 20)
     there.close()
     here.close()
