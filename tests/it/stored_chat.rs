@@ -195,7 +195,7 @@ async fn they_are_kept_here_on_every_route() {
         let sent = simulator.model_calls().pop().unwrap().json();
         assert_eq!(sent["store"], json!(false), "{}", route.name());
         let id = reply.json()["id"].as_str().unwrap().to_owned();
-        assert_eq!(list(&server, "").await, [id.clone()]);
+        assert_eq!(list(&server, "").await, std::slice::from_ref(&id));
         assert_eq!(delete(&server, &format!("{CHAT}/{id}")).await.status, 200);
     }
 }

@@ -10,7 +10,7 @@ mod reply;
 mod sharing;
 
 use std::net::{SocketAddr, TcpListener};
-use std::path::{PathBuf, absolute};
+use std::path::{Path, PathBuf, absolute};
 
 use anyhow::{Context, ensure};
 use chatmock_server::auth::{self, KeeperSettings, Secret};
@@ -19,7 +19,9 @@ use chatmock_server::{Access, HttpSettings, KeySettings, ModelSettings, Settings
 use chatmock_simulator::Cassettes;
 
 use crate::api_keys::KeyFile;
-use crate::cli::{AdminArgs, Cli, LogFormat, ModelArgs, ProgramArgs, ReasoningReplay, SignInArgs};
+use crate::cli::{
+    AdminArgs, BackendArgs, Cli, LogFormat, ModelArgs, ProgramArgs, ReasoningReplay, SignInArgs,
+};
 use crate::env::{Folders, OpenAiVariables};
 use crate::listen::ListenTarget;
 use crate::{backend, client_version, companion};
@@ -47,6 +49,15 @@ pub(crate) struct ResolvedSettings {
     pub(crate) warnings: Vec<String>,
     /// The server's own settings. In a demo, the backend and the sign-in are set later.
     pub(crate) server: Settings,
+}
+
+/// The backend as it is asked for: the simulator in a demo, else with the client version in force.
+fn backend(given: BackendArgs, demo: bool, folders: &Folders, home: Option<&Path>) -> BackendArgs {
+    if demo {
+        return given.for_demo();
+    }
+    let version = client_version::resolve(given.client_version.as_deref(), folders, home);
+    BackendArgs { client_version: Some(version), ..given }
 }
 
 /// Resolves a command line to settings. Sockets that are open already replace the address.
@@ -96,15 +107,7 @@ pub(crate) fn resolve(
     let cassettes = record::recording(record, &mut http, &mut warnings)?;
     ensure!(!demo || cassettes.is_none(), "--demo and --replay exclude each other");
     let demo = demo || cassettes.is_some();
-    let mut backend = if demo { backend.for_demo() } else { backend };
-    if !demo {
-        let version = client_version::resolve(
-            backend.client_version.as_deref(),
-            folders,
-            sign_in.home.as_deref(),
-        );
-        backend.client_version = Some(version);
-    }
+    let backend = self::backend(backend, demo, folders, sign_in.home.as_deref());
     let resolved = backend::resolve(backend, openai)?;
     warnings.extend(resolved.warnings);
     let access = self::access(resolved.key, sign_in, (&resolved.config, folders, demo))?;

@@ -168,7 +168,7 @@ mod tests {
         let open = |source: SharedSource| source.open().map(|engine| engine.is_some());
         assert!(!open(SharedSource::default()).unwrap());
         let here = address("redis://127.0.0.1:1");
-        let source = SharedSource { address: here.clone(), ..SharedSource::default() };
+        let source = SharedSource { address: here, ..SharedSource::default() };
         assert!(open(source.clone()).unwrap_err().to_string().contains("--shared-key-file"));
         let source = SharedSource { key_file: Some(keys.clone()), ..source };
         assert!(open(source.clone()).unwrap());

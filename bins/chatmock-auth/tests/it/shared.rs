@@ -6,6 +6,7 @@ use chatmock_testkit::redis::{PROGRAMS, Redis};
 use crate::harness::{ADA, Harness, person};
 
 /// A Redis, where it is installed; with `CI=true` it must be.
+#[expect(clippy::print_stderr, reason = "a run says what it leaves out")]
 fn redis() -> Option<Redis> {
     if let Some(missing) = PROGRAMS.iter().find(|name| find_program(name).is_none()) {
         assert!(std::env::var_os("CI").is_none_or(|ci| ci != "true"), "{missing} is missing");

@@ -32,7 +32,7 @@ fn open(url: &str, key: &str) -> Shared {
 }
 
 /// Runs a case with a Redis and an engine over it.
-fn with_engine(case: impl AsyncFn(&Redis, &Shared)) {
+fn with_engine(case: impl AsyncFnOnce(&Redis, &Shared)) {
     let redis = Redis::start().unwrap();
     let shared = open(&redis.url(), KEY);
     let runtime = Builder::new_current_thread().enable_all().build().unwrap();
@@ -175,6 +175,7 @@ fn until_it_answers(get: &impl Fn() -> Result<Option<zeroize::Zeroizing<Vec<u8>>
     let begun = Instant::now();
     while get().is_err() {
         assert!(begun.elapsed() < MINUTE);
+        #[expect(clippy::disallowed_methods, reason = "the engine announces nothing")]
         std::thread::sleep(Duration::from_millis(50));
     }
 }

@@ -122,6 +122,7 @@ pub(crate) fn until(what: &str, mut met: impl FnMut() -> bool) {
     let begun = Instant::now();
     while !met() {
         assert!(begun.elapsed() < Duration::from_secs(30), "{what} within 30 s");
+        #[expect(clippy::disallowed_methods, reason = "another process announces nothing")]
         std::thread::sleep(Duration::from_millis(20));
     }
 }

@@ -141,7 +141,7 @@ async fn work<D: Dialect>(
         () = tokio::time::sleep(life) => End::Broken(too_long(life)),
         () = signed_out(services, account.as_deref()) => End::Broken(gone()),
     };
-    ending.finish(end);
+    ending.finish(&end);
 }
 
 /// Makes an answer as far as it goes.
@@ -255,8 +255,8 @@ struct Ending {
 }
 
 impl Ending {
-    fn finish(&self, end: End) {
-        let failure = match &end {
+    fn finish(&self, end: &End) {
+        let failure = match end {
             End::Whole => return self.answer.end(),
             End::Broken(failure) => Some(failure),
             End::Cancelled => None,
@@ -276,7 +276,7 @@ impl Ending {
 impl Drop for Ending {
     fn drop(&mut self) {
         if !self.answer.is_over() {
-            self.finish(End::Broken(stopping()));
+            self.finish(&End::Broken(stopping()));
         }
     }
 }
