@@ -86,7 +86,7 @@ pub trait Special: Dialect {
 
 impl Special for Chat {
     fn own() -> ChatShape {
-        ChatShape { stream_usage: true, legacy_functions: true }
+        ChatShape { stream_usage: true, legacy_functions: true, ..ChatShape::default() }
     }
 }
 
@@ -119,10 +119,8 @@ fn shapes<D: Special>() -> [Arc<Shape<D::Own>>; 2] {
     let mut special = Shape::new("gpt-6-sol", 1_795_338_734);
     special.reasoning = ReasoningStyle::ThinkTags;
     (special.hide_commentary, special.store) = (true, true);
-    special.stop = StopCriteria {
-        sequences: vec!["ab".to_owned(), "\u{e9}".to_owned()],
-        max_tokens: Some(9),
-    };
+    special.stop =
+        StopCriteria { sequences: vec!["ab".to_owned(), "\u{e9}".to_owned()], max_tokens: Some(9) };
     special.own = D::own();
     [Arc::new(plain), Arc::new(special)]
 }
