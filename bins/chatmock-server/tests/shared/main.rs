@@ -22,21 +22,20 @@ mod records;
 #[cfg(unix)]
 mod renewals;
 
-/// Asks for the cases in which the engine fails.
+/// Asks for these tests.
 #[cfg(unix)]
-const OUTAGES: &str = "CHATMOCK_TEST_OUTAGES";
+const FLEET: &str = "CHATMOCK_TEST_FLEET";
 
 #[cfg(unix)]
 fn main() -> ExitCode {
     let arguments = libtest_mimic::Arguments::from_args();
-    let short = engine::CASES.iter().chain(renewals::CASES).chain(records::CASES);
-    let short = short.map(|(name, case)| trial(name, *case, None));
-    let asked = std::env::var_os(OUTAGES).is_some();
+    let asked = std::env::var_os(FLEET).is_some();
     let why = (!asked).then_some(
-        "it waits for tokens to end and engines to come back; CHATMOCK_TEST_OUTAGES=1 asks for it",
+        "it waits for tokens to end and engines to come back; CHATMOCK_TEST_FLEET=1 asks for it",
     );
-    let outages = outages::CASES.iter().map(|(name, case)| trial(name, *case, why));
-    let trials: Vec<_> = short.chain(outages).collect();
+    let cases = engine::CASES.iter().chain(renewals::CASES).chain(outages::CASES);
+    let cases = cases.chain(records::CASES);
+    let trials: Vec<_> = cases.map(|(name, case)| trial(name, *case, why)).collect();
     libtest_mimic::run(&arguments, trials).exit_code()
 }
 
