@@ -101,7 +101,7 @@ struct Stamp {
 }
 
 impl Stamp {
-    /// Looks at a file; `None` where there is none.
+    /// Reads the state of a file; `None` if it does not exist.
     fn of(path: &Path) -> Option<Self> {
         let metadata = path.metadata().ok()?;
         Some(Self { changed: metadata.modified().ok()?, length: metadata.len() })

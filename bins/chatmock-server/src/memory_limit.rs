@@ -7,7 +7,7 @@
 use chatmock_server::SizeLimits;
 
 /// The part of the limit that request bodies may hold. A body becomes another one for the backend, and the program
-/// itself needs some 40 MiB with a few hundred streams.
+/// itself needs 40 MiB and more with a few hundred streams.
 const BODIES: usize = 4;
 
 /// Bounds the bodies by the system's limit of memory. Returns a warning if a single body may be smaller than asked for.

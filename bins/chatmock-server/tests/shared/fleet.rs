@@ -107,7 +107,7 @@ pub(crate) fn answers(server: &Running) {
     assert!(answer.contains("You said: hello there"), "{answer}");
 }
 
-/// The state that a server tells of itself.
+/// The state that a server reports of itself.
 pub(crate) fn ready(server: &Running) -> (u16, serde_json::Value) {
     let reply = server.ask("GET", "/ready", "");
     let (head, body) = reply.split_once("\r\n\r\n").unwrap();

@@ -1,6 +1,7 @@
 //! Several servers that share a sign-in and more in a Redis: all of it as processes, and the engine by itself.
 //!
-//! Without `redis-server`, the tests are reported as ignored with the reason, except with `CI=true`, where that is a failure.
+//! They run with `CHATMOCK_TEST_FLEET=1` alone. Without `redis-server` they are then ignored with the reason, except with
+//! `CI=true`, where that is a failure.
 //! `CHATMOCK_TEST_ROUNDS` sets how often a server is killed (2 by default), and how many requests come at once (50 for each).
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test reports by stopping")]
 #![allow(clippy::print_stderr, reason = "a run shows what it measured")]

@@ -69,7 +69,7 @@ const WORDS: [&str; 34] = [
     "image_detail",
 ];
 
-/// The characters of a hash that stand for a text.
+/// The number of characters of the hash that replaces a text.
 const DIGITS: usize = 16;
 
 /// The rules by which a cassette is made.
@@ -86,7 +86,7 @@ impl<'s> Hiding<'s> {
         Self { form, secrets: Vec::new() }
     }
 
-    /// Adds a secret and its stand-in; an empty one is none.
+    /// Adds a secret and the text that replaces it; an empty secret is passed over.
     #[must_use]
     pub fn secret(mut self, secret: &'s str, stand_in: &'static str) -> Self {
         if !secret.is_empty() {

@@ -21,7 +21,7 @@ use crate::turn::with_model;
 /// The most that is passed on of an answer, in bytes: a day of speech has less.
 const MAX_ANSWER: usize = 1024 * 1024 * 1024;
 
-/// Why there is none, and what helps.
+/// The reason why there is none, and the way to mend it.
 const NONE: &str = "the backend takes and gives no audio: start the server with --audio-url URL to have another one do \
                     it, such as --audio-url http://127.0.0.1:9000/v1";
 

@@ -98,7 +98,7 @@ fn part(content: &[u8]) -> Result<Part<'_>, Failure> {
     Ok(Part { name, is_file, media_type, data })
 }
 
-/// Returns the value of a parameter, which may stand in quotes.
+/// Returns the value of a parameter, which may be quoted.
 fn parameter(text: &str, name: &str) -> Option<String> {
     let mut rest = text;
     loop {

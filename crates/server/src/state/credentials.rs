@@ -208,7 +208,7 @@ impl UpstreamAuth {
 /// The token and the account of stand-ins, which no issuer gives out.
 const NOBODY: &str = "not-signed-in";
 
-/// Credentials of nobody, for requests that are shown and not sent.
+/// Placeholder credentials, for requests that are shown and not sent.
 fn stand_ins() -> Credentials {
     Credentials::new(NOBODY, Some(NOBODY), false).unwrap_or_else(|_| Credentials::none())
 }

@@ -69,7 +69,7 @@ impl<'r> Transcript<'r> {
     }
 
     /// Shows each answer of the model to which reasoning may be put back, with the hash of everything before it; returns
-    /// the hash of everything. Only what was thought before calls is kept, so that other answers are passed over.
+    /// the hash of everything. Only reasoning before calls is kept, so other answers are skipped.
     pub(super) fn answers(&self, mut show: impl FnMut(String, &Answer<'r>)) -> String {
         let mut hash = self.preamble.clone();
         let mut answer: Option<(Context, Answer<'r>)> = None;
