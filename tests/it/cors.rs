@@ -46,7 +46,7 @@ async fn a_preflight_of_a_listed_page_is_answered_with_fixed_lists_and_no_key() 
         let methods = reply.header("access-control-allow-methods");
         assert_eq!(methods, Some("GET, HEAD, POST, DELETE"));
         let headers = reply.header("access-control-allow-headers").unwrap();
-        for needed in ["authorization", "content-type", "x-api-key", "x-stainless-lang"] {
+        for needed in ["authorization", "content-type", "traceparent", "x-api-key"] {
             assert!(headers.split(", ").any(|name| name == needed), "{needed}: {headers}");
         }
         assert!(!headers.contains("x-evil") && !headers.contains('*'), "{headers}");

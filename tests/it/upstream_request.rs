@@ -81,6 +81,9 @@ async fn the_headers_of_a_turn_are_these_and_no_others() {
         .with("cookie", "a=b")
         .with("openai-beta", "x")
         .with("x-forwarded-for", "10.0.0.1")
+        .with("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+        .with("tracestate", "vendor=1")
+        .with("baggage", "user=ann")
         .with("user-agent", "client/1");
     assert_eq!(harness.server.send(request).await.status, 200);
     let call = harness.simulator.model_calls().pop().unwrap();

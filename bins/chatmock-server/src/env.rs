@@ -1,11 +1,17 @@
 //! The environment: every variable that this program reads, and the folders that it finds there.
 
+mod telemetry;
+
 use std::ffi::{OsStr, OsString};
 use std::path::PathBuf;
 
 use anyhow::{anyhow, ensure};
 
 use chatmock_server::auth::Secret;
+
+#[cfg(feature = "otlp")]
+pub(crate) use self::telemetry::BatchVariables;
+pub(crate) use self::telemetry::TelemetryVariables;
 
 /// The configuration file.
 pub(crate) const CONFIG: &str = "CHATMOCK_CONFIG";
@@ -250,6 +256,15 @@ pub(crate) fn key(name: &str) -> anyhow::Result<String> {
     let key = key.trim();
     ensure!(key.bytes().all(|byte| byte.is_ascii_graphic()), "the variable {name} holds no key");
     Ok(key.to_owned())
+}
+
+/// Returns whether OpenTelemetry's variables say which service this is.
+#[cfg(feature = "otlp")]
+pub(crate) fn names_service() -> bool {
+    let attributes = value("OTEL_RESOURCE_ATTRIBUTES").and_then(|all| all.into_string().ok());
+    let named = attributes
+        .is_some_and(|all| all.split(',').any(|one| one.trim_start().starts_with("service.name=")));
+    named || value("OTEL_SERVICE_NAME").is_some()
 }
 
 /// Returns whether colours are wanted on a terminal.

@@ -26,6 +26,7 @@ mod logging;
 mod memory_limit;
 mod models_table;
 mod open_files;
+mod otlp;
 mod port_owner;
 mod release;
 mod service;
@@ -64,6 +65,7 @@ use crate::invocation::Invocation;
 use crate::listen::{BoundSockets, Endpoint};
 use crate::log_writer::LogWriter;
 use crate::logging::Log;
+use crate::otlp::Telemetry;
 use crate::settings::ResolvedSettings;
 use crate::signals::Signals;
 use crate::systemd::ServiceState;
@@ -200,6 +202,7 @@ async fn run(
     settings.http.admin.log = Some(Arc::new(log.level().clone()));
     let replays = cassettes.is_some();
     let demo = if demo { Some(Demo::start(&mut settings, cassettes).await?) } else { None };
+    let telemetry = Telemetry::start(&mut settings);
     let folder = settings.http.responses.directory.clone();
     let server = Server::new(settings).map_err(|error| ExitError::Settings(anyhow!("{error}")))?;
     server.check_shared().await.map_err(|why| ExitError::Settings(anyhow!(why)))?;
@@ -225,7 +228,9 @@ async fn run(
     let facts = BannerFacts { endpoints: &endpoints, route: server.route(), account_status, offer };
     banner::show(&facts, log);
     systemd::notify(ServiceState::Ready);
-    Ok(serve(server, listeners, signals).await)
+    let code = serve(server, listeners, signals).await;
+    telemetry.finish().await;
+    Ok(code)
 }
 
 /// Returns an error if the backend is this server itself.

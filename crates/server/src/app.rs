@@ -148,7 +148,7 @@ fn open_state(settings: Settings) -> Result<(HttpSettings, Policy, SharedState),
     let connections = Arc::new(ResponseStore::open(StoreSettings::of_connections(), unix_now())?);
     let ledger = Arc::new(Ledger::open(responses.database(), http.admin.history));
     let guard = quota_guard(&http, &ledger);
-    let log = http.admin.log.clone();
+    let (log, observer) = (http.admin.log.clone(), http.admin.observer.clone());
     let state = SharedState {
         client,
         auth,
@@ -167,6 +167,7 @@ fn open_state(settings: Settings) -> Result<(HttpSettings, Policy, SharedState),
         faults,
         recorder,
         log,
+        observer,
         shared: http.shared.clone(),
     };
     Ok((http, policy, state))

@@ -26,9 +26,10 @@ pub use error::{ServerError, StoreError};
 pub use serve::{Explainer, Refused, Served, Server, turn_endpoints};
 pub use settings::{
     Access, AdminSettings, AdmissionSettings, ApiKey, BackgroundLimits, Budget, CompanionServer,
-    CompanionSettings, GuardRule, HostName, HttpSettings, KeySettings, LogControl, LogLevel,
-    ModelSettings, OLLAMA_VERSION, Origin, RecordSettings, RuleFault, Settings, SignInSettings,
-    SizeLimits, SocketSettings, StoreSettings, StreamSettings, Timeouts, TurnLimits,
+    CompanionSettings, EndedTurn, GuardRule, HostName, HttpSettings, KeySettings, LogControl,
+    LogLevel, ModelSettings, OLLAMA_VERSION, Origin, RecordSettings, RuleFault, Settings,
+    SignInSettings, SizeLimits, SocketSettings, StoreSettings, StreamSettings, Timeouts,
+    TraceHeaders, TurnLimits, TurnObserver,
 };
 pub use state::credentials::{Account, KeeperCredentials};
 pub use state::ledger::{UsageBy, UsageQuery, UsageReport, stored_usage, usage_since};

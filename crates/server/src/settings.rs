@@ -7,6 +7,7 @@ mod companion;
 mod guard;
 mod host;
 mod models;
+mod observer;
 mod origin;
 mod record;
 
@@ -26,6 +27,7 @@ pub(crate) use self::guard::{Then, When};
 pub(crate) use self::host::Host;
 pub use self::host::HostName;
 pub use self::models::ModelSettings;
+pub use self::observer::{EndedTurn, TraceHeaders, TurnObserver};
 pub use self::origin::Origin;
 pub use self::record::RecordSettings;
 

@@ -38,7 +38,7 @@ use self::reasoning::ReasoningCache;
 use self::recorder::CassetteRecorder;
 use self::responses::ResponseStore;
 use crate::clock::unix_now;
-use crate::settings::LogControl;
+use crate::settings::{LogControl, TurnObserver};
 
 /// The parts that turns and endpoints share.
 pub(crate) struct SharedState {
@@ -63,6 +63,8 @@ pub(crate) struct SharedState {
     pub(crate) recorder: Option<Arc<CassetteRecorder>>,
     /// The log of the program, where it can be asked.
     pub(crate) log: Option<Arc<dyn LogControl>>,
+    /// Whoever is told of each turn.
+    pub(crate) observer: Option<Arc<dyn TurnObserver>>,
     /// What several servers share, where they do.
     pub(crate) shared: Option<Shared>,
 }

@@ -13,7 +13,7 @@ pub(crate) fn program(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_chatmock-server"));
     for (name, _) in std::env::vars_os() {
         let shown = name.to_string_lossy().into_owned();
-        let steers = ["CHATMOCK_", "CHATGPT_LOCAL_", "CODEX_", "OPENAI_"]
+        let steers = ["CHATMOCK_", "CHATGPT_LOCAL_", "CODEX_", "OPENAI_", "OTEL_"]
             .iter()
             .any(|s| shown.starts_with(s));
         if steers || ["PORT", "VERBOSE", "VERBOSE_OBFUSCATION"].contains(&&*shown) {

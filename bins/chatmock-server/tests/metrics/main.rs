@@ -1,7 +1,7 @@
 //! The figures as Prometheus' own tools read them: its linter, and a real server that scrapes.
 //!
-//! If they are missing (Debian's package `prometheus`), these tests are reported as ignored, except
-//! under `CI=true`, where they fail.
+//! They run with `CHATMOCK_TEST_METRICS=1` alone. If the tools are missing (Debian's package `prometheus`), they are then ignored with the
+//! reason, except with `CI=true`, where that is a failure.
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test reports by stopping")]
 
 #[allow(dead_code, reason = "the tests of the program as a process use the rest")]
@@ -17,10 +17,13 @@ use chatmock_testkit::blocking;
 use chatmock_testkit::client::{Reply, Request};
 use chatmock_testkit::prerequisite::with_programs;
 use chatmock_testkit::process::PATIENCE;
-use libtest_mimic::{Arguments, Trial};
+use libtest_mimic::{Arguments, Completion, Trial};
 use tempfile::TempDir;
 
 use crate::process::{Running, chat, demo};
+
+/// Asks for these tests.
+const ASKED: &str = "CHATMOCK_TEST_METRICS";
 
 fn main() -> ExitCode {
     let trials = vec![
@@ -33,6 +36,9 @@ fn main() -> ExitCode {
 
 fn trial(name: &str, tool: &'static str, test: fn()) -> Trial {
     Trial::ignorable_test(name, move || {
+        if std::env::var_os(ASKED).is_none() {
+            return Ok(Completion::ignored_with(format!("it needs 96 MB; {ASKED}=1 asks for it")));
+        }
         with_programs(&[tool], || {
             test();
             Ok(())

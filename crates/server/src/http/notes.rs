@@ -8,6 +8,7 @@ use http::HeaderMap;
 use http::header::USER_AGENT;
 
 use crate::http::sanitize;
+use crate::settings::TraceHeaders;
 
 /// The header in which programs that call many services give their name.
 const TITLE: &str = "x-title";
@@ -17,6 +18,11 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// The longest entry of it that is shown, in bytes: an address of version 6 with a port.
 const MAX_ENTRY: usize = 64;
+
+/// The headers in which a client names its trace, and the longest values that are looked at, in bytes. W3C wants 512 of the
+/// second to be passed on.
+const TRACE_PARENT: (&str, usize) = ("traceparent", 256);
+const TRACE_STATE: (&str, usize) = ("tracestate", 512);
 
 /// The longest name of a program, in bytes.
 const MAX_NAME: usize = 40;
@@ -65,6 +71,7 @@ pub(crate) struct RequestNotes {
     address: Option<IpAddr>,
     /// The client that the nearest proxy names, where there is one.
     forwarded_for: Option<String>,
+    trace: Option<TraceHeaders>,
     /// The dialect and the model, once the request was read that far.
     asked: OnceLock<(&'static str, String)>,
 }
@@ -84,16 +91,18 @@ impl RequestNotes {
             user_agent,
             address,
             forwarded_for: forwarded_for(headers),
+            trace: trace(headers),
             asked: OnceLock::new(),
         }
     }
 
     /// Makes the notes of a further request from the same sender.
     pub(crate) fn of_same_sender(&self) -> Self {
-        let Self { program, user_agent, address, forwarded_for, asked: _ } = self;
+        let Self { program, user_agent, address, forwarded_for, trace, asked: _ } = self;
         let (program, user_agent) = (program.clone(), user_agent.clone());
-        let forwarded_for = forwarded_for.clone();
-        Self { program, user_agent, address: *address, forwarded_for, asked: OnceLock::new() }
+        let (forwarded_for, trace) = (forwarded_for.clone(), trace.clone());
+        let (address, asked) = (*address, OnceLock::new());
+        Self { program, user_agent, address, forwarded_for, trace, asked }
     }
 
     /// Notes the model that is asked for; the first note stays.
@@ -128,6 +137,11 @@ impl RequestNotes {
         self.forwarded_for.as_deref()
     }
 
+    /// The trace that the client names.
+    pub(crate) fn trace(&self) -> Option<&TraceHeaders> {
+        self.trace.as_ref()
+    }
+
     /// The dialect, if it is known.
     pub(crate) fn dialect(&self) -> Option<&'static str> {
         self.asked.get().map(|(dialect, _)| *dialect)
@@ -144,6 +158,20 @@ fn forwarded_for(headers: &HeaderMap) -> Option<String> {
     let last = headers.get_all(FORWARDED_FOR).iter().next_back()?.to_str().ok()?;
     let entry = last.rsplit(',').next().map(str::trim).filter(|entry| !entry.is_empty())?;
     Some(sanitize::text_within(entry, MAX_ENTRY))
+}
+
+/// Returns the headers that name a trace. Of several parents none is to be believed, says W3C.
+fn trace(headers: &HeaderMap) -> Option<TraceHeaders> {
+    let (name, most) = TRACE_PARENT;
+    let mut parents = headers.get_all(name).iter();
+    let parent = parents.next()?.to_str().ok().filter(|parent| parent.len() <= most)?;
+    if parents.next().is_some() {
+        return None;
+    }
+    let (name, most) = TRACE_STATE;
+    let lines: Vec<_> = headers.get_all(name).iter().flat_map(|line| line.to_str()).collect();
+    let state = Some(lines.join(",")).filter(|state| state.len() <= most).unwrap_or_default();
+    Some(TraceHeaders { parent: parent.to_owned(), state })
 }
 
 /// Returns the name of a program: a known one, else the first product of its user agent, without its version.
@@ -234,6 +262,25 @@ mod tests {
         notes.asks_for("chat", "a\nb");
         notes.asks_for("responses", "c");
         assert_eq!((notes.dialect(), notes.model()), (Some("chat"), Some("a\\nb")));
+    }
+
+    #[test]
+    fn a_trace_is_taken_from_one_parent_and_all_lines_of_its_state() {
+        let parent = ("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+        let of = |headers: &[(&'static str, &'static str)]| {
+            let mut map = HeaderMap::new();
+            for (name, value) in headers {
+                map.append(*name, HeaderValue::from_static(value));
+            }
+            RequestNotes::of(&map, None).trace
+        };
+        let notes = of(&[parent, ("tracestate", "a=1"), ("tracestate", "b=2")]).unwrap();
+        assert_eq!((&*notes.parent, &*notes.state), (parent.1, "a=1,b=2"));
+        assert_eq!(of(&[parent, parent]), None);
+        assert_eq!(of(&[("tracestate", "a=1")]), None);
+        let long: &'static str = "x".repeat(TRACE_STATE.1 + 1).leak();
+        assert_eq!(of(&[parent, ("tracestate", long)]).unwrap().state, "");
+        assert_eq!(of(&[("traceparent", long)]), None);
     }
 
     #[test]

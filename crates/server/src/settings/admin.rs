@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::guard::{Budget, GuardRule};
+use super::observer::TurnObserver;
 use super::record::RecordSettings;
 
 /// What a server shows of itself, and lets be changed.
@@ -20,12 +21,21 @@ pub struct AdminSettings {
     pub budgets: Vec<Budget>,
     /// The folder in which turns are recorded, if they are.
     pub record: Option<RecordSettings>,
+    /// Whoever is told of each turn.
+    pub observer: Option<Arc<dyn TurnObserver>>,
 }
 
 impl Default for AdminSettings {
     fn default() -> Self {
         let history = Duration::from_secs(90 * 24 * 3600);
-        Self { log: None, history, guard: Vec::new(), budgets: Vec::new(), record: None }
+        Self {
+            log: None,
+            history,
+            guard: Vec::new(),
+            budgets: Vec::new(),
+            record: None,
+            observer: None,
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, UNIX_EPOCH};
 
 use chatmock_protocol::responses::Usage;
 use chatmock_translate::{Failure, Notice};
@@ -16,6 +16,7 @@ use crate::http::access_log::milliseconds;
 use crate::http::log_limiter::LogLimiter;
 use crate::http::notes::RequestNotes;
 use crate::http::{reason, sanitize};
+use crate::settings::{EndedTurn, TurnObserver};
 use crate::state::guard::QuotaGuard;
 use crate::state::ledger::{Ledger, LiveGuard, LiveTurn, Tokens, TurnEntry};
 
@@ -39,7 +40,9 @@ pub(super) struct TurnRecord {
     ledger: Arc<Ledger>,
     limiter: Arc<LogLimiter>,
     guard: Arc<QuotaGuard>,
+    observer: Option<Arc<dyn TurnObserver>>,
     entry: TurnEntry,
+    over_socket: bool,
     /// Where it is noted what becomes of the turn.
     fate: Option<Arc<Fate>>,
     /// The answer has begun, with status 200.
@@ -100,7 +103,9 @@ impl TurnRecord {
             ledger: Arc::clone(ledger),
             limiter: Arc::clone(limiter),
             guard: Arc::clone(&services.state.guard),
+            observer: services.state.observer.clone(),
             entry,
+            over_socket: request.socket.is_some(),
             fate: request.fate.clone(),
             begun: false,
             written: false,
@@ -221,6 +226,36 @@ impl TurnRecord {
         }
     }
 
+    /// Tells whoever watches from outside.
+    fn tell(&self, entry: &TurnEntry) {
+        let Some(observer) = &self.observer else { return };
+        let Tokens { input_tokens, cached_tokens, output_tokens, reasoning_tokens } = entry.tokens;
+        observer.turn_ended(&EndedTurn {
+            started: UNIX_EPOCH + Duration::from_millis(entry.at),
+            duration: Duration::from_millis(entry.milliseconds),
+            first_output: entry.first_milliseconds.map(Duration::from_millis),
+            dialect: &entry.dialect,
+            path: &entry.path,
+            over_socket: self.over_socket,
+            model: &entry.model,
+            effort: entry.effort.as_deref(),
+            tier: entry.tier.as_deref(),
+            label: entry.label.as_deref(),
+            client: &entry.client,
+            stream: entry.stream,
+            status: entry.status,
+            outcome: &entry.outcome,
+            code: entry.code.as_deref(),
+            input_tokens,
+            cached_tokens,
+            output_tokens,
+            reasoning_tokens,
+            retries: entry.retries,
+            request_id: &entry.request_id,
+            trace: self.notes.trace(),
+        });
+    }
+
     fn note(&self, fated: Fated) {
         if let Some(fate) = &self.fate {
             fate.note(fated);
@@ -237,6 +272,7 @@ impl TurnRecord {
         let Tokens { input_tokens, output_tokens, .. } = entry.tokens;
         let used = input_tokens.saturating_add(output_tokens);
         self.guard.spend(entry.label.as_deref(), used, unix_now());
+        self.tell(&entry);
         self.ledger.push(entry);
     }
 }

@@ -16,7 +16,8 @@ const METHODS: &str = "GET, HEAD, POST, DELETE";
 /// Request headers that clients in pages send: the vendors' libraries, keys, and names of conversations.
 const HEADERS: &str = "accept, anthropic-beta, anthropic-dangerous-direct-browser-access, \
     anthropic-version, api-key, authorization, cache-control, content-type, idempotency-key, \
-    openai-beta, openai-organization, openai-project, session-id, session_id, user-agent, \
+    openai-beta, openai-organization, openai-project, session-id, session_id, traceparent, \
+    tracestate, user-agent, \
     x-api-key, x-requested-with, x-session-id, x-stainless-arch, x-stainless-async, \
     x-stainless-custom-poll-interval, x-stainless-helper, x-stainless-helper-method, \
     x-stainless-lang, \

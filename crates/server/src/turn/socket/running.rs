@@ -82,7 +82,7 @@ pub(super) fn open(services: &SocketServices, client: &SocketClient, waiting: Wa
     let turns = Arc::clone(&services.turns);
     let opening = async move {
         let request = TurnRequest {
-            uri: http::Uri::default(),
+            uri: http::Uri::from_static("/v1/responses"),
             headers,
             connection: None,
             body: create.body,

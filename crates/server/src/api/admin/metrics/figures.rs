@@ -38,6 +38,7 @@ impl Figures {
         let limits =
             account.and_then(|account| state.limits.last(&account)).map(|(_, limits)| limits);
         let lost = state.log.as_ref().map_or(0, |log| log.lines_lost());
+        let unsent = state.observer.as_ref().map_or(0, |observer| observer.lost());
         let (held, most) = services.bodies.held();
         let draining = u64::from(*services.turns.draining.borrow());
         Self {
@@ -56,6 +57,7 @@ impl Figures {
                     "Turns of which no record could be kept.",
                     state.ledger.lost(),
                 ),
+                ("traces_lost", "Spans that did not reach the collector.", unsent),
                 ("panics", "Requests that ended in a panic.", services.turns.panics.count()),
             ],
             gauges: vec![
