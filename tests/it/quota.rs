@@ -123,3 +123,24 @@ async fn a_budget_holds_its_label_and_no_other() {
     assert_eq!((second.status, second.error().2), (429, json!("too_many_turns_per_label")));
     assert!(second.text().contains("--budget"), "{}", second.text());
 }
+
+#[tokio::test]
+async fn a_short_request_that_continues_a_long_answer_counts_once() {
+    let harness = Harness::with(|s| {
+        s.http.admission.keys = vec![ApiKey::new("ann", "canary-key-of-ann")];
+        s.http.admin.budgets = vec!["ann: requests/min=2".parse().unwrap()];
+    })
+    .await;
+    let ask = |body: serde_json::Value| {
+        let request = Request::post("/v1/responses", body.to_string());
+        harness.server.send(request.with("x-api-key", "canary-key-of-ann"))
+    };
+    let long = "word ".repeat(40_000);
+    let first = ask(json!({"model": "gpt-5.5", "store": true, "input": long})).await;
+    assert_eq!(first.status, 200, "{}", first.text());
+    let id = first.json()["id"].clone();
+    // It is planned as a short one, and again once its conversation is known to be long.
+    let more = json!({"model": "gpt-5.5", "previous_response_id": id, "input": "go on"});
+    let second = ask(more).await;
+    assert_eq!(second.status, 200, "{}", second.text());
+}

@@ -15,6 +15,7 @@ use chatmock_protocol::json::{self, LoneSurrogates, RawValue};
 use chatmock_protocol::responses::Request;
 use chatmock_protocol::sse::Frame;
 use chatmock_translate::openai::responses;
+use chatmock_translate::policy::Cap;
 use chatmock_translate::{
     Dialect, Failure, FailureKind, Finish, KeepAlive, Notice, NoticeKind, Policy, ReasoningSeal,
     Shape, settle,
@@ -140,6 +141,8 @@ struct PlanInput {
     socket: Option<SocketTurn>,
     /// When the request arrived, since the Unix epoch.
     arrived: Duration,
+    /// What a rule of the guard caps: decided once, though a short request may be planned a second time as a long one.
+    cap: Option<Cap>,
     purpose: Purpose,
 }
 
@@ -183,6 +186,7 @@ pub(super) async fn plan_turn<D: Dialect>(
     credentials: &Arc<Credentials>,
     purpose: Purpose,
 ) -> Result<TurnPlan<D::Own>, Failure> {
+    let cap = cap(services, request, credentials, purpose)?;
     let mut input = PlanInput {
         // They are needed for nothing else, and hold the connection's whole read buffer.
         headers: std::mem::take(&mut request.headers),
@@ -194,6 +198,7 @@ pub(super) async fn plan_turn<D: Dialect>(
         credentials: Arc::clone(credentials),
         socket: request.socket.clone(),
         arrived: unix_time_of(request.arrived),
+        cap,
         purpose,
     };
     let most = if services.places.are_free() { HUGE } else { LARGE };
@@ -253,7 +258,7 @@ fn plan<D: Dialect>(
     extent: Extent,
 ) -> Result<Option<TurnPlan<D::Own>>, Failure> {
     let state = &services.state;
-    let policy = &*policy(services, input)?;
+    let policy = &*policy(services, input);
     let owner = Owner::of(&input.credentials, input.caller.label());
     let mut drafted = D::draft(D::read(&input.body)?, &seal(state, &input.credentials))?;
     let draft = &mut drafted.draft;
@@ -339,25 +344,33 @@ fn replay(
     Some(ReplayNames { name, used })
 }
 
-/// Returns the policy of a turn: the operator's, with what a rule of the guard caps.
+/// Asks the guard about a turn; one that is to run is counted.
 ///
 /// # Errors
 /// 429 where a rule or a budget refuses the turn.
-fn policy<'s>(services: &'s TurnServices, input: &PlanInput) -> Result<Cow<'s, Policy>, Failure> {
+fn cap(
+    services: &TurnServices,
+    request: &TurnRequest,
+    credentials: &Credentials,
+    purpose: Purpose,
+) -> Result<Option<Cap>, Failure> {
     let guard = &services.state.guard;
-    let limits =
-        guard.has_rules().then(|| services.state.limits.last(&input.credentials)).flatten();
+    let limits = guard.has_rules().then(|| services.state.limits.last(credentials)).flatten();
     let limits = limits.as_ref().map(|(_, limits)| limits);
-    let (label, now) = (input.caller.label(), unix_now());
-    let cap = match input.purpose {
-        Purpose::Run => guard.decide(label, limits, now)?,
-        Purpose::Explain => guard.cap(label, limits, now)?,
-    };
+    let (label, now) = (request.caller.label(), unix_now());
+    match purpose {
+        Purpose::Run => guard.decide(label, limits, now),
+        Purpose::Explain => guard.cap(label, limits, now),
+    }
+}
+
+/// Returns the policy of a turn: the operator's, with what a rule of the guard caps.
+fn policy<'s>(services: &'s TurnServices, input: &PlanInput) -> Cow<'s, Policy> {
     let policy = &services.policy;
-    Ok(match cap {
-        Some(cap) => Cow::Owned(policy.clone().with_cap(cap)),
+    match &input.cap {
+        Some(cap) => Cow::Owned(policy.clone().with_cap(cap.clone())),
         None => Cow::Borrowed(policy),
-    })
+    }
 }
 
 /// Returns who is to own a response: with keys in use, the backend does not know which of its callers made one.
