@@ -31,6 +31,12 @@ async fn the_explained_request_is_the_one_that_is_sent() {
             json!({"model": "gpt-5.5", "stream": false, "messages": [{"role": "user", "content": "hi"}]}),
         ),
         ("/api/generate", json!({"model": "gpt-5.5", "stream": false, "prompt": "hi"})),
+        ("/v1/images/generations", json!({"prompt": "a hat", "quality": "low"})),
+        (
+            "/v1/images/edits",
+            json!({"prompt": "a hat", "images": [{"image_url": "data:image/png;base64,iVBORw0KGgo="}]}),
+        ),
+        ("/openai/deployments/gpt-image-1/images/generations", json!({"prompt": "a hat"})),
         (
             "/openai/deployments/gpt-5.5/chat/completions",
             json!({"messages": [{"role": "user", "content": "hi"}]}),

@@ -16,6 +16,10 @@ const PNG: &[u8] = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR";
 
 /// A form with pictures and fields.
 fn form(fields: &[(&str, &str)], files: &[&str]) -> Request {
+    form_to(EDITS, fields, files)
+}
+
+fn form_to(target: &str, fields: &[(&str, &str)], files: &[&str]) -> Request {
     let mut body = Vec::new();
     for (name, value) in fields {
         let part =
@@ -32,7 +36,7 @@ fn form(fields: &[(&str, &str)], files: &[&str]) -> Request {
         body.extend(b"\r\n");
     }
     body.extend(b"--b--\r\n");
-    Request::new("POST", EDITS).with("content-type", "multipart/form-data; boundary=b").body(body)
+    Request::new("POST", target).with("content-type", "multipart/form-data; boundary=b").body(body)
 }
 
 fn notices(reply: &Reply) -> &str {
@@ -239,5 +243,29 @@ async fn the_list_of_endpoints_names_them_all() {
     let about = harness.server.send(Request::get("/").with("accept", "application/json")).await;
     for path in [GENERATIONS, EDITS, "/v1/embeddings", "/v1/audio/speech", "/api/embed"] {
         assert!(about.text().contains(&format!("\"POST {path}\"")), "{path}: {}", about.text());
+    }
+}
+
+#[tokio::test]
+async fn a_form_is_explained_as_it_would_be_sent_and_a_backend_without_the_tool_refuses_it() {
+    let harness = Harness::with(|settings| settings.http.admission.explain = true).await;
+    let fields = [("prompt", "a hat"), ("n", "2")];
+    let explain = format!("/explain{EDITS}");
+    let reply = harness.server.send(form_to(&explain, &fields, &["image"])).await;
+    assert_eq!((reply.status, harness.calls()), (200, 0), "{}", reply.text());
+    let explained = reply.json();
+    assert_eq!(explained["dialect"], "image_edits");
+    assert_eq!(harness.server.send(form(&fields, &["image"])).await.status, 200);
+    assert_eq!(explained["requests"][0]["body"], harness.sent());
+    assert_eq!(explained["requests"][0]["times"], 2);
+    let broken = Request::new("POST", &explain).body("--b\r\n");
+    let broken = broken.with("content-type", "multipart/form-data; boundary=b");
+    assert_eq!(harness.server.send(broken).await.status, 400);
+    let mut settings = settings_by(UpstreamRoute::plan(), &harness.simulator);
+    settings.http.admission.explain = true;
+    let plan = Running::start(settings).await;
+    for (path, body) in [(GENERATIONS, json!({"prompt": "a hat"})), (EDITS, json!({}))] {
+        let reply = plan.post(&format!("/explain{path}"), &body).await;
+        assert_eq!((reply.status, reply.error().2), (400, json!("images_not_supported")));
     }
 }

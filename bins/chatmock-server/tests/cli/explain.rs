@@ -86,6 +86,12 @@ fn every_dialect_is_explained_by_its_name_or_by_the_address_of_a_command() {
             r#"{"model":"gpt-6-sol","messages":[{"role":"user","content":"hi"}]}"#,
         ),
         ("ollama-generate", "/api/generate", r#"{"model":"gpt-6-sol","prompt":"hi"}"#),
+        ("images", "/v1/images/generations", r#"{"prompt":"a hat"}"#),
+        (
+            "image_edits",
+            "/v1/images/edits",
+            r#"{"prompt":"a hat","images":[{"image_url":"https://example.org/a.png"}]}"#,
+        ),
     ] {
         let named = json(&["--dialect", dialect], body);
         let curl = format!(

@@ -31,13 +31,16 @@ pub(crate) trait Api: Family {
     fn error_headers(_: &Failure, _: &mut HeaderMap) {}
 }
 
+/// Serves a request.
+pub(crate) type Serve = for<'r> fn(Exchange<'r>) -> Handling<'r>;
+
 /// One method of one path, and what serves it.
 pub(crate) struct Endpoint {
     /// The method; `GET` includes `HEAD`.
     pub(crate) method: Method,
     /// The path. `{id}` matches one segment, `{id...}` for the rest of the path.
     pub(crate) path: &'static str,
-    pub(crate) serve: for<'r> fn(Exchange<'r>) -> Handling<'r>,
+    pub(crate) serve: Serve,
     /// True if it is named at `/`; endpoints that only explain why they serve nothing are not.
     pub(crate) listed: bool,
     /// True if it serves handshakes of WebSockets and nothing else.
@@ -56,43 +59,37 @@ pub(crate) struct TurnEndpoint {
 
 impl Endpoint {
     /// Creates an endpoint that is listed.
-    pub(super) const fn new(
-        method: Method,
-        path: &'static str,
-        serve: for<'r> fn(Exchange<'r>) -> Handling<'r>,
-    ) -> Self {
+    pub(super) const fn new(method: Method, path: &'static str, serve: Serve) -> Self {
         Self { method, path, serve, listed: true, is_socket: false, turn: None }
     }
 
     /// Creates an endpoint that serves turns of a dialect and is listed.
     pub(super) const fn turn<D: Dialect>(path: &'static str) -> Self {
-        let turn = TurnEndpoint { dialect: D::NAME, explain: explain_turn::<D> };
-        let (serve, turn) = (serve_turn::<D>, Some(turn));
-        Self { method: Method::POST, path, serve, listed: true, is_socket: false, turn }
+        Self::turn_by::<D>(path, true, (serve_turn::<D>, explain_turn::<D>))
     }
 
     /// Creates another address of an endpoint of turns, which is not listed.
     pub(super) const fn other_turn<D: Dialect>(path: &'static str) -> Self {
-        let turn = TurnEndpoint { dialect: D::NAME, explain: explain_turn::<D> };
-        let (serve, turn) = (serve_turn::<D>, Some(turn));
-        Self { method: Method::POST, path, serve, listed: false, is_socket: false, turn }
+        Self::turn_by::<D>(path, false, (serve_turn::<D>, explain_turn::<D>))
+    }
+
+    /// Creates an endpoint of turns of a dialect that are served and explained in a way of their own.
+    pub(super) const fn turn_by<D: Dialect>(
+        path: &'static str,
+        listed: bool,
+        (serve, explain): (Serve, Explain),
+    ) -> Self {
+        let turn = Some(TurnEndpoint { dialect: D::NAME, explain });
+        Self { method: Method::POST, path, serve, listed, is_socket: false, turn }
     }
 
     /// Creates an endpoint that is not listed.
-    pub(super) const fn unlisted(
-        method: Method,
-        path: &'static str,
-        serve: for<'r> fn(Exchange<'r>) -> Handling<'r>,
-    ) -> Self {
+    pub(super) const fn unlisted(method: Method, path: &'static str, serve: Serve) -> Self {
         Self { method, path, serve, listed: false, is_socket: false, turn: None }
     }
 
     /// Creates an endpoint of WebSockets.
-    pub(super) const fn socket(
-        path: &'static str,
-        serve: for<'r> fn(Exchange<'r>) -> Handling<'r>,
-        listed: bool,
-    ) -> Self {
+    pub(super) const fn socket(path: &'static str, serve: Serve, listed: bool) -> Self {
         Self { method: Method::GET, path, serve, listed, is_socket: true, turn: None }
     }
 }

@@ -1,18 +1,23 @@
 //! `POST /v1/images/generations` and `POST /v1/images/edits`: pictures, the latter from a form or from JSON.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use chatmock_protocol::json::{RawObject, RawValue, raw};
 use chatmock_translate::{Failure, FailureKind, ImageEdit, ImageGeneration};
+use futures::future::BoxFuture;
 use serde::Serialize;
 
-use super::{Exchange, Handling, Services, model_of_path, run_turn, serve_turn};
+use super::family::Serve;
+use super::{Exchange, Explain, Handling, model_of_path, run_turn, serve_turn};
 use crate::http::memory_budget::HeldBody;
 use crate::http::multipart::{self, Part};
+use crate::state::SharedState;
 use crate::tasks;
+use crate::turn::{self, Explanation, TurnRequest, TurnServices};
 
 /// The members that are numbers; a form has texts alone.
 const NUMBERS: [&str; 3] = ["n", "output_compression", "partial_images"];
@@ -23,13 +28,19 @@ struct Address {
     image_url: String,
 }
 
+/// How requests for pictures are served and explained.
+pub(super) const GENERATIONS: (Serve, Explain) = (generate, explain_generation);
+
+/// How requests for changed pictures are served and explained.
+pub(super) const EDITS: (Serve, Explain) = (edit, explain_edit);
+
 /// The backend's tool that makes pictures.
 const TOOL: &str = "image_generation";
 
 /// Answers with pictures.
-pub(super) fn generate(exchange: Exchange<'_>) -> Handling<'_> {
+fn generate(exchange: Exchange<'_>) -> Handling<'_> {
     Box::pin(async move {
-        if let Err(refused) = has_tool(exchange.context.services) {
+        if let Err(refused) = has_tool(&exchange.context.services.state) {
             let bodies = &exchange.context.services.bodies;
             bodies.discard(exchange.body, &exchange.head.headers).await;
             return Err(refused);
@@ -39,8 +50,8 @@ pub(super) fn generate(exchange: Exchange<'_>) -> Handling<'_> {
 }
 
 /// Refuses pictures where the backend has no tool for them: a turn without it would cost as much, and make none.
-fn has_tool(services: &Services) -> Result<(), Failure> {
-    let route = services.state.client.route();
+fn has_tool(state: &SharedState) -> Result<(), Failure> {
+    let route = state.client.route();
     if route.takes_tool(TOOL) {
         return Ok(());
     }
@@ -52,10 +63,10 @@ fn has_tool(services: &Services) -> Result<(), Failure> {
 }
 
 /// Answers with changed pictures.
-pub(super) fn edit(exchange: Exchange<'_>) -> Handling<'_> {
+fn edit(exchange: Exchange<'_>) -> Handling<'_> {
     Box::pin(async move {
         let Exchange { context, head, body, variable } = exchange;
-        if let Err(refused) = has_tool(context.services) {
+        if let Err(refused) = has_tool(&context.services.state) {
             context.services.bodies.discard(body, &head.headers).await;
             return Err(refused);
         }
@@ -67,6 +78,38 @@ pub(super) fn edit(exchange: Exchange<'_>) -> Handling<'_> {
             None => body,
         };
         run_turn::<ImageEdit>(context, head, body, model).await
+    })
+}
+
+/// Explains a request for pictures.
+fn explain_generation(
+    turns: &Arc<TurnServices>,
+    request: TurnRequest,
+) -> BoxFuture<'_, Result<Explanation, Failure>> {
+    Box::pin(async move {
+        has_tool(&turns.state)?;
+        turn::explain::<ImageGeneration>(turns, request).await
+    })
+}
+
+/// Explains a request for changed pictures.
+fn explain_edit(
+    turns: &Arc<TurnServices>,
+    mut request: TurnRequest,
+) -> BoxFuture<'_, Result<Explanation, Failure>> {
+    Box::pin(async move {
+        has_tool(&turns.state)?;
+        if let Some(boundary) = multipart::boundary(&request.headers)? {
+            let (form, mut reservation) = (request.body, request.reservation.take());
+            let json = tasks::compute(move || {
+                if let Some(reservation) = &mut reservation {
+                    reservation.grow(room_for_json(&form))?;
+                }
+                Ok((written(&multipart::parts(&form, &boundary)?)?, reservation))
+            });
+            (request.body, request.reservation) = json.await?;
+        }
+        turn::explain::<ImageEdit>(turns, request).await
     })
 }
 
@@ -85,12 +128,16 @@ pub(super) fn no_variations(exchange: Exchange<'_>) -> Handling<'_> {
 async fn in_json(body: HeldBody, boundary: String) -> Result<HeldBody, Failure> {
     tasks::compute(move || {
         let HeldBody { bytes, mut reservation } = body;
-        // Base64 takes four bytes for three.
-        reservation.grow(bytes.len() / 3 * 4 + 4096)?;
+        reservation.grow(room_for_json(&bytes))?;
         let json = written(&multipart::parts(&bytes, &boundary)?)?;
         Ok(HeldBody { bytes: json, reservation })
     })
     .await
+}
+
+/// The size that a form has as JSON, at most: base64 takes four bytes for three.
+fn room_for_json(form: &[u8]) -> usize {
+    form.len() / 3 * 4 + 4096
 }
 
 fn written(parts: &[Part<'_>]) -> Result<Bytes, Failure> {

@@ -6,7 +6,9 @@ use chatmock_protocol::json::RawValue;
 use chatmock_protocol::openai::models::Model;
 use chatmock_translate::catalog::{Catalog, UnknownModel};
 use chatmock_translate::unknown_model;
-use chatmock_translate::{Chat, Compaction, Completions, Failure, OpenAi, Responses};
+use chatmock_translate::{
+    Chat, Compaction, Completions, Failure, ImageEdit, ImageGeneration, OpenAi, Responses,
+};
 use http::{Method, StatusCode};
 use percent_encoding::percent_decode_str;
 use serde::Serialize;
@@ -85,11 +87,11 @@ impl Api for OpenAi {
         Endpoint::other_turn::<Completions>("/v1/engines/{model}/completions"),
         Endpoint::unlisted(Method::GET, "/v1/engines", all),
         Endpoint::unlisted(Method::GET, "/v1/engines/{id}", one),
-        Endpoint::new(Method::POST, "/v1/images/generations", images::generate),
-        Endpoint::new(Method::POST, "/v1/images/edits", images::edit),
+        Endpoint::turn_by::<ImageGeneration>("/v1/images/generations", true, images::GENERATIONS),
+        Endpoint::turn_by::<ImageEdit>("/v1/images/edits", true, images::EDITS),
         Endpoint::unlisted(Method::POST, "/v1/images/variations", images::no_variations),
-        Endpoint::unlisted(Method::POST, DEPLOYED_IMAGES, images::generate),
-        Endpoint::unlisted(Method::POST, DEPLOYED_EDITS, images::edit),
+        Endpoint::turn_by::<ImageGeneration>(DEPLOYED_IMAGES, false, images::GENERATIONS),
+        Endpoint::turn_by::<ImageEdit>(DEPLOYED_EDITS, false, images::EDITS),
         Endpoint::new(Method::POST, "/v1/embeddings", embeddings::openai),
         Endpoint::unlisted(Method::POST, "/v1/engines/{model}/embeddings", embeddings::openai),
         Endpoint::unlisted(Method::POST, DEPLOYED_EMBEDDINGS, embeddings::openai),
