@@ -10,6 +10,7 @@ pub(crate) mod family;
 mod images;
 mod ollama;
 mod openai;
+mod paging;
 mod responses;
 pub(crate) mod route;
 mod status;

@@ -2,7 +2,7 @@
 
 pub(super) mod conversations;
 pub(super) mod input_tokens;
-mod page;
+mod listed_items;
 mod socket;
 
 use chatmock_protocol::json::RawValue;
@@ -13,6 +13,7 @@ use http::{Method, StatusCode};
 use serde::{Deserialize, Serialize};
 
 pub(super) use self::socket::socket;
+use super::paging::{Order, Paging};
 use super::{Exchange, Handling, RequestContext, Services};
 use crate::clock::unix_now;
 use crate::failure;
@@ -199,9 +200,9 @@ fn list_items(
     id: &str,
     query: Option<&str>,
 ) -> Result<HttpResponse, Failure> {
-    let query = page::Query::read(query)?;
+    let query = Paging::read(query, Order::NewestFirst)?;
     let stored = state.responses.find(owner, id, unix_now())?;
-    let items = page::Item::all(id, &stored)?;
+    let items = listed_items::all(id, &stored)?;
     response::json(ReplyHeaders::default(), &query.page(&items)?)
 }
 

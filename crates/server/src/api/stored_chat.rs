@@ -8,25 +8,13 @@ use chatmock_translate::{Failure, FailureKind};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
+use super::paging::{Listed, Order, Paging};
 use super::responses::owner;
 use super::{Exchange, Handling, RequestContext};
 use crate::clock::unix_now;
 use crate::http::response::{self, ReplyHeaders};
 use crate::http::sanitize;
 use crate::state::responses::{Owner, StoredResponse, completion_name};
-
-/// The most elements of a page.
-const MAX_LIMIT: usize = 100;
-
-/// A page of a list.
-#[derive(Serialize)]
-struct List<'l> {
-    object: &'static str,
-    data: Vec<&'l RawValue>,
-    first_id: Option<&'l str>,
-    last_id: Option<&'l str>,
-    has_more: bool,
-}
 
 #[derive(Serialize)]
 struct Deleted<'a> {
@@ -47,15 +35,10 @@ struct Identified<'a> {
     id: &'a str,
 }
 
-/// An element of a list, and the id that it is listed under.
-type Element<'l> = (String, Cow<'l, RawValue>);
-
-/// Which elements are asked for.
+/// The completions that are asked for.
 #[derive(Debug, PartialEq, Eq)]
 struct Query {
-    limit: usize,
-    descending: bool,
-    after: Option<String>,
+    paging: Paging,
     model: Option<String>,
     labels: Vec<(String, String)>,
 }
@@ -63,63 +46,18 @@ struct Query {
 impl Query {
     /// Reads a query; other members have no effect.
     fn read(query: Option<&str>) -> Result<Self, Failure> {
-        let (limit, labels) = (20, Vec::new());
-        let mut read = Self { limit, descending: false, after: None, model: None, labels };
+        let mut read =
+            Self { paging: Paging::first(Order::OldestFirst), model: None, labels: Vec::new() };
         for (name, value) in form_urlencoded::parse(query.unwrap_or_default().as_bytes()) {
+            read.paging.take(&name, &value)?;
             let label = name.strip_prefix("metadata[").and_then(|name| name.strip_suffix(']'));
-            match &*name {
-                "limit" => read.limit = limit_of(&value)?,
-                "order" => read.descending = descending(&value)?,
-                "after" => read.after = Some(value.into_owned()).filter(|id| !id.is_empty()),
-                "model" => read.model = Some(value.into_owned()),
-                _ => {
-                    let label = label.map(|name| (name.to_owned(), value.into_owned()));
-                    read.labels.extend(label);
-                }
+            if let Some(label) = label {
+                read.labels.push((label.to_owned(), value.into_owned()));
+            } else if name == "model" {
+                read.model = Some(value.into_owned());
             }
         }
         Ok(read)
-    }
-
-    /// Cuts the page out of a list, the oldest first.
-    fn page<'l>(&self, list: &'l [Element<'_>]) -> Result<List<'l>, Failure> {
-        let mut list: Vec<&Element<'_>> = list.iter().collect();
-        if self.descending {
-            list.reverse();
-        }
-        let start = match &self.after {
-            None => 0,
-            Some(after) => match list.iter().position(|(id, _)| id == after) {
-                Some(at) => at + 1,
-                None => {
-                    return Err(Failure::param("after", "after must name an element of the list"));
-                }
-            },
-        };
-        let left = list.get(start..).unwrap_or_default();
-        let page = left.get(..self.limit).unwrap_or(left);
-        Ok(List {
-            object: "list",
-            data: page.iter().map(|(_, element)| &**element).collect(),
-            first_id: page.first().map(|(id, _)| &**id),
-            last_id: page.last().map(|(id, _)| &**id),
-            has_more: left.len() > page.len(),
-        })
-    }
-}
-
-fn limit_of(value: &str) -> Result<usize, Failure> {
-    match value.parse() {
-        Ok(limit @ 1..=MAX_LIMIT) => Ok(limit),
-        _ => Err(Failure::param("limit", format!("limit must be a number from 1 to {MAX_LIMIT}"))),
-    }
-}
-
-fn descending(value: &str) -> Result<bool, Failure> {
-    match value {
-        "asc" => Ok(false),
-        "desc" => Ok(true),
-        _ => Err(Failure::param("order", "order must be asc or desc")),
     }
 }
 
@@ -136,10 +74,10 @@ pub(super) fn list(exchange: Exchange<'_>) -> Handling<'_> {
             if stored_chat::matches(text, query.model.as_deref(), &query.labels) {
                 let completion: &RawValue = serde_json::from_str(text)?;
                 let Identified { id } = serde_json::from_str(text)?;
-                found.push((id.to_owned(), Cow::Borrowed(completion)));
+                found.push(Listed { id: id.to_owned(), value: Cow::Borrowed(completion) });
             }
         }
-        response::json(ReplyHeaders::default(), &query.page(&found)?)
+        response::json(ReplyHeaders::default(), &query.paging.page(&found)?)
     })
 }
 
@@ -157,15 +95,15 @@ pub(super) fn get(exchange: Exchange<'_>) -> Handling<'_> {
 pub(super) fn messages(exchange: Exchange<'_>) -> Handling<'_> {
     Box::pin(async move {
         let Exchange { context, head, variable: id, .. } = exchange;
-        let query = Query::read(head.uri.query())?;
+        let paging = Paging::read(head.uri.query(), Order::OldestFirst)?;
         let kept = find(context, &keeper(context).await?, id).await?;
         let mut listed = Vec::new();
         for (index, message) in kept.items()?.into_iter().enumerate() {
             let id = format!("{id}-{index}");
             let message = stored_chat::listed_message(message, &id)?;
-            listed.push((id, Cow::Owned(message)));
+            listed.push(Listed { id, value: Cow::Owned(message) });
         }
-        response::json(ReplyHeaders::default(), &query.page(&listed)?)
+        response::json(ReplyHeaders::default(), &paging.page(&listed)?)
     })
 }
 
@@ -233,8 +171,10 @@ mod tests {
     fn a_query_names_a_page_and_what_is_wanted_of_it() {
         let query = Query::read(Some("limit=2&order=desc&after=c&model=m&metadata[a]=b%20c&x=y"));
         let labels = vec![("a".to_owned(), "b c".to_owned())];
-        let (after, model) = (Some("c".to_owned()), Some("m".to_owned()));
-        assert_eq!(query.unwrap(), Query { limit: 2, descending: true, after, model, labels });
+        let paging = Paging::read(Some("limit=2&order=desc&after=c"), Order::OldestFirst).unwrap();
+        assert_ne!(paging, Paging::first(Order::OldestFirst));
+        let model = Some("m".to_owned());
+        assert_eq!(query.unwrap(), Query { paging, model, labels });
         for (query, param) in [("limit=0", "limit"), ("limit=101", "limit"), ("order=up", "order")]
         {
             assert_eq!(Query::read(Some(query)).unwrap_err().param.as_deref(), Some(param));

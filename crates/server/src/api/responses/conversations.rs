@@ -6,7 +6,8 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 
 use super::super::{Exchange, Handling, RequestContext};
-use super::{owner, page};
+use super::{listed_items, owner};
+use crate::api::paging::{Order, Paging};
 use crate::clock::unix_now;
 use crate::http::access_log::random_id;
 use crate::http::response::{self, ReplyHeaders};
@@ -107,10 +108,10 @@ pub(in crate::api) fn delete(exchange: Exchange<'_>) -> Handling<'_> {
 pub(in crate::api) fn list(exchange: Exchange<'_>) -> Handling<'_> {
     Box::pin(async move {
         let Exchange { context, head, variable: id, .. } = exchange;
-        let query = page::Query::read(head.uri.query())?;
+        let query = Paging::read(head.uri.query(), Order::NewestFirst)?;
         let owner = keeper(context).await?;
         let kept = find(context, &owner, id).await?;
-        let items = page::Item::all(id, &kept)?;
+        let items = listed_items::all(id, &kept)?;
         response::json(ReplyHeaders::default(), &query.page(&items)?)
     })
 }
@@ -128,9 +129,8 @@ pub(in crate::api) fn add(exchange: Exchange<'_>) -> Handling<'_> {
         let kept = find(context, &owner, id).await?;
         let before = kept.items()?.len();
         let grown = kept.with_items(&added)?;
-        let all = page::Item::all(id, &grown)?;
-        let query = page::Query::whole();
-        let page = query.page(all.get(before..).unwrap_or_default())?;
+        let all = listed_items::all(id, &grown)?;
+        let page = Paging::whole().page(all.get(before..).unwrap_or_default())?;
         let reply = response::json(ReplyHeaders::default(), &page)?;
         drop(all);
         let name = owner.key(&conversation_name(id));
@@ -147,9 +147,9 @@ pub(in crate::api) fn item(exchange: Exchange<'_>) -> Handling<'_> {
         let (id, item) = parts(variable)?;
         let owner = keeper(context).await?;
         let kept = find(context, &owner, id).await?;
-        let items = page::Item::all(id, &kept)?;
-        let found = items.iter().find(|one| one.id() == item).ok_or_else(|| no_item(item))?;
-        response::json(ReplyHeaders::default(), &found.value())
+        let items = listed_items::all(id, &kept)?;
+        let found = items.iter().find(|one| one.id == item).ok_or_else(|| no_item(item))?;
+        response::json(ReplyHeaders::default(), &found.value)
     })
 }
 
@@ -161,9 +161,9 @@ pub(in crate::api) fn remove(exchange: Exchange<'_>) -> Handling<'_> {
         let (id, item) = parts(variable)?;
         let owner = keeper(context).await?;
         let kept = find(context, &owner, id).await?;
-        let items = page::Item::all(id, &kept)?;
+        let items = listed_items::all(id, &kept)?;
         let left: Vec<&RawValue> =
-            items.iter().filter(|one| one.id() != item).map(page::Item::value).collect();
+            items.iter().filter(|one| one.id != item).map(|one| &*one.value).collect();
         if left.len() == items.len() {
             return Err(no_item(item));
         }

@@ -1,6 +1,7 @@
 //! Tests of the pages of input items.
 
 use super::*;
+use crate::api::paging::{Order, Paging};
 
 const INPUT: &str = concat!(
     r#"[{"role":"user", "content":"a"},{"id":"msg_own","type":"message","status":"completed","role" : "user","n":1E2},"#,
@@ -12,9 +13,9 @@ fn stored(input: &'static str) -> StoredResponse {
 }
 
 fn page(stored: &StoredResponse, query: &str) -> serde_json::Value {
-    let items = Item::all("resp_1", stored).unwrap();
-    let query = Query::read(Some(query)).unwrap();
-    serde_json::to_value(query.page(&items).unwrap()).unwrap()
+    let items = all("resp_1", stored).unwrap();
+    let paging = Paging::read(Some(query), Order::NewestFirst).unwrap();
+    serde_json::to_value(paging.page(&items).unwrap()).unwrap()
 }
 
 fn ids(page: &serde_json::Value) -> Vec<&str> {
@@ -24,9 +25,9 @@ fn ids(page: &serde_json::Value) -> Vec<&str> {
 #[test]
 fn an_item_without_an_id_gets_one_that_stays() {
     let stored = stored(INPUT);
-    let items = Item::all("resp_1", &stored).unwrap();
-    let again = Item::all("resp_1", &stored).unwrap();
-    let other = Item::all("resp_2", &stored).unwrap();
+    let items = all("resp_1", &stored).unwrap();
+    let again = all("resp_1", &stored).unwrap();
+    let other = all("resp_2", &stored).unwrap();
     for (at, start) in ["msg_", "msg_own", "fc_", "msg_", "msg_"].iter().enumerate() {
         assert!(items[at].id.starts_with(start), "{}", items[at].id);
         assert_eq!(items[at].id, again[at].id);
@@ -43,7 +44,7 @@ fn an_item_without_an_id_gets_one_that_stays() {
 #[test]
 fn an_item_that_has_one_is_listed_as_it_was_written() {
     let stored = stored(INPUT);
-    let items = Item::all("resp_1", &stored).unwrap();
+    let items = all("resp_1", &stored).unwrap();
     assert_eq!(
         items[1].value.get(),
         r#"{"id":"msg_own","type":"message","status":"completed","role" : "user","n":1E2}"#
@@ -134,11 +135,12 @@ fn a_query_that_cannot_be_meant_names_its_member() {
         ("limit=", "limit"),
         ("order=up", "order"),
     ] {
-        let failure = Query::read(Some(query)).unwrap_err();
+        let failure = Paging::read(Some(query), Order::NewestFirst).unwrap_err();
         assert_eq!((failure.status(), failure.param.as_deref()), (400, Some(param)), "{query}");
     }
     let stored = stored(r#"[{"id":"a"}]"#);
-    let items = Item::all("resp_1", &stored).unwrap();
-    let failure = Query::read(Some("after=b")).unwrap().page(&items).err().unwrap();
+    let items = all("resp_1", &stored).unwrap();
+    let failure =
+        Paging::read(Some("after=b"), Order::NewestFirst).unwrap().page(&items).err().unwrap();
     assert_eq!((failure.status(), failure.param.as_deref()), (400, Some("after")));
 }
