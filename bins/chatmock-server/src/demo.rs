@@ -1,5 +1,7 @@
 //! The demo: a simulator in this process instead of the backend, with its own sign-in.
 
+mod folder;
+
 use std::time::Duration;
 
 use anyhow::Context;
@@ -7,7 +9,8 @@ use chatmock_server::auth::{Secret, write_private};
 use chatmock_server::upstream::Transport;
 use chatmock_server::{Access, KeySettings, Settings};
 use chatmock_simulator::{Backend, Cassettes, Claims, Simulator};
-use tempfile::TempDir;
+
+use folder::Folder;
 
 /// The time between two pieces of an answer: slow enough to be seen, fast enough for a test.
 const PACE: Duration = Duration::from_millis(20);
@@ -16,7 +19,7 @@ const PACE: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub(crate) struct Demo {
     _simulator: Simulator,
-    _home: TempDir,
+    _home: Folder,
 }
 
 impl Demo {
@@ -51,11 +54,8 @@ impl Demo {
 }
 
 /// Creates a folder that only this user can open, with a sign-in at the simulator.
-fn signed_in(simulator: &Simulator, backend: Backend) -> anyhow::Result<TempDir> {
-    let mut folder = tempfile::Builder::new();
-    #[cfg(unix)]
-    folder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o700));
-    let home = folder.prefix("chatmock-demo-").tempdir()?;
+fn signed_in(simulator: &Simulator, backend: Backend) -> anyhow::Result<Folder> {
+    let home = Folder::create()?;
     let sign_in = match backend {
         Backend::Plan => simulator.plan_tokens(&Claims::default()).auth_json(),
         Backend::Codex | Backend::Api => simulator.auth_json(),

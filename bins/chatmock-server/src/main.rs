@@ -74,6 +74,9 @@ use crate::tool_context::ToolContext;
 /// The time for which the start waits for the account, whose tokens may have to be renewed first.
 const ACCOUNT_WAIT: Duration = Duration::from_secs(3);
 
+/// The time for which the end of a demo waits for what is still being written.
+const DEMO_END: Duration = Duration::from_secs(1);
+
 /// The size of two common pictures, in bytes. A thread that handles large requests may keep twice
 /// that.
 const RETAINED_BUFFER: usize = 5 * 1024 * 1024;
@@ -160,15 +163,19 @@ fn start(
     let sockets = listen.bind()?.with_metrics(metrics_address)?;
     let runtime = runtime().context("cannot start the runtime")?;
     runtime.spawn(log.limit().clone().run());
-    let ended = runtime.block_on(run(
-        server,
-        RunOptions { demo, cassettes, stay, key_file },
-        sockets,
-        &log,
-    ));
+    let mut running_demo = None;
+    let options = RunOptions { demo, running_demo: &mut running_demo, cassettes, stay, key_file };
+    let ended = runtime.block_on(run(server, options, sockets, &log));
     log.limit().report();
-    // Running tasks must not delay a program that was asked to end.
-    runtime.shutdown_background();
+    match running_demo {
+        // What is still being written into its folder would make that anew.
+        Some(demo) => {
+            runtime.shutdown_timeout(DEMO_END);
+            drop(demo);
+        }
+        // Running tasks must not delay a program that was asked to end.
+        None => runtime.shutdown_background(),
+    }
     ended
 }
 
@@ -183,8 +190,10 @@ pub(crate) fn runtime() -> io::Result<Runtime> {
 }
 
 /// The parts of a run that are not the server's.
-struct RunOptions {
+struct RunOptions<'d> {
     demo: bool,
+    /// The place of a demo, which outlives the run.
+    running_demo: &'d mut Option<Demo>,
     /// The recordings that answer, in place of the demo's own answers.
     cassettes: Option<Cassettes>,
     stay: bool,
@@ -193,7 +202,7 @@ struct RunOptions {
 
 async fn run(
     mut settings: Settings,
-    RunOptions { demo, cassettes, stay, key_file }: RunOptions,
+    RunOptions { demo, running_demo, cassettes, stay, key_file }: RunOptions<'_>,
     sockets: BoundSockets,
     log: &Log,
 ) -> Result<ExitCode, ExitError> {
@@ -201,7 +210,9 @@ async fn run(
     signals::switch_level(log.level().clone()).context("cannot receive signals")?;
     settings.http.admin.log = Some(Arc::new(log.level().clone()));
     let replays = cassettes.is_some();
-    let demo = if demo { Some(Demo::start(&mut settings, cassettes).await?) } else { None };
+    if demo {
+        *running_demo = Some(Demo::start(&mut settings, cassettes).await?);
+    }
     let telemetry = Telemetry::start(&mut settings);
     let folder = settings.http.responses.directory.clone();
     let server = Server::new(settings).map_err(|error| ExitError::Settings(anyhow!("{error}")))?;
@@ -219,7 +230,7 @@ async fn run(
     if let Some(folder) = folder {
         usage::note(&folder, &endpoints);
     }
-    let account_status = match &demo {
+    let account_status = match running_demo {
         Some(_) if replays => AccountStatus::Replay,
         Some(_) => AccountStatus::Demo,
         None => account_status(&server).await,

@@ -222,6 +222,30 @@ fn a_demo_folder_is_private_and_removed_at_the_end() {
 
 #[cfg(unix)]
 #[test]
+fn a_demo_folder_that_a_killed_demo_left_is_removed_by_the_next_one() {
+    let mut killed = Running::start(&mut demo());
+    killed.signal("KILL");
+    assert_eq!(killed.code(), None);
+    let folders = |running: &Running| running.temporary.path().read_dir().unwrap().count();
+    assert_eq!(folders(&killed), 1);
+    let mut next = Running::start_in(&mut demo(), killed.temporary);
+    assert_eq!(folders(&next), 1);
+    // One that runs keeps its own.
+    let temporary = next.temporary.path().to_owned();
+    let mut third = demo();
+    third.env("TMPDIR", &temporary);
+    let third = chatmock_testkit::process::Program::start(
+        &mut third,
+        chatmock_testkit::process::Reading::OnDemand,
+    );
+    third.as_ref().unwrap().err.listening().unwrap();
+    assert_eq!(folders(&next), 2);
+    next.signal("TERM");
+    assert_eq!((next.code(), folders(&next)), (Some(0), 1));
+}
+
+#[cfg(unix)]
+#[test]
 fn a_first_signal_lets_open_answers_finish() {
     for name in ["TERM", "INT"] {
         let mut running = Running::start(&mut demo());

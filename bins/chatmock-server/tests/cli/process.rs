@@ -67,7 +67,11 @@ pub(crate) struct Running {
 impl Running {
     /// Starts the program and reads its standard error up to the line that announces the address.
     pub(crate) fn start(command: &mut Command) -> Self {
-        let temporary = TempDir::new().unwrap();
+        Self::start_in(command, TempDir::new().unwrap())
+    }
+
+    /// Starts the program with a folder for its temporary files.
+    pub(crate) fn start_in(command: &mut Command, temporary: TempDir) -> Self {
         for name in ["TMPDIR", "TEMP", "TMP"] {
             command.env(name, temporary.path());
         }
