@@ -6,6 +6,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test reports by stopping")]
 #![allow(clippy::print_stderr, reason = "a failed run shows what the server wrote")]
 
+#[allow(dead_code, reason = "the tests of the libraries use the rest")]
 #[path = "../clients/background.rs"]
 mod background;
 #[allow(dead_code, reason = "the tests with SDKs use the rest")]

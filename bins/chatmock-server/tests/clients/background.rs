@@ -20,11 +20,30 @@ impl BackgroundProgram {
         ready: &str,
         patience: Duration,
     ) -> Result<Self, String> {
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        command.stdout(Stdio::null()).stderr(Stdio::piped());
+        Self::announced(command, |program| program.err.find_within(ready, patience), ready)
+    }
+
+    /// Starts a program that announces its address on its standard output.
+    pub(crate) fn start_announcing_on_stdout(
+        command: &mut Command,
+        ready: &str,
+        patience: Duration,
+    ) -> Result<Self, String> {
+        command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        Self::announced(command, |program| program.out.find_within(ready, patience), ready)
+    }
+
+    fn announced(
+        command: &mut Command,
+        line: impl FnOnce(&Program) -> Result<String, String>,
+        ready: &str,
+    ) -> Result<Self, String> {
+        command.stdin(Stdio::null());
         let name = command.get_program().display().to_string();
         let program = Program::start(command, Reading::Eager);
         let program = program.map_err(|error| format!("{name}: {error}"))?;
-        let line = program.err.find_within(ready, patience);
+        let line = line(&program);
         let line = line.map_err(|words| format!("{name} is not ready: {words}"))?;
         let rest = line.split_once(ready).unwrap_or_default().1;
         let url = rest.split_whitespace().next().unwrap_or_default().to_owned();

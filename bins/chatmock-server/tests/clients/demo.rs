@@ -1,9 +1,12 @@
-//! The program under test: `chatmock-server --demo` on its own port.
+//! The program under test on its own port: `chatmock-server --demo`, or an example of a proxy for embedders.
 
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 use std::time::Duration;
 
+use chatmock_simulator::Settings;
+use chatmock_testkit::backend::Backend;
 use chatmock_testkit::companion::{Companion, CompanionKind};
 
 use crate::background::BackgroundProgram;
@@ -18,13 +21,30 @@ pub(crate) struct Demo {
     pub(crate) route: &'static str,
     /// The key that it demands, if any.
     pub(crate) key: Option<&'static str>,
+    /// The backend of an example; a server brings its own.
+    backend: OnceLock<Backend>,
+    /// True for an example of `chatmock-translate`, whose name is then that of the route.
+    is_example: bool,
     served: OnceLock<Result<BackgroundProgram, String>>,
 }
 
 impl Demo {
     /// Returns a server that uses a route.
     pub(crate) fn by(route: &'static str) -> Self {
-        Self { route, key: None, served: OnceLock::new() }
+        let (backend, served) = (OnceLock::new(), OnceLock::new());
+        Self { route, key: None, backend, is_example: false, served }
+    }
+
+    /// Returns an example of a proxy, in front of the simulator's public API.
+    pub(crate) fn example(name: &'static str) -> Self {
+        Self { is_example: true, ..Self::by(name) }
+    }
+
+    /// Says what has to be built before this can start, if anything.
+    pub(crate) fn lacks(&self) -> Option<&'static str> {
+        let is_built = !self.is_example || self.example_program().is_file();
+        (!is_built)
+            .then_some("the example is not built (cargo build -p chatmock-translate --examples)")
     }
 
     /// Returns a server that demands a key.
@@ -45,7 +65,27 @@ impl Demo {
         served.map(BackgroundProgram::stop).unwrap_or_default()
     }
 
+    /// The program of an example, which Cargo builds with the tests of its package.
+    fn example_program(&self) -> PathBuf {
+        let name = format!("{}{}", self.route, std::env::consts::EXE_SUFFIX);
+        Path::new(env!("CARGO_BIN_EXE_chatmock-server")).with_file_name("examples").join(name)
+    }
+
+    fn start_example(&self) -> Result<BackgroundProgram, String> {
+        let api_keys = vec!["sk-simulated".into(), String::new()];
+        let backend = Backend::start(Settings { api_keys, ..Settings::default() });
+        let backend = backend.map_err(|error| format!("the backend: {error}"))?;
+        let mut command = Command::new(self.example_program());
+        command.env("UPSTREAM_URL", backend.simulator.url_of(chatmock_simulator::Backend::Api));
+        command.env("UPSTREAM_KEY", "sk-simulated").env("PORT", "0");
+        self.backend.get_or_init(|| backend);
+        BackgroundProgram::start_announcing_on_stdout(&mut command, "listening on ", START)
+    }
+
     fn start(&self) -> Result<BackgroundProgram, String> {
+        if self.is_example {
+            return self.start_example();
+        }
         let companion = |kind| {
             let server = Companion::start(kind, None);
             server.map(|server| server.url()).map_err(|error| format!("another server: {error}"))

@@ -1,4 +1,4 @@
-//! Tests with real SDKs on the real program, which calls its own scripted backend.
+//! Tests with real SDKs on the real program, which calls its own scripted backend, and on the examples of proxies.
 //!
 //! Each SDK is installed once, pinned, below the target folder. Its script runs every check of its
 //! section in `tests/clients/checks.txt` and prints one line for each; each line becomes one test
@@ -50,6 +50,12 @@ const SDKS: [Sdk; 19] = [
 /// The libraries that hand a key over, each in its own way.
 const KEYED: [Sdk; 1] = [sdk("keys_python", "keys", &PYTHON, "keys_checks.py")];
 
+/// The examples of proxies for embedders, each driven by the official libraries of one language.
+const EXAMPLES: [(&str, Sdk); 2] = [
+    ("axum_proxy", sdk("official_python", "proxy", &PYTHON, "proxy_checks.py")),
+    ("hyper_proxy", sdk("official_node", "proxy", &NODE, "proxy_checks.mjs")),
+];
+
 /// Every route, each with its own server.
 const ROUTES: [&str; 3] = ["codex", "plan", "api"];
 
@@ -61,11 +67,15 @@ fn main() -> ExitCode {
     let demos = ROUTES.map(|route| Arc::new(Demo::by(route)));
     let keyed = Arc::new(Demo::with_key());
     let every = demos.iter().flat_map(|demo| SDKS.map(|sdk| trials(sdk, demo)));
-    let mut suites: Vec<_> = every.chain(KEYED.map(|sdk| trials(sdk, &keyed))).collect();
+    let examples = EXAMPLES.map(|(name, sdk)| (Arc::new(Demo::example(name)), sdk));
+    let more = examples.iter().map(|(example, sdk)| trials(*sdk, example));
+    let mut suites: Vec<_> =
+        every.chain(KEYED.map(|sdk| trials(sdk, &keyed))).chain(more).collect();
     let firsts: Vec<_> = suites.iter_mut().filter_map(Iterator::next).collect();
     let trials = firsts.into_iter().chain(suites.into_iter().flatten()).collect();
     let conclusion = libtest_mimic::run(&arguments, trials);
-    for demo in demos.into_iter().chain([keyed]) {
+    let examples = examples.map(|(example, _)| example);
+    for demo in demos.into_iter().chain([keyed]).chain(examples) {
         let log = demo.stop();
         if conclusion.has_failed() {
             eprintln!("What the server on the route {} wrote:\n{log}", demo.route);

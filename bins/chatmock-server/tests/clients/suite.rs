@@ -101,6 +101,9 @@ impl Suite {
     }
 
     fn run(&self) -> Result<Results, Problem> {
+        if let Some(what) = self.demo.lacks() {
+            return Err(Problem::Missing(what));
+        }
         let mut command = self.sdk.language.prepare(self.sdk.script)?;
         let url = self.demo.url().map_err(Problem::Failed)?;
         isolate(&mut command, &url);

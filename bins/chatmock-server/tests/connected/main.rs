@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
+use serde_json::Value;
 use tempfile::TempDir;
 
 use process::{Running, demo, program};
@@ -47,7 +48,14 @@ enum Package {
     Pip(&'static [&'static str]),
 }
 
-const CLIENTS: [Client; 6] = [
+// Aider's words for a single question without anything around it.
+const NO_GIT: &str = "--no-git";
+const YES: &str = "--yes-always";
+const NO_CHECK: &str = "--no-check-update";
+const NO_ANALYTICS: &str = "--no-analytics";
+const MESSAGE: &str = "--message";
+
+const CLIENTS: [Client; 8] = [
     Client {
         name: "codex",
         package: Package::Npm("@openai/codex@0.171.0"),
@@ -104,6 +112,23 @@ const CLIENTS: [Client; 6] = [
         ask: &["sgpt"],
         launch: &["--no-cache"],
     },
+    Client {
+        name: "kilo",
+        // The newest whose program for this system the registry has.
+        package: Package::Npm("@kilocode/cli@7.7.7"),
+        file: ".config/kilo/kilo.json",
+        before: "{\n  \"$schema\": \"https://app.kilo.ai/config.json\"\n}\n",
+        ask: &["kilo", "run", "-m", "chatmock/MODEL"],
+        launch: &["run"],
+    },
+    Client {
+        name: "aider",
+        package: Package::Pip(&["aider-chat==0.86.2"]),
+        file: ".aider.conf.yml",
+        before: "# mine\ndark-mode: true\n",
+        ask: &["aider", "--model", "openai/MODEL", NO_GIT, YES, NO_CHECK, NO_ANALYTICS, MESSAGE],
+        launch: &[NO_GIT, YES, NO_CHECK, NO_ANALYTICS, MESSAGE],
+    },
 ];
 
 fn main() -> ExitCode {
@@ -115,7 +140,8 @@ fn main() -> ExitCode {
         Trial::ignorable_test("codex::answers_over_a_socket", sockets::codex),
         Trial::ignorable_test("openai_agents::answers_over_a_socket", sockets::agents),
     ];
-    let trials = trials.chain(by_socket).collect();
+    let by_hand = Trial::ignorable_test("cline::answers_after_the_steps_that_are_shown", cline);
+    let trials = trials.chain(by_socket).chain([by_hand]).collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
@@ -135,14 +161,7 @@ fn perform(client: &Client) -> Result<Completion, Failed> {
     let programs = client.package.install(client.name)?;
     let (home, running) = (TempDir::new()?, Running::start(&mut demo()));
     let url = format!("http://{}", running.address);
-    let here = |command: &mut Command| {
-        let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
-        let output =
-            command.env("PATH", path).env("HOME", home.path()).current_dir(home.path()).output();
-        let output = output.unwrap();
-        let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
-        (output.status.success(), text)
-    };
+    let here = |command: &mut Command| run(command, &programs, home.path());
     let file = home.path().join(client.file);
     fs::create_dir_all(file.parent().unwrap())?;
     fs::write(&file, client.before)?;
@@ -171,6 +190,45 @@ fn perform(client: &Client) -> Result<Completion, Failed> {
         demand(text.contains(ANSWER), &text)?;
     }
     Ok(Completion::Completed)
+}
+
+/// Runs a command with the client's programs and a home of its own; returns whether it succeeded, and its words.
+fn run(command: &mut Command, programs: &Path, home: &Path) -> (bool, String) {
+    let path = format!("{}:{}", programs.display(), std::env::var("PATH").unwrap());
+    let output = command.env("PATH", path).env("HOME", home).current_dir(home).output().unwrap();
+    let text = String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned();
+    (output.status.success(), text)
+}
+
+/// Sets Cline up by the command that `connect` shows, since no file of a person is changed for it.
+fn cline() -> Result<Completion, Failed> {
+    if !is_asked() {
+        return Ok(not_asked());
+    }
+    let programs = Package::Npm("cline@3.0.65").install("cline")?;
+    let (home, running) = (TempDir::new()?, Running::start(&mut demo()));
+    let url = format!("http://{}", running.address);
+    let (_, steps) =
+        run(&mut program(&["connect", "cline", "--url", &url]), &programs, home.path());
+    let step = steps.lines().map(str::trim).find(|line| line.starts_with("cline auth "));
+    let words: Vec<&str> = step.ok_or(&*steps)?.split_whitespace().collect();
+    let (done, text) = run(Command::new("cline").args(&words[1..]), &programs, home.path());
+    demand(done, &text)?;
+    let ask = ["-P", "openai-compatible", QUESTION];
+    let (_, text) = run(Command::new("cline").args(ask), &programs, home.path());
+    end_background_program(home.path());
+    demand(text.contains(ANSWER), &text)?;
+    Ok(Completion::Completed)
+}
+
+/// Ends the program that Cline leaves running in the background of this home.
+fn end_background_program(home: &Path) {
+    let owner = home.join(".cline/data/locks/hub/production.json.lock/owner.json");
+    let owner: Option<Value> =
+        fs::read(owner).ok().and_then(|text| serde_json::from_slice(&text).ok());
+    if let Some(pid) = owner.and_then(|owner| owner["pid"].as_u64()) {
+        Command::new("kill").arg(pid.to_string()).status().ok();
+    }
 }
 
 fn demand(holds: bool, text: &str) -> Result<(), Failed> {

@@ -9,6 +9,7 @@
 #![allow(clippy::print_stderr, reason = "a failed run shows what the proxy wrote")]
 
 mod answers;
+#[allow(dead_code, reason = "the tests of the libraries use the rest")]
 #[path = "../clients/background.rs"]
 mod background;
 #[allow(dead_code, reason = "the tests with SDKs use the rest")]
