@@ -55,6 +55,7 @@ async fn a_server_is_ready_once_the_sign_in_is_read_and_until_it_stops() {
 
 #[tokio::test]
 async fn nobody_signed_in_is_a_fault_that_a_sign_in_mends() {
+    let (log, _guard) = crate::log::listen();
     let mut harness = Harness::new().await;
     let auth_json = std::fs::read_to_string(harness.home.path().join("auth.json")).unwrap();
     let empty = tempfile::tempdir().unwrap();
@@ -66,6 +67,7 @@ async fn nobody_signed_in_is_a_fault_that_a_sign_in_mends() {
     sign_in(empty.path(), &auth_json);
     assert_eq!(word(&harness.server, "/ready").await, (200, json!("ready")));
     assert!(!faults(&harness.server).await.contains(&"signed_out".to_owned()));
+    assert!(log.text().contains("signed in again"), "{}", log.text());
 }
 
 #[tokio::test]

@@ -231,6 +231,20 @@ impl FaultKind {
         const ROWS: &[Fault; FaultKind::COUNT] = &TABLE;
         &ROWS[self as usize]
     }
+
+    /// Returns the words for a fault that was told and is over, where there are better ones than that it is gone.
+    #[must_use]
+    pub const fn words_when_over(self) -> Option<&'static str> {
+        match self {
+            Self::SignedOut | Self::RenewalRefused => Some("signed in again"),
+            Self::KeyringLocked => Some("the keyring answers again"),
+            Self::BackendUnreachable => Some("the backend answers again"),
+            Self::ModelsStale => Some("the list of models was fetched again"),
+            Self::LimitReached => Some("the account may be used again"),
+            Self::SharedUnreachable => Some("the shared engine answers again"),
+            _ => None,
+        }
+    }
 }
 
 #[cfg(test)]

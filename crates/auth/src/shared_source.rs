@@ -63,21 +63,34 @@ pub enum SharedSourceError {
         path: String,
     },
     /// A file could not be used.
-    #[error("{flag} {path}: {source}")]
+    #[error("{flag} {path}: {cause}")]
     File {
         /// The flag.
         flag: &'static str,
         /// The file.
         path: String,
-        /// The cause.
-        source: io::Error,
+        /// The cause, which the text has.
+        cause: io::Error,
     },
     /// The key file holds no keys.
     #[error("--shared-key-file: {0}")]
-    Keys(#[from] BadKeys),
+    Keys(BadKeys),
     /// The engine cannot be used.
     #[error("--shared: {0}")]
-    Engine(#[from] SharedError),
+    Engine(SharedError),
+}
+
+// The text has the cause, so that it is no source: whoever prints the chain would print it twice.
+impl From<BadKeys> for SharedSourceError {
+    fn from(cause: BadKeys) -> Self {
+        Self::Keys(cause)
+    }
+}
+
+impl From<SharedError> for SharedSourceError {
+    fn from(cause: SharedError) -> Self {
+        Self::Engine(cause)
+    }
 }
 
 /// The longest file, in bytes.
@@ -137,7 +150,7 @@ fn read(flag: &'static str, path: &Path) -> Result<Zeroizing<String>, SharedSour
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             return Err(SharedSourceError::Missing { flag, path: shown });
         }
-        Err(source) => return Err(SharedSourceError::File { flag, path: shown, source }),
+        Err(source) => return Err(SharedSourceError::File { flag, path: shown, cause: source }),
     };
     #[cfg(unix)]
     {
@@ -151,7 +164,7 @@ fn read(flag: &'static str, path: &Path) -> Result<Zeroizing<String>, SharedSour
         }
     }
     let read = file.read_to_string(&mut text);
-    read.map_err(|source| SharedSourceError::File { flag, path: shown, source })?;
+    read.map_err(|source| SharedSourceError::File { flag, path: shown, cause: source })?;
     Ok(Zeroizing::new(text.trim().to_owned()))
 }
 
@@ -180,7 +193,9 @@ mod tests {
             (SharedSource { address_file: Some(keys), ..source.clone() }, "exclude"),
             (SharedSource { key_file: Some("none".into()), ..source }, "no such file"),
         ] {
-            let error = open(changed).unwrap_err().to_string();
+            let error = open(changed).unwrap_err();
+            assert!(std::error::Error::source(&error).is_none(), "{error} is said twice");
+            let error = error.to_string();
             assert!(error.contains(words) && !error.contains("canary"), "{error}");
         }
     }

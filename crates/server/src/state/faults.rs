@@ -57,19 +57,24 @@ impl Standing {
 impl Faults {
     /// Notes a fault, or that it is gone.
     pub(crate) fn set(&self, kind: FaultKind, stands: bool) {
+        if self.note(kind, stands) {
+            tell_end(kind);
+        }
+    }
+
+    /// Notes a fault, or that it is gone; returns whether one is over that was told.
+    fn note(&self, kind: FaultKind, stands: bool) -> bool {
         let mut noted = self.noted();
-        let Some(place) = noted.get_mut(kind as usize) else { return };
+        let Some(place) = noted.get_mut(kind as usize) else { return false };
         if stands == place.is_some() {
-            return;
+            return false;
         }
         let was_told = place.is_some_and(|noted| noted.told);
         let now = Noted { at: Instant::now(), since: unix_now(), told: false };
         *place = stands.then_some(now);
         drop(noted);
-        if was_told {
-            tracing::info!(code = kind.fault().code, "a fault is gone: {}", kind.fault().sentence);
-        }
         self.changed.notify_one();
+        was_told
     }
 
     /// Notes what reading or renewing the sign-in has shown.
@@ -79,7 +84,10 @@ impl Faults {
         if outcome.is_ok() || found.is_some() {
             self.sign_in_read.store(true, Ordering::Relaxed);
             for kind in SIGN_IN {
-                self.set(kind, found == Some(kind));
+                // One that gives way to another is not over for the person.
+                if self.note(kind, found == Some(kind)) && found.is_none() {
+                    tell_end(kind);
+                }
             }
         }
     }
@@ -161,6 +169,14 @@ fn fault_of(error: &KeeperError) -> Option<FaultKind> {
         },
         KeeperError::AccountChanged | KeeperError::Unavailable(_) => None,
         _ => Some(FaultKind::SignedOut),
+    }
+}
+
+fn tell_end(kind: FaultKind) {
+    let fault = kind.fault();
+    match kind.words_when_over() {
+        Some(words) => tracing::info!(code = fault.code, "{words}"),
+        None => tracing::info!(code = fault.code, "a fault is gone: {}", fault.sentence),
     }
 }
 
