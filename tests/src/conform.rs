@@ -98,7 +98,8 @@ pub async fn outcomes(options: &Options) -> Result<Vec<Outcome>, String> {
     let target = Target::open(options).await?;
     let mut outcomes = Vec::new();
     for case in DIALECTS.iter().copied().flatten() {
-        if options.dialect.as_deref().is_some_and(|wanted| wanted != case.dialect) {
+        let wanted = &options.dialects;
+        if !wanted.is_empty() && !wanted.iter().any(|wanted| wanted == case.dialect) {
             continue;
         }
         let fault = (case.run)(&target).await.err().map(|fault| brief(&fault));

@@ -2,15 +2,15 @@
 
 use std::path::PathBuf;
 
-const USAGE: &str = "usage: conform --url URL [--dialect NAME] [--key-from-env NAME] [--model NAME] [--schemas FOLDER]";
+const USAGE: &str = "usage: conform --url URL [--dialect NAME]... [--key-from-env NAME] [--model NAME] [--schemas FOLDER]";
 
 /// The options of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
     /// The address of the server: `http`, with the path before `/v1` and `/api`, if there is one.
     pub url: String,
-    /// The one dialect to ask; all without it.
-    pub dialect: Option<String>,
+    /// The dialects to ask; all where none is named.
+    pub dialects: Vec<String>,
     /// The key to ask with.
     pub key: Option<String>,
     /// The model to ask; the first that the server lists without it.
@@ -45,7 +45,7 @@ impl Options {
                     if !names.contains(&name.as_str()) {
                         return Err(format!("the dialects are {}", names.join(", ")));
                     }
-                    options.dialect = Some(name);
+                    options.dialects.push(name);
                 }
                 _ => return Err(USAGE.to_owned()),
             }
@@ -64,9 +64,13 @@ mod tests {
 
     #[test]
     fn an_address_is_needed_and_a_dialect_is_one_of_the_list() {
-        let options = read(&["--url", "http://a", "--dialect", "chat", "--model", "m"]).ok();
-        let options = options.map(|options| (options.url, options.dialect, options.model));
-        assert_eq!(options, Some(("http://a".into(), Some("chat".into()), Some("m".into()))));
+        let words = ["--url", "http://a", "--dialect", "chat", "--dialect", "messages"];
+        let options = read(&[&words[..], &["--model", "m"]].concat()).ok();
+        let options = options.map(|options| (options.url, options.dialects, options.model));
+        assert_eq!(
+            options,
+            Some(("http://a".into(), vec!["chat".into(), "messages".into()], Some("m".into())))
+        );
         for wrong in [&[][..], &["--url"], &["--url", "http://a", "--dialect", "x"], &["x"]] {
             assert!(read(wrong).is_err(), "{wrong:?}");
         }
