@@ -171,6 +171,51 @@ fn source_files_are_short_documented_and_never_named_mod() {
     assert!(faults.is_empty(), "{}", faults.join("\n"));
 }
 
+/// Public functions that no package of this workspace names but their own, each with its reason.
+const FOR_EMBEDDERS: [&str; 1] = [
+    // Binds the reasoning in answers to an account of the embedder's own.
+    "with_seal",
+];
+
+/// What nobody else names is not for others, and would only have to be kept as it is.
+#[test]
+fn every_public_function_is_named_by_another_package_or_has_its_reason() {
+    let texts: Vec<(PathBuf, String)> = ["crates", "bins", "tests"]
+        .iter()
+        .flat_map(|folder| rust_files(&root().join(folder)))
+        // This file has the names of the exceptions.
+        .filter(|file| !file.ends_with("it/layering.rs"))
+        .map(|file| (file.clone(), std::fs::read_to_string(&file).unwrap()))
+        .collect();
+    let mut lonely = Vec::new();
+    for folder in crates().into_iter().filter(|folder| folder.parent().unwrap().ends_with("crates"))
+    {
+        let (own, others): (Vec<_>, Vec<_>) =
+            texts.iter().partition(|(file, _)| file.starts_with(folder.join("src")));
+        let mut names: HashSet<&str> = own
+            .iter()
+            .flat_map(|(_, text)| code(text).lines().filter_map(public_function))
+            .collect();
+        for (_, text) in others {
+            for word in text.split(|c: char| !c.is_alphanumeric() && c != '_') {
+                names.remove(word);
+            }
+        }
+        lonely.extend(names);
+    }
+    lonely.sort_unstable();
+    assert_eq!(lonely, FOR_EMBEDDERS);
+}
+
+/// The name of the public function that a line begins.
+fn public_function(line: &str) -> Option<&str> {
+    let mut words = line.trim_start().strip_prefix("pub ")?.split(' ');
+    let name = words
+        .find(|word| !["const", "async", "unsafe"].contains(word))
+        .filter(|word| *word == "fn");
+    name.and_then(|_| words.next()?.split(['(', '<']).next())
+}
+
 /// The differences between provider routes are data of one module; all other code is the same for each.
 #[test]
 fn no_one_but_the_module_of_routes_asks_which_route_is_in_use() {

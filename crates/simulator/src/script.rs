@@ -87,13 +87,13 @@ impl Script {
     }
 
     /// Leaves out all default headers.
-    pub fn without_default_headers(mut self) -> Self {
+    pub(crate) fn without_default_headers(mut self) -> Self {
         self.default_headers = false;
         self
     }
 
     /// Leaves out one of the default headers.
-    pub fn without_header(mut self, name: &str) -> Self {
+    pub(crate) fn without_header(mut self, name: &str) -> Self {
         self.omitted_headers.push(name.to_owned());
         self
     }

@@ -5,6 +5,7 @@
 //! much that a fix in one would be missed in the others. The price is that a rule of a new kind
 //! needs a field here for all of them.
 
+use chatmock_protocol::codex::items;
 use serde_json::Value;
 
 use super::ErrorStyle;
@@ -128,22 +129,7 @@ pub(super) const CODEX: Rules = Rules {
     ],
     flat_tools: true,
     items: &[],
-    // Kinds of the public API that its own program does not have in its schema.
-    refused_items: &[
-        "apply_patch_call",
-        "apply_patch_call_output",
-        "code_interpreter_call",
-        "computer_call",
-        "computer_call_output",
-        "file_search_call",
-        "local_shell_call_output",
-        "mcp_approval_request",
-        "mcp_approval_response",
-        "mcp_call",
-        "mcp_list_tools",
-        "shell_call",
-        "shell_call_output",
-    ],
+    refused_items: &items::REFUSED,
     tiers: &[],
     instructions: true,
     zstd: true,
