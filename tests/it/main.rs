@@ -33,6 +33,7 @@ mod items;
 mod layering;
 mod limits;
 mod log;
+mod lone_surrogates;
 mod messages;
 mod metrics;
 mod models;

@@ -1,5 +1,7 @@
 //! The command line and its environment variables, before anything is decided.
 
+mod words;
+
 use std::net::IpAddr;
 use std::path::PathBuf;
 
@@ -12,74 +14,11 @@ use clap::{
 use clap_complete::Shell;
 
 use crate::env;
-
-const AFTER_HELP: &str = "\
-Tokens are never printed. A flag overrides its environment variable, and an empty variable is the \
-same as an unset one. HTTPS_PROXY, ALL_PROXY and NO_PROXY choose a proxy.
-
-Exit codes (`chatmock-auth help exit-codes`): 0 success, 1 any other failure or a problem that doctor found, 2 a flag or setting that \
-cannot be used, 3 nobody is signed in or the sign-in has ended, 4 a question was answered with no \
-or could not be asked, 130 and 143 stopped by Ctrl-C or SIGTERM.
-
-Examples:
-  chatmock-auth login              sign in with the browser
-  chatmock-auth login --device     sign in with a code, on a machine without a browser
-  chatmock-auth status             who is signed in, and how much of the limits is used
-  chatmock-auth doctor             find out what is wrong";
-
-const LOGIN_EXAMPLES: &str = "\
-Examples:
-  chatmock-auth login
-  chatmock-auth login --device
-  chatmock-auth login --route plan
-  chatmock-auth login --account work";
-
-const STATUS_EXAMPLES: &str = "\
-Examples:
-  chatmock-auth status
-  chatmock-auth status --json";
-
-const LOGOUT_EXAMPLES: &str = "\
-Examples:
-  chatmock-auth logout
-  chatmock-auth logout --account work";
-
-const IMPORT_EXAMPLES: &str = "\
-Examples:
-  chatmock-auth import codex";
-
-const MORE_EXAMPLES: &str = "\
-Examples:
-  chatmock-auth refresh
-  chatmock-auth doctor
-  chatmock-auth help exit-codes";
-
-const RESET_EXAMPLES: &str = "\
-Examples:
-  chatmock-auth status             how many there are
-  chatmock-auth reset-credit";
-
-const COMPLETION_EXAMPLES: &str = "\
-Examples:
-  chatmock-auth completions bash > ~/.local/share/bash-completion/completions/chatmock-auth
-  chatmock-auth man --dir ~/.local/share/man/man1";
-
-const USE_EXAMPLES: &str = "\
-Examples:
-  chatmock-auth accounts
-  chatmock-auth use work";
-
-/// The exit codes, as the help topic has them.
-pub(crate) const EXIT_CODES: &str = "\
-Exit codes:
-
-    0  success
-    1  any other failure, or a problem that doctor found
-    2  a flag or a setting cannot be used
-    3  nobody is signed in, or the sign-in has ended
-    4  a question was answered with no, or could not be asked
-  130  stopped by Ctrl-C
-  143  stopped by SIGTERM";
+pub(crate) use words::EXIT_CODES;
+use words::{
+    AFTER_HELP, COMPLETION_EXAMPLES, IMPORT_EXAMPLES, LOGIN_EXAMPLES, LOGOUT_EXAMPLES,
+    MORE_EXAMPLES, RESET_EXAMPLES, STATUS_EXAMPLES, USE_EXAMPLES,
+};
 
 /// Signs in to ChatGPT for chatmock-server, and manages the sign-in.
 #[derive(Debug, Parser)]

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use tracing::field::{Field, Visit};
+use chatmock_server::log_members;
 use tracing::{Event, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
@@ -31,9 +31,7 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut sentence = Sentence::default();
-        event.record(&mut sentence);
-        match sentence.text() {
+        match Sentence::of(log_members(event)).text() {
             Some(text) => writer.write_str(&screen::complaint("warning: ", &text)),
             None => Ok(()),
         }
@@ -47,6 +45,18 @@ struct Sentence {
 }
 
 impl Sentence {
+    fn of(members: Vec<(&'static str, String)>) -> Self {
+        let mut sentence = Self::default();
+        for (name, value) in members {
+            match name {
+                "message" => sentence.message = value,
+                name if SHOWN.contains(&name) => sentence.more.push(value),
+                _ => {}
+            }
+        }
+        sentence
+    }
+
     fn text(&self) -> Option<String> {
         if self.message == SAID_ANYWAY {
             return None;
@@ -56,24 +66,6 @@ impl Sentence {
             false => format!("{} ({})", self.message, self.more.join(", ")),
         })
     }
-
-    fn put(&mut self, field: &Field, value: String) {
-        match field.name() {
-            "message" => self.message = value,
-            name if SHOWN.contains(&name) => self.more.push(value),
-            _ => {}
-        }
-    }
-}
-
-impl Visit for Sentence {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.put(field, value.to_owned());
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.put(field, format!("{value:?}"));
-    }
 }
 
 #[cfg(test)]
@@ -82,8 +74,13 @@ mod tests {
 
     #[test]
     fn a_warning_is_a_sentence_with_its_cause_and_its_place() {
-        let more = vec!["there is no keyring here".to_owned(), "/h/auth.json".to_owned()];
-        let sentence = Sentence { message: "it is in a file".to_owned(), more };
+        let members = [
+            ("message", "it is in a file"),
+            ("error", "there is no keyring here"),
+            ("other", "left out"),
+            ("file", "/h/auth.json"),
+        ];
+        let sentence = Sentence::of(members.map(|(name, value)| (name, value.to_owned())).into());
         let text = "it is in a file (there is no keyring here, /h/auth.json)";
         assert_eq!(sentence.text().as_deref(), Some(text));
         let said = Sentence { message: SAID_ANYWAY.to_owned(), more: Vec::new() };

@@ -5,10 +5,9 @@
 
 use std::fmt::{self, Write as _};
 
-use chatmock_server::wrap;
+use chatmock_server::{log_members, wrap};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields};
@@ -57,8 +56,7 @@ where
         mut writer: Writer<'_>,
         event: &Event<'_>,
     ) -> fmt::Result {
-        let mut row = Row::default();
-        event.record(&mut row);
+        let row = Row::of(log_members(event));
         let time =
             Timestamp::now().to_zoned_datetime(self.zone.clone()).strftime("%H:%M:%S").to_string();
         let place = (&*time, terminal::width_of_stderr());
@@ -106,6 +104,19 @@ const YELLOW: Paint = "33";
 const RED: Paint = "31";
 
 impl Row {
+    fn of(members: Vec<(&'static str, String)>) -> Self {
+        let mut row = Self::default();
+        for (name, value) in members {
+            match name {
+                "message" => row.message = value,
+                "status" => row.status = value.parse().ok(),
+                _ if KNOWN.contains(&name) => row.known.push((name, value)),
+                _ => row.others.push((name, value)),
+            }
+        }
+        row
+    }
+
     fn member(&self, name: &str) -> Option<&str> {
         self.known.iter().find(|(known, _)| *known == name).map(|(_, value)| value.as_str())
     }
@@ -185,26 +196,6 @@ impl Row {
         }
         text
     }
-
-    fn put(&mut self, field: &Field, value: String) {
-        let name = field.name();
-        match name {
-            "message" => self.message = value,
-            "status" => self.status = value.parse().ok(),
-            _ if KNOWN.contains(&name) => self.known.push((name, value)),
-            _ => self.others.push((name, value)),
-        }
-    }
-}
-
-impl Visit for Row {
-    fn record_str(&mut self, field: &Field, value: &str) {
-        self.put(field, value.to_owned());
-    }
-
-    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        self.put(field, format!("{value:?}"));
-    }
 }
 
 #[cfg(test)]
@@ -212,15 +203,8 @@ mod tests {
     use super::*;
 
     fn row(message: &str, members: &[(&'static str, &str)]) -> Row {
-        let mut row = Row { message: message.to_owned(), ..Row::default() };
-        for (name, value) in members {
-            match *name {
-                "status" => row.status = value.parse().ok(),
-                name if KNOWN.contains(&name) => row.known.push((name, (*value).to_owned())),
-                name => row.others.push((name, (*value).to_owned())),
-            }
-        }
-        row
+        let members = [("message", message)].into_iter().chain(members.iter().copied());
+        Row::of(members.map(|(name, value)| (name, value.to_owned())).collect())
     }
 
     fn shown(row: &Row, level: Level, width: usize) -> String {

@@ -8,6 +8,7 @@ mod failure;
 mod fault_injection;
 mod http;
 mod limit_words;
+mod log_members;
 mod panics;
 mod remedies;
 mod serve;
@@ -23,6 +24,7 @@ pub use crate::http::api_keys::KeySwitch;
 pub use crate::http::connection::Listener;
 pub use crate::http::sanitize;
 pub use error::{ServerError, StoreError};
+pub use log_members::log_members;
 pub use serve::{Explainer, Refused, Served, Server, turn_endpoints};
 pub use settings::{
     Access, AdminSettings, AdmissionSettings, ApiKey, BackgroundLimits, Budget, CompanionServer,
