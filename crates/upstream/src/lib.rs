@@ -31,6 +31,7 @@ mod error;
 mod events;
 mod identity;
 mod item_type;
+mod mapped;
 mod namespace;
 mod outgoing;
 mod prepare;
@@ -58,6 +59,7 @@ pub use credentials::{CredentialError, CredentialSource, Credentials, FixedCrede
 pub use error::{Error, ErrorResponse, Hint, TlsFault};
 pub use events::Events;
 pub use identity::{CLIENT_VERSION, Identity};
+pub use mapped::MappedBuffer;
 pub use outgoing::{Outgoing, PreparedChange};
 pub use prepare::Prepared;
 pub use public_file::public_file;

@@ -18,6 +18,7 @@ use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 
 use crate::error::Error;
 use crate::item_type::ItemType;
+use crate::mapped::MappedBuffer;
 use crate::namespace::{self, Namespace};
 use crate::route::{Required, ToolLayout, UpstreamRoute};
 use crate::session::{SessionId, SessionOrigin};
@@ -198,9 +199,15 @@ pub(crate) fn prepare(
 /// Serialises a request into a buffer of the right size. A buffer that grows doubles, and would end
 /// up twice as large as a request whose short last members follow a long `input`.
 fn serialize(request: &Request<'_>) -> Result<Bytes, Error> {
-    let mut body = Vec::with_capacity(serialized_length(request));
+    let length = serialized_length(request);
+    if length < MappedBuffer::LEAST {
+        let mut body = Vec::with_capacity(length);
+        serde_json::to_writer(&mut body, request).map_err(|_| unwritable("input"))?;
+        return Ok(body.into());
+    }
+    let mut body = MappedBuffer::with_capacity(length).map_err(|_| unwritable("input"))?;
     serde_json::to_writer(&mut body, request).map_err(|_| unwritable("input"))?;
-    Ok(body.into())
+    Ok(body.freeze())
 }
 
 /// The length of a serialised request: quotes, colon and comma for each member, and the braces.

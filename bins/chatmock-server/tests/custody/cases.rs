@@ -43,7 +43,7 @@ pub(crate) fn trials() -> Vec<Trial> {
     let bounded = Trial::ignorable_test(
         "little_memory_is_enough_for_many_streams_and_large_bodies_are_put_off",
         || {
-            let Some(group) = MemoryGroup::make(128) else {
+            let Some(group) = MemoryGroup::make(64) else {
                 return Ok(Completion::ignored_with(
                     "no group with a limit of memory may be made here",
                 ));
@@ -214,7 +214,7 @@ fn little_memory(group: &MemoryGroup) {
     let backend = Backend::signed_in(Settings::default()).unwrap();
     let script = format!(r#"echo $$ > "{}/cgroup.procs"; exec "$0" "$@""#, group.0.display());
     let server = Running::start(after(&script, &["--port", "0"]).args(backend.flags()));
-    assert!(server.started.contains("128 MiB of memory"), "{}", server.started);
+    assert!(server.started.contains("64 MiB of memory"), "{}", server.started);
     let slow = chat("MODE:slow:20:50", true);
     let streams: Vec<_> = (0..200).map(|_| server.open("POST", QUESTION, &slow)).collect();
     // Together they would fill the limit several times.
@@ -227,7 +227,7 @@ fn little_memory(group: &MemoryGroup) {
         sent.into_iter().map(|body| body.join().unwrap()).collect()
     });
     assert!(statuses.iter().all(|status| [200, 503].contains(status)), "{statuses:?}");
-    let larger = server.ask("POST", QUESTION, &long_conversation(17));
+    let larger = server.ask("POST", QUESTION, &long_conversation(9));
     assert!(larger.starts_with("HTTP/1.1 413 "), "{}", &larger[..larger.len().min(500)]);
     for stream in streams {
         let answer = text(stream);

@@ -80,6 +80,15 @@ impl<'b> RawObject<'b> {
         Some(self.0.remove(at).1)
     }
 
+    /// Copies what is borrowed from the text that was read, so that the text can be let go.
+    #[must_use]
+    pub fn into_owned(self) -> RawObject<'static> {
+        let owned = |(name, value): (Cow<'b, str>, Cow<'b, RawValue>)| {
+            (Cow::Owned(name.into_owned()), Cow::Owned(value.into_owned()))
+        };
+        RawObject(self.0.into_iter().map(owned).collect())
+    }
+
     /// Returns whether the object has no members.
     #[must_use]
     pub fn is_empty(&self) -> bool {

@@ -1,10 +1,12 @@
 //! Request bodies: read whole, within limits of size, of progress and of memory for all together.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use chatmock_translate::{Failure, FailureKind};
+use chatmock_upstream::MappedBuffer;
 use http::HeaderMap;
 use http::header::EXPECT;
 use http_body_util::BodyExt;
@@ -19,9 +21,6 @@ use crate::settings::HttpSettings;
 /// The most of an oversized body that is read to its end, in bytes: a client that is still writing
 /// does not see an answer, so a refusal is only readable once it has finished.
 const DRAIN: usize = 64 * 1024 * 1024;
-
-/// The most that is reserved because of a Content-Length alone, in bytes.
-const RESERVE: usize = 1024 * 1024;
 
 /// The progress that renews the deadline, in bytes: a byte now and then would hold a connection for ever.
 const PROGRESS: usize = 1024;
@@ -85,7 +84,7 @@ impl BodyReader {
                 drain(&mut incoming.body, self.linger).await;
                 return Err(refused);
             }
-            read = read.append(next, announced);
+            read = read.append(next, announced).map_err(|_| no_memory())?;
         }
         let body = HeldBody { bytes: read.freeze(), reservation };
         let decoder = Decoder { limit: self.limit };
@@ -130,6 +129,7 @@ enum BodyBuffer {
     Empty,
     One(Bytes),
     Joined(BytesMut),
+    Large(MappedBuffer),
 }
 
 impl BodyBuffer {
@@ -138,29 +138,38 @@ impl BodyBuffer {
             Self::Empty => 0,
             Self::One(bytes) => bytes.len(),
             Self::Joined(bytes) => bytes.len(),
+            Self::Large(bytes) => bytes.len(),
         }
     }
 
-    fn append(self, next: Bytes, announced: usize) -> Self {
+    /// Fails where the system gives no memory.
+    fn append(self, next: Bytes, announced: usize) -> io::Result<Self> {
         let mut joined = match self {
-            Self::Empty => return Self::One(next),
+            Self::Empty => return Ok(Self::One(next)),
             Self::One(first) => {
-                let capacity = announced.min(RESERVE).max(first.len() + next.len());
+                let capacity = announced.min(MappedBuffer::LEAST).max(first.len() + next.len());
                 let mut joined = BytesMut::with_capacity(capacity);
                 joined.extend_from_slice(&first);
                 joined
             }
             Self::Joined(joined) => joined,
+            Self::Large(mut large) => {
+                large.append(&next)?;
+                return Ok(Self::Large(large));
+            }
         };
-        if joined.capacity() - joined.len() < next.len() {
+        let length = joined.len() + next.len();
+        if length > joined.capacity() && length > MappedBuffer::LEAST {
             // The rest of the announced length is reserved at once. Doubling would copy everything
-            // again and again: a byte of 10 MB took 2.3 times as long as one of 1 MB, and takes 1.7
-            // times as long this way. The announcement is not believed earlier, because a client
-            // could then reserve memory with a header.
-            joined.reserve(next.len().max(announced.saturating_sub(joined.len())));
+            // again and again. The announcement is not believed earlier, because a client could then
+            // reserve memory with a header.
+            let mut large = MappedBuffer::with_capacity(announced.max(2 * length))?;
+            large.append(&joined)?;
+            large.append(&next)?;
+            return Ok(Self::Large(large));
         }
         joined.extend_from_slice(&next);
-        Self::Joined(joined)
+        Ok(Self::Joined(joined))
     }
 
     fn freeze(self) -> Bytes {
@@ -168,6 +177,7 @@ impl BodyBuffer {
             Self::Empty => Bytes::new(),
             Self::One(bytes) => bytes,
             Self::Joined(bytes) => bytes.freeze(),
+            Self::Large(bytes) => bytes.freeze(),
         }
     }
 }
@@ -298,6 +308,12 @@ async fn drain(body: &mut Incoming, linger: Duration) {
     };
     // The refusal goes out in any case.
     let _ = tokio::time::timeout(linger, rest).await;
+}
+
+fn no_memory() -> Failure {
+    let kind = FailureKind::Unavailable { retry_after: Some(1) };
+    Failure::new(kind, "there is no memory for the request body; try again in a second")
+        .with_code("too_many_request_bytes")
 }
 
 fn too_large(limit: usize) -> Failure {

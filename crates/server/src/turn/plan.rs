@@ -1,6 +1,7 @@
 //! The plan of a turn: a request body read, drafted, settled and prepared, without a call to anyone.
 
 mod kept;
+mod planners;
 mod requests;
 mod session;
 mod told;
@@ -17,13 +18,15 @@ use chatmock_protocol::sse::Frame;
 use chatmock_translate::openai::responses;
 use chatmock_translate::policy::Cap;
 use chatmock_translate::{
-    Dialect, Failure, FailureKind, Finish, KeepAlive, Notice, NoticeKind, Policy, ReasoningSeal,
-    Shape, settle,
+    Dialect, Drafted, Failure, FailureKind, Finish, KeepAlive, Notice, NoticeKind, Policy,
+    ReasoningSeal, Shape, Turn, settle,
 };
 use chatmock_upstream::{Credentials, Prepared};
 use http::HeaderMap;
 
-use self::requests::{prepared, removed, requests};
+use self::planners::HUGE;
+pub(crate) use self::planners::{LARGE, Planners};
+use self::requests::{is_written_anew, prepared, removed, requests};
 pub(crate) use self::session::SESSION_HEADERS;
 use self::session::session;
 pub(super) use self::told::{Purpose, Told};
@@ -33,54 +36,15 @@ use super::facts::SentFacts;
 use super::model_member::{names_no_model, with_model};
 use super::pipeline::TurnRequest;
 use super::socket::SocketTurn;
-use super::store_on_complete::StoreOnComplete;
+use super::store_on_complete::{GrowingConversation, StoreOnComplete};
 use crate::clock::{unix_now, unix_time_of};
 use crate::http::access_log::random_id;
 use crate::http::api_keys::Caller;
-use crate::http::fair_places::{FairPlaces, Place, PlaceLimits};
 use crate::http::notes::RequestNotes;
 use crate::state::SharedState;
 use crate::state::reasoning::Replay;
 use crate::state::responses::{Owner, StoreKey, may_need_records};
 use crate::tasks;
-
-/// Requests larger than this, in bytes, are planned on a blocking thread while other turns are under way.
-///
-/// One thread serves all connections, so a long request would delay every stream that is open. Below this size that
-/// delay is as long as writing a few events. Where no turn would be delayed, the thread is not worth its hand-over,
-/// which is a fifth of the time that a request of 128 KiB takes.
-pub(crate) const LARGE: usize = 64 * 1024;
-
-/// Requests larger than this, in bytes, are planned on a blocking thread in any case, and do not wait together with
-/// those that are only large.
-const HUGE: usize = 1024 * 1024;
-
-/// The turns of callers on the threads that plan large requests.
-///
-/// With as many such threads as there are large requests, the thread of the connections would be one of many that want
-/// a processor. So it keeps one for itself, where there are two; callers take turns for the rest.
-pub(crate) struct Planners {
-    large: Arc<FairPlaces>,
-    huge: Arc<FairPlaces>,
-}
-
-impl Planners {
-    /// Waits for a turn. Nobody is refused: a missing place only means more work at once.
-    async fn turn(&self, caller: &Caller, size: usize) -> Option<Vec<Place>> {
-        let planners = if size > HUGE { &self.huge } else { &self.large };
-        planners.take(caller, 1).await.ok()
-    }
-}
-
-impl Default for Planners {
-    fn default() -> Self {
-        let processors = std::thread::available_parallelism().map_or(1, usize::from);
-        let all = processors.saturating_sub(1).max(1);
-        let (waiting, patience) = (usize::MAX, Duration::MAX);
-        let places = || FairPlaces::new(PlaceLimits { all, each: all, waiting, patience });
-        Self { large: places(), huge: places() }
-    }
-}
 
 /// The memory that an element of a request's arrays is charged, in bytes: about as much as a content part takes
 /// while the request is read and written anew.
@@ -207,7 +171,7 @@ pub(super) async fn plan_turn<D: Dialect>(
     let may_wait = services.state.shared.is_some() && may_need_records(&input.body);
     if !is_large && !may_wait {
         input.normalize(&services.policy);
-        if let Some(plan) = plan::<D>(services, &input, Extent::Short)? {
+        if let Some(plan) = plan::<D>(services, &mut input, Extent::Short)? {
             return Ok(plan);
         }
     }
@@ -226,7 +190,7 @@ pub(super) async fn plan_turn<D: Dialect>(
         if is_large || may_wait {
             input.normalize(&services.policy);
         }
-        Ok((plan::<D>(&services, &input, Extent::Any)?, reservation))
+        Ok((plan::<D>(&services, &mut input, Extent::Any)?, reservation))
     })
     .await?;
     request.reservation = reservation;
@@ -250,67 +214,90 @@ enum Extent {
     Any,
 }
 
+/// A request of a dialect, and the conversation that its answer becomes part of.
+type Read<'b, D> = (Drafted<'b, <D as Dialect>::Own>, Option<GrowingConversation>);
+
+/// Reads and drafts a request, with what is kept of the conversation that it continues; `None` as [`plan`].
+fn draft<'b, D: Dialect>(
+    services: &TurnServices,
+    input: &'b PlanInput,
+    owner: &Owner,
+    extent: Extent,
+) -> Result<Option<Read<'b, D>>, Failure> {
+    let seal = seal(&services.state, &input.credentials);
+    let mut drafted = D::draft(D::read(&input.body)?, &seal)?;
+    let draft = &mut drafted.draft;
+    input.notes_for_log.asks_for(D::NAME, &draft.model.name);
+    let latest = input.socket.as_ref().and_then(|socket| socket.kept(draft));
+    if !kept::fill(services, (owner, latest), draft, extent)? {
+        return Ok(None);
+    }
+    let conversation = kept::continue_conversation(services, owner, draft)?;
+    Ok(Some((drafted, conversation)))
+}
+
 /// Reads, drafts, settles and prepares in one synchronous step; `None` where a short request continues a long
 /// conversation and that is not wanted here.
 fn plan<D: Dialect>(
     services: &TurnServices,
-    input: &PlanInput,
+    input: &mut PlanInput,
     extent: Extent,
 ) -> Result<Option<TurnPlan<D::Own>>, Failure> {
     let state = &services.state;
     let policy = &*policy(services, input);
     let owner = Owner::of(&input.credentials, input.caller.label());
-    let mut drafted = D::draft(D::read(&input.body)?, &seal(state, &input.credentials))?;
-    let draft = &mut drafted.draft;
-    input.notes_for_log.asks_for(D::NAME, &draft.model.name);
-    let socket = input.socket.as_ref();
-    let latest = socket.and_then(|socket| socket.kept(draft));
-    if !kept::fill(services, (&owner, latest), draft, extent)? {
+    let Some((mut drafted, conversation)) = draft::<D>(services, input, &owner, extent)? else {
         return Ok(None);
-    }
-    let conversation = kept::continue_conversation(services, &owner, draft)?;
+    };
+    let (draft, socket) = (&mut drafted.draft, input.socket.as_ref());
     let in_background = draft.storage.background;
     let named = draft.session.take();
     // Kept before it is fit for the backend, so that a client finds again what it sent.
     let keeps = draft.storage.store || socket.is_some() || conversation.is_some();
     let sent = keeps.then(|| kept::sent(draft, &input.body)).flatten();
     let catalog = state.models.current();
-    let mut turn = settle(drafted, catalog.catalog(), policy, input.arrived.as_secs())?;
-    let replay = replay(services, &owner, &mut turn.request);
-    let stored = turn.shape.store;
+    let turn = settle(drafted, catalog.catalog(), policy, input.arrived.as_secs())?;
+    let Turn { mut request, mut shape, stream, immediate_finish, choices, keep_alive, .. } = turn;
+    let replay = replay(services, &owner, &mut request);
+    let stored = shape.store;
     // A connection keeps what is stored nowhere else, and a conversation all that belongs to it.
-    let unstored = socket.is_some() && !is_stored(services, turn.request.get("store"));
-    if let Some(shape) = Arc::get_mut(&mut turn.shape) {
+    let unstored = socket.is_some() && !is_stored(services, request.get("store"));
+    if let Some(shape) = Arc::get_mut(&mut shape) {
         shape.store |= unstored || conversation.is_some();
         fit(shape, input.arrived, in_background);
     }
     let warms_up = socket.is_some_and(SocketTurn::is_warm_up);
-    let warm_up = warms_up.then(|| warm_up(&turn.request)).transpose()?;
-    let claimant = claimant(services, &owner, turn.request.get("store"));
-    let facts = SentFacts::of(&turn.request, input.credentials.account_id());
-    let sent = sent.filter(|_| turn.shape.store);
+    let warm_up = warms_up.then(|| warm_up(&request)).transpose()?;
+    let claimant = claimant(services, &owner, request.get("store"));
+    let facts = SentFacts::of(&request, input.credentials.account_id());
+    let sent = sent.filter(|_| shape.store);
     let wished = sent.as_ref().filter(|_| in_background);
-    let background = wished.map(|sent| Wish::new(&owner, sent, turn.stream));
+    let background = wished.map(|sent| Wish::new(&owner, sent, stream));
     let owner = stored.then(|| owner.clone());
     let store_on_complete =
         sent.map(|sent| StoreOnComplete::new(owner, sent, socket.cloned()).growing(conversation));
-    let (session, named_by) = session(&input.headers, named.as_deref(), &turn.request).unzip();
-    let told = Told::of(input.purpose, &turn.request, named_by)?;
-    let skipped = usize::from(turn.immediate_finish.is_some());
-    let requests = requests(turn.request, turn.more_inputs).into_iter().skip(skipped);
-    let prepared = prepared(services, input, requests, session.as_deref())?;
-    let mut notices = input.notices.clone();
-    notices.extend(turn.notices);
+    let (session, named_by) = session(&input.headers, named.as_deref(), &request).unzip();
+    let told = Told::of(input.purpose, &request, named_by)?;
+    let mut notices: Vec<_> = input.notices.iter().cloned().chain(turn.notices).collect();
+    let requests = requests(request, turn.more_inputs, immediate_finish.is_some());
+    let prepared = if input.body.len() > LARGE && requests.iter().all(is_written_anew) {
+        // Each request is about to be written for the backend, which would be the third copy of a long conversation.
+        let requests = requests.into_iter().map(Request::into_owned).collect();
+        input.body = Bytes::new();
+        prepared(services, input, requests, session.as_deref())?
+    } else {
+        prepared(services, input, requests, session.as_deref())?
+    };
     notices.extend(prepared.first().into_iter().flat_map(removed));
     policy.refuse_ignored(&notices)?;
     Ok(Some(TurnPlan {
         prepared,
-        immediate_finish: turn.immediate_finish,
+        immediate_finish,
         warm_up,
-        shape: turn.shape,
-        stream: turn.stream,
-        choices: turn.choices,
-        keep_alive: turn.keep_alive,
+        shape,
+        stream,
+        choices,
+        keep_alive,
         notices,
         store_on_complete,
         claimant,
