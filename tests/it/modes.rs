@@ -41,6 +41,7 @@ fn outcome(mode: Mode) -> Outcome {
         Mode::FailContext => Refused(400, "context_length_exceeded"),
         Mode::Overloaded | Mode::Unavailable => Refused(503, "server_is_overloaded"),
         Mode::FailAfter => Breaks(502, "server_error"),
+        Mode::OverloadedAfter => Breaks(503, "server_is_overloaded"),
         Mode::Unauthorized => Refused(401, "sign_in_required"),
         Mode::Deactivated => Refused(402, "deactivated_workspace"),
         Mode::UsageLimit => Refused(429, ""),

@@ -5,6 +5,7 @@ mod ends;
 mod frames;
 mod handshakes;
 mod lanes;
+mod protocol;
 
 use chatmock_testkit::client::WebSocket;
 use serde_json::{Value, json};

@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use chatmock_server::upstream::{Transport, UpstreamRoute};
 use chatmock_server::{ApiKey, Settings};
-use chatmock_simulator::{Claims, Mode, Script, Settings as Simulated, Simulator};
-use chatmock_testkit::client::{Connection, Request};
+use chatmock_simulator::{Claims, Mode, Script, Settings as Simulated, Simulator, Stats, Step};
+use chatmock_testkit::client::{Connection, Request, WebSocket, web_socket};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
@@ -224,15 +224,51 @@ async fn a_request_that_a_new_socket_took_is_not_sent_again() {
 
 #[tokio::test]
 async fn what_the_backend_has_lost_is_sent_once_more_and_whole() {
+    let faults = [
+        (400, json!({"code": "previous_response_not_found", "message": "gone"})),
+        (
+            400,
+            json!({"type": "invalid_request_error", "message": "Invalid `previous_response_id`."}),
+        ),
+        (400, json!({"code": "websocket_connection_limit_reached", "message": "an hour"})),
+        (401, json!({"code": "invalid_api_key", "message": "Your session has ended."})),
+    ];
+    let mut scripts: Vec<Script> = faults
+        .iter()
+        .map(|(status, error)| Script::json(*status, &json!({"error": error})))
+        .collect();
+    let ended = json!({"code": "invalid_api_key", "message": "Your session has ended."});
+    let failed = json!({"type": "response.failed", "response": {"id": "resp_0", "error": ended}});
+    scripts.push(Script::stream(vec![Step::Event(failed.to_string())]));
+    for script in scripts {
+        let ground = Ground::codex(Transport::WebSocket).await;
+        let mut conversation = Conversation::new(crate::dialects::dialect("chat"), "You help.");
+        conversation.turn(&ground.server, "one").await;
+        ground.simulator.enqueue(script.clone());
+        conversation.turn(&ground.server, "two").await;
+        assert_eq!(ground.calls(), (2, 1), "{script:?}");
+        assert!(ground.last().get("previous_response_id").is_none());
+        assert!(ground.last()["input"].to_string().contains("one"));
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_a_socket_refuses_is_renewed_once() {
     let ground = Ground::codex(Transport::WebSocket).await;
     let mut conversation = Conversation::new(crate::dialects::dialect("chat"), "You help.");
     conversation.turn(&ground.server, "one").await;
-    let body = json!({"error": {"code": "previous_response_not_found", "message": "gone"}});
-    ground.simulator.enqueue(Script::json(400, &body));
+    for _ in 0..2 {
+        ground.simulator.enqueue(Mode::Unauthorized);
+    }
     conversation.turn(&ground.server, "two").await;
-    assert_eq!(ground.calls(), (2, 1));
-    assert!(ground.last().get("previous_response_id").is_none());
-    assert!(ground.last()["input"].to_string().contains("one"));
+    assert_eq!(ground.calls(), (2, 2), "on the socket, as a POST, and with the new token");
+    conversation.turn(&ground.server, "three").await;
+    assert_eq!(ground.handshakes(), 2, "the socket of the old token is not used");
+    for _ in 0..4 {
+        ground.simulator.enqueue(Mode::Unauthorized);
+    }
+    let refused = ground.server.say("four").await;
+    assert_eq!((refused.status, ground.calls().1), (401, 4), "{}", refused.text());
 }
 
 #[tokio::test]
@@ -289,4 +325,55 @@ async fn a_label_has_eight_sockets_and_takes_none_of_another_s() {
     soon(ground.simulator.wait_for(|stats| stats.open_streams == 0)).await;
     drop(begin("ann").await);
     assert_eq!(ground.calls(), (10, 1), "its places are free again");
+}
+
+#[tokio::test]
+async fn a_first_turn_that_calls_a_tool_opens_the_socket_of_the_next_one() {
+    for route in [UpstreamRoute::codex(), UpstreamRoute::plan()] {
+        for dialect in conversational() {
+            let ground = Ground::of(route.clone(), Transport::Auto, Simulated::default()).await;
+            let mut conversation = Conversation::new(dialect, "You help.");
+            conversation.say("get_weather city=Oslo");
+            assert!(conversation.step(&ground.server).await, "{dialect}");
+            assert_eq!(ground.calls(), (0, 1), "{dialect}");
+            let is_open = |stats: &Stats| HANDSHAKES.iter().any(|name| stats.count(name) == 1);
+            soon(ground.simulator.wait_for(is_open)).await;
+            assert!(!conversation.step(&ground.server).await, "{dialect}");
+            assert_eq!((ground.calls(), ground.handshakes()), ((1, 1), 1), "{dialect}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn nothing_is_generated_or_asked_ahead_of_a_turn() {
+    for transport in [Transport::Auto, Transport::WebSocket] {
+        let ground = Ground::codex(transport).await;
+        for dialect in conversational() {
+            let mut conversation = Conversation::new(dialect, "You help.");
+            for turn in 0..4 {
+                conversation.turn(&ground.server, &words(turn)).await;
+            }
+        }
+        let before = ground.calls();
+        let mut socket = WebSocket::open(ground.server.address, &web_socket::handshake(RESPONSES))
+            .await
+            .unwrap()
+            .unwrap();
+        let mut warm_up = responses("hello", true);
+        warm_up["type"] = "response.create".into();
+        warm_up["generate"] = false.into();
+        let warm = socket.ask(&warm_up).await.unwrap();
+        assert_eq!(warm.last().unwrap()["type"], "response.completed");
+        assert_eq!(ground.calls(), before, "a warm-up of a client is answered here");
+        let id = warm.last().unwrap()["response"]["id"].clone();
+        let next = json!({"type": "response.create", "model": "gpt-5.5", "input": "go on", "previous_response_id": id});
+        let answer = socket.ask(&next).await.unwrap();
+        assert_eq!(answer.last().unwrap()["type"], "response.completed", "{answer:?}");
+        for call in ground.simulator.model_calls() {
+            let sent = call.json();
+            assert!(sent.get("generate").is_none(), "{transport:?}: {sent}");
+            let options = sent["prompt_cache_options"].get("prewarm");
+            assert!(options.is_none(), "{transport:?}: {sent}");
+        }
+    }
 }

@@ -88,7 +88,7 @@ modes! {
     AfterEnd = "after-end",
     /// `response.failed` right after the first events
     FailBefore = "fail-before",
-    /// `response.failed` after some text
+    /// `response.failed` after some text; of `MODE:fail-after:<count>`, only so many answers fail
     FailAfter = "fail-after",
     /// `response.failed` whose error is null
     FailNull = "fail-null",
@@ -100,8 +100,10 @@ modes! {
     ErrorFlat = "error-flat",
     /// an `error` event with its members inside `error`
     ErrorNested = "error-nested",
-    /// `server_is_overloaded`, after the first events of a 200
+    /// `server_is_overloaded`, after the first events of a 200; of `MODE:overloaded:<count>`, only so many answers fail
     Overloaded = "overloaded",
+    /// `server_is_overloaded` after some text; of `MODE:overloaded-after:<count>`, only so many answers fail
+    OverloadedAfter = "overloaded-after",
     /// 401 for the first request with a text, the default answer for the second
     UnauthorizedOnce = "unauthorized-once",
     /// 401
@@ -217,9 +219,14 @@ impl Mode {
         Self::ALL.iter().copied().find(|mode| mode.name() == name)
     }
 
-    /// Returns whether it rejects only the first request with a text.
-    pub(crate) fn is_once(self) -> bool {
-        matches!(self, Self::UnauthorizedOnce | Self::PlanInvalidUserOnce)
+    /// Returns the number of requests with a text after which the next one is answered, with the numbers after the
+    /// mode's name; `None` where that never happens.
+    pub(crate) fn times(self, numbers: &[u64]) -> Option<u64> {
+        match self {
+            Self::UnauthorizedOnce | Self::PlanInvalidUserOnce => Some(1),
+            Self::FailAfter | Self::Overloaded | Self::OverloadedAfter => numbers.first().copied(),
+            _ => None,
+        }
     }
 
     /// Returns whether it is the default answer with unusual framing.

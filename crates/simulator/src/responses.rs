@@ -1,7 +1,7 @@
 //! The service of `POST /responses`: it authenticates, validates, and chooses the script of the
 //! answer.
 
-use std::collections::HashSet;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
@@ -43,7 +43,7 @@ pub(crate) struct ModelCalls {
     prompt_cache: Mutex<PromptCache>,
     stored: Mutex<StoredResponses>,
     turns: Mutex<TurnTracker>,
-    refused_texts: Mutex<HashSet<String>>,
+    refused_texts: Mutex<HashMap<String, u64>>,
     next_serial: AtomicU64,
 }
 
@@ -139,16 +139,18 @@ impl ModelCalls {
         Ok(())
     }
 
-    /// Returns whether a text arrives for the first time, or for the first time after a second one.
-    fn first_time(&self, text: &str) -> bool {
+    /// Returns whether a text has been refused so often; the counting then begins anew.
+    fn was_refused(&self, text: &str, times: u64) -> bool {
         let mut refused = lock(&self.refused_texts);
-        if refused.remove(text) {
-            return false;
+        let before = refused.remove(text).unwrap_or(0);
+        if before >= times {
+            return true;
         }
         if refused.len() == MAX_REFUSED_TEXTS {
             refused.clear();
         }
-        refused.insert(text.to_owned())
+        refused.insert(text.to_owned(), before + 1);
+        false
     }
 }
 
@@ -243,14 +245,15 @@ impl Turn<'_> {
     /// Returns the mode that the request names, and its numbers.
     fn requested_mode(&self) -> (Option<Mode>, Vec<u64>) {
         match modes::requested_mode(self.request) {
-            Some((mode, _))
-                if mode.is_once() && !self.calls.first_time(&self.request.last_user_text()) =>
-            {
-                (None, Vec::new())
-            }
-            Some((mode, numbers)) => (Some(mode), numbers),
-            None => (None, Vec::new()),
+            Some((mode, numbers)) if !self.is_over(mode, &numbers) => (Some(mode), numbers),
+            _ => (None, Vec::new()),
         }
+    }
+
+    /// Returns whether a mode has refused the request as often as it does.
+    fn is_over(&self, mode: Mode, numbers: &[u64]) -> bool {
+        let times = mode.times(numbers);
+        times.is_some_and(|times| self.calls.was_refused(&self.request.last_user_text(), times))
     }
 
     /// Stores the response of a script that ends successfully.

@@ -206,10 +206,15 @@ impl Connection {
         let state = script.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(TURN_STATE));
         if let Some((name, state)) = state {
             let headers = json!({name: state});
-            send(socket, &json!({"type": "codex.response.metadata", "headers": headers})).await?;
+            let event = json!({"type": "codex.response.metadata", "headers": headers});
+            socket.feed(Message::text(event.to_string())).await.ok()?;
         }
         let watch = StreamWatch::open(Arc::clone(&self.services.shared.recorder));
-        tokio::time::sleep(script.delay).await;
+        // Even a sleep of no time lasts until the timer's next tick.
+        if !script.delay.is_zero() {
+            socket.flush().await.ok()?;
+            tokio::time::sleep(script.delay).await;
+        }
         let mut body = Body::played(script.steps, Arc::clone(&self.faults)).watched(watch);
         let mut read = Vec::new();
         let mut ended = false;

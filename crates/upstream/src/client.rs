@@ -32,6 +32,7 @@ use crate::turn_state::TurnStates;
 use crate::via::ViaLoop;
 
 pub use models::ModelList;
+pub use socket::NextSocket;
 pub use turn::Opened;
 
 /// Calls one backend for one account.

@@ -52,7 +52,7 @@ mod turn_state;
 mod via;
 
 pub use adjustment::Adjustment;
-pub use client::{Client, ModelList, Opened};
+pub use client::{Client, ModelList, NextSocket, Opened};
 pub use companion::{Companion, CompanionAnswer, CompanionApi, CompanionCall, CompanionConfig};
 pub use config::{Config, Limits, Proxy, Transport};
 pub use credentials::{CredentialError, CredentialSource, Credentials, FixedCredentials};

@@ -8,6 +8,7 @@ mod answer;
 mod chain;
 mod handshake;
 mod io;
+mod keeper;
 mod pool;
 mod state;
 
@@ -30,7 +31,7 @@ pub(crate) use self::answer::{Finish, SocketAnswer};
 pub(crate) use self::chain::{Chain, SentRequest};
 pub(crate) use self::handshake::{Handshake, accepted_key, headers as handshake_headers};
 pub(crate) use self::io::{WatchedIo, opened};
-pub(crate) use self::pool::{Key, Place, SocketPool, Taken};
+pub(crate) use self::pool::{Key, Login, Place, SocketPool, Taken, Way};
 pub(crate) use self::state::{FrameState, with_state};
 use crate::config::Transport;
 use crate::error::Error;
@@ -40,8 +41,9 @@ use crate::response;
 pub(crate) type Socket = WebSocketStream<WatchedIo>;
 
 /// The largest request on a socket, in bytes: at 16 MiB the backend closes without an event, and a POST of the same goes
-/// through.
-const MAX_MESSAGE: usize = 16 * 1024 * 1024 - 1024;
+/// through. The message has a few words more than the request, and the state of its turn, which has at most 8 KiB before
+/// its escapes.
+const MAX_MESSAGE: usize = 16 * 1024 * 1024 - 20 * 1024;
 
 /// The time that a socket has to take a request.
 const SENDING: Duration = Duration::from_secs(30);
@@ -105,8 +107,9 @@ pub(crate) async fn begin(
         };
         match Head::of(&text) {
             Head::OfConnection => events.push(text),
+            Head::Failed if is_of_the_connection(&text) => return Ok(Begun::Nothing),
             Head::Error => return refused(&text).map_or(Ok(Begun::Nothing), Err),
-            Head::Event => {
+            Head::Event | Head::Failed => {
                 events.push(text);
                 return Ok(Begun::Events(events));
             }
@@ -125,6 +128,8 @@ enum Head {
     /// It reports on the account or the connection.
     OfConnection,
     Error,
+    /// The answer has failed before anything else of it came.
+    Failed,
     Event,
 }
 
@@ -139,6 +144,7 @@ impl Head {
         let kind = serde_json::from_slice::<Kind<'_>>(text).map(|event| event.kind);
         match kind.as_deref() {
             Ok("error") => Self::Error,
+            Ok("response.failed") => Self::Failed,
             Ok(kind)
                 if kind.starts_with("codex.")
                     || kind == "keepalive"
@@ -149,6 +155,26 @@ impl Head {
             _ => Self::Event,
         }
     }
+}
+
+#[derive(Deserialize)]
+struct FailedEvent<'a> {
+    #[serde(borrow)]
+    response: FailedResponse<'a>,
+}
+
+#[derive(Deserialize)]
+struct FailedResponse<'a> {
+    #[serde(borrow)]
+    error: &'a RawValue,
+}
+
+/// Returns whether a failed answer says that the connection is at fault.
+fn is_of_the_connection(text: &[u8]) -> bool {
+    let event = serde_json::from_slice::<FailedEvent<'_>>(text).ok();
+    let error = event.and_then(|event| ApiError::read(event.response.error));
+    let code = error.and_then(|error| error.code);
+    code.is_some_and(|code| OF_THE_CONNECTION.contains(&&*code))
 }
 
 #[derive(Deserialize)]

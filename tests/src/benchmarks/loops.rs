@@ -19,8 +19,8 @@ const CALLS: usize = 20;
 /// The time that each byte is under way, in each direction.
 const DELAY: Duration = Duration::from_millis(15);
 
-/// The ways to the backend.
-const TRANSPORTS: [&str; 2] = ["http", "websocket"];
+/// The ways to the backend: the reference, the usual one, whose first turn goes over HTTP, and sockets alone.
+const TRANSPORTS: [&str; 3] = ["http", "auto", "websocket"];
 
 /// The share of the bytes of HTTP that a socket may send at most.
 const MOST_BYTES: f64 = 0.5;
@@ -33,8 +33,8 @@ pub(super) async fn measure(options: &Options) -> Result<Vec<Line>, BoxError> {
         for transport in TRANSPORTS {
             figures.push(Figures::of(dialect, transport, rounds).await?);
         }
-        let [http, socket] = figures.as_slice() else { continue };
-        lines.extend(http.lines(socket, dialect));
+        let [http, auto, socket] = figures.as_slice() else { continue };
+        lines.extend(http.lines([auto, socket], dialect));
     }
     Ok(lines)
 }
@@ -61,11 +61,11 @@ impl Figures {
         let distant = Distant::start(transport, DELAY).await?;
         let mut figures = Self::default();
         // Connections and what the program learns at first are made before anything counts.
-        run(&distant.harness, dialect, 2).await?;
-        for _ in 0..rounds {
+        run(&distant.harness, dialect, (rounds, 2)).await?;
+        for round in 0..rounds {
             let before = (distant.relay.sent(), tokens(&distant.harness).await?);
             let begun = Instant::now();
-            let said = run(&distant.harness, dialect, CALLS).await?;
+            let said = run(&distant.harness, dialect, (round, CALLS)).await?;
             let took = begun.elapsed();
             let after = (distant.relay.sent(), tokens(&distant.harness).await?);
             figures.turn.push(took.as_secs_f64() * 1e3 / (CALLS + 1) as f64);
@@ -77,33 +77,38 @@ impl Figures {
         Ok(figures)
     }
 
-    fn lines(&self, socket: &Self, dialect: Dialect) -> Vec<Line> {
+    fn lines(&self, [auto, socket]: [&Self; 2], dialect: Dialect) -> Vec<Line> {
         let name = format!("a loop of {CALLS} calls, {}", dialect.path());
-        let same = self.said == socket.said;
+        let same = self.said == socket.said && self.said == auto.said;
         let verdict = if same { "equal" } else { "different" };
-        let both = |of: fn(&Self) -> &Spread, unit: &str| {
-            let [http, by_socket] = [of(self).median(), of(socket).median()];
-            format!("{http:.1} / {by_socket:.1} {unit}")
+        let all = |of: fn(&Self) -> &Spread, unit: &str| {
+            let [http, usual, by_socket] = [self, auto, socket].map(|one| of(one).median());
+            format!("{http:.1} / {usual:.1} / {by_socket:.1} {unit}")
         };
-        let bytes = socket.sent.median() / self.sent.median();
+        let bytes = auto.sent.median().max(socket.sent.median()) / self.sent.median();
         let most = format!("at most {MOST_BYTES} of it");
         vec![
             Line::new(&format!("{name}: answers"), verdict, "equal", same),
-            informational("  a turn, HTTP / WebSocket", both(|one| &one.turn, "ms")),
+            informational("  a turn, HTTP / auto / WebSocket", all(|one| &one.turn, "ms")),
             Line::new(
-                "  sent, HTTP / WebSocket",
-                both(|one| &one.sent, "KB"),
+                "  sent, HTTP / auto / WebSocket",
+                all(|one| &one.sent, "KB"),
                 most,
                 bytes <= MOST_BYTES,
             ),
-            informational("  cached input, HTTP / WebSocket", both(|one| &one.cached, "%")),
+            informational("  cached input, HTTP / auto / WebSocket", all(|one| &one.cached, "%")),
         ]
     }
 }
 
-/// Runs a loop to its end; returns what the tool was called with, and the last words.
-async fn run(harness: &Harness, dialect: Dialect, calls: usize) -> Result<Vec<String>, BoxError> {
-    let instructions = "You help with the weather. ".repeat(300);
+/// Runs a loop to its end, as the conversation of that number; returns what the tool was called with, and the last
+/// words.
+async fn run(
+    harness: &Harness,
+    dialect: Dialect,
+    (number, calls): (usize, usize),
+) -> Result<Vec<String>, BoxError> {
+    let instructions = format!("{number}. {}", "You help with the weather. ".repeat(300));
     let mut conversation = Conversation::new(dialect.path(), &instructions);
     conversation.result = format!("12 C {}", "and the wind is from the west ".repeat(60));
     conversation.say(&format!("MODE:steps:{calls}"));

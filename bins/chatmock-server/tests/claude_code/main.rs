@@ -81,7 +81,7 @@ fn main() -> ExitCode {
     conclusion.exit_code()
 }
 
-const TESTS: [(&str, Test); 14] = [
+const TESTS: [(&str, Test); 17] = [
     ("an_answer_is_printed", session::prints),
     ("a_tool_loop_runs_a_command", session::runs_a_command),
     ("a_file_is_read_and_then_edited_in_a_resumed_session", session::edits),
@@ -95,6 +95,12 @@ const TESTS: [(&str, Test); 14] = [
     ("a_conversation_is_compacted_and_goes_on", session::compacts),
     ("an_overload_in_the_middle_is_told", session::meets_an_overload_in_the_middle),
     ("an_overload_is_tried_again_and_told", session::meets_an_overload),
+    ("an_overload_that_passes_is_tried_again_and_answered", session::outlives_an_overload),
+    (
+        "an_overload_in_the_middle_that_passes_is_tried_again_and_answered",
+        session::outlives_an_overload_in_the_middle,
+    ),
+    ("another_model_is_chosen_within_a_session", session::changes_the_model),
     ("a_spent_plan_is_told_at_once_with_the_time_of_its_reset", session::meets_a_limit),
 ];
 

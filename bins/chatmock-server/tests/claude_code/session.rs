@@ -1,10 +1,11 @@
 //! Sessions of Claude Code in scratch folders, and what each test looks for in them.
 
+use std::io::Write;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::{Command, Output, Stdio};
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
 use crate::background::BackgroundProgram;
@@ -67,27 +68,59 @@ impl Session {
 
     /// Asks for one answer, with more flags and variables.
     fn ask(&self, text: &str, flags: &[&str], variables: &[(&str, &str)]) -> Printed {
+        let mut command = self.program(flags, variables);
+        command.args(["--", text]).stdin(Stdio::null());
+        Printed::of(&command.output().unwrap())
+    }
+
+    /// Says several things in one session, as programs that embed it do.
+    fn converse(&self, texts: &[&str]) -> Printed {
+        let mut command = self.program(&["--input-format", "stream-json"], &[]);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        let mut input = child.stdin.take().unwrap();
+        for text in texts {
+            let message = json!({"role": "user", "content": text});
+            writeln!(input, "{}", json!({"type": "user", "message": message})).unwrap();
+        }
+        drop(input);
+        Printed::of(&child.wait_with_output().unwrap())
+    }
+
+    /// The program, with its folder and its server.
+    fn program(&self, flags: &[&str], variables: &[(&str, &str)]) -> Command {
         let Ok(program) = CLAUDE.prepare("") else { panic!("it was installed before") };
         let mut command = Command::new("timeout");
         command.arg(PATIENCE).arg(program.get_program());
         command.args(["-p", "--output-format", "stream-json", "--verbose"]).args(flags);
-        command.arg("--allowedTools").args(TOOLS).args(["--", text]);
+        command.arg("--allowedTools").args(TOOLS);
         command.env_clear().envs(std::env::var_os("PATH").map(|path| ("PATH", path)));
         command.env("HOME", self.folder.path().join("home"));
         command.env("ANTHROPIC_BASE_URL", &self.server.url).env("ANTHROPIC_AUTH_TOKEN", "unused");
         command.env("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1");
         command.env("DISABLE_AUTOUPDATER", "1").env("CLAUDE_CODE_MAX_RETRIES", "1");
-        command.envs(variables.iter().copied()).current_dir(self.project()).stdin(Stdio::null());
-        let output = command.output().unwrap();
-        let text = String::from_utf8_lossy(&output.stdout);
-        let printed: Vec<Value> =
-            text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
-        assert!(!printed.is_empty(), "{text}{}", String::from_utf8_lossy(&output.stderr));
-        Printed(printed)
+        command.envs(variables.iter().copied()).current_dir(self.project());
+        command
     }
 }
 
 impl Printed {
+    /// Reads what was printed.
+    fn of(output: &Output) -> Self {
+        let text = String::from_utf8_lossy(&output.stdout);
+        let printed: Vec<Value> =
+            text.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+        assert!(!printed.is_empty(), "{text}{}", String::from_utf8_lossy(&output.stderr));
+        Self(printed)
+    }
+
+    /// The models that answered, in order.
+    fn models(&self) -> Vec<&str> {
+        let answers = self.0.iter().filter(|line| line["type"] == "assistant");
+        let models = answers.filter_map(|line| line["message"]["model"].as_str());
+        models.filter(|model| *model != "<synthetic>").collect()
+    }
+
     /// The answer, and whether it is an error.
     fn result(&self) -> (&str, bool) {
         let result = self.0.iter().find(|line| line["type"] == "result");
@@ -217,15 +250,37 @@ pub(crate) fn compacts(session: &Session) {
 }
 
 pub(crate) fn meets_an_overload_in_the_middle(session: &Session) {
-    let printed = session.ask("MODE:fail-after", &[], &[]);
-    let (told, is_error) = printed.result();
-    assert!(is_error && told.contains("failed half way"), "{told}");
+    for (mode, words) in [("fail-after", "failed half way"), ("overloaded-after", "overloaded")] {
+        let printed = session.ask(&format!("MODE:{mode}"), &[], &[]);
+        let (told, is_error) = printed.result();
+        assert!(is_error && told.contains(words), "{mode}: {told}");
+    }
 }
 
 pub(crate) fn meets_an_overload(session: &Session) {
     let printed = session.ask("MODE:overloaded", &[], &[]);
     let (told, is_error) = printed.result();
     assert!(is_error && told.contains("529"), "{told}");
+}
+
+/// The server itself asks twice for a turn that is overloaded at once.
+pub(crate) fn outlives_an_overload(session: &Session) {
+    let printed = session.ask("MODE:overloaded:2", &[], &[]);
+    assert!(printed.answer().starts_with("You said: "), "{}", printed.answer());
+}
+
+pub(crate) fn outlives_an_overload_in_the_middle(session: &Session) {
+    let printed = session.ask("MODE:overloaded-after:1", &[], &[]);
+    assert!(printed.answer().starts_with("You said: "), "{}", printed.answer());
+}
+
+pub(crate) fn changes_the_model(session: &Session) {
+    let printed = session.converse(&["/model haiku", "hello there"]);
+    printed.answer();
+    let models = printed.models();
+    assert!(!models.is_empty() && models.iter().all(|model| model.contains("haiku")), "{models:?}");
+    let printed = session.converse(&["/model gpt-6-sol", "hello there"]);
+    assert!(printed.models().iter().all(|model| *model == "gpt-6-sol"), "{:?}", printed.models());
 }
 
 pub(crate) fn meets_a_limit(session: &Session) {

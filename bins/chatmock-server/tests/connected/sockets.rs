@@ -13,7 +13,7 @@ use crate::process::{Running, demo};
 use crate::{ANSWER, CLIENTS, Package, QUESTION, demand, is_asked, not_asked};
 
 /// The library for agents, whose transport is chosen in the program.
-const AGENTS: Package = Package::Pip(&["openai-agents==0.24.0", "websockets==17.4"]);
+const AGENTS: Package = Package::Pip(&["openai-agents==0.24.0", "websockets==16.1.1"]);
 
 /// A tool, a stream, and a second turn, over one socket.
 const SCRIPT: &str = r#"

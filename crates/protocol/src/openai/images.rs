@@ -120,9 +120,9 @@ pub struct Usage {
     /// Tokens read.
     #[serde(default)]
     pub input_tokens: u64,
-    /// The same by kind.
-    #[serde(default)]
-    pub input_tokens_details: InputDetails,
+    /// The same by kind, where it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub input_tokens_details: Option<InputDetails>,
     /// Tokens written.
     #[serde(default)]
     pub output_tokens: u64,
@@ -146,13 +146,13 @@ impl Usage {
     /// Adds the counts of another picture.
     #[must_use]
     pub fn plus(self, other: Self) -> Self {
-        let (own, more) = (self.input_tokens_details, other.input_tokens_details);
+        let details = self.input_tokens_details.zip(other.input_tokens_details);
         Self {
             input_tokens: self.input_tokens.saturating_add(other.input_tokens),
-            input_tokens_details: InputDetails {
+            input_tokens_details: details.map(|(own, more)| InputDetails {
                 image_tokens: own.image_tokens.saturating_add(more.image_tokens),
                 text_tokens: own.text_tokens.saturating_add(more.text_tokens),
-            },
+            }),
             output_tokens: self.output_tokens.saturating_add(other.output_tokens),
             total_tokens: self.total_tokens.saturating_add(other.total_tokens),
         }

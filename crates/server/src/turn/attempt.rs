@@ -16,7 +16,7 @@ use chatmock_auth::FaultKind;
 use chatmock_protocol::responses::Event;
 use chatmock_protocol::sse::Frame;
 use chatmock_translate::{Failure, FailureKind, Finish, Notice};
-use chatmock_upstream::{Adjustment, Credentials, Events, Prepared};
+use chatmock_upstream::{Adjustment, Client, Credentials, Events, NextSocket, Prepared};
 use futures::FutureExt;
 use futures::future::BoxFuture;
 use http::{HeaderName, HeaderValue};
@@ -52,6 +52,8 @@ pub(crate) struct Attempt {
     pub(crate) withheld: bool,
     /// Whose answer it is.
     credentials: Arc<Credentials>,
+    /// What is needed to open a socket for the turn after this one, until it is known that one comes.
+    next_socket: Option<Box<NextSocket>>,
     /// The place that it has until its last byte.
     pub(crate) place: Place,
     /// Who is to own the response at the backend, until its id is known.
@@ -102,10 +104,11 @@ impl EventSource {
     ) -> Self {
         let (services, credentials) = (Arc::clone(services), Arc::clone(credentials));
         let opening = async move {
-            let Opening { held, events, meta } = open(&services, &call, &credentials).await?;
+            let Opening { held, events, meta, next_socket } =
+                open(&services, &call, &credentials).await?;
             let Call { place, claimant, .. } = call;
             let withheld = meta.reasoning_left_out;
-            Ok(Attempt { held, events, meta, withheld, credentials, place, claimant })
+            Ok(Attempt { held, events, meta, withheld, credentials, next_socket, place, claimant })
         };
         Self::Attempt(opening.boxed())
     }
@@ -159,6 +162,15 @@ impl EventSource {
         }
     }
 
+    /// Opens a socket for the next turn, where that is of use: the answer calls a tool.
+    pub(crate) fn open_next_socket(&mut self, client: &Client) {
+        if let Self::Running(attempt) = self
+            && let Some(next) = attempt.next_socket.take()
+        {
+            client.open_ahead(*next);
+        }
+    }
+
     /// Takes the metadata, once it is known.
     pub(crate) fn take_meta(&mut self) -> Option<ResponseMeta> {
         match self {
@@ -199,6 +211,7 @@ struct Opening {
     held: HeldFrames,
     events: Events,
     meta: ResponseMeta,
+    next_socket: Option<Box<NextSocket>>,
 }
 
 /// Why an answer was not opened.
@@ -279,7 +292,7 @@ async fn attempt(
     let reasoning_left_out = unreadable || withheld.is_some();
     let notices = opened.adjustments.into_iter().map(failure::notice).chain(withheld).collect();
     let meta = ResponseMeta { forwarded: opened.limit_headers, notices, reasoning_left_out };
-    Ok(Opening { held, events, meta })
+    Ok(Opening { held, events, meta, next_socket: opened.next_socket })
 }
 
 fn frame(next: Option<Result<Frame, chatmock_upstream::Error>>) -> Result<Frame, Failure> {

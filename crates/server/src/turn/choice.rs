@@ -4,8 +4,9 @@ use std::ops::ControlFlow;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use chatmock_protocol::responses::Usage;
 use chatmock_protocol::responses::event::{Body, Phase};
+use chatmock_protocol::responses::item::OutputKind;
+use chatmock_protocol::responses::{OutputItem, Usage};
 use chatmock_translate::{Encoder, End, Failure, Notice, Out};
 
 use super::attempt::{Attempt, EventSource, NextEvent, parse};
@@ -149,6 +150,11 @@ impl<E: Encoder> Choice<E> {
         if let (Some((_, thought)), Body::ItemDone { item, .. }) = (&mut self.thought, &event.body)
         {
             thought.note(item);
+        }
+        if let Body::ItemAdded { item: OutputItem { kind: OutputKind::Call { .. } }, .. }
+        | Body::ItemDone { item: OutputItem { kind: OutputKind::Call { .. } }, .. } = &event.body
+        {
+            self.source.open_next_socket(&services.state.client);
         }
         if phase == Phase::End {
             self.notice = self.source.note_withheld(frame, services);

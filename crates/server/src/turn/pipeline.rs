@@ -230,6 +230,7 @@ fn without_credentials(services: &TurnServices, error: Error) -> Failure {
     if matches!(error, Error::Credentials(CredentialError::SignedOut(_))) {
         services.state.reasoning.clear();
         services.state.answers.clear();
+        services.state.client.close_idle_sockets();
     }
     failure::from_upstream(error)
 }

@@ -57,6 +57,10 @@ fn in_the_stream(mode: Mode, context: &ModeContext<'_>) -> Option<Script> {
             composer.emit("error", members! {"error": error.clone()});
             composer.fail(error)
         }
+        Mode::OverloadedAfter => {
+            half_a_message(&mut composer, "This will not");
+            composer.fail(error("server_is_overloaded", OVERLOADED))
+        }
         _ => return None,
     };
     Some(script)

@@ -19,9 +19,10 @@ use crate::prepare::Prepared;
 use crate::recording;
 use crate::request_headers::turn_headers;
 use crate::route::HeaderSet;
+use crate::session::SessionId;
 use crate::socket::{
-    self, Begun, Chain, Finish, FrameState, Handshake, Key, Place, SentRequest, Socket,
-    SocketAnswer, SocketPool, Taken, accepted_key, handshake_headers,
+    self, Begun, Chain, Finish, FrameState, Handshake, Key, Login, Place, SentRequest, Socket,
+    SocketAnswer, SocketPool, Taken, Way, accepted_key, handshake_headers,
 };
 use crate::{rate_limits, response, retry_after};
 
@@ -30,8 +31,11 @@ struct Ready {
     socket: Socket,
     opened: Instant,
     place: Place,
+    login: Login,
     /// The conversation so far, on a socket that had it.
     chain: Option<Chain>,
+    /// True if it was idle: the backend may have closed it in the meantime.
+    was_idle: bool,
     /// The headers of the handshake, of a new one.
     headers: HeaderMap,
 }
@@ -39,9 +43,26 @@ struct Ready {
 /// The time that a handshake may take.
 const HANDSHAKE: Duration = Duration::from_secs(15);
 
+/// What came of a request that might have gone over a socket.
+pub(super) enum OverSocket {
+    Opened(Box<Opened>),
+    /// It is to be sent as a POST; the next one of its conversation may have a socket.
+    Post(Option<Box<NextSocket>>),
+}
+
+/// What is needed to open a socket for the next turn of a conversation.
+#[derive(Debug)]
+pub struct NextSocket {
+    key: Key,
+    login: Login,
+    credentials: Arc<Credentials>,
+    session: SessionId,
+    holder: Option<String>,
+    received_via: Option<String>,
+}
+
 impl Client {
-    /// Sends a request over a socket; `None` where it is to be sent over HTTP: because a socket is of no use, or nothing
-    /// came of it before the first event.
+    /// Sends a request over a socket, unless a socket is of no use, or nothing came of it before the first event.
     ///
     /// # Errors
     /// The backend's refusal of the request, and those of an answer that does not begin.
@@ -49,21 +70,50 @@ impl Client {
         &self,
         prepared: &Prepared,
         credentials: &Arc<Credentials>,
-    ) -> Result<Option<Opened>, Error> {
+    ) -> Result<OverSocket, Error> {
+        let post = Ok(OverSocket::Post(None));
         let Some(pool) = self.sockets.as_ref().filter(|_| self.route.profile().sockets) else {
-            return Ok(None);
+            return post;
         };
         let body = prepared.body();
-        let Ok(text) = std::str::from_utf8(body) else { return Ok(None) };
-        let key = key(prepared, credentials, text);
-        if !socket::fits(body) || !pool.wants(&key) {
-            return Ok(None);
+        let Ok(text) = std::str::from_utf8(body) else { return post };
+        let (key, login) = (key(prepared, credentials, text), login(credentials));
+        pool.close_superseded(&login);
+        if !socket::fits(body) {
+            return post;
         }
-        let Some(ready) = self.socket(pool, &key, (prepared, credentials)).await else {
-            return Ok(None);
-        };
-        let Ready { mut socket, opened, place, chain, headers } = ready;
-        let session = prepared.session();
+        match pool.way(&key) {
+            Way::Post => return post,
+            Way::SocketNext => {
+                let next = NextSocket {
+                    key,
+                    login,
+                    credentials: Arc::clone(credentials),
+                    session: prepared.session().clone(),
+                    holder: prepared.holder().map(str::to_owned),
+                    received_via: prepared.received_via().map(str::to_owned),
+                };
+                return Ok(OverSocket::Post(Some(Box::new(next))));
+            }
+            Way::Socket => {}
+        }
+        let ready = self.socket(pool, &key, (prepared, credentials)).await;
+        let Some(ready) = ready else { return post };
+        let opened = self.ask(ready, key, (prepared, credentials)).await?;
+        Ok(opened.map_or(OverSocket::Post(None), |opened| OverSocket::Opened(Box::new(opened))))
+    }
+
+    /// Sends a request on a socket; `None` where nothing came of it.
+    async fn ask(
+        &self,
+        ready: Ready,
+        key: Key,
+        (prepared, credentials): (&Prepared, &Arc<Credentials>),
+    ) -> Result<Option<Opened>, Error> {
+        let Some(pool) = &self.sockets else { return Ok(None) };
+        let Ready { mut socket, opened, place, login, chain, was_idle, headers } = ready;
+        let (body, session) = (prepared.body(), prepared.session());
+        let Ok(text) = std::str::from_utf8(body) else { return Ok(None) };
         let text = &*socket::with_state(text, self.turn_states.find(session, body).as_ref());
         let next = chain.as_ref().and_then(|chain| chain.continued(text));
         let is_delta = next.is_some();
@@ -73,19 +123,19 @@ impl Client {
             Begun::Events(first) => first,
             // A new connection that took the request and broke may have begun to answer it: sent once more, it could be
             // paid for twice. One that was idle has most likely been closed in the meantime.
-            Begun::Closed if chain.is_none() => return Err(Error::SocketClosed),
+            Begun::Closed if !was_idle => return Err(Error::SocketClosed),
             Begun::Closed | Begun::Nothing => {
                 tracing::info!(
-                    reused = chain.is_some(),
+                    was_idle,
                     "nothing came over a socket, sending the request over HTTP"
                 );
                 return Ok(None);
             }
         };
-        tracing::debug!(reused = chain.is_some(), is_delta, bytes = sent, "a turn over a socket");
+        tracing::debug!(was_idle, is_delta, bytes = sent, "a turn over a socket");
         self.source.accepted(credentials);
         let (pool, sent) = (Arc::clone(pool), SentRequest::of(text));
-        let finish = Finish { pool, key, sent, opened, place };
+        let finish = Finish { pool, key, login, sent, opened, place };
         let (states, session) = (self.turn_states.clone(), session.clone());
         let state = FrameState { states, session, body: body.clone() };
         let body = SocketAnswer::new(socket, first, finish, state);
@@ -100,29 +150,55 @@ impl Client {
         key: &Key,
         (prepared, credentials): (&Prepared, &Credentials),
     ) -> Option<Ready> {
-        if let Some(Taken { socket, chain, opened, place }) = pool.take(key).await {
-            let headers = HeaderMap::new();
-            return Some(Ready { socket, opened, place, chain: Some(chain), headers });
+        if let Some(Taken { socket, headers, chain, login, opened, place }) = pool.take(key).await {
+            let was_idle = true;
+            return Some(Ready { socket, opened, place, login, chain, was_idle, headers });
+        }
+        // One that was opened ahead may have failed in the meantime.
+        if !pool.may_open() {
+            return None;
         }
         let place = pool.place(prepared.holder())?;
-        let made = self.handshake(prepared, credentials).await;
+        let made = self.handshake(prepared.session(), prepared.received_via(), credentials).await;
         pool.note(made.as_ref().map(|_| ()).map_err(|outcome| *outcome));
         let (socket, headers) = made.ok()?;
-        Some(Ready { socket, opened: Instant::now(), place, chain: None, headers })
+        if let Some(state) = headers.get(TURN_STATE) {
+            self.turn_states.keep(prepared.session(), prepared.body(), state);
+        }
+        let (opened, login) = (Instant::now(), login(credentials));
+        Some(Ready { socket, opened, place, login, chain: None, was_idle: false, headers })
+    }
+
+    /// Opens a socket for the next turn of a conversation, which is known to come: this one calls a tool. Only the
+    /// connection is made; nothing is asked on it.
+    pub fn open_ahead(&self, next: NextSocket) {
+        let NextSocket { key, login, credentials, session, holder, received_via } = next;
+        let Some(pool) = self.sockets.as_ref().filter(|pool| pool.may_open()) else { return };
+        let client = self.clone();
+        let made =
+            async move { client.handshake(&session, received_via.as_deref(), &credentials).await };
+        pool.open_ahead((key, login), holder.as_deref(), made);
+    }
+
+    /// Closes the sockets on which nothing is asked, as those of an account that was signed out.
+    pub fn close_idle_sockets(&self) {
+        if let Some(pool) = &self.sockets {
+            pool.close_idle();
+        }
     }
 
     /// Opens a socket.
     async fn handshake(
         &self,
-        prepared: &Prepared,
+        session: &SessionId,
+        received_via: Option<&str>,
         credentials: &Credentials,
     ) -> Result<(Socket, HeaderMap), Handshake> {
-        let session = prepared.session();
         let mut headers = turn_headers(&self.route, &self.caller, credentials, session);
         let is_codex = self.route.profile().headers == HeaderSet::Codex;
         let key = handshake_headers(&mut headers, is_codex);
         let custom = self.route.has_custom_base();
-        if let Some(via) = custom.then(|| self.via.header(prepared.received_via())).flatten() {
+        if let Some(via) = custom.then(|| self.via.header(received_via)).flatten() {
             headers.insert(VIA, via);
         }
         let address = self.endpoints.responses.clone();
@@ -144,9 +220,6 @@ impl Client {
             }
         }
         let headers = answer.headers().clone();
-        if let Some(state) = headers.get(TURN_STATE) {
-            self.turn_states.keep(session, prepared.body(), state);
-        }
         let upgraded = answer.upgrade().await.map_err(|_| Handshake::Failed)?;
         let config = WebSocketConfig::default()
             .read_buffer_size(8 * 1024)
@@ -165,6 +238,7 @@ impl Client {
             adjustments: Adjustment::of_model(prepared.model(), served).into_iter().collect(),
             request_id: response::request_id(headers),
             retries: 0,
+            next_socket: None,
             events: events.without_namespace(prepared.namespace().cloned()),
         }
     }
@@ -181,4 +255,9 @@ fn key(prepared: &Prepared, credentials: &Credentials, body: &str) -> Key {
     let shape = ["model", "instructions", "tools"].map(member);
     let holder = prepared.holder().unwrap_or_default();
     Key::of(&[credentials.token(), account, holder, session, shape[0], shape[1], shape[2]])
+}
+
+/// Whose sign-in a socket is opened with.
+fn login(credentials: &Credentials) -> Login {
+    Login::of(credentials.account_id().unwrap_or_default(), credentials.token())
 }

@@ -8,6 +8,7 @@ use chatmock_protocol::responses;
 use reqwest::header::{CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, VIA};
 use reqwest::{Method, Request, Response};
 
+use super::socket::{NextSocket, OverSocket};
 use super::{Client, Retries, request};
 use crate::adjustment::Adjustment;
 use crate::config::Limits;
@@ -84,9 +85,10 @@ impl Client {
         prepared: &Prepared,
         credentials: &Arc<Credentials>,
     ) -> Result<Opened, Error> {
-        if let Some(opened) = self.over_socket(prepared, credentials).await? {
-            return Ok(opened);
-        }
+        let next_socket = match self.over_socket(prepared, credentials).await? {
+            OverSocket::Opened(opened) => return Ok(*opened),
+            OverSocket::Post(next) => next,
+        };
         let tape = self.tape(prepared, credentials);
         let call = self.turn_call(prepared);
         let response = match self.exchange(credentials, self.limits.header, call).await {
@@ -99,7 +101,8 @@ impl Client {
         if let Some(state) = response.headers().get(TURN_STATE) {
             self.turn_states.keep(prepared.session(), prepared.body(), state);
         }
-        Ok(Opened::new(response, &self.limits, prepared, tape))
+        let opened = Opened::new(response, &self.limits, prepared, tape);
+        Ok(Opened { next_socket, ..opened })
     }
 
     /// Begins to record a call, where calls are recorded.
@@ -164,6 +167,8 @@ pub struct Opened {
     pub request_id: Option<String>,
     /// The number of calls that failed before the one that is answered.
     pub retries: u32,
+    /// What [`Client::open_ahead`] needs, where the next turn of the conversation may go over a socket.
+    pub next_socket: Option<Box<NextSocket>>,
     /// The events, as they arrive.
     pub events: Events,
 }
@@ -180,6 +185,7 @@ impl Opened {
             adjustments: Adjustment::of_model(prepared.model(), served).into_iter().collect(),
             retries: response.extensions().get::<Retries>().map_or(0, |retries| retries.0),
             request_id: response::request_id(headers),
+            next_socket: None,
             events: recording::events(tape, limits, response)
                 .without_namespace(prepared.namespace().cloned()),
         }

@@ -7,12 +7,13 @@ use std::task::{Context, Poll, ready};
 
 use bytes::{BufMut, Bytes, BytesMut};
 use futures::Stream;
+use reqwest::header::HeaderMap;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use tokio::time::Instant;
 use tokio_tungstenite::tungstenite::Message;
 
-use super::pool::{Place, Taken};
+use super::pool::{Login, Place, Taken};
 use super::{FrameState, Key, SentRequest, Socket, SocketPool};
 use crate::error::Error;
 
@@ -20,6 +21,7 @@ use crate::error::Error;
 pub(crate) struct Finish {
     pub(crate) pool: Arc<SocketPool>,
     pub(crate) key: Key,
+    pub(crate) login: Login,
     pub(crate) sent: SentRequest,
     pub(crate) opened: Instant,
     pub(crate) place: Place,
@@ -101,9 +103,10 @@ impl SocketAnswer {
         else {
             return;
         };
-        let Finish { pool, key, sent, opened, place } = finish;
-        let chain = sent.answered(id, &std::mem::take(&mut self.output));
-        pool.put(key, Taken { socket, chain, opened, place });
+        let Finish { pool, key, login, sent, opened, place } = finish;
+        let chain = Some(sent.answered(id, &std::mem::take(&mut self.output)));
+        let headers = HeaderMap::new();
+        pool.put(key, Taken { socket, headers, chain, login, opened, place });
     }
 }
 

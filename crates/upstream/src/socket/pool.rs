@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
-use futures::{FutureExt, SinkExt, StreamExt};
+use futures::FutureExt;
+use reqwest::header::HeaderMap;
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, MissedTickBehavior};
-use tokio_tungstenite::tungstenite::{Bytes, Message};
+use tokio::time::Instant;
 
-use super::io::shrink;
+use super::keeper::keep;
 use super::{Chain, Handshake, Socket};
 
 /// The most sockets, and the most of one holder where there are several.
@@ -24,9 +24,8 @@ const MAX_AGE: Duration = Duration::from_secs(55 * 60);
 /// The longest time without a request.
 const MAX_REST: Duration = Duration::from_secs(30 * 60);
 
-/// The time between two pings of an idle socket, and the silence after which it is dead.
-const PING: Duration = Duration::from_secs(25);
-const DEAD: Duration = Duration::from_secs(62);
+/// The same of a socket that was opened ahead, and had none yet.
+const MAX_UNUSED: Duration = Duration::from_secs(5 * 60);
 
 /// The handshakes in a row that may fail, and the pause after that.
 const MAX_FAILURES: u32 = 2;
@@ -51,10 +50,44 @@ impl Key {
     }
 }
 
+/// Whose sign-in a socket was opened with: the account, and its token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Login {
+    account: Key,
+    token: Key,
+}
+
+impl Login {
+    /// Makes it of the account's id and the token.
+    pub(crate) fn of(account: &str, token: &str) -> Self {
+        Self { account: Key::of(&[account]), token: Key::of(&[token]) }
+    }
+
+    /// Returns whether it is of the same account, before its token was renewed.
+    fn is_superseded_by(&self, newer: &Self) -> bool {
+        self.account == newer.account && self.token != newer.token
+    }
+}
+
+/// The way that a turn takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Over a socket.
+    Socket,
+    /// As a POST, and the next one of the conversation over a socket.
+    SocketNext,
+    /// As a POST.
+    Post,
+}
+
 /// A socket that is taken from the pool.
 pub(crate) struct Taken {
     pub(crate) socket: Socket,
-    pub(crate) chain: Chain,
+    /// The headers of its handshake, where nothing was asked on it yet.
+    pub(crate) headers: HeaderMap,
+    /// The conversation so far, once there is one.
+    pub(crate) chain: Option<Chain>,
+    pub(crate) login: Login,
     pub(crate) opened: Instant,
     pub(crate) place: Place,
 }
@@ -77,11 +110,12 @@ impl Drop for Place {
 
 struct Idle {
     key: Key,
-    chain: Chain,
+    chain: Option<Chain>,
+    login: Login,
     opened: Instant,
     place: Place,
     take: oneshot::Sender<()>,
-    keeper: JoinHandle<Option<Socket>>,
+    keeper: JoinHandle<Option<(Socket, HeaderMap)>>,
 }
 
 #[derive(Default)]
@@ -108,21 +142,39 @@ impl SocketPool {
         Self { state: Mutex::default(), always }
     }
 
-    /// Returns whether a turn of this conversation goes over a socket; the first one of a conversation, of which most
-    /// have no second, does not.
-    pub(crate) fn wants(&self, key: &Key) -> bool {
+    /// Returns the way of a turn of this conversation; the first one of a conversation, of which most have no second,
+    /// does not go over a socket.
+    pub(crate) fn way(&self, key: &Key) -> Way {
         let mut state = self.state();
-        if state.never || state.paused_until.is_some_and(|until| Instant::now() < until) {
-            return false;
+        if !state.may_open() {
+            return Way::Post;
         }
         if self.always || state.seen.contains(key) {
-            return true;
+            return Way::Socket;
         }
         if state.seen.len() == MAX_SEEN {
             state.seen.pop_front();
         }
         state.seen.push_back(*key);
-        false
+        Way::SocketNext
+    }
+
+    /// Returns whether handshakes are tried at all now.
+    pub(crate) fn may_open(&self) -> bool {
+        self.state().may_open()
+    }
+
+    /// Closes the idle sockets of an account's earlier tokens: each was opened with its own.
+    pub(crate) fn close_superseded(&self, login: &Login) {
+        let goes = |idle: &mut Idle| idle.login.is_superseded_by(login);
+        let gone: Vec<Idle> = self.state().idle.extract_if(.., goes).collect();
+        drop(gone);
+    }
+
+    /// Closes every idle socket.
+    pub(crate) fn close_idle(&self) {
+        let gone = std::mem::take(&mut self.state().idle);
+        drop(gone);
     }
 
     /// Notes how a handshake went.
@@ -155,9 +207,9 @@ impl SocketPool {
             if idle.opened.elapsed() >= MAX_AGE || idle.take.send(()).is_err() {
                 continue;
             }
-            if let Ok(Some(socket)) = idle.keeper.await {
-                let Idle { chain, opened, place, .. } = idle;
-                return Some(Taken { socket, chain, opened, place });
+            if let Ok(Some((socket, headers))) = idle.keeper.await {
+                let Idle { chain, login, opened, place, .. } = idle;
+                return Some(Taken { socket, headers, chain, login, opened, place });
             }
         }
     }
@@ -169,12 +221,10 @@ impl SocketPool {
         let holder = holder.map(|holder| Key::of(&[holder]));
         loop {
             let mut state = self.state();
-            let own = state.places.iter().filter(|other| **other == holder).count();
-            let is_own = holder.is_some() && own >= MAX_EACH;
-            if !is_own && state.places.len() < MAX_SOCKETS {
-                state.places.push(holder);
-                return Some(Place { pool: Arc::downgrade(self), holder });
-            }
+            let is_own = match state.try_place(holder) {
+                Ok(()) => return Some(Place { pool: Arc::downgrade(self), holder }),
+                Err(Full { of_the_holder }) => of_the_holder,
+            };
             let gives_way = |idle: &Idle| !is_own || idle.place.holder == holder;
             let ended = state.idle.iter().position(|idle| idle.keeper.is_finished());
             let at = ended.or_else(|| state.idle.iter().position(gives_way))?;
@@ -187,14 +237,49 @@ impl SocketPool {
 
     /// Keeps a socket whose answer has come to its end; an older one of the same conversation goes.
     pub(crate) fn put(self: &Arc<Self>, key: Key, taken: Taken) {
-        let Taken { socket, chain, opened, place } = taken;
+        let Taken { socket, chain, login, opened, place, .. } = taken;
         let (take, taken) = oneshot::channel();
         let until = (opened + MAX_AGE).min(Instant::now() + MAX_REST);
-        let keeper = tokio::spawn(keep(socket, taken, until));
+        let kept = keep(socket, taken, until).map(|kept| Some((kept?, HeaderMap::new())));
+        let keeper = tokio::spawn(kept);
+        self.push(Idle { key, chain, login, opened, place, take, keeper });
+    }
+
+    /// Opens a socket for the next turn of a conversation, so that this one need not wait for the handshake. No other
+    /// socket gives way to it, and nothing is sent on it before there is a turn.
+    pub(crate) fn open_ahead<F>(
+        self: &Arc<Self>,
+        (key, login): (Key, Login),
+        holder: Option<&str>,
+        made: F,
+    ) where
+        F: Future<Output = Result<(Socket, HeaderMap), Handshake>> + Send + 'static,
+    {
+        let holder = holder.map(|holder| Key::of(&[holder]));
+        let is_full = {
+            let mut state = self.state();
+            state.idle.iter().any(|idle| idle.key == key) || state.try_place(holder).is_err()
+        };
+        if is_full {
+            return;
+        }
+        let place = Place { pool: Arc::downgrade(self), holder };
+        let (take, taken) = oneshot::channel();
+        let (pool, opened) = (Arc::downgrade(self), Instant::now());
+        let keeper = tokio::spawn(async move {
+            let made = made.await;
+            pool.upgrade()?.note(made.as_ref().map(|_| ()).map_err(|outcome| *outcome));
+            let (socket, headers) = made.ok()?;
+            Some((keep(socket, taken, opened + MAX_UNUSED).await?, headers))
+        });
+        self.push(Idle { key, chain: None, login, opened, place, take, keeper });
+    }
+
+    fn push(&self, new: Idle) {
         let mut state = self.state();
-        let goes = |idle: &mut Idle| idle.key == key || idle.keeper.is_finished();
+        let goes = |idle: &mut Idle| idle.key == new.key || idle.keeper.is_finished();
         let gone: Vec<Idle> = state.idle.extract_if(.., goes).collect();
-        state.idle.push(Idle { key, chain, opened, place, take, keeper });
+        state.idle.push(new);
         // Their places are given back under the same lock.
         drop(state);
         drop(gone);
@@ -205,38 +290,26 @@ impl SocketPool {
     }
 }
 
-/// Reads an idle socket until it is taken, so that its pings are answered; `None` once it is closed, too old or let go.
-async fn keep(mut socket: Socket, taken: oneshot::Receiver<()>, until: Instant) -> Option<Socket> {
-    let mut pings = tokio::time::interval_at(Instant::now() + PING, PING);
-    pings.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut heard = Instant::now();
-    let mut taken = std::pin::pin!(taken);
-    loop {
-        // With nothing to be read, what a large message left behind can go.
-        match socket.next().now_or_never() {
-            None => drop(shrink(&mut socket)),
-            Some(Some(Ok(Message::Close(_)) | Err(_)) | None) => return None,
-            Some(Some(Ok(_))) => {
-                heard = Instant::now();
-                continue;
-            }
+/// There is no place.
+struct Full {
+    /// True if its holder has as many as one may have, whatever the others have.
+    of_the_holder: bool,
+}
+
+impl State {
+    fn may_open(&self) -> bool {
+        !(self.never || self.paused_until.is_some_and(|until| Instant::now() < until))
+    }
+
+    /// Takes a place that nobody has.
+    fn try_place(&mut self, holder: Option<Key>) -> Result<(), Full> {
+        let own = self.places.iter().filter(|other| **other == holder).count();
+        let of_the_holder = holder.is_some() && own >= MAX_EACH;
+        if of_the_holder || self.places.len() >= MAX_SOCKETS {
+            return Err(Full { of_the_holder });
         }
-        tokio::select! {
-            taken = &mut taken => return taken.is_ok().then_some(socket),
-            next = socket.next() => match next {
-                Some(Ok(Message::Close(_))) | Some(Err(_)) | None => return None,
-                Some(Ok(_)) => heard = Instant::now(),
-            },
-            _ = pings.tick() => {
-                if heard.elapsed() > DEAD || socket.send(Message::Ping(Bytes::new())).await.is_err() {
-                    return None;
-                }
-            }
-            () = tokio::time::sleep_until(until) => {
-                let _ = socket.close(None).await;
-                return None;
-            }
-        }
+        self.places.push(holder);
+        Ok(())
     }
 }
 
@@ -266,20 +339,46 @@ mod tests {
         assert_eq!(alone.len(), 8, "without keys there are only those of all");
     }
 
+    #[tokio::test]
+    async fn a_renewed_token_closes_the_sockets_of_the_one_before() {
+        let pool = Arc::new(SocketPool::new(true));
+        let old = Login::of("account", "old");
+        let open = |key: &str, login: Login| {
+            pool.open_ahead((Key::of(&[key]), login), None, std::future::pending());
+        };
+        let counts = || {
+            let state = pool.state();
+            (state.idle.len(), state.places.len())
+        };
+        open("a", old);
+        open("a", old);
+        open("b", Login::of("other", "old"));
+        assert_eq!(counts(), (2, 2), "one for each conversation");
+        pool.close_superseded(&old);
+        assert_eq!(counts(), (2, 2));
+        pool.close_superseded(&Login::of("account", "new"));
+        assert_eq!(counts(), (1, 1));
+        pool.close_idle();
+        assert_eq!(counts(), (0, 0));
+    }
+
     #[tokio::test(start_paused = true)]
     async fn a_socket_is_for_the_second_turn_and_not_while_handshakes_fail() {
         let pool = SocketPool::new(false);
         let (one, other) = (Key::of(&["a", "b"]), Key::of(&["ab", ""]));
         assert_ne!(one, other);
-        assert_eq!([pool.wants(&one), pool.wants(&other), pool.wants(&one)], [false, false, true]);
+        assert_eq!(
+            [pool.way(&one), pool.way(&other), pool.way(&one)],
+            [Way::SocketNext, Way::SocketNext, Way::Socket]
+        );
         pool.note(Err(Handshake::Failed));
-        assert!(pool.wants(&one));
+        assert_eq!(pool.way(&one), Way::Socket);
         pool.note(Err(Handshake::Failed));
-        assert!(!pool.wants(&one));
+        assert_eq!(pool.way(&one), Way::Post);
         tokio::time::advance(PAUSE).await;
-        assert!(pool.wants(&one));
+        assert_eq!(pool.way(&one), Way::Socket);
         pool.note(Err(Handshake::Never));
         tokio::time::advance(PAUSE * 10).await;
-        assert!(!pool.wants(&one));
+        assert_eq!(pool.way(&one), Way::Post);
     }
 }

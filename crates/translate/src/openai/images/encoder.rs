@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use chatmock_protocol::json::{RawValue, Text};
 use chatmock_protocol::openai::error::ErrorObject;
-use chatmock_protocol::openai::images::{Event as Wire, InputDetails, Usage};
+use chatmock_protocol::openai::images::{Event as Wire, Usage};
 use chatmock_protocol::responses::event::Body;
 use chatmock_protocol::responses::{Event, Response};
 use chatmock_protocol::sse::Frame;
@@ -167,13 +167,14 @@ impl ImageEncoder {
         let Some(picture) = &mut self.picture else {
             return ControlFlow::Break(Err(self.none(response)));
         };
-        let of_model = response.usage.map(|usage| Usage {
+        // The counts of the turn say nothing about which of them were of pictures.
+        let of_turn = response.usage.map(|usage| Usage {
             input_tokens: usage.input,
-            input_tokens_details: InputDetails { image_tokens: 0, text_tokens: usage.input },
+            input_tokens_details: None,
             output_tokens: usage.output,
             total_tokens: usage.total,
         });
-        picture.usage = of_tool(frame.text()).or(of_model);
+        picture.usage = of_tool(frame.text()).or(of_turn);
         let end = End { usage: response.usage, ..End::new(Finish::Stop) };
         ControlFlow::Break(Ok(end))
     }

@@ -175,6 +175,8 @@ fn a_whole_reply_holds_the_picture_its_look_and_the_counts() {
         assert_eq!(reply[member], value);
     }
     assert!(reply["usage"]["total_tokens"].is_u64() && reply["created"].is_u64(), "{reply}");
+    let usage = reply["usage"].as_object().unwrap();
+    assert!(!usage.contains_key("input_tokens_details"), "it is not known: {reply}");
     // The backend also gives items in its last event alone, and the counts of the tool apart.
     let counts = json!({"input_tokens": 9, "output_tokens": 272, "total_tokens": 281,
         "input_tokens_details": {"text_tokens": 5, "image_tokens": 4}});
