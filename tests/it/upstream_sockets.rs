@@ -377,3 +377,23 @@ async fn nothing_is_generated_or_asked_ahead_of_a_turn() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_limits_of_an_account_are_those_of_the_latest_answer_on_a_kept_socket() {
+    let ground = Ground::codex(Transport::WebSocket).await;
+    let mut conversation = Conversation::new(crate::dialects::dialect("chat"), "You help.");
+    for used in ["31", "62.5", "93"] {
+        let events =
+            Script::mode(Mode::Keepalive).steps.into_iter().filter_map(|step| match step {
+                Step::Event(event) if !event.contains("codex.rate_limits") => Some(event),
+                _ => None,
+            });
+        let script = Script::events(events).with_header("x-codex-primary-used-percent", used);
+        ground.simulator.enqueue(script);
+        conversation.turn(&ground.server, "hello").await;
+        let limits = ground.server.get("/limits").await.json();
+        let shown = limits["limits"]["primary"]["used_percent"].as_f64();
+        assert_eq!(shown, used.parse().ok(), "{limits}");
+    }
+    assert_eq!((ground.handshakes(), ground.calls()), (1, (3, 0)));
+}

@@ -31,6 +31,7 @@ use crate::error_response::ErrorResponse;
 use crate::fast::Replay;
 use crate::faulty_stream::ConnectionFaults;
 use crate::http::{self, HttpRequest, add_header};
+use crate::rate_limits;
 use crate::record::{RecordedRequest, header_list};
 use crate::script::Script;
 use crate::service::Services;
@@ -203,6 +204,10 @@ impl Connection {
         script: Script,
         mut items: Vec<Value>,
     ) -> Option<()> {
+        // On a kept socket there is no head that could report them.
+        if let Some(event) = rate_limits::event(&script.headers) {
+            socket.feed(Message::text(event.to_string())).await.ok()?;
+        }
         let state = script.headers.iter().find(|(name, _)| name.eq_ignore_ascii_case(TURN_STATE));
         if let Some((name, state)) = state {
             let headers = json!({name: state});

@@ -141,9 +141,14 @@ impl LastLimits {
 
     /// Keeps the snapshot in a `codex.rate_limits` event.
     pub(crate) fn record_event(&self, frame: &Frame, holder: &Arc<Credentials>, now: u64) {
-        if let Some(snapshot) = read_event(frame.text(), now) {
-            self.record(snapshot, holder, now);
+        let Some(mut snapshot) = read_event(frame.text(), now) else { return };
+        let state = self.state();
+        let before = state.held.as_ref().filter(|held| held.whose.is(holder));
+        if let Some(before) = before.map(|held| &held.limits) {
+            snapshot = of_event(snapshot, before);
         }
+        drop(state);
+        self.record(snapshot, holder, now);
     }
 
     /// The newest snapshot with its time; one of another account does not count.
@@ -265,6 +270,22 @@ fn write(file: &Path, stored: &LimitsFile) -> Result<(), PrivateFileError> {
     serde_json::to_vec(stored).map_or(Ok(()), |text| cache_file::replace(file, &text))
 }
 
+/// Adds to what an event reports what is known besides: it has fewer facts than an answer's headers, and one about an
+/// additional limit has nothing of the account's own windows. On a kept socket there are no headers.
+fn of_event(mut event: Snapshot, before: &Snapshot) -> Snapshot {
+    for known in &before.further {
+        if !event.further.iter().any(|limit| limit.id == known.id) {
+            event.further.push(known.clone());
+        }
+    }
+    if event.primary.is_none() && event.secondary.is_none() {
+        return Snapshot { further: event.further, ..before.clone() };
+    }
+    event.active_limit = event.active_limit.or_else(|| before.active_limit.clone());
+    event.limit_name = event.limit_name.or_else(|| before.limit_name.clone());
+    event
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -298,6 +319,28 @@ mod tests {
         assert_eq!(known(&ann), Some(0));
         limits.record(with(None), &bob, 5);
         assert_eq!(known(&bob), None);
+    }
+
+    #[test]
+    fn an_event_takes_nothing_away_that_it_does_not_report() {
+        let limits = LastLimits::open(None);
+        let ann = holder(Some("ann"));
+        let event = |text: &str| {
+            let frame = Frame::new(bytes::Bytes::copy_from_slice(text.as_bytes()));
+            limits.record_event(&frame, &ann, 1);
+            limits.last(&ann).unwrap().1
+        };
+        let own = r#"{"type":"codex.rate_limits","plan_type":"plus","rate_limits":{"primary":
+            {"used_percent":12,"window_minutes":300,"reset_at":9}}}"#;
+        let spark = r#"{"type":"codex.rate_limits","metered_limit_name":"spark","rate_limits":
+            {"primary":{"used_percent":100,"window_minutes":300,"reset_at":9}}}"#;
+        event(own);
+        let both = event(spark);
+        assert_eq!(both.primary.unwrap().used_percent, 12.0);
+        assert_eq!((both.further.len(), both.plan.as_deref()), (1, Some("plus")));
+        let later = event(&own.replace("12", "13"));
+        assert_eq!((later.primary.unwrap().used_percent, later.further.len()), (13.0, 1));
+        assert_eq!(event(spark).further.len(), 1);
     }
 
     #[tokio::test(start_paused = true)]
