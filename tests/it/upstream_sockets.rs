@@ -383,12 +383,16 @@ async fn the_limits_of_an_account_are_those_of_the_latest_answer_on_a_kept_socke
     let ground = Ground::codex(Transport::WebSocket).await;
     let mut conversation = Conversation::new(crate::dialects::dialect("chat"), "You help.");
     for used in ["31", "62.5", "93"] {
-        let events =
-            Script::mode(Mode::Keepalive).steps.into_iter().filter_map(|step| match step {
-                Step::Event(event) if !event.contains("codex.rate_limits") => Some(event),
-                _ => None,
-            });
-        let script = Script::events(events).with_header("x-codex-primary-used-percent", used);
+        let response = json!({"id": format!("resp_{used}"), "output": []});
+        let delta = json!({"type": "response.output_text.delta", "output_index": 0,
+            "content_index": 0, "delta": "hi"});
+        let events = [
+            json!({"type": "response.created", "response": response}),
+            delta,
+            json!({"type": "response.completed", "response": response}),
+        ];
+        let script = Script::events(events.map(|event| event.to_string()))
+            .with_header("x-codex-primary-used-percent", used);
         ground.simulator.enqueue(script);
         conversation.turn(&ground.server, "hello").await;
         let limits = ground.server.get("/limits").await.json();
