@@ -296,6 +296,8 @@ pub struct StoreSettings {
     pub max_bytes: usize,
     /// The time for which a response is kept.
     pub max_age: Duration,
+    /// True if the answers that are on the disk are not in memory, too: only what is needed to find them is.
+    pub lean: bool,
 }
 
 impl StoreSettings {
@@ -314,6 +316,7 @@ impl StoreSettings {
             max_count: 20_000,
             max_bytes: 64 * 1024 * 1024,
             max_age: Duration::from_secs(7 * 24 * 3600),
+            lean: false,
         }
     }
 
@@ -322,7 +325,7 @@ impl StoreSettings {
         let directory = self.directory.as_ref().map(|folder| folder.join("answers"));
         let max_bytes = if directory.is_some() { 256 } else { 64 } * 1024 * 1024;
         let max_age = Duration::from_secs(24 * 3600);
-        Self { directory, max_count: 20_000, max_bytes, max_age }
+        Self { lean: directory.is_some(), directory, max_count: 20_000, max_bytes, max_age }
     }
 
     /// The bounds of those that may not be on the disk, where others are.
@@ -343,6 +346,7 @@ impl Default for StoreSettings {
             max_count: 1_000,
             max_bytes: 64 * 1024 * 1024,
             max_age: Duration::from_secs(24 * 3600),
+            lean: false,
         }
     }
 }

@@ -91,6 +91,8 @@ impl Driven {
 
     /// A picture of what is seen.
     pub(crate) fn picture(&self) -> Vec<u8> {
+        // A telephone shows none.
+        self.command("Emulation.setScrollbarsHidden", &json!({"hidden": true}));
         let picture = self.command("Page.captureScreenshot", &json!({"format": "png"}));
         STANDARD.decode(picture["data"].as_str().unwrap()).unwrap()
     }

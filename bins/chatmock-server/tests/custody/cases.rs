@@ -14,6 +14,7 @@ use chatmock_testkit::prerequisite::find_program;
 use libtest_mimic::{Completion, Failed, Trial};
 use tempfile::TempDir;
 
+use crate::clock;
 use crate::process::{Running, after, chat, program, quiet, text};
 
 const QUESTION: &str = "/v1/chat/completions";
@@ -52,7 +53,7 @@ pub(crate) fn trials() -> Vec<Trial> {
             Ok(Completion::Completed)
         },
     );
-    mounted.into_iter().chain([clock, bounded]).collect()
+    mounted.into_iter().chain([clock, bounded]).chain(clock::trials()).collect()
 }
 
 /// A mount, undone when dropped.

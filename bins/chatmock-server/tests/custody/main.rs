@@ -9,6 +9,8 @@ use std::process::ExitCode;
 #[cfg(target_os = "linux")]
 mod cases;
 #[cfg(target_os = "linux")]
+mod clock;
+#[cfg(target_os = "linux")]
 #[path = "../cli/process.rs"]
 #[allow(dead_code, reason = "the suite of the command line uses all of it")]
 mod process;

@@ -21,7 +21,7 @@ pub(crate) use self::kept::KeptAnswer;
 use self::recording::Recording;
 pub(crate) use self::recording::{Head, Reader};
 use self::retries::Retries;
-use super::responses::{Owner, ResponseStore, StoreKey};
+use super::responses::{Owner, ResponseStore, StoreKey, StoredResponse};
 use crate::clock::unix_now;
 use crate::error::StoreError;
 use crate::http::presence::Presence;
@@ -68,6 +68,14 @@ pub(crate) enum Begun {
     Joined(Reader),
     /// It was given before.
     Again(KeptAnswer),
+}
+
+/// What is known of a request at once.
+enum Known {
+    /// Its answer is under way now.
+    Begun(Begun),
+    /// It was answered before: where the answer lies, whose body may be on the disk alone.
+    Kept(Arc<ResponseStore>, StoreKey, Arc<StoredResponse>),
 }
 
 /// The answers that are kept and those under way.
@@ -126,14 +134,31 @@ impl Answers {
     ///
     /// # Errors
     /// 422 where its key was that of another request, 409 where its answer is under way and too long to be joined.
-    pub(crate) fn begin(&self, asked: &Asked, now: u64) -> Result<Begun, Failure> {
-        match &asked.sameness {
-            Sameness::Key { key, .. } => self.by_key(asked, key, now),
-            Sameness::Try { number, connection } => Ok(self.by_try(asked, *number, connection)),
+    pub(crate) async fn find(&self, asked: &Asked, now: u64) -> Result<Begun, Failure> {
+        loop {
+            let (store, name, stored) = match self.begin(asked, now)? {
+                Known::Begun(begun) => return Ok(begun),
+                Known::Kept(store, name, stored) => (store, name, stored),
+            };
+            let whole = store.whole(&name, stored).await;
+            match whole.and_then(|whole| KeptAnswer::read(&whole)) {
+                Some((_, answer)) => return Ok(Begun::Again(answer)),
+                // It was deleted meanwhile, or the disk has lost it.
+                None => store.forget_one(&name),
+            }
         }
     }
 
-    fn by_key(&self, asked: &Asked, key: &str, now: u64) -> Result<Begun, Failure> {
+    fn begin(&self, asked: &Asked, now: u64) -> Result<Known, Failure> {
+        match &asked.sameness {
+            Sameness::Key { key, .. } => self.by_key(asked, key, now),
+            Sameness::Try { number, connection } => {
+                Ok(Known::Begun(self.by_try(asked, *number, connection)))
+            }
+        }
+    }
+
+    fn by_key(&self, asked: &Asked, key: &str, now: u64) -> Result<Known, Failure> {
         let name = asked.owner.key(key);
         // An answer moves from one place to the other under this lock.
         let mut running = self.running();
@@ -141,19 +166,22 @@ impl Answers {
             if *fingerprint != asked.fingerprint {
                 return Err(other_request());
             }
-            return recording.join().map(Begun::Joined).ok_or_else(too_long);
+            let joined = recording.join().map(Begun::Joined).ok_or_else(too_long);
+            return joined.map(Known::Begun);
         }
         let stores = self.stores().into_iter();
-        let kept = stores.filter_map(|store| store.by_name(&name, now)).next();
-        if let Some((fingerprint, answer)) = kept.and_then(|kept| KeptAnswer::read(&kept)) {
+        let kept = stores.filter_map(|store| Some((store, store.by_name(&name, now)?))).next();
+        let known =
+            |(store, stored): (_, Arc<_>)| Some((KeptAnswer::read(&stored)?.0, store, stored));
+        if let Some((fingerprint, store, stored)) = kept.and_then(known) {
             if fingerprint != asked.fingerprint {
                 return Err(other_request());
             }
-            return Ok(Begun::Again(answer));
+            return Ok(Known::Kept(Arc::clone(store), name, stored));
         }
         let (recording, reader) = Recording::begun(MOST_OF_KEY, &self.budget);
         running.keys.insert(name, (asked.fingerprint, Arc::clone(&recording)));
-        Ok(Begun::First(self.recorder(asked, recording), reader))
+        Ok(Known::Begun(Begun::First(self.recorder(asked, recording), reader)))
     }
 
     fn by_try(&self, asked: &Asked, number: u32, connection: &Presence) -> Begun {
@@ -189,11 +217,17 @@ impl Answers {
     pub(crate) async fn erase(&self, owner: &Owner, text: &str) -> Result<(), Failure> {
         self.running().retries.forget_ended();
         let prefix = owner.key("");
-        let has = |name: &StoreKey, body: &Bytes| {
-            name.starts_with(&prefix) && String::from_utf8_lossy(body).contains(text)
+        let finder = memchr::memmem::Finder::new(text);
+        // What has come since the look is in memory.
+        let is_new = |name: &StoreKey, body: &Bytes| {
+            name.starts_with(&prefix) && finder.find(body).is_some()
         };
         for store in self.stores() {
-            store.erase(|name, stored| has(name, &stored.response)).await?;
+            let found = store.with_text(&prefix, text).await;
+            let is_gone = |name: &StoreKey, stored: &StoredResponse| {
+                found.contains(name) || is_new(name, &stored.response)
+            };
+            store.erase(is_gone).await?;
         }
         Ok(())
     }

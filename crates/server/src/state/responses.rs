@@ -9,7 +9,7 @@ mod slot;
 mod stored;
 mod writer;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -68,7 +68,7 @@ impl ResponseStore {
         let mut memory = MemoryStore::new(&settings);
         let wanted = settings.directory.is_some();
         let database = match settings.directory {
-            Some(directory) => match database::ResponseDatabase::open(&directory) {
+            Some(directory) => match database::ResponseDatabase::open(&directory, settings.lean) {
                 Ok((database, records)) => {
                     memory.restore(records, now);
                     Some((database, directory))
@@ -129,17 +129,49 @@ impl ResponseStore {
     pub(crate) fn insert(&self, key: StoreKey, stored: StoredResponse, now: u64) {
         // The evicted responses may be large: they are freed outside the lock.
         let name = StoreKey::clone(&key);
-        let _evicted = self.with(|memory| memory.insert(key, stored, now));
-        if let Some(mirror) = &self.mirror
-            && let Some(stored) = self.by_name(&name, now)
-        {
+        let (_evicted, kept) =
+            self.with(|memory| (memory.insert(key, stored, now), memory.get(&name, now)));
+        if let (Some(mirror), Some(stored)) = (&self.mirror, kept) {
             mirror.put(&name, Entry { number: 0, stored_at: now, stored });
         }
         self.changed();
     }
 
+    /// Gives a stored response with what of it may be on the disk alone; `None` where it is not there any more.
+    pub(crate) async fn whole(
+        &self,
+        name: &StoreKey,
+        stored: Arc<StoredResponse>,
+    ) -> Option<Arc<StoredResponse>> {
+        if !stored.is_released() {
+            return Some(stored);
+        }
+        let (slot, name) = (self.slot.clone()?, StoreKey::clone(name));
+        let read = tokio::task::spawn_blocking(move || database::read_one(&slot, &name));
+        let entry = read.await.ok()??;
+        entry.stored.is_same(&stored).then_some(entry.stored)
+    }
+
+    /// Gives the names that begin so and under which a text is stored, also where it is on the disk alone.
+    pub(crate) async fn with_text(&self, prefix: &StoreKey, text: &str) -> HashSet<StoreKey> {
+        let mut named = self.with(|memory| memory.all());
+        named.retain(|(name, _)| name.starts_with(prefix));
+        let (slot, text) = (self.slot.clone(), text.to_owned());
+        let has = move |(name, Entry { stored, .. }): &(StoreKey, Entry)| {
+            let finder = memchr::memmem::Finder::new(&text);
+            if !stored.is_released() {
+                return finder.find(&stored.response).is_some();
+            }
+            let read = slot.as_ref().and_then(|slot| database::read_one(slot, name));
+            // What cannot be read is not kept either.
+            read.is_none_or(|entry| finder.find(&entry.stored.response).is_some())
+        };
+        let search = move || named.into_iter().filter(has).map(|(name, _)| name).collect();
+        tokio::task::spawn_blocking(search).await.unwrap_or_default()
+    }
+
     /// Drops what no other process can know of.
-    fn forget_one(&self, key: &StoreKey) {
+    pub(crate) fn forget_one(&self, key: &StoreKey) {
         // The dropped response may be large: it is freed outside the lock.
         let _forgotten = self.with(|memory| memory.remove(key));
     }

@@ -59,7 +59,7 @@ pub(crate) async fn once<D: Dialect>(
     let fingerprint = fingerprint(request.uri.path(), request.body.clone()).await?;
     let asked = Asked { owner, fingerprint, sameness };
     services.state.answers.recall(&asked).await;
-    let joined = match services.state.answers.begin(&asked, unix_now())? {
+    let joined = match services.state.answers.find(&asked, unix_now()).await? {
         Begun::Again(KeptAnswer { status, headers, body }) => {
             return Ok(replayed(response::whole(status, headers, body)));
         }

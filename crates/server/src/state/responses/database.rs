@@ -6,13 +6,14 @@ mod upgrade;
 
 use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use chatmock_auth::open_private;
 use redb::backends::FileBackend;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition};
 
-use keys::{RecordKeys, Slot};
+pub(super) use keys::RecordKeys;
+use keys::Slot;
 
 use super::memory::Entry;
 use super::owner::StoreKey;
@@ -35,11 +36,13 @@ pub(super) struct ResponseDatabase {
     open: Option<Open>,
     written: HashMap<StoreKey, Written>,
     slot: Arc<DatabaseSlot>,
+    /// Answers are not given to the memory.
+    lean: bool,
 }
 
 struct Open {
     database: Arc<Database>,
-    keys: RecordKeys,
+    keys: Arc<Mutex<RecordKeys>>,
 }
 
 /// A record of the database.
@@ -54,13 +57,19 @@ struct Written {
 type Records = Vec<(StoreKey, Entry)>;
 
 impl ResponseDatabase {
-    /// Opens the database of a directory and reads all of it, the oldest entry first.
-    pub(super) fn open(directory: &Path) -> Result<(Self, Records), StoreError> {
-        let (open, records, written) = open(directory)?;
+    /// Opens the database of a directory and reads all of it, the oldest entry first; where it is to be `lean`, without the
+    /// responses.
+    pub(super) fn open(directory: &Path, lean: bool) -> Result<(Self, Records), StoreError> {
+        let (open, records, written) = open(directory, lean)?;
         let slot = Arc::<DatabaseSlot>::default();
-        slot.put(&open.database);
-        let database = Self { directory: directory.to_owned(), open: Some(open), written, slot };
-        Ok((database, records))
+        *slot.lock() = open.place();
+        let directory = directory.to_owned();
+        Ok((Self { directory, open: Some(open), written, slot, lean }, records))
+    }
+
+    /// Returns whether responses are only read one by one.
+    pub(super) fn is_lean(&self) -> bool {
+        self.lean
     }
 
     /// The open database, for tables of others.
@@ -82,7 +91,7 @@ impl ResponseDatabase {
             |(key, written): &(&StoreKey, &Written)| numbers.get(*key) != Some(&written.number);
         let gone: Vec<Slot> =
             written.iter().filter(is_gone).map(|(_, written)| written.slot).collect();
-        open.keys.destroy(&gone).map_err(|source| StoreError::Io { path, source })
+        open.keys().destroy(&gone).map_err(|source| StoreError::Io { path, source })
     }
 
     /// Makes the database equal to `entries`, in one transaction; [`Self::forget`] comes first.
@@ -111,8 +120,8 @@ impl ResponseDatabase {
             None => {
                 // Nobody may hold the old one while the file is opened anew.
                 let mut slot = self.slot.lock();
-                let (open, _, written) = open(&self.directory)?;
-                *slot = DatabasePlace { database: Arc::downgrade(&open.database), broken: false };
+                let (open, _, written) = open(&self.directory, self.lean)?;
+                *slot = open.place();
                 self.written = written;
                 open
             }
@@ -122,6 +131,20 @@ impl ResponseDatabase {
 }
 
 impl Open {
+    fn new(database: Database, keys: RecordKeys) -> Self {
+        Self { database: Arc::new(database), keys: Arc::new(Mutex::new(keys)) }
+    }
+
+    /// Where others find it.
+    fn place(&self) -> DatabasePlace {
+        let (database, keys) = (Arc::downgrade(&self.database), Arc::downgrade(&self.keys));
+        DatabasePlace { database, keys, broken: false }
+    }
+
+    fn keys(&self) -> MutexGuard<'_, RecordKeys> {
+        self.keys.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn write(
         &mut self,
         written: &HashMap<StoreKey, Written>,
@@ -134,8 +157,10 @@ impl Open {
         for (key, entry) in entries {
             match written.get(key).filter(|written| written.number == entry.number) {
                 Some(same) => drop(now.insert(StoreKey::clone(key), *same)),
+                // It was on the disk alone, and is nowhere any more.
+                None if entry.stored.is_released() => {}
                 None => {
-                    let slot = self.keys.create()?;
+                    let slot = self.keys().create()?;
                     now.insert(StoreKey::clone(key), Written { number: entry.number, slot });
                     new.push((key, entry, slot));
                 }
@@ -144,7 +169,7 @@ impl Open {
         if gone.is_empty() && new.is_empty() {
             return Ok(now);
         }
-        self.keys.sync()?;
+        self.keys().sync()?;
         let transaction = self.database.begin_write()?;
         {
             let mut table = transaction.open_table(TABLE)?;
@@ -153,7 +178,7 @@ impl Open {
             }
             for (key, entry, slot) in new {
                 let mut record = record::write(entry);
-                self.keys.seal(slot, key, &mut record)?;
+                self.keys().seal(slot, key, &mut record)?;
                 table.insert(&**key, (slot, record.as_slice()))?;
             }
         }
@@ -163,32 +188,59 @@ impl Open {
 }
 
 /// Opens a directory's files; returns the readable records and what the table holds.
-fn open(directory: &Path) -> Result<(Open, Records, HashMap<StoreKey, Written>), StoreError> {
+fn open(
+    directory: &Path,
+    lean: bool,
+) -> Result<(Open, Records, HashMap<StoreKey, Written>), StoreError> {
     let path = directory.join(FILE);
     let fault = |error| StoreError::database(&path, error);
     let (database, keys) = (create(&path)?, RecordKeys::open(directory)?);
-    let Open { database, mut keys } = if upgrade::is_needed(&database).map_err(fault)? {
+    let open = if upgrade::is_needed(&database).map_err(fault)? {
         upgrade::upgrade(directory, database, keys)?
     } else {
-        Open { database: Arc::new(database), keys }
+        Open::new(database, keys)
     };
-    let sealed = read(&database).map_err(fault)?;
-    let used: Vec<Slot> = sealed.iter().map(|(_, slot, _)| *slot).collect();
-    let io = |source| StoreError::Io { path: directory.join(keys::FILE), source };
-    keys.keep_only(&used).map_err(io)?;
     let (mut records, mut written) = (Records::new(), HashMap::new());
-    for (key, slot, sealed) in sealed {
+    let mut is_damaged = false;
+    each(&open.database, |key, slot, sealed| {
         // One whose key is gone was deleted, though its transaction did not come to an end.
-        let opened = keys.open_record(slot, &key, sealed);
-        let damaged = || StoreError::damaged(&path, "a record is not of its shape");
-        let entry = opened.map(|record| record::read(&record).ok_or_else(damaged)).transpose()?;
+        let opened = open.keys().open_record(slot, &key, sealed);
+        let entry = opened.map(|record| record::read(&record));
+        is_damaged |= matches!(entry, Some(None));
         // A number that no entry has makes the next write remove what was deleted.
+        let mut entry = entry.flatten();
         let number = entry.as_ref().map_or(u64::MAX, |entry| entry.number);
         written.insert(StoreKey::clone(&key), Written { number, slot });
+        if let Some(entry) = entry.as_mut().filter(|_| lean) {
+            entry.stored = Arc::new(entry.stored.released());
+        }
         records.extend(entry.map(|entry| (key, entry)));
+    })
+    .map_err(fault)?;
+    if is_damaged {
+        return Err(StoreError::damaged(&path, "a record is not of its shape"));
     }
+    let used: Vec<Slot> = written.values().map(|written| written.slot).collect();
+    let io = |source| StoreError::Io { path: directory.join(keys::FILE), source };
+    open.keys().keep_only(&used).map_err(io)?;
     records.sort_unstable_by_key(|(_, entry)| entry.number);
-    Ok((Open { database, keys }, records, written))
+    Ok((open, records, written))
+}
+
+/// Reads one record, if it is there and can be read.
+pub(super) fn read_one(slot: &DatabaseSlot, key: &StoreKey) -> Option<Entry> {
+    let (database, keys) = slot.opened()?;
+    let row = || -> Result<_, redb::Error> {
+        let table = database.begin_read()?.open_table(TABLE)?;
+        let row = table.get(&**key)?;
+        Ok(row.map(|row| (row.value().0, row.value().1.to_vec())))
+    };
+    let (slot, sealed) = row().ok()??;
+    let opened = {
+        let keys = keys.lock().unwrap_or_else(PoisonError::into_inner);
+        keys.open_record(slot, key, sealed)?
+    };
+    record::read(&opened)
 }
 
 /// Opens a database file, or makes it.
@@ -204,20 +256,22 @@ pub(in crate::state) fn create(path: &Path) -> Result<Database, StoreError> {
     open().map_err(|error| StoreError::database(path, error))
 }
 
-/// Reads every record as it is: its key, the slot of its own key, and what is sealed.
-fn read(database: &Database) -> Result<Vec<(StoreKey, Slot, Vec<u8>)>, redb::Error> {
+/// Shows every record as it is: its key, the slot of its own key, and what is sealed.
+fn each(
+    database: &Database,
+    mut see: impl FnMut(StoreKey, Slot, Vec<u8>),
+) -> Result<(), redb::Error> {
     let transaction = database.begin_read()?;
     let table = match transaction.open_table(TABLE) {
-        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(Vec::new()),
+        Err(redb::TableError::TableDoesNotExist(_)) => return Ok(()),
         table => table?,
     };
-    let mut records = Vec::new();
     for row in table.iter()? {
         let (key, value) = row?;
         let (slot, sealed) = value.value();
-        records.push((StoreKey::from(key.value()), slot, sealed.to_vec()));
+        see(StoreKey::from(key.value()), slot, sealed.to_vec());
     }
-    Ok(records)
+    Ok(())
 }
 
 #[cfg(test)]

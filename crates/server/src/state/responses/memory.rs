@@ -10,6 +10,9 @@ use crate::settings::StoreSettings;
 /// The memory that an entry takes in addition to its texts, roughly: the maps' nodes, the key's and the counters.
 const OVERHEAD: usize = 256;
 
+/// The most that a lean store holds in memory until the disk has it, in bytes.
+const MAX_HELD: usize = 64 * 1024 * 1024;
+
 /// An entry of the memory.
 #[derive(Clone, Debug)]
 pub(super) struct Entry {
@@ -39,8 +42,12 @@ pub(super) struct MemoryStore {
     shares: HashMap<OwnerId, Share>,
     next: u64,
     bytes: usize,
+    /// Those of them that are not on the disk alone.
+    held: usize,
     max_count: usize,
     max_bytes: usize,
+    /// The most that is held in memory until a disk takes it.
+    max_held: usize,
     max_age: u64,
 }
 
@@ -52,8 +59,10 @@ impl MemoryStore {
             shares: HashMap::new(),
             next: 0,
             bytes: 0,
+            held: 0,
             max_count: settings.max_count,
             max_bytes: settings.max_bytes,
+            max_held: if settings.lean { MAX_HELD } else { usize::MAX },
             max_age: settings.max_age.as_secs(),
         }
     }
@@ -111,6 +120,7 @@ impl MemoryStore {
         let entry = self.entries.remove(key)?;
         let cost = cost(key, &entry.stored);
         self.bytes -= cost;
+        self.held -= held(&entry.stored);
         let owner = owner_of(key);
         if let Some(share) = self.shares.get_mut(&owner) {
             share.keys.remove(&entry.number);
@@ -154,6 +164,11 @@ impl MemoryStore {
                 self.shares.values().max_by_key(|share| share.keys.len())
             } else if self.bytes > self.max_bytes {
                 self.shares.values().max_by_key(|share| share.bytes)
+            } else if self.held > self.max_held {
+                // The disk does not take them.
+                let Some(oldest) = self.oldest_held() else { return evicted };
+                evicted.extend(self.remove(&oldest));
+                continue;
             } else {
                 return evicted;
             };
@@ -161,6 +176,26 @@ impl MemoryStore {
             let Some(oldest) = oldest else { return evicted };
             evicted.extend(self.remove(&oldest));
         }
+    }
+
+    /// The oldest of those that are in memory.
+    fn oldest_held(&self) -> Option<StoreKey> {
+        let held = self.entries.iter().filter(|(_, entry)| !entry.stored.is_released());
+        held.min_by_key(|(_, entry)| entry.number).map(|(key, _)| StoreKey::clone(key))
+    }
+
+    /// Lets go of a response that is on the disk, unless another has come into its place.
+    pub(super) fn release(&mut self, key: &StoreKey, number: u64) -> Option<Arc<StoredResponse>> {
+        let entry = self.entries.get_mut(key).filter(|entry| entry.number == number)?;
+        let released = Arc::new(entry.stored.released());
+        self.held = self.held - held(&entry.stored) + held(&released);
+        Some(std::mem::replace(&mut entry.stored, released))
+    }
+
+    /// The bytes of texts that are held.
+    #[cfg(test)]
+    pub(super) fn held(&self) -> usize {
+        self.held
     }
 
     /// All entries, in no order.
@@ -173,6 +208,7 @@ impl MemoryStore {
         self.next = self.next.max(entry.number + 1);
         let cost = cost(&key, &entry.stored);
         self.bytes += cost;
+        self.held += held(&entry.stored);
         let share = self.shares.entry(owner_of(&key)).or_default();
         share.bytes += cost;
         share.keys.insert(entry.number, Arc::clone(&key));
@@ -186,7 +222,11 @@ impl MemoryStore {
 }
 
 fn cost(key: &[u8], stored: &StoredResponse) -> usize {
-    key.len() + stored.input.len() + stored.response.len() + OVERHEAD
+    key.len() + stored.size() + OVERHEAD
+}
+
+fn held(stored: &StoredResponse) -> usize {
+    stored.input.len() + stored.response.len()
 }
 
 #[cfg(test)]

@@ -205,7 +205,8 @@ impl ResponseStore {
             },
             Mirrored::Gone => self.forget_one(&key),
             Mirrored::Unsent => {
-                if let Some(stored) = here {
+                let whole = async { self.whole(&key, here?).await };
+                if let Some(stored) = whole.await {
                     mirror.put(&key, Entry { number: 0, stored_at: unix_now(), stored });
                 }
             }

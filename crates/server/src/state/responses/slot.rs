@@ -4,6 +4,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use redb::Database;
 
+use super::database::RecordKeys;
+
 /// The place where the open database is found.
 ///
 /// Only one process can have the file open, and only once. So the store of responses opens it, anew after a failure,
@@ -14,6 +16,7 @@ pub(crate) struct DatabaseSlot(Mutex<Slot>);
 #[derive(Debug, Default)]
 pub(super) struct Slot {
     pub(super) database: Weak<Database>,
+    pub(super) keys: Weak<Mutex<RecordKeys>>,
     /// A transaction has failed, so that the database has to be opened anew.
     pub(super) broken: bool,
 }
@@ -36,8 +39,9 @@ impl DatabaseSlot {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Puts a database that was opened into the slot.
-    pub(super) fn put(&self, database: &Arc<Database>) {
-        *self.lock() = Slot { database: Arc::downgrade(database), broken: false };
+    /// Gives the database and the keys of its records, while it is open.
+    pub(super) fn opened(&self) -> Option<(Arc<Database>, Arc<Mutex<RecordKeys>>)> {
+        let slot = self.lock();
+        Some((slot.database.upgrade()?, slot.keys.upgrade()?))
     }
 }

@@ -24,6 +24,8 @@ pub(crate) struct StoredResponse {
     pub(crate) input: Bytes,
     /// The final response, a JSON object.
     pub(crate) response: Bytes,
+    /// The length of the response where it is on the disk alone, in bytes.
+    released: usize,
     /// Hashes of the ids of its items, sorted; made when they are first asked for.
     ids: OnceLock<Box<[u64]>>,
 }
@@ -42,16 +44,30 @@ impl PartialEq for StoredResponse {
 }
 
 impl StoredResponse {
-    /// Returns whether both hold the same texts.
+    /// Returns whether both hold the same texts, as far as they are in memory.
     pub(super) fn is_same(&self, other: &Self) -> bool {
+        let texts = || self.response == other.response;
+        let either_is_released = self.is_released() || other.is_released();
         self.created_at == other.created_at
             && self.input == other.input
-            && self.response == other.response
+            && self.size() == other.size()
+            && (either_is_released || texts())
+    }
+
+    /// The same without the response, which is on the disk.
+    pub(super) fn released(&self) -> Self {
+        let released = self.response.len() + self.released;
+        Self { released, ..Self::new(self.created_at, self.input.clone(), Bytes::new()) }
+    }
+
+    /// Returns whether the response is on the disk alone.
+    pub(crate) fn is_released(&self) -> bool {
+        self.released > 0
     }
 
     /// Makes one; see its members.
     pub(crate) fn new(created_at: u64, input: Bytes, response: Bytes) -> Self {
-        Self { created_at, input, response, ids: OnceLock::new() }
+        Self { created_at, input, response, released: 0, ids: OnceLock::new() }
     }
 
     /// Returns whether it has not come to its end.
@@ -134,7 +150,7 @@ impl StoredResponse {
 
     /// The length of its texts, in bytes.
     pub(crate) fn size(&self) -> usize {
-        self.input.len() + self.response.len()
+        self.input.len() + self.response.len() + self.released
     }
 
     /// The items of the input.

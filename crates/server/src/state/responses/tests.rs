@@ -275,3 +275,51 @@ mod unix {
         assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
     }
 }
+
+#[tokio::test]
+async fn what_is_on_the_disk_takes_no_memory_in_a_lean_store_and_is_found_all_the_same() {
+    const MIB: usize = 1024 * 1024;
+    let home = tempfile::tempdir().unwrap();
+    let bounds = || StoreSettings {
+        lean: true,
+        max_count: 1_000,
+        max_bytes: 256 * MIB,
+        ..settings(home.path())
+    };
+    let text = |number: usize| format!("answer-{number:03} {}", "x".repeat(MIB));
+    let name = |number: usize| me().key(&format!("key-{number}"));
+    let store = ResponseStore::open(bounds(), NOW).unwrap();
+    for number in 0..200 {
+        let stored = StoredResponse::new(NOW, "[]".into(), text(number).into());
+        store.insert(name(number), stored, NOW);
+        if number % 32 == 31 {
+            // The disk of this test takes what is offered; a slow one would have the oldest dropped.
+            is_written(&store).await;
+        }
+    }
+    is_written(&store).await;
+    let held = store.with(|memory| memory.held());
+    assert!(held <= 200 * 2, "{held} bytes of 200 MiB are in memory");
+    let whole = async |store: &ResponseStore, number: usize| {
+        let found = store.by_name(&name(number), NOW)?;
+        assert!(found.is_released() && found.response.is_empty());
+        store.whole(&name(number), found).await
+    };
+    assert_eq!(whole(&store, 7).await.unwrap().response, text(7));
+    drop(store);
+    let store = ResponseStore::open(bounds(), NOW).unwrap();
+    assert_eq!(store.with(|memory| memory.held()), 200 * 2);
+    assert_eq!(whole(&store, 199).await.unwrap().response, text(199));
+    let found = store.with_text(&me().key(""), "answer-042").await;
+    assert_eq!(found.into_iter().collect::<Vec<_>>(), [name(42)]);
+    store.erase(|own, _| *own == name(42)).await.unwrap();
+    assert!(store.by_name(&name(42), NOW).is_none());
+}
+
+/// Waits until the disk has what is in the memory now.
+async fn is_written(store: &ResponseStore) {
+    for _ in 0..2 {
+        // The first look may have begun before; what it finds is written before the second begins.
+        let _ = store.writer.as_ref().unwrap().forgotten().await;
+    }
+}

@@ -9,7 +9,8 @@ use std::thread::JoinHandle;
 use tokio::sync::oneshot;
 
 use super::database::ResponseDatabase;
-use super::memory::MemoryStore;
+use super::memory::{Entry, MemoryStore};
+use super::owner::StoreKey;
 
 /// Who waits until a deletion is durable.
 type Waiting = Arc<Mutex<Vec<oneshot::Sender<Forgotten>>>>;
@@ -93,6 +94,17 @@ struct Follower {
 }
 
 impl Follower {
+    /// Lets go of what is on the disk now.
+    fn release(&self, entries: &[(StoreKey, Entry)]) {
+        for (key, entry) in entries.iter().filter(|(_, entry)| !entry.stored.is_released()) {
+            // The texts may be large: they are freed outside the lock.
+            let mut memory = self.memory.lock().unwrap_or_else(PoisonError::into_inner);
+            let released = memory.release(key, entry.number);
+            drop(memory);
+            drop(released);
+        }
+    }
+
     fn run(&mut self, woken: &Receiver<()>) {
         while woken.recv().is_ok() {
             // Those who wait deleted before they began to, so that the look that follows misses their entries.
@@ -106,6 +118,9 @@ impl Follower {
                 let _ = done.send(outcome);
             }
             let written = forgotten.and_then(|()| self.database.follow(&entries));
+            if written.is_ok() && self.database.is_lean() {
+                self.release(&entries);
+            }
             self.failing.store(written.is_err(), Ordering::Relaxed);
             if let Err(error) = written {
                 tracing::warn!(

@@ -31,7 +31,7 @@ const DESTROYED: [u8; KEY] = [0; KEY];
 pub(super) type Slot = u32;
 
 /// The open file, with all keys in memory.
-pub(super) struct RecordKeys {
+pub(in crate::state::responses) struct RecordKeys {
     file: File,
     keys: Zeroizing<Vec<[u8; KEY]>>,
     free: Vec<Slot>,

@@ -7,7 +7,6 @@ use std::collections::HashMap;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
-use std::sync::Arc;
 
 use chatmock_auth::open_private;
 use redb::{Database, ReadableDatabase, ReadableTable, TableDefinition, TableHandle};
@@ -46,7 +45,7 @@ pub(super) fn upgrade(
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io(error)),
         _ => keys.keep_only(&[]).map_err(io)?,
     }
-    let mut open = Open { database: Arc::new(create(&new)?), keys };
+    let mut open = Open::new(create(&new)?, keys);
     open.write(&HashMap::new(), &records).map_err(|error| StoreError::database(&new, error))?;
     let old = open_private(&path)?;
     fs::rename(&new, &path).map_err(io)?;

@@ -6,7 +6,7 @@ use super::*;
 
 fn memory(max_count: usize, max_bytes: usize) -> MemoryStore {
     let max_age = Duration::from_secs(100);
-    MemoryStore::new(&StoreSettings { directory: None, max_count, max_bytes, max_age })
+    MemoryStore::new(&StoreSettings { max_count, max_bytes, max_age, ..StoreSettings::default() })
 }
 
 fn key(name: &str) -> StoreKey {

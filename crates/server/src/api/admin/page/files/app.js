@@ -19,8 +19,11 @@ function svg(name, attributes, text) {
   return made;
 }
 
-const compact = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
 const plain = new Intl.NumberFormat("en");
+const short = new Intl.NumberFormat("en", { notation: "compact", maximumFractionDigits: 1 });
+// Four digits are as short as "1.2K", and exact.
+const compact = { format: (number) => (number < 10000 ? plain : short).format(number) };
+const dayName = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", timeZone: "UTC" });
 const when = new Intl.DateTimeFormat(undefined, { weekday: "long", hour: "2-digit", minute: "2-digit" });
 const date = new Intl.DateTimeFormat(undefined, { day: "numeric", month: "short", hour: "2-digit", minute: "2-digit" });
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
@@ -51,7 +54,7 @@ function bar(name, window, now) {
   const over = window.resets_at && window.resets_at <= now;
   const used = over ? 0 : window.used_percent;
   const head = el("div", "limit-head");
-  head.append(el("strong", "", name), el("span", "", over ? "reset since" : `${Math.round(used * 10) / 10} % used`));
+  head.append(el("strong", "", name), el("span", "", over ? "begun again" : `${Math.round(used * 10) / 10} % used`));
   const track = el("div", "bar");
   track.setAttribute("role", "meter");
   track.setAttribute("aria-label", `${name}: used share`);
@@ -118,7 +121,7 @@ function showDays() {
   for (const part of [0.5, 1]) {
     const y = height - low - part * (height - low - 18);
     picture.append(svg("line", { x1: 44, x2: width, y1: y, y2: y, class: "r-line" }));
-    picture.append(svg("text", { x: 38, y: y + 4, "text-anchor": "end" }, compact.format(most * part)));
+    picture.append(svg("text", { x: 38, y: y + 4, "text-anchor": "end" }, compact.format(Math.round(most * part))));
   }
   const step = (width - 52) / days.length;
   days.forEach((day, place) => {
@@ -131,7 +134,7 @@ function showDays() {
       y -= tall;
       if (tall > 0) group.append(svg("rect", { x, y, width: step * 0.68, height: tall, rx: Math.min(3, tall / 2), class: `r-${kind}` }));
     }
-    if (step > 34 || place % 2 === 1) group.append(svg("text", { x: x + step * 0.34, y: height - 6, "text-anchor": "middle" }, day.name.slice(5)));
+    if (step > 46 || place % 2 === 1) group.append(svg("text", { x: x + step * 0.34, y: height - 6, "text-anchor": "middle" }, dayName.format(Date.parse(day.name))));
     picture.append(group);
   });
   box.replaceChildren(picture);
@@ -144,13 +147,15 @@ function showRows(id, rows) {
   const sum = (row) => row.input_tokens + row.output_tokens;
   const most = Math.max(1, ...shown.map(sum));
   const width = Math.max(220, box.clientWidth);
+  // What is left of a line beside its figures, at the width of a wide letter.
+  const fits = Math.max(8, Math.floor((width - 150) / 7));
   const picture = svg("svg", { viewBox: `0 0 ${width} ${shown.length * 40}`, role: "img", width: "100%" });
   picture.setAttribute("aria-label", shown.map((row) => `${row.name}: ${compact.format(sum(row))} tokens, ${row.turns} turns`).join(", "));
   shown.forEach((row, place) => {
     const y = place * 40;
-    const name = row.name.length > 32 ? `${row.name.slice(0, 31)}…` : row.name;
+    const name = row.name.length > fits ? `${row.name.slice(0, fits - 1)}…` : row.name;
     picture.append(svg("text", { x: 0, y: y + 13 }, name));
-    picture.append(svg("text", { x: width, y: y + 13, "text-anchor": "end" }, `${compact.format(sum(row))} · ${plain.format(row.turns)}`));
+    picture.append(svg("text", { x: width, y: y + 13, "text-anchor": "end" }, `${compact.format(sum(row))} tokens · ${compact.format(row.turns)} ${row.turns === 1 ? "turn" : "turns"}`));
     picture.append(svg("rect", { x: 0, y: y + 19, width: Math.max(2, (sum(row) / most) * width), height: 8, rx: 4, class: "r-output" }));
   });
   box.replaceChildren(picture);
@@ -287,7 +292,11 @@ async function follow() {
   for (let pause = 500; ; pause = Math.min(pause * 2, 15000)) {
     try {
       const reply = await fetch("/ui/events", { headers: headers({}), cache: "no-store" });
-      if (reply.status === 401 || reply.status === 429) {
+      if (reply.status === 429) {
+        askKey("Too many wrong keys came at once. Wait a moment, then try again.");
+        return;
+      }
+      if (reply.status === 401) {
         const had = sessionStorage.getItem(KEY);
         sessionStorage.removeItem(KEY);
         askKey(had ? "That key is not one of this server's keys." : "");
