@@ -10,6 +10,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use chatmock_shared::SharedError;
+
 use crate::endpoint::EndpointError;
 use crate::fault::CLOCK_SKEW;
 use crate::secret::Secret;
@@ -174,6 +176,17 @@ impl TokenKeeper {
     #[must_use]
     pub fn shared(&self) -> Option<Arc<SharedSignIn>> {
         self.shared.cache.store.shared()
+    }
+
+    /// Checks that the shared copy of the sign-in can be opened, where there is one.
+    ///
+    /// # Errors
+    /// When it is sealed with another key or not genuine, or the engine cannot be asked.
+    pub async fn check_shared(&self) -> Result<(), SharedError> {
+        match self.shared() {
+            Some(shared) => shared.opens().await,
+            None => Ok(()),
+        }
     }
 
     /// Looks once at the shared copy of the sign-in, and takes over what another server has put there.

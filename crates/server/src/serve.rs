@@ -130,10 +130,8 @@ impl Server {
     /// Words for a person where the records are sealed with another key.
     pub async fn check_shared(&self) -> Result<(), String> {
         let Some(shared) = &self.app.state.shared else { return Ok(()) };
-        // Reading the sign-in opens the record of it.
-        let account = self.account().await;
-        match (shared.fault(), account) {
-            (Some(error), _) if !error.is_passing() => Err(error.to_string()),
+        match self.app.state.auth.check_shared(shared).await {
+            Err(error) if !error.is_passing() => Err(error.to_string()),
             _ => Ok(()),
         }
     }

@@ -43,6 +43,14 @@ impl Command {
         self
     }
 
+    /// Returns whether it changes what the engine holds.
+    pub(crate) fn writes(&self) -> bool {
+        match self.what {
+            What::Script(_) => true,
+            What::Word(word) => matches!(word, "SET" | "DEL" | "HDEL"),
+        }
+    }
+
     pub(crate) fn number(self, number: u128) -> Self {
         self.with(number.to_string())
     }
@@ -93,9 +101,12 @@ if fence <= tonumber(ARGV[1]) then
 end
 return string.format('%.0f', fence)";
 
-/// Takes a lease that nobody holds, and gives the next fence. KEYS: lease, counter. ARGV: owner, milliseconds, known.
+/// Takes a lease that nobody holds, or that its owner took in a call whose answer was lost, and gives the next fence.
+/// KEYS: lease, counter. ARGV: owner, milliseconds, known.
 pub(crate) const LEASE: &str = r"
-if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then return false end
+if not redis.call('SET', KEYS[1], ARGV[1], 'NX', 'PX', ARGV[2]) then
+  if redis.call('GET', KEYS[1]) ~= ARGV[1] then return false end
+end
 local fence = redis.call('INCR', KEYS[2])
 if fence <= tonumber(ARGV[3]) then
   fence = tonumber(ARGV[3]) + 1
@@ -118,6 +129,11 @@ pub(crate) const TALLY: &str = r"
 redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
 redis.call('PEXPIRE', KEYS[1], ARGV[3])
 return redis.call('HGETALL', KEYS[1])";
+
+/// Sets one field of a table. KEYS: table. ARGV: field, value, milliseconds.
+pub(crate) const SET_FIELD: &str = r"
+redis.call('HSET', KEYS[1], ARGV[1], ARGV[2])
+return redis.call('PEXPIRE', KEYS[1], ARGV[3])";
 
 /// Gives the name that the engine's content has, which is given anew where there is none. KEYS: name. ARGV: candidate.
 pub(crate) const EPOCH: &str = r"

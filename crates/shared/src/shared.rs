@@ -2,14 +2,14 @@
 
 mod lease;
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use ring::rand::{SecureRandom, SystemRandom};
 use tokio::sync::oneshot;
 use zeroize::Zeroizing;
 
-use crate::command::{Answer, Command, EPOCH, NEXT_FENCE, PUT_FENCED, TALLY};
+use crate::command::{Answer, Command, EPOCH, NEXT_FENCE, PUT_FENCED, SET_FIELD, TALLY};
 use crate::error::SharedError;
 use crate::fenced::{Fenced, Write};
 use crate::name::Name;
@@ -35,8 +35,16 @@ struct Inner {
     prefix: String,
     lease: Duration,
     place: String,
-    /// What the last call has shown to be wrong.
-    fault: Mutex<Option<SharedError>>,
+    faults: Mutex<Faults>,
+}
+
+/// What is known to be wrong.
+#[derive(Default)]
+struct Faults {
+    /// What the last calls have shown.
+    call: Option<SharedError>,
+    /// The last record that could not be opened, until another one of its kind could.
+    sealed: Option<(&'static str, SharedError)>,
 }
 
 impl Shared {
@@ -48,8 +56,8 @@ impl Shared {
         let transport = Transport::open(&settings)?;
         let place = settings.address.to_string();
         let SharedSettings { keys, prefix, lease, .. } = settings;
-        let fault = Mutex::default();
-        Ok(Self { inner: Arc::new(Inner { transport, keys, prefix, lease, place, fault }) })
+        let faults = Mutex::default();
+        Ok(Self { inner: Arc::new(Inner { transport, keys, prefix, lease, place, faults }) })
     }
 
     /// The address, without user and password.
@@ -64,10 +72,22 @@ impl Shared {
         self.inner.lease
     }
 
-    /// What the last call has shown to be wrong; `None` while the engine works.
+    /// What is wrong: what calls have shown, else what [`Self::sealed_fault`] says; `None` while the engine works.
     #[must_use]
     pub fn fault(&self) -> Option<SharedError> {
-        self.inner.fault.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        self.call_fault().or_else(|| self.sealed_fault())
+    }
+
+    /// What calls have shown to be wrong. That nothing can be written stands until something was.
+    #[must_use]
+    pub fn call_fault(&self) -> Option<SharedError> {
+        self.faults().call.clone()
+    }
+
+    /// Why a record could not be opened, until another one of its kind could.
+    #[must_use]
+    pub fn sealed_fault(&self) -> Option<SharedError> {
+        self.faults().sealed.as_ref().map(|(_, error)| error.clone())
     }
 
     /// The number of calls of the engine so far.
@@ -232,6 +252,30 @@ impl Shared {
         Ok(self.open_fields(name, fields))
     }
 
+    /// Sets one field of a table, and gives none.
+    ///
+    /// # Errors
+    /// When the engine cannot be written.
+    pub async fn set_field(
+        &self,
+        name: &Name<'_>,
+        (field, text): (&str, &[u8]),
+        life: Duration,
+    ) -> Result<(), SharedError> {
+        let id = field_id(name, field);
+        let value = self.inner.keys.seal(&self.inner.prefix, &Name { id: &id, ..*name }, text)?;
+        let put = Command::script(SET_FIELD, vec![self.key(name)]).with(field).with(value);
+        self.call(put.number(life.as_millis().max(1))).await.map(drop)
+    }
+
+    /// Removes one field of a table.
+    ///
+    /// # Errors
+    /// When the engine cannot be written.
+    pub async fn remove_field(&self, name: &Name<'_>, field: &str) -> Result<(), SharedError> {
+        self.call(Command::word("HDEL", vec![self.key(name)]).with(field)).await.map(drop)
+    }
+
     /// Gives all fields of a table.
     ///
     /// # Errors
@@ -254,7 +298,8 @@ impl Shared {
         let epoch = Command::script(EPOCH, vec![key]).with(random_name()?);
         let epoch = self.call(epoch).await?.into_bytes().unwrap_or_default();
         // A user who may not ask for this still has the name that the content was given.
-        let run = match self.call(Command::word("INFO", Vec::new()).with("server")).await {
+        let info = Command::word("INFO", Vec::new()).with("server");
+        let run = match self.inner.transport.call(info).await {
             Ok(answer) => run_id(&answer.into_bytes().unwrap_or_default()),
             Err(SharedError::Refused(_)) => String::new(),
             Err(error) => return Err(error),
@@ -263,24 +308,37 @@ impl Shared {
     }
 
     pub(crate) async fn call(&self, command: Command) -> Result<Answer, SharedError> {
+        let writes = command.writes();
         let answer = self.inner.transport.call(command).await;
-        let refused = matches!(answer, Err(SharedError::Refused(_)));
-        if !refused || self.fault().is_none() {
-            self.note(answer.as_ref().err().cloned());
+        let mut faults = self.faults();
+        match &answer {
+            Err(error) => faults.call = Some(error.clone()),
+            // What can be read only still shows no fault to those who read.
+            Ok(_) if !writes && matches!(faults.call, Some(SharedError::ReadOnly(_))) => {}
+            Ok(_) => faults.call = None,
         }
+        drop(faults);
         answer
     }
 
-    fn note(&self, fault: Option<SharedError>) {
-        *self.inner.fault.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    fn faults(&self) -> MutexGuard<'_, Faults> {
+        self.inner.faults.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn open_value(&self, name: &Name<'_>, value: &[u8]) -> Result<Zeroizing<Vec<u8>>, SharedError> {
         let opened = self.inner.keys.open(&self.inner.prefix, name, value);
-        if let Err(error) = &opened {
-            tracing::warn!("{error}");
-            self.note(Some(error.clone()));
+        let mut faults = self.faults();
+        match &opened {
+            Err(error) => {
+                tracing::warn!("{error}");
+                faults.sealed = Some((name.kind, error.clone()));
+            }
+            Ok(_) if faults.sealed.as_ref().is_some_and(|(kind, _)| *kind == name.kind) => {
+                faults.sealed = None;
+            }
+            Ok(_) => {}
         }
+        drop(faults);
         opened
     }
 

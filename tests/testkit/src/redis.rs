@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 use crate::client::DEADLINE;
+use crate::prerequisite::find_program;
 
 /// The programs that it takes.
 pub const PROGRAMS: [&str; 2] = ["redis-server", "redis-cli"];
@@ -40,18 +41,18 @@ impl Redis {
     ///
     /// As [`Self::start`].
     pub fn with(options: &[&str], client: &[&str]) -> io::Result<Self> {
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
         let folder = TempDir::new()?;
-        let place = folder.path().display().to_string();
-        let filled = |words: &[&str]| -> Vec<String> {
-            let filled =
-                |word: &&str| word.replace("PORT", &port.to_string()).replace("FOLDER", &place);
-            words.iter().map(filled).collect()
-        };
-        let (options, client) = (filled(options), filled(client));
-        let mut redis = Self { folder, port, options, client, child: None };
-        redis.start_again()?;
-        Ok(redis)
+        let owned = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        let (options, client) = (owned(options), owned(client));
+        let mut redis = Self { folder, port: 0, options, client, child: None };
+        let begun = Instant::now();
+        loop {
+            redis.port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+            // Another program may take the port before it does.
+            if redis.begin(begun)? {
+                return Ok(redis);
+            }
+        }
     }
 
     /// Its folder.
@@ -78,21 +79,45 @@ impl Redis {
     ///
     /// As [`Self::start`].
     pub fn start_again(&mut self) -> io::Result<()> {
-        let mut command = Command::new("redis-server");
+        let begun = Instant::now();
+        // A connection of another program may have the port as its own end for a moment.
+        while !self.begin(begun)? {}
+        Ok(())
+    }
+
+    /// Starts it, and waits until it answers; returns `false` where it ended instead.
+    fn begin(&mut self, begun: Instant) -> io::Result<bool> {
+        self.stop();
+        let mut command = command();
         let port = self.port.to_string();
         command.args(["--bind", "127.0.0.1", "--port", &port, "--save", "", "--daemonize", "no"]);
-        command.arg("--dir").arg(self.folder.path()).args(&self.options);
+        command.arg("--dir").arg(self.folder.path()).args(self.filled(&self.options));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-        self.child = Some(command.spawn()?);
-        let begun = Instant::now();
-        while self.ask(&["PING"]).ok().as_deref() != Some("PONG") {
+        let mut child = command.spawn()?;
+        let own = format!("process_id:{}", child.id());
+        // Whoever else has the port may answer as well.
+        let answers = |redis: &Self| {
+            redis.ask(&["INFO", "server"]).is_ok_and(|info| info.lines().any(|line| line == own))
+        };
+        while !answers(self) {
+            if child.try_wait()?.is_some() {
+                return Ok(false);
+            }
             if begun.elapsed() > DEADLINE {
+                child.kill().ok();
+                child.wait().ok();
                 return Err(ErrorKind::TimedOut.into());
             }
             #[expect(clippy::disallowed_methods, reason = "the engine announces nothing")]
             std::thread::sleep(Duration::from_millis(20));
         }
-        Ok(())
+        self.child = Some(child);
+        Ok(true)
+    }
+
+    fn filled(&self, words: &[String]) -> Vec<String> {
+        let (port, place) = (self.port.to_string(), self.folder.path().display().to_string());
+        words.iter().map(|word| word.replace("PORT", &port).replace("FOLDER", &place)).collect()
     }
 
     /// Ends it at once, as a power cut does.
@@ -127,13 +152,24 @@ impl Redis {
     pub fn ask(&self, words: &[&str]) -> io::Result<String> {
         let mut command = Command::new("redis-cli");
         command.args(["-e", "--raw", "-h", "127.0.0.1", "-p", &self.port.to_string()]);
-        let output = command.args(&self.client).args(words).output()?;
+        let output = command.args(self.filled(&self.client)).args(words).output()?;
         let text = String::from_utf8_lossy(&output.stdout).trim_end().to_owned();
         match output.status.success() {
             true => Ok(text),
             false => Err(io::Error::other(text)),
         }
     }
+}
+
+/// The command of the server. Where it can be, it ends with the thread that starts it, also when that is killed: one that
+/// was left over would go on for ever.
+fn command() -> Command {
+    if !cfg!(target_os = "linux") || find_program("setpriv").is_none() {
+        return Command::new("redis-server");
+    }
+    let mut command = Command::new("setpriv");
+    command.args(["--pdeathsig", "KILL", "redis-server"]);
+    command
 }
 
 impl Drop for Redis {

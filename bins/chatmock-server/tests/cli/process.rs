@@ -1,7 +1,7 @@
 //! The program as a child process: started, called, read and stopped.
 
 use std::io;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Stdio};
 
 use chatmock_testkit::blocking::Connection;
 use chatmock_testkit::client::Request;
@@ -48,10 +48,12 @@ pub(crate) fn quiet(command: &mut Command) -> &mut Command {
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped())
 }
 
-/// Runs a program that is expected to end by itself; returns its exit code and standard error.
+/// Runs a program that is expected to end by itself; returns its exit code and standard error. One that says nothing and
+/// does not end fails the test.
 pub(crate) fn refused(command: &mut Command) -> (i32, String) {
-    let Output { status, stderr, .. } = command.output().unwrap();
-    (status.code().unwrap(), String::from_utf8(stderr).unwrap())
+    let mut program = Program::start(quiet(command), Reading::Eager).unwrap();
+    let words = program.err.rest();
+    (program.wait().unwrap(), words)
 }
 
 /// A running server, which is killed when dropped.

@@ -20,6 +20,7 @@ pub(crate) struct Transport {
     handle: Handle,
     manager: ConnectionManager,
     state: Arc<State>,
+    patience: Duration,
     /// Ends the thread when it is dropped.
     _end: oneshot::Sender<()>,
 }
@@ -60,7 +61,8 @@ impl Transport {
         let guard = handle.enter();
         let manager = ConnectionManager::new_lazy_with_config(client, config).map_err(fault)?;
         drop(guard);
-        Ok(Self { handle, manager, state: Arc::default(), _end: end })
+        let (state, patience) = (Arc::default(), settings.patience);
+        Ok(Self { handle, manager, state, patience, _end: end })
     }
 
     /// Makes a call. It goes on when the caller goes away.
@@ -69,9 +71,16 @@ impl Transport {
             return Err(error);
         }
         let (manager, state) = (self.manager.clone(), Arc::clone(&self.state));
+        let soon = self.patience / 4;
         let (reply, answer) = oneshot::channel();
         self.handle.spawn(async move {
-            let answer = call(manager, command).await.map_err(fault);
+            let begun = Instant::now();
+            let mut answer = call(manager.clone(), command.clone()).await.map_err(fault);
+            // The manager tries once to connect when a connection breaks, and gives the first call after it that error
+            // however long ago it was. Every command may be given twice.
+            if matches!(answer, Err(SharedError::Unreachable(_))) && begun.elapsed() < soon {
+                answer = call(manager, command).await.map_err(fault);
+            }
             state.learn(&answer);
             // A caller that has gone away needs no answer.
             let _ = reply.send(answer);
