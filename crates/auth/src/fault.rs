@@ -68,6 +68,8 @@ pub enum FaultKind {
     SharedSealed,
     /// The shared engine has lost records.
     SharedLost,
+    /// The shared engine lacks records of this server.
+    SharedBehind,
     /// Turns are no longer recorded.
     RecordingStopped,
 }
@@ -193,6 +195,14 @@ const TABLE: [Fault; FaultKind::COUNT] = [
         after: AT_ONCE,
     },
     Fault {
+        kind: FaultKind::SharedBehind,
+        code: "shared_behind",
+        severity: Severity::Warning,
+        sentence: "the shared engine did not take what this server keeps: no other server can go on from it",
+        fix: "see why the engine takes nothing: its memory, its disk, and what the user of --shared may write",
+        after: AT_ONCE,
+    },
+    Fault {
         kind: FaultKind::RecordingStopped,
         code: "recording_stopped",
         severity: Severity::Warning,
@@ -204,7 +214,7 @@ const TABLE: [Fault; FaultKind::COUNT] = [
 
 impl FaultKind {
     /// The number of kinds.
-    pub const COUNT: usize = 15;
+    pub const COUNT: usize = 16;
 
     /// Every kind, in the order of the table.
     pub const ALL: [Self; Self::COUNT] = [
@@ -222,6 +232,7 @@ impl FaultKind {
         Self::SharedUnreachable,
         Self::SharedSealed,
         Self::SharedLost,
+        Self::SharedBehind,
         Self::RecordingStopped,
     ];
 

@@ -159,7 +159,7 @@ fn open_state(settings: Settings) -> Result<(HttpSettings, Policy, SharedState),
         reasoning_withheld: AtomicU64::new(0),
         responses,
         connection_responses: connections,
-        background: BackgroundAnswers::new(http.background),
+        background: BackgroundAnswers::new(http.background).among(http.shared.clone()),
         reasoning,
         answers,
         ledger,
@@ -189,7 +189,7 @@ fn quota_guard(http: &HttpSettings, ledger: &Ledger) -> Arc<QuotaGuard> {
 
 /// Starts the background work on it.
 fn start(tasks: &Tasks, state: &Arc<SharedState>) {
-    tasks.spawn(Arc::clone(&state.models).run(state.client.clone()));
+    tasks.spawn(Arc::clone(&state.models).run(state.client.clone(), state.shared.clone()));
     tasks.spawn(Arc::clone(&state.limits).run());
     let stores = [&state.responses, &state.connection_responses];
     let kept = state.answers.stores();

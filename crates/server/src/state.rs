@@ -75,6 +75,9 @@ const LOOK: Duration = Duration::from_secs(60);
 /// The time between two looks at what other servers have put into the shared engine.
 const FOLLOW: Duration = Duration::from_secs(2);
 
+/// The same while the engine is away: what it has lost has to be back before another server spends an older token.
+const AWAY: Duration = Duration::from_millis(500);
+
 /// The number of such looks between two exchanges of the account's limits.
 const LIMITS_EVERY: u64 = 5;
 
@@ -108,13 +111,8 @@ impl SharedState {
     /// Looks at what the last call of the shared engine has shown.
     fn look_at_shared(&self) {
         let Some(shared) = &self.shared else { return };
-        let fault = shared.fault();
-        let sealed = |error: &SharedError| {
-            matches!(error, SharedError::OtherKey { .. } | SharedError::NotGenuine { .. })
-        };
-        let is_sealed = fault.as_ref().is_some_and(sealed);
-        self.faults.set(FaultKind::SharedSealed, is_sealed);
-        self.faults.set(FaultKind::SharedUnreachable, fault.is_some() && !is_sealed);
+        self.faults.set(FaultKind::SharedSealed, shared.sealed_fault().is_some());
+        self.faults.set(FaultKind::SharedUnreachable, shared.call_fault().is_some());
         let budgets = self.guard.others().is_some_and(OtherServers::has_lost);
         self.faults.set(FaultKind::SharedLost, self.auth.was_restored() || budgets);
     }
@@ -122,25 +120,58 @@ impl SharedState {
     /// Returns the code of a fault of the shared engine.
     pub(crate) fn shared_fault(&self) -> Option<&'static str> {
         self.look_at_shared();
-        let shared = [FaultKind::SharedSealed, FaultKind::SharedUnreachable, FaultKind::SharedLost];
-        self.faults.first_of(&shared)
+        self.faults.first_of(&[
+            FaultKind::SharedSealed,
+            FaultKind::SharedUnreachable,
+            FaultKind::SharedLost,
+            FaultKind::SharedBehind,
+        ])
     }
 
     /// Follows what other servers put into the shared engine, until the state is gone.
     pub(crate) async fn follow(state: Weak<Self>) {
         let mut looks = 0_u64;
         while let Some(state) = state.upgrade() {
+            let Some(shared) = &state.shared else { return };
             state.auth.follow_shared().await;
-            if looks.is_multiple_of(LIMITS_EVERY)
-                && let Some(shared) = &state.shared
-            {
+            if looks.is_multiple_of(LIMITS_EVERY) {
                 state.limits.exchange(shared).await;
+                state.ledger.exchange(shared, &state.name().await).await;
             }
             looks += 1;
+            let fault = shared.call_fault();
+            match &fault {
+                None => state.send_unsent().await,
+                // Whether it can be written again only a write shows.
+                Some(SharedError::ReadOnly(_)) => drop(shared.identity().await),
+                Some(_) => {}
+            }
             state.look_at_shared();
             drop(state);
-            tokio::time::sleep(FOLLOW).await;
+            tokio::time::sleep(if fault.is_some() { AWAY } else { FOLLOW }).await;
         }
+    }
+
+    /// The name of this server among those that share an engine.
+    async fn name(&self) -> String {
+        match self.auth.shared_sign_in() {
+            // The name is in a file, for a home keeps it.
+            Some(sign_in) => tokio::task::spawn_blocking(move || sign_in.name().to_owned())
+                .await
+                .unwrap_or_default(),
+            None => self.guard.others().map(|others| others.me().to_owned()).unwrap_or_default(),
+        }
+    }
+
+    /// Sends what the shared engine did not take when it was kept.
+    async fn send_unsent(&self) {
+        let kept = self.answers.stores();
+        let stores = [&self.responses].into_iter().chain(kept).chain(self.reasoning.store());
+        let mut behind = false;
+        for store in stores {
+            behind |= store.send_unsent().await;
+        }
+        self.faults.set(FaultKind::SharedBehind, behind);
     }
 
     /// Looks again and again, until the state is gone.

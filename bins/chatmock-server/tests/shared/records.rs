@@ -11,6 +11,8 @@ use crate::process::{Running, chat};
 pub(crate) const CASES: &[(&str, fn())] = &[
     ("a_stored_response_is_continued_and_deleted_by_any_server", stored),
     ("a_conversation_grows_on_any_server_and_its_input_stays_cached", conversation),
+    ("a_chain_of_responses_goes_on_at_once_at_any_server", chain),
+    ("an_answer_that_the_engine_did_not_take_is_whole_and_sent_there_later", behind),
     ("what_was_thought_before_a_call_is_known_to_any_server", reasoning),
     ("a_request_that_is_sent_again_to_another_server_gets_the_same_answer", idempotent),
     ("a_budget_holds_for_all_servers_and_outlives_an_engine_that_forgets", budgets),
@@ -25,7 +27,7 @@ fn json_of(reply: &str) -> (u16, Value) {
     (status, serde_json::from_str(&body[start..=body.rfind('}').unwrap()]).unwrap())
 }
 
-fn call(server: &Running, line: &str, body: &Value) -> (u16, Value) {
+pub(crate) fn call(server: &Running, line: &str, body: &Value) -> (u16, Value) {
     let (method, path) = line.split_once(' ').unwrap();
     let body = if body.is_null() { String::new() } else { body.to_string() };
     json_of(&server.ask(method, path, &body))
@@ -66,25 +68,53 @@ fn stored() {
     assert_eq!(call(&one, &format!("GET {path}"), &Value::Null).0, 404, "gone for all");
 }
 
+/// Servers in an order without a pattern, and none twice in a row.
+fn wandering(turns: usize, servers: usize) -> impl Iterator<Item = usize> {
+    let mut state = 20_261_201_u64;
+    let mut last = 0;
+    (0..turns).map(move |_| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+        let step = 1 + usize::try_from(state >> 33).unwrap() % (servers - 1);
+        last = (last + step) % servers;
+        last
+    })
+}
+
+/// The last event of a stream, and what it says of the response.
+fn streamed(server: &Running, body: &Value) -> Value {
+    let text = server.ask("POST", "/v1/responses", &body.to_string());
+    let last = text.lines().filter_map(|line| line.strip_prefix("data: ")).next_back();
+    let last: Value = serde_json::from_str(last.unwrap_or_else(|| panic!("{text}"))).unwrap();
+    assert_eq!(last["type"], "response.completed", "{text}");
+    last["response"].clone()
+}
+
 fn conversation() {
     let fleet = Fleet::new(3600, Settings::default());
     let servers: [Running; 3] = fleet.servers();
     let (_, made) = call(&servers[0], "POST /v1/conversations", &json!({}));
     let id = made["id"].as_str().unwrap();
-    for turn in 0..10 {
-        // Long enough for the backend to cache it, and on a server that is not the one before.
-        let text = format!("turn {turn}: {}", "a text of some length ".repeat(200));
-        let body = json!({"model": "gpt-5.5", "input": text, "conversation": id});
-        let (status, answer) = call(&servers[turn * 2 % 3], "POST /v1/responses", &body);
-        assert_eq!(status, 200, "turn {turn}: {answer}");
-        // What a turn adds is written after its answer; a question, a thought and an answer for each.
+    let (mut input, mut cached) = (0, 0);
+    for (turn, server) in wandering(10, 3).enumerate() {
+        // Long enough for the backend to cache it. The next turn comes to another server at once.
+        let text = format!("turn {turn}: {}", "a text of some length ".repeat(1000));
+        let body =
+            json!({"model": "gpt-5.5", "input": text, "conversation": id, "stream": turn % 2 == 0});
+        let answer = match turn % 2 {
+            0 => streamed(&servers[server], &body),
+            _ => call(&servers[server], "POST /v1/responses", &body).1,
+        };
+        // A question, a thought and an answer for each turn, wherever it is looked for.
         let list = format!("GET /v1/conversations/{id}/items?limit=100");
-        let next = &servers[(turn + 1) * 2 % 3];
-        until("the next server has the turn", || {
-            let items = call(next, &list, &Value::Null).1;
-            items["data"].as_array().is_some_and(|items| items.len() == 3 * (turn + 1))
-        });
+        let items = call(&servers[(server + turn) % 3], &list, &Value::Null).1;
+        assert_eq!(items["data"].as_array().unwrap().len(), 3 * (turn + 1), "turn {turn}");
+        let usage = &answer["usage"];
+        let before = input;
+        input = usage["input_tokens"].as_u64().unwrap();
+        cached = usage["input_tokens_details"]["cached_tokens"].as_u64().unwrap();
+        assert!(cached * 100 >= before * 95, "turn {turn}: {cached} of {before} tokens");
     }
+    eprintln!("of the last turn's {input} tokens, {cached} came from the backend's cache");
     let keys: Vec<_> = fleet
         .backend
         .simulator
@@ -93,6 +123,49 @@ fn conversation() {
         .map(|call| call.json()["prompt_cache_key"].clone())
         .collect();
     assert!(keys.iter().all(|key| *key == keys[0] && key.is_string()), "{keys:?}");
+}
+
+fn chain() {
+    let fleet = Fleet::new(3600, Settings::default());
+    let servers: [Running; 3] = fleet.servers();
+    let mut previous = Value::Null;
+    for (turn, server) in wandering(10, 3).enumerate() {
+        let body = json!({"model": "gpt-5.5", "input": format!("turn {turn}"),
+            "previous_response_id": previous, "stream": true});
+        previous = streamed(&servers[server], &body)["id"].clone();
+        // A question, and for each turn before it a thought and an answer as well.
+        let path =
+            format!("GET /v1/responses/{}/input_items?limit=100", previous.as_str().unwrap());
+        let items = call(&servers[(server + turn) % 3], &path, &Value::Null).1;
+        assert_eq!(items["data"].as_array().unwrap().len(), 3 * turn + 1, "turn {turn}");
+    }
+}
+
+/// What a server says of its faults.
+fn faults(server: &Running) -> String {
+    server.ask("GET", "/health?verbose", "")
+}
+
+fn behind() {
+    let mut fleet = Fleet::new(3600, Settings::default());
+    let [one, two]: [Running; 2] = fleet.servers();
+    ask(&one);
+    fleet.redis.stop();
+    let begun = std::time::Instant::now();
+    let whole = json!({"model": "gpt-5.5", "input": "hello"});
+    let reply = one.ask("POST", "/v1/responses", &whole.to_string());
+    assert!(reply.contains("store=changed"), "{reply}");
+    let (_, kept) = json_of(&reply);
+    let body = json!({"model": "gpt-5.5", "input": "hello", "stream": true});
+    let streamed = streamed(&one, &body);
+    until("it says so", || faults(&one).contains("shared_unreachable"));
+    assert!(begun.elapsed().as_secs() < 10, "{:?}", begun.elapsed());
+    fleet.redis.start_again().unwrap();
+    for id in [&kept["id"], &streamed["id"]] {
+        let path = format!("GET /v1/responses/{}", id.as_str().unwrap());
+        until("it is sent when the engine is back", || call(&two, &path, &Value::Null).0 == 200);
+    }
+    until("nothing is here alone", || !faults(&one).contains("shared_behind"));
 }
 
 fn reasoning() {

@@ -104,10 +104,15 @@ impl SharedSignIn {
         self.read().map(drop)
     }
 
+    /// Checks that the record can be opened, if there is one.
+    pub(crate) async fn opens(&self) -> Result<(), SharedError> {
+        self.engine.fenced(&NAME).await.map(drop)
+    }
+
     /// Takes the lease under which the sign-in is renewed; `None` while another server holds it. The record can be read
     /// then: with another key, nothing may be spent that could not be put back.
     pub(crate) async fn lease(&self) -> Result<Option<Lease>, SharedError> {
-        self.engine.fenced(&NAME).await?;
+        self.opens().await?;
         self.engine.lease(&NAME, self.newest()).await
     }
 
@@ -200,7 +205,11 @@ impl SharedSignIn {
         self.restored.store(true, Ordering::Relaxed);
     }
 
-    /// The name of this home among those that share the sign-in, made once.
+    /// The name of this home among those that share the sign-in, made once. May read a file.
+    pub fn name(&self) -> &str {
+        self.by()
+    }
+
     fn by(&self) -> &str {
         self.by.get_or_init(|| {
             let known = read_private(&self.file).ok().flatten();

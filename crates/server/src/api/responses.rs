@@ -1,6 +1,7 @@
 //! `GET` and `DELETE /v1/responses/{id}`, `GET …/input_items` and `POST …/cancel`: responses that are kept here.
 
 pub(super) mod conversations;
+mod elsewhere;
 pub(super) mod input_tokens;
 mod listed_items;
 mod socket;
@@ -80,6 +81,7 @@ impl RequestContext<'_> {
         // One that is being made here is in no store yet.
         if self.services.state.background.find(&owner.key(id)).is_none() {
             store.recall(owner, id).await;
+            elsewhere::close(&self.services.state, owner, id).await;
         }
         self.services.stores_responses() || store.is_kept(owner, id, unix_now())
     }
@@ -113,6 +115,9 @@ fn read(
     }
     let stored = state.responses.find(owner, id, unix_now())?;
     if let Some(after) = starting_after {
+        if stored.is_open() {
+            return Err(elsewhere::no_events());
+        }
         let response: &RawValue = serde_json::from_slice(&stored.response)?;
         let events = replay(response)?;
         let mut frames = Frames::new(Framing::Sse);
@@ -164,6 +169,7 @@ pub(super) fn cancel(exchange: Exchange<'_>) -> Handling<'_> {
             answer.ended().await;
             return Ok(turn::snapshot(&answer));
         }
+        elsewhere::end(state, &owner, id).await?;
         let stored = state.responses.find(&owner, id, unix_now())?;
         if stored.is_of_background() {
             let response = stored.response.clone();
@@ -185,6 +191,7 @@ async fn remove(state: &SharedState, owner: &Owner, id: &str) -> Result<HttpResp
         answer.ended().await;
         state.background.forget(&key);
     }
+    elsewhere::end(state, owner, id).await?;
     state.responses.delete(owner, id).await?;
     state.answers.erase(owner, id).await?;
     response::json(ReplyHeaders::default(), &Deleted { id, object: "response", deleted: true })

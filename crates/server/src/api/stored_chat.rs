@@ -67,6 +67,7 @@ pub(super) fn list(exchange: Exchange<'_>) -> Handling<'_> {
         let Exchange { context, head, .. } = exchange;
         let query = Query::read(head.uri.query())?;
         let (state, owner) = (&context.services.state, keeper(context).await?);
+        state.responses.recall_listed(&owner).await;
         let all = state.responses.all_named(&owner, &completion_name(""), unix_now());
         let mut found = Vec::new();
         for stored in &all {
@@ -123,7 +124,7 @@ pub(super) fn update(exchange: Exchange<'_>) -> Handling<'_> {
         let (created_at, input) = (kept.created_at, kept.input.clone());
         let stored = StoredResponse::new(created_at, input, changed.clone().into());
         let name = owner.key(&completion_name(id));
-        context.services.state.responses.insert(name, stored, unix_now());
+        context.services.state.responses.insert(name, stored, unix_now()).all().await;
         Ok(response::bytes(StatusCode::OK, "application/json", changed.into()))
     })
 }

@@ -21,7 +21,7 @@ pub(crate) use self::kept::KeptAnswer;
 use self::recording::Recording;
 pub(crate) use self::recording::{Head, Reader};
 use self::retries::Retries;
-use super::responses::{Owner, ResponseStore, StoreKey, StoredResponse};
+use super::responses::{Arrivals, Owner, ResponseStore, StoreKey, StoredResponse};
 use crate::clock::unix_now;
 use crate::error::StoreError;
 use crate::http::presence::Presence;
@@ -279,15 +279,22 @@ impl Recorder {
         self.recording.pace().await;
     }
 
-    /// Ends the answer, which is given again if it is to be `kept`.
-    pub(crate) fn end(mut self, kept: bool) {
+    /// Ends the answer with its last piece, which is given again if it is to be `kept`: whoever has all of it may ask again
+    /// at any server.
+    pub(crate) async fn end(mut self, last: Option<Bytes>, kept: bool) {
+        if let Some(answer) = self.recording.answer(last.as_ref()).filter(|_| kept) {
+            self.keep(&answer).all().await;
+        }
+        if let Some(last) = last {
+            self.piece(last).await;
+        }
         self.close(kept, Recording::end);
     }
 
     /// Ends with a failure in place of an answer; `kept` is what is given again, if anything.
-    pub(crate) fn fail(mut self, failure: Failure, kept: Option<&KeptAnswer>) {
-        if let (Some(answer), Sameness::Key { key, .. }) = (kept, &self.asked.sameness) {
-            self.keep(&self.asked.owner.key(key), answer);
+    pub(crate) async fn fail(mut self, failure: Failure, kept: Option<&KeptAnswer>) {
+        if let Some(answer) = kept {
+            self.keep(answer).all().await;
         }
         self.close(false, |recording| recording.fail(failure));
     }
@@ -312,10 +319,13 @@ impl Recorder {
         Abandonment { recording: Arc::clone(&self.recording), window: self.window }
     }
 
-    fn keep(&self, name: &StoreKey, answer: &KeptAnswer) {
+    /// Keeps an answer to a request with a key.
+    fn keep(&self, answer: &KeptAnswer) -> Arrivals {
+        let Sameness::Key { key, .. } = &self.asked.sameness else { return Arrivals::default() };
         let now = unix_now();
-        if let Some(record) = answer.record(&self.asked.fingerprint, now) {
-            self.store.insert(StoreKey::clone(name), record, now);
+        match answer.record(&self.asked.fingerprint, now) {
+            Some(record) => self.store.insert(self.asked.owner.key(key), record, now),
+            None => Arrivals::default(),
         }
     }
 
@@ -326,11 +336,7 @@ impl Recorder {
         end(&self.recording);
         match &self.asked.sameness {
             Sameness::Key { key, .. } => {
-                let name = self.asked.owner.key(key);
-                if let Some(answer) = self.recording.answer().filter(|_| kept) {
-                    self.keep(&name, &answer);
-                }
-                running.keys.remove(&name);
+                running.keys.remove(&self.asked.owner.key(key));
             }
             Sameness::Try { .. } => {
                 let name = self.asked.owner.key(&hex(&self.asked.fingerprint));

@@ -1,10 +1,13 @@
 //! Answers that are made without their client, who asks for them later: what they are so far, and how they are ended.
 
+mod elsewhere;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
+use chatmock_shared::Shared;
 use chatmock_translate::{Failure, FailureKind};
 use tokio::sync::watch;
 use tokio::time::Instant;
@@ -30,6 +33,8 @@ const RETRY_AFTER: u64 = 10;
 pub(crate) struct BackgroundAnswers {
     limits: BackgroundLimits,
     answers: Mutex<HashMap<StoreKey, Arc<BackgroundAnswer>>>,
+    /// The engine of the servers that share what is kept.
+    shared: Option<Shared>,
 }
 
 /// One answer without its client.
@@ -74,7 +79,7 @@ pub(crate) enum Next {
 impl BackgroundAnswers {
     /// Makes none yet.
     pub(crate) fn new(limits: BackgroundLimits) -> Self {
-        Self { limits, answers: Mutex::default() }
+        Self { limits, answers: Mutex::default(), shared: None }
     }
 
     /// The longest time that an answer may take.

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use chatmock_auth::doctor::{Check, files_at_start};
 use chatmock_auth::{
-    BorrowedStore, EndpointError, Home, KeeperError, Secret, Session, StoreChoice, TokenKeeper,
-    TokenStore,
+    BorrowedStore, EndpointError, Home, KeeperError, Secret, Session, SharedSignIn, StoreChoice,
+    TokenKeeper, TokenStore,
 };
-use chatmock_shared::Shared;
+use chatmock_shared::{Shared, SharedError};
 use chatmock_translate::{Failure, FailureKind};
 use chatmock_upstream::{CredentialError, CredentialSource, Credentials, FixedCredentials};
 use futures::future::{BoxFuture, FutureExt};
@@ -181,10 +181,23 @@ impl UpstreamAuth {
         }
     }
 
+    /// Checks that what several servers share of the sign-in can be opened here.
+    pub(crate) async fn check_shared(&self, shared: &Shared) -> Result<(), SharedError> {
+        match self {
+            Self::SignIn(keeper) => keeper.keeper.check_shared().await,
+            Self::Key(_) => shared.identity().await.map(drop),
+        }
+    }
+
     /// Returns whether the shared engine had lost the sign-in, and got it back from here.
     pub(crate) fn was_restored(&self) -> bool {
-        let Self::SignIn(keeper) = self else { return false };
-        keeper.keeper.shared().is_some_and(|shared| shared.was_restored())
+        self.shared_sign_in().is_some_and(|shared| shared.was_restored())
+    }
+
+    /// The copy of the sign-in that several servers share.
+    pub(crate) fn shared_sign_in(&self) -> Option<Arc<SharedSignIn>> {
+        let Self::SignIn(keeper) = self else { return None };
+        keeper.keeper.shared()
     }
 
     /// Has the next renewal panic.

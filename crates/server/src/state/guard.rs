@@ -54,6 +54,16 @@ impl QuotaGuard {
         self.others.as_ref()
     }
 
+    /// Learns what other servers have used of a label's budget, before a turn is decided about. While their engine is away,
+    /// what is known decides.
+    pub(crate) async fn learn(&self, label: Option<&str>) {
+        let (Some(label), Some(others)) = (label, &self.others) else { return };
+        if self.budget(label).is_some() {
+            let used = self.used.lock().unwrap_or_else(PoisonError::into_inner).get(label).copied();
+            others.exchange(label, used.unwrap_or_default()).await;
+        }
+    }
+
     /// Decides about a turn of a label by the limits that are known; `now` is in seconds of the Unix epoch.
     ///
     /// # Errors

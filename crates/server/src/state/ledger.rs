@@ -7,6 +7,7 @@
 
 mod database;
 mod entry;
+mod fleet;
 mod gaps;
 mod history;
 mod live;
@@ -25,6 +26,8 @@ use tokio::sync::{Notify, watch};
 use self::database::Batch;
 use self::entry::DAY;
 pub(crate) use self::entry::{Tokens, TurnEntry};
+use self::fleet::Fleet;
+pub(crate) use self::fleet::ServerRow;
 pub(crate) use self::gaps::{BOUNDS, Gaps};
 use self::history::History;
 use self::live::LiveTurns;
@@ -67,6 +70,8 @@ pub(crate) struct Ledger {
     slot: Option<Arc<DatabaseSlot>>,
     /// The time for which records are kept.
     keep: Duration,
+    /// What other servers have told, where there are some.
+    fleet: Mutex<Option<Fleet>>,
 }
 
 /// A turn that runs, and is shown as such until this is dropped.
@@ -109,6 +114,7 @@ impl Ledger {
             failing: AtomicBool::new(false),
             slot,
             keep,
+            fleet: Mutex::default(),
         }
     }
 
@@ -182,7 +188,8 @@ impl Ledger {
     /// Answers a question; `details` says whether single turns are told with their notices and failures.
     pub(crate) fn report(&self, query: &UsageQuery, details: bool) -> UsageReport {
         self.absorb();
-        let report = UsageReport::of(&lock(&self.history), query, unix_now(), details);
+        let (fleet, history) = (lock(&self.fleet), lock(&self.history));
+        let report = UsageReport::of((&history, fleet.as_ref()), query, unix_now(), details);
         report.with_lost(self.lost())
     }
 
@@ -293,7 +300,7 @@ impl Ledger {
 pub fn stored_usage(folder: &Path, query: &UsageQuery) -> Result<UsageReport, StoreError> {
     let now = unix_now();
     let history = History::restored(database::load_folder(folder, now)?);
-    Ok(UsageReport::of(&history, query, now, true))
+    Ok(UsageReport::of((&history, None), query, now, true))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -1,5 +1,7 @@
 //! The catalogue in a running server: fetched, kept in a file, published as one value.
 
+mod shared;
+
 use std::io;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -9,6 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use chatmock_protocol::codex::models::{Entry, read_list};
 use chatmock_protocol::json::RawValue;
+use chatmock_shared::Shared;
 use chatmock_translate::Catalog;
 use chatmock_translate::catalog::{Alias, CatalogSource};
 use chatmock_upstream::{Client, Error, ModelList, UpstreamRoute};
@@ -192,8 +195,8 @@ impl Models {
     }
 
     /// Reads the file, then fetches the list at once, at each interval and whenever an answer shows
-    /// a newer one; where lists are not to be fetched, the file is all.
-    pub(crate) async fn run(self: Arc<Self>, client: Client) {
+    /// a newer one; where lists are not to be fetched, the file is all. Of several servers one fetches it.
+    pub(crate) async fn run(self: Arc<Self>, client: Client, shared: Option<Shared>) {
         let account = client.credentials().await.ok();
         let account = account.and_then(|account| account.account_id().map(str::to_owned));
         self.read_file(account.as_deref()).await;
@@ -206,10 +209,14 @@ impl Models {
             if let Err(error) = client.read_residency().await {
                 tracing::debug!("the account's data residency is not known: {error}");
             }
-            match client.models().await {
-                Ok(list) if !list.entries.is_empty() => self.accept(list, &client).await,
-                Ok(_) => tracing::warn!("the backend's list of models is empty"),
-                Err(error) => self.report_missing(&error),
+            if !self.has_taken(&client, shared.as_ref()).await {
+                match client.models().await {
+                    Ok(list) if !list.entries.is_empty() => {
+                        self.accept(list, &client, shared.as_ref()).await;
+                    }
+                    Ok(_) => tracing::warn!("the backend's list of models is empty"),
+                    Err(error) => self.report_missing(&error),
+                }
             }
             self.tried.send_replace(true);
             let asked = async {
@@ -221,6 +228,13 @@ impl Models {
                 () = asked => earliest = Instant::now() + PAUSE,
             }
         }
+    }
+
+    /// Takes the list that another server has fetched, if there is one; returns whether it did.
+    async fn has_taken(&self, client: &Client, shared: Option<&Shared>) -> bool {
+        let Some(shared) = shared else { return false };
+        let Ok(account) = client.credentials().await else { return false };
+        self.take_shared(shared, account.account_id()).await
     }
 
     /// Publishes the list in the file, where it is this account's and no list is configured.
@@ -244,12 +258,16 @@ impl Models {
         }
     }
 
-    async fn accept(&self, list: ModelList, client: &Client) {
+    async fn accept(&self, list: ModelList, client: &Client, shared: Option<&Shared>) {
         tracing::debug!(models = list.entries.len(), "list of models fetched");
         let account = client.credentials().await.ok();
         let account = account.as_ref().and_then(|account| account.account_id());
         let now = unix_now();
-        if let Err(error) = self.write_cache(&list, account, now).await {
+        let cache = self.cache(&list, account, now);
+        if let (Some(shared), Ok(cache)) = (shared, &cache) {
+            self.give_shared(shared, account, cache).await;
+        }
+        if let Err(error) = self.write_cache(cache).await {
             tracing::debug!("the list of models was not saved: {error}");
         }
         list.etag.clone_into(&mut self.etag.lock().unwrap_or_else(PoisonError::into_inner));
@@ -290,18 +308,22 @@ impl Models {
         Some(Catalog::new(entries, CatalogSource::Cached, head.fetched_at))
     }
 
-    /// Writes the file next to the sign-in.
-    async fn write_cache(
+    /// Writes a list as it is kept.
+    fn cache(
         &self,
         list: &ModelList,
         account_id: Option<&str>,
         fetched_at: u64,
-    ) -> io::Result<()> {
+    ) -> serde_json::Result<Vec<u8>> {
         let models = list.entries.iter().map(|entry: &Entry| &*entry.raw).collect();
-        let Some(file) = self.file.clone() else { return Ok(()) };
         let (backend, etag) = (self.backend.as_str(), list.etag.as_deref());
-        let cache = Cache { fetched_at, backend, etag, account_id, models };
-        let bytes = serde_json::to_vec(&cache)?;
+        serde_json::to_vec(&Cache { fetched_at, backend, etag, account_id, models })
+    }
+
+    /// Writes the file next to the sign-in.
+    async fn write_cache(&self, cache: serde_json::Result<Vec<u8>>) -> io::Result<()> {
+        let Some(file) = self.file.clone() else { return Ok(()) };
+        let bytes = cache?;
         let written = tokio::task::spawn_blocking(move || cache_file::replace(&file, &bytes));
         written.await.map_err(io::Error::other)?.map_err(io::Error::other)
     }
@@ -339,6 +361,8 @@ struct Cache<'a> {
 #[derive(Deserialize)]
 struct CacheHead {
     fetched_at: u64,
+    #[serde(default)]
+    etag: Option<String>,
     #[serde(default)]
     backend: String,
     #[serde(default)]

@@ -21,7 +21,7 @@ use chatmock_shared::Shared;
 use self::record::Record;
 pub(crate) use self::record::Thought;
 use self::transcript::Transcript;
-use super::responses::{Owner, ResponseStore, StoreKey, StoredResponse};
+use super::responses::{Arrivals, Owner, ResponseStore, StoreKey, StoredResponse};
 use crate::error::StoreError;
 use crate::settings::StoreSettings;
 
@@ -91,15 +91,15 @@ impl ReasoningCache {
     }
 
     /// Keeps what was thought in an answer, beside what other answers to the same request thought.
-    pub(crate) fn keep(&self, name: &StoreKey, thought: Thought, now: u64) {
+    pub(crate) fn keep(&self, name: &StoreKey, thought: Thought, now: u64) -> Arrivals {
         let Some(store) = self.store.as_ref().filter(|_| thought.is_worth_keeping()) else {
-            return;
+            return Arrivals::default();
         };
         let before = store.by_name(name, now);
         let record = before.map(|stored| Record::read(&stored.response)).unwrap_or_default();
-        let Some(response) = record.with(thought).to_bytes() else { return };
+        let Some(response) = record.with(thought).to_bytes() else { return Arrivals::default() };
         let stored = StoredResponse::new(now, Bytes::new(), response);
-        store.insert(Arc::clone(name), stored, now);
+        store.insert(Arc::clone(name), stored, now)
     }
 
     /// Forgets records, which the backend could not read.

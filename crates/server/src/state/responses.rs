@@ -1,5 +1,6 @@
 //! Stored responses, which clients fetch, delete and continue, since the backend stores none.
 
+mod arrivals;
 mod connection;
 pub(in crate::state) mod database;
 mod memory;
@@ -17,10 +18,11 @@ use bytes::Bytes;
 use chatmock_protocol::json::RawValue;
 use chatmock_translate::{Failure, FailureKind};
 
+pub(crate) use arrivals::Arrivals;
 pub(crate) use connection::{ConnectionMemory, Lane};
 use memory::{Entry, MemoryStore};
 use mirror::Mirror;
-pub(crate) use mirror::may_need_records;
+pub(crate) use mirror::{may_need_records, parts};
 pub(crate) use owner::Owner;
 pub(crate) use owner::StoreKey;
 pub(crate) use slot::DatabaseSlot;
@@ -125,16 +127,19 @@ impl ResponseStore {
 
     /// Keeps a response, in place of older ones where it would be too many.
     ///
-    /// Nothing is kept of one that is larger than all may be together.
-    pub(crate) fn insert(&self, key: StoreKey, stored: StoredResponse, now: u64) {
+    /// Nothing is kept of one that is larger than all may be together. Where servers share what is kept, it is on its way to
+    /// the others then.
+    pub(crate) fn insert(&self, key: StoreKey, stored: StoredResponse, now: u64) -> Arrivals {
         // The evicted responses may be large: they are freed outside the lock.
         let name = StoreKey::clone(&key);
         let (_evicted, kept) =
             self.with(|memory| (memory.insert(key, stored, now), memory.get(&name, now)));
+        let mut arrivals = Arrivals::default();
         if let (Some(mirror), Some(stored)) = (&self.mirror, kept) {
-            mirror.put(&name, Entry { number: 0, stored_at: now, stored });
+            arrivals = mirror.put(&name, Entry { number: 0, stored_at: now, stored });
         }
         self.changed();
+        arrivals
     }
 
     /// Gives a stored response with what of it may be on the disk alone; `None` where it is not there any more.
@@ -177,9 +182,9 @@ impl ResponseStore {
     }
 
     /// Remembers that a response which the backend stores is this owner's.
-    pub(crate) fn claim(&self, owner: &Owner, id: &str, now: u64) {
+    pub(crate) fn claim(&self, owner: &Owner, id: &str, now: u64) -> Arrivals {
         let claim = StoredResponse::new(now, Bytes::new(), Bytes::new());
-        self.insert(owner.key(id), claim, now);
+        self.insert(owner.key(id), claim, now)
     }
 
     /// Deletes an owner's response, and returns once no later process can find it either.

@@ -31,7 +31,7 @@ use crate::failure;
 use crate::http::access_log::LoggedByBody;
 use crate::http::response::{self, HttpResponse, ReplyHeaders};
 use crate::state::background::{BackgroundAnswer, Next};
-use crate::state::responses::{Owner, StoredResponse};
+use crate::state::responses::{Arrivals, Owner, StoredResponse};
 use crate::tasks::becomes_true;
 
 /// The time between two looks whether the account is still signed in.
@@ -61,9 +61,16 @@ pub(super) struct Begun {
     answer: Arc<BackgroundAnswer>,
     account: Option<String>,
     streams: bool,
+    arrivals: Arrivals,
 }
 
 impl Begun {
+    /// Waits until any server can be asked for the answer.
+    pub(super) async fn arrived(&mut self, services: &TurnServices) {
+        services.state.background.beat(&self.answer.key).await;
+        std::mem::take(&mut self.arrivals).all().await;
+    }
+
     /// Returns whether the client reads it as a stream.
     pub(super) fn streams(&self) -> bool {
         self.streams
@@ -99,8 +106,8 @@ pub(super) fn begin<D: Dialect>(
     for (kind, event) in events {
         answer.push(framed(kind, &event));
     }
-    keep(services, &answer, queued);
-    Ok(Begun { answer, account: owner.account, streams })
+    let arrivals = keep(services, &answer, queued);
+    Ok(Begun { answer, account: owner.account, streams, arrivals })
 }
 
 /// Starts an answer, and returns what its client is told of it.
@@ -110,7 +117,7 @@ pub(super) fn run<D: Dialect>(
     mut ready: Ready<D>,
     record: TurnRecord,
 ) -> HttpResponse {
-    let Begun { answer, account, streams } = begun;
+    let Begun { answer, account, streams, .. } = begun;
     let headers = ReplyHeaders { notices: ready.plan.notices.clone(), ..ReplyHeaders::default() };
     (ready.plan.stream, ready.framing) = (true, Framing::Message);
     let reply = match streams {
@@ -136,12 +143,16 @@ async fn work<D: Dialect>(
     let end = tokio::select! {
         biased;
         () = answer.stopped() => End::Cancelled,
+        () = services.state.background.ended_elsewhere(answer) => End::Cancelled,
         made = made => made.unwrap_or_else(|_| End::Broken(services.panics.caught())),
         () = becomes_true(&services.draining) => End::Broken(stopping()),
         () = tokio::time::sleep(life) => End::Broken(too_long(life)),
         () = signed_out(services, account.as_deref()) => End::Broken(gone()),
     };
-    ending.finish(&end);
+    let (last, arrivals) = ending.close(&end);
+    arrivals.all().await;
+    services.state.background.forget_elsewhere(&answer.key).await;
+    ending.tell(last);
 }
 
 /// Makes an answer as far as it goes.
@@ -165,7 +176,7 @@ async fn make<D: Dialect>(
     while let Some(Ok(frame)) = std::future::poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await
     {
         let message = frame.into_data().unwrap_or_default();
-        match take(services, to, &message) {
+        match take(services, to, &message).await {
             Ok(Some(last)) => end = last,
             Ok(None) => {}
             Err(error) => return End::Broken(error.into()),
@@ -175,7 +186,7 @@ async fn make<D: Dialect>(
 }
 
 /// Takes a message of the answer; returns the end where it is one.
-fn take(
+async fn take(
     services: &TurnServices,
     to: &BackgroundAnswer,
     message: &[u8],
@@ -188,13 +199,13 @@ fn take(
             let last = match now {
                 Some((true, now)) => {
                     to.note(now.clone());
-                    keep(services, to, now);
+                    keep(services, to, now).all().await;
                     None
                 }
                 Some((false, now)) => {
                     to.note(now.clone());
                     // Whoever reads the last event finds the answer complete.
-                    keep(services, to, now);
+                    keep(services, to, now).all().await;
                     Some(End::Whole)
                 }
                 None => None,
@@ -211,10 +222,10 @@ fn framed(kind: &str, event: &[u8]) -> Bytes {
     frames.take().unwrap_or_default()
 }
 
-fn keep(services: &TurnServices, answer: &BackgroundAnswer, response: Bytes) {
+fn keep(services: &TurnServices, answer: &BackgroundAnswer, response: Bytes) -> Arrivals {
     let now = unix_now();
     let stored = StoredResponse::new(now, answer.input.clone(), response);
-    services.state.responses.insert(Arc::clone(&answer.key), stored, now);
+    services.state.responses.insert(Arc::clone(&answer.key), stored, now)
 }
 
 /// Waits until the account is not signed in any more.
@@ -255,20 +266,27 @@ struct Ending {
 }
 
 impl Ending {
-    fn finish(&self, end: &End) {
+    /// Keeps the end of an answer that has none yet; returns its last event.
+    fn close(&self, end: &End) -> (Option<Bytes>, Arrivals) {
         let failure = match end {
-            End::Whole => return self.answer.end(),
+            End::Whole => return (None, Arrivals::default()),
             End::Broken(failure) => Some(failure),
             End::Cancelled => None,
         };
         let (open, number) = (self.answer.response(), self.answer.next_number());
         let open = serde_json::from_slice::<&RawValue>(&open);
-        if let Ok((response, event)) = open.and_then(|open| ended(open, failure, number)) {
-            let response = Bytes::from(response.get().to_owned());
-            self.answer.note(response.clone());
-            keep(&self.services, &self.answer, response);
-            self.answer.push(framed("response.failed", &event));
-        }
+        let Ok((response, event)) = open.and_then(|open| ended(open, failure, number)) else {
+            return (None, Arrivals::default());
+        };
+        let response = Bytes::from(response.get().to_owned());
+        self.answer.note(response.clone());
+        let arrivals = keep(&self.services, &self.answer, response);
+        (Some(framed("response.failed", &event)), arrivals)
+    }
+
+    /// Tells whoever reads it of the end.
+    fn tell(&self, last: Option<Bytes>) {
+        last.into_iter().for_each(|last| self.answer.push(last));
         self.answer.end();
     }
 }
@@ -276,7 +294,8 @@ impl Ending {
 impl Drop for Ending {
     fn drop(&mut self) {
         if !self.answer.is_over() {
-            self.finish(&End::Broken(stopping()));
+            let (last, _) = self.close(&End::Broken(stopping()));
+            self.tell(last);
         }
     }
 }

@@ -24,6 +24,7 @@ use super::socket::TurnHandle;
 use super::store_on_complete::StoreOnComplete;
 use super::{TurnContext, TurnServices};
 use crate::clock::LazyElapsed;
+use crate::state::responses::Arrivals;
 
 /// The most that waits for more to come with it, in bytes.
 const MAX_GATHERED: usize = 16 * 1024;
@@ -59,6 +60,8 @@ pub(super) struct TurnBody<D: Dialect> {
     /// The wait for further output that arrived together with the output at hand.
     coalescer: Coalescer,
     handle: Option<Arc<TurnHandle>>,
+    /// What the last pieces wait for: whoever goes on from the answer, at any server, finds it.
+    arrivals: Arrivals,
     /// A panic that a test has asked for.
     panics: bool,
     over: bool,
@@ -85,6 +88,7 @@ impl<D: Dialect> TurnBody<D> {
             given_at: None,
             coalescer: Coalescer::default(),
             handle,
+            arrivals: Arrivals::default(),
             panics: false,
             over: false,
         }
@@ -141,13 +145,24 @@ impl<D: Dialect> TurnBody<D> {
         }
     }
 
+    /// Gives out what there is.
+    fn give(&mut self) -> Option<Result<Frame<Bytes>, Infallible>> {
+        let bytes = self.take()?;
+        let pause = self.given_at.map(|given| self.out.at.saturating_sub(given));
+        self.record.piece(bytes.len(), pause);
+        self.given_at = Some(self.out.at);
+        self.coalescer.stop();
+        Some(Ok(Frame::data(bytes)))
+    }
+
     fn complete(&mut self) {
         self.over = true;
         let metrics = choice::metrics(&self.choices);
+        self.arrivals = choice::take_arrivals(&mut self.choices);
         let outputs = choice::outputs(std::mem::take(&mut self.choices));
         if let Some(store_on_complete) = self.store_on_complete.take() {
             let reply = D::kept(&outputs, &self.shape);
-            store_on_complete.store(&self.services.state.responses, reply);
+            self.arrivals.add(store_on_complete.store(&self.services.state.responses, reply));
         }
         D::tail(Ok(&outputs), &self.shape, &mut self.out);
         self.record.write(Outcome::Complete, metrics);
@@ -199,11 +214,13 @@ impl<D: Dialect> Body for TurnBody<D> {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
         let this = self.get_mut();
+        ready!(this.arrivals.poll(cx));
         if let Some(message) = this.out.frames.take_message() {
             return Poll::Ready(Some(Ok(Frame::data(message))));
         }
         if this.over {
-            return Poll::Ready(None);
+            // What waited for its record, and then the end.
+            return Poll::Ready(this.give());
         }
         let filled = match catch_unwind(AssertUnwindSafe(|| this.fill(cx))) {
             Ok(filled) => filled,
@@ -212,17 +229,12 @@ impl<D: Dialect> Body for TurnBody<D> {
                 Poll::Ready(())
             }
         };
+        ready!(this.arrivals.poll(cx));
         if filled.is_pending() && this.coalesces(cx) {
             return Poll::Pending;
         }
-        match this.take() {
-            Some(bytes) => {
-                let pause = this.given_at.map(|given| this.out.at.saturating_sub(given));
-                this.record.piece(bytes.len(), pause);
-                this.given_at = Some(this.out.at);
-                this.coalescer.stop();
-                Poll::Ready(Some(Ok(Frame::data(bytes))))
-            }
+        match this.give() {
+            Some(frame) => Poll::Ready(Some(frame)),
             None => {
                 ready!(filled);
                 Poll::Ready(None)
@@ -231,7 +243,7 @@ impl<D: Dialect> Body for TurnBody<D> {
     }
 
     fn is_end_stream(&self) -> bool {
-        self.over && self.out.frames.is_empty()
+        self.over && self.arrivals.is_empty() && self.out.frames.is_empty()
     }
 }
 

@@ -15,7 +15,7 @@ use super::{TurnContext, TurnServices};
 use crate::clock::unix_now;
 use crate::remedies;
 use crate::state::reasoning::Thought;
-use crate::state::responses::StoreKey;
+use crate::state::responses::{Arrivals, StoreKey};
 
 /// The most that is written before the client is given a turn to read, in bytes.
 const FULL: usize = 64 * 1024;
@@ -32,6 +32,8 @@ pub(crate) struct Choice<E: Encoder> {
     thought: Option<(StoreKey, Thought)>,
     /// The notice of what only the last event says.
     notice: Option<Notice>,
+    /// What was kept of it already.
+    arrivals: Arrivals,
 }
 
 /// The progress of a choice.
@@ -64,6 +66,7 @@ impl<E: Encoder> Choice<E> {
             usage: None,
             thought: None,
             notice: None,
+            arrivals: Arrivals::default(),
         }
     }
 
@@ -96,7 +99,8 @@ impl<E: Encoder> Choice<E> {
                 Ok(Flow::End { end, whole }) => {
                     self.usage = end.usage;
                     if let Some((name, thought)) = self.thought.take().filter(|_| whole) {
-                        turn.services.state.reasoning.keep(&name, thought, unix_now());
+                        let kept = turn.services.state.reasoning.keep(&name, thought, unix_now());
+                        self.arrivals.add(kept);
                     }
                     self.output = self.encoder.take().map(|e| e.finish(end, out));
                     let source = std::mem::replace(&mut self.source, EventSource::Over);
@@ -145,7 +149,7 @@ impl<E: Encoder> Choice<E> {
             && let Some(id) = response.id.as_deref()
             && let Some(claimant) = self.source.take_claimant()
         {
-            services.state.responses.claim(&claimant, id, unix_now());
+            self.arrivals.add(services.state.responses.claim(&claimant, id, unix_now()));
         }
         if let (Some((_, thought)), Body::ItemDone { item, .. }) = (&mut self.thought, &event.body)
         {
@@ -201,6 +205,13 @@ pub(super) fn metrics<E: Encoder>(choices: &[Choice<E>]) -> TurnMetrics {
         first_at: choices.iter().filter_map(|choice| choice.first_at).min(),
         usage: choices.iter().filter_map(|choice| choice.usage).reduce(Usage::plus),
     }
+}
+
+/// Takes what was kept of all choices already, and may be on its way to other servers.
+pub(super) fn take_arrivals<E: Encoder>(choices: &mut [Choice<E>]) -> Arrivals {
+    let mut all = Arrivals::default();
+    choices.iter_mut().for_each(|choice| all.add(std::mem::take(&mut choice.arrivals)));
+    all
 }
 
 /// Takes the notices that only the ends of answers gave.

@@ -143,7 +143,7 @@ fn answer<D: Dialect>(
             Ok(reply) => write(reply, &fate, recorder).await,
             Err(failure) => {
                 let kept = fate.is_final().then(|| refusal::<D>(&failure, &request_id));
-                recorder.fail(failure, kept.as_ref());
+                recorder.fail(failure, kept.as_ref()).await;
             }
         }
     };
@@ -162,12 +162,16 @@ async fn write(reply: HttpResponse, fate: &Fate, recorder: Recorder) {
         is_logged: parts.extensions.get::<LoggedByBody>().is_some(),
         is_whole: body.size_hint().exact().is_some(),
     });
+    let mut last = None;
     while let Some(Ok(frame)) = body.frame().await {
-        if let Ok(piece) = frame.into_data() {
-            recorder.piece(piece).await;
+        let Ok(piece) = frame.into_data() else { continue };
+        if body.is_end_stream() {
+            last = Some(piece);
+            break;
         }
+        recorder.piece(piece).await;
     }
-    recorder.end(fate.is_final());
+    recorder.end(last, fate.is_final()).await;
 }
 
 /// The answer to a request that was paid for and failed.

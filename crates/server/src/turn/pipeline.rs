@@ -10,7 +10,7 @@ use std::task::Poll;
 
 use bytes::Bytes;
 use chatmock_translate::ollama::model_name;
-use chatmock_translate::{Dialect, Encoder, Failure, Family, Framing, Notice, Out};
+use chatmock_translate::{Dialect, Encoder, Failure, Family, Framing, Notice, NoticeKind, Out};
 use chatmock_upstream::{CredentialError, Credentials, Error, Prepared};
 use http::{HeaderMap, Uri};
 use tokio::time::Instant;
@@ -34,7 +34,7 @@ use crate::limit_words;
 use crate::state::SharedState;
 use crate::state::credentials::Audience;
 use crate::state::ledger::LiveTurn;
-use crate::state::responses::StoreKey;
+use crate::state::responses::{Arrivals, StoreKey};
 
 /// A request for a turn.
 pub(crate) struct TurnRequest {
@@ -74,7 +74,8 @@ pub(crate) async fn turn<D: Dialect>(
         Ok(mut ready) => match ready.plan.background.take() {
             None => answer::<D>(services, ready, &mut record).await,
             Some(wish) => match background::begin(services, &ready, wish) {
-                Ok(begun) => {
+                Ok(mut begun) => {
+                    begun.arrived(services).await;
                     // What its client is told now is all that the request asks for.
                     if let Some(fate) = request.fate.filter(|_| !begun.streams()) {
                         fate.note(Fated::Complete);
@@ -198,10 +199,16 @@ pub(super) async fn answer<D: Dialect>(
         Choice::new(source, D::whole(&shape, number)).remembering(remembered.clone())
     };
     let outputs = whole(services, sources.map(gather).collect(), record).await;
-    let (outputs, late) = outputs.map_err(|failure| D::explain(limited(failure), &shape))?;
+    let End { outputs, late, mut arrivals } =
+        outputs.map_err(|failure| D::explain(limited(failure), &shape))?;
     headers.notices.extend(late);
     if let Some(store_on_complete) = store_on_complete {
-        store_on_complete.store(&state.responses, D::kept_whole(&outputs, &shape));
+        let reply = D::kept_whole(&outputs, &shape);
+        arrivals.add(store_on_complete.store(&state.responses, reply));
+    }
+    // Whoever goes on from the answer, at any server, finds it.
+    if !arrivals.all().await {
+        headers.notices.push(Notice::new("store", NoticeKind::Changed, HERE_ALONE));
     }
     let rendered = D::render(&outputs, &shape, arrived.elapsed());
     response::turn(headers, &rendered).map(Answer::Whole)
@@ -266,12 +273,23 @@ fn requests(prepared: Vec<Prepared>, choices: u32) -> impl Iterator<Item = Prepa
     prepared.into_iter().flat_map(move |prepared| std::iter::repeat_n(prepared, choices))
 }
 
-/// Folds all choices to their outputs, and the notices that only their ends gave.
+/// The ends of all choices of a whole reply.
+struct End<E: Encoder> {
+    outputs: Vec<E::Output>,
+    /// The notices that only the ends gave.
+    late: Vec<Notice>,
+    arrivals: Arrivals,
+}
+
+/// The words of a notice about an answer that the engine did not take.
+const HERE_ALONE: &str = "kept by this server alone: the shared engine did not take it yet";
+
+/// Folds all choices to their ends.
 async fn whole<E: Encoder>(
     services: &Arc<TurnServices>,
     mut choices: Vec<Choice<E>>,
     record: &mut TurnRecord,
-) -> Result<(Vec<E::Output>, Vec<Notice>), Failure> {
+) -> Result<End<E>, Failure> {
     let mut out = Out::default();
     std::future::poll_fn(|cx| {
         let mut turn = TurnContext { services, elapsed: LazyElapsed::since(record.arrived) };
@@ -287,7 +305,8 @@ async fn whole<E: Encoder>(
     .await?;
     record.write(Outcome::Complete, choice::metrics(&choices));
     let late = choice::take_notices(&mut choices);
-    Ok((choice::outputs(choices), late))
+    let arrivals = choice::take_arrivals(&mut choices);
+    Ok(End { outputs: choice::outputs(choices), late, arrivals })
 }
 
 fn media_type(framing: Framing) -> &'static str {

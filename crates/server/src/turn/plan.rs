@@ -165,6 +165,9 @@ pub(super) async fn plan_turn<D: Dialect>(
         cap,
         purpose,
     };
+    if purpose == Purpose::Run {
+        services.state.guard.learn(input.caller.label()).await;
+    }
     let most = if services.places.are_free() { HUGE } else { LARGE };
     let is_large = input.body.len() > most;
     // A look into the shared engine waits, which the thread of the connections must not.

@@ -8,7 +8,7 @@ use serde::Deserialize;
 use super::socket::SocketTurn;
 use crate::clock::unix_now;
 use crate::state::responses::{
-    Owner, ResponseStore, StoredResponse, completion_name, conversation_name,
+    Arrivals, Owner, ResponseStore, StoredResponse, completion_name, conversation_name,
 };
 
 /// Of one turn.
@@ -39,14 +39,15 @@ pub(crate) struct GrowingConversation {
 
 impl GrowingConversation {
     /// Adds the new input and the answer, unless the conversation has been deleted in the meantime.
-    fn grow(self, store: &ResponseStore, answered: &StoredResponse) -> Result<(), Failure> {
+    fn grow(self, store: &ResponseStore, answered: &StoredResponse) -> Result<Arrivals, Failure> {
         let (name, now) = (conversation_name(&self.id), unix_now());
-        let Some(kept) = store.get(&self.owner, &name, now) else { return Ok(()) };
+        let Some(kept) = store.get(&self.owner, &name, now) else {
+            return Ok(Arrivals::default());
+        };
         let sent = answered.items()?;
         let mut added = sent.get(self.before..).unwrap_or_default().to_vec();
         added.extend(answered.output()?);
-        store.insert(self.owner.key(&name), kept.with_items(&added)?, now);
-        Ok(())
+        Ok(store.insert(self.owner.key(&name), kept.with_items(&added)?, now))
     }
 }
 
@@ -62,14 +63,22 @@ impl StoreOnComplete {
     }
 
     /// Keeps the final reply, if there is one.
-    pub(crate) fn store(self, store: &ResponseStore, reply: Option<String>) {
-        let Some(reply) = reply else { return };
-        if let Err(error) = self.keep(store, reply) {
+    pub(crate) fn store(self, store: &ResponseStore, reply: Option<String>) -> Arrivals {
+        let mut arrivals = Arrivals::default();
+        if let Some(reply) = reply
+            && let Err(error) = self.keep(store, reply, &mut arrivals)
+        {
             tracing::warn!("an answer could not be kept: {error}");
         }
+        arrivals
     }
 
-    fn keep(self, store: &ResponseStore, mut reply: String) -> Result<(), Failure> {
+    fn keep(
+        self,
+        store: &ResponseStore,
+        mut reply: String,
+        arrivals: &mut Arrivals,
+    ) -> Result<(), Failure> {
         let Identified { id: Some(id) } = serde_json::from_str(&reply)? else { return Ok(()) };
         let mut name = id.clone();
         if let Some(repeated) = &self.sent.repeated {
@@ -78,12 +87,16 @@ impl StoreOnComplete {
         }
         let now = unix_now();
         let stored = StoredResponse::new(now, self.sent.input, reply.into());
-        if let Some(Err(failure)) = self.conversation.map(|grows| grows.grow(store, &stored)) {
-            tracing::warn!("a conversation could not be continued: {failure}");
+        match self.conversation.map(|grows| grows.grow(store, &stored)) {
+            Some(Err(failure)) => {
+                tracing::warn!("a conversation could not be continued: {failure}")
+            }
+            Some(Ok(grown)) => arrivals.add(grown),
+            None => {}
         }
         let kept = match self.owner {
             Some(owner) => {
-                store.insert(owner.key(&name), stored, now);
+                arrivals.add(store.insert(owner.key(&name), stored, now));
                 None
             }
             None => Some(stored),

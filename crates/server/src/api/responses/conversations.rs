@@ -56,7 +56,7 @@ pub(in crate::api) fn create(exchange: Exchange<'_>) -> Handling<'_> {
         let input = serde_json::to_vec(&items)?.into();
         let stored = StoredResponse::new(unix_now(), input, conversation.clone().into());
         let name = owner.key(&conversation_name(&id));
-        context.services.state.responses.insert(name, stored, unix_now());
+        context.services.state.responses.insert(name, stored, unix_now()).all().await;
         Ok(response::bytes(StatusCode::OK, "application/json", conversation.into()))
     })
 }
@@ -86,7 +86,7 @@ pub(in crate::api) fn update(exchange: Exchange<'_>) -> Handling<'_> {
         let (created_at, input) = (kept.created_at, kept.input.clone());
         let stored = StoredResponse::new(created_at, input, conversation.clone().into());
         let name = owner.key(&conversation_name(id));
-        context.services.state.responses.insert(name, stored, unix_now());
+        context.services.state.responses.insert(name, stored, unix_now()).all().await;
         Ok(response::bytes(StatusCode::OK, "application/json", conversation.into()))
     })
 }
@@ -134,7 +134,7 @@ pub(in crate::api) fn add(exchange: Exchange<'_>) -> Handling<'_> {
         let reply = response::json(ReplyHeaders::default(), &page)?;
         drop(all);
         let name = owner.key(&conversation_name(id));
-        context.services.state.responses.insert(name, grown, unix_now());
+        context.services.state.responses.insert(name, grown, unix_now()).all().await;
         Ok(reply)
     })
 }
@@ -171,7 +171,7 @@ pub(in crate::api) fn remove(exchange: Exchange<'_>) -> Handling<'_> {
         let input = serde_json::to_vec(&left)?.into();
         let name = owner.key(&conversation_name(id));
         let stored = StoredResponse::new(created_at, input, response);
-        context.services.state.responses.insert(name, stored, unix_now());
+        context.services.state.responses.insert(name, stored, unix_now()).all().await;
         Ok(response::bytes(StatusCode::OK, "application/json", kept.response.clone()))
     })
 }

@@ -181,15 +181,19 @@ impl Recording {
         self.change(|state| _ = state.ended.get_or_insert(end));
     }
 
-    /// Gives the whole answer, if all of it is held.
-    pub(super) fn answer(&self) -> Option<KeptAnswer> {
+    /// Gives the whole answer, if all of it is held; `last` is its last piece, where that is yet to come.
+    pub(super) fn answer(&self, last: Option<&Bytes>) -> Option<KeptAnswer> {
         let state = self.state();
         let head = state.head.clone().filter(|_| !state.is_partial)?;
-        let mut pieces = state.pieces.iter();
+        if !head.is_whole && state.held + last.map_or(0, Bytes::len) > self.most {
+            return None;
+        }
+        let all = || state.pieces.iter().chain(last);
+        let mut pieces = all();
         let body = match (pieces.next(), pieces.next()) {
             (None, _) => Bytes::new(),
             (Some(piece), None) => piece.clone(),
-            _ => state.pieces.iter().flat_map(|piece| piece.iter().copied()).collect(),
+            _ => all().flat_map(|piece| piece.iter().copied()).collect(),
         };
         Some(KeptAnswer { status: head.status, headers: head.headers, body })
     }
@@ -276,7 +280,7 @@ impl Reader {
     /// Gives the body of an answer that came with its head.
     pub(crate) fn whole(mut self) -> Bytes {
         self.has_all = true;
-        self.recording.answer().map(|answer| answer.body).unwrap_or_default()
+        self.recording.answer(None).map(|answer| answer.body).unwrap_or_default()
     }
 }
 

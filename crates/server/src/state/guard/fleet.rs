@@ -39,6 +39,11 @@ impl OtherServers {
         Self { shared, me: me.into(), state: Arc::default() }
     }
 
+    /// The name of this process among them.
+    pub(crate) fn me(&self) -> &str {
+        &self.me
+    }
+
     /// Returns what the others have used of a label's budget in the periods of our own use.
     pub(super) fn used(&self, label: &str, own: Used) -> (u64, u64) {
         let known = self.state.used();
@@ -53,15 +58,18 @@ impl OtherServers {
     /// Tells the others what was used here, in the background.
     pub(super) fn tell(&self, label: &str, own: Used) {
         let (others, label) = (self.clone(), label.to_owned());
-        self.shared.spawn(async move {
-            let name = Name { kind: "budget", account: &label, id: "" };
-            let text = format!("{} {} {} {}", own.day, own.tokens, own.minute, own.requests);
-            let field = (&*others.me, text.as_bytes());
-            match others.shared.tally(&name, field, LIFE).await {
-                Ok(fields) => others.learn(&label, &fields),
-                Err(error) => tracing::debug!(%error, "the use of a budget is not shared"),
-            }
-        });
+        self.shared.spawn(async move { others.exchange(&label, own).await });
+    }
+
+    /// Tells the others what was used here, and learns what they have used.
+    pub(super) async fn exchange(&self, label: &str, own: Used) {
+        let name = Name { kind: "budget", account: label, id: "" };
+        let text = format!("{} {} {} {}", own.day, own.tokens, own.minute, own.requests);
+        let field = (&*self.me, text.as_bytes());
+        match self.shared.tally(&name, field, LIFE).await {
+            Ok(fields) => self.learn(label, &fields),
+            Err(error) => tracing::debug!(%error, "the use of a budget is not shared"),
+        }
     }
 
     fn learn<T: AsRef<[u8]>>(&self, label: &str, fields: &[(String, T)]) {

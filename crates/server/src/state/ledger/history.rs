@@ -120,7 +120,11 @@ impl History {
             let recent = self.entries.iter().filter(|entry| entry.at >= from_ms);
             return (from, recent.map(|entry| (Facet::of(entry), Total::of(entry))).collect());
         }
-        let day = u32::try_from(from / DAY).unwrap_or(u32::MAX);
+        self.days(u32::try_from(from / DAY).unwrap_or(u32::MAX))
+    }
+
+    /// Adds up what happened from a day on: each facet with its total, and the beginning of that day.
+    pub(crate) fn days(&self, day: u32) -> (u64, Vec<(Facet, Total)>) {
         let days = self.totals.days(day, u32::MAX);
         let from = u64::from(day) * DAY;
         (from, days.map(|(facet, total)| (facet.clone(), *total)).collect())

@@ -5,10 +5,11 @@ use std::fmt::Write;
 
 use serde::{Deserialize, Serialize};
 
-use super::entry::TurnEntry;
+use super::entry::{DAY, TurnEntry};
+use super::fleet::{Fleet, ServerRow};
 use super::history::History;
 use super::query::{UsageBy, UsageQuery, date};
-use super::totals::Total;
+use super::totals::{Facet, Total};
 use crate::http::sanitize;
 
 /// What was used.
@@ -21,6 +22,9 @@ pub struct UsageReport {
     by: String,
     rows: Vec<Row>,
     total: Total,
+    /// What each of several servers has used; empty where there is one.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    servers: Vec<ServerRow>,
     /// Turns of which no record could be kept.
     #[serde(default)]
     lost: u64,
@@ -41,12 +45,18 @@ const COLUMNS: [&str; 6] =
     ["turns", "failed", "input_tokens", "cached_tokens", "output_tokens", "reasoning_tokens"];
 
 impl UsageReport {
-    /// Answers a question; `details` says whether single turns are told with their notices and failures.
-    pub(super) fn of(history: &History, query: &UsageQuery, now: u64, details: bool) -> Self {
+    /// Answers a question; `details` says whether single turns are told with their notices and failures. Where there are
+    /// other servers, it is about whole days.
+    pub(super) fn of(
+        (history, fleet): (&History, Option<&Fleet>),
+        query: &UsageQuery,
+        now: u64,
+        details: bool,
+    ) -> Self {
         let from = query.since.map_or(0, |since| now.saturating_sub(since.as_secs()));
-        let (from, facets) = history.sum(from);
-        let (mut rows, mut all) = (BTreeMap::<String, Total>::new(), Total::default());
         let visible = |label: &Option<String>| query.label.is_none() || *label == query.label;
+        let (from, facets, servers) = sum(history, fleet, from, |facet| visible(&facet.label));
+        let (mut rows, mut all) = (BTreeMap::<String, Total>::new(), Total::default());
         for (facet, total) in facets.iter().filter(|(facet, _)| visible(&facet.label)) {
             rows.entry(query.by.name(facet)).or_default().add(*total);
             all.add(*total);
@@ -64,7 +74,7 @@ impl UsageReport {
         let recent = recent.filter(|entry| visible(&entry.label)).take(query.records);
         let records = recent.map(|entry| entry.shown(details)).collect();
         let by = query.by.as_str().to_owned();
-        Self { as_of: now, from, by, rows, total: all, lost: 0, records }
+        Self { as_of: now, from, by, rows, total: all, servers, lost: 0, records }
     }
 
     pub(super) fn with_lost(self, lost: u64) -> Self {
@@ -74,6 +84,11 @@ impl UsageReport {
     /// Returns the sum of all rows.
     pub(crate) fn total(&self) -> Total {
         self.total
+    }
+
+    /// Returns what each of several servers has used.
+    pub(crate) fn servers(&self) -> &[ServerRow] {
+        &self.servers
     }
 
     /// Returns the rows.
@@ -116,6 +131,8 @@ impl UsageReport {
         let mut lines = vec![[vec![self.by.clone()], heading.to_vec()].concat()];
         lines.extend(self.rows.iter().map(|row| line(&row.name, row.total)));
         lines.push(line("total", self.total));
+        let named = |server: &ServerRow| line(&format!("on {}", server.name), server.total);
+        lines.extend(self.servers.iter().map(named));
         let width = |column: usize| {
             let cells = lines.iter().filter_map(|line| line.get(column));
             cells.map(|cell| cell.chars().count()).max().unwrap_or_default()
@@ -131,7 +148,7 @@ impl UsageReport {
             }
             text.push('\n');
         }
-        let day = u32::try_from(self.from / super::entry::DAY).unwrap_or_default();
+        let day = u32::try_from(self.from / DAY).unwrap_or_default();
         let _ = writeln!(
             text,
             "since {} (UTC)",
@@ -143,6 +160,24 @@ impl UsageReport {
         }
         text
     }
+}
+
+/// Adds up what happened since a time, in seconds, at this server and at others; gives the time from which on it is whole,
+/// and each server's part.
+fn sum(
+    history: &History,
+    fleet: Option<&Fleet>,
+    from: u64,
+    visible: impl Fn(&Facet) -> bool,
+) -> (u64, Vec<(Facet, Total)>, Vec<ServerRow>) {
+    let Some(fleet) = fleet else {
+        let (from, facets) = history.sum(from);
+        return (from, facets, Vec::new());
+    };
+    let day = u32::try_from(from / DAY).unwrap_or(u32::MAX);
+    let (from, mut facets) = history.days(day);
+    let servers = fleet.add(day, &mut facets, visible);
+    (from, facets, servers)
 }
 
 fn numbers(total: Total) -> [u64; COLUMNS.len()] {
@@ -212,12 +247,12 @@ mod tests {
     #[test]
     fn a_label_sees_its_own_turns_and_the_rows_add_up_to_the_sum() {
         let query = UsageQuery { since: None, by: UsageBy::Model, records: 9, label: None };
-        let all = UsageReport::of(&history(), &query, 100_000, true);
+        let all = UsageReport::of((&history(), None), &query, 100_000, true);
         assert_eq!(all.rows.iter().map(|row| row.total.turns).sum::<u64>(), all.total.turns);
         assert_eq!((all.total.turns, all.total.tokens.input_tokens), (3, 1_200_012));
         assert_eq!((all.records.len(), all.records[0].at), (3, 90_001_000));
         let ann = UsageQuery { label: Some("ann".to_owned()), ..query };
-        let own = UsageReport::of(&history(), &ann, 100_000, false);
+        let own = UsageReport::of((&history(), None), &ann, 100_000, false);
         assert_eq!((own.total.turns, own.records.len()), (2, 2));
         assert!(own.records.iter().all(|record| record.code.is_none()));
         assert_eq!(UsageReport::read(own.json().as_bytes()).unwrap(), own);
@@ -226,7 +261,7 @@ mod tests {
     #[test]
     fn tables_and_csv_are_for_people_and_spreadsheets() {
         let query = UsageQuery { since: None, by: UsageBy::Model, records: 0, label: None };
-        let report = UsageReport::of(&history(), &query, 100_000, true);
+        let report = UsageReport::of((&history(), None), &query, 100_000, true);
         let table = report.table();
         assert!(table.contains("sol            1       0  1 200 000"), "{table}");
         assert!(table.contains("total          3       0  1 200 012"), "{table}");

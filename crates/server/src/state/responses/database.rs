@@ -205,7 +205,7 @@ fn open(
     each(&open.database, |key, slot, sealed| {
         // One whose key is gone was deleted, though its transaction did not come to an end.
         let opened = open.keys().open_record(slot, &key, sealed);
-        let entry = opened.map(|record| record::read(&record));
+        let entry = opened.map(|record| record::read_ended(&record));
         is_damaged |= matches!(entry, Some(None));
         // A number that no entry has makes the next write remove what was deleted.
         let mut entry = entry.flatten();

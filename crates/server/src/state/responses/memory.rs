@@ -103,6 +103,13 @@ impl MemoryStore {
         keys.filter(|own| own.starts_with(key)).filter_map(|own| self.get(own, now)).collect()
     }
 
+    /// Returns the names that begin so.
+    pub(super) fn names(&self, key: &[u8]) -> Vec<StoreKey> {
+        let share = self.shares.get(&owner_of(key));
+        let keys = share.into_iter().flat_map(|share| share.keys.values());
+        keys.filter(|own| own.starts_with(key)).cloned().collect()
+    }
+
     /// Adds an entry and hands back those that had to go for it.
     pub(super) fn insert(&mut self, key: StoreKey, stored: StoredResponse, now: u64) -> Vec<Entry> {
         if cost(&key, &stored) > self.max_bytes {

@@ -4,27 +4,25 @@
 //! and is fetched from there, by the one server that is asked for it, when it is asked for. The engine decides what is
 //! there: what another server deleted is dropped here, too. While the engine is away, what is here is used.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
 use chatmock_shared::{Name, Shared, SharedError};
+use tokio::sync::oneshot;
 
 use super::database::record;
 use super::memory::Entry;
 use super::owner::{Owner, StoreKey, owner_of};
-use super::{ResponseStore, StoredResponse};
+use super::{Arrivals, ResponseStore, StoredResponse, completion_name};
 use crate::clock::unix_now;
 
 /// The most records that are remembered to be here alone.
 const MAX_UNSENT: usize = 10_000;
 
-/// The most tries to put a record into an engine that is away.
-const MOST_TRIES: usize = 5;
-
-/// The time between two of them.
-const AGAIN: Duration = Duration::from_secs(1);
+/// The most records that are put there again at once.
+const AT_ONCE: usize = 100;
 
 /// The most that is put into the engine of one record, in bytes.
 const MAX_RECORD: usize = 64 * 1024 * 1024;
@@ -40,8 +38,11 @@ pub(super) struct Mirror {
     /// The time for which the engine keeps a record.
     life: Duration,
     /// Records that the engine did not take, and that must not be dropped because it has none.
-    unsent: Arc<Mutex<HashSet<StoreKey>>>,
+    unsent: Arc<Mutex<Unsent>>,
 }
+
+/// The names of records that are here alone, and whether the engine may take them later.
+type Unsent = HashMap<StoreKey, bool>;
 
 /// The state of a record in the engine.
 pub(super) enum Mirrored {
@@ -60,41 +61,44 @@ impl Mirror {
         Self { shared, kind, life, unsent: Arc::default() }
     }
 
-    /// Puts a record into the engine, in the background.
-    pub(super) fn put(&self, key: &StoreKey, entry: Entry) {
-        let (shared, life) = (self.shared.clone(), self.life);
+    /// Puts a record into the engine.
+    pub(super) fn put(&self, key: &StoreKey, entry: Entry) -> Arrivals {
+        let (shared, kind, life) = (self.shared.clone(), self.kind, self.life);
         let (key, unsent) = (StoreKey::clone(key), Arc::clone(&self.unsent));
-        let kind = self.kind;
+        let (over, arrival) = oneshot::channel();
         self.shared.spawn(async move {
             let text = record::write(&entry);
             let (account, id) = parts(&key);
             let name = Name { kind, account: &account, id: &id };
-            for attempt in 0..MOST_TRIES {
-                if attempt > 0 {
-                    shared.pause(AGAIN).await;
-                    // What was deleted meanwhile must not come back.
-                    if !lock(&unsent).contains(&key) {
-                        return;
+            let mut put = match text.len() {
+                0..MAX_RECORD => shared.put(&name, &text, life).await,
+                _ => Err(SharedError::Failed("the record is too large".to_owned())),
+            };
+            if put.is_ok() && is_listed(&id) {
+                put = shared.set_field(&list_of(kind, &account), (&id, b"1"), life).await;
+            }
+            let mut unsent = lock(&unsent);
+            match &put {
+                Ok(()) => _ = unsent.remove(&key),
+                Err(error) => {
+                    tracing::debug!(%error, "a record is not in the shared engine");
+                    if unsent.len() < MAX_UNSENT {
+                        unsent.insert(key, error.is_passing());
                     }
                 }
-                let put = match text.len() {
-                    0..MAX_RECORD => shared.put(&name, &text, life).await,
-                    _ => Err(SharedError::Failed("the record is too large".to_owned())),
-                };
-                let mut unsent = lock(&unsent);
-                let Err(error) = put else {
-                    unsent.remove(&key);
-                    return;
-                };
-                tracing::debug!(%error, "a record is not in the shared engine");
-                if unsent.len() < MAX_UNSENT {
-                    unsent.insert(StoreKey::clone(&key));
-                }
-                if !error.is_passing() {
-                    return;
-                }
             }
+            drop(unsent);
+            // Nobody may wait for it any more.
+            let _ = over.send(put.is_ok());
         });
+        Arrivals::of(arrival)
+    }
+
+    /// Returns the names of some records that the engine may take by now.
+    fn unsent(&self) -> Vec<StoreKey> {
+        let unsent = lock(&self.unsent);
+        let again = unsent.iter().filter(|(_, again)| **again);
+        again.map(|(key, _)| StoreKey::clone(key)).take(AT_ONCE).collect()
     }
 
     /// Looks for a record. Where there is none, it may be on its way from another server, so it is looked for again.
@@ -109,7 +113,7 @@ impl Mirror {
                 Ok(Some(text)) => {
                     return record::read(&text).map_or(Mirrored::Gone, Mirrored::There);
                 }
-                Ok(None) if lock(&self.unsent).contains(key) => return Mirrored::Unsent,
+                Ok(None) if lock(&self.unsent).contains_key(key) => return Mirrored::Unsent,
                 Ok(None) => {}
                 Err(SharedError::NotGenuine { .. }) => return Mirrored::Gone,
                 Err(_) => return Mirrored::Away,
@@ -119,21 +123,35 @@ impl Mirror {
     }
 
     /// Looks for several records in one call; gives those that are there.
-    pub(super) async fn get_all(&self, keys: &[StoreKey]) -> Vec<(StoreKey, Entry)> {
+    pub(super) async fn get_all(
+        &self,
+        keys: &[StoreKey],
+    ) -> Result<Vec<(StoreKey, Entry)>, SharedError> {
         let parts: Vec<_> = keys.iter().map(parts).collect();
         let name = |(account, id)| Name { kind: self.kind, account, id };
         let names: Vec<_> =
             parts.iter().map(|(account, id)| name((account.as_str(), id.as_str()))).collect();
-        let found = self.shared.get_all(&names).await.unwrap_or_default();
+        let found = self.shared.get_all(&names).await?;
         let found = keys.iter().zip(found);
-        found.filter_map(|(key, text)| Some((key.clone(), record::read(&text?)?))).collect()
+        Ok(found.filter_map(|(key, text)| Some((key.clone(), record::read(&text?)?))).collect())
     }
 
     /// Deletes a record, for good and for all servers.
     pub(super) async fn delete(&self, key: &StoreKey) -> Result<(), SharedError> {
         let (account, id) = parts(key);
         lock(&self.unsent).remove(key);
-        self.shared.delete(&[Name { kind: self.kind, account: &account, id: &id }]).await.map(drop)
+        self.shared.delete(&[Name { kind: self.kind, account: &account, id: &id }]).await?;
+        match is_listed(&id) {
+            true => self.shared.remove_field(&list_of(self.kind, &account), &id).await,
+            false => Ok(()),
+        }
+    }
+
+    /// Gives the names of an owner's records that are listed.
+    async fn listed(&self, owner: &Owner) -> Result<Vec<StoreKey>, SharedError> {
+        let (account, _) = parts(&owner.key(""));
+        let fields = self.shared.table(&list_of(self.kind, &account)).await?;
+        Ok(fields.iter().map(|(id, _)| owner.key(id)).collect())
     }
 
     /// Deletes records in the background.
@@ -191,8 +209,32 @@ impl ResponseStore {
         let Some(mirror) = &self.mirror else { return };
         let now = unix_now();
         let missing: Vec<_> = names.filter(|name| self.by_name(name, now).is_none()).collect();
-        for (key, entry) in mirror.wait(mirror.get_all(&missing)) {
+        for (key, entry) in mirror.wait(mirror.get_all(&missing)).unwrap_or_default() {
             self.take(key, &entry);
+        }
+    }
+
+    /// Brings what is listed of an owner up to date with what other servers did to it, before it is listed here.
+    pub(crate) async fn recall_listed(&self, owner: &Owner) {
+        let Some(mirror) = &self.mirror else { return };
+        let Ok(listed) = mirror.listed(owner).await else { return };
+        let here = self.with(|memory| memory.names(&owner.key(&completion_name(""))));
+        let all: BTreeSet<StoreKey> = listed.into_iter().chain(here).collect();
+        let all: Vec<_> = all.into_iter().collect();
+        let Ok(found) = mirror.get_all(&all).await else { return };
+        let mut gone: HashSet<_> = all.into_iter().collect();
+        for (key, entry) in found {
+            gone.remove(&key);
+            if self.by_name(&key, unix_now()).is_none_or(|here| !here.is_same(&entry.stored)) {
+                self.take(key, &entry);
+            }
+        }
+        for key in gone {
+            if !lock(&mirror.unsent).contains_key(&key) {
+                self.forget_one(&key);
+                // Its record ended with its time; the list is made shorter when it is read.
+                let _ = mirror.delete(&key).await;
+            }
         }
     }
 
@@ -205,12 +247,33 @@ impl ResponseStore {
             },
             Mirrored::Gone => self.forget_one(&key),
             Mirrored::Unsent => {
-                let whole = async { self.whole(&key, here?).await };
-                if let Some(stored) = whole.await {
-                    mirror.put(&key, Entry { number: 0, stored_at: unix_now(), stored });
-                }
+                self.send_again(mirror, &key).await.all().await;
             }
             Mirrored::Away => {}
+        }
+    }
+
+    /// Puts what the engine did not take there again, where it may take it by now; returns whether records are here alone.
+    pub(crate) async fn send_unsent(&self) -> bool {
+        let Some(mirror) = &self.mirror else { return false };
+        for key in mirror.unsent() {
+            if !self.send_again(mirror, &key).await.all().await {
+                break;
+            }
+        }
+        !lock(&mirror.unsent).is_empty()
+    }
+
+    /// Puts a record there again; one that is not here any more is forgotten.
+    async fn send_again(&self, mirror: &Mirror, key: &StoreKey) -> Arrivals {
+        let now = unix_now();
+        let whole = async { self.whole(key, self.by_name(key, now)?).await };
+        match whole.await {
+            Some(stored) => mirror.put(key, Entry { number: 0, stored_at: now, stored }),
+            None => {
+                lock(&mirror.unsent).remove(key);
+                Arrivals::default()
+            }
         }
     }
 
@@ -232,14 +295,24 @@ impl ResponseStore {
     }
 }
 
+/// Returns whether records of an id are listed.
+fn is_listed(id: &str) -> bool {
+    id.starts_with(&completion_name(""))
+}
+
+/// The table of an owner's records that are listed.
+fn list_of<'n>(kind: &'static str, account: &'n str) -> Name<'n> {
+    Name { kind, account, id: "list/" }
+}
+
 /// The owner and the id in the name of a record.
-fn parts(key: &StoreKey) -> (String, String) {
+pub(crate) fn parts(key: &StoreKey) -> (String, String) {
     let owner = owner_of(key).iter().map(|byte| format!("{byte:02x}")).collect();
     let id = key.get(owner_of(key).len()..).unwrap_or_default();
     (owner, String::from_utf8_lossy(id).into_owned())
 }
 
-fn lock(unsent: &Mutex<HashSet<StoreKey>>) -> MutexGuard<'_, HashSet<StoreKey>> {
+fn lock(unsent: &Mutex<Unsent>) -> MutexGuard<'_, Unsent> {
     unsent.lock().unwrap_or_else(PoisonError::into_inner)
 }
 

@@ -9,7 +9,7 @@ use prometheus_client::encoding::{DescriptorEncoder, NoLabelSet};
 use prometheus_client::metrics::MetricType;
 
 use crate::api::Services;
-use crate::state::ledger::{BOUNDS, Gaps, TIMES, Tally, Times};
+use crate::state::ledger::{BOUNDS, Gaps, ServerRow, TIMES, Tally, Times, UsageQuery};
 
 /// A sample's labels.
 type Labels = Vec<(&'static str, String)>;
@@ -26,6 +26,7 @@ pub(super) struct Figures {
     counters: Vec<Plain>,
     gauges: Vec<Plain>,
     faults: Vec<&'static str>,
+    servers: Vec<ServerRow>,
     route: &'static str,
 }
 
@@ -76,6 +77,7 @@ impl Figures {
                 ),
             ],
             faults: state.faults().iter().map(|fault| fault.code).collect(),
+            servers: state.ledger.report(&UsageQuery::default(), false).servers().to_vec(),
             route: state.client.route().name(),
         }
     }
@@ -155,6 +157,34 @@ impl Figures {
         )
     }
 
+    /// Writes what each of several servers has used; nothing where there is one.
+    fn write_servers(&self, page: &mut Page<'_>) -> Result<(), Error> {
+        if self.servers.is_empty() {
+            return Ok(());
+        }
+        let each = |figure: fn(&ServerRow) -> u64| {
+            let sample =
+                move |row: &ServerRow| (vec![("server", row.name.clone())], figure(row) as f64);
+            self.servers.iter().map(sample).collect::<Vec<_>>()
+        };
+        let days = "of the last seven days, by server.";
+        page.gauges("fleet_turns", &format!("Turns {days}"), each(|row| row.total.turns))?;
+        let failed = format!("Turns that failed {days}");
+        page.gauges("fleet_failed_turns", &failed, each(|row| row.total.failed))?;
+        let tokens = self.servers.iter().flat_map(|row| {
+            let tokens = row.total.tokens;
+            [("input", tokens.input_tokens), ("output", tokens.output_tokens)].map(
+                |(kind, count)| {
+                    let labels = vec![("server", row.name.clone()), ("kind", kind.to_owned())];
+                    (labels, count as f64)
+                },
+            )
+        });
+        page.gauges("fleet_tokens", &format!("Tokens {days}"), tokens)?;
+        let heard = "When a server was last heard of.";
+        page.gauges("fleet_heard_timestamp_seconds", heard, each(|row| row.as_of))
+    }
+
     fn write_account(&self, page: &mut Page<'_>) -> Result<(), Error> {
         let windows = self.windows();
         let used =
@@ -199,6 +229,7 @@ impl Collector for Figures {
             (vec![("code", code.to_owned())], stands)
         });
         page.gauges("fault", "1 for each fault that there is now.", faults)?;
+        self.write_servers(&mut page)?;
         let build = [("version", env!("CARGO_PKG_VERSION")), ("route", self.route)];
         let mut info = page.0.encode_descriptor(
             "build",

@@ -9,7 +9,7 @@ use super::super::View;
 use crate::clock::unix_now;
 use crate::state::SharedState;
 use crate::state::faults::Standing;
-use crate::state::ledger::{LiveView, Row, Total, TurnEntry, UsageBy, UsageQuery};
+use crate::state::ledger::{LiveView, Row, ServerRow, Total, TurnEntry, UsageBy, UsageQuery};
 
 /// The most turns that are shown one by one.
 pub(super) const RECORDS: usize = 200;
@@ -34,6 +34,8 @@ pub(super) struct PageState {
     days: Vec<Row>,
     by_model: Vec<Row>,
     by_client: Vec<Row>,
+    /// What each of several servers has used in the same days; empty where there is one.
+    servers: Vec<ServerRow>,
     #[serde(flatten)]
     live: LiveNews,
     models: Vec<String>,
@@ -93,6 +95,7 @@ impl PageState {
             usage_page: state.client.route().usage_page(),
             total: models.total(),
             days: report(UsageBy::Day, 2 * WEEK).into_rows(),
+            servers: models.servers().to_vec(),
             by_model: models.into_rows(),
             by_client: report(UsageBy::Client, WEEK).into_rows(),
             live: LiveNews { running, live, records },

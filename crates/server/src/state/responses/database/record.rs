@@ -19,8 +19,20 @@ pub(in crate::state::responses) fn write(entry: &Entry) -> Vec<u8> {
     record
 }
 
+/// Reads an entry of an earlier process, if the record has the form: no answer goes on that such a one began.
+pub(in crate::state::responses) fn read_ended(record: &[u8]) -> Option<Entry> {
+    read_as(record, StoredResponse::closed)
+}
+
 /// Reads an entry, if the record has the form.
-pub(in crate::state::responses) fn read(mut record: &[u8]) -> Option<Entry> {
+pub(in crate::state::responses) fn read(record: &[u8]) -> Option<Entry> {
+    read_as(record, |stored| stored)
+}
+
+fn read_as(
+    mut record: &[u8],
+    with: impl FnOnce(StoredResponse) -> StoredResponse,
+) -> Option<Entry> {
     let number = number(&mut record)?;
     let stored_at = self::number(&mut record)?;
     let created_at = self::number(&mut record)?;
@@ -30,8 +42,7 @@ pub(in crate::state::responses) fn read(mut record: &[u8]) -> Option<Entry> {
     Some(Entry {
         number,
         stored_at,
-        // No answer goes on that an earlier process began.
-        stored: Arc::new(StoredResponse::new(created_at, input, response).closed()),
+        stored: Arc::new(with(StoredResponse::new(created_at, input, response))),
     })
 }
 

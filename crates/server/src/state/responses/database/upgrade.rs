@@ -66,7 +66,7 @@ fn read(plain: &Database, path: &Path) -> Result<Records, StoreError> {
         let mut rows = Vec::new();
         for row in table.iter()? {
             let (key, value) = row?;
-            rows.push((StoreKey::from(key.value()), record::read(value.value())));
+            rows.push((StoreKey::from(key.value()), record::read_ended(value.value())));
         }
         Ok(rows)
     };

@@ -228,10 +228,21 @@ function showHead() {
   $("account").textContent = `${who}${plan}, route ${state.route}${until}`;
 }
 
+// Servers that share a sign-in; one alone has nothing to show here.
+function showServers() {
+  const servers = state.servers ?? [];
+  $("by-server").hidden = !servers.length;
+  if (!servers.length) return;
+  showRows("chart-servers", servers.map((server) => (server.here ? { ...server, name: `${server.name} (this one)` } : server)));
+  const gone = servers.filter((server) => !server.here && Date.now() / 1000 - server.as_of > 60);
+  $("servers-note").textContent = `All figures of usage are those of ${servers.length} servers.${gone.map((server) => ` ${server.name} was last heard of ${date.format(server.as_of * 1000)}.`).join("")}`;
+}
+
 function showAll() {
   for (const show of [showHead, showTiles, showLimits, showDays, showLive, showRecent, showHealth, showSnippet]) show();
   showRows("chart-models", state.by_model);
   showRows("chart-clients", state.by_client);
+  showServers();
 }
 
 const take = {
