@@ -58,6 +58,9 @@ const ACCEPT_AGAIN: Duration = Duration::from_millis(100);
 /// timer of a request becomes the next.
 const CLEAR: Duration = Duration::from_secs(5);
 
+/// The most connections that are taken of those who have connected when the server stops.
+const LAST_TAKEN: usize = 4096;
+
 /// The time that aborted answers have to send their last event.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -192,22 +195,33 @@ impl Server {
             while connections.try_join_next().is_some() {}
             let Some(accepted) = accepted else { continue };
             match accepted {
-                Ok(accepted) => match self.app.connections.acquire().await {
-                    Some(slot) => {
-                        let phase = Arc::clone(&slot.phase);
-                        let connection = connection(Arc::clone(&self.app), accepted, phase);
-                        connections.spawn(connection.map(move |()| drop(slot)));
-                    }
-                    None => self.reject(accepted.stream),
-                },
+                Ok(accepted) => self.take(accepted, &mut connections).await,
                 Err(error) => {
                     tracing::warn!("could not accept a connection: {error}");
                     tokio::time::sleep(ACCEPT_AGAIN).await;
                 }
             }
         }
+        // Who has connected already gets an answer; closing the listeners would cut them off.
+        tokio::task::yield_now().await;
+        for _ in 0..LAST_TAKEN {
+            let Some(Ok(accepted)) = accept(&listeners).now_or_never() else { break };
+            self.take(accepted, &mut connections).await;
+        }
         drop(listeners);
         self.drain(connections).await
+    }
+
+    /// Serves a connection, unless there are too many.
+    async fn take(&self, accepted: Accepted, connections: &mut JoinSet<()>) {
+        match self.app.connections.acquire().await {
+            Some(slot) => {
+                let phase = Arc::clone(&slot.phase);
+                let connection = connection(Arc::clone(&self.app), accepted, phase);
+                connections.spawn(connection.map(move |()| drop(slot)));
+            }
+            None => self.reject(accepted.stream),
+        }
     }
 
     /// Answers a client for which there are too many connections.

@@ -66,7 +66,13 @@ impl Fleet {
 
     /// The command of a server.
     pub(crate) fn command(&self, number: usize, url: &str) -> std::process::Command {
-        let mut command = program(&["--port", "0", "--shared-lease", "2", "--shared", url]);
+        self.command_on(0, number, url)
+    }
+
+    /// The command of a server on a port.
+    pub(crate) fn command_on(&self, port: u16, number: usize, url: &str) -> std::process::Command {
+        let port = port.to_string();
+        let mut command = program(&["--port", &port, "--shared-lease", "2", "--shared", url]);
         let [_, issuer, upstream] = self.backend.flags();
         command.args([issuer, upstream]).arg("--home").arg(self.home(number));
         command.arg("--shared-key-file").arg(self.keys()).env_remove("XDG_RUNTIME_DIR");

@@ -12,7 +12,7 @@ use chatmock_testkit::blocking::Connection;
 use chatmock_testkit::client::Request;
 use tempfile::TempDir;
 
-use crate::fleet::{Fleet, QUESTION, answers, ready, until};
+use crate::fleet::{Fleet, QUESTION, answers, private, ready, until};
 use crate::process::{Running, chat};
 
 pub(crate) const LONG: &[(&str, fn())] = &[
@@ -29,6 +29,8 @@ struct Nginx {
     child: Child,
     address: String,
 }
+
+const KEY: &str = "a-key-of-sixteen-and-more";
 
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port()
@@ -89,7 +91,7 @@ impl Drop for Nginx {
 fn question(address: &str, stream: bool) -> Request {
     let body = chat("MODE:slow:8:20", stream);
     let request = Request::new("POST", QUESTION).body(body.as_str()).with("host", address);
-    request.with("content-type", "application/json")
+    request.with("content-type", "application/json").with("x-api-key", KEY)
 }
 
 /// Asks until it is enough, each time over a connection of its own; returns what went wrong.
@@ -111,14 +113,16 @@ fn ask_on(address: &str, stream: bool, (done, count): (&AtomicBool, &AtomicUsize
 
 fn rolling() {
     let fleet = Fleet::new(3600, Settings::default());
+    // A server asks whoever comes through a proxy for a key.
+    let keys = fleet.home(0).with_file_name("api-keys");
+    private(&keys, &format!("me:{KEY}"));
     let ports = [(); 3].map(|()| free_port());
     let start = |number: usize| {
-        let mut command = fleet.command(number, &fleet.redis.url());
-        command.args(["--port", &ports[number].to_string(), "--drain", "60"]);
+        let mut command = fleet.command_on(ports[number], number, &fleet.redis.url());
+        command.args(["--drain", "60"]).arg("--api-key-file").arg(&keys);
         Running::start(&mut command)
     };
     let mut servers = [0, 1, 2].map(start);
-    servers.iter().for_each(answers);
     let nginx = Nginx::start(&ports);
     let (done, count) = (AtomicBool::new(false), AtomicUsize::new(0));
     let failed: Vec<String> = std::thread::scope(|scope| {
