@@ -136,7 +136,6 @@ fn jumps() -> Result<(), Failed> {
     assert_eq!(figures(&off.usage("since=30d&by=day")), (turns, tokens), "after a start");
     // What was used today is known again.
     assert_eq!(off.ask("ben"), 429);
-    println!("{turns} turns and {tokens} tokens over three days; budget passed {passed:?}");
     off.stop();
     Ok(())
 }
