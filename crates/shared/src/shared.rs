@@ -1,5 +1,6 @@
 //! The shared engine, as the rest of the program sees it.
 
+mod faults;
 mod lease;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -18,6 +19,7 @@ use crate::settings::SharedSettings;
 use crate::transport::Transport;
 use crate::wait::wait;
 
+use faults::Faults;
 pub use lease::Lease;
 
 /// The shared engine. Clones share the connection.
@@ -36,15 +38,6 @@ struct Inner {
     lease: Duration,
     place: String,
     faults: Mutex<Faults>,
-}
-
-/// What is known to be wrong.
-#[derive(Default)]
-struct Faults {
-    /// What the last calls have shown.
-    call: Option<SharedError>,
-    /// The last record that could not be opened, until another one of its kind could.
-    sealed: Option<(&'static str, SharedError)>,
 }
 
 impl Shared {
@@ -310,14 +303,7 @@ impl Shared {
     pub(crate) async fn call(&self, command: Command) -> Result<Answer, SharedError> {
         let writes = command.writes();
         let answer = self.inner.transport.call(command).await;
-        let mut faults = self.faults();
-        match &answer {
-            Err(error) => faults.call = Some(error.clone()),
-            // What can be read only still shows no fault to those who read.
-            Ok(_) if !writes && matches!(faults.call, Some(SharedError::ReadOnly(_))) => {}
-            Ok(_) => faults.call = None,
-        }
-        drop(faults);
+        self.faults().note_call(&answer, writes);
         answer
     }
 
@@ -327,18 +313,7 @@ impl Shared {
 
     fn open_value(&self, name: &Name<'_>, value: &[u8]) -> Result<Zeroizing<Vec<u8>>, SharedError> {
         let opened = self.inner.keys.open(&self.inner.prefix, name, value);
-        let mut faults = self.faults();
-        match &opened {
-            Err(error) => {
-                tracing::warn!("{error}");
-                faults.sealed = Some((name.kind, error.clone()));
-            }
-            Ok(_) if faults.sealed.as_ref().is_some_and(|(kind, _)| *kind == name.kind) => {
-                faults.sealed = None;
-            }
-            Ok(_) => {}
-        }
-        drop(faults);
+        self.faults().note_record(&opened, name);
         opened
     }
 

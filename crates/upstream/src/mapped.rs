@@ -1,6 +1,7 @@
 //! Large buffers that go back to the system when they are dropped.
 
 use std::io::{self, Write};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 use memmap2::MmapMut;
@@ -9,11 +10,59 @@ use memmap2::MmapMut;
 ///
 /// An allocator keeps what is freed for the next one who asks, and one that has seen large buffers come and go takes the
 /// next ones from its heaps: a few bodies of 6 MiB left 40 MiB behind in each of two heaps, which a program with a limit
-/// of memory does not have. A mapping costs a call and a fault for each page, so that it is for a quarter of a MiB and more.
+/// of memory does not have. A mapping costs a call and a fault for each page, so that it is for a quarter of a MiB and more,
+/// and a few of those that pictures take are kept for the next ones.
 #[derive(Debug)]
 pub struct MappedBuffer {
-    map: MmapMut,
+    pages: Pages,
     len: usize,
+}
+
+/// The most bytes of mappings that are kept for the next buffers.
+const SPARE: usize = 8 * 1024 * 1024;
+
+/// The largest mapping that is kept, in bytes.
+const LARGEST_SPARE: usize = SPARE / 2;
+
+/// Mappings that are kept for the next buffers.
+static SPARES: Mutex<Vec<MmapMut>> = Mutex::new(Vec::new());
+
+fn spares() -> MutexGuard<'static, Vec<MmapMut>> {
+    SPARES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A mapping, which is there until it is dropped.
+#[derive(Debug)]
+struct Pages(Option<MmapMut>);
+
+impl Pages {
+    /// Takes a mapping that is kept and has room for so many bytes, but not for many times as many, or maps a new one.
+    fn new(bytes: usize) -> io::Result<Self> {
+        let is_apt = |map: &MmapMut| map.len() >= bytes && map.len() / 4 <= bytes;
+        let kept = {
+            let mut spares = spares();
+            spares.iter().position(is_apt).map(|place| spares.swap_remove(place))
+        };
+        Ok(Self(Some(kept.map_or_else(|| MmapMut::map_anon(bytes.max(1)), Ok)?)))
+    }
+
+    fn bytes(&self) -> &[u8] {
+        self.0.as_deref().unwrap_or_default()
+    }
+
+    fn bytes_mut(&mut self) -> &mut [u8] {
+        self.0.as_deref_mut().unwrap_or_default()
+    }
+}
+
+impl Drop for Pages {
+    fn drop(&mut self) {
+        let Some(map) = self.0.take().filter(|map| map.len() <= LARGEST_SPARE) else { return };
+        let mut spares = spares();
+        if spares.iter().map(|kept| kept.len()).sum::<usize>() + map.len() <= SPARE {
+            spares.push(map);
+        }
+    }
 }
 
 impl MappedBuffer {
@@ -25,7 +74,7 @@ impl MappedBuffer {
     /// # Errors
     /// Where the system gives no more memory.
     pub fn with_capacity(bytes: usize) -> io::Result<Self> {
-        Ok(Self { map: MmapMut::map_anon(bytes.max(1))?, len: 0 })
+        Ok(Self { pages: Pages::new(bytes)?, len: 0 })
     }
 
     /// The number of bytes that were written.
@@ -46,14 +95,15 @@ impl MappedBuffer {
     /// Where the system gives no more memory.
     pub fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         let end = self.len.saturating_add(bytes.len());
-        if end > self.map.len() {
-            let mut larger = MmapMut::map_anon(end.max(self.map.len().saturating_mul(2)))?;
-            if let (Some(to), Some(from)) = (larger.get_mut(..self.len), self.map.get(..self.len)) {
-                to.copy_from_slice(from);
+        let room = self.pages.bytes().len();
+        if end > room {
+            let mut larger = Pages::new(end.max(room.saturating_mul(2)))?;
+            if let Some(to) = larger.bytes_mut().get_mut(..self.len) {
+                to.copy_from_slice(self.as_ref());
             }
-            self.map = larger;
+            self.pages = larger;
         }
-        if let Some(to) = self.map.get_mut(self.len..end) {
+        if let Some(to) = self.pages.bytes_mut().get_mut(self.len..end) {
             to.copy_from_slice(bytes);
             self.len = end;
         }
@@ -69,7 +119,7 @@ impl MappedBuffer {
 
 impl AsRef<[u8]> for MappedBuffer {
     fn as_ref(&self) -> &[u8] {
-        self.map.get(..self.len).unwrap_or_default()
+        self.pages.bytes().get(..self.len).unwrap_or_default()
     }
 }
 
@@ -97,6 +147,16 @@ mod tests {
         }
         assert_eq!(buffer.len(), expected.len());
         assert!(buffer.freeze() == expected);
+    }
+
+    #[test]
+    fn few_mappings_are_kept_and_none_that_are_large() {
+        let buffers: Vec<_> =
+            (1..20).map(|mib| MappedBuffer::with_capacity(mib << 20).unwrap()).collect();
+        drop(buffers);
+        let kept: Vec<usize> = spares().iter().map(|map| map.len()).collect();
+        assert!(!kept.is_empty() && kept.iter().sum::<usize>() <= SPARE, "{kept:?}");
+        assert!(kept.iter().all(|len| *len <= LARGEST_SPARE), "{kept:?}");
     }
 
     #[test]

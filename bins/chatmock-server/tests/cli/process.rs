@@ -51,7 +51,12 @@ pub(crate) fn quiet(command: &mut Command) -> &mut Command {
 /// Runs a program that is expected to end by itself; returns its exit code and standard error. One that says nothing and
 /// does not end fails the test.
 pub(crate) fn refused(command: &mut Command) -> (i32, String) {
-    let mut program = Program::start(quiet(command), Reading::Eager).unwrap();
+    ended(quiet(command))
+}
+
+/// Does the same with a command whose input and outputs are set already.
+pub(crate) fn ended(command: &mut Command) -> (i32, String) {
+    let mut program = Program::start(command, Reading::Eager).unwrap();
     let words = program.err.rest();
     (program.wait().unwrap(), words)
 }

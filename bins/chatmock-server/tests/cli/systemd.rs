@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::process::{Running, after, demo, refused};
+use crate::process::{Running, after, demo, ended};
 
 /// Returns the program with a socket as its third descriptor, as `sd_listen_fds(3)` describes it.
 ///
@@ -32,7 +32,7 @@ fn a_socket_that_is_handed_over_is_the_one_that_answers() {
 #[test]
 fn a_socket_that_others_can_reach_needs_a_key() {
     let socket = TcpListener::bind("0.0.0.0:0").unwrap();
-    let (code, error) = refused(&mut with_socket(socket, &["--demo"]));
+    let (code, error) = ended(&mut with_socket(socket, &["--demo"]));
     assert_eq!(code, 2);
     assert!(error.contains("--api-key-file"), "{error}");
 }

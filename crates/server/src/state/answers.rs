@@ -4,12 +4,12 @@
 //! `Idempotency-Key` or by the count of retries that the vendors' libraries send, it gets the answer that there is, or
 //! joins the one under way.
 
+mod budget;
 mod kept;
 mod recording;
 mod retries;
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
@@ -17,6 +17,7 @@ use bytes::Bytes;
 use chatmock_shared::Shared;
 use chatmock_translate::{Failure, FailureKind};
 
+use self::budget::Budget;
 pub(crate) use self::kept::KeptAnswer;
 use self::recording::Recording;
 pub(crate) use self::recording::{Head, Reader};
@@ -35,9 +36,6 @@ const MOST_OF_KEY: usize = 16 * 1024 * 1024;
 
 /// The most of one answer that is held for a retry, in bytes.
 const MOST_OF_RETRY: usize = 2 * 1024 * 1024;
-
-/// The most of all answers that are held outside the stores, in bytes.
-const MOST: usize = 64 * 1024 * 1024;
 
 /// A request that may be the same as another.
 #[derive(Clone, Debug)]
@@ -358,28 +356,6 @@ impl Drop for Recorder {
 pub(crate) struct Abandonment {
     recording: Arc<Recording>,
     window: Duration,
-}
-
-/// The bytes of all answers that are held outside the stores.
-#[derive(Clone, Debug, Default)]
-struct Budget(Arc<AtomicUsize>);
-
-impl Budget {
-    fn take(&self, bytes: usize) {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
-    }
-
-    fn give_back(&self, bytes: usize) {
-        self.0.fetch_sub(bytes, Ordering::Relaxed);
-    }
-
-    fn is_exceeded(&self) -> bool {
-        self.lacks(0)
-    }
-
-    fn lacks(&self, bytes: usize) -> bool {
-        self.0.load(Ordering::Relaxed).saturating_add(bytes) > MOST
-    }
 }
 
 fn locked(running: &Mutex<Running>) -> MutexGuard<'_, Running> {
