@@ -84,6 +84,7 @@ impl App {
             log_limiter: Arc::clone(&log_limiter),
             panics: Arc::clone(&panics),
             draining: watch::Sender::new(false),
+            closing: watch::Sender::new(false),
             abort: watch::Sender::new(false),
         });
         let connections = Connections::new(&http);

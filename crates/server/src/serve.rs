@@ -61,6 +61,10 @@ const CLEAR: Duration = Duration::from_secs(5);
 /// The most connections that are taken of those who have connected when the server stops.
 const LAST_TAKEN: usize = 4096;
 
+/// The time that a request has to arrive which was on its way to an open connection when the server stopped: closing at
+/// once would reset that connection, and its client could not know whether the request was begun.
+const LAST_REQUESTS: Duration = Duration::from_millis(100);
+
 /// The time that aborted answers have to send their last event.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -238,10 +242,16 @@ impl Server {
         // They end at once, with a reason, since nobody waits for them here who could be told later.
         let in_background = self.app.state.background.all_ended();
         let _ = tokio::time::timeout(LAST_WORDS, in_background).await;
-        let finished = async { while connections.join_next().await.is_some() {} };
+        let finished = async {
+            let all_ended = async { while connections.join_next().await.is_some() {} };
+            let _ = tokio::time::timeout(LAST_REQUESTS, all_ended).await;
+            self.app.turns.closing.send_replace(true);
+            while connections.join_next().await.is_some() {}
+        };
         let drained = tokio::time::timeout(self.app.settings.timeouts.drain, finished).await;
         while connections.try_join_next().is_some() {}
         let open = connections.len();
+        self.app.turns.closing.send_replace(true);
         // Answers that are still open end with words that say so.
         self.app.turns.abort.send_replace(true);
         let last_words = async { while connections.join_next().await.is_some() {} };
@@ -296,7 +306,7 @@ fn connection(
     http.max_header_size(app.settings.sizes.max_head);
     http.max_buf_size(READ_BUFFER.max(app.settings.sizes.max_head));
     let present = Present::default();
-    let (upgrades, draining) = (Arc::clone(&phase), app.turns.draining.clone());
+    let (upgrades, closing) = (Arc::clone(&phase), app.turns.closing.clone());
     let service = service_fn(move |mut request: Request<Incoming>| {
         phase.begin_answer(body_length(request.body()));
         if let Some(local) = local {
@@ -313,11 +323,11 @@ fn connection(
         let phase = Arc::clone(&phase);
         answer.map_ok(move |reply| phase.track(reply))
     });
-    let mut stopping = Some(becomes_true(&draining));
+    let mut closing = Some(becomes_true(&closing));
     let mut connection = http.serve_connection(TokioIo::new(io), service).with_upgrades();
     let served = std::future::poll_fn(move |cx| {
-        if stopping.as_mut().is_some_and(|stopping| stopping.poll_unpin(cx).is_ready()) {
-            stopping = None;
+        if closing.as_mut().is_some_and(|closing| closing.poll_unpin(cx).is_ready()) {
+            closing = None;
             // It ends after the answer that is open, and at once without one.
             Pin::new(&mut connection).graceful_shutdown();
         }

@@ -55,6 +55,8 @@ pub(crate) struct TurnServices {
     pub(crate) panics: Arc<PanicCounter>,
     /// Becomes true when the server finishes its open answers and takes no more requests.
     pub(crate) draining: watch::Sender<bool>,
+    /// True when connections without an open answer are closed.
+    pub(crate) closing: watch::Sender<bool>,
     /// Becomes true when the server has no more time for open answers.
     pub(crate) abort: watch::Sender<bool>,
 }

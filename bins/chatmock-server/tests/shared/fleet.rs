@@ -26,6 +26,8 @@ pub(crate) fn rounds(usual: usize) -> usize {
 pub(crate) struct Fleet {
     pub(crate) backend: Backend,
     pub(crate) redis: Redis,
+    /// The lease of a renewal, in seconds. A short one lets a test see the renewal of another server after a kill.
+    pub(crate) lease: u64,
     folder: TempDir,
 }
 
@@ -35,7 +37,7 @@ impl Fleet {
         let backend = Backend::start(Settings { revoke_on_reuse: true, ..settings }).unwrap();
         let folder = TempDir::new().unwrap();
         private(&folder.path().join("keys"), KEY);
-        let fleet = Self { backend, redis: Redis::start().unwrap(), folder };
+        let fleet = Self { backend, redis: Redis::start().unwrap(), lease: 2, folder };
         fleet.sign_in(0, seconds);
         fleet
     }
@@ -71,8 +73,8 @@ impl Fleet {
 
     /// The command of a server on a port.
     pub(crate) fn command_on(&self, port: u16, number: usize, url: &str) -> std::process::Command {
-        let port = port.to_string();
-        let mut command = program(&["--port", &port, "--shared-lease", "2", "--shared", url]);
+        let (port, lease) = (port.to_string(), self.lease.to_string());
+        let mut command = program(&["--port", &port, "--shared-lease", &lease, "--shared", url]);
         let [_, issuer, upstream] = self.backend.flags();
         command.args([issuer, upstream]).arg("--home").arg(self.home(number));
         command.arg("--shared-key-file").arg(self.keys()).env_remove("XDG_RUNTIME_DIR");

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use chatmock_simulator::Settings;
-use chatmock_testkit::blocking::Connection;
+use chatmock_testkit::blocking::{Connection, send};
 use chatmock_testkit::client::Request;
 use tempfile::TempDir;
 
@@ -111,6 +111,14 @@ fn ask_on(address: &str, stream: bool, (done, count): (&AtomicBool, &AtomicUsize
     failed
 }
 
+/// Returns whether a server has answered turns: whoever stops servers faster than the proxy tries them again has none left.
+fn has_turns(server: &Running) -> bool {
+    let request = Request::get("/metrics").with("host", &server.address).with("x-api-key", KEY);
+    let reply = send(&server.address, &request).unwrap();
+    assert_eq!(reply.status, 200, "{}", reply.text());
+    reply.text().contains("\nchatmock_requests_total{")
+}
+
 fn rolling() {
     let fleet = Fleet::new(3600, Settings::default());
     // A server asks whoever comes through a proxy for a key.
@@ -138,6 +146,7 @@ fn rolling() {
             assert_eq!(servers[number].code(), Some(0), "it has finished its answers");
             servers[number] = start(number);
             until("it is ready again", || ready(&servers[number]).0 == 200);
+            until("it is asked again", || has_turns(&servers[number]));
         }
         done.store(true, Ordering::Relaxed);
         clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
