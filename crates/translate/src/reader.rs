@@ -209,7 +209,7 @@ impl EventReader {
                 Slot::Call(Call::new(call_id, name, *custom))
             }
             OutputKind::Image { .. } => Slot::Image { sent: false },
-            OutputKind::WebSearch(_) => Slot::Search { told: false },
+            OutputKind::WebSearch(_) => Slot::Search { reported: false },
             OutputKind::Other => Slot::Other,
         };
         self.slots.insert(index, slot);

@@ -38,8 +38,8 @@ fn the_sign_in_is_judged_by_what_is_left_of_it() {
         (Ok(Some(file(-5))), Health::Warn),
         (Err(StoreError::Corrupt { place: "x".to_owned() }), Health::Fail),
     ] {
-        let told = format!("{loaded:?}");
-        assert_eq!(sign_in(loaded, now()).health, expected, "{told}");
+        let reported = format!("{loaded:?}");
+        assert_eq!(sign_in(loaded, now()).health, expected, "{reported}");
     }
     let check = sign_in(Ok(Some(file(7200))), now());
     assert_eq!(check.detail, "user@example.org: 2 h left, then renewed");

@@ -13,7 +13,7 @@ use tokio::time::Instant;
 
 use crate::clock::unix_now;
 
-/// The time between two looks while there is a fault that the log has not told of.
+/// The time between two looks while there is a fault that the log has not reported.
 const LOOK: Duration = Duration::from_secs(5);
 
 /// What is known to be wrong.
@@ -32,8 +32,8 @@ pub(crate) struct Faults {
 struct Noted {
     at: Instant,
     since: u64,
-    /// The log has told of it.
-    told: bool,
+    /// The log has reported it.
+    reported: bool,
 }
 
 /// A fault that has lasted long enough to be reported.
@@ -62,19 +62,19 @@ impl Faults {
         }
     }
 
-    /// Notes a fault, or that it is gone; returns whether one is over that was told.
+    /// Notes a fault, or that it is gone; returns whether one is over that was reported.
     fn note(&self, kind: FaultKind, stands: bool) -> bool {
         let mut noted = self.noted();
         let Some(place) = noted.get_mut(kind as usize) else { return false };
         if stands == place.is_some() {
             return false;
         }
-        let was_told = place.is_some_and(|noted| noted.told);
-        let now = Noted { at: Instant::now(), since: unix_now(), told: false };
+        let was_reported = place.is_some_and(|noted| noted.reported);
+        let now = Noted { at: Instant::now(), since: unix_now(), reported: false };
         *place = stands.then_some(now);
         drop(noted);
         self.changed.notify_one();
-        was_told
+        was_reported
     }
 
     /// Notes what reading or renewing the sign-in has shown.
@@ -135,11 +135,11 @@ impl Faults {
         for (kind, noted) in FaultKind::ALL.iter().zip(noted.iter_mut()) {
             let fault = kind.fault();
             match noted {
-                Some(noted) if !noted.told && noted.at.elapsed() >= fault.after => {
-                    noted.told = true;
+                Some(noted) if !noted.reported && noted.at.elapsed() >= fault.after => {
+                    noted.reported = true;
                     tracing::warn!(code = fault.code, fix = fault.fix, "{}", fault.sentence);
                 }
-                Some(noted) => waiting |= !noted.told,
+                Some(noted) => waiting |= !noted.reported,
                 None => {}
             }
         }
@@ -208,7 +208,7 @@ mod tests {
         assert!(faults.tell(), "it has to last first");
         tokio::time::advance(Duration::from_secs(10)).await;
         assert!(!faults.tell());
-        assert!(faults.noted()[FaultKind::BackendUnreachable as usize].unwrap().told);
+        assert!(faults.noted()[FaultKind::BackendUnreachable as usize].unwrap().reported);
     }
 
     #[test]

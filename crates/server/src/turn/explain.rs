@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use super::TurnServices;
 use super::pipeline::TurnRequest;
-use super::plan::{Purpose, Told, TurnPlan, plan_turn};
+use super::plan::{ExplainFacts, Purpose, TurnPlan, plan_turn};
 
 use crate::state::credentials::UpstreamAuth;
 use changes::Change;
@@ -121,14 +121,14 @@ fn session<O>(plan: &TurnPlan<O>) -> Option<ExplainedSession> {
     let prepared = plan.prepared.first()?;
     let from = match prepared.session_origin() {
         SessionOrigin::CacheKey => "prompt_cache_key",
-        SessionOrigin::Named => named_by(plan.told.as_deref()),
+        SessionOrigin::Named => named_by(plan.explain_facts.as_deref()),
         SessionOrigin::Derived => DERIVED,
     };
     Some(ExplainedSession { id: prepared.session().to_string(), from })
 }
 
-fn named_by(told: Option<&Told>) -> &'static str {
-    told.and_then(|told| told.named_by).unwrap_or_default()
+fn named_by(facts: Option<&ExplainFacts>) -> &'static str {
+    facts.and_then(|facts| facts.named_by).unwrap_or_default()
 }
 
 fn notice(notice: &Notice) -> ExplainedNotice {

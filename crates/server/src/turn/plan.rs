@@ -1,10 +1,10 @@
 //! The plan of a turn: a request body read, drafted, settled and prepared, without a call to anyone.
 
+mod explain_facts;
 mod kept;
 mod planners;
 mod requests;
 mod session;
-mod told;
 
 use std::borrow::Cow;
 use std::collections::VecDeque;
@@ -24,12 +24,12 @@ use chatmock_translate::{
 use chatmock_upstream::{Credentials, Prepared};
 use http::HeaderMap;
 
+pub(super) use self::explain_facts::{ExplainFacts, Purpose};
 use self::planners::HUGE;
 pub(crate) use self::planners::{LARGE, Planners};
 use self::requests::{is_written_anew, prepared, removed, requests};
 pub(crate) use self::session::SESSION_HEADERS;
 use self::session::session;
-pub(super) use self::told::{Purpose, Told};
 use super::TurnServices;
 use super::background::Wish;
 use super::facts::SentFacts;
@@ -79,8 +79,8 @@ pub(super) struct TurnPlan<O> {
     pub(super) sent: SentFacts,
     /// The wish for an answer without its client.
     pub(super) background: Option<Wish>,
-    /// The facts that only an explanation tells; `None` where the turn is to run.
-    pub(super) told: Option<Box<Told>>,
+    /// The facts that only an explanation reports; `None` where the turn is to run.
+    pub(super) explain_facts: Option<Box<ExplainFacts>>,
 }
 
 /// The names of a turn in the reasoning cache.
@@ -280,7 +280,7 @@ fn plan<D: Dialect>(
     let store_on_complete =
         sent.map(|sent| StoreOnComplete::new(owner, sent, socket.cloned()).growing(conversation));
     let (session, named_by) = session(&input.headers, named.as_deref(), &request).unzip();
-    let told = Told::of(input.purpose, &request, named_by)?;
+    let explain_facts = ExplainFacts::of(input.purpose, &request, named_by)?;
     let mut notices: Vec<_> = input.notices.iter().cloned().chain(turn.notices).collect();
     let requests = requests(request, turn.more_inputs, immediate_finish.is_some());
     let prepared = if input.body.len() > LARGE && requests.iter().all(is_written_anew) {
@@ -307,7 +307,7 @@ fn plan<D: Dialect>(
         replay,
         sent: facts,
         background,
-        told,
+        explain_facts,
     }))
 }
 

@@ -60,10 +60,10 @@ impl EventReader {
         search: &WebSearch<'_>,
         sink: &mut impl Sink,
     ) -> ControlFlow<Finish> {
-        let Some(Slot::Search { told: told @ false }) = self.slots.get_mut(&index) else {
+        let Some(Slot::Search { reported: reported @ false }) = self.slots.get_mut(&index) else {
             return ControlFlow::Continue(());
         };
-        *told = true;
+        *reported = true;
         let page =
             |url: &Text<'_>| FoundPage { url: url.0.clone().into_owned(), title: String::new() };
         let pages: Vec<FoundPage> = search.sources.iter().map(page).collect();

@@ -22,8 +22,8 @@ pub(super) enum Slot {
     },
     /// A search of the web.
     Search {
-        /// True if it was told.
-        told: bool,
+        /// True if it was reported.
+        reported: bool,
     },
     /// A kind that no dialect words.
     Other,

@@ -279,12 +279,12 @@ fn an_incomplete_reply_ends_by_its_reason() {
 
 #[test]
 fn failures_keep_the_backend_s_words() {
-    let told = failure(&[created(), failed("rate_limit_exceeded", "Try again in 11.054s.")]);
+    let reported = failure(&[created(), failed("rate_limit_exceeded", "Try again in 11.054s.")]);
     assert_eq!(
-        (told.message.as_str(), told.code.as_deref()),
+        (reported.message.as_str(), reported.code.as_deref()),
         ("Try again in 11.054s.", Some("rate_limit_exceeded"))
     );
-    assert!(matches!(told.kind, FailureKind::RateLimited { .. }));
+    assert!(matches!(reported.kind, FailureKind::RateLimited { .. }));
     let silent = event("response.failed", &json!({"response": {"error": null}}));
     assert_eq!(failure(&[silent]).kind, FailureKind::Failed);
     let error = event(

@@ -108,8 +108,8 @@ fn what_has_no_pair_is_left_out_or_told() {
     assert_eq!(items[0]["content"][1], json!({"type": "input_text", "text": "x"}));
     assert_eq!(settled.noted(), [("input", "changed"); 2]);
     let parts = json!([{"type": "input_text", "text": "p"}]);
-    let told = input(&json!([extended(output("b", ""), "output", parts.clone())]));
-    assert_eq!(told[0]["content"][1], parts[0]);
+    let reported = input(&json!([extended(output("b", ""), "output", parts.clone())]));
+    assert_eq!(reported[0]["content"][1], parts[0]);
     // A call that its client ran in a shell is answered as a function is.
     let shell = json!([{"type": "local_shell_call", "call_id": "s"}, output("s", "x")]);
     assert_eq!(input(&shell), shell);

@@ -80,9 +80,9 @@ impl OtherServers {
             self.state.lost.store(true, Ordering::Relaxed);
         }
         for (server, text) in fields.iter().filter(|(server, _)| **server != *self.me) {
-            let Some(told) = read(text.as_ref()) else { continue };
+            let Some(theirs) = read(text.as_ref()) else { continue };
             let before = known.entry(server.clone()).or_default();
-            before.take_later(told);
+            before.take_later(theirs);
         }
     }
 
@@ -100,12 +100,12 @@ impl State {
 
 impl Used {
     /// Takes what is later or more: within a period nothing becomes less.
-    fn take_later(&mut self, told: Self) {
-        if (told.day, told.tokens) > (self.day, self.tokens) {
-            (self.day, self.tokens) = (told.day, told.tokens);
+    fn take_later(&mut self, theirs: Self) {
+        if (theirs.day, theirs.tokens) > (self.day, self.tokens) {
+            (self.day, self.tokens) = (theirs.day, theirs.tokens);
         }
-        if (told.minute, told.requests) > (self.minute, self.requests) {
-            (self.minute, self.requests) = (told.minute, told.requests);
+        if (theirs.minute, theirs.requests) > (self.minute, self.requests) {
+            (self.minute, self.requests) = (theirs.minute, theirs.requests);
         }
     }
 }

@@ -73,9 +73,9 @@ const FOR_HERE: &str = "it is for this server: it decides how the answer is made
 
 /// Returns the changes of a plan whose purpose is an explanation.
 pub(super) fn of<O>(body: &[u8], plan: &TurnPlan<O>) -> Vec<Change> {
-    let Some(told) = &plan.told else { return Vec::new() };
+    let Some(facts) = &plan.explain_facts else { return Vec::new() };
     let client: RawObject<'_> = json::read(body).unwrap_or_default();
-    let settled: RawObject<'_> = json::read(&told.settled).unwrap_or_default();
+    let settled: RawObject<'_> = json::read(&facts.settled).unwrap_or_default();
     let named = |member: &str| {
         plan.notices.iter().any(|notice| notice.field.split(['.', '[']).next() == Some(member))
     };
@@ -91,7 +91,7 @@ pub(super) fn of<O>(body: &[u8], plan: &TurnPlan<O>) -> Vec<Change> {
         })
         .collect();
     changes.extend(settled.iter().filter_map(|(member, value)| lowered(member, value, &client)));
-    let prepared = plan.prepared.first().map(|prepared| prepared.changes(&told.settled));
+    let prepared = plan.prepared.first().map(|prepared| prepared.changes(&facts.settled));
     changes.extend(prepared.into_iter().flatten().map(|change| Change {
         side: "backend",
         member: change.member,

@@ -53,10 +53,10 @@ fn the_words_begin_with_the_path_of_the_fault() {
         error::<Messages>(&failure)["error"]["message"].as_str().unwrap().to_owned()
     };
     let file = json!({"type": "image", "source": {"type": "file", "file_id": "f"}});
-    let told = message(&body(&json!([{"role": "user", "content": [file]}]), &json!({})));
-    assert!(told.starts_with("messages.0.content.0.source.file_id: no files"), "{told}");
-    let told = message(&body(&json!([{"role": 5, "content": "x"}]), &json!({})));
-    assert!(told.starts_with("messages.0.role: invalid type"), "{told}");
+    let reported = message(&body(&json!([{"role": "user", "content": [file]}]), &json!({})));
+    assert!(reported.starts_with("messages.0.content.0.source.file_id: no files"), "{reported}");
+    let reported = message(&body(&json!([{"role": 5, "content": "x"}]), &json!({})));
+    assert!(reported.starts_with("messages.0.role: invalid type"), "{reported}");
 }
 
 #[test]
@@ -93,23 +93,23 @@ fn a_prompt_that_is_too_long_is_told_in_numbers() {
         "prompt is too long: 300000 tokens > 272000 maximum"
     );
     let shape = Shape { context_window: Some(272_000), ..shape::<MessagesShape>() };
-    let told = Messages::explain(failure, &shape).message;
-    assert_eq!(told, "prompt is too long: 272001 tokens > 272000 maximum");
+    let reported = Messages::explain(failure, &shape).message;
+    assert_eq!(reported, "prompt is too long: 272001 tokens > 272000 maximum");
 }
 
 #[test]
 fn a_spent_plan_is_told_with_the_time_of_its_reset() {
-    let told = |wait| {
+    let reported = |wait| {
         let kind = FailureKind::RateLimited { retry_after: Some(wait) };
         explained(Failure::new(kind, "The usage limit has been reached.")).message
     };
     // The request came at 09:12 UTC.
     assert_eq!(
-        told(7_800),
+        reported(7_800),
         "The usage limit has been reached; it resets at 11:22 UTC (in 2 h 10 min)"
     );
-    assert_eq!(told(60), "The usage limit has been reached.");
-    assert!(told(61).ends_with("UTC (in 2 min)"), "{}", told(61));
+    assert_eq!(reported(60), "The usage limit has been reached.");
+    assert!(reported(61).ends_with("UTC (in 2 min)"), "{}", reported(61));
 }
 
 fn count(body: &Value) -> u64 {

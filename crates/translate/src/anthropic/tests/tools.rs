@@ -25,14 +25,14 @@ fn a_tool_keeps_its_schema_and_is_strict_only_where_it_can_be() {
         let tool =
             json!({"name": "f", "description": "d", "input_schema": schema, "strict": strict});
         let settled = hi(&json!({"tools": [tool]}));
-        let told = settled.notes("tools[0].strict", "ignored");
-        (settled.body["tools"][0].clone(), told)
+        let reported = settled.notes("tools[0].strict", "ignored");
+        (settled.body["tools"][0].clone(), reported)
     };
     let expected = |strict: bool| json!({"type": "function", "name": "f", "description": "d", "strict": strict, "parameters": schema});
     assert_eq!(strict(&schema, &json!(true)), (expected(true), false));
     assert_eq!(strict(&schema, &json!(null)), (expected(false), false));
-    let (tool, told) = strict(&json!({"type": "object"}), &json!(true));
-    assert_eq!((tool["strict"].clone(), told), (json!(false), true));
+    let (tool, reported) = strict(&json!({"type": "object"}), &json!(true));
+    assert_eq!((tool["strict"].clone(), reported), (json!(false), true));
 }
 
 #[test]
@@ -164,10 +164,10 @@ fn a_search_cannot_be_forced_and_a_tool_that_is_not_offered_is_refused() {
 
 #[test]
 fn a_choice_without_tools_is_dropped() {
-    for (tools, kind, told) in [(json!([]), "auto", false), (json!(null), "any", true)] {
+    for (tools, kind, reported) in [(json!([]), "auto", false), (json!(null), "any", true)] {
         let settled = hi(&json!({"tools": tools, "tool_choice": {"type": kind}}));
         assert!(settled.body.get("tools").is_none() && settled.body.get("tool_choice").is_none());
-        assert_eq!(settled.notes("tool_choice", "ignored"), told);
+        assert_eq!(settled.notes("tool_choice", "ignored"), reported);
     }
 }
 

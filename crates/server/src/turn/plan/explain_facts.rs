@@ -1,4 +1,4 @@
-//! The facts of a plan that only an explanation tells.
+//! The facts of a plan that only an explanation reports.
 
 use chatmock_protocol::responses::Request;
 use chatmock_translate::Failure;
@@ -12,15 +12,15 @@ pub(in crate::turn) enum Purpose {
     Explain,
 }
 
-/// The facts of a plan that only an explanation tells.
-pub(in crate::turn) struct Told {
+/// The facts of a plan that only an explanation reports.
+pub(in crate::turn) struct ExplainFacts {
     /// The request before it was prepared for the backend.
     pub(in crate::turn) settled: Vec<u8>,
     /// The header or member that names the conversation, if one does.
     pub(in crate::turn) named_by: Option<&'static str>,
 }
 
-impl Told {
+impl ExplainFacts {
     /// Notes them; `None` where the turn is to run.
     pub(super) fn of(
         purpose: Purpose,
