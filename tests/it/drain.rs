@@ -54,6 +54,25 @@ async fn idle_and_silent_connections_do_not_hold_the_end_up() {
 }
 
 #[tokio::test]
+async fn a_request_on_a_connection_that_came_just_before_the_end_is_answered() {
+    let mut harness = Harness::new().await;
+    let mut open = Vec::new();
+    for _ in 0..20 {
+        open.push(Connection::open(harness.server.address).await.unwrap());
+    }
+    harness.server.stop();
+    // What is written now lies in the sockets before the server looks at them.
+    let asked = open.iter_mut().map(|connection| {
+        let request = Request::post(CHAT, ask(CHAT, "hello", false).to_string());
+        async move { connection.send(&request).await }
+    });
+    for reply in futures::future::join_all(asked).await {
+        assert_eq!(reply.unwrap().status, 200);
+    }
+    assert_eq!(harness.server.ended().await, Served::Drained);
+}
+
+#[tokio::test]
 async fn what_does_not_finish_in_time_is_cut_off() {
     let harness = Harness::with(|s| s.http.timeouts.drain = Duration::from_millis(300)).await;
     let mut open = Vec::new();

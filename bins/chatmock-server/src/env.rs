@@ -31,6 +31,8 @@ pub(crate) const LOG_FORMAT: &str = "CHATMOCK_LOG_FORMAT";
 pub(crate) const STAY: &str = "CHATMOCK_STAY";
 /// Set to log request bodies.
 pub(crate) const LOG_BODIES: &str = "CHATMOCK_LOG_BODIES";
+/// The number of threads that serve connections.
+pub(crate) const WORKERS: &str = "CHATMOCK_WORKERS";
 /// The largest number of connections.
 pub(crate) const MAX_CONNECTIONS: &str = "CHATMOCK_MAX_CONNECTIONS";
 /// The largest number of answers of the backend at once.

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::ffi::OsStr;
+use std::num::NonZero;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -35,6 +36,18 @@ pub(crate) fn origin(word: &str) -> Result<Origin, String> {
 pub(crate) fn count(word: &str) -> Result<usize, String> {
     let number = word.trim().parse().ok().filter(|number| *number > 0);
     number.ok_or_else(|| "expected a whole number of at least 1".to_owned())
+}
+
+/// The most threads that can be asked for.
+const MOST_WORKERS: usize = 256;
+
+/// Parses a number of threads, or `auto`, which is one for each processor.
+pub(crate) fn workers(word: &str) -> Result<usize, String> {
+    if word.trim().eq_ignore_ascii_case("auto") {
+        return Ok(std::thread::available_parallelism().map_or(1, NonZero::get));
+    }
+    let number = word.trim().parse().ok().filter(|number| (1..=MOST_WORKERS).contains(number));
+    number.ok_or_else(|| format!("expected a whole number in 1..={MOST_WORKERS}, or auto"))
 }
 
 /// Parses a port.

@@ -52,6 +52,9 @@ mod systemd;
 #[cfg(unix)]
 #[path = "cli/usage.rs"]
 mod usage;
+#[cfg(target_os = "linux")]
+#[path = "cli/workers.rs"]
+mod workers;
 
 use std::net::TcpListener;
 use std::path::Path;

@@ -10,6 +10,7 @@
 
 mod explain;
 mod metrics;
+mod workers;
 
 use std::future::Future;
 use std::io;
@@ -18,6 +19,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use self::explain::{Explainer, Refused, turn_endpoints};
+use self::workers::Workers;
 use chatmock_auth::FaultKind;
 use chatmock_protocol::codex::limits::Snapshot;
 use chatmock_translate::Catalog;
@@ -186,6 +188,7 @@ impl Server {
         let exposed = listeners.iter().any(Listener::is_exposed);
         self.app.state.faults.set(FaultKind::OpenWithoutTls, exposed);
         let _last = ReportOnDrop(Arc::clone(&self.app.log_limiter));
+        let workers = Workers::start(self.app.settings.workers);
         let mut connections = JoinSet::new();
         let mut shutdown = std::pin::pin!(shutdown);
         let mut clearing = tokio::time::interval(CLEAR);
@@ -199,7 +202,7 @@ impl Server {
             while connections.try_join_next().is_some() {}
             let Some(accepted) = accepted else { continue };
             match accepted {
-                Ok(accepted) => self.take(accepted, &mut connections).await,
+                Ok(accepted) => self.take(accepted, &workers, &mut connections).await,
                 Err(error) => {
                     tracing::warn!("could not accept a connection: {error}");
                     tokio::time::sleep(ACCEPT_AGAIN).await;
@@ -210,21 +213,29 @@ impl Server {
         tokio::task::yield_now().await;
         for _ in 0..LAST_TAKEN {
             let Some(Ok(accepted)) = accept(&listeners).now_or_never() else { break };
-            self.take(accepted, &mut connections).await;
+            self.take(accepted, &workers, &mut connections).await;
         }
         drop(listeners);
         self.drain(connections).await
     }
 
     /// Serves a connection, unless there are too many.
-    async fn take(&self, accepted: Accepted, connections: &mut JoinSet<()>) {
-        match self.app.connections.acquire().await {
-            Some(slot) => {
+    async fn take(&self, accepted: Accepted, workers: &Workers, connections: &mut JoinSet<()>) {
+        let Some(slot) = self.app.connections.acquire().await else {
+            return self.reject(accepted.stream);
+        };
+        let Some(worker) = workers.least_busy() else { return };
+        // Sockets and timers belong to the runtime in which they are made.
+        let _in_its_runtime = worker.runtime().enter();
+        let accepted = if worker.is_elsewhere() { accepted.made_here() } else { Ok(accepted) };
+        match accepted {
+            Ok(accepted) => {
                 let phase = Arc::clone(&slot.phase);
                 let connection = connection(Arc::clone(&self.app), accepted, phase);
-                connections.spawn(connection.map(move |()| drop(slot)));
+                let held = (slot, worker.load());
+                connections.spawn_on(connection.map(move |()| drop(held)), worker.runtime());
             }
-            None => self.reject(accepted.stream),
+            Err(error) => tracing::warn!("could not hand a connection to a worker: {error}"),
         }
     }
 

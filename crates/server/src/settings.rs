@@ -54,6 +54,8 @@ pub const OLLAMA_VERSION: &str = "0.33.0";
 /// The listening side.
 #[derive(Clone, Debug)]
 pub struct HttpSettings {
+    /// The number of threads that serve connections.
+    pub workers: usize,
     /// The rules for who may send requests.
     pub admission: AdmissionSettings,
     /// The largest requests, and the most that the server holds.
@@ -85,6 +87,7 @@ pub struct HttpSettings {
 impl Default for HttpSettings {
     fn default() -> Self {
         Self {
+            workers: 1,
             admission: AdmissionSettings::default(),
             sizes: SizeLimits::default(),
             turns: TurnLimits::default(),

@@ -31,6 +31,11 @@ pub(crate) struct ListenArgs {
     /// It replaces the address, unless --port is set: then the server listens on both.
     #[arg(long, env = env::LISTEN, value_name = "unix:PATH", value_parser = value_parsers::socket_path)]
     pub(crate) listen: Option<SocketPath>,
+    /// Serves connections on this many threads; auto is one for each processor
+    ///
+    /// One is the cheapest as long as a single processor keeps up.
+    #[arg(long, env = env::WORKERS, value_name = "NUMBER|auto", default_value = "1", value_parser = value_parsers::workers)]
+    pub(crate) workers: usize,
     /// Limits the size of a request body: bytes, or a unit as in 512k, 64m, 1g
     #[arg(long, env = env::MAX_BODY, value_name = "SIZE", default_value = "64m", value_parser = value_parsers::size)]
     pub(crate) max_body: usize,

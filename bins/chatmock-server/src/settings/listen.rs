@@ -20,6 +20,7 @@ pub(super) fn http(
         port,
         is_port_set,
         listen: path,
+        workers,
         max_body,
         max_connections,
         max_turns,
@@ -37,7 +38,7 @@ pub(super) fn http(
     let listen = listen.with_path(path.map(|SocketPath(path)| path));
     let hosts: Result<_, String> = listen.host_name().into_iter().map(str::parse).collect();
     let hosts = hosts.map_err(anyhow::Error::msg).context("--host")?;
-    let mut http = HttpSettings { ollama_version, ..HttpSettings::default() };
+    let mut http = HttpSettings { workers, ollama_version, ..HttpSettings::default() };
     http.admission.hosts = hosts;
     (http.sizes.max_body, http.sizes.max_connections) = (max_body, max_connections);
     (http.turns.max, http.turns.max_per_label) = (max_turns, max_turns_per_label);

@@ -148,6 +148,7 @@ fn callers_arrive_where_they_are_needed() {
         "--allow-host=192.168.1.5,[2001:db8::1]",
         "--allow-origin=http://localhost:3000,app://obsidian.md",
         "--max-connections=7",
+        "--workers=3",
         "--max-turns=5",
         "--max-turns-per-label=2",
         "--max-answers=3",
@@ -158,7 +159,7 @@ fn callers_arrive_where_they_are_needed() {
     assert_eq!(log, LogFormat::Json);
     assert!(warnings.len() == 1 && warnings[0].contains("--log-bodies"), "{warnings:?}");
     let (http, policy) = (server.http, server.policy);
-    assert_eq!(policy.max_calls, 3);
+    assert_eq!((policy.max_calls, http.workers), (3, 3));
     assert_eq!((http.turns.max, http.turns.max_per_label), (5, Some(2)));
     let labels: Vec<&str> = http.admission.keys.iter().map(|key| key.label()).collect();
     assert_eq!(labels, ["ann", "key-2"]);
@@ -198,6 +199,7 @@ fn origins_and_hosts_that_cannot_be_meant_are_refused_with_a_reason() {
         ("--allow-host=nas.lan:8000", "no port"),
         ("--allow-host=http://nas.lan", "no port"),
         ("--max-connections=0", "at least 1"),
+        ("--workers=0", "1..=256, or auto"),
         ("--max-turns=0", "at least 1"),
         ("--max-turns-per-label=0", "at least 1"),
         ("--max-answers=0", "at least 1"),

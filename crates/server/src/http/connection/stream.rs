@@ -79,6 +79,21 @@ pub(crate) struct Accepted {
     pub(crate) peer: Option<IpAddr>,
 }
 
+impl Accepted {
+    /// Makes it one of the runtime in which this is called.
+    ///
+    /// # Errors
+    /// When the system takes no more sockets to watch.
+    pub(crate) fn made_here(self) -> io::Result<Self> {
+        let stream = match self.stream {
+            Stream::Tcp(stream) => Stream::Tcp(TcpStream::from_std(stream.into_std()?)?),
+            #[cfg(unix)]
+            Stream::Unix(stream) => Stream::Unix(UnixStream::from_std(stream.into_std()?)?),
+        };
+        Ok(Self { stream, ..self })
+    }
+}
+
 /// A connection's bytes.
 #[derive(Debug)]
 pub(crate) enum Stream {
