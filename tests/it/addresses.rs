@@ -384,6 +384,9 @@ async fn an_old_client_is_promised_a_connection_only_where_the_answer_has_a_leng
             assert_eq!(head.header("transfer-encoding"), None, "{dialect}");
             let kept = head.header("connection").is_some_and(|value| value == "keep-alive");
             assert_eq!(kept, !stream, "{dialect}: {:?}", head.headers);
+            let said = head.headers.iter().filter(|(name, _)| name == "connection");
+            let said: Vec<&str> = said.map(|(_, value)| value.as_str()).collect();
+            assert_eq!(said, [if stream { "close" } else { "keep-alive" }], "{dialect}");
             assert_eq!(head.header("content-length").is_some(), !stream, "{dialect}");
             if stream {
                 let rest = connection.rest().await.unwrap();

@@ -83,6 +83,7 @@ pub(crate) async fn answer(
     if refused || response::ends_with_connection(&response, head.version) {
         response::close(&mut response);
     }
+    response::end_for_old_client(&mut response, head.version);
     response::default_headers(&mut response, &request.id);
     if let Some(name) = request.family.request_id {
         response::request_id(&mut response, name, &request.id);

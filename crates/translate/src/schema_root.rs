@@ -16,7 +16,8 @@ const MAX_REFERENCES: usize = 8;
 
 /// Makes a schema say that it is one of an object, and what its properties are.
 ///
-/// A schema of another type stays as it is, and one that says so already keeps its bytes.
+/// A schema of another type stays as it is, what is the name of no type (such as Python's `None`) or of nothing at all
+/// is an object, and one that says so already keeps its bytes.
 ///
 /// # Errors
 /// Only where a value cannot be written.
@@ -71,9 +72,17 @@ fn target<'s>(root: &RawObject<'s>, reference: &str) -> Option<RawObject<'s>> {
 fn may_be_object(members: &RawObject<'_>) -> bool {
     let Some(kind) = members.present("type") else { return true };
     match serde_json::from_str::<Vec<Text<'_>>>(kind.get()) {
-        Ok(kinds) => kinds.iter().any(|kind| &**kind == "object"),
-        Err(_) => members.text("type").is_some_and(|kind| kind == "object"),
+        Ok(kinds) => {
+            let only_null = kinds.iter().all(|kind| &**kind == "null");
+            only_null || kinds.iter().any(|kind| &**kind != "null" && is_no_other_type(kind))
+        }
+        Err(_) => members.text("type").is_none_or(|kind| is_no_other_type(&kind)),
     }
+}
+
+/// Returns whether the name of a type leaves room for objects.
+fn is_no_other_type(kind: &str) -> bool {
+    matches!(kind, "object" | "null") || !TYPES.contains(&kind)
 }
 
 /// Fixes what is not a schema at any depth: properties that are no object, names that are no list, and
@@ -166,7 +175,18 @@ mod tests {
     fn every_root_becomes_an_object_and_its_properties_stay() {
         let a = json!({"a": {"type": "string"}});
         let expected = json!({"type": "object", "properties": a});
-        for kind in [json!(null), json!("object"), json!("OBJECT"), json!(["object", "null"])] {
+        for kind in [
+            json!(null),
+            json!("object"),
+            json!("OBJECT"),
+            json!(["object", "null"]),
+            json!("None"),
+            json!("null"),
+            json!("dict"),
+            json!([]),
+            json!(""),
+            json!(7),
+        ] {
             assert_eq!(rooted(&json!({"type": kind, "properties": a})), expected, "{kind}");
         }
         assert_eq!(rooted(&json!({"properties": a})), expected);

@@ -101,7 +101,8 @@ impl<'b> ToolList<'b> {
                     Some(function) => (function, format!("{path}.function")),
                     None => {
                         let (name, description) = flat;
-                        let (parameters, strict) = (tool.parameters, tool.strict);
+                        let parameters = tool.parameters.or(tool.input_schema);
+                        let strict = tool.strict;
                         let unknown = Vec::new();
                         (
                             Function { name, description, parameters, strict, unknown },

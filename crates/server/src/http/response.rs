@@ -171,6 +171,16 @@ pub(crate) fn ends_with_connection(reply: &HttpResponse, version: Version) -> bo
     version == Version::HTTP_10 && reply.body().size_hint().exact().is_none()
 }
 
+/// Gives a reply that ends its connection the version of a client of HTTP/1.0.
+///
+/// hyper would add `keep-alive` to the `close` of a reply in version 1.1, and the client could wait for ever.
+pub(crate) fn end_for_old_client(reply: &mut HttpResponse, version: Version) {
+    let closes = reply.headers().get(CONNECTION).is_some_and(|value| value == "close");
+    if closes && version == Version::HTTP_10 {
+        *reply.version_mut() = version;
+    }
+}
+
 /// Headers of every reply: nothing here is for a browser to keep, guess at or hand on.
 pub(crate) fn default_headers(reply: &mut HttpResponse, request_id: &str) {
     let headers = reply.headers_mut();

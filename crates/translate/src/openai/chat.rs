@@ -1,6 +1,7 @@
 //! The chat completions dialect.
 
 mod chunks;
+mod items;
 pub(in crate::openai) mod messages;
 pub(in crate::openai) mod parts;
 mod reply;

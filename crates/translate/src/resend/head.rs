@@ -8,7 +8,7 @@ use crate::pairing::Link;
 use crate::tool_names::MAX_CHARS;
 
 /// The beginnings of ids that the backend takes, by the type of the item; other types have any id.
-const PREFIXES: [(&str, &[&str]); 9] = [
+const PREFIXES: [(&str, &[&str]); 13] = [
     ("message", &["msg_"]),
     ("reasoning", &["rs_"]),
     ("function_call", &["fc_"]),
@@ -17,6 +17,10 @@ const PREFIXES: [(&str, &[&str]); 9] = [
     ("custom_tool_call_output", &["ctc_", "ctco_"]),
     ("web_search_call", &["ws_"]),
     ("tool_search_call", &["tsc_"]),
+    ("tool_search_output", &["tsc_", "tso_"]),
+    ("local_shell_call", &["lsh_"]),
+    ("compaction", &["cmp_"]),
+    ("agent_message", &["amsg_"]),
     ("image_generation_call", &["ig_"]),
 ];
 

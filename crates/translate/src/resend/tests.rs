@@ -49,6 +49,8 @@ fn ids_that_the_backend_would_refuse_are_left_out() {
         (thought, "item_1", "rs_1"),
         (search, "item_1", "ws_1"),
         (json!({"type": "image_generation_call", "result": "x"}), "x", "ig_1"),
+        (json!({"type": "local_shell_call", "status": "completed"}), "item_1", "lsh_1"),
+        (json!({"type": "compaction", "encrypted_content": "gAAA"}), "rs_1", "cmp_1"),
         (json!({"type": "brand_new"}), &*"b".repeat(65), "anything"),
     ] {
         let settled = sent(&json!([extended(item.clone(), "id", wrong.into())]));

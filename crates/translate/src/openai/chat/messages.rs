@@ -9,6 +9,7 @@ use chatmock_protocol::responses::item::{ContentPart, InputItem, Role, ToolOutpu
 
 use serde::Deserialize;
 
+use super::items;
 use super::parts::TextKind;
 use crate::conversation::{Conversation, text_of};
 use crate::failure::Failure;
@@ -58,13 +59,7 @@ pub(super) fn lower<'b>(
 ) -> Result<Conversation<'b>, Failure> {
     let conversation = Conversation::new(json_mode);
     let mut lowering = Lowering { conversation, seal: seal.clone(), ..Lowering::default() };
-    let answer = |message: &Message<'_>| {
-        message
-            .role
-            .as_deref()
-            .is_some_and(|role| matches!(role, "assistant" | "tool" | "function"))
-    };
-    let past = messages.iter().rposition(answer);
+    let past = messages.iter().rposition(items::is_answer);
     for (index, message) in messages.into_iter().enumerate() {
         lowering.past = past.is_some_and(|past| index <= past);
         lowering.message(message, MESSAGES.item(index))?;
@@ -91,7 +86,7 @@ impl<'b> Lowering<'b> {
         path: FieldPath<'_>,
     ) -> Result<(), Failure> {
         let Some(role) = message.role.clone() else {
-            return Err(Failure::param(format!("{path}.role"), "a message needs a role"));
+            return self.item(message, path);
         };
         self.unknown(path, &message);
         match &*role {
@@ -111,6 +106,7 @@ impl<'b> Lowering<'b> {
             &message.unknown,
             "not a member of a message",
         );
+        self.members_of_items(path, message);
         if message.name.is_some() && message.role.as_deref() != Some("function") {
             self.ignored(format!("{path}.name"), "the backend takes no speaker's name");
         }
@@ -256,7 +252,11 @@ impl<'b> Lowering<'b> {
         }
     }
 
-    fn tool(&mut self, message: Message<'b>, path: FieldPath<'_>) -> Result<(), Failure> {
+    pub(super) fn tool(
+        &mut self,
+        message: Message<'b>,
+        path: FieldPath<'_>,
+    ) -> Result<(), Failure> {
         let Some(Text(id)) = message.tool_call_id.filter(|id| !id.is_empty()) else {
             let path = format!("{path}.tool_call_id");
             return Err(Failure::param(path, "a tool message needs the id of the call it answers"));

@@ -63,7 +63,12 @@ impl Rewording {
             Body::ItemAdded { output_index, item } | Body::ItemDone { output_index, item } => {
                 let part = member(text, "item")?;
                 let named = self.ids.item(part, *output_index, &item.kind);
-                let item = restored(named.as_deref().unwrap_or(part), &self.shortened).or(named)?;
+                let item = restored(named.as_deref().unwrap_or(part), &self.shortened).or(named);
+                // While a call is in progress its arguments may still come.
+                let item = match event.body {
+                    Body::ItemDone { .. } => argued(item.as_deref().unwrap_or(part)).or(item)?,
+                    _ => item?,
+                };
                 Some(splice(text, part, &item))
             }
             Body::Text { output_index, .. }
@@ -73,7 +78,8 @@ impl Rewording {
             Body::Annotation { output_index, .. } => self.ids.event(text, *output_index),
             Body::ArgumentsDone { output_index, .. } => {
                 let named = self.ids.event(text, *output_index);
-                restored(named.as_deref().unwrap_or(text), &self.shortened).or(named)
+                let named = restored(named.as_deref().unwrap_or(text), &self.shortened).or(named);
+                argued(named.as_deref().unwrap_or(text)).or(named)
             }
             Body::Other => {
                 let index = member(text, "output_index")?.parse().ok()?;
@@ -103,7 +109,11 @@ impl Rewording {
             _ => Stage::Other,
         };
         let whole = self.object.completed(part, stage, &self.ids);
-        let whole = restored(whole.as_deref().unwrap_or(part), &self.shortened).or(whole)?;
+        let whole = restored(whole.as_deref().unwrap_or(part), &self.shortened).or(whole);
+        let whole = match stage {
+            Stage::Completed(_) => argued(whole.as_deref().unwrap_or(part)).or(whole)?,
+            _ => whole?,
+        };
         Some(splice(text, part, &whole))
     }
 }
@@ -151,6 +161,26 @@ fn with_members(object: &str, set: &[(&str, &str)], without: &[&str]) -> String 
     }
     out.push('}');
     out
+}
+
+/// The text with an empty object as the arguments of calls that have none, since clients read them as JSON; `None`
+/// where all have some.
+fn argued(text: &str) -> Option<String> {
+    const NAME: &str = "\"arguments\"";
+    let mut argued = String::new();
+    let mut copied = 0;
+    // Inside of a string the quotes would have a backslash before them.
+    for at in memchr::memmem::find_iter(text.as_bytes(), NAME) {
+        let rest = text.get(at + NAME.len()..)?.trim_start();
+        let value = rest.strip_prefix(':').map(str::trim_start);
+        let Some(after) = value.and_then(|value| value.strip_prefix("\"\"")) else { continue };
+        let end = text.len() - after.len();
+        argued.push_str(text.get(copied..end - 1)?);
+        argued.push_str("{}");
+        copied = end - 1;
+    }
+    argued.push_str(text.get(copied..)?);
+    (copied > 0).then_some(argued)
 }
 
 /// The text with the client's names in the places of those that went out; `None` where it has none.

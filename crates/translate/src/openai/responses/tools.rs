@@ -115,6 +115,13 @@ impl Offer {
         let mut tool_members: RawObject<'b> = read_text(tool.get())
             .map_err(|_| Failure::param(path, format!("{path} must be an object")))?;
         let kind = tool_members.text("type").unwrap_or_default().into_owned();
+        if matches!(&*kind, "function" | "") && tool_members.present("parameters").is_none() {
+            // The name that the schema has in the Messages API.
+            if let Some(schema) = tool_members.remove("input_schema") {
+                tool_members.put("parameters", schema);
+                self.changed = true;
+            }
+        }
         let nested = ["function", "custom"]
             .iter()
             .any(|name| tool_members.get(name).is_some_and(|inner| inner.get().starts_with('{')));

@@ -40,6 +40,16 @@ object! {
         images: Present = "images",
         /// Audio that the assistant made.
         audio: Present = "audio",
+        /// The type of an item of the Responses API that stands in place of a message.
+        kind: Text<'b> = "type",
+        /// Such an item: the id that joins call and result.
+        call_id: Text<'b> = "call_id",
+        /// Such an item: the arguments of a function call.
+        arguments: Raw<'b> = "arguments",
+        /// Such an item: the input of a freeform tool.
+        input: RawString<'b> = "input",
+        /// Such an item: the result of a call.
+        output: Content<'b> = "output",
     }
 }
 

@@ -18,6 +18,8 @@ object! {
         description: Text<'b> = "description",
         /// Flat form: the schema.
         parameters: Raw<'b> = "parameters",
+        /// Flat form: the schema, under the name that it has in the Messages API.
+        input_schema: Raw<'b> = "input_schema",
         /// Flat form: whether arguments must match the schema.
         strict: bool = "strict",
         /// Flat form: the format of a freeform tool's input.

@@ -40,6 +40,34 @@ fn text_comes_before_the_calls_of_the_same_message() {
 }
 
 #[test]
+fn items_of_the_responses_api_among_messages_are_calls_and_results() {
+    let custom =
+        json!({"type": "custom_tool_call", "call_id": "b", "name": "sh", "input": "ls", "id": "x"});
+    let listed = json!({"type": "custom_tool_call_output", "call_id": "b", "output": "a.txt"});
+    let messages = json!([
+        {"role": "user", "content": "hi"},
+        {"type": "reasoning", "id": "rs_1", "summary": []},
+        {"type": "function_call", "id": "fc_1", "call_id": "a", "name": "f", "arguments": ""},
+        {"type": "function_call_output", "call_id": "a", "output": [{"type": "input_text", "text": "1"}]},
+        custom,
+        listed,
+        {"type": "message", "role": "user", "content": [{"type": "input_text", "text": "on"}]},
+    ]);
+    let settled = with(&messages, &json!({}));
+    let parts = json!([{"type": "input_text", "text": "1"}]);
+    let expected = json!([
+        said("user", "hi"),
+        item("a", "f", "{}"),
+        {"type": "function_call_output", "call_id": "a", "output": parts},
+        {"type": "custom_tool_call", "call_id": "b", "name": "sh", "input": "ls"},
+        listed,
+        said("user", "on"),
+    ]);
+    assert_eq!(settled.body["input"], expected);
+    assert_eq!(settled.noted(), [("messages[1]", "ignored")]);
+}
+
+#[test]
 fn an_assistant_without_text_leaves_no_empty_message() {
     for content in [json!(null), json!(""), json!([]), json!([{"type": "text", "text": ""}])] {
         let messages = json!([{"role": "assistant", "content": content, "tool_calls": [call("a", "f", "{}")]}, result("a", "1")]);

@@ -66,6 +66,11 @@ fn empty_properties_are_supplied() {
 fn the_flat_form_and_freeform_tools_are_understood() {
     let flat = json!({"type": "function", "name": "f", "description": "d", "parameters": {"type": "object", "properties": {}}, "strict": true});
     assert_eq!(tools(&json!([flat])), json!([flat]));
+    let schema = json!({"type": "object", "properties": {"a": {"type": "string"}}});
+    assert_eq!(
+        tools(&json!([{"name": "f", "input_schema": schema}])),
+        json!([{"type": "function", "name": "f", "strict": false, "parameters": schema}])
+    );
     let custom = json!({"type": "custom", "custom": {"name": "p", "description": "d", "format": {"type": "grammar", "grammar": {"syntax": "lark", "definition": "start: A"}}}});
     let expected = json!([{"type": "custom", "name": "p", "description": "d", "format": {"type": "grammar", "syntax": "lark", "definition": "start: A"}}]);
     assert_eq!(tools(&json!([custom])), expected);

@@ -162,8 +162,14 @@ fn is_plain_message(found: &Found<'_>) -> bool {
 
 /// `least` is the length of the shortest text between quotes: arguments are JSON, input is any text.
 fn is_plain_call(found: &Found<'_>, text: Option<&str>, least: usize) -> bool {
-    let written = |text: &str| text.starts_with('"') && text.len() > least;
+    let written =
+        |text: &str| text.starts_with('"') && text.len() > least && (least == 1 || !is_blank(text));
     is_word(found.call_id) && is_word(found.name) && text.is_some_and(written)
+}
+
+/// Returns whether a text, as it is written, holds nothing but spaces.
+fn is_blank(text: &str) -> bool {
+    text.starts_with('"') && text.trim_matches('"').trim().is_empty()
 }
 
 fn is_plain_output(output: &str) -> bool {
@@ -260,6 +266,8 @@ impl Lowering<'_> {
 pub(super) fn as_text<'v>(value: Option<&'v RawValue>, empty: &'v str) -> Option<Cow<'v, str>> {
     match value.map(RawValue::get) {
         None | Some("null" | "\"\"") => Some(Cow::Borrowed(empty)),
+        // Arguments are read as JSON, in which white space alone is nothing.
+        Some(text) if empty == "{}" && is_blank(text) => Some(Cow::Borrowed(empty)),
         Some(text) if text.starts_with('"') => None,
         Some(other) => Some(Cow::Borrowed(other)),
     }

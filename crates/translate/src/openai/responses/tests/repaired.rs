@@ -62,6 +62,16 @@ fn one_item_may_need_both_mends() {
 }
 
 #[test]
+fn arguments_of_white_space_are_an_empty_object() {
+    for (arguments, sent_as) in [(" ", "{}"), ("  ", "{}"), ("null", "null")] {
+        let body = format!(
+            r#"{{"model":"m","input":[{{"type":"function_call","call_id":"c","name":"f","arguments":"{arguments}"}},{{"type":"function_call_output","call_id":"c","output":"x"}}]}}"#
+        );
+        assert_eq!(sent(&body).body["input"][0]["arguments"], sent_as, "{arguments:?}");
+    }
+}
+
+#[test]
 fn entries_that_are_no_items_are_named() {
     for (entry, path) in [
         ("5", "input[1]"),

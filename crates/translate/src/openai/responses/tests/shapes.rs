@@ -228,6 +228,18 @@ fn tools_are_mended_as_in_chat_completions() {
 }
 
 #[test]
+fn the_schema_of_a_tool_of_the_messages_api_is_its_own() {
+    let schema = json!({"type": "object", "properties": {"a": {"type": "string"}}});
+    let tool = json!({"name": "f", "description": "d", "input_schema": schema});
+    let settled = sent(&json!({"model": "m", "input": "hi", "tools": [tool]}));
+    let lowered = &settled.body["tools"][0];
+    assert_eq!((&lowered["type"], &lowered["parameters"]), (&json!("function"), &schema));
+    assert!(
+        settled.notes("tools", "changed") && !settled.notes("tools[0].input_schema", "ignored")
+    );
+}
+
+#[test]
 fn functions_in_the_old_form_are_offered() {
     let body = json!({"model": "m", "input": "hi", "functions": [{"name": "f"}], "function_call": {"name": "f"}});
     let settled = sent(&body);

@@ -246,6 +246,32 @@ fn the_clients_names_of_tools_come_back_in_every_event() {
 }
 
 #[test]
+fn a_call_without_arguments_has_an_empty_object_where_it_is_done() {
+    let none = call("a", "f", "");
+    let done_event = r#"{"type":"response.function_call_arguments.done","output_index":0,"item_id":"fc_1","arguments" : ""}"#;
+    let begun = event("response.output_item.added", &json!({"output_index": 0, "item": none}));
+    let text = r#"{"arguments":""}"#;
+    let said = message(None, text);
+    for output in [json!([]), json!([none, said])] {
+        let end = event(
+            "response.completed",
+            &json!({"response": response(&json!({"output": output, "status": "completed"}))}),
+        );
+        let events =
+            [created(), begun.clone(), done_event.to_owned(), done(0, &none), done(1, &said), end];
+        let seen = data(&streamed(&events));
+        let arguments = |index: usize| &seen[index]["item"]["arguments"];
+        assert_eq!((arguments(1), arguments(3)), (&json!(""), &json!("{}")));
+        assert_eq!(seen[2]["arguments"], "{}");
+        let last = &seen[5]["response"]["output"];
+        assert_eq!(last[0]["arguments"], "{}");
+        assert_eq!(last[1]["content"][0]["text"], text);
+        let reply = whole::<Responses>(&shape(), &events).unwrap();
+        assert_eq!(reply["output"], *last);
+    }
+}
+
+#[test]
 fn padding_is_left_out_where_the_client_wants_none() {
     let padded =
         r#"{"type":"response.output_text.delta","output_index":0,"delta":"a","obfuscation":"xyz"}"#;
