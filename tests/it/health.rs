@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 
 use chatmock_server::{ApiKey, LogControl, LogLevel};
+use chatmock_simulator::Claims;
 use chatmock_testkit::client::{Connection, Request};
 use serde_json::{Value, json};
 
@@ -68,6 +69,28 @@ async fn nobody_signed_in_is_a_fault_that_a_sign_in_mends() {
     assert_eq!(word(&harness.server, "/ready").await, (200, json!("ready")));
     assert!(!faults(&harness.server).await.contains(&"signed_out".to_owned()));
     assert!(log.text().contains("signed in again"), "{}", log.text());
+}
+
+#[tokio::test]
+async fn another_account_is_reported_once_and_by_name() {
+    let (log, _guard) = crate::log::listen();
+    let harness = Harness::new().await;
+    assert_eq!(harness.server.say("hello").await.status, 200);
+    assert!(!log.text().contains("signed in as"), "{}", log.text());
+    let other = Claims {
+        email: "second@example.com".into(),
+        account_id: "second".into(),
+        ..Claims::default()
+    };
+    sign_in(harness.home.path(), &harness.simulator.tokens(other).auth_json());
+    assert_eq!(harness.server.say("hello").await.status, 200);
+    assert_eq!(harness.server.say("hello").await.status, 200);
+    assert_eq!(
+        log.text().matches("signed in as second@example.com (").count(),
+        1,
+        "{}",
+        log.text()
+    );
 }
 
 #[tokio::test]

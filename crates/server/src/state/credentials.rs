@@ -1,6 +1,6 @@
 //! The account: the sign-in's keeper, seen by the upstream as a source of credentials.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use chatmock_auth::doctor::{Check, files_at_start};
 use chatmock_auth::{
@@ -13,6 +13,7 @@ use chatmock_upstream::{CredentialError, CredentialSource, Credentials, FixedCre
 use futures::future::{BoxFuture, FutureExt};
 
 use crate::error::ServerError;
+use crate::http::sanitize;
 use crate::remedies;
 use crate::settings::{Access, SignInSettings};
 use crate::state::faults::Faults;
@@ -64,7 +65,8 @@ impl UpstreamAuth {
         match access {
             Access::SignIn(settings) => {
                 let keeper = keeper(settings, shared.clone())?;
-                Ok(Self::SignIn(KeeperCredentials { keeper, faults: Some(Arc::clone(faults)) }))
+                let faults = Some(Arc::clone(faults));
+                Ok(Self::SignIn(KeeperCredentials { faults, ..KeeperCredentials::new(keeper) }))
             }
             Access::Key(settings) => {
                 let key = settings.key.as_ref().map(Secret::expose);
@@ -250,16 +252,42 @@ pub struct KeeperCredentials {
     keeper: TokenKeeper,
     /// Learns what reading and renewing the sign-in show.
     faults: Option<Arc<Faults>>,
+    /// The account of the last session.
+    last: Arc<Mutex<Option<AccountName>>>,
+}
+
+/// What tells one account from another in the log.
+struct AccountName {
+    id: Option<String>,
+    email: Option<String>,
 }
 
 impl KeeperCredentials {
     /// Takes the keeper; a clone of it stays usable next to this.
     pub fn new(keeper: TokenKeeper) -> Self {
-        Self { keeper, faults: None }
+        Self { keeper, faults: None, last: Arc::default() }
     }
 
     async fn session(&self) -> Result<Arc<Session>, KeeperError> {
-        self.note(self.keeper.current().await)
+        let session = self.note(self.keeper.current().await)?;
+        self.report_change(&session);
+        Ok(session)
+    }
+
+    /// Reports in the log that another account is signed in than before.
+    fn report_change(&self, session: &Session) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        let (id, email) = (&session.account_id, &session.email);
+        if last.as_ref().is_some_and(|last| last.id == *id && last.email == *email) {
+            return;
+        }
+        let before = last.replace(AccountName { id: id.clone(), email: email.clone() });
+        drop(last);
+        if before.is_some() {
+            let email = email.as_deref().map_or_else(|| "another account".into(), sanitize::text);
+            let plan = session.plan.as_deref().map(|plan| format!(" ({})", sanitize::text(plan)));
+            tracing::info!("signed in as {email}{}", plan.unwrap_or_default());
+        }
     }
 
     fn note<T>(&self, outcome: Result<T, KeeperError>) -> Result<T, KeeperError> {
