@@ -106,7 +106,8 @@ impl Clock {
         self.state().received = Some(Received { token, at, wall, life });
     }
 
-    /// The lifetime of a new token: as it says itself, else as the issuer says next to it.
+    /// The lifetime of a new token: as it says itself, else as the issuer says next to it. What is over as it begins
+    /// is no lifetime: with it each request would spend another token, and the backend knows whether this one is good.
     fn life(&self, grant: &Grant, now: OffsetDateTime) -> Option<Span> {
         let claims = crate::Claims::of(None, grant.access_token.as_ref());
         let now = now.unix_timestamp();
@@ -119,8 +120,11 @@ impl Clock {
             _ => life,
         });
         let by_date = ahead.and_then(|ahead| left(now.saturating_sub(ahead)));
-        let seconds = by_claims.or(by_date).or(by_answer)?;
-        Some(Span::from_secs(u64::try_from(seconds).unwrap_or(0)))
+        let known = [by_claims, by_date, by_answer].into_iter().flatten();
+        known
+            .filter_map(|life| u64::try_from(life).ok())
+            .find(|life| *life > 0)
+            .map(Span::from_secs)
     }
 
     /// Notes that the backend has accepted a token.

@@ -104,6 +104,33 @@ async fn without_any_word_of_the_issuer_three_renewals_are_the_most() {
 }
 
 #[tokio::test]
+async fn tokens_that_have_ended_as_they_come_cost_three_renewals_at_most() {
+    for life in [0, -HOUR] {
+        let issuer = Issuer::start(move |number, _| {
+            let claims = format!(r#"{{"iat":{0},"exp":{1},"n":{number}}}"#, now(), now() + life);
+            let token = jwt(&claims);
+            let body = format!(
+                r#"{{"expires_in":{life},"access_token":"{}","refresh_token":"rt-{}"}}"#,
+                token.expose(),
+                number + 1
+            );
+            Answer::new(200, &body)
+        })
+        .await;
+        let (_home, store) = home(&lasting(-HOUR, "rt-1"));
+        let one = keeper(&issuer, store.clone());
+        for _ in 0..5 {
+            one.current().await.unwrap();
+        }
+        assert_eq!(issuer.posts().len(), 1, "{life}");
+        for _ in 0..10 {
+            keeper(&issuer, store.clone()).current().await.unwrap();
+        }
+        assert_eq!(issuer.posts().len(), 3, "{life}");
+    }
+}
+
+#[tokio::test]
 async fn a_token_that_is_refused_at_once_is_not_renewed_again() {
     let issuer = rotating().await;
     let (_home, store) = home(&lasting(HOUR, "rt-1"));
