@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use crate::dialects::dialects;
+use crate::paths::ENDPOINTS;
 
 /// The sources whose `object!` types are the requests of the documented APIs.
 const REQUESTS: &[&str] = &[
@@ -73,6 +74,16 @@ fn every_member_that_a_request_type_declares_is_documented() {
         }
     }
     assert!(faults.is_empty(), "docs/dialects.md does not name\n{}", faults.join("\n"));
+}
+
+#[test]
+fn every_path_that_is_served_has_a_row() {
+    let document = document();
+    let first_cells =
+        document.lines().filter_map(|line| line.strip_prefix("| ")?.split(" |").next());
+    let rows: BTreeSet<&str> = first_cells.flat_map(code).collect();
+    let missing: Vec<_> = ENDPOINTS.iter().filter(|endpoint| !rows.contains(**endpoint)).collect();
+    assert!(missing.is_empty(), "docs/dialects.md has no row for {missing:?}");
 }
 
 #[test]

@@ -96,6 +96,25 @@ async fn several_pictures_are_several_turns_within_their_limits() {
 }
 
 #[tokio::test]
+async fn the_usage_of_pictures_is_that_of_their_turns_together() {
+    let mut counted = Vec::new();
+    for n in [1, 3] {
+        let harness = Harness::new().await;
+        let reply = harness.server.post(GENERATIONS, &json!({"prompt": "a cat", "n": n})).await;
+        let record = harness.server.get("/usage?records=1").await.json()["records"][0].clone();
+        let count = |member: &str| record[member].as_u64().unwrap();
+        let (input, output) = (count("input_tokens"), count("output_tokens"));
+        let expected =
+            json!({"input_tokens": input, "output_tokens": output, "total_tokens": input + output});
+        assert_eq!(reply.json()["usage"], expected, "{n}");
+        counted.push((input, output));
+    }
+    let (input, output) = counted[0];
+    assert!(input > 0 && output > 0);
+    assert_eq!(counted[1], (3 * input, 3 * output));
+}
+
+#[tokio::test]
 async fn a_stream_shows_unfinished_pictures_first() {
     let harness = Harness::new().await;
     let body = json!({"prompt": "a cat", "stream": true, "partial_images": 2});

@@ -17,7 +17,7 @@ fn assert_standing(reply: &Reply) {
 }
 
 /// What is served, in the order in which it is named.
-const ENDPOINTS: [&str; 50] = [
+pub(crate) const ENDPOINTS: [&str; 50] = [
     "POST /v1/chat/completions",
     "GET /v1/chat/completions",
     "GET /v1/chat/completions/{id}",
