@@ -194,10 +194,10 @@ impl Collector {
     }
 
     fn annotation(&mut self, annotation: ReplyAnnotation) {
-        let mut texts = self.reply.blocks.iter_mut().rev().filter_map(Block::as_text_mut);
-        match texts.next().filter(|text| !text.complete) {
-            Some(text) => text.annotations.push(annotation),
-            None => {
+        match self.reply.blocks.last_mut() {
+            Some(Block::Text(text)) if !text.complete => text.annotations.push(annotation),
+            // A stream of blocks cannot go back to a text before another block, so none is gone back to here either.
+            _ => {
                 let annotations = vec![annotation];
                 let text = ReplyText { annotations, ..ReplyText::default() };
                 self.reply.blocks.push(Block::Text(text));

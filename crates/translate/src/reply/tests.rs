@@ -121,10 +121,12 @@ fn reasoning_keeps_what_its_end_brings_also_where_it_had_no_text() {
 }
 
 #[test]
-fn annotations_belong_to_the_text_before_them() {
+fn annotations_belong_to_the_text_right_before_them_or_to_one_of_their_own() {
     let other = RawValue::from_string("{}".to_owned()).unwrap();
     let note = || Delta::Annotation(Annotation::Other(&other));
+    let reply = gathered(vec![Delta::Text("a".into()), note(), note()]);
+    assert_eq!((kinds(&reply).len(), reply.annotations().count()), (1, 2));
     let reply = gathered(vec![Delta::Text("a".into()), call(0), note(), note()]);
-    assert_eq!((kinds(&reply).len(), reply.annotations().count()), (2, 2));
+    assert_eq!((kinds(&reply).len(), reply.annotations().count()), (3, 2));
     assert_eq!(gathered(vec![note()]).annotations().count(), 1);
 }
