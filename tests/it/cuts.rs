@@ -3,9 +3,11 @@
 use bytes::Bytes;
 use chatmock_simulator::{Mode, Script, Step};
 use chatmock_testkit::client::Reply;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::harness::{CHAT, Harness, RESPONSES, ask};
+
+const MESSAGES: &str = "/v1/messages";
 
 /// The number of places that are tried.
 const CUTS: u64 = 200;
@@ -45,6 +47,25 @@ fn places(length: usize) -> impl Iterator<Item = (usize, bool)> {
     ends.chain(spread)
 }
 
+fn question(path: &str, stream: bool) -> Value {
+    match path {
+        MESSAGES => json!({"model": "gpt-5.5", "max_tokens": 32_000, "stream": stream,
+            "messages": [{"role": "user", "content": "hello"}]}),
+        _ => ask(path, "hello", stream),
+    }
+}
+
+/// Asserts that an answer is a failure in the dialect's own shape.
+fn assert_refused(path: &str, reply: &Reply, place: &str) {
+    let error = &reply.json()["error"];
+    let (kind, code) = match path {
+        MESSAGES => ("api_error", &error["details"]["error_code"]),
+        _ => ("server_error", &error["code"]),
+    };
+    assert_eq!((reply.status, &error["type"]), (502, &json!(kind)), "{place}");
+    assert_eq!(code, "upstream_incomplete", "{place}");
+}
+
 /// Cuts everywhere and looks at each answer; gives how many were refused before they began.
 async fn all(path: &str, stream: bool, look: impl Fn(&Reply, &str)) {
     let harness = Harness::new().await;
@@ -52,7 +73,7 @@ async fn all(path: &str, stream: bool, look: impl Fn(&Reply, &str)) {
     let mut begun = 0;
     for (at, hard) in places(bytes.len()) {
         harness.simulator.enqueue(cut(&bytes, at, hard));
-        let reply = harness.server.post(path, &ask(path, "hello", stream)).await;
+        let reply = harness.server.post(path, &question(path, stream)).await;
         let place = format!("cut at {at} of {}, hard: {hard}: {}", bytes.len(), reply.text());
         assert!(reply.whole, "{place}");
         if reply.status == 200 {
@@ -60,15 +81,13 @@ async fn all(path: &str, stream: bool, look: impl Fn(&Reply, &str)) {
             begun += 1;
             look(&reply, &place);
         } else {
-            let (status, kind, code, _) = reply.error();
-            assert_eq!((status, kind.as_str()), (502, "server_error"), "{place}");
-            assert_eq!(code, "upstream_incomplete", "{place}");
+            assert_refused(path, &reply, &place);
         }
     }
     assert!(!stream || begun > CUTS / 2, "{begun}");
     // Uncut, the same recording is an answer.
     harness.simulator.enqueue(Script::stream(vec![Step::Raw(bytes)]));
-    let reply = harness.server.post(path, &ask(path, "hello", stream)).await;
+    let reply = harness.server.post(path, &question(path, stream)).await;
     assert_eq!(reply.status, 200);
     assert!(!reply.text().contains("upstream_incomplete"), "{}", reply.text());
 }
@@ -108,4 +127,23 @@ async fn a_cut_response_stream_never_ends_well() {
 #[tokio::test]
 async fn a_cut_whole_response_is_a_bad_gateway() {
     all(RESPONSES, false, |_, _| {}).await;
+}
+
+#[tokio::test]
+async fn a_cut_stream_of_messages_never_ends_well() {
+    all(MESSAGES, true, |reply, place| {
+        let events = reply.events();
+        assert!(events.iter().all(|event| event["type"] != "message_stop"), "{place}");
+        assert!(events.iter().all(|event| event["delta"].get("stop_reason").is_none()), "{place}");
+        let last = events.last().unwrap();
+        assert_eq!((&last["type"], &last["error"]["type"]), (&json!("error"), &json!("api_error")));
+        assert_eq!(last["error"]["details"]["error_code"], "upstream_incomplete", "{place}");
+        assert!(reply.text().contains("event: error\ndata: "), "{place}");
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn a_cut_whole_message_is_a_bad_gateway() {
+    all(MESSAGES, false, |_, _| {}).await;
 }
