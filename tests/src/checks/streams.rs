@@ -24,8 +24,8 @@ const PAUSE: u32 = 100;
 const BEGINNING: Duration = Duration::from_secs(1);
 
 /// The rounds at most. Other work on the machine makes a delay longer and never shorter, so that the best
-/// of a few rounds says most about the program: a program that delays chunks does so in each of them.
-const ROUNDS: usize = 3;
+/// of several rounds says most about the program: a program that delays chunks does so in each of them.
+const ROUNDS: usize = 8;
 
 pub(super) async fn check(options: &Options) -> Result<Vec<Line>, BoxError> {
     let count = options.number(1000, 100);
