@@ -63,7 +63,7 @@ pub(crate) struct SharedState {
     pub(crate) recorder: Option<Arc<CassetteRecorder>>,
     /// The log of the program, where it can be asked.
     pub(crate) log: Option<Arc<dyn LogControl>>,
-    /// Whoever is told of each turn.
+    /// Receives a report of each turn.
     pub(crate) observer: Option<Arc<dyn TurnObserver>>,
     /// What several servers share, where they do.
     pub(crate) shared: Option<Shared>,

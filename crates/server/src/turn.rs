@@ -53,7 +53,7 @@ pub(crate) struct TurnServices {
     pub(crate) tasks: Arc<Tasks>,
     pub(crate) log_limiter: Arc<LogLimiter>,
     pub(crate) panics: Arc<PanicCounter>,
-    /// Becomes true when the server finishes its open answers and takes no more requests.
+    /// Becomes true when the server finishes its open answers and takes no more connections.
     pub(crate) draining: watch::Sender<bool>,
     /// True when connections without an open answer are closed.
     pub(crate) closing: watch::Sender<bool>,

@@ -1,4 +1,4 @@
-//! Large buffers that go back to the system when they are dropped.
+//! Large buffers that go back to the system when they are dropped, but for a few that the next ones use.
 
 use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};

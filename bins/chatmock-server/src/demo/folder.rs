@@ -1,6 +1,6 @@
 //! The folder of a demo. A demo that is killed leaves it behind, so the next one of the same person removes it.
 //!
-//! The lock on a file in it tells whether its demo still runs: the system lets go of a lock with the process, however
+//! The lock on a file in it tells whether its demo still runs: the system releases a lock with the process, however
 //! that ends.
 
 use std::fs::{self, File, OpenOptions};

@@ -1,6 +1,6 @@
 //! Spans on their way to the collector: a bounded queue, and a task that empties it.
 //!
-//! The library's own queue has a thread and does not say how much it lost, so this one stands in its place.
+//! The library's own queue has a thread and does not say how much it lost, so this one replaces it.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -81,7 +81,7 @@ impl Worker {
 }
 
 impl Drop for Workers {
-    /// Ends the threads, and waits until their tasks have let go of what they hold: databases, for one.
+    /// Ends the threads, and waits until their tasks are dropped with what they hold, such as databases.
     fn drop(&mut self) {
         let threads = self.0.iter_mut().filter_map(|worker| worker.thread.take());
         let threads: Vec<_> = threads.map(|(stop, thread)| (stop.send(()), thread)).collect();

@@ -21,7 +21,7 @@ pub struct AdminSettings {
     pub budgets: Vec<Budget>,
     /// The folder in which turns are recorded, if they are.
     pub record: Option<RecordSettings>,
-    /// Whoever is told of each turn.
+    /// Receives a report of each turn.
     pub observer: Option<Arc<dyn TurnObserver>>,
 }
 

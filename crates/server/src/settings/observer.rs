@@ -3,7 +3,7 @@
 use std::fmt::Debug;
 use std::time::{Duration, SystemTime};
 
-/// Whoever is told of each turn once it has ended.
+/// Receives a report of each turn once it has ended.
 ///
 /// It is told in the turn, on the thread that serves all connections: it must neither wait nor compute much.
 pub trait TurnObserver: Debug + Send + Sync {

@@ -1,6 +1,7 @@
 //! Kilo Code: a provider with the server's models, for its program in a terminal; the extension has a page for them.
 
 use super::super::client::{Base, Client, FileChange, Format, Launch, PieceTemplate, Place, Setup};
+use super::opencode::{MODEL, PROVIDER};
 
 pub(super) const CLIENT: Client = Client {
     name: "kilo",
@@ -11,23 +12,10 @@ pub(super) const CLIENT: Client = Client {
         place: Place { base: Base::Xdg, path: "kilo/kilo.json" },
         format: Format::Json,
         head: "",
-        pieces: &[PieceTemplate {
-            path: &["provider", "chatmock"],
-            text: r#"{
-  "npm": "@ai-sdk/openai-compatible",
-  "name": "ChatMock",
-  "options": {
-    "baseURL": "{url}/v1",
-    "apiKey": "{key}"
-  },
-  "models": {
-    {models}
-  }
-}"#,
-        }],
+        pieces: &[PieceTemplate { path: &["provider", "chatmock"], text: PROVIDER }],
         key_reference: Some("{env:{name}}"),
         key_line: "",
-        model_item: ("\"{model}\": {}", ",\n    "),
+        model_item: MODEL,
         note: "in the editor, Kilo Code's settings have it under Providers: OpenAI Compatible, with this address",
     }),
     start: "kilo -m chatmock/{model}",

@@ -2,18 +2,8 @@
 
 use super::super::client::{Base, Client, FileChange, Format, Launch, PieceTemplate, Place, Setup};
 
-pub(super) const CLIENT: Client = Client {
-    name: "opencode",
-    title: "opencode",
-    programs: &["opencode"],
-    trace: Some(Place { base: Base::Xdg, path: "opencode" }),
-    setup: Setup::File(FileChange {
-        place: Place { base: Base::Xdg, path: "opencode/opencode.json" },
-        format: Format::Json,
-        head: "",
-        pieces: &[PieceTemplate {
-            path: &["provider", "chatmock"],
-            text: r#"{
+/// The provider, which programs that descend from this one read as well.
+pub(super) const PROVIDER: &str = r#"{
   "npm": "@ai-sdk/openai-compatible",
   "name": "ChatMock",
   "options": {
@@ -23,11 +13,24 @@ pub(super) const CLIENT: Client = Client {
   "models": {
     {models}
   }
-}"#,
-        }],
+}"#;
+
+/// A model of the provider, and what is between two of them.
+pub(super) const MODEL: (&str, &str) = ("\"{model}\": {}", ",\n    ");
+
+pub(super) const CLIENT: Client = Client {
+    name: "opencode",
+    title: "opencode",
+    programs: &["opencode"],
+    trace: Some(Place { base: Base::Xdg, path: "opencode" }),
+    setup: Setup::File(FileChange {
+        place: Place { base: Base::Xdg, path: "opencode/opencode.json" },
+        format: Format::Json,
+        head: "",
+        pieces: &[PieceTemplate { path: &["provider", "chatmock"], text: PROVIDER }],
         key_reference: Some("{env:{name}}"),
         key_line: "",
-        model_item: ("\"{model}\": {}", ",\n    "),
+        model_item: MODEL,
         note: "",
     }),
     start: "opencode -m chatmock/{model}",
