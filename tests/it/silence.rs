@@ -159,6 +159,26 @@ async fn a_hundred_turns_use_few_connections() {
 }
 
 #[tokio::test]
+async fn each_worker_opens_one_connection_of_its_own_and_keeps_it() {
+    let harness = Harness::with(|s| s.http.workers = 2).await;
+    let connections = || harness.simulator.stats().connections;
+    let turn = || Request::post(CHAT, ask(CHAT, "hello", true).to_string());
+    let open = || async { Connection::open(harness.server.address).await.unwrap() };
+    let (mut first, mut second) = (open().await, open().await);
+    assert!(first.send(&turn()).await.unwrap().whole);
+    let before = connections();
+    assert!(second.send(&turn()).await.unwrap().whole);
+    assert_eq!(connections(), before + 1, "the first worker's connection was used");
+    let opened = connections();
+    for _ in 0..20 {
+        for connection in [&mut first, &mut second] {
+            assert!(connection.send(&turn()).await.unwrap().whole);
+        }
+    }
+    assert!(connections() <= opened + 1, "{} connections after {opened}", connections());
+}
+
+#[tokio::test]
 async fn refusals_do_not_cost_a_connection_each() {
     let harness = Harness::new().await;
     for _ in 0..20 {

@@ -45,6 +45,7 @@ use crate::turn::{self, Explanation, TurnRequest, TurnServices};
 const MAX_LOGGED_BODY: usize = 64 * 1024;
 
 /// The parts of a server that endpoints use.
+#[derive(Clone)]
 pub(crate) struct Services {
     pub(crate) state: Arc<SharedState>,
     pub(crate) turns: Arc<TurnServices>,

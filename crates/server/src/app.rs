@@ -39,9 +39,10 @@ use crate::turn::{Planners, TurnPlaces, TurnServices};
 ///
 /// Only the composition sees all of them. A room gets those that it needs as a struct of its own
 /// (`Services`, `TurnServices`, `SharedState`), so that nothing can reach up into a room above it.
+#[derive(Clone)]
 pub(crate) struct App {
     pub(crate) settings: HttpSettings,
-    pub(crate) guard: Guard,
+    pub(crate) guard: Arc<Guard>,
     pub(crate) connections: Arc<Connections>,
     pub(crate) state: Arc<SharedState>,
     pub(crate) turns: Arc<TurnServices>,
@@ -100,7 +101,7 @@ impl App {
             log_bodies: http.log_bodies,
             ollama_version: http.ollama_version.clone(),
         };
-        let guard = Guard::new(&http.admission, http.sizes.max_target);
+        let guard = Arc::new(Guard::new(&http.admission, http.sizes.max_target));
         let settings = http;
         Ok(Self {
             settings,
@@ -113,6 +114,23 @@ impl App {
             log_limiter,
             panics,
         })
+    }
+
+    /// Returns the same server for one more worker, which opens connections to the backend of its own.
+    ///
+    /// A connection belongs to the thread that opened it. Another that used it would have to be woken by that one for
+    /// every piece of an answer.
+    ///
+    /// # Errors
+    /// When the backend's settings can no longer be used.
+    pub(crate) fn for_another_worker(&self) -> Result<Self, ServerError> {
+        let state = Arc::new(self.state.with_own_connections()?);
+        let turns = TurnServices { state: Arc::clone(&state), ..(*self.turns).clone() };
+        let turns = Arc::new(turns);
+        let endpoints = self.endpoints.clone();
+        let endpoints =
+            Services { state: Arc::clone(&state), turns: Arc::clone(&turns), ..endpoints };
+        Ok(Self { state, turns, endpoints, ..self.clone() })
     }
 }
 
@@ -149,18 +167,19 @@ fn open_state(settings: Settings) -> Result<(HttpSettings, Policy, SharedState),
     let connections = Arc::new(ResponseStore::open(StoreSettings::of_connections(), unix_now())?);
     let ledger = Arc::new(Ledger::open(responses.database(), http.admin.history));
     let guard = quota_guard(&http, &ledger);
+    let background = BackgroundAnswers::new(http.background).among(http.shared.clone());
     let (log, observer) = (http.admin.log.clone(), http.admin.observer.clone());
     let state = SharedState {
         client,
-        auth,
+        auth: Arc::new(auth),
         models,
-        companions,
+        companions: Arc::new(companions),
         limits,
-        loaded: LoadedModels::default(),
-        reasoning_withheld: AtomicU64::new(0),
+        loaded: Arc::<LoadedModels>::default(),
+        reasoning_withheld: Arc::<AtomicU64>::default(),
         responses,
         connection_responses: connections,
-        background: BackgroundAnswers::new(http.background).among(http.shared.clone()),
+        background: Arc::new(background),
         reasoning,
         answers,
         ledger,

@@ -188,7 +188,9 @@ impl Server {
         let exposed = listeners.iter().any(Listener::is_exposed);
         self.app.state.faults.set(FaultKind::OpenWithoutTls, exposed);
         let _last = ReportOnDrop(Arc::clone(&self.app.log_limiter));
-        let workers = Workers::start(self.app.settings.workers);
+        let workers = Workers::start(self.app.settings.workers, Arc::clone(&self.app), |app| {
+            Ok(Arc::new(app.for_another_worker()?))
+        });
         let mut connections = JoinSet::new();
         let mut shutdown = std::pin::pin!(shutdown);
         let mut clearing = tokio::time::interval(CLEAR);
@@ -220,7 +222,12 @@ impl Server {
     }
 
     /// Serves a connection, unless there are too many.
-    async fn take(&self, accepted: Accepted, workers: &Workers, connections: &mut JoinSet<()>) {
+    async fn take(
+        &self,
+        accepted: Accepted,
+        workers: &Workers<Arc<App>>,
+        connections: &mut JoinSet<()>,
+    ) {
         let Some(slot) = self.app.connections.acquire().await else {
             return self.reject(accepted.stream);
         };
@@ -231,7 +238,7 @@ impl Server {
         match accepted {
             Ok(accepted) => {
                 let phase = Arc::clone(&slot.phase);
-                let connection = connection(Arc::clone(&self.app), accepted, phase);
+                let connection = connection(Arc::clone(worker.services()), accepted, phase);
                 let held = (slot, worker.load());
                 connections.spawn_on(connection.map(move |()| drop(held)), worker.runtime());
             }

@@ -41,20 +41,22 @@ use crate::clock::unix_now;
 use crate::settings::{LogControl, TurnObserver};
 
 /// The parts that turns and endpoints share.
+#[derive(Clone)]
 pub(crate) struct SharedState {
+    /// The one part that each worker has for itself.
     pub(crate) client: Client,
-    pub(crate) auth: UpstreamAuth,
+    pub(crate) auth: Arc<UpstreamAuth>,
     pub(crate) models: Arc<Models>,
-    pub(crate) companions: Companions,
+    pub(crate) companions: Arc<Companions>,
     pub(crate) limits: Arc<LastLimits>,
-    pub(crate) loaded: LoadedModels,
+    pub(crate) loaded: Arc<LoadedModels>,
     /// Items of reasoning that the backend kept from the model since the start.
-    pub(crate) reasoning_withheld: AtomicU64,
+    pub(crate) reasoning_withheld: Arc<AtomicU64>,
     pub(crate) responses: Arc<ResponseStore>,
     /// Responses that single connections keep for themselves, never on the disk.
     pub(crate) connection_responses: Arc<ResponseStore>,
     /// Answers that are made without their clients.
-    pub(crate) background: BackgroundAnswers,
+    pub(crate) background: Arc<BackgroundAnswers>,
     pub(crate) reasoning: ReasoningCache,
     pub(crate) answers: Arc<Answers>,
     pub(crate) ledger: Arc<Ledger>,
@@ -85,6 +87,11 @@ const LIMITS_EVERY: u64 = 5;
 const NEAR: f64 = 80.0;
 
 impl SharedState {
+    /// Returns the same parts with a client that opens connections of its own.
+    pub(crate) fn with_own_connections(&self) -> Result<Self, chatmock_upstream::Error> {
+        Ok(Self { client: self.client.with_own_connections()?, ..self.clone() })
+    }
+
     /// Returns the faults that stand now.
     pub(crate) fn faults(&self) -> Vec<Standing> {
         self.look();

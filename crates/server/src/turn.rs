@@ -39,6 +39,7 @@ use crate::state::SharedState;
 use crate::tasks::Tasks;
 
 /// The parts of a server that every turn uses.
+#[derive(Clone)]
 pub(crate) struct TurnServices {
     pub(crate) state: Arc<SharedState>,
     pub(crate) policy: Policy,

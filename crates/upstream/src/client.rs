@@ -57,7 +57,7 @@ impl Client {
     /// Makes a client. No connection is opened yet.
     ///
     /// Make one client per process: this takes 4 to 5 ms, and the connection pool belongs to the
-    /// client. Where the process has no default crypto provider for rustls, ring becomes it.
+    /// client. Further threads get theirs by [`Client::with_own_connections`]. Where the process has no default crypto provider for rustls, ring becomes it.
     ///
     /// # Errors
     /// [`Error::Settings`] when an address, a name or the TLS roots cannot be used.
@@ -78,6 +78,17 @@ impl Client {
             compress_above: config.compress_above.filter(|_| config.route.profile().compresses),
             route: config.route,
         })
+    }
+
+    /// Returns a client that shares all but the kept connections with this one.
+    ///
+    /// A connection is driven by the runtime in which it was opened. Where several threads have a runtime each, a client
+    /// for each of them spares waking another one for every piece of an answer.
+    ///
+    /// # Errors
+    /// [`Error::Settings`] when the TLS roots cannot be read any more.
+    pub fn with_own_connections(&self) -> Result<Self, Error> {
+        Ok(Self { connections: self.connections.apart()?, ..self.clone() })
     }
 
     /// The backend that this client calls.

@@ -64,6 +64,15 @@ impl Connections {
         })
     }
 
+    /// Returns the same with no kept connection yet, for calls from another runtime.
+    ///
+    /// # Errors
+    /// As [`Connections::new`].
+    pub(crate) fn apart(&self) -> Result<Self, Error> {
+        let (config, site) = &*self.settings;
+        Ok(Self { kept: build(config, *site, None, Versions::Best)?, ..self.clone() })
+    }
+
     /// Sends a request and waits for the head of its answer.
     ///
     /// The other side may have closed a kept connection at the moment in which the request was written to it. Then

@@ -33,7 +33,7 @@ const WINDOWS: u32 = 3;
 /// A body is read whole before anything looks at it: a request is one JSON value, and where it is wrong
 /// decides the answer's status. That costs memory while a slow client sends, so all bodies
 /// together have a budget, and each has to make progress.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct BodyReader {
     budget: Arc<MemoryBudget>,
     limit: usize,

@@ -26,6 +26,7 @@ use crate::error::StoreError;
 use crate::settings::StoreSettings;
 
 /// What was thought before calls, bounded by bytes, count and age; in memory, and in a database where one is wanted.
+#[derive(Clone)]
 pub(crate) struct ReasoningCache {
     store: Option<Arc<ResponseStore>>,
 }

@@ -19,7 +19,7 @@ const RETRY_AFTER: u64 = 5;
 ///
 /// Each call spends quota and holds memory on both sides, and a client in a loop begins as many as it has connections.
 /// A place is held from before the call until the last byte of its answer, or until the call is dropped.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct TurnPlaces(Arc<FairPlaces>, Arc<QuotaGuard>);
 
 impl TurnPlaces {

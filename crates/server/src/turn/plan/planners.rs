@@ -21,6 +21,7 @@ pub(super) const HUGE: usize = 1024 * 1024;
 ///
 /// With as many such threads as there are large requests, the thread of the connections would be one of many that want
 /// a processor. So it keeps one for itself, where there are two; callers take turns for the rest.
+#[derive(Clone)]
 pub(crate) struct Planners {
     large: Arc<FairPlaces>,
     huge: Arc<FairPlaces>,
